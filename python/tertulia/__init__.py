@@ -1,0 +1,1 @@
+"""Tertulia: video meetings in one ``pip install``."""

@@ -1,0 +1,335 @@
+"""Every REST body and hub payload as a typed struct.
+
+The one source for validation, for OpenAPI and for both dialects of the hub. API names are camelCase (msgspec's rename),
+attributes snake_case. Times are RFC 3339 in UTC, milliseconds, as text.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+MAX_SDP: Final = 200_000
+"""Characters. An offer of a few hundred m-lines; with its envelope it fits into one frame of 256 KiB."""
+
+Uuid = Annotated[
+    str,
+    Meta(pattern=UUID_PATTERN, min_length=36, max_length=36, extra_json_schema={"format": "uuid"}),
+]
+"""36 characters: ``$`` alone would let a final newline pass."""
+DisplayName = Annotated[str, Meta(min_length=1, max_length=100)]
+Region = Annotated[str, Meta(min_length=1, max_length=64)]
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Token = Annotated[str, Meta(min_length=1, max_length=8192)]
+Sdp = Annotated[str, Meta(max_length=MAX_SDP)]
+Target = Annotated[str, Meta(min_length=1, max_length=64)]
+
+AllowedRole = Literal["host", "guest"]
+Role = Literal["host", "attendee"]
+Topology = Literal["sfu", "p2p"]
+RoomStatus = Literal["SCHEDULED", "ACTIVE", "COMPLETED"]
+LeaveReason = Literal["left", "closed", "timeout", "removed", "ended"]
+Source = Literal["microphone", "camera", "screen", "screen-audio"]
+
+
+class Wire(Struct, rename="camel", kw_only=True, frozen=True):
+    """A message; unknown keys are ignored."""
+
+
+class Strict(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A message whose unknown keys are refused."""
+
+
+# --- REST: bodies -----------------------------------------------------------------------------------------------------
+
+
+class SettingsChange(Strict):
+    """``settings`` as a caller sends them: each key may be left out."""
+
+    is_recording_enabled: bool | UnsetType = UNSET
+    max_participants: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    allowed_roles: Annotated[list[AllowedRole], Meta(min_length=1)] | UnsetType = UNSET
+    topology: Topology | UnsetType = UNSET
+
+
+class Settings(Strict):
+    """``Room.settings``, complete."""
+
+    is_recording_enabled: bool = False
+    max_participants: int = 100
+    allowed_roles: tuple[AllowedRole, ...] = ("host", "guest")
+    topology: Topology = "sfu"
+
+    def merged(self, change: SettingsChange) -> Settings:
+        """These settings with what ``change`` names put in; doubled roles count once."""
+        given = {k: v for k, v in msgspec.structs.asdict(change).items() if v is not UNSET}
+        if "allowed_roles" in given:
+            given["allowed_roles"] = tuple(dict.fromkeys(given["allowed_roles"]))
+        return msgspec.structs.replace(self, **given)
+
+
+class CreateRoom(Wire):
+    host_id: Uuid
+    settings: SettingsChange = SettingsChange()
+
+
+class ChangeRoom(Wire):
+    settings: SettingsChange = SettingsChange()
+
+
+class JoinRequest(Wire):
+    user_id: Uuid
+    display_name: DisplayName | UnsetType = UNSET
+    region: Region | UnsetType = UNSET
+
+
+class CreateUser(Wire):
+    display_name: DisplayName
+    email: Email | UnsetType = UNSET
+    id: Uuid | UnsetType = UNSET
+
+
+class CreateInvite(Wire):
+    role: Role
+    expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
+
+
+# --- REST: answers ----------------------------------------------------------------------------------------------------
+
+
+class UserView(Wire):
+    id: str
+    email: str | None
+    display_name: str
+    tenant_id: str
+    created_at: str
+
+
+class RoomView(Wire):
+    id: str
+    host_user_id: str
+    tenant_id: str
+    settings: Settings
+    status: RoomStatus
+    created_at: str
+
+
+class RoomList(Wire):
+    items: list[RoomView]
+    next: str | None
+
+
+class RoomCreated(Wire):
+    room_id: str
+    join_token: str
+    expires_at: str
+
+
+class IceServer(Wire, omit_defaults=True):
+    """As ``RTCPeerConnection`` takes it (W3C WebRTC, RTCIceServer)."""
+
+    urls: list[str]
+    username: str | UnsetType = UNSET
+    credential: str | UnsetType = UNSET
+
+
+class JoinGrant(Wire):
+    token: str
+    ice_servers: list[IceServer]
+    ws_url: str
+    hub_url: str
+    expires_at: str
+
+
+class InviteView(Wire):
+    invite_token: str
+    url: str
+    expires_at: str
+
+
+class SessionView(Wire):
+    id: str
+    room_id: str
+    start_time: str
+    end_time: str | None
+    recording_url: str | None
+
+
+class RecordingView(Wire):
+    id: str
+    session_id: str
+    kind: Literal["composite", "track"]
+    status: Literal["recording", "processing", "ready", "failed", "empty"]
+    url: str | None
+    duration: float
+    created_at: str
+    expires_at: str | None
+
+
+class RecordingStarted(Wire):
+    id: str
+    status: Literal["recording"] = "recording"
+
+
+class Problem(Wire, omit_defaults=True):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[ProblemField] = []
+
+
+class ProblemField(Wire):
+    field: str
+    message: str
+
+
+# --- Hub: calls -------------------------------------------------------------------------------------------------------
+
+Candidate = Annotated[str, Meta(max_length=4096)] | dict[str, Any] | None
+
+
+class JoinRoom(Wire):
+    room_id: Uuid
+    token: Token
+    resume_token: Annotated[str, Meta(max_length=256)] | None = None
+    is_muted: bool | None = None
+    is_video_on: bool | None = None
+
+
+class SendOffer(Wire):
+    """``slots`` and ``tracks`` are Tertulia's own (docs/protocol.md); they mean something to the SFU only."""
+
+    target_user_id: Target
+    sdp: Sdp
+    slots: bool | None = None
+    tracks: dict[Annotated[str, Meta(max_length=32)], Source] | None = None
+
+
+class SendAnswer(Wire):
+    target_user_id: Target
+    sdp: Sdp
+
+
+class SendIceCandidate(Wire):
+    """``candidate``: a candidate line, or an ``RTCIceCandidateInit``; null and ``""`` end the candidates."""
+
+    target_user_id: Target
+    candidate: Candidate
+
+
+class UpdateState(Wire):
+    is_muted: bool | None = None
+    is_video_on: bool | None = None
+
+
+class WantedVideo(Wire):
+    user_id: Uuid
+    source: Literal["camera", "screen"] = "camera"
+    max_height: Annotated[int, Meta(ge=1, le=4320)] | None = None
+
+
+class SetView(Wire):
+    """Which videos the caller's video slots should show, the most important first."""
+
+    videos: Annotated[list[WantedVideo], Meta(max_length=64)]
+
+
+class SendChat(Wire):
+    """To everyone, or to one member."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4000)]
+    target_user_id: Target | None = None
+
+
+class RaiseHand(Wire):
+    raised: bool
+
+
+class OneUser(Wire):
+    """AskToMute and RemoveParticipant: the host's calls about one member."""
+
+    target_user_id: Target
+
+
+class Empty(Wire):
+    """KeepAlive, LeaveRoom, EndRoom, MuteAll: no payload."""
+
+
+CALLS: Final[dict[str, type[Wire]]] = {
+    "JoinRoom": JoinRoom,
+    "SendOffer": SendOffer,
+    "SendAnswer": SendAnswer,
+    "SendIceCandidate": SendIceCandidate,
+    "UpdateState": UpdateState,
+    "KeepAlive": Empty,
+    "LeaveRoom": Empty,
+    "SetView": SetView,
+    "SendChat": SendChat,
+    "RaiseHand": RaiseHand,
+    "AskToMute": OneUser,
+    "RemoveParticipant": OneUser,
+    "MuteAll": Empty,
+    "EndRoom": Empty,
+}
+"""Every call of the hub and its payload."""
+
+
+# --- Hub: results and events ------------------------------------------------------------------------------------------
+
+
+class ParticipantView(Wire):
+    """A member, as JoinRoom's result, ParticipantJoined and REST show them."""
+
+    user_id: str
+    display_name: str
+    role: Role
+    is_muted: bool
+    is_video_on: bool
+    joined_at: str
+    hand_raised: bool = False
+
+
+class JoinResult(Wire, omit_defaults=True):
+    user_id: str
+    role: Role
+    participants: list[ParticipantView]
+    resume_token: str
+    keep_alive_seconds: int
+    missed: bool = False
+
+
+class SfuEndpoint(Wire):
+    ip: str
+    port: int
+    transport_id: str
+
+
+class SdpEvent(Wire):
+    """ReceiveOffer and ReceiveAnswer."""
+
+    source_user_id: str
+    sdp: str
+
+
+class CandidateEvent(Wire):
+    source_user_id: str
+    candidate: str | dict[str, Any]
+
+
+class StateChanged(Wire):
+    user_id: str
+    is_muted: bool
+    is_video_on: bool
+
+
+class ParticipantLeft(Wire):
+    user_id: str
+    reason: LeaveReason

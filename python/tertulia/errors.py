@@ -1,0 +1,183 @@
+"""The one tree of errors that Tertulia raises, each with a stable code.
+
+::
+
+    TertuliaError
+    ├── ConfigError            a setting is missing, unknown or wrong: one line at start
+    ├── Unavailable            Redis, the database or an SFU node does not answer (503 / ``internal``)
+    └── Refused                what a client is told, by REST as a problem, by the hub as an error
+        ├── Unauthorized       unauthorized            401
+        ├── BadToken           bad_token               401 (hub only)
+        ├── TooLarge           too_large               413
+        ├── UnsupportedMedia   unsupported_media_type  415
+        ├── NotJson            not_json                400
+        ├── Malformed          malformed               400 (hub only)
+        ├── Invalid            invalid                 422, with the fields
+        ├── InvalidSdp         invalid_sdp             422 (hub only)
+        ├── NotFound           not_found               404
+        ├── UnknownEvent       unknown_event           404 (hub only)
+        ├── UnknownTarget      unknown_target          404 (hub only)
+        ├── Forbidden          forbidden               403
+        ├── RoleNotAllowed     role_not_allowed        403
+        ├── RoomFull           room_full               409
+        ├── NoSession          no_session              409
+        ├── AlreadyRecording   already_recording       409
+        ├── AlreadyExists      already_exists          409, with the field
+        ├── AlreadyJoined      already_joined          409 (hub only)
+        ├── NotJoined          not_joined              409 (hub only)
+        ├── InProgress         in_progress             409 (an Idempotency-Key in flight)
+        ├── MethodNotAllowed   method_not_allowed      405
+        ├── NotAcceptable      not_acceptable          406
+        └── RateLimited        rate_limited            429, with Retry-After
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field; ``field`` is dotted (``settings.allowedRoles[0]``), ``""`` the body itself."""
+
+    field: str
+    message: str
+
+
+class TertuliaError(Exception):
+    """The root; ``str()`` says what happened, to what, and what to do."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigError(TertuliaError):
+    code = "config"
+
+
+class Unavailable(TertuliaError):
+    code = "unavailable"
+    status = 503
+
+
+class Refused(TertuliaError):
+    """A client asked for what it may not have, or not in that form. Nothing was changed."""
+
+    @property
+    def errors(self) -> tuple[FieldError, ...]:
+        """The fields at fault, if any."""
+        return ()
+
+    @property
+    def field(self) -> str | None:
+        """The first field at fault."""
+        return self.errors[0].field if self.errors else None
+
+
+class _FieldRefused(Refused):
+    def __init__(self, errors: list[FieldError] | tuple[FieldError, ...]) -> None:
+        super().__init__("; ".join(f"{e.field or 'body'}: {e.message}" for e in errors))
+        self._errors = tuple(errors)
+
+    @property
+    def errors(self) -> tuple[FieldError, ...]:
+        return self._errors
+
+
+class Unauthorized(Refused):
+    code, status = "unauthorized", 401
+
+
+class BadToken(Refused):
+    code, status = "bad_token", 401
+
+
+class TooLarge(Refused):
+    code, status = "too_large", 413
+
+
+class UnsupportedMedia(Refused):
+    code, status = "unsupported_media_type", 415
+
+
+class NotJson(Refused):
+    code, status = "not_json", 400
+
+
+class Malformed(Refused):
+    code, status = "malformed", 400
+
+
+class Invalid(_FieldRefused):
+    code, status = "invalid", 422
+
+
+class InvalidSdp(Refused):
+    code, status = "invalid_sdp", 422
+
+
+class NotFound(Refused):
+    code, status = "not_found", 404
+
+
+class UnknownEvent(Refused):
+    code, status = "unknown_event", 404
+
+
+class UnknownTarget(Refused):
+    code, status = "unknown_target", 404
+
+
+class Forbidden(Refused):
+    code, status = "forbidden", 403
+
+
+class RoleNotAllowed(Refused):
+    code, status = "role_not_allowed", 403
+
+
+class RoomFull(Refused):
+    code, status = "room_full", 409
+
+
+class NoSession(Refused):
+    code, status = "no_session", 409
+
+
+class AlreadyRecording(Refused):
+    code, status = "already_recording", 409
+
+
+class AlreadyExists(_FieldRefused):
+    code, status = "already_exists", 409
+
+
+class AlreadyJoined(Refused):
+    code, status = "already_joined", 409
+
+
+class NotJoined(Refused):
+    code, status = "not_joined", 409
+
+
+class InProgress(Refused):
+    code, status = "in_progress", 409
+
+
+class MethodNotAllowed(Refused):
+    code, status = "method_not_allowed", 405
+
+
+class NotAcceptable(Refused):
+    code, status = "not_acceptable", 406
+
+
+class RateLimited(Refused):
+    code, status = "rate_limited", 429
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,149 @@
+"""Untyped JSON values → the structs of :mod:`tertulia.contract`, with every fault named at once.
+
+msgspec stops at the first fault; here each field, and each item of a list, is converted by itself, so that a caller sees all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import FieldInfo
+
+from tertulia.errors import FieldError, Invalid
+
+S = TypeVar("S", bound=Struct)
+
+_PLACE: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
+"""Where msgspec says the fault is, behind its message."""
+_WORDS: Final = (
+    ("`object`", "an object"),
+    ("`array`", "a list"),
+    ("`str`", "a string"),
+    ("`int`", "a whole number"),
+    ("`float`", "a number"),
+    ("`bool`", "true or false"),
+)
+
+
+def read(kind: type[S], value: object, *, null_is_absent: bool = False) -> S:
+    """``value`` (what a JSON parser returned) as a ``kind``.
+
+    With ``null_is_absent`` an optional field that is null counts as left out (the hub's rule); without it null is wrong
+    wherever the type does not allow it (REST's).
+
+    Raises:
+        Invalid: with all faults, in the order of the struct's fields, unknown keys of a strict struct last.
+    """
+    errors: list[FieldError] = []
+    cleaned = _struct(kind, value, "", errors, null_is_absent)
+    if errors:
+        raise Invalid(errors)
+    return msgspec.convert(cleaned, kind)
+
+
+def has_bad_text(text: str) -> bool:
+    """Whether ``text`` holds a NUL or a lone surrogate, which neither SQL nor UTF-8 can carry."""
+    return "\0" in text or (not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text))
+
+
+@cache
+def _plan(kind: type[Struct]) -> tuple[tuple[FieldInfo, Any, type[Struct] | None, Any], ...]:
+    """For each field: what msgspec knows of it, its type, the struct in it if any, the item type of the list in it if any."""
+    hints = get_type_hints(kind, include_extras=True)
+    plan = []
+    for field in msgspec.structs.fields(kind):
+        members = [_bare(member) for member in (hints[field.name], *get_args(hints[field.name]))]
+        struct = next((m for m in members if isinstance(m, type) and issubclass(m, Struct)), None)
+        items = next((get_args(m)[0] for m in members if get_origin(m) in (list, tuple)), None)
+        plan.append((field, hints[field.name], struct, items))
+    return tuple(plan)
+
+
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _struct(kind: type[Struct], value: object, path: str, errors: list[FieldError], null_is_absent: bool) -> object:
+    """Append what is wrong with ``value``; return it without the keys that count as absent."""
+    if not isinstance(value, dict):
+        _leaf(kind, value, path, errors)
+        return value
+    cleaned: dict[str, Any] = {}
+    for field, hint, struct, items in _plan(kind):
+        name = field.encode_name
+        if name not in value:
+            if field.required:
+                errors.append(FieldError(_join(path, name), "is required"))
+            continue
+        given = value[name]
+        if given is None and null_is_absent and not field.required:
+            continue
+        where = _join(path, name)
+        if struct is not None and isinstance(given, dict):
+            cleaned[name] = _struct(struct, given, where, errors, null_is_absent)
+        elif items is not None and isinstance(given, list):
+            cleaned[name] = _list(hint, items, given, where, errors, null_is_absent)
+        else:
+            _leaf(hint, given, where, errors)
+            cleaned[name] = given
+    if kind.__struct_config__.forbid_unknown_fields:
+        known = {field.encode_name for field, *_ in _plan(kind)}
+        errors.extend(FieldError(_join(path, name), "is not a known key") for name in value if name not in known)
+    return cleaned
+
+
+def _list(
+    hint: Any, items: Any, value: list[Any], path: str, errors: list[FieldError], null_is_absent: bool
+) -> list[Any]:
+    found = len(errors)
+    struct = _bare(items)
+    cleaned = []
+    for i, item in enumerate(value):
+        where = f"{path}[{i}]"
+        if isinstance(struct, type) and issubclass(struct, Struct):
+            cleaned.append(_struct(struct, item, where, errors, null_is_absent))
+        else:
+            _leaf(items, item, where, errors)
+            cleaned.append(item)
+    if len(errors) == found:  # no item is at fault: the list itself may still be too short or too long
+        _leaf(hint, cleaned, path, errors)
+    return cleaned
+
+
+def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None:
+    if _holds_bad_text(value):
+        errors.append(FieldError(path, "must hold no NUL and no lone surrogate"))
+        return
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError as e:
+        message = str(e)
+        place = _PLACE.search(message)
+        inner = place["path"] if place else ""
+        errors.append(FieldError((path + inner).lstrip("."), _sentence(_PLACE.sub("", message))))
+
+
+def _sentence(message: str) -> str:
+    """msgspec's message in the words of a person who writes JSON."""
+    for code, word in _WORDS:
+        message = message.replace(code, word)
+    message = message.replace(" | ", " or ").replace("`", "")
+    return message.replace("Expected", "must be", 1) if message.startswith("Expected") else message
+
+
+def _holds_bad_text(value: object) -> bool:
+    if isinstance(value, str):
+        return has_bad_text(value)
+    if isinstance(value, dict):
+        return any(_holds_bad_text(k) or _holds_bad_text(v) for k, v in value.items())
+    if isinstance(value, list):
+        return any(map(_holds_bad_text, value))
+    return False
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
