@@ -1,0 +1,1 @@
+//! Threads, sockets and the clock around the SFU core.

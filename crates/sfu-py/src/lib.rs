@@ -1,0 +1,1 @@
+//! The Python extension module `tertulia.sfu._sfu`.
