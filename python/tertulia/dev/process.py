@@ -1,0 +1,75 @@
+"""Child processes that cannot outlive the one that started them.
+
+Linux only: it uses the parent-death signal of prctl(2). The kernel sends that signal when the *thread* that forked ends,
+so children are to be spawned from the main thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
+    """Ask the kernel to send ``death_signal`` to the calling process when the thread that forked it ends.
+
+    ``parent`` is the process id of that parent, taken before the fork: if it died before the request was made, nothing
+    would ever be sent, so the caller ends at once. The request outlives execve(2), but not a change of credentials.
+    """
+    if _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
+        os._exit(126)
+    if os.getppid() != parent:
+        os._exit(125)
+
+
+def _before_exec(death_signal: signal.Signals) -> Callable[[], None]:
+    parent = os.getpid()
+
+    def prepare() -> None:
+        die_with_parent(parent, death_signal)
+
+    return prepare
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    output: int | IO[bytes] | None = None,
+    user: str | None = None,
+    death_signal: signal.Signals = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    """Start ``argv`` in a session of its own, as a child that dies with the calling process.
+
+    ``output`` takes stdout and stderr together (a file, or ``subprocess.PIPE``); None inherits them. Standard input is
+    empty. A session of its own keeps a terminal's Ctrl-C away: who starts a child stops it.
+
+    Raises RuntimeError outside the main thread, OSError if ``argv[0]`` cannot be started.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("spawn children from the main thread: they die with the thread that started them")
+    # preexec_fn: the request has to be made in the child, after the change of user and before execve.
+    return subprocess.Popen(  # noqa: S603
+        list(argv),
+        env=None if env is None else dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output is not None else None,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        start_new_session=True,
+        preexec_fn=_before_exec(death_signal),  # noqa: PLW1509
+    )

