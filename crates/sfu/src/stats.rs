@@ -1,0 +1,38 @@
+//! Counters of a shard.
+
+/// Counters since the start, and gauges. Cheap to copy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShardStats {
+    /// Rooms now.
+    pub rooms: usize,
+    /// Peers now.
+    pub peers: usize,
+    /// Published tracks now.
+    pub tracks: usize,
+    /// Packets that came in.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Packets that went out.
+    pub packets_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// RTP packets that came in.
+    pub rtp_in: u64,
+    /// RTP packets written to subscribers, resends not counted.
+    pub rtp_forwarded: u64,
+    /// Packets dropped because they were no STUN, DTLS, RTP or RTCP, were truncated, or belonged to nobody.
+    pub packets_unknown: u64,
+    /// Packets dropped because the transmit queue was full.
+    pub transmits_dropped: u64,
+    /// Events dropped because the event queue was full.
+    pub events_dropped: u64,
+    /// Plain STUN binding requests answered.
+    pub stun_answered: u64,
+    /// Plain STUN binding requests not answered: too many a second.
+    pub stun_limited: u64,
+    /// Keyframe requests sent to publishers.
+    pub keyframe_requests: u64,
+    /// Peers that were ended by a fault of ours.
+    pub faults: u64,
+}
