@@ -1,0 +1,34 @@
+"""The hub's clocks and bounds; the defaults are the contract's."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class HubSettings(Struct, frozen=True, kw_only=True):
+    """Seconds unless said otherwise."""
+
+    keep_alive: float = 10
+    """How often a client has to say KeepAlive."""
+    missed_keep_alives: int = 3
+    """So many intervals without one end the seat."""
+    join_within: float = 15
+    """A connection that has not joined by then is closed (4408)."""
+    empty_room: float = 60
+    """How long an empty room waits for somebody to come back before its session ends."""
+    blip: float = 3
+    """A lost connection that is back by then shows the others nothing (ConnectionLost)."""
+    claim: float = 2
+    """How long a returning client's hub waits for what the lost connection's hub kept."""
+    reap: float = 10
+    """How often each worker looks for sessions whose processes died."""
+    calls_per_second: float = 100
+    burst: int = 500
+    """Calls."""
+    limited_for: float = 10
+    """A client that is refused for so long is closed (1008)."""
+
+    @property
+    def seat(self) -> float:
+        """How long a seat lives after its last KeepAlive."""
+        return self.keep_alive * self.missed_keep_alives
