@@ -1,0 +1,13 @@
+/**
+ * Tertulia's client protocol: REST and the plain WebSocket dialect of the hub (docs/protocol.md). No DOM: it runs in
+ * browsers, workers and Node, and serves as a client library.
+ *
+ * @module
+ */
+
+export { Emitter } from "./protocol/emitter.js";
+export { TertuliaError, UnreachableError } from "./protocol/errors.js";
+export { Hub } from "./protocol/hub.js";
+export { Rest } from "./protocol/rest.js";
+export { Roster } from "./protocol/roster.js";
+export { claimsOf, newUuid } from "./protocol/tokens.js";

@@ -1,0 +1,24 @@
+/** An error that the server named: REST's problem details (RFC 9457) and the hub's errors share their codes. */
+export class TertuliaError extends Error {
+  /**
+   * @param {string} code stable, such as `room_full`
+   * @param {string} message for people
+   * @param {{status?: number, field?: string}} [more] the HTTP status; the payload's field at fault
+   */
+  constructor(code, message, more = {}) {
+    super(message);
+    this.name = "TertuliaError";
+    this.code = code;
+    this.status = more.status ?? 0;
+    this.field = more.field ?? "";
+  }
+}
+
+/** No answer came: the network or the server is away. Trying again may help. */
+export class UnreachableError extends TertuliaError {
+  /** @param {string} message */
+  constructor(message) {
+    super("unreachable", message);
+    this.name = "UnreachableError";
+  }
+}

@@ -1,0 +1,120 @@
+/** @import { JoinGrant } from "./types.js" */
+import { TertuliaError, UnreachableError } from "./errors.js";
+
+/** A REST answer later than this is treated as lost. */
+const TIMEOUT_MS = 15_000;
+
+/** The control plane, as one caller with at most one credential sees it. */
+export class Rest {
+  #base;
+  #credential;
+  #fetch;
+
+  /**
+   * @param {string} base the server's origin, `https://meet.example`
+   * @param {string | null} credential an API key, an invite token or a room token
+   * @param {typeof fetch} [fetchImpl]
+   */
+  constructor(base, credential = null, fetchImpl = (input, init) => fetch(input, init)) {
+    this.#base = base.replace(/\/$/, "");
+    this.#credential = credential;
+    this.#fetch = fetchImpl;
+  }
+
+  /** @returns {string | null} */
+  get credential() {
+    return this.#credential;
+  }
+
+  /**
+   * @param {string} hostId
+   * @param {object} [settings]
+   * @returns {Promise<{roomId: string, joinToken: string, expiresAt: string}>}
+   */
+  createRoom(hostId, settings = {}) {
+    return this.request("POST", "/v1/rooms", { hostId, settings });
+  }
+
+  /**
+   * @param {string} roomId
+   * @param {string} userId
+   * @param {string} displayName
+   * @returns {Promise<JoinGrant>}
+   */
+  join(roomId, userId, displayName) {
+    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/join`, { userId, displayName });
+  }
+
+  /**
+   * @param {string} roomId
+   * @param {"host" | "attendee"} role
+   * @returns {Promise<{inviteToken: string, url: string, expiresAt: string}>}
+   */
+  invite(roomId, role) {
+    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/invites`, { role });
+  }
+
+  /**
+   * Whether this caller may make rooms: an open development server, or an API key.
+   *
+   * @returns {Promise<boolean>}
+   */
+  async mayCreateRooms() {
+    try {
+      await this.request("GET", "/v1/rooms?limit=1");
+      return true;
+    } catch (error) {
+      if (error instanceof TertuliaError && (error.status === 401 || error.status === 403)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @returns {Promise<any>} the decoded answer; null for 204
+   * @throws {TertuliaError} what the server said, by its code
+   * @throws {UnreachableError} no answer
+   */
+  async request(method, path, body) {
+    const response = await this.#send(method, path, body);
+    if (response.status === 204) return null;
+    const answer = await response.json().catch(() => null);
+    if (response.ok && answer !== null) return answer;
+    throw problem(response.status, answer);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   */
+  async #send(method, path, body) {
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "application/json, application/problem+json" };
+    if (this.#credential) headers.Authorization = `Bearer ${this.#credential}`;
+    if (body) headers["Content-Type"] = "application/json";
+    try {
+      return await this.#fetch(this.#base + path, {
+        method,
+        headers,
+        body: body ? JSON.stringify(body) : undefined,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch {
+      throw new UnreachableError("The server does not answer. Check your connection and try again.");
+    }
+  }
+}
+
+/**
+ * @param {number} status
+ * @param {any} answer
+ */
+function problem(status, answer) {
+  const code = typeof answer?.code === "string" ? answer.code : `http_${status}`;
+  const first = answer?.errors?.[0];
+  const message = first?.message ?? answer?.detail ?? answer?.title ?? `The server answered ${status}.`;
+  return new TertuliaError(code, message, { status, field: first?.field });
+}

@@ -1,0 +1,86 @@
+/** @import { HubEvents, JoinResult, Participant } from "./types.js" */
+import { Emitter } from "./emitter.js";
+
+/** @typedef {Participant & {handRaised: boolean, isAway: boolean}} Member `isAway`: the connection is lost, the seat is kept */
+
+/**
+ * @typedef {object} RosterEvents
+ * @property {Member} joined
+ * @property {Member} left
+ * @property {Member} changed
+ */
+
+/**
+ * Who is in the room, oneself included, kept by the events of a hub. Pure state.
+ *
+ * @extends {Emitter<RosterEvents>}
+ */
+export class Roster extends Emitter {
+  /** @type {Map<string, Member>} in the order of joining */
+  #members = new Map();
+
+  /** @param {Emitter<HubEvents & {joined: JoinResult}>} hub */
+  constructor(hub) {
+    super();
+    hub.on("ParticipantJoined", (p) => this.#put(p));
+    hub.on("ParticipantLeft", ({ userId }) => this.#drop(userId));
+    hub.on("StateChanged", ({ userId, ...state }) => this.update(userId, state));
+    hub.on("HandRaised", ({ userId, raised }) => this.update(userId, { handRaised: raised }));
+    hub.on("ConnectionLost", ({ userId }) => this.update(userId, { isAway: true }));
+    hub.on("ConnectionBack", ({ userId }) => this.update(userId, { isAway: false }));
+  }
+
+  /** @returns {Member[]} */
+  get all() {
+    return [...this.#members.values()];
+  }
+
+  /**
+   * @param {string} userId
+   * @returns {Member | undefined}
+   */
+  get(userId) {
+    return this.#members.get(userId);
+  }
+
+  /**
+   * Takes the list of a JoinRoom as the truth: who is not in it has left.
+   *
+   * @param {Participant} self
+   * @param {Participant[]} others
+   */
+  reset(self, others) {
+    const present = new Set([self.userId, ...others.map((p) => p.userId)]);
+    for (const userId of [...this.#members.keys()]) if (!present.has(userId)) this.#drop(userId);
+    for (const participant of [self, ...others]) this.#put(participant);
+  }
+
+  /**
+   * @param {string} userId
+   * @param {Partial<Member>} change
+   */
+  update(userId, change) {
+    const member = this.#members.get(userId);
+    if (!member) return;
+    const changed = Object.entries(change).some(([key, value]) => member[/** @type {keyof Member} */ (key)] !== value);
+    if (!changed) return;
+    Object.assign(member, change);
+    this.emit("changed", member);
+  }
+
+  /** @param {Participant} participant */
+  #put(participant) {
+    const state = { ...participant, handRaised: participant.handRaised ?? false, isAway: false };
+    if (this.#members.has(participant.userId)) return this.update(participant.userId, state);
+    this.#members.set(participant.userId, state);
+    this.emit("joined", state);
+  }
+
+  /** @param {string} userId */
+  #drop(userId) {
+    const member = this.#members.get(userId);
+    if (!member) return;
+    this.#members.delete(userId);
+    this.emit("left", member);
+  }
+}

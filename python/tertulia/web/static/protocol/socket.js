@@ -1,0 +1,131 @@
+/** @import { HubEvents } from "./types.js" */
+import { Emitter } from "./emitter.js";
+import { TertuliaError, UnreachableError } from "./errors.js";
+
+/** A call that is not answered within this time is given up. */
+const CALL_TIMEOUT_MS = 10_000;
+/** A WebSocket that does not open within this time is given up. */
+const OPEN_TIMEOUT_MS = 10_000;
+
+/**
+ * @typedef {object} Pending
+ * @property {(result: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ * @property {ReturnType<typeof setTimeout>} timer
+ */
+
+/**
+ * @typedef {object} SocketEvents
+ * @property {{event: keyof HubEvents, payload: any}} event
+ * @property {{code: number, reason: string}} closed once, whatever ended it
+ */
+
+/**
+ * One WebSocket in the plain dialect: calls with answers, and events. It knows nothing of rooms and does not reconnect.
+ *
+ * @extends {Emitter<SocketEvents>}
+ */
+export class Socket extends Emitter {
+  #ws;
+  #nextId = 1;
+  #closed = false;
+  /** @type {Map<number, Pending>} */
+  #pending = new Map();
+
+  /** @param {WebSocket} ws open */
+  constructor(ws) {
+    super();
+    this.#ws = ws;
+    ws.onmessage = ({ data }) => this.#receive(data);
+    ws.onclose = ({ code, reason }) => this.#end(code, reason);
+  }
+
+  /**
+   * @param {string} url
+   * @param {typeof WebSocket} WebSocketImpl
+   * @returns {Promise<Socket>}
+   * @throws {UnreachableError}
+   */
+  static open(url, WebSocketImpl) {
+    return new Promise((resolve, reject) => {
+      const ws = new WebSocketImpl(url);
+      const fail = () => {
+        clearTimeout(timer);
+        ws.onopen = ws.onclose = null;
+        ws.close();
+        reject(new UnreachableError("The meeting server does not answer."));
+      };
+      const timer = setTimeout(fail, OPEN_TIMEOUT_MS);
+      ws.onclose = fail;
+      ws.onopen = () => {
+        clearTimeout(timer);
+        resolve(new Socket(ws));
+      };
+    });
+  }
+
+  get isOpen() {
+    return !this.#closed && this.#ws.readyState === 1;
+  }
+
+  /**
+   * @param {string} event
+   * @param {object} [payload]
+   * @param {number} [timeout] milliseconds
+   * @returns {Promise<any>} the result
+   * @throws {TertuliaError} the hub's error, or `unreachable`
+   */
+  call(event, payload, timeout = CALL_TIMEOUT_MS) {
+    if (!this.isOpen) return Promise.reject(new UnreachableError("Not connected."));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new UnreachableError(`${event} was not answered.`));
+      }, timeout);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#ws.send(JSON.stringify({ event, payload, id }));
+    });
+  }
+
+  /**
+   * Closes the WebSocket without waiting for the other side to agree, which a dead network never would.
+   *
+   * @param {number} code
+   * @param {string} [reason]
+   */
+  close(code, reason = "") {
+    if (this.#closed) return;
+    this.#ws.close(code, reason);
+    this.#end(code, reason);
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #end(code, reason) {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ws.onmessage = this.#ws.onclose = null;
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(new UnreachableError("The connection was lost."));
+    }
+    this.#pending.clear();
+    this.emit("closed", { code, reason });
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    const message = typeof data === "string" ? JSON.parse(data) : {};
+    if ("event" in message) return this.emit("event", { event: message.event, payload: message.payload ?? {} });
+    const pending = this.#pending.get(message.replyTo);
+    if (!pending) return;
+    this.#pending.delete(message.replyTo);
+    clearTimeout(pending.timer);
+    const { error } = message;
+    if (error) pending.reject(new TertuliaError(error.code, error.message, { field: error.field }));
+    else pending.resolve(message.result);
+  }
+}

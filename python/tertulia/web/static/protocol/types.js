@@ -1,0 +1,80 @@
+/**
+ * The shapes that pass between a client and the server, as docs/protocol.md has them.
+ *
+ * @typedef {"host" | "attendee"} Role
+ * @typedef {"sfu" | "p2p"} Topology
+ * @typedef {"microphone" | "camera" | "screen" | "screen-audio"} Source
+ * @typedef {"left" | "closed" | "timeout" | "removed" | "ended"} LeaveReason
+ *
+ * @typedef {object} Participant A member of a room.
+ * @property {string} userId
+ * @property {string} displayName
+ * @property {Role} role
+ * @property {boolean} isMuted
+ * @property {boolean} isVideoOn
+ * @property {string} joinedAt RFC 3339
+ * @property {boolean} [handRaised]
+ *
+ * @typedef {object} JoinResult The answer to JoinRoom; `participants` has the others.
+ * @property {string} userId
+ * @property {Role} role
+ * @property {Participant[]} participants
+ * @property {string} resumeToken
+ * @property {number} keepAliveSeconds
+ * @property {Topology} [topology] absent: the room uses the SFU
+ * @property {boolean} [handRaised] the caller's own
+ * @property {boolean} [isMuted] the caller's own, as the server has it
+ * @property {boolean} [isVideoOn]
+ * @property {boolean} [isRecording]
+ * @property {boolean} [missed] a resumed connection missed more than the server kept
+ *
+ * @typedef {object} JoinGrant The answer to `POST /v1/rooms/{id}/join`.
+ * @property {string} token
+ * @property {RTCIceServer[]} iceServers
+ * @property {string} wsUrl
+ * @property {string} hubUrl
+ * @property {string} expiresAt
+ *
+ * @typedef {object} Slot One receive-only m-line of an SFU client and whose media is in it.
+ * @property {string} mid
+ * @property {string | null} userId
+ * @property {Source} source
+ * @property {"audio" | "video"} kind
+ *
+ * @typedef {object} WantedVideo
+ * @property {string} userId
+ * @property {"camera" | "screen"} source
+ * @property {number} [maxHeight]
+ *
+ * @typedef {object} ChatMessage
+ * @property {string} [messageId]
+ * @property {string} userId
+ * @property {string} [displayName]
+ * @property {string} text
+ * @property {string} sentAt RFC 3339
+ * @property {string | null} [targetUserId] only for this member
+ *
+ * @typedef {object} HubEvents What the server sends, by event name.
+ * @property {Participant} ParticipantJoined
+ * @property {{userId: string, reason: LeaveReason}} ParticipantLeft
+ * @property {{userId: string, isMuted: boolean, isVideoOn: boolean}} StateChanged
+ * @property {{sourceUserId: string, sdp: string}} ReceiveOffer
+ * @property {{sourceUserId: string, sdp: string}} ReceiveAnswer
+ * @property {{sourceUserId: string, candidate: string | RTCIceCandidateInit}} IceCandidate
+ * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
+ * @property {{slots: Slot[]}} Slots
+ * @property {{userIds: string[]}} ActiveSpeakers
+ * @property {{state: string}} TransportState
+ * @property {{code: string, message: string}} SfuError
+ * @property {ChatMessage} ChatMessage
+ * @property {{userId: string, raised: boolean}} HandRaised
+ * @property {{byUserId: string}} MuteRequested
+ * @property {{userId: string}} ConnectionLost
+ * @property {{userId: string}} ConnectionBack
+ * @property {{isRecording: boolean}} Recording
+ * @property {Record<string, never>} Replaced
+ * @property {Record<string, never>} Removed
+ * @property {Record<string, never>} RoomEnded
+ */
+
+export {};
