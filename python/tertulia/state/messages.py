@@ -1,0 +1,194 @@
+"""Room messages: what the hubs, the scripts and the SFU nodes tell each other on a room's channel.
+
+One JSON object a message; the tag is ``t``. ``origin`` is the HubId or NodeId that caused it: a hub skips its own, because it
+has told its own members already. Membership messages are published inside the script that changes the membership.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tertulia.contract import LeaveReason, ParticipantView, Role
+from tertulia.errors import Malformed
+
+Origin = str
+"""A HubId or a NodeId."""
+
+
+class Participant(Struct, rename="camel", kw_only=True, frozen=True):
+    """One member of a room: the JSON in ``room:{R}:participants``."""
+
+    user_id: str
+    connection_id: str
+    role: Role
+    is_muted: bool
+    is_video_on: bool
+    joined_at: str
+    """RFC 3339, UTC, milliseconds; set by the join script."""
+    display_name: str
+    hub: str
+    """The HubId that holds the connection."""
+    seat: str
+    """The SeatId: kept when a lost connection resumes, new when another connection takes over."""
+    resume: str
+    """Hash of the resume token; what a returning client has to present. Never the token itself."""
+    hand_raised: bool = False
+
+    def view(self) -> ParticipantView:
+        """As clients see it."""
+        return ParticipantView(
+            user_id=self.user_id,
+            display_name=self.display_name,
+            role=self.role,
+            is_muted=self.is_muted,
+            is_video_on=self.is_video_on,
+            joined_at=self.joined_at,
+            hand_raised=self.hand_raised,
+        )
+
+
+class _Message(Struct, rename="camel", tag_field="t", kw_only=True, frozen=True):
+    origin: Origin
+
+
+class JoinedMessage(_Message, tag="joined", frozen=True):
+    """A member came, took a seat over (``replaced``), resumed it (``resumed``), or was written again after a loss of state.
+
+    A receiver that knows the user already shows its clients nothing.
+    """
+
+    user_id: str
+    participant: Participant
+    replaced: Participant | None = None
+    resumed: bool = False
+
+
+class LeftMessage(_Message, tag="left", frozen=True):
+    """The seat is free. Applies only to that ``connection_id``."""
+
+    user_id: str
+    connection_id: str
+    seat: str
+    reason: LeaveReason
+
+
+class StateMessage(_Message, tag="state", frozen=True):
+    """Microphone or camera changed; both values as they are now."""
+
+    user_id: str
+    is_muted: bool
+    is_video_on: bool
+
+
+class HandMessage(_Message, tag="hand", frozen=True):
+    user_id: str
+    raised: bool
+
+
+class EndedMessage(_Message, tag="ended", frozen=True):
+    """The meeting is over and its keys are gone. ``reason`` is for people and logs: ``host``, ``empty``, ``deleted``…"""
+
+    session_id: str
+    reason: str
+
+
+class RecordingMessage(_Message, tag="recording", frozen=True):
+    is_recording: bool
+
+
+class NodeMessage(_Message, tag="node", frozen=True):
+    """The room now lives on another SFU node (``sfu_node``)."""
+
+    sfu_node: str
+    sfu_region: str
+
+
+class EventMessage(_Message, tag="event", frozen=True):
+    """Anything to be delivered as it is: ``payload`` stays encoded JSON on the whole way."""
+
+    event: str
+    payload: Raw
+    to: str | None = None
+    """A userId, or None: everyone."""
+    exclude: str | None = None
+    """A userId who does not get it."""
+    seat: str | None = None
+    """Deliver only if the addressee's seat is still that."""
+
+
+class ClaimMessage(_Message, tag="claim", frozen=True):
+    """A client resumes here: whoever held ``connection_id`` hands over what it missed."""
+
+    user_id: str
+    seat: str
+    connection_id: str
+    """The lost connection."""
+    claim_id: str
+
+
+class HandoverMessage(_Message, tag="handover", frozen=True):
+    """The answer to a claim."""
+
+    claim_id: str
+    frames: list[tuple[str, Raw]]
+    """(event, payload), the oldest first."""
+    missed: bool = False
+    """Whether some were dropped."""
+
+
+RoomMessage = (
+    JoinedMessage
+    | LeftMessage
+    | StateMessage
+    | HandMessage
+    | EndedMessage
+    | RecordingMessage
+    | NodeMessage
+    | EventMessage
+    | ClaimMessage
+    | HandoverMessage
+)
+
+Kind = Literal["joined", "left", "state", "hand", "ended", "recording", "node", "event", "claim", "handover"]
+
+_encoder: Final = msgspec.json.Encoder()
+_messages: Final[msgspec.json.Decoder[RoomMessage]] = msgspec.json.Decoder(RoomMessage)
+_participants: Final = msgspec.json.Decoder(Participant)
+
+
+def encode(message: RoomMessage) -> bytes:
+    """One JSON object in UTF-8."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes) -> RoomMessage:
+    """What :func:`encode` or a script made.
+
+    ``Raw`` payloads are copied out of ``data``.
+
+    Raises:
+        Malformed: not such a message (another version's, or somebody else published on our channel).
+    """
+    try:
+        return _messages.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise Malformed(f"a room message cannot be read: {e}") from e
+
+
+def encode_participant(participant: Participant) -> bytes:
+    return _encoder.encode(participant)
+
+
+def decode_participant(data: bytes) -> Participant:
+    """The value of a field of the participants hash.
+
+    Raises:
+        Malformed: it is not one of ours.
+    """
+    try:
+        return _participants.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise Malformed(f"a participant in Redis cannot be read: {e}") from e

@@ -1,0 +1,412 @@
+"""Rooms in Redis: who is in them, and where they live. Every change is one script, atomic, on Redis' own clock."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final
+
+from msgspec import Struct
+
+from tertulia.contract import LeaveReason, Role
+from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, TertuliaError
+from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, UserId
+from tertulia.state import keys, scripts
+from tertulia.state.client import Redis
+from tertulia.state.messages import Participant, StateMessage, decode_participant, encode_participant
+
+MIN_TTL_MS: Final = 90_000
+"""The contract's least TTL of a room's keys."""
+
+
+def room_ttl_ms(keep_alive_seconds: float) -> int:
+    """The TTL of a room's keys: the greater of 90 s and four keep-alive intervals."""
+    return max(MIN_TTL_MS, round(4 * keep_alive_seconds * 1000))
+
+
+class StateLost(TertuliaError):
+    """Redis no longer knows the room as the caller does (flushed, expired, made again): restore it, then call again."""
+
+
+class KeptAlive(enum.Enum):
+    """What :meth:`RoomState.keep_alive` found."""
+
+    ALIVE = "alive"
+    NOT_JOINED = "not_joined"
+    """The seat is gone, or another connection has it."""
+    LOST = "lost"
+    """The state is not the one the caller knows: :meth:`RoomState.restore` puts it back."""
+
+
+class JoinSeat(Struct, frozen=True, kw_only=True):
+    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``display_name`` and ``seat`` count for a new member only."""
+
+    user_id: UserId
+    connection_id: ConnectionId
+    display_name: str
+    role: Role
+    is_muted: bool
+    is_video_on: bool
+    seat: SeatId
+    """The SeatId to use unless the connection returns to its seat."""
+    resume: str
+    """Hash of the new resume token."""
+    returning: str | None = None
+    """Hash of the resume token that the client presented."""
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """What a room gets if this join makes it; ignored where it exists."""
+
+    region: str
+    node: NodeId | None
+    """None: no node is alive, or the room needs none."""
+    session_id: SessionId
+    incarnation: str
+
+
+class Joined(Struct, frozen=True, kw_only=True):
+    """A successful join, read in the same atomic step."""
+
+    participant: Participant
+    """The caller as stored: for a seat taken over or returned to, with its state."""
+    others: list[Participant]
+    region: str
+    node: NodeId | None
+    session_id: SessionId
+    incarnation: str
+    is_recording: bool
+    replaced: Participant | None
+    """The connection whose seat this one took or returned to: its hub hears the same by ``joined``."""
+    resumed: bool
+    """The resume token was right: the seat and its media go on."""
+    first_of_session: bool
+    """This join made the room's state: the session is to be opened in SQL."""
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    participant: Participant
+    """Who left, as last stored."""
+    remaining: int
+    """0: the room is empty now."""
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    session_id: SessionId
+    participants: list[Participant]
+
+
+class Expired(Struct, frozen=True, kw_only=True):
+    participants: list[Participant]
+    remaining: int
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    incarnation: str
+    """The one to know from now on."""
+    created: bool
+    """This call made the room again."""
+    displaced: list[Participant]
+    """Who sits in the seat of a member given, by another connection: that member's is to be told Replaced."""
+
+
+class RoomSummary(Struct, frozen=True, kw_only=True):
+    """``room:{R}``."""
+
+    region: str
+    node: NodeId | None
+    session_id: SessionId
+    incarnation: str
+    participant_count: int
+    is_recording: bool
+    empty_for_ms: int | None
+    """How long nobody has been in it, on Redis' clock; None: somebody is."""
+
+
+class KnownRoom(Struct, frozen=True, kw_only=True):
+    """What a hub remembers of a room and can write again."""
+
+    region: str
+    node: NodeId | None
+    session_id: SessionId
+    is_recording: bool
+
+
+class RoomState:
+    """The rooms, as one hub (or the control plane) changes them.
+
+    Calls for one room take effect in the order in which they were made, publishes to its channel included. All methods
+    raise :class:`~tertulia.errors.Unavailable` when Redis does not answer in time: whether the change happened is then unknown,
+    and every method may be called again.
+    """
+
+    def __init__(self, redis: Redis, origin: HubId, ttl_ms: int) -> None:
+        """``origin`` marks the messages; ``ttl_ms`` is :func:`room_ttl_ms`."""
+        self._redis = redis
+        self._origin = origin
+        self._ttl = str(ttl_ms)
+
+    async def _run(self, script: scripts.Script, room: RoomId, *args: str | bytes) -> Any:
+        reply = await self._redis.run(
+            script, keys.room_keys(room), (keys.room_events(room), self._origin, self._ttl, *args)
+        )
+        return reply
+
+    async def join(
+        self,
+        room: RoomId,
+        seat: JoinSeat,
+        *,
+        max_participants: int,
+        token_issued_at_ms: int,
+        placement: Placement,
+    ) -> Joined:
+        """Sit down: as a new member, in the place of the user's other connection, or back in a seat that was lost.
+
+        Who is a member already is never too many, and joining again from the same connection changes nothing but the
+        resume token.
+
+        Raises:
+            BadToken: the user was removed at or after ``token_issued_at_ms``.
+            RoomFull: ``max_participants`` are in it; a host is no exception.
+        """
+        new = Participant(
+            user_id=seat.user_id,
+            connection_id=seat.connection_id,
+            role=seat.role,
+            is_muted=seat.is_muted,
+            is_video_on=seat.is_video_on,
+            joined_at="",
+            display_name=seat.display_name,
+            hub=self._origin,
+            seat=seat.seat,
+            resume=seat.resume,
+        )
+        reply = await self._run(
+            scripts.JOIN,
+            room,
+            seat.user_id,
+            encode_participant(new),
+            seat.returning or "",
+            str(max_participants),
+            str(token_issued_at_ms),
+            placement.region,
+            placement.node or "",
+            placement.session_id,
+            placement.incarnation,
+        )
+        if reply[0] == b"full":
+            raise RoomFull(f"the room has its {max_participants} participants; try again when somebody has left")
+        if reply[0] == b"void":
+            raise BadToken("you were removed from this meeting; the token counts no longer")
+        _, stored, replaced, resumed, first, summary, members = reply
+        known = _fields(summary)
+        return Joined(
+            participant=decode_participant(stored),
+            others=[decode_participant(p) for p in members],
+            region=known["sfuRegion"],
+            node=_node(known),
+            session_id=SessionId(known["sessionId"]),
+            incarnation=known["incarnation"],
+            is_recording=known["isRecording"] == "true",
+            replaced=decode_participant(replaced) if replaced else None,
+            resumed=resumed == 1,
+            first_of_session=first == 1,
+        )
+
+    async def leave(
+        self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason
+    ) -> Left | None:
+        """Free the seat if ``connection`` holds it; None: it does not, nothing happened."""
+        reply = await self._run(scripts.LEAVE, room, user, connection, reason)
+        return _left(reply)
+
+    async def remove(self, room: RoomId, user: UserId) -> Left | None:
+        """Free the user's seat whoever holds it, and void the tokens issued to them so far; None: not a member."""
+        reply = await self._run(scripts.REMOVE, room, user)
+        return _left(reply)
+
+    async def keep_alive(
+        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str
+    ) -> KeptAlive:
+        """Refresh the seat and the TTLs, if ``connection`` holds the seat in the state known by ``incarnation``."""
+        reply = await self._run(scripts.KEEP_ALIVE, room, user, connection, incarnation)
+        return KeptAlive(reply.decode())
+
+    async def update(
+        self,
+        room: RoomId,
+        user: UserId,
+        connection: ConnectionId,
+        incarnation: str,
+        *,
+        is_muted: bool | None = None,
+        is_video_on: bool | None = None,
+    ) -> StateMessage | None:
+        """Set what is given; the state as it is now, or None if that changed nothing.
+
+        Raises:
+            NotJoined: ``connection`` does not hold the seat.
+            StateLost: restore first.
+        """
+        reply = await self._run(
+            scripts.UPDATE, room, user, connection, incarnation, _flag(is_muted), _flag(is_video_on), ""
+        )
+        changed, muted, video, _ = _changed(reply)
+        if not changed:
+            return None
+        return StateMessage(origin=self._origin, user_id=user, is_muted=muted, is_video_on=video)
+
+    async def raise_hand(
+        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, raised: bool
+    ) -> bool:
+        """Whether that changed anything.
+
+        Raises:
+            NotJoined: ``connection`` does not hold the seat.
+            StateLost: restore first.
+        """
+        reply = await self._run(scripts.UPDATE, room, user, connection, incarnation, "", "", _flag(raised))
+        return _changed(reply)[0]
+
+    async def end(
+        self,
+        room: RoomId,
+        reason: str,
+        *,
+        session_id: SessionId | None = None,
+        only_if_empty_for_ms: int | None = None,
+    ) -> Ended | None:
+        """Drop the room's state and tell everyone; None: there was none, or a condition does not hold.
+
+        ``session_id``: only if that session is the live one. ``only_if_empty_for_ms``: only if nobody has been in it so long.
+        """
+        empty = "" if only_if_empty_for_ms is None else str(only_if_empty_for_ms)
+        reply = await self._run(scripts.END, room, reason, session_id or "", empty)
+        if not reply:
+            return None
+        session, members = reply
+        return Ended(session_id=SessionId(session.decode()), participants=[decode_participant(p) for p in members])
+
+    async def expire(self, room: RoomId, silent_for_ms: int) -> Expired | None:
+        """Free the seats that were silent for ``silent_for_ms`` (three keep-alive intervals); None: the room has no state.
+
+        To be called more often than each ``silent_for_ms / 3``. After a longer gap nobody swept, and perhaps nobody could keep
+        alive (Redis was away): then every seat first gets ``silent_for_ms / 3`` to show itself.
+        """
+        reply = await self._run(scripts.EXPIRE, room, str(silent_for_ms))
+        if not reply:
+            return None
+        remaining, members = reply
+        return Expired(remaining=remaining, participants=[decode_participant(p) for p in members])
+
+    async def restore(
+        self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str
+    ) -> Restored:
+        """Write what a hub knows into a state that was lost: adds what is absent, overwrites nothing.
+
+        Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not asked:
+        these people are in the meeting.
+
+        Raises:
+            NoSession: a session of the room other than ``known.session_id`` is live by now.
+        """
+        reply = await self._run(
+            scripts.RESTORE,
+            room,
+            known.region,
+            known.node or "",
+            known.session_id,
+            "true" if known.is_recording else "false",
+            new_incarnation,
+            *(part for m in members for part in (m.user_id, encode_participant(m))),
+        )
+        if reply == b"other_session":
+            raise NoSession("the meeting is over; another one has begun in this room")
+        incarnation, created, displaced = reply
+        return Restored(
+            incarnation=incarnation.decode(),
+            created=created == 1,
+            displaced=[decode_participant(p) for p in displaced],
+        )
+
+    async def move(self, room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
+        """Let the room live on ``to_node`` if it lives on ``from_node`` (None: on none yet); published as ``node``.
+
+        False: another was quicker, or the state is gone: read :meth:`summary`. The room's region stays what it is.
+        """
+        return bool(await self._run(scripts.MOVE, room, from_node or "", to_node))
+
+    async def set_recording(self, room: RoomId, is_recording: bool) -> bool:
+        """Whether that changed anything: of two who start at once, one gets True.
+
+        Raises:
+            NoSession: the room has no state.
+        """
+        reply = await self._run(scripts.SET_RECORDING, room, "true" if is_recording else "false")
+        if reply == -1:
+            raise NoSession("nobody is meeting in this room")
+        return bool(reply)
+
+    async def participants(self, room: RoomId) -> list[Participant]:
+        """Everyone in the room; empty if it has no state."""
+        key = keys.participants(room)
+        return [decode_participant(p) for p in await self._redis.call(key, b"HVALS", key)]
+
+    async def participant(self, room: RoomId, user: UserId) -> Participant | None:
+        key = keys.participants(room)
+        found = await self._redis.call(key, b"HGET", key, user)
+        return None if found is None else decode_participant(found)
+
+    async def summary(self, room: RoomId) -> RoomSummary | None:
+        """The room's hash; None: it has no state."""
+        reply = await self._run(scripts.SUMMARY, room)
+        if not reply:
+            return None
+        known = _fields(reply[0])
+        return RoomSummary(
+            region=known["sfuRegion"],
+            node=_node(known),
+            session_id=SessionId(known["sessionId"]),
+            incarnation=known["incarnation"],
+            participant_count=int(known.get("participantCount", "0")),
+            is_recording=known["isRecording"] == "true",
+            empty_for_ms=None if reply[1] < 0 else reply[1],
+        )
+
+    async def is_void(self, room: RoomId, user: UserId, token_issued_at_ms: int) -> bool:
+        """Whether a removal from the present session voids a token of that age."""
+        key = keys.removed(room)
+        at = await self._redis.call(key, b"HGET", key, user)
+        return at is not None and token_issued_at_ms <= int(at)
+
+
+def _fields(flat: list[bytes]) -> dict[str, str]:
+    """A hash as HGETALL returns it."""
+    it = iter(flat)
+    return {k.decode(): v.decode() for k, v in zip(it, it, strict=True)}
+
+
+def _node(known: dict[str, str]) -> NodeId | None:
+    node = known.get("sfuNode", "")
+    return NodeId(node) if node else None
+
+
+def _flag(value: bool | None) -> str:
+    return "" if value is None else "true" if value else "false"
+
+
+def _left(reply: Any) -> Left | None:
+    if not reply:
+        return None
+    participant, remaining = reply
+    return Left(participant=decode_participant(participant), remaining=remaining)
+
+
+def _changed(reply: Any) -> tuple[bool, bool, bool, bool]:
+    """(changed, is muted, is video on, hand raised)."""
+    if reply == b"not_joined":
+        raise NotJoined("this connection has no seat in the room; call JoinRoom")
+    if reply == b"lost":
+        raise StateLost("the room's state was lost; restore it and call again")
+    changed, muted, video, hand = reply
+    return changed == 1, muted == 1, video == 1, hand == 1
