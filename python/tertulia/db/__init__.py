@@ -1,0 +1,1 @@
+"""What outlives a meeting: users, rooms, sessions, tenants, keys. SQLite or PostgreSQL."""

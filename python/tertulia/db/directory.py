@@ -1,0 +1,295 @@
+"""Users, rooms and sessions. Each call is one transaction, and can be repeated: a process may die before the answer.
+
+``tenant`` scopes a query: another tenant's rows are not found. Only the hub, which holds a verified token, and the
+reaper ask without.
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tertulia import times
+from tertulia.contract import RoomStatus, Settings, SettingsChange
+from tertulia.db.engine import Database, insert_new
+from tertulia.db.models import Recording, Room, Session, User
+from tertulia.db.tables import RECORDINGS, ROOMS, SESSIONS, USERS
+from tertulia.errors import AlreadyExists, FieldError, Invalid, NotFound
+from tertulia.ids import RoomId, SessionId, TenantId, UserId
+
+GUEST_NAME: Final = "Guest"
+"""The name of a user of whom nothing but the id is known."""
+
+
+class Page(NamedTuple):
+    """Rooms, the newest first, and the cursor to go on from; None after the last."""
+
+    rooms: list[Room]
+    next: str | None
+
+
+class Directory:
+    """The queries on users, rooms and sessions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- users
+
+    async def create_user(
+        self,
+        tenant: TenantId,
+        user_id: UserId,
+        display_name: str,
+        email: str | None,
+        at: datetime,
+        *,
+        again: bool = False,
+    ) -> User:
+        """A new user. With ``again`` one that has this id already is the answer: an earlier try made it.
+
+        Raises:
+            AlreadyExists: the id, or the email within the tenant, is taken.
+        """
+        row = _user_row(tenant, user_id, display_name, email, None, at)
+        async with self._database.write() as connection:
+            made = await connection.execute(insert_new(connection, USERS, row))
+            found = await _find_user(connection, user_id)
+            if made.rowcount or (again and found and found.tenant_id == tenant):
+                return found or _missing(user_id)
+        taken = FieldError("id", "is taken") if found else FieldError("email", "is another user's")
+        raise AlreadyExists([taken])
+
+    async def ensure_user(
+        self,
+        tenant: TenantId,
+        user_id: UserId,
+        at: datetime,
+        display_name: str = GUEST_NAME,
+        invite_id: str | None = None,
+    ) -> User:
+        """The user, made if the id is not known yet. Names and invite of one who is known stay as they are.
+
+        Raises:
+            NotFound: the id is another tenant's user's.
+        """
+        async with self._database.write() as connection:
+            return await _ensure_user(connection, _user_row(tenant, user_id, display_name, None, invite_id, at))
+
+    async def find_user(self, tenant: TenantId, user_id: UserId) -> User | None:
+        """The user, or None where the id is not known at all.
+
+        Raises:
+            NotFound: the id is another tenant's user's.
+        """
+        async with self._database.read() as connection:
+            user = await _find_user(connection, user_id)
+        return _of_tenant(user, tenant) if user else None
+
+    async def user(self, tenant: TenantId, user_id: UserId) -> User:
+        """Raises NotFound."""
+        return await self.find_user(tenant, user_id) or _missing(user_id)
+
+    # --- rooms
+
+    async def create_room(
+        self, tenant: TenantId, room_id: RoomId, host: UserId, settings: Settings, at: datetime
+    ) -> Room:
+        """A new room; its host becomes a user if not known yet. One that has this id already is the answer.
+
+        Raises:
+            NotFound: the host is another tenant's user.
+        """
+        row = {
+            "id": room_id,
+            "tenant_id": tenant,
+            "host_user_id": host,
+            "settings": msgspec.to_builtins(settings),
+            "status": "SCHEDULED",
+            "created_at": at,
+        }
+        async with self._database.write() as connection:
+            await _ensure_user(connection, _user_row(tenant, host, GUEST_NAME, None, None, at))
+            await connection.execute(insert_new(connection, ROOMS, row))
+            return await _room(connection, room_id, tenant)
+
+    async def room(self, room_id: RoomId, tenant: TenantId | None = None) -> Room:
+        """Raises NotFound: there is none, it was deleted, or it is another tenant's."""
+        async with self._database.read() as connection:
+            return await _room(connection, room_id, tenant)
+
+    async def list_rooms(
+        self, tenant: TenantId, *, status: RoomStatus | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        """The tenant's rooms, the newest first.
+
+        Raises:
+            Invalid: the cursor is none that an earlier page gave.
+        """
+        query = sa.select(ROOMS).where(ROOMS.c.tenant_id == tenant)
+        if status is not None:
+            query = query.where(ROOMS.c.status == status)
+        if cursor is not None:
+            at, room_id = _read_cursor(cursor)
+            same_moment = sa.and_(ROOMS.c.created_at == at, ROOMS.c.id < room_id)
+            query = query.where(sa.or_(ROOMS.c.created_at < at, same_moment))
+        query = query.order_by(ROOMS.c.created_at.desc(), ROOMS.c.id.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            rooms = [_as_room(row) for row in await connection.execute(query)]
+        more = len(rooms) > limit
+        return Page(rooms[:limit], _cursor(rooms[limit - 1]) if more else None)
+
+    async def change_settings(self, tenant: TenantId, room_id: RoomId, change: SettingsChange) -> Room:
+        """Merge ``change`` into the settings. Raises NotFound."""
+        async with self._database.write() as connection:
+            await _lock_room(connection, room_id)
+            room = await _room(connection, room_id, tenant)
+            settings = msgspec.to_builtins(room.settings.merged(change))
+            await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=settings))
+            return await _room(connection, room_id, tenant)
+
+    async def delete_room(self, tenant: TenantId, room_id: RoomId) -> None:
+        """Delete the room with its sessions and recordings. Raises NotFound."""
+        query = sa.delete(ROOMS).where(ROOMS.c.id == room_id, ROOMS.c.tenant_id == tenant)
+        async with self._database.write() as connection:
+            if not (await connection.execute(query)).rowcount:
+                _missing(room_id)
+
+    # --- sessions
+
+    async def open_session(self, session_id: SessionId, room_id: RoomId, at: datetime) -> Session:
+        """The session, begun ``at`` unless it is there already; its room is ACTIVE while it is open.
+
+        One that was closed stays closed: the answer's ``end_time`` tells.
+
+        Raises:
+            NotFound: the room is gone.
+        """
+        row = {"id": session_id, "room_id": room_id, "start_time": at, "end_time": None, "recording_url": None}
+        async with self._database.write() as connection:
+            await _lock_room(connection, room_id)
+            await _room(connection, room_id, None)
+            await connection.execute(insert_new(connection, SESSIONS, row))
+            session = await _session(connection, session_id) or _missing(session_id)
+            if session.end_time is None:
+                await _set_status(connection, room_id)
+        return session
+
+    async def close_session(self, session_id: SessionId, at: datetime) -> None:
+        """End the session ``at``, unless it has ended; its room is COMPLETED when no session of it is open.
+
+        One that is not known is no error.
+        """
+        async with self._database.write() as connection:
+            session = await _session(connection, session_id)
+            if session is None:
+                return
+            await _lock_room(connection, session.room_id)
+            ends = sa.update(SESSIONS).where(SESSIONS.c.id == session_id, SESSIONS.c.end_time.is_(None))
+            if (await connection.execute(ends.values(end_time=max(at, session.start_time)))).rowcount:
+                await _set_status(connection, session.room_id)
+
+    async def session(self, session_id: SessionId) -> Session | None:
+        """The session, or None where there is none."""
+        async with self._database.read() as connection:
+            return await _session(connection, session_id)
+
+    async def open_sessions(self) -> list[Session]:
+        """Every session of every tenant that has not ended, the oldest first: what the reaper looks at."""
+        query = sa.select(SESSIONS).where(SESSIONS.c.end_time.is_(None)).order_by(SESSIONS.c.start_time)
+        async with self._database.read() as connection:
+            return [Session(**row._mapping) for row in await connection.execute(query)]
+
+    async def sessions(self, room_id: RoomId) -> list[Session]:
+        """The room's sessions, the newest first."""
+        query = sa.select(SESSIONS).where(SESSIONS.c.room_id == room_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(SESSIONS.c.start_time.desc(), SESSIONS.c.id.desc()))
+            return [Session(**row._mapping) for row in rows]
+
+    async def recordings(self, room_id: RoomId) -> list[Recording]:
+        """The room's recordings, the newest first."""
+        query = sa.select(RECORDINGS).where(RECORDINGS.c.room_id == room_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(RECORDINGS.c.created_at.desc(), RECORDINGS.c.id.desc()))
+            return [Recording(**row._mapping) for row in rows]
+
+
+def _user_row(
+    tenant: TenantId, user_id: UserId, display_name: str, email: str | None, invite_id: str | None, at: datetime
+) -> dict[str, Any]:
+    return {
+        "id": user_id,
+        "tenant_id": tenant,
+        "email": email,
+        "display_name": display_name,
+        "invite_id": invite_id,
+        "created_at": at,
+    }
+
+
+async def _ensure_user(connection: AsyncConnection, row: dict[str, Any]) -> User:
+    await connection.execute(insert_new(connection, USERS, row))
+    user = await _find_user(connection, row["id"]) or _missing(row["id"])
+    return _of_tenant(user, row["tenant_id"])
+
+
+async def _find_user(connection: AsyncConnection, user_id: UserId) -> User | None:
+    row = (await connection.execute(sa.select(USERS).where(USERS.c.id == user_id))).one_or_none()
+    return User(**row._mapping) if row else None
+
+
+def _of_tenant(user: User, tenant: TenantId) -> User:
+    return user if user.tenant_id == tenant else _missing(user.id)
+
+
+async def _room(connection: AsyncConnection, room_id: RoomId, tenant: TenantId | None) -> Room:
+    query = sa.select(ROOMS).where(ROOMS.c.id == room_id)
+    if tenant is not None:
+        query = query.where(ROOMS.c.tenant_id == tenant)
+    row = (await connection.execute(query)).one_or_none()
+    return _as_room(row) if row else _missing(room_id)
+
+
+def _as_room(row: sa.Row[Any]) -> Room:
+    values = dict(row._mapping)
+    return Room(**(values | {"settings": msgspec.convert(values["settings"], Settings)}))
+
+
+async def _lock_room(connection: AsyncConnection, room_id: RoomId) -> None:
+    """Let no other transaction change the room or its sessions meanwhile (SQLite has one writer anyway)."""
+    await connection.execute(sa.select(ROOMS.c.id).where(ROOMS.c.id == room_id).with_for_update())
+
+
+async def _set_status(connection: AsyncConnection, room_id: RoomId) -> None:
+    is_open = sa.exists().where(SESSIONS.c.room_id == room_id, SESSIONS.c.end_time.is_(None))
+    status = sa.case((is_open, "ACTIVE"), else_="COMPLETED")
+    await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(status=status))
+
+
+async def _session(connection: AsyncConnection, session_id: SessionId) -> Session | None:
+    row = (await connection.execute(sa.select(SESSIONS).where(SESSIONS.c.id == session_id))).one_or_none()
+    return Session(**row._mapping) if row else None
+
+
+def _missing(what: str) -> Any:
+    raise NotFound(f"{what} is not known")
+
+
+def _cursor(room: Room) -> str:
+    return base64.urlsafe_b64encode(f"{times.to_ms(room.created_at)}:{room.id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        ms, _, room_id = text.partition(":")
+        return times.from_ms(int(ms)), str(uuid.UUID(room_id))
+    except (ValueError, OverflowError, OSError):
+        raise Invalid([FieldError("cursor", "must be the `next` of an earlier page")]) from None

@@ -1,0 +1,143 @@
+"""One database, SQLite or PostgreSQL, behind two verbs: ``read`` and ``write``. Nothing waits longer than DEADLINE."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy import make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tertulia.errors import ConfigError, Unavailable
+
+DEADLINE: Final = 5.0
+"""Seconds for one use of the database: pool, connection and statements together."""
+_POOL: Final = 10
+"""Connections a worker keeps at most. More callers wait their turn, within the deadline."""
+_WRITE: Final = "tertulia_write"
+
+_DOWN: Final = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.TimeoutError,
+    TimeoutError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+"""What the drivers raise when the database does not answer, or refuses to."""
+
+
+class Database:
+    """A pool of connections to the database at ``url`` (see :func:`driver_url`)."""
+
+    def __init__(self, url: str) -> None:
+        address, args = driver_url(url)
+        self.is_sqlite = address.drivername.startswith("sqlite")
+        pool: dict[str, Any] = {"pool_size": _POOL, "max_overflow": 0, "pool_timeout": DEADLINE}
+        pool["pool_pre_ping"] = not self.is_sqlite
+        self.engine: AsyncEngine = create_async_engine(address, connect_args=args, **pool)
+        if self.is_sqlite:
+            sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with.
+
+        Raises:
+            Unavailable: the database does not answer in time.
+        """
+        with _Unavailable():
+            async with asyncio.timeout(DEADLINE), self.engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction, committed at the end of the block, rolled back where it raises.
+
+        Raises:
+            Unavailable: the database does not answer in time. Whether it committed is then unknown: try again with the
+                same ids.
+        """
+        with _Unavailable():
+            async with asyncio.timeout(DEADLINE), self.engine.connect() as connection:
+                await connection.execution_options(**{_WRITE: True})
+                async with connection.begin():
+                    yield connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def insert_new(connection: AsyncConnection, table: sa.Table, values: dict[str, Any]) -> sa.Insert:
+    """An INSERT that does nothing where a row with the same unique values is there (``rowcount`` says which)."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return insert(table).values(values).on_conflict_do_nothing()
+
+
+def driver_url(url: str) -> tuple[sa.URL, dict[str, Any]]:
+    """The SQLAlchemy URL and driver arguments of a database URL as people write it.
+
+    ``postgres://`` and ``postgresql://`` are driven by asyncpg; libpq's ``sslmode``, which managed databases hand out, is
+    understood.
+
+    Raises:
+        ConfigError: an ``sslmode`` that does not exist.
+    """
+    given = make_url(url)
+    if given.drivername.startswith("sqlite"):
+        return given.set(drivername="sqlite+aiosqlite"), {"timeout": DEADLINE}
+    args: dict[str, Any] = {"timeout": DEADLINE, "command_timeout": DEADLINE}
+    mode = given.query.get("sslmode")
+    if mode is not None:
+        args["ssl"] = _tls(str(mode))
+    return given.set(drivername="postgresql+asyncpg").difference_update_query(["sslmode"]), args
+
+
+def _tls(mode: str) -> ssl.SSLContext | str:
+    if mode not in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"):
+        raise ConfigError(f"TERTULIA_DATABASE_URL: sslmode {mode} does not exist")
+    if mode in ("verify-ca", "verify-full"):
+        context = ssl.create_default_context()
+        context.check_hostname = mode == "verify-full"
+        return context
+    return mode
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver would begin transactions at moments of its own choosing
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={int(DEADLINE * 1000)}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes later would fail at once where another wrote in between.
+    immediate = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+class _Unavailable:
+    """Turns what the drivers raise for a database that does not answer into Unavailable."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, _DOWN) and not isinstance(error, sa.exc.IntegrityError):
+            raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    cause = error.__cause__ if isinstance(error, sa.exc.DBAPIError) and error.__cause__ else error
+    lines = str(cause).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,70 @@
+"""The rows, as typed values. Moments are aware, in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from tertulia.contract import RoomStatus, Settings
+from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
+
+
+class Tenant(Struct, frozen=True):
+    id: TenantId
+    name: str
+    created_at: datetime
+
+
+class User(Struct, frozen=True):
+    """``invite_id``: the invite through which a guest made it, None where a key vouched for it."""
+
+    id: UserId
+    tenant_id: TenantId
+    email: str | None
+    display_name: str
+    invite_id: str | None
+    created_at: datetime
+
+
+class Room(Struct, frozen=True):
+    id: RoomId
+    tenant_id: TenantId
+    host_user_id: UserId
+    settings: Settings
+    status: RoomStatus
+    created_at: datetime
+
+
+class Session(Struct, frozen=True):
+    """One meeting; open while ``end_time`` is None. ``recording_url`` is a path in blob storage."""
+
+    id: SessionId
+    room_id: RoomId
+    start_time: datetime
+    end_time: datetime | None
+    recording_url: str | None
+
+
+class Recording(Struct, frozen=True):
+    """``path`` is in blob storage; ``duration`` in seconds."""
+
+    id: RecordingId
+    session_id: SessionId
+    room_id: RoomId
+    kind: Literal["composite", "track"]
+    status: Literal["recording", "processing", "ready", "failed", "empty"]
+    path: str | None
+    duration: float
+    created_at: datetime
+
+
+class ApiKey(Struct, frozen=True):
+    """A tenant's key; its secret is known to its holder only."""
+
+    id: str
+    tenant_id: TenantId
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None

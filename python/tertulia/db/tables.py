@@ -1,0 +1,156 @@
+"""The tables. Names are snake_case; UUIDs are text in lower case on our side; moments are UTC with milliseconds.
+
+``migrations/`` makes them; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+"""Constraints have names, so that a migration can drop them on either database."""
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware datetime in UTC; SQLite itself would forget the zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Json: Final = sa.JSON().with_variant(JSONB(), "postgresql")
+Uuid: Final = sa.Uuid(as_uuid=False)
+
+
+def _id() -> sa.Column[str]:
+    return sa.Column("id", Uuid, primary_key=True)
+
+
+def _tenant() -> sa.Column[str]:
+    return sa.Column("tenant_id", Uuid, sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False)
+
+
+def _room() -> sa.Column[str]:
+    return sa.Column("room_id", Uuid, sa.ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
+
+
+def _moment(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, Moment, nullable=nullable)
+
+
+TENANTS: Final = sa.Table(
+    "tenants",
+    METADATA,
+    _id(),
+    sa.Column("name", sa.String(100), nullable=False),
+    _moment("created_at"),
+    sa.UniqueConstraint("name"),
+)
+
+USERS: Final = sa.Table(
+    "users",
+    METADATA,
+    _id(),
+    _tenant(),
+    sa.Column("email", sa.String(254)),
+    sa.Column("display_name", sa.String(100), nullable=False),
+    sa.Column("invite_id", sa.String(64)),  # the invite through which a guest made it
+    _moment("created_at"),
+    sa.UniqueConstraint("tenant_id", "email"),
+)
+
+ROOMS: Final = sa.Table(
+    "rooms",
+    METADATA,
+    _id(),
+    _tenant(),
+    sa.Column("host_user_id", Uuid, sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("settings", Json, nullable=False),
+    sa.Column("status", sa.String(9), nullable=False),
+    _moment("created_at"),
+    sa.CheckConstraint("status IN ('SCHEDULED', 'ACTIVE', 'COMPLETED')", name="status"),
+    sa.Index(None, "tenant_id", "created_at", "id"),
+)
+
+SESSIONS: Final = sa.Table(
+    "sessions",
+    METADATA,
+    _id(),
+    _room(),
+    _moment("start_time"),
+    _moment("end_time", nullable=True),
+    sa.Column("recording_url", sa.Text),
+    sa.Index(None, "room_id", "start_time"),
+    sa.Index("ix_sessions_open", "end_time", postgresql_where=sa.text("end_time IS NULL")),
+)
+
+RECORDINGS: Final = sa.Table(
+    "recordings",
+    METADATA,
+    _id(),
+    sa.Column("session_id", Uuid, sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    _room(),
+    sa.Column("kind", sa.String(9), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("path", sa.Text),  # in blob storage
+    sa.Column("duration", sa.Float, nullable=False),  # seconds
+    _moment("created_at"),
+    sa.CheckConstraint("kind IN ('composite', 'track')", name="kind"),
+    sa.CheckConstraint("status IN ('recording', 'processing', 'ready', 'failed', 'empty')", name="status"),
+    sa.Index(None, "room_id", "created_at"),
+)
+
+API_KEYS: Final = sa.Table(
+    "api_keys",
+    METADATA,
+    _id(),
+    _tenant(),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),  # SHA-256 in hex: 256 random bits need no salt
+    _moment("created_at"),
+    _moment("revoked_at", nullable=True),
+    sa.UniqueConstraint("digest"),
+)
+
+SIGNING_KEYS: Final = sa.Table(
+    "signing_keys",
+    METADATA,
+    sa.Column("kid", sa.String(64), primary_key=True),
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+    _moment("created_at"),
+    _moment("retired_at", nullable=True),
+)
+
+IDEMPOTENCY_KEYS: Final = sa.Table(
+    "idempotency_keys",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),  # SHA-256 of caller, method, path and key
+    sa.Column("request", sa.String(64), nullable=False),  # SHA-256 of the body
+    sa.Column("made_id", Uuid, nullable=False),  # the id of what the request makes, the same when it is tried again
+    _moment("created_at"),
+    _moment("leased_until", nullable=True),  # while a worker is at it
+    sa.Column("status", sa.Integer),
+    sa.Column("answer", sa.Text),
+    sa.Index(None, "created_at"),
+)

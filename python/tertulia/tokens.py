@@ -1,0 +1,216 @@
+"""Signed tokens (JWT, RFC 7519): what they say, how they are made and checked. Pure: keys and ``now`` are given.
+
+Two kinds, told apart by the header's ``typ`` (RFC 8725, section 3.11), so that one never passes for the other:
+
+- a *room token* admits one user to one room in one role (the host's ``joinToken`` is one that lives longer);
+- an *invite* lets whoever holds it join one room in one role, as a user it makes itself.
+
+Signed with HS256. ``kid`` names the key: one key signs, the older ones verify until what they signed has expired.
+The algorithm is ours to choose, never the token's.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import GuestProtocol, OctKey
+from msgspec import Struct
+
+from tertulia.contract import Role
+from tertulia.errors import BadToken
+from tertulia.ids import RoomId, TenantId, UserId, new_token
+
+ROOM_TOKEN_SECONDS: Final = 3600
+"""How long a room token lives (the contract's 1 h)."""
+JOIN_TOKEN_SECONDS: Final = 24 * 3600
+"""How long the host's ``joinToken`` lives (the contract's 24 h)."""
+INVITE_MAX_SECONDS: Final = 30 * 86400
+"""The longest an invite may live: a retired key has to verify for this long."""
+
+_ALGORITHMS: Final = ("HS256",)
+_ROOM_TYPE: Final = "tertulia-room+jwt"
+_INVITE_TYPE: Final = "tertulia-invite+jwt"
+_MAX_LENGTH: Final = 8192
+"""Characters; a longer text is not even parsed."""
+
+
+class SigningKey(Struct, frozen=True):
+    """A secret that signs or verifies. ``retired_at`` (Unix seconds): since then it only verifies."""
+
+    kid: str
+    secret: bytes
+    created_at: float
+    retired_at: float | None = None
+
+    def verifies(self, now: float) -> bool:
+        """Whether something it signed may still be valid."""
+        return self.retired_at is None or now < self.retired_at + INVITE_MAX_SECONDS
+
+    def __repr__(self) -> str:
+        return f"SigningKey(kid={self.kid!r})"
+
+
+class RoomClaims(Struct, frozen=True):
+    """What a room token says. ``issued_at_ms`` decides whether a removal voids it; ``expires_at`` is in Unix seconds."""
+
+    user_id: UserId
+    room_id: RoomId
+    role: Role
+    tenant_id: TenantId
+    display_name: str
+    region: str | None
+    issued_at_ms: int
+    expires_at: int
+
+
+class InviteClaims(Struct, frozen=True):
+    """What an invite says. Users made through it carry ``invite_id``."""
+
+    invite_id: str
+    room_id: RoomId
+    role: Role
+    tenant_id: TenantId
+    expires_at: int
+
+
+class Issued(Struct, frozen=True):
+    """A signed token and when it expires (Unix seconds)."""
+
+    token: str
+    expires_at: int
+
+    def __repr__(self) -> str:
+        return f"Issued(expires_at={self.expires_at})"
+
+
+class UnknownKey(BadToken):
+    """Signed by a key that is not in the ring, perhaps one that is newer than the ring."""
+
+
+class _RoomPayload(Struct):
+    sub: UserId
+    room: RoomId
+    role: Role
+    tenant: TenantId
+    name: str
+    iat: float
+    exp: int
+    region: str | None = None
+
+
+class _InvitePayload(Struct):
+    jti: str
+    room: RoomId
+    role: Role
+    tenant: TenantId
+    exp: int
+
+
+P = TypeVar("P", _RoomPayload, _InvitePayload)
+
+
+def new_signing_key(now: float) -> SigningKey:
+    """A key with 256 random bits."""
+    return SigningKey(kid=new_token(size=9), secret=secrets.token_bytes(32), created_at=now)
+
+
+class Tokens:
+    """Makes and checks tokens with a fixed ring of keys; the youngest that is not retired signs."""
+
+    def __init__(self, keys: Iterable[SigningKey]) -> None:
+        self._keys = {key.kid: key for key in keys}
+        self._secrets = {kid: OctKey.import_key(key.secret) for kid, key in self._keys.items()}
+        active = [key for key in self._keys.values() if key.retired_at is None]
+        if not active:
+            raise ValueError("no signing key is active")
+        self._signing = max(active, key=lambda key: (key.created_at, key.kid))
+
+    def issue_room(
+        self,
+        *,
+        user_id: UserId,
+        room_id: RoomId,
+        role: Role,
+        tenant_id: TenantId,
+        display_name: str,
+        now: float,
+        region: str | None = None,
+        lifetime: int = ROOM_TOKEN_SECONDS,
+    ) -> Issued:
+        """A room token, valid for ``lifetime`` seconds. ``iat`` has milliseconds."""
+        expires_at = math.floor(now) + lifetime
+        payload = _RoomPayload(
+            sub=user_id,
+            room=room_id,
+            role=role,
+            tenant=tenant_id,
+            name=display_name,
+            region=region,
+            iat=math.floor(now * 1000) / 1000,
+            exp=expires_at,
+        )
+        return Issued(self._sign(_ROOM_TYPE, payload), expires_at)
+
+    def issue_invite(
+        self, *, invite_id: str, room_id: RoomId, role: Role, tenant_id: TenantId, now: float, lifetime: int
+    ) -> Issued:
+        """An invite, valid for ``lifetime`` seconds (at most INVITE_MAX_SECONDS)."""
+        if lifetime > INVITE_MAX_SECONDS:
+            raise ValueError(f"an invite lives at most {INVITE_MAX_SECONDS} s")
+        expires_at = math.floor(now) + lifetime
+        payload = _InvitePayload(jti=invite_id, room=room_id, role=role, tenant=tenant_id, exp=expires_at)
+        return Issued(self._sign(_INVITE_TYPE, payload), expires_at)
+
+    def verify_room(self, token: str, now: float) -> RoomClaims:
+        """What a room token says, if it is one of ours and has not expired.
+
+        Raises:
+            UnknownKey: its key is not in this ring (read the ring again).
+            BadToken: anything else.
+        """
+        p = self._verify(token, _ROOM_TYPE, _RoomPayload, now)
+        return RoomClaims(p.sub, p.room, p.role, p.tenant, p.name, p.region, round(p.iat * 1000), p.exp)
+
+    def verify_invite(self, token: str, now: float) -> InviteClaims:
+        """What an invite says; raises as :meth:`verify_room` does."""
+        p = self._verify(token, _INVITE_TYPE, _InvitePayload, now)
+        return InviteClaims(p.jti, p.room, p.role, p.tenant, p.exp)
+
+    def _sign(self, kind: str, payload: Struct) -> str:
+        header = {"alg": _ALGORITHMS[0], "kid": self._signing.kid, "typ": kind}
+        secret = self._secrets[self._signing.kid]
+        return jwt.encode(header, msgspec.to_builtins(payload), secret, algorithms=_ALGORITHMS)
+
+    def _verify(self, token: str, kind: str, payload: type[P], now: float) -> P:
+        if len(token) > _MAX_LENGTH or not token.isascii() or token.count(".") != 2:
+            raise BadToken("this is not a token")
+
+        def key_of(member: GuestProtocol) -> OctKey:
+            return self._key(member.headers(), now)
+
+        try:
+            parsed = jwt.decode(token, key_of, algorithms=_ALGORITHMS)
+        except (JoseError, ValueError, TypeError, RecursionError):
+            raise BadToken("the token is not signed by this server, or damaged") from None
+        if parsed.header.get("typ") != kind:
+            raise BadToken("the token is of another kind")
+        try:
+            claims = msgspec.convert(parsed.claims, payload)
+        except msgspec.ValidationError:
+            raise BadToken("the token lacks a claim") from None
+        if claims.exp <= now:
+            raise BadToken("the token has expired")
+        return claims
+
+    def _key(self, header: dict[str, Any], now: float) -> OctKey:
+        kid = header.get("kid")
+        key = self._keys.get(kid) if isinstance(kid, str) else None
+        if key is None or not key.verifies(now):
+            raise UnknownKey("the token's key is not known, or no longer valid")
+        return self._secrets[key.kid]
