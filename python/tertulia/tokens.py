@@ -57,7 +57,7 @@ class SigningKey(Struct, frozen=True):
 
 
 class RoomClaims(Struct, frozen=True):
-    """What a room token says. ``issued_at_ms`` decides whether a removal voids it; ``expires_at`` is in Unix seconds."""
+    """What a room token says. A removal after ``issued_at_ms`` voids it; ``expires_at`` is in Unix seconds."""
 
     user_id: UserId
     room_id: RoomId

@@ -27,6 +27,17 @@ GUEST_NAME: Final = "Guest"
 """The name of a user of whom nothing but the id is known."""
 
 
+_OPEN_SESSION: Final = (
+    sa.select(SESSIONS.c.id)
+    .where(SESSIONS.c.room_id == ROOMS.c.id, SESSIONS.c.end_time.is_(None))
+    .order_by(SESSIONS.c.start_time.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("session_id")
+)
+_ROOM: Final = sa.select(ROOMS, _OPEN_SESSION)
+
+
 class Page(NamedTuple):
     """Rooms, the newest first, and the cursor to go on from; None after the last."""
 
@@ -132,7 +143,7 @@ class Directory:
         Raises:
             Invalid: the cursor is none that an earlier page gave.
         """
-        query = sa.select(ROOMS).where(ROOMS.c.tenant_id == tenant)
+        query = _ROOM.where(ROOMS.c.tenant_id == tenant)
         if status is not None:
             query = query.where(ROOMS.c.status == status)
         if cursor is not None:
@@ -200,6 +211,11 @@ class Directory:
         async with self._database.read() as connection:
             return await _session(connection, session_id)
 
+    async def is_open(self, session_id: SessionId) -> bool:
+        """Whether there is such a session and it has not ended."""
+        session = await self.session(session_id)
+        return session is not None and session.end_time is None
+
     async def open_sessions(self) -> list[Session]:
         """Every session of every tenant that has not ended, the oldest first: what the reaper looks at."""
         query = sa.select(SESSIONS).where(SESSIONS.c.end_time.is_(None)).order_by(SESSIONS.c.start_time)
@@ -250,7 +266,7 @@ def _of_tenant(user: User, tenant: TenantId) -> User:
 
 
 async def _room(connection: AsyncConnection, room_id: RoomId, tenant: TenantId | None) -> Room:
-    query = sa.select(ROOMS).where(ROOMS.c.id == room_id)
+    query = _ROOM.where(ROOMS.c.id == room_id)
     if tenant is not None:
         query = query.where(ROOMS.c.tenant_id == tenant)
     row = (await connection.execute(query)).one_or_none()

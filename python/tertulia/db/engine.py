@@ -86,8 +86,8 @@ def insert_new(connection: AsyncConnection, table: sa.Table, values: dict[str, A
 def driver_url(url: str) -> tuple[sa.URL, dict[str, Any]]:
     """The SQLAlchemy URL and driver arguments of a database URL as people write it.
 
-    ``postgres://`` and ``postgresql://`` are driven by asyncpg; libpq's ``sslmode``, which managed databases hand out, is
-    understood.
+    ``postgres://`` and ``postgresql://`` are driven by asyncpg; libpq's ``sslmode``, which managed databases hand
+    out, is understood.
 
     Raises:
         ConfigError: an ``sslmode`` that does not exist.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 import structlog
@@ -13,7 +13,15 @@ from tertulia import times
 from tertulia.db.engine import Database
 from tertulia.db.tables import SIGNING_KEYS
 from tertulia.errors import Unavailable
-from tertulia.tokens import INVITE_MAX_SECONDS, InviteClaims, RoomClaims, SigningKey, Tokens, UnknownKey, new_signing_key
+from tertulia.tokens import (
+    INVITE_MAX_SECONDS,
+    InviteClaims,
+    RoomClaims,
+    SigningKey,
+    Tokens,
+    UnknownKey,
+    new_signing_key,
+)
 
 RELOAD_SECONDS: Final = 30.0
 """How soon every worker has heard of a rotation or a revocation."""
@@ -36,9 +44,7 @@ class SigningKeys:
             rows = (await connection.execute(query)).all()
         if not any(row.retired_at is None for row in rows):
             return await self.rotate(time.time())
-        return [
-            SigningKey(r.kid, r.secret, r.created_at.timestamp(), r.retired_at and r.retired_at.timestamp()) for r in rows
-        ]
+        return [_as_key(row) for row in rows]
 
     async def rotate(self, now: float, *, revoke: bool = False) -> list[SigningKey]:
         """Make a new key that signs from now on; the others only verify, or with ``revoke`` not even that.
@@ -58,6 +64,11 @@ class SigningKeys:
                 await connection.execute(sa.update(SIGNING_KEYS).where(active).values(retired_at=at))
             await connection.execute(sa.insert(SIGNING_KEYS).values(values))
         return await self.all()
+
+
+def _as_key(row: sa.Row[Any]) -> SigningKey:
+    retired_at = row.retired_at.timestamp() if row.retired_at else None
+    return SigningKey(row.kid, row.secret, row.created_at.timestamp(), retired_at)
 
 
 class Keyring:

@@ -35,6 +35,8 @@ class Room(Struct, frozen=True):
     settings: Settings
     status: RoomStatus
     created_at: datetime
+    session_id: SessionId | None
+    """The session that is open now."""
 
 
 class Session(Struct, frozen=True):
