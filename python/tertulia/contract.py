@@ -47,7 +47,7 @@ class Strict(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_f
 # --- REST: bodies -----------------------------------------------------------------------------------------------------
 
 
-class SettingsChange(Strict):
+class SettingsChange(Strict, frozen=True):
     """``settings`` as a caller sends them: each key may be left out."""
 
     is_recording_enabled: bool | UnsetType = UNSET
@@ -56,7 +56,7 @@ class SettingsChange(Strict):
     topology: Topology | UnsetType = UNSET
 
 
-class Settings(Strict):
+class Settings(Strict, frozen=True):
     """``Room.settings``, complete."""
 
     is_recording_enabled: bool = False
@@ -72,28 +72,28 @@ class Settings(Strict):
         return msgspec.structs.replace(self, **given)
 
 
-class CreateRoom(Wire):
+class CreateRoom(Wire, frozen=True):
     host_id: Uuid
     settings: SettingsChange = SettingsChange()
 
 
-class ChangeRoom(Wire):
+class ChangeRoom(Wire, frozen=True):
     settings: SettingsChange = SettingsChange()
 
 
-class JoinRequest(Wire):
+class JoinRequest(Wire, frozen=True):
     user_id: Uuid
     display_name: DisplayName | UnsetType = UNSET
     region: Region | UnsetType = UNSET
 
 
-class CreateUser(Wire):
+class CreateUser(Wire, frozen=True):
     display_name: DisplayName
     email: Email | UnsetType = UNSET
     id: Uuid | UnsetType = UNSET
 
 
-class CreateInvite(Wire):
+class CreateInvite(Wire, frozen=True):
     role: Role
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
 
@@ -101,7 +101,7 @@ class CreateInvite(Wire):
 # --- REST: answers ----------------------------------------------------------------------------------------------------
 
 
-class UserView(Wire):
+class UserView(Wire, frozen=True):
     id: str
     email: str | None
     display_name: str
@@ -109,7 +109,7 @@ class UserView(Wire):
     created_at: str
 
 
-class RoomView(Wire):
+class RoomView(Wire, frozen=True):
     id: str
     host_user_id: str
     tenant_id: str
@@ -118,18 +118,18 @@ class RoomView(Wire):
     created_at: str
 
 
-class RoomList(Wire):
+class RoomList(Wire, frozen=True):
     items: list[RoomView]
     next: str | None
 
 
-class RoomCreated(Wire):
+class RoomCreated(Wire, frozen=True):
     room_id: str
     join_token: str
     expires_at: str
 
 
-class IceServer(Wire, omit_defaults=True):
+class IceServer(Wire, omit_defaults=True, frozen=True):
     """As ``RTCPeerConnection`` takes it (W3C WebRTC, RTCIceServer)."""
 
     urls: list[str]
@@ -137,7 +137,7 @@ class IceServer(Wire, omit_defaults=True):
     credential: str | UnsetType = UNSET
 
 
-class JoinGrant(Wire):
+class JoinGrant(Wire, frozen=True):
     token: str
     ice_servers: list[IceServer]
     ws_url: str
@@ -145,13 +145,13 @@ class JoinGrant(Wire):
     expires_at: str
 
 
-class InviteView(Wire):
+class InviteView(Wire, frozen=True):
     invite_token: str
     url: str
     expires_at: str
 
 
-class SessionView(Wire):
+class SessionView(Wire, frozen=True):
     id: str
     room_id: str
     start_time: str
@@ -159,7 +159,7 @@ class SessionView(Wire):
     recording_url: str | None
 
 
-class RecordingView(Wire):
+class RecordingView(Wire, frozen=True):
     id: str
     session_id: str
     kind: Literal["composite", "track"]
@@ -170,12 +170,12 @@ class RecordingView(Wire):
     expires_at: str | None
 
 
-class RecordingStarted(Wire):
+class RecordingStarted(Wire, frozen=True):
     id: str
     status: Literal["recording"] = "recording"
 
 
-class Problem(Wire, omit_defaults=True):
+class Problem(Wire, omit_defaults=True, frozen=True):
     """RFC 9457 problem details."""
 
     type: str
@@ -186,7 +186,7 @@ class Problem(Wire, omit_defaults=True):
     errors: list[ProblemField] = []
 
 
-class ProblemField(Wire):
+class ProblemField(Wire, frozen=True):
     field: str
     message: str
 
@@ -196,7 +196,7 @@ class ProblemField(Wire):
 Candidate = Annotated[str, Meta(max_length=4096)] | dict[str, Any] | None
 
 
-class JoinRoom(Wire):
+class JoinRoom(Wire, frozen=True):
     room_id: Uuid
     token: Token
     resume_token: Annotated[str, Meta(max_length=256)] | None = None
@@ -204,7 +204,7 @@ class JoinRoom(Wire):
     is_video_on: bool | None = None
 
 
-class SendOffer(Wire):
+class SendOffer(Wire, frozen=True):
     """``slots`` and ``tracks`` are Tertulia's own (docs/protocol.md); they mean something to the SFU only."""
 
     target_user_id: Target
@@ -213,53 +213,53 @@ class SendOffer(Wire):
     tracks: dict[Annotated[str, Meta(max_length=32)], Source] | None = None
 
 
-class SendAnswer(Wire):
+class SendAnswer(Wire, frozen=True):
     target_user_id: Target
     sdp: Sdp
 
 
-class SendIceCandidate(Wire):
+class SendIceCandidate(Wire, frozen=True):
     """``candidate``: a candidate line, or an ``RTCIceCandidateInit``; null and ``""`` end the candidates."""
 
     target_user_id: Target
     candidate: Candidate
 
 
-class UpdateState(Wire):
+class UpdateState(Wire, frozen=True):
     is_muted: bool | None = None
     is_video_on: bool | None = None
 
 
-class WantedVideo(Wire):
+class WantedVideo(Wire, frozen=True):
     user_id: Uuid
     source: Literal["camera", "screen"] = "camera"
     max_height: Annotated[int, Meta(ge=1, le=4320)] | None = None
 
 
-class SetView(Wire):
+class SetView(Wire, frozen=True):
     """Which videos the caller's video slots should show, the most important first."""
 
     videos: Annotated[list[WantedVideo], Meta(max_length=64)]
 
 
-class SendChat(Wire):
+class SendChat(Wire, frozen=True):
     """To everyone, or to one member."""
 
     text: Annotated[str, Meta(min_length=1, max_length=4000)]
     target_user_id: Target | None = None
 
 
-class RaiseHand(Wire):
+class RaiseHand(Wire, frozen=True):
     raised: bool
 
 
-class OneUser(Wire):
+class OneUser(Wire, frozen=True):
     """AskToMute and RemoveParticipant: the host's calls about one member."""
 
     target_user_id: Target
 
 
-class Empty(Wire):
+class Empty(Wire, frozen=True):
     """KeepAlive, LeaveRoom, EndRoom, MuteAll: no payload."""
 
 
@@ -285,7 +285,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
 # --- Hub: results and events ------------------------------------------------------------------------------------------
 
 
-class ParticipantView(Wire):
+class ParticipantView(Wire, frozen=True):
     """A member, as JoinRoom's result, ParticipantJoined and REST show them."""
 
     user_id: str
@@ -297,7 +297,7 @@ class ParticipantView(Wire):
     hand_raised: bool = False
 
 
-class JoinResult(Wire, omit_defaults=True):
+class JoinResult(Wire, omit_defaults=True, frozen=True):
     user_id: str
     role: Role
     participants: list[ParticipantView]
@@ -306,30 +306,30 @@ class JoinResult(Wire, omit_defaults=True):
     missed: bool = False
 
 
-class SfuEndpoint(Wire):
+class SfuEndpoint(Wire, frozen=True):
     ip: str
     port: int
     transport_id: str
 
 
-class SdpEvent(Wire):
+class SdpEvent(Wire, frozen=True):
     """ReceiveOffer and ReceiveAnswer."""
 
     source_user_id: str
     sdp: str
 
 
-class CandidateEvent(Wire):
+class CandidateEvent(Wire, frozen=True):
     source_user_id: str
     candidate: str | dict[str, Any]
 
 
-class StateChanged(Wire):
+class StateChanged(Wire, frozen=True):
     user_id: str
     is_muted: bool
     is_video_on: bool
 
 
-class ParticipantLeft(Wire):
+class ParticipantLeft(Wire, frozen=True):
     user_id: str
     reason: LeaveReason

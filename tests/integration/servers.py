@@ -225,7 +225,7 @@ class Cluster:
     @property
     def url(self) -> str:
         """The URL of one node; the others are found through it."""
-        return f"redis://127.0.0.1:{self.ports[0]}/0"
+        return f"redis+cluster://127.0.0.1:{self.ports[0]}"
 
 
 @contextmanager

@@ -1,0 +1,70 @@
+# make run     a meeting on this machine          make test    install what tests need, prove everything
+# make check   formatters, linters, types         make bench   the measurements, each with its command
+# make build   the wheel, in dist/                make lock    write requirements/ again
+
+SHELL := /bin/sh
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet
+RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
+ARGS ?=
+
+.PHONY: run test check bench build lock fix clean
+
+run: $(VENV)/installed
+	@exec $(BIN)/tertulia dev $(ARGS)
+
+test:
+	@sh scripts/need.sh run test
+	@exec $(PYTHON) scripts/test.py $(ARGS)
+
+check: $(VENV)/installed $(VENV)/tested node_modules/installed
+	@exec $(PYTHON) scripts/test.py check
+
+bench: $(VENV)/installed $(VENV)/tested node_modules/installed
+	@exec $(PYTHON) scripts/test.py bench
+
+build: $(VENV)/python
+	@$(BIN)/python -m maturin build --release --locked --out dist
+
+# What `make check` finds and a tool can mend.
+fix: $(VENV)/tested
+	cargo fmt --all
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The exact versions, with hashes and without the address of any index. Needs uv.
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--group build pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/run.txt \
+		--group build --group check --group test pyproject.toml -o requirements/test.txt
+
+clean:
+	rm -rf $(VENV) target dist node_modules python/tertulia/sfu/_sfu*.so
+
+$(VENV)/python: requirements/run.txt
+	@sh scripts/need.sh run
+	@echo "make: Python packages into ./$(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/installed: $(VENV)/python pyproject.toml $(RUST)
+	@sh scripts/need.sh run
+	@echo "make: building the media engine (some minutes the first time)"
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/tested: $(VENV)/python requirements/test.txt
+	@echo "make: Python packages of the tests into ./$(VENV)"
+	@$(PIP) --require-hashes -r requirements/test.txt
+	@touch $@
+
+node_modules/installed: package.json package-lock.json
+	@echo "make: npm packages of the tests into ./node_modules"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

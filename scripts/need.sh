@@ -1,0 +1,60 @@
+#!/bin/sh
+# need.sh run [test]: what has to be on this machine. What is missing is said in one line, with the command that
+# installs it. Debian packages of the tests are installed, where this is root.
+set -u
+
+need() {
+    echo "Tertulia needs $1. Install it with: $2" >&2
+    exit 1
+}
+
+apt="apt-get install -y"
+[ "$(id -u)" = 0 ] || apt="sudo apt-get install -y"
+python=${PYTHON:-python3}
+
+run() {
+    command -v "$python" >/dev/null || need "Python 3.11 or later" "$apt python3 python3-venv"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        need "Python 3.11 or later ($python is $("$python" -V 2>&1))" "$apt python3.11-venv, then: make PYTHON=python3.11"
+    "$python" -c 'import venv, ensurepip' 2>/dev/null || need "Python's venv module" "$apt python3-venv"
+    rust="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c clippy -c rustfmt"
+    command -v cargo >/dev/null || need "Rust 1.89 or later" "$rust"
+    minor=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\)\..*/\1/p')
+    [ "${minor:-0}" -ge 89 ] || need "Rust 1.89 or later (this is $(rustc --version))" "rustup update stable, or: $rust"
+    command -v cc >/dev/null || need "a C compiler" "$apt gcc libc6-dev"
+}
+
+debian_packages() {
+    command -v chromium >/dev/null || echo chromium
+    command -v redis-server >/dev/null || echo redis-server
+    command -v redis-cli >/dev/null || echo redis-tools
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
+    command -v turnserver >/dev/null || echo coturn
+    command -v ffmpeg >/dev/null || echo ffmpeg
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
+}
+
+tests() {
+    missing=$(debian_packages | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    [ "$(id -u)" = 0 ] || need "Debian packages for its tests" "$apt $missing"
+    echo "need.sh: installing $missing"
+    # The packages' own services are not wanted: each test starts its own server.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+        trap 'rm -f "$policy"' EXIT
+    fi
+    # shellcheck disable=SC2086
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } \
+        </dev/null >/dev/null || need "Debian packages for its tests" "$apt $missing"
+}
+
+for part in "$@"; do
+    case $part in
+    run) run ;;
+    test) tests ;;
+    *) echo "usage: need.sh run [test]" >&2 && exit 2 ;;
+    esac
+done
