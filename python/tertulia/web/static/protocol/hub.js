@@ -26,7 +26,7 @@ const REFUSED = new Set(["room_full", "role_not_allowed", "forbidden", "not_foun
 /**
  * @typedef {object} HubOptions
  * @property {string} roomId
- * @property {() => Promise<{wsUrl: string, token: string}>} grant a fresh room token; asked again when one is refused
+ * @property {(refused: boolean) => Promise<{wsUrl: string, token: string}>} grant a room token; a fresh one if the last was refused
  * @property {() => {isMuted: boolean, isVideoOn: boolean}} state one's own, for JoinRoom
  * @property {typeof WebSocket} [WebSocket]
  */
@@ -105,10 +105,13 @@ export class Hub extends Emitter {
     else if (this.#state === "joined") void this.#beat();
   }
 
-  /** @returns {Promise<JoinResult>} */
-  async #attempt() {
-    const reused = this.#grant !== null;
-    this.#grant ??= await this.#options.grant();
+  /**
+   * @param {boolean} [refused] the token at hand was refused
+   * @returns {Promise<JoinResult>}
+   */
+  async #attempt(refused = false) {
+    const mayBeStale = this.#grant !== null && !refused;
+    if (!this.#grant || refused) this.#grant = await this.#options.grant(refused);
     const socket = await Socket.open(this.#grant.wsUrl, this.#options.WebSocket ?? WebSocket);
     if (this.#state === "closed") {
       socket.close(1000);
@@ -122,9 +125,8 @@ export class Hub extends Emitter {
     } catch (error) {
       this.#socket = null;
       socket.close(1000);
-      if (!(error instanceof TertuliaError) || error.code !== "bad_token" || !reused) throw error;
-      this.#grant = null;
-      return this.#attempt();
+      if (!(error instanceof TertuliaError) || error.code !== "bad_token" || !mayBeStale) throw error;
+      return this.#attempt(true);
     }
   }
 

@@ -1,4 +1,5 @@
-/** @import { HubEvents, JoinResult, Participant } from "./types.js" */
+/** @import { Participant } from "./types.js" */
+/** @import { Hub } from "./hub.js" */
 import { Emitter } from "./emitter.js";
 
 /** @typedef {Participant & {handRaised: boolean, isAway: boolean}} Member `isAway`: the connection is lost, the seat is kept */
@@ -19,7 +20,7 @@ export class Roster extends Emitter {
   /** @type {Map<string, Member>} in the order of joining */
   #members = new Map();
 
-  /** @param {Emitter<HubEvents & {joined: JoinResult}>} hub */
+  /** @param {Hub} hub */
   constructor(hub) {
     super();
     hub.on("ParticipantJoined", (p) => this.#put(p));

@@ -1,0 +1,13 @@
+/**
+ * Tertulia's media: devices, the connection to the SFU or to the other members, and how well it flows. No DOM beyond
+ * MediaStream.
+ *
+ * @module
+ */
+
+export { canShareScreen, deviceTrouble, listDevices } from "./media/devices.js";
+export { VIDEO_QUALITIES } from "./media/encoding.js";
+export { LevelMeter } from "./media/level.js";
+export { LocalMedia } from "./media/local.js";
+export { Mesh } from "./media/mesh.js";
+export { MAX_VIDEO_SLOTS, SfuLink } from "./media/sfu.js";

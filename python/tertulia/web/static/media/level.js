@@ -1,0 +1,36 @@
+/** Full deflection at this root mean square: loud speech near the microphone. */
+const LOUD = 0.25;
+
+/** Measures how loud a track is, for a meter. */
+export class LevelMeter {
+  #context = new AudioContext();
+  #analyser = this.#context.createAnalyser();
+  #samples = new Float32Array(512);
+  /** @type {MediaStreamAudioSourceNode | null} */
+  #source = null;
+
+  constructor() {
+    this.#analyser.fftSize = this.#samples.length;
+  }
+
+  /** @param {MediaStreamTrack | null} track */
+  listenTo(track) {
+    this.#source?.disconnect();
+    this.#source = track && this.#context.createMediaStreamSource(new MediaStream([track]));
+    this.#source?.connect(this.#analyser);
+    if (track && this.#context.state === "suspended") void this.#context.resume();
+  }
+
+  /** @returns {number} in [0, 1] */
+  read() {
+    if (!this.#source) return 0;
+    this.#analyser.getFloatTimeDomainData(this.#samples);
+    const mean = this.#samples.reduce((sum, x) => sum + x * x, 0) / this.#samples.length;
+    return Math.min(1, Math.sqrt(mean) / LOUD);
+  }
+
+  close() {
+    this.#source?.disconnect();
+    void this.#context.close();
+  }
+}

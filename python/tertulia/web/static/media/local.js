@@ -1,0 +1,133 @@
+/** @import { Source } from "../protocol/types.js" */
+/** @import { VideoQuality } from "./encoding.js" */
+import { Emitter } from "../protocol/emitter.js";
+import { openCamera, openMicrophone, openScreen } from "./devices.js";
+
+/**
+ * @typedef {object} LocalEvents
+ * @property {{source: Source, track: MediaStreamTrack | null}} track a track began, was exchanged, or ended
+ * @property {null} changed muted or unmuted
+ */
+
+/**
+ * One's own microphone, camera and screen.
+ *
+ * @extends {Emitter<LocalEvents>}
+ */
+export class LocalMedia extends Emitter {
+  /** @type {Map<Source, MediaStreamTrack>} */
+  #tracks = new Map();
+  #muted = false;
+  /** @type {{microphone: string, camera: string, quality: VideoQuality}} */
+  #choice;
+
+  /** @param {{microphone: string, camera: string, quality: VideoQuality}} choice device ids, "" is the system's choice */
+  constructor(choice) {
+    super();
+    this.#choice = { ...choice };
+  }
+
+  /**
+   * @param {Source} source
+   * @returns {MediaStreamTrack | null}
+   */
+  track(source) {
+    return this.#tracks.get(source) ?? null;
+  }
+
+  /** Muted, or without a microphone. */
+  get isMuted() {
+    return this.#muted || !this.#tracks.has("microphone");
+  }
+
+  get isVideoOn() {
+    return this.#tracks.has("camera");
+  }
+
+  get isSharing() {
+    return this.#tracks.has("screen");
+  }
+
+  /** @param {boolean} muted a muted microphone stays open, so that unmuting is instant, and sends silence */
+  async setMuted(muted) {
+    if (!muted && !this.#tracks.has("microphone")) await this.#openMicrophone();
+    this.#muted = muted;
+    const track = this.#tracks.get("microphone");
+    if (track) track.enabled = !muted;
+    this.emit("changed", null);
+  }
+
+  /** @param {boolean} on off frees the camera: its light goes out */
+  async setCamera(on) {
+    if (!on) this.#drop("camera");
+    else if (!this.isVideoOn) this.#put("camera", await openCamera(this.#choice.camera, this.#choice.quality));
+  }
+
+  async shareScreen() {
+    const { video, audio } = await openScreen();
+    if (audio) this.#put("screen-audio", audio);
+    this.#put("screen", video);
+  }
+
+  stopScreen() {
+    this.#drop("screen-audio");
+    this.#drop("screen");
+  }
+
+  /** @param {string} deviceId */
+  async chooseMicrophone(deviceId) {
+    this.#choice.microphone = deviceId;
+    if (this.#tracks.has("microphone")) await this.#openMicrophone();
+  }
+
+  /** @param {{deviceId?: string, quality?: VideoQuality}} change */
+  async chooseCamera({ deviceId = this.#choice.camera, quality = this.#choice.quality }) {
+    Object.assign(this.#choice, { camera: deviceId, quality });
+    if (!this.isVideoOn) return;
+    this.#tracks.get("camera")?.stop();
+    try {
+      this.#put("camera", await openCamera(deviceId, quality));
+    } catch (error) {
+      this.#drop("camera");
+      throw error;
+    }
+  }
+
+  stop() {
+    for (const source of [...this.#tracks.keys()]) this.#drop(source);
+  }
+
+  async #openMicrophone() {
+    const track = await openMicrophone(this.#choice.microphone);
+    track.enabled = !this.#muted;
+    this.#put("microphone", track);
+  }
+
+  /**
+   * @param {Source} source
+   * @param {MediaStreamTrack} track
+   */
+  #put(source, track) {
+    this.#tracks.get(source)?.stop();
+    this.#tracks.set(source, track);
+    track.onended = () => this.#tracks.get(source) === track && this.#ended(source);
+    this.emit("track", { source, track });
+  }
+
+  /** @param {Source} source ended by the browser: unplugged, or "stop sharing" was pressed there */
+  #ended(source) {
+    if (source === "screen") this.stopScreen();
+    else this.#drop(source);
+    this.emit("changed", null);
+  }
+
+  /** @param {Source} source */
+  #drop(source) {
+    const track = this.#tracks.get(source);
+    if (!track) return;
+    track.onended = null;
+    track.stop();
+    this.#tracks.delete(source);
+    this.emit("track", { source, track: null });
+  }
+}

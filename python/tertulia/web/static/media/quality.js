@@ -1,0 +1,58 @@
+/** @import { Quality } from "./sources.js" */
+
+/**
+ * @typedef {object} Flow What was counted for one person's media since the last look.
+ * @property {number} received packets
+ * @property {number} lost packets
+ * @property {number} jitter seconds; NaN unknown
+ * @property {number} roundTrip seconds; NaN unknown
+ * @property {boolean} expected whether packets should have come
+ */
+
+/** Shares of lost packets above which picture and sound suffer visibly, and badly. */
+const LOSS = [0.02, 0.08];
+/** Round trips in ms above which talking becomes awkward, and hard (ITU-T G.114 has 150 and 400 ms one way). */
+const ROUND_TRIP = [300, 800];
+/** Jitter in ms above which buffers grow noticeably, and badly. */
+const JITTER = [40, 100];
+
+/**
+ * @param {Flow} flow
+ * @returns {Quality}
+ */
+export function judge({ received, lost, jitter, roundTrip, expected }) {
+  const total = received + lost;
+  const loss = total > 0 ? Math.max(0, lost) / total : 0;
+  const [rtt, jit] = [roundTrip * 1000, jitter * 1000];
+  const measures = { loss, roundTrip: rtt, jitter: jit };
+  if (expected && received === 0) return { bars: 0, ...measures };
+  const worst = Math.max(step(loss, LOSS), step(rtt, ROUND_TRIP), step(jit, JITTER));
+  return { bars: /** @type {1 | 2 | 3} */ (3 - worst), ...measures };
+}
+
+/**
+ * @param {number} value NaN counts as fine
+ * @param {number[]} limits
+ * @returns {0 | 1 | 2}
+ */
+function step(value, limits) {
+  return /** @type {0 | 1 | 2} */ (limits.filter((limit) => value > limit).length);
+}
+
+/** Remembers counters between looks and gives their growth. */
+export class Counters {
+  /** @type {Map<string, number>} */
+  #last = new Map();
+
+  /**
+   * @param {string} key
+   * @param {number | undefined} value
+   * @returns {number} 0 at the first look and after a counter began anew
+   */
+  growth(key, value) {
+    if (value === undefined) return 0;
+    const before = this.#last.get(key);
+    this.#last.set(key, value);
+    return before === undefined || value < before ? 0 : value - before;
+  }
+}

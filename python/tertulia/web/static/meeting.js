@@ -1,0 +1,314 @@
+/** @import { ChatMessage, JoinGrant, JoinResult, Source, WantedVideo } from "./protocol/types.js" */
+/** @import { LocalMedia } from "./media/local.js" */
+/** @import { LinkReport, RemoteTrack } from "./media/sources.js" */
+/** @import { HubState, EndReason } from "./protocol/hub.js" */
+/** @import { TertuliaError } from "./protocol.js" */
+import { Mesh, SfuLink } from "./media.js";
+import { Emitter, Hub, Roster } from "./protocol.js";
+import { SOURCES } from "./media/sources.js";
+
+/** Video slots of the first offer, made before it is known how many people are there. */
+const FIRST_VIDEO_SLOTS = 6;
+/** How often statistics are read. */
+const REPORT_MS = 2000;
+/** Seconds that JoinRoom's token must still live; a younger one is fetched otherwise. */
+const TOKEN_MARGIN_S = 30;
+/** Audio level from which someone counts as speaking, where no SFU says so (P2P). */
+const SPEAKING_LEVEL = 0.02;
+
+/**
+ * @typedef {object} MeetingEvents
+ * @property {HubState} state
+ * @property {null} tracks
+ * @property {boolean} media whether media flows: false while a path is looked for
+ * @property {string[]} speakers userIds, the loudest first
+ * @property {LinkReport} report
+ * @property {ChatMessage} chat
+ * @property {string} muteRequested by whom
+ * @property {boolean} recording
+ * @property {{reason: EndReason, error: TertuliaError | null}} end
+ */
+
+/**
+ * A meeting as one member takes part in it: signaling, media and one's own devices together. No DOM.
+ *
+ * @extends {Emitter<MeetingEvents>}
+ */
+export class Meeting extends Emitter {
+  #local;
+  #fetchGrant;
+  #displayName;
+  /** @type {Promise<JoinGrant> | null} */
+  #grant = null;
+  /** @type {SfuLink | Mesh | null} */
+  #link = null;
+  #transportId = "";
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #reportTimer;
+  /** @type {(() => void)[]} ends the subscriptions to what outlives the meeting */
+  #unsubscribe = [];
+  #handRaised = false;
+  #view = "[]";
+
+  /**
+   * @param {object} options
+   * @param {string} options.roomId
+   * @param {string} options.displayName
+   * @param {LocalMedia} options.local
+   * @param {() => Promise<JoinGrant>} options.grant joins by REST
+   */
+  constructor({ roomId, displayName, local, grant }) {
+    super();
+    this.roomId = roomId;
+    this.userId = "";
+    /** @type {"host" | "attendee"} */
+    this.role = "attendee";
+    this.isRecording = false;
+    this.#local = local;
+    this.#displayName = displayName;
+    this.#fetchGrant = grant;
+    this.hub = new Hub({
+      roomId,
+      grant: (refused) => this.#currentGrant(refused),
+      state: () => ({ isMuted: local.isMuted, isVideoOn: local.isVideoOn }),
+    });
+    this.roster = new Roster(this.hub);
+    this.#listen();
+  }
+
+  /**
+   * @returns {Promise<JoinResult>}
+   * @throws {TertuliaError}
+   */
+  async join() {
+    const { iceServers } = await this.#currentGrant();
+    this.#iceServers = iceServers;
+    const link = this.#newSfuLink();
+    link.prepare();
+    const result = await this.hub.join();
+    this.#reportTimer = setInterval(() => void this.#report(), REPORT_MS);
+    return result;
+  }
+
+  leave() {
+    this.hub.leave();
+  }
+
+  /** @returns {RemoteTrack[]} */
+  tracks() {
+    return this.#link?.tracks() ?? [];
+  }
+
+  /** @returns {Promise<string>} a room token that is still valid, to call REST with */
+  async token() {
+    return (await this.#currentGrant()).token;
+  }
+
+  get handRaised() {
+    return this.#handRaised;
+  }
+
+  /** @param {boolean} raised */
+  async raiseHand(raised) {
+    await this.hub.call("RaiseHand", { raised });
+    this.#handRaised = raised;
+    this.roster.update(this.userId, { handRaised: raised });
+  }
+
+  /** @param {string} text */
+  sendChat(text) {
+    return this.hub.call("SendChat", { text });
+  }
+
+  /** @param {string} targetUserId */
+  askToMute(targetUserId) {
+    return this.hub.call("AskToMute", { targetUserId });
+  }
+
+  muteAll() {
+    return this.hub.call("MuteAll");
+  }
+
+  /** @param {string} targetUserId */
+  remove(targetUserId) {
+    return this.hub.call("RemoveParticipant", { targetUserId });
+  }
+
+  endForAll() {
+    return this.hub.call("EndRoom");
+  }
+
+  /** @param {WantedVideo[]} videos which tiles are on screen, the most important first */
+  setView(videos) {
+    const view = JSON.stringify(videos);
+    if (!(this.#link instanceof SfuLink) || this.hub.state !== "joined" || view === this.#view) return;
+    this.#view = view;
+    this.#link.setVideoSlots(Math.max(FIRST_VIDEO_SLOTS, videos.length));
+    this.hub.call("SetView", { videos }).catch(() => (this.#view = "[]"));
+  }
+
+  #listen() {
+    const { hub } = this;
+    hub.on("state", (state) => this.emit("state", state));
+    hub.on("joined", (result) => this.#onJoined(result));
+    hub.on("end", (end) => this.#onEnd(end));
+    hub.on("SfuEndpoint", ({ transportId }) => this.#onEndpoint(transportId));
+    hub.on("ReceiveOffer", ({ sourceUserId, sdp }) => this.#onDescription("offer", sourceUserId, sdp));
+    hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#onDescription("answer", sourceUserId, sdp));
+    hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#onCandidate(sourceUserId, candidate));
+    hub.on("Slots", ({ slots }) => this.#link instanceof SfuLink && this.#link.assign(slots));
+    hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds));
+    hub.on("ChatMessage", (message) => this.emit("chat", message));
+    hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
+    hub.on("Recording", ({ isRecording }) => this.#setRecording(isRecording));
+    this.roster.on("joined", ({ userId }) => this.#link instanceof Mesh && userId !== this.userId && this.#link.expect(userId));
+    this.roster.on("left", ({ userId }) => this.#link instanceof Mesh && this.#link.drop(userId));
+    this.#unsubscribe = [
+      this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
+      this.#local.on("changed", () => this.#updateState()),
+    ];
+  }
+
+  /** @param {JoinResult} result */
+  #onJoined(result) {
+    this.userId = result.userId;
+    this.role = result.role;
+    this.#setRecording(result.isRecording ?? false);
+    if (result.topology === "p2p") this.#useMesh(result);
+    const { isMuted, isVideoOn } = this.#local;
+    this.roster.reset({
+      userId: result.userId,
+      displayName: this.#displayName,
+      role: result.role,
+      isMuted,
+      isVideoOn,
+      joinedAt: this.roster.get(result.userId)?.joinedAt ?? new Date().toISOString(),
+      handRaised: this.#handRaised,
+    }, result.participants);
+    this.#updateState();
+    if (this.#link instanceof SfuLink) this.#link.resume();
+    if (this.#handRaised) this.raiseHand(true).catch(() => {});
+    this.#view = "[]";
+  }
+
+  /** @param {JoinResult} result */
+  #useMesh(result) {
+    if (this.#link instanceof Mesh) return;
+    const target = (/** @type {string} */ targetUserId) => ({ targetUserId });
+    const mesh = new Mesh(result.userId, this.#iceServers, {
+      offer: (userId, sdp) => this.hub.call("SendOffer", { ...target(userId), sdp }),
+      answer: (userId, sdp) => this.hub.call("SendAnswer", { ...target(userId), sdp }),
+      candidate: (userId, candidate) => this.hub.call("SendIceCandidate", { ...target(userId), candidate }),
+    });
+    this.#use(mesh);
+    for (const { userId } of result.participants) mesh.call(userId);
+  }
+
+  #newSfuLink() {
+    const link = new SfuLink(this.#iceServers, FIRST_VIDEO_SLOTS);
+    this.#use(link);
+    return link;
+  }
+
+  /** @param {SfuLink | Mesh} link */
+  #use(link) {
+    this.#link?.close();
+    this.#link = link;
+    link.on("tracks", () => link === this.#link && this.emit("tracks", null));
+    link.on("state", (state) => link === this.#link && this.emit("media", state !== "interrupted"));
+    for (const source of SOURCES) {
+      const track = this.#local.track(source);
+      if (track) link.setTrack(source, track);
+    }
+    this.emit("tracks", null);
+  }
+
+  /** @param {string} transportId another one than before: another SFU, or another seat */
+  #onEndpoint(transportId) {
+    if (transportId === this.#transportId) return;
+    const isFirst = this.#transportId === "" && this.#link instanceof SfuLink;
+    this.#transportId = transportId;
+    const link = isFirst ? /** @type {SfuLink} */ (this.#link) : this.#newSfuLink();
+    link.open({
+      offer: ({ sdp, tracks }) => this.hub.call("SendOffer", { targetUserId: transportId, sdp, slots: true, tracks }),
+      answer: (sdp) => this.hub.call("SendAnswer", { targetUserId: transportId, sdp }),
+      candidate: (candidate) => this.hub.call("SendIceCandidate", { targetUserId: transportId, candidate }),
+    });
+  }
+
+  /**
+   * @param {"offer" | "answer"} type
+   * @param {string} from
+   * @param {string} sdp
+   */
+  #onDescription(type, from, sdp) {
+    const link = this.#link;
+    if (link instanceof Mesh) return type === "offer" ? link.receiveOffer(from, sdp) : link.receiveAnswer(from, sdp);
+    if (from !== this.#transportId) return;
+    if (type === "offer") link?.receiveOffer(sdp);
+    else link?.receiveAnswer(sdp);
+  }
+
+  /**
+   * @param {string} from
+   * @param {string | RTCIceCandidateInit} candidate
+   */
+  #onCandidate(from, candidate) {
+    if (this.#link instanceof Mesh) this.#link.receiveCandidate(from, candidate);
+    else if (from === this.#transportId) this.#link?.receiveCandidate(candidate);
+  }
+
+  /**
+   * @param {Source} source
+   * @param {MediaStreamTrack | null} track
+   */
+  #onLocalTrack(source, track) {
+    this.#link?.setTrack(source, track);
+    this.#updateState();
+  }
+
+  /** Tells the others what one's microphone and camera are; the same again is not told. */
+  #updateState() {
+    const { isMuted, isVideoOn } = this.#local;
+    this.roster.update(this.userId, { isMuted, isVideoOn });
+    if (this.hub.state === "joined") this.hub.call("UpdateState", { isMuted, isVideoOn }).catch(() => {});
+  }
+
+  async #report() {
+    const report = await this.#link?.report();
+    if (!report) return;
+    this.emit("report", report);
+    if (!(this.#link instanceof Mesh)) return;
+    const loud = [...report.levels].filter(([, level]) => level > SPEAKING_LEVEL).sort((a, b) => b[1] - a[1]);
+    this.emit("speakers", loud.map(([userId]) => userId));
+  }
+
+  /** @param {boolean} isRecording */
+  #setRecording(isRecording) {
+    if (isRecording === this.isRecording) return;
+    this.isRecording = isRecording;
+    this.emit("recording", isRecording);
+  }
+
+  /** @param {{reason: EndReason, error: TertuliaError | null}} end */
+  #onEnd(end) {
+    clearInterval(this.#reportTimer);
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#link?.close();
+    this.#link = null;
+    this.emit("end", end);
+  }
+
+  /**
+   * @param {boolean} [refused] the one at hand is not accepted any more
+   * @returns {Promise<JoinGrant>}
+   */
+  async #currentGrant(refused = false) {
+    const known = this.#grant && (await this.#grant.catch(() => null));
+    const lives = known && Date.parse(known.expiresAt) / 1000 - TOKEN_MARGIN_S > Date.now() / 1000;
+    if (!lives || refused) this.#grant = this.#fetchGrant();
+    return /** @type {Promise<JoinGrant>} */ (this.#grant);
+  }
+}
