@@ -67,7 +67,14 @@ class Database:
                 same ids.
         """
         with _Unavailable():
-            async with asyncio.timeout(DEADLINE), self.engine.connect() as connection:
+            async with asyncio.timeout(DEADLINE), self.unhurried() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def unhurried(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction as :meth:`write` gives, without the deadline: for migrations."""
+        with _Unavailable():
+            async with self.engine.connect() as connection:
                 await connection.execution_options(**{_WRITE: True})
                 async with connection.begin():
                     yield connection

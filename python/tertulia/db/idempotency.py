@@ -1,0 +1,109 @@
+"""Requests that may be sent twice: who works on one, and what the answer was.
+
+A key is claimed for LEASE; who claims it answers or lets go before that. A worker that dies leaves a claim that the next try takes
+over when the lease has run out, with the same ``made_id``: what the first try made under that id is found, not made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from tertulia.db.engine import Database, insert_new
+from tertulia.db.tables import IDEMPOTENCY_KEYS as KEYS
+from tertulia.errors import FieldError, InProgress, Invalid
+from tertulia.ids import new_uuid
+
+KEPT: Final = timedelta(hours=24)
+"""How long the same answer is given again (the contract's 24 h)."""
+LEASE: Final = timedelta(seconds=30)
+"""Longer than any request takes (http/api.py has the deadline)."""
+HEADER: Final = "Idempotency-Key"
+
+
+class Claim(NamedTuple):
+    """The request is the caller's to carry out; what it makes gets ``made_id``. ``again``: an earlier try was broken off."""
+
+    digest: str
+    made_id: str
+    again: bool
+
+
+class Done(NamedTuple):
+    """The request was carried out: this was the answer."""
+
+    status: int
+    answer: str
+
+
+def digest(*parts: str) -> str:
+    """One name for caller, method, path and key."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+class Idempotency:
+    """The table of keys."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, key: str, request: str, at: datetime) -> Claim | Done:
+        """Claim ``key`` (see :func:`digest`) for a request whose body has the digest ``request``.
+
+        Raises:
+            Invalid: the key was used with another body.
+            InProgress: the same request is being carried out.
+        """
+        fresh = {
+            "digest": key,
+            "request": request,
+            "made_id": new_uuid(),
+            "created_at": at,
+            "leased_until": at + LEASE,
+            "status": None,
+            "answer": None,
+        }
+        ours = KEYS.c.digest == key
+        async with self._database.write() as connection:
+            if (await connection.execute(insert_new(connection, KEYS, fresh))).rowcount:
+                return Claim(key, fresh["made_id"], again=False)
+            row = (await connection.execute(sa.select(KEYS).where(ours).with_for_update())).one_or_none()
+            if row is None:  # let go in between: the first try was refused and changed nothing
+                raise InProgress("the same request is just being answered; send it again")
+            if row.created_at <= at - KEPT:
+                await connection.execute(sa.update(KEYS).where(ours).values(fresh))
+                return Claim(key, fresh["made_id"], again=False)
+            if row.request != request:
+                raise Invalid([FieldError(HEADER, "was used with another body within 24 hours")])
+            if row.status is not None:
+                return Done(row.status, row.answer)
+            if row.leased_until is not None and row.leased_until > at:
+                raise InProgress("the same request is being carried out; send it again in a moment")
+            await connection.execute(sa.update(KEYS).where(ours).values(leased_until=at + LEASE))
+            return Claim(key, row.made_id, again=True)
+
+    async def finish(self, claim: Claim, status: int, answer: str) -> None:
+        """Keep the answer."""
+        done = sa.update(KEYS).where(KEYS.c.digest == claim.digest)
+        async with self._database.write() as connection:
+            await connection.execute(done.values(status=status, answer=answer, leased_until=None))
+
+    async def forget(self, claim: Claim) -> None:
+        """The request was refused and changed nothing: the key is free again."""
+        unanswered = sa.and_(KEYS.c.digest == claim.digest, KEYS.c.status.is_(None))
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(KEYS).where(unanswered))
+
+    async def break_off(self, claim: Claim) -> None:
+        """Whether the request took effect is not known: the next try takes it over at once, with the same ``made_id``."""
+        unanswered = sa.and_(KEYS.c.digest == claim.digest, KEYS.c.status.is_(None))
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(KEYS).where(unanswered).values(leased_until=None))
+
+    async def purge(self, at: datetime) -> None:
+        """Drop what is older than KEPT."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(KEYS).where(KEYS.c.created_at <= at - KEPT))

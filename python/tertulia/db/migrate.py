@@ -1,0 +1,60 @@
+"""The schema's versions: up, down, and which one a database has. Migrations are in ``migrations/versions``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from tertulia.db.engine import Database
+
+_LOCK: Final = 0x7E27_0114
+"""The PostgreSQL advisory lock that lets one process migrate at a time; SQLite has one writer anyway."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    return config
+
+
+def head() -> str:
+    """The newest version there is."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise RuntimeError("the package has no migrations")
+    return revision
+
+
+async def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the database to ``revision``. Other processes that do the same wait."""
+    await _run(database, command.upgrade, revision)
+
+
+async def downgrade(database: Database, revision: str) -> None:
+    """Bring the database back to ``revision`` (``base``: empty). What newer versions held is lost."""
+    await _run(database, command.downgrade, revision)
+
+
+async def version(database: Database) -> str | None:
+    """The version of the database's schema; None: none. Raises Unavailable."""
+    async with database.read() as connection:
+        return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+
+
+async def _run(database: Database, change: Callable[[Config, str], None], revision: str) -> None:
+    def run(connection: sa.Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        config = _config()
+        config.attributes["connection"] = connection
+        change(config, revision)
+
+    async with database.unhurried() as connection:
+        await connection.run_sync(run)

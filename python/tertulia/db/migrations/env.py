@@ -1,0 +1,13 @@
+"""Run by Alembic; the connection comes from :mod:`tertulia.db.migrate`."""
+
+from alembic import context
+
+from tertulia.db.tables import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    render_as_batch=True,  # SQLite alters a table by copying it
+    transaction_per_migration=False,
+)
+context.run_migrations()
