@@ -1,0 +1,303 @@
+"""One connection, server side, as a state machine: bytes and ``now`` in, messages and frames out.
+
+::
+
+    HANDSHAKE ── the client's handshake ──▶ OPEN ── Close, error, timeout, end ──▶ CLOSED
+
+A shell calls :meth:`receive` with what the transport delivers, :meth:`tick` when ``deadline`` is reached, writes
+``outbox`` to the transport and clears it after each call, and ends the transport when ``phase`` is CLOSED. Invariant:
+``now`` never goes back. With stateful reconnect the shell also says when the transport is :meth:`lost` and when
+another one :meth:`replaced` it.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from tertulia.signalr import handshake
+from tertulia.signalr.encoding import HubProtocol
+from tertulia.signalr.errors import CLOSED_WITH_ERROR, HandshakeRefused, ProtocolError
+from tertulia.signalr.framing import RECORD_SEPARATOR, Framer
+from tertulia.signalr.messages import TRACKED, Ack, Close, Message, Sequence, Tracked
+from tertulia.signalr.reconnect import ACK_DELAY, Incoming, Outgoing
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The bounds of a connection, in seconds and bytes; the defaults are ASP.NET Core's."""
+
+    keep_alive: float = 15
+    """A Ping is sent as often as this."""
+    client_timeout: float = 30
+    """A client that is silent for so long is gone."""
+    handshake_timeout: float = 15
+    reconnect_timeout: float = 15
+    """How long a stateful connection lives without a socket, a negotiated one without a transport, a polled one
+    without a poll.
+    """
+    max_message: int = 32 * 1024
+    """Of an inbound message, in bytes."""
+    replay_bound: int = 100_000
+    """Unacknowledged bytes of a stateful connection; what follows waits."""
+    max_waiting: int = 1024 * 1024
+    """Bytes that may wait for a client that does not keep up; beyond, its connection is closed."""
+
+
+class Phase(enum.Enum):
+    HANDSHAKE = enum.auto()
+    OPEN = enum.auto()
+    CLOSED = enum.auto()
+
+
+class Opened(Struct, frozen=True):
+    """The handshake is done."""
+
+    protocol: HubProtocol
+
+
+class Ended(Struct, frozen=True):
+    """The connection is over; the last event. ``clean``: the client said so. ``error``: why, for the log."""
+
+    clean: bool
+    error: str | None = None
+
+
+Input: TypeAlias = Opened | Tracked | Ended
+"""What :meth:`Connection.receive` and :meth:`Connection.tick` hand to the application, in order."""
+
+_NEVER: Final = math.inf
+
+
+class Connection:
+    """See the module. ``binary``: the transport carries bytes. ``stateful``: negotiated with stateful reconnect.
+    ``pings``: False for long polling, whose polls are sign of life enough."""
+
+    __slots__ = (
+        "_ack_at",
+        "_begin",
+        "_binary",
+        "_framer",
+        "_heard",
+        "_incoming",
+        "_lost_at",
+        "_options",
+        "_outgoing",
+        "_ping_at",
+        "_pings",
+        "_stateful",
+        "outbox",
+        "phase",
+        "protocol",
+    )
+
+    def __init__(
+        self, options: Options, now: float, *, binary: bool = True, stateful: bool = False, pings: bool = True
+    ) -> None:
+        self._options = options
+        self._binary = binary
+        self._stateful = stateful
+        self._pings = pings
+        self._begin: bytes | None = b""
+        self._framer: Framer | None = None
+        self._heard = now
+        self._ping_at = self._ack_at = self._lost_at = _NEVER
+        self._incoming: Incoming | None = None
+        self._outgoing: Outgoing | None = None
+        self.phase = Phase.HANDSHAKE
+        self.protocol: HubProtocol = handshake.JSON
+        self.outbox: list[bytes] = []
+        """Frames to be written, in order; whole messages."""
+
+    # --- what the shell asks
+
+    @property
+    def deadline(self) -> float:
+        """When :meth:`tick` is due at the latest."""
+        if self.phase is Phase.HANDSHAKE:
+            return self._heard + self._options.handshake_timeout
+        if self.phase is Phase.CLOSED:
+            return _NEVER
+        if self._lost_at != _NEVER:
+            return self._lost_at + self._options.reconnect_timeout
+        silent = self._heard + self._options.client_timeout if self._pings else _NEVER
+        return min(silent, self._ping_at, self._ack_at)
+
+    @property
+    def stateful(self) -> bool:
+        """A lost socket may be replaced."""
+        return self._outgoing is not None and self.phase is Phase.OPEN
+
+    @property
+    def direct(self) -> bool:
+        """Frames of this connection's encoding may go straight to its transport, without :meth:`send_frame`."""
+        return self._outgoing is None and self.phase is Phase.OPEN
+
+    @property
+    def congested(self) -> bool:
+        """A stateful client owes Acks: who can should wait before sending more."""
+        return self._outgoing is not None and self._outgoing.full
+
+    def undelivered(self) -> list[bytes]:
+        """The frames of which a stateful client may have got nothing."""
+        return self._outgoing.undelivered() if self._outgoing is not None else []
+
+    # --- in
+
+    def receive(self, data: bytes, now: float) -> list[Input]:
+        """Bytes from the transport, in any chunks; the inputs they complete."""
+        if self.phase is Phase.CLOSED:
+            return []
+        inputs: list[Input] = []
+        if self._framer is None:
+            rest = self._shake_hands(data, now, inputs)
+            if rest is None:
+                return inputs
+            data = rest
+        else:
+            self._heard = now
+        self._messages(data, now, inputs)
+        return inputs
+
+    def _shake_hands(self, data: bytes, now: float, inputs: list[Input]) -> bytes | None:
+        """The bytes behind the handshake, once it is whole and accepted."""
+        begin = (self._begin or b"") + data
+        request, separator, rest = begin.partition(RECORD_SEPARATOR)
+        if len(request) > self._options.max_message:
+            self._refuse(handshake.TIMED_OUT, inputs)
+            return None
+        if not separator:
+            self._begin = begin
+            return None
+        try:
+            self.protocol, version = handshake.parse(request, binary=self._binary)
+        except HandshakeRefused as error:
+            self._refuse(str(error), inputs)
+            return None
+        self._begin = None
+        self._framer = self.protocol.framer(self._options.max_message)
+        self._heard = now
+        if self._pings:
+            self._ping_at = now + self._options.keep_alive
+        if self._stateful and version >= handshake.STATEFUL_VERSION:
+            self._incoming, self._outgoing = Incoming(), Outgoing(self._options.replay_bound)
+        self.phase = Phase.OPEN
+        self.outbox.append(handshake.ACCEPTED)
+        inputs.append(Opened(self.protocol))
+        return rest
+
+    def _refuse(self, text: str, inputs: list[Input]) -> None:
+        self.outbox.append(handshake.refusal(text))
+        self.phase = Phase.CLOSED
+        inputs.append(Ended(clean=False, error=text))
+
+    def _messages(self, data: bytes, now: float, inputs: list[Input]) -> None:
+        assert self._framer is not None  # noqa: S101 - set with the phase OPEN
+        try:
+            for payload in self._framer.feed(data):
+                message = self.protocol.decode(payload)
+                if message is not None:
+                    self._message(message, now, inputs)
+                if self.phase is Phase.CLOSED:
+                    return
+            if self._framer.broken is not None:
+                raise self._framer.broken
+        except ProtocolError as error:
+            self._fail(CLOSED_WITH_ERROR, str(error), inputs)
+
+    def _message(self, message: Message, now: float, inputs: list[Input]) -> None:
+        if self._incoming is not None:
+            if isinstance(message, Sequence):
+                self._incoming.sequence(message.sequence_id)
+                return
+            if not self._incoming.accepts(message):
+                return
+            if self._ack_at == _NEVER and self._incoming.unacked:
+                self._ack_at = now + ACK_DELAY
+        if isinstance(message, TRACKED):
+            inputs.append(message)
+        elif isinstance(message, Close):
+            self.phase = Phase.CLOSED
+            inputs.append(Ended(clean=True, error=message.error))
+        elif isinstance(message, Ack) and self._outgoing is not None:
+            self.outbox += self._outgoing.ack(message.sequence_id)
+        # A Ping was heard, and that is all it is for; Ack and Sequence mean nothing without stateful reconnect.
+
+    # --- out
+
+    def send(self, message: Tracked) -> None:
+        """Queue a message. Raises what the encoding raises for a value it cannot carry, and then queues nothing."""
+        self.send_frame(self.protocol.encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Queue a tracked message that is already encoded (``protocol.encode``)."""
+        if self.phase is not Phase.OPEN:
+            return
+        if self._outgoing is None or (self._outgoing.push(frame) and self._lost_at == _NEVER):
+            self.outbox.append(frame)
+
+    @property
+    def overflowing(self) -> bool:
+        """More waits for the client's Acks than may: close the connection."""
+        return self._outgoing is not None and self._outgoing.waiting_bytes > self._options.max_waiting
+
+    def close(self, error: str | None = None, *, allow_reconnect: bool = False) -> None:
+        """End the connection by a Close message; before the handshake there is none."""
+        if self.phase is Phase.OPEN and self._lost_at == _NEVER:
+            self.outbox.append(self.protocol.encode(Close(error, allow_reconnect)))
+        self.phase = Phase.CLOSED
+
+    # --- time and transports
+
+    def tick(self, now: float) -> list[Input]:
+        """Do what is due."""
+        inputs: list[Input] = []
+        if now < self.deadline:
+            return inputs
+        if self.phase is Phase.HANDSHAKE:
+            self._refuse(handshake.TIMED_OUT, inputs)
+        elif self._lost_at != _NEVER:
+            self.phase = Phase.CLOSED
+            inputs.append(Ended(clean=False, error="No socket came to replace the lost one."))
+        elif self._pings and now >= self._heard + self._options.client_timeout:
+            self._fail(None, "The client was silent for too long.", inputs)
+        else:
+            self._due(now)
+        return inputs
+
+    def _due(self, now: float) -> None:
+        if now >= self._ack_at and self._incoming is not None:
+            self._incoming.acked = self._incoming.latest
+            self._ack_at = _NEVER
+            self.outbox.append(self.protocol.encode(Ack(self._incoming.latest)))
+        if now >= self._ping_at:
+            self._ping_at = now + self._options.keep_alive
+            self.outbox.append(self.protocol.ping)
+
+    def lost(self, now: float) -> None:
+        """The socket of a stateful connection is gone; a replacement has ``reconnect_timeout`` seconds to come."""
+        self._lost_at = now
+        self.outbox.clear()
+
+    def replaced(self, now: float) -> None:
+        """Another socket took the place of the stateful connection's, lost or not: it has to say Sequence first, and
+        so do we.
+        """
+        assert self._incoming is not None  # noqa: S101 - the shell asks `stateful` first
+        assert self._outgoing is not None  # noqa: S101
+        assert self._framer is not None  # noqa: S101
+        self._lost_at = _NEVER
+        self._heard = now
+        self._framer.reset()
+        self._incoming.replaced()
+        self._ping_at = now + self._options.keep_alive
+        self._ack_at = now + ACK_DELAY if self._incoming.unacked else _NEVER
+        sequence, frames = self._outgoing.again()
+        self.outbox = [self.protocol.encode(sequence), *frames]
+
+    def _fail(self, text: str | None, cause: str, inputs: list[Input]) -> None:
+        """End the connection for a cause that may pass: a client that reconnects by itself may try."""
+        self.close(text, allow_reconnect=True)
+        inputs.append(Ended(clean=False, error=cause))

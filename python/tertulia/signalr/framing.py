@@ -1,0 +1,128 @@
+"""Where one message ends and the next begins, over any chunking of the transport's bytes.
+
+A framer keeps what is incomplete, at most ``bound`` bytes. :meth:`feed` returns the complete payloads that precede a
+breach of the bound, and then says so by ``broken``, so that what came in order before the breach still counts.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from tertulia.signalr.errors import MessageTooLarge, ProtocolError
+
+RECORD_SEPARATOR: Final = b"\x1e"
+MAX_PREFIX: Final = 5
+"""Bytes of the longest VarInt: 31 bits, 7 in each."""
+MAX_LENGTH: Final = 0x7FFFFFFF
+"""A message has at most 2 GB."""
+
+
+class Framer(Protocol):
+    broken: ProtocolError | None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The payloads that ``data`` completes."""
+
+    def reset(self) -> None:
+        """Forget what is incomplete: the transport was replaced."""
+
+
+class RecordFramer:
+    """Text messages, each ended by 0x1E."""
+
+    __slots__ = ("_bound", "_chunks", "_size", "broken")
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self.broken: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        payloads = data.split(RECORD_SEPARATOR)
+        rest = payloads.pop()
+        if payloads and self._chunks:
+            payloads[0] = b"".join((*self._chunks, payloads[0]))
+            self.reset()
+        if rest:
+            self._chunks.append(rest)
+            self._size += len(rest)
+        if self._size > self._bound or len(data) > self._bound or (payloads and len(payloads[0]) > self._bound):
+            return self._within(payloads)
+        return payloads
+
+    def _within(self, payloads: list[bytes]) -> list[bytes]:
+        for index, payload in enumerate(payloads):
+            if len(payload) > self._bound:
+                self.broken = MessageTooLarge(self._bound)
+                return payloads[:index]
+        if self._size > self._bound:
+            self.broken = MessageTooLarge(self._bound)
+        return payloads
+
+    def reset(self) -> None:
+        self._chunks = []
+        self._size = 0
+
+
+class LengthFramer:
+    """Binary messages, each behind its length as a VarInt (least significant seven bits first)."""
+
+    __slots__ = ("_bound", "_buffer", "broken")
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._buffer = bytearray()
+        self.broken: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        buffer = self._buffer
+        buffer += data
+        payloads: list[bytes] = []
+        start, end = 0, len(buffer)
+        while start < end:
+            length, begin = self._prefix(start, end)
+            if length < 0 or begin + length > end:
+                break
+            payloads.append(bytes(buffer[begin : begin + length]))
+            start = begin + length
+        if start:
+            del buffer[:start]
+        return payloads
+
+    def _prefix(self, start: int, end: int) -> tuple[int, int]:
+        """(length, index of the payload), or (-1, …) while the prefix is incomplete or wrong."""
+        length = 0
+        for index in range(start, min(end, start + MAX_PREFIX)):
+            byte = self._buffer[index]
+            length |= (byte & 0x7F) << (7 * (index - start))
+            if byte < 0x80:
+                return self._checked(length), index + 1
+        if end - start >= MAX_PREFIX:
+            self.broken = ProtocolError("A length prefix has more than 5 bytes.")
+        return -1, start
+
+    def _checked(self, length: int) -> int:
+        if length > MAX_LENGTH:
+            self.broken = ProtocolError("Messages over 2GB in size are not supported.")
+        elif length > self._bound:
+            self.broken = MessageTooLarge(self._bound)
+        else:
+            return length
+        return -1
+
+    def reset(self) -> None:
+        self._buffer = bytearray()
+
+
+def with_length(payload: bytes) -> bytes:
+    """``payload`` behind its VarInt length."""
+    length = len(payload)
+    if length > MAX_LENGTH:
+        raise ProtocolError("Messages over 2GB in size are not supported.")
+    prefix = bytearray()
+    while length >= 0x80:
+        prefix.append(length & 0x7F | 0x80)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix) + payload

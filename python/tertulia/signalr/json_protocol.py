@@ -1,0 +1,53 @@
+"""The JSON encoding (HubProtocol.md, "JSON Encoding"): one object a message, ended by 0x1E."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import msgspec
+
+from tertulia.signalr.encoding import checked
+from tertulia.signalr.errors import ProtocolError
+from tertulia.signalr.framing import RECORD_SEPARATOR, RecordFramer
+from tertulia.signalr.messages import Message
+
+_decoder: Final = msgspec.json.Decoder(Message)
+_encoder: Final = msgspec.json.Encoder()
+
+
+class _Envelope(msgspec.Struct):
+    type: int
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+KNOWN: Final = range(1, 10)
+
+
+class JsonProtocol:
+    name: ClassVar[str] = "json"
+    binary: ClassVar[bool] = False
+    ping: ClassVar[bytes] = b'{"type":6}' + RECORD_SEPARATOR
+
+    def framer(self, bound: int) -> RecordFramer:
+        return RecordFramer(bound)
+
+    def decode(self, payload: bytes) -> Message | None:
+        try:
+            return checked(_decoder.decode(payload))
+        except msgspec.ValidationError as error:
+            if self._of_the_future(payload):
+                return None
+            raise ProtocolError(str(error)) from error
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise ProtocolError("Error reading JSON.") from error
+
+    @staticmethod
+    def _of_the_future(payload: bytes) -> bool:
+        """New message types may be added; who does not know them ignores them."""
+        try:
+            return _envelope.decode(payload).type not in KNOWN
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return False
+
+    def encode(self, message: Message) -> bytes:
+        return _encoder.encode(message) + RECORD_SEPARATOR

@@ -1,0 +1,200 @@
+"""The MessagePack encoding (HubProtocol.md, "MessagePack encoding"): one array a message, behind its length as a
+VarInt.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from tertulia.signalr import messages as m
+from tertulia.signalr.encoding import checked
+from tertulia.signalr.errors import ProtocolError
+from tertulia.signalr.framing import LengthFramer, with_length
+
+ERROR, VOID, RESULT = 1, 2, 3
+"""A Completion's ResultKind."""
+
+
+class _Array(Struct, array_like=True):
+    """Items behind those of the struct are a later version's, and ignored."""
+
+
+class _Invocation(_Array, tag=1):
+    headers: m.Headers
+    invocation_id: str | None
+    target: str
+    arguments: list[Any]
+    stream_ids: list[str] | None = None
+
+
+class _StreamItem(_Array, tag=2):
+    headers: m.Headers
+    invocation_id: str
+    item: Any
+
+
+class _Completion(_Array, tag=3):
+    headers: m.Headers
+    invocation_id: str
+    kind: int
+    result: Any | UnsetType = UNSET
+
+
+class _StreamInvocation(_Array, tag=4):
+    headers: m.Headers
+    invocation_id: str
+    target: str
+    arguments: list[Any]
+    stream_ids: list[str] | None = None
+
+
+class _CancelInvocation(_Array, tag=5):
+    headers: m.Headers
+    invocation_id: str
+
+
+class _Ping(_Array, tag=6):
+    pass
+
+
+class _Close(_Array, tag=7):
+    error: str | None = None
+    allow_reconnect: bool = False
+
+
+class _Ack(_Array, tag=8):
+    sequence_id: int
+
+
+class _Sequence(_Array, tag=9):
+    sequence_id: int
+
+
+_decoder: Final = msgspec.msgpack.Decoder(
+    _Invocation | _StreamItem | _Completion | _StreamInvocation | _CancelInvocation | _Ping | _Close | _Ack | _Sequence
+)
+_any: Final = msgspec.msgpack.Decoder()
+_encoder: Final = msgspec.msgpack.Encoder()
+KNOWN: Final = range(1, 10)
+
+
+class MessagePackProtocol:
+    name: ClassVar[str] = "messagepack"
+    binary: ClassVar[bool] = True
+    ping: ClassVar[bytes] = b"\x02\x91\x06"
+
+    def framer(self, bound: int) -> LengthFramer:
+        return LengthFramer(bound)
+
+    def decode(self, payload: bytes) -> m.Message | None:
+        try:
+            return checked(_message(_decoder.decode(payload)))
+        except msgspec.ValidationError as error:
+            if self._of_the_future(payload):
+                return None
+            raise ProtocolError(str(error)) from error
+        except _UNREADABLE as error:
+            raise ProtocolError("Error reading MessagePack.") from error
+
+    @staticmethod
+    def _of_the_future(payload: bytes) -> bool:
+        try:
+            items = _any.decode(payload)
+        except _UNREADABLE:
+            return False
+        return isinstance(items, list) and bool(items) and type(items[0]) is int and items[0] not in KNOWN
+
+    def encode(self, message: m.Message) -> bytes:
+        return with_length(_encoder.encode(_array(message)))
+
+
+_UNREADABLE: Final = (
+    msgspec.DecodeError,
+    RecursionError,
+    UnicodeDecodeError,
+    # A map whose key is a list or a map.
+    TypeError,
+    # A timestamp out of Python's range.
+    OverflowError,
+    ValueError,
+)
+
+
+def _message(array: _Array) -> m.Message:
+    match array:
+        case _Invocation():
+            return m.Invocation(
+                array.target,
+                array.arguments,
+                array.invocation_id or None,
+                array.stream_ids or None,
+                array.headers or None,
+            )
+        case _StreamItem():
+            return m.StreamItem(array.invocation_id, array.item)
+        case _Completion():
+            return _completion(array)
+        case _StreamInvocation():
+            return m.StreamInvocation(
+                array.invocation_id, array.target, array.arguments, array.stream_ids or None, array.headers or None
+            )
+        case _CancelInvocation():
+            return m.CancelInvocation(array.invocation_id)
+        case _Close():
+            return m.Close(array.error, array.allow_reconnect)
+        case _Ack():
+            return m.Ack(array.sequence_id)
+        case _Sequence():
+            return m.Sequence(array.sequence_id)
+    return m.Ping()
+
+
+def _completion(array: _Completion) -> m.Completion:
+    match array.kind, array.result:
+        case (2, _):
+            return m.Completion(array.invocation_id)
+        case (3, result) if result is not UNSET:
+            return m.Completion(array.invocation_id, result)
+        case (1, str(error)):
+            return m.Completion(array.invocation_id, error=error)
+    raise ProtocolError("Invalid invocation result kind.")
+
+
+def _array(message: m.Message) -> list[Any]:
+    match message:
+        case m.Invocation():
+            return [
+                1,
+                message.headers or {},
+                message.invocation_id,
+                message.target,
+                message.arguments,
+                message.stream_ids or [],
+            ]
+        case m.StreamItem():
+            return [2, {}, message.invocation_id, message.item]
+        case m.Completion(error=str(error)):
+            return [3, {}, message.invocation_id, ERROR, error]
+        case m.Completion(result=result) if result is UNSET:
+            return [3, {}, message.invocation_id, VOID]
+        case m.Completion():
+            return [3, {}, message.invocation_id, RESULT, message.result]
+        case m.StreamInvocation():
+            return [
+                4,
+                message.headers or {},
+                message.invocation_id,
+                message.target,
+                message.arguments,
+                message.stream_ids or [],
+            ]
+        case m.CancelInvocation():
+            return [5, {}, message.invocation_id]
+        case m.Close():
+            return [7, message.error, message.allow_reconnect]
+        case m.Ack() | m.Sequence():
+            return [8 if isinstance(message, m.Ack) else 9, message.sequence_id]
+    return [6]

@@ -1,0 +1,58 @@
+"""The connection token: secret, names the worker that negotiated it, and cannot be made up.
+
+``<worker>.<connection id>.<issued>.<flags>.<mac>``: the worker's id, the public id, seconds since 1970 and ``s`` for
+stateful reconnect, all authenticated (HMAC-SHA256, 128 bits) by a key that all workers share. So a WebSocket that
+lands on another worker than its negotiation did can begin there, and a poll or a post that lands elsewhere is known
+to belong to its owner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from typing import Final
+
+from msgspec import Struct
+
+MAC_BYTES: Final = 16
+MAX_TOKEN: Final = 512
+"""Characters; a longer one is nobody's."""
+_WORKER: Final = re.compile(r"[A-Za-z0-9_-]*")
+
+
+class Claims(Struct, frozen=True):
+    """What a genuine token says."""
+
+    worker: str
+    connection_id: str
+    issued: int
+    stateful: bool
+
+
+class Tokens:
+    """Makes and reads the tokens of one worker. ``worker`` may have letters, digits, ``-`` and ``_``."""
+
+    def __init__(self, key: bytes, worker: str = "") -> None:
+        if not _WORKER.fullmatch(worker):
+            raise ValueError(f"A worker's id has letters, digits, - and _ only: {worker!r}")
+        self._key = key
+        self.worker = worker
+
+    def issue(self, connection_id: str, now: float, *, stateful: bool) -> str:
+        """A new token; ``now`` in seconds since 1970."""
+        body = f"{self.worker}.{connection_id}.{int(now)}.{'s' if stateful else ''}"
+        return f"{body}.{self._mac(body)}"
+
+    def read(self, token: str) -> Claims | None:
+        """The claims of a token that this fleet issued, else None."""
+        body, _, mac = token.rpartition(".")
+        if not token.isascii() or len(token) > MAX_TOKEN or not hmac.compare_digest(mac, self._mac(body)):
+            return None
+        worker, connection_id, issued, flags = body.split(".")
+        return Claims(worker, connection_id, int(issued), flags == "s")
+
+    def _mac(self, body: str) -> str:
+        digest = hmac.digest(self._key, body.encode(), hashlib.sha256)[:MAC_BYTES]
+        return urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,219 @@
+"""The messages of both encodings, byte for byte: HubProtocol.md's own examples, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tertulia.signalr.encoding import HubProtocol
+from tertulia.signalr.errors import ProtocolError
+from tertulia.signalr.framing import with_length
+from tertulia.signalr.handshake import JSON, MESSAGEPACK
+from tertulia.signalr.messages import (
+    Ack,
+    CancelInvocation,
+    Close,
+    Completion,
+    Invocation,
+    Message,
+    Ping,
+    Sequence,
+    StreamInvocation,
+    StreamItem,
+)
+
+GOLDEN_MESSAGEPACK: list[tuple[Message, str]] = [
+    (Invocation("method", [42], "xyz"), "960180a378797aa66d6574686f64912a90"),
+    (Invocation("method", [42]), "960180c0a66d6574686f64912a90"),
+    (StreamInvocation("xyz", "method", [42]), "960480a378797aa66d6574686f64912a90"),
+    (StreamItem("xyz", 42), "940280a378797a2a"),
+    (Completion("xyz", error="Error"), "950380a378797a01a54572726f72"),
+    (Completion("xyz"), "940380a378797a02"),
+    (Completion("xyz", 42), "950380a378797a032a"),
+    (Completion("xyz", None), "950380a378797a03c0"),
+    (CancelInvocation("xyz"), "930580a378797a"),
+    (Ping(), "9106"),
+    (Close("xyz", allow_reconnect=True), "9307a378797ac3"),
+    (Close("xyz"), "9307a378797ac2"),
+    (Close(), "9307c0c2"),
+    (Ack(36), "920824"),
+    (Sequence(19), "920913"),
+    (
+        Invocation("method", [42], "xyz", headers={"x": "y", "z": "z"}),
+        "960182a178a179a17aa17aa378797aa66d6574686f64912a90",
+    ),
+    (
+        Invocation("m", [{"a": [1.5, None, True, b"\x00", "é"]}], "1", ["2", "3"]),
+        "960180a131a16d9181a16195cb3ff8000000000000c0c3c40100a2c3a992a132a133",
+    ),
+]
+"""HubProtocol.md's examples and a few more. We write Close with three items, as ASP.NET Core does."""
+
+ONLY_READ_MESSAGEPACK: list[tuple[Message, str]] = [
+    (Close("xyz"), "9207a378797a"),
+    (Close(), "9107"),
+    (Ack(36), "9208cc24"),
+    (Sequence(19), "9209cc13"),
+    (Invocation("method", [42], "xyz"), "950180a378797aa66d6574686f64912a"),
+    (Invocation("method", [42]), "960180a0a66d6574686f64912a90"),
+    (Invocation("method", []), "970180c0a66d6574686f64909001"),
+    (Completion("xyz"), "950380a378797a02c0"),
+]
+"""What other versions of clients write."""
+
+GOLDEN_JSON: list[tuple[Message, str]] = [
+    (
+        Invocation("Send", [42, "Text"], "123"),
+        '{"type":1,"target":"Send","arguments":[42,"Text"],"invocationId":"123"}',
+    ),
+    (Invocation("Send", []), '{"type":1,"target":"Send","arguments":[]}'),
+    (
+        Invocation("Send", [42], "123", ["1"], {"Foo": "Bar"}),
+        '{"type":1,"target":"Send","arguments":[42],"invocationId":"123","streamIds":["1"],"headers":{"Foo":"Bar"}}',
+    ),
+    (StreamItem("123", 42), '{"type":2,"invocationId":"123","item":42}'),
+    (StreamItem("123", None), '{"type":2,"invocationId":"123","item":null}'),
+    (Completion("123"), '{"type":3,"invocationId":"123"}'),
+    (Completion("123", 42), '{"type":3,"invocationId":"123","result":42}'),
+    (Completion("123", None), '{"type":3,"invocationId":"123","result":null}'),
+    (Completion("123", error="no"), '{"type":3,"invocationId":"123","error":"no"}'),
+    (StreamInvocation("123", "Send", [1]), '{"type":4,"invocationId":"123","target":"Send","arguments":[1]}'),
+    (CancelInvocation("123"), '{"type":5,"invocationId":"123"}'),
+    (Ping(), '{"type":6}'),
+    (Close(), '{"type":7}'),
+    (Close("Bad"), '{"type":7,"error":"Bad"}'),
+    (Close("Bad", allow_reconnect=True), '{"type":7,"error":"Bad","allowReconnect":true}'),
+    (Ack(1394), '{"type":8,"sequenceId":1394}'),
+    (Sequence(1234), '{"type":9,"sequenceId":1234}'),
+]
+
+
+@pytest.mark.parametrize(("message", "hexadecimal"), GOLDEN_MESSAGEPACK)
+def test_message_pack_to_the_byte(message: Message, hexadecimal: str) -> None:
+    payload = bytes.fromhex(hexadecimal)
+    assert MESSAGEPACK.encode(message) == with_length(payload)
+    assert MESSAGEPACK.decode(payload) == message
+
+
+@pytest.mark.parametrize(("message", "hexadecimal"), ONLY_READ_MESSAGEPACK)
+def test_message_pack_of_other_versions(message: Message, hexadecimal: str) -> None:
+    assert MESSAGEPACK.decode(bytes.fromhex(hexadecimal)) == message
+
+
+@pytest.mark.parametrize(("message", "text"), GOLDEN_JSON)
+def test_json_to_the_byte(message: Message, text: str) -> None:
+    assert JSON.encode(message) == text.encode() + b"\x1e"
+    assert JSON.decode(text.encode()) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (' {"arguments":[1],"target":"a","type":1,"more":{}} ', Invocation("a", [1])),
+        ('{"invocationId":null,"type":1,"target":"a","arguments":[]}', Invocation("a", [])),
+        ('{"result":null,"error":"no","invocationId":"1","type":3,"type":3}', None),
+        ('{"error":null,"result":1,"invocationId":"1","type":3}', Completion("1", 1)),
+        ('{"type":6,"target":5}', Ping()),
+    ],
+)
+def test_json_in_any_order_and_with_more_in_it(text: str, message: Message | None) -> None:
+    if message is None:
+        with pytest.raises(ProtocolError):
+            JSON.decode(text.encode())
+    else:
+        assert JSON.decode(text.encode()) == message
+
+
+@pytest.mark.parametrize("text", ['{"type":10}', '{"type":99,"target":[]}', '{"type":-1}'])
+def test_json_of_the_future_is_ignored(text: str) -> None:
+    assert JSON.decode(text.encode()) is None
+
+
+@pytest.mark.parametrize("hexadecimal", ["910a", "93630180"])
+def test_message_pack_of_the_future_is_ignored(hexadecimal: str) -> None:
+    assert MESSAGEPACK.decode(bytes.fromhex(hexadecimal)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "foo",
+        '{"type":"1"}',
+        '{"type":1}',
+        '{"type":1,"target":"","arguments":[]}',
+        '{"type":1,"target":5,"arguments":[]}',
+        '{"type":1,"target":"a","arguments":{}}',
+        '{"type":1,"target":"a","arguments":[],"invocationId":5}',
+        '{"type":1,"target":"a","arguments":[],"headers":{"a":1}}',
+        '{"type":1,"target":"a","arguments":[],"streamIds":[1]}',
+        '{"type":2,"invocationId":"1"}',
+        '{"type":2,"item":1}',
+        '{"type":3}',
+        '{"type":3,"invocationId":"1","result":1,"error":"e"}',
+        '{"type":4,"target":"a","arguments":[]}',
+        '{"type":4,"invocationId":"","target":"a","arguments":[]}',
+        '{"type":5}',
+        '{"type":7,"error":5}',
+        '{"type":8}',
+        '{"type":8,"sequenceId":"1"}',
+        '{"type":1,"target":"a","arguments":[' + "[" * 100_000,
+        '{"type":1,"target":"a","arguments":' + "[" * 20_000 + "]" * 20_000 + "}",
+        '{"type":1,"target":"\\ud800","arguments":[]}',
+    ],
+)
+def test_wrong_json(text: str) -> None:
+    with pytest.raises(ProtocolError):
+        JSON.decode(text.encode())
+
+
+def test_json_that_is_not_utf8() -> None:
+    with pytest.raises(ProtocolError):
+        JSON.decode(b'{"type":1,"target":"\xff","arguments":[]}')
+
+
+@pytest.mark.parametrize(
+    "hexadecimal",
+    [
+        "",
+        "90",
+        "06",
+        "c0",
+        "91a106",
+        "9101",
+        "960180c0a09090",  # no target
+        "960180c02a9090",  # a number as target
+        "96018101a0c0a1619090",  # a header that is no string
+        "960180c0a161809090",  # arguments that are a map
+        "940380a16104",  # an unknown result kind
+        "940380a16103",  # a result that is not there
+        "950380a161012a",  # an error that is no string
+        "950380a00301",  # no invocation id
+        "9107" + "00" * 5,  # more behind the message
+        "960180c0a1ff9090",  # not UTF-8
+        "960180c0a16191818000",  # a map as key
+        "960180c0a161" + "91" * 20_000 + "01",  # too deep
+        "960180c0a161dd7fffffff",  # two thousand million arguments, none there
+    ],
+)
+def test_wrong_message_pack(hexadecimal: str) -> None:
+    with pytest.raises(ProtocolError):
+        MESSAGEPACK.decode(bytes.fromhex(hexadecimal))
+
+
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+@pytest.mark.parametrize("value", [0, -1, 2**53, 1.5, "é\x1e\n", True, None, [], {}, {"a": [{"b": 1}]}])
+def test_values_come_back_as_they_went(protocol: HubProtocol, value: Any) -> None:
+    message = Invocation("M", [value, value])
+    frame = protocol.encode(message)
+    (payload,) = protocol.framer(1000).feed(frame)
+    assert protocol.decode(payload) == message
+
+
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+def test_the_ping_that_is_kept_is_the_one_that_is_encoded(protocol: HubProtocol) -> None:
+    assert protocol.ping == protocol.encode(Ping())
