@@ -27,7 +27,8 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 ROOM_LOAD: Final = 0.02
-"""What a room just placed counts until the node's own figures show it: fifty of them fill a node. Only the spread depends on it."""
+"""What a room just placed counts until the node's own figures show it: fifty of them fill a node. Only the spread
+depends on it."""
 FRESH_MS: Final = 10_000
 """How long: a few heartbeats, and the time people need until their media flows."""
 
@@ -63,7 +64,8 @@ def choose_node(
 ) -> Node | None:
     """The node for a new room, or for one whose node is gone; None: none is alive that takes rooms.
 
-    ``nodes`` are the live ones. A region that has no node falls back to the default one, and if that has none either, to all.
+    ``nodes`` are the live ones. A region that has no node falls back to the default one, and if that has none either,
+    to all.
     Draining nodes are never chosen. Equal nodes are told apart by their id, so that all hubs choose alike.
     """
     open_nodes = [n for n in nodes if not n.draining]

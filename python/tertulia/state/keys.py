@@ -16,7 +16,8 @@ HUB_BEATS: Final = "{hub}:beats"
 
 
 def room(room: RoomId) -> str:
-    """Hash: sfuRegion, participantCount, isRecording; sfuNode, sessionId, incarnation, emptySince, sweptAt, watchedFrom."""
+    """Hash: sfuRegion, participantCount, isRecording; sfuNode, sessionId, incarnation, emptySince, sweptAt,
+    watchedFrom."""
     return f"room:{{{room}}}"
 
 

@@ -1,7 +1,8 @@
 """Room messages: what the hubs, the scripts and the SFU nodes tell each other on a room's channel.
 
-One JSON object a message; the tag is ``t``. ``origin`` is the HubId or NodeId that caused it: a hub skips its own, because it
-has told its own members already. Membership messages are published inside the script that changes the membership.
+One JSON object a message; the tag is ``t``. ``origin`` is the HubId or NodeId that caused it: a hub skips its own,
+because it has told its own members already. Membership messages are published inside the script that changes the
+membership.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class _Message(Struct, rename="camel", tag_field="t", kw_only=True, frozen=True)
 
 
 class JoinedMessage(_Message, tag="joined", frozen=True):
-    """A member came, took a seat over (``replaced``), resumed it (``resumed``), or was written again after a loss of state.
+    """A member came, took a seat over (``replaced``), resumed it (``resumed``), or was written again after a loss of
+    state.
 
     A receiver that knows the user already shows its clients nothing.
     """
@@ -89,7 +91,8 @@ class HandMessage(_Message, tag="hand", frozen=True):
 
 
 class EndedMessage(_Message, tag="ended", frozen=True):
-    """The meeting is over and its keys are gone. ``reason`` is for people and logs: ``host``, ``empty``, ``deleted``…"""
+    """The meeting is over and its keys are gone. ``reason`` is for people and logs: ``host``, ``empty``,
+    ``deleted``…"""
 
     session_id: str
     reason: str

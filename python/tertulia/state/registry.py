@@ -36,20 +36,19 @@ class Registry(Generic[Entry]):
     def __init__(self, redis: Redis, entries: str, beats: str, kind: type[Entry]) -> None:
         self._redis = redis
         self._keys = (entries, beats)
-        self._decoder = msgspec.json.Decoder(kind)
+        self._decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(kind)
 
     async def beat(self, entry: Entry) -> None:
         """Register, or say that it is still alive, with its present figures; forgets the dead."""
-        await self._redis.run(
-            scripts.BEAT, self._keys, (entry.id, msgspec.json.encode(entry), str(DEAD_AFTER_MS))
-        )
+        await self._redis.run(scripts.BEAT, self._keys, (entry.id, msgspec.json.encode(entry), str(DEAD_AFTER_MS)))
 
     async def leave(self, entry_id: str) -> None:
         """Deregister; may be called twice."""
         await self._redis.run(scripts.DEREGISTER, self._keys, (entry_id,))
 
     async def alive(self) -> Sequence[Entry]:
-        """Who has a heartbeat younger than :data:`DEAD_AFTER_MS`, ordered by id. One round trip: callers keep it for a second or two.
+        """Who has a heartbeat younger than :data:`DEAD_AFTER_MS`, ordered by id. One round trip: callers keep it for a
+        second or two.
 
         An entry that cannot be read (of another version) is left out.
         """

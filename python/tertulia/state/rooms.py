@@ -38,7 +38,8 @@ class KeptAlive(enum.Enum):
 
 
 class JoinSeat(Struct, frozen=True, kw_only=True):
-    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``display_name`` and ``seat`` count for a new member only."""
+    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``display_name`` and ``seat`` count for a new member
+    only."""
 
     user_id: UserId
     connection_id: ConnectionId
@@ -146,10 +147,8 @@ class RoomState:
         self._ttl = str(ttl_ms)
 
     async def _run(self, script: scripts.Script, room: RoomId, *args: str | bytes) -> Any:
-        reply = await self._redis.run(
-            script, keys.room_keys(room), (keys.room_events(room), self._origin, self._ttl, *args)
-        )
-        return reply
+        given = (keys.room_events(room), self._origin, self._ttl, *args)
+        return await self._redis.run(script, keys.room_keys(room), given)
 
     async def join(
         self,
@@ -213,9 +212,7 @@ class RoomState:
             first_of_session=first == 1,
         )
 
-    async def leave(
-        self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason
-    ) -> Left | None:
+    async def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:
         """Free the seat if ``connection`` holds it; None: it does not, nothing happened."""
         reply = await self._run(scripts.LEAVE, room, user, connection, reason)
         return _left(reply)
@@ -225,9 +222,7 @@ class RoomState:
         reply = await self._run(scripts.REMOVE, room, user)
         return _left(reply)
 
-    async def keep_alive(
-        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str
-    ) -> KeptAlive:
+    async def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """Refresh the seat and the TTLs, if ``connection`` holds the seat in the state known by ``incarnation``."""
         reply = await self._run(scripts.KEEP_ALIVE, room, user, connection, incarnation)
         return KeptAlive(reply.decode())
@@ -278,7 +273,8 @@ class RoomState:
     ) -> Ended | None:
         """Drop the room's state and tell everyone; None: there was none, or a condition does not hold.
 
-        ``session_id``: only if that session is the live one. ``only_if_empty_for_ms``: only if nobody has been in it so long.
+        ``session_id``: only if that session is the live one. ``only_if_empty_for_ms``: only if nobody has been in it
+        so long.
         """
         empty = "" if only_if_empty_for_ms is None else str(only_if_empty_for_ms)
         reply = await self._run(scripts.END, room, reason, session_id or "", empty)
@@ -288,10 +284,11 @@ class RoomState:
         return Ended(session_id=SessionId(session.decode()), participants=[decode_participant(p) for p in members])
 
     async def expire(self, room: RoomId, silent_for_ms: int) -> Expired | None:
-        """Free the seats that were silent for ``silent_for_ms`` (three keep-alive intervals); None: the room has no state.
+        """Free the seats that were silent for ``silent_for_ms`` (three keep-alive intervals); None: the room has no
+        state.
 
-        To be called more often than each ``silent_for_ms / 3``. After a longer gap nobody swept, and perhaps nobody could keep
-        alive (Redis was away): then every seat first gets ``silent_for_ms / 3`` to show itself.
+        To be called more often than each ``silent_for_ms / 3``. After a longer gap nobody swept, and perhaps nobody
+        could keep alive (Redis was away): then every seat first gets ``silent_for_ms / 3`` to show itself.
         """
         reply = await self._run(scripts.EXPIRE, room, str(silent_for_ms))
         if not reply:
@@ -304,7 +301,8 @@ class RoomState:
     ) -> Restored:
         """Write what a hub knows into a state that was lost: adds what is absent, overwrites nothing.
 
-        Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not asked:
+        Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not
+        asked:
         these people are in the meeting.
 
         Raises:
