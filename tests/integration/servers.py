@@ -1,6 +1,6 @@
 """Real servers for tests: started on free loopback ports, each with a deadline, gone with the test run.
 
-Every server is a context manager. Each process has a parent-death signal, so that a killed pytest leaves nothing behind.
+Every server is a context manager. Each process has a parent-death signal: a killed pytest leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _redis_says(port: int, *command: str) -> str:
 
 def flush(url: str) -> None:
     """Empty a Redis server."""
-    port = int(url.rsplit(":", 1)[1].split("/")[0])
+    port = int(url.rsplit(":", maxsplit=1)[1].split("/", maxsplit=1)[0])
     answer = _redis_says(port, "FLUSHALL")
     if not answer.startswith("+OK"):
         raise ServerFailed(f"{url} was not emptied: {answer!r}")

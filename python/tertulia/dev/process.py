@@ -1,7 +1,7 @@
 """Child processes that cannot outlive the one that started them.
 
-Linux only: it uses the parent-death signal of prctl(2). The kernel sends that signal when the *thread* that forked ends,
-so children are to be spawned from the main thread.
+Linux only: it uses the parent-death signal of prctl(2). The kernel sends that signal when the *thread* that forked
+ends, so children are spawned from the main thread.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
+from typing import IO, Final
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG: Final = 1
 """From linux/prctl.h."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -45,14 +45,14 @@ def spawn(
     argv: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
-    cwd: str | os.PathLike[str] | None = None,
     output: int | IO[bytes] | None = None,
     user: str | None = None,
+    pass_fds: Sequence[int] = (),
     death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start ``argv`` in a session of its own, as a child that dies with the calling process.
 
-    ``output`` takes stdout and stderr together (a file, or ``subprocess.PIPE``); None inherits them. Standard input is
+    ``output`` takes stdout and stderr together (a file, or a descriptor); None inherits them. Standard input is
     empty. A session of its own keeps a terminal's Ctrl-C away: who starts a child stops it.
 
     Raises RuntimeError outside the main thread, OSError if ``argv[0]`` cannot be started.
@@ -60,16 +60,16 @@ def spawn(
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("spawn children from the main thread: they die with the thread that started them")
     # preexec_fn: the request has to be made in the child, after the change of user and before execve.
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         list(argv),
         env=None if env is None else dict(env),
-        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
+        stderr=None if output is None else subprocess.STDOUT,
         user=user,
         group=user,
         extra_groups=None if user is None else [],
+        pass_fds=pass_fds,
         start_new_session=True,
         preexec_fn=_before_exec(death_signal),  # noqa: PLW1509
     )

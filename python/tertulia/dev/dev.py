@@ -1,0 +1,185 @@
+"""``tertulia dev``: everything on this machine, for this machine. What is not given is embedded.
+
+One Valkey, one SFU node and one web worker as child processes; SQLite in the data directory. It asks for no credential,
+so it listens on loopback only. This process holds nothing and imports little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from tertulia import config
+from tertulia.dev import valkey
+from tertulia.dev.supervisor import Child, ChildFailed, Supervisor
+from tertulia.errors import ConfigError
+
+READY_SECONDS: Final = 60.0
+"""The whole takes about 2 s to start; a machine that needs thirty times that will not be of use."""
+ASK_EVERY: Final = 0.05
+"""Seconds between two looks at a child that is starting."""
+ASK_TIMEOUT: Final = 5.0
+
+
+def run(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> int:
+    """Run until SIGINT or SIGTERM and give the exit status. Settings as :func:`tertulia.config.load` takes them.
+
+    Raises ConfigError, before anything is started, if a setting is wrong, the port is taken, or the data directory is
+    in use or cannot be written.
+    """
+    settings = config.load({**environ, "TERTULIA_OPEN": "true"}, flags)
+    port = settings.port or _free_port(settings.host)
+    _check_port(settings.host, port)
+    with _data_dir(settings.data_dir) as data:
+        try:
+            return asyncio.run(_serve(settings, port, data, _environment(environ, flags)))
+        except ChildFailed as failed:
+            print(f"tertulia dev: {failed.message}: see its last lines above", file=sys.stderr)
+            return failed.exit_status
+
+
+def _environment(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, str]:
+    """The settings of the children: ours, the flags among them, by environment."""
+    given = {config.PREFIX + name.upper(): value for name, value in flags.items() if value is not None}
+    return {**environ, **given, "TERTULIA_OPEN": "true", "PYTHONUNBUFFERED": "1"}
+
+
+async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, str]) -> int:
+    env |= {"TERTULIA_PORT": str(port), "TERTULIA_DATA_DIR": str(data)}
+    if settings.database_url is None:
+        env["TERTULIA_DATABASE_URL"] = f"sqlite:///{data / 'tertulia.db'}"
+    async with Supervisor() as supervisor:
+        # Valkey starts while the database is brought up to date.
+        if settings.redis_url is None:
+            path = data / "valkey.sock"
+            env["TERTULIA_REDIS_URL"] = f"unix://{path}"
+            await supervisor.start(Child(name="valkey", argv=tuple(valkey.socket_command(path))))
+            if not await supervisor.unless_stopped(_until(lambda: _pongs(path), "valkey")):
+                return 0
+        if not await supervisor.unless_stopped(supervisor.run(_part(env, "migrate"))):
+            return 0
+        await supervisor.start(_part(env, "sfu"))
+        await supervisor.start(_part(env, "web"))
+        if not await supervisor.unless_stopped(_until(lambda: _is_ready(settings.host, port), "web")):
+            return 0
+        _announce(supervisor, settings, port, data)
+        await supervisor.until_stopped()
+    return 0
+
+
+def _part(env: Mapping[str, str], name: str) -> Child:
+    return Child(name=name, argv=(sys.executable, "-m", "tertulia", name), env=env)
+
+
+def _announce(supervisor: Supervisor, settings: config.Config, port: int, data: Path) -> None:
+    for line in (
+        "",
+        f"    Open {settings.public_url or f'http://{_in_url(settings.host)}:{port}'}/",
+        "",
+        f"    Anyone on this machine may use it. Data is in {data}",
+        "    Ctrl-C ends it.",
+        "",
+    ):
+        supervisor.say(line)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+# -- Before anything is started ---------------------------------------------------------------------------------------
+
+
+def _free_port(host: str) -> int:
+    with _socket_for(host, 0) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raises ConfigError if something listens there."""
+    try:
+        _socket_for(host, port).close()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on port {port} of {host} ({error.strerror}): "
+            f"stop what listens there, or take another port with --port {port + 1}"
+        ) from None
+
+
+def _socket_for(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    probe = socket.socket(family, kind, protocol)
+    try:
+        # As the server will: a port that was in use a moment ago is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+    except OSError:
+        probe.close()
+        raise
+    return probe
+
+
+@contextlib.contextmanager
+def _data_dir(path: Path) -> Iterator[Path]:
+    """The data directory, made if need be, for the own user alone, and locked as long as this process lives."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to {path} ({error.strerror}): give another directory with --data-dir"
+        ) from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"another tertulia dev uses {path}: stop it, or give this one --data-dir and --port of its own"
+            ) from None
+        yield path
+    finally:
+        os.close(lock)
+
+
+# -- Whether a child is ready -----------------------------------------------------------------------------------------
+
+
+async def _until(ready: Callable[[], Awaitable[bool]], name: str) -> None:
+    """Ask until it is ready. Raises ChildFailed after READY_SECONDS."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            while not await ready():
+                await asyncio.sleep(ASK_EVERY)
+    except TimeoutError:
+        raise ChildFailed(f"{name} was not ready within {READY_SECONDS:.0f} s", 1) from None
+
+
+async def _pongs(path: Path) -> bool:
+    return (await _ask(asyncio.open_unix_connection(path), b"PING\r\n")).startswith(b"+PONG")
+
+
+async def _is_ready(host: str, port: int) -> bool:
+    request = f"GET /readyz HTTP/1.1\r\nHost: {_in_url(host)}:{port}\r\nConnection: close\r\n\r\n"
+    answer = await _ask(asyncio.open_connection(host, port), request.encode())
+    return answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def _ask(connect: Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]], request: bytes) -> bytes:
+    """The first line of the answer, empty if there is none."""
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT):
+            reader, writer = await connect
+            try:
+                writer.write(request)
+                return await reader.readline()
+            finally:
+                writer.close()
+    except OSError:  # TimeoutError is one
+        return b""
