@@ -1,1 +1,185 @@
-//! The Python extension module `tertulia.sfu._sfu`.
+//! The Python extension module `tertulia.sfu._sfu`: the class that Python drives, the events it reads, one mapping of errors.
+//!
+//! The media threads never take the GIL; what may wait here (starting, stopping) releases it.
+
+mod error;
+mod event;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use sfu_driver::sfu::{Command, TrackName, WantedVideo};
+use sfu_driver::{Config, Driver};
+
+use crate::error::{command_error, parse_ip, parse_source};
+
+/// One SFU node: worker threads, each with one UDP port and a passive TCP listener on the same number.
+#[pyclass(frozen, module = "tertulia.sfu._sfu")]
+struct Sfu {
+    driver: Mutex<Driver>,
+    fileno: i32,
+    ports: Vec<u16>,
+    addresses: Vec<(String, u16)>,
+}
+
+impl Sfu {
+    fn driver(&self) -> MutexGuard<'_, Driver> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn command(&self, room: &str, command: Command) -> PyResult<()> {
+        self.driver().command(room, command).map_err(command_error)
+    }
+}
+
+#[pymethods]
+impl Sfu {
+    #[new]
+    #[pyo3(signature = (bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false))]
+    fn new(
+        py: Python<'_>,
+        bind_ip: &str,
+        ports: Vec<u16>,
+        advertised_ips: Vec<String>,
+        loopback: bool,
+    ) -> PyResult<Self> {
+        let advertised = advertised_ips
+            .iter()
+            .map(|ip| parse_ip(ip))
+            .collect::<PyResult<Vec<IpAddr>>>()?;
+        let config = Config {
+            bind: parse_ip(bind_ip)?,
+            ports,
+            advertised,
+            loopback,
+        };
+        let driver = py.detach(|| Driver::start(&config))?;
+        let addresses = driver
+            .addresses()
+            .iter()
+            .map(|address| (address.ip().to_string(), address.port()))
+            .collect();
+        Ok(Sfu {
+            fileno: driver.as_fd().as_raw_fd(),
+            ports: driver.ports(),
+            addresses,
+            driver: Mutex::new(driver),
+        })
+    }
+
+    #[pyo3(signature = (room, transport, user_id, sdp, *, slots = false, tracks = HashMap::new()))]
+    fn offer(
+        &self,
+        room: &str,
+        transport: String,
+        user_id: String,
+        sdp: String,
+        slots: bool,
+        tracks: HashMap<String, String>,
+    ) -> PyResult<()> {
+        let named = |(mid, source): (String, String)| {
+            Ok(TrackName {
+                mid,
+                source: parse_source(&source)?,
+            })
+        };
+        let tracks = tracks.into_iter().map(named).collect::<PyResult<_>>()?;
+        self.command(
+            room,
+            Command::Offer {
+                room: room.to_owned(),
+                transport,
+                user: user_id,
+                sdp,
+                slots,
+                tracks,
+            },
+        )
+    }
+
+    fn answer(&self, room: &str, transport: String, sdp: String) -> PyResult<()> {
+        self.command(room, Command::Answer { transport, sdp })
+    }
+
+    fn candidate(&self, room: &str, transport: String, candidate: String) -> PyResult<()> {
+        self.command(room, Command::Candidate { transport, candidate })
+    }
+
+    fn view(&self, room: &str, transport: String, videos: Vec<(String, String, Option<u32>)>) -> PyResult<()> {
+        let wanted = |(user, source, max_height): (String, String, _)| {
+            Ok(WantedVideo {
+                user,
+                source: parse_source(&source)?,
+                max_height,
+            })
+        };
+        let videos = videos.into_iter().map(wanted).collect::<PyResult<_>>()?;
+        self.command(room, Command::View { transport, videos })
+    }
+
+    #[pyo3(signature = (room, transport, is_muted = None, is_video_on = None))]
+    fn state(&self, room: &str, transport: String, is_muted: Option<bool>, is_video_on: Option<bool>) -> PyResult<()> {
+        self.command(
+            room,
+            Command::State {
+                transport,
+                is_muted,
+                is_video_on,
+            },
+        )
+    }
+
+    fn close(&self, room: &str, transport: String) -> PyResult<()> {
+        self.command(room, Command::Close { transport })
+    }
+
+    fn end(&self, room: &str) -> PyResult<()> {
+        self.command(room, Command::End { room: room.to_owned() })
+    }
+
+    fn fileno(&self) -> i32 {
+        self.fileno
+    }
+
+    fn drain<'py>(&self, py: Python<'py>, max: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let events = self.driver().drain(max);
+        events.into_iter().map(|event| event::to_python(py, event)).collect()
+    }
+
+    fn stats(&self) -> Vec<HashMap<&'static str, u64>> {
+        self.driver().stats().into_iter().map(event::stats_to_python).collect()
+    }
+
+    #[getter]
+    fn events_lost(&self) -> u64 {
+        self.driver().events_lost()
+    }
+
+    #[getter]
+    fn ports(&self) -> Vec<u16> {
+        self.ports.clone()
+    }
+
+    #[getter]
+    fn addresses(&self) -> Vec<(String, u16)> {
+        self.addresses.clone()
+    }
+
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.driver().stop())?)
+    }
+}
+
+/// The media engine of an SFU node. Typed in `_sfu.pyi`.
+#[pymodule]
+mod _sfu {
+    #[pymodule_export]
+    use super::Sfu;
+    #[pymodule_export]
+    use super::error::{Overloaded, Stopped};
+    #[pymodule_export]
+    use super::event::{ActiveSpeakers, Answer, Lost, Offer, Refused, Restarted, Slot, Slots, TransportState};
+}

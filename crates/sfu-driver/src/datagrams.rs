@@ -1,0 +1,136 @@
+//! A worker's UDP socket: reads in batches (recvmmsg, GRO), sends in runs (GSO), both only where the kernel can.
+
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use mio::net::UdpSocket;
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+
+use crate::addresses::{for_socket, ip_for_socket};
+use crate::egress::{Egress, Run};
+use crate::paths::Paths;
+use crate::stats::Counters;
+
+/// One datagram without GRO: more than any MTU that media is sent with.
+const DATAGRAM: usize = 2_048;
+
+/// What GRO may put into one buffer: the longest UDP payload.
+const COALESCED: usize = 65_535;
+
+/// The socket.
+#[derive(Debug)]
+pub struct Datagrams {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    is_v6: bool,
+    paths: Option<Paths>,
+    buffers: Vec<Box<[u8]>>,
+    metas: [RecvMeta; BATCH_SIZE],
+    egress: Egress,
+}
+
+impl Datagrams {
+    /// Around a bound socket.
+    ///
+    /// # Errors
+    /// What the system says of a socket option.
+    pub fn new(socket: UdpSocket, now: Instant, counters: &Counters) -> io::Result<Self> {
+        let state = UdpSocketState::new((&socket).into())?;
+        let local = socket.local_addr()?;
+        counters
+            .receive_buffer
+            .set(state.recv_buffer_size((&socket).into())? as u64);
+        let size = if state.gro_segments() > 1 { COALESCED } else { DATAGRAM };
+        Ok(Datagrams {
+            is_v6: local.is_ipv6(),
+            paths: local.ip().is_unspecified().then(|| Paths::new(now)),
+            buffers: (0..BATCH_SIZE).map(|_| vec![0; size].into_boxed_slice()).collect(),
+            metas: [RecvMeta::default(); BATCH_SIZE],
+            egress: Egress::default(),
+            socket,
+            state,
+        })
+    }
+
+    /// Reads one batch and hands each datagram with its sender to `sink`. False: nothing more to read now.
+    ///
+    /// # Errors
+    /// What the system says, if it is about the socket.
+    pub fn read(&mut self, now: Instant, mut sink: impl FnMut(SocketAddr, &[u8])) -> io::Result<bool> {
+        let mut buffers = self.buffers.iter_mut();
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| buffer)));
+        let received = match self.state.recv((&self.socket).into(), &mut slices, &mut self.metas) {
+            Ok(received) => received,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        for (meta, buffer) in self.metas[..received].iter().zip(&self.buffers) {
+            let remote = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+            if let (Some(paths), Some(local)) = (&mut self.paths, meta.dst_ip) {
+                paths.heard(remote, local.to_canonical(), now);
+            }
+            // A stride of 0 is an empty datagram, which is nothing to anyone.
+            for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
+                sink(remote, datagram);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes a datagram, to be sent by [`Self::flush`].
+    pub fn send(&mut self, destination: SocketAddr, datagram: &[u8]) {
+        let source = self.paths.as_ref().and_then(|paths| paths.local(destination));
+        self.egress
+            .push(destination, source, datagram, self.state.max_gso_segments());
+    }
+
+    /// How many bytes wait for [`Self::flush`].
+    pub fn waiting(&self) -> usize {
+        self.egress.bytes()
+    }
+
+    /// Sends what was taken. What the kernel does not take is dropped and counted: media does not wait.
+    pub fn flush(&mut self, counters: &Counters) {
+        let Datagrams {
+            socket,
+            state,
+            is_v6,
+            egress,
+            ..
+        } = self;
+        egress.flush(|run| send_run(socket, state, *is_v6, run, counters));
+    }
+}
+
+fn send_run(socket: &UdpSocket, state: &UdpSocketState, is_v6: bool, run: &Run, counters: &Counters) {
+    let send = |contents: &[u8], segment_size: Option<usize>| {
+        counters.udp_sends.add(1);
+        let transmit = Transmit {
+            destination: for_socket(run.destination, is_v6),
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: run.source.map(|ip: IpAddr| ip_for_socket(ip, is_v6)),
+        };
+        state.try_send(socket.into(), &transmit)
+    };
+    match send(&run.contents, (run.count > 1).then_some(run.segment)) {
+        Ok(()) => {
+            counters.packets_out.add(run.count as u64);
+            counters.bytes_out.add(run.contents.len() as u64);
+        }
+        Err(e) if e.kind() == ErrorKind::WouldBlock => counters.dropped_socket_full.add(run.count as u64),
+        // The way to this destination may not do GSO (or these segments are too long for it): one by one.
+        Err(_) if run.count > 1 => run.datagrams().for_each(|datagram| match send(datagram, None) {
+            Ok(()) => {
+                counters.packets_out.add(1);
+                counters.bytes_out.add(datagram.len() as u64);
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => counters.dropped_socket_full.add(1),
+            Err(_) => counters.dropped_refused.add(1),
+        }),
+        Err(_) => counters.dropped_refused.add(1),
+    }
+}

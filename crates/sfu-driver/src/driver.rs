@@ -1,0 +1,264 @@
+//! The handle: starts the workers, routes commands to them, reads their events, stops them.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mio::Waker;
+use sfu::{Command, ShardStats};
+
+use crate::addresses;
+use crate::events::{Event, EventQueue};
+use crate::rooms::Rooms;
+use crate::sockets;
+use crate::stats::Counters;
+use crate::worker::{Order, Shared, Worker, shard_config};
+
+/// Commands that wait for one worker at most: a full room of 1,000 that comes at once, four commands each.
+const MAX_COMMANDS: usize = 4_096;
+
+/// What a driver is started with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to bind; unspecified (`0.0.0.0`, `::`) for all.
+    pub bind: IpAddr,
+    /// One worker for each port; 0 takes a free one.
+    pub ports: Vec<u16>,
+    /// The addresses to tell clients; empty: see [`Driver::start`].
+    pub advertised: Vec<IpAddr>,
+    /// Tell 127.0.0.1 too when bound to all (development).
+    pub loopback: bool,
+}
+
+/// A command was not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// The worker has more to do than it can; try again, or somewhere else.
+    Overloaded,
+    /// The driver is stopped, or the worker's socket broke.
+    Stopped,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CommandError::Overloaded => "the worker's command queue is full: try again later",
+            CommandError::Stopped => "the SFU is stopped",
+        })
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+/// The numbers of one worker.
+#[derive(Debug, Clone)]
+pub struct WorkerStats {
+    /// Its port.
+    pub port: u16,
+    /// Of the sockets, by name.
+    pub sockets: Vec<(&'static str, u64)>,
+    /// Of the shard.
+    pub shard: ShardStats,
+}
+
+struct Handle {
+    port: u16,
+    orders: SyncSender<Order>,
+    waker: Waker,
+    counters: Arc<Counters>,
+    thread: Option<JoinHandle<()>>,
+    ended: mpsc::Receiver<io::Result<()>>,
+}
+
+/// Running workers. Dropping it stops them, within [`Driver::STOP_DEADLINE`].
+pub struct Driver {
+    workers: Vec<Handle>,
+    rooms: Arc<Rooms>,
+    events: Arc<EventQueue>,
+    advertised: Vec<IpAddr>,
+}
+
+impl Driver {
+    /// How long stopping may take; a thread that does not end by then is left to the end of the process.
+    pub const STOP_DEADLINE: Duration = Duration::from_secs(3);
+
+    /// Binds every port, then starts every thread.
+    ///
+    /// Without advertised addresses clients are told the bound one or, bound to all, every interface's but loopback.
+    ///
+    /// # Errors
+    /// A port cannot be bound, no address is left to advertise, or there is no port.
+    pub fn start(config: &Config) -> io::Result<Self> {
+        if config.ports.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "at least one port is needed",
+            ));
+        }
+        let advertised = addresses::advertised(config.bind, &config.advertised, config.loopback)?;
+        let events = Arc::new(EventQueue::new()?);
+        let rooms = Arc::new(Rooms::new(config.ports.len()));
+        let bound = config
+            .ports
+            .iter()
+            .map(|&port| sockets::bind(SocketAddr::new(config.bind, port)));
+        let bound = bound.collect::<io::Result<Vec<_>>>()?;
+        let mut driver = Driver {
+            workers: Vec::new(),
+            rooms,
+            events,
+            advertised,
+        };
+        for (index, sockets) in bound.into_iter().enumerate() {
+            let worker = driver.start_worker(index, sockets)?;
+            driver.workers.push(worker);
+        }
+        Ok(driver)
+    }
+
+    fn start_worker(&self, index: usize, sockets: sockets::Sockets) -> io::Result<Handle> {
+        let port = sockets.local.port();
+        let (orders, inbox) = sync_channel(MAX_COMMANDS);
+        let (end, ended) = sync_channel(1);
+        let counters = Arc::new(Counters::default());
+        let shared = Shared {
+            events: Arc::clone(&self.events),
+            rooms: Arc::clone(&self.rooms),
+            counters: Arc::clone(&counters),
+        };
+        let config = shard_config(&self.advertised, port);
+        let (worker, waker) = Worker::new(index, sockets, config, inbox, shared)?;
+        let run = move || {
+            // The receiver is gone only if the driver is, and then nobody asks.
+            let _ = end.send(worker.run());
+        };
+        let thread = thread::Builder::new().name(format!("sfu-{port}")).spawn(run)?;
+        Ok(Handle {
+            port,
+            orders,
+            waker,
+            counters,
+            thread: Some(thread),
+            ended,
+        })
+    }
+
+    /// Where clients reach the workers: every advertised address with every port, worker by worker.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let of = |port| self.advertised.iter().map(move |&ip| SocketAddr::new(ip, port));
+        self.workers.iter().flat_map(|worker| of(worker.port)).collect()
+    }
+
+    /// The real ports, one a worker.
+    pub fn ports(&self) -> Vec<u16> {
+        self.workers.iter().map(|worker| worker.port).collect()
+    }
+
+    /// Hands a command to the worker that holds `room`.
+    ///
+    /// # Errors
+    /// [`CommandError`]; nothing was changed then.
+    pub fn command(&self, room: &str, command: Command) -> Result<(), CommandError> {
+        let is_offer = matches!(command, Command::Offer { .. });
+        // A room that is nowhere has no peers: any worker says so.
+        let index = if is_offer {
+            self.rooms.offer(room)
+        } else {
+            self.rooms.worker(room).unwrap_or(0)
+        };
+        let sent = self.workers.get(index).ok_or(CommandError::Stopped).and_then(|worker| {
+            worker.orders.try_send(Order::Command(command)).map_err(|e| match e {
+                TrySendError::Full(_) => CommandError::Overloaded,
+                TrySendError::Disconnected(_) => CommandError::Stopped,
+            })?;
+            worker.waker.wake().map_err(|_| CommandError::Stopped)
+        });
+        if sent.is_err() && is_offer {
+            self.rooms.withdrawn(room);
+        }
+        sent
+    }
+
+    /// Takes at most `max` events, oldest first.
+    pub fn drain(&self, max: usize) -> Vec<Event> {
+        self.events.drain(max)
+    }
+
+    /// How many events were dropped because nobody read them.
+    pub fn events_lost(&self) -> u64 {
+        self.events.lost()
+    }
+
+    /// The numbers of each worker, as of its last turn.
+    pub fn stats(&self) -> Vec<WorkerStats> {
+        let of = |worker: &Handle| WorkerStats {
+            port: worker.port,
+            sockets: worker.counters.named(),
+            shard: worker.counters.shard(),
+        };
+        self.workers.iter().map(of).collect()
+    }
+
+    /// Closes every peer and ends the threads. Events that wait can still be drained. Calling it again does nothing.
+    ///
+    /// # Errors
+    /// A thread did not end within [`Driver::STOP_DEADLINE`], or had ended with an error of its sockets.
+    pub fn stop(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + Self::STOP_DEADLINE;
+        let workers = std::mem::take(&mut self.workers);
+        for worker in &workers {
+            worker.ask_to_stop();
+        }
+        workers
+            .into_iter()
+            .map(|worker| worker.wait(deadline))
+            .fold(Ok(()), io::Result::and)
+    }
+}
+
+impl Handle {
+    fn ask_to_stop(&self) {
+        // A full queue or a dead thread: dropping the sender, which follows, says the same.
+        let _ = self.orders.try_send(Order::Stop);
+        let _ = self.waker.wake();
+    }
+
+    fn wait(mut self, deadline: Instant) -> io::Result<()> {
+        drop(self.orders);
+        let _ = self.waker.wake();
+        let outcome = match self
+            .ended
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            Ok(outcome) => outcome,
+            Err(RecvTimeoutError::Timeout) => {
+                let reason = format!("the SFU worker on port {} does not end", self.port);
+                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("an SFU worker panicked")),
+        };
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it has sent its outcome as its last act; a panic would have been told above
+        }
+        outcome
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        let _ = self.stop();
+    }
+}
+
+impl AsFd for Driver {
+    /// Readable while events wait.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.events.as_fd()
+    }
+}

@@ -1,0 +1,185 @@
+//! The bounded queue of events from the workers to the one who reads them, with a descriptor to wait for.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{EventfdFlags, eventfd};
+use sfu::TransportState;
+
+/// Events that wait at most. A reader that stands still for ten seconds while a thousand peers join finds about ten thousand.
+const MAX_WAITING: usize = 16_384;
+
+/// What the driver tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// What the core of a worker says.
+    Core(sfu::Event),
+    /// So many events were dropped, all newer than those before this and older than those behind it.
+    Lost(u64),
+    /// The core of the worker on this port failed outside of a peer; its peers are closed, it takes new ones.
+    Restarted {
+        /// The worker's port.
+        port: u16,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// The end of a peer and of a shard are never dropped: without them the hub would hold dead transports for ever. There can
+    /// be no more of them than there were peers.
+    fn must_arrive(&self) -> bool {
+        match self {
+            Event::Core(sfu::Event::TransportState { state, .. }) => matches!(state, TransportState::Closed(_)),
+            Event::Core(_) => false,
+            Event::Lost(_) | Event::Restarted { .. } => true,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<Event>,
+    unmarked: u64,
+    lost: u64,
+}
+
+/// The queue. Workers push and never wait; when it is full the newest events are dropped, counted, and marked by [`Event::Lost`].
+#[derive(Debug)]
+pub struct EventQueue {
+    waiting: Mutex<Waiting>,
+    readable: OwnedFd,
+}
+
+impl EventQueue {
+    /// Empty.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn new() -> io::Result<Self> {
+        let readable = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(EventQueue {
+            waiting: Mutex::default(),
+            readable,
+        })
+    }
+
+    /// Appends a batch and empties it.
+    pub fn push(&self, batch: &mut Vec<Event>) {
+        if batch.is_empty() {
+            return;
+        }
+        let mut waiting = self.lock();
+        let was_empty = waiting.events.is_empty();
+        for event in batch.drain(..) {
+            if waiting.events.len() >= MAX_WAITING && !event.must_arrive() {
+                waiting.unmarked += 1;
+                waiting.lost += 1;
+                continue;
+            }
+            waiting.mark_lost();
+            waiting.events.push_back(event);
+        }
+        if was_empty && !waiting.events.is_empty() {
+            // Fails only when the counter is full, and then it is readable already.
+            let _ = rustix::io::write(&self.readable, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Takes at most `max` events, oldest first. The descriptor stays readable while more wait.
+    pub fn drain(&self, max: usize) -> Vec<Event> {
+        let mut waiting = self.lock();
+        if max >= waiting.events.len() {
+            waiting.mark_lost();
+        }
+        let taken = max.min(waiting.events.len());
+        let events = waiting.events.drain(..taken).collect();
+        if waiting.events.is_empty() {
+            // Fails only when it is not readable, which is what is wanted.
+            let _ = rustix::io::read(&self.readable, &mut [0; 8]);
+        }
+        events
+    }
+
+    /// How many events were dropped in all.
+    pub fn lost(&self) -> u64 {
+        self.lock().lost
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn mark_lost(&mut self) {
+        if self.unmarked > 0 {
+            self.events.push_back(Event::Lost(std::mem::take(&mut self.unmarked)));
+        }
+    }
+}
+
+impl AsFd for EventQueue {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.readable.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    fn speakers(n: usize) -> Event {
+        Event::Core(sfu::Event::ActiveSpeakers {
+            room: n.to_string(),
+            users: Vec::new(),
+        })
+    }
+
+    fn closed() -> Event {
+        Event::Core(sfu::Event::TransportState {
+            room: String::new(),
+            transport: String::new(),
+            user: String::new(),
+            state: TransportState::Closed(sfu::CloseReason::Command),
+        })
+    }
+
+    fn is_readable(queue: &EventQueue) -> bool {
+        poll(&mut [PollFd::new(queue, PollFlags::IN)], Some(&Timespec::default())).unwrap() > 0
+    }
+
+    #[test]
+    fn the_descriptor_is_readable_while_events_wait() {
+        let queue = EventQueue::new().unwrap();
+        assert!(!is_readable(&queue));
+        queue.push(&mut vec![speakers(1), speakers(2)]);
+        assert!(is_readable(&queue));
+        assert_eq!(queue.drain(1), [speakers(1)]);
+        assert!(is_readable(&queue));
+        assert_eq!(queue.drain(10), [speakers(2)]);
+        assert!(!is_readable(&queue));
+        assert_eq!(queue.drain(10), []);
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_newest_and_says_how_many() {
+        let queue = EventQueue::new().unwrap();
+        queue.push(&mut (0..MAX_WAITING + 3).map(speakers).collect());
+        assert_eq!(queue.lost(), 3);
+        assert_eq!(queue.drain(usize::MAX).last(), Some(&Event::Lost(3)));
+        assert!(!is_readable(&queue));
+    }
+
+    #[test]
+    fn the_end_of_a_peer_is_never_dropped() {
+        let queue = EventQueue::new().unwrap();
+        queue.push(&mut (0..MAX_WAITING + 3).map(speakers).collect());
+        queue.push(&mut vec![closed()]);
+        let events = queue.drain(usize::MAX);
+        assert_eq!(events[MAX_WAITING..], [Event::Lost(3), closed()]);
+    }
+}
