@@ -1,0 +1,124 @@
+/** @import { EndReason } from "./protocol/hub.js" */
+import { LocalMedia } from "./media.js";
+import { Meeting } from "./meeting.js";
+import { Rest, TertuliaError } from "./protocol.js";
+import { fill } from "./view/dom.js";
+import { endedScreen, explain } from "./view/ended.js";
+import { entryFrom, forgetToken, keepToken, newGuest, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
+import { lobby } from "./view/lobby.js";
+import { preferences } from "./view/preferences.js";
+import { Room } from "./view/room.js";
+
+/** @typedef {import("./view/entry.js").Entry} Entry */
+
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+const anyone = new Rest(location.origin);
+
+/** Shows the lobby: of the room whose link was followed, or the start page. */
+function showLobby() {
+  const entry = entryFrom(location);
+  const { microphone, camera, quality } = preferences();
+  const local = new LocalMedia({ microphone, camera, quality });
+  const mayCreate = entry ? Promise.resolve(false) : anyone.mayCreateRooms();
+  const screen = lobby({ local, isHome: entry === null, mayCreate, onGo: (name) => void go(name) });
+  document.title = entry ? "Join the meeting · Tertulia" : "Tertulia";
+  fill(app, screen.element);
+
+  /** @param {string} name */
+  async function go(name) {
+    try {
+      await enter(entry ?? (await newMeeting()), name, local, screen.close);
+    } catch (error) {
+      const known = error instanceof TertuliaError ? error : new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
+      if (!(error instanceof TertuliaError)) console.error(error);
+      if (entry?.kind === "token" && known.status === 401) forgetToken(entry.roomId);
+      screen.fail(explain(known));
+    }
+  }
+}
+
+/** @returns {Promise<Entry>} */
+async function newMeeting() {
+  const { roomId, joinToken } = await anyone.createRoom(ownUserId());
+  keepToken(roomId, joinToken);
+  history.pushState(null, "", `/r/${roomId}`);
+  return { roomId, credential: joinToken, kind: "token" };
+}
+
+/**
+ * Joins and shows the meeting.
+ *
+ * @param {Entry} entry
+ * @param {string} displayName
+ * @param {LocalMedia} local
+ * @param {() => void} onJoined
+ */
+async function enter(entry, displayName, local, onJoined) {
+  const rest = new Rest(location.origin, entry.credential);
+  const meeting = new Meeting({ roomId: entry.roomId, displayName, local, grant: await grantFor(entry, rest, displayName) });
+  /** @type {Room | null} */
+  let room = null;
+  meeting.on("end", ({ reason, error }) => room && finish(reason, error));
+  const leave = () => meeting.leave();
+  const check = () => document.visibilityState === "visible" && meeting.hub.check();
+  await meeting.join();
+  onJoined();
+  room = new Room(meeting, local, () => inviteLink(entry, meeting));
+  fill(app, room.element);
+  document.title = "Meeting · Tertulia";
+  addEventListener("pagehide", leave);
+  addEventListener("online", check);
+  document.addEventListener("visibilitychange", check);
+
+  /**
+   * @param {EndReason} reason
+   * @param {TertuliaError | null} error
+   */
+  function finish(reason, error) {
+    removeEventListener("pagehide", leave);
+    removeEventListener("online", check);
+    document.removeEventListener("visibilitychange", check);
+    room?.close();
+    local.stop();
+    releaseUsers();
+    document.title = "Tertulia";
+    fill(app, endedScreen(reason, error, showLobby));
+  }
+}
+
+/**
+ * How to get a room token, now and whenever it has run out.
+ *
+ * @param {Entry} entry
+ * @param {Rest} rest
+ * @param {string} displayName
+ */
+async function grantFor(entry, rest, displayName) {
+  let userId = await userIdFor(entry);
+  return async () => {
+    try {
+      return await rest.join(entry.roomId, userId, displayName);
+    } catch (error) {
+      if (entry.kind !== "invite" || !(error instanceof TertuliaError) || error.code !== "forbidden") throw error;
+      userId = newGuest(entry.roomId);
+      return rest.join(entry.roomId, userId, displayName);
+    }
+  };
+}
+
+/**
+ * What to send to others: on an open server the plain address, a host's fresh invite, or the invite one came by.
+ *
+ * @param {Entry} entry
+ * @param {Meeting} meeting
+ */
+async function inviteLink(entry, meeting) {
+  const plain = `${location.origin}/r/${entry.roomId}`;
+  if (await anyone.mayCreateRooms()) return plain;
+  if (meeting.role !== "host") return entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain;
+  const { inviteToken } = await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee");
+  return `${plain}#invite=${inviteToken}`;
+}
+
+addEventListener("popstate", () => location.reload());
+showLobby();

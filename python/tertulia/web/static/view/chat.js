@@ -1,0 +1,103 @@
+/** @import { ChatMessage } from "../protocol/types.js" */
+/** @import { Meeting } from "../meeting.js" */
+import { h, initials, tint } from "./dom.js";
+import { icon } from "./icons.js";
+import { panel } from "./panel.js";
+
+/** Messages of one person within this time stand under one name. */
+const GROUP_MS = 120_000;
+/** Older messages are dropped from the page. */
+const KEPT = 500;
+const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
+
+/** The conversation in writing. */
+export class Chat {
+  #meeting;
+  #list = h("ol", { class: "messages", role: "log", tabIndex: 0, "aria-label": "Messages" });
+  #empty = h("p", { class: "empty" }, "Messages are seen by everyone here, and are gone when the meeting ends.");
+  #input;
+  #form;
+  /** @type {{userId: string, at: number} | null} */
+  #last = null;
+
+  /**
+   * @param {Meeting} meeting
+   * @param {() => void} onClose
+   */
+  constructor(meeting, onClose) {
+    this.#meeting = meeting;
+    this.#input = h("textarea", { rows: 1, maxLength: 4000, placeholder: "Message everyone", onkeydown: this.#onKey, oninput: this.#grow });
+    this.#input.setAttribute("aria-label", "Message");
+    const send = h("button", { type: "submit", class: "send", "aria-label": "Send message", title: "Send" }, icon("send"));
+    this.#form = h("form", { class: "compose", onsubmit: this.#onSubmit }, this.#input, send);
+    this.element = panel("chat", "Chat", onClose, this.#empty, this.#list, this.#form);
+  }
+
+  focus() {
+    this.#input.focus();
+    this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
+  /** @param {ChatMessage} message */
+  add({ userId, displayName, text, sentAt, targetUserId }) {
+    this.#empty.hidden = true;
+    const at = Date.parse(sentAt) || Date.now();
+    const isGrouped = this.#last?.userId === userId && at - this.#last.at < GROUP_MS && !targetUserId;
+    const isOwn = userId === this.#meeting.userId;
+    const name = this.#meeting.roster.get(userId)?.displayName ?? displayName ?? "Someone who left";
+    const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const head = h("div", { class: "message-head" }, h("b", {}, isOwn ? "You" : name),
+      targetUserId ? h("span", { class: "private" }, "privately") : null, h("time", { dateTime: sentAt }, time));
+    const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
+    const nearEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 80;
+    this.#list.append(h("li", { class: isGrouped ? "grouped" : "" }, isGrouped ? null : face,
+      h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text)))));
+    while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
+    if (nearEnd || isOwn) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#last = { userId, at };
+  }
+
+  /** @param {Event} event */
+  #onSubmit = async (event) => {
+    event.preventDefault();
+    const text = this.#input.value.trim();
+    if (!text) return;
+    try {
+      await this.#meeting.sendChat(text);
+      this.#input.value = "";
+      this.#grow();
+      this.#input.setCustomValidity("");
+    } catch {
+      this.#input.setCustomValidity("Not sent: the connection is away. Try again in a moment.");
+      this.#input.reportValidity();
+      this.#input.setCustomValidity("");
+    }
+  };
+
+  /** @param {KeyboardEvent} event */
+  #onKey = (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    this.#form.requestSubmit();
+  };
+
+  #grow = () => {
+    this.#input.style.height = "auto";
+    this.#input.style.height = `${Math.min(140, this.#input.scrollHeight)}px`;
+  };
+}
+
+/**
+ * @param {string} text
+ * @returns {(Node | string)[]} with its web addresses as links
+ */
+function linked(text) {
+  /** @type {(Node | string)[]} */
+  const parts = [];
+  let end = 0;
+  for (const { 0: href, index } of text.matchAll(LINK)) {
+    parts.push(text.slice(end, index), h("a", { href, target: "_blank", rel: "noopener noreferrer" }, href));
+    end = index + href.length;
+  }
+  return [...parts, text.slice(end)];
+}

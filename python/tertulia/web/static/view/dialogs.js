@@ -1,0 +1,63 @@
+/** @import { LocalMedia } from "../media.js" */
+import { deviceChoices } from "./choices.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { SHORTCUTS } from "./keyboard.js";
+import { prefer, preferences } from "./preferences.js";
+import { setTheme, theme } from "./theme.js";
+
+/**
+ * Asks before something that cannot be undone.
+ *
+ * @param {string} question
+ * @param {string} yes the words on the button that does it
+ * @returns {Promise<boolean>}
+ */
+export function confirmation(question, yes) {
+  return new Promise((resolve) => {
+    const choose = (/** @type {boolean} */ answer) => () => {
+      resolve(answer);
+      dialog.close();
+    };
+    const dialog = open(question, h("div", { class: "dialog-actions" },
+      h("button", { type: "button", class: "secondary", onclick: choose(false) }, "Cancel"),
+      h("button", { type: "button", class: "danger", onclick: choose(true) }, yes)));
+    dialog.addEventListener("close", () => resolve(false));
+  });
+}
+
+/**
+ * @param {LocalMedia} local
+ * @param {(deviceId: string) => void} onSpeaker
+ */
+export function settingsDialog(local, onSpeaker) {
+  const choices = deviceChoices(local, onSpeaker);
+  const select = h("select", { onchange: () => setTheme(/** @type {import("./theme.js").Theme} */ (select.value)) },
+    h("option", { value: "system" }, "As the system"), h("option", { value: "light" }, "Light"), h("option", { value: "dark" }, "Dark"));
+  select.value = theme();
+  const look = h("label", { class: "choice" }, icon("theme"), h("span", { class: "hidden" }, "Appearance"), select);
+  choices.element.append(look);
+  open("Settings", choices.element).addEventListener("close", choices.close);
+}
+
+export function shortcutsDialog() {
+  const rows = SHORTCUTS.map(({ keys, words }) => h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)));
+  const enabled = h("input", { type: "checkbox", checked: preferences().shortcuts, onchange: () => prefer({ shortcuts: enabled.checked }) });
+  open("Keyboard shortcuts", h("dl", { class: "shortcuts" }, ...rows), h("label", { class: "check" }, enabled, "Use single-key shortcuts"));
+}
+
+/**
+ * @param {string} title
+ * @param {...Node} content
+ * @returns {HTMLDialogElement} gone from the page once it is closed
+ */
+function open(title, ...content) {
+  const dialog = h("dialog", {}, h("header", {}, h("h2", {}, title),
+    h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))), ...content);
+  dialog.setAttribute("aria-label", title);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

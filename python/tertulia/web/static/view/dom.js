@@ -1,0 +1,61 @@
+/**
+ * Makes an element. Properties whose names begin with `on` become listeners, those the element has as a property are
+ * set as such, the rest become attributes; null, undefined and false leave an attribute out.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, any>} [props] `class` is the class attribute
+ * @param {...(Node | string | null | undefined | false)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) set(element, name, value);
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} name
+ * @param {any} value
+ */
+function set(element, name, value) {
+  if (value === null || value === undefined) return;
+  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else if (name in element && !name.startsWith("aria")) /** @type {any} */ (element)[name] = value;
+  else if (value !== false || name.startsWith("aria")) element.setAttribute(name, String(value));
+}
+
+/**
+ * Puts `children` in place of what an element has.
+ *
+ * @param {Element} element
+ * @param {...(Node | string)} children
+ */
+export function fill(element, ...children) {
+  element.replaceChildren(...children);
+}
+
+/**
+ * @param {string} name
+ * @returns {string} up to two letters
+ */
+export function initials(name) {
+  const words = name.trim().split(/\s+/).filter(Boolean);
+  const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0] ?? "?"];
+  return letters.map((word) => [...(word ?? "")][0] ?? "").join("").toLocaleUpperCase();
+}
+
+/** How many avatar tints tile.css has. */
+const TINTS = 8;
+
+/**
+ * @param {string} userId
+ * @returns {string} a class; the same for a user everywhere
+ */
+export function tint(userId) {
+  let sum = 0;
+  for (const char of userId) sum = (sum * 31 + char.charCodeAt(0)) >>> 0;
+  return `tint-${sum % TINTS}`;
+}

@@ -1,0 +1,78 @@
+/** Our own line icons, 24 × 24, drawn with the text's colour. */
+const PATHS = {
+  mic: ["M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3Z", "M6 11a6 6 0 0 0 12 0", "M12 17v4"],
+  micOff: ["M15 9.5V6a3 3 0 0 0-5.8-1", "M9 9v2a3 3 0 0 0 4.6 2.5", "M6 11a6 6 0 0 0 9.7 4.7", "M18 11a6 6 0 0 1-.4 2.2", "M12 17v4", "M4 4l16 16"],
+  camera: ["M4.5 6.5h8a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-8a2 2 0 0 1-2-2v-7a2 2 0 0 1 2-2Z", "M14.5 10.6l5.4-3.1c.7-.4 1.6.1 1.6.9v7.2c0 .8-.9 1.3-1.6.9l-5.4-3.1"],
+  cameraOff: ["M9.5 6.5h3a2 2 0 0 1 2 2v3", "M14.5 14.5v1a2 2 0 0 1-2 2h-8a2 2 0 0 1-2-2v-7a2 2 0 0 1 1.6-2", "M14.5 10.6l5.4-3.1c.7-.4 1.6.1 1.6.9v7.2c0 .4-.2.7-.5.9", "M4 4l16 16"],
+  screen: ["M4.5 4.5h15a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-15a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2Z", "M8 20.5h8", "M12 13.5v-6", "M9.2 10l2.8-2.8 2.8 2.8"],
+  hand: ["M8 12.5V6.2a1.4 1.4 0 0 1 2.8 0v5", "M10.8 10.8V4.6a1.4 1.4 0 0 1 2.8 0v6.2", "M13.6 11V5.9a1.4 1.4 0 0 1 2.8 0v7", "M16.4 11.5a1.4 1.4 0 0 1 2.8 0v3.3c0 3.7-2.6 6.2-6 6.2-2.7 0-4.3-1-5.7-3.3l-2.6-4.3c-.9-1.6 1.2-2.9 2.3-1.5L8 13.2"],
+  chat: ["M5 4.5h14a2 2 0 0 1 2 2V15a2 2 0 0 1-2 2h-6.5L8 20.8V17H5a2 2 0 0 1-2-2V6.500a2 2 0 0 1 2-2Z", "M8 9h8", "M8 12.500h5"],
+  people: ["M9 11.500a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Z", "M2.5 19.500c.5-3.2 3.2-5 6.5-5s6 1.8 6.5 5", "M15.5 5a3.3 3.3 0 0 1 0 6.2", "M18 14.800c1.9.8 3.2 2.4 3.5 4.7"],
+  more: ["M5.5 12h.01", "M12 12h.01", "M18.5 12h.01"],
+  leave: ["M3.2 13.600c4.9-4.8 12.7-4.8 17.6 0 .6.6.6 1.5 0 2.100l-1.6 1.600a1.5 1.5 0 0 1-1.9.2l-2-1.300a1.5 1.5 0 0 1-.6-1.700l.3-1.100a9.5 9.5 0 0 0-6 0l.3 1.100a1.5 1.5 0 0 1-.6 1.700l-2 1.300a1.5 1.5 0 0 1-1.9-.2l-1.6-1.600a1.5 1.5 0 0 1 0-2.100Z"],
+  link: ["M10 14a4 4 0 0 0 5.7 0l3.1-3.100a4 4 0 0 0-5.7-5.700L11.8 6.5", "M14 10a4 4 0 0 0-5.7 0l-3.1 3.100a4 4 0 0 0 5.7 5.700l1.3-1.3"],
+  pin: ["M9 4h6l-.6 6.2 3.1 3.300v1.500h-11v-1.500l3.1-3.300L9 4Z", "M12 15v5.5"],
+  settings: ["M4 7.500h9", "M17.5 7.500H20", "M4 16.500h2.5", "M11 16.500h9", "M15.3 9.800a2.3 2.3 0 1 0 0-4.6 2.3 2.3 0 0 0 0 4.600Z", "M8.7 18.800a2.3 2.3 0 1 0 0-4.6 2.3 2.3 0 0 0 0 4.600Z"],
+  theme: ["M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16Z", "M12 4v16a8 8 0 0 0 0-16Z"],
+  keyboard: ["M4.5 6h15a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-15a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2Z", "M7 10h.01", "M10.3 10h.01", "M13.7 10h.01", "M17 10h.01", "M8.5 14h7"],
+  close: ["M6 6l12 12", "M18 6L6 18"],
+  check: ["M5 12.500l4.5 4.500L19 7.5"],
+  send: ["M4.5 12h14", "M12.5 6l6 6-6 6"],
+  speaker: ["M4 9.500v5h3.500L12 18.500v-13L7.5 9.500H4Z", "M15.5 9a4 4 0 0 1 0 6", "M18 6.500a7.5 7.5 0 0 1 0 11"],
+  muteAll: ["M4 9.500v5h3.500L12 18.500v-13L7.5 9.500H4Z", "M16 9.500l5 5", "M21 9.500l-5 5"],
+  remove: ["M10 11.500a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Z", "M3.5 19.500c.5-3.2 3.2-5 6.5-5s6 1.8 6.5 5", "M16.5 9.500h5"],
+  plus: ["M12 5v14", "M5 12h14"],
+};
+
+/** @typedef {keyof typeof PATHS} IconName */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * @param {IconName} name
+ * @returns {SVGSVGElement} decoration: hidden from screen readers
+ */
+export function icon(name) {
+  const svg = svgElement("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" });
+  svg.append(...PATHS[name].map((d) => svgElement("path", { d })));
+  return svg;
+}
+
+/**
+ * Signal strength: three bars.
+ *
+ * @returns {SVGSVGElement}
+ */
+export function bars() {
+  const svg = svgElement("svg", { viewBox: "0 0 14 12", class: "bars", "aria-hidden": "true", focusable: "false" });
+  svg.append(...[0, 1, 2].map((i) => svgElement("rect", { x: i * 5, y: 8 - i * 4, width: 3.4, height: 4 + i * 4, rx: 1.2 })));
+  return svg;
+}
+
+/**
+ * The mark: people around a table.
+ *
+ * @returns {SVGSVGElement}
+ */
+export function mark() {
+  const svg = svgElement("svg", { viewBox: "0 0 32 32", class: "mark", "aria-hidden": "true", focusable: "false" });
+  svg.append(svgElement("circle", { cx: 16, cy: 16, r: 6.2, class: "table" }));
+  for (let i = 0; i < 6; i++) {
+    const angle = (i * Math.PI) / 3;
+    const [cx, cy] = [16 + 12 * Math.sin(angle), 16 - 12 * Math.cos(angle)];
+    svg.append(svgElement("circle", { cx: cx.toFixed(2), cy: cy.toFixed(2), r: 2.6 }));
+  }
+  return svg;
+}
+
+/**
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | number>} attributes
+ * @returns {SVGElementTagNameMap[K]}
+ */
+function svgElement(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  return element;
+}

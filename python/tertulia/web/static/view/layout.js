@@ -1,0 +1,129 @@
+/** @typedef {{x: number, y: number, width: number, height: number}} Rect */
+
+/** Between tiles, in px. */
+export const GAP = 10;
+/** Widths under this are phones: tiles may be upright there. */
+export const NARROW = 640;
+const WIDEST = 16 / 9;
+/** Cameras are cropped no further than this. */
+const TALLEST_LANDSCAPE = 4 / 3;
+const TALLEST_PORTRAIT = 3 / 4;
+
+/**
+ * The rows and columns in which `count` tiles become largest.
+ *
+ * @param {number} count at least 1
+ * @param {number} width
+ * @param {number} height
+ * @returns {{columns: number, width: number, height: number}} of one tile
+ */
+export function bestGrid(count, width, height) {
+  const tallest = width < NARROW ? TALLEST_PORTRAIT : TALLEST_LANDSCAPE;
+  let best = { columns: 1, width: 0, height: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const cell = { width: (width - GAP * (columns - 1)) / columns, height: (height - GAP * (rows - 1)) / rows };
+    if (cell.width <= 0 || cell.height <= 0) continue;
+    const tile = clampAspect(cell.width, cell.height, tallest, WIDEST);
+    if (tile.width * tile.height > best.width * best.height) best = { columns, ...tile };
+  }
+  return best;
+}
+
+/**
+ * Where each of `count` tiles goes; rows that are not full are centred.
+ *
+ * @param {number} count
+ * @param {number} width
+ * @param {number} height
+ * @returns {Rect[]}
+ */
+export function gridRects(count, width, height) {
+  if (count === 0) return [];
+  const tile = bestGrid(count, width, height);
+  const rows = Math.ceil(count / tile.columns);
+  const top = (height - rows * tile.height - GAP * (rows - 1)) / 2;
+  return Array.from({ length: count }, (_, i) => {
+    const row = Math.floor(i / tile.columns);
+    const inRow = Math.min(tile.columns, count - row * tile.columns);
+    const left = (width - inRow * tile.width - GAP * (inRow - 1)) / 2;
+    const column = i % tile.columns;
+    return {
+      x: left + column * (tile.width + GAP),
+      y: top + row * (tile.height + GAP),
+      width: tile.width,
+      height: tile.height,
+    };
+  });
+}
+
+/**
+ * One large tile and the others in a strip beside it, or under it where the area is upright.
+ *
+ * @param {number} count tiles in the strip
+ * @param {number} width
+ * @param {number} height
+ * @returns {{stage: Rect, strip: Rect[]}} the strip has as many as fit
+ */
+export function stageRects(count, width, height) {
+  if (count === 0) return { stage: { x: 0, y: 0, width, height }, strip: [] };
+  const beside = width > height * 1.1;
+  const tile = beside ? sideTile(width) : { width: Math.min(160, (width - GAP) / 2.5), height: 0 };
+  tile.height = tile.width / (beside ? WIDEST : TALLEST_LANDSCAPE);
+  const room = beside ? height : width;
+  const size = beside ? tile.height : tile.width;
+  const shown = Math.min(count, Math.max(1, Math.floor((room + GAP) / (size + GAP))));
+  const start = (room - shown * size - GAP * (shown - 1)) / 2;
+  const strip = Array.from({ length: shown }, (_, i) => {
+    const along = start + i * (size + GAP);
+    return beside
+      ? { x: width - tile.width, y: along, ...tile }
+      : { x: along, y: height - tile.height, ...tile };
+  });
+  const stage = beside
+    ? { x: 0, y: 0, width: width - tile.width - GAP, height }
+    : { x: 0, y: 0, width, height: height - tile.height - GAP };
+  return { stage, strip };
+}
+
+/** @param {number} width */
+function sideTile(width) {
+  return { width: Math.max(130, Math.min(240, width * 0.18)), height: 0 };
+}
+
+/**
+ * Who is seen where there are more people than tiles: those who were seen stay where they are; who spoke later takes
+ * the place of the one who was silent longest.
+ *
+ * @param {string[]} all
+ * @param {string[]} seen in the order of their tiles
+ * @param {Map<string, number>} spokeAt by user, when they last spoke
+ * @param {number} places
+ * @returns {string[]}
+ */
+export function chooseSeen(all, seen, spokeAt, places) {
+  const present = new Set(all);
+  const result = seen.filter((id) => present.has(id)).slice(0, places);
+  for (const id of all) if (result.length < places && !result.includes(id)) result.push(id);
+  const spoke = (/** @type {string} */ id) => spokeAt.get(id) ?? -Infinity;
+  const waiting = all.filter((id) => !result.includes(id)).sort((a, b) => spoke(b) - spoke(a));
+  for (const id of waiting) {
+    const quietest = result.reduce((a, b) => (spoke(b) < spoke(a) ? b : a), result[0] ?? "");
+    if (spoke(id) <= spoke(quietest)) break;
+    result[result.indexOf(quietest)] = id;
+  }
+  return result;
+}
+
+/**
+ * @param {number} width
+ * @param {number} height
+ * @param {number} least
+ * @param {number} most
+ */
+function clampAspect(width, height, least, most) {
+  const aspect = width / height;
+  if (aspect > most) return { width: height * most, height };
+  if (aspect < least) return { width, height: width / least };
+  return { width, height };
+}

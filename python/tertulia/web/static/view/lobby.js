@@ -1,0 +1,96 @@
+/** @import { LocalMedia } from "../media.js" */
+import { brand } from "./brand.js";
+import { h } from "./dom.js";
+import { pathFrom } from "./entry.js";
+import { icon } from "./icons.js";
+import { prefer, preferences } from "./preferences.js";
+import { preview } from "./preview.js";
+import { toggleTheme } from "./theme.js";
+
+/** @typedef {{element: HTMLElement, close: () => void, fail: (message: string) => void}} Lobby */
+
+/**
+ * Where one gets ready: name, camera, microphone; then a new meeting, or the one whose link was followed.
+ *
+ * @param {object} options
+ * @param {LocalMedia} options.local
+ * @param {boolean} options.isHome no room's link was followed
+ * @param {Promise<boolean>} options.mayCreate whether new meetings can be made from here
+ * @param {(name: string) => void} options.onGo joins, or makes a meeting and joins
+ * @returns {Lobby}
+ */
+export function lobby({ local, isHome, mayCreate, onGo }) {
+  const mirror = preview(local);
+  const failure = h("p", { class: "trouble", role: "alert", hidden: true });
+  const name = h("input", {
+    name: "name", required: true, maxLength: 100, autocomplete: "name", placeholder: "Your name",
+    value: preferences().name,
+    oninput: () => mirror.setName(name.value),
+  });
+  const go = h("button", { type: "submit", class: "primary" }, ...(isHome ? [icon("plus"), "New meeting"] : ["Join now"]));
+  const form = h("form", {
+    class: "ready",
+    onsubmit: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      prefer({ name: name.value.trim() });
+      failure.hidden = true;
+      form.classList.add("busy");
+      go.disabled = true;
+      onGo(name.value.trim());
+    },
+  }, h("label", { class: "field" }, h("span", {}, "Your name"), name), go);
+  const byLink = isHome ? linkForm() : null;
+  if (isHome) void offerCreation(mayCreate, form, byLink);
+  mirror.setName(name.value);
+  const element = h("div", { class: "lobby" }, header(), h("main", { class: "lobby-main" }, mirror.element,
+    h("section", { class: "welcome" },
+      h("h1", {}, isHome ? "Good company, wherever you are." : "Ready to join?"),
+      h("p", { class: "lead" }, isHome ? "Start a meeting and share its link, or follow one you were given."
+        : "Check how you look and sound. The others see you once you join."),
+      form, byLink, failure)));
+  return {
+    element,
+    close: mirror.close,
+    fail: (message) => {
+      failure.textContent = message;
+      failure.hidden = false;
+      form.classList.remove("busy");
+      go.disabled = false;
+    },
+  };
+}
+
+function header() {
+  return h("header", { class: "page-header" }, brand("/"), h("button", {
+    type: "button", class: "quiet", "aria-label": "Change between light and dark", title: "Light or dark", onclick: toggleTheme,
+  }, icon("theme")));
+}
+
+function linkForm() {
+  const input = h("input", { name: "link", required: true, placeholder: "Paste a meeting link", autocomplete: "off", spellcheck: false });
+  input.setAttribute("aria-label", "Meeting link");
+  return h("form", {
+    class: "by-link",
+    onsubmit: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      const path = pathFrom(input.value);
+      if (path) return location.assign(path);
+      input.setCustomValidity("This is no meeting link. It looks like …/r/ and a long number.");
+      input.reportValidity();
+    },
+    oninput: () => input.setCustomValidity(""),
+  }, input, h("button", { type: "submit", class: "secondary" }, "Join"));
+}
+
+/**
+ * Without the right to make meetings here, the page says how to come to one.
+ *
+ * @param {Promise<boolean>} mayCreate
+ * @param {HTMLElement} form
+ * @param {HTMLElement | null} byLink
+ */
+async function offerCreation(mayCreate, form, byLink) {
+  if (await mayCreate.catch(() => true)) return;
+  form.replaceWith(h("p", { class: "hint" }, "Meetings on this server are made by its operator. Open the link that you were sent, or paste it here."));
+  byLink?.querySelector("input")?.focus();
+}

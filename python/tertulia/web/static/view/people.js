@@ -1,0 +1,104 @@
+/** @import { Meeting } from "../meeting.js" */
+/** @import { Member } from "../protocol/roster.js" */
+import { fill, h, initials, tint } from "./dom.js";
+import { icon } from "./icons.js";
+import { notice } from "./notices.js";
+import { panel } from "./panel.js";
+
+/** Who is here; for a host, what can be asked of them. */
+export class People {
+  #meeting;
+  #onInvite;
+  #confirm;
+  #list = h("ul", { class: "people-list" });
+  #count = h("p", { class: "count" });
+  #muteAll;
+
+  /**
+   * @param {Meeting} meeting
+   * @param {object} actions
+   * @param {() => void} actions.onClose
+   * @param {() => void} actions.onInvite
+   * @param {(question: string, yes: string) => Promise<boolean>} actions.confirm
+   */
+  constructor(meeting, { onClose, onInvite, confirm }) {
+    this.#meeting = meeting;
+    this.#onInvite = onInvite;
+    this.#confirm = confirm;
+    this.#muteAll = h("button", { type: "button", class: "secondary", onclick: () => this.#run(meeting.muteAll(), "Everyone was asked to mute.") },
+      icon("muteAll"), "Mute all");
+    const invite = h("button", { type: "button", class: "secondary", onclick: () => this.#onInvite() }, icon("link"), "Copy invite link");
+    this.element = panel("people", "People", onClose, h("div", { class: "panel-actions" }, invite, this.#muteAll), this.#count, this.#list);
+  }
+
+  update() {
+    const { roster, role, userId } = this.#meeting;
+    const members = roster.all;
+    this.#muteAll.hidden = role !== "host" || members.length < 2;
+    this.#count.textContent = members.length === 1 ? "Only you are here" : `${members.length} people`;
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.act;
+    const raised = members.filter((m) => m.handRaised);
+    fill(this.#list, ...[...raised, ...members.filter((m) => !m.handRaised)].map((m) => this.#row(m, m.userId === userId)));
+    if (focused) this.#list.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
+  }
+
+  /**
+   * @param {Member} member
+   * @param {boolean} isSelf
+   */
+  #row(member, isSelf) {
+    const { userId, displayName, role, isMuted, isVideoOn, handRaised, isAway } = member;
+    const note = [isSelf && "You", role === "host" && "Host", isAway && "Reconnecting…"].filter(Boolean).join(" · ");
+    return h("li", { class: isAway ? "is-away" : "" }, h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
+      h("span", { class: "who" }, h("span", { class: "name" }, displayName), note && h("small", {}, note)),
+      handRaised && sign("hand", "Hand raised", "raised"),
+      ...(this.#meeting.role === "host" && !isSelf ? this.#hostActions(member) : [sign(isMuted ? "micOff" : "mic", isMuted ? "Muted" : "Microphone on", isMuted ? "off" : "")]),
+      sign(isVideoOn ? "camera" : "cameraOff", isVideoOn ? "Camera on" : "Camera off", isVideoOn ? "" : "off"));
+  }
+
+  /** @param {Member} member */
+  #hostActions({ userId, displayName, isMuted }) {
+    const mute = isMuted ? sign("micOff", "Muted", "off") : this.#act(`mute-${userId}`, "mic", `Ask ${displayName} to mute`, () =>
+      this.#run(this.#meeting.askToMute(userId), `${displayName} was asked to mute.`));
+    const remove = this.#act(`remove-${userId}`, "remove", `Remove ${displayName}`, async () => {
+      const sure = await this.#confirm(`Remove ${displayName} from the meeting?`, "Remove");
+      if (sure) await this.#run(this.#meeting.remove(userId), `${displayName} was removed.`);
+    });
+    return [remove, mute];
+  }
+
+  /**
+   * @param {string} act
+   * @param {import("./icons.js").IconName} name
+   * @param {string} label
+   * @param {() => void} run
+   */
+  #act(act, name, label, run) {
+    const button = h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick: run }, icon(name));
+    button.dataset.act = act;
+    button.addEventListener("refocus", () => button.focus());
+    return button;
+  }
+
+  /**
+   * @param {Promise<unknown>} call
+   * @param {string} done
+   */
+  async #run(call, done) {
+    try {
+      await call;
+      notice(done);
+    } catch (error) {
+      notice(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/**
+ * @param {import("./icons.js").IconName} name
+ * @param {string} label
+ * @param {string} look
+ */
+function sign(name, label, look) {
+  return h("span", { class: `sign ${look}`, role: "img", "aria-label": label, title: label }, icon(name));
+}

@@ -1,0 +1,50 @@
+/** @import { VideoQuality } from "../media/encoding.js" */
+import { VIDEO_QUALITIES } from "../media.js";
+
+/**
+ * What a person chose, kept in this browser.
+ *
+ * @typedef {object} Preferences
+ * @property {string} name
+ * @property {string} microphone device id, "" is the system's choice
+ * @property {string} camera
+ * @property {string} speaker
+ * @property {VideoQuality} quality
+ * @property {boolean} micOn how to come in
+ * @property {boolean} cameraOn
+ * @property {boolean} shortcuts whether single keys do something
+ */
+
+const KEY = "tertulia.preferences";
+
+/** @type {Preferences} */
+const DEFAULTS = {
+  name: "", microphone: "", camera: "", speaker: "", quality: "standard", micOn: true, cameraOn: true, shortcuts: true,
+};
+
+/** @returns {Preferences} what is missing or of a wrong type in the store is the default */
+export function preferences() {
+  const stored = parse(localStorage.getItem(KEY));
+  const kept = Object.entries(DEFAULTS).map(([k, v]) => [k, typeof stored[k] === typeof v ? stored[k] : v]);
+  const result = /** @type {Preferences} */ (Object.fromEntries(kept));
+  if (!(result.quality in VIDEO_QUALITIES)) result.quality = DEFAULTS.quality;
+  return result;
+}
+
+/** @param {Partial<Preferences>} change */
+export function prefer(change) {
+  localStorage.setItem(KEY, JSON.stringify({ ...preferences(), ...change }));
+}
+
+/**
+ * @param {string | null} text
+ * @returns {Record<string, any>}
+ */
+function parse(text) {
+  try {
+    const value = JSON.parse(text ?? "{}");
+    return value && typeof value === "object" ? value : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,121 @@
+/** @import { LocalMedia } from "../media.js" */
+import { LevelMeter, deviceTrouble } from "../media.js";
+import { deviceChoices } from "./choices.js";
+import { fill, h, initials } from "./dom.js";
+import { icon } from "./icons.js";
+import { prefer, preferences } from "./preferences.js";
+
+/** Steps of the level meter. */
+const STEPS = 12;
+const METER_MS = 80;
+
+/**
+ * One's own picture and sound before joining: a mirror, a meter, switches and the choice of devices.
+ *
+ * @param {LocalMedia} local
+ * @returns {{element: HTMLElement, setName: (name: string) => void, close: () => void}}
+ */
+export function preview(local) {
+  const video = h("video", { muted: true, autoplay: true, playsInline: true, class: "mirrored" });
+  video.setAttribute("aria-label", "Your picture");
+  const face = h("span", { class: "face" });
+  const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const mic = switchButton("microphone", () => toggle("microphone"));
+  const camera = switchButton("camera", () => toggle("camera"));
+  const meter = levelBar(local);
+
+  /** @param {"microphone" | "camera"} what */
+  async function toggle(what) {
+    try {
+      if (what === "microphone") await local.setMuted(!local.isMuted);
+      else await local.setCamera(!local.isVideoOn);
+      prefer(what === "microphone" ? { micOn: !local.isMuted } : { cameraOn: local.isVideoOn });
+      trouble.hidden = true;
+    } catch (error) {
+      trouble.textContent = deviceTrouble(what, error);
+      trouble.hidden = false;
+    }
+    show();
+  }
+
+  function show() {
+    mic.show(!local.isMuted);
+    camera.show(local.isVideoOn);
+    const track = local.track("camera");
+    if (/** @type {MediaStream | null} */ (video.srcObject)?.getTracks()[0] !== (track ?? undefined)) {
+      video.srcObject = track && new MediaStream([track]);
+    }
+    video.hidden = !track;
+  }
+
+  const unsubscribe = [local.on("track", show), local.on("changed", show)];
+  const choices = deviceChoices(local);
+  const element = h("section", { class: "preview", "aria-label": "Camera and microphone" },
+    h("div", { class: "mirror" }, h("div", { class: "no-picture" }, face), video,
+      h("div", { class: "switches" }, mic.element, camera.element), meter.element),
+    trouble, choices.element);
+  show();
+  void startChosen();
+
+  async function startChosen() {
+    const { micOn, cameraOn } = preferences();
+    if (cameraOn && !local.isVideoOn) await toggle("camera");
+    if (!micOn) await local.setMuted(true).catch(() => {});
+    else if (local.isMuted) await toggle("microphone");
+  }
+
+  return {
+    element,
+    setName: (name) => fill(face, name.trim() ? initials(name) : icon("camera")),
+    close: () => {
+      for (const end of [...unsubscribe, choices.close, meter.close]) end();
+      video.srcObject = null;
+    },
+  };
+}
+
+/**
+ * @param {"microphone" | "camera"} what
+ * @param {() => void} onclick
+ */
+function switchButton(what, onclick) {
+  const element = h("button", { type: "button", class: "round", onclick });
+  const show = (/** @type {boolean} */ on) => {
+    const label = `Turn ${what} ${on ? "off" : "on"}`;
+    element.classList.toggle("off", !on);
+    element.setAttribute("aria-label", label);
+    element.title = label;
+    if (what === "microphone") fill(element, icon(on ? "mic" : "micOff"));
+    else fill(element, icon(on ? "camera" : "cameraOff"));
+  };
+  return { element, show };
+}
+
+/** @param {LocalMedia} local */
+function levelBar(local) {
+  const meter = new LevelMeter();
+  const steps = Array.from({ length: STEPS }, () => h("i"));
+  const element = h("div", { class: "level", role: "meter", "aria-label": "Microphone level" }, ...steps);
+  element.setAttribute("aria-valuemin", "0");
+  element.setAttribute("aria-valuemax", "100");
+  const listen = () => {
+    const track = local.track("microphone");
+    meter.listenTo(track);
+    element.hidden = !track;
+  };
+  const unsubscribe = local.on("track", listen);
+  const timer = setInterval(() => {
+    const level = local.isMuted ? 0 : meter.read();
+    element.setAttribute("aria-valuenow", String(Math.round(level * 100)));
+    steps.forEach((step, i) => step.classList.toggle("lit", level * STEPS > i + 0.3));
+  }, METER_MS);
+  listen();
+  return {
+    element,
+    close: () => {
+      clearInterval(timer);
+      unsubscribe();
+      meter.close();
+    },
+  };
+}
