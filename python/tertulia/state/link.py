@@ -168,5 +168,5 @@ def _raise_error(address: Address, reply: Any) -> None:
         return
     text = str(reply)
     if text.startswith(("WRONGPASS", "NOAUTH", "NOPERM", "DENIED", "ERR")):
-        raise ConfigError(f"redis_url: {address} refuses the login: {text}")
+        raise ConfigError(f"redis_url: {address} refuses to serve us: {text}")
     raise Unavailable(f"Redis at {address} refuses: {text}")

@@ -84,8 +84,8 @@ end
 """
 
 _ISO: Final = """
--- RFC 3339 of milliseconds since 1970; the calendar of
-http://howardhinnant.github.io/date_algorithms.html#civil_from_days local function iso(value)
+-- RFC 3339 of milliseconds since 1970; the calendar is Howard Hinnant's civil_from_days.
+local function iso(value)
   local floor = math.floor
   local seconds = floor(value / 1000)
   local z = floor(seconds / 86400) + 719468

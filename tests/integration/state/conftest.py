@@ -1,0 +1,24 @@
+"""A hub's view of Redis: its room state and channels."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tertulia.state.channels import Channels
+from tertulia.state.client import Redis
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = await Redis.connect(redis_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def channels(redis: Redis) -> AsyncIterator[Channels]:
+    made = Channels(redis)
+    yield made
+    await made.close()
