@@ -1,0 +1,231 @@
+# ruff: noqa: PYI021 - a compiled module has its documentation here
+"""The media engine of an SFU node: Rust threads that forward media and never take the GIL."""
+
+from collections.abc import Sequence
+from typing import Literal, final
+
+__all__ = [
+    "ActiveSpeakers",
+    "Answer",
+    "Lost",
+    "Offer",
+    "Overloaded",
+    "Refused",
+    "Restarted",
+    "Sfu",
+    "Slot",
+    "Slots",
+    "Stopped",
+    "TransportState",
+]
+
+class Overloaded(Exception):
+    """A worker's command queue is full; nothing was changed."""
+
+class Stopped(Exception):
+    """The SFU does not run any more."""
+
+@final
+class Answer:
+    """The answer to a client's offer."""
+
+    def __new__(cls, room: str, transport: str, user_id: str, sdp: str) -> Answer: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def sdp(self) -> str: ...
+
+@final
+class Offer:
+    """The server's own offer to a plain client."""
+
+    def __new__(cls, room: str, transport: str, user_id: str, sdp: str) -> Offer: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def sdp(self) -> str: ...
+
+@final
+class Slot:
+    """One slot; ``user_id`` and ``source`` are None while it is empty."""
+
+    def __new__(cls, mid: str, kind: str, user_id: str | None, source: str | None) -> Slot: ...
+    @property
+    def mid(self) -> str: ...
+    @property
+    def kind(self) -> Literal["audio", "video"]: ...
+    @property
+    def user_id(self) -> str | None: ...
+    @property
+    def source(self) -> str | None: ...
+
+@final
+class Slots:
+    """The whole slot assignment of one client."""
+
+    def __new__(cls, room: str, transport: str, user_id: str, slots: Sequence[Slot]) -> Slots: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def slots(self) -> list[Slot]: ...
+
+@final
+class ActiveSpeakers:
+    """Who speaks in a room, loudest first."""
+
+    def __new__(cls, room: str, user_ids: Sequence[str]) -> ActiveSpeakers: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def user_ids(self) -> list[str]: ...
+
+@final
+class TransportState:
+    """A change of a peer's media path; ``reason`` only with ``closed``."""
+
+    def __new__(cls, room: str, transport: str, user_id: str, state: str, reason: str | None) -> TransportState: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def state(self) -> Literal["connected", "disconnected", "closed"]: ...
+    @property
+    def reason(self) -> str | None: ...
+
+@final
+class Refused:
+    """A command could not be done. ``room`` and ``user_id`` are empty if the transport is not known."""
+
+    def __new__(cls, room: str, transport: str, user_id: str, code: str, message: str) -> Refused: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+@final
+class Lost:
+    """So many events were dropped here, because they were not drained."""
+
+    def __new__(cls, count: int) -> Lost: ...
+    @property
+    def count(self) -> int: ...
+
+@final
+class Restarted:
+    """The engine of the worker on ``port`` failed outside of a peer and was started again, empty."""
+
+    def __new__(cls, port: int, reason: str) -> Restarted: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+
+@final
+class Sfu:
+    """One SFU node: worker threads, each with one UDP port and a passive TCP listener on the same number.
+
+    A room lives on one worker. Commands are taken in order and answered by events. Each of them raises
+    :class:`Overloaded` when the worker's queue is full and :class:`Stopped` after :meth:`stop`.
+    """
+
+    def __new__(
+        cls, bind_ip: str, ports: Sequence[int], advertised_ips: Sequence[str] = ..., *, loopback: bool = False
+    ) -> Sfu:
+        """Bind a port for each worker (0: a free one) and start the threads.
+
+        Clients are told ``advertised_ips``; without them the bound address or, bound to all, every interface's but
+        loopback. With ``loopback`` (development) 127.0.0.1 too.
+
+        Raises:
+            ValueError: what is no IP address.
+            OSError: a port cannot be bound, or there is no address to advertise.
+        """
+
+    def offer(
+        self,
+        room: str,
+        transport: str,
+        user_id: str,
+        sdp: str,
+        *,
+        slots: bool = False,
+        tracks: dict[str, str] = ...,
+    ) -> None:
+        """The client's offer: opens the peer if the transport is new. ``tracks``: mid → source.
+
+        Raises:
+            ValueError: a source that is none of microphone, camera, screen, screen-audio.
+        """
+
+    def answer(self, room: str, transport: str, sdp: str) -> None:
+        """The client's answer to the last :class:`Offer`."""
+
+    def candidate(self, room: str, transport: str, candidate: str) -> None:
+        """A candidate line of the client; empty for the end of candidates."""
+
+    def view(self, room: str, transport: str, videos: Sequence[tuple[str, str, int | None]]) -> None:
+        """Which videos (userId, source, most lines of picture) the client wants in its slots, the most wanted first.
+
+        Raises:
+            ValueError: a source that is none.
+        """
+
+    def state(self, room: str, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
+        """What is muted is not forwarded; None: not said."""
+
+    def close(self, room: str, transport: str) -> None:
+        """Close one peer."""
+
+    def end(self, room: str) -> None:
+        """Close every peer of the room."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while events wait. It belongs to this object: do not read or close it."""
+
+    def drain(
+        self, max: int
+    ) -> list[Answer | Offer | Slots | ActiveSpeakers | TransportState | Refused | Lost | Restarted]:
+        """Take at most ``max`` events, oldest first."""
+
+    def stats(self) -> list[dict[str, int]]:
+        """The counters of each worker by name, as of its last turn."""
+
+    @property
+    def events_lost(self) -> int:
+        """How many events were dropped in all because nobody drained them."""
+
+    @property
+    def ports(self) -> list[int]:
+        """The real ports, one a worker."""
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """What clients are told: every advertised address with every port, worker by worker."""
+
+    def stop(self) -> None:
+        """Close every peer and end the threads; waits for them, 3 s at most. Events that wait can still be drained.
+
+        Raises:
+            OSError: a thread did not end in time, or had ended with an error before.
+        """

@@ -1,0 +1,94 @@
+"""SFU commands: what a hub asks of a node, on the node's channel (docs/architecture.md, "SFU commands").
+
+One JSON object each; the tag is ``op``. A peer comes into being with its first ``offer``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tertulia.contract import Source, WantedVideo
+from tertulia.errors import Malformed
+
+
+class _Command(Struct, rename="camel", tag_field="op", kw_only=True, frozen=True, omit_defaults=True):
+    room: str
+    """The RoomId."""
+
+
+class Offer(_Command, tag="offer", frozen=True):
+    """Opens the peer if it is new; the answer goes back as ``ReceiveAnswer``."""
+
+    transport: str
+    seat: str
+    """The SeatId: what the node sends is delivered only while the user holds it."""
+    user_id: str
+    sdp: str
+    slots: bool = False
+    tracks: dict[str, Source] = {}
+    """mid → what the client sends there."""
+
+
+class Answer(_Command, tag="answer", frozen=True):
+    """The client's answer to the SFU's ``ReceiveOffer``."""
+
+    transport: str
+    sdp: str
+
+
+class Candidate(_Command, tag="candidate", frozen=True):
+    """A candidate line, or an ``RTCIceCandidateInit``; null and ``""`` end the candidates."""
+
+    transport: str
+    candidate: str | dict[str, Any] | None
+
+
+class View(_Command, tag="view", frozen=True):
+    """Which videos the peer wants in its video slots, the most important first."""
+
+    transport: str
+    videos: list[WantedVideo]
+
+
+class State(_Command, tag="state", frozen=True):
+    """What is muted is not forwarded, and leaves its slot. None: not said."""
+
+    transport: str
+    is_muted: bool | None = None
+    is_video_on: bool | None = None
+
+
+class Close(_Command, tag="close", frozen=True):
+    """Closes one peer."""
+
+    transport: str
+
+
+class End(_Command, tag="end", frozen=True):
+    """Closes every peer of the room."""
+
+
+Command = Offer | Answer | Candidate | View | State | Close | End
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final[msgspec.json.Decoder[Command]] = msgspec.json.Decoder(Command)
+
+
+def encode(command: Command) -> bytes:
+    """One JSON object in UTF-8."""
+    return _encoder.encode(command)
+
+
+def decode(data: bytes) -> Command:
+    """What :func:`encode` made.
+
+    Raises:
+        Malformed: not such a command (another version's, or somebody else published on our channel).
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise Malformed(f"an SFU command cannot be read: {e}") from e
