@@ -28,7 +28,7 @@ bench: $(VENV)/installed $(VENV)/tested node_modules/installed
 	@exec $(PYTHON) scripts/test.py bench
 
 build: $(VENV)/python
-	@$(BIN)/python -m maturin build --release --locked --out dist
+	@$(BIN)/maturin build --release --locked --out dist
 
 # What `make check` finds and a tool can mend.
 fix: $(VENV)/tested
@@ -56,7 +56,7 @@ $(VENV)/python: requirements/run.txt
 $(VENV)/installed: $(VENV)/python pyproject.toml $(RUST)
 	@sh scripts/need.sh run
 	@echo "make: building the media engine (some minutes the first time)"
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 $(BIN)/maturin develop --release --locked
 	@touch $@
 
 $(VENV)/tested: $(VENV)/python requirements/test.txt
