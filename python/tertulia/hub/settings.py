@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 
@@ -27,6 +29,11 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     """Calls."""
     limited_for: float = 10
     """A client that is refused for so long is closed (1008)."""
+
+    @property
+    def keep_alive_seconds(self) -> int:
+        """As JoinRoom's result says it: whole seconds, so that a test's fraction shows as 1."""
+        return max(1, math.floor(self.keep_alive))
 
     @property
     def seat(self) -> float:

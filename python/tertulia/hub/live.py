@@ -1,0 +1,376 @@
+"""One room as this hub runs it: who of its members is connected here, and what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+
+from tertulia.errors import Malformed, Unavailable
+from tertulia.hub import events, metrics
+from tertulia.hub.client import Event
+from tertulia.hub.closing import ENDED, REMOVED, REPLACED
+from tertulia.hub.connection import Connection, Seated
+from tertulia.hub.missed import Missed
+from tertulia.hub.nodes import Nodes
+from tertulia.hub.outbox import Outbox
+from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, transport_id
+from tertulia.room.mirror import Came, Changed, Effect, Hand, Mirror, Superseded, Went
+from tertulia.state import keys, messages
+from tertulia.state.channels import Channels
+from tertulia.state.messages import (
+    EndedMessage,
+    EventMessage,
+    HandMessage,
+    HandoverMessage,
+    JoinedMessage,
+    LeftMessage,
+    NodeMessage,
+    Participant,
+    RecordingMessage,
+    RoomMessage,
+    StateMessage,
+)
+from tertulia.state.rooms import Joined, KnownRoom
+
+MAX_BACKLOG: Final = 10_000
+"""Messages kept while the room is being read: seconds' worth of a very busy room. Beyond it the room is read again."""
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveRoom:
+    """The fan-out of one room on this worker.
+
+    Invariant: every connection in ``seats`` has ``seated.room`` set to this room, and the mirror has its user with its connection id.
+    """
+
+    def __init__(
+        self, room_id: RoomId, hub_id: HubId, channels: Channels, nodes: Nodes, on_lost: Callable[[LiveRoom], None]
+    ) -> None:
+        """``on_lost``: the room has to be read again from Redis."""
+        self.id = room_id
+        self.hub_id = hub_id
+        self.seats: dict[str, Connection] = {}
+        """userId → the connection of this hub that holds the seat, lost ones that may come back included."""
+        self.joining: set[Connection] = set()
+        self.mirror: Mirror | None = None
+        """None until the first JoinRoom of this hub was answered."""
+        self.session_id: SessionId | None = None
+        self.incarnation = ""
+        self.region = ""
+        self.node: NodeId | None = None
+        self.is_recording = False
+        self.is_reading = False
+        """Messages wait in the backlog while the room is read from Redis."""
+        self.subscribed: asyncio.Future[None] | None = None
+        """Done when the channel is heard."""
+        self._channels = channels
+        self._nodes = nodes
+        self._on_lost = on_lost
+        self._backlog: deque[RoomMessage] = deque()
+        self._over: deque[SessionId] = deque(maxlen=8)
+        """Sessions known to have ended, for JoinRooms that cross with the end."""
+
+    @property
+    def in_use(self) -> bool:
+        return bool(self.seats or self.joining)
+
+    @property
+    def members(self) -> dict[str, Participant]:
+        return self.mirror.members if self.mirror is not None else {}
+
+    def known(self) -> KnownRoom:
+        """What Redis has to know of the room. To be called while there is a session."""
+        if self.session_id is None:
+            raise RuntimeError("the room has no session")
+        return KnownRoom(
+            region=self.region, node=self.node, session_id=self.session_id, is_recording=self.is_recording
+        )
+
+    def mine(self) -> list[Participant]:
+        """The members whose connection this hub holds."""
+        return [self.members[user] for user in self.seats if user in self.members]
+
+    # --- joining
+
+    def expect(self, connection: Connection, user_id: UserId) -> None:
+        """A JoinRoom begins: what the room says from now on is held for it."""
+        connection.joining_as = user_id
+        connection.held = Outbox()
+        connection.handed_over = asyncio.get_running_loop().create_future()
+        self.joining.add(connection)
+
+    def expect_no_more(self, connection: Connection) -> tuple[list[tuple[Event, SeatId | None]], bool]:
+        """The JoinRoom is over: what was held, each with the seat it is meant for, and whether that is all."""
+        self.joining.discard(connection)
+        held = connection.held
+        connection.joining_as = connection.held = connection.handed_over = None
+        items = []
+        while held is not None and (item := held.pop()) is not None:
+            items.append(item)
+        return items, held is not None
+
+    # --- telling
+
+    def say(self, event: Event, exclude: str | None = None) -> None:
+        """Tell every member, on this hub and elsewhere, but ``exclude``."""
+        self.broadcast(event, exclude)
+        if any(m.hub != self.hub_id for m in self.members.values()):
+            self._publish(event, None, exclude)
+
+    def tell(self, member: Participant, event: Event) -> None:
+        """Tell one member, wherever connected."""
+        if member.hub == self.hub_id:
+            self._deliver_to(member.user_id, event, None)
+        else:
+            self._publish(event, member.user_id, None)
+
+    def broadcast(self, event: Event, exclude: str | None = None) -> None:
+        """Tell the members on this hub, but ``exclude``."""
+        for user_id, connection in self.seats.items():
+            if user_id != exclude:
+                connection.deliver(event)
+        for connection in self.joining:
+            if connection.joining_as != exclude:
+                connection.hold(event)
+
+    def announce(self, connection: Connection) -> None:
+        """Send SfuEndpoint, if the room has a node that is known by now."""
+        seated = connection.seated
+        if seated is None or seated.topology == "p2p" or self.node is None:
+            return
+        node = self._nodes.get(self.node)
+        if node is not None:
+            connection.announced = node.id
+            transport = transport_id(seated.seat, node.id)
+            connection.deliver(events.sfu_endpoint(node.ip, node.ports[0], transport))
+
+    def announce_missing(self) -> None:
+        """Send SfuEndpoint to those who have none of the present node yet."""
+        for connection in list(self.seats.values()):
+            if connection.announced != self.node:
+                self.announce(connection)
+
+    # --- hearing
+
+    def on_message(self, data: bytes) -> None:
+        """A message of the room's channel."""
+        try:
+            message = messages.decode(data)
+        except Malformed as e:
+            _log.warning("room message ignored", room=self.id, error=e.message)
+            return
+        if self.mirror is not None and not self.is_reading:
+            self._handle(message)
+        elif len(self._backlog) < MAX_BACKLOG:
+            self._backlog.append(message)
+        else:
+            self._backlog.clear()
+            self._on_lost(self)
+
+    def replay(self) -> None:
+        """Handle what came while the room was read."""
+        while self._backlog and self.mirror is not None and not self.is_reading:
+            self._handle(self._backlog.popleft())
+
+    def _handle(self, message: RoomMessage) -> None:
+        own = message.origin == self.hub_id
+        if isinstance(message, EventMessage):
+            if not own:
+                self._relay(message)
+        elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage):
+            if self.mirror is not None:
+                self.run(self.mirror.heard(message, own))
+        elif isinstance(message, EndedMessage):
+            self.ended(SessionId(message.session_id), message.reason)
+        elif isinstance(message, RecordingMessage):
+            self.recording(message.is_recording)
+        elif isinstance(message, NodeMessage):
+            self.moved(NodeId(message.sfu_node), message.sfu_region)
+        elif isinstance(message, HandoverMessage):
+            self._handed_over(message)
+
+    def _relay(self, message: EventMessage) -> None:
+        event = events.relayed(message)
+        if message.to is None:
+            self.broadcast(event, message.exclude)
+        else:
+            self._deliver_to(message.to, event, SeatId(message.seat) if message.seat else None)
+
+    def _deliver_to(self, user_id: str, event: Event, seat: SeatId | None) -> None:
+        connection = self.seats.get(user_id)
+        if connection is not None and connection.seated is not None and seat in (None, connection.seated.seat):
+            connection.deliver(event)
+        for joining in self.joining:
+            if joining.joining_as == user_id:
+                joining.hold(event, seat)
+
+    def _handed_over(self, message: HandoverMessage) -> None:
+        missed = Missed(message.missed)
+        for name, payload in message.frames:
+            missed.add(Event(name, payload))
+        self._give(message.claim_id, missed)
+
+    def _give(self, connection_id: str, missed: Missed) -> bool:
+        """Hand what a lost connection missed to the one that returns, if that is here."""
+        for joining in self.joining:
+            if joining.id == connection_id:
+                if joining.handed_over is not None and not joining.handed_over.done():
+                    joining.handed_over.set_result(missed)
+                return True
+        return False
+
+    def _publish(self, event: Event, to: str | None, exclude: str | None) -> None:
+        payload = messages.Raw(event.json())
+        message = EventMessage(origin=self.hub_id, event=event.name, payload=payload, to=to, exclude=exclude)
+        self._send(message)
+
+    def _send(self, message: RoomMessage) -> None:
+        try:
+            self._channels.publish(keys.room_events(self.id), messages.encode(message))
+        except Unavailable as e:
+            _log.warning("members on other workers were not told", room=self.id, error=e.message)
+
+    # --- what happened
+
+    def admit(self, joined: Joined) -> None:
+        """Redis' answer to a JoinRoom of this hub."""
+        others = joined.others
+        if self.session_id not in (None, joined.session_id):
+            self.ended(self.session_id, "ended")  # its own message is still on the way
+        message = JoinedMessage(
+            origin=self.hub_id,
+            user_id=joined.participant.user_id,
+            participant=joined.participant,
+            replaced=joined.replaced,
+            resumed=joined.resumed,
+        )
+        if self.mirror is None:
+            self.session_id, self.incarnation = joined.session_id, joined.incarnation
+            self.region, self.node, self.is_recording = joined.region, joined.node, joined.is_recording
+            self.mirror = Mirror(others if joined.replaced is None else [*others, joined.replaced])
+        elif self.incarnation != joined.incarnation:
+            self._on_lost(self)  # the state was lost, and this join made it again: the others have to be written too
+        self.run(self.mirror.own(message))
+        self.replay()
+
+    def is_over(self, session_id: SessionId) -> bool:
+        """Whether a session has ended already, as far as this hub has heard."""
+        return session_id in self._over
+
+    def run(self, effects: Iterable[Effect]) -> None:
+        """Show the members of this hub what happened to the membership."""
+        for effect in effects:
+            if isinstance(effect, Came):
+                self.broadcast(events.participant_joined(effect.participant), effect.participant.user_id)
+            elif isinstance(effect, Superseded):
+                self._superseded(effect)
+            elif isinstance(effect, Went):
+                self._went(effect)
+            elif isinstance(effect, Changed):
+                self.broadcast(events.state_changed(effect.participant))
+            elif isinstance(effect, Hand):
+                self.broadcast(events.hand_raised(effect.participant))
+
+    def ended(self, session_id: SessionId | None, reason: str) -> None:
+        """The meeting is over: everyone is told and let go."""
+        if session_id is not None and session_id not in self._over:
+            self._over.append(session_id)
+        if session_id != self.session_id:
+            return
+        told = events.room_ended(reason)
+        for connection in list(self.seats.values()):
+            self.unseat(connection)
+            connection.let_go(told, ENDED)
+        self.mirror = None
+        self.session_id = self.node = None
+        self._backlog.clear()
+
+    def recording(self, is_recording: bool) -> None:
+        """Recording has begun or ended."""
+        if is_recording != self.is_recording:
+            self.is_recording = is_recording
+            self.broadcast(events.recording_changed(is_recording))
+
+    def moved(self, node: NodeId, region: str) -> None:
+        """The room lives on another SFU node now."""
+        self.region = region
+        if node != self.node:
+            self.node = node
+            self.announce_missing()
+
+    def replace_missing(self, displaced: Iterable[Participant]) -> None:
+        """Other connections turned out to sit where this hub's members sat."""
+        if self.mirror is None:
+            return
+        for new in displaced:
+            message = JoinedMessage(origin="", user_id=new.user_id, participant=new)
+            self.run(self.mirror.heard(message, own=False))
+
+    def connection_lost(self, connection: Connection) -> None:
+        """Tell the others that a member's connection is lost for longer than a blip."""
+        if connection.seated is not None and connection.missed is not None:
+            connection.shown_lost = True
+            user_id = connection.seated.user_id
+            self.say(events.connection_lost(user_id), user_id)
+
+    def _holder(self, member: Participant) -> Connection | None:
+        connection = self.seats.get(member.user_id)
+        return connection if connection is not None and connection.id == member.connection_id else None
+
+    def _superseded(self, effect: Superseded) -> None:
+        connection = self._holder(effect.old)
+        if connection is None:
+            early = self._joining(effect.old)
+            if early is not None:
+                early.lost_early = True
+                early.let_go(events.replaced(), REPLACED)
+            return
+        self.unseat(connection)
+        if connection.shown_lost:
+            self.say(events.connection_back(effect.new.user_id), effect.new.user_id)
+        missed = connection.missed or Missed(some_lost=not connection.is_quiet)
+        if effect.resumed and not self._give(effect.new.connection_id, missed):
+            frames = [(event.name, messages.Raw(event.json())) for event in missed.take()]
+            self._send(
+                HandoverMessage(
+                    origin=self.hub_id, claim_id=effect.new.connection_id, frames=frames, missed=missed.some_lost
+                )
+            )
+        connection.let_go(events.replaced(), REPLACED)
+
+    def _went(self, effect: Went) -> None:
+        member = effect.participant
+        connection = self._holder(member)
+        if connection is not None:
+            self.unseat(connection)
+        else:
+            connection = self._joining(member)
+            if connection is not None:
+                connection.lost_early = True
+        if connection is not None and effect.reason == "removed":
+            connection.let_go(events.removed(), REMOVED)
+        self.broadcast(events.participant_left(effect), member.user_id)
+
+    def _joining(self, member: Participant) -> Connection | None:
+        """The connection of a member whose JoinRoom is not answered yet."""
+        return next((c for c in self.joining if c.id == member.connection_id), None)
+
+    def seat(self, connection: Connection, seated: Seated) -> None:
+        """The connection holds the seat from now on."""
+        connection.seated = seated
+        self.seats[seated.user_id] = connection
+        metrics.SEATS.inc()
+
+    def unseat(self, connection: Connection) -> None:
+        """The connection holds no seat any more; no effect if it holds none."""
+        if connection.seated is not None:
+            del self.seats[connection.seated.user_id]
+            metrics.SEATS.dec()
+        connection.seated = None
+        connection.announced = None
+        connection.cancel_timers()

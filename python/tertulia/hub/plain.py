@@ -1,0 +1,170 @@
+"""The plain dialect: one JSON object a text frame. Sans-IO: bytes ↔ calls, answers and events.
+
+Well-formed calls take the fast path, straight into the contract's structs. Whatever is unusual (an escape that may hide a NUL or
+a lone surrogate, deep nesting, a wrong type) takes the slow one, which says what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple, NoReturn
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from tertulia.contract import CALLS, JoinResult
+from tertulia.errors import FieldError, Invalid, Malformed, TertuliaError
+from tertulia.hub.client import Event
+from tertulia.hub.refusal import refusal
+from tertulia.validation import has_bad_text
+
+MAX_FRAME: Final = 256 * 1024
+"""Bytes of one message, fragments together."""
+MAX_DEPTH: Final = 32
+"""Levels of JSON, the outer object being the first."""
+MAX_ID: Final = 64
+"""Characters of a call's id."""
+
+DIALECT: Final = "plain"
+
+Id = int | float | str
+
+
+class Call(NamedTuple):
+    """A frame as the hub takes it. With ``error`` the rest but ``id`` means nothing."""
+
+    id: Id | None
+    event: str
+    payload: object
+    error: TertuliaError | None = None
+
+
+class BadText(Exception):
+    """The frame is not UTF-8: the socket is to be closed (1007)."""
+
+
+class _Envelope(Struct):
+    event: str
+    payload: Raw | UnsetType = UNSET
+    id: Id | None = None
+
+
+class _Reply(Struct):
+    reply_to: Id | None = msgspec.field(name="replyTo")
+    result: Struct
+
+
+class _Error(Struct, omit_defaults=True):
+    code: str
+    message: str
+    field: str | UnsetType = UNSET
+
+
+class _Refused(Struct):
+    reply_to: Id | None = msgspec.field(name="replyTo")
+    error: _Error
+
+
+class _Event(Struct):
+    event: str
+    payload: Any
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_payloads: Final = {name: msgspec.json.Decoder(kind) for name, kind in CALLS.items()}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def parse(data: bytes) -> Call:
+    """A text frame as a call; what is wrong with it is in ``Call.error``.
+
+    Raises:
+        BadText: it is not UTF-8.
+    """
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as e:
+            raise BadText from e
+    if b"\\u" not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+        try:
+            envelope = _envelope.decode(data)
+            decoder = _payloads.get(envelope.event)
+            if decoder is not None and isinstance(envelope.payload, Raw) and _is_short(envelope.id):
+                return Call(envelope.id, envelope.event, decoder.decode(envelope.payload))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # the slow path says what is wrong
+    return _parse_slowly(data)
+
+
+def event_frame(event: Event) -> bytes:
+    """``{"event", "payload"}``."""
+    return _encode(_Event(event.name, event.payload))
+
+
+def reply_frame(call: Id | None, result: Struct) -> bytes | None:
+    """``{"replyTo", "result"}``; None: nobody asked. JoinRoom is always answered."""
+    if call is None and not isinstance(result, JoinResult):
+        return None
+    return _encode(_Reply(call, result))
+
+
+def refusal_frame(call: Id | None, error: BaseException) -> bytes:
+    """``{"replyTo", "error": {"code", "message", "field"?}}``."""
+    code, message, field = refusal(error)
+    return _encode(_Refused(call, _Error(code, message, UNSET if field is None else field)))
+
+
+def _parse_slowly(data: bytes) -> Call:
+    try:
+        frame = json.loads(data.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return _wrong(None, Malformed("the frame is not JSON"))
+    if not isinstance(frame, dict):
+        return _wrong(None, Malformed("the frame is not a JSON object"))
+    if _is_deeper(frame, MAX_DEPTH):
+        return _wrong(None, Malformed(f"the frame is more than {MAX_DEPTH} levels deep"))
+    call = frame.get("id")
+    if not _is_id(call):
+        return _wrong(None, Invalid([FieldError("id", f"must be a number or a string of at most {MAX_ID} characters")]))
+    event = frame.get("event")
+    if not isinstance(event, str) or has_bad_text(event):
+        return _wrong(call, Invalid([FieldError("event", "must be the name of a call")]))
+    return Call(call, event, frame.get("payload"))
+
+
+def _wrong(call: Id | None, error: TertuliaError) -> Call:
+    return Call(call, "", None, error)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON (RFC 8259, section 6)")
+
+
+def _is_short(call: Id | None) -> bool:
+    return not isinstance(call, str) or len(call) <= MAX_ID
+
+
+def _is_id(call: object) -> bool:
+    if isinstance(call, bool):
+        return False
+    if isinstance(call, float):
+        return call - call == 0  # a number too large for a double has become infinite
+    if isinstance(call, str):
+        return len(call) <= MAX_ID and not has_bad_text(call)
+    return call is None or isinstance(call, int)
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether ``value`` has more than so many levels; level by level, so that no depth exhausts the stack."""
+    level: list[Any] = [value]
+    for _ in range(levels):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True

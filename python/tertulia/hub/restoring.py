@@ -1,0 +1,111 @@
+"""Redis is a cache of who is here; the hubs are the truth about it. What is lost there is read or written again from here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+
+from tertulia.db.directory import Directory
+from tertulia.errors import NoSession, TertuliaError
+from tertulia.hub.live import LiveRoom
+from tertulia.hub.live_rooms import LiveRooms
+from tertulia.hub.settings import HubSettings
+from tertulia.hub.tasks import Tasks
+from tertulia.ids import new_token
+from tertulia.state.rooms import RoomState
+
+_AGAIN: Final = 1.0
+"""Seconds until a room that could not be read is read again."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Restoring:
+    """Of several who find a room lost, one restores it and the others wait for that."""
+
+    def __init__(
+        self, settings: HubSettings, rooms: RoomState, directory: Directory, live_rooms: LiveRooms, tasks: Tasks
+    ) -> None:
+        self._settings = settings
+        self._rooms = rooms
+        self._directory = directory
+        self._live_rooms = live_rooms
+        self._tasks = tasks
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._reading: set[str] = set()
+
+    async def restore(self, live: LiveRoom, incarnation: str) -> None:
+        """Write the members of this hub again into a state that is no longer ``incarnation``.
+
+        If their session has ended meanwhile, they are told so and let go. Raises Unavailable.
+        """
+        async with self._locks.setdefault(live.id, asyncio.Lock()):
+            if live.incarnation == incarnation and live.session_id is not None:
+                await self._restore(live)
+        if not self._locks[live.id].locked():
+            self._locks.pop(live.id, None)
+
+    def lost(self, live: LiveRoom) -> None:
+        """Messages of the room's channel were missed: read the room again, in the background, until that worked."""
+        if live.id not in self._reading:
+            self._reading.add(live.id)
+            self._tasks.spawn(self._read_again(live))
+
+    async def _restore(self, live: LiveRoom) -> None:
+        session_id = live.session_id
+        if session_id is None or live.mirror is None:
+            return
+        if not await self._directory.is_open(session_id):
+            self._over(live)
+            return
+        try:
+            restored = await self._rooms.restore(live.id, live.known(), live.mine(), new_token())
+        except NoSession:
+            self._over(live)
+            return
+        if live.mirror is not None and live.session_id == session_id:
+            live.incarnation = restored.incarnation
+            live.mirror.lost(live.seats, time.monotonic() + self._settings.seat)
+            live.replace_missing(restored.displaced)
+            _log.info("a room was written to Redis again", room=live.id, members=len(live.seats))
+
+    def _over(self, live: LiveRoom) -> None:
+        live.ended(live.session_id, "ended")
+        self._live_rooms.drop_unused(live)
+
+    async def _read_again(self, live: LiveRoom) -> None:
+        try:
+            while live.in_use and not await self._try_to_read(live):
+                await asyncio.sleep(_AGAIN)
+        finally:
+            self._reading.discard(live.id)
+            live.is_reading = False
+            live.replay()
+            self._live_rooms.drop_unused(live)
+
+    async def _try_to_read(self, live: LiveRoom) -> bool:
+        live.is_reading = True
+        try:
+            summary = await self._rooms.summary(live.id)
+            if live.mirror is None:
+                return True
+            incarnation = live.incarnation
+            if summary is None or summary.incarnation != incarnation:
+                await self.restore(live, incarnation)
+                members = await self._rooms.participants(live.id)
+                if live.mirror is not None:
+                    live.run(live.mirror.present(members))
+                return True
+            members = await self._rooms.participants(live.id)
+            if live.mirror is not None:
+                live.run(live.mirror.snapshot(members))
+                live.recording(summary.is_recording)
+                if summary.node is not None:
+                    live.moved(summary.node, summary.region)
+            return True
+        except TertuliaError as e:
+            _log.warning("a room could not be read again yet", room=live.id, error=e.message)
+            return False

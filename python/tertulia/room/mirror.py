@@ -1,0 +1,195 @@
+"""What a hub knows of one room: the members, kept up to date by the room's messages. Pure: message in, effects out.
+
+Invariants that callers hold:
+
+- Messages come in the order of the room's channel; the hub was subscribed before it read the first snapshot.
+- A change that this hub made itself is told twice, in no fixed order: by the script's answer (:meth:`Mirror.own`) and by the
+  channel (:meth:`Mirror.heard`). The first one counts. Until the channel has caught up with an own change, what it says of
+  that user is older than what is known, and is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tertulia.contract import LeaveReason
+from tertulia.state.messages import HandMessage, JoinedMessage, LeftMessage, Participant, StateMessage
+
+MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage
+
+
+class Came(Struct, frozen=True):
+    """The others are to be shown a new member."""
+
+    participant: Participant
+
+
+class Superseded(Struct, frozen=True):
+    """Another connection of the user has the seat now: shown to nobody but the old connection."""
+
+    old: Participant
+    new: Participant
+    resumed: bool
+
+
+class Went(Struct, frozen=True):
+    """A member is gone: shown to the others; the connection, if it still lives, is let go."""
+
+    participant: Participant
+    reason: LeaveReason
+
+
+class Changed(Struct, frozen=True):
+    """A member's microphone or camera: shown to all."""
+
+    participant: Participant
+
+
+class Hand(Struct, frozen=True):
+    """A member's hand: shown to all."""
+
+    participant: Participant
+
+
+Effect = Came | Superseded | Went | Changed | Hand
+
+_Key = tuple[str, str, object]
+
+
+class Mirror:
+    """The members of one room, as far as this hub has heard."""
+
+    def __init__(self, members: Iterable[Participant]) -> None:
+        self.members: dict[str, Participant] = {m.user_id: m for m in members}
+        self._ahead: dict[str, list[_Key]] = {}
+        """Own changes that the channel has not told yet, by user."""
+        self._told: dict[str, list[_Key]] = {}
+        """Own changes that the channel told before the script's answer came."""
+        self._doubtful: dict[str, float] = {}
+        """Members not heard of since Redis lost the room, and until when they are believed."""
+
+    def own(self, message: MemberMessage) -> list[Effect]:
+        """A script's answer to this hub, as the message that the script published."""
+        key = _key(message)
+        told = self._told.get(message.user_id)
+        if told and key in told:
+            _drop(self._told, message.user_id, key)
+            return []
+        self._ahead.setdefault(message.user_id, []).append(key)
+        return self._apply(message)
+
+    def heard(self, message: MemberMessage, own: bool) -> list[Effect]:
+        """A message of the channel; ``own``: this hub caused it."""
+        ahead = self._ahead.get(message.user_id)
+        if own:
+            key = _key(message)
+            if ahead and key in ahead:
+                _drop(self._ahead, message.user_id, key)
+                return []
+            self._told.setdefault(message.user_id, []).append(key)
+            del self._told[message.user_id][:-_TOLD_KEPT]
+        elif ahead:
+            return []
+        return self._apply(message)
+
+    def snapshot(self, members: Iterable[Participant]) -> list[Effect]:
+        """The truth, read anew after messages were missed: what has to be shown to come from here to there."""
+        self._forget_order()
+        now = {m.user_id: m for m in members}
+        effects: list[Effect] = []
+        for user_id in [u for u in self.members if u not in now]:
+            effects.append(Went(self.members.pop(user_id), "timeout"))
+        for member in now.values():
+            effects += self._seat(member, resumed=False)
+        return effects
+
+    def present(self, members: Iterable[Participant]) -> list[Effect]:
+        """Members who are there for certain; of the others this says nothing."""
+        effects: list[Effect] = []
+        for member in members:
+            self._doubtful.pop(member.user_id, None)
+            effects += self._seat(member, resumed=False)
+        return effects
+
+    def lost(self, mine: Iterable[str], until: float) -> None:
+        """Redis has lost the room. ``mine`` are written again by this hub; the others are believed ``until`` then."""
+        self._forget_order()
+        kept = set(mine)
+        self._doubtful = {u: self._doubtful.get(u, until) for u in self.members if u not in kept}
+
+    def doubt(self, now: float) -> list[Effect]:
+        """Members whom no hub has written again in time are gone."""
+        over = [u for u, until in self._doubtful.items() if until <= now]
+        effects: list[Effect] = []
+        for user_id in over:
+            del self._doubtful[user_id]
+            member = self.members.pop(user_id, None)
+            if member is not None:
+                effects.append(Went(member, "timeout"))
+        return effects
+
+    def _forget_order(self) -> None:
+        self._ahead.clear()
+        self._told.clear()
+        self._doubtful.clear()
+
+    def _apply(self, message: MemberMessage) -> list[Effect]:
+        if isinstance(message, JoinedMessage):
+            self._doubtful.pop(message.user_id, None)
+            return self._seat(message.participant, message.resumed)
+        member = self.members.get(message.user_id)
+        if member is None:
+            return []
+        if isinstance(message, LeftMessage):
+            if member.connection_id != message.connection_id:
+                return []
+            del self.members[message.user_id]
+            self._doubtful.pop(message.user_id, None)
+            return [Went(member, message.reason)]
+        if isinstance(message, StateMessage):
+            changed = replace(member, is_muted=message.is_muted, is_video_on=message.is_video_on)
+            return self._change(member, changed)
+        return self._change(member, replace(member, hand_raised=message.raised))
+
+    def _seat(self, member: Participant, resumed: bool) -> list[Effect]:
+        known = self.members.get(member.user_id)
+        self.members[member.user_id] = member
+        if known is None:
+            return [Came(member)]
+        effects = self._change(known, member)
+        if known.connection_id != member.connection_id:
+            effects.append(Superseded(known, member, resumed))
+        return effects
+
+    def _change(self, old: Participant, new: Participant) -> list[Effect]:
+        self.members[new.user_id] = new
+        effects: list[Effect] = []
+        if (old.is_muted, old.is_video_on) != (new.is_muted, new.is_video_on):
+            effects.append(Changed(new))
+        if old.hand_raised != new.hand_raised:
+            effects.append(Hand(new))
+        return effects
+
+
+_TOLD_KEPT: Final = 8
+"""Own changes of one user whose answers are still to come: calls of a connection follow each other, so one or two."""
+
+
+def _key(message: MemberMessage) -> _Key:
+    if isinstance(message, JoinedMessage):
+        return "joined", message.user_id, message.participant.connection_id
+    if isinstance(message, LeftMessage):
+        return "left", message.user_id, message.connection_id
+    if isinstance(message, StateMessage):
+        return "state", message.user_id, (message.is_muted, message.is_video_on)
+    return "hand", message.user_id, message.raised
+
+
+def _drop(changes: dict[str, list[_Key]], user_id: str, key: _Key) -> None:
+    changes[user_id].remove(key)
+    if not changes[user_id]:
+        del changes[user_id]

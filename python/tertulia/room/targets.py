@@ -1,0 +1,49 @@
+"""Whom a ``targetUserId`` means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tertulia.contract import Topology
+from tertulia.errors import UnknownTarget
+from tertulia.ids import SFU_ALIAS, TRANSPORT_PREFIX, NodeId, SeatId, TransportId, transport_id
+from tertulia.state.messages import Participant
+
+_NOBODY: Final = "no such member in this room"
+
+
+def is_sfu(target: str) -> bool:
+    """Whether ``target`` is meant for the SFU rather than for a user (whose id is a UUID)."""
+    return target == SFU_ALIAS or target.startswith(TRANSPORT_PREFIX)
+
+
+def transport(target: str, seat: SeatId, node: NodeId | None, topology: Topology) -> TransportId:
+    """The caller's own transport on the SFU, if ``target`` names it.
+
+    Raises:
+        UnknownTarget: the room has no SFU, or not yet, or ``target`` is the name of another transport.
+    """
+    if topology == "p2p":
+        raise UnknownTarget("this room has no SFU: its members send media to each other")
+    if node is None:
+        raise UnknownTarget("no SFU node is there yet: wait for SfuEndpoint")
+    own = transport_id(seat, node)
+    if target not in (SFU_ALIAS, own):
+        raise UnknownTarget("this is not your transportId: use that of the last SfuEndpoint")
+    return own
+
+
+def other_member(target: str, caller: str, members: Mapping[str, Participant]) -> Participant:
+    """The other member that ``target`` (a userId in any case) names.
+
+    Raises:
+        UnknownTarget: it is the caller, the SFU, or nobody in the room.
+    """
+    user_id = target.lower()
+    if user_id == caller:
+        raise UnknownTarget("the target is yourself")
+    member = members.get(user_id)
+    if member is None:
+        raise UnknownTarget(_NOBODY)
+    return member
