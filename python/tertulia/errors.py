@@ -168,7 +168,13 @@ class InProgress(Refused):
 
 
 class MethodNotAllowed(Refused):
+    """``allow``: the value of the Allow header (RFC 9110, section 10.2.1)."""
+
     code, status = "method_not_allowed", 405
+
+    def __init__(self, method: str, allow: str) -> None:
+        super().__init__(f"{method} is not offered here; {allow} are")
+        self.allow = allow
 
 
 class NotAcceptable(Refused):

@@ -21,7 +21,7 @@ from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Recording, Room, Session, User
 from tertulia.db.tables import RECORDINGS, ROOMS, SESSIONS, USERS
 from tertulia.errors import AlreadyExists, FieldError, Invalid, NotFound
-from tertulia.ids import RoomId, SessionId, TenantId, UserId
+from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 
 GUEST_NAME: Final = "Guest"
 """The name of a user of whom nothing but the id is known."""
@@ -36,6 +36,13 @@ _OPEN_SESSION: Final = (
     .label("session_id")
 )
 _ROOM: Final = sa.select(ROOMS, _OPEN_SESSION)
+
+
+class Position(NamedTuple):
+    """A place in the list of rooms."""
+
+    created_at: datetime
+    room_id: str
 
 
 class Page(NamedTuple):
@@ -76,6 +83,18 @@ class Directory:
                 return found or _missing(user_id)
         taken = FieldError("id", "is taken") if found else FieldError("email", "is another user's")
         raise AlreadyExists([taken])
+
+    async def check_user_is_new(self, tenant: TenantId, user_id: UserId, email: str | None) -> None:
+        """Raises AlreadyExists: the id, or the email within the tenant, is taken."""
+        errors = []
+        has_email = sa.and_(USERS.c.tenant_id == tenant, USERS.c.email == email)
+        async with self._database.read() as connection:
+            if await _find_user(connection, user_id):
+                errors.append(FieldError("id", "is taken"))
+            if email is not None and (await connection.execute(sa.select(USERS.c.id).where(has_email))).first():
+                errors.append(FieldError("email", "is another user's"))
+        if errors:
+            raise AlreadyExists(errors)
 
     async def ensure_user(
         self,
@@ -136,20 +155,15 @@ class Directory:
             return await _room(connection, room_id, tenant)
 
     async def list_rooms(
-        self, tenant: TenantId, *, status: RoomStatus | None = None, limit: int = 50, cursor: str | None = None
+        self, tenant: TenantId, *, status: RoomStatus | None = None, limit: int = 50, after: Position | None = None
     ) -> Page:
-        """The tenant's rooms, the newest first.
-
-        Raises:
-            Invalid: the cursor is none that an earlier page gave.
-        """
+        """The tenant's rooms, the newest first; those older than ``after`` (see :func:`read_cursor`)."""
         query = _ROOM.where(ROOMS.c.tenant_id == tenant)
         if status is not None:
             query = query.where(ROOMS.c.status == status)
-        if cursor is not None:
-            at, room_id = _read_cursor(cursor)
-            same_moment = sa.and_(ROOMS.c.created_at == at, ROOMS.c.id < room_id)
-            query = query.where(sa.or_(ROOMS.c.created_at < at, same_moment))
+        if after is not None:
+            same_moment = sa.and_(ROOMS.c.created_at == after.created_at, ROOMS.c.id < after.room_id)
+            query = query.where(sa.or_(ROOMS.c.created_at < after.created_at, same_moment))
         query = query.order_by(ROOMS.c.created_at.desc(), ROOMS.c.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
             rooms = [_as_room(row) for row in await connection.execute(query)]
@@ -237,6 +251,20 @@ class Directory:
             return [Recording(**row._mapping) for row in rows]
 
 
+    async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
+        """Raises NotFound: the room has none of that id."""
+        for recording in await self.recordings(room_id):
+            if recording.id == recording_id:
+                return recording
+        raise NotFound(f"{recording_id} is not a recording of this room")
+
+    async def delete_recording(self, room_id: RoomId, recording_id: RecordingId) -> None:
+        """Drop the row; the file is the caller's to delete first."""
+        ours = sa.and_(RECORDINGS.c.id == recording_id, RECORDINGS.c.room_id == room_id)
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(RECORDINGS).where(ours))
+
+
 def _user_row(
     tenant: TenantId, user_id: UserId, display_name: str, email: str | None, invite_id: str | None, at: datetime
 ) -> dict[str, Any]:
@@ -302,10 +330,11 @@ def _cursor(room: Room) -> str:
     return base64.urlsafe_b64encode(f"{times.to_ms(room.created_at)}:{room.id}".encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
+def read_cursor(cursor: str) -> Position:
+    """Where an earlier page ended. Raises Invalid: no page gave that cursor."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
         ms, _, room_id = text.partition(":")
-        return times.from_ms(int(ms)), str(uuid.UUID(room_id))
+        return Position(times.from_ms(int(ms)), str(uuid.UUID(room_id)))
     except (ValueError, OverflowError, OSError):
         raise Invalid([FieldError("cursor", "must be the `next` of an earlier page")]) from None

@@ -1,0 +1,136 @@
+"""What the command line does with the database: tenants, keys, a room. Prints for people, one thing a line."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+from tertulia import times
+from tertulia.contract import Settings
+from tertulia.db import migrate
+from tertulia.db.access import Access
+from tertulia.db.directory import Directory
+from tertulia.db.engine import Database
+from tertulia.db.keyring import SigningKeys
+from tertulia.errors import ConfigError, Refused
+from tertulia.http.links import Base
+from tertulia.ids import RoomId, UserId, new_uuid
+from tertulia.times import rfc3339
+from tertulia.tokens import INVITE_MAX_SECONDS, JOIN_TOKEN_SECONDS, Tokens
+
+MAX_NAME = 100
+"""Characters of a tenant's or key's name."""
+
+
+def run(database_url: str, act: Callable[[Admin], Awaitable[None]]) -> int:
+    """Carry out ``act`` and give the exit status.
+
+    Raises:
+        TertuliaError: in words for the person at the terminal.
+    """
+
+    async def serve() -> None:
+        database = Database(database_url)
+        try:
+            await act(Admin(database))
+        finally:
+            await database.close()
+
+    asyncio.run(serve())
+    return 0
+
+
+class Admin:
+    """The commands."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._access = Access(database)
+
+    async def migrate(self, down_to: str | None) -> None:
+        """To the newest schema, or down to an older one."""
+        if down_to is None:
+            await migrate.upgrade(self._database)
+        else:
+            await migrate.downgrade(self._database, down_to)
+        print(f"the schema is {await migrate.version(self._database) or 'empty'}")
+
+    async def create_tenant(self, name: str) -> None:
+        await self._check_schema()
+        tenant = await self._access.create_tenant(_name(name), times.from_seconds(time.time()))
+        print(f"{tenant.id}  {tenant.name}")
+
+    async def list_tenants(self) -> None:
+        await self._check_schema()
+        for tenant in await self._access.tenants():
+            print(f"{tenant.id}  {rfc3339(tenant.created_at)}  {tenant.name}")
+
+    async def create_key(self, tenant: str, name: str) -> None:
+        """The secret is printed alone on its line: it can be piped."""
+        await self._check_schema()
+        owner = await self._access.tenant(tenant)
+        made = await self._access.create_key(owner.id, name and _name(name), times.from_seconds(time.time()))
+        print(made.secret)
+
+    async def list_keys(self, tenant: str | None) -> None:
+        await self._check_schema()
+        owner = await self._access.tenant(tenant) if tenant else None
+        for key in await self._access.keys(owner.id if owner else None):
+            state = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else "valid"
+            print(f"{key.id}  {rfc3339(key.created_at)}  {state}  {key.name}".rstrip())
+
+    async def revoke_key(self, key_id: str) -> None:
+        await self._check_schema()
+        try:
+            canonical = str(uuid.UUID(key_id))
+        except ValueError:
+            raise Refused(f"{key_id} is not the id of a key: see `tertulia key list`") from None
+        await self._access.revoke_key(canonical, times.from_seconds(time.time()))
+        print(f"revoked {canonical}")
+
+    async def rotate(self, *, revoke: bool) -> None:
+        await self._check_schema()
+        keys = await SigningKeys(self._database).rotate(time.time(), revoke=revoke)
+        print(f"signing with {keys[-1].kid}; every worker has it within half a minute")
+
+    async def create_room(self, tenant: str, base_url: str) -> None:
+        """A room with a new host, and two links: the fragments hold the tokens."""
+        await self._check_schema()
+        now = time.time()
+        at = times.from_seconds(now)
+        owner = await self._access.ensure_tenant(_name(tenant), at)
+        host = UserId(new_uuid())
+        room = await Directory(self._database).create_room(owner.id, RoomId(new_uuid()), host, Settings(), at)
+        tokens = Tokens(await SigningKeys(self._database).all())
+        join = tokens.issue_room(
+            user_id=host,
+            room_id=room.id,
+            role="host",
+            tenant_id=owner.id,
+            display_name="Host",
+            now=now,
+            lifetime=JOIN_TOKEN_SECONDS,
+        )
+        invite = tokens.issue_invite(
+            invite_id=new_uuid(),
+            room_id=room.id,
+            role="attendee",
+            tenant_id=owner.id,
+            now=now,
+            lifetime=INVITE_MAX_SECONDS,
+        )
+        base = Base(base_url)
+        print(f"host:   {base.host(room.id, join.token)}")
+        print(f"guests: {base.invite(room.id, invite.token)}")
+
+    async def _check_schema(self) -> None:
+        if await migrate.version(self._database) != migrate.head():
+            raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
+
+
+def _name(name: str) -> str:
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise Refused(f"a name has 1 to {MAX_NAME} printable characters")
+    return name

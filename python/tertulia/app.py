@@ -1,0 +1,265 @@
+"""The composition root: the only place where the parts of a web worker are wired."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, NamedTuple, cast
+
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from tertulia import logging, times
+from tertulia.config import Config
+from tertulia.db import migrate
+from tertulia.db.access import Access
+from tertulia.db.directory import Directory
+from tertulia.db.engine import Database
+from tertulia.db.idempotency import Idempotency
+from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.errors import ConfigError, Unavailable
+from tertulia.http import health, site
+from tertulia.http.api import Api
+from tertulia.http.callers import Callers
+from tertulia.http.cors import Cors
+from tertulia.http.ice import IceServers
+from tertulia.http.limits import RateLimit
+from tertulia.http.metrics import metrics
+from tertulia.http.pages import Pages
+from tertulia.http.server import BoundedHttp
+from tertulia.http.services import Services
+from tertulia.http.table import OPERATIONS
+from tertulia.hub.hub import Hub
+from tertulia.hub.settings import HubSettings
+from tertulia.ids import HubId, new_token
+from tertulia.state.channels import Channels
+from tertulia.state.client import Redis
+from tertulia.state.registry import BEAT_SECONDS, Worker, sfu_nodes, web_workers
+from tertulia.state.rooms import RoomState, room_ttl_ms
+
+OPEN_TENANT: Final = "default"
+"""The tenant of an open development server, and of ``tertulia room``."""
+PURGE_SECONDS: Final = 600.0
+"""How often each worker drops Idempotency-Keys that are older than a day."""
+STOP_SECONDS: Final = 5
+"""How long requests that are being answered may take when the worker stops."""
+BACKLOG: Final = 1024
+
+_log = structlog.get_logger(__name__)
+
+
+class Web(NamedTuple):
+    """A running web worker, but for its sockets."""
+
+    asgi: ASGIApp
+    hub: Hub
+
+
+def run_web(config: Config, fd: int | None = None) -> int:
+    """Serve until SIGINT or SIGTERM and give the exit status.
+
+    ``fd``: a listening socket made by the command that started this worker.
+
+    Raises:
+        ConfigError, Unavailable: it cannot start.
+    """
+    logging.configure(config.log_level)
+    listener = listen(config) if fd is None else socket.socket(fileno=fd)
+    uvloop.run(_serve(config, listener))
+    return 0
+
+
+def listen(config: Config) -> socket.socket:
+    """The listening socket. Raises ConfigError: the address cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as e:
+        raise ConfigError(f"cannot listen on {config.host} port {config.port}: {e.strerror or e}") from None
+    return listener
+
+
+async def _serve(config: Config, listener: socket.socket) -> None:
+    internal = _internal_socket(config)
+    url = f"http://{_in_url(config.internal_host)}:{internal.getsockname()[1]}"
+    async with build_web(config, url) as web:
+        server = _Server(_server_config(config, web))
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        serving = asyncio.create_task(server.serve(sockets=[listener, internal]))
+        stopping = asyncio.create_task(stop.wait())
+        _log.info("web worker runs", address=f"{config.host}:{listener.getsockname()[1]}", hub=web.hub.id)
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for accepting in server.servers:
+            accepting.close()
+        await web.hub.stop()
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
+    """Wire the parts and start them; stop them at the end, in the opposite order.
+
+    Raises:
+        ConfigError, Unavailable
+    """
+    async with AsyncExitStack() as stack:
+        database = Database(config.need("database_url"))
+        stack.push_async_callback(database.close)
+        if await migrate.version(database) != migrate.head():
+            raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
+        redis = await Redis.connect(config.need("redis_url"))
+        stack.push_async_callback(redis.close)
+        channels = Channels(redis)
+        stack.push_async_callback(channels.close)
+        keyring = Keyring(SigningKeys(database))
+        await keyring.start()
+        stack.push_async_callback(keyring.stop)
+        hub_id = HubId(new_token("hub_", 9))
+        rooms = RoomState(redis, hub_id, room_ttl_ms(config.keep_alive_seconds))
+        directory = Directory(database)
+        hub = Hub(
+            settings=HubSettings(
+                keep_alive=config.keep_alive_seconds,
+                join_within=config.join_timeout_seconds,
+                empty_room=config.empty_timeout_seconds,
+            ),
+            hub_id=hub_id,
+            rooms=rooms,
+            channels=channels,
+            nodes=sfu_nodes(redis),
+            directory=directory,
+            keys=keyring,
+            default_region=config.region,
+        )
+        await hub.start()
+        stack.push_async_callback(hub.stop)
+        services = await _services(config, database, directory, keyring, redis, rooms, hub)
+        worker = Worker(id=hub_id, internal_url=internal_url)
+        registry = web_workers(redis)
+        await registry.beat(worker)
+        stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
+        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
+        purge = services.idempotency.purge
+        await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
+        yield Web(_asgi(config, services), hub)
+
+
+async def _services(
+    config: Config,
+    database: Database,
+    directory: Directory,
+    keyring: Keyring,
+    redis: Redis,
+    rooms: RoomState,
+    hub: Hub,
+) -> Services:
+    access = Access(database)
+    tenant = await access.ensure_tenant(OPEN_TENANT, Services.now()) if config.open else None
+    return Services(
+        config=config,
+        database=database,
+        directory=directory,
+        access=access,
+        idempotency=Idempotency(database),
+        keyring=keyring,
+        callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
+        ice=IceServers(sfu_nodes(redis), config.turn_urls, config.turn_secret, config.stun_urls),
+        redis=redis,
+        rooms=rooms,
+        hub=hub,
+    )
+
+
+def _asgi(config: Config, services: Services) -> ASGIApp:
+    api = Api(services, RateLimit(0 if config.open else config.rate_limit))
+    pages = Pages()
+    routes = [
+        *site.api_routes(api, OPERATIONS),
+        site.page_route("/healthz", health.healthz),
+        site.page_route("/readyz", health.Readiness(services).readyz),
+        site.page_route("/metrics", metrics),
+        site.page_route("/", pages.index),
+        site.page_route("/r/{room_id}", pages.index),
+        site.page_route("/static/{path:path}", pages.asset),
+    ]
+    app: ASGIApp = site.Site(routes, Cors(("*",) if config.open else config.cors_origins), api)
+    if config.trusted_proxies:
+        app = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), list(config.trusted_proxies)))
+    return app
+
+
+def _server_config(config: Config, web: Web) -> uvicorn.Config:
+    return uvicorn.Config(
+        web.asgi,
+        http=BoundedHttp,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # its lines hold query strings
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves the signals to us: the hub says goodbye first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def _internal_socket(config: Config) -> socket.socket:
+    """Where the other workers reach this one, on a free port."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(config.internal_host, 0, type=socket.SOCK_STREAM)[0]
+        internal = socket.socket(family, kind, protocol)
+        internal.bind(address)
+        internal.listen(BACKLOG)
+    except OSError as e:
+        raise ConfigError(f"TERTULIA_INTERNAL_HOST {config.internal_host} cannot be bound: {e.strerror or e}") from None
+    return internal
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@asynccontextmanager
+async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run ``act`` every so many seconds meanwhile. A part that does not answer is asked again the next time."""
+
+    async def run() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await _quietly(act)
+
+    task = asyncio.create_task(run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await act()
+    except Unavailable as e:
+        _log.warning("a part does not answer", error=e.message)

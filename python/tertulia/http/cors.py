@@ -1,0 +1,45 @@
+"""Cross-origin calls (the Fetch standard's CORS protocol). Credentials are tokens, never cookies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+
+_MAX_AGE: Final = "600"
+"""Seconds a browser may remember a preflight."""
+_HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
+
+
+class Cors:
+    """Which origins may call; ``*`` is any."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._any = "*" in origins
+        self._origins = frozenset(origins)
+
+    def allows(self, origin: str) -> bool:
+        """Whether pages of ``origin`` may call."""
+        return self._any or origin.lower() in self._origins
+
+    def mark(self, request: Headers, response: MutableHeaders) -> None:
+        """Add what lets the caller's page read the answer."""
+        origin = request.get("origin")
+        if origin is None or not self.allows(origin):
+            return
+        response["Access-Control-Allow-Origin"] = origin
+        response["Access-Control-Allow-Credentials"] = "true"  # what SignalR's browser client asks for
+        response["Access-Control-Expose-Headers"] = "Retry-After"
+        response.add_vary_header("Origin")
+
+    def mark_preflight(self, request: Headers, response: MutableHeaders, methods: str) -> None:
+        """Answer what a preflight asks, on top of :meth:`mark`."""
+        if "Access-Control-Allow-Origin" not in response or "access-control-request-method" not in request:
+            return
+        wanted = request.get("access-control-request-headers", "")
+        response["Access-Control-Allow-Methods"] = methods
+        response["Access-Control-Max-Age"] = _MAX_AGE
+        if _HEADER_NAMES.fullmatch(wanted):
+            response["Access-Control-Allow-Headers"] = wanted

@@ -1,0 +1,69 @@
+"""Whether the worker lives (/healthz) and whether it can do its work (/readyz)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tertulia.contract import Wire
+from tertulia.db import migrate
+from tertulia.errors import Unavailable
+from tertulia.http.services import Services
+
+CHECK_SECONDS: Final = 2.0
+"""How long a part has to answer."""
+
+
+class Health(Wire, frozen=True, omit_defaults=True):
+    """The answer of both. ``checks``: of each part, ``ok`` or what is wrong with it."""
+
+    status: str
+    checks: dict[str, str] = {}
+
+
+async def healthz(request: Request) -> Response:
+    """The process runs."""
+    return _answer(200, Health(status="ok"))
+
+
+class Readiness:
+    """The parts a worker needs."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._head = migrate.head()
+
+    async def readyz(self, request: Request) -> Response:
+        """503 while Redis, the database or its schema is not as needed."""
+        redis, schema = await asyncio.gather(
+            _check(self._services.redis.ping(), lambda _: "ok"),
+            _check(migrate.version(self._services.database), self._judge),
+        )
+        checks = {"redis": redis, "database": schema}
+        ready = all(found == "ok" for found in checks.values())
+        return _answer(200 if ready else 503, Health(status="ready" if ready else "unready", checks=checks))
+
+    def _judge(self, version: str | None) -> str:
+        return "ok" if version == self._head else f"has schema {version}, needs {self._head}: run `tertulia migrate`"
+
+
+T = TypeVar("T")
+
+
+async def _check(part: Awaitable[T], judge: Callable[[T], str]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return judge(await part)
+    except TimeoutError:
+        return f"did not answer within {CHECK_SECONDS:.0f} s"
+    except Unavailable:
+        return "does not answer"
+
+
+def _answer(status: int, health: Health) -> Response:
+    return Response(msgspec.json.encode(health), status, {"Cache-Control": "no-store"}, "application/json")

@@ -1,0 +1,50 @@
+"""Errors as RFC 9457 problems: the one place that maps :mod:`tertulia.errors` to HTTP."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from tertulia.contract import Problem, ProblemField
+from tertulia.errors import MethodNotAllowed, RateLimited, Refused, Unavailable
+
+MEDIA_TYPE: Final = "application/problem+json"
+_HIDDEN: Final = "something went wrong on the server; it has been logged"
+
+
+def problem(error: BaseException) -> Response:
+    """The answer for ``error``. What is none of ours is a 500 whose text stays in the log."""
+    code, status, detail = "internal", 500, _HIDDEN
+    fields: list[ProblemField] = []
+    extra: dict[str, str] = {}
+    if isinstance(error, Refused | Unavailable):
+        code, status, detail = error.code, error.status, error.message
+    if isinstance(error, Unavailable):
+        detail = "the server cannot reach a part it needs; try again in a moment"
+        extra["Retry-After"] = "2"
+    if isinstance(error, Refused):
+        fields = [ProblemField(field=e.field, message=e.message) for e in error.errors]
+    if status == 401:
+        extra["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        extra["Allow"] = error.allow
+    if isinstance(error, RateLimited):
+        extra["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    body = Problem(
+        type="about:blank",  # RFC 9457, section 4.2.1: the status says it all; `code` is ours
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        errors=fields,
+    )
+    return Response(msgspec.json.encode(body), status, extra, MEDIA_TYPE)
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether the server is to blame, and the log should say so."""
+    return not isinstance(error, Refused)

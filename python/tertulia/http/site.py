@@ -1,0 +1,128 @@
+"""Everything that is served over HTTP, as one ASGI application: routes, and what every answer goes through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from tertulia.errors import MethodNotAllowed, NotFound
+from tertulia.http.api import Api, allowed
+from tertulia.http.cors import Cors
+from tertulia.http.metrics import REQUESTS, SECONDS
+from tertulia.http.operation import Operation
+from tertulia.http.problem import is_fault, problem
+
+Serve = Callable[[Request], Awaitable[Response]]
+
+_log = structlog.get_logger(__name__)
+_QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked for every few seconds by machines."""
+
+
+class Site:
+    """The outermost application: CORS, figures, the log, and a problem for whatever went wrong."""
+
+    def __init__(self, routes: Sequence[BaseRoute], cors: Cors, api: Api) -> None:
+        self._cors = cors
+        self._router = Router(routes, redirect_slashes=False, default=_Endpoint("unknown", _Unknown(api).serve))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI. Only ``http`` scopes: WebSockets never get here, the lifespan is the server's business."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"no {scope['type']} scope is served here")
+        await self._router(scope, receive, self._marked(scope, send))
+
+    def _marked(self, scope: Scope, send: Send) -> Send:
+        request = Headers(scope=scope)
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+                self._cors.mark(request, headers)
+                if scope["method"] == "OPTIONS":
+                    self._cors.mark_preflight(request, headers, headers.get("allow", ""))
+            await send(message)
+
+        return marked
+
+
+class _Endpoint:
+    """One route: from a coroutine function to ASGI, for every method."""
+
+    def __init__(self, name: str, serve: Serve) -> None:
+        self._name = name
+        self._serve = serve
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        response = await self._respond(Request(scope, receive))
+        took = time.perf_counter() - began
+        REQUESTS.labels(self._name, str(response.status_code)).inc()
+        SECONDS.labels(self._name).observe(took)
+        if scope["path"] not in _QUIET:
+            milliseconds = round(took * 1000, 1)
+            _log.info("http", method=scope["method"], path=scope["path"], status=response.status_code, ms=milliseconds)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        try:
+            return await self._serve(request)
+        except Exception as e:  # noqa: BLE001 — the last line: whatever it is, the client gets an answer, the log the cause
+            if is_fault(e):
+                _log.error("request failed", path=request.url.path, method=request.method, exc_info=e)
+            return problem(e)
+
+
+class _Unknown:
+    """Paths that do not exist: below /v1 only who may call is told so."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def serve(self, request: Request) -> Response:
+        if request.method != "OPTIONS" and request.url.path.startswith("/v1/"):
+            await self._api.identify(request)
+        raise NotFound(f"there is nothing at {request.url.path}")
+
+
+def api_routes(api: Api, operations: Sequence[Operation]) -> list[BaseRoute]:
+    """A route for each path of the table."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    return [_api_route(api, path, offered) for path, offered in by_path.items()]
+
+
+def _api_route(api: Api, path: str, offered: Mapping[str, Operation]) -> Route:
+    async def serve(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allowed(offered)})
+        return await api.serve(request, offered)
+
+    return Route(path, _Endpoint(path, serve))
+
+
+def page_route(path: str, serve: Serve) -> Route:
+    """A route that is only read."""
+
+    async def serve_get(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": _READ})
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(request.method, _READ)
+        return await serve(request)
+
+    return Route(path, _Endpoint(path, serve_get))
+
+
+_READ: Final = "GET, HEAD, OPTIONS"
