@@ -111,7 +111,7 @@ class Supervisor:
 
     def __init__(self, write: Callable[[bytes], None] = _write) -> None:
         self._write = write
-        self._running: list[_Running] = []
+        self._groups: list[list[_Running]] = []
         self._stop = asyncio.Event()
         self._failure: ChildFailed | None = None
 
@@ -128,7 +128,7 @@ class Supervisor:
 
     def _told(self) -> None:
         if self._stop.is_set():
-            for running in self._running:
+            for running in self._all():
                 if running.process is not None and running.process.poll() is None:
                     running.process.kill()
         self._stop.set()
@@ -144,15 +144,18 @@ class Supervisor:
             # Nobody reads us any more (a closed pipe or terminal): the same as being told to stop.
             self._stop.set()
 
-    async def start(self, child: Child) -> None:
-        """Start ``child`` and keep it running until :meth:`stop_all`, which stops the last started first.
+    async def start(self, *children: Child) -> None:
+        """Start ``children`` and keep them running until :meth:`stop_all`, which stops together what started together.
 
-        Raises OSError if it cannot be started at all.
+        Raises OSError if one cannot be started at all.
         """
-        running = _Running(child)
-        ended = self._spawn(running)
-        self._running.append(running)
-        running.keeper = asyncio.create_task(self._keep(running, ended), name=f"keep {child.name}")
+        group: list[_Running] = []
+        self._groups.append(group)
+        for child in children:
+            running = _Running(child)
+            ended = self._spawn(running)
+            group.append(running)
+            running.keeper = asyncio.create_task(self._keep(running, ended), name=f"keep {child.name}")
 
     async def run(self, child: Child) -> None:
         """Run ``child`` to its end.
@@ -160,12 +163,13 @@ class Supervisor:
         Raises ChildFailed if its exit status is not 0, OSError if it cannot be started.
         """
         running = _Running(child)
-        self._running.append(running)
+        group = [running]
+        self._groups.append(group)
         try:
             status = await asyncio.shield(self._spawn(running))
         finally:
             await self._end(running)
-            self._running.remove(running)
+            self._groups.remove(group)
         if status != 0:
             raise ChildFailed(f"{child.name} {describe(status)}", max(status, 1))
 
@@ -199,13 +203,13 @@ class Supervisor:
 
     async def stop_all(self) -> None:
         """Stop the children, the last started first, each within its deadline."""
-        for running in self._running:
+        for running in self._all():
             running.stop.set()
-        for running in reversed(self._running):
-            await self._end(running)
-            if running.keeper is not None:
-                await running.keeper
-        self._running.clear()
+        while self._groups:
+            await asyncio.gather(*[self._end(running) for running in self._groups.pop()])
+
+    def _all(self) -> list[_Running]:
+        return [running for group in self._groups for running in group]
 
     def _spawn(self, running: _Running) -> asyncio.Task[int]:
         """Start the process; the task gives its exit status, once its output has been read."""
@@ -272,10 +276,11 @@ class Supervisor:
         """SIGTERM, then SIGKILL after the deadline."""
         running.stop.set()
         process = running.process
-        if process is None or running.ended.is_set():
-            return
-        process.terminate()
-        if not await _set_within(running.ended, running.child.stop_seconds):
-            self.say(f"{running.child.name} did not end within {running.child.stop_seconds:g} s: killed")
-            process.kill()
-            await running.ended.wait()
+        if process is not None and not running.ended.is_set():
+            process.terminate()
+            if not await _set_within(running.ended, running.child.stop_seconds):
+                self.say(f"{running.child.name} did not end within {running.child.stop_seconds:g} s: killed")
+                process.kill()
+                await running.ended.wait()
+        if running.keeper is not None:
+            await running.keeper

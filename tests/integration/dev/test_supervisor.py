@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -115,6 +116,32 @@ async def test_the_last_started_stops_first() -> None:
             await supervisor.start(python(name, code))
             await out.line("up")
     assert [line.split()[0] for line in out.lines if "bye" in line] == ["three", "two", "one"]
+
+
+async def test_what_started_together_stops_together() -> None:
+    """Each says bye only when the other has been told to stop too: one after the other, the first would never end."""
+    out = Output()
+    code = """
+import os, signal, sys
+peer = int(sys.argv[1])
+signal.signal(signal.SIGTERM, lambda *_: None)
+print("up")
+signal.pause()
+os.write(peer, b"x")
+os.read(peer, 1)
+print("bye")
+"""
+    ends = socket.socketpair()
+    fds = [end.fileno() for end in ends]
+    async with Supervisor(out) as supervisor:
+        await supervisor.start(
+            *[Child(name="one", argv=(sys.executable, "-u", "-c", code, str(fd)), pass_fds=(fd,)) for fd in fds]
+        )
+        await out.line("up")
+        await out.line("up")
+    for end in ends:
+        end.close()
+    assert sum("bye" in line for line in out.lines) == 2
 
 
 async def test_a_child_that_does_not_listen_is_killed() -> None:
