@@ -304,6 +304,8 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     resume_token: str
     keep_alive_seconds: int
     missed: bool = False
+    topology: Topology = "sfu"
+    """Whether an ``SfuEndpoint`` will come."""
 
 
 class SfuEndpoint(Wire, frozen=True):
