@@ -162,7 +162,7 @@ export class Meeting extends Emitter {
     hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds));
     hub.on("ChatMessage", (message) => this.emit("chat", message));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
-    hub.on("Recording", ({ isRecording }) => this.#setRecording(isRecording));
+    hub.on("RecordingChanged", ({ isRecording }) => this.#setRecording(isRecording));
     this.roster.on("joined", ({ userId }) => this.#link instanceof Mesh && userId !== this.userId && this.#link.expect(userId));
     this.roster.on("left", ({ userId }) => this.#link instanceof Mesh && this.#link.drop(userId));
     this.#unsubscribe = [
@@ -189,7 +189,7 @@ export class Meeting extends Emitter {
     }, result.participants);
     this.#updateState();
     if (this.#link instanceof SfuLink) this.#link.resume();
-    if (this.#handRaised) this.raiseHand(true).catch(() => {});
+    this.raiseHand(this.#handRaised).catch(() => {});
     this.#view = "[]";
   }
 

@@ -71,7 +71,7 @@
  * @property {{byUserId: string}} MuteRequested
  * @property {{userId: string}} ConnectionLost
  * @property {{userId: string}} ConnectionBack
- * @property {{isRecording: boolean}} Recording
+ * @property {{isRecording: boolean}} RecordingChanged
  * @property {Record<string, never>} Replaced
  * @property {Record<string, never>} Removed
  * @property {Record<string, never>} RoomEnded
