@@ -134,3 +134,106 @@ fn send_run(socket: &UdpSocket, state: &UdpSocketState, is_v6: bool, run: &Run, 
         Err(_) => counters.dropped_refused.add(1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+    use std::time::Duration;
+
+    fn socket() -> (Datagrams, Counters) {
+        let counters = Counters::default();
+        let socket = UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        (Datagrams::new(socket, Instant::now(), &counters).unwrap(), counters)
+    }
+
+    fn receiver() -> (std::net::UdpSocket, SocketAddr) {
+        let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let address = receiver.local_addr().unwrap();
+        (receiver, address)
+    }
+
+    fn send_ten(datagrams: &mut Datagrams, counters: &Counters) -> Vec<(usize, u8)> {
+        let (receiver, address) = receiver();
+        for n in 0..10 {
+            datagrams.send(address, &[n; 1_200]);
+        }
+        datagrams.flush(counters);
+        let mut buffer = [0; 2_048];
+        (0..10)
+            .map(|_| (receiver.recv(&mut buffer).unwrap(), buffer[0]))
+            .collect()
+    }
+
+    #[test]
+    fn a_run_goes_out_with_one_call_and_arrives_as_datagrams() {
+        let (mut datagrams, counters) = socket();
+        assert_eq!(
+            send_ten(&mut datagrams, &counters),
+            (0..10).map(|n| (1_200, n)).collect::<Vec<_>>()
+        );
+        assert_eq!(counters.packets_out.get(), 10);
+        let calls = if datagrams.state.max_gso_segments() > 1 { 1 } else { 10 };
+        assert_eq!(counters.udp_sends.get(), calls);
+    }
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn where_the_kernel_refuses_gso_they_go_one_by_one() {
+        let (mut datagrams, counters) = socket();
+        // Without checksums the kernel refuses to cut (udp(7), SO_NO_CHECK), as it does for devices that cannot.
+        let on: libc::c_int = 1;
+        let set = unsafe {
+            let size = size_of::<libc::c_int>() as libc::socklen_t;
+            libc::setsockopt(
+                datagrams.socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_NO_CHECK,
+                (&raw const on).cast(),
+                size,
+            )
+        };
+        assert_eq!(set, 0);
+        assert_eq!(
+            send_ten(&mut datagrams, &counters),
+            (0..10).map(|n| (1_200, n)).collect::<Vec<_>>()
+        );
+        assert_eq!(counters.packets_out.get(), 10);
+        assert_eq!(datagrams.state.max_gso_segments(), 1);
+        send_ten(&mut datagrams, &counters);
+        assert_eq!((counters.packets_out.get(), counters.dropped_refused.get()), (20, 0));
+    }
+
+    #[test]
+    fn what_has_no_way_is_dropped_and_counted() {
+        let (mut datagrams, counters) = socket();
+        datagrams.send(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9)), &[1]); // IPv6 from an IPv4 socket
+        datagrams.flush(&counters);
+        assert_eq!((counters.packets_out.get(), counters.dropped_refused.get()), (0, 1));
+    }
+
+    #[test]
+    fn bound_to_all_it_answers_from_the_address_that_was_sent_to() {
+        let counters = Counters::default();
+        let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let mut datagrams = Datagrams::new(socket, Instant::now(), &counters).unwrap();
+        let (client, address) = receiver();
+        client
+            .send_to(&[7], (std::net::Ipv4Addr::new(127, 0, 0, 9), port))
+            .unwrap();
+        let mut got = Vec::new();
+        while got.is_empty() {
+            datagrams
+                .read(Instant::now(), |from, datagram| got.push((from, datagram.to_vec())))
+                .unwrap();
+            std::thread::yield_now();
+        }
+        assert_eq!(got, [(address, vec![7])]);
+        datagrams.send(address, &[8]);
+        datagrams.flush(&counters);
+        let (_, from) = client.recv_from(&mut [0; 8]).unwrap();
+        assert_eq!(from.to_string(), format!("127.0.0.9:{port}"));
+    }
+}

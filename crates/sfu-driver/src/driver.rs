@@ -262,3 +262,121 @@ impl AsFd for Driver {
         self.events.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::TestCall;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use sfu::{CloseReason, TransportState};
+
+    fn started(workers: usize) -> Driver {
+        let bind = IpAddr::from([127, 0, 0, 1]);
+        Driver::start(&Config {
+            bind,
+            ports: vec![0; workers],
+            advertised: Vec::new(),
+            loopback: false,
+        })
+        .unwrap()
+    }
+
+    fn order(driver: &Driver, call: impl FnOnce() + Send + 'static) {
+        let worker = &driver.workers[0];
+        worker.orders.send(Order::Call(TestCall(Box::new(call)))).unwrap();
+        worker.waker.wake().unwrap();
+    }
+
+    fn next_events(driver: &Driver) -> Vec<Event> {
+        let deadline = Timespec { tv_sec: 5, tv_nsec: 0 };
+        assert_eq!(poll(&mut [PollFd::new(driver, PollFlags::IN)], Some(&deadline)), Ok(1));
+        driver.drain(usize::MAX)
+    }
+
+    fn close(transport: &str) -> Command {
+        Command::Close {
+            transport: transport.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_worker_has_a_port_of_its_own_and_stopping_frees_it() {
+        let mut driver = started(2);
+        let ports = driver.ports();
+        assert_ne!(ports[0], ports[1]);
+        let addresses: Vec<_> = ports
+            .iter()
+            .map(|&port| SocketAddr::from(([127, 0, 0, 1], port)))
+            .collect();
+        assert_eq!(driver.addresses(), addresses);
+        driver.stop().unwrap();
+        driver.stop().unwrap();
+        assert_eq!(driver.command("r", close("t")), Err(CommandError::Stopped));
+        sockets::bind(addresses[0]).unwrap();
+    }
+
+    #[test]
+    fn no_port_and_a_taken_port_are_errors() {
+        let config = |ports| Config {
+            bind: IpAddr::from([127, 0, 0, 1]),
+            ports,
+            advertised: Vec::new(),
+            loopback: false,
+        };
+        assert!(Driver::start(&config(Vec::new())).is_err());
+        let first = started(1);
+        assert!(Driver::start(&config(first.ports())).is_err());
+    }
+
+    #[test]
+    fn a_core_that_panics_is_started_again_and_its_peers_are_told_closed() {
+        let driver = started(1);
+        driver.rooms.offer("r");
+        driver.rooms.taken("r", "t", "u");
+        order(&driver, || panic!("ordered by a test"));
+        let closed = Event::Core(sfu::Event::TransportState {
+            room: "r".to_owned(),
+            transport: "t".to_owned(),
+            user: "u".to_owned(),
+            state: TransportState::Closed(CloseReason::Fault),
+        });
+        let restarted = Event::Restarted {
+            port: driver.ports()[0],
+            reason: "ordered by a test".to_owned(),
+        };
+        assert_eq!(next_events(&driver), [closed, restarted]);
+        assert_eq!(driver.rooms.worker("r"), None);
+        let (done, is_done) = mpsc::channel();
+        order(&driver, move || done.send(()).unwrap());
+        is_done.recv_timeout(Duration::from_secs(5)).unwrap();
+    }
+
+    #[test]
+    fn a_full_queue_is_an_error_that_changes_nothing() {
+        let driver = started(1);
+        let (go, wait) = mpsc::channel::<()>();
+        order(&driver, move || drop(wait.recv()));
+        let outcome = (0..MAX_COMMANDS + 1).try_for_each(|_| driver.command("r", close("t")));
+        assert_eq!(outcome, Err(CommandError::Overloaded));
+        let offer = Command::Offer {
+            room: "r".to_owned(),
+            transport: "t".to_owned(),
+            user: "u".to_owned(),
+            sdp: String::new(),
+            slots: false,
+            tracks: Vec::new(),
+        };
+        assert_eq!(driver.command("r", offer), Err(CommandError::Overloaded));
+        assert_eq!(driver.rooms.worker("r"), None);
+        drop(go);
+    }
+
+    #[test]
+    fn a_worker_that_stands_still_does_not_hold_the_stop_for_ever() {
+        let mut driver = started(1);
+        let (go, wait) = mpsc::channel::<()>();
+        order(&driver, move || drop(wait.recv()));
+        assert_eq!(driver.stop().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(go);
+    }
+}

@@ -39,9 +39,20 @@ pub enum Order {
     Command(Command),
     /// Close every peer and end.
     Stop,
-    /// Fail outside of a peer.
+    /// A test's: fail, or stand still, outside of the core.
     #[cfg(test)]
-    Panic,
+    Call(TestCall),
+}
+
+/// See [`Order::Call`].
+#[cfg(test)]
+pub struct TestCall(pub Box<dyn FnOnce() + Send>);
+
+#[cfg(test)]
+impl std::fmt::Debug for TestCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TestCall")
+    }
 }
 
 /// What a worker shares with the others.
@@ -209,7 +220,7 @@ impl Worker {
                     return;
                 }
                 #[cfg(test)]
-                Ok(Order::Panic) => panic!("ordered by a test"),
+                Ok(Order::Call(TestCall(call))) => call(),
                 Err(TryRecvError::Empty) => {
                     self.orders_unread = false;
                     return;
@@ -333,13 +344,8 @@ pub fn shard_config(advertised: &[std::net::IpAddr], port: u16) -> ShardConfig {
     let candidate = |transport| move |addr| sfu::LocalCandidate { addr, transport };
     let udp = addresses().map(candidate(Transport::Udp));
     let tcp = addresses().map(candidate(Transport::TcpPassive));
-    let local = addresses()
-        .next()
-        .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], port)));
     ShardConfig {
         candidates: udp.chain(tcp).collect(),
-        local_udp: local,
-        local_tcp: Some(local),
         limits: sfu::Limits::default(),
     }
 }
