@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, mock, test } from "node:test";
+import { Hub } from "../../../python/tertulia/web/static/protocol.js";
+import { FakeSocket } from "./fake_socket.js";
+
+const JOINED = { userId: "u1", role: "attendee", participants: [], resumeToken: "r1", keepAliveSeconds: 10 };
+
+/** Lets promises settle without letting time pass. */
+const settle = async () => {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+};
+
+const answerAll = (socket, { event, id }) => socket.say({ replyTo: id, result: event === "JoinRoom" ? JOINED : {} });
+
+function refuse(code) {
+  return (socket, { id }) => socket.say({ replyTo: id, error: { code, message: code } });
+}
+
+function newHub(grants = []) {
+  return new Hub({
+    roomId: "room",
+    grant: async (refused) => {
+      grants.push(refused);
+      return { wsUrl: "ws://test/ws", token: `token${grants.length}` };
+    },
+    state: () => ({ isMuted: true, isVideoOn: false }),
+    WebSocket: FakeSocket,
+  });
+}
+
+async function joinedHub() {
+  const hub = newHub();
+  await hub.join();
+  return hub;
+}
+
+describe("Hub", () => {
+  beforeEach(() => {
+    mock.timers.reset();
+    mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    FakeSocket.reset(answerAll);
+  });
+
+  test("joins with the token and one's state", async () => {
+    const hub = newHub();
+    assert.deepEqual(await hub.join(), JOINED);
+    const [{ payload }] = FakeSocket.opened[0].calls("JoinRoom");
+    assert.deepEqual(payload, { roomId: "room", token: "token1", isMuted: true, isVideoOn: false });
+    assert.equal(hub.state, "joined");
+  });
+
+  test("a refused join ends it and says why", async () => {
+    FakeSocket.reset(refuse("room_full"));
+    const hub = newHub();
+    const ends = [];
+    hub.on("end", (end) => ends.push(end));
+    await assert.rejects(hub.join(), { code: "room_full" });
+    assert.equal(ends[0].reason, "refused");
+    assert.equal(hub.state, "closed");
+  });
+
+  test("gives the server's events by their names", async () => {
+    const hub = await joinedHub();
+    const heard = [];
+    hub.on("ParticipantJoined", (payload) => heard.push(payload));
+    FakeSocket.opened[0].say({ event: "ParticipantJoined", payload: { userId: "u2" } });
+    FakeSocket.opened[0].say({ event: "SomethingNew", payload: {} });
+    assert.deepEqual(heard, [{ userId: "u2" }]);
+  });
+
+  test("says KeepAlive as often as asked", async () => {
+    await joinedHub();
+    for (let i = 0; i < 3; i++) {
+      mock.timers.tick(10_000);
+      await settle();
+    }
+    assert.equal(FakeSocket.opened[0].calls("KeepAlive").length, 3);
+  });
+
+  test("a lost connection is resumed with the resume token", async () => {
+    const hub = await joinedHub();
+    const states = [];
+    hub.on("state", (state) => states.push(state));
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.deepEqual(states, ["reconnecting", "joined"]);
+    assert.equal(FakeSocket.opened[1].calls("JoinRoom")[0].payload.resumeToken, "r1");
+  });
+
+  test("tries again, with growing pauses, until the server is back", async () => {
+    const hub = await joinedHub();
+    FakeSocket.answer = (socket) => socket.drop(1006);
+    FakeSocket.opened[0].drop(1006);
+    for (let i = 0; i < 5; i++) {
+      await settle();
+      mock.timers.tick(8000);
+    }
+    await settle();
+    assert.equal(hub.state, "reconnecting");
+    assert.equal(FakeSocket.opened.length, 7);
+    FakeSocket.answer = answerAll;
+    mock.timers.tick(8000);
+    await settle();
+    assert.equal(hub.state, "joined");
+  });
+
+  test("check() ends the pause between two tries", async () => {
+    const hub = await joinedHub();
+    FakeSocket.answer = (socket) => socket.drop(1006);
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    FakeSocket.answer = answerAll;
+    hub.check();
+    await settle();
+    assert.equal(hub.state, "joined");
+  });
+
+  test("a socket that answers no KeepAlive is given up, its seat is kept", async () => {
+    await joinedHub();
+    FakeSocket.answer = (socket, message) => socket !== FakeSocket.opened[0] && answerAll(socket, message);
+    mock.timers.tick(10_000);
+    mock.timers.tick(5_000);
+    await settle();
+    assert.equal(FakeSocket.opened[0].closedWith.code, 4999);
+    assert.equal(FakeSocket.opened.length, 2);
+  });
+
+  test("a seat that timed out while the socket lived is taken again on it", async () => {
+    const hub = await joinedHub();
+    FakeSocket.answer = (socket, message) =>
+      message.event === "KeepAlive" ? refuse("not_joined")(socket, message) : answerAll(socket, message);
+    mock.timers.tick(10_000);
+    await settle();
+    assert.equal(FakeSocket.opened.length, 1);
+    assert.equal(FakeSocket.opened[0].calls("JoinRoom").length, 2);
+    assert.equal(hub.state, "joined");
+  });
+
+  test("a token that ran out meanwhile is exchanged for a fresh one", async () => {
+    const grants = [];
+    const hub = newHub(grants);
+    await hub.join();
+    FakeSocket.answer = (socket, message) =>
+      message.payload?.token === "token1" ? refuse("bad_token")(socket, message) : answerAll(socket, message);
+    FakeSocket.opened[0].drop(1006);
+    for (let i = 0; i < 4; i++) await settle();
+    assert.deepEqual(grants, [false, true]);
+    assert.equal(hub.state, "joined");
+  });
+
+  for (const [code, reason] of [[4000, "ended"], [4001, "replaced"], [4003, "removed"]]) {
+    test(`close ${code} is final: ${reason}`, async () => {
+      const hub = await joinedHub();
+      const ends = [];
+      hub.on("end", (end) => ends.push(end.reason));
+      FakeSocket.opened[0].drop(code);
+      await settle();
+      mock.timers.tick(60_000);
+      assert.deepEqual(ends, [reason]);
+      assert.equal(FakeSocket.opened.length, 1);
+    });
+  }
+
+  test("leaving closes with 1000 and is told once", async () => {
+    const hub = await joinedHub();
+    const ends = [];
+    hub.on("end", (end) => ends.push(end.reason));
+    hub.leave();
+    hub.leave();
+    assert.deepEqual(ends, ["left"]);
+    assert.equal(FakeSocket.opened[0].closedWith.code, 1000);
+  });
+
+  test("leaving while reconnecting stops the tries", async () => {
+    const hub = await joinedHub();
+    FakeSocket.answer = (socket) => socket.drop(1006);
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    hub.leave();
+    mock.timers.tick(60_000);
+    await settle();
+    assert.equal(FakeSocket.opened.length, 2);
+  });
+
+  test("a call that is not answered fails, and so do those of a lost connection", async () => {
+    const hub = await joinedHub();
+    FakeSocket.answer = null;
+    const late = assert.rejects(hub.call("SendChat", { text: "a" }), { code: "unreachable" });
+    mock.timers.tick(10_000);
+    await late;
+    const lost = assert.rejects(hub.call("SendChat", { text: "b" }), { code: "unreachable" });
+    FakeSocket.opened[0].drop(1006);
+    await lost;
+    hub.leave();
+  });
+
+  test("errors of the hub keep code and field", async () => {
+    const hub = await joinedHub();
+    FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "invalid", message: "m", field: "text" } });
+    await assert.rejects(hub.call("SendChat", { text: "" }), { code: "invalid", field: "text", message: "m" });
+  });
+});
