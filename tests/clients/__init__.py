@@ -1,0 +1,1 @@
+"""Clients that know docs/protocol.md and nothing else of Tertulia, on WebRTC stacks that are not ours."""
