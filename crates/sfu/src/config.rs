@@ -63,11 +63,6 @@ impl Default for Limits {
 pub struct ShardConfig {
     /// The host candidates in every answer and offer, most wanted first.
     pub candidates: Vec<LocalCandidate>,
-    /// Where this shard's UDP packets arrive, as far as ICE is concerned. Any stable address will do: with one socket
-    /// a shard, ICE cannot tell more, but it must be of the same family as the candidates.
-    pub local_udp: SocketAddr,
-    /// The same for passive TCP, if there is such a listener.
-    pub local_tcp: Option<SocketAddr>,
     /// The bounds.
     pub limits: Limits,
 }

@@ -17,11 +17,23 @@
 //!
 //! Imports run one way: `shard → {demux, peer, room, egress} → leaves`.
 
+mod bucket;
 mod command;
 mod config;
+mod demux;
+mod egress;
 mod event;
+mod ids;
+mod peer;
+mod queue;
+mod room;
+mod rtp;
+mod sdp;
 mod shard;
 mod stats;
+mod stun;
+mod throttle;
+mod timers;
 
 pub use command::{Command, Source, TrackName, WantedVideo};
 pub use config::{Limits, LocalCandidate, ShardConfig, Transport};

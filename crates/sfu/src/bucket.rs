@@ -1,0 +1,48 @@
+//! A token bucket: so many a second, with a burst of one second's worth.
+
+use std::time::Instant;
+
+/// Lets `rate` through each second.
+pub struct Bucket {
+    rate: f64,
+    tokens: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub fn new(rate: u32, now: Instant) -> Self {
+        let rate = f64::from(rate);
+        Self { rate, tokens: rate, at: now }
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.at = self.at.max(now);
+        self.tokens = (self.tokens + passed * self.rate).min(self.rate);
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn so_many_a_second() {
+        let now = Instant::now();
+        let mut bucket = Bucket::new(10, now);
+        assert_eq!((0..20).filter(|_| bucket.take(now)).count(), 10);
+        let later = now + Duration::from_millis(500);
+        assert_eq!((0..20).filter(|_| bucket.take(later)).count(), 5);
+        let much_later = now + Duration::from_secs(60);
+        assert_eq!((0..20).filter(|_| bucket.take(much_later)).count(), 10);
+    }
+}

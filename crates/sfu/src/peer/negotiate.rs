@@ -1,0 +1,243 @@
+//! Offer and answer (RFC 9429), in both directions.
+
+use std::time::Instant;
+
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::{Rtc, RtcError};
+
+use super::guard::{Fault, Guard};
+use super::{Line, Peer};
+use crate::ids::{SinkKey, TrackKey};
+use crate::sdp::{LineEdit, Scan, finish, scan};
+
+/// An offer of the server's that is not answered yet.
+pub struct Pending {
+    offer: SdpPendingOffer,
+    sdp: String,
+    pub(super) sent_at: Instant,
+}
+
+/// Why a negotiation failed.
+#[derive(Debug)]
+pub enum NegotiationError {
+    /// The SDP cannot be used; nothing has changed.
+    Invalid(String),
+    /// The session ended by it.
+    Broken(String),
+    /// The session panicked.
+    Fault,
+}
+
+impl From<Fault> for NegotiationError {
+    fn from(_: Fault) -> Self {
+        Self::Fault
+    }
+}
+
+/// A track for which a new m-line is to be offered.
+pub struct Addition {
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// The track.
+    pub track: TrackKey,
+    /// Where its packets will be renumbered.
+    pub sink: SinkKey,
+    /// `a=msid`.
+    pub label: (String, String),
+}
+
+/// Tries an SDP on a session that is thrown away, since str0m changes a session before it has seen all of an SDP.
+fn rehearse(mut scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+    let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| NegotiationError::Invalid(error.to_string()))?;
+    scratch.sdp_api().accept_offer(offer).map(drop).map_err(|error| NegotiationError::Invalid(error.to_string()))
+}
+
+impl Peer {
+    /// Takes the client's offer. An own one that is outstanding is taken back: the client, being polite, has dropped it.
+    /// `scratch` is a new session. Gives the answer as str0m made it, and the lines that the own offer would have made.
+    ///
+    /// # Errors
+    /// [`NegotiationError`]
+    pub fn accept_offer(
+        &mut self,
+        scratch: Rtc,
+        sdp: &str,
+        outline: &Scan<'_>,
+    ) -> Result<(String, Vec<Line>), NegotiationError> {
+        self.check_order(outline)?;
+        Guard::new(scratch).consume(|scratch| rehearse(scratch, sdp))??;
+        let made = self.roll_back()?;
+        let answer = self.guard.enter(|rtc| {
+            let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
+            rtc.sdp_api().accept_offer(offer).map(|answer| answer.to_sdp_string()).map_err(|error: RtcError| error.to_string())
+        })?;
+        self.refused.clear();
+        answer.map(|answer| (answer, made)).map_err(NegotiationError::Broken)
+    }
+
+    /// m-lines keep their places (RFC 9429 section 5.2.2), but for rejected ones, which may be replaced.
+    fn check_order(&mut self, outline: &Scan<'_>) -> Result<(), NegotiationError> {
+        if outline.sections.len() < self.order.len() {
+            return Err(NegotiationError::Invalid("the offer has fewer m-lines than were negotiated".into()));
+        }
+        for (index, (section, known)) in outline.sections.iter().zip(&self.order).enumerate() {
+            let moved = section.key() != known.mid && !known.rejected;
+            let changed = section.key() == known.mid && section.kind != known.kind;
+            if moved || changed {
+                return Err(NegotiationError::Invalid(format!("m-line {index} is not the one that was negotiated there")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets what the session does on an m-line, without an offer.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub fn set_sending(&mut self, mid: Mid, sends: bool) -> Result<(), Fault> {
+        let direction = if sends { Direction::SendOnly } else { Direction::Inactive };
+        self.guard.enter(|rtc| rtc.sdp_api().set_direction(mid, direction))
+    }
+
+    /// Finishes an SDP that str0m made: the lines' directions and names.
+    pub fn finish_sdp(&self, sdp: &str) -> String {
+        finish(sdp, |mid| {
+            let line = self.lines.0.iter().find(|line| line.mid == mid)?;
+            Some(LineEdit {
+                sends: line.offered.unwrap_or(line.sending),
+                stream: line.label.0.clone(),
+                track: line.label.1.clone(),
+            })
+        })
+    }
+
+    /// Whether an offer is outstanding, and since when.
+    pub fn offer_sent_at(&self) -> Option<Instant> {
+        self.pending.as_ref().map(|pending| pending.sent_at)
+    }
+
+    /// Makes an offer of what is wanted and not agreed. `None` if there is nothing.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub fn make_offer(&mut self, now: Instant, additions: Vec<Addition>) -> Result<Option<String>, Fault> {
+        let changes: Vec<(Mid, bool)> =
+            self.lines.0.iter().filter(|line| line.wants_offer()).map(|line| (line.mid, line.track.is_some())).collect();
+        let made = self.guard.enter(|rtc| {
+            // str0m takes only changes: the session's direction may be the wanted one already, without the client
+            // knowing.
+            let mut api = rtc.sdp_api();
+            for (mid, sends) in &changes {
+                api.set_direction(*mid, if *sends { Direction::Inactive } else { Direction::SendOnly });
+            }
+            drop(api);
+            let mut api = rtc.sdp_api();
+            for (mid, sends) in &changes {
+                api.set_direction(*mid, if *sends { Direction::SendOnly } else { Direction::Inactive });
+            }
+            let mids: Vec<Mid> = additions
+                .iter()
+                .map(|a| api.add_media(a.kind, Direction::SendOnly, Some(a.label.0.clone()), Some(a.label.1.clone()), None))
+                .collect();
+            api.apply().map(|(offer, pending)| (offer.to_sdp_string(), pending, mids))
+        })?;
+        let Some((sdp, offer, mids)) = made else {
+            return Ok(None);
+        };
+        for (mid, sends) in changes {
+            if let Some(line) = self.lines.by_mid(mid) {
+                line.offered = Some(sends);
+            }
+        }
+        for (addition, mid) in additions.into_iter().zip(mids) {
+            let mut line = Line::idle(mid, addition.kind, false, addition.sink);
+            line.track = Some(addition.track);
+            line.label = addition.label;
+            line.offered = Some(true);
+            line.made_by_offer = true;
+            self.lines.0.push(line);
+        }
+        let sdp = self.finish_sdp(&sdp);
+        self.pending = Some(Pending { offer, sdp: sdp.clone(), sent_at: now });
+        Ok(Some(sdp))
+    }
+
+    /// Takes back the outstanding offer, if there is one. Gives the lines that it would have made.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub fn roll_back(&mut self) -> Result<Vec<Line>, Fault> {
+        if self.pending.take().is_none() {
+            return Ok(Vec::new());
+        }
+        let (made, kept): (Vec<Line>, Vec<Line>) = std::mem::take(&mut self.lines.0).into_iter().partition(|line| line.made_by_offer);
+        self.lines.0 = kept;
+        let mut restore = Vec::new();
+        for line in &mut self.lines.0 {
+            if line.offered.take().is_some() {
+                restore.push((line.mid, line.sending));
+            }
+        }
+        for (mid, sending) in restore {
+            self.set_sending(mid, sending)?;
+        }
+        Ok(made)
+    }
+
+    /// Takes the client's answer to the outstanding offer. Gives the lines that the client rejected.
+    ///
+    /// # Errors
+    /// [`NegotiationError`]
+    pub fn accept_answer(&mut self, scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+        let outline = scan(sdp).map_err(NegotiationError::Invalid)?;
+        let Some(pending) = &self.pending else {
+            return Err(NegotiationError::Invalid("there is no offer to answer".into()));
+        };
+        let offered = scan(&pending.sdp).map_err(NegotiationError::Broken)?;
+        let alike = outline.sections.len() == offered.sections.len()
+            && outline.sections.iter().zip(&offered.sections).all(|(a, o)| a.mid == o.mid && a.kind == o.kind);
+        if !alike {
+            return Err(NegotiationError::Invalid("the m-lines of the answer are not those of the offer".into()));
+        }
+        Guard::new(scratch).consume(|scratch| rehearse(scratch, sdp))??;
+        let Some(pending) = self.pending.take() else {
+            return Err(NegotiationError::Invalid("there is no offer to answer".into()));
+        };
+        let taken = self.guard.enter(|rtc| {
+            let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
+            rtc.sdp_api().accept_answer(pending.offer, answer).map_err(|error| error.to_string())
+        })?;
+        taken.map_err(NegotiationError::Broken)?;
+        for line in &mut self.lines.0 {
+            line.made_by_offer = false;
+            let Some(section) = outline.section(line.mid) else {
+                continue;
+            };
+            if let Some(sends) = line.offered.take() {
+                line.sending = sends && section.receives();
+                line.declined = section.rejected || (sends && !line.sending);
+            }
+        }
+        self.remember_order(&outline);
+        Ok(())
+    }
+
+    /// Remembers where each m-line stands.
+    pub fn remember_order(&mut self, outline: &Scan<'_>) {
+        self.order =
+            outline.sections.iter().map(|s| Place { mid: s.key(), kind: s.kind, rejected: s.rejected }).collect();
+    }
+
+    /// How many m-lines there are.
+    pub fn line_count(&self) -> usize {
+        self.order.len()
+    }
+}
+
+/// What stands at one place of the SDP.
+pub struct Place {
+    mid: Mid,
+    kind: Option<MediaKind>,
+    rejected: bool,
+}

@@ -1,0 +1,80 @@
+//! How every peer's session is set up.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::config::{CryptoProvider, DtlsCert};
+use str0m::crypto::from_feature_flags;
+use str0m::net::{Protocol, TcpType};
+use str0m::{Candidate, Rtc, RtcConfig};
+
+use crate::config::{LocalCandidate, Transport};
+
+/// Resends are answered from so many packets: about two seconds of a camera at 2 Mbit/s.
+const RESEND_VIDEO: usize = 512;
+
+/// Makes sessions that are alike: ICE-lite, one certificate for the shard, the codecs in the server's order.
+pub struct SessionMaker {
+    certificate: Option<DtlsCert>,
+    crypto: Arc<CryptoProvider>,
+    candidates: Vec<LocalCandidate>,
+}
+
+impl SessionMaker {
+    /// For the candidates given.
+    pub fn new(candidates: Vec<LocalCandidate>) -> Self {
+        let crypto = Arc::new(from_feature_flags());
+        Self { certificate: crypto.dtls_provider.generate_certificate(), crypto, candidates }
+    }
+
+    /// A new session. VP8 goes first: everyone can send and decode it, and what goes first is what clients send.
+    pub fn make(&self, now: Instant) -> Rtc {
+        let mut config = RtcConfig::new()
+            .set_crypto_provider(self.crypto.clone())
+            .set_ice_lite(true)
+            .set_rtp_mode(true)
+            .set_send_buffer_video(RESEND_VIDEO)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .enable_vp9(true)
+            .enable_h264(true)
+            .enable_av1(true);
+        if let Some(certificate) = &self.certificate {
+            config = config.set_dtls_cert(certificate.clone());
+        }
+        let mut rtc = config.build(now);
+        for candidate in &self.candidates {
+            if let Some(candidate) = host(candidate) {
+                rtc.add_local_candidate(candidate);
+            }
+        }
+        rtc
+    }
+
+    /// The candidate at which a packet from that source arrived, as far as ICE is concerned: behind a NAT or on a wildcard
+    /// socket the true local address is not among the candidates.
+    pub fn arrived_at(&self, transport: Transport, source: SocketAddr) -> Option<SocketAddr> {
+        let mut alike = self.candidates.iter().filter(|candidate| candidate.transport == transport);
+        alike.clone().find(|candidate| candidate.addr.is_ipv4() == source.is_ipv4()).or_else(|| alike.next()).map(|c| c.addr)
+    }
+}
+
+fn host(candidate: &LocalCandidate) -> Option<Candidate> {
+    let builder = Candidate::builder();
+    let built = match candidate.transport {
+        Transport::Udp => builder.udp().host(candidate.addr).build(),
+        Transport::TcpPassive => builder.tcp().host(candidate.addr).tcptype(TcpType::Passive).build(),
+    };
+    // Refused are addresses nobody can reach: unspecified, multicast, IPv4 link-local.
+    built.ok()
+}
+
+/// The transport in str0m's words.
+pub fn protocol(transport: Transport) -> Protocol {
+    match transport {
+        Transport::Udp => Protocol::Udp,
+        Transport::TcpPassive => Protocol::Tcp,
+    }
+}

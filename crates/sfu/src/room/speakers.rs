@@ -1,0 +1,224 @@
+//! Who speaks, from the audio levels of RTP packets (RFC 6464).
+//!
+//! Each microphone has a smoothed loudness. The stage is the order of all microphones by who spoke loudest most recently: one
+//! rises above another only by being clearly louder, so that noise does not shuffle it.
+
+use std::time::{Duration, Instant};
+
+use crate::ids::TrackKey;
+
+/// How often the stage is put in order.
+pub const TICK: Duration = Duration::from_millis(200);
+/// Loudness follows a rise within about so long: a syllable,
+const ATTACK: f32 = 0.15;
+/// and a fall within so long: the pause between two words is no silence.
+const RELEASE: f32 = 0.8;
+/// Loudness is 127 plus the level in dBov, so from 0 to 127. Someone begins to speak at -50 dBov, above a quiet room,
+const BEGINS: f32 = 77.0;
+/// and stops at -58 dBov.
+const ENDS: f32 = 69.0;
+/// So much louder is louder: 6 dB are twice the amplitude.
+const CLEARLY: f32 = 6.0;
+/// A microphone without levels counts as so loud: heard before silence, after speech.
+const UNKNOWN: f32 = 60.0;
+/// A packet of Opus this small carries silence (DTX, RFC 6716 section 2.1.9).
+const SILENT_BYTES: usize = 8;
+/// So many are told as active at most.
+const MOST_ACTIVE: usize = 16;
+
+#[derive(Debug)]
+struct Voice {
+    track: TrackKey,
+    loudness: f32,
+    at: Instant,
+    speaks: bool,
+}
+
+/// The microphones of a room.
+#[derive(Debug, Default)]
+pub struct Speakers {
+    /// Who spoke loudest most recently, first.
+    stage: Vec<Voice>,
+    active: Vec<TrackKey>,
+}
+
+/// What a tick changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// The order of the stage.
+    pub stage: bool,
+    /// Who is active.
+    pub active: bool,
+}
+
+impl Speakers {
+    /// Adds a microphone, last in order.
+    pub fn add(&mut self, track: TrackKey, now: Instant) {
+        self.stage.push(Voice { track, loudness: 0.0, at: now, speaks: false });
+    }
+
+    /// Removes a microphone.
+    pub fn remove(&mut self, track: TrackKey) {
+        self.stage.retain(|voice| voice.track != track);
+    }
+
+    /// Its place in order, from 0.
+    pub fn rank(&self, track: TrackKey) -> usize {
+        self.stage.iter().position(|voice| voice.track == track).unwrap_or(usize::MAX - 1)
+    }
+
+    /// Takes one packet's level: of the header extension, in dBov (0 to -127), if there is one.
+    pub fn heard(&mut self, now: Instant, track: TrackKey, level: Option<i8>, bytes: usize) {
+        let Some(voice) = self.stage.iter_mut().find(|voice| voice.track == track) else {
+            return;
+        };
+        let loudness = match level {
+            Some(level) => 127.0 + f32::from(level.clamp(-127, 0)),
+            None if bytes > SILENT_BYTES => UNKNOWN,
+            None => 0.0,
+        };
+        voice.follow(now, loudness);
+    }
+
+    /// Makes a microphone silent at once: it was muted.
+    pub fn hush(&mut self, track: TrackKey) {
+        if let Some(voice) = self.stage.iter_mut().find(|voice| voice.track == track) {
+            voice.loudness = 0.0;
+        }
+    }
+
+    /// Puts the stage in order. Call it each [`TICK`].
+    pub fn tick(&mut self, now: Instant) -> Changes {
+        for voice in &mut self.stage {
+            // Nothing came for a while: the network or DTX. It fades as silence does.
+            if now.saturating_duration_since(voice.at) > TICK {
+                voice.follow(now, 0.0);
+            }
+            voice.speaks = voice.loudness > if voice.speaks { ENDS } else { BEGINS };
+        }
+        let mut changes = Changes::default();
+        // From the last up, so that a loud one rises all the way in one tick.
+        for place in (1..self.stage.len()).rev() {
+            if self.stage[place].loudness > self.stage[place - 1].loudness + CLEARLY {
+                self.stage.swap(place, place - 1);
+                changes.stage = true;
+            }
+        }
+        let speaking = self.stage.iter().filter(|voice| voice.speaks).map(|voice| voice.track);
+        let active: Vec<TrackKey> = speaking.take(MOST_ACTIVE).collect();
+        changes.active = active != self.active;
+        self.active = active;
+        changes
+    }
+
+    /// Who is active, first of the stage first.
+    pub fn active(&self) -> &[TrackKey] {
+        &self.active
+    }
+
+    /// Whether ticks will change nothing until something is heard.
+    pub fn is_quiet(&self) -> bool {
+        self.active.is_empty() && self.stage.iter().all(|voice| voice.loudness < 1.0)
+    }
+}
+
+impl Voice {
+    fn follow(&mut self, now: Instant, loudness: f32) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f32();
+        self.at = self.at.max(now);
+        let pace = if loudness > self.loudness { ATTACK } else { RELEASE };
+        let share = 1.0 - (-passed / pace).exp();
+        self.loudness += (loudness - self.loudness) * share;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slotmap::SlotMap;
+
+    use super::*;
+
+    struct Hall {
+        speakers: Speakers,
+        now: Instant,
+        tracks: Vec<TrackKey>,
+    }
+
+    impl Hall {
+        fn new(people: usize) -> Self {
+            let mut keys: SlotMap<TrackKey, ()> = SlotMap::with_key();
+            let now = Instant::now();
+            let mut speakers = Speakers::default();
+            let tracks: Vec<_> = (0..people).map(|_| keys.insert(())).collect();
+            for track in &tracks {
+                speakers.add(*track, now);
+            }
+            Self { speakers, now, tracks }
+        }
+
+        /// Lets them speak at these levels for so many ticks; tells what changed.
+        fn speak(&mut self, levels: &[i8], ticks: usize) -> usize {
+            let mut changes = 0;
+            for _ in 0..ticks {
+                for _ in 0..10 {
+                    self.now += Duration::from_millis(20);
+                    for (track, level) in self.tracks.iter().zip(levels) {
+                        self.speakers.heard(self.now, *track, Some(*level), 80);
+                    }
+                }
+                changes += usize::from(self.speakers.tick(self.now).stage);
+            }
+            changes
+        }
+    }
+
+    #[test]
+    fn the_loud_rise_and_the_silent_keep_their_order() {
+        let mut hall = Hall::new(4);
+        hall.speak(&[-127, -127, -127, -30], 5);
+        assert_eq!(hall.speakers.rank(hall.tracks[3]), 0);
+        assert_eq!(hall.speakers.active(), [hall.tracks[3]]);
+        hall.speak(&[-127, -30, -127, -127], 5);
+        assert_eq!(hall.speakers.rank(hall.tracks[1]), 0);
+        assert_eq!(hall.speakers.rank(hall.tracks[3]), 1);
+        assert_eq!(hall.speak(&[-127; 4], 30), 0);
+        assert!(hall.speakers.active().is_empty() && hall.speakers.is_quiet());
+        assert_eq!(hall.speakers.rank(hall.tracks[1]), 0);
+    }
+
+    #[test]
+    fn two_alike_do_not_change_places() {
+        let mut hall = Hall::new(2);
+        hall.speak(&[-30, -33], 5);
+        let mut changes = 0;
+        for _ in 0..20 {
+            changes += hall.speak(&[-30, -33], 1) + hall.speak(&[-33, -30], 1);
+        }
+        assert_eq!(changes, 0);
+    }
+
+    #[test]
+    fn a_pause_between_words_is_no_silence() {
+        let mut hall = Hall::new(1);
+        hall.speak(&[-30], 5);
+        hall.speak(&[-127], 1);
+        assert_eq!(hall.speakers.active(), hall.tracks);
+        hall.speak(&[-127], 5);
+        assert!(hall.speakers.active().is_empty());
+    }
+
+    #[test]
+    fn without_levels_they_go_between_speech_and_silence() {
+        let mut hall = Hall::new(3);
+        for _ in 0..100 {
+            hall.now += Duration::from_millis(20);
+            hall.speakers.heard(hall.now, hall.tracks[1], None, 80);
+            hall.speakers.heard(hall.now, hall.tracks[2], Some(-30), 80);
+        }
+        hall.speakers.tick(hall.now);
+        hall.speakers.tick(hall.now);
+        let ranks: Vec<_> = hall.tracks.iter().map(|track| hall.speakers.rank(*track)).collect();
+        assert_eq!(ranks, [2, 1, 0]);
+        assert_eq!(hall.speakers.active(), [hall.tracks[2]]);
+    }
+}

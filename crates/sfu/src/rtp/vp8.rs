@@ -1,0 +1,133 @@
+//! Picture numbers of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for a loss.
+
+use str0m::rtp::{Vp8Descriptor, Vp8Patch};
+
+/// The picture numbers of one outgoing VP8 stream.
+#[derive(Debug, Default)]
+pub struct PictureIds {
+    last: Numbers,
+    shift: Numbers,
+    entered: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Numbers {
+    picture: u16,
+    tl0: u8,
+    key: u8,
+}
+
+impl PictureIds {
+    /// The next packet comes from another source.
+    pub fn change_source(&mut self) {
+        self.entered = false;
+    }
+
+    /// What to change in a packet's descriptor, if anything. Call it for each packet that is sent.
+    pub fn packet(&mut self, descriptor: &Vp8Descriptor, first_ever: bool) -> Option<Vp8Patch> {
+        let came = Numbers {
+            picture: descriptor.picture_id().unwrap_or(0),
+            tl0: descriptor.tl0_pic_idx().unwrap_or(0),
+            key: descriptor.key_idx().unwrap_or(0),
+        };
+        if !self.entered {
+            self.entered = true;
+            self.shift = if first_ever { Numbers::default() } else { self.last.next().minus(came) };
+        }
+        let goes = came.plus(self.shift);
+        if newer(goes.picture, self.last.picture) || first_ever {
+            self.last = goes;
+        }
+        if self.shift == Numbers::default() {
+            return None;
+        }
+        patch(descriptor, goes)
+    }
+}
+
+fn patch(descriptor: &Vp8Descriptor, goes: Numbers) -> Option<Vp8Patch> {
+    let build = |wide: bool| {
+        let mut patch = descriptor.patch();
+        if descriptor.picture_id().is_some() {
+            patch = patch.picture_id(if wide { goes.picture & 0x7fff } else { goes.picture & 0x7f });
+        }
+        if descriptor.tl0_pic_idx().is_some() {
+            patch = patch.tl0_pic_idx(goes.tl0);
+        }
+        if descriptor.key_idx().is_some() {
+            patch = patch.key_idx(goes.key & 0x1f);
+        }
+        patch.build().ok()
+    };
+    // Which width the descriptor has is known to str0m only: the wide number does not fit a narrow one.
+    build(true).or_else(|| build(false))
+}
+
+/// Whether a 15-bit picture number is after another (serial number arithmetic).
+fn newer(picture: u16, last: u16) -> bool {
+    let ahead = picture.wrapping_sub(last) & 0x7fff;
+    ahead != 0 && ahead < 0x4000
+}
+
+impl Numbers {
+    fn next(self) -> Self {
+        Self { picture: self.picture.wrapping_add(1), tl0: self.tl0.wrapping_add(1), key: self.key.wrapping_add(1) }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            picture: self.picture.wrapping_add(other.picture) & 0x7fff,
+            tl0: self.tl0.wrapping_add(other.tl0),
+            key: self.key.wrapping_add(other.key) & 0x1f,
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            picture: self.picture.wrapping_sub(other.picture) & 0x7fff,
+            tl0: self.tl0.wrapping_sub(other.tl0),
+            key: self.key.wrapping_sub(other.key) & 0x1f,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A descriptor with 15-bit picture id, TL0PICIDX and KEYIDX, and one octet of payload.
+    fn descriptor(picture: u16, tl0: u8, key: u8) -> [u8; 7] {
+        let [high, low] = (picture | 0x8000).to_be_bytes();
+        [0x90, 0xf0, high, low, tl0, key, 0]
+    }
+
+    #[test]
+    fn numbers_go_on_over_a_change() {
+        let mut ids = PictureIds::default();
+        let parse = |bytes: &[u8]| Vp8Descriptor::parse(bytes).unwrap();
+        let first = descriptor(0x7ffe, 200, 3);
+        assert_eq!(ids.packet(&parse(&first), true), None);
+        let second = descriptor(0x7fff, 201, 3);
+        assert_eq!(ids.packet(&parse(&second), false), None);
+        ids.change_source();
+        let other = descriptor(77, 5, 9);
+        let expected = parse(&other).patch().picture_id(0).tl0_pic_idx(202).key_idx(4).build().unwrap();
+        assert_eq!(ids.packet(&parse(&other), false), Some(expected));
+        // A second packet of the same picture has the same numbers.
+        assert_eq!(ids.packet(&parse(&other), false), Some(expected));
+        let next = descriptor(78, 6, 9);
+        let expected = parse(&next).patch().picture_id(1).tl0_pic_idx(203).key_idx(4).build().unwrap();
+        assert_eq!(ids.packet(&parse(&next), false), Some(expected));
+    }
+
+    #[test]
+    fn a_narrow_picture_id_stays_narrow() {
+        let mut ids = PictureIds::default();
+        ids.packet(&Vp8Descriptor::parse(&descriptor(300, 0, 0)).unwrap(), true);
+        ids.change_source();
+        let narrow = [0x90, 0x80, 5, 0];
+        let parsed = Vp8Descriptor::parse(&narrow).unwrap();
+        let expected = parsed.patch().picture_id(301 & 0x7f).build().unwrap();
+        assert_eq!(ids.packet(&parsed, false), Some(expected));
+    }
+}

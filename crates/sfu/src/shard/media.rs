@@ -1,0 +1,142 @@
+//! Media from publishers to subscribers, and keyframe requests the other way.
+
+use str0m::media::{MediaKind, Mid};
+use str0m::rtp::RtpPacket;
+
+use super::Shard;
+use super::clock::Timer;
+use crate::egress::{Incoming, Outcome};
+use crate::ids::{PeerKey, RoomKey, SinkKey, TrackKey};
+use crate::room::TICK;
+
+impl Shard {
+    /// Forwards one packet of a publisher.
+    pub(super) fn forward(&mut self, key: PeerKey, packet: &RtpPacket) {
+        self.stats.rtp_in += 1;
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let room = peer.room;
+        let (mid, params) = match peer.locate(packet) {
+            Ok(Some(located)) => located,
+            Ok(None) => return,
+            Err(_) => return self.fault(key),
+        };
+        let Some(track_key) = peer.published.iter().find(|(published, _)| *published == mid).map(|(_, track)| *track) else {
+            return;
+        };
+        let track = &mut self.rooms[room].tracks[track_key];
+        if track.paused {
+            return;
+        }
+        let kind = track.kind;
+        // Lent for the time of the loop, which does not change who is subscribed unless a session panics.
+        let sinks = std::mem::take(&mut track.sinks);
+        let incoming = Incoming::new(packet, params);
+        let mut need_keyframe = false;
+        let mut torn = Vec::new();
+        for sink in &sinks {
+            match self.deliver(*sink, &incoming) {
+                Ok(needs) => need_keyframe |= needs,
+                Err(subscriber) => torn.push(subscriber),
+            }
+        }
+        self.rooms[room].tracks[track_key].sinks = sinks;
+        for subscriber in torn {
+            self.fault(subscriber);
+        }
+        if need_keyframe {
+            self.want_keyframe(room, track_key);
+        }
+        if kind == MediaKind::Audio {
+            self.hear(room, track_key, packet);
+        }
+    }
+
+    /// Writes a packet to one subscriber. Says whether a keyframe is needed first; an error names a subscriber whose session
+    /// panicked.
+    fn deliver(&mut self, sink: SinkKey, incoming: &Incoming<'_>) -> Result<bool, PeerKey> {
+        let Some(sink) = self.sinks.get_mut(sink) else {
+            return Ok(false);
+        };
+        let key = sink.peer;
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.watch.is_up()) else {
+            return Ok(false);
+        };
+        let mid = sink.mid;
+        let write = match sink.take(self.now, incoming, || peer.payload_for(mid, &incoming.params)) {
+            Outcome::Write(write) => write,
+            Outcome::NeedKeyframe => return Ok(true),
+            Outcome::Drop => return Ok(false),
+        };
+        if sink.ssrc.is_none() {
+            sink.ssrc = peer.ssrc(mid).map_err(|_| key)?;
+        }
+        if let Some(ssrc) = sink.ssrc {
+            if peer.write(ssrc, write).map_err(|_| key)? {
+                self.stats.rtp_forwarded += 1;
+            }
+            self.mark_dirty(key);
+        }
+        Ok(false)
+    }
+
+    fn hear(&mut self, room: RoomKey, track: TrackKey, packet: &RtpPacket) {
+        let speakers = &mut self.rooms[room].speakers;
+        speakers.heard(self.now, track, packet.header.ext_vals.audio_level, packet.payload.len());
+        if !speakers.is_quiet() {
+            self.timers.arm(self.now + TICK, Timer::Speakers(room));
+        }
+    }
+
+    /// A subscriber asks for a keyframe of what it is sent on an m-line.
+    pub(super) fn keyframe_requested(&mut self, key: PeerKey, mid: Mid) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let room = peer.room;
+        if let Some(track) = peer.lines.by_mid(mid).and_then(|line| line.track) {
+            self.want_keyframe(room, track);
+        }
+    }
+
+    /// Asks a publisher for a keyframe, at once or when it may be asked again.
+    pub(super) fn want_keyframe(&mut self, room: RoomKey, key: TrackKey) {
+        let Some(track) = self.rooms[room].tracks.get_mut(key) else {
+            return;
+        };
+        if track.kind == MediaKind::Audio {
+            return;
+        }
+        if track.keyframes.ask(self.now) {
+            self.ask_publisher(room, key);
+        } else if let Some(at) = track.keyframes.deadline() {
+            self.timers.arm(at, Timer::Keyframe(room, key));
+        }
+    }
+
+    /// Asks for the keyframe that was put off.
+    pub(super) fn ask_put_off(&mut self, room: RoomKey, key: TrackKey) {
+        let track = self.rooms.get_mut(room).and_then(|room| room.tracks.get_mut(key));
+        if track.is_some_and(|track| track.keyframes.due(self.now)) {
+            self.ask_publisher(room, key);
+        }
+    }
+
+    fn ask_publisher(&mut self, room: RoomKey, key: TrackKey) {
+        let track = &self.rooms[room].tracks[key];
+        let (owner, mid) = (track.owner, track.mid);
+        let Some(peer) = self.peers.get_mut(owner) else {
+            return;
+        };
+        match peer.ask_keyframe(mid) {
+            Ok(true) => {
+                self.stats.keyframe_requests += 1;
+                self.mark_dirty(owner);
+            }
+            // Nothing has come on this m-line yet: what comes first is a keyframe.
+            Ok(false) => {}
+            Err(_) => self.fault(owner),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Offers and answers, in both directions.
+
+use str0m::media::MediaKind;
+
+use super::Shard;
+use crate::command::TrackName;
+use crate::egress::Sink;
+use crate::event::{CloseReason, Event, RefusalCode};
+use crate::ids::PeerKey;
+use crate::peer::{Line, NegotiationError};
+use crate::sdp::{Scan, clean_answer, clean_offer, scan};
+
+impl Shard {
+    pub(super) fn offer(&mut self, room: &str, transport: &str, user: &str, sdp: &str, slots: bool, tracks: &[TrackName]) {
+        let refuse = |shard: &mut Self, code, message| shard.refuse(room, transport, user, code, message);
+        if sdp.len() > self.config.limits.sdp_bytes {
+            let message = format!("the offer is longer than {} bytes", self.config.limits.sdp_bytes);
+            return refuse(self, RefusalCode::InvalidSdp, message);
+        }
+        let known = self.by_transport.get(transport).copied();
+        if let Some(peer) = known.and_then(|key| self.peers.get(key)) {
+            if *self.rooms[peer.room].id != *room || *peer.user != *user {
+                return refuse(self, RefusalCode::NotFound, "this transport is another user's or in another room".into());
+            }
+        }
+        let cleaned = clean_offer(sdp);
+        let outline = match scan(&cleaned).and_then(|outline| self.check_bounds(outline)) {
+            Ok(outline) => outline,
+            Err(message) => return refuse(self, RefusalCode::InvalidSdp, message),
+        };
+        if known.is_none() && self.peers.len() >= self.config.limits.peers {
+            let message = format!("this server holds {} connections and takes no more", self.config.limits.peers);
+            return refuse(self, RefusalCode::RoomFull, message);
+        }
+        let key = known.unwrap_or_else(|| self.open(room, transport, user, slots));
+        let scratch = self.sessions.make(self.now);
+        let result = self.peers[key].accept_offer(scratch, &cleaned, &outline);
+        match result {
+            Ok((answer, made)) => {
+                self.drop_lines(key, made);
+                self.accepted(key, &answer, &outline, slots, tracks);
+            }
+            Err(NegotiationError::Invalid(message)) => {
+                if known.is_none() {
+                    self.forget_unopened(key);
+                }
+                self.refuse(room, transport, user, RefusalCode::InvalidSdp, message);
+            }
+            Err(NegotiationError::Broken(message)) => {
+                self.refuse(room, transport, user, RefusalCode::InvalidSdp, message);
+                self.close(key, CloseReason::Fault);
+            }
+            Err(NegotiationError::Fault) => self.fault(key),
+        }
+    }
+
+    fn check_bounds<'a>(&self, outline: Scan<'a>) -> Result<Scan<'a>, String> {
+        let limits = &self.config.limits;
+        if outline.sections.len() > limits.media_lines {
+            return Err(format!("the offer has more than {} m-lines", limits.media_lines));
+        }
+        let tracks = outline.sections.iter().filter(|section| section.sends() && section.kind.is_some()).count();
+        if tracks > limits.tracks {
+            return Err(format!("the offer has more than {} tracks", limits.tracks));
+        }
+        Ok(outline)
+    }
+
+    /// The session has taken the offer: brings everything else in line with it and answers.
+    fn accepted(&mut self, key: PeerKey, answer: &str, outline: &Scan<'_>, slots: bool, tracks: &[TrackName]) {
+        let now = self.now;
+        let Ok(ufrag) = self.peers[key].ufrag() else {
+            return self.fault(key);
+        };
+        self.demux.set_ufrag(ufrag, key);
+        self.peers[key].slots = slots;
+        self.peers[key].remember_order(outline);
+        self.match_lines(key, outline);
+        self.publish(key, outline, tracks);
+        self.put_into_free_lines(key);
+        let mut slots_changed = false;
+        if slots {
+            slots_changed = self.place_in_slots(key);
+        }
+        let peer = &mut self.peers[key];
+        for index in 0..peer.lines.0.len() {
+            let line = &peer.lines.0[index];
+            let can = outline.section(line.mid).is_some_and(|section| section.receives());
+            let (mid, sends) = (line.mid, can && (line.slot || line.track.is_some()));
+            peer.lines.0[index].sending = sends;
+            if peer.set_sending(mid, sends).is_err() {
+                return self.fault(key);
+            }
+        }
+        let sdp = peer.finish_sdp(answer);
+        let event = Event::Answer {
+            room: self.rooms[peer.room].id.to_string(),
+            transport: peer.transport.to_string(),
+            user: peer.user.to_string(),
+            sdp,
+        };
+        let room = peer.room;
+        self.events.push(event);
+        self.open_sinks(key);
+        if slots && (slots_changed || self.peers[key].lines.0.iter().any(|line| line.slot)) {
+            self.tell_slots(key);
+        }
+        self.peers[key].dirty = false;
+        self.mark_dirty(key);
+        self.subscribe(key);
+        self.rooms[room].stale = true;
+        self.refresh(room);
+        self.arm_peer(key);
+        self.advance_clock(now);
+    }
+
+    /// Makes the lines those that the client's offer has as recvonly.
+    fn match_lines(&mut self, key: PeerKey, outline: &Scan<'_>) {
+        let slots = self.peers[key].slots;
+        let gone: Vec<Line> = {
+            let lines = &mut self.peers[key].lines.0;
+            let all = std::mem::take(lines);
+            let stays = |line: &Line| outline.section(line.mid).is_some_and(|s| !s.rejected && !s.sends());
+            let (kept, gone) = all.into_iter().partition(stays);
+            *lines = kept;
+            gone
+        };
+        self.drop_lines(key, gone);
+        for section in outline.sections.iter().filter(|section| section.receives()) {
+            let (Some(kind), mid) = (section.kind, section.key()) else {
+                continue;
+            };
+            match self.peers[key].lines.by_mid(mid) {
+                Some(line) => line.declined = false,
+                None => {
+                    let sink = self.sinks.insert(Sink::new(key, mid));
+                    let mut line = Line::idle(mid, kind, slots, sink);
+                    if slots {
+                        line.label = (format!("slot-{mid}"), kind_name(kind).into());
+                    }
+                    self.peers[key].lines.0.push(line);
+                }
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, key: PeerKey, sdp: &str) {
+        let (room, transport, user) = self.names(key);
+        if sdp.len() > self.config.limits.sdp_bytes {
+            let message = format!("the answer is longer than {} bytes", self.config.limits.sdp_bytes);
+            return self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
+        }
+        let scratch = self.sessions.make(self.now);
+        match self.peers[key].accept_answer(scratch, &clean_answer(sdp)) {
+            Ok(()) => {
+                self.release_declined(key);
+                self.open_sinks(key);
+                self.mark_dirty(key);
+                self.subscribe(key);
+                self.arm_peer(key);
+            }
+            Err(NegotiationError::Invalid(message)) => {
+                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
+            }
+            Err(NegotiationError::Broken(message)) => {
+                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
+                self.close(key, CloseReason::Fault);
+            }
+            Err(NegotiationError::Fault) => self.fault(key),
+        }
+    }
+
+    /// Makes an offer to a plain client, if one is wanted and none is outstanding.
+    pub(super) fn make_offer(&mut self, key: PeerKey) {
+        let now = self.now;
+        self.peers[key].offer_at = None;
+        if self.peers[key].offer_sent_at().is_some() {
+            return;
+        }
+        let additions = self.additions(key);
+        let added: Vec<_> = additions.iter().map(|addition| addition.sink).collect();
+        match self.peers[key].make_offer(now, additions) {
+            Ok(Some(sdp)) => {
+                for line in &self.peers[key].lines.0 {
+                    if added.contains(&line.sink) {
+                        self.sinks[line.sink].mid = line.mid;
+                    }
+                }
+                let (room, transport, user) = self.names(key);
+                self.events.push(Event::Offer { room, transport, user, sdp });
+                self.mark_dirty(key);
+                self.arm_peer(key);
+            }
+            Ok(None) => {}
+            Err(_) => self.fault(key),
+        }
+    }
+
+    /// Takes back an offer that was not answered.
+    pub(super) fn roll_back(&mut self, key: PeerKey) {
+        match self.peers[key].roll_back() {
+            Ok(made) => self.drop_lines(key, made),
+            Err(_) => self.fault(key),
+        }
+    }
+
+    fn drop_lines(&mut self, key: PeerKey, lines: Vec<Line>) {
+        let Some(room) = self.peers.get(key).map(|peer| peer.room) else {
+            return;
+        };
+        for line in lines {
+            self.drop_sink(room, line.sink);
+        }
+    }
+
+    pub(super) fn names(&self, key: PeerKey) -> (String, String, String) {
+        let peer = &self.peers[key];
+        (self.rooms[peer.room].id.to_string(), peer.transport.to_string(), peer.user.to_string())
+    }
+
+    /// A peer whose first offer was no good has never been.
+    fn forget_unopened(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.remove(key) else {
+            return;
+        };
+        self.by_transport.remove(&peer.transport);
+        let room = &mut self.rooms[peer.room];
+        room.peers.retain(|other| *other != key);
+        if room.peers.is_empty() {
+            let id = room.id.clone();
+            self.by_room.remove(&id);
+            self.rooms.remove(peer.room);
+        }
+    }
+}
+
+fn kind_name(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Audio => "audio",
+        MediaKind::Video => "video",
+    }
+}
