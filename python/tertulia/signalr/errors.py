@@ -69,5 +69,10 @@ CLOSED_WITH_ERROR = "Connection closed with an error."
 """The text of a Close message after an error of ours or of the peer's; its cause is not told."""
 
 
+def connection_failed(error: BaseException) -> str:
+    """The text of a Close message after a hub's own handler failed."""
+    return _worded(CLOSED_WITH_ERROR, error)
+
+
 def _worded(text: str, error: BaseException) -> str:
     return f"{text} HubException: {error}" if isinstance(error, HubException) else text

@@ -40,9 +40,10 @@ class Tokens:
         self._key = key
         self.worker = worker
 
-    def issue(self, connection_id: str, now: float, *, stateful: bool) -> str:
-        """A new token; ``now`` in seconds since 1970."""
-        body = f"{self.worker}.{connection_id}.{int(now)}.{'s' if stateful else ''}"
+    def issue(self, claims: Claims) -> str:
+        """The token that says ``claims``."""
+        flags = "s" if claims.stateful else ""
+        body = f"{claims.worker}.{claims.connection_id}.{claims.issued}.{flags}"
         return f"{body}.{self._mac(body)}"
 
     def read(self, token: str) -> Claims | None:

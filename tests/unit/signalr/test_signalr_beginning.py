@@ -96,14 +96,15 @@ def test_what_a_negotiation_is_refused_for(asked: str, text: str) -> None:
 
 
 def test_a_token_says_what_it_was_issued_for_to_every_worker_with_the_key() -> None:
-    token = Tokens(b"key", "hub-1").issue("id_-9", 1000.9, stateful=True)
-    assert Tokens(b"key", "hub-2").read(token) == Claims("hub-1", "id_-9", 1000, True)
+    claims = Claims("hub-1", "id_-9", 1000, stateful=True)
+    token = Tokens(b"key", "hub-1").issue(claims)
+    assert Tokens(b"key", "hub-2").read(token) == claims
     assert Tokens(b"other", "hub-1").read(token) is None
 
 
 def test_no_change_to_a_token_goes_unnoticed() -> None:
     tokens = Tokens(b"key", "w")
-    token = tokens.issue("id", 1000, stateful=False)
+    token = tokens.issue(Claims("w", "id", 1000, stateful=False))
     for index in range(len(token)):
         for other in "A.sé\ud800":
             changed = token[:index] + other + token[index + 1 :]

@@ -1,0 +1,182 @@
+"""The connections of one worker: negotiation, and whose a request's token is."""
+
+from __future__ import annotations
+
+import enum
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from tertulia.signalr import negotiate
+from tertulia.signalr.connection import Connection, Options
+from tertulia.signalr.serve.clock import Clock
+from tertulia.signalr.serve.link import Application, Link
+from tertulia.signalr.tokens import Claims, Tokens
+
+MAX_NEGOTIATED: Final = 100_000
+"""Negotiated connections that no transport has begun, a few hundred bytes each; the oldest is forgotten for a new
+one.
+"""
+
+
+class Kind(enum.Enum):
+    WEBSOCKETS = enum.auto()
+    SERVER_SENT_EVENTS = enum.auto()
+    LONG_POLLING = enum.auto()
+
+
+class Refusal(Struct, frozen=True):
+    """An HTTP status and text, as ASP.NET Core answers."""
+
+    status: int
+    text: str = ""
+
+
+class Elsewhere(Struct, frozen=True):
+    """The connection belongs to another worker."""
+
+    worker: str
+
+
+ID_REQUIRED: Final = Refusal(400, "Connection ID required")
+UNKNOWN: Final = Refusal(404, "No Connection with that ID")
+ALREADY_ACTIVE: Final = Refusal(409)
+CANNOT_CHANGE: Final = Refusal(400, "Cannot change transports mid-connection")
+
+
+class Active(Struct):
+    """A negotiated connection that a transport has begun. ``carrier``: the transport's own, for those that span
+    requests.
+    """
+
+    kind: Kind
+    link: Link
+    carrier: Any = None
+
+
+class Endpoint:
+    """One hub's connections on this worker."""
+
+    def __init__(
+        self, application: Application, *, options: Options | None = None, tokens: Tokens | None = None
+    ) -> None:
+        self.application = application
+        self.options = options or Options()
+        self.tokens = tokens or Tokens(secrets.token_bytes(32))
+        self._clock = Clock()
+        self._negotiated: dict[str, tuple[float, Claims]] = {}
+        self._active: dict[str, Active] = {}
+        self.links: set[Link] = set()
+        """Every connection that a transport has begun."""
+
+    # --- what links ask
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def schedule(self, link: Link) -> None:
+        self._clock.schedule(link)
+
+    def gone(self, link: Link) -> None:
+        self.links.discard(link)
+        active = self._active.get(link.token)
+        if active is not None and active.kind is not Kind.LONG_POLLING:
+            # A poll comes once more to hear that it was the last.
+            del self._active[link.token]
+
+    # --- negotiation
+
+    def negotiate(self, query: Mapping[str, str]) -> bytes:
+        """The answer's JSON (status 200, an error too). ``query``'s keys in lower case."""
+        try:
+            request = negotiate.parse(query)
+        except negotiate.Refused as error:
+            return negotiate.refusal(error)
+        now = time.time()
+        claims = Claims(self.tokens.worker, secrets.token_urlsafe(16), int(now), request.stateful)
+        token = self.tokens.issue(claims)
+        self._forget_negotiated()
+        self._negotiated[token] = (self.now() + self.options.reconnect_timeout, claims)
+        return negotiate.answer(request, claims.connection_id, token)
+
+    def _forget_negotiated(self) -> None:
+        """Drop those that are too old; they are in the order of their age."""
+        while self._negotiated:
+            token = next(iter(self._negotiated))
+            if self._negotiated[token][0] > self.now() and len(self._negotiated) < MAX_NEGOTIATED:
+                return
+            del self._negotiated[token]
+
+    # --- whose a request is
+
+    def websocket(self, token: str, user: object = None) -> Link | Elsewhere | Refusal:
+        """The connection that a WebSocket is for: a new one, or the stateful one whose socket it replaces."""
+        if not token:
+            return self._new(Kind.WEBSOCKETS, "", None, user)
+        active = self._active.get(token)
+        if active is None:
+            begun = self._begin(token)
+            if isinstance(begun, Elsewhere):
+                begun = self._adopt(token) or begun
+            return self._new(Kind.WEBSOCKETS, token, begun, user) if isinstance(begun, Claims) else begun
+        if active.kind is not Kind.WEBSOCKETS:
+            return CANNOT_CHANGE
+        return active.link if active.link.core.stateful else ALREADY_ACTIVE
+
+    def request(self, token: str) -> Active | Claims | Elsewhere | Refusal:
+        """What a GET, POST or DELETE is for: an active connection, or a negotiated one that begins now by
+        :meth:`begin`.
+        """
+        if not token:
+            return ID_REQUIRED
+        active = self._active.get(token)
+        return active if active is not None else self._begin(token, take=False)
+
+    def begin(self, kind: Kind, token: str, claims: Claims, user: object = None) -> Active:
+        """Begin a negotiated connection."""
+        self._negotiated.pop(token, None)
+        self._new(kind, token, claims, user)
+        return self._active[token]
+
+    def forget(self, token: str) -> None:
+        """The last request of a polled connection was answered."""
+        self._active.pop(token, None)
+
+    def _begin(self, token: str, *, take: bool = True) -> Claims | Elsewhere | Refusal:
+        self._forget_negotiated()
+        waiting = self._negotiated.pop(token, None) if take else self._negotiated.get(token)
+        if waiting is not None:
+            return waiting[1]
+        claims = self.tokens.read(token)
+        return Elsewhere(claims.worker) if claims is not None and claims.worker != self.tokens.worker else UNKNOWN
+
+    def _adopt(self, token: str) -> Claims | None:
+        """A WebSocket may begin here what another worker negotiated, unless that was too long ago, or it is stateful:
+        then its replacement has to find it."""
+        claims = self.tokens.read(token)
+        if claims is None or claims.stateful or abs(time.time() - claims.issued) > self.options.reconnect_timeout + 1:
+            return None
+        return claims
+
+    def _new(self, kind: Kind, token: str, claims: Claims | None, user: object) -> Link:
+        core = Connection(
+            self.options,
+            self.now(),
+            binary=kind is not Kind.SERVER_SENT_EVENTS,
+            stateful=claims is not None and claims.stateful and kind is Kind.WEBSOCKETS,
+            pings=kind is not Kind.LONG_POLLING,
+        )
+        public = claims.connection_id if claims is not None else secrets.token_urlsafe(16)
+        link = Link(self, core, id=public, token=token, user=user)
+        self.links.add(link)
+        if token:
+            self._active[token] = Active(kind, link)
+        return link
+
+    def close_all(self, error: str, code: int) -> None:
+        """The worker goes: every client may come back, to another one."""
+        for link in list(self.links):
+            link.close(error, allow_reconnect=True, code=code)

@@ -1,0 +1,213 @@
+"""One client's connection: the core, its transport of the moment, and the application behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+from tertulia.signalr.connection import Connection, Ended, Input, Opened, Phase
+from tertulia.signalr.messages import Tracked
+
+
+class Transport(Protocol):
+    """What carries frames to a client. Nothing blocks and nothing raises; what waits to be sent is bounded."""
+
+    def write(self, frames: list[bytes], *, binary: bool) -> None:
+        """Send whole messages. ``binary``: as bytes, else they are UTF-8 text."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what was written, then end with a WebSocket close code, where there is one."""
+
+    def pause(self) -> None:
+        """Deliver nothing for now."""
+
+    def resume(self) -> None:
+        """Deliver again."""
+
+    @property
+    def congested(self) -> bool:
+        """The client does not keep up: who can should wait. The transport says :meth:`Link.drained` when that is
+        over.
+        """
+
+
+class Application(Protocol):
+    """What a hub is to its connections. Called on the event loop; must not block or raise."""
+
+    def opened(self, link: Link) -> None:
+        """The handshake is done."""
+
+    def received(self, link: Link, message: Tracked) -> None:
+        """A message, in the order sent."""
+
+    def ended(self, link: Link, ended: Ended) -> None:
+        """The last call, once, for each connection that was opened."""
+
+
+class Owner(Protocol):
+    """What a connection needs of its worker's endpoint."""
+
+    application: Application
+
+    def now(self) -> float:
+        """Seconds of a clock that never goes back."""
+
+    def schedule(self, link: Link) -> None:
+        """The connection's deadline may have changed: call :meth:`Link.tick` when it is reached."""
+
+    def gone(self, link: Link) -> None:
+        """The connection has ended."""
+
+
+class Link:
+    """``id`` is the public connectionId, ``token`` the secret one ("" without negotiation), ``user`` what
+    authentication made of the first request; ``state`` is the application's own."""
+
+    __slots__ = ("_opened", "_owner", "_waiters", "core", "id", "slot", "state", "token", "transport", "user")
+
+    def __init__(self, owner: Owner, core: Connection, *, id: str, token: str, user: object) -> None:
+        self.id = id
+        self.token = token
+        self.core = core
+        self.user = user
+        self.state: Any = None
+        self.transport: Transport | None = None
+        self.slot = -1
+        """Where the clock has it: :class:`~.clock.Clock`."""
+        self._owner = owner
+        self._opened = False
+        self._waiters: list[asyncio.Future[None]] | None = None
+
+    # --- from the transport
+
+    def attach(self, transport: Transport) -> None:
+        """The first transport, or the one that replaces a stateful connection's."""
+        old, self.transport = self.transport, transport
+        if self.core.stateful:
+            self.core.replaced(self._owner.now())
+        if old is not None:
+            old.close(1000, "Replaced by another socket")
+        self._flush()
+        self._owner.schedule(self)
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the transport."""
+        core = self.core
+        inputs = core.receive(data, self._owner.now())
+        if inputs:
+            self._handle(inputs)
+        if core.outbox:
+            self._flush()
+        if not core.direct:
+            # A handshake that was completed, or a stateful connection's Ack that is due sooner.
+            self._owner.schedule(self)
+
+    def detached(self, transport: Transport, *, clean: bool) -> None:
+        """A transport is gone. ``clean``: the client said goodbye. One that was replaced already does not matter."""
+        if transport is not self.transport:
+            return
+        self.transport = None
+        if self.core.stateful and not clean:
+            self.core.lost(self._owner.now())
+            self._owner.schedule(self)
+        elif self.core.phase is not Phase.CLOSED:
+            self.core.phase = Phase.CLOSED
+            self._handle([Ended(clean=clean, error=None if clean else "The transport was lost.")])
+
+    def drained(self) -> None:
+        """The transport is congested no more."""
+        if self._waiters and not self.congested:
+            waiters, self._waiters = self._waiters, None
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    # --- from the clock
+
+    def tick(self) -> None:
+        """The deadline is reached."""
+        inputs = self.core.tick(self._owner.now())
+        self._handle(inputs)
+        self._flush()
+
+    # --- from the application
+
+    def send(self, message: Tracked) -> None:
+        """Send a message. Raises what the encoding raises for a value it cannot carry; nothing is sent then."""
+        self.send_frame(self.core.protocol.encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a tracked message already encoded by ``core.protocol``: so one frame serves many."""
+        core = self.core
+        if core.direct and self.transport is not None:
+            self.transport.write([frame], binary=core.protocol.binary)
+            return
+        core.send_frame(frame)
+        self._flush()
+        if core.overflowing:
+            self.close("The client does not keep up.", allow_reconnect=True, code=1013)
+
+    def close(self, error: str | None = None, *, allow_reconnect: bool = False, code: int = 1000) -> None:
+        """End the connection: a Close message, then the transport with a WebSocket close code. The application hears
+        ``ended``.
+        """
+        if self.core.phase is Phase.CLOSED:
+            return
+        self.core.close(error, allow_reconnect=allow_reconnect)
+        self._end(Ended(clean=False, error=error), code, error or "")
+
+    @property
+    def congested(self) -> bool:
+        """The client does not keep up."""
+        return self.core.congested or (self.transport.congested if self.transport is not None else self.core.stateful)
+
+    async def writable(self) -> None:
+        """Wait until the client keeps up, or the connection has ended."""
+        while self.core.phase is not Phase.CLOSED and self.congested:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters = [*(self._waiters or ()), waiter]
+            await waiter
+
+    def pause(self) -> None:
+        """Take nothing more from the client for now."""
+        if self.transport is not None:
+            self.transport.pause()
+
+    def resume(self) -> None:
+        """Go on."""
+        if self.transport is not None:
+            self.transport.resume()
+
+    # --- within
+
+    def _handle(self, inputs: list[Input]) -> None:
+        for one in inputs:
+            if isinstance(one, Opened):
+                self._opened = True
+                self._owner.application.opened(self)
+            elif isinstance(one, Ended):
+                self._end(one, 1000, "")
+            elif self.core.phase is not Phase.CLOSED or isinstance(inputs[-1], Ended):
+                self._owner.application.received(self, one)
+
+    def _flush(self) -> None:
+        core = self.core
+        if core.outbox and self.transport is not None:
+            frames, core.outbox = core.outbox, []
+            self.transport.write(frames, binary=core.protocol.binary)
+        if self._waiters:
+            self.drained()
+
+    def _end(self, ended: Ended, code: int, reason: str) -> None:
+        self._flush()
+        transport, self.transport = self.transport, None
+        if transport is not None:
+            transport.close(code, reason)
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+        self._owner.gone(self)
+        if self._opened:
+            self._opened = False
+            self._owner.application.ended(self, ended)
