@@ -25,17 +25,19 @@ from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.errors import ConfigError, Unavailable
-from tertulia.http import health, site
+from tertulia.http import health, plain_socket, site
 from tertulia.http.api import Api
 from tertulia.http.callers import Callers
 from tertulia.http.cors import Cors
 from tertulia.http.ice import IceServers
 from tertulia.http.limits import RateLimit
 from tertulia.http.metrics import metrics
-from tertulia.http.pages import Pages
+from tertulia.http.openapi import Description
+from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
 from tertulia.http.services import Services
 from tertulia.http.table import OPERATIONS
+from tertulia.http.websocket import protocol_class
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, new_token
@@ -187,27 +189,35 @@ async def _services(
 
 def _asgi(config: Config, services: Services) -> ASGIApp:
     api = Api(services, RateLimit(0 if config.open else config.rate_limit))
-    pages = Pages()
+    pages, docs = Pages(), Pages(DOCS, ".")
     routes = [
         *site.api_routes(api, OPERATIONS),
         site.page_route("/healthz", health.healthz),
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/metrics", metrics),
+        site.page_route("/openapi.json", Description(OPERATIONS).openapi),
+        site.page_route("/docs", docs.index),
+        site.page_route("/docs/{path}", docs.asset),
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.index),
         site.page_route("/static/{path:path}", pages.asset),
     ]
-    app: ASGIApp = site.Site(routes, Cors(("*",) if config.open else config.cors_origins), api)
+    app: ASGIApp = site.Site(routes, Cors(_origins(config)), api)
     if config.trusted_proxies:
         app = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), list(config.trusted_proxies)))
     return app
+
+
+def _origins(config: Config) -> tuple[str, ...]:
+    """From which origins pages may come, beside our own."""
+    return ("*",) if config.open else config.cors_origins
 
 
 def _server_config(config: Config, web: Web) -> uvicorn.Config:
     return uvicorn.Config(
         web.asgi,
         http=BoundedHttp,
-        ws="none",
+        ws=protocol_class({"/ws": plain_socket.endpoint(web.hub)}, _origins(config)),
         lifespan="off",
         log_config=None,
         access_log=False,  # its lines hold query strings

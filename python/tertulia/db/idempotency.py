@@ -1,7 +1,8 @@
 """Requests that may be sent twice: who works on one, and what the answer was.
 
-A key is claimed for LEASE; who claims it answers or lets go before that. A worker that dies leaves a claim that the next try takes
-over when the lease has run out, with the same ``made_id``: what the first try made under that id is found, not made again.
+A key is claimed for LEASE; who claims it answers or lets go before that. A worker that dies leaves a claim that the
+next try takes over when the lease has run out, with the same ``made_id``: what the first try made under that id is
+found, not made again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ HEADER: Final = "Idempotency-Key"
 
 
 class Claim(NamedTuple):
-    """The request is the caller's to carry out; what it makes gets ``made_id``. ``again``: an earlier try was broken off."""
+    """The request is the caller's to carry out; what it makes gets ``made_id``. ``again``: a try was broken off."""
 
     digest: str
     made_id: str
@@ -57,10 +58,11 @@ class Idempotency:
             Invalid: the key was used with another body.
             InProgress: the same request is being carried out.
         """
+        made_id = new_uuid()
         fresh = {
             "digest": key,
             "request": request,
-            "made_id": new_uuid(),
+            "made_id": made_id,
             "created_at": at,
             "leased_until": at + LEASE,
             "status": None,
@@ -69,13 +71,13 @@ class Idempotency:
         ours = KEYS.c.digest == key
         async with self._database.write() as connection:
             if (await connection.execute(insert_new(connection, KEYS, fresh))).rowcount:
-                return Claim(key, fresh["made_id"], again=False)
+                return Claim(key, made_id, again=False)
             row = (await connection.execute(sa.select(KEYS).where(ours).with_for_update())).one_or_none()
             if row is None:  # let go in between: the first try was refused and changed nothing
                 raise InProgress("the same request is just being answered; send it again")
             if row.created_at <= at - KEPT:
                 await connection.execute(sa.update(KEYS).where(ours).values(fresh))
-                return Claim(key, fresh["made_id"], again=False)
+                return Claim(key, made_id, again=False)
             if row.request != request:
                 raise Invalid([FieldError(HEADER, "was used with another body within 24 hours")])
             if row.status is not None:
@@ -98,7 +100,7 @@ class Idempotency:
             await connection.execute(sa.delete(KEYS).where(unanswered))
 
     async def break_off(self, claim: Claim) -> None:
-        """Whether the request took effect is not known: the next try takes it over at once, with the same ``made_id``."""
+        """Whether the request took effect is not known: the next try takes it over, with the same ``made_id``."""
         unanswered = sa.and_(KEYS.c.digest == claim.digest, KEYS.c.status.is_(None))
         async with self._database.write() as connection:
             await connection.execute(sa.update(KEYS).where(unanswered).values(leased_until=None))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,10 +24,10 @@ class Health(Wire, frozen=True, omit_defaults=True):
     """The answer of both. ``checks``: of each part, ``ok`` or what is wrong with it."""
 
     status: str
-    checks: dict[str, str] = {}
+    checks: dict[str, str] = field(default_factory=dict)
 
 
-async def healthz(request: Request) -> Response:
+async def healthz(_request: Request) -> Response:
     """The process runs."""
     return _answer(200, Health(status="ok"))
 
@@ -38,7 +39,7 @@ class Readiness:
         self._services = services
         self._head = migrate.head()
 
-    async def readyz(self, request: Request) -> Response:
+    async def readyz(self, _request: Request) -> Response:
         """503 while Redis, the database or its schema is not as needed."""
         redis, schema = await asyncio.gather(
             _check(self._services.redis.ping(), lambda _: "ok"),

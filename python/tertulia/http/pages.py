@@ -1,4 +1,4 @@
-"""The page: ``index.html`` at ``/`` and ``/r/{roomId}``, its assets below ``/static/``."""
+"""Files that are served as they are: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one to try the API (``/docs``)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from tertulia.errors import NotFound
 
 WEB: Final = Path(__file__).parent.parent / "web"
+DOCS: Final = Path(__file__).parent / "docs"
 _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 """What the system's own table may have otherwise."""
 CONTENT_POLICY: Final = (
@@ -30,10 +31,14 @@ class _Asset(NamedTuple):
 
 
 class Pages:
-    """Serves the files below a directory. They are read at each request, and small: a change shows at the next reload."""
+    """Serves the files below a directory. They are read at each request, and small: a change shows at the next reload.
 
-    def __init__(self, root: Path = WEB) -> None:
+    ``assets``: the folder below it that :meth:`asset` serves.
+    """
+
+    def __init__(self, root: Path = WEB, assets: str = "static") -> None:
         self._root = root.resolve()
+        self._assets = assets
 
     async def index(self, request: Request) -> Response:
         """The page."""
@@ -41,7 +46,7 @@ class Pages:
 
     async def asset(self, request: Request) -> Response:
         """One of its assets. Raises NotFound."""
-        return self._send(request, f"static/{request.path_params['path']}")
+        return self._send(request, f"{self._assets}/{request.path_params['path']}")
 
     def _send(self, request: Request, name: str) -> Response:
         asset = self._read(name)
