@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import pytest
+
+from tertulia.config import SETTINGS, load
+from tertulia.errors import ConfigError
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    config = load({"HOME": "/root", "PATH": "/bin"})
+    assert (config.host, config.port, config.workers, config.open) == ("127.0.0.1", 8080, 1, False)
+    assert (config.keep_alive_seconds, config.empty_timeout_seconds, config.join_timeout_seconds) == (10, 60, 15)
+    assert config.max_message_bytes == 262144
+    assert config.redis_url is None
+
+
+def test_the_environment_is_read_and_a_flag_wins() -> None:
+    config = load(
+        {"TERTULIA_PORT": "9000", "TERTULIA_REDIS_URL": "redis://a:1/0"}, {"port": "9001", "host": None, "workers": "2"}
+    )
+    assert (config.port, config.redis_url, config.workers) == (9001, "redis://a:1/0", 2)
+
+
+def test_lists_ranges_and_paths() -> None:
+    config = load(
+        {
+            "TERTULIA_TURN_URLS": "turn:a:3478, turns:b:5349?transport=tcp,",
+            "TERTULIA_TURN_SECRET": "s",
+            "TERTULIA_SFU_PORTS": "40000-40003",
+            "TERTULIA_SFU_WORKERS": "4",
+            "TERTULIA_SFU_ADVERTISE": "192.0.2.1,2001:db8::1",
+            "TERTULIA_CORS_ORIGINS": "https://App.example.org, http://localhost:3000/",
+            "TERTULIA_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1",
+            "TERTULIA_DATA_DIR": "/data",
+            "TERTULIA_PUBLIC_URL": "https://meet.example.org/x/",
+        }
+    )
+    assert config.turn_urls == ("turn:a:3478", "turns:b:5349?transport=tcp")
+    assert config.sfu_ports == (40000, 40003)
+    assert config.sfu_advertise == ("192.0.2.1", "2001:db8::1")
+    assert config.cors_origins == ("https://app.example.org", "http://localhost:3000")
+    assert config.trusted_proxies == ("10.0.0.0/8", "127.0.0.1/32")
+    assert config.data_dir == Path("/data")
+    assert config.public_url == "https://meet.example.org/x"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("TERTULIA_PROT", "1"),
+        ("TERTULIA_", "1"),
+        ("TERTULIA_port", "1"),
+        ("TERTULIA_PORT", "x"),
+        ("TERTULIA_PORT", "65536"),
+        ("TERTULIA_PORT", "-1"),
+        ("TERTULIA_PORT", "٣"),
+        ("TERTULIA_PORT", ""),
+        ("TERTULIA_WORKERS", "0"),
+        ("TERTULIA_OPEN", "maybe"),
+        ("TERTULIA_REDIS_URL", "http://x"),
+        ("TERTULIA_DATABASE_URL", "mysql://x"),
+        ("TERTULIA_PUBLIC_URL", "meet.example.org"),
+        ("TERTULIA_PUBLIC_URL", "https://x/?a"),
+        ("TERTULIA_PUBLIC_URL", "https://"),
+        ("TERTULIA_PUBLIC_URL", "https://[::1"),
+        ("TERTULIA_SFU_BIND", "localhost"),
+        ("TERTULIA_SFU_PORTS", "4-3"),
+        ("TERTULIA_SFU_PORTS", "0-3"),
+        ("TERTULIA_SFU_PORTS", "1-"),
+        ("TERTULIA_SFU_ADVERTISE", "1.2.3"),
+        ("TERTULIA_TURN_URLS", "stun:x"),
+        ("TERTULIA_TURN_URLS", "turn://x"),
+        ("TERTULIA_STUN_URLS", "turn:x"),
+        ("TERTULIA_CORS_ORIGINS", "app.example.org"),
+        ("TERTULIA_CORS_ORIGINS", "https://x/path"),
+        ("TERTULIA_TRUSTED_PROXIES", "proxy"),
+        ("TERTULIA_REGION", ""),
+        ("TERTULIA_REGION", "x" * 65),
+        ("TERTULIA_LOG_LEVEL", "loud"),
+        ("TERTULIA_MAX_MESSAGE_BYTES", "1"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_in_one_line(key: str, value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load({key: value})
+    assert refused.value.message.startswith(key)
+    assert "\n" not in refused.value.message
+
+
+def test_a_wrong_flag_is_named_as_a_flag() -> None:
+    with pytest.raises(ConfigError, match="^--rate-limit: must be a whole number"):
+        load({}, {"rate_limit": "fast"})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_open_only_on_loopback(host: str) -> None:
+    with pytest.raises(ConfigError, match="TERTULIA_OPEN"):
+        load({"TERTULIA_OPEN": "true", "TERTULIA_HOST": host})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_open_on_loopback(host: str) -> None:
+    assert load({"TERTULIA_OPEN": "1", "TERTULIA_HOST": host}).open
+
+
+def test_turn_needs_its_secret() -> None:
+    with pytest.raises(ConfigError, match="TURN_SECRET"):
+        load({"TERTULIA_TURN_URLS": "turn:x"})
+
+
+def test_each_media_worker_needs_a_port() -> None:
+    with pytest.raises(ConfigError, match="SFU_PORTS"):
+        load({"TERTULIA_SFU_PORTS": "40000", "TERTULIA_SFU_WORKERS": "2"})
+
+
+def test_what_a_part_needs_is_asked_for_by_name() -> None:
+    with pytest.raises(ConfigError, match="TERTULIA_REDIS_URL is not set: give it, or --redis-url"):
+        load({}).need("redis_url")
+
+
+def test_every_setting_says_what_it_is_about() -> None:
+    assert all(about and len(about) < 120 for about in SETTINGS.values())
