@@ -16,7 +16,7 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from tertulia import logging, times
+from tertulia import logging
 from tertulia.config import Config
 from tertulia.db import migrate
 from tertulia.db.access import Access

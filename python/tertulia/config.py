@@ -145,7 +145,9 @@ class Config:
         "the database: postgresql://user:password@host/name, or sqlite:////path/to/file",
     )
     storage_url: str | None = _setting(
-        _url("file", "s3", "gs", "az", "azure"), None, "where recordings go: s3://bucket/prefix, az://…, gs://…, file:///…"
+        _url("file", "s3", "gs", "az", "azure"),
+        None,
+        "where recordings go: s3://bucket/prefix, az://…, gs://…, file:///…",
     )
     public_url: str | None = _setting(_web_url, None, "the address people open; without it, the one they asked for")
     host: str = _setting(_text, "127.0.0.1", "the address to listen on")
@@ -153,7 +155,8 @@ class Config:
     workers: int = _setting(_whole(1, 256), 1, "web worker processes")
     open: bool = _setting(_flag, False, "development: no credential is asked for; on a loopback address only")
     region: str = _setting(_region, "local", "this SFU node's region; the one rooms go to unless another is asked for")
-    sfu_bind: str = _setting(_ip, "0.0.0.0", "the address media sockets are bound to")
+    # Media comes from anywhere; what it may do is decided by its ICE credentials.
+    sfu_bind: str = _setting(_ip, "0.0.0.0", "the address media sockets are bound to")  # noqa: S104
     sfu_ports: tuple[int, int] = _setting(_ports, (0, 0), "media ports, one a worker: 40000-40003; 0 takes free ones")
     sfu_advertise: tuple[str, ...] = _setting(_list(_ip), (), "the addresses clients reach this node at, by comma")
     sfu_workers: int = _setting(_whole(1, 128), 1, "media threads of this node")

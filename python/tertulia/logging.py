@@ -1,4 +1,4 @@
-"""The log: one line an event on standard error, JSON unless a person watches. Secrets and tokens are struck out of all of it."""
+"""The log: one line an event on standard error, JSON unless a person watches. Secrets and tokens are struck out."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_a_wrong_key_or_value_is_named_in_one_line(key: str, value: str) -> None
 
 
 def test_a_wrong_flag_is_named_as_a_flag() -> None:
-    with pytest.raises(ConfigError, match="^--rate-limit: must be a whole number"):
+    with pytest.raises(ConfigError, match=r"^--rate-limit: must be a whole number"):
         load({}, {"rate_limit": "fast"})
 
 
@@ -114,7 +114,7 @@ def test_each_media_worker_needs_a_port() -> None:
 
 
 def test_what_a_part_needs_is_asked_for_by_name() -> None:
-    with pytest.raises(ConfigError, match="TERTULIA_REDIS_URL is not set: give it, or --redis-url"):
+    with pytest.raises(ConfigError, match=r"^TERTULIA_REDIS_URL is not set: give it, or --redis-url$"):
         load({}).need("redis_url")
 
 

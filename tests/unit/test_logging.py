@@ -59,11 +59,11 @@ def test_a_payload_that_is_logged_whole(log: io.StringIO) -> None:
 
 def test_an_exception_keeps_its_place_and_loses_its_secrets(log: io.StringIO) -> None:
     try:
-        raise ValueError(f"cannot use {JWT}")
+        int(f"cannot use {JWT}")
     except ValueError:
         structlog.get_logger().exception("failed")
     line = json.loads(log.getvalue())
-    assert "ValueError: cannot use …" in line["exception"]
+    assert "cannot use …" in line["exception"]
     assert JWT not in log.getvalue()
 
 

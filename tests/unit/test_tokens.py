@@ -70,7 +70,10 @@ def test_its_claims_are_those_of_the_contract() -> None:
     header, payload = parts(room_token())
     assert header["alg"] == "HS256"
     assert header["kid"] == "k1"
-    assert payload.items() >= {"sub": USER, "room": ROOM, "role": "attendee", "tenant": TENANT, "exp": 1_900_003_600}.items()
+    assert (
+        payload.items()
+        >= {"sub": USER, "room": ROOM, "role": "attendee", "tenant": TENANT, "exp": 1_900_003_600}.items()
+    )
 
 
 def test_it_expires_on_the_second() -> None:
@@ -155,8 +158,10 @@ def forged() -> list[tuple[str, str]]:
         ("too long", good + "A" * 9000),
         ("payload is no object", signed(header, [1])),
         ("crit", signed(header | {"crit": ["exp"]}, payload)),
-        *((f"{claim} missing", signed(header, {k: v for k, v in payload.items() if k != claim}))
-          for claim in ("sub", "room", "role", "tenant", "exp", "iat", "name")),
+        *(
+            (f"{claim} missing", signed(header, {k: v for k, v in payload.items() if k != claim}))
+            for claim in ("sub", "room", "role", "tenant", "exp", "iat", "name")
+        ),
         ("role unknown", signed(header, payload | {"role": "king"})),
         ("exp as text", signed(header, payload | {"exp": "9999999999"})),
     ]

@@ -250,7 +250,6 @@ class Directory:
             rows = await connection.execute(query.order_by(RECORDINGS.c.created_at.desc(), RECORDINGS.c.id.desc()))
             return [Recording(**row._mapping) for row in rows]
 
-
     async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
         """Raises NotFound: the room has none of that id."""
         for recording in await self.recordings(room_id):

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from tertulia import validation
 from tertulia.contract import Wire
 from tertulia.db.idempotency import HEADER, Claim, Done, digest
-from tertulia.errors import FieldError, Invalid, MethodNotAllowed, NotFound, Refused, Unavailable
+from tertulia.errors import FieldError, Invalid, MethodNotAllowed, Refused, Unavailable
 from tertulia.http import body as bodies
 from tertulia.http.callers import Caller, Invitee
 from tertulia.http.limits import RateLimit

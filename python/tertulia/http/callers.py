@@ -71,10 +71,12 @@ class Callers:
 
     def _anonymous(self, request: Request) -> Caller:
         if self._open_tenant is None:
-            raise Unauthorized("a credential is needed: `Authorization: Bearer` with an API key, an invite or a room token")
+            raise Unauthorized("a credential is needed: `Authorization: Bearer` with an API key, invite or room token")
         # Else any page of the web could call us by a name of its own that resolves to this machine (DNS rebinding).
         if not is_loopback(request.url.hostname or ""):
-            raise Unauthorized("an open development server answers by a loopback address only, such as http://localhost")
+            raise Unauthorized(
+                "an open development server answers by a loopback address only, such as http://localhost"
+            )
         return Owner(self._open_tenant, "open")
 
     async def _holder(self, credential: str) -> Caller:

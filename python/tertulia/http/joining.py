@@ -90,7 +90,8 @@ def check_allowed(room: Room, user_id: UserId, role: Role) -> None:
     """Raises RoleNotAllowed. The room's own host is always admitted."""
     name = "host" if role == "host" else "guest"
     if user_id != room.host_user_id and name not in room.settings.allowed_roles:
-        raise RoleNotAllowed(f"this room admits no {name}s: its allowedRoles are {', '.join(room.settings.allowed_roles)}")
+        roles = ", ".join(room.settings.allowed_roles)
+        raise RoleNotAllowed(f"this room admits no {name}s: its allowedRoles are {roles}")
 
 
 async def _check_place(call: Call, room: Room, user_id: UserId) -> None:

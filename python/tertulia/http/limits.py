@@ -10,7 +10,7 @@ from tertulia.errors import RateLimited
 BURST_SECONDS: Final = 4
 """A caller that was quiet may make so many seconds' worth of requests at once."""
 _MOST_BUCKETS: Final = 50_000
-"""Callers remembered, some 10 MB. The one that has been quiet the longest is forgotten: its bucket is full or nearly so."""
+"""Callers remembered, some 10 MB. The one that was quiet the longest is forgotten: its bucket is full or nearly so."""
 
 
 class RateLimit:

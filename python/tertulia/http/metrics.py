@@ -1,4 +1,4 @@
-"""/metrics: Prometheus text. Several workers behind one port share their figures by files (``PROMETHEUS_MULTIPROC_DIR``)."""
+"""/metrics: Prometheus text. Workers behind one port share their figures by files (``PROMETHEUS_MULTIPROC_DIR``)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS = Histogram(
 )
 
 
-async def metrics(request: Request) -> Response:
+async def metrics(_request: Request) -> Response:
     """The figures of all workers of this command."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

@@ -36,7 +36,8 @@ _ALWAYS: Final = (Unauthorized, TooLarge, Forbidden, RateLimited, Unavailable)
 _DESCRIPTION: Final = """\
 Video meetings: rooms, users, invites and recordings. Media and signaling go over the hub (`wsUrl`, `hubUrl`).
 
-Errors are RFC 9457 problems with a stable `code`, checked in this order: 401, 413, 415, 400, 422, 404, 403, 409, 405, 406, 429.\
+Errors are RFC 9457 problems with a stable `code`, checked in this order:
+401, 413, 415, 400, 422, 404, 403, 409, 405, 406, 429.\
 """
 
 
@@ -181,10 +182,8 @@ def _open_paths() -> dict[str, Any]:
     text = {"text/plain": {"schema": {"type": "string"}}}
     document = {"application/json": {"schema": {"type": "object"}}}
     return {
-        "/healthz": get("healthz", "Whether the process runs.", {"200": {"description": "It does.", "content": health}}),
+        "/healthz": get("healthz", "Whether the process runs.", {"200": {"description": "Yes.", "content": health}}),
         "/readyz": get("readyz", "Whether it can do its work.", ready),
         "/metrics": get("metrics", "Prometheus text.", {"200": {"description": "Figures.", "content": text}}),
         "/openapi.json": get("openapi", "This document.", {"200": {"description": "It.", "content": document}}),
     }
-
-

@@ -28,7 +28,10 @@ class Answer(Struct, frozen=True):
 
 
 class Call:
-    """One request whose caller, body and query have been checked. What is left to check is the handler's: then :meth:`admit`."""
+    """One request whose caller, body and query have been checked.
+
+    What is left to check is the handler's; then it calls :meth:`admit`.
+    """
 
     def __init__(
         self,

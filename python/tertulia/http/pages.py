@@ -1,4 +1,4 @@
-"""Files that are served as they are: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one to try the API (``/docs``)."""
+"""Files served as they are: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one to try the API (``/docs``)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ DOCS: Final = Path(__file__).parent / "docs"
 _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 """What the system's own table may have otherwise."""
 CONTENT_POLICY: Final = (
-    "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """``connect-src`` is wide: ``wsUrl`` may name another host."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"

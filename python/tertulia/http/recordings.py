@@ -1,4 +1,4 @@
-"""Recordings. What is in the table can be listed and deleted; no recorder is part of this version, so none can be started."""
+"""Recordings. What is in the table can be listed and deleted; this version has no recorder, so none can be started."""
 
 from __future__ import annotations
 

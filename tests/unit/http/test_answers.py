@@ -34,7 +34,14 @@ USER = UserId("6f1c0e9a-0000-4000-8000-000000000000")
 
 def request(host: str = "meet.example.org", scheme: str = "https", path: str = "/", **headers: str) -> Request:
     raw = [(b"host", host.encode()), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
-    scope = {"type": "http", "scheme": scheme, "path": path, "query_string": b"", "headers": raw, "server": ("10.0.0.1", 80)}
+    scope = {
+        "type": "http",
+        "scheme": scheme,
+        "path": path,
+        "query_string": b"",
+        "headers": raw,
+        "server": ("10.0.0.1", 80),
+    }
     return Request(scope)
 
 
@@ -69,7 +76,9 @@ def test_turn_credentials_are_those_of_coturn() -> None:
     assert base64.b64decode(credential) == expected
 
 
-@pytest.mark.parametrize(("ip", "url"), [("192.0.2.1", "stun:192.0.2.1:40000"), ("2001:db8::1", "stun:[2001:db8::1]:40000")])
+@pytest.mark.parametrize(
+    ("ip", "url"), [("192.0.2.1", "stun:192.0.2.1:40000"), ("2001:db8::1", "stun:[2001:db8::1]:40000")]
+)
 def test_a_node_is_a_stun_server(ip: str, url: str) -> None:
     node = Node(id=NodeId("n"), region="r", ip=ip, ports=[40000, 40001], load=0, rooms=0, peers=0)
     assert stun_url(node) == url
@@ -89,7 +98,13 @@ def read(error: BaseException) -> tuple[dict[str, object], dict[str, str]]:
 
 def test_a_refusal_is_told() -> None:
     body, _ = read(NotFound("x is not known"))
-    assert body == {"type": "about:blank", "title": "Not Found", "status": 404, "code": "not_found", "detail": "x is not known"}
+    assert body == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "code": "not_found",
+        "detail": "x is not known",
+    }
 
 
 @pytest.mark.parametrize("kind", [Invalid, AlreadyExists])
@@ -159,7 +174,9 @@ def test_loopback_hosts(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", ["", "evil.example", "localhost.evil.example", "192.168.0.1", "127.0.0.1.nip.io", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "localhost.evil.example", "192.168.0.1", "127.0.0.1.nip.io", "0.0.0.0"]
+)
 def test_other_hosts(host: str) -> None:
     assert not is_loopback(host)
 
@@ -207,7 +224,8 @@ async def test_what_the_browser_has_is_not_sent_again(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "missing.js", "../index.html", "../../secret", "link", ".hidden", "deep", "a\0b", "/etc/passwd", "x" * 5000]
+    "path",
+    ["", "missing.js", "../index.html", "../../secret", "link", ".hidden", "deep", "a\0b", "/etc/passwd", "x" * 5000],
 )
 async def test_nothing_else_is_served(pages: Pages, path: str) -> None:
     with pytest.raises(NotFound):

@@ -29,8 +29,14 @@ def test_json_is_acceptable(accept: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    [("text/html",), ("application/xml, text/*",), ("application/json;q=0",), ("application/json; q=0.000, */*",), ("*/*;q=0",),
-     ("application/problem+json",)],
+    [
+        ("text/html",),
+        ("application/xml, text/*",),
+        ("application/json;q=0",),
+        ("application/json; q=0.000, */*",),
+        ("*/*;q=0",),
+        ("application/problem+json",),
+    ],
 )
 def test_json_is_not_acceptable(accept: tuple[str, ...]) -> None:
     assert not accepts_json(request(*accept))
