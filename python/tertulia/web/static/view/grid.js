@@ -16,7 +16,6 @@ const MOST_TILES_NARROW = 8;
 export class Grid {
   #meeting;
   #local;
-  #onOverflow;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
   /** @type {string[]} userIds of the others, in the order of their tiles */
@@ -26,7 +25,6 @@ export class Grid {
   /** @type {Set<string>} */
   #speaking = new Set();
   #pinned = "";
-  #more;
   #observer = new ResizeObserver(() => this.update());
   #scheduled = false;
 
@@ -38,10 +36,9 @@ export class Grid {
   constructor(meeting, local, onOverflow) {
     this.#meeting = meeting;
     this.#local = local;
-    this.#onOverflow = onOverflow;
-    this.#more = h("button", { type: "button", class: "more-people", hidden: true, onclick: () => this.#onOverflow() });
+    /** For those who have no tile; it stands outside the grid. */
+    this.more = h("button", { type: "button", class: "top-button", hidden: true, onclick: onOverflow });
     this.element = h("section", { class: "grid", "aria-label": "Participants" });
-    this.element.append(this.#more);
     this.#observer.observe(this.element);
   }
 
@@ -211,8 +208,8 @@ export class Grid {
 
   /** @param {number} count people without a tile */
   #showOverflow(count) {
-    this.#more.hidden = count <= 0;
-    this.#more.textContent = `+${count} more`;
+    this.more.hidden = count <= 0;
+    this.more.textContent = `+${count} more`;
   }
 
   /**

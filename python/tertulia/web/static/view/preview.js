@@ -53,7 +53,7 @@ export function preview(local) {
   const element = h("section", { class: "preview", "aria-label": "Camera and microphone" },
     h("div", { class: "mirror" }, h("div", { class: "no-picture" }, face), video,
       h("div", { class: "switches" }, mic.element, camera.element), meter.element),
-    trouble, choices.element);
+    trouble, foldedOnPhones(choices.element));
   show();
   void startChosen();
 
@@ -72,6 +72,12 @@ export function preview(local) {
       video.srcObject = null;
     },
   };
+}
+
+/** @param {HTMLElement} choices */
+function foldedOnPhones(choices) {
+  const open = !matchMedia("(max-width: 640px)").matches;
+  return h("details", { class: "devices", open }, h("summary", {}, icon("settings"), "Devices and quality"), choices);
 }
 
 /**

@@ -61,7 +61,8 @@ export class Room {
     this.#alone = this.#aloneCard();
     this.#sharing.append(icon("screen"), "You are sharing your screen", h("button", { type: "button", class: "text-button", onclick: () => this.#run("screen") }, "Stop"));
     this.element = h("div", { class: "meeting" },
-      h("header", { class: "top" }, brand(), this.#clock, this.#recording, this.#sharing, this.#banner),
+      h("header", { class: "top" }, brand(), this.#clock, this.#recording, this.#sharing, this.#banner,
+        h("div", { class: "top-end" }, this.#grid.more, this.#inviteButton())),
       h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
       this.#chat.element, this.#people.element, this.#controls.element, this.#sound.element);
     this.#listen();
@@ -247,6 +248,12 @@ export class Room {
     this.#startSound.hidden = true;
     this.#sound.start();
   };
+
+  #inviteButton() {
+    const button = h("button", { type: "button", class: "top-button", title: "Copy invite link (I)", onclick: () => this.#copyInvite() }, icon("link"), h("span", {}, "Invite"));
+    button.setAttribute("aria-label", "Copy invite link");
+    return button;
+  }
 
   #aloneCard() {
     const copy = h("button", { type: "button", class: "primary", onclick: () => this.#copyInvite() }, icon("link"), "Copy invite link");
