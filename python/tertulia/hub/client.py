@@ -8,7 +8,6 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId
 
 CallId = Any
@@ -71,8 +70,8 @@ class Client(Protocol):
     def reply(self, call: CallId, result: Struct) -> None:
         """Answer a call with its result (``contract.JoinResult`` or ``contract.Empty``)."""
 
-    def refuse(self, call: CallId, error: TertuliaError) -> None:
-        """Answer a call with an error: ``hub.refusal(error)`` says which code, message and field the client sees."""
+    def refuse(self, call: CallId, error: Exception) -> None:
+        """Answer a call with an error: ``refusal.refusal(error)`` says which code, message and field the client sees."""
 
     def close(self, code: int, reason: str) -> None:
         """Send what is waiting, then end the connection with a WebSocket close code (RFC 6455, section 7.4)."""

@@ -145,6 +145,11 @@ class Connection:
         self._waiting_bytes -= _size(waiting.payload)
         return waiting
 
+    def drop_waiting(self) -> None:
+        """Forget the calls that wait."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
     def let_go(self, event: Event, close: CloseReason) -> None:
         """Say a last word and close; after the answer to the call under way, if there is one."""
         if self.is_gone:

@@ -55,6 +55,10 @@ def recording_changed(is_recording: bool) -> Event:
     return Event("RecordingChanged", {"isRecording": is_recording}, "RecordingChanged")
 
 
+def mute_requested(by: str) -> Event:
+    return Event("MuteRequested", {"byUserId": by})
+
+
 def replaced() -> Event:
     return Event("Replaced", {})
 

@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final
 
 import structlog
 
-from tertulia.contract import CALLS, Empty, Wire
+from tertulia.contract import CALLS, Empty, JoinRoom
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
-from tertulia.errors import (
-    AlreadyJoined,
-    NotJoined,
-    RateLimited,
-    Refused,
-    TertuliaError,
-    Unavailable,
-    UnknownEvent,
-)
+from tertulia.errors import AlreadyJoined, NotJoined, RateLimited, Refused, TertuliaError, UnknownEvent
 from tertulia.hub import closing, metrics
-from tertulia.hub.calls import CALL_HANDLERS, Calls, Done
+from tertulia.hub.calls import Answer, Calls
 from tertulia.hub.client import CallId, Client
-from tertulia.hub.connection import Connection, WaitingCall
+from tertulia.hub.connection import Connection, Done, WaitingCall
 from tertulia.hub.joining import Joining
+from tertulia.hub.leaving import Leaving
 from tertulia.hub.live import LiveRoom
+from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
 from tertulia.hub.nodes import Nodes
 from tertulia.hub.refusal import refusal
 from tertulia.hub.restoring import Restoring
 from tertulia.hub.sessions import Sessions
 from tertulia.hub.settings import HubSettings
+from tertulia.hub.tasks import Tasks
 from tertulia.hub.watch import Watch
-from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, UserId
+from tertulia.ids import ConnectionId, HubId, RoomId, UserId
 from tertulia.room.permissions import check_call
 from tertulia.room.placement import Node
 from tertulia.room.rate import Rate, Verdict
 from tertulia.state.channels import Channels
-from tertulia.state.messages import LeftMessage
 from tertulia.state.registry import Registry
-from tertulia.state.rooms import Ended, Left, RoomState
+from tertulia.state.rooms import RoomState
 from tertulia.validation import read
 
 STOP_WITHIN: Final = 3.0
@@ -67,26 +60,24 @@ class Hub:
         default_region: str,
     ) -> None:
         """``rooms`` must have ``hub_id`` as its origin."""
-        self.id = hub_id
-        self.settings = settings
-        self._rooms = rooms
+        self.id: Final = hub_id
+        self.settings: Final = settings
         self._clock = time.monotonic
         self._connections: dict[ConnectionId, Connection] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        known_nodes = Nodes(nodes, default_region)
-        self._media = Media(channels)
-        self._sessions = Sessions(rooms, directory, settings, self._spawn, self._meeting_over)
-        self._restoring = Restoring(rooms, directory, settings, self._spawn)
-        self._watch = Watch(self, settings, rooms, known_nodes, self._sessions)
+        self._nodes = Nodes(nodes, default_region)
+        self._live_rooms = LiveRooms(hub_id, channels, self._nodes, self._lost)
+        media = Media(channels)
+        self._sessions = Sessions(settings, rooms, directory, self._live_rooms, media, self._tasks)
+        self._leaving = Leaving(settings, rooms, self._live_rooms, media, self._sessions)
+        self._restoring = Restoring(settings, rooms, directory, self._live_rooms, self._tasks)
         self._joining = Joining(
-            self, settings, rooms, channels, known_nodes, directory, keys, self._media, self._sessions
+            settings, rooms, directory, keys, self._live_rooms, self._nodes, media, self._sessions
         )
-        self._calls = Calls(self, rooms, self._media, self._sessions, self._restoring)
-        self._live: dict[RoomId, LiveRoom] = {}
-        self._channels = channels
-        self._nodes = known_nodes
+        self._calls = Calls(rooms, media, self._sessions, self._leaving, self._restoring)
+        self._watch = Watch(settings, rooms, self._live_rooms, self._nodes, self._leaving, self._sessions)
 
     # --- for transports
 
@@ -99,7 +90,7 @@ class Hub:
             client.close(closing.GOING_AWAY.code, closing.GOING_AWAY.reason)
             return
         loop = asyncio.get_running_loop()
-        connection.join_timer = loop.call_later(self.settings.join_within, self._not_joined, connection)
+        connection.join_timer = loop.call_later(self.settings.join_within, self._too_late, connection)
 
     def call(self, client: Client, call: CallId, event: str, payload: object) -> None:
         """A client calls ``event``: answered by ``client.reply`` or ``client.refuse``, at once or later.
@@ -110,17 +101,17 @@ class Hub:
         connection = self._connections.get(client.id)
         if connection is None or not self._admits(connection, call):
             return
+        waiting = WaitingCall(call, event, payload)
         if not connection.is_busy:
-            self._run(connection, WaitingCall(call, event, payload))
-        elif not connection.wait(WaitingCall(call, event, payload)):
+            self._run(connection, waiting)
+        elif not connection.wait(waiting):
             client.refuse(call, RateLimited("too many calls wait for an earlier one"))
 
     def malformed(self, client: Client, call: CallId, error: TertuliaError) -> None:
         """A client sent what is no call: refused with ``error``, and counted by the rate limit."""
         connection = self._connections.get(client.id)
         if connection is not None and self._admits(connection, call):
-            _count("", error)
-            client.refuse(call, error)
+            self._refuse(connection, WaitingCall(call, "", None), error)
 
     def disconnected(self, client: Client, clean: bool) -> None:
         """A client is gone. ``clean``: it said so (close code 1000, 1001 or none), and leaves at once; else it keeps its seat."""
@@ -129,22 +120,20 @@ class Hub:
             return
         metrics.CONNECTIONS.dec()
         connection.is_gone = True
+        connection.went_clean = clean
         if connection.join_timer is not None:
             connection.join_timer.cancel()
-            connection.join_timer = None
-        if connection.is_busy:
-            connection.left_clean = clean
-        else:
-            self._end_of(connection, clean)
+        if not connection.is_busy:
+            self._went(connection)
         if not self._connections:
             self._all_gone.set()
 
     # --- for the composition root and REST
 
     async def start(self) -> None:
-        """Read the registry of nodes, begin the periodic work. Raises Unavailable."""
+        """Read the registry of nodes, begin what is done by the clock. Raises Unavailable."""
         await self._nodes.refresh()
-        self._watch.start()
+        self._watch.start(self._tasks)
 
     async def stop(self) -> None:
         """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can resume elsewhere."""
@@ -157,72 +146,128 @@ class Hub:
                 await asyncio.wait_for(self._all_gone.wait(), STOP_WITHIN)
             except TimeoutError:
                 _log.warning("clients did not go in time", clients=len(self._connections))
-        self._watch.stop()
         self._sessions.stop()
-        for live in list(self._live.values()):
-            for connection in live.seats.values():
-                connection.cancel_timers()
-            self._channels.unsubscribe(live.channel)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._live_rooms.close()
+        await self._tasks.stop()
 
     async def end_room(self, room: RoomId, reason: str) -> bool:
-        """End the meeting for everyone; False: there is none. Raises Unavailable."""
+        """End the meeting for everyone and close its session; False: there is none. Raises Unavailable."""
         return await self._sessions.end(room, reason)
 
     async def remove_participant(self, room: RoomId, user: UserId) -> bool:
         """Remove a member and void their tokens; False: not a member. Raises Unavailable."""
-        left = await self._rooms.remove(room, user)
-        if left is None:
-            return False
-        live = self._live.get(room)
-        node = live.node if live is not None else None
-        if node is None:
-            summary = await self._rooms.summary(room)
-            node = summary.node if summary is not None else None
-        self.left(room, left, "removed", node)
-        return True
+        return await self._leaving.remove(room, user)
 
-    # --- for the parts of the hub
+    # --- calls
 
-    def open(self, room: RoomId) -> LiveRoom:
-        """The room, made if this worker had nobody in it."""
-        live = self._live.get(room)
-        if live is None:
-            live = LiveRoom(room, self.id, self._channels, self._nodes, self._restoring.lost)
-            self._live[room] = live
-            metrics.ROOMS.inc()
-        return live
+    def _admits(self, connection: Connection, call: CallId) -> bool:
+        settings = self.settings
+        verdict = connection.rate.call(
+            self._clock(), settings.calls_per_second, settings.burst, settings.limited_for
+        )
+        if verdict is Verdict.ADMIT:
+            connection.is_quiet = True
+            return True
+        metrics.CALLS.labels(event="", outcome="rate_limited").inc()
+        connection.client.refuse(call, RateLimited(f"more than {settings.calls_per_second:g} calls a second"))
+        if verdict is Verdict.CLOSE:
+            connection.client.close(closing.RATE_LIMITED.code, closing.RATE_LIMITED.reason)
+        return False
 
-    def live_rooms(self) -> list[LiveRoom]:
-        return list(self._live.values())
+    def _run(self, connection: Connection, call: WaitingCall) -> None:
+        try:
+            answer = self._answer(connection, call)
+        except Exception as e:
+            self._refuse(connection, call, e)
+            return
+        if isinstance(answer, Done):
+            self._reply(connection, call, answer)
+        else:
+            connection.is_busy = True
+            self._tasks.spawn(self._finish(connection, call, answer))
 
-    def left(self, room: RoomId, left: Left, reason: Any, node: NodeId | None) -> None:
-        """A script of this hub freed a seat: tell the members here, the SFU node, and see to an empty room."""
-        member = left.participant
-        live = self._live.get(room)
-        if live is not None and live.mirror is not None:
-            message = LeftMessage(
-                origin=self.id,
-                user_id=member.user_id,
-                connection_id=member.connection_id,
-                seat=member.seat,
-                reason=reason,
-            )
-            live.run(live.mirror.own(message))
-        self._media.close(room, node, [_seat(member.seat)])
-        if left.remaining == 0:
-            self._sessions.emptied(room)
-        self.drop_unused(room)
+    def _answer(self, connection: Connection, call: WaitingCall) -> Answer:
+        kind = CALLS.get(call.event)
+        if kind is None:
+            raise UnknownEvent(f"there is no call {call.event!r}"[:100])
+        seated = connection.seated
+        if kind is JoinRoom:
+            if seated is not None:
+                raise AlreadyJoined("this connection is in a room already: call LeaveRoom first")
+            payload = call.payload
+            return self._joining.join(connection, payload if type(payload) is JoinRoom else _read(JoinRoom, payload))
+        if seated is None:
+            raise NotJoined("call JoinRoom first")
+        payload = call.payload if type(call.payload) is kind else _read(kind, call.payload)
+        check_call(call.event, seated.role)
+        return self._calls.handlers[call.event](connection, seated, payload)
 
-    def drop_unused(self, room: RoomId) -> None:
-        """Forget a room in which nobody of this worker is any more."""
-        live = self._live.get(room)
-        if live is not None and not live.in_use:
-            del self._live[room]
-            self._channels.unsubscribe(live.channel)
-            metrics.ROOMS.dec()
+    async def _finish(self, connection: Connection, call: WaitingCall, answer: Coroutine[Any, Any, Done]) -> None:
+        try:
+            done = await answer
+        except Exception as e:
+            self._refuse(connection, call, e)
+        else:
+            self._reply(connection, call, done)
+        connection.is_busy = False
+        self._go_on(connection)
 
-    def lost(self, connection: Connection) -> None:
-        """The connection of a seat is lost: keep what it misses, tell the others if it stays away."""
+    def _go_on(self, connection: Connection) -> None:
+        """After a call was answered: last words, the calls that waited, the end of the connection; in this order."""
+        if connection.farewell is not None:
+            event, close = connection.farewell
+            connection.farewell = None
+            connection.drop_waiting()
+            connection.let_go(event, close)
+        while not connection.is_busy and (waiting := connection.next_call()) is not None:
+            self._run(connection, waiting)
+        if connection.is_busy:
+            return
+        if connection.is_gone:
+            self._went(connection)
+        elif connection.is_overdue and connection.seated is None:
+            self._too_late(connection)
+
+    def _reply(self, connection: Connection, call: WaitingCall, done: Done) -> None:
+        metrics.CALLS.labels(event=call.event, outcome="ok").inc()
+        if not connection.is_gone:
+            connection.client.reply(call.call, done.result)
+        if done.then is not None:
+            done.then()
+        if connection.seated is not None and connection.join_timer is not None:
+            connection.join_timer.cancel()
+            connection.join_timer = None
+            connection.is_overdue = False
+
+    def _refuse(self, connection: Connection, call: WaitingCall, error: Exception) -> None:
+        code = refusal(error).code
+        metrics.CALLS.labels(event=call.event if call.event in CALLS else "", outcome=code).inc()
+        if not isinstance(error, Refused):
+            _log.error("a call failed", event_name=call.event, exc_info=error)
+        if not connection.is_gone:
+            connection.client.refuse(call.call, error)
+
+    # --- the ends of connections
+
+    def _too_late(self, connection: Connection) -> None:
+        connection.join_timer = None
+        if connection.is_busy:
+            connection.is_overdue = True
+        elif connection.seated is None and not connection.is_gone:
+            connection.client.close(closing.NOT_JOINED.code, closing.NOT_JOINED.reason)
+
+    def _went(self, connection: Connection) -> None:
+        if connection.seated is None:
+            return
+        if connection.went_clean:
+            self._tasks.spawn(self._leaving.close(connection))
+        else:
+            self._leaving.lost(connection)
+
+    def _lost(self, live: LiveRoom) -> None:
+        self._restoring.lost(live)
+
+
+def _read(kind: type[Any], payload: object) -> Any:
+    """The payload as its struct; where a call has none, null is as good as ``{}``."""
+    return read(kind, {} if payload is None and kind is Empty else payload, null_is_absent=True)

@@ -182,6 +182,7 @@ class Joining:
             resume_token=resume,
             keep_alive_seconds=self._settings.keep_alive_seconds,
             missed=some_lost,
+            topology=topology,
         )
         return Done(result, lambda: self._sit_down(connection, seated, joined.session_id, following))
 

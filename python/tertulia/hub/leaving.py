@@ -43,8 +43,7 @@ class Leaving:
         left = await self._rooms.leave(live.id, seated.user_id, connection.id, reason)
         if left is not None:
             self._freed(live.id, left.participant, left.remaining, reason, live.node)
-        live.unseat(connection)  # also where Redis had given the seat away already
-        self._live_rooms.drop_unused(live)
+        self.forget(connection)  # also where Redis had given the seat away already
 
     async def close(self, connection: Connection) -> None:
         """The client said goodbye by closing its socket. If Redis does not hear it now, the seat times out."""
@@ -52,10 +51,14 @@ class Leaving:
             await self.leave(connection, "closed")
         except TertuliaError as e:
             _log.warning("a seat could not be freed and will time out", error=e.message)
-            if connection.seated is not None:
-                live = connection.seated.room
-                live.unseat(connection)
-                self._live_rooms.drop_unused(live)
+            self.forget(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """The connection has no seat any more; what Redis says of the seat is for others to see to."""
+        if connection.seated is not None:
+            live = connection.seated.room
+            live.unseat(connection)
+            self._live_rooms.drop_unused(live)
 
     async def remove(self, room: RoomId, user: UserId) -> bool:
         """Take a member's seat away and void their tokens; False: not a member. Raises Unavailable."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
+from msgspec import Raw
 
 from tertulia.errors import Malformed, Unavailable
 from tertulia.hub import events, metrics
@@ -78,6 +79,11 @@ class LiveRoom:
     @property
     def in_use(self) -> bool:
         return bool(self.seats or self.joining)
+
+    @property
+    def uses_sfu(self) -> bool:
+        """Whether someone here needs a node."""
+        return any(c.seated is not None and c.seated.topology == "sfu" for c in self.seats.values())
 
     @property
     def members(self) -> dict[str, Participant]:
@@ -225,7 +231,7 @@ class LiveRoom:
         return False
 
     def _publish(self, event: Event, to: str | None, exclude: str | None) -> None:
-        payload = messages.Raw(event.json())
+        payload = Raw(event.json())
         message = EventMessage(origin=self.hub_id, event=event.name, payload=payload, to=to, exclude=exclude)
         self._send(message)
 
@@ -335,7 +341,7 @@ class LiveRoom:
             self.say(events.connection_back(effect.new.user_id), effect.new.user_id)
         missed = connection.missed or Missed(some_lost=not connection.is_quiet)
         if effect.resumed and not self._give(effect.new.connection_id, missed):
-            frames = [(event.name, messages.Raw(event.json())) for event in missed.take()]
+            frames = [(event.name, Raw(event.json())) for event in missed.take()]
             self._send(
                 HandoverMessage(
                     origin=self.hub_id, claim_id=effect.new.connection_id, frames=frames, missed=missed.some_lost

@@ -31,14 +31,15 @@ class Media:
         """These seats are gone."""
         if node is not None:
             for seat in seats:
-                self._try(node, commands.Close(room=room, transport=transport_id(seat, node)))
+                self.try_to_send(node, commands.Close(room=room, transport=transport_id(seat, node)))
 
     def end(self, room: RoomId, node: NodeId | None) -> None:
         """The meeting is over."""
         if node is not None:
-            self._try(node, commands.End(room=room))
+            self.try_to_send(node, commands.End(room=room))
 
-    def _try(self, node: NodeId, command: Command) -> None:
+    def try_to_send(self, node: NodeId, command: Command) -> None:
+        """What is better lost than refused."""
         try:
             self.send(node, command)
         except Unavailable as e:

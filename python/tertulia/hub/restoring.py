@@ -14,7 +14,7 @@ from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks
-from tertulia.ids import new_token
+from tertulia.ids import SessionId, new_token
 from tertulia.state.rooms import RoomState
 
 _AGAIN: Final = 1.0
@@ -44,7 +44,7 @@ class Restoring:
         """
         async with self._locks.setdefault(live.id, asyncio.Lock()):
             if live.incarnation == incarnation and live.session_id is not None:
-                await self._restore(live)
+                await self._restore(live, live.session_id)
         if not self._locks[live.id].locked():
             self._locks.pop(live.id, None)
 
@@ -54,10 +54,7 @@ class Restoring:
             self._reading.add(live.id)
             self._tasks.spawn(self._read_again(live))
 
-    async def _restore(self, live: LiveRoom) -> None:
-        session_id = live.session_id
-        if session_id is None or live.mirror is None:
-            return
+    async def _restore(self, live: LiveRoom, session_id: SessionId) -> None:
         if not await self._directory.is_open(session_id):
             self._over(live)
             return

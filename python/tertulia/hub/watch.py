@@ -1,0 +1,88 @@
+"""What the hub does by the clock: the nodes, the sweeps, the reaper."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from tertulia.errors import TertuliaError
+from tertulia.hub.leaving import Leaving
+from tertulia.hub.live import LiveRoom
+from tertulia.hub.live_rooms import LiveRooms
+from tertulia.hub.nodes import Nodes
+from tertulia.hub.sessions import Sessions
+from tertulia.hub.settings import HubSettings
+from tertulia.hub.tasks import Tasks
+from tertulia.ids import NodeId
+from tertulia.state.rooms import RoomState
+
+NODES_EVERY: Final = 1.0
+"""Seconds: half a heartbeat of a node."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Three loops; each goes on after Redis or SQL was away."""
+
+    def __init__(
+        self,
+        settings: HubSettings,
+        rooms: RoomState,
+        live_rooms: LiveRooms,
+        nodes: Nodes,
+        leaving: Leaving,
+        sessions: Sessions,
+    ) -> None:
+        self._settings = settings
+        self._rooms = rooms
+        self._live_rooms = live_rooms
+        self._nodes = nodes
+        self._leaving = leaving
+        self._sessions = sessions
+
+    def start(self, tasks: Tasks) -> None:
+        """Begin; the loops end when ``tasks`` stops."""
+        tasks.spawn(_repeat(NODES_EVERY, self._look_after_nodes))
+        tasks.spawn(_repeat(self._settings.seat / 6, self._sweep))
+        tasks.spawn(_repeat(self._settings.reap, self._sessions.reap))
+
+    async def _look_after_nodes(self) -> None:
+        """Rooms without a living node get another; who has not heard of their node by now does."""
+        await self._nodes.refresh()
+        rooms = [live for live in self._live_rooms.all() if live.uses_sfu]
+        dead = self._nodes.dead({live.node for live in rooms if live.node is not None})
+        for live in rooms:
+            if live.node is None or live.node in dead:
+                await self._move(live, live.node)
+            live.announce_missing()
+
+    async def _move(self, live: LiveRoom, from_node: NodeId | None) -> None:
+        to_node = self._nodes.choose(live.region)
+        if to_node is None or to_node == from_node:
+            return
+        if await self._rooms.move(live.id, from_node, to_node):
+            self._nodes.placed(to_node)
+            live.moved(to_node, live.region)
+            _log.info("a room moves to another SFU node", room=live.id, node=to_node)
+
+    async def _sweep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for live in self._live_rooms.all():
+            if live.mirror is not None:
+                live.run(live.mirror.doubt(now))
+                await self._leaving.sweep(live)
+
+
+async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """``work`` again and again, with a pause (a little uneven, so that workers do not march in step) in between."""
+    while True:
+        await asyncio.sleep(seconds * random.uniform(0.9, 1.1))
+        try:
+            await work()
+        except TertuliaError as e:
+            _log.warning("will be tried again", work=getattr(work, "__qualname__", ""), error=e.message)

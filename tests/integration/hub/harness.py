@@ -1,0 +1,356 @@
+"""Real hubs for tests: workers (each a hub and uvicorn) in this process, on one real Redis and one database; clients over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tertulia import times
+from tertulia.contract import Settings
+from tertulia.db import migrate
+from tertulia.db.access import Access
+from tertulia.db.directory import Directory
+from tertulia.db.engine import Database
+from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.http import plain_socket
+from tertulia.http.websocket import protocol_class
+from tertulia.hub.hub import Hub
+from tertulia.hub.settings import HubSettings
+from tertulia.ids import HubId, NodeId, RoomId, UserId, new_token, new_uuid
+from tertulia.room.placement import Node
+from tertulia.sfu import commands
+from tertulia.state import keys, messages
+from tertulia.state.channels import Channels
+from tertulia.state.client import Redis
+from tertulia.state.messages import EventMessage
+from tertulia.state.registry import sfu_nodes
+from tertulia.state.rooms import RoomState, room_ttl_ms
+
+Json = dict[str, Any]
+ANSWER = 10.0
+"""Seconds: a busy machine answers in milliseconds; this is what "hangs" means."""
+SETTINGS = HubSettings(keep_alive=30, blip=0.2, claim=1)
+"""No clock strikes during a test unless the test sets it."""
+
+
+class CallRefused(Exception):
+    def __init__(self, error: Json) -> None:
+        super().__init__(f"{error['code']}: {error['message']}")
+        self.code: str = error["code"]
+        self.field: str | None = error.get("field")
+
+
+class PlainClient:
+    """A client of the plain dialect. ``events`` are in the order in which they came."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.frames: list[Json] = []
+        """Everything received."""
+        self.result: Json = {}
+        """JoinRoom's."""
+        self._ids = itertools.count(1)
+        self._seen = 0
+        self._arrived = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read())
+
+    @property
+    def events(self) -> list[tuple[str, Json]]:
+        return [(f["event"], f["payload"]) for f in self.frames if "event" in f]
+
+    def named(self, name: str) -> list[Json]:
+        return [payload for event, payload in self.events if event == name]
+
+    async def send(self, frame: object) -> None:
+        await self.socket.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+
+    def post(self, event: str, payload: object = None, **more: Any) -> Any:
+        """Send a call without waiting for its answer; awaited only for the socket to take it."""
+        return self.send({"event": event, "payload": payload, **more})
+
+    async def call(self, event: str, payload: object = None) -> Json:
+        """Call and give the result. Raises CallRefused."""
+        number = next(self._ids)
+        await self.post(event, payload, id=number)
+        return await self.answer(number)
+
+    async def answer(self, number: object) -> Json:
+        frame = await self.frame(lambda f: "replyTo" in f and f["replyTo"] == number)
+        if "error" in frame:
+            raise CallRefused(frame["error"])
+        return frame["result"]
+
+    async def frame(self, matches: Any) -> Json:
+        """The first frame, past or to come, that ``matches``."""
+        async with asyncio.timeout(ANSWER), self._arrived:
+            while True:
+                for frame in self.frames:
+                    if matches(frame):
+                        return frame
+                if self._reader.done():
+                    raise AssertionError(f"closed ({self.socket.close_code}) before that came; got {self.frames}")
+                await self._arrived.wait()
+
+    async def event(self, name: str, **fields: Any) -> Json:
+        """The first event of that name, past or to come, whose payload has these fields."""
+        frame = await self.frame(
+            lambda f: f.get("event") == name and all(f["payload"].get(k) == v for k, v in fields.items())
+        )
+        return frame["payload"]
+
+    async def refused(self, event: str, payload: object = None) -> str:
+        """The code of the error that the call gets."""
+        try:
+            result = await self.call(event, payload)
+        except CallRefused as e:
+            return e.code
+        raise AssertionError(f"{event} was not refused: {result}")
+
+    async def fence(self) -> None:
+        """Wait until the hub has handled everything sent so far, and all it said until then is here."""
+        number = f"fence-{next(self._ids)}"
+        await self.post("NoSuchCall", id=number)
+        await self.frame(lambda f: f.get("replyTo") == number)
+
+    async def closed(self) -> int | None:
+        """Wait for the end; the close code."""
+        await asyncio.wait_for(asyncio.shield(self._reader), ANSWER)
+        return self.socket.close_code
+
+    async def close(self, code: int = 1000) -> None:
+        await self.socket.close(code)
+        await self._reader
+
+    async def cut(self) -> None:
+        """The TCP connection breaks, without a close frame."""
+        self.socket.transport.abort()
+        await self.socket.wait_closed()
+        await self._reader
+
+    async def _read(self) -> None:
+        try:
+            async for text in self.socket:
+                async with self._arrived:
+                    self.frames.append(json.loads(text))
+                    self._arrived.notify_all()
+        except ConnectionClosed:
+            pass
+        finally:
+            async with self._arrived:
+                self._arrived.notify_all()
+
+
+class Worker:
+    """One web worker: a hub and a server."""
+
+    def __init__(self, hub: Hub, server: uvicorn.Server, redis: Redis, channels: Channels) -> None:
+        self.hub = hub
+        self.server = server
+        self.redis = redis
+        self.channels = channels
+
+    @property
+    def url(self) -> str:
+        port = self.server.servers[0].sockets[0].getsockname()[1]
+        return f"ws://127.0.0.1:{port}"
+
+    async def connect(self, **options: Any) -> PlainClient:
+        socket = await connect(f"{self.url}/ws", compression=None, ping_interval=None, max_size=None, **options)
+        return PlainClient(socket)
+
+
+class FakeNode:
+    """An SFU node's registration and channel, without media: shows what the hubs tell it."""
+
+    def __init__(self, node: Node, channels: Channels) -> None:
+        self.node = node
+        self.commands: list[commands.Command] = []
+        self._channels = channels
+        self._arrived = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def on_message(self, data: bytes) -> None:
+        self.commands.append(commands.decode(data))
+        task = asyncio.ensure_future(self._notify())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _notify(self) -> None:
+        async with self._arrived:
+            self._arrived.notify_all()
+
+    async def command(self, kind: type[Any], **fields: Any) -> Any:
+        """The first command of that kind with these fields, past or to come."""
+        async with asyncio.timeout(ANSWER), self._arrived:
+            while True:
+                for command in self.commands:
+                    if isinstance(command, kind) and all(getattr(command, k) == v for k, v in fields.items()):
+                        return command
+                await self._arrived.wait()
+
+    def tell(self, room: str, event: str, payload: Json, *, to: str | None = None, seat: str | None = None) -> None:
+        """Publish an event as a node does."""
+        raw = msgspec.Raw(msgspec.json.encode(payload))
+        message = EventMessage(origin=self.node.id, event=event, payload=raw, to=to, seat=seat)
+        self._channels.publish(keys.room_events(RoomId(room)), messages.encode(message))
+
+
+class Fleet:
+    """Workers on one Redis and one database, with a tenant and rooms."""
+
+    def __init__(self, redis_url: str, database: Database, keyring: Keyring, tenant: str, redis: Redis) -> None:
+        self.redis_url = redis_url
+        self.redis = redis
+        self.directory = Directory(database)
+        self.keyring = keyring
+        self.tenant = tenant
+        self.state = RoomState(redis, HubId("test"), room_ttl_ms(10))
+        self.channels = Channels(redis)
+        self._stack = contextlib.AsyncExitStack()
+
+    async def worker(self, settings: HubSettings = SETTINGS, origins: tuple[str, ...] = ()) -> Worker:
+        """One more worker."""
+        return await self._stack.enter_async_context(self._worker(settings, origins))
+
+    async def node(self, name: str = "n1", region: str = "us-east-1") -> FakeNode:
+        """One more SFU node, alive until the end of the test unless :meth:`kill_node`."""
+        node = Node(id=NodeId(name), region=region, ip="127.0.0.1", ports=[40000], load=0, rooms=0, peers=0)
+        fake = FakeNode(node, self.channels)
+        await self.channels.subscribe(keys.sfu_commands(node.id), fake.on_message, lambda: None)
+        await sfu_nodes(self.redis).beat(node)
+        return fake
+
+    async def room(self, host: str | None = None, **settings: Any) -> str:
+        """A new room. ``settings`` are the contract's, in snake_case."""
+        room_id = RoomId(new_uuid())
+        now = times.from_seconds(time.time())
+        values = {"topology": "p2p", **settings}
+        await self.directory.create_room(self.tenant, room_id, host or new_uuid(), Settings(**values), now)  # type: ignore[arg-type]
+        return room_id
+
+    def token(
+        self, room: str, user: str, role: str = "attendee", name: str = "Ann", *, now: float | None = None, **more: Any
+    ) -> str:
+        issued = self.keyring.tokens.issue_room(
+            user_id=UserId(user),
+            room_id=RoomId(room),
+            role=role,  # type: ignore[arg-type]
+            tenant_id=self.tenant,  # type: ignore[arg-type]
+            display_name=name,
+            now=time.time() if now is None else now,
+            **more,
+        )
+        return issued.token
+
+    async def join(
+        self, worker: Worker, room: str, user: str | None = None, *, role: str = "attendee", name: str = "Ann", **more: Any
+    ) -> tuple[PlainClient, str]:
+        """A client that has joined, and its userId."""
+        user = user or new_uuid()
+        client = await worker.connect()
+        token = self.token(room, user, role, name)
+        client.result = await client.call("JoinRoom", {"roomId": room, "token": token, **more})
+        return client, user
+
+    async def hash(self, room: str) -> dict[str, str]:
+        """``room:{R}``."""
+        flat = await self.redis.call(keys.room(RoomId(room)), b"HGETALL", keys.room(RoomId(room)))
+        values = [v.decode() for v in flat]
+        return dict(zip(values[::2], values[1::2], strict=True))
+
+    async def members(self, room: str) -> dict[str, Json]:
+        """``room:{R}:participants``."""
+        key = keys.participants(RoomId(room))
+        flat = await self.redis.call(key, b"HGETALL", key)
+        return {k.decode(): json.loads(v) for k, v in zip(flat[::2], flat[1::2], strict=True)}
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def _worker(self, settings: HubSettings, origins: tuple[str, ...]) -> AsyncIterator[Worker]:
+        redis = await Redis.connect(self.redis_url)
+        channels = Channels(redis)
+        hub_id = HubId(new_token("hub_"))
+        hub = Hub(
+            settings=settings,
+            hub_id=hub_id,
+            rooms=RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive)),
+            channels=channels,
+            nodes=sfu_nodes(redis),
+            directory=self.directory,
+            keys=self.keyring,
+            default_region="us-east-1",
+        )
+        await hub.start()
+        config = uvicorn.Config(
+            _nothing,
+            host="127.0.0.1",
+            port=0,
+            ws=protocol_class({"/ws": plain_socket.endpoint(hub)}, origins),
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=2,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve())
+        await server.is_up.wait()
+        try:
+            yield Worker(hub, server, redis, channels)
+        finally:
+            await hub.stop()
+            server.should_exit = True
+            await serving
+            await channels.close()
+            await redis.close()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@asynccontextmanager
+async def fleet(redis_url: str, database_url: str) -> AsyncIterator[Fleet]:
+    """A fleet without workers."""
+    database = Database(database_url)
+    await migrate.upgrade(database)
+    redis = await Redis.connect(redis_url)
+    keyring = Keyring(SigningKeys(database))
+    await keyring.start()
+    tenant = await Access(database).ensure_tenant(f"t-{uuid.uuid4()}", times.from_seconds(time.time()))
+    made = Fleet(redis_url, database, keyring, tenant.id, redis)
+    try:
+        yield made
+    finally:
+        await made.close()
+        await keyring.stop()
+        await made.channels.close()
+        await redis.close()
+        await database.close()
