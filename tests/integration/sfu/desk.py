@@ -1,0 +1,157 @@
+"""An engine and clients in one process: what hub and node do between them, without either.
+
+The clients go the plain way: they offer their own tracks, and answer the SFU's offers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tertulia.ids import new_uuid
+from tertulia.sfu import _sfu
+
+os.environ["WRTC_ALLOW_LOOPBACK"] = "1"  # before the first import
+import webrtc
+
+SECONDS = 20.0
+"""Deadline of everything that is awaited here; on an idle machine all of it takes well under one second."""
+
+
+class Desk:
+    """Sends clients' calls to the engine and the engine's events to the clients."""
+
+    def __init__(self, engine: _sfu.Sfu) -> None:
+        self.engine = engine
+        self.clients: dict[str, Client] = {}
+        self.events: list[Any] = []
+        self._news = asyncio.Event()
+
+    def on_events(self) -> None:
+        for event in self.engine.drain(256):
+            self.events.append(event)
+            client = self.clients.get(getattr(event, "transport", ""))
+            if client is not None:
+                client.inbox.put_nowait(event)
+        self._news.set()
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait for events until ``done``."""
+        async with asyncio.timeout(SECONDS):
+            while not done():
+                self._news.clear()
+                await self._news.wait()
+
+    async def counted(self, done: Callable[[dict[str, int]], bool]) -> dict[str, int]:
+        """The first worker's counters, when they are as wanted. They have no event of their own."""
+        async with asyncio.timeout(SECONDS):
+            while not done(stats := self.engine.stats()[0]):
+                await asyncio.sleep(0.01)
+        return stats
+
+
+@asynccontextmanager
+async def desk(bind: str = "127.0.0.1", workers: int = 1, **options: Any) -> AsyncIterator[Desk]:
+    """A running engine on free ports; whatever clients were made are closed at the end."""
+    engine = _sfu.Sfu(bind, [0] * workers, **options)
+    loop = asyncio.get_running_loop()
+    made = Desk(engine)
+    loop.add_reader(engine.fileno(), made.on_events)
+    try:
+        yield made
+    finally:
+        for client in list(made.clients.values()):
+            await client.close()
+        loop.remove_reader(engine.fileno())
+        await asyncio.to_thread(engine.stop)
+
+
+class Client:
+    """A libwebrtc peer that knows only the contract."""
+
+    def __init__(self, desk: Desk, room: str) -> None:
+        self.desk = desk
+        self.room = room
+        self.user_id = new_uuid()
+        self.transport = f"sfu_{self.user_id}"
+        self.pc = webrtc.RTCPeerConnection()
+        self.inbox: asyncio.Queue[Any] = asyncio.Queue()
+        self.streams: dict[str, set[str]] = {}
+        """msid stream id → kinds of the tracks that came with it."""
+        self.wants_to_offer = False
+        self.tcp_only = False
+        self._reader = asyncio.create_task(self._read())
+        desk.clients[self.transport] = self
+        self.pc.on("track", self._on_track)
+
+    async def publish(self, *, audio: bool = True, video: bool = True) -> None:
+        """Add the synthetic microphone and camera, or what is wanted of them."""
+        stream = await webrtc.media_devices.get_user_media(
+            webrtc.MediaStreamConstraints(audio=audio, video=video)
+        )
+        for track in stream.get_tracks():
+            self.pc.add_track(track, stream)
+
+    async def offer(self, *, ice_restart: bool = False) -> None:
+        """Offer what there is, and wait until it is answered."""
+        if not self.pc.get_transceivers():
+            for kind in ("audio", "video"):
+                self.pc.add_transceiver(kind, webrtc.RTCRtpTransceiverInit(direction="recvonly"))
+        await self.pc.set_local_description(await self.pc.create_offer(webrtc.RTCOfferOptions(ice_restart=ice_restart)))
+        self.desk.engine.offer(self.room, self.transport, self.user_id, self.pc.local_description.sdp)
+        async with asyncio.timeout(SECONDS):
+            while self.pc.signaling_state != "stable":
+                await asyncio.sleep(0.005)
+
+    async def connected(self) -> None:
+        async with asyncio.timeout(SECONDS):
+            while self.pc.connection_state != "connected":
+                await asyncio.sleep(0.005)
+
+    async def inbound(self) -> list[Any]:
+        """The statistics of each track that arrives."""
+        report = await self.pc.get_stats()
+        return [s for s in report.values() if s.type == "inbound-rtp"]
+
+    async def decodes(self, videos: int, frames: int = 3) -> None:
+        """Wait until so many videos are decoded, each some frames further than when it is first seen."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                decoded = [s.frames_decoded or 0 for s in await self.inbound() if s.kind == "video"]
+                if sum(n >= frames for n in decoded) >= videos:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        """Leave: the peer is closed on both sides."""
+        self._reader.cancel()
+        self.desk.clients.pop(self.transport, None)
+        self.pc.close()
+        self.desk.engine.close(self.room, self.transport)
+
+    def _on_track(self, event: Any) -> None:
+        for stream in event.streams:
+            self.streams.setdefault(stream.id, set()).add(event.track.kind)
+
+    async def _read(self) -> None:
+        while True:
+            event = await self.inbox.get()
+            if isinstance(event, _sfu.Answer):
+                await self.pc.set_remote_description(self._description("answer", event.sdp))
+            elif isinstance(event, _sfu.Offer):
+                await self._on_offer(event.sdp)
+
+    async def _on_offer(self, sdp: str) -> None:
+        await self.pc.set_remote_description(self._description("offer", sdp))
+        await self.pc.set_local_description(await self.pc.create_answer())
+        self.desk.engine.answer(self.room, self.transport, self.pc.local_description.sdp)
+
+    def _description(self, kind: str, sdp: str) -> Any:
+        if self.tcp_only:
+            lines = sdp.split("\r\n")
+            kept = [line for line in lines if not line.startswith("a=candidate:") or " tcp " in line.lower()]
+            sdp = "\r\n".join(kept)
+        return webrtc.RTCSessionDescriptionInit(type=kind, sdp=sdp)
