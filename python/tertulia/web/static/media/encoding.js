@@ -32,12 +32,14 @@ function encodingFor(source, height = 360) {
 }
 
 /**
- * @param {RTCRtpSender} sender
+ * Bounds what a sender's encoder may spend on the track it has now.
+ *
+ * @param {RTCRtpSender} sender negotiated
  * @param {Source} source
- * @param {MediaStreamTrack | null} track
  */
-export async function applyEncoding(sender, source, track) {
-  if (!track || track.kind !== "video") return;
+export async function applyEncoding(sender, source) {
+  const { track } = sender;
+  if (track?.kind !== "video") return;
   const parameters = sender.getParameters();
   const [first] = parameters.encodings;
   if (!first) return;

@@ -96,6 +96,7 @@ export class Peer {
       this.#adoptOffered();
       await this.#pc.setLocalDescription();
       await this.#signal.answer(this.#pc.localDescription?.sdp ?? "");
+      await this.#applyEncodings();
       this.#changed();
     });
   }
@@ -105,6 +106,7 @@ export class Peer {
     this.#queue(async () => {
       if (this.#pc.signalingState !== "have-local-offer") return;
       await this.#pc.setRemoteDescription({ type: "answer", sdp });
+      await this.#applyEncodings();
       this.#changed();
     });
   }
@@ -169,9 +171,16 @@ export class Peer {
   #send(line, source) {
     const track = this.#sending.get(source) ?? null;
     if (track) hint(source, track);
-    line.sender.replaceTrack(track).then(() => applyEncoding(line.sender, source, track)).catch(report);
+    line.sender.replaceTrack(track).catch(report);
+    this.#queue(() => this.#applyEncodings());
     const direction = source === "screen" && !track ? "recvonly" : "sendrecv";
     if (line.direction !== direction && line.direction !== "stopped") line.direction = direction;
+  }
+
+  /** Between negotiations only: browsers refuse it while one is under way. */
+  async #applyEncodings() {
+    if (this.#pc.signalingState !== "stable" || !this.#pc.currentRemoteDescription) return;
+    for (const [i, { sender }] of this.#lines.entries()) await applyEncoding(sender, LINES[i] ?? "screen");
   }
 
   #onIceState() {

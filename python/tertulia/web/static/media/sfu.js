@@ -153,7 +153,8 @@ export class SfuLink extends Emitter {
     if (!this.#senders.has(source) && track) this.#addSender(source);
     const transceiver = this.#senders.get(source);
     if (!transceiver) return;
-    transceiver.sender.replaceTrack(track).then(() => applyEncoding(transceiver.sender, source, track)).catch(report);
+    transceiver.sender.replaceTrack(track).catch(report);
+    this.#chain = this.#chain.then(() => this.#applyEncodings()).catch(report);
     if (!screen) return;
     transceiver.direction = track ? "sendonly" : "inactive";
     if (this.#signal) this.#negotiate();
@@ -237,8 +238,16 @@ export class SfuLink extends Emitter {
     this.#flushCandidates();
     const sdp = await answer;
     if (sdp === undefined) this.restart();
-    if (sdp) await this.#pc.setRemoteDescription({ type: "answer", sdp });
-    if (sdp) this.emit("tracks", null);
+    if (!sdp) return;
+    await this.#pc.setRemoteDescription({ type: "answer", sdp });
+    await this.#applyEncodings();
+    this.emit("tracks", null);
+  }
+
+  /** Between negotiations only: browsers refuse it while one is under way. */
+  async #applyEncodings() {
+    if (this.#pc.signalingState !== "stable") return;
+    for (const [source, { sender }] of this.#senders) await applyEncoding(sender, source);
   }
 
   /** @returns {Promise<string | null | undefined>} null: the SFU offered itself, or the link is closed; undefined: too late */
