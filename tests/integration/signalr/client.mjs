@@ -63,7 +63,7 @@ const scenarios = {
   async order() {
     const connection = build();
     const numbers = [];
-    connection.on("Numbered", (number) => numbers.push(number));
+    connection.on("Numbered", (number) => { numbers.push(number); });
     await connection.start();
     const slow = connection.invoke("Slow", 0.2, "slow");
     const fast = connection.invoke("Echo", "fast");
@@ -179,7 +179,7 @@ const scenarios = {
     const heard = [];
     const reconnects = [];
     let ended = false;
-    connection.on("Numbered", (number) => heard.push(number));
+    connection.on("Numbered", (number) => { heard.push(number); });
     connection.onreconnecting(() => reconnects.push("reconnecting"));
     connection.onclose(() => { ended = true; });
     await connection.start();

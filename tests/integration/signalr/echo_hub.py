@@ -114,7 +114,5 @@ def build(**options: Any) -> tuple[SignalR, Hub]:
             raise Unauthorized
         return credential
 
-    app = SignalR(
-        hub, path="/hub", options=Options(max_message=256 * 1024, **options), authenticate=authenticate
-    )
+    app = SignalR(hub, path="/hub", options=Options(max_message=256 * 1024, **options), authenticate=authenticate)
     return app, hub

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from tertulia.signalr.connection import Options
-from tertulia.signalr.serve.endpoint import CANNOT_CHANGE, Active, Elsewhere, Endpoint, Kind, Refusal
+from tertulia.signalr.serve.endpoint import CANNOT_CHANGE, UNKNOWN, Active, Elsewhere, Endpoint, Kind, Refusal
 from tertulia.signalr.serve.link import Application
 from tertulia.signalr.serve.longpolling import LongPolling
 from tertulia.signalr.serve.sse import ServerSentEvents
@@ -127,7 +127,7 @@ class SignalR:
         if isinstance(found, Elsewhere):
             owner = self._forward(found.worker) if self._forward is not None else None
             if owner is None:
-                await request.refuse(Refusal(404, "No Connection with that ID"))
+                await request.refuse(UNKNOWN)
             else:
                 await owner(request.scope, request.receive, request.send)
             return None
@@ -214,23 +214,24 @@ class SignalR:
     # --- WebSockets
 
     async def _websocket(self, request: _Request) -> None:
-        if request.scope["path"].rstrip("/") != self._path:
-            await request.refuse(NOT_FOUND)
+        if (await request.receive())["type"] != "websocket.connect":
             return
+        link = self._admitted(request)
+        if isinstance(link, Refusal):
+            await request.refuse(link)
+        else:
+            await AsgiWebSocket(link, request.receive, request.send, self.endpoint.options.max_waiting).run()
+
+    def _admitted(self, request: _Request) -> Link | Refusal:
+        """The connection of a WebSocket."""
+        if request.scope["path"].rstrip("/") != self._path:
+            return NOT_FOUND
         try:
             user = self._authenticate(request.credential) if self._authenticate is not None else None
         except Unauthorized:
-            await request.refuse(UNAUTHORIZED)
-            return
+            return UNAUTHORIZED
         link = self.endpoint.websocket(request.token, user)
-        if isinstance(link, Elsewhere):
-            link = Refusal(404, "No Connection with that ID")
-        if isinstance(link, Refusal):
-            await request.refuse(link)
-            return
-        event = await request.receive()
-        if event["type"] == "websocket.connect":
-            await AsgiWebSocket(link, request.receive, request.send, self.endpoint.options.max_waiting).run()
+        return UNKNOWN if isinstance(link, Elsewhere) else link
 
 
 class _Request:

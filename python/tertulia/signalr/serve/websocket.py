@@ -8,8 +8,9 @@ from typing import Final
 from tertulia.signalr.serve.link import Link
 from tertulia.signalr.serve.types import Receive, Send
 
-CLEAN: Final = (1000, 1001, 1005)
-"""Close codes by which a client says that it leaves; 1005: a close frame without one (RFC 6455, section 7.4.1)."""
+CLEAN: Final = (1000, 1001)
+"""Close codes by which a client says that it leaves. ASGI reports a close frame without a code as it does a lost
+connection (1005); clients of this decade send a Close message before it."""
 
 
 class AsgiWebSocket:
@@ -77,7 +78,7 @@ class AsgiWebSocket:
             await self._readable.wait()
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
-                self.link.detached(self, clean=event.get("code", 1005) in CLEAN)
+                self.link.detached(self, clean=event.get("code") in CLEAN)
                 return
             data = event.get("bytes")
             self.link.receive(data if data is not None else event["text"].encode())
