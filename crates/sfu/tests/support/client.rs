@@ -1,0 +1,343 @@
+//! A client on str0m, which the shard's tests did not write: offers, answers, sends and counts.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sfu::{SlotAssignment, Transport};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
+use str0m::net::{Protocol, Receive, TcpType};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+/// What a client got on one m-line.
+#[derive(Debug, Default, Clone)]
+pub struct Got {
+    /// Packets by the index of the client that sent them.
+    pub from: HashMap<u8, usize>,
+    /// The last sender.
+    pub last: Option<u8>,
+    /// The first packet from a new sender that was no keyframe, of video.
+    pub entered_without_keyframe: usize,
+    /// Extended sequence numbers that came twice or before their time after a change of sender.
+    pub sequences: Vec<u64>,
+    /// VP8 picture ids, in the order of arrival, without repetitions.
+    pub pictures: Vec<u16>,
+}
+
+struct Sender {
+    mid: Mid,
+    kind: MediaKind,
+    sequence: u64,
+    timestamp: u32,
+    picture: u16,
+    keyframe: bool,
+    keyframes: usize,
+    next: Instant,
+}
+
+pub struct Client {
+    pub index: usize,
+    pub user: String,
+    pub transport: String,
+    pub slots: bool,
+    pub address: SocketAddr,
+    pub protocol: Transport,
+    pub rtc: Rtc,
+    /// No packet gets through.
+    pub cut: bool,
+    pub gone: bool,
+    /// Do not answer the shard's offers.
+    pub silent: bool,
+    /// Level of the microphone in dBov.
+    pub level: i8,
+    pub sends: bool,
+    pub got: HashMap<Mid, Got>,
+    pub kinds: HashMap<Mid, MediaKind>,
+    pub connected: bool,
+    pub slots_told: Vec<Vec<SlotAssignment>>,
+    pub last_answer: String,
+    pub last_offer: String,
+    pub offers: usize,
+    /// Offers of the shard that came while an own one was outstanding.
+    pub glares: usize,
+    pub keyframe_requests: usize,
+    tracks: Vec<MediaKind>,
+    slot_lines: Vec<MediaKind>,
+    pending: Option<SdpPendingOffer>,
+    senders: Vec<Sender>,
+    restart: bool,
+    packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
+    start: Instant,
+    now: Instant,
+    timeout: Instant,
+}
+
+impl Client {
+    pub fn new(index: usize, name: &str, slots: bool, now: Instant) -> Self {
+        let address = SocketAddr::from(([10, (index >> 16) as u8, (index >> 8) as u8, index as u8], 5000));
+        Self {
+            index,
+            user: name.into(),
+            transport: format!("sfu_{name}_{index}"),
+            slots,
+            address,
+            protocol: Transport::Udp,
+            rtc: RtcConfig::new().set_rtp_mode(true).build(now),
+            cut: false,
+            gone: false,
+            silent: false,
+            level: -40,
+            sends: true,
+            got: HashMap::new(),
+            kinds: HashMap::new(),
+            connected: false,
+            slots_told: Vec::new(),
+            last_answer: String::new(),
+            last_offer: String::new(),
+            offers: 0,
+            glares: 0,
+            keyframe_requests: 0,
+            tracks: Vec::new(),
+            slot_lines: Vec::new(),
+            pending: None,
+            senders: Vec::new(),
+            restart: false,
+            packets: Vec::new(),
+            start: now,
+            now,
+            timeout: now,
+        }
+    }
+
+    pub fn use_config(&mut self, config: RtcConfig) {
+        self.rtc = config.set_rtp_mode(true).build(self.now);
+    }
+
+    pub fn add_track(&mut self, kind: MediaKind) {
+        self.tracks.push(kind);
+    }
+
+    pub fn add_slots(&mut self, audio: usize, video: usize) {
+        self.slot_lines.extend(std::iter::repeat_n(MediaKind::Audio, audio));
+        self.slot_lines.extend(std::iter::repeat_n(MediaKind::Video, video));
+    }
+
+    pub fn restart_ice(&mut self) {
+        self.restart = true;
+    }
+
+    /// Takes another address, as on another network.
+    pub fn roam(&mut self, address: SocketAddr) {
+        self.address = address;
+        self.rtc.add_local_candidate(self.candidate());
+    }
+
+    fn candidate(&self) -> Candidate {
+        match self.protocol {
+            Transport::Udp => Candidate::host(self.address, "udp").unwrap(),
+            Transport::TcpPassive => {
+                Candidate::builder().tcp().host(self.address).tcptype(TcpType::Active).build().unwrap()
+            }
+        }
+    }
+
+    pub fn offer(&mut self) -> String {
+        self.rtc.add_local_candidate(self.candidate());
+        let mut api = self.rtc.sdp_api();
+        if std::mem::take(&mut self.restart) {
+            api.ice_restart(true);
+        }
+        let mut mids = Vec::new();
+        for kind in std::mem::take(&mut self.tracks) {
+            mids.push((api.add_media(kind, Direction::SendRecv, None, None, None), kind, true));
+        }
+        for kind in std::mem::take(&mut self.slot_lines) {
+            mids.push((api.add_media(kind, Direction::RecvOnly, None, None, None), kind, false));
+        }
+        let (offer, pending) = api.apply().expect("something to offer");
+        self.pending = Some(pending);
+        for (mid, kind, sends) in mids {
+            self.kinds.insert(mid, kind);
+            if sends {
+                let next = self.now;
+                self.senders.push(Sender { mid, kind, sequence: 100, timestamp: 7, picture: 32_700, keyframe: true, keyframes: 0, next });
+            }
+        }
+        let sdp = offer.to_sdp_string();
+        self.drain();
+        sdp
+    }
+
+    pub fn answered(&mut self, sdp: &str) {
+        self.last_answer = sdp.to_string();
+        let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
+        if let Some(pending) = self.pending.take() {
+            self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+        }
+        self.drain();
+    }
+
+    /// The shard's offer. A polite client answers it, but while its own is outstanding it lets it pass: the shard, which has
+    /// the client's by then, offers again.
+    pub fn offered(&mut self, sdp: &str) -> Option<String> {
+        self.offers += 1;
+        self.last_offer = sdp.to_string();
+        if self.silent {
+            return None;
+        }
+        if self.pending.is_some() {
+            self.glares += 1;
+            return None;
+        }
+        let offer = SdpOffer::from_sdp_string(sdp).unwrap();
+        let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
+        self.drain();
+        Some(answer)
+    }
+
+    pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, contents: &[u8]) {
+        self.now = now;
+        let proto = if transport == Transport::Udp { Protocol::Udp } else { Protocol::Tcp };
+        if let Ok(receive) = Receive::new(proto, from, self.address, contents) {
+            let input = Input::Receive(now, receive);
+            if self.rtc.accepts(&input) {
+                self.rtc.handle_input(input).unwrap();
+                self.drain();
+            }
+        }
+    }
+
+    pub fn tick(&mut self, now: Instant) {
+        self.now = now;
+        if self.gone {
+            self.packets.clear();
+            return;
+        }
+        if self.connected && self.sends {
+            self.send_media();
+        }
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+        self.drain();
+    }
+
+    pub fn take_packets(&mut self) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
+        std::mem::take(&mut self.packets)
+    }
+
+    pub fn mids(&self, kind: MediaKind) -> Vec<Mid> {
+        self.senders.iter().filter(|sender| sender.kind == kind).map(|sender| sender.mid).collect()
+    }
+
+    /// Packets of a kind from a client, on whatever m-line.
+    pub fn got_from(&self, kind: MediaKind, index: usize) -> usize {
+        let lines = self.got.iter().filter(|(mid, _)| self.kinds.get(mid) == Some(&kind));
+        lines.filter_map(|(_, got)| got.from.get(&(index as u8))).sum()
+    }
+
+    pub fn forget_got(&mut self) {
+        self.got.clear();
+    }
+
+    fn send_media(&mut self) {
+        let now = self.now;
+        let (index, level) = (self.index as u8, self.level);
+        for sender in &mut self.senders {
+            let Some(media) = self.rtc.media(sender.mid) else { continue };
+            if now < sender.next || !media.direction().is_sending() {
+                continue;
+            }
+            let Some(pt) = media.remote_pts().first().copied() else { continue };
+            let mut api = self.rtc.direct_api();
+            let Some(stream) = api.stream_tx_by_mid(sender.mid, None) else { continue };
+            match sender.kind {
+                MediaKind::Audio => {
+                    sender.next += Duration::from_millis(20);
+                    let mut payload = vec![0xfc, index];
+                    payload.resize(80, 0);
+                    let extensions = ExtensionValues { audio_level: Some(level), voice_activity: Some(true), ..Default::default() };
+                    stream.write_rtp(RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload).ext_vals(extensions));
+                    sender.sequence += 1;
+                    sender.timestamp = sender.timestamp.wrapping_add(960);
+                }
+                MediaKind::Video => {
+                    sender.next += Duration::from_millis(40);
+                    let keyframe = std::mem::take(&mut sender.keyframe);
+                    sender.keyframes += usize::from(keyframe);
+                    let [high, low] = (sender.picture | 0x8000).to_be_bytes();
+                    for part in 0..2u8 {
+                        let start = if part == 0 { 0x90 } else { 0x80 };
+                        let mut payload = vec![start, 0xe0, high, low, sender.picture as u8, 0, u8::from(!keyframe), index];
+                        payload.resize(900, part);
+                        let write = RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload);
+                        stream.write_rtp(write.marker(part == 1).nackable(true));
+                        sender.sequence += 1;
+                    }
+                    sender.picture = (sender.picture + 1) & 0x7fff;
+                    sender.timestamp = sender.timestamp.wrapping_add(3_600);
+                }
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                Output::Timeout(at) => {
+                    self.timeout = at;
+                    return;
+                }
+                Output::Transmit(transmit) => {
+                    let transport = if transmit.proto == Protocol::Udp { Transport::Udp } else { Transport::TcpPassive };
+                    self.packets.push((transport, transmit.destination, transmit.contents.into()));
+                }
+                Output::Event(event) => self.handle(event),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Connected => self.connected = true,
+            Event::MediaAdded(added) => {
+                self.kinds.insert(added.mid, added.kind);
+            }
+            Event::KeyframeRequest(request) => {
+                self.keyframe_requests += 1;
+                if let Some(sender) = self.senders.iter_mut().find(|sender| sender.mid == request.mid) {
+                    sender.keyframe = true;
+                }
+            }
+            Event::RtpPacket(packet) => self.got_packet(&packet),
+            _ => {}
+        }
+    }
+
+    fn got_packet(&mut self, packet: &RtpPacket) {
+        let Some(mid) = self.rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid()) else { return };
+        let video = self.kinds.get(&mid) == Some(&MediaKind::Video);
+        let got = self.got.entry(mid).or_default();
+        let from = packet.payload[if video { 7 } else { 1 }];
+        let starts_keyframe = packet.payload[0] & 0x10 != 0 && packet.payload.get(6) == Some(&0);
+        if video && got.last != Some(from) && !starts_keyframe {
+            got.entered_without_keyframe += 1;
+        }
+        *got.from.entry(from).or_default() += 1;
+        got.last = Some(from);
+        got.sequences.push(*packet.seq_no);
+        if video {
+            let picture = u16::from_be_bytes([packet.payload[2], packet.payload[3]]) & 0x7fff;
+            if got.pictures.last() != Some(&picture) {
+                got.pictures.push(picture);
+            }
+        }
+    }
+
+    /// Asks for a keyframe on an m-line where something comes.
+    pub fn ask_keyframe(&mut self, mid: Mid) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+    }
+}
