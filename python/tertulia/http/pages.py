@@ -18,7 +18,8 @@ _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "t
 """What the system's own table may have otherwise."""
 CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "media-src 'self' blob:; style-src 'self'; script-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """``connect-src`` is wide: ``wsUrl`` may name another host."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
