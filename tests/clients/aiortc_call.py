@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.contrib.media import MediaPlayer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
@@ -18,12 +18,13 @@ from tests.clients.signaling import ANSWER_SECONDS, Json, Member
 class AiortcCall:
     """The media of one member. aiortc does not trickle: its candidates are in its offer and answers."""
 
-    def __init__(self, member: Member, video: Path) -> None:
+    def __init__(self, member: Member, video: Path, codec: str | None = None) -> None:
         self.frames: Counter[tuple[str, str]] = Counter()
         """Decoded (audio or video) frames by (kind, id of the msid stream)."""
         self.lit: set[str] = set()
         """The streams whose picture is not black."""
         self._member = member
+        self._codec = codec
         self._arrived = asyncio.Condition()
         # No servers: on loopback every candidate is a host candidate.
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -39,6 +40,8 @@ class AiortcCall:
         assert self._player.video is not None
         self.connection.addTrack(self._player.audio)
         self.connection.addTrack(self._player.video)
+        if self._codec is not None:
+            self._send_only(self._codec)
         await self.connection.setLocalDescription(await self.connection.createOffer())
         await self._send("SendOffer")
         self._tasks.append(asyncio.create_task(self._negotiate()))
@@ -56,6 +59,10 @@ class AiortcCall:
             if track is not None:
                 track.stop()
         await self.connection.close()
+
+    def _send_only(self, mime_type: str) -> None:
+        codecs = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType == mime_type]
+        next(t for t in self.connection.getTransceivers() if t.kind == "video").setCodecPreferences(codecs)
 
     async def _negotiate(self) -> None:
         while True:
@@ -94,8 +101,9 @@ class AiortcCall:
 
 
 @asynccontextmanager
-async def in_call(member: Member, video: Path) -> AsyncIterator[AiortcCall]:
-    call = AiortcCall(member, video)
+async def in_call(member: Member, video: Path, codec: str | None = None) -> AsyncIterator[AiortcCall]:
+    """A call of ``member``; with ``codec`` (``video/H264``) its own video is sent in that one only."""
+    call = AiortcCall(member, video, codec)
     try:
         await call.start()
         yield call

@@ -26,8 +26,15 @@ webrtc.allow_loopback()
 class WrtcCall:
     """The media of one member, with the browser's API. It trickles its candidates, and is the polite peer."""
 
-    def __init__(self, member: Member, video: Path, configuration: webrtc.RTCConfiguration | None = None) -> None:
+    def __init__(
+        self,
+        member: Member,
+        video: Path,
+        configuration: webrtc.RTCConfiguration | None = None,
+        codec: str | None = None,
+    ) -> None:
         self._member = member
+        self._codec = codec
         self._path = video
         self.connection = webrtc.RTCPeerConnection(configuration)
         self.connection.on("icecandidate", self._trickle)
@@ -61,8 +68,26 @@ class WrtcCall:
     def add_tracks(self) -> None:
         self.connection.add_track(self._picture.track)
         self.connection.add_track(self._sound)
+        if self._codec is not None:
+            self._send_only(self._codec)
         self._spawn(self._play_video())
         self._spawn(self._play_audio())
+
+    def _send_only(self, mime_type: str) -> None:
+        capabilities = webrtc.RTCRtpSender.get_capabilities("video")
+        assert capabilities is not None
+        codecs = [c for c in capabilities.codecs if c.mime_type == mime_type]
+        video = next(t for t in self.connection.get_transceivers() if t.sender.track is self._picture.track)
+        video.set_codec_preferences(codecs)
+
+    async def received_codecs(self, stream: str) -> set[str]:
+        """The MIME types of the video that came from that msid stream."""
+        reports = await self.connection.get_stats()
+        return {
+            reports[report.codec_id].mime_type
+            for report in reports.values()
+            if report.type == "inbound-rtp" and report.kind == "video" and self.streams.get(report.mid) == stream
+        }
 
     async def decoded(self, kind: str, stream: str) -> int:
         """Frames of video decoded, or samples of audio that were not silence, from that msid stream so far."""
@@ -182,8 +207,9 @@ def _candidate(candidate: str | Json) -> webrtc.RTCIceCandidateInit:
 
 
 @asynccontextmanager
-async def in_call(member: Member, video: Path) -> AsyncIterator[WrtcCall]:
-    call = WrtcCall(member, video)
+async def in_call(member: Member, video: Path, codec: str | None = None) -> AsyncIterator[WrtcCall]:
+    """A call of ``member``; with ``codec`` (``video/AV1``) its own video is sent in that one only."""
+    call = WrtcCall(member, video, codec=codec)
     try:
         await call.start()
         yield call

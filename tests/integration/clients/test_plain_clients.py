@@ -42,3 +42,28 @@ async def test_three_come_and_the_first_leaves(tertulia_dev: Tertulia, video: Pa
         async with joined(tertulia_dev.url, room, "comes") as three, wrtc_call.in_call(three, video) as third:
             await third.until("video", one.user, 10)
             await first.until("video", three.user, 10)
+
+
+@pytest.mark.parametrize("codec", ["video/VP8", "video/VP9", "video/AV1"])
+async def test_codecs_of_libwebrtc(tertulia_dev: Tertulia, video: Path, codec: str) -> None:
+    room = await new_room(tertulia_dev.url)
+    async with (
+        joined(tertulia_dev.url, room, "sends") as one,
+        wrtc_call.in_call(one, video, codec),
+        joined(tertulia_dev.url, room, "receives") as two,
+        wrtc_call.in_call(two, video) as receiver,
+    ):
+        await receiver.until("video", one.user, 15)
+        assert await receiver.received_codecs(one.user) == {codec}
+
+
+async def test_h264_between_two_aiortc(tertulia_dev: Tertulia, video: Path) -> None:
+    room = await new_room(tertulia_dev.url)
+    async with (
+        joined(tertulia_dev.url, room, "sends") as one,
+        aiortc_call.in_call(one, video, "video/H264"),
+        joined(tertulia_dev.url, room, "receives") as two,
+        aiortc_call.in_call(two, video) as receiver,
+    ):
+        await receiver.until("video", one.user, 15)
+        assert one.user in receiver.lit
