@@ -140,8 +140,8 @@ class Calls:
                 is_video_on=call.is_video_on,
             ),
         )
-        if message is not None and live.mirror is not None:
-            live.run(live.mirror.own(message))
+        if message is not None:
+            live.changed(message)
         if live.node is not None and seated.topology == "sfu" and (call.is_muted, call.is_video_on) != (None, None):
             _, transport = self._transport(seated, "sfu")
             self._media.try_to_send(
@@ -160,9 +160,8 @@ class Calls:
                 live.id, seated.user_id, connection.id, incarnation, call.raised
             ),
         )
-        if changed and live.mirror is not None:
-            message = HandMessage(origin=live.hub_id, user_id=seated.user_id, raised=call.raised)
-            live.run(live.mirror.own(message))
+        if changed:
+            live.changed(HandMessage(origin=live.hub_id, user_id=seated.user_id, raised=call.raised))
         return DONE
 
     async def _keep_alive(self, connection: Connection, seated: Seated, call: Empty) -> Done:

@@ -165,6 +165,7 @@ class Joining:
         resume: str,
     ) -> Done:
         member = joined.participant
+        others = live.others(joined)
         held, all_held = live.expect_no_more(connection)
         some_lost = not all_held or (missed is not None and missed.some_lost)
         if missed is not None:
@@ -178,7 +179,7 @@ class Joining:
         result = JoinResult(
             user_id=member.user_id,
             role=member.role,
-            participants=[other.view() for other in joined.others],
+            participants=[other.view() for other in others],
             resume_token=resume,
             keep_alive_seconds=self._settings.keep_alive_seconds,
             missed=some_lost,

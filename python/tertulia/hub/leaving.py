@@ -92,7 +92,7 @@ class Leaving:
         self, room: RoomId, member: Participant, remaining: int, reason: LeaveReason, node: NodeId | None
     ) -> None:
         live = self._live_rooms.get(room)
-        if live is not None and live.mirror is not None:
+        if live is not None:
             message = LeftMessage(
                 origin=live.hub_id,
                 user_id=member.user_id,
@@ -100,7 +100,7 @@ class Leaving:
                 seat=member.seat,
                 reason=reason,
             )
-            live.run(live.mirror.own(message))
+            live.changed(message)
             self._live_rooms.drop_unused(live)
         self._media.close(room, node, [SeatId(member.seat)])
         if remaining == 0:

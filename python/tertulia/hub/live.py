@@ -19,7 +19,7 @@ from tertulia.hub.missed import Missed
 from tertulia.hub.nodes import Nodes
 from tertulia.hub.outbox import Outbox
 from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, transport_id
-from tertulia.room.mirror import Came, Changed, Effect, Hand, Mirror, Superseded, Went
+from tertulia.room.mirror import Came, Changed, Effect, Hand, MemberMessage, Mirror, Superseded, Went
 from tertulia.state import keys, messages
 from tertulia.state.channels import Channels
 from tertulia.state.messages import (
@@ -73,6 +73,8 @@ class LiveRoom:
         self._nodes = nodes
         self._on_lost = on_lost
         self._backlog: deque[RoomMessage] = deque()
+        self._gone: set[str] = set()
+        """Connections whose seats were freed while a JoinRoom is under way."""
         self._over: deque[SessionId] = deque(maxlen=8)
         """Sessions known to have ended, for JoinRooms that cross with the end."""
 
@@ -113,12 +115,23 @@ class LiveRoom:
     def expect_no_more(self, connection: Connection) -> tuple[list[tuple[Event, SeatId | None]], bool]:
         """The JoinRoom is over: what was held, each with the seat it is meant for, and whether that is all."""
         self.joining.discard(connection)
+        if not self.joining:
+            self._gone.clear()
         held = connection.held
         connection.joining_as = connection.held = connection.handed_over = None
         items = []
         while held is not None and (item := held.pop()) is not None:
             items.append(item)
         return items, held is not None
+
+    def others(self, joined: Joined) -> list[Participant]:
+        """The list for a JoinRoom's result: from here on, what the room is told brings it up to date.
+
+        What this hub knows counts, and beside it those whom the script saw and of whom this hub has not heard yet.
+        """
+        known = self.members
+        unheard = [m for m in joined.others if m.user_id not in known and m.connection_id not in self._gone]
+        return [m for m in known.values() if m.user_id != joined.participant.user_id] + unheard
 
     # --- telling
 
@@ -189,8 +202,7 @@ class LiveRoom:
             if not own:
                 self._relay(message)
         elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage):
-            if self.mirror is not None:
-                self.run(self.mirror.heard(message, own))
+            self._heard(message, own)
         elif isinstance(message, EndedMessage):
             self.ended(SessionId(message.session_id), message.reason)
         elif isinstance(message, RecordingMessage):
@@ -199,6 +211,19 @@ class LiveRoom:
             self.moved(NodeId(message.sfu_node), message.sfu_region)
         elif isinstance(message, HandoverMessage):
             self._handed_over(message)
+
+    def changed(self, message: MemberMessage) -> None:
+        """A script of this hub changed the membership: its answer, as the message that it published."""
+        if isinstance(message, LeftMessage) and self.joining:
+            self._gone.add(message.connection_id)
+        if self.mirror is not None:
+            self.run(self.mirror.own(message))
+
+    def _heard(self, message: MemberMessage, own: bool) -> None:
+        if isinstance(message, LeftMessage) and self.joining:
+            self._gone.add(message.connection_id)
+        if self.mirror is not None:
+            self.run(self.mirror.heard(message, own))
 
     def _relay(self, message: EventMessage) -> None:
         event = events.relayed(message)
@@ -261,7 +286,7 @@ class LiveRoom:
             self.mirror = Mirror(others if joined.replaced is None else [*others, joined.replaced])
         elif self.incarnation != joined.incarnation:
             self._on_lost(self)  # the state was lost, and this join made it again: the others have to be written too
-        self.run(self.mirror.own(message))
+        self.changed(message)
         self.replay()
 
     def is_over(self, session_id: SessionId) -> bool:

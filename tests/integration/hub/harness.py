@@ -255,7 +255,14 @@ class Fleet:
         return issued.token
 
     async def join(
-        self, worker: Worker, room: str, user: str | None = None, *, role: str = "attendee", name: str = "Ann", **more: Any
+        self,
+        worker: Worker,
+        room: str,
+        user: str | None = None,
+        *,
+        role: str = "attendee",
+        name: str = "Ann",
+        **more: Any,
     ) -> tuple[PlainClient, str]:
         """A client that has joined, and its userId."""
         user = user or new_uuid()
