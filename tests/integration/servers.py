@@ -160,7 +160,9 @@ def flush(url: str) -> None:
 
 
 @contextmanager
-def _redis(name: str, command: Callable[[Path, int], list[str]], directory: Path, port: int | None) -> Iterator[Server]:
+def _redis(
+    name: str, command: Callable[[Path, int], Sequence[str]], directory: Path, port: int | None
+) -> Iterator[Server]:
     port = port or free_port()
     with running(f"{name} {port}", command(directory, port), directory) as server:
         server.wait_until(lambda: _redis_says(port, "PING").startswith("+PONG"))
@@ -191,18 +193,13 @@ def embedded_valkey(directory: Path, port: int | None = None) -> Iterator[tuple[
         yield server, f"redis://127.0.0.1:{port}/0"
 
 
-def _cluster_ports(count: int) -> list[int]:
-    """Free ports whose cluster bus port (10000 above) exists."""
+def cluster_ports(count: int) -> list[int]:
+    """Free ports whose cluster bus port (10000 above) is free; both below the kernel's ephemeral range, so they stay so."""
     ports: list[int] = []
     while len(ports) < count:
-        port = free_port()
-        if port <= 55535 and port not in ports:
-            ports.append(port)
-        elif port > 55535:
-            # The kernel's ephemeral range may lie above: look below it.
-            candidate = 20000 + port % 10000
-            if candidate not in ports and _bindable(candidate) and _bindable(candidate + 10000):
-                ports.append(candidate)
+        candidate = 10000 + free_port() % 12000
+        if candidate not in ports and _bindable(candidate) and _bindable(candidate + 10000):
+            ports.append(candidate)
     return ports
 
 
@@ -231,7 +228,7 @@ class Cluster:
 @contextmanager
 def redis_cluster(directory: Path) -> Iterator[Cluster]:
     """A Redis Cluster of three masters that has all slots covered on every node."""
-    ports = _cluster_ports(3)
+    ports = cluster_ports(3)
     with _cluster_nodes(directory, ports) as nodes:
         addresses = [f"127.0.0.1:{port}" for port in ports]
         subprocess.run(
@@ -450,12 +447,16 @@ def command(name: str, directory: Path, *arguments: str, settings: Mapping[str, 
 
 @contextmanager
 def tertulia_dev(
-    directory: Path, *arguments: str, settings: Mapping[str, str] | None = None, port: int | None = None
+    directory: Path,
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    port: int | None = None,
+    data: Path | None = None,
 ) -> Iterator[Tertulia]:
-    """``tertulia dev`` with a data directory of its own, ready."""
+    """``tertulia dev``, ready; with a data directory of its own unless ``data`` is given."""
     port = port or free_port()
-    data = tempfile.mkdtemp(prefix="data-", dir=directory)
-    options = ("--port", str(port), "--data-dir", data, *arguments)
+    data = data or Path(tempfile.mkdtemp(prefix="data-", dir=directory))
+    options = ("--port", str(port), "--data-dir", str(data), *arguments)
     with command("tertulia dev", directory, "dev", *options, settings=settings) as server:
         server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         yield Tertulia(server, port)

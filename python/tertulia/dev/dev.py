@@ -56,16 +56,16 @@ async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, 
     if settings.database_url is None:
         env["TERTULIA_DATABASE_URL"] = f"sqlite:///{data / 'tertulia.db'}"
     async with Supervisor() as supervisor:
-        # Valkey starts while the database is brought up to date.
         if settings.redis_url is None:
             path = data / "valkey.sock"
             env["TERTULIA_REDIS_URL"] = f"unix://{path}"
-            await supervisor.start(Child(name="valkey", argv=tuple(valkey.socket_command(path))))
+            await supervisor.start(Child(name="valkey", argv=valkey.socket_command(path), omit=valkey.IRRELEVANT))
             if not await supervisor.unless_stopped(_until(lambda: _pongs(path), "valkey")):
                 return 0
+        await supervisor.start(_part(env, "sfu"))
+        # The node starts meanwhile: it needs no database.
         if not await supervisor.unless_stopped(supervisor.run(_part(env, "migrate"))):
             return 0
-        await supervisor.start(_part(env, "sfu"))
         await supervisor.start(_part(env, "web"))
         if not await supervisor.unless_stopped(_until(lambda: _is_ready(settings.host, port), "web")):
             return 0

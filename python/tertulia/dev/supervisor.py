@@ -64,6 +64,8 @@ class Child:
     pass_fds: tuple[int, ...] = ()
     stop_seconds: float = 10.0
     """How long it may take to end after SIGTERM, before SIGKILL."""
+    omit: bytes | None = None
+    """Lines of its output that hold this are not worth showing."""
 
 
 @dataclass(eq=False, slots=True)
@@ -136,6 +138,10 @@ class Supervisor:
     def say(self, text: str) -> None:
         """Write a line of our own."""
         self._line("tertulia", text.encode())
+
+    def _forward(self, child: Child, line: bytes) -> None:
+        if child.omit is None or child.omit not in line:
+            self._line(child.name, line)
 
     def _line(self, name: str, line: bytes) -> None:
         try:
@@ -228,7 +234,7 @@ class Supervisor:
 
     async def _watch(self, running: _Running, process: subprocess.Popen[bytes], reader: int) -> int:
         loop = asyncio.get_running_loop()
-        forward = Forward(lambda line: self._line(running.child.name, line))
+        forward = Forward(lambda line: self._forward(running.child, line))
         transport, _ = await loop.connect_read_pipe(lambda: forward, os.fdopen(reader, "rb", buffering=0))
         pidfd = os.pidfd_open(process.pid)
         exited = asyncio.Event()

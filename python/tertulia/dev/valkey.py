@@ -10,12 +10,16 @@ import importlib.util
 import os
 import platform
 from pathlib import Path
+from typing import Final
 
 from tertulia.errors import ConfigError
 
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
-MAX_SOCKET_PATH = 107
+IRRELEVANT: Final = b"Memory overcommit must be enabled"
+"""A warning that it writes at each start on most machines; it is about background saves, which are off."""
+
+MAX_SOCKET_PATH: Final = 107
 """What fits into sockaddr_un.sun_path, unix(7), less the final NUL."""
 
 
@@ -47,20 +51,20 @@ def _common(directory: Path) -> list[str]:
     ]
 
 
-def socket_command(socket: Path) -> list[str]:
+def socket_command(socket: Path) -> tuple[str, ...]:
     """The command line of a Valkey that listens on a Unix socket only, open to the own user alone.
 
     Raises ConfigError if the path is too long for a socket.
     """
     if len(os.fsencode(socket)) > MAX_SOCKET_PATH:
         raise ConfigError(f"the path {socket} is too long for a socket: choose a shorter --data-dir")
-    return [
+    return (
         str(binary()),
         *_common(socket.parent),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
-    ]
+    )
 
 
-def tcp_command(directory: Path, port: int) -> list[str]:
+def tcp_command(directory: Path, port: int) -> tuple[str, ...]:
     """The command line of a Valkey that listens on ``127.0.0.1:port``."""
-    return [str(binary()), *_common(directory), *("--bind", "127.0.0.1", "--port", str(port))]
+    return (str(binary()), *_common(directory), *("--bind", "127.0.0.1", "--port", str(port)))

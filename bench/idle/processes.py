@@ -1,0 +1,51 @@
+"""What a process and all its descendants use, from /proc (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: its command line, CPU seconds since its start, and proportional set size in bytes."""
+
+    pid: int
+    command: str
+    cpu_seconds: float
+    pss_bytes: int
+
+
+def tree(root: int) -> list[Process]:
+    """``root`` and everything below it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parent = int(_stat(int(entry.name))[1])
+            except OSError:
+                continue  # it ended meanwhile
+            children.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [], [root]
+    while waiting:
+        pid = waiting.pop(0)
+        found.append(_process(pid))
+        waiting += sorted(children.get(pid, []))
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat after the command, whose name may hold spaces."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _process(pid: int) -> Process:
+    fields = _stat(pid)
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    cpu = (int(fields[11]) + int(fields[12])) / _TICKS
+    return Process(pid, " ".join(words[:5]).strip(), cpu, pss * 1024)
