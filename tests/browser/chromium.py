@@ -1,0 +1,60 @@
+"""Debian's Chromium, made fit for calls on one machine without a camera."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.async_api import Browser, BrowserContext, Playwright
+
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    # Without it no candidate is gathered on loopback.
+    "--allow-loopback-in-peer-connection",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-select-desktop-capture-source=Entire screen",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    # Tests look at many pages at once; none of them is "in the background".
+    "--disable-renderer-backgrounding",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+)
+
+COLLECT_CONNECTIONS: Final = """
+window.connections = [];
+const Native = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Native {
+  constructor(...args) { super(...args); window.connections.push(this); }
+};
+"""
+"""The page hides its connections; tests read their statistics."""
+
+
+async def launch(playwright: Playwright, *more: str) -> Browser:
+    path = shutil.which("chromium")
+    assert path is not None, "chromium is missing: apt-get install chromium"
+    return await playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+
+
+async def new_context(browser: Browser, preferences: dict[str, Any], **options: Any) -> BrowserContext:
+    """A person's browser profile: small window, choices made earlier."""
+    context = await browser.new_context(**{"viewport": {"width": 480, "height": 360}, **options})
+    stored = json.dumps(json.dumps({"quality": "low", **preferences}))
+    await context.add_init_script(f"localStorage.getItem('tertulia.preferences') ?? "
+                                  f"localStorage.setItem('tertulia.preferences', {stored});")
+    await context.add_init_script(COLLECT_CONNECTIONS)
+    return context
+
+
+def pictures(request_config_root: Path) -> Path:
+    """Where screenshots go, to be looked at."""
+    directory = request_config_root / ".build" / "pictures"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -1,0 +1,78 @@
+"""What a host can ask of others, and what they see then."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import new_room
+from tests.browser.test_two_people import meet
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_asking_someone_to_mute(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.press("p")
+    await ana.button("Ask Ben to mute").click()
+    await ben.hears("Ana muted you.")
+    await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
+    await ben.button("Unmute").last.click()
+    await expect(ana.tile("Ben").get_by_role("img", name="Muted")).to_have_count(0)
+
+
+async def test_muting_all(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.press("p")
+    await ana.button("Mute all").click()
+    await ben.hears("Ana muted you.")
+    await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
+    await expect(ana.tile("Ana (you)").get_by_role("img", name="Muted")).to_have_count(0)
+
+
+async def test_removing_someone(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.press("p")
+    await ana.button("Remove Ben").click()
+    await ana.page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    await ben.page.get_by_role("heading", name="You were removed").wait_for()
+    await ana.sees_tiles(1)
+
+
+async def test_ending_for_all(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.tile("Ben").wait_for()
+    await ana.button("Leave").click()
+    await ana.page.get_by_role("menuitem", name="End it for everyone").click()
+    await ana.page.get_by_role("dialog").get_by_role("button", name="End the meeting").click()
+    for person in (ana, ben):
+        await person.page.get_by_role("heading", name="The meeting has ended").wait_for()
+
+
+async def test_the_host_may_just_leave(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.button("Leave").click()
+    await ana.page.get_by_role("menuitem", name="Leave the meeting").click()
+    await ana.page.get_by_role("heading", name="You left the meeting").wait_for()
+    await ben.hears("Ana left")
+
+
+async def test_a_guest_has_no_host_controls(come: Come, base: str) -> None:
+    _, ben = await meet(come, base)
+    await ben.press("p")
+    await ben.page.get_by_text("2 people").wait_for()
+    await expect(ben.button("Mute all")).to_be_hidden()
+    await expect(ben.button("Remove Ana")).to_have_count(0)
+    await ben.leave()
+
+
+async def test_a_host_by_invite(come: Come, base: str) -> None:
+    from tests.browser.person import call
+
+    room = new_room(base)
+    invite = call("POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "host"}, room.join_token)
+    eva = await come("Eva")
+    await eva.join(f"{room.link}#invite={invite['inviteToken']}")
+    await eva.press("p")
+    await eva.page.get_by_text("You · Host").wait_for()

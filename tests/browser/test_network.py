@@ -1,0 +1,98 @@
+"""The network goes away and comes back; the SFU stalls; someone joins twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, new_room
+from tests.browser.proxy import Proxy
+from tests.integration import servers
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+BANNER = "Connection lost. Coming back…"
+
+
+async def test_a_cut_connection_comes_back_and_media_never_stops(
+    come: Come, base: str, server: servers.Tertulia
+) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    async with Proxy(server.port) as proxy:
+        await ben.join(room.link.replace(str(server.port), str(proxy.port)))
+        await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
+        proxy.cut()
+        await ben.page.get_by_text(BANNER).wait_for()
+        await ana.tile("Ben").get_by_text("Reconnecting…").wait_for()
+        await asyncio.gather(ana.decodes(1), ben.decodes(1))
+        proxy.mend()
+        await expect(ben.page.get_by_text(BANNER)).to_be_hidden(timeout=30_000)
+        await expect(ana.tile("Ben").get_by_text("Reconnecting…")).to_be_hidden()
+        await ben.button("Mute").click()
+        await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
+        assert await ana.page.locator("#notices").get_by_text("Ben left").count() == 0
+        assert await live_connections(ben) == 1
+        forgive_cut(ben)
+        await ben.close()
+
+
+async def test_what_was_said_while_away_is_read_afterwards(come: Come, base: str, server: servers.Tertulia) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    async with Proxy(server.port) as proxy:
+        await ben.join(room.link.replace(str(server.port), str(proxy.port)))
+        await ana.tile("Ben").wait_for()
+        proxy.cut()
+        await ana.tile("Ben").get_by_text("Reconnecting…").wait_for()
+        await ana.press("c")
+        await ana.page.keyboard.type("Are you there?")
+        await ana.press("Enter")
+        await ana.page.get_by_role("log").get_by_text("Are you there?").wait_for()
+        proxy.mend()
+        await ben.button("Chat, 1 unread").wait_for()
+        forgive_cut(ben)
+        await ben.close()
+
+
+def forgive_cut(person: Person) -> None:
+    """The browser itself writes every failed WebSocket to the console."""
+    person.trouble[:] = [text for text in person.trouble if "WebSocket connection to" not in text and "ERR_" not in text]
+
+
+async def live_connections(person: Person) -> int:
+    count: int = await person.page.evaluate("window.connections.filter((c) => c.connectionState === 'connected').length")
+    return count
+
+
+async def test_the_same_person_from_another_window_takes_over(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    await ben.join(room.link)
+    await ben.tile("Ana").wait_for()
+    second = await come("Ana")
+    await second.join(room.host_link)
+    await ana.page.get_by_role("heading", name="You are in the meeting elsewhere").wait_for()
+    await asyncio.gather(ben.sees("Ana"), second.sees("Ben"))
+    await ben.sees_tiles(2)
+    await ana.page.get_by_role("button", name="Use this window instead").click()
+    await ana.page.get_by_role("button", name="Join now").click()
+    await second.page.get_by_role("heading", name="You are in the meeting elsewhere").wait_for()
+    await asyncio.gather(ben.sees("Ana"), ana.sees("Ben"))
+
+
+async def test_a_second_tab_of_one_browser_is_a_second_person(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana = await come("Ana")
+    await ana.join(room.link)
+    other = await Person.open(ana.context, "Ana")
+    await other.join(room.link)
+    await ana.sees_tiles(2)
+    await other.sees_tiles(2)
+    assert other.trouble == []

@@ -1,0 +1,132 @@
+"""Two people in a meeting: picture, sound, and everything one can do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, new_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.fixture(params=["sfu", "p2p"])
+def topology(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+async def meet(come: Come, base: str, topology: str = "sfu") -> tuple[Person, Person]:
+    """Ana, the host, and Ben, who came after her."""
+    room = new_room(base, topology=topology)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    await ben.join(room.link)
+    return ana, ben
+
+
+async def test_they_see_and_hear_each_other(come: Come, base: str, topology: str) -> None:
+    ana, ben = await meet(come, base, topology)
+    await asyncio.gather(ana.sees("Ben", "Ana (you)"), ben.sees("Ana", "Ben (you)"))
+    await asyncio.gather(ana.decodes(1), ben.decodes(1))
+    await asyncio.gather(ana.hears_tones(), ben.hears_tones())
+
+
+async def test_mute_is_shown_and_silences(come: Come, base: str, topology: str) -> None:
+    ana, ben = await meet(come, base, topology)
+    await asyncio.gather(ana.hears_tones(), ben.hears_tones())
+    await ben.button("Mute").click()
+    await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
+    before = await energy(ana)
+    await ana.decodes(1, frames=40)
+    assert await energy(ana) - before < 0.001
+    await ben.button("Unmute").click()
+    await expect(ana.tile("Ben").get_by_role("img", name="Muted")).to_have_count(0)
+    await ana.hears_tones()
+
+
+async def energy(person: Person) -> float:
+    streams = await person.inbound("audio")
+    return sum(float(s.get("totalAudioEnergy", 0)) for s in streams)
+
+
+async def test_camera_off_and_on(come: Come, base: str, topology: str) -> None:
+    ana, ben = await meet(come, base, topology)
+    await ana.sees("Ben")
+    await ben.button("Turn camera off").click()
+    await expect(ana.tile("Ben")).not_to_contain_class("has-picture")
+    await expect(ana.tile("Ben").get_by_text("B", exact=True)).to_be_visible()
+    await ben.button("Turn camera on").click()
+    await ana.sees("Ben")
+
+
+async def test_leaving_and_coming_back(come: Come, base: str, topology: str) -> None:
+    ana, ben = await meet(come, base, topology)
+    await ana.sees("Ben")
+    await ben.leave()
+    await ana.hears("Ben left")
+    await ana.sees_tiles(1)
+    await ben.page.get_by_role("button", name="Join again").click()
+    await ben.page.get_by_role("button", name="Join now").click()
+    await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
+
+
+async def test_closing_the_tab_leaves_at_once(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.tile("Ben").wait_for()
+    await ben.page.close(run_before_unload=False)
+    await ana.hears("Ben left")
+
+
+async def test_screen_share_takes_the_stage(come: Come, base: str, topology: str) -> None:
+    ana, ben = await meet(come, base, topology)
+    await ana.sees("Ben")
+    await ben.press("s")
+    screen = ana.tile("Ben’s screen")
+    await expect(screen).to_contain_class("has-picture", timeout=30_000)
+    stage, small = await screen.bounding_box(), await ana.tile("Ben").bounding_box()
+    assert stage is not None and small is not None
+    assert stage["width"] * stage["height"] > 2 * small["width"] * small["height"]
+    await ben.page.get_by_role("button", name="Stop", exact=True).click()
+    await expect(screen).to_have_count(0)
+    await ana.sees("Ben")
+    await ben.press("s")
+    await expect(screen).to_contain_class("has-picture", timeout=30_000)
+
+
+async def test_chat_with_unread_badge(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ben.tile("Ana").wait_for()
+    await ben.press("c")
+    await ben.page.keyboard.type("Look at https://example.org/a <b>")
+    await ben.press("Enter")
+    await ana.button("Chat, 1 unread").click()
+    said = ana.page.get_by_role("log").get_by_role("listitem")
+    await expect(said).to_contain_text("Look at https://example.org/a <b>")
+    await expect(said.get_by_role("link")).to_have_attribute("href", "https://example.org/a")
+    await expect(ana.button("Chat")).to_be_visible()
+    await expect(ben.page.get_by_role("log")).to_contain_text("You")
+
+
+async def test_raised_hand(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ben.tile("Ana").wait_for()
+    await ben.page.keyboard.press("h")
+    await ana.hears("Ben raised a hand")
+    await ana.tile("Ben").get_by_role("img", name="Hand raised").wait_for()
+    await ben.page.keyboard.press("h")
+    await expect(ana.tile("Ben").get_by_role("img", name="Hand raised")).to_have_count(0)
+
+
+async def test_who_joins_a_running_meeting_sees_states(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ben.button("Mute").click()
+    await ben.press("h")
+    await ana.hears("Ben raised a hand")
+    eva = await come("Eva")
+    await eva.join(ana.page.url)
+    await eva.tile("Ben").get_by_role("img", name="Muted").wait_for()
+    await eva.tile("Ben").get_by_role("img", name="Hand raised").wait_for()
