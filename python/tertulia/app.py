@@ -72,7 +72,7 @@ def run_web(config: Config, fd: int | None = None) -> int:
     Raises:
         ConfigError, Unavailable: it cannot start.
     """
-    logging.configure(config.log_level)
+    logging.configure(config.log_level, config.log_format)
     listener = listen(config) if fd is None else socket.socket(fileno=fd)
     uvloop.run(_serve(config, listener))
     return 0

@@ -115,7 +115,7 @@ def _sfu(_args: argparse.Namespace, flags: dict[str, str | None]) -> int:
     from tertulia.sfu.node import run_node
 
     config = load(os.environ, flags)
-    logging.configure(config.log_level)
+    logging.configure(config.log_level, config.log_format)
     uvloop.run(run_node(config))
     return 0
 

@@ -172,6 +172,7 @@ class Config:
     max_message_bytes: int = _setting(_whole(1024, 64 << 20), 256 * 1024, "the longest SignalR message")
     internal_host: str = _setting(_text, "127.0.0.1", "where the other web workers reach this one")
     data_dir: Path = _setting(_directory, _default_data_dir, "where the embedded parts keep their files")
+    log_format: str = _setting(_one_of("auto", "json", "text"), "auto", "json, text, or auto: text on a terminal")
     log_level: str = _setting(_one_of("debug", "info", "warning", "error"), "info", "debug, info, warning or error")
 
     def need(self, name: str) -> str:

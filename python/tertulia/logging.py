@@ -24,10 +24,13 @@ _SECRET: Final = re.compile(
 _SECRET_KEYS: Final = re.compile(r"token|secret|password|authorization|credential|^resume$|^sdp$", re.IGNORECASE)
 
 
-def configure(level: str) -> None:
-    """Send what structlog and the standard library log, from ``level`` on, through the same striking out."""
+def configure(level: str, form: str = "auto") -> None:
+    """Send what structlog and the standard library log, from ``level`` on, through the same striking out.
+
+    ``form`` is ``json``, ``text``, or ``auto``: text on a terminal.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
-    watched = sys.stderr.isatty()
+    as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -35,7 +38,7 @@ def configure(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             strike,
-            structlog.dev.ConsoleRenderer() if watched else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

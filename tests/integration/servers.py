@@ -194,7 +194,10 @@ def embedded_valkey(directory: Path, port: int | None = None) -> Iterator[tuple[
 
 
 def cluster_ports(count: int) -> list[int]:
-    """Free ports whose cluster bus port (10000 above) is free; both below the kernel's ephemeral range, so they stay so."""
+    """Free ports whose cluster bus port (10000 above) is free.
+
+    Both are below the kernel's ephemeral range, so they stay so.
+    """
     ports: list[int] = []
     while len(ports) < count:
         candidate = 10000 + free_port() % 12000

@@ -46,9 +46,10 @@ def run(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> int:
 
 
 def _environment(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, str]:
-    """The settings of the children: ours, the flags among them, by environment."""
+    """The settings of the children: ours, the flags among them, by environment. A person who watches reads text."""
+    form = "text" if sys.stdout.isatty() else "json"
     given = {config.PREFIX + name.upper(): value for name, value in flags.items() if value is not None}
-    return {**environ, **given, "TERTULIA_OPEN": "true", "PYTHONUNBUFFERED": "1"}
+    return {"TERTULIA_LOG_FORMAT": form, **environ, **given, "TERTULIA_OPEN": "true", "PYTHONUNBUFFERED": "1"}
 
 
 async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, str]) -> int:
