@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -32,28 +33,33 @@ class Claims(Struct, frozen=True):
 
 
 class Tokens:
-    """Makes and reads the tokens of one worker. ``worker`` may have letters, digits, ``-`` and ``_``."""
+    """Makes and reads the tokens of one worker, whose id may have letters, digits, ``-`` and ``_``.
 
-    def __init__(self, key: bytes, worker: str = "") -> None:
+    ``keys`` is asked each time: the first one signs, any of them verifies.
+    """
+
+    def __init__(self, keys: Callable[[], Sequence[bytes]], worker: str = "") -> None:
         if not _WORKER.fullmatch(worker):
             raise ValueError(f"A worker's id has letters, digits, - and _ only: {worker!r}")
-        self._key = key
+        self._keys = keys
         self.worker = worker
 
     def issue(self, claims: Claims) -> str:
         """The token that says ``claims``."""
         flags = "s" if claims.stateful else ""
         body = f"{claims.worker}.{claims.connection_id}.{claims.issued}.{flags}"
-        return f"{body}.{self._mac(body)}"
+        return f"{body}.{_mac(self._keys()[0], body)}"
 
     def read(self, token: str) -> Claims | None:
         """The claims of a token that this fleet issued, else None."""
         body, _, mac = token.rpartition(".")
-        if not token.isascii() or len(token) > MAX_TOKEN or not hmac.compare_digest(mac, self._mac(body)):
+        if not token.isascii() or len(token) > MAX_TOKEN:
+            return None
+        if not any(hmac.compare_digest(mac, _mac(key, body)) for key in self._keys()):
             return None
         worker, connection_id, issued, flags = body.split(".")
         return Claims(worker, connection_id, int(issued), flags == "s")
 
-    def _mac(self, body: str) -> str:
-        digest = hmac.digest(self._key, body.encode(), hashlib.sha256)[:MAC_BYTES]
-        return urlsafe_b64encode(digest).decode().rstrip("=")
+
+def _mac(key: bytes, body: str) -> str:
+    return urlsafe_b64encode(hmac.digest(key, body.encode(), hashlib.sha256)[:MAC_BYTES]).decode().rstrip("=")

@@ -15,7 +15,7 @@ CALLS = 400
 
 
 def replaceable(caller: Caller) -> bool:
-    """The client can stand a cut: it has the handshake's answer, and is not replacing its socket, which it tries once."""
+    """The client can stand a cut: it has the handshake's answer, and is not replacing its socket: it tries once."""
     link = caller.link
     incoming = link.core._incoming
     if link.transport is None or incoming is None:

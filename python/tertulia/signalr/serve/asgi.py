@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from tertulia.signalr.connection import Options
 from tertulia.signalr.serve.endpoint import CANNOT_CHANGE, UNKNOWN, Active, Elsewhere, Endpoint, Kind, Refusal
-from tertulia.signalr.serve.link import Application
+from tertulia.signalr.serve.link import Application, Link
 from tertulia.signalr.serve.longpolling import LongPolling
 from tertulia.signalr.serve.sse import ServerSentEvents
 from tertulia.signalr.serve.types import App, Receive, Scope, Send
@@ -24,14 +24,13 @@ NO_CACHE: Final = [
 NOT_FOUND: Final = Refusal(404)
 UNAUTHORIZED: Final = Refusal(401)
 METHOD_NOT_ALLOWED: Final = Refusal(405)
+ALLOWED: Final = b"GET, POST, DELETE, OPTIONS"
 NOT_BY_POST: Final = Refusal(405, "POST requests are not allowed for WebSocket connections.")
 NOT_BY_DELETE: Final = Refusal(400, "Cannot terminate this connection using the DELETE endpoint.")
 NO_TRANSPORT: Final = Refusal(409, "No transport has begun this connection")
 
-Authenticate = Callable[[str | None], object]
-"""From a credential (``access_token`` of the query, else a Bearer's) to the connection's ``user``; raises
-Unauthorized.
-"""
+Authenticate = Callable[[str | None], Awaitable[object]]
+"""From a credential (a Bearer's, else ``access_token`` of the query) to the connection's ``user``; raises Unauthorized."""
 
 
 class Unauthorized(Exception):
@@ -41,8 +40,7 @@ class Unauthorized(Exception):
 class SignalR:
     """An ASGI application that serves ``application`` at ``path``.
 
-    ``forward(worker)`` returns the application that carries a request to the worker that owns its connection, or None
-    if there is no such worker (any more).
+    ``forward(worker)`` returns the application that carries a request to the worker that owns its connection.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ class SignalR:
         options: Options | None = None,
         tokens: Tokens | None = None,
         authenticate: Authenticate | None = None,
-        forward: Callable[[str], App | None] | None = None,
+        forward: Callable[[str], App] | None = None,
     ) -> None:
         self.endpoint = Endpoint(application, options=options, tokens=tokens)
         self._path = path.rstrip("/")
@@ -89,15 +87,22 @@ class SignalR:
         else:
             await request.refuse(NOT_FOUND)
             return
+        if request.method == "OPTIONS":
+            # Of a browser on another site; what it may do is for the middleware around this application to say.
+            await request.answer(204, b"", b"text/plain", [(b"allow", ALLOWED)])
+            return
         if handler is None:
             await request.refuse(METHOD_NOT_ALLOWED)
             return
         try:
-            user = self._authenticate(request.credential) if self._authenticate is not None else None
+            user = await self._user(request)
         except Unauthorized:
             await request.refuse(UNAUTHORIZED)
             return
         await handler(request, user)
+
+    async def _user(self, request: _Request) -> object:
+        return await self._authenticate(request.credential) if self._authenticate is not None else None
 
     async def _negotiate(self, request: _Request, user: object) -> None:
         await request.answer(200, self.endpoint.negotiate(request.query), b"application/json")
@@ -125,11 +130,10 @@ class SignalR:
             await request.refuse(found)
             return None
         if isinstance(found, Elsewhere):
-            owner = self._forward(found.worker) if self._forward is not None else None
-            if owner is None:
+            if self._forward is None:
                 await request.refuse(UNKNOWN)
             else:
-                await owner(request.scope, request.receive, request.send)
+                await self._forward(found.worker)(request.scope, request.receive, request.send)
             return None
         return found
 
@@ -216,18 +220,18 @@ class SignalR:
     async def _websocket(self, request: _Request) -> None:
         if (await request.receive())["type"] != "websocket.connect":
             return
-        link = self._admitted(request)
+        link = await self._admitted(request)
         if isinstance(link, Refusal):
             await request.refuse(link)
         else:
             await AsgiWebSocket(link, request.receive, request.send, self.endpoint.options.max_waiting).run()
 
-    def _admitted(self, request: _Request) -> Link | Refusal:
+    async def _admitted(self, request: _Request) -> Link | Refusal:
         """The connection of a WebSocket."""
         if request.scope["path"].rstrip("/") != self._path:
             return NOT_FOUND
         try:
-            user = self._authenticate(request.credential) if self._authenticate is not None else None
+            user = await self._user(request)
         except Unauthorized:
             return UNAUTHORIZED
         link = self.endpoint.websocket(request.token, user)

@@ -65,7 +65,8 @@ class Endpoint:
     ) -> None:
         self.application = application
         self.options = options or Options()
-        self.tokens = tokens or Tokens(secrets.token_bytes(32))
+        key = secrets.token_bytes(32)
+        self.tokens = tokens or Tokens(lambda: [key])
         self._clock = Clock()
         self._negotiated: dict[str, tuple[float, Claims]] = {}
         self._active: dict[str, Active] = {}

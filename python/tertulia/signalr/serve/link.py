@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from typing import Any, Protocol
 
 from tertulia.signalr.connection import Connection, Ended, Input, Opened, Phase
@@ -12,8 +13,9 @@ from tertulia.signalr.messages import Tracked
 class Transport(Protocol):
     """What carries frames to a client. Nothing blocks and nothing raises; what waits to be sent is bounded."""
 
-    def write(self, frames: list[bytes], *, binary: bool) -> None:
-        """Send whole messages. ``binary``: as bytes, else they are UTF-8 text."""
+    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
+        """Send one message. ``binary``: as bytes, else it is UTF-8 text. Of those that wait for a slow reader only
+        the newest with the same ``latest`` matters, so a transport may drop the others; None: each one matters."""
 
     def close(self, code: int, reason: str) -> None:
         """Send what was written, then end with a WebSocket close code, where there is one."""
@@ -136,11 +138,13 @@ class Link:
         """Send a message. Raises what the encoding raises for a value it cannot carry; nothing is sent then."""
         self.send_frame(self.core.protocol.encode(message))
 
-    def send_frame(self, frame: bytes) -> None:
-        """Send a tracked message already encoded by ``core.protocol``: so one frame serves many."""
+    def send_frame(self, frame: bytes, latest: Hashable = None) -> None:
+        """Send a tracked message already encoded by ``core.protocol``: so one frame serves many. ``latest``: see
+        Transport.
+        """
         core = self.core
         if core.direct and self.transport is not None:
-            self.transport.write([frame], binary=core.protocol.binary)
+            self.transport.write(frame, core.protocol.binary, latest)
             return
         core.send_frame(frame)
         self._flush()
@@ -194,7 +198,8 @@ class Link:
         core = self.core
         if core.outbox and self.transport is not None:
             frames, core.outbox = core.outbox, []
-            self.transport.write(frames, binary=core.protocol.binary)
+            for frame in frames:
+                self.transport.write(frame, core.protocol.binary)
         if self._waiters:
             self.drained()
 

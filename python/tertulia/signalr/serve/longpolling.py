@@ -5,7 +5,7 @@ client says.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from tertulia.signalr.serve.link import Link
@@ -36,9 +36,9 @@ class LongPolling:
 
     # --- the transport of a Link
 
-    def write(self, frames: list[bytes], *, binary: bool) -> None:
-        self._waiting += frames
-        self._size += sum(map(len, frames))
+    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
+        self._waiting.append(frame)
+        self._size += len(frame)
         if self._size > self._bound:
             asyncio.get_running_loop().call_soon(self.link.close, "The client does not keep up.")
         self._wake(answered=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from typing import Final
 
 from tertulia.signalr.serve.link import Link
@@ -30,10 +31,10 @@ class AsgiWebSocket:
 
     # --- the transport of a Link
 
-    def write(self, frames: list[bytes], *, binary: bool) -> None:
+    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
         if self._closing is None:
-            self._waiting += ((frame, binary) for frame in frames)
-            self._size += sum(map(len, frames))
+            self._waiting.append((frame, binary))
+            self._size += len(frame)
             if self._size > self._bound:
                 asyncio.get_running_loop().call_soon(self._stuck)
             self._news.set()
