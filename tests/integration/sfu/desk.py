@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from tertulia.ids import new_uuid
 from tertulia.sfu import _sfu
+from tests.integration.sfu.network import Network
 
 os.environ["WRTC_ALLOW_LOOPBACK"] = "1"  # before the first import
 import webrtc
@@ -81,17 +82,15 @@ class Client:
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self.streams: dict[str, set[str]] = {}
         """msid stream id → kinds of the tracks that came with it."""
-        self.wants_to_offer = False
         self.tcp_only = False
+        self.network: Network | None = None
         self._reader = asyncio.create_task(self._read())
         desk.clients[self.transport] = self
         self.pc.on("track", self._on_track)
 
     async def publish(self, *, audio: bool = True, video: bool = True) -> None:
         """Add the synthetic microphone and camera, or what is wanted of them."""
-        stream = await webrtc.media_devices.get_user_media(
-            webrtc.MediaStreamConstraints(audio=audio, video=video)
-        )
+        stream = await webrtc.media_devices.get_user_media(webrtc.MediaStreamConstraints(audio=audio, video=video))
         for track in stream.get_tracks():
             self.pc.add_track(track, stream)
 
@@ -117,12 +116,38 @@ class Client:
         return [s for s in report.values() if s.type == "inbound-rtp"]
 
     async def decodes(self, videos: int, frames: int = 3) -> None:
-        """Wait until so many videos are decoded, each some frames further than when it is first seen."""
+        """Wait until so many videos have each decoded some frames."""
+        await self._until(lambda s: sum(n >= frames for n in _decoded(s)) >= videos)
+
+    async def decodes_more(self, frames: int) -> None:
+        """Wait until that many more frames are decoded than now."""
+        now = sum(_decoded(await self.inbound()))
+        await self._until(lambda s: sum(_decoded(s)) >= now + frames)
+
+    async def hears(self, tracks: int) -> None:
+        """Wait until so many tracks have sound: the synthetic microphone beeps."""
+        await self._until(
+            lambda s: sum(1 for t in s if t.kind == "audio" and (t.total_audio_energy or 0) > 0) >= tracks
+        )
+
+    async def silence(self) -> None:
+        """Wait until nothing has been decoded for a while."""
+        before = -1
         async with asyncio.timeout(SECONDS):
-            while True:
-                decoded = [s.frames_decoded or 0 for s in await self.inbound() if s.kind == "video"]
-                if sum(n >= frames for n in decoded) >= videos:
-                    return
+            while (now := sum(_decoded(await self.inbound()))) != before:
+                before = now
+                await asyncio.sleep(0.3)
+
+    async def path(self) -> str:
+        """``udp`` or ``tcp``: what the selected candidate pair uses."""
+        report = await self.pc.get_stats()
+        selected = next(s for s in report.values() if s.type == "transport").selected_candidate_pair_id
+        return str(report[report[selected].local_candidate_id].protocol)
+
+    async def _until(self, done: Callable[[list[Any]], bool]) -> None:
+        # Statistics have no events.
+        async with asyncio.timeout(SECONDS):
+            while not done(await self.inbound()):
                 await asyncio.sleep(0.02)
 
     async def close(self) -> None:
@@ -130,7 +155,8 @@ class Client:
         self._reader.cancel()
         self.desk.clients.pop(self.transport, None)
         self.pc.close()
-        self.desk.engine.close(self.room, self.transport)
+        with suppress(_sfu.Stopped):
+            self.desk.engine.close(self.room, self.transport)
 
     def _on_track(self, event: Any) -> None:
         for stream in event.streams:
@@ -140,18 +166,23 @@ class Client:
         while True:
             event = await self.inbox.get()
             if isinstance(event, _sfu.Answer):
-                await self.pc.set_remote_description(self._description("answer", event.sdp))
+                await self.pc.set_remote_description(await self._description("answer", event.sdp))
             elif isinstance(event, _sfu.Offer):
                 await self._on_offer(event.sdp)
 
     async def _on_offer(self, sdp: str) -> None:
-        await self.pc.set_remote_description(self._description("offer", sdp))
+        await self.pc.set_remote_description(await self._description("offer", sdp))
         await self.pc.set_local_description(await self.pc.create_answer())
         self.desk.engine.answer(self.room, self.transport, self.pc.local_description.sdp)
 
-    def _description(self, kind: str, sdp: str) -> Any:
+    async def _description(self, kind: str, sdp: str) -> Any:
         if self.tcp_only:
             lines = sdp.split("\r\n")
-            kept = [line for line in lines if not line.startswith("a=candidate:") or " tcp " in line.lower()]
-            sdp = "\r\n".join(kept)
+            sdp = "\r\n".join(line for line in lines if not line.startswith("a=candidate:") or " tcp " in line)
+        if self.network is not None:
+            sdp = await self.network.through(sdp, self.desk.engine.ports[0])
         return webrtc.RTCSessionDescriptionInit(type=kind, sdp=sdp)
+
+
+def _decoded(inbound: list[Any]) -> list[int]:
+    return [s.frames_decoded or 0 for s in inbound if s.kind == "video"]

@@ -1,0 +1,240 @@
+"""``tertulia sfu`` as hubs know it: the registry, its channel, its end, and Redis going away under it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tertulia.errors import Unavailable
+from tertulia.ids import RoomId, new_uuid
+from tertulia.room.placement import Node
+from tertulia.sfu import _sfu, commands
+from tertulia.state import keys, messages, registry
+from tertulia.state.channels import Channels
+from tertulia.state.client import Redis
+from tests.integration import servers
+from tests.integration.sfu.desk import SECONDS, Client
+from tests.integration.sfu.test_port import assert_stun_answers
+
+ROOM = RoomId(new_uuid())
+
+
+def settings(redis_url: str) -> dict[str, str]:
+    return {
+        "TERTULIA_REDIS_URL": redis_url,
+        "TERTULIA_REGION": "eu-1",
+        "TERTULIA_SFU_BIND": "127.0.0.1",
+        "TERTULIA_SFU_WORKERS": "2",
+    }
+
+
+async def the_node(redis: Redis, wanted: Callable[[Node], bool] = lambda node: True) -> Node:
+    """The one node of the registry, once it is there and as wanted. A registry has no events."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            alive = await registry.sfu_nodes(redis).alive()
+            if len(alive) == 1 and wanted(alive[0]):
+                return alive[0]
+            await asyncio.sleep(0.05)
+
+
+class RoomChannel:
+    """The hub's side: commands to the node, its messages to the client."""
+
+    def __init__(self, channels: Channels, node: Node) -> None:
+        self._channels, self._node = channels, node
+        self.messages: list[messages.EventMessage] = []
+        self.back = asyncio.Event()
+        """Set when the subscription is in force again after a loss."""
+        self._news = asyncio.Event()
+
+    def receive(self, data: bytes) -> None:
+        message = messages.decode(data)
+        assert isinstance(message, messages.EventMessage)
+        self.messages.append(message)
+        self._news.set()
+
+    def command(self, command: commands.Command | bytes) -> None:
+        data = command if isinstance(command, bytes) else commands.encode(command)
+        self._channels.publish(keys.sfu_commands(self._node.id), data)
+
+    async def next(self, event: str, where: Callable[[Any], bool] = lambda payload: True) -> Any:
+        """The payload of the next such event, taken out; its address is checked."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                for message in self.messages:
+                    payload = json.loads(bytes(message.payload))
+                    if message.event == event and where(payload):
+                        self.messages.remove(message)
+                        return payload
+                self._news.clear()
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def hub(redis_url: str) -> AsyncIterator[tuple[Redis, Channels]]:
+    redis = await Redis.connect(redis_url)
+    channels = Channels(redis)
+    try:
+        yield redis, channels
+    finally:
+        await channels.close()
+        await redis.close()
+
+
+@asynccontextmanager
+async def room_channel(channels: Channels, node: Node) -> AsyncIterator[RoomChannel]:
+    channel = RoomChannel(channels, node)
+    await channels.subscribe(keys.room_events(ROOM), channel.receive, channel.back.set)
+    yield channel
+    channels.unsubscribe(keys.room_events(ROOM))
+
+
+class Member(Client):
+    """A client whose calls go by way of the node's channel."""
+
+    def __init__(self, channel: RoomChannel) -> None:
+        self.channel = channel
+        super().__init__(_Desk(self), ROOM)  # type: ignore[arg-type]
+        self.seat = f"seat-of-{self.user_id}"
+        self._pump = asyncio.create_task(self._deliver())
+
+    async def _deliver(self) -> None:
+        kinds = {"ReceiveAnswer": _sfu.Answer, "ReceiveOffer": _sfu.Offer}
+        while True:
+            for message in [m for m in self.channel.messages if m.event in kinds and m.to == self.user_id]:
+                self.channel.messages.remove(message)
+                payload = json.loads(bytes(message.payload))
+                assert (message.seat, payload["sourceUserId"]) == (self.seat, self.transport)
+                self.inbox.put_nowait(kinds[message.event](ROOM, self.transport, self.user_id, payload["sdp"]))
+            await asyncio.sleep(0.005)
+
+    async def close(self) -> None:
+        self._pump.cancel()
+        await super().close()
+
+
+class _Desk:
+    """What a client knows of its desk, over the channel."""
+
+    def __init__(self, member: Member) -> None:
+        self.clients: dict[str, Client] = {}
+        self.engine = _Engine(member)
+
+
+class _Engine:
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    def offer(self, room: str, transport: str, user_id: str, sdp: str) -> None:
+        seat = self._member.seat
+        self._member.channel.command(
+            commands.Offer(room=room, transport=transport, seat=seat, user_id=user_id, sdp=sdp)
+        )
+
+    def answer(self, room: str, transport: str, sdp: str) -> None:
+        self._member.channel.command(commands.Answer(room=room, transport=transport, sdp=sdp))
+
+    def close(self, room: str, transport: str) -> None:
+        self._member.channel.command(commands.Close(room=room, transport=transport))
+
+
+async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_dir: Path) -> None:
+    async with hub(redis_url) as (redis, channels):
+        with servers.tertulia_sfu(server_dir, settings=settings(redis_url)) as process:
+            node = await the_node(redis)
+            assert (node.region, node.ip, len(node.ports), node.rooms, node.peers) == ("eu-1", "127.0.0.1", 2, 0, 0)
+            assert not node.draining
+            for port in node.ports:
+                await assert_stun_answers(port)
+            async with room_channel(channels, node) as channel:
+                channel.command(b'{"op": "dance"}')
+                channel.command(b"\xff")
+                ann, bob = Member(channel), Member(channel)
+                for member in (ann, bob):
+                    await member.publish()
+                    await member.offer()
+                for member in (ann, bob):
+                    await member.connected()
+                    await member.decodes(1)
+                await the_node(redis, lambda node: (node.rooms, node.peers) == (1, 2) and 0 < node.load <= 1)
+                channel.command(commands.Offer(room=ROOM, transport="t", seat="s", user_id="u", sdp="nonsense"))
+                assert (await channel.next("SfuError"))["code"] == "invalid_sdp"
+                await bob.close()
+                ended = lambda payload: payload["state"] == "closed"  # noqa: E731
+                assert (await channel.next("TransportState", ended))["transportId"] == bob.transport
+
+                process.signal(signal.SIGTERM)
+                assert (await channel.next("TransportState", ended))["transportId"] == ann.transport
+                assert await asyncio.to_thread(process.wait) == 0
+                assert await registry.sfu_nodes(redis).alive() == []
+                await ann.close()
+
+
+async def test_media_goes_on_without_redis_and_the_node_registers_again(server_dir: Path) -> None:
+    port = servers.free_port()
+    with closing(_Servers(server_dir, port)) as redis_server:
+        url = redis_server.start()
+        with servers.tertulia_sfu(server_dir, settings=settings(url)) as process:
+            async with hub(url) as (redis, channels):
+                node = await the_node(redis)
+                async with room_channel(channels, node) as channel:
+                    ann, bob = Member(channel), Member(channel)
+                    for member in (ann, bob):
+                        await member.publish()
+                        await member.offer()
+                    for member in (ann, bob):
+                        await member.decodes(1)
+                    redis_server.kill()
+                    await asyncio.to_thread(process.wait_for_log, "sfu_heartbeat_failed")
+                    await asyncio.gather(ann.decodes_more(30), bob.decodes_more(30))
+                    with pytest.raises(Unavailable):
+                        await registry.sfu_nodes(redis).alive()
+
+                    redis_server.start()
+                    again = await the_node(redis)
+                    assert (again.id, again.peers) == (node.id, 2)
+                    await asyncio.to_thread(process.wait_for_log, "sfu_commands_may_be_lost")
+                    await asyncio.wait_for(channel.back.wait(), SECONDS)
+                    await ann.offer(ice_restart=True)
+                    await asyncio.gather(ann.decodes_more(5), bob.decodes_more(5))
+                    await ann.close()
+                    await bob.close()
+
+
+class _Servers:
+    """A Redis that can be killed and started again, empty."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self._directory, self._port = directory, port
+        self._running: Any = None
+
+    def start(self) -> str:
+        self._running = servers.redis(self._directory, self._port)
+        server, url = self._running.__enter__()
+        self._server = server
+        return str(url)
+
+    def kill(self) -> None:
+        self._server.signal(signal.SIGKILL)
+        self._running.__exit__(None, None, None)
+        self._running = None
+
+    def close(self) -> None:
+        if self._running is not None:
+            self._running.__exit__(None, None, None)
+
+
+async def test_a_wrong_setting_ends_the_start_with_one_line(valkey_url: str, server_dir: Path) -> None:
+    wrong = settings(valkey_url) | {"TERTULIA_SFU_BIND": "192.0.2.250"}
+    with servers.tertulia_sfu(server_dir, settings=wrong) as process:
+        assert await asyncio.to_thread(process.wait) != 0
+        assert "192.0.2.250" in process.log()
+        assert "Traceback" not in process.log()

@@ -1,0 +1,173 @@
+"""Commands → calls of the engine; the engine's events → room messages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tertulia.contract import WantedVideo
+from tertulia.ids import NodeId, new_uuid
+from tertulia.sfu import _sfu, commands
+from tertulia.sfu.agent import MAX_UNANSWERED, Agent, EngineEvent, Message
+
+USER = new_uuid()
+OFFER = commands.Offer(room="r", transport="t", seat="seat-1", user_id=USER, sdp="v=0", tracks={"1": "screen"})
+
+
+class Engine:
+    """Notes the calls; may be told to fail."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.failure: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> None:
+            if self.failure is not None:
+                raise self.failure
+            self.calls.append((name, *args, *kwargs.items()))
+
+        return call
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def agent(engine: Engine) -> Agent:
+    return Agent(NodeId("node_1"), engine)
+
+
+def opened(agent: Agent) -> Agent:
+    agent.command(commands.encode(OFFER))
+    assert agent.event(_sfu.Answer("r", "t", USER, "v=0")) is not None
+    return agent
+
+
+def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
+    """event, to, seat, payload; the rest is checked."""
+    assert message is not None
+    assert (message.room, message.event.origin, message.event.exclude) == ("r", "node_1", None)
+    return message.event.event, message.event.to, message.event.seat, json.loads(bytes(message.event.payload))
+
+
+@pytest.mark.parametrize(
+    ("command", "call"),
+    [
+        (OFFER, ("offer", "r", "t", USER, "v=0", ("slots", False), ("tracks", {"1": "screen"}))),
+        (commands.Answer(room="r", transport="t", sdp="v=0"), ("answer", "r", "t", "v=0")),
+        (commands.Candidate(room="r", transport="t", candidate="candidate:1"), ("candidate", "r", "t", "candidate:1")),
+        (commands.Candidate(room="r", transport="t", candidate={"candidate": "x"}), ("candidate", "r", "t", "x")),
+        (commands.Candidate(room="r", transport="t", candidate={"candidate": 7}), ("candidate", "r", "t", "")),
+        (commands.Candidate(room="r", transport="t", candidate={}), ("candidate", "r", "t", "")),
+        (commands.Candidate(room="r", transport="t", candidate=None), ("candidate", "r", "t", "")),
+        (
+            commands.View(room="r", transport="t", videos=[WantedVideo(user_id=USER, max_height=360)]),
+            ("view", "r", "t", [(USER, "camera", 360)]),
+        ),
+        (commands.State(room="r", transport="t", is_muted=True), ("state", "r", "t", True, None)),
+        (commands.Close(room="r", transport="t"), ("close", "r", "t")),
+        (commands.End(room="r"), ("end", "r")),
+    ],
+)
+def test_each_command_is_one_call(
+    agent: Agent, engine: Engine, command: commands.Command, call: tuple[Any, ...]
+) -> None:
+    assert agent.command(commands.encode(command)) == []
+    assert engine.calls == [call]
+
+
+def test_what_is_no_command_calls_nothing(agent: Agent, engine: Engine) -> None:
+    assert agent.command(b'{"op": "reboot"}') == []
+    assert engine.calls == []
+
+
+SDP = {"sourceUserId": "t", "sdp": "v=0"}
+EVENTS: list[tuple[EngineEvent, str, Any]] = [
+    (_sfu.Answer("r", "t", USER, "v=0"), "ReceiveAnswer", SDP),
+    (_sfu.Offer("r", "t", USER, "v=0"), "ReceiveOffer", SDP),
+    (
+        _sfu.Slots("r", "t", USER, [_sfu.Slot("2", "video", "u", "screen"), _sfu.Slot("3", "audio", None, None)]),
+        "Slots",
+        {
+            "slots": [
+                {"mid": "2", "kind": "video", "userId": "u", "source": "screen"},
+                {"mid": "3", "kind": "audio", "userId": None, "source": None},
+            ]
+        },
+    ),
+    (
+        _sfu.TransportState("r", "t", USER, "connected", None),
+        "TransportState",
+        {"transportId": "t", "state": "connected"},
+    ),
+    (
+        _sfu.TransportState("r", "t", USER, "closed", "fault"),
+        "TransportState",
+        {"transportId": "t", "state": "closed", "reason": "fault"},
+    ),
+    (
+        _sfu.Refused("r", "t", USER, "invalid_sdp", "no m-line"),
+        "SfuError",
+        {"transportId": "t", "code": "invalid_sdp", "message": "no m-line"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "name", "payload"), EVENTS, ids=lambda x: type(x).__name__)
+def test_what_concerns_a_transport_goes_to_its_seat(agent: Agent, event: EngineEvent, name: str, payload: Any) -> None:
+    assert told(opened(agent).event(event)) == (name, USER, "seat-1", payload)
+
+
+def test_speakers_go_to_everyone(agent: Agent) -> None:
+    assert told(agent.event(_sfu.ActiveSpeakers("r", [USER]))) == ("ActiveSpeakers", None, None, {"userIds": [USER]})
+
+
+@pytest.mark.parametrize("event", [_sfu.Lost(3), _sfu.Restarted(40_000, "why")])
+def test_the_operators_events_are_for_no_client(agent: Agent, event: EngineEvent) -> None:
+    assert agent.event(event) is None
+
+
+@pytest.mark.parametrize(("event", "name"), [(event, name) for event, name, _ in EVENTS])
+def test_nobody_is_told_of_a_transport_that_is_not_known(agent: Agent, event: EngineEvent, name: str) -> None:
+    assert agent.event(event) is None
+
+
+def test_after_its_end_a_transport_is_forgotten(agent: Agent) -> None:
+    opened(agent).event(_sfu.TransportState("r", "t", USER, "closed", "command"))
+    assert agent.event(_sfu.Answer("r", "t", USER, "v=0")) is None
+
+
+def test_a_first_offer_that_is_refused_is_told_to_who_made_it(agent: Agent) -> None:
+    agent.command(commands.encode(OFFER))
+    assert told(agent.event(_sfu.Refused("r", "t", USER, "invalid_sdp", "no")))[:3] == ("SfuError", USER, "seat-1")
+
+
+def test_offers_without_answer_are_bounded(agent: Agent) -> None:
+    for n in range(MAX_UNANSWERED + 1):
+        agent.command(commands.encode(commands.Offer(room="r", transport=f"t{n}", seat="s", user_id=USER, sdp="")))
+    assert agent.event(_sfu.Answer("r", "t0", USER, "")) is None
+    assert agent.event(_sfu.Answer("r", "t1", USER, "")) is not None
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(_sfu.Overloaded(), "overloaded"), (_sfu.Stopped(), "internal"), (ValueError("'x' is no source"), "internal")],
+)
+def test_a_call_that_fails_is_told_to_who_asked(agent: Agent, engine: Engine, failure: Exception, code: str) -> None:
+    engine.failure = failure
+    messages = agent.command(commands.encode(OFFER))
+    assert [(event, to, seat, payload["code"]) for event, to, seat, payload in map(told, messages)] == [
+        ("SfuError", USER, "seat-1", code)
+    ]
+    assert agent.command(commands.encode(commands.Close(room="r", transport="unknown"))) == []
+    assert agent.command(commands.encode(commands.End(room="r"))) == []
+    engine.failure = None
+    opened(agent)
+    engine.failure = failure
+    messages = agent.command(commands.encode(commands.Answer(room="r", transport="t", sdp="")))
+    assert [told(message)[3]["code"] for message in messages] == [code]

@@ -1,0 +1,90 @@
+"""The extension module as Python sees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tertulia.sfu import _sfu
+
+
+def test_the_stub_says_what_the_module_is() -> None:
+    argv = [sys.executable, "-m", "mypy.stubtest", "tertulia.sfu._sfu"]
+    env = os.environ | {"MYPYPATH": str(Path(_sfu.__file__ or "").parents[2])}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def engine() -> _sfu.Sfu:
+    return _sfu.Sfu("127.0.0.1", [0])
+
+
+def test_it_tells_its_addresses(engine: _sfu.Sfu) -> None:
+    assert engine.addresses == [("127.0.0.1", engine.ports[0])]
+    assert _sfu.Sfu("127.0.0.1", [0], ["203.0.113.7", "2001:db8::7"]).addresses[1][0] == "2001:db8::7"
+    assert _sfu.Sfu("0.0.0.0", [0], loopback=True).addresses[0][0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("bind", "ports", "advertised", "error"),
+    [
+        ("localhost", [0], [], ValueError),
+        ("127.0.0.1", [0], ["nowhere"], ValueError),
+        ("127.0.0.1", [], [], OSError),
+        ("192.0.2.250", [0], [], OSError),
+        ("127.0.0.1", [65_536], [], OverflowError),
+    ],
+)
+def test_what_it_cannot_be_started_with(
+    bind: str, ports: list[int], advertised: list[str], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        _sfu.Sfu(bind, ports, advertised)
+
+
+def test_a_taken_port_is_named(engine: _sfu.Sfu) -> None:
+    with pytest.raises(OSError, match=f"127.0.0.1:{engine.ports[0]}"):
+        _sfu.Sfu("127.0.0.1", engine.ports)
+
+
+def test_unknown_sources_are_refused(engine: _sfu.Sfu) -> None:
+    with pytest.raises(ValueError, match="telescope"):
+        engine.offer("r", "t", "u", "", tracks={"0": "telescope"})
+    with pytest.raises(ValueError, match="telescope"):
+        engine.view("r", "t", [("u", "telescope", None)])
+
+
+def test_events_are_values() -> None:
+    slots = _sfu.Slots("r", "t", "u", [_sfu.Slot("1", "audio", None, None)])
+    assert slots == _sfu.Slots("r", "t", "u", [_sfu.Slot("1", "audio", None, None)])
+    assert slots != _sfu.Slots("r", "t", "u", [])
+    assert (slots.slots[0].mid, slots.slots[0].user_id) == ("1", None)
+    with pytest.raises(AttributeError):
+        slots.room = "other"  # type: ignore[misc]
+
+
+def test_nothing_waits_at_first(engine: _sfu.Sfu) -> None:
+    assert engine.drain(10) == []
+    assert engine.events_lost == 0
+    assert [worker["peers"] for worker in engine.stats()] == [0]
+
+
+def test_after_its_stop_it_takes_no_command(engine: _sfu.Sfu) -> None:
+    engine.stop()
+    for call in (
+        lambda: engine.offer("r", "t", "u", ""),
+        lambda: engine.answer("r", "t", ""),
+        lambda: engine.candidate("r", "t", ""),
+        lambda: engine.view("r", "t", []),
+        lambda: engine.state("r", "t", True),
+        lambda: engine.close("r", "t"),
+        lambda: engine.end("r"),
+    ):
+        with pytest.raises(_sfu.Stopped):
+            call()
+    assert engine.stats() == []
