@@ -9,6 +9,8 @@ import { SOURCES } from "./media/sources.js";
 
 /** Video slots of the first offer, made before it is known how many people are there. */
 const FIRST_VIDEO_SLOTS = 6;
+/** Slots beyond the tiles: the SFU fills them with screens that someone begins to share. */
+const SPARE_SLOTS = 2;
 /** How often statistics are read. */
 const REPORT_MS = 2000;
 /** Seconds that JoinRoom's token must still live; a younger one is fetched otherwise. */
@@ -145,7 +147,7 @@ export class Meeting extends Emitter {
     const view = JSON.stringify(videos);
     if (!(this.#link instanceof SfuLink) || this.hub.state !== "joined" || view === this.#view) return;
     this.#view = view;
-    this.#link.setVideoSlots(Math.max(FIRST_VIDEO_SLOTS, videos.length));
+    this.#link.setVideoSlots(Math.max(FIRST_VIDEO_SLOTS, videos.length + SPARE_SLOTS));
     this.hub.call("SetView", { videos }).catch(() => (this.#view = "[]"));
   }
 

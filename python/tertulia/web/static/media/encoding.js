@@ -44,5 +44,10 @@ export async function applyEncoding(sender, source) {
   const [first] = parameters.encodings;
   if (!first) return;
   Object.assign(first, encodingFor(source, track.getSettings().height));
-  await sender.setParameters(parameters);
+  try {
+    await sender.setParameters(parameters);
+  } catch (error) {
+    // A negotiation began meanwhile; it does this again when it is done.
+    if (!(error instanceof DOMException) || error.name !== "InvalidModificationError") throw error;
+  }
 }

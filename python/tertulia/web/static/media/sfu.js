@@ -13,8 +13,8 @@ const ANSWER_TIMEOUT_MS = 5000;
 const SILENCE_MS = 5000;
 /** Pause between two ICE restarts, so that a slow path gets its chance. */
 const RESTART_PAUSE_MS = 3000;
-/** A longer list of m-lines costs time at every negotiation; a screen full of tiles needs no more. */
-export const MAX_VIDEO_SLOTS = 24;
+/** A longer list of m-lines costs time at every negotiation; a page full of tiles and two screens need no more. */
+export const MAX_VIDEO_SLOTS = 26;
 
 /**
  * @typedef {object} Signal How the link reaches its SFU.
