@@ -181,7 +181,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             opened = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on the server")
         if isinstance(opened, WebSocketListener):
             return opened
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(opened.text.encode()))}
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
         response = WSUpgradeResponse.create_error_response(opened.status, opened.text.encode(), headers)
         return WSUpgradeResponseWithListener(response, None)
 
