@@ -134,15 +134,25 @@ def rest_redis(server_dir: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
-def rest(request: pytest.FixtureRequest, rest_redis: str, server_dir: Path) -> Iterator[Rest]:
-    """A web worker on SQLite, then on PostgreSQL."""
-    database = f"sqlite:///{server_dir / 'rest.db'}"
-    if request.param == "postgres":
-        server: servers.Postgres = request.getfixturevalue("postgres_server")
-        database = server.new_database()
-    with started(server_dir, rest_redis, database) as rest:
+@pytest.fixture(scope="session")
+def rest_sqlite(rest_redis: str, server_dir: Path) -> Iterator[Rest]:
+    """A web worker on SQLite."""
+    with started(server_dir, rest_redis, f"sqlite:///{server_dir / 'rest.db'}") as rest:
         yield rest
+
+
+@pytest.fixture(scope="session")
+def rest_postgres(rest_redis: str, server_dir: Path, postgres_server: servers.Postgres) -> Iterator[Rest]:
+    """A web worker on PostgreSQL."""
+    with started(server_dir, rest_redis, postgres_server.new_database()) as rest:
+        yield rest
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def rest(request: pytest.FixtureRequest) -> Rest:
+    """A web worker; the test is run with SQLite and PostgreSQL."""
+    found: Rest = request.getfixturevalue(f"rest_{request.param}")
+    return found
 
 
 @contextmanager
