@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
@@ -18,10 +19,19 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"uvloop": uvloop.new_event_loop}
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every migration applied, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    asyncio.run(harness.migrated(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-async def fleet(valkey_url: str, tmp_path: Path) -> AsyncIterator[Fleet]:
+async def fleet(valkey_url: str, empty_database: Path, tmp_path: Path) -> AsyncIterator[Fleet]:
     """A Redis, a database, no workers yet."""
-    async with harness.fleet(valkey_url, f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as made:
+    path = shutil.copy(empty_database, tmp_path / "test.db")
+    async with harness.fleet(valkey_url, f"sqlite+aiosqlite:///{path}") as made:
         yield made
 
 

@@ -35,7 +35,7 @@ from tertulia.state import keys, messages
 from tertulia.state.channels import Channels
 from tertulia.state.client import Redis
 from tertulia.state.messages import EventMessage
-from tertulia.state.registry import sfu_nodes
+from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes
 from tertulia.state.rooms import RoomState, room_ttl_ms
 
 Json = dict[str, Any]
@@ -219,6 +219,7 @@ class Fleet:
         self.state = RoomState(redis, HubId("test"), room_ttl_ms(10))
         self.channels = Channels(redis)
         self._stack = contextlib.AsyncExitStack()
+        self._beats: dict[str, asyncio.Task[None]] = {}
 
     async def worker(self, settings: HubSettings = SETTINGS, origins: tuple[str, ...] = ()) -> Worker:
         """One more worker."""
@@ -229,8 +230,20 @@ class Fleet:
         node = Node(id=NodeId(name), region=region, ip="127.0.0.1", ports=[40000], load=0, rooms=0, peers=0)
         fake = FakeNode(node, self.channels)
         await self.channels.subscribe(keys.sfu_commands(node.id), fake.on_message, lambda: None)
-        await sfu_nodes(self.redis).beat(node)
+        registry = sfu_nodes(self.redis)
+        await registry.beat(node)
+        self._beats[name] = asyncio.create_task(self._beat(registry, node))
         return fake
+
+    async def kill_node(self, name: str) -> None:
+        """The node is gone."""
+        self._beats.pop(name).cancel()
+        await sfu_nodes(self.redis).leave(name)
+
+    async def _beat(self, registry: Registry[Node], node: Node) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            await registry.beat(node)
 
     async def room(self, host: str | None = None, **settings: Any) -> str:
         """A new room. ``settings`` are the contract's, in snake_case."""
@@ -284,6 +297,9 @@ class Fleet:
         return {k.decode(): json.loads(v) for k, v in zip(flat[::2], flat[1::2], strict=True)}
 
     async def close(self) -> None:
+        for beat in self._beats.values():
+            beat.cancel()
+        await asyncio.gather(*self._beats.values(), return_exceptions=True)
         await self._stack.aclose()
 
     @asynccontextmanager
@@ -343,11 +359,19 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+async def migrated(database_url: str) -> None:
+    """Apply every migration."""
+    database = Database(database_url)
+    try:
+        await migrate.upgrade(database)
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def fleet(redis_url: str, database_url: str) -> AsyncIterator[Fleet]:
-    """A fleet without workers."""
+    """A fleet without workers, on a database that is :func:`migrated`."""
     database = Database(database_url)
-    await migrate.upgrade(database)
     redis = await Redis.connect(redis_url)
     keyring = Keyring(SigningKeys(database))
     await keyring.start()
