@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 import structlog
 import uvicorn
 import uvloop
+from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -36,8 +37,10 @@ from tertulia.http.openapi import Description
 from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
 from tertulia.http.services import Services
+from tertulia.http.signalr_site import SignalRSite
 from tertulia.http.table import OPERATIONS
 from tertulia.http.websocket import protocol_class
+from tertulia.http.workers import Workers
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, new_token
@@ -62,6 +65,7 @@ class Web(NamedTuple):
 
     asgi: ASGIApp
     hub: Hub
+    signalr: SignalRSite
 
 
 def run_web(config: Config, fd: int | None = None) -> int:
@@ -108,6 +112,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
         for accepting in server.servers:
             accepting.close()
         await web.hub.stop()
+        web.signalr.stop()
         server.should_exit = True
         await serving
 
@@ -158,7 +163,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
-        yield Web(_asgi(config, services), hub)
+        signalr = SignalRSite(hub, keyring, services.callers, Workers(registry), config.max_message_bytes)
+        yield Web(_asgi(config, services, signalr), hub, signalr)
 
 
 async def _services(
@@ -187,11 +193,13 @@ async def _services(
     )
 
 
-def _asgi(config: Config, services: Services) -> ASGIApp:
+def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
     api = Api(services, RateLimit(0 if config.open else config.rate_limit))
     pages, docs = Pages(), Pages(DOCS, ".")
     routes = [
         *site.api_routes(api, OPERATIONS),
+        Route("/hub", signalr),
+        Route("/hub/negotiate", signalr),
         site.page_route("/healthz", health.healthz),
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/metrics", metrics),
@@ -217,7 +225,7 @@ def _server_config(config: Config, web: Web) -> uvicorn.Config:
     return uvicorn.Config(
         web.asgi,
         http=BoundedHttp,
-        ws=protocol_class({"/ws": plain_socket.endpoint(web.hub)}, _origins(config)),
+        ws=protocol_class({"/ws": plain_socket.endpoint(web.hub), "/hub": web.signalr.open}, _origins(config)),
         lifespan="off",
         log_config=None,
         access_log=False,  # its lines hold query strings

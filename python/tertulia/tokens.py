@@ -12,6 +12,7 @@ The algorithm is ours to choose, never the token's.
 from __future__ import annotations
 
 import base64
+import hmac
 import math
 import secrets
 from collections.abc import Iterable
@@ -186,6 +187,12 @@ class Tokens:
         """What an invite says; raises as :meth:`verify_room` does."""
         p = self._verify(token, _INVITE_TYPE, _InvitePayload, now)
         return InviteClaims(p.jti, p.room, p.role, p.tenant, p.exp)
+
+    def derived(self, purpose: bytes) -> list[bytes]:
+        """Keys for another purpose, one from each signing key, the oldest first: every worker has that one, also
+        while it has not heard of the youngest yet. To sign with the first and verify with all."""
+        oldest_first = sorted(self._keys.values(), key=lambda key: (key.created_at, key.kid))
+        return [hmac.digest(key.secret, purpose, "sha256") for key in oldest_first]
 
     def _sign(self, kind: str, payload: Struct) -> str:
         header = {"alg": _ALGORITHMS[0], "kid": self._signing.kid, "typ": kind}

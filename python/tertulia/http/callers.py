@@ -65,7 +65,7 @@ class Callers:
         if match is None or len(given) > 1:
             raise Unauthorized("send one credential, as `Authorization: Bearer …`")
         try:
-            return await self._holder(match[1])
+            return await self.holder(match[1])
         except BadToken as e:
             raise Unauthorized(e.message) from None
 
@@ -79,7 +79,8 @@ class Callers:
             )
         return Owner(self._open_tenant, "open")
 
-    async def _holder(self, credential: str) -> Caller:
+    async def holder(self, credential: str) -> Caller:
+        """Who holds a credential. Raises Unauthorized, BadToken: it does not count."""
         if credential.startswith(KEY_PREFIX):
             key = await self._access.key_of(credential)
             if key is None:

@@ -200,18 +200,34 @@ const scenarios = {
     return { answers, heard: heard.length, inOrder: heard.every((n, i) => n === i % 3), same, reconnects, who, id, bad };
   },
 
-  // Stays connected until its standard input says something.
-  async idle() {
-    const connection = build();
-    const closing = closed(connection);
-    await connection.start();
-    console.error("started");
-    const said = await Promise.race([
-      closing.then((error) => ({ closed: error })),
-      new Promise((resolve) => process.stdin.once("data", () => resolve({ closed: false }))),
-    ]);
-    await connection.stop();
-    return said;
+  // Does what standard input says, one JSON a line, and tells what happens in the same way.
+  async driven() {
+    const say = (what) => process.stdout.write(JSON.stringify(what) + "\n");
+    const options = asked.token ? { accessTokenFactory: () => asked.token } : {};
+    if (asked.skipNegotiation) options.skipNegotiation = true;
+    const connection = build(options, (builder) => {
+      if (asked.reconnects) builder.withAutomaticReconnect([0, 200, 500, 1000]);
+      if (asked.stateful) builder.withStatefulReconnect();
+      return builder;
+    });
+    for (const name of asked.events) connection.on(name, (...args) => { say({ event: name, args }); });
+    connection.onclose((error) => say({ closed: error?.message ?? null }));
+    connection.onreconnecting(() => say({ reconnecting: true }));
+    connection.onreconnected((id) => say({ reconnected: id }));
+    const started = await outcome(connection.start());
+    say({ started: connection.connectionId ?? null, ...started });
+    let rest = "";
+    for await (const chunk of process.stdin) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        const { id, target, args, stop } = JSON.parse(line);
+        if (stop) await connection.stop();
+        else if (id === undefined) connection.send(target, ...args).catch(() => {});
+        else outcome(connection.invoke(target, ...args)).then((result) => say({ id, ...result }));
+      }
+    }
+    return null;
   },
 };
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -29,8 +30,13 @@ NOT_BY_POST: Final = Refusal(405, "POST requests are not allowed for WebSocket c
 NOT_BY_DELETE: Final = Refusal(400, "Cannot terminate this connection using the DELETE endpoint.")
 NO_TRANSPORT: Final = Refusal(409, "No transport has begun this connection")
 
+GOODBYE_SECONDS: Final = 1.0
+"""How long a Close message may come after the end of the event stream."""
+
 Authenticate = Callable[[str | None], Awaitable[object]]
-"""From a credential (a Bearer's, else ``access_token`` of the query) to the connection's ``user``; raises Unauthorized."""
+"""From a credential (a Bearer's, else ``access_token`` of the query) to the connection's ``user``; raises
+Unauthorized.
+"""
 
 
 class Unauthorized(Exception):
@@ -176,7 +182,8 @@ class SignalR:
         try:
             await asyncio.wait((streaming, gone), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            active.link.detached(carrier, clean=False)
+            # A client that stops closes its stream at the same time as it posts its Close message.
+            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, partial(active.link.detached, carrier, clean=False))
             streaming.cancel()
             gone.cancel()
             await asyncio.gather(streaming, gone, return_exceptions=True)

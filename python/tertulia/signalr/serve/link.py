@@ -191,7 +191,8 @@ class Link:
                 self._owner.application.opened(self)
             elif isinstance(one, Ended):
                 self._end(one, 1000, "")
-            elif self.core.phase is not Phase.CLOSED or isinstance(inputs[-1], Ended):
+            elif self._opened:
+                # Not what follows the message at which the application closed the connection.
                 self._owner.application.received(self, one)
 
     def _flush(self) -> None:

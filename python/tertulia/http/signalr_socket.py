@@ -1,0 +1,167 @@
+"""SignalR over a WebSocket: picows' frames on one side, a link on the other. Messages may be cut across frames as
+they like.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, cast
+
+from picows import WSCloseCode, WSFrame, WSMsgType, WSTransport
+
+from tertulia.errors import Unavailable
+from tertulia.http.websocket import WebSocketListener
+from tertulia.hub import closing, metrics
+from tertulia.hub.outbox import Outbox
+from tertulia.signalr import handshake
+from tertulia.signalr.connection import Phase
+from tertulia.signalr.serve.asgi import Unauthorized
+from tertulia.signalr.serve.link import Link
+
+STUCK_AFTER: Final = 20.0
+"""Seconds for which a client may not read at all."""
+
+_CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
+_DATA: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION})
+
+
+class SignalRSocket(WebSocketListener):
+    """One WebSocket (a :class:`tertulia.signalr.serve.link.Transport`).
+
+    ``check``: what has to come out well before anything is read, where the upgrade could not wait for it.
+    """
+
+    __slots__ = ("_check", "_checking", "_closed", "_link", "_outbox", "_paused", "_stuck_timer", "_ws")
+
+    def __init__(self, link: Link, check: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._link = link
+        self._check = check
+        self._checking: asyncio.Task[None] | None = None
+        self._ws: WSTransport | None = None
+        self._closed = False
+        self._outbox: Outbox[tuple[bytes, WSMsgType]] | None = None
+        """What waits while the client does not read."""
+        self._paused = False
+        self._stuck_timer: asyncio.TimerHandle | None = None
+
+    # --- the link's side
+
+    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
+        if self._closed or self._ws is None:
+            return
+        kind = WSMsgType.BINARY if binary else WSMsgType.TEXT
+        if self._outbox is None:
+            self._ws.send(kind, frame)
+        elif not self._outbox.add((frame, kind), len(frame), latest):
+            self._stuck()
+
+    def close(self, code: int, reason: str) -> None:
+        if self._closed or self._ws is None:
+            return
+        self._closed = True
+        self._cancel_timer()
+        while self._outbox is not None and (waiting := self._outbox.pop()) is not None:
+            self._ws.send(waiting[1], waiting[0])
+        self._ws.send_close(cast("WSCloseCode", code), reason.encode()[:123])
+        self._ws.disconnect()
+
+    def pause(self) -> None:
+        if self._ws is not None and not self._closed:
+            self._ws.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._ws is not None and not self._closed:
+            self._ws.underlying_transport.resume_reading()
+
+    @property
+    def congested(self) -> bool:
+        return self._outbox is not None
+
+    def shutdown(self) -> None:
+        self._link.close(closing.GOING_AWAY.reason, allow_reconnect=True, code=closing.GOING_AWAY.code)
+
+    # --- picows' side
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._ws = transport
+        if self._check is None:
+            self._link.attach(self)
+        else:
+            self.pause()
+            self._checking = asyncio.create_task(self._checked(self._check))
+
+    async def _checked(self, check: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await check()
+        except (Unauthorized, Unavailable) as error:
+            self.write(handshake.refusal(f"The credential is not accepted: {error}"), binary=False)
+            self.close(1008, "the credential is not accepted")
+            self._abandon()
+        else:
+            if not self._closed:
+                self._link.attach(self)
+                self.resume()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if self._closed:
+            return
+        kind = frame.msg_type
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._link.close(closing.PROTOCOL.reason, code=closing.PROTOCOL.code)
+        elif kind in _DATA:
+            self._link.receive(frame.get_payload_as_bytes())
+        elif kind is WSMsgType.CLOSE:
+            self._goodbye(transport, frame.get_close_code())
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._closed = True
+        self._cancel_timer()
+        if self._checking is not None and self._checking.cancel():
+            self._abandon()
+        self._link.detached(self, clean=False)
+
+    def _abandon(self) -> None:
+        """This socket will not be the link's. A new link ends with it; a stateful one goes on as it was."""
+        if self._link.core.phase is Phase.HANDSHAKE:
+            self._link.close()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full (asyncio's high-water mark, 64 KiB)."""
+        self._paused = True
+        if self._outbox is None:
+            self._outbox = Outbox()
+        if self._stuck_timer is None and not self._closed:
+            self._stuck_timer = asyncio.get_running_loop().call_later(STUCK_AFTER, self._stuck)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._paused = False
+        self._cancel_timer()
+        outbox = self._outbox
+        while outbox is not None and self._ws is not None and not self._paused:
+            waiting = outbox.pop()
+            if waiting is None:
+                metrics.DROPPED.inc(outbox.dropped)
+                self._outbox = None
+                self._link.drained()
+                return
+            self._ws.send(waiting[1], waiting[0])
+
+    def _goodbye(self, transport: WSTransport, code: WSCloseCode) -> None:
+        """The client closes: said in kind, 1000 where it gave no code."""
+        self._closed = True
+        self._cancel_timer()
+        transport.send_close(WSCloseCode.OK if code is WSCloseCode.NO_INFO else code)
+        transport.disconnect()
+        self._link.detached(self, clean=code in _CLEAN)
+
+    def _stuck(self) -> None:
+        self._outbox = None
+        metrics.STUCK.inc()
+        self._link.close(closing.STUCK.reason, allow_reconnect=True, code=closing.STUCK.code)
+
+    def _cancel_timer(self) -> None:
+        if self._stuck_timer is not None:
+            self._stuck_timer.cancel()
+            self._stuck_timer = None

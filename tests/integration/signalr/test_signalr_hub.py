@@ -1,0 +1,204 @@
+"""The product's hub and unmodified npm clients: two workers behind one port, so that requests land on either."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.integration import servers
+from tests.integration.hub import harness
+from tests.integration.hub.harness import PlainClient
+from tests.integration.signalr.npm import Json, NpmClient, driven
+from tests.integration.signalr.test_signalr_npm import PAIRS, pairs
+
+
+class Site:
+    """A running product."""
+
+    def __init__(self, tertulia: servers.Tertulia, node: str) -> None:
+        self.tertulia = tertulia
+        self.url = tertulia.url
+        self.hub = f"{tertulia.url}/hub"
+        self._node = node
+
+    async def post(self, path: str, body: Json) -> Json:
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"{self.url}{path}", json=body)
+            assert answer.is_success, answer.text
+            result: Json = answer.json()
+            return result
+
+    async def room(self, **settings: Any) -> str:
+        made = await self.post("/v1/rooms", {"hostId": str(uuid.uuid4()), "settings": {"topology": "p2p", **settings}})
+        return str(made["roomId"])
+
+    async def ticket(self, room: str, user: str | None = None, name: str = "Ann") -> tuple[str, Json]:
+        """A user, and what they say in JoinRoom."""
+        user = user or str(uuid.uuid4())
+        grant = await self.post(f"/v1/rooms/{room}/join", {"userId": user, "displayName": name})
+        return user, {"roomId": room, "token": grant["token"]}
+
+    def client(self, transport: str = "WebSockets", protocol: str = "json", **more: Any) -> Any:
+        return driven(self._node, self.hub, transport, protocol, **more)
+
+    @contextlib.asynccontextmanager
+    async def plain(self) -> AsyncIterator[PlainClient]:
+        socket = await connect(self.tertulia.ws_url, compression=None, ping_interval=None)
+        client = PlainClient(socket)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('database')}/test.db"
+    asyncio.run(harness.migrated(url))
+    return url
+
+
+@pytest.fixture(scope="module")
+def site(
+    valkey_server: tuple[Any, str], database: str, tmp_path_factory: pytest.TempPathFactory, node: str
+) -> Iterator[Site]:
+    directory: Path = tmp_path_factory.mktemp("web")
+    settings = {
+        "TERTULIA_REDIS_URL": valkey_server[1],
+        "TERTULIA_DATABASE_URL": database,
+        "TERTULIA_OPEN": "true",
+        "TERTULIA_KEEP_ALIVE_SECONDS": "60",
+        "TERTULIA_STUN_URLS": "stun:127.0.0.1:3478",
+    }
+    with servers.tertulia_web(directory, "--workers", "2", settings=settings) as tertulia:
+        yield Site(tertulia, node)
+
+
+async def joined(client: NpmClient, site: Site, room: str, name: str = "Ann") -> tuple[str, Json]:
+    user, ticket = await site.ticket(room, name=name)
+    return user, await client.call("JoinRoom", ticket)
+
+
+@pairs
+async def test_a_meeting_over_every_transport(site: Site, transport: str, protocol: str) -> None:
+    room = await site.room()
+    async with site.client(transport, protocol) as ann, site.client(transport, protocol) as bob, site.plain() as eve:
+        ann_id, result = await joined(ann, site, room, "Ann")
+        assert result["participants"] == []
+        assert result["keepAliveSeconds"] == 60
+        bob_id, result = await joined(bob, site, room, "Bob")
+        assert [p["displayName"] for p in result["participants"]] == ["Ann"]
+        assert (await ann.event("ParticipantJoined", userId=bob_id))["displayName"] == "Bob"
+        eve_id, ticket = await site.ticket(room, name="Eve")
+        result = await eve.call("JoinRoom", ticket)
+        assert {p["userId"] for p in result["participants"]} == {ann_id, bob_id}
+
+        await ann.call("SendOffer", {"targetUserId": bob_id, "sdp": "v=0 é"})
+        assert await bob.event("ReceiveOffer") == {"sourceUserId": ann_id, "sdp": "v=0 é"}
+        await bob.call("sendanswer", {"targetUserId": eve_id, "sdp": "v=0"})
+        assert await eve.event("ReceiveAnswer") == {"sourceUserId": bob_id, "sdp": "v=0"}
+        candidate = {"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0}
+        await eve.call("SendIceCandidate", {"targetUserId": ann_id, "candidate": candidate})
+        assert await ann.event("IceCandidate") == {"sourceUserId": eve_id, "candidate": candidate}
+
+        assert await bob.call("UpdateState", {"isMuted": True}) == {}
+        for client in (ann, bob, eve):
+            assert await client.event("StateChanged", userId=bob_id) == {
+                "userId": bob_id,
+                "isMuted": True,
+                "isVideoOn": False,
+            }
+        assert await ann.call("KeepAlive") == {}
+        assert await ann.call("KeepAlive", {}) == {}
+        assert await ann.call("LeaveRoom") == {}
+        assert (await bob.event("ParticipantLeft", userId=ann_id))["reason"] == "left"
+        await bob.stop()
+        assert (await eve.event("ParticipantLeft", userId=bob_id))["reason"] == "closed"
+
+
+@pairs
+async def test_the_words_of_refusals(site: Site, transport: str, protocol: str) -> None:
+    room = await site.room(maxParticipants=1)
+
+    def words(target: str, code: str) -> str:
+        return f"An unexpected error occurred invoking '{target}' on the server. HubException: {code}: "
+
+    async with site.client(transport, protocol) as ann, site.client(transport, protocol) as bob:
+        assert (await ann.refused("UpdateState", {})).startswith(words("UpdateState", "not_joined"))
+        assert (await ann.refused("JoinRoom", {"roomId": room})).startswith(words("JoinRoom", "invalid") + "token: ")
+        assert (await ann.refused("JoinRoom", {"roomId": room, "token": "x"})).startswith(
+            words("JoinRoom", "bad_token")
+        )
+        assert (await ann.refused("JoinRoom")).startswith(words("JoinRoom", "invalid"))
+        assert (await ann.refused("KeepAlive", 1, 2)).startswith(words("KeepAlive", "malformed"))
+        assert await ann.refused("Missing") == "Unknown hub method 'Missing'"
+        await joined(ann, site, room)
+        _, ticket = await site.ticket(await site.room())
+        assert (await ann.refused("JoinRoom", ticket)).startswith(words("JoinRoom", "already_joined"))
+        grant = await site.post(f"/v1/rooms/{await site.room()}/join", {"userId": str(uuid.uuid4())})
+        assert (await bob.refused("JoinRoom", {"roomId": room, "token": grant["token"]})).startswith(
+            words("JoinRoom", "bad_token")
+        )
+        assert (await ann.refused("SendOffer", {"targetUserId": "nobody", "sdp": ""})).startswith(
+            words("SendOffer", "unknown_target")
+        )
+        deep: Any = "x"
+        for _ in range(40):
+            deep = {"a": deep}
+        assert (await ann.refused("SendIceCandidate", {"targetUserId": "x", "candidate": deep})).startswith(
+            words("SendIceCandidate", "malformed")
+        )
+        assert (await ann.refused("SendChat", {"text": "\0"})).startswith(words("SendChat", "invalid") + "text: ")
+        assert await ann.call("KeepAlive") == {}
+
+
+@pairs
+async def test_the_same_user_again(site: Site, transport: str, protocol: str) -> None:
+    room = await site.room()
+    _user, ticket = await site.ticket(room)
+    async with site.client(transport, protocol, reconnects=True) as first, site.client(transport, protocol) as second:
+        await first.call("JoinRoom", ticket)
+        await second.call("JoinRoom", ticket)
+        await first.event("Replaced")
+        text = await first.closed()
+        assert text == "Server returned an error on close: the same user joined from another connection"
+        assert not [said for said in first.said if "reconnecting" in said]
+        assert await second.call("KeepAlive") == {}
+
+
+async def test_the_end_of_a_meeting_is_final(site: Site) -> None:
+    room = await site.room()
+    async with site.client(reconnects=True) as ann, site.client("LongPolling", reconnects=True) as bob:
+        await joined(ann, site, room)
+        await joined(bob, site, room)
+        async with httpx.AsyncClient() as client:
+            assert (await client.post(f"{site.url}/v1/rooms/{room}/end")).status_code == 204
+        for one in (ann, bob):
+            await one.event("RoomEnded")
+            assert await one.closed() == "Server returned an error on close: the meeting is over"
+
+
+@pytest.mark.parametrize(("transport", "protocol"), PAIRS)
+async def test_a_lost_client_returns_to_its_seat(site: Site, transport: str, protocol: str) -> None:
+    room = await site.room()
+    _user, ticket = await site.ticket(room, name="Ann")
+    async with site.client() as bob:
+        await joined(bob, site, room, "Bob")
+        async with site.client(transport, protocol) as ann:
+            before = await ann.call("JoinRoom", ticket)
+            ann.kill()
+        async with site.client(transport, protocol) as ann:
+            after = await ann.call("JoinRoom", {**ticket, "resumeToken": before["resumeToken"]})
+            assert [p["displayName"] for p in after["participants"]] == ["Bob"]
+            await bob.call("UpdateState", {"isVideoOn": True})
+            await ann.event("StateChanged", isVideoOn=True)
+        assert len(bob.named("ParticipantJoined")) == 1
+        assert bob.named("ParticipantLeft") == []
