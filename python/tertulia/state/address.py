@@ -44,11 +44,16 @@ def parse_url(url: str) -> Target:
     Raises:
         ConfigError: it is not such a URL. The message does not show it, for the sake of the password.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError("redis_url: is no URL; write it as redis://localhost:6379") from None
     userinfo, _, hosts = parts.netloc.rpartition("@")
     username, _, password = userinfo.partition(":")
     name, secret = unquote(username) or None, unquote(password) or None
     if parts.scheme == "unix":
+        if not parts.path:
+            raise ConfigError("redis_url: the socket's path is missing, as in unix:///run/redis.sock")
         database = parse_qs(parts.query).get("db", ["0"])[0]
         return Target(
             seeds=(Address(unquote(parts.path), 0),),

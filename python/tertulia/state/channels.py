@@ -10,7 +10,7 @@ import structlog
 
 from tertulia.errors import Unavailable
 from tertulia.state.address import Address
-from tertulia.state.client import CALL_SECONDS, Redis
+from tertulia.state.client import Redis
 from tertulia.state.subscriber import Channel, Subscriber, tell_gap
 
 AGAIN_SECONDS: Final = 0.2
@@ -27,6 +27,7 @@ class Channels:
         self._loop = asyncio.get_running_loop()
         self._channels: dict[str, Channel] = {}
         self._subscribers: dict[Address, Subscriber] = {}
+        self._leaving: set[Subscriber] = set()
         self._closed = False
         redis.listen(self._moved, self._came_back)
 
@@ -46,7 +47,7 @@ class Channels:
         self._channels[name] = channel
         self._place(channel)
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(self._redis.call_seconds):
                 await channel.confirmed
         except TimeoutError as e:
             self._withdraw(channel)
@@ -79,7 +80,7 @@ class Channels:
             if not channel.confirmed.done():
                 channel.confirmed.set_exception(Unavailable("the connection to Redis is closed"))
         self._channels.clear()
-        subscribers = list(self._subscribers.values())
+        subscribers = [*self._subscribers.values(), *self._leaving]
         self._subscribers.clear()
         for subscriber in subscribers:
             subscriber.close()
@@ -140,9 +141,10 @@ class Channels:
                 self._take_off(channel)
                 self._place(channel)
         for address, subscriber in list(self._subscribers.items()):
-            if subscriber.idle and self._closed is False:
+            if subscriber.idle:
                 subscriber.close()
                 del self._subscribers[address]
+                self._leaving = {s for s in self._leaving if s.up} | {subscriber}
 
     def _came_back(self, address: Address) -> None:
         """Calls to that server failed whose effect is unknown: their messages came with our own origin, and were

@@ -25,12 +25,13 @@ CALL_SECONDS: Final = 3.0
 """The deadline of every call. Redis replies within milliseconds or is in trouble; a failover of a cluster takes some
 seconds."""
 MAX_REDIRECTS: Final = 8
-"""Of one call. A slot that moves costs one or two."""
+"""In a row, of one call. A slot that moves costs one or two."""
 RETRY_SECONDS: Final = 0.1
 """Before a call is sent again that the server could not take yet (loading, failover)."""
 REFRESH_SECONDS: Final = 1.0
 """At most so often is the cluster asked who owns what."""
 
+# TRYAGAIN: a slot is on its way and not all keys of the script are on one side.
 _NOT_YET: Final = ("TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN")
 
 _log = structlog.get_logger(__name__)
@@ -41,12 +42,14 @@ class Redis:
 
     def __init__(self, target: Target, call_seconds: float = CALL_SECONDS) -> None:
         self.target = target
-        self._call_seconds = call_seconds
+        self.call_seconds = call_seconds
         self._loop = asyncio.get_running_loop()
         self._servers: dict[Address, Server] = {}
         self._owners: list[Address | None] | None = None
         """The slots' owners; None: not a cluster."""
         self._seed = target.seeds[0]
+        self._leaving: set[Server] = set()
+        """Closed, or closing behind their last reply."""
         self._refreshing: asyncio.Task[None] | None = None
         self._refresh_again = False
         self._closed = False
@@ -124,7 +127,7 @@ class Redis:
         address = self.address_of(key)
         if self._closed or (address is not None and not self._server(address).has_room(len(packed))):
             raise Unavailable("too many messages wait for Redis")
-        self._send(Call(key, packed, self._loop.time() + self._call_seconds, _log_failure, None))
+        self._send(Call(key, packed, self._loop.time() + self.call_seconds, _log_failure, None))
 
     async def ping(self) -> None:
         """Whether every server answers.
@@ -136,13 +139,13 @@ class Redis:
 
     def _begin(self, key: str, command: bytes, fallback: Callable[[], bytes] | None) -> asyncio.Future[Any]:
         future, done = self._future()
-        self._send(Call(key, command, self._loop.time() + self._call_seconds, done, fallback))
+        self._send(Call(key, command, self._loop.time() + self.call_seconds, done, fallback))
         return future
 
     def _direct(self, server: Server, *command: str | bytes) -> asyncio.Future[Any]:
         """A call to this server, whatever it owns."""
         future, done = self._future()
-        server.send(Call("", pack(*command), self._loop.time() + self._call_seconds, done, None))
+        server.send(Call("", pack(*command), self._loop.time() + self.call_seconds, done, None))
         return future
 
     def _future(self) -> tuple[asyncio.Future[Any], Callable[[Any], None]]:
@@ -173,12 +176,18 @@ class Redis:
             call.done(reply)
             return
         text = str(reply)
-        if self._closed or call.redirects >= MAX_REDIRECTS or not self._sent_again(server, call, text):
+        if self._closed or not self._sent_again(server, call, text):
             call.done(Unavailable(f"Redis at {server.address} refused a command: {text}"))
 
     def _sent_again(self, server: Server, call: Call, text: str) -> bool:
         """Whether an error reply says where or how to send the call instead."""
+        if text.startswith(_NOT_YET):
+            self._refresh()
+            self._later(call, text)
+            return True
         call.redirects += 1
+        if call.redirects > MAX_REDIRECTS:
+            return False
         if text.startswith("MOVED "):
             self.note_moved(text, server.address)
             self._send(call)
@@ -187,9 +196,6 @@ class Redis:
         elif text.startswith("NOSCRIPT") and call.fallback is not None:
             call.command = call.fallback()
             server.send(call)
-        elif text.startswith(_NOT_YET):
-            self._refresh()
-            self._later(call, text)
         else:
             if text.startswith("READONLY"):
                 server.reset()
@@ -197,11 +203,11 @@ class Redis:
         return True
 
     def _later(self, call: Call, why: str) -> None:
-        """Try again in a moment, unless the deadline is nearer."""
-        if self._loop.time() + RETRY_SECONDS >= call.deadline or call.redirects >= MAX_REDIRECTS:
+        """Try again in a moment, as long as the deadline allows."""
+        if self._loop.time() + RETRY_SECONDS >= call.deadline:
             call.done(Unavailable(f"Redis cannot take the call now: {why}"))
         else:
-            call.redirects += 1
+            call.redirects = 0
             self._loop.call_later(RETRY_SECONDS, self._send, call)
 
     # -- topology -----------------------------------------------------------------------------------------------------
@@ -283,7 +289,9 @@ class Redis:
 
     def _forget_others(self, masters: set[Address | None]) -> None:
         for address in [a for a in self._servers if a not in masters]:
-            for call in self._servers.pop(address).retire():
+            server = self._servers.pop(address)
+            self._leaving = {s for s in self._leaving if s.up} | {server}
+            for call in server.retire():
                 self._send(call)
 
     async def close(self) -> None:
@@ -291,7 +299,7 @@ class Redis:
         self._closed = True
         if self._refreshing is not None:
             self._refreshing.cancel()
-        servers = list(self._servers.values())
+        servers = [*self._servers.values(), *self._leaving]
         self._servers.clear()
         for server in servers:
             server.close()

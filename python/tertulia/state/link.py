@@ -106,17 +106,21 @@ async def open_link(
             )
             hello = await _greet(link, target, address, setup, replies)
     except (OSError, TimeoutError) as e:
-        if link is not None:
-            link.abort()
+        await _drop(link)
         raise Unavailable(f"Redis at {address} does not answer: {str(e) or 'no reply in time'}") from e
     except BaseException:
-        if link is not None:
-            link.abort()
+        await _drop(link)
         raise
     if link.ended.is_set():
         raise Unavailable(f"Redis at {address} closed the connection")
     link.on_reply, link.on_lost = on_reply, on_lost
     return link, hello
+
+
+async def _drop(link: Link | None) -> None:
+    if link is not None:
+        link.abort()
+        await link.ended.wait()
 
 
 async def _greet(

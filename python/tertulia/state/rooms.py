@@ -136,8 +136,8 @@ class RoomState:
     """The rooms, as one hub (or the control plane) changes them.
 
     Calls for one room take effect in the order in which they were made, publishes to its channel included. All
-    methods raise :class:`~tertulia.errors.Unavailable` when Redis does not answer in time: whether the change happened is
-    then unknown, and every method may be called again.
+    methods raise :class:`~tertulia.errors.Unavailable` when Redis does not answer in time: whether the change happened
+    is then unknown, and every method may be called again.
     """
 
     def __init__(self, redis: Redis, origin: HubId, ttl_ms: int) -> None:

@@ -86,6 +86,10 @@ class Subscriber:
             self._ask(False, channel.wire_name)
 
     @property
+    def up(self) -> bool:
+        return self._link is not None
+
+    @property
     def idle(self) -> bool:
         """It has no channel."""
         return not self._channels

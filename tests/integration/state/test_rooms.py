@@ -8,20 +8,6 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from tests.integration.state.rooms import (
-    TTL_MS,
-    Inbox,
-    age,
-    counts,
-    hub_state,
-    join,
-    new_connection,
-    new_room,
-    new_user,
-    now_ms,
-    shorten,
-    ttls,
-)
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import NodeId, SeatId, SessionId
 from tertulia.state import keys
@@ -37,6 +23,20 @@ from tertulia.state.messages import (
     StateMessage,
 )
 from tertulia.state.rooms import KeptAlive, KnownRoom, RoomState, StateLost
+from tests.integration.state.rooms import (
+    TTL_MS,
+    Inbox,
+    age,
+    counts,
+    hub_state,
+    join,
+    new_connection,
+    new_room,
+    new_user,
+    now_ms,
+    shorten,
+    ttls,
+)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Whatever happens, in whatever order: participantCount = HLEN = the people really connected.
 
-A model of three hubs that behave as ours do, and one room. What each hub holds is the truth; ``written`` is what Redis must
-contain; ``mirror`` is what a process learns that only listens to the channel.
+A model of three hubs that behave as ours do, and one room. What each hub holds is the truth; ``written`` is what Redis
+must contain; ``mirror`` is what a process learns that only listens to the channel.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.state.rooms import Inbox, counts, new_connection, new_room, new_user, now_ms, shorten, ttls
 from tertulia.errors import BadToken, NotJoined, Refused, RoomFull
 from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.state import keys
@@ -32,6 +31,7 @@ from tertulia.state.channels import Channels
 from tertulia.state.client import Redis
 from tertulia.state.messages import EndedMessage, EventMessage, JoinedMessage, LeftMessage, Participant, encode
 from tertulia.state.rooms import Joined, JoinSeat, KeptAlive, KnownRoom, Left, Placement, RoomState, StateLost
+from tests.integration.state.rooms import Inbox, counts, new_connection, new_room, new_user, now_ms, ttls
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
             self.dirty = False
             """Parts of a lost state are left."""
             self.overrun = False
-            """After a loss the people who come back may be more than the limit together with those who came meanwhile."""
+            """After a loss those who come back, with those who came meanwhile, may be more than the limit."""
             self.inbox = Inbox()
 
         def run(self, what: Coroutine[Any, Any, T]) -> T:

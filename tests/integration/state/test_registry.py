@@ -1,0 +1,58 @@
+"""The registries of SFU nodes and web workers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec.structs import replace
+
+from tertulia.ids import HubId, NodeId
+from tertulia.room.placement import Node
+from tertulia.state import keys
+from tertulia.state.client import Redis
+from tertulia.state.registry import DEAD_AFTER_MS, Worker, sfu_nodes, web_workers
+
+NODE = Node(id=NodeId("b"), region="eu", ip="192.0.2.1", ports=[5000, 5001], load=0.25, rooms=1, peers=2)
+
+
+async def test_who_beats_is_alive_with_its_latest_figures(redis: Redis) -> None:
+    nodes = sfu_nodes(redis)
+    assert await nodes.alive() == []
+    other = replace(NODE, id=NodeId("a"), draining=True)
+    await asyncio.gather(nodes.beat(NODE), nodes.beat(other))
+    await nodes.beat(replace(NODE, load=0.5))
+    assert await nodes.alive() == [other, replace(NODE, load=0.5)]
+    await nodes.leave("b")
+    await nodes.leave("b")
+    assert await nodes.alive() == [other]
+
+
+async def test_who_is_silent_is_dead_and_forgotten(redis: Redis) -> None:
+    nodes = sfu_nodes(redis)
+    await nodes.beat(NODE)
+    await redis.call(keys.SFU_BEATS, "ZINCRBY", keys.SFU_BEATS, str(-DEAD_AFTER_MS), "b")
+    assert await nodes.alive() == []
+    other = replace(NODE, id=NodeId("a"))
+    await nodes.beat(other)
+    assert await redis.call(keys.SFU_NODES, "HKEYS", keys.SFU_NODES) == [b"a"]
+    assert await redis.call(keys.SFU_BEATS, "ZCARD", keys.SFU_BEATS) == 1
+    await nodes.beat(NODE)
+    assert await nodes.alive() == [other, NODE]
+
+
+async def test_the_registry_of_workers_is_another(redis: Redis) -> None:
+    workers, nodes = web_workers(redis), sfu_nodes(redis)
+    worker = Worker(id=HubId("h"), internal_url="http://127.0.0.1:8081")
+    await workers.beat(worker)
+    assert await workers.alive() == [worker]
+    assert await nodes.alive() == []
+    for name in (keys.HUB_WORKERS, keys.HUB_BEATS):
+        assert 0 < await redis.call(name, "PTTL", name) <= 60_000
+
+
+async def test_an_entry_of_another_version_is_left_out(redis: Redis) -> None:
+    nodes = sfu_nodes(redis)
+    await nodes.beat(replace(NODE, id=NodeId("a")))
+    await nodes.beat(NODE)
+    await redis.call(keys.SFU_NODES, "HSET", keys.SFU_NODES, "a", '{"id":1}')
+    assert await nodes.alive() == [NODE]
