@@ -13,7 +13,11 @@ impl Bucket {
     /// A full bucket.
     pub fn new(rate: u32, now: Instant) -> Self {
         let rate = f64::from(rate);
-        Self { rate, tokens: rate, at: now }
+        Self {
+            rate,
+            tokens: rate,
+            at: now,
+        }
     }
 
     /// Takes one, if there is one.

@@ -71,7 +71,10 @@ impl Demux {
             return;
         }
         if let Some(before) = self.by_address.insert(address, peer) {
-            self.addresses.entry(before).or_default().retain(|known| *known != address);
+            self.addresses
+                .entry(before)
+                .or_default()
+                .retain(|known| *known != address);
         }
         let known = self.addresses.entry(peer).or_default();
         if known.len() == MOST_ADDRESSES {

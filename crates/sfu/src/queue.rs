@@ -12,7 +12,11 @@ pub struct Queue<T> {
 impl<T> Queue<T> {
     /// An empty queue.
     pub fn new(bound: usize) -> Self {
-        Self { items: VecDeque::new(), bound, dropped: 0 }
+        Self {
+            items: VecDeque::new(),
+            bound,
+            dropped: 0,
+        }
     }
 
     /// Adds an item, or drops it when the queue is full. Says whether it was added.
@@ -50,7 +54,10 @@ mod tests {
         let mut queue = Queue::new(2);
         assert!(queue.push(1) && queue.push(2) && !queue.push(3));
         queue.push_always(4);
-        assert_eq!((queue.pop(), queue.pop(), queue.pop(), queue.pop()), (Some(1), Some(2), Some(4), None));
+        assert_eq!(
+            (queue.pop(), queue.pop(), queue.pop(), queue.pop()),
+            (Some(1), Some(2), Some(4), None)
+        );
         assert_eq!(queue.dropped(), 1);
     }
 }

@@ -15,7 +15,18 @@ const USE_CANDIDATE: u16 = 0x0025;
 /// The comprehension-required attributes that may stand in a request: RFC 8489's and ICE's (RFC 8445). Any other one
 /// has to be answered with 420 (RFC 8489 section 6.3.1).
 const KNOWN: [u16; 12] = [
-    0x0001, USERNAME, 0x0008, 0x0009, 0x000A, 0x0014, 0x0015, 0x001C, 0x001D, 0x001E, 0x0024, USE_CANDIDATE,
+    0x0001,
+    USERNAME,
+    0x0008,
+    0x0009,
+    0x000A,
+    0x0014,
+    0x0015,
+    0x001C,
+    0x001D,
+    0x001E,
+    0x0024,
+    USE_CANDIDATE,
 ];
 /// An answer lists at most so many attributes that were not understood.
 const MOST_UNKNOWN: usize = 8;
@@ -84,7 +95,10 @@ impl BindingRequest<'_> {
         if self.unknowns > 0 {
             let mut value = vec![0, 0, 4, 20];
             value.extend_from_slice(b"Unknown Attribute");
-            let unknown: Vec<u8> = self.unknown[..self.unknowns].iter().flat_map(|kind| kind.to_be_bytes()).collect();
+            let unknown: Vec<u8> = self.unknown[..self.unknowns]
+                .iter()
+                .flat_map(|kind| kind.to_be_bytes())
+                .collect();
             return self.message(BINDING_ERROR, &[(ERROR_CODE, &value), (UNKNOWN_ATTRIBUTES, &unknown)]);
         }
         // XOR with the magic cookie and the transaction id, which follow one another in the header (section 14.2).
@@ -130,7 +144,9 @@ mod tests {
     #[test]
     fn a_plain_request_is_told_its_address() {
         let packet = request(&[]);
-        let answer = binding_request(&packet).unwrap().answer("192.0.2.1:32853".parse().unwrap());
+        let answer = binding_request(&packet)
+            .unwrap()
+            .answer("192.0.2.1:32853".parse().unwrap());
         // The address and port of RFC 5769 section 2.2.
         assert_eq!(answer[..4], [1, 1, 0, 12]);
         assert_eq!(answer[4..20], packet[4..20]);
@@ -140,7 +156,9 @@ mod tests {
     #[test]
     fn ipv6_is_xored_with_the_transaction() {
         let packet = request(&[]);
-        let answer = binding_request(&packet).unwrap().answer("[2001:db8::1]:1".parse().unwrap());
+        let answer = binding_request(&packet)
+            .unwrap()
+            .answer("[2001:db8::1]:1".parse().unwrap());
         assert_eq!(answer.len(), 20 + 4 + 20);
         assert_eq!(answer[28..32], [0x20 ^ 0x21, 0x01 ^ 0x12, 0x0d ^ 0xa4, 0xb8 ^ 0x42]);
         assert_eq!(answer[43], 1 ^ 7);

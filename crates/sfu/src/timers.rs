@@ -14,7 +14,10 @@ pub struct Timers<K> {
 impl<K: Ord + Copy + Hash> Timers<K> {
     /// No deadlines.
     pub fn new() -> Self {
-        Self { heap: BinaryHeap::new(), soonest: HashMap::new() }
+        Self {
+            heap: BinaryHeap::new(),
+            soonest: HashMap::new(),
+        }
     }
 
     /// Sets the deadline of a key, unless a sooner one is set.

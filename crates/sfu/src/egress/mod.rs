@@ -22,8 +22,15 @@ impl<'a> Incoming<'a> {
     /// Reads a packet.
     pub fn new(packet: &'a RtpPacket, params: PayloadParams) -> Self {
         let codec = params.spec().codec;
-        let vp8 = (codec == Codec::Vp8).then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
-        Self { packet, params, keyframe: is_keyframe(codec, &packet.payload), vp8 }
+        let vp8 = (codec == Codec::Vp8)
+            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
+            .flatten();
+        Self {
+            packet,
+            params,
+            keyframe: is_keyframe(codec, &packet.payload),
+            vp8,
+        }
     }
 }
 
@@ -109,10 +116,16 @@ impl Sink {
             return Outcome::NeedKeyframe;
         }
         let clock_rate = incoming.params.spec().clock_rate.get();
-        let Some(numbers) = self.rewrite.packet(now, *packet.seq_no, packet.header.timestamp, clock_rate) else {
+        let Some(numbers) = self
+            .rewrite
+            .packet(now, *packet.seq_no, packet.header.timestamp, clock_rate)
+        else {
             return Outcome::Drop;
         };
-        let patch = incoming.vp8.as_ref().and_then(|vp8| self.pictures.packet(vp8, !self.begun));
+        let patch = incoming
+            .vp8
+            .as_ref()
+            .and_then(|vp8| self.pictures.packet(vp8, !self.begun));
         self.waits = false;
         self.begun = true;
         let is_video = incoming.params.spec().codec.is_video();
@@ -123,10 +136,16 @@ impl Sink {
         extensions.mid = None;
         extensions.rid = None;
         extensions.rid_repair = None;
-        let write = RtpWrite::new(goes, numbers.sequence.into(), numbers.timestamp, packet.timestamp, packet.payload.clone())
-            .marker(marker)
-            .ext_vals(extensions)
-            .nackable(is_video);
+        let write = RtpWrite::new(
+            goes,
+            numbers.sequence.into(),
+            numbers.timestamp,
+            packet.timestamp,
+            packet.payload.clone(),
+        )
+        .marker(marker)
+        .ext_vals(extensions)
+        .nackable(is_video);
         Outcome::Write(match patch {
             Some(patch) => write.vp8_patch(patch),
             None => write,

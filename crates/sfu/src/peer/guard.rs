@@ -34,12 +34,4 @@ impl Guard {
             Fault
         })
     }
-
-    /// Does something with a session that is not needed afterwards.
-    ///
-    /// # Errors
-    /// [`Fault`] if it panicked.
-    pub fn consume<T>(self, act: impl FnOnce(Rtc) -> T) -> Result<T, Fault> {
-        catch_unwind(AssertUnwindSafe(|| act(self.rtc))).map_err(|_| Fault)
-    }
 }

@@ -30,6 +30,8 @@ pub struct Line {
     pub made_by_offer: bool,
     /// The client does not want it.
     pub declined: bool,
+    /// Whether the client's last offer or answer has it receive there.
+    pub receivable: bool,
 }
 
 impl Line {
@@ -46,6 +48,7 @@ impl Line {
             offered: None,
             made_by_offer: false,
             declined: false,
+            receivable: true,
         }
     }
 
@@ -62,6 +65,11 @@ impl Line {
     /// Whether what is agreed is not what is wanted.
     pub fn wants_offer(&self) -> bool {
         !self.slot && !self.declined && self.track.is_some() != self.sending
+    }
+
+    /// Whether it is a slot of that kind that can be used.
+    pub fn is_slot_of(&self, kind: MediaKind) -> bool {
+        self.slot && self.kind == kind && self.receivable
     }
 
     /// Whether packets of the track may be sent.
@@ -92,7 +100,10 @@ impl Lines {
 
     /// How many lines of that kind will be free after a negotiation.
     pub fn draining(&self, kind: MediaKind) -> usize {
-        self.0.iter().filter(|line| line.kind == kind && line.is_draining()).count()
+        self.0
+            .iter()
+            .filter(|line| line.kind == kind && line.is_draining())
+            .count()
     }
 
     /// Whether an offer is needed.
@@ -102,6 +113,6 @@ impl Lines {
 
     /// The slots of a kind, in the order of the m-lines.
     pub fn slots(&self, kind: MediaKind) -> impl Iterator<Item = &Line> {
-        self.0.iter().filter(move |line| line.slot && line.kind == kind)
+        self.0.iter().filter(move |line| line.is_slot_of(kind))
     }
 }

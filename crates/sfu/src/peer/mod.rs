@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::PayloadParams;
-use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt};
+use str0m::media::{KeyframeRequestKind, Mid, Pt};
 use str0m::net::Receive;
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 use str0m::{Input, Output, Rtc};
@@ -156,7 +156,12 @@ impl Peer {
         let known = self.ssrcs.iter().find(|(known, _)| *known == ssrc).map(|(_, mid)| *mid);
         let (mid, params) = self.guard.enter(|rtc| {
             let mid = known.or_else(|| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()));
-            let params = rtc.codec_config().params().iter().find(|params| params.pt() == pt).copied();
+            let params = rtc
+                .codec_config()
+                .params()
+                .iter()
+                .find(|params| params.pt() == pt)
+                .copied();
             (mid, params)
         })?;
         if let (None, Some(mid)) = (known, mid) {
@@ -168,7 +173,8 @@ impl Peer {
         Ok(mid.zip(params))
     }
 
-    /// The payload type under which this peer takes a format on an m-line.
+    /// The payload type under which this peer takes a format on an m-line. `None` also after a fault, which shows at the
+    /// next use.
     pub fn payload_for(&mut self, mid: Mid, source: &PayloadParams) -> Option<Pt> {
         let found = self.guard.enter(|rtc| {
             let accepted = rtc.media(mid)?.remote_pts();
@@ -177,25 +183,24 @@ impl Peer {
         found.ok().flatten()
     }
 
-    /// The SSRC of the stream that is sent on an m-line.
+    /// Writes a packet on an m-line; it goes out at the next [`Self::advance`]. `ssrc` keeps the stream's SSRC from call to
+    /// call. `false` if there is no such stream.
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn ssrc(&mut self, mid: Mid) -> Result<Option<Ssrc>, Fault> {
-        self.guard.enter(|rtc| rtc.direct_api().stream_tx_by_mid(mid, None).map(|stream| stream.ssrc()))
-    }
-
-    /// Writes a packet; it goes out at the next [`Self::advance`]. `false` if there is no such stream.
-    ///
-    /// # Errors
-    /// [`Fault`]
-    pub fn write(&mut self, ssrc: Ssrc, write: RtpWrite) -> Result<bool, Fault> {
-        self.guard.enter(|rtc| match rtc.direct_api().stream_tx(&ssrc) {
-            Some(stream) => {
-                stream.write_rtp(write);
-                true
+    pub fn write(&mut self, mid: Mid, ssrc: &mut Option<Ssrc>, write: RtpWrite) -> Result<bool, Fault> {
+        self.guard.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            if ssrc.is_none() {
+                *ssrc = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
             }
-            None => false,
+            match ssrc.and_then(|ssrc| api.stream_tx(&ssrc)) {
+                Some(stream) => {
+                    stream.write_rtp(write);
+                    true
+                }
+                None => false,
+            }
         })
     }
 
@@ -204,24 +209,20 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub fn ask_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
-        self.guard.enter(|rtc| match rtc.direct_api().stream_rx_by_mid(mid, None) {
-            Some(stream) => {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
-                true
-            }
-            None => false,
-        })
+        self.guard
+            .enter(|rtc| match rtc.direct_api().stream_rx_by_mid(mid, None) {
+                Some(stream) => {
+                    stream.request_keyframe(KeyframeRequestKind::Pli);
+                    true
+                }
+                None => false,
+            })
     }
 
     /// Begins to close: tells the client.
     pub fn say_goodbye(&mut self) {
         // After a fault there is no session that could say it.
         let _ = self.guard.enter(|rtc| rtc.close());
-    }
-
-    /// How many slots of a kind there are.
-    pub fn slot_count(&self, kind: MediaKind) -> usize {
-        self.lines.slots(kind).count()
     }
 
     /// The guard itself, to let it panic in tests.

@@ -26,12 +26,12 @@ pub enum NegotiationError {
     /// The session ended by it.
     Broken(String),
     /// The session panicked.
-    Fault,
+    Fault(Fault),
 }
 
 impl From<Fault> for NegotiationError {
-    fn from(_: Fault) -> Self {
-        Self::Fault
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
@@ -47,10 +47,21 @@ pub struct Addition {
     pub label: (String, String),
 }
 
-/// Tries an SDP on a session that is thrown away, since str0m changes a session before it has seen all of an SDP.
-fn rehearse(mut scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
-    let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| NegotiationError::Invalid(error.to_string()))?;
-    scratch.sdp_api().accept_offer(offer).map(drop).map_err(|error| NegotiationError::Invalid(error.to_string()))
+/// Tries an SDP on a session that is thrown away, since str0m changes a session before it has seen all of an SDP. An SDP
+/// that lets it panic is invalid.
+fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+    let tried = Guard::new(scratch).enter(|scratch| {
+        let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
+        scratch
+            .sdp_api()
+            .accept_offer(offer)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    });
+    match tried {
+        Ok(result) => result.map_err(NegotiationError::Invalid),
+        Err(Fault) => Err(NegotiationError::Invalid("the SDP cannot be read".into())),
+    }
 }
 
 impl Peer {
@@ -66,11 +77,14 @@ impl Peer {
         outline: &Scan<'_>,
     ) -> Result<(String, Vec<Line>), NegotiationError> {
         self.check_order(outline)?;
-        Guard::new(scratch).consume(|scratch| rehearse(scratch, sdp))??;
+        rehearse(scratch, sdp)?;
         let made = self.roll_back()?;
         let answer = self.guard.enter(|rtc| {
             let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
-            rtc.sdp_api().accept_offer(offer).map(|answer| answer.to_sdp_string()).map_err(|error: RtcError| error.to_string())
+            rtc.sdp_api()
+                .accept_offer(offer)
+                .map(|answer| answer.to_sdp_string())
+                .map_err(|error: RtcError| error.to_string())
         })?;
         self.refused.clear();
         answer.map(|answer| (answer, made)).map_err(NegotiationError::Broken)
@@ -79,13 +93,17 @@ impl Peer {
     /// m-lines keep their places (RFC 9429 section 5.2.2), but for rejected ones, which may be replaced.
     fn check_order(&mut self, outline: &Scan<'_>) -> Result<(), NegotiationError> {
         if outline.sections.len() < self.order.len() {
-            return Err(NegotiationError::Invalid("the offer has fewer m-lines than were negotiated".into()));
+            return Err(NegotiationError::Invalid(
+                "the offer has fewer m-lines than were negotiated".into(),
+            ));
         }
         for (index, (section, known)) in outline.sections.iter().zip(&self.order).enumerate() {
             let moved = section.key() != known.mid && !known.rejected;
             let changed = section.key() == known.mid && section.kind != known.kind;
             if moved || changed {
-                return Err(NegotiationError::Invalid(format!("m-line {index} is not the one that was negotiated there")));
+                return Err(NegotiationError::Invalid(format!(
+                    "m-line {index} is not the one that was negotiated there"
+                )));
             }
         }
         Ok(())
@@ -96,8 +114,27 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub fn set_sending(&mut self, mid: Mid, sends: bool) -> Result<(), Fault> {
-        let direction = if sends { Direction::SendOnly } else { Direction::Inactive };
+        let direction = if sends {
+            Direction::SendOnly
+        } else {
+            Direction::Inactive
+        };
         self.guard.enter(|rtc| rtc.sdp_api().set_direction(mid, direction))
+    }
+
+    /// After the client's offer was taken: sends on each line that has something to send and that the client receives on.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub fn agree_on_lines(&mut self) -> Result<(), Fault> {
+        let mut agreed = Vec::new();
+        for line in &mut self.lines.0 {
+            line.sending = line.receivable && (line.slot || line.track.is_some());
+            agreed.push((line.mid, line.sending));
+        }
+        agreed
+            .into_iter()
+            .try_for_each(|(mid, sends)| self.set_sending(mid, sends))
     }
 
     /// Finishes an SDP that str0m made: the lines' directions and names.
@@ -122,25 +159,53 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub fn make_offer(&mut self, now: Instant, additions: Vec<Addition>) -> Result<Option<String>, Fault> {
-        let changes: Vec<(Mid, bool)> =
-            self.lines.0.iter().filter(|line| line.wants_offer()).map(|line| (line.mid, line.track.is_some())).collect();
+        let changes: Vec<(Mid, bool)> = self
+            .lines
+            .0
+            .iter()
+            .filter(|line| line.wants_offer())
+            .map(|line| (line.mid, line.track.is_some()))
+            .collect();
         let made = self.guard.enter(|rtc| {
             // str0m takes only changes: the session's direction may be the wanted one already, without the client
             // knowing.
             let mut api = rtc.sdp_api();
             for (mid, sends) in &changes {
-                api.set_direction(*mid, if *sends { Direction::Inactive } else { Direction::SendOnly });
+                api.set_direction(
+                    *mid,
+                    if *sends {
+                        Direction::Inactive
+                    } else {
+                        Direction::SendOnly
+                    },
+                );
             }
             drop(api);
             let mut api = rtc.sdp_api();
             for (mid, sends) in &changes {
-                api.set_direction(*mid, if *sends { Direction::SendOnly } else { Direction::Inactive });
+                api.set_direction(
+                    *mid,
+                    if *sends {
+                        Direction::SendOnly
+                    } else {
+                        Direction::Inactive
+                    },
+                );
             }
             let mids: Vec<Mid> = additions
                 .iter()
-                .map(|a| api.add_media(a.kind, Direction::SendOnly, Some(a.label.0.clone()), Some(a.label.1.clone()), None))
+                .map(|a| {
+                    api.add_media(
+                        a.kind,
+                        Direction::SendOnly,
+                        Some(a.label.0.clone()),
+                        Some(a.label.1.clone()),
+                        None,
+                    )
+                })
                 .collect();
-            api.apply().map(|(offer, pending)| (offer.to_sdp_string(), pending, mids))
+            api.apply()
+                .map(|(offer, pending)| (offer.to_sdp_string(), pending, mids))
         })?;
         let Some((sdp, offer, mids)) = made else {
             return Ok(None);
@@ -159,7 +224,11 @@ impl Peer {
             self.lines.0.push(line);
         }
         let sdp = self.finish_sdp(&sdp);
-        self.pending = Some(Pending { offer, sdp: sdp.clone(), sent_at: now });
+        self.pending = Some(Pending {
+            offer,
+            sdp: sdp.clone(),
+            sent_at: now,
+        });
         Ok(Some(sdp))
     }
 
@@ -171,7 +240,9 @@ impl Peer {
         if self.pending.take().is_none() {
             return Ok(Vec::new());
         }
-        let (made, kept): (Vec<Line>, Vec<Line>) = std::mem::take(&mut self.lines.0).into_iter().partition(|line| line.made_by_offer);
+        let (made, kept): (Vec<Line>, Vec<Line>) = std::mem::take(&mut self.lines.0)
+            .into_iter()
+            .partition(|line| line.made_by_offer);
         self.lines.0 = kept;
         let mut restore = Vec::new();
         for line in &mut self.lines.0 {
@@ -196,17 +267,25 @@ impl Peer {
         };
         let offered = scan(&pending.sdp).map_err(NegotiationError::Broken)?;
         let alike = outline.sections.len() == offered.sections.len()
-            && outline.sections.iter().zip(&offered.sections).all(|(a, o)| a.mid == o.mid && a.kind == o.kind);
+            && outline
+                .sections
+                .iter()
+                .zip(&offered.sections)
+                .all(|(a, o)| a.mid == o.mid && a.kind == o.kind);
         if !alike {
-            return Err(NegotiationError::Invalid("the m-lines of the answer are not those of the offer".into()));
+            return Err(NegotiationError::Invalid(
+                "the m-lines of the answer are not those of the offer".into(),
+            ));
         }
-        Guard::new(scratch).consume(|scratch| rehearse(scratch, sdp))??;
+        rehearse(scratch, sdp)?;
         let Some(pending) = self.pending.take() else {
             return Err(NegotiationError::Invalid("there is no offer to answer".into()));
         };
         let taken = self.guard.enter(|rtc| {
             let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
-            rtc.sdp_api().accept_answer(pending.offer, answer).map_err(|error| error.to_string())
+            rtc.sdp_api()
+                .accept_answer(pending.offer, answer)
+                .map_err(|error| error.to_string())
         })?;
         taken.map_err(NegotiationError::Broken)?;
         for line in &mut self.lines.0 {
@@ -216,6 +295,7 @@ impl Peer {
             };
             if let Some(sends) = line.offered.take() {
                 line.sending = sends && section.receives();
+                line.receivable = section.receives();
                 line.declined = section.rejected || (sends && !line.sending);
             }
         }
@@ -225,8 +305,15 @@ impl Peer {
 
     /// Remembers where each m-line stands.
     pub fn remember_order(&mut self, outline: &Scan<'_>) {
-        self.order =
-            outline.sections.iter().map(|s| Place { mid: s.key(), kind: s.kind, rejected: s.rejected }).collect();
+        self.order = outline
+            .sections
+            .iter()
+            .map(|s| Place {
+                mid: s.key(),
+                kind: s.kind,
+                rejected: s.rejected,
+            })
+            .collect();
     }
 
     /// How many m-lines there are.

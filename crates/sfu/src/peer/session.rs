@@ -25,7 +25,11 @@ impl SessionMaker {
     /// For the candidates given.
     pub fn new(candidates: Vec<LocalCandidate>) -> Self {
         let crypto = Arc::new(from_feature_flags());
-        Self { certificate: crypto.dtls_provider.generate_certificate(), crypto, candidates }
+        Self {
+            certificate: crypto.dtls_provider.generate_certificate(),
+            crypto,
+            candidates,
+        }
     }
 
     /// A new session. VP8 goes first: everyone can send and decode it, and what goes first is what clients send.
@@ -56,8 +60,15 @@ impl SessionMaker {
     /// The candidate at which a packet from that source arrived, as far as ICE is concerned: behind a NAT or on a wildcard
     /// socket the true local address is not among the candidates.
     pub fn arrived_at(&self, transport: Transport, source: SocketAddr) -> Option<SocketAddr> {
-        let mut alike = self.candidates.iter().filter(|candidate| candidate.transport == transport);
-        alike.clone().find(|candidate| candidate.addr.is_ipv4() == source.is_ipv4()).or_else(|| alike.next()).map(|c| c.addr)
+        let mut alike = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.transport == transport);
+        alike
+            .clone()
+            .find(|candidate| candidate.addr.is_ipv4() == source.is_ipv4())
+            .or_else(|| alike.next())
+            .map(|c| c.addr)
     }
 }
 

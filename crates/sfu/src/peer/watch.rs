@@ -25,7 +25,13 @@ pub struct Watch {
 impl Watch {
     /// From a peer's begin on.
     pub fn new(silence: Duration, now: Instant) -> Self {
-        Self { silence, ice: false, dtls: false, told: None, heard: now }
+        Self {
+            silence,
+            ice: false,
+            dtls: false,
+            told: None,
+            heard: now,
+        }
     }
 
     /// A STUN request was verified.
@@ -45,10 +51,12 @@ impl Watch {
         self.turn()
     }
 
-    /// ICE begins again: the old path serves until there is a new one. Its time to connect begins now.
-    pub fn ice_restart(&mut self, now: Instant) {
-        self.ice = false;
-        self.heard = now;
+    /// ICE checks. If it was up, it was restarted: the old path serves until there is a new one, and the time to
+    /// connect begins now.
+    pub fn ice_checks(&mut self, now: Instant) {
+        if std::mem::take(&mut self.ice) {
+            self.heard = now;
+        }
     }
 
     /// ICE has no path any more.
@@ -67,14 +75,14 @@ impl Watch {
         })
     }
 
-    /// Whether media can flow.
-    pub fn is_up(&self) -> bool {
-        self.ice && self.dtls
+    /// Whether media can flow. While ICE restarts, it does so on the old path.
+    pub fn carries(&self) -> bool {
+        self.dtls && self.told == Some(Turn::Up)
     }
 
     /// When to give up, unless something is heard.
     pub fn deadline(&self) -> Option<Instant> {
-        (!self.is_up()).then(|| self.heard + self.silence)
+        (!self.ice || !self.dtls).then(|| self.heard + self.silence)
     }
 }
 
@@ -103,7 +111,8 @@ mod tests {
         watch.ice_up();
         watch.dtls_up();
         let later = now + Duration::from_secs(60);
-        watch.ice_restart(later);
+        watch.ice_checks(later);
+        assert!(watch.carries());
         assert_eq!(watch.deadline(), Some(later + Duration::from_secs(30)));
         assert_eq!(watch.ice_up(), None);
         assert_eq!(watch.deadline(), None);

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use slotmap::SecondaryMap;
+
 use crate::ids::TrackKey;
 
 /// How often the stage is put in order.
@@ -28,7 +30,6 @@ const MOST_ACTIVE: usize = 16;
 
 #[derive(Debug)]
 struct Voice {
-    track: TrackKey,
     loudness: f32,
     at: Instant,
     speaks: bool,
@@ -37,8 +38,9 @@ struct Voice {
 /// The microphones of a room.
 #[derive(Debug, Default)]
 pub struct Speakers {
+    voices: SecondaryMap<TrackKey, Voice>,
     /// Who spoke loudest most recently, first.
-    stage: Vec<Voice>,
+    stage: Vec<TrackKey>,
     active: Vec<TrackKey>,
 }
 
@@ -54,22 +56,31 @@ pub struct Changes {
 impl Speakers {
     /// Adds a microphone, last in order.
     pub fn add(&mut self, track: TrackKey, now: Instant) {
-        self.stage.push(Voice { track, loudness: 0.0, at: now, speaks: false });
+        self.voices.insert(
+            track,
+            Voice {
+                loudness: 0.0,
+                at: now,
+                speaks: false,
+            },
+        );
+        self.stage.push(track);
     }
 
     /// Removes a microphone.
     pub fn remove(&mut self, track: TrackKey) {
-        self.stage.retain(|voice| voice.track != track);
+        self.voices.remove(track);
+        self.stage.retain(|other| *other != track);
     }
 
-    /// Its place in order, from 0.
-    pub fn rank(&self, track: TrackKey) -> usize {
-        self.stage.iter().position(|voice| voice.track == track).unwrap_or(usize::MAX - 1)
+    /// Everyone, who spoke loudest most recently first.
+    pub fn stage(&self) -> impl Iterator<Item = TrackKey> {
+        self.stage.iter().copied()
     }
 
     /// Takes one packet's level: of the header extension, in dBov (0 to -127), if there is one.
     pub fn heard(&mut self, now: Instant, track: TrackKey, level: Option<i8>, bytes: usize) {
-        let Some(voice) = self.stage.iter_mut().find(|voice| voice.track == track) else {
+        let Some(voice) = self.voices.get_mut(track) else {
             return;
         };
         let loudness = match level {
@@ -82,14 +93,14 @@ impl Speakers {
 
     /// Makes a microphone silent at once: it was muted.
     pub fn hush(&mut self, track: TrackKey) {
-        if let Some(voice) = self.stage.iter_mut().find(|voice| voice.track == track) {
+        if let Some(voice) = self.voices.get_mut(track) {
             voice.loudness = 0.0;
         }
     }
 
     /// Puts the stage in order. Call it each [`TICK`].
     pub fn tick(&mut self, now: Instant) -> Changes {
-        for voice in &mut self.stage {
+        for voice in self.voices.values_mut() {
             // Nothing came for a while: the network or DTX. It fades as silence does.
             if now.saturating_duration_since(voice.at) > TICK {
                 voice.follow(now, 0.0);
@@ -99,12 +110,13 @@ impl Speakers {
         let mut changes = Changes::default();
         // From the last up, so that a loud one rises all the way in one tick.
         for place in (1..self.stage.len()).rev() {
-            if self.stage[place].loudness > self.stage[place - 1].loudness + CLEARLY {
+            let [above, below] = [place - 1, place].map(|place| self.voices[self.stage[place]].loudness);
+            if below > above + CLEARLY {
                 self.stage.swap(place, place - 1);
                 changes.stage = true;
             }
         }
-        let speaking = self.stage.iter().filter(|voice| voice.speaks).map(|voice| voice.track);
+        let speaking = self.stage().filter(|track| self.voices[*track].speaks);
         let active: Vec<TrackKey> = speaking.take(MOST_ACTIVE).collect();
         changes.active = active != self.active;
         self.active = active;
@@ -118,7 +130,7 @@ impl Speakers {
 
     /// Whether ticks will change nothing until something is heard.
     pub fn is_quiet(&self) -> bool {
-        self.active.is_empty() && self.stage.iter().all(|voice| voice.loudness < 1.0)
+        self.active.is_empty() && self.voices.values().all(|voice| voice.loudness < 1.0)
     }
 }
 
@@ -156,6 +168,13 @@ mod tests {
             Self { speakers, now, tracks }
         }
 
+        fn rank(&self, person: usize) -> usize {
+            self.speakers
+                .stage()
+                .position(|track| track == self.tracks[person])
+                .unwrap()
+        }
+
         /// Lets them speak at these levels for so many ticks; tells what changed.
         fn speak(&mut self, levels: &[i8], ticks: usize) -> usize {
             let mut changes = 0;
@@ -176,14 +195,14 @@ mod tests {
     fn the_loud_rise_and_the_silent_keep_their_order() {
         let mut hall = Hall::new(4);
         hall.speak(&[-127, -127, -127, -30], 5);
-        assert_eq!(hall.speakers.rank(hall.tracks[3]), 0);
+        assert_eq!(hall.rank(3), 0);
         assert_eq!(hall.speakers.active(), [hall.tracks[3]]);
         hall.speak(&[-127, -30, -127, -127], 5);
-        assert_eq!(hall.speakers.rank(hall.tracks[1]), 0);
-        assert_eq!(hall.speakers.rank(hall.tracks[3]), 1);
+        assert_eq!(hall.rank(1), 0);
+        assert_eq!(hall.rank(3), 1);
         assert_eq!(hall.speak(&[-127; 4], 30), 0);
         assert!(hall.speakers.active().is_empty() && hall.speakers.is_quiet());
-        assert_eq!(hall.speakers.rank(hall.tracks[1]), 0);
+        assert_eq!(hall.rank(1), 0);
     }
 
     #[test]
@@ -217,8 +236,7 @@ mod tests {
         }
         hall.speakers.tick(hall.now);
         hall.speakers.tick(hall.now);
-        let ranks: Vec<_> = hall.tracks.iter().map(|track| hall.speakers.rank(*track)).collect();
-        assert_eq!(ranks, [2, 1, 0]);
+        assert_eq!([0, 1, 2].map(|person| hall.rank(person)), [2, 1, 0]);
         assert_eq!(hall.speakers.active(), [hall.tracks[2]]);
     }
 }

@@ -20,8 +20,6 @@ pub struct Track {
     pub kind: MediaKind,
     /// What it shows or lets hear.
     pub source: Source,
-    /// Grows from track to track.
-    pub order: u64,
     /// Its user muted it: it is not forwarded.
     pub paused: bool,
     /// Where it goes.

@@ -5,5 +5,5 @@ mod rewrite;
 mod vp8;
 
 pub use payload::{is_keyframe, matching_payload};
-pub use rewrite::{Rewrite, Rewritten};
+pub use rewrite::Rewrite;
 pub use vp8::PictureIds;

@@ -27,14 +27,21 @@ fn begins_with_parameters(payload: &[u8]) -> bool {
 /// H.264 is matched by profile and packetization mode; failing that by packetization mode alone, since decoders take more
 /// profiles than they say.
 pub fn matching_payload(source: &PayloadParams, subscriber: &CodecConfig, accepted: &[Pt]) -> Option<Pt> {
-    let usable = || subscriber.params().iter().filter(|params| accepted.contains(&params.pt()));
+    let usable = || {
+        subscriber
+            .params()
+            .iter()
+            .filter(|params| accepted.contains(&params.pt()))
+    };
     let codec = source.spec().codec;
     let same_format = |params: &&PayloadParams| params.spec().format == source.spec().format;
     let same_codec = || usable().filter(|params| params.spec().codec == codec);
     let exact = same_codec().find(same_format);
     let found = match codec {
         Codec::H264 => exact
-            .or_else(|| same_codec().find(|p| packetization(p) == packetization(source) && profile(p) == profile(source)))
+            .or_else(|| {
+                same_codec().find(|p| packetization(p) == packetization(source) && profile(p) == profile(source))
+            })
             .or_else(|| same_codec().find(|p| packetization(p) == packetization(source))),
         Codec::Vp9 | Codec::Av1 => {
             exact.or_else(|| same_codec().find(|p| p.spec().format.profile_id == source.spec().format.profile_id))
@@ -73,7 +80,13 @@ mod tests {
     #[test]
     fn h264_by_profile_then_by_packetization() {
         let source = (100, true, 0x42e01f);
-        assert_eq!(matched(source, &[(1, false, 0x42e01f), (2, true, 0x64001f), (3, true, 0x42e034)]), Some(3));
+        assert_eq!(
+            matched(
+                source,
+                &[(1, false, 0x42e01f), (2, true, 0x64001f), (3, true, 0x42e034)]
+            ),
+            Some(3)
+        );
         assert_eq!(matched(source, &[(1, false, 0x42e01f), (2, true, 0x64001f)]), Some(2));
         assert_eq!(matched(source, &[(1, false, 0x42e01f)]), None);
     }

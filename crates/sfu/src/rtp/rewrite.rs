@@ -46,12 +46,20 @@ impl Rewrite {
     pub fn packet(&mut self, now: Instant, sequence: u64, timestamp: u32, clock_rate: u32) -> Option<Rewritten> {
         let first = self.source.is_none();
         let mapping = *self.source.get_or_insert_with(|| match self.last {
-            None => Mapping { first: sequence, sequence: BEGIN, timestamp: 0 },
+            None => Mapping {
+                first: sequence,
+                sequence: BEGIN,
+                timestamp: 0,
+            },
             Some((last_sequence, last_timestamp, at)) => {
                 let passed = now.saturating_duration_since(at).as_secs_f64() * f64::from(clock_rate);
                 // A pause may be of hours: the timestamp wraps, as RTP's do.
                 let goal = last_timestamp.wrapping_add((passed.max(1.0) as u64) as u32);
-                Mapping { first: sequence, sequence: last_sequence + 1, timestamp: goal.wrapping_sub(timestamp) }
+                Mapping {
+                    first: sequence,
+                    sequence: last_sequence + 1,
+                    timestamp: goal.wrapping_sub(timestamp),
+                }
             }
         });
         let after = sequence.checked_sub(mapping.first)?;
@@ -80,12 +88,18 @@ mod tests {
         let one = rewrite.packet(start, 70_000, 900, 90_000).unwrap();
         assert_eq!((one.sequence, one.timestamp, one.first), (BEGIN, 900, true));
         // A gap and a late packet keep their places.
-        assert_eq!(rewrite.packet(start, 70_003, 1_000, 90_000).unwrap().sequence, BEGIN + 3);
+        assert_eq!(
+            rewrite.packet(start, 70_003, 1_000, 90_000).unwrap().sequence,
+            BEGIN + 3
+        );
         assert_eq!(rewrite.packet(start, 70_001, 950, 90_000).unwrap().sequence, BEGIN + 1);
         rewrite.change_source();
         let later = start + Duration::from_millis(100);
         let other = rewrite.packet(later, 5, u32::MAX, 90_000).unwrap();
-        assert_eq!((other.sequence, other.timestamp, other.first), (BEGIN + 4, 1_000 + 9_000, true));
+        assert_eq!(
+            (other.sequence, other.timestamp, other.first),
+            (BEGIN + 4, 1_000 + 9_000, true)
+        );
         assert_eq!(rewrite.packet(later, 6, 0, 90_000).unwrap().timestamp, 1_000 + 9_001);
         // From before the change: not sent.
         assert_eq!(rewrite.packet(later, 4, 0, 90_000), None);

@@ -32,7 +32,11 @@ impl PictureIds {
         };
         if !self.entered {
             self.entered = true;
-            self.shift = if first_ever { Numbers::default() } else { self.last.next().minus(came) };
+            self.shift = if first_ever {
+                Numbers::default()
+            } else {
+                self.last.next().minus(came)
+            };
         }
         let goes = came.plus(self.shift);
         if newer(goes.picture, self.last.picture) || first_ever {
@@ -49,7 +53,11 @@ fn patch(descriptor: &Vp8Descriptor, goes: Numbers) -> Option<Vp8Patch> {
     let build = |wide: bool| {
         let mut patch = descriptor.patch();
         if descriptor.picture_id().is_some() {
-            patch = patch.picture_id(if wide { goes.picture & 0x7fff } else { goes.picture & 0x7f });
+            patch = patch.picture_id(if wide {
+                goes.picture & 0x7fff
+            } else {
+                goes.picture & 0x7f
+            });
         }
         if descriptor.tl0_pic_idx().is_some() {
             patch = patch.tl0_pic_idx(goes.tl0);
@@ -71,7 +79,11 @@ fn newer(picture: u16, last: u16) -> bool {
 
 impl Numbers {
     fn next(self) -> Self {
-        Self { picture: self.picture.wrapping_add(1), tl0: self.tl0.wrapping_add(1), key: self.key.wrapping_add(1) }
+        Self {
+            picture: self.picture.wrapping_add(1),
+            tl0: self.tl0.wrapping_add(1),
+            key: self.key.wrapping_add(1),
+        }
     }
 
     fn plus(self, other: Self) -> Self {
@@ -111,12 +123,24 @@ mod tests {
         assert_eq!(ids.packet(&parse(&second), false), None);
         ids.change_source();
         let other = descriptor(77, 5, 9);
-        let expected = parse(&other).patch().picture_id(0).tl0_pic_idx(202).key_idx(4).build().unwrap();
+        let expected = parse(&other)
+            .patch()
+            .picture_id(0)
+            .tl0_pic_idx(202)
+            .key_idx(4)
+            .build()
+            .unwrap();
         assert_eq!(ids.packet(&parse(&other), false), Some(expected));
         // A second packet of the same picture has the same numbers.
         assert_eq!(ids.packet(&parse(&other), false), Some(expected));
         let next = descriptor(78, 6, 9);
-        let expected = parse(&next).patch().picture_id(1).tl0_pic_idx(203).key_idx(4).build().unwrap();
+        let expected = parse(&next)
+            .patch()
+            .picture_id(1)
+            .tl0_pic_idx(203)
+            .key_idx(4)
+            .build()
+            .unwrap();
         assert_eq!(ids.packet(&parse(&next), false), Some(expected));
     }
 

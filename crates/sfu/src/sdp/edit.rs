@@ -68,9 +68,7 @@ fn dropped(line: &str, offer: bool) -> bool {
     line.starts_with("a=candidate:")
         || line.starts_with("a=end-of-candidates")
         || offer
-            && (line.starts_with("a=simulcast:")
-                || line.starts_with("a=rid:")
-                || line.starts_with("a=ssrc-group:SIM"))
+            && (line.starts_with("a=simulcast:") || line.starts_with("a=rid:") || line.starts_with("a=ssrc-group:SIM"))
 }
 
 fn received(direction: Direction, offer: bool) -> &'static str {
@@ -107,7 +105,10 @@ pub fn finish(sdp: &str, edit: impl Fn(Mid) -> Option<LineEdit>) -> String {
 fn finish_section(out: &mut String, section: &[&str], edit: &impl Fn(Mid) -> Option<LineEdit>) {
     let mid = section.iter().find_map(|line| line.strip_prefix("a=mid:"));
     let edit = mid.and_then(|mid| edit(Mid::from(mid)));
-    let stated = section.iter().find_map(|line| direction(line)).unwrap_or(Direction::Inactive);
+    let stated = section
+        .iter()
+        .find_map(|line| direction(line))
+        .unwrap_or(Direction::Inactive);
     let direction = match &edit {
         Some(edit) if edit.sends => Direction::SendOnly,
         Some(_) => Direction::Inactive,
@@ -166,7 +167,13 @@ mod tests {
             a=mid:0\r\na=sendonly\r\na=msid:a b\r\na=ssrc:1 cname:b\r\na=ssrc:1 msid:a b\r\n\
             m=audio 9 X 0\r\na=mid:1\r\na=sendonly\r\na=msid:a b\r\na=ssrc:2 cname:b\r\n\
             m=audio 9 X 0\r\na=mid:2\r\na=recvonly\r\na=msid:a b\r\n";
-        let line = |sends| Some(LineEdit { sends, stream: "user".into(), track: "microphone".into() });
+        let line = |sends| {
+            Some(LineEdit {
+                sends,
+                stream: "user".into(),
+                track: "microphone".into(),
+            })
+        };
         let finished = finish(sdp, |mid| match &*mid.to_string() {
             "0" => line(true),
             "1" => line(false),

@@ -92,7 +92,12 @@ fn section(media: &str, direction: Direction) -> Section<'_> {
         Some("video") => Some(MediaKind::Video),
         _ => None,
     };
-    Section { kind, mid: "", direction, rejected: words.next() == Some("0") }
+    Section {
+        kind,
+        mid: "",
+        direction,
+        rejected: words.next() == Some("0"),
+    }
 }
 
 fn check_mids(sections: &[Section<'_>]) -> Result<(), String> {
@@ -137,7 +142,11 @@ mod tests {
     #[test]
     fn the_outline_of_an_offer() {
         let scan = scan(OFFER).unwrap();
-        let outline: Vec<_> = scan.sections.iter().map(|s| (s.mid, s.kind, s.sends(), s.receives())).collect();
+        let outline: Vec<_> = scan
+            .sections
+            .iter()
+            .map(|s| (s.mid, s.kind, s.sends(), s.receives()))
+            .collect();
         assert_eq!(
             outline,
             [
@@ -157,8 +166,14 @@ mod tests {
             ("v=0\r\na=group:BUNDLE\r\n", "no m-line"),
             ("v=0\r\nm=audio 9 X 0\r\na=mid:0\r\n", "BUNDLE"),
             ("v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\n", "no a=mid"),
-            ("v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\na=mid:0\r\nm=audio 9 X 0\r\na=mid:0\r\n", "twice"),
-            ("v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\na=mid:12345678901234567\r\n", "longer"),
+            (
+                "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\na=mid:0\r\nm=audio 9 X 0\r\na=mid:0\r\n",
+                "twice",
+            ),
+            (
+                "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\na=mid:12345678901234567\r\n",
+                "longer",
+            ),
         ] {
             let error = scan(sdp).unwrap_err();
             assert!(error.contains(word), "{error}");

@@ -51,7 +51,10 @@ impl Shard {
             return;
         };
         let unanswered = peer.offer_sent_at().map(|sent| sent + UNANSWERED);
-        let soonest = [peer.watch.deadline(), peer.offer_at, unanswered].into_iter().flatten().min();
+        let soonest = [peer.watch.deadline(), peer.offer_at, unanswered]
+            .into_iter()
+            .flatten()
+            .min();
         if let Some(at) = soonest {
             self.timers.arm(at, Timer::Peer(key));
         }
@@ -70,7 +73,11 @@ impl Shard {
             self.roll_back(key);
             self.subscribe(key);
         }
-        if self.peers.get(key).is_some_and(|peer| peer.offer_at.is_some_and(|at| at <= now)) {
+        if self
+            .peers
+            .get(key)
+            .is_some_and(|peer| peer.offer_at.is_some_and(|at| at <= now))
+        {
             self.make_offer(key);
         }
         self.arm_peer(key);

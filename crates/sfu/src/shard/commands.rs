@@ -13,7 +13,14 @@ impl Shard {
     pub fn command(&mut self, now: Instant, command: Command) {
         self.advance_clock(now);
         match command {
-            Command::Offer { room, transport, user, sdp, slots, tracks } => {
+            Command::Offer {
+                room,
+                transport,
+                user,
+                sdp,
+                slots,
+                tracks,
+            } => {
                 self.offer(&room, &transport, &user, &sdp, slots, &tracks);
             }
             Command::Answer { transport, sdp } => self.with_peer(&transport, |shard, peer| shard.answer(peer, &sdp)),
@@ -26,12 +33,20 @@ impl Shard {
                     shard.assign_slots(key);
                 }
             }),
-            Command::State { transport, is_muted, is_video_on } => self.with_peer(&transport, |shard, key| {
+            Command::State {
+                transport,
+                is_muted,
+                is_video_on,
+            } => self.with_peer(&transport, |shard, key| {
                 if let Some(peer) = shard.peers.get_mut(key) {
                     let said = peer.said;
-                    peer.said =
-                        Said { is_muted: is_muted.or(said.is_muted), is_video_on: is_video_on.or(said.is_video_on) };
-                    shard.apply_said(key);
+                    peer.said = Said {
+                        is_muted: is_muted.or(said.is_muted),
+                        is_video_on: is_video_on.or(said.is_video_on),
+                    };
+                    let room = peer.room;
+                    shard.pause_by_said(key);
+                    shard.refresh(room);
                 }
             }),
             Command::Close { transport } => {
@@ -40,22 +55,39 @@ impl Shard {
                 }
             }
             Command::End { room } => {
-                let peers = self.by_room.get(&*room).and_then(|room| self.rooms.get(*room)).map(|room| room.peers.clone());
+                let peers = self
+                    .by_room
+                    .get(&*room)
+                    .and_then(|room| self.rooms.get(*room))
+                    .map(|room| room.peers.clone());
                 for peer in peers.unwrap_or_default() {
                     self.close(peer, CloseReason::Command);
                 }
             }
         }
+        self.end_torn();
     }
 
     fn with_peer(&mut self, transport: &str, act: impl FnOnce(&mut Self, PeerKey)) {
         match self.by_transport.get(transport) {
             Some(peer) => act(self, *peer),
-            None => self.refuse("", transport, "", RefusalCode::NotFound, "this transport is not open: send an offer first".into()),
+            None => self.refuse(
+                "",
+                transport,
+                "",
+                RefusalCode::NotFound,
+                "this transport is not open: send an offer first".into(),
+            ),
         }
     }
 
     pub(super) fn refuse(&mut self, room: &str, transport: &str, user: &str, code: RefusalCode, message: String) {
-        self.events.push(Event::Refused { room: room.into(), transport: transport.into(), user: user.into(), code, message });
+        self.events.push(Event::Refused {
+            room: room.into(),
+            transport: transport.into(),
+            user: user.into(),
+            code,
+            message,
+        });
     }
 }

@@ -20,9 +20,14 @@ impl Shard {
         let (mid, params) = match peer.locate(packet) {
             Ok(Some(located)) => located,
             Ok(None) => return,
-            Err(_) => return self.fault(key),
+            Err(fault) => return self.torn(key, fault),
         };
-        let Some(track_key) = peer.published.iter().find(|(published, _)| *published == mid).map(|(_, track)| *track) else {
+        let Some(track_key) = peer
+            .published
+            .iter()
+            .find(|(published, _)| *published == mid)
+            .map(|(_, track)| *track)
+        else {
             return;
         };
         let track = &mut self.rooms[room].tracks[track_key];
@@ -30,21 +35,14 @@ impl Shard {
             return;
         }
         let kind = track.kind;
-        // Lent for the time of the loop, which does not change who is subscribed unless a session panics.
+        // Lent for the time of the loop, which does not change who is subscribed.
         let sinks = std::mem::take(&mut track.sinks);
         let incoming = Incoming::new(packet, params);
         let mut need_keyframe = false;
-        let mut torn = Vec::new();
         for sink in &sinks {
-            match self.deliver(*sink, &incoming) {
-                Ok(needs) => need_keyframe |= needs,
-                Err(subscriber) => torn.push(subscriber),
-            }
+            need_keyframe |= self.deliver(*sink, &incoming);
         }
         self.rooms[room].tracks[track_key].sinks = sinks;
-        for subscriber in torn {
-            self.fault(subscriber);
-        }
         if need_keyframe {
             self.want_keyframe(room, track_key);
         }
@@ -53,40 +51,40 @@ impl Shard {
         }
     }
 
-    /// Writes a packet to one subscriber. Says whether a keyframe is needed first; an error names a subscriber whose session
-    /// panicked.
-    fn deliver(&mut self, sink: SinkKey, incoming: &Incoming<'_>) -> Result<bool, PeerKey> {
+    /// Writes a packet to one subscriber. Says whether a keyframe is needed first.
+    fn deliver(&mut self, sink: SinkKey, incoming: &Incoming<'_>) -> bool {
         let Some(sink) = self.sinks.get_mut(sink) else {
-            return Ok(false);
+            return false;
         };
         let key = sink.peer;
-        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.watch.is_up()) else {
-            return Ok(false);
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.watch.carries()) else {
+            return false;
         };
         let mid = sink.mid;
         let write = match sink.take(self.now, incoming, || peer.payload_for(mid, &incoming.params)) {
             Outcome::Write(write) => write,
-            Outcome::NeedKeyframe => return Ok(true),
-            Outcome::Drop => return Ok(false),
+            Outcome::NeedKeyframe => return true,
+            Outcome::Drop => return false,
         };
-        if sink.ssrc.is_none() {
-            sink.ssrc = peer.ssrc(mid).map_err(|_| key)?;
-        }
-        if let Some(ssrc) = sink.ssrc {
-            if peer.write(ssrc, write).map_err(|_| key)? {
-                self.stats.rtp_forwarded += 1;
+        match peer.write(mid, &mut sink.ssrc, write) {
+            Ok(written) => {
+                self.stats.rtp_forwarded += u64::from(written);
+                self.mark_dirty(key);
             }
-            self.mark_dirty(key);
+            Err(fault) => self.torn(key, fault),
         }
-        Ok(false)
+        false
     }
 
     fn hear(&mut self, room: RoomKey, track: TrackKey, packet: &RtpPacket) {
         let speakers = &mut self.rooms[room].speakers;
-        speakers.heard(self.now, track, packet.header.ext_vals.audio_level, packet.payload.len());
-        if !speakers.is_quiet() {
-            self.timers.arm(self.now + TICK, Timer::Speakers(room));
-        }
+        speakers.heard(
+            self.now,
+            track,
+            packet.header.ext_vals.audio_level,
+            packet.payload.len(),
+        );
+        self.timers.arm(self.now + TICK, Timer::Speakers(room));
     }
 
     /// A subscriber asks for a keyframe of what it is sent on an m-line.
@@ -136,7 +134,7 @@ impl Shard {
             }
             // Nothing has come on this m-line yet: what comes first is a keyframe.
             Ok(false) => {}
-            Err(_) => self.fault(owner),
+            Err(fault) => self.torn(owner, fault),
         }
     }
 }

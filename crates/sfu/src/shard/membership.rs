@@ -10,7 +10,7 @@ use crate::command::{Source, TrackName};
 use crate::config::Transport;
 use crate::event::{CloseReason, Event, TransportState};
 use crate::ids::{PeerKey, RoomKey, TrackKey};
-use crate::peer::{Peer, Watch};
+use crate::peer::{Fault, Peer, Watch};
 use crate::room::{Room, Track, source_kind};
 use crate::sdp::{Scan, Section};
 use crate::throttle::Throttle;
@@ -29,7 +29,9 @@ impl Shard {
         let watch = Watch::new(self.config.limits.ice_silence, self.now);
         let rtc = self.sessions.make(self.now);
         let transport: Arc<str> = transport.into();
-        let key = self.peers.insert(Peer::new(room_key, transport.clone(), user.into(), slots, rtc, watch));
+        let key = self
+            .peers
+            .insert(Peer::new(room_key, transport.clone(), user.into(), slots, rtc, watch));
         self.by_transport.insert(transport, key);
         self.rooms[room_key].peers.push(key);
         self.arm_peer(key);
@@ -76,10 +78,19 @@ impl Shard {
         }
     }
 
-    /// Ends a peer whose session panicked.
-    pub(super) fn fault(&mut self, key: PeerKey) {
-        self.stats.faults += 1;
-        self.close(key, CloseReason::Fault);
+    /// A session panicked. Its peer does nothing from now on, and is ended by [`Self::end_torn`].
+    pub(super) fn torn(&mut self, key: PeerKey, _fault: Fault) {
+        self.torn.push(key);
+    }
+
+    /// Ends the peers whose sessions panicked.
+    pub(super) fn end_torn(&mut self) {
+        while let Some(key) = self.torn.pop() {
+            if self.peers.contains_key(key) {
+                self.stats.faults += 1;
+                self.close(key, CloseReason::Fault);
+            }
+        }
     }
 
     /// Brings a peer's tracks in line with its offer.
@@ -89,7 +100,8 @@ impl Shard {
         let (room, user) = (peer.room, peer.user.clone());
         let stays = |(mid, track): &(Mid, TrackKey)| {
             let source = self.rooms[room].tracks[*track].source;
-            sent.iter().any(|(sent_mid, _, sent_source)| sent_mid == mid && *sent_source == source)
+            sent.iter()
+                .any(|(sent_mid, _, sent_source)| sent_mid == mid && *sent_source == source)
         };
         let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut peer.published).into_iter().partition(stays);
         peer.published = kept;
@@ -100,30 +112,24 @@ impl Shard {
             if self.peers[key].published.iter().any(|(published, _)| *published == mid) {
                 continue;
             }
-            self.published += 1;
             let track = Track {
                 owner: key,
                 user: user.clone(),
                 mid,
                 kind,
                 source,
-                order: self.published,
                 paused: false,
                 sinks: Vec::new(),
                 keyframes: Throttle::default(),
             };
-            let track = self.rooms[room].tracks.insert(track);
-            if kind == MediaKind::Audio {
-                self.rooms[room].speakers.add(track, self.now);
-            }
-            self.rooms[room].stale = true;
+            let track = self.rooms[room].publish(track, self.now);
             self.peers[key].published.push((mid, track));
         }
-        self.apply_said(key);
+        self.pause_by_said(key);
     }
 
     fn unpublish(&mut self, room: RoomKey, key: TrackKey) {
-        let Some(track) = self.rooms[room].tracks.remove(key) else {
+        let Some(track) = self.rooms[room].unpublish(key) else {
             return;
         };
         for sink in track.sinks {
@@ -140,9 +146,6 @@ impl Shard {
                 line.track = None;
             }
         }
-        let room = &mut self.rooms[room];
-        room.speakers.remove(key);
-        room.stale = true;
     }
 
     pub(super) fn tell_state(&mut self, key: PeerKey, state: TransportState) {
@@ -166,11 +169,20 @@ impl Shard {
                 }
             }
         }
-        self.events.push(Event::ActiveSpeakers { room: room.id.to_string(), users });
+        self.events.push(Event::ActiveSpeakers {
+            room: room.id.to_string(),
+            users,
+        });
     }
 
     /// Where packets of a peer go: ICE's own answers to where the question came from, all else to the nominated path.
-    pub(super) fn route(&self, key: PeerKey, transport: Transport, destination: std::net::SocketAddr, is_stun: bool) -> (Transport, std::net::SocketAddr) {
+    pub(super) fn route(
+        &self,
+        key: PeerKey,
+        transport: Transport,
+        destination: std::net::SocketAddr,
+        is_stun: bool,
+    ) -> (Transport, std::net::SocketAddr) {
         match self.peers.get(key).and_then(|peer| peer.nominated) {
             Some(nominated) if !is_stun => nominated,
             _ => (transport, destination),
@@ -188,13 +200,20 @@ fn sources(outline: &Scan<'_>, names: &[TrackName]) -> Vec<(Mid, MediaKind, Sour
         let Some(kind) = section.kind else {
             continue;
         };
-        let named = names.iter().find(|name| name.mid == section.mid).map(|name| name.source);
+        let named = names
+            .iter()
+            .find(|name| name.mid == section.mid)
+            .map(|name| name.source);
         let (first, further) = match kind {
             MediaKind::Audio => (Source::Microphone, Source::ScreenAudio),
             MediaKind::Video => (Source::Camera, Source::Screen),
         };
         let is_named = |source: Source| names.iter().any(|name| name.source == source);
-        let default = if taken.contains(&first) || is_named(first) { further } else { first };
+        let default = if taken.contains(&first) || is_named(first) {
+            further
+        } else {
+            first
+        };
         let source = named.filter(|source| source_kind(*source) == kind).unwrap_or(default);
         taken.push(source);
         sent.push((section.key(), kind, source));

@@ -55,9 +55,10 @@ pub struct Shard {
     by_room: HashMap<Arc<str>, RoomKey>,
     timers: Timers<Timer>,
     dirty: Vec<PeerKey>,
+    /// Peers whose session panicked; ended when the present call has done its work.
+    torn: Vec<PeerKey>,
     transmits: Queue<Transmit>,
     events: Queue<Event>,
-    published: u64,
     stats: ShardStats,
 }
 
@@ -76,9 +77,9 @@ impl Shard {
             by_room: HashMap::new(),
             timers: Timers::new(),
             dirty: Vec::new(),
+            torn: Vec::new(),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
-            published: 0,
             stats: ShardStats::default(),
             config,
         }
@@ -86,7 +87,11 @@ impl Shard {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
-        if self.dirty.is_empty() { self.timers.next() } else { Some(self.now) }
+        if self.dirty.is_empty() {
+            self.timers.next()
+        } else {
+            Some(self.now)
+        }
     }
 
     /// The next packet to send.

@@ -7,11 +7,19 @@ use crate::command::TrackName;
 use crate::egress::Sink;
 use crate::event::{CloseReason, Event, RefusalCode};
 use crate::ids::PeerKey;
-use crate::peer::{Line, NegotiationError};
-use crate::sdp::{Scan, clean_answer, clean_offer, scan};
+use crate::peer::{Fault, Line, NegotiationError};
+use crate::sdp::{Scan, Section, clean_answer, clean_offer, scan};
 
 impl Shard {
-    pub(super) fn offer(&mut self, room: &str, transport: &str, user: &str, sdp: &str, slots: bool, tracks: &[TrackName]) {
+    pub(super) fn offer(
+        &mut self,
+        room: &str,
+        transport: &str,
+        user: &str,
+        sdp: &str,
+        slots: bool,
+        tracks: &[TrackName],
+    ) {
         let refuse = |shard: &mut Self, code, message| shard.refuse(room, transport, user, code, message);
         if sdp.len() > self.config.limits.sdp_bytes {
             let message = format!("the offer is longer than {} bytes", self.config.limits.sdp_bytes);
@@ -20,7 +28,11 @@ impl Shard {
         let known = self.by_transport.get(transport).copied();
         if let Some(peer) = known.and_then(|key| self.peers.get(key)) {
             if *self.rooms[peer.room].id != *room || *peer.user != *user {
-                return refuse(self, RefusalCode::NotFound, "this transport is another user's or in another room".into());
+                return refuse(
+                    self,
+                    RefusalCode::NotFound,
+                    "this transport is another user's or in another room".into(),
+                );
             }
         }
         let cleaned = clean_offer(sdp);
@@ -29,7 +41,10 @@ impl Shard {
             Err(message) => return refuse(self, RefusalCode::InvalidSdp, message),
         };
         if known.is_none() && self.peers.len() >= self.config.limits.peers {
-            let message = format!("this server holds {} connections and takes no more", self.config.limits.peers);
+            let message = format!(
+                "this server holds {} connections and takes no more",
+                self.config.limits.peers
+            );
             return refuse(self, RefusalCode::RoomFull, message);
         }
         let key = known.unwrap_or_else(|| self.open(room, transport, user, slots));
@@ -38,7 +53,9 @@ impl Shard {
         match result {
             Ok((answer, made)) => {
                 self.drop_lines(key, made);
-                self.accepted(key, &answer, &outline, slots, tracks);
+                if let Err(fault) = self.accepted(key, &answer, &outline, tracks) {
+                    self.torn(key, fault);
+                }
             }
             Err(NegotiationError::Invalid(message)) => {
                 if known.is_none() {
@@ -50,7 +67,7 @@ impl Shard {
                 self.refuse(room, transport, user, RefusalCode::InvalidSdp, message);
                 self.close(key, CloseReason::Fault);
             }
-            Err(NegotiationError::Fault) => self.fault(key),
+            Err(NegotiationError::Fault(fault)) => self.torn(key, fault),
         }
     }
 
@@ -59,7 +76,11 @@ impl Shard {
         if outline.sections.len() > limits.media_lines {
             return Err(format!("the offer has more than {} m-lines", limits.media_lines));
         }
-        let tracks = outline.sections.iter().filter(|section| section.sends() && section.kind.is_some()).count();
+        let tracks = outline
+            .sections
+            .iter()
+            .filter(|section| section.sends() && section.kind.is_some())
+            .count();
         if tracks > limits.tracks {
             return Err(format!("the offer has more than {} tracks", limits.tracks));
         }
@@ -67,80 +88,65 @@ impl Shard {
     }
 
     /// The session has taken the offer: brings everything else in line with it and answers.
-    fn accepted(&mut self, key: PeerKey, answer: &str, outline: &Scan<'_>, slots: bool, tracks: &[TrackName]) {
-        let now = self.now;
-        let Ok(ufrag) = self.peers[key].ufrag() else {
-            return self.fault(key);
-        };
+    fn accepted(&mut self, key: PeerKey, answer: &str, outline: &Scan<'_>, tracks: &[TrackName]) -> Result<(), Fault> {
+        let ufrag = self.peers[key].ufrag()?;
         self.demux.set_ufrag(ufrag, key);
-        self.peers[key].slots = slots;
         self.peers[key].remember_order(outline);
         self.match_lines(key, outline);
         self.publish(key, outline, tracks);
-        self.put_into_free_lines(key);
-        let mut slots_changed = false;
-        if slots {
-            slots_changed = self.place_in_slots(key);
+        if self.peers[key].slots {
+            self.place_in_slots(key);
+        } else {
+            self.put_into_free_lines(key);
         }
         let peer = &mut self.peers[key];
-        for index in 0..peer.lines.0.len() {
-            let line = &peer.lines.0[index];
-            let can = outline.section(line.mid).is_some_and(|section| section.receives());
-            let (mid, sends) = (line.mid, can && (line.slot || line.track.is_some()));
-            peer.lines.0[index].sending = sends;
-            if peer.set_sending(mid, sends).is_err() {
-                return self.fault(key);
-            }
-        }
-        let sdp = peer.finish_sdp(answer);
-        let event = Event::Answer {
-            room: self.rooms[peer.room].id.to_string(),
-            transport: peer.transport.to_string(),
-            user: peer.user.to_string(),
+        peer.agree_on_lines()?;
+        let (room_key, sdp) = (peer.room, peer.finish_sdp(answer));
+        let has_slots = peer.lines.0.iter().any(|line| line.slot);
+        let (room, transport, user) = self.names(key);
+        self.events.push(Event::Answer {
+            room,
+            transport,
+            user,
             sdp,
-        };
-        let room = peer.room;
-        self.events.push(event);
+        });
         self.open_sinks(key);
-        if slots && (slots_changed || self.peers[key].lines.0.iter().any(|line| line.slot)) {
+        if has_slots {
             self.tell_slots(key);
         }
-        self.peers[key].dirty = false;
         self.mark_dirty(key);
-        self.subscribe(key);
-        self.rooms[room].stale = true;
-        self.refresh(room);
+        self.rooms[room_key].stale = true;
+        self.refresh(room_key);
         self.arm_peer(key);
-        self.advance_clock(now);
+        Ok(())
     }
 
     /// Makes the lines those that the client's offer has as recvonly.
     fn match_lines(&mut self, key: PeerKey, outline: &Scan<'_>) {
         let slots = self.peers[key].slots;
-        let gone: Vec<Line> = {
-            let lines = &mut self.peers[key].lines.0;
-            let all = std::mem::take(lines);
-            let stays = |line: &Line| outline.section(line.mid).is_some_and(|s| !s.rejected && !s.sends());
-            let (kept, gone) = all.into_iter().partition(stays);
-            *lines = kept;
-            gone
-        };
+        let all = std::mem::take(&mut self.peers[key].lines.0);
+        // A rejected m-line is gone for good. Any other keeps its line, since its stream's numbers go on.
+        let stays = |line: &Line| outline.section(line.mid).is_some_and(|section| !section.rejected);
+        let (kept, gone) = all.into_iter().partition(stays);
+        self.peers[key].lines.0 = kept;
         self.drop_lines(key, gone);
+        for line in &mut self.peers[key].lines.0 {
+            line.receivable = outline.section(line.mid).is_some_and(Section::receives);
+            line.declined = false;
+        }
         for section in outline.sections.iter().filter(|section| section.receives()) {
             let (Some(kind), mid) = (section.kind, section.key()) else {
                 continue;
             };
-            match self.peers[key].lines.by_mid(mid) {
-                Some(line) => line.declined = false,
-                None => {
-                    let sink = self.sinks.insert(Sink::new(key, mid));
-                    let mut line = Line::idle(mid, kind, slots, sink);
-                    if slots {
-                        line.label = (format!("slot-{mid}"), kind_name(kind).into());
-                    }
-                    self.peers[key].lines.0.push(line);
-                }
+            if self.peers[key].lines.by_mid(mid).is_some() {
+                continue;
             }
+            let sink = self.sinks.insert(Sink::new(key, mid));
+            let mut line = Line::idle(mid, kind, slots, sink);
+            if slots {
+                line.label = (format!("slot-{mid}"), kind_name(kind).into());
+            }
+            self.peers[key].lines.0.push(line);
         }
     }
 
@@ -166,7 +172,7 @@ impl Shard {
                 self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
                 self.close(key, CloseReason::Fault);
             }
-            Err(NegotiationError::Fault) => self.fault(key),
+            Err(NegotiationError::Fault(fault)) => self.torn(key, fault),
         }
     }
 
@@ -187,12 +193,17 @@ impl Shard {
                     }
                 }
                 let (room, transport, user) = self.names(key);
-                self.events.push(Event::Offer { room, transport, user, sdp });
+                self.events.push(Event::Offer {
+                    room,
+                    transport,
+                    user,
+                    sdp,
+                });
                 self.mark_dirty(key);
                 self.arm_peer(key);
             }
             Ok(None) => {}
-            Err(_) => self.fault(key),
+            Err(fault) => self.torn(key, fault),
         }
     }
 
@@ -200,7 +211,7 @@ impl Shard {
     pub(super) fn roll_back(&mut self, key: PeerKey) {
         match self.peers[key].roll_back() {
             Ok(made) => self.drop_lines(key, made),
-            Err(_) => self.fault(key),
+            Err(fault) => self.torn(key, fault),
         }
     }
 
@@ -215,7 +226,11 @@ impl Shard {
 
     pub(super) fn names(&self, key: PeerKey) -> (String, String, String) {
         let peer = &self.peers[key];
-        (self.rooms[peer.room].id.to_string(), peer.transport.to_string(), peer.user.to_string())
+        (
+            self.rooms[peer.room].id.to_string(),
+            peer.transport.to_string(),
+            peer.user.to_string(),
+        )
     }
 
     /// A peer whose first offer was no good has never been.

@@ -32,6 +32,7 @@ impl Shard {
                 None => self.stats.packets_unknown += 1,
             },
         }
+        self.end_torn();
     }
 
     fn binding(&mut self, transport: Transport, source: SocketAddr, packet: &[u8], request: &BindingRequest<'_>) {
@@ -61,11 +62,22 @@ impl Shard {
             return;
         }
         self.stats.stun_answered += 1;
-        self.transmits.push(Transmit { transport, destination: source, contents: request.answer(source) });
+        self.transmits.push(Transmit {
+            transport,
+            destination: source,
+            contents: request.answer(source),
+        });
     }
 
     /// Gives a packet to a peer's session. `false` if it was none of its.
-    fn hand_over(&mut self, key: PeerKey, transport: Transport, source: SocketAddr, packet: &[u8], is_stun: bool) -> bool {
+    fn hand_over(
+        &mut self,
+        key: PeerKey,
+        transport: Transport,
+        source: SocketAddr,
+        packet: &[u8],
+        is_stun: bool,
+    ) -> bool {
         let Some(destination) = self.sessions.arrived_at(transport, source) else {
             return false;
         };
@@ -82,8 +94,8 @@ impl Shard {
                 self.drain(key);
                 true
             }
-            Err(_) => {
-                self.fault(key);
+            Err(fault) => {
+                self.torn(key, fault);
                 true
             }
         }
@@ -107,9 +119,10 @@ impl Shard {
             };
             match peer.advance(now) {
                 Ok(()) => self.drain(key),
-                Err(_) => self.fault(key),
+                Err(fault) => self.torn(key, fault),
             }
         }
+        self.end_torn();
     }
 
     /// Takes everything a session wants done.
@@ -126,7 +139,7 @@ impl Shard {
                 }
                 Ok(Some(Output::Event(event))) => self.handle(key, event),
                 Ok(None) => return self.close(key, CloseReason::Dtls),
-                Err(_) => return self.fault(key),
+                Err(fault) => return self.torn(key, fault),
             }
         }
     }
@@ -144,11 +157,19 @@ impl Shard {
     }
 
     fn transmit(&mut self, key: PeerKey, transmit: str0m::net::Transmit) {
-        let transport = if transmit.proto == Protocol::Udp { Transport::Udp } else { Transport::TcpPassive };
+        let transport = if transmit.proto == Protocol::Udp {
+            Transport::Udp
+        } else {
+            Transport::TcpPassive
+        };
         let contents: Vec<u8> = transmit.contents.into();
         let is_stun = contents.first().is_some_and(|first| *first < 2);
         let (transport, destination) = self.route(key, transport, transmit.destination, is_stun);
-        self.transmits.push(Transmit { transport, destination, contents });
+        self.transmits.push(Transmit {
+            transport,
+            destination,
+            contents,
+        });
     }
 
     fn handle(&mut self, key: PeerKey, event: SessionEvent) {
@@ -167,9 +188,7 @@ impl Shard {
                     IceConnectionState::Disconnected => watch.ice_down(),
                     IceConnectionState::New => None,
                     IceConnectionState::Checking => {
-                        if watch.is_up() {
-                            watch.ice_restart(now);
-                        }
+                        watch.ice_checks(now);
                         None
                     }
                 };
@@ -198,7 +217,13 @@ impl Shard {
             return;
         };
         let room = peer.room;
-        let tracks: Vec<_> = peer.lines.0.iter().filter(|line| line.is_open()).filter_map(|line| line.track).collect();
+        let tracks: Vec<_> = peer
+            .lines
+            .0
+            .iter()
+            .filter(|line| line.is_open())
+            .filter_map(|line| line.track)
+            .collect();
         for track in tracks {
             self.want_keyframe(room, track);
         }

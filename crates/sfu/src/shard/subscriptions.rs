@@ -22,6 +22,7 @@ impl Shard {
         if !std::mem::take(&mut room.stale) {
             return;
         }
+        room.order_videos();
         for peer in room.peers.clone() {
             if self.peers.get(peer).is_some_and(|peer| peer.slots) {
                 self.assign_slots(peer);
@@ -50,8 +51,10 @@ impl Shard {
     fn missing(&self, key: PeerKey) -> Vec<TrackKey> {
         let peer = &self.peers[key];
         let has = |track: TrackKey| peer.lines.0.iter().any(|line| line.track == Some(track));
-        let offered = self.rooms[peer.room].offered_to(key, &peer.user);
-        offered.map(|(track, _)| track).filter(|track| !has(*track) && !peer.refused.contains(track)).collect()
+        let offered = self.rooms[peer.room].offered_to(&peer.user);
+        offered
+            .filter(|track| !has(*track) && !peer.refused.contains(track))
+            .collect()
     }
 
     /// Puts tracks that a plain client misses into its free m-lines.
@@ -75,7 +78,11 @@ impl Shard {
         self.put_into_free_lines(key);
         let mut additions = Vec::new();
         let mut draining = KINDS.map(|kind| self.peers[key].lines.draining(kind));
-        let mut space = self.config.limits.media_lines.saturating_sub(self.peers[key].line_count());
+        let mut space = self
+            .config
+            .limits
+            .media_lines
+            .saturating_sub(self.peers[key].line_count());
         for track_key in self.missing(key) {
             let track = &self.rooms[self.peers[key].room].tracks[track_key];
             let (kind, label) = (track.kind, track.label());
@@ -86,7 +93,12 @@ impl Shard {
                 space -= 1;
                 // The m-line gets its mid from the offer.
                 let sink = self.sinks.insert(Sink::new(key, "".into()));
-                additions.push(Addition { kind, track: track_key, sink, label });
+                additions.push(Addition {
+                    kind,
+                    track: track_key,
+                    sink,
+                    label,
+                });
             }
         }
         additions
@@ -114,14 +126,15 @@ impl Shard {
         for kind in KINDS {
             let peer = &self.peers[key];
             let room = &self.rooms[peer.room];
+            // Slots are few.
             let now: Vec<Option<TrackKey>> = peer.lines.slots(kind).map(|line| line.track).collect();
             let wanted = match kind {
-                MediaKind::Audio => room.wanted_audio(key, &peer.user, now.len()),
-                MediaKind::Video => room.wanted_video(key, &peer.user, &peer.view, now.len()),
+                MediaKind::Audio => room.wanted_audio(&peer.user, now.len()),
+                MediaKind::Video => room.wanted_video(&peer.user, &peer.view, now.len()),
             };
             let next = place(&now, &wanted);
             changed |= next != now;
-            let slots = self.peers[key].lines.0.iter_mut().filter(|line| line.slot && line.kind == kind);
+            let slots = self.peers[key].lines.0.iter_mut().filter(|line| line.is_slot_of(kind));
             for (line, track) in slots.zip(next) {
                 line.track = track;
             }
@@ -135,8 +148,12 @@ impl Shard {
             return;
         };
         let room = peer.room;
-        let wanted: Vec<(SinkKey, Option<TrackKey>)> =
-            peer.lines.0.iter().map(|line| (line.sink, line.track.filter(|_| line.is_open()))).collect();
+        let wanted: Vec<(SinkKey, Option<TrackKey>)> = peer
+            .lines
+            .0
+            .iter()
+            .map(|line| (line.sink, line.track.filter(|_| line.is_open())))
+            .collect();
         for (sink_key, track) in wanted {
             let sink = &mut self.sinks[sink_key];
             let before = sink.track();
@@ -165,17 +182,30 @@ impl Shard {
         let (room, transport, user) = self.names(key);
         let peer = &self.peers[key];
         let tracks = &self.rooms[peer.room].tracks;
-        let assignment = peer.lines.0.iter().filter(|line| line.slot).map(|line| SlotAssignment {
-            mid: line.mid.to_string(),
-            kind: line.kind,
-            track: line.track.and_then(|track| tracks.get(track)).map(|track| (track.user.to_string(), track.source)),
-        });
+        let assignment = peer
+            .lines
+            .0
+            .iter()
+            .filter(|line| line.slot && line.receivable)
+            .map(|line| SlotAssignment {
+                mid: line.mid.to_string(),
+                kind: line.kind,
+                track: line
+                    .track
+                    .and_then(|track| tracks.get(track))
+                    .map(|track| (track.user.to_string(), track.source)),
+            });
         let slots = assignment.collect();
-        self.events.push(Event::Slots { room, transport, user, slots });
+        self.events.push(Event::Slots {
+            room,
+            transport,
+            user,
+            slots,
+        });
     }
 
     /// Pauses and resumes a user's tracks by what they said.
-    pub(super) fn apply_said(&mut self, key: PeerKey) {
+    pub(super) fn pause_by_said(&mut self, key: PeerKey) {
         let peer = &self.peers[key];
         let (room, said) = (peer.room, peer.said);
         for (_, track_key) in peer.published.clone() {
@@ -199,6 +229,5 @@ impl Shard {
             }
             self.want_keyframe(room, track_key);
         }
-        self.refresh(room);
     }
 }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Command, Event, Limits, LocalCandidate, Shard, ShardConfig, SlotAssignment, Source, TrackName, Transport, TransportState};
+use sfu::{
+    Command, Event, Limits, LocalCandidate, Shard, ShardConfig, SlotAssignment, Source, TrackName, Transport,
+    TransportState,
+};
 
 pub use client::Client;
 
@@ -55,8 +58,14 @@ pub fn server_tcp() -> SocketAddr {
 pub fn config() -> ShardConfig {
     ShardConfig {
         candidates: vec![
-            LocalCandidate { addr: server_udp(), transport: Transport::Udp },
-            LocalCandidate { addr: server_tcp(), transport: Transport::TcpPassive },
+            LocalCandidate {
+                addr: server_udp(),
+                transport: Transport::Udp,
+            },
+            LocalCandidate {
+                addr: server_tcp(),
+                transport: Transport::TcpPassive,
+            },
         ],
         limits: Limits::default(),
     }
@@ -170,8 +179,13 @@ impl World {
         while let Some(entry) = self.flights.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let flight = entry.remove();
             if flight.to == server_udp() {
-                self.shard.receive(self.now, flight.transport, flight.from, &flight.contents);
-            } else if let Some(client) = self.clients.iter_mut().find(|client| client.address == flight.to && !client.cut) {
+                self.shard
+                    .receive(self.now, flight.transport, flight.from, &flight.contents);
+            } else if let Some(client) = self
+                .clients
+                .iter_mut()
+                .find(|client| client.address == flight.to && !client.cut)
+            {
                 client.receive(self.now, flight.transport, flight.from, &flight.contents);
             }
         }
@@ -189,7 +203,12 @@ impl World {
             self.shard.handle_timeout(self.now);
         }
         while let Some(transmit) = self.shard.poll_transmit() {
-            self.fly(transmit.transport, server_udp(), transmit.destination, transmit.contents);
+            self.fly(
+                transmit.transport,
+                server_udp(),
+                transmit.destination,
+                transmit.contents,
+            );
         }
         while let Some(event) = self.shard.poll_event() {
             self.post(Post::ToClient(event));
@@ -202,13 +221,23 @@ impl World {
         }
         self.sent += 1;
         let delay = Duration::from_millis(self.rng.u64(8..12));
-        self.flights.insert((self.now + delay, self.sent), Flight { transport, from, to, contents });
+        self.flights.insert(
+            (self.now + delay, self.sent),
+            Flight {
+                transport,
+                from,
+                to,
+                contents,
+            },
+        );
     }
 
     fn deliver_event(&mut self, event: Event) {
         self.events.push(event.clone());
         let find = |clients: &mut Vec<Client>, transport: &str| {
-            clients.iter().position(|client| client.transport == transport && !client.gone)
+            clients
+                .iter()
+                .position(|client| client.transport == transport && !client.gone)
         };
         match event {
             Event::Answer { transport, sdp, .. } => {
@@ -238,8 +267,13 @@ impl World {
     }
 
     pub fn users_in_slots(&self, index: usize, kind: str0m::media::MediaKind) -> Vec<String> {
-        let mut users: Vec<String> =
-            self.slots_of(index).into_iter().filter(|slot| slot.kind == kind).filter_map(|slot| slot.track).map(|(user, _)| user).collect();
+        let mut users: Vec<String> = self
+            .slots_of(index)
+            .into_iter()
+            .filter(|slot| slot.kind == kind)
+            .filter_map(|slot| slot.track)
+            .map(|(user, _)| user)
+            .collect();
         users.sort();
         users
     }
@@ -268,7 +302,11 @@ impl World {
     pub fn view(&mut self, index: usize, videos: &[(&str, Source)]) {
         let videos = videos
             .iter()
-            .map(|(user, source)| sfu::WantedVideo { user: (*user).into(), source: *source, max_height: None })
+            .map(|(user, source)| sfu::WantedVideo {
+                user: (*user).into(),
+                source: *source,
+                max_height: None,
+            })
             .collect();
         let transport = self.clients[index].transport.clone();
         self.command(Command::View { transport, videos });
@@ -276,6 +314,10 @@ impl World {
 
     pub fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {
         let transport = self.clients[index].transport.clone();
-        self.command(Command::State { transport, is_muted, is_video_on });
+        self.command(Command::State {
+            transport,
+            is_muted,
+            is_video_on,
+        });
     }
 }

@@ -137,9 +137,12 @@ impl Client {
     fn candidate(&self) -> Candidate {
         match self.protocol {
             Transport::Udp => Candidate::host(self.address, "udp").unwrap(),
-            Transport::TcpPassive => {
-                Candidate::builder().tcp().host(self.address).tcptype(TcpType::Active).build().unwrap()
-            }
+            Transport::TcpPassive => Candidate::builder()
+                .tcp()
+                .host(self.address)
+                .tcptype(TcpType::Active)
+                .build()
+                .unwrap(),
         }
     }
 
@@ -162,12 +165,26 @@ impl Client {
             self.kinds.insert(mid, kind);
             if sends {
                 let next = self.now;
-                self.senders.push(Sender { mid, kind, sequence: 100, timestamp: 7, picture: 32_700, keyframe: true, keyframes: 0, next });
+                self.senders.push(Sender {
+                    mid,
+                    kind,
+                    sequence: 100,
+                    timestamp: 7,
+                    picture: 32_700,
+                    keyframe: true,
+                    keyframes: 0,
+                    next,
+                });
             }
         }
         let sdp = offer.to_sdp_string();
         self.drain();
         sdp
+    }
+
+    /// For offers that a test made itself.
+    pub fn set_pending(&mut self, pending: SdpPendingOffer) {
+        self.pending = Some(pending);
     }
 
     pub fn answered(&mut self, sdp: &str) {
@@ -199,7 +216,11 @@ impl Client {
 
     pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, contents: &[u8]) {
         self.now = now;
-        let proto = if transport == Transport::Udp { Protocol::Udp } else { Protocol::Tcp };
+        let proto = if transport == Transport::Udp {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        };
         if let Ok(receive) = Receive::new(proto, from, self.address, contents) {
             let input = Input::Receive(now, receive);
             if self.rtc.accepts(&input) {
@@ -227,7 +248,11 @@ impl Client {
     }
 
     pub fn mids(&self, kind: MediaKind) -> Vec<Mid> {
-        self.senders.iter().filter(|sender| sender.kind == kind).map(|sender| sender.mid).collect()
+        self.senders
+            .iter()
+            .filter(|sender| sender.kind == kind)
+            .map(|sender| sender.mid)
+            .collect()
     }
 
     /// Packets of a kind from a client, on whatever m-line.
@@ -244,20 +269,32 @@ impl Client {
         let now = self.now;
         let (index, level) = (self.index as u8, self.level);
         for sender in &mut self.senders {
-            let Some(media) = self.rtc.media(sender.mid) else { continue };
+            let Some(media) = self.rtc.media(sender.mid) else {
+                continue;
+            };
             if now < sender.next || !media.direction().is_sending() {
                 continue;
             }
-            let Some(pt) = media.remote_pts().first().copied() else { continue };
+            let Some(pt) = media.remote_pts().first().copied() else {
+                continue;
+            };
             let mut api = self.rtc.direct_api();
-            let Some(stream) = api.stream_tx_by_mid(sender.mid, None) else { continue };
+            let Some(stream) = api.stream_tx_by_mid(sender.mid, None) else {
+                continue;
+            };
             match sender.kind {
                 MediaKind::Audio => {
                     sender.next += Duration::from_millis(20);
                     let mut payload = vec![0xfc, index];
                     payload.resize(80, 0);
-                    let extensions = ExtensionValues { audio_level: Some(level), voice_activity: Some(true), ..Default::default() };
-                    stream.write_rtp(RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload).ext_vals(extensions));
+                    let extensions = ExtensionValues {
+                        audio_level: Some(level),
+                        voice_activity: Some(true),
+                        ..Default::default()
+                    };
+                    stream.write_rtp(
+                        RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload).ext_vals(extensions),
+                    );
                     sender.sequence += 1;
                     sender.timestamp = sender.timestamp.wrapping_add(960);
                 }
@@ -268,7 +305,16 @@ impl Client {
                     let [high, low] = (sender.picture | 0x8000).to_be_bytes();
                     for part in 0..2u8 {
                         let start = if part == 0 { 0x90 } else { 0x80 };
-                        let mut payload = vec![start, 0xe0, high, low, sender.picture as u8, 0, u8::from(!keyframe), index];
+                        let mut payload = vec![
+                            start,
+                            0xe0,
+                            high,
+                            low,
+                            sender.picture as u8,
+                            0,
+                            u8::from(!keyframe),
+                            index,
+                        ];
                         payload.resize(900, part);
                         let write = RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload);
                         stream.write_rtp(write.marker(part == 1).nackable(true));
@@ -289,8 +335,13 @@ impl Client {
                     return;
                 }
                 Output::Transmit(transmit) => {
-                    let transport = if transmit.proto == Protocol::Udp { Transport::Udp } else { Transport::TcpPassive };
-                    self.packets.push((transport, transmit.destination, transmit.contents.into()));
+                    let transport = if transmit.proto == Protocol::Udp {
+                        Transport::Udp
+                    } else {
+                        Transport::TcpPassive
+                    };
+                    self.packets
+                        .push((transport, transmit.destination, transmit.contents.into()));
                 }
                 Output::Event(event) => self.handle(event),
             }
@@ -315,7 +366,14 @@ impl Client {
     }
 
     fn got_packet(&mut self, packet: &RtpPacket) {
-        let Some(mid) = self.rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid()) else { return };
+        let Some(mid) = self
+            .rtc
+            .direct_api()
+            .stream_rx(&packet.header.ssrc)
+            .map(|stream| stream.mid())
+        else {
+            return;
+        };
         let video = self.kinds.get(&mid) == Some(&MediaKind::Video);
         let got = self.got.entry(mid).or_default();
         let from = packet.payload[if video { 7 } else { 1 }];

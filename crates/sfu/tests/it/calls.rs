@@ -1,0 +1,197 @@
+//! Calls between clients on a simulated network.
+
+use std::time::Duration;
+
+use str0m::media::MediaKind::{Audio, Video};
+
+use crate::support::World;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn two_plain_clients_hear_and_see_each_other() {
+    let mut world = World::new(1);
+    let a = world.join("ana");
+    world.run(SECOND / 2);
+    let b = world.join("ben");
+    let time = world.run_until(5 * SECOND, "media both ways", |world| {
+        [(a, b), (b, a)].iter().all(|(to, from)| {
+            let client = &world.clients[*to];
+            client.got_from(Audio, *from) > 20 && client.got_from(Video, *from) > 20
+        })
+    });
+    println!("media both ways after {time:?}");
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+    for client in &world.clients {
+        assert_eq!(client.offers, 1, "one offer carries both tracks");
+        for got in client.got.values() {
+            assert_eq!(got.entered_without_keyframe, 0);
+        }
+    }
+    let stream = world.clients[a]
+        .last_offer
+        .lines()
+        .filter(|line| line.starts_with("a=msid:"))
+        .collect::<Vec<_>>();
+    assert_eq!(stream, ["a=msid:ben microphone", "a=msid:ben camera"]);
+}
+
+#[test]
+fn ten_percent_loss_is_repaired() {
+    let mut world = World::new(2);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run_until(10 * SECOND, "connected", |world| {
+        world.clients[a].got_from(Video, b) > 0
+    });
+    world.loss = 0.1;
+    world.run(2 * SECOND);
+    world.clients[a].forget_got();
+    world.run(20 * SECOND);
+    // 25 pictures a second in two packets each.
+    let video = world.clients[a].got_from(Video, b);
+    assert!(video >= 950, "{video} of 1000 video packets");
+    // Audio is not resent: two legs of 10 % leave 81 %.
+    let audio = world.clients[a].got_from(Audio, b);
+    assert!((700..=1000).contains(&audio), "{audio} of 1000 audio packets");
+}
+
+#[test]
+fn what_is_muted_is_not_forwarded() {
+    let mut world = World::new(3);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run_until(5 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    world.state(b, Some(true), None);
+    world.run(SECOND);
+    world.clients[a].forget_got();
+    world.run(SECOND);
+    assert_eq!(world.clients[a].got_from(Audio, b), 0);
+    assert!(
+        world.clients[a].got_from(Video, b) > 0,
+        "a camera nobody spoke of stays on"
+    );
+    world.state(b, Some(false), Some(false));
+    world.run(SECOND);
+    world.clients[a].forget_got();
+    world.run(SECOND);
+    assert!(world.clients[a].got_from(Audio, b) > 0);
+    assert_eq!(world.clients[a].got_from(Video, b), 0);
+    world.state(b, None, Some(true));
+    world.run(SECOND);
+    assert!(world.clients[a].got_from(Video, b) > 0);
+    assert!(
+        world.clients[a]
+            .got
+            .values()
+            .all(|got| got.entered_without_keyframe == 0)
+    );
+    assert_eq!(world.clients[a].offers, 1, "muting is no negotiation");
+}
+
+#[test]
+fn a_user_does_not_hear_themselves() {
+    let mut world = World::new(4);
+    let old = world.join("ana");
+    let new = world.join("ana");
+    let b = world.join("ben");
+    world.run(3 * SECOND);
+    assert!(world.clients[new].got_from(Audio, b) > 0);
+    assert_eq!(
+        world.clients[new].got_from(Audio, old) + world.clients[old].got_from(Audio, new),
+        0
+    );
+}
+
+#[test]
+fn keyframe_requests_are_throttled() {
+    let mut world = World::new(5);
+    let publisher = world.join("ana");
+    let viewers: Vec<usize> = (0..8).map(|index| world.join(&format!("viewer{index}"))).collect();
+    world.run(5 * SECOND);
+    let before = world.clients[publisher].keyframe_requests;
+    for _ in 0..100 {
+        for viewer in &viewers {
+            let mids: Vec<_> = world.clients[*viewer].got.keys().copied().collect();
+            for mid in mids {
+                world.clients[*viewer].ask_keyframe(mid);
+            }
+        }
+        world.run(Duration::from_millis(50));
+    }
+    let asked = world.clients[publisher].keyframe_requests - before;
+    assert!((8..=11).contains(&asked), "{asked} requests in 5 s");
+}
+
+#[test]
+fn closing_and_ending_are_told() {
+    use sfu::{CloseReason, Command, Event, TransportState};
+    let mut world = World::new(6);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    let c = world.join("cyn");
+    world.run(3 * SECOND);
+    assert_eq!(world.states_of(a), [TransportState::Connected]);
+    world.leave(a);
+    world.run(SECOND);
+    assert_eq!(world.states_of(a)[1], TransportState::Closed(CloseReason::Command));
+    assert_eq!(world.shard.stats().peers, 2);
+    assert!(!world.clients[a].rtc.is_alive() || world.clients[a].gone);
+    world.command(Command::End {
+        room: crate::support::ROOM.into(),
+    });
+    world.run(SECOND);
+    for client in [b, c] {
+        assert_eq!(world.states_of(client)[1], TransportState::Closed(CloseReason::Command));
+        assert!(!world.clients[client].rtc.is_alive(), "the session said goodbye");
+    }
+    let stats = world.shard.stats();
+    assert_eq!((stats.peers, stats.rooms, stats.tracks), (0, 0, 0));
+    let refused_before = world.refusals().len();
+    let transport = world.clients[a].transport.clone();
+    world.command(Command::View {
+        transport,
+        videos: vec![],
+    });
+    world.run(SECOND);
+    assert_eq!(world.refusals().len(), refused_before + 1);
+    let last = world
+        .events
+        .iter()
+        .rev()
+        .find(|event| matches!(event, Event::Refused { .. }));
+    assert!(matches!(
+        last,
+        Some(Event::Refused {
+            code: sfu::RefusalCode::NotFound,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn who_speaks_is_told() {
+    use sfu::Event;
+    let mut world = World::new(7);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.clients[a].level = -127;
+    world.clients[b].level = -127;
+    world.run(3 * SECOND);
+    let speakers = |world: &World| -> Vec<Vec<String>> {
+        world
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::ActiveSpeakers { users, .. } => Some(users.clone()),
+                _ => None,
+            })
+            .collect()
+    };
+    assert_eq!(speakers(&world), Vec::<Vec<String>>::new());
+    world.clients[b].level = -30;
+    world.run(2 * SECOND);
+    world.clients[b].level = -127;
+    world.run(3 * SECOND);
+    assert_eq!(speakers(&world), [vec!["ben".to_string()], vec![]]);
+}

@@ -1,0 +1,220 @@
+//! Seeded mutation of what comes from the network and from clients. Bounded: a few seconds. Nothing may panic, and an offer
+//! is either answered or refused.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sfu::{Command, Event, Shard, Transport};
+use str0m::media::MediaKind::{Audio, Video};
+
+use crate::support::{Client, ROOM, World, config};
+
+/// `SFU_FUZZ_ROUNDS` makes it longer.
+fn rounds(default: usize) -> usize {
+    std::env::var("SFU_FUZZ_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(default)
+}
+
+fn mutate(rng: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
+    for _ in 0..rng.usize(1..6) {
+        if bytes.is_empty() {
+            bytes.push(rng.u8(..));
+        }
+        let at = rng.usize(..bytes.len());
+        match rng.u8(..6) {
+            0 => bytes[at] = rng.u8(..),
+            1 => bytes[at] ^= 1 << rng.u8(..8),
+            2 => bytes.truncate(at),
+            3 => bytes.insert(at, rng.u8(..)),
+            4 => {
+                let end = (at + rng.usize(..40)).min(bytes.len());
+                let piece = bytes[at..end].to_vec();
+                let to = rng.usize(..=bytes.len());
+                bytes.splice(to..to, piece);
+            }
+            _ => {
+                let end = (at + rng.usize(..40)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+        }
+    }
+}
+
+fn mutate_lines(rng: &mut fastrand::Rng, sdp: &str) -> String {
+    let mut lines: Vec<String> = sdp.lines().map(str::to_string).collect();
+    for _ in 0..rng.usize(1..4) {
+        if lines.is_empty() {
+            break;
+        }
+        let at = rng.usize(..lines.len());
+        match rng.u8(..5) {
+            0 => {
+                lines.remove(at);
+            }
+            1 => lines.insert(at, lines[rng.usize(..lines.len())].clone()),
+            2 => {
+                let other = rng.usize(..lines.len());
+                lines.swap(at, other);
+            }
+            3 => {
+                let digit = rng.char('0'..='9').to_string();
+                let from = rng.char('0'..='9');
+                lines[at] = lines[at].replace(from, &digit);
+            }
+            _ => {
+                let mut bytes = lines[at].clone().into_bytes();
+                mutate(rng, &mut bytes);
+                lines[at] = String::from_utf8_lossy(&bytes).into_owned();
+            }
+        }
+    }
+    lines.join("\r\n") + "\r\n"
+}
+
+fn offers(now: Instant) -> Vec<String> {
+    let mut plain = Client::new(1, "plain", false, now);
+    plain.add_track(Audio);
+    plain.add_track(Video);
+    let mut slots = Client::new(2, "slots", true, now);
+    slots.add_track(Audio);
+    slots.add_slots(2, 2);
+    vec![plain.offer(), slots.offer()]
+}
+
+#[test]
+fn mutated_first_offers() {
+    let now = Instant::now();
+    let mut rng = fastrand::Rng::with_seed(70);
+    let corpus = offers(now);
+    let mut shard = Shard::new(config(), now);
+    let (mut answered, mut refused) = (0, 0);
+    for round in 0..rounds(1_500) {
+        let pick = rng.usize(..corpus.len());
+        let sdp = mutate_lines(&mut rng, &corpus[pick]);
+        let transport = format!("sfu_{round}");
+        let slots = rng.bool();
+        shard.command(
+            now,
+            Command::Offer {
+                room: ROOM.into(),
+                transport: transport.clone(),
+                user: format!("u{round}"),
+                sdp,
+                slots,
+                tracks: vec![],
+            },
+        );
+        while let Some(event) = shard.poll_event() {
+            match event {
+                Event::Answer { .. } => answered += 1,
+                Event::Refused { code, .. } => {
+                    assert_eq!(code.as_str(), "invalid_sdp");
+                    refused += 1;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(answered + refused, round + 1, "every offer has one outcome");
+        shard.command(now, Command::Close { transport });
+        while shard.poll_event().is_some() {}
+    }
+    println!("{answered} answered, {refused} refused");
+    assert!(answered > 0 && refused > 0);
+    let stats = shard.stats();
+    assert_eq!((stats.peers, stats.rooms, stats.faults), (0, 0, 0));
+}
+
+#[test]
+fn mutated_renegotiations_and_answers() {
+    let mut world = World::new(71);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run(Duration::from_secs(3));
+    world.clients[a].silent = true;
+    world.join("cyn");
+    world.run(Duration::from_secs(1));
+    let mut rng = fastrand::Rng::with_seed(71);
+    world.clients[a].add_track(Video);
+    let offer = world.clients[a].offer();
+    let answer = world.clients[a]
+        .last_offer
+        .replace("a=sendonly", "a=recvonly")
+        .replace("actpass", "active")
+        .replace("a=ice-lite\r\n", "");
+    let transport = world.clients[a].transport.clone();
+    let mut outcomes = 0;
+    for _ in 0..rounds(600) {
+        let command = if rng.bool() {
+            Command::Offer {
+                room: ROOM.into(),
+                transport: transport.clone(),
+                user: "ana".into(),
+                sdp: mutate_lines(&mut rng, &offer),
+                slots: false,
+                tracks: vec![],
+            }
+        } else {
+            Command::Answer {
+                transport: transport.clone(),
+                sdp: mutate_lines(&mut rng, &answer),
+            }
+        };
+        world.shard.command(world.now, command);
+        while let Some(event) = world.shard.poll_event() {
+            outcomes += usize::from(matches!(event, Event::Answer { .. } | Event::Refused { .. }));
+        }
+    }
+    assert!(outcomes > 0);
+    assert_eq!(world.shard.stats().faults, 0);
+    // Whatever became of Ana, Ben is as he was.
+    world.clients[b].forget_got();
+    world.run(Duration::from_secs(2));
+    assert!(world.clients[b].got_from(Video, 2) > 0);
+}
+
+#[test]
+fn mutated_packets_of_a_client() {
+    let mut world = World::new(72);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run(Duration::from_secs(2));
+    let mut rng = fastrand::Rng::with_seed(72);
+    let from = world.clients[a].address;
+    for _ in 0..rounds(200) {
+        world.now += Duration::from_millis(5);
+        world.clients[a].tick(world.now);
+        for (transport, _, contents) in world.clients[a].take_packets() {
+            for _ in 0..10 {
+                let mut bytes = contents.clone();
+                mutate(&mut rng, &mut bytes);
+                world.shard.receive(world.now, transport, from, &bytes);
+            }
+            world.shard.receive(world.now, transport, from, &contents);
+        }
+        world.step();
+    }
+    assert_eq!(world.shard.stats().faults, 0);
+    world.clients[b].forget_got();
+    world.run(Duration::from_secs(2));
+    assert!(world.clients[b].got_from(Video, a) > 0);
+}
+
+#[test]
+fn packets_of_any_shape() {
+    let now = Instant::now();
+    let mut rng = fastrand::Rng::with_seed(73);
+    let mut shard = Shard::new(config(), now);
+    let source: SocketAddr = "[2001:db8::7]:9".parse().unwrap();
+    for _ in 0..rounds(100_000) {
+        let mut packet: Vec<u8> = (0..rng.usize(0..80)).map(|_| rng.u8(..)).collect();
+        if packet.len() >= 20 && rng.bool() {
+            packet[..8].copy_from_slice(&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42]);
+            packet[3] = (packet.len() - 20) as u8;
+        }
+        shard.receive(now, Transport::Udp, source, &packet);
+    }
+    while shard.poll_transmit().is_some() {}
+    assert_eq!(shard.stats().peers, 0);
+}

@@ -1,0 +1,10 @@
+//! The shard with clients that it did not write, on a simulated network.
+
+mod calls;
+mod churn;
+mod fuzz;
+mod hostile;
+mod negotiation;
+mod paths;
+mod slots;
+mod support;

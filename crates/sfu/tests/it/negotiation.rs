@@ -1,0 +1,365 @@
+//! Offers and answers that are not the ordinary ones.
+
+use std::time::Duration;
+
+use sfu::{Command, Event, Source, TrackName};
+use str0m::RtcConfig;
+use str0m::media::MediaKind::{Audio, Video};
+
+use crate::support::{ROOM, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn who_sends_nothing_is_sent_tracks_on_its_own_lines() {
+    let mut world = World::new(20);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.add("ben", false);
+    world.clients[b].add_slots(1, 1);
+    world.offer(b);
+    world.run_until(5 * SECOND, "media", |world| {
+        world.clients[b].got_from(Video, a) > 0 && world.clients[b].got_from(Audio, a) > 0
+    });
+    assert_eq!(world.clients[b].offers, 0);
+    assert!(world.clients[b].last_answer.contains("a=msid:ana camera"));
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "media of the next", |world| {
+        world.clients[b].got_from(Video, c) > 0
+    });
+    world.leave(a);
+    world.run(SECOND);
+    let d = world.join("dan");
+    world.run_until(5 * SECOND, "media on the freed lines", |world| {
+        world.clients[b].got_from(Video, d) > 0
+    });
+    assert_eq!(world.clients[b].last_offer.matches("m=").count(), 4);
+}
+
+#[test]
+fn who_comes_first_and_sends_nothing_gets_the_first_tracks() {
+    let mut world = World::new(21);
+    let b = world.add("ben", false);
+    world.clients[b].add_slots(1, 1);
+    world.offer(b);
+    world.run(SECOND);
+    assert_eq!(world.clients[b].last_answer.matches("a=inactive").count(), 2);
+    let a = world.join("ana");
+    world.run_until(5 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 0);
+    assert_eq!(
+        world.clients[b].last_offer.matches("m=").count(),
+        2,
+        "its own lines are used"
+    );
+    assert!(
+        world.clients[b].last_offer.contains("a=ssrc-group:FID"),
+        "resends are announced"
+    );
+}
+
+#[test]
+fn own_tracks_are_answered_without_a_track_of_the_servers() {
+    let mut world = World::new(22);
+    let a = world.join("ana");
+    world.run(SECOND);
+    let answer = &world.clients[a].last_answer;
+    assert_eq!(
+        (answer.matches("a=recvonly").count(), answer.matches("a=msid:").count()),
+        (2, 0)
+    );
+    assert!(
+        answer.contains(" udp ") && answer.contains("tcptype passive"),
+        "{answer}"
+    );
+    assert!(answer.contains("a=ice-lite") && answer.contains("a=end-of-candidates"));
+    for codec in [
+        "opus/48000/2",
+        "VP8/90000",
+        "VP9/90000",
+        "H264/90000",
+        "AV1/90000",
+        "rtx/90000",
+    ] {
+        assert!(answer.contains(codec), "{codec}");
+    }
+    assert!(answer.find("VP8/90000") < answer.find("H264/90000"));
+}
+
+#[test]
+fn glare_ends_well() {
+    let mut world = World::new(23);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    // Ben's coming makes the server offer to Ana, just when she offers a screen.
+    let b = world.join("ben");
+    let mut glares = 0;
+    for _ in 0..100 {
+        world.step();
+        if world.shard.stats().peers == 2 {
+            world.run(Duration::from_millis(15));
+            world.clients[a].add_track(Video);
+            world.offer_named(a, vec![]);
+            break;
+        }
+    }
+    world.run_until(5 * SECOND, "all media", |world| {
+        world.clients[a].got_from(Video, b) > 0
+            && world.clients[b]
+                .got
+                .values()
+                .filter(|got| got.from.contains_key(&0))
+                .count()
+                == 3
+    });
+    glares += world.clients[a].glares;
+    assert_eq!(glares, 1, "the test did not cause glare");
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+    assert!(world.clients[b].last_offer.contains("a=msid:ana/screen screen"));
+}
+
+#[test]
+fn an_unanswered_offer_is_made_again() {
+    let mut world = World::new(24);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    world.clients[a].silent = true;
+    let b = world.join("ben");
+    world.run(5 * SECOND);
+    assert_eq!(world.clients[a].offers, 1, "one offer is outstanding at most");
+    world.clients[a].silent = false;
+    world.run_until(10 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    assert_eq!(world.clients[a].offers, 2);
+}
+
+#[test]
+fn tracks_are_named() {
+    let mut world = World::new(25);
+    let a = world.add("ana", false);
+    world.clients[a].add_track(Video);
+    world.clients[a].add_track(Audio);
+    let sdp = world.clients[a].offer();
+    let video_mid = world.clients[a].mids(Video)[0].to_string();
+    let tracks = vec![TrackName {
+        mid: video_mid,
+        source: Source::Screen,
+    }];
+    world.command(Command::Offer {
+        room: ROOM.into(),
+        transport: world.clients[a].transport.clone(),
+        user: "ana".into(),
+        sdp,
+        slots: false,
+        tracks,
+    });
+    world.run(SECOND);
+    let b = world.join("ben");
+    world.run(2 * SECOND);
+    let offer = &world.clients[b].last_offer;
+    assert!(
+        offer.contains("a=msid:ana/screen screen") && offer.contains("a=msid:ana microphone"),
+        "{offer}"
+    );
+}
+
+#[test]
+fn an_invalid_offer_leaves_the_call_alive() {
+    let mut world = World::new(26);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run(3 * SECOND);
+    let bad = [
+        "".to_string(),
+        "no sdp".to_string(),
+        "v=0\r\n".to_string(),
+        "x".repeat(300_000),
+        world.clients[a].last_answer.replace("a=mid:", "a=dim:"),
+        world.clients[a].last_answer.replace("a=fingerprint", "a=printfinger"),
+        world.clients[a].last_answer.replace("a=ice-pwd", "a=ice-dwp"),
+        world.clients[a]
+            .last_answer
+            .split("m=video")
+            .next()
+            .unwrap()
+            .to_string(),
+    ];
+    for (index, sdp) in bad.iter().enumerate() {
+        let transport = world.clients[a].transport.clone();
+        world.command(Command::Offer {
+            room: ROOM.into(),
+            transport,
+            user: "ana".into(),
+            sdp: sdp.clone(),
+            slots: false,
+            tracks: vec![],
+        });
+        world.run(SECOND / 10);
+        assert_eq!(world.refusals().len(), index + 1, "{}", &sdp[..sdp.len().min(80)]);
+    }
+    world.clients[b].forget_got();
+    world.run(SECOND);
+    assert!(world.clients[b].got_from(Video, a) > 0);
+    for event in &world.events {
+        if let Event::Refused { code, room, user, .. } = event {
+            assert_eq!((code.as_str(), &**room, &**user), ("invalid_sdp", ROOM, "ana"));
+        }
+    }
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "negotiation goes on", |world| {
+        world.clients[a].got_from(Video, c) > 0
+    });
+}
+
+#[test]
+fn an_invalid_first_offer_opens_nothing() {
+    let mut world = World::new(27);
+    world.command(Command::Offer {
+        room: ROOM.into(),
+        transport: "sfu_x".into(),
+        user: "x".into(),
+        sdp: "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n".into(),
+        slots: false,
+        tracks: vec![],
+    });
+    world.run(SECOND);
+    assert_eq!(world.refusals().len(), 1);
+    let stats = world.shard.stats();
+    assert_eq!((stats.rooms, stats.peers), (0, 0));
+}
+
+#[test]
+fn an_answer_that_answers_nothing_is_refused() {
+    let mut world = World::new(28);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run(3 * SECOND);
+    let sdp = world.clients[a].last_offer.clone();
+    world.command(Command::Answer {
+        transport: world.clients[a].transport.clone(),
+        sdp,
+    });
+    world.clients[a].silent = true;
+    let c = world.join("cyn");
+    world.run(SECOND);
+    world.command(Command::Answer {
+        transport: world.clients[a].transport.clone(),
+        sdp: "v=0\r\n".into(),
+    });
+    world.run(SECOND);
+    assert_eq!(world.refusals().len(), 2, "{:?}", world.refusals());
+    world.clients[a].silent = false;
+    world.run_until(12 * SECOND, "media", |world| {
+        world.clients[a].got_from(Video, c) > 0 && world.clients[a].got_from(Video, b) > 0
+    });
+}
+
+#[test]
+fn a_transport_is_nobody_elses() {
+    let mut world = World::new(29);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let sdp = world.clients[a].last_answer.clone();
+    let transport = world.clients[a].transport.clone();
+    for (room, user) in [("other", "ana"), (ROOM, "eve")] {
+        world.command(Command::Offer {
+            room: room.into(),
+            transport: transport.clone(),
+            user: user.into(),
+            sdp: sdp.clone(),
+            slots: false,
+            tracks: vec![],
+        });
+    }
+    world.run(SECOND);
+    assert_eq!(world.refusals().len(), 2);
+    assert_eq!(world.shard.stats().peers, 1);
+}
+
+#[test]
+fn a_data_channel_does_no_harm() {
+    let mut world = World::new(30);
+    let a = world.join("ana");
+    let b = world.add("ben", false);
+    let candidate = str0m::Candidate::host(world.clients[b].address, "udp").unwrap();
+    world.clients[b].rtc.add_local_candidate(candidate);
+    let mut api = world.clients[b].rtc.sdp_api();
+    api.add_channel("chat".into());
+    api.add_media(Audio, str0m::media::Direction::SendRecv, None, None, None);
+    let (offer, pending) = api.apply().unwrap();
+    world.clients[b].set_pending(pending);
+    let transport = world.clients[b].transport.clone();
+    world.command(Command::Offer {
+        room: ROOM.into(),
+        transport,
+        user: "ben".into(),
+        sdp: offer.to_sdp_string(),
+        slots: false,
+        tracks: vec![],
+    });
+    world.run_until(5 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 0);
+    assert!(world.refusals().is_empty());
+}
+
+#[test]
+fn each_gets_the_payload_type_it_knows() {
+    let mut world = World::new(31);
+    let a = world.add("ana", false);
+    let h264 = || {
+        RtcConfig::new()
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_h264(true)
+    };
+    world.clients[a].use_config(h264());
+    world.clients[a].add_track(Audio);
+    world.clients[a].add_track(Video);
+    world.offer(a);
+    world.run(2 * SECOND);
+    let b = world.add("ben", false);
+    let mut other = RtcConfig::new().clear_codecs();
+    other.codec_config().add_config(
+        99.into(),
+        None,
+        str0m::format::Codec::Opus,
+        str0m::media::Frequency::FORTY_EIGHT_KHZ,
+        Some(2),
+        Default::default(),
+    );
+    other
+        .codec_config()
+        .add_h264(98.into(), Some(97.into()), true, 0x42e01f);
+    world.clients[b].use_config(other);
+    world.clients[b].add_track(Audio);
+    world.offer(b);
+    world.run_until(5 * SECOND, "audio under another number", |world| {
+        world.clients[b].got_from(Audio, a) > 0
+    });
+    assert!(world.shard.stats().rtp_forwarded > 0);
+}
+
+#[test]
+fn more_than_the_limits_is_refused() {
+    let mut config = crate::support::config();
+    config.limits.peers = 2;
+    config.limits.tracks = 3;
+    let mut world = World::with(config, 32);
+    let a = world.join("ana");
+    world.join("ben");
+    world.run(SECOND);
+    world.join("cyn");
+    world.run(SECOND);
+    assert!(world.events.iter().any(|event| matches!(
+        event,
+        Event::Refused {
+            code: sfu::RefusalCode::RoomFull,
+            ..
+        }
+    )));
+    assert_eq!(world.shard.stats().peers, 2);
+    for _ in 0..2 {
+        world.clients[a].add_track(Video);
+    }
+    world.offer(a);
+    world.run(SECOND);
+    assert!(world.refusals().iter().any(|message| message.contains("3 tracks")));
+    assert_eq!(world.shard.stats().tracks, 4);
+}
