@@ -36,14 +36,16 @@ MAX_HEAD: Final = 16 * 1024
 """Bytes of the request head, which picows keeps whole."""
 LINGER: Final = 2.0
 """Seconds to read on after the last word: a socket closed with unread input is reset, and the last word lost with it."""
-_KEEP_ALIVE: Final = (
+_SOCKET_OPTIONS: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),  # milliseconds
+    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 64 * 1024),
 )
-"""The kernel finds peers that vanished, within a minute, at no cost for the living."""
+"""The kernel finds peers that vanished, within a minute, at no cost for the living. And it takes no more than it can send soon: what a
+slow reader has not got waits here, where the stale can be dropped, not in megabytes of kernel buffers."""
 
 _log: Final = logging.LoggerAdapter(logging.getLogger("tertulia.websocket"))
 """An adapter: picows makes a logger for each connection if it is given a plain one."""
@@ -140,7 +142,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         peer = transport.get_extra_info("peername")
         self._client = str(peer[0]) if isinstance(peer, tuple) else ""
         sock = transport.get_extra_info("socket")
-        for level, option, value in _KEEP_ALIVE:
+        for level, option, value in _SOCKET_OPTIONS:
             sock.setsockopt(level, option, value)
         super().connection_made(_Lingering(transport, self))
 

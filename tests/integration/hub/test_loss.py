@@ -1,0 +1,170 @@
+"""Redis comes back empty, or is away; messages are lost; the hubs know who is here."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tertulia.ids import RoomId
+from tests.integration import servers
+from tests.integration.hub import harness
+from tests.integration.hub.harness import SETTINGS, Fleet, Worker
+
+
+async def test_keep_alive_puts_a_lost_state_back(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, ann_id = await fleet.join(worker, room, isMuted=True)
+    bob, bob_id = await fleet.join(second, room, isVideoOn=True)
+    before = await fleet.members(room)
+    session = (await fleet.hash(room))["sessionId"]
+    servers.flush(fleet.redis_url)
+    assert await ann.call("KeepAlive") == {}
+    assert await bob.call("KeepAlive") == {}
+    assert await fleet.members(room) == before
+    state = await fleet.hash(room)
+    assert (state["sessionId"], state["participantCount"]) == (session, "2")
+    await ann.call("SendChat", {"text": "end"})
+    await bob.event("ChatMessage")
+    assert [name for name, _ in ann.events] == ["ParticipantJoined", "ChatMessage"]
+    assert [name for name, _ in bob.events] == ["ChatMessage"]
+
+
+@pytest.mark.parametrize("call", ["UpdateState", "RaiseHand"])
+async def test_other_calls_put_it_back_too(fleet: Fleet, worker: Worker, call: str) -> None:
+    room = await fleet.room()
+    ann, user = await fleet.join(worker, room)
+    servers.flush(fleet.redis_url)
+    assert await ann.call(call, {"isMuted": True, "raised": True}) == {}
+    member = (await fleet.members(room))[user]
+    assert member["isMuted"] or member["handRaised"]
+
+
+async def test_somebody_new_meets_those_who_were_lost(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, ann_id = await fleet.join(worker, room)
+    session = (await fleet.hash(room))["sessionId"]
+    servers.flush(fleet.redis_url)
+    bob, bob_id = await fleet.join(second, room)
+    assert (await fleet.hash(room))["sessionId"] == session
+    await ann.call("KeepAlive")
+    await bob.event("ParticipantJoined", userId=ann_id)
+    await ann.event("ParticipantJoined", userId=bob_id)
+    assert (await fleet.members(room)).keys() == {ann_id, bob_id}
+    assert len(await fleet.directory.sessions(RoomId(room))) == 1
+
+
+async def test_a_session_that_ended_is_not_put_back(fleet: Fleet, worker: Worker) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    live = worker.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    servers.flush(fleet.redis_url)
+    assert live.session_id is not None
+    record = await fleet.directory.room(RoomId(room))
+    await fleet.directory.close_session(live.session_id, record.created_at)
+    assert await ann.refused("KeepAlive") == "not_joined"
+    assert await ann.event("RoomEnded") == {"reason": "ended"}
+    assert await ann.closed() == 4000
+    assert await fleet.hash(room) == {}
+
+
+async def test_members_whose_hub_died_with_the_state_time_out(fleet: Fleet) -> None:
+    short = replace(SETTINGS, keep_alive=0.5)
+    dying, living = await fleet.worker(short), await fleet.worker(short)
+    room = await fleet.room()
+    ann, _ = await fleet.join(living, room)
+    _, bob_id = await fleet.join(dying, room)
+    await ann.event("ParticipantJoined")
+    dying.hub._live_rooms.close()
+    servers.flush(fleet.redis_url)
+    await ann.call("KeepAlive")
+    keeping = asyncio.create_task(_keep(ann))
+    assert await ann.event("ParticipantLeft") == {"userId": bob_id, "reason": "timeout"}
+    keeping.cancel()
+
+
+async def _keep(client: harness.PlainClient) -> None:
+    while True:
+        await client.post("KeepAlive")
+        await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def frail(empty_database: Path, tmp_path: Path) -> AsyncIterator[tuple[Fleet, servers.Server, int]]:
+    """A fleet on a Redis of its own, to be killed: with the server and its port."""
+    port = servers.free_port()
+    with servers.embedded_valkey(tmp_path, port) as (server, url):
+        database = shutil.copy(empty_database, tmp_path / "test.db")
+        async with harness.fleet(url, f"sqlite+aiosqlite:///{database}") as made:
+            yield made, server, port
+
+
+async def test_redis_restarts_empty_and_the_meeting_goes_on(frail: tuple[Fleet, servers.Server, int], tmp_path: Path) -> None:
+    fleet, server, port = frail
+    worker, second = await fleet.worker(), await fleet.worker()
+    room = await fleet.room()
+    ann, ann_id = await fleet.join(worker, room)
+    bob, bob_id = await fleet.join(second, room)
+    await ann.event("ParticipantJoined")
+    server.kill()
+    assert await ann.call("SendIceCandidate", {"targetUserId": bob_id, "candidate": "lost"}) == {}
+    assert await ann.refused("KeepAlive") == "internal"
+    with servers.embedded_valkey(tmp_path, port):
+        async with asyncio.timeout(15):  # the hubs write their members again as soon as they can, without any call
+            while (await fleet.members(room)).keys() != {ann_id, bob_id}:
+                await asyncio.sleep(0.05)
+        assert await ann.call("KeepAlive") == {}
+        await ann.call("SendChat", {"text": "still here?"})
+        await bob.event("ChatMessage")
+        assert [name for name, _ in ann.events] == ["ParticipantJoined", "ChatMessage"]
+        for client in (ann, bob):
+            await client.close()
+
+
+async def test_join_while_redis_is_away_is_internal_and_changes_nothing(
+    frail: tuple[Fleet, servers.Server, int], tmp_path: Path
+) -> None:
+    fleet, server, port = frail
+    worker = await fleet.worker()
+    room = await fleet.room()
+    client = await worker.connect()
+    payload = {"roomId": room, "token": fleet.token(room, harness.new_uuid())}
+    server.kill()
+    assert await client.refused("JoinRoom", payload) == "internal"
+    assert (await fleet.directory.room(RoomId(room))).status == "SCHEDULED"
+    with servers.embedded_valkey(tmp_path, port):
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    await client.call("JoinRoom", payload)
+                    break
+                except harness.CallRefused as e:
+                    assert e.code == "internal"
+        assert (await fleet.hash(room))["participantCount"] == "1"
+        await client.close()
+
+
+async def test_a_hub_that_missed_messages_tells_the_difference(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, bob_id = await fleet.join(second, room)
+    await ann.event("ParticipantJoined")
+    live = worker.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    live.is_reading = True  # deaf, as while the subscription is broken
+    eve, eve_id = await fleet.join(second, room)
+    await eve.call("UpdateState", {"isMuted": True})
+    await bob.call("LeaveRoom")
+    await bob.fence()
+    live._backlog.clear()
+    worker.hub._restoring.lost(live)
+    assert (await ann.event("ParticipantJoined", userId=eve_id))["isMuted"] is True
+    await ann.event("ParticipantLeft", userId=bob_id)
