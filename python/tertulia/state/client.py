@@ -283,6 +283,8 @@ class Redis:
         if owners == self._owners or self._closed:
             return
         self._owners = owners
+        for master in self._masters():
+            master.connect()
         self._forget_others(set(owners) - {None})
         for callback in self._on_moved:
             callback()

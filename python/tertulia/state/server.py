@@ -96,6 +96,11 @@ class Server:
         self._attach(link)
         return hello
 
+    def connect(self) -> None:
+        """Begin to connect, if it is not connected."""
+        if self._link is None and not self._closed:
+            self._reconnect()
+
     def has_room(self, size: int) -> bool:
         """Whether a command of ``size`` bytes can be queued."""
         return len(self._sent) + len(self._waiting) < MAX_CALLS and self._bytes + size <= MAX_BYTES
