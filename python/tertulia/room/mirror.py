@@ -98,7 +98,9 @@ class Mirror:
 
     def snapshot(self, members: Iterable[Participant]) -> list[Effect]:
         """The truth, read anew after messages were missed: what has to be shown to come from here to there."""
-        self._forget_order()
+        self._ahead.clear()
+        self._told.clear()
+        self._doubtful.clear()
         now = {m.user_id: m for m in members}
         effects: list[Effect] = []
         for user_id in [u for u in self.members if u not in now]:
@@ -117,7 +119,8 @@ class Mirror:
 
     def lost(self, mine: Iterable[str], until: float) -> None:
         """Redis has lost the room. ``mine`` are written again by this hub; the others are believed ``until`` then."""
-        self._forget_order()
+        self._ahead.clear()
+        self._told.clear()
         kept = set(mine)
         self._doubtful = {u: self._doubtful.get(u, until) for u in self.members if u not in kept}
 
@@ -131,11 +134,6 @@ class Mirror:
             if member is not None:
                 effects.append(Went(member, "timeout"))
         return effects
-
-    def _forget_order(self) -> None:
-        self._ahead.clear()
-        self._told.clear()
-        self._doubtful.clear()
 
     def _apply(self, message: MemberMessage) -> list[Effect]:
         if isinstance(message, JoinedMessage):

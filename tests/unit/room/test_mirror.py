@@ -1,0 +1,175 @@
+"""The mirror of a room: every message and answer, in every order in which they may come."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Superseded, Went
+from tertulia.state.messages import HandMessage, JoinedMessage, LeftMessage, Participant, StateMessage
+
+
+def person(user: str, connection: str = "c1", hub: str = "h1", **more: Any) -> Participant:
+    values = {"role": "attendee", "is_muted": False, "is_video_on": False, "joined_at": "2026-01-01T00:00:00.000Z"}
+    return Participant(
+        user_id=user, connection_id=connection, display_name=user, hub=hub, seat=f"seat-{connection}", resume="", **{**values, **more}
+    )
+
+
+def joined(member: Participant, resumed: bool = False) -> JoinedMessage:
+    return JoinedMessage(origin=member.hub, user_id=member.user_id, participant=member, resumed=resumed)
+
+
+def left(member: Participant, reason: Any = "left") -> LeftMessage:
+    return LeftMessage(
+        origin=member.hub, user_id=member.user_id, connection_id=member.connection_id, seat=member.seat, reason=reason
+    )
+
+
+def state(user: str, muted: bool, video: bool = False) -> StateMessage:
+    return StateMessage(origin="h1", user_id=user, is_muted=muted, is_video_on=video)
+
+
+ANN, BOB = person("ann"), person("bob")
+
+
+def test_somebody_new_is_shown_and_the_known_is_not() -> None:
+    mirror = Mirror([ANN])
+    assert mirror.heard(joined(BOB), own=False) == [Came(BOB)]
+    assert mirror.heard(joined(BOB), own=False) == []
+    assert mirror.heard(joined(ANN), own=False) == []
+    assert mirror.members == {"ann": ANN, "bob": BOB}
+
+
+def test_another_connection_supersedes_and_is_not_shown() -> None:
+    mirror = Mirror([ANN])
+    again = person("ann", "c2", "h2")
+    assert mirror.heard(joined(again, resumed=True), own=False) == [Superseded(ANN, again, True)]
+    assert mirror.heard(left(ANN), own=False) == []  # a leave applies only to the connection that holds the seat
+    assert mirror.heard(left(again, "removed"), own=False) == [Went(again, "removed")]
+    assert mirror.members == {}
+
+
+def test_state_and_hands_are_shown_once() -> None:
+    mirror = Mirror([ANN])
+    muted = replace(ANN, is_muted=True)
+    assert mirror.heard(state("ann", True), own=False) == [Changed(muted)]
+    assert mirror.heard(state("ann", True), own=False) == []
+    up = replace(muted, hand_raised=True)
+    assert mirror.heard(HandMessage(origin="h2", user_id="ann", raised=True), own=False) == [Hand(up)]
+    assert mirror.heard(HandMessage(origin="h2", user_id="ann", raised=True), own=False) == []
+    for message in (state("nobody", True), HandMessage(origin="h2", user_id="nobody", raised=True), left(BOB)):
+        assert mirror.heard(message, own=False) == []
+
+
+@pytest.mark.parametrize("answer_first", [True, False])
+def test_an_own_change_counts_once_whichever_comes_first(answer_first: bool) -> None:
+    mirror = Mirror([ANN])
+    changes = [joined(BOB), state("bob", True), HandMessage(origin="h1", user_id="bob", raised=True), left(BOB)]
+    for change in changes:
+        if answer_first:
+            assert len(mirror.own(change)) == 1
+            assert mirror.heard(change, own=True) == []
+        else:
+            assert len(mirror.heard(change, own=True)) == 1
+            assert mirror.own(change) == []
+    assert mirror.members == {"ann": ANN}
+
+
+def test_what_the_channel_says_before_it_has_caught_up_is_old() -> None:
+    """Ann moved from c1 to c2 on another hub, then to c3 here; the answer for c3 is quicker than the channel's c2."""
+    mirror = Mirror([ANN])
+    second, third = person("ann", "c2", "h2"), person("ann", "c3")
+    assert mirror.own(joined(third)) == [Superseded(ANN, third, False)]
+    assert mirror.heard(joined(second), own=False) == []
+    assert mirror.heard(state("ann", True), own=False) == []
+    assert mirror.heard(joined(third), own=True) == []
+    assert mirror.members["ann"] == third
+    fourth = person("ann", "c4", "h2")
+    assert mirror.heard(joined(fourth), own=False) == [Superseded(third, fourth, False)]
+
+
+def test_an_answer_that_comes_after_the_next_change_changes_nothing() -> None:
+    mirror = Mirror([])
+    first, second = person("ann", "c1"), person("ann", "c2", "h2")
+    assert mirror.heard(joined(first), own=True) == [Came(first)]
+    assert mirror.heard(joined(second), own=False) == [Superseded(first, second, False)]
+    assert mirror.own(joined(first)) == []
+    assert mirror.members["ann"] == second
+
+
+def test_a_snapshot_shows_the_difference() -> None:
+    eve = person("eve")
+    mirror = Mirror([ANN, BOB])
+    moved = replace(person("ann", "c9", "h2"), is_muted=True)
+    assert mirror.snapshot([moved, eve]) == [Went(BOB, "timeout"), Changed(moved), Superseded(ANN, moved, False), Came(eve)]
+    assert mirror.members == {"ann": moved, "eve": eve}
+
+
+def test_after_a_loss_the_others_are_believed_for_a_while() -> None:
+    mirror = Mirror([ANN, BOB, person("eve")])
+    mirror.lost(["ann"], until=30)
+    assert mirror.doubt(now=29) == []
+    assert mirror.heard(joined(BOB), own=False) == []  # written again by its hub: nothing to show
+    assert mirror.doubt(now=30) == [Went(person("eve"), "timeout")]
+    assert mirror.doubt(now=31) == []
+    assert mirror.members.keys() == {"ann", "bob"}
+
+
+def test_a_second_loss_does_not_prolong_the_doubt() -> None:
+    mirror = Mirror([ANN, BOB])
+    mirror.lost(["ann"], until=30)
+    mirror.lost(["ann"], until=60)
+    assert mirror.doubt(now=30) == [Went(BOB, "timeout")]
+
+
+def test_who_is_seen_is_not_doubted() -> None:
+    mirror = Mirror([ANN, BOB])
+    mirror.lost(["ann"], until=30)
+    assert mirror.present([BOB, person("eve")]) == [Came(person("eve"))]
+    assert mirror.doubt(now=99) == []
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_hubs_that_hear_the_same_channel_end_with_the_same_members(seed: int) -> None:
+    """Random changes by two hubs; each hears the channel in order and gets the answers to its own at any moment after they happened."""
+    rng = random.Random(seed)
+    truth: dict[str, Participant] = {}
+    channel: list[MemberMessage] = []
+    for number in range(rng.randrange(5, 40)):
+        user, hub = rng.choice("abc"), rng.choice(["h1", "h2"])
+        member = truth.get(user)
+        if member is None or rng.random() < 0.3:
+            truth[user] = person(user, f"c{number}", hub)
+            channel.append(joined(truth[user]))
+        elif rng.random() < 0.4:
+            channel.append(left(member))
+            del truth[user]
+        else:
+            truth[user] = replace(member, is_muted=not member.is_muted)
+            channel.append(StateMessage(origin=member.hub, user_id=user, is_muted=not member.is_muted, is_video_on=False))
+    for hub in ("h1", "h2"):
+        mirror = Mirror([])
+        shown: set[str] = set()
+        answers = [i for i, m in enumerate(channel) if m.origin == hub]
+        heard = 0
+        while heard < len(channel) or answers:
+            # The answers come in the order of the calls; the hub cannot have an answer to what follows another hub's change of
+            # the same user before that user's connection was told, so at most a few messages ahead.
+            if answers and (heard == len(channel) or (answers[0] <= heard + 2 and rng.random() < 0.5)):
+                effects = mirror.own(channel[answers.pop(0)])
+            elif heard < len(channel):
+                effects = mirror.heard(channel[heard], channel[heard].origin == hub)
+                heard += 1
+            for effect in effects:
+                if isinstance(effect, Came):
+                    assert effect.participant.user_id not in shown
+                    shown.add(effect.participant.user_id)
+                elif isinstance(effect, Went):
+                    shown.remove(effect.participant.user_id)
+        assert {u: m.connection_id for u, m in mirror.members.items()} == {u: m.connection_id for u, m in truth.items()}
+        assert {u: m.is_muted for u, m in mirror.members.items()} == {u: m.is_muted for u, m in truth.items()}
+        assert shown == truth.keys()
