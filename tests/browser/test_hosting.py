@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Come
-from tests.browser.person import new_room
+from tests.browser.person import call, new_room
 from tests.browser.test_two_people import meet
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -64,12 +64,11 @@ async def test_a_guest_has_no_host_controls(come: Come, base: str) -> None:
     await ben.page.get_by_text("2 people").wait_for()
     await expect(ben.button("Mute all")).to_be_hidden()
     await expect(ben.button("Remove Ana")).to_have_count(0)
+    await ben.press("Escape")
     await ben.leave()
 
 
 async def test_a_host_by_invite(come: Come, base: str) -> None:
-    from tests.browser.person import call
-
     room = new_room(base)
     invite = call("POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "host"}, room.join_token)
     eva = await come("Eva")

@@ -3,6 +3,7 @@
 import { applyEncoding } from "./encoding.js";
 import { Reporter } from "./report.js";
 import { hint, kindOf } from "./sources.js";
+import { report } from "./trouble.js";
 
 /** The m-lines of a connection between two members, in this order: the first video is the camera, the second a screen. */
 const LINES = /** @type {const} */ (["microphone", "camera", "screen"]);
@@ -193,9 +194,4 @@ export class Peer {
   #queue(step) {
     this.#chain = this.#chain.then(step).catch(report);
   }
-}
-
-/** @param {unknown} error */
-function report(error) {
-  console.warn("Media negotiation:", error);
 }

@@ -1,9 +1,10 @@
 /** @import { Slot, Source } from "../protocol/types.js" */
 /** @import { Link, LinkEvents, LinkReport, RemoteTrack } from "./sources.js" */
 import { Emitter } from "../protocol/emitter.js";
+import { applyEncoding } from "./encoding.js";
 import { Reporter } from "./report.js";
 import { SOURCES, hint, kindOf } from "./sources.js";
-import { applyEncoding } from "./encoding.js";
+import { report } from "./trouble.js";
 
 /** Voices heard at once: the loudest. More than four at the same time nobody can follow. */
 const AUDIO_SLOTS = 4;
@@ -313,9 +314,4 @@ export class SfuLink extends Emitter {
     track.onmute = () => this.#offered.delete(mid) && this.emit("tracks", null);
     this.emit("tracks", null);
   }
-}
-
-/** @param {unknown} error negotiation goes on: the next offer or restart mends it */
-function report(error) {
-  console.warn("Media negotiation:", error);
 }

@@ -13,7 +13,8 @@ const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
 /** The conversation in writing. */
 export class Chat {
   #meeting;
-  #list = h("ol", { class: "messages", role: "log", tabIndex: 0, "aria-label": "Messages" });
+  #list = h("ol");
+  #scroller = h("div", { class: "messages", role: "log", tabIndex: 0, "aria-label": "Messages" }, this.#list);
   #empty = h("p", { class: "empty" }, "Messages are seen by everyone here, and are gone when the meeting ends.");
   #input;
   #form;
@@ -30,12 +31,12 @@ export class Chat {
     this.#input.setAttribute("aria-label", "Message");
     const send = h("button", { type: "submit", class: "send", "aria-label": "Send message", title: "Send" }, icon("send"));
     this.#form = h("form", { class: "compose", onsubmit: this.#onSubmit }, this.#input, send);
-    this.element = panel("chat", "Chat", onClose, this.#empty, this.#list, this.#form);
+    this.element = panel("chat", "Chat", onClose, this.#empty, this.#scroller, this.#form);
   }
 
   focus() {
     this.#input.focus();
-    this.#list.scrollTop = this.#list.scrollHeight;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   /** @param {ChatMessage} message */
@@ -49,11 +50,12 @@ export class Chat {
     const head = h("div", { class: "message-head" }, h("b", {}, isOwn ? "You" : name),
       targetUserId ? h("span", { class: "private" }, "privately") : null, h("time", { dateTime: sentAt }, time));
     const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
-    const nearEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 80;
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    const nearEnd = scrollHeight - scrollTop - clientHeight < 80;
     this.#list.append(h("li", { class: isGrouped ? "grouped" : "" }, isGrouped ? null : face,
       h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text)))));
     while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
-    if (nearEnd || isOwn) this.#list.scrollTop = this.#list.scrollHeight;
+    if (nearEnd || isOwn) this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#last = { userId, at };
   }
 

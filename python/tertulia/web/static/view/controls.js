@@ -54,8 +54,9 @@ export class Controls {
     const more = h("button", { type: "button", class: "control", "aria-label": "More", title: "More" }, icon("more"));
     more.setAttribute("popovertarget", "more-menu");
     const { mic, camera, screen, hand, chat, people } = this.#buttons;
-    this.element = h("footer", { class: "controls", "aria-label": "Controls", role: "toolbar" },
-      h("div", { class: "group" }, mic, camera, screen, hand), h("div", { class: "group" }, chat, people, more), this.#end, this.#menu, this.#leaveMenu);
+    const bar = h("div", { class: "bar", role: "toolbar", "aria-label": "Controls" },
+      h("div", { class: "group" }, mic, camera, screen, hand), h("div", { class: "group" }, chat, people, more), this.#end);
+    this.element = h("footer", { class: "controls" }, bar, this.#menu, this.#leaveMenu);
   }
 
   /** @param {ControlState} state */

@@ -61,7 +61,7 @@ export class Room {
     this.#alone = this.#aloneCard();
     this.#sharing.append(icon("screen"), "You are sharing your screen", h("button", { type: "button", class: "text-button", onclick: () => this.#run("screen") }, "Stop"));
     this.element = h("div", { class: "meeting" },
-      h("header", { class: "top" }, brand(), this.#clock, this.#recording, this.#sharing, this.#banner,
+      h("header", { class: "top" }, h("h1", { class: "hidden" }, "Meeting"), brand(), this.#clock, this.#recording, this.#sharing, this.#banner,
         h("div", { class: "top-end" }, this.#grid.more, this.#inviteButton())),
       h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
       this.#chat.element, this.#people.element, this.#controls.element, this.#sound.element);

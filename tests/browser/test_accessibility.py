@@ -1,0 +1,116 @@
+"""Every screen passes axe-core's rules (WCAG 2.2 A and AA and best practice), in light and dark, and works by keyboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, new_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+
+SCREENS = ("start", "lobby", "meeting", "chat", "people", "menu", "settings", "shortcuts", "ended")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_violations(come: Come, base: str, scheme: str) -> None:
+    room = new_room(base)
+    ben = await come("Ben Ruiz")
+    await ben.join(room.link)
+    await ben.press("h")
+    ana = await come("Ana", viewport={"width": 1280, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+    found = {}
+    for screen in SCREENS:
+        await show(ana, screen, room.host_link)
+        found[screen] = await violations(ana.page)
+    assert {screen: problems for screen, problems in found.items() if problems} == {}
+
+
+async def show(person: Person, screen: str, link: str) -> None:
+    page = person.page
+    match screen:
+        case "start":
+            await page.goto(link.split("/r/")[0])
+        case "lobby":
+            await page.goto(link)
+        case "meeting":
+            await page.get_by_role("button", name="Join now").click()
+            await person.tile("Ben Ruiz").wait_for()
+        case "chat":
+            await person.press("c")
+            await page.keyboard.type("Hello, see https://example.org")
+            await person.press("Enter")
+            await page.get_by_role("log").get_by_text("Hello").wait_for()
+        case "people":
+            await person.button("People, 2").click()
+        case "menu":
+            await person.button("More").click()
+        case "settings":
+            await page.get_by_role("menuitem", name="Settings").click()
+        case "shortcuts":
+            await person.press("Escape")
+            await person.press("?")
+        case "ended":
+            await person.press("Escape")
+            await person.button("Leave").click()
+            await page.get_by_role("menuitem", name="Leave the meeting").click()
+            await page.get_by_role("heading", name="You left the meeting").wait_for()
+
+
+async def violations(page: Page) -> list[Any]:
+    """What axe-core finds: the rule, and the elements."""
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [[v["id"], [node["html"][:150] + " — " + node["failureSummary"] for node in v["nodes"]]] for v in found["violations"]]
+
+
+async def test_a_meeting_by_keyboard_alone(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana = await come("Ana")
+    await ana.page.goto(room.host_link)
+    await ana.page.get_by_label("Your name").focus()
+    await ana.press("Enter")
+    await ana.button("Mute").wait_for()
+    await ana.press("m")
+    await ana.button("Unmute").wait_for()
+    await ana.page.keyboard.down(" ")
+    await ana.button("Mute").wait_for()
+    await ana.page.keyboard.up(" ")
+    await ana.button("Unmute").wait_for()
+    await ana.press("v")
+    await ana.button("Turn camera on").wait_for()
+    await ana.press("c")
+    await ana.page.keyboard.type("mvsp")
+    await expect(ana.page.get_by_label("Message", exact=True)).to_have_value("mvsp")
+    await expect(ana.button("Turn camera on")).to_be_visible()
+    await ana.press("Escape")
+    await expect(ana.button("Chat")).to_be_focused()
+    await ana.press("?")
+    await ana.page.get_by_role("checkbox", name="Use single-key shortcuts").press(" ")
+    await ana.press("Escape")
+    await ana.press("v")
+    await expect(ana.button("Turn camera on")).to_be_visible()
+    await ana.button("Leave").press("Enter")
+    await ana.press("ArrowDown")
+    await ana.press("ArrowUp")
+    await ana.press("Enter")
+    await ana.page.get_by_role("heading", name="You left the meeting").wait_for()
+    await expect(ana.page.get_by_role("heading", name="You left the meeting")).to_be_focused()
+
+
+async def test_what_happens_is_announced(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.link)
+    live = ana.page.locator("#notices")
+    await expect(live).to_have_attribute("aria-live", "polite")
+    await ben.join(room.link)
+    await ana.hears("Ben joined")
+    await ben.leave()
+    await ana.hears("Ben left")

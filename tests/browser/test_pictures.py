@@ -1,0 +1,131 @@
+"""Pictures of every screen, to be looked at (.build/pictures), and what can be measured of them: nothing overlaps, nothing overflows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, Room, new_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+DESKTOP: Final = {"width": 1280, "height": 800}
+PHONE: Final = {"width": 390, "height": 844}
+PHONE_LYING: Final = {"width": 844, "height": 390}
+
+_CROWD: Final = """async ([roomId, names]) => {
+  const { Hub, Rest, newUuid } = await import("/static/protocol.js");
+  const rest = new Rest(location.origin);
+  window.crowd = [];
+  for (const [i, name] of names.entries()) {
+    const userId = newUuid();
+    const state = () => ({ isMuted: i % 3 === 0, isVideoOn: false });
+    const hub = new Hub({ roomId, grant: () => rest.join(roomId, userId, name), state });
+    await hub.join();
+    if (i === 4) await hub.call("RaiseHand", { raised: true });
+    window.crowd.push(hub);
+  }
+}"""
+
+NAMES: Final = (
+    "Ana Belén|Carlos Ruiz|Dolores|Eduardo Gil|Francisca|Gabriel Mora|Hélène Dubois|Ignacio|Júlia Serra|Karl Böhm|"
+    "Lucía Fernández-Villaverde del Castillo|Mateo|Nora Lind|Óscar|Pilar Abel|Quim|Rosa M|Samuel O|Teresa|Umut Kaya|"
+    "Vera|Wanda L|Ximena|Yusuf|Zoe|Álvaro|Bibiana|Ciro"
+).split("|")
+
+_BOXES: Final = """() => [...document.querySelectorAll(".tile")].filter((t) => !t.hidden).map((t) => {
+  const { x, y, width, height } = t.getBoundingClientRect();
+  return { x, y, width, height, name: t.getAttribute("aria-label") };
+})"""
+
+
+async def crowd(come: Come, room: Room, count: int) -> Person:
+    """``count`` people without cameras, by the page's own client library."""
+    person = await come("Crowd")
+    await person.page.goto(room.base)
+    await person.page.evaluate(_CROWD, [room.id, NAMES[:count]])
+    return person
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE, PHONE_LYING], ids=["desktop", "phone", "lying"])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7, 12, 25, 29])
+async def test_tiles(come: Come, base: str, pictures: Path, viewport: dict[str, int], count: int) -> None:
+    room = new_room(base)
+    await crowd(come, room, count - 1)
+    scheme = "dark" if count % 2 else "light"
+    me = await come("Lorenzo Vidal", viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    await me.join(room.link)
+    most = 25 if viewport["width"] >= 640 else 8
+    await me.sees_tiles(min(count, most))
+    await expect(me.page.get_by_role("button", name=f"+{count - most} more")).to_be_visible(visible=count > most)
+    boxes = await me.page.evaluate(_BOXES)
+    assert_apart(boxes, viewport)
+    await me.page.screenshot(path=pictures / f"tiles-{viewport['width']}-{count:02}.png")
+
+
+def assert_apart(boxes: list[dict[str, Any]], viewport: dict[str, int]) -> None:
+    """Each within the window, none over another, and all of one size."""
+    for i, a in enumerate(boxes):
+        assert a["x"] >= 0 and a["y"] >= 0, a
+        assert a["x"] + a["width"] <= viewport["width"] and a["y"] + a["height"] <= viewport["height"], a
+        for b in boxes[i + 1 :]:
+            apart_x = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+            assert apart_x or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"], (a, b)
+    assert len({round(box["width"]) for box in boxes}) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_screens(come: Come, base: str, pictures: Path, viewport: dict[str, int], scheme: str) -> None:
+    room = new_room(base)
+    others = await crowd(come, room, 6)
+    me = await come("Lorenzo Vidal", viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    page = me.page
+
+    async def picture(name: str) -> None:
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"], f"{name} is wider than the window"
+        await page.screenshot(path=pictures / f"{name}-{viewport['width']}-{scheme}.png")
+
+    await page.goto(base)
+    await page.locator(".mirror video").wait_for()
+    await picture("start")
+    await page.goto(room.host_link)
+    await page.locator(".mirror video").wait_for()
+    await picture("lobby")
+    await page.get_by_role("button", name="Join now").click()
+    await me.sees_tiles(7)
+    await others.page.evaluate("""async () => {
+      await window.crowd[0].call("SendChat", { text: "Hello everyone, the draft is at https://example.org/draft" });
+      await window.crowd[0].call("SendChat", { text: "Please read it before noon." });
+      await window.crowd[1].call("SendChat", { text: "On it! I have two questions about the second part, which I will ask later." });
+    }""")
+    await me.button("Chat, 3 unread").click()
+    await page.get_by_label("Message", exact=True).fill("Thanks, see you.")
+    await me.press("Enter")
+    await page.get_by_role("log").get_by_text("Thanks").wait_for()
+    await picture("chat")
+    await me.press("Escape")
+    await me.press("p")
+    await page.get_by_text("7 people").wait_for()
+    await picture("people")
+    await me.press("Escape")
+    await me.button("More").click()
+    await picture("menu")
+    await page.get_by_role("menuitem", name="Settings").click()
+    await picture("settings")
+    await me.press("Escape")
+    await me.press("?")
+    await picture("shortcuts")
+    await me.press("Escape")
+    await me.tile("Carlos Ruiz").dblclick()
+    await picture("pinned")
+    await me.button("Leave").click()
+    await picture("leaving")
+    await page.get_by_role("menuitem", name="Leave the meeting").click()
+    await page.get_by_role("heading", name="You left the meeting").wait_for()
+    await picture("ended")
