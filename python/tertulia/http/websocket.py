@@ -200,6 +200,14 @@ class _Lingering:
         self.get_extra_info = transport.get_extra_info
         self.abort = transport.abort
 
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def close(self) -> None:
         handshake = self._protocol.transport.close_handshake
         if self._transport.is_closing() or isinstance(self._transport.get_protocol(), _Drain):

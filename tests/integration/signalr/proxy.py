@@ -14,6 +14,7 @@ class Proxy:
         self.port = 0
         self.clients: set[_Side] = set()
         self.servers: set[_Side] = set()
+        self.holding: asyncio.Event | None = None
         self.carried = asyncio.Event()
         """Set whenever bytes went to a client."""
 
@@ -23,6 +24,15 @@ class Proxy:
         for side in list(self.servers):
             side.transport.abort()
         return count
+
+    @asynccontextmanager
+    async def closed(self) -> AsyncIterator[None]:
+        """Hold new connections up, as a network that is away does: they wait for their first byte."""
+        self.holding = asyncio.Event()
+        try:
+            yield
+        finally:
+            self.holding.set()
 
     def cut_the_client_only(self) -> int:
         """Reset the clients' side; to the server the connections look alive."""
@@ -51,6 +61,8 @@ class _Side(asyncio.Protocol):
             asyncio.get_running_loop().create_task(self._dial()).add_done_callback(lambda task: task.result())
 
     async def _dial(self) -> None:
+        if self._proxy.holding is not None:
+            await self._proxy.holding.wait()
         loop = asyncio.get_running_loop()
         _, other = await loop.create_connection(
             lambda: _Side(self._proxy, is_client=False), "127.0.0.1", self._proxy.upstream

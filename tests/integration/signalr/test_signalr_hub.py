@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import PlainClient
 from tests.integration.signalr.npm import Json, NpmClient, driven
+from tests.integration.signalr.proxy import proxied
 from tests.integration.signalr.test_signalr_npm import PAIRS, pairs
 
 
@@ -46,8 +48,12 @@ class Site:
         grant = await self.post(f"/v1/rooms/{room}/join", {"userId": user, "displayName": name})
         return user, {"roomId": room, "token": grant["token"]}
 
-    def client(self, transport: str = "WebSockets", protocol: str = "json", **more: Any) -> Any:
-        return driven(self._node, self.hub, transport, protocol, **more)
+    def client(
+        self, transport: str = "WebSockets", protocol: str = "json", *, via: int | None = None, **more: Any
+    ) -> AbstractAsyncContextManager[NpmClient]:
+        """An npm client; ``via``: through a proxy at that port."""
+        hub = self.hub if via is None else f"http://127.0.0.1:{via}/hub"
+        return driven(self._node, hub, transport, protocol, **more)
 
     @contextlib.asynccontextmanager
     async def plain(self) -> AsyncIterator[PlainClient]:
@@ -202,3 +208,48 @@ async def test_a_lost_client_returns_to_its_seat(site: Site, transport: str, pro
             await ann.event("StateChanged", isVideoOn=True)
         assert len(bob.named("ParticipantJoined")) == 1
         assert bob.named("ParticipantLeft") == []
+
+
+@pytest.mark.parametrize("protocol", ["json", "messagepack"])
+async def test_stateful_reconnect_to_either_worker(site: Site, protocol: str) -> None:
+    """Each socket lands on one of two workers by chance; with three clients and four cuts, both kinds come up."""
+    room = await site.room()
+    async with proxied(site.tertulia.port) as proxy, contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        clients = [await enter(site.client(protocol=protocol, stateful=True, via=proxy.port)) for _ in range(3)]
+        talker = await enter(site.client())
+        await joined(talker, site, room, "Talker")
+        for client in clients:
+            await joined(client, site, room)
+        texts = [f"message {number}" for number in range(100)]
+        for number, text in enumerate(texts):
+            await talker.call("SendChat", {"text": text})
+            if number % 25 == 10:
+                assert proxy.cut() >= 3
+                for client in clients:
+                    client.post("UpdateState", {"isMuted": number % 2 == 0, "isVideoOn": True})
+                    assert await client.call("KeepAlive") == {}
+        for client in clients:
+            await client.event("ChatMessage", text=texts[-1])
+            assert [chat["text"] for chat in client.named("ChatMessage")] == texts
+            assert not [said for said in client.said if "reconnecting" in said or "closed" in said]
+        assert talker.named("ParticipantLeft") == []
+
+
+async def test_a_stateful_client_whose_connection_is_gone_begins_anew(site: Site) -> None:
+    """The connection ended while the client had no socket; wherever the replacement lands, it hears of that."""
+    room = await site.room()
+    _user, ticket = await site.ticket(room)
+    for _ in range(4):
+        async with (
+            proxied(site.tertulia.port) as proxy,
+            site.client(stateful=True, reconnects=True, via=proxy.port) as client,
+            site.client() as other,
+        ):
+            await client.call("JoinRoom", ticket)
+            async with proxy.closed():
+                proxy.cut()
+                await other.call("JoinRoom", ticket)
+            await client.until(lambda said: "reconnected" in said)
+            await client.call("JoinRoom", ticket)
+            await client.stop()
