@@ -303,7 +303,7 @@ class RoomState:
 
         Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not
         asked:
-        these people are in the meeting. ``members`` has at least one.
+        these people are in the meeting.
 
         Raises:
             NoSession: a session of the room other than ``known.session_id`` is live by now.

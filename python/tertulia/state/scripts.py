@@ -279,6 +279,8 @@ for i = 9, #ARGV, 2 do
     displaced[#displaced + 1] = present
   end
 end
+-- Nobody was there to be written: the room is empty from now on, and not for ever.
+if redis.call('HLEN', people) == 0 then redis.call('HSETNX', room, 'emptySince', ms(now)) end
 touch()
 return {redis.call('HGET', room, 'incarnation'), made and 1 or 0, displaced}
 """,

@@ -369,6 +369,17 @@ async def test_restore_tells_whose_seat_is_taken_by_now(redis: Redis, rooms: Roo
         )
 
 
+async def test_a_room_restored_without_members_is_empty(redis: Redis, rooms: RoomState) -> None:
+    room = new_room()
+    known = KnownRoom(region="us-east-1", node=None, session_id=SessionId("s"), is_recording=False)
+    assert (await rooms.restore(room, known, [], "i")).created
+    summary = await rooms.summary(room)
+    assert summary is not None
+    assert summary.empty_for_ms is not None
+    assert all(ttl > 0 for ttl in (await ttls(redis, room)).values())
+    assert await rooms.end(room, "empty", only_if_empty_for_ms=0) is not None
+
+
 @pytest.mark.parametrize("index", [0, 1, 2])
 async def test_a_half_lost_state_counts_as_lost(redis: Redis, rooms: RoomState, index: int) -> None:
     room = new_room()
