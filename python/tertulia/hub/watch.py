@@ -23,6 +23,10 @@ from tertulia.state.rooms import RoomState
 NODES_EVERY: Final = 1.0
 """Seconds: half a heartbeat of a node."""
 
+SWEPT_AT_ONCE: Final = 200
+"""Rooms. One after the other, a busy worker's rooms would take longer than a keep-alive interval, and then nobody
+expires."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -72,17 +76,27 @@ class Watch:
 
     async def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
+        rooms = []
         for live in self._live_rooms.all():
             if live.mirror is not None:
                 live.run(live.mirror.doubt(now))
-                await self._leaving.sweep(live)
+                rooms.append(live)
+        problems: list[BaseException] = []
+        for i in range(0, len(rooms), SWEPT_AT_ONCE):
+            sweeps = (self._leaving.sweep(live) for live in rooms[i : i + SWEPT_AT_ONCE])
+            results = await asyncio.gather(*sweeps, return_exceptions=True)
+            problems += [result for result in results if result is not None]
+        if problems:  # one part of a cluster may be away: the other rooms were swept nevertheless
+            raise problems[0]
 
 
 async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     """``work`` again and again, with a pause (a little uneven, so that workers do not march in step) in between."""
     while True:
-        await asyncio.sleep(seconds * random.uniform(0.9, 1.1))
+        await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
         try:
             await work()
         except TertuliaError as e:
             _log.warning("will be tried again", work=getattr(work, "__qualname__", ""), error=e.message)
+        except Exception:
+            _log.exception("a fault of ours; goes on all the same", work=getattr(work, "__qualname__", ""))

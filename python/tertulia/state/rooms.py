@@ -302,8 +302,7 @@ class RoomState:
         """Write what a hub knows into a state that was lost: adds what is absent, overwrites nothing.
 
         Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not
-        asked:
-        these people are in the meeting.
+        asked: these people are in the meeting.
 
         Raises:
             NoSession: a session of the room other than ``known.session_id`` is live by now.
