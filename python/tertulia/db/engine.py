@@ -140,8 +140,13 @@ class _Unavailable:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _DOWN) and not isinstance(error, sa.exc.IntegrityError):
+        if error is not None and _is_down(error):
             raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+
+
+def _is_down(error: BaseException) -> bool:
+    # Without a statement: what the driver raised when it connected.
+    return isinstance(error, _DOWN) or (isinstance(error, sa.exc.DBAPIError) and error.statement is None)
 
 
 def _first_line(error: BaseException) -> str:

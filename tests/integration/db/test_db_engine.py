@@ -1,0 +1,149 @@
+"""The schema up and down, and a database that does not answer."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from tertulia.db import engine, migrate
+from tertulia.db.access import Access
+from tertulia.db.engine import Database, driver_url
+from tertulia.db.tables import METADATA
+from tertulia.errors import ConfigError, Unavailable
+from tertulia.times import from_seconds
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+async def tables(database: Database) -> set[str]:
+    async with database.read() as connection:
+        return set(await connection.run_sync(lambda c: sa.inspect(c).get_table_names()))
+
+
+async def test_migrations_go_up_and_down_and_up(database: Database) -> None:
+    assert await migrate.version(database) is None
+    for _ in range(2):
+        await migrate.upgrade(database)
+        await migrate.upgrade(database)
+        assert await migrate.version(database) == migrate.head()
+        assert await tables(database) == {*METADATA.tables, "alembic_version"}
+        await migrate.downgrade(database, "base")
+        assert await migrate.version(database) is None
+        assert await tables(database) == {"alembic_version"}
+
+
+async def test_they_make_what_the_code_expects(database: Database) -> None:
+    await migrate.upgrade(database)
+    options = {"compare_type": True, "target_metadata": METADATA}
+    async with database.unhurried() as connection:
+        found = await connection.run_sync(
+            lambda c: compare_metadata(MigrationContext.configure(c, opts=options), METADATA)
+        )
+    assert found == []
+
+
+async def test_processes_that_migrate_at_once_do_not_collide(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(3)]
+    await asyncio.gather(*(migrate.upgrade(database) for database in databases))
+    assert await migrate.version(databases[0]) == migrate.head()
+    await asyncio.gather(*(database.close() for database in databases))
+
+
+async def test_what_raises_is_rolled_back(database: Database) -> None:
+    await migrate.upgrade(database)
+
+    async def fail() -> None:
+        async with database.write() as connection:
+            await connection.execute(sa.text("DELETE FROM alembic_version"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert await migrate.version(database) == migrate.head()
+
+
+async def test_more_callers_than_connections_take_turns(database: Database) -> None:
+    await migrate.upgrade(database)
+    access = Access(database)
+    at = from_seconds(time.time())
+    await asyncio.gather(*(access.ensure_tenant(f"t{i % 7}", at) for i in range(60)))
+    assert len(await access.tenants()) == 7
+
+
+async def test_nothing_waits_longer_than_the_deadline(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await migrate.upgrade(database)
+    monkeypatch.setattr(engine, "DEADLINE", 0.2)
+
+    async def stall() -> None:
+        async with database.write():
+            await asyncio.sleep(30)
+
+    with pytest.raises(Unavailable):
+        await stall()
+    assert await migrate.version(database) == migrate.head()
+
+
+async def test_a_database_that_is_not_there(database_url: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    missing = "sqlite:////nowhere/at/all.db"
+    if not database_url.startswith("sqlite"):
+        missing = f"postgresql://postgres@127.0.0.1:{port}/x"
+    database = Database(missing)
+    with pytest.raises(Unavailable, match="the database does not answer"):
+        await migrate.version(database)
+    await database.close()
+
+
+async def test_a_database_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "DEADLINE", 0.3)
+    server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(30), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    database = Database(f"postgresql://postgres@127.0.0.1:{port}/x")
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        await migrate.version(database)
+    assert time.monotonic() - began < 5
+    await database.close()
+    server.close()
+
+
+async def test_a_wrong_password_is_told_without_it(postgres_url: str) -> None:
+    database = Database(sa.make_url(postgres_url).set(database="nosuch").render_as_string(hide_password=False))
+    with pytest.raises(Unavailable, match="nosuch"):
+        await migrate.version(database)
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "tls"),
+    [
+        ("sqlite:////data/t.db", "sqlite+aiosqlite", None),
+        ("postgres://u:p%40@h/d", "postgresql+asyncpg", None),
+        ("postgresql://u@h/d?sslmode=require", "postgresql+asyncpg", "require"),
+        ("postgresql+asyncpg://u@h/d?sslmode=disable&application_name=x", "postgresql+asyncpg", "disable"),
+    ],
+)
+def test_urls_as_people_write_them(url: str, driver: str, tls: str | None) -> None:
+    found, arguments = driver_url(url)
+    assert found.drivername == driver
+    assert "sslmode" not in found.query
+    assert arguments.get("ssl") == tls
+
+
+def test_certificates_are_checked_where_asked() -> None:
+    _, arguments = driver_url("postgresql://u@h/d?sslmode=verify-full")
+    assert arguments["ssl"].check_hostname
+    with pytest.raises(ConfigError, match="sslmode"):
+        driver_url("postgresql://u@h/d?sslmode=maybe")

@@ -1,0 +1,247 @@
+"""Tenants, API keys, signing keys and Idempotency-Keys, the same on SQLite and PostgreSQL."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from tertulia.db import keyring, migrate
+from tertulia.db.access import Access
+from tertulia.db.engine import Database
+from tertulia.db.idempotency import KEPT, LEASE, Claim, Done, Idempotency, digest
+from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.tables import API_KEYS
+from tertulia.errors import AlreadyExists, BadToken, InProgress, Invalid, NotFound
+from tertulia.ids import RoomId, TenantId, UserId, new_uuid
+from tertulia.tokens import INVITE_MAX_SECONDS, Tokens
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    await migrate.upgrade(database)
+    yield database
+    await database.close()
+
+
+# --- tenants and API keys
+
+
+async def test_a_tenant_has_a_name_of_its_own(database: Database) -> None:
+    access = Access(database)
+    made = await access.create_tenant("b", AT)
+    assert await access.ensure_tenant("b", AT + timedelta(days=1)) == made
+    other = await access.ensure_tenant("a", AT)
+    assert await access.tenants() == [other, made]
+    assert await access.tenant("b") == await access.tenant(made.id) == made
+    with pytest.raises(AlreadyExists):
+        await access.create_tenant("b", AT)
+    with pytest.raises(NotFound):
+        await access.tenant("c")
+
+
+async def test_a_key_opens_until_it_is_revoked(database: Database) -> None:
+    access = Access(database)
+    tenant = await access.create_tenant("a", AT)
+    made = await access.create_key(tenant.id, "ci", AT)
+    assert made.secret.startswith("tk_")
+    assert len(made.secret) >= 3 + 43
+    assert await access.key_of(made.secret) == made.key
+    for wrong in ("", "tk_", made.secret[:-1], made.secret + "a", made.key.id):
+        assert await access.key_of(wrong) is None
+    for _ in range(2):
+        await access.revoke_key(made.key.id, AT)
+    assert await access.key_of(made.secret) is None
+    assert [k.revoked_at for k in await access.keys(tenant.id)] == [AT]
+    with pytest.raises(NotFound):
+        await access.revoke_key(new_uuid(), AT)
+
+
+async def test_the_secret_is_nowhere_in_the_table(database: Database) -> None:
+    access = Access(database)
+    made = await access.create_key((await access.create_tenant("a", AT)).id, "ci", AT)
+    async with database.read() as connection:
+        row = (await connection.execute(sa.select(API_KEYS))).one()
+    assert made.secret not in str(row)
+    assert made.secret[3:] not in str(row)
+
+
+# --- signing keys
+
+
+def room_token(tokens: Tokens, now: float) -> str:
+    return tokens.issue_room(
+        user_id=UserId(new_uuid()),
+        room_id=RoomId(new_uuid()),
+        role="host",
+        tenant_id=TenantId(new_uuid()),
+        display_name="A",
+        now=now,
+    ).token
+
+
+async def test_workers_that_start_at_once_agree(database: Database) -> None:
+    keys = SigningKeys(database)
+    rings = [Tokens(ring) for ring in await asyncio.gather(*(keys.all() for _ in range(5)))]
+    settled = Tokens(await keys.all())
+    now = time.time()
+    for ring in rings:
+        settled.verify_room(room_token(ring, now), now)
+
+
+async def test_a_rotation_reaches_a_worker_with_the_first_token_it_does_not_know(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.0)
+    keys = SigningKeys(database)
+    ring = Keyring(keys)
+    await ring.start()
+    old = room_token(ring.tokens, time.time())
+    rotated = Tokens(await keys.rotate(time.time()))
+    new = room_token(rotated, time.time())
+    assert (await ring.verify_room(new)).role == "host"
+    assert (await ring.verify_room(old)).role == "host"
+    await ring.stop()
+
+
+async def test_a_rotation_reaches_every_worker_in_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "RELOAD_SECONDS", 0.02)
+    keys = SigningKeys(database)
+    ring = Keyring(keys)
+    await ring.start()
+    before = ring.tokens
+    old = room_token(before, time.time())
+    await keys.rotate(time.time(), revoke=True)
+    async with asyncio.timeout(10):
+        while ring.tokens is before:
+            await asyncio.sleep(0)
+    with pytest.raises(BadToken):
+        await ring.verify_room(old)
+    await ring.stop()
+
+
+async def test_unknown_keys_do_not_make_a_worker_read_all_the_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = SigningKeys(database)
+    ring = Keyring(keys)
+    await ring.start()
+    foreign = room_token(Tokens([keyring.new_signing_key(time.time())]), time.time())
+    read = 0
+    original = keys.all
+
+    async def count() -> object:
+        nonlocal read
+        read += 1
+        return await original()
+
+    monkeypatch.setattr(keys, "all", count)
+    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 3600.0)
+    for _ in range(10):
+        with pytest.raises(BadToken):
+            await ring.verify_room(foreign)
+    assert read == 0
+    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.0)
+    with pytest.raises(BadToken):
+        await ring.verify_room(foreign)
+    assert read == 1
+    await ring.stop()
+
+
+async def test_keys_that_verify_nothing_any_more_are_dropped(database: Database) -> None:
+    keys = SigningKeys(database)
+    now = 1_900_000_000.0
+    first = (await keys.rotate(now))[0].kid
+    second = await keys.rotate(now + 1)
+    assert second[0].kid == first
+    later = await keys.rotate(now + 1 + INVITE_MAX_SECONDS + 1)
+    assert first not in [k.kid for k in later]
+    assert len(later) == 2
+    assert len(await keys.rotate(now + 9, revoke=True)) == 1
+
+
+# --- Idempotency-Keys
+
+KEY, BODY = digest("caller", "POST", "/v1/rooms", "k"), digest("body")
+
+
+async def test_a_claim_is_answered_once(database: Database) -> None:
+    store = Idempotency(database)
+    claim = await store.claim(KEY, BODY, AT)
+    assert isinstance(claim, Claim)
+    assert not claim.again
+    with pytest.raises(InProgress):
+        await store.claim(KEY, BODY, AT + LEASE - timedelta(milliseconds=1))
+    await store.finish(claim, 201, '{"a":1}')
+    assert await store.claim(KEY, BODY, AT + KEPT - timedelta(seconds=1)) == Done(201, '{"a":1}')
+    with pytest.raises(Invalid):
+        await store.claim(KEY, digest("other"), AT)
+    assert isinstance(await store.claim(digest("other caller"), BODY, AT), Claim)
+
+
+async def test_after_a_day_it_is_a_new_request(database: Database) -> None:
+    store = Idempotency(database)
+    first = await store.claim(KEY, BODY, AT)
+    assert isinstance(first, Claim)
+    await store.finish(first, 201, "{}")
+    second = await store.claim(KEY, digest("other"), AT + KEPT)
+    assert isinstance(second, Claim)
+    assert second.made_id != first.made_id
+    assert not second.again
+
+
+async def test_a_worker_that_died_is_followed_under_the_same_id(database: Database) -> None:
+    store = Idempotency(database)
+    first = await store.claim(KEY, BODY, AT)
+    second = await store.claim(KEY, BODY, AT + LEASE)
+    assert isinstance(first, Claim)
+    assert isinstance(second, Claim)
+    assert (second.made_id, second.again) == (first.made_id, True)
+    with pytest.raises(InProgress):
+        await store.claim(KEY, BODY, AT + LEASE)
+
+
+async def test_what_was_broken_off_is_taken_over_at_once(database: Database) -> None:
+    store = Idempotency(database)
+    first = await store.claim(KEY, BODY, AT)
+    assert isinstance(first, Claim)
+    await store.break_off(first)
+    second = await store.claim(KEY, BODY, AT)
+    assert isinstance(second, Claim)
+    assert (second.made_id, second.again) == (first.made_id, True)
+
+
+async def test_what_was_refused_is_forgotten(database: Database) -> None:
+    store = Idempotency(database)
+    first = await store.claim(KEY, BODY, AT)
+    assert isinstance(first, Claim)
+    await store.forget(first)
+    second = await store.claim(KEY, digest("other"), AT)
+    assert isinstance(second, Claim)
+    assert not second.again
+    await store.finish(second, 204, "")
+    await store.forget(second)
+    assert await store.claim(KEY, digest("other"), AT) == Done(204, "")
+
+
+async def test_of_many_at_once_one_has_it(database: Database) -> None:
+    store = Idempotency(database)
+    found = await asyncio.gather(*(store.claim(KEY, BODY, AT) for _ in range(10)), return_exceptions=True)
+    assert sum(isinstance(f, Claim) for f in found) == 1
+    assert sum(isinstance(f, InProgress) for f in found) == 9
+
+
+async def test_old_ones_are_dropped(database: Database) -> None:
+    store = Idempotency(database)
+    for key, at in (("old", AT), ("new", AT + timedelta(seconds=1))):
+        claim = await store.claim(key, BODY, at)
+        assert isinstance(claim, Claim)
+        await store.finish(claim, 204, "")
+    await store.purge(AT + KEPT)
+    assert isinstance(await store.claim("new", BODY, AT + KEPT), Done)
+    assert isinstance(await store.claim("old", BODY, AT + KEPT), Claim)
