@@ -57,6 +57,8 @@ pub struct Peer {
     pub published: Vec<(Mid, TrackKey)>,
     /// What its user said.
     pub said: Said,
+    /// What it was last told to be in its slots.
+    pub told: Vec<(Mid, Option<TrackKey>)>,
     /// The videos it wants in its slots.
     pub view: Vec<WantedVideo>,
     /// Its media path.
@@ -86,6 +88,7 @@ impl Peer {
             lines: Lines::default(),
             published: Vec::new(),
             said: Said::default(),
+            told: Vec::new(),
             view: Vec::new(),
             watch,
             dirty: false,

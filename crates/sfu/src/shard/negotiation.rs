@@ -102,7 +102,6 @@ impl Shard {
         let peer = &mut self.peers[key];
         peer.agree_on_lines()?;
         let (room_key, sdp) = (peer.room, peer.finish_sdp(answer));
-        let has_slots = peer.lines.0.iter().any(|line| line.slot);
         let (room, transport, user) = self.names(key);
         self.events.push(Event::Answer {
             room,
@@ -111,9 +110,9 @@ impl Shard {
             sdp,
         });
         self.open_sinks(key);
-        if has_slots {
-            self.tell_slots(key);
-        }
+        // Once for each offer, whatever it changed: the client may be one that lost what it knew.
+        self.peers[key].told.clear();
+        self.tell_slots(key);
         self.mark_dirty(key);
         self.rooms[room_key].stale = true;
         self.refresh(room_key);

@@ -114,32 +114,28 @@ impl Shard {
 
     /// Fills a client's slots anew and tells it, if something changed.
     pub(super) fn assign_slots(&mut self, key: PeerKey) {
-        if self.peers[key].slots && self.place_in_slots(key) {
+        if self.peers[key].slots {
+            self.place_in_slots(key);
             self.open_sinks(key);
             self.tell_slots(key);
         }
     }
 
-    /// Fills a client's slots. Says whether something changed.
-    pub(super) fn place_in_slots(&mut self, key: PeerKey) -> bool {
-        let mut changed = false;
+    /// Fills a client's slots.
+    pub(super) fn place_in_slots(&mut self, key: PeerKey) {
         for kind in KINDS {
-            let peer = &self.peers[key];
+            let peer = &mut self.peers[key];
             let room = &self.rooms[peer.room];
-            // Slots are few.
             let now: Vec<Option<TrackKey>> = peer.lines.slots(kind).map(|line| line.track).collect();
             let wanted = match kind {
                 MediaKind::Audio => room.wanted_audio(&peer.user, now.len()),
                 MediaKind::Video => room.wanted_video(&peer.user, &peer.view, now.len()),
             };
-            let next = place(&now, &wanted);
-            changed |= next != now;
-            let slots = self.peers[key].lines.0.iter_mut().filter(|line| line.is_slot_of(kind));
-            for (line, track) in slots.zip(next) {
+            let slots = peer.lines.0.iter_mut().filter(|line| line.is_slot_of(kind));
+            for (line, track) in slots.zip(place(&now, &wanted)) {
                 line.track = track;
             }
         }
-        changed
     }
 
     /// Connects each m-line's sink to its track, as far as sending is agreed.
@@ -178,15 +174,16 @@ impl Shard {
         }
     }
 
+    /// Tells a client what is in its slots, if it was told otherwise before.
     pub(super) fn tell_slots(&mut self, key: PeerKey) {
-        let (room, transport, user) = self.names(key);
-        let peer = &self.peers[key];
+        let peer = &mut self.peers[key];
+        let slots = || peer.lines.0.iter().filter(|line| line.slot && line.receivable);
+        let assignment: Vec<_> = slots().map(|line| (line.mid, line.track)).collect();
+        if assignment == peer.told {
+            return;
+        }
         let tracks = &self.rooms[peer.room].tracks;
-        let assignment = peer
-            .lines
-            .0
-            .iter()
-            .filter(|line| line.slot && line.receivable)
+        let slots = slots()
             .map(|line| SlotAssignment {
                 mid: line.mid.to_string(),
                 kind: line.kind,
@@ -194,8 +191,10 @@ impl Shard {
                     .track
                     .and_then(|track| tracks.get(track))
                     .map(|track| (track.user.to_string(), track.source)),
-            });
-        let slots = assignment.collect();
+            })
+            .collect();
+        peer.told = assignment;
+        let (room, transport, user) = self.names(key);
         self.events.push(Event::Slots {
             room,
             transport,

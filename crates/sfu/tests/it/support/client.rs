@@ -236,11 +236,11 @@ impl Client {
             self.packets.clear();
             return;
         }
-        if self.connected && self.sends {
-            self.send_media();
+        let written = self.connected && self.sends && self.send_media();
+        if written || self.timeout <= now {
+            self.rtc.handle_input(Input::Timeout(now)).unwrap();
+            self.drain();
         }
-        self.rtc.handle_input(Input::Timeout(now)).unwrap();
-        self.drain();
     }
 
     pub fn take_packets(&mut self) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
@@ -265,8 +265,10 @@ impl Client {
         self.got.clear();
     }
 
-    fn send_media(&mut self) {
+    /// Says whether something was written.
+    fn send_media(&mut self) -> bool {
         let now = self.now;
+        let mut written = false;
         let (index, level) = (self.index as u8, self.level);
         for sender in &mut self.senders {
             let Some(media) = self.rtc.media(sender.mid) else {
@@ -282,6 +284,7 @@ impl Client {
             let Some(stream) = api.stream_tx_by_mid(sender.mid, None) else {
                 continue;
             };
+            written = true;
             match sender.kind {
                 MediaKind::Audio => {
                     sender.next += Duration::from_millis(20);
@@ -325,16 +328,19 @@ impl Client {
                 }
             }
         }
+        written
     }
 
     fn drain(&mut self) {
         loop {
-            match self.rtc.poll_output().unwrap() {
-                Output::Timeout(at) => {
+            match self.rtc.poll_output() {
+                // The session is over: as DTLS that was never answered.
+                Err(_) => return,
+                Ok(Output::Timeout(at)) => {
                     self.timeout = at;
                     return;
                 }
-                Output::Transmit(transmit) => {
+                Ok(Output::Transmit(transmit)) => {
                     let transport = if transmit.proto == Protocol::Udp {
                         Transport::Udp
                     } else {
@@ -343,7 +349,7 @@ impl Client {
                     self.packets
                         .push((transport, transmit.destination, transmit.contents.into()));
                 }
-                Output::Event(event) => self.handle(event),
+                Ok(Output::Event(event)) => self.handle(event),
             }
         }
     }

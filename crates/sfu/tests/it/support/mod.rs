@@ -220,7 +220,8 @@ impl World {
             return;
         }
         self.sent += 1;
-        let delay = Duration::from_millis(self.rng.u64(8..12));
+        // A network that loses packets reorders some, too.
+        let delay = Duration::from_millis(if self.loss > 0.0 { self.rng.u64(8..16) } else { 10 });
         self.flights.insert(
             (self.now + delay, self.sent),
             Flight {
