@@ -48,6 +48,7 @@ TEST = (
     Step("unit", (*PYTEST, "tests/unit"), 5),
     Step("page unit", ("npm", "test", "--silent"), 3),
     Step("integration", (*PYTEST, "tests/integration"), 12),
+    Step("chaos", (*PYTEST, "tests/chaos"), 8),
     Step("browser", (*PYTEST, "tests/browser"), 10),
 )
 BENCH = tuple(
