@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { GAP, bestGrid, chooseSeen, gridRects, stageRects } from "../../../python/tertulia/web/static/view/layout.js";
+import { GAP, bestGrid, chooseSeen, gridRects, mostTiles, stageRects } from "../../../python/tertulia/web/static/view/layout.js";
 
 const AREAS = [[1248, 660], [1888, 900], [900, 660], [374, 680], [812, 290], [2540, 1300]];
 
@@ -44,6 +44,13 @@ describe("the grid", () => {
   });
 
   test("nobody takes no place", () => assert.deepEqual(gridRects(0, 100, 100), []));
+});
+
+test("as many tiles as are not too small, at most five by five", () => {
+  assert.equal(mostTiles(1248, 660), 25);
+  assert.equal(mostTiles(374, 690), 12);
+  assert.equal(mostTiles(812, 230), 12);
+  assert.equal(mostTiles(100, 60), 2);
 });
 
 describe("the stage", () => {

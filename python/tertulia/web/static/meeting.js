@@ -161,6 +161,8 @@ export class Meeting extends Emitter {
     hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#onDescription("answer", sourceUserId, sdp));
     hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#onCandidate(sourceUserId, candidate));
     hub.on("Slots", ({ slots }) => this.#link instanceof SfuLink && this.#link.assign(slots));
+    hub.on("TransportState", (change) => this.#onTransportState(change));
+    hub.on("SfuError", (error) => this.#onSfuError(error));
     hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds));
     hub.on("ChatMessage", (message) => this.emit("chat", message));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
@@ -177,7 +179,6 @@ export class Meeting extends Emitter {
   #onJoined(result) {
     this.userId = result.userId;
     this.role = result.role;
-    this.#setRecording(result.isRecording ?? false);
     if (result.topology === "p2p") this.#useMesh(result);
     const { isMuted, isVideoOn } = this.#local;
     this.roster.reset({
@@ -219,7 +220,7 @@ export class Meeting extends Emitter {
     this.#link?.close();
     this.#link = link;
     link.on("tracks", () => link === this.#link && this.emit("tracks", null));
-    link.on("state", (state) => link === this.#link && this.emit("media", state !== "interrupted"));
+    link.on("state", (state) => link === this.#link && this.#onLinkState(state));
     for (const source of SOURCES) {
       const track = this.#local.track(source);
       if (track) link.setTrack(source, track);
@@ -227,12 +228,35 @@ export class Meeting extends Emitter {
     this.emit("tracks", null);
   }
 
+  /** @param {"connecting" | "connected" | "interrupted" | "dead"} state */
+  #onLinkState(state) {
+    this.emit("media", state !== "interrupted" && state !== "dead");
+    if (state === "dead" && this.hub.state === "joined") this.#openLink(this.#newSfuLink());
+  }
+
   /** @param {string} transportId another one than before: another SFU, or another seat */
   #onEndpoint(transportId) {
     if (transportId === this.#transportId) return;
     const isFirst = this.#transportId === "" && this.#link instanceof SfuLink;
     this.#transportId = transportId;
-    const link = isFirst ? /** @type {SfuLink} */ (this.#link) : this.#newSfuLink();
+    this.#openLink(isFirst ? /** @type {SfuLink} */ (this.#link) : this.#newSfuLink());
+  }
+
+  /** @param {{transportId: string, state: string}} change the SFU lost this connection: begin anew under the same name */
+  #onTransportState({ transportId, state }) {
+    if (state === "closed" && transportId === this.#transportId) this.#onLinkState("dead");
+  }
+
+  /** @param {{transportId: string, code: string, message: string}} error */
+  #onSfuError({ transportId, code, message }) {
+    if (transportId !== this.#transportId || !(this.#link instanceof SfuLink)) return;
+    console.warn("SFU:", code, message);
+    this.#link.refuse();
+  }
+
+  /** @param {SfuLink} link */
+  #openLink(link) {
+    const transportId = this.#transportId;
     link.open({
       offer: ({ sdp, tracks }) => this.hub.call("SendOffer", { targetUserId: transportId, sdp, slots: true, tracks }),
       answer: (sdp) => this.hub.call("SendAnswer", { targetUserId: transportId, sdp }),

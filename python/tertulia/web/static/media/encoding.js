@@ -6,9 +6,9 @@
 
 /** @type {Record<VideoQuality, {width: number, height: number, frameRate: number, words: string}>} */
 export const VIDEO_QUALITIES = {
-  low: { width: 320, height: 180, frameRate: 15, words: "Low (180p), for slow connections and computers" },
-  standard: { width: 640, height: 360, frameRate: 30, words: "Standard (360p)" },
-  high: { width: 1280, height: 720, frameRate: 30, words: "High (720p)" },
+  low: { width: 320, height: 180, frameRate: 15, words: "Low picture quality (180p)" },
+  standard: { width: 640, height: 360, frameRate: 30, words: "Standard picture quality (360p)" },
+  high: { width: 1280, height: 720, frameRate: 30, words: "High picture quality (720p)" },
 };
 
 /**

@@ -123,7 +123,7 @@ export class Mesh extends Emitter {
     if (known) return known;
     const peer = new Peer({
       userId,
-      polite: this.#selfId > userId,
+      polite: this.#selfId < userId,
       iceServers: this.#iceServers,
       sending: this.#sending,
       changed: () => this.#changed(),

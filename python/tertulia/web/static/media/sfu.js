@@ -14,6 +14,8 @@ const ANSWER_TIMEOUT_MS = 5000;
 const SILENCE_MS = 5000;
 /** Pause between two ICE restarts, so that a slow path gets its chance. */
 const RESTART_PAUSE_MS = 3000;
+/** Offers without an answer after which the SFU is taken to have lost this connection. */
+const MOST_UNANSWERED = 3;
 /** A longer list of m-lines costs time at every negotiation; a page full of tiles and two screens need no more. */
 export const MAX_VIDEO_SLOTS = 26;
 
@@ -53,8 +55,11 @@ export class SfuLink extends Emitter {
   #prepared = false;
   #restartWanted = false;
   #restartedAt = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #restartTimer;
+  #unanswered = 0;
   #aliveAt = 0;
-  /** @type {((sdp: string | null) => void) | null} */
+  /** @type {((sdp: string | null | undefined) => void) | null} */
   #answered = null;
   /** @type {(RTCIceCandidateInit | null)[]} found before there was anyone to tell */
   #found = [];
@@ -175,11 +180,15 @@ export class SfuLink extends Emitter {
     return read;
   }
 
-  /** Finds a new path to the same SFU (RFC 8445 section 9), for when media stopped. */
+  /** Finds a new path to the same SFU (RFC 8445, section 9), for when media stopped. */
   restart() {
-    const now = performance.now();
-    if (now - this.#restartedAt < RESTART_PAUSE_MS) return;
-    this.#restartedAt = now;
+    clearTimeout(this.#restartTimer);
+    const pause = this.#restartedAt + RESTART_PAUSE_MS - performance.now();
+    if (pause > 0) {
+      this.#restartTimer = setTimeout(() => this.#isBroken() && this.restart(), pause);
+      return;
+    }
+    this.#restartedAt = performance.now();
     this.#restartWanted = true;
     this.emit("state", "interrupted");
     this.#negotiate();
@@ -187,10 +196,16 @@ export class SfuLink extends Emitter {
 
   /** The signaling is back after an interruption: what was sent meanwhile may be lost. */
   resume() {
-    if (this.#pc.iceConnectionState !== "connected" && this.#pc.iceConnectionState !== "completed") this.restart();
+    if (this.#isBroken()) this.restart();
+  }
+
+  /** The SFU could not take what was sent last. */
+  refuse() {
+    this.#answered?.(undefined);
   }
 
   close() {
+    clearTimeout(this.#restartTimer);
     this.#signal = null;
     this.#answered?.(null);
     this.#pc.close();
@@ -238,11 +253,23 @@ export class SfuLink extends Emitter {
     await this.#signal.offer({ sdp: this.#pc.localDescription?.sdp ?? "", tracks: this.#ownTracks() });
     this.#flushCandidates();
     const sdp = await answer;
-    if (sdp === undefined) this.restart();
-    if (!sdp) return;
+    if (sdp === undefined) return this.#onUnanswered();
+    this.#unanswered = 0;
+    if (sdp === null) return;
     await this.#pc.setRemoteDescription({ type: "answer", sdp });
     await this.#applyEncodings();
     this.emit("tracks", null);
+  }
+
+  #onUnanswered() {
+    this.#unanswered++;
+    if (this.#unanswered < MOST_UNANSWERED) this.restart();
+    else this.emit("state", "dead");
+  }
+
+  #isBroken() {
+    const state = this.#pc.iceConnectionState;
+    return this.#unanswered > 0 || (state !== "connected" && state !== "completed");
   }
 
   /** Between negotiations only: browsers refuse it while one is under way. */

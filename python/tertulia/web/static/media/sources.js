@@ -39,7 +39,7 @@
 /**
  * @typedef {object} LinkEvents
  * @property {null} tracks the list of tracks, or who is in them, changed
- * @property {"connecting" | "connected" | "interrupted"} state
+ * @property {"connecting" | "connected" | "interrupted" | "dead"} state dead: nothing helps but a new link
  */
 
 /** @type {readonly Source[]} */

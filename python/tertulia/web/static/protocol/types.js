@@ -22,10 +22,6 @@
  * @property {string} resumeToken
  * @property {number} keepAliveSeconds
  * @property {Topology} [topology] absent: the room uses the SFU
- * @property {boolean} [handRaised] the caller's own
- * @property {boolean} [isMuted] the caller's own, as the server has it
- * @property {boolean} [isVideoOn]
- * @property {boolean} [isRecording]
  * @property {boolean} [missed] a resumed connection missed more than the server kept
  *
  * @typedef {object} JoinGrant The answer to `POST /v1/rooms/{id}/join`.
@@ -47,12 +43,13 @@
  * @property {number} [maxHeight]
  *
  * @typedef {object} ChatMessage
- * @property {string} [messageId]
+ * @property {string} id
  * @property {string} userId
- * @property {string} [displayName]
+ * @property {string} displayName
  * @property {string} text
  * @property {string} sentAt RFC 3339
- * @property {string | null} [targetUserId] only for this member
+ * @property {boolean} [private] only for `targetUserId`
+ * @property {string} [targetUserId]
  *
  * @typedef {object} HubEvents What the server sends, by event name.
  * @property {Participant} ParticipantJoined
@@ -64,8 +61,8 @@
  * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
  * @property {{slots: Slot[]}} Slots
  * @property {{userIds: string[]}} ActiveSpeakers
- * @property {{state: string}} TransportState
- * @property {{code: string, message: string}} SfuError
+ * @property {{transportId: string, state: string, reason?: string}} TransportState
+ * @property {{transportId: string, code: string, message: string}} SfuError
  * @property {ChatMessage} ChatMessage
  * @property {{userId: string, raised: boolean}} HandRaised
  * @property {{byUserId: string}} MuteRequested
@@ -74,7 +71,7 @@
  * @property {{isRecording: boolean}} RecordingChanged
  * @property {Record<string, never>} Replaced
  * @property {Record<string, never>} Removed
- * @property {Record<string, never>} RoomEnded
+ * @property {{reason: string}} RoomEnded
  */
 
 export {};

@@ -40,15 +40,15 @@ export class Chat {
   }
 
   /** @param {ChatMessage} message */
-  add({ userId, displayName, text, sentAt, targetUserId }) {
+  add({ userId, displayName, text, sentAt, private: isPrivate }) {
     this.#empty.hidden = true;
     const at = Date.parse(sentAt) || Date.now();
-    const isGrouped = this.#last?.userId === userId && at - this.#last.at < GROUP_MS && !targetUserId;
+    const isGrouped = this.#last?.userId === userId && at - this.#last.at < GROUP_MS && !isPrivate;
     const isOwn = userId === this.#meeting.userId;
-    const name = this.#meeting.roster.get(userId)?.displayName ?? displayName ?? "Someone who left";
+    const name = this.#meeting.roster.get(userId)?.displayName ?? displayName;
     const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     const head = h("div", { class: "message-head" }, h("b", {}, isOwn ? "You" : name),
-      targetUserId ? h("span", { class: "private" }, "privately") : null, h("time", { dateTime: sentAt }, time));
+      isPrivate ? h("span", { class: "private" }, "privately") : null, h("time", { dateTime: sentAt }, time));
     const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const nearEnd = scrollHeight - scrollTop - clientHeight < 80;

@@ -93,5 +93,5 @@ function qualitySelect(local) {
     },
   }, ...Object.entries(VIDEO_QUALITIES).map(([value, { words }]) => h("option", { value }, words)));
   select.value = preferences().quality;
-  return h("label", { class: "choice" }, icon("screen"), h("span", { class: "hidden" }, "Quality of my picture"), select);
+  return h("label", { class: "choice" }, icon("settings"), h("span", { class: "hidden" }, "Quality of my picture"), select);
 }

@@ -46,6 +46,14 @@ export function shortcutsDialog() {
   open("Keyboard shortcuts", h("dl", { class: "shortcuts" }, ...rows), h("label", { class: "check" }, enabled, "Use single-key shortcuts"));
 }
 
+/** @param {string} link shown where the page may not copy: not on https, or not allowed */
+export function linkDialog(link) {
+  const field = h("input", { readOnly: true, value: link, onfocus: () => field.select() });
+  field.setAttribute("aria-label", "Invite link");
+  open("Invite link", h("p", { class: "lead" }, "Copy this link and send it to those you want to meet."), field);
+  field.focus();
+}
+
 /**
  * @param {string} title
  * @param {...Node} content

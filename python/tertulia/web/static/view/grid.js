@@ -2,13 +2,9 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/sources.js" */
 import { h } from "./dom.js";
-import { NARROW, chooseSeen, gridRects, stageRects } from "./layout.js";
+import { chooseSeen, gridRects, mostTiles, stageRects } from "./layout.js";
 import { Tile } from "./tile.js";
 
-/** Tiles on a screen, one's own included: five by five. */
-const MOST_TILES = 25;
-/** On a phone more would be stamps. */
-const MOST_TILES_NARROW = 8;
 
 /** @typedef {{key: string, userId: string, isScreen: boolean}} Item */
 
@@ -75,7 +71,7 @@ export class Grid {
     const tracks = this.#meeting.tracks().filter(({ kind }) => kind === "video");
     const screens = tracks.filter(({ source, userId }) => source === "screen" && userId && this.#meeting.roster.get(userId));
     const stage = this.#stage(screens);
-    const people = this.#people(width, stage);
+    const people = this.#people(stage, mostTiles(width, height));
     const placed = stage ? this.#placeStage(stage, people, width, height) : this.#placeGrid(people, width, height);
     this.#show(placed, tracks);
     this.#wish(placed);
@@ -101,16 +97,15 @@ export class Grid {
   }
 
   /**
-   * @param {number} width
    * @param {Item | null} stage
+   * @param {number} most
    * @returns {Item[]} the others that are seen, then oneself
    */
-  #people(width, stage) {
+  #people(stage, most) {
     const self = this.#meeting.userId;
     const onStage = stage && !stage.isScreen ? stage.userId : "";
     const others = this.#meeting.roster.all.map(({ userId }) => userId).filter((id) => id !== self && id !== onStage);
-    const most = (width < NARROW ? MOST_TILES_NARROW : MOST_TILES) - 1;
-    this.#seen = chooseSeen(others, this.#seen, this.#spokeAt, most);
+    this.#seen = chooseSeen(others, this.#seen, this.#spokeAt, most - 1);
     const own = onStage === self || !self ? [] : [self];
     return [...this.#seen, ...own].map((userId) => ({ key: `${userId}/camera`, userId, isScreen: false }));
   }

@@ -3,11 +3,15 @@
 /** Between tiles, in px. */
 export const GAP = 10;
 /** Widths under this are phones: tiles may be upright there. */
-export const NARROW = 640;
+const NARROW = 640;
 const WIDEST = 16 / 9;
 /** Cameras are cropped no further than this. */
 const TALLEST_LANDSCAPE = 4 / 3;
 const TALLEST_PORTRAIT = 3 / 4;
+/** Tiles at once: five by five. */
+const MOST_TILES = 25;
+/** Smaller tiles would be stamps. */
+const SMALLEST = { width: 120, height: 90 };
 
 /**
  * The rows and columns in which `count` tiles become largest.
@@ -28,6 +32,21 @@ export function bestGrid(count, width, height) {
     if (tile.width * tile.height > best.width * best.height) best = { columns, ...tile };
   }
   return best;
+}
+
+/**
+ * How many tiles may be shown in an area: as many as are not too small, at least two.
+ *
+ * @param {number} width
+ * @param {number} height
+ * @returns {number}
+ */
+export function mostTiles(width, height) {
+  for (let count = MOST_TILES; count > 2; count--) {
+    const tile = bestGrid(count, width, height);
+    if (tile.width >= SMALLEST.width && tile.height >= SMALLEST.height) return count;
+  }
+  return 2;
 }
 
 /**

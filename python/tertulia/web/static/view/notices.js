@@ -9,20 +9,34 @@ const MOST = 4;
  * Shows a short notice and has screen readers say it.
  *
  * @param {string} text
- * @param {{label: string, run: () => void}} [action]
+ * @param {object} [options]
+ * @param {{label: string, run: () => void}} [options.action]
+ * @param {string} [options.topic] a newer notice of a topic takes the place of the older one
  */
-export function notice(text, action) {
-  const area = /** @type {HTMLElement} */ (document.getElementById("notices"));
+export function notice(text, { action, topic } = {}) {
+  if (topic) clearNotices(topic);
   const close = () => element.remove();
-  const element = h("div", { class: "notice" }, h("span", {}, text), action && h("button", {
+  const button = action && h("button", {
     type: "button",
     class: "text-button",
     onclick: () => {
       close();
       action.run();
     },
-  }, action.label));
-  area.append(element);
-  while (area.children.length > MOST) area.firstElementChild?.remove();
-  setTimeout(close, action ? SHOWN_MS * 3 : SHOWN_MS);
+  }, action.label);
+  const element = h("div", { class: "notice" }, h("span", {}, text), button);
+  element.dataset.topic = topic ?? "";
+  const shown = area();
+  shown.append(element);
+  while (shown.children.length > MOST) shown.firstElementChild?.remove();
+  setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
+}
+
+/** @param {string} [topic] without it every notice goes */
+export function clearNotices(topic) {
+  for (const element of area().querySelectorAll(topic ? `[data-topic="${topic}"]` : ".notice")) element.remove();
+}
+
+function area() {
+  return /** @type {HTMLElement} */ (document.getElementById("notices"));
 }

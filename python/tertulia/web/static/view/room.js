@@ -1,15 +1,16 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
 import { canShareScreen, deviceTrouble } from "../media.js";
+import { stayAwake } from "./awake.js";
 import { brand } from "./brand.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
-import { confirmation, settingsDialog, shortcutsDialog } from "./dialogs.js";
+import { confirmation, linkDialog, settingsDialog, shortcutsDialog } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { icon } from "./icons.js";
 import { listenToKeys } from "./keyboard.js";
-import { notice } from "./notices.js";
+import { clearNotices, notice } from "./notices.js";
 import { People } from "./people.js";
 import { preferences } from "./preferences.js";
 import { Sound } from "./sound.js";
@@ -72,6 +73,7 @@ export class Room {
 
   close() {
     for (const end of this.#ends) end();
+    clearNotices();
     this.#grid.close();
     this.#sound.close();
   }
@@ -83,6 +85,7 @@ export class Room {
     this.#showClock(began);
     this.#ends = [
       () => clearInterval(clock),
+      stayAwake(),
       listenToKeys((command) => this.#run(command), (talking) => this.#holdToTalk(talking)),
       roster.on("joined", (member) => this.#onRoster(member.userId, `${member.displayName} joined`)),
       roster.on("left", (member) => this.#onRoster(member.userId, `${member.displayName} left`)),
@@ -177,6 +180,7 @@ export class Room {
     this.element.classList.toggle("has-panel", this.#open !== null);
     if (this.#open === "chat") {
       this.#unread = 0;
+      clearNotices("chat");
       this.#chat.focus();
     } else if (this.#open === "people") this.#people.element.querySelector("button")?.focus();
     else if (from) /** @type {HTMLElement | null} */ (this.element.querySelector(`[data-command=${from}]`))?.focus();
@@ -184,13 +188,14 @@ export class Room {
   }
 
   async #copyInvite() {
+    const link = this.#inviteLink();
     try {
-      const link = await this.#inviteLink();
-      await navigator.clipboard.writeText(link);
-      notice("The invite link is copied.");
-    } catch (error) {
-      if (error instanceof DOMException || error instanceof TypeError) notice("The browser does not let the page copy. Copy the address of this page instead.");
-      else this.#say(error);
+      // Not writeText: the press may have been too long ago once the link is there.
+      const text = link.then((words) => new Blob([words], { type: "text/plain" }));
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
+      notice("The invite link is copied.", { topic: "invite" });
+    } catch {
+      await link.then(linkDialog, this.#say);
     }
   }
 
@@ -232,7 +237,8 @@ export class Room {
     if (this.#open === "chat" || message.userId === this.#meeting.userId) return;
     this.#unread++;
     const name = this.#meeting.roster.get(message.userId)?.displayName ?? "Someone";
-    notice(`${name}: ${message.text.slice(0, 80)}`, { label: "Open chat", run: () => this.#open !== "chat" && this.#toggle("chat") });
+    const action = { label: "Open chat", run: () => this.#open !== "chat" && this.#toggle("chat") };
+    notice(`${name}: ${message.text.slice(0, 80)}`, { action, topic: "chat" });
     this.#update();
   }
 
@@ -241,7 +247,8 @@ export class Room {
     if (this.#local.isMuted) return;
     const name = this.#meeting.roster.get(byUserId)?.displayName ?? "The host";
     void this.#local.setMuted(true);
-    notice(`${name} muted you.`, { label: "Unmute", run: () => this.#try("microphone", () => this.#local.setMuted(false)) });
+    const action = { label: "Unmute", run: () => this.#try("microphone", () => this.#local.setMuted(false)) };
+    notice(`${name} muted you.`, { action, topic: "mute" });
   }
 
   #onStartSound = () => {

@@ -1,0 +1,1 @@
+"""How long someone who joins waits for the first picture."""
