@@ -32,7 +32,7 @@ async def _run(count: int, fd: int, env: Mapping[str, str]) -> int:
     os.set_inheritable(fd, True)
     argv = (sys.executable, "-m", "tertulia", "web", "--fd", str(fd))
     async with Supervisor() as supervisor:
-        for number in range(1, count + 1):
-            await supervisor.start(Child(name=f"web {number}", argv=argv, env=env, pass_fds=(fd,)))
+        names = [f"web {number}" for number in range(1, count + 1)]
+        await supervisor.start(*[Child(name=name, argv=argv, env=env, pass_fds=(fd,)) for name in names])
         await supervisor.until_stopped()
     return 0
