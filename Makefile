@@ -12,7 +12,9 @@ PIP := $(BIN)/python -m pip install --quiet
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
 ARGS ?=
 
-.PHONY: run test check bench build lock fix clean
+# `make -j` would not help: cargo and pip use all cores themselves.
+.NOTPARALLEL:
+.PHONY: npm run test check bench build lock fix clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/tertulia dev $(ARGS)
@@ -21,10 +23,10 @@ test:
 	@sh scripts/need.sh run test
 	@exec $(PYTHON) scripts/test.py $(ARGS)
 
-check: $(VENV)/installed $(VENV)/tested node_modules/installed
+check: $(VENV)/installed $(VENV)/tested npm
 	@exec $(PYTHON) scripts/test.py check
 
-bench: $(VENV)/installed $(VENV)/tested node_modules/installed
+bench: $(VENV)/installed $(VENV)/tested npm
 	@exec $(PYTHON) scripts/test.py bench
 
 build: $(VENV)/python
@@ -64,7 +66,10 @@ $(VENV)/tested: $(VENV)/python requirements/test.txt
 	@$(PIP) --require-hashes -r requirements/test.txt
 	@touch $@
 
-node_modules/installed: package.json package-lock.json
-	@echo "make: npm packages of the tests into ./node_modules"
-	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+# Each directory that has a package-lock.json has packages of its own.
+NPM := . tests/integration/signalr bench/signaling
+npm: $(NPM:%=%/node_modules/installed)
+%/node_modules/installed: %/package.json %/package-lock.json
+	@echo "make: npm packages into $(@D)"
+	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

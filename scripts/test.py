@@ -31,7 +31,7 @@ class Step:
 
 INSTALL = (
     Step("python packages", ("make", "-s", ".venv/tested"), 8),
-    Step("npm packages", ("make", "-s", "node_modules/installed"), 5),
+    Step("npm packages", ("make", "-s", "npm"), 5),
     Step("build", ("make", "-s", ".venv/installed"), 12),
 )
 CHECK = (
