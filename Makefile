@@ -67,7 +67,7 @@ $(VENV)/tested: $(VENV)/python requirements/test.txt
 	@touch $@
 
 # Each directory that has a package-lock.json has packages of its own.
-NPM := . tests/integration/signalr bench/signaling
+NPM := $(CURDIR) $(CURDIR)/tests/integration/signalr $(CURDIR)/bench/signaling
 npm: $(NPM:%=%/node_modules/installed)
 %/node_modules/installed: %/package.json %/package-lock.json
 	@echo "make: npm packages into $(@D)"
