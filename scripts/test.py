@@ -47,7 +47,8 @@ TEST = (
     Step("cargo test", ("cargo", "test", "--workspace", "--locked", "-q"), 12),
     Step("unit", (*PYTEST, "tests/unit"), 5),
     Step("page unit", ("npm", "test", "--silent"), 3),
-    Step("integration", (*PYTEST, "tests/integration"), 12),
+    Step("integration", (*PYTEST, "tests/integration"), 20),
+    Step("chaos", (*PYTEST, "tests/chaos"), 8),
     Step("chaos", (*PYTEST, "tests/chaos"), 8),
     Step("browser", (*PYTEST, "tests/browser"), 10),
 )
