@@ -9,11 +9,11 @@ from typing import Final, cast
 from msgspec import Struct
 from picows import WSCloseCode, WSFrame, WSMsgType, WSTransport
 
+from tertulia.http.websocket import Upgrade, WebSocketListener
 from tertulia.hub import closing, metrics, plain
 from tertulia.hub.client import CallId, Event
 from tertulia.hub.hub import Hub
 from tertulia.hub.outbox import Outbox
-from tertulia.http.websocket import Upgrade, WebSocketListener
 from tertulia.ids import ConnectionId, new_token
 
 STUCK_AFTER: Final = 20.0
@@ -24,7 +24,7 @@ _CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOIN
 
 def endpoint(hub: Hub) -> Callable[[Upgrade], PlainSocket]:
     """What serves the plain dialect."""
-    return lambda upgrade: PlainSocket(hub)
+    return lambda _: PlainSocket(hub)
 
 
 class PlainSocket(WebSocketListener):

@@ -1,8 +1,8 @@
 """WebSockets (RFC 6455): uvicorn's ``ws`` protocol class, on picows.
 
-uvicorn parses the request and, where it asks for an upgrade, makes an object of the class, feeds it the request's head again and
-gives it the transport. From there on picows reads frames and calls a listener; nothing is a task, nothing is awaited. Which
-listener a path gets is a table: the plain dialect and SignalR put theirs into it.
+uvicorn parses the request and, where it asks for an upgrade, makes an object of the class, feeds it the request's head
+again and gives it the transport. From there on picows reads frames and calls a listener; nothing is a task, nothing is
+awaited. Which listener a path gets is a table: the plain dialect and SignalR put theirs into it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 READ_BUFFER: Final = 2048
-"""Bytes to begin with, the least picows takes: most calls fit, and ten thousand idle connections hold 20 MB. It grows with the frame."""
+"""Bytes to begin with, the least picows takes: most calls fit, and ten thousand idle connections hold 20 MB. It grows
+with the frame."""
 MAX_FRAME: Final = 256 * 1024
 """Bytes of a frame's payload; a larger one closes with 1009 before it is read."""
 MAX_HEAD: Final = 16 * 1024
 """Bytes of the request head, which picows keeps whole."""
 LINGER: Final = 2.0
-"""Seconds to read on after the last word: a socket closed with unread input is reset, and the last word lost with it."""
+"""Seconds to read on after the last word: a socket closed with unread input is reset, and the last word lost with
+it."""
 _SOCKET_OPTIONS: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
@@ -44,8 +46,9 @@ _SOCKET_OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),  # milliseconds
     (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 64 * 1024),
 )
-"""The kernel finds peers that vanished, within a minute, at no cost for the living. And it takes no more than it can send soon: what a
-slow reader has not got waits here, where the stale can be dropped, not in megabytes of kernel buffers."""
+"""The kernel finds peers that vanished, within a minute, at no cost for the living. And it takes no more than it can
+send soon: what a slow reader has not got waits here, where the stale can be dropped, not in megabytes of kernel
+buffers."""
 
 _log: Final = logging.LoggerAdapter(logging.getLogger("tertulia.websocket"))
 """An adapter: picows makes a logger for each connection if it is given a plain one."""

@@ -1,4 +1,5 @@
-"""What each call of a seated client does. Those that need nothing but memory answer at once; the others are coroutines."""
+"""What each call of a seated client does. Those that need nothing but memory answer at once; the others are
+coroutines."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ DONE: Final = Done(Empty())
 
 
 class Calls:
-    """``handlers``: event → (connection, its seat, the payload) → the answer. Every refusal is raised before anything is changed."""
+    """``handlers``: event → (connection, its seat, the payload) → the answer. Every refusal is raised before anything
+    is changed."""
 
     def __init__(
         self, rooms: RoomState, media: Media, sessions: Sessions, leaving: Leaving, restoring: Restoring
@@ -105,9 +107,7 @@ class Calls:
         candidate = "" if call.candidate is None else call.candidate
         if targets.is_sfu(call.target_user_id):
             node, transport = self._transport(seated, call.target_user_id)
-            self._media.send(
-                node, commands.Candidate(room=seated.room.id, transport=transport, candidate=candidate)
-            )
+            self._media.send(node, commands.Candidate(room=seated.room.id, transport=transport, candidate=candidate))
         else:
             member = targets.other_member(call.target_user_id, seated.user_id, seated.room.members)
             payload = CandidateEvent(source_user_id=seated.user_id, candidate=candidate)
@@ -120,10 +120,7 @@ class Calls:
         return DONE
 
     def _transport(self, seated: Seated, target: str) -> tuple[NodeId, TransportId]:
-        node = seated.room.node
-        transport = targets.transport(target, seated.seat, node, seated.topology)
-        assert node is not None  # targets.transport has seen to it
-        return node, transport
+        return targets.transport(target, seated.seat, seated.room.node, seated.topology)
 
     # --- the seat
 
@@ -146,9 +143,7 @@ class Calls:
             _, transport = self._transport(seated, "sfu")
             self._media.try_to_send(
                 live.node,
-                commands.State(
-                    room=live.id, transport=transport, is_muted=call.is_muted, is_video_on=call.is_video_on
-                ),
+                commands.State(room=live.id, transport=transport, is_muted=call.is_muted, is_video_on=call.is_video_on),
             )
         return DONE
 

@@ -1,4 +1,5 @@
-"""What the hub knows of a connected client, and what it sends it: the narrow waist between the hub and every transport."""
+"""What the hub knows of a connected client, and what it sends it: the narrow waist between the hub and every
+transport."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ _json: Final = msgspec.json.Encoder()
 class Event:
     """One server event, made once for all who get it; each dialect's frame is encoded once and kept.
 
-    ``payload`` is a struct of :mod:`tertulia.contract`, a dict, or the JSON that came from another hub (``Raw``). Of the events
-    that wait for a slow reader only the newest with the same ``latest`` matters; None: each one matters.
+    ``payload`` is a struct of :mod:`tertulia.contract`, a dict, or the JSON that came from another hub (``Raw``). Of
+    the events that wait for a slow reader only the newest with the same ``latest`` matters; None: each one matters.
     """
 
     __slots__ = ("_frames", "latest", "name", "payload")
@@ -57,8 +58,8 @@ def _encode_payload(event: Event) -> bytes:
 class Client(Protocol):
     """One connected client of any transport and dialect.
 
-    All methods are called on the hub's event loop, never block, never raise and never call back into the hub before they return.
-    After ``close`` the transport still calls ``Hub.disconnected`` once, when the connection is gone.
+    All methods are called on the hub's event loop, never block, never raise and never call back into the hub before
+    they return. After ``close`` the transport still calls ``Hub.disconnected`` once, when the connection is gone.
     """
 
     @property
@@ -71,7 +72,8 @@ class Client(Protocol):
         """Answer a call with its result (``contract.JoinResult`` or ``contract.Empty``)."""
 
     def refuse(self, call: CallId, error: Exception) -> None:
-        """Answer a call with an error: ``refusal.refusal(error)`` says which code, message and field the client sees."""
+        """Answer a call with an error: ``refusal.refusal(error)`` says which code, message and field the client
+        sees."""
 
     def close(self, code: int, reason: str) -> None:
         """Send what is waiting, then end the connection with a WebSocket close code (RFC 6455, section 7.4)."""

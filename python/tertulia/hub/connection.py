@@ -72,9 +72,9 @@ class Connection:
         "lost_early",
         "missed",
         "rate",
-        "went_clean",
         "seated",
         "shown_lost",
+        "went_clean",
     )
 
     def __init__(self, client: Client, rate: Rate) -> None:
@@ -124,7 +124,8 @@ class Connection:
             self.client.send(event)
 
     def hold(self, event: Event, seat: SeatId | None = None) -> None:
-        """Keep an event (meant for ``seat`` only, if given) until JoinRoom is answered; None fits any more: nothing is kept."""
+        """Keep an event (meant for ``seat`` only, if given) until JoinRoom is answered; None fits any more: nothing
+        is kept."""
         if self.held is not None and not self.held.add((event, seat), len(event.json()), event.latest):
             self.held = None
 

@@ -45,7 +45,8 @@ _log = structlog.get_logger(__name__)
 
 
 class Hub:
-    """Synchronous callbacks on one event loop; calls that need Redis or SQL run on, one at a time for each connection."""
+    """Synchronous callbacks on one event loop; calls that need Redis or SQL run on, one at a time for each
+    connection."""
 
     def __init__(
         self,
@@ -73,9 +74,7 @@ class Hub:
         self._sessions = Sessions(settings, rooms, directory, self._live_rooms, media, self._tasks)
         self._leaving = Leaving(settings, rooms, self._live_rooms, media, self._sessions)
         self._restoring = Restoring(settings, rooms, directory, self._live_rooms, self._tasks)
-        self._joining = Joining(
-            settings, rooms, directory, keys, self._live_rooms, self._nodes, media, self._sessions
-        )
+        self._joining = Joining(settings, rooms, directory, keys, self._live_rooms, self._nodes, media, self._sessions)
         self._calls = Calls(rooms, media, self._sessions, self._leaving, self._restoring)
         self._watch = Watch(settings, rooms, self._live_rooms, self._nodes, self._leaving, self._sessions)
 
@@ -95,8 +94,8 @@ class Hub:
     def call(self, client: Client, call: CallId, event: str, payload: object) -> None:
         """A client calls ``event``: answered by ``client.reply`` or ``client.refuse``, at once or later.
 
-        ``payload`` is what a JSON parser returned (None: none), or the contract's struct already. Calls of one client take
-        effect in the order of these calls.
+        ``payload`` is what a JSON parser returned (None: none), or the contract's struct already. Calls of one client
+        take effect in the order of these calls.
         """
         connection = self._connections.get(client.id)
         if connection is None or not self._admits(connection, call):
@@ -114,7 +113,8 @@ class Hub:
             self._refuse(connection, WaitingCall(call, "", None), error)
 
     def disconnected(self, client: Client, clean: bool) -> None:
-        """A client is gone. ``clean``: it said so (close code 1000, 1001 or none), and leaves at once; else it keeps its seat."""
+        """A client is gone. ``clean``: it said so (close code 1000, 1001 or none), and leaves at once; else it keeps
+        its seat."""
         connection = self._connections.pop(client.id, None)
         if connection is None:
             return
@@ -136,7 +136,8 @@ class Hub:
         self._watch.start(self._tasks)
 
     async def stop(self) -> None:
-        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can resume elsewhere."""
+        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can resume
+        elsewhere."""
         self._stopping = True
         self._all_gone.clear()
         for connection in list(self._connections.values()):
@@ -162,9 +163,7 @@ class Hub:
 
     def _admits(self, connection: Connection, call: CallId) -> bool:
         settings = self.settings
-        verdict = connection.rate.call(
-            self._clock(), settings.calls_per_second, settings.burst, settings.limited_for
-        )
+        verdict = connection.rate.call(self._clock(), settings.calls_per_second, settings.burst, settings.limited_for)
         if verdict is Verdict.ADMIT:
             connection.is_quiet = True
             return True
@@ -177,7 +176,7 @@ class Hub:
     def _run(self, connection: Connection, call: WaitingCall) -> None:
         try:
             answer = self._answer(connection, call)
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             self._refuse(connection, call, e)
             return
         if isinstance(answer, Done):
@@ -205,7 +204,7 @@ class Hub:
     async def _finish(self, connection: Connection, call: WaitingCall, answer: Coroutine[Any, Any, Done]) -> None:
         try:
             done = await answer
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             self._refuse(connection, call, e)
         else:
             self._reply(connection, call, done)

@@ -32,6 +32,7 @@ from tertulia.tokens import RoomClaims
 _TRIES: Final = 3
 """A join that crosses with the end of the meeting begins anew."""
 
+
 class Joining:
     """One JoinRoom at a time for each connection."""
 
@@ -172,9 +173,7 @@ class Joining:
             metrics.RESUMED.labels(missed=str(some_lost).lower()).inc()
         following = [event for event, seat in held if seat in (None, member.seat)]
         if missed is not None:
-            here = joined.replaced is not None and joined.replaced.hub == member.hub
-            # A lost connection of this same hub has heard everything that was held.
-            following = missed.take() if here else without_overlap(missed.take(), following)
+            following = without_overlap(missed.take(), following)
         seated = Seated(live, UserId(member.user_id), member.role, SeatId(member.seat), topology)
         result = JoinResult(
             user_id=member.user_id,
@@ -187,9 +186,7 @@ class Joining:
         )
         return Done(result, lambda: self._sit_down(connection, seated, joined.session_id, following))
 
-    def _sit_down(
-        self, connection: Connection, seated: Seated, session_id: SessionId, following: list[Event]
-    ) -> None:
+    def _sit_down(self, connection: Connection, seated: Seated, session_id: SessionId, following: list[Event]) -> None:
         """In the same turn of the event loop in which the result was sent."""
         live = seated.room
         if live.is_over(session_id):

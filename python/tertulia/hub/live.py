@@ -46,7 +46,8 @@ _log = structlog.get_logger(__name__)
 class LiveRoom:
     """The fan-out of one room on this worker.
 
-    Invariant: every connection in ``seats`` has ``seated.room`` set to this room, and the mirror has its user with its connection id.
+    Invariant: every connection in ``seats`` has ``seated.room`` set to this room, and the mirror has its user with
+    its connection id.
     """
 
     def __init__(
@@ -95,9 +96,7 @@ class LiveRoom:
         """What Redis has to know of the room. To be called while there is a session."""
         if self.session_id is None:
             raise RuntimeError("the room has no session")
-        return KnownRoom(
-            region=self.region, node=self.node, session_id=self.session_id, is_recording=self.is_recording
-        )
+        return KnownRoom(region=self.region, node=self.node, session_id=self.session_id, is_recording=self.is_recording)
 
     def mine(self) -> list[Participant]:
         """The members whose connection this hub holds."""

@@ -32,7 +32,8 @@ class LiveRooms:
         return list(self._rooms.values())
 
     def open(self, room: RoomId) -> LiveRoom:
-        """The room; ``subscribed`` tells when its channel is heard. To be put to use at once, or given to :meth:`drop_unused`."""
+        """The room; ``subscribed`` tells when its channel is heard. To be put to use at once, or given to
+        :meth:`drop_unused`."""
         live = self._rooms.get(room)
         if live is None:
             live = self._rooms[room] = LiveRoom(room, self.hub_id, self._channels, self._nodes, self._on_lost)

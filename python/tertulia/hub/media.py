@@ -18,7 +18,8 @@ _log: Final = structlog.get_logger(__name__)
 
 
 class Media:
-    """Publishes commands. One that is lost is made good by the node (silent peers are closed) and the client (it offers again)."""
+    """Publishes commands. One that is lost is made good by the node (silent peers are closed) and the client (it
+    offers again)."""
 
     def __init__(self, channels: Channels) -> None:
         self._channels = channels

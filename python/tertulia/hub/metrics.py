@@ -7,10 +7,18 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 CONNECTIONS: Final = Gauge("tertulia_hub_connections", "Clients connected to this worker.")
-SEATS: Final = Gauge("tertulia_hub_seats", "Seats whose connection this worker holds, lost ones that may come back included.")
+SEATS: Final = Gauge(
+    "tertulia_hub_seats", "Seats whose connection this worker holds, lost ones that may come back included."
+)
 ROOMS: Final = Gauge("tertulia_hub_rooms", "Rooms in which this worker has members.")
-CALLS: Final = Counter("tertulia_hub_calls", "Calls of clients, by event and outcome (ok or the error's code).", ["event", "outcome"])
+CALLS: Final = Counter(
+    "tertulia_hub_calls", "Calls of clients, by event and outcome (ok or the error's code).", ["event", "outcome"]
+)
 EVENTS: Final = Counter("tertulia_hub_events", "Events handed to clients of this worker.")
-DROPPED: Final = Counter("tertulia_hub_dropped", "Events not sent because a newer one made them stale, to clients that read slowly.")
+DROPPED: Final = Counter(
+    "tertulia_hub_dropped", "Events not sent because a newer one made them stale, to clients that read slowly."
+)
 STUCK: Final = Counter("tertulia_hub_stuck", "Clients closed because they did not read.")
-RESUMED: Final = Counter("tertulia_hub_resumed", "Connections that returned to their seat, by whether some events were lost.", ["missed"])
+RESUMED: Final = Counter(
+    "tertulia_hub_resumed", "Connections that returned to their seat, by whether some events were lost.", ["missed"]
+)

@@ -41,10 +41,10 @@ class Missed:
 
 
 def without_overlap(handed_over: list[Event], held: Iterable[Event]) -> list[Event]:
-    """What was handed over by the lost connection's hub, then what this one held meanwhile, nothing twice.
+    """What was kept for the lost connection, then what was held for the returning one, nothing twice.
 
-    Both hubs hear the room while the seat goes from one to the other. What both have is the same in name and payload; an event that is
-    really said twice in these milliseconds says nothing new the second time.
+    Both hear the room while the seat goes from one to the other, be it on one hub or on two. What both have is the same
+    in name and payload; an event that is really said twice in these milliseconds says nothing new the second time.
     """
     known = Counter((event.name, event.json()) for event in handed_over)
     rest = []

@@ -11,8 +11,8 @@ from tertulia.room.placement import Node, RecentPlacements, choose_node, room_re
 from tertulia.state.registry import Registry
 
 GONE_AFTER: Final = 3.0
-"""Seconds out of the registry after which a node counts as dead: more than one heartbeat, so that nodes that register again after
-Redis came back empty are not taken for dead."""
+"""Seconds out of the registry after which a node counts as dead: more than one heartbeat, so that nodes that register
+again after Redis came back empty are not taken for dead."""
 
 
 class Nodes:

@@ -14,7 +14,8 @@ T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """Items in order, bounded. Of those with the same ``latest`` only the newest is kept, at its own place; the stale is dropped."""
+    """Items in order, bounded. Of those with the same ``latest`` only the newest is kept, at its own place; the stale
+    is dropped."""
 
     __slots__ = ("_items", "_max_bytes", "_max_items", "_next", "_size", "dropped")
 

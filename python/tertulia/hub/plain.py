@@ -1,7 +1,7 @@
 """The plain dialect: one JSON object a text frame. Sans-IO: bytes ↔ calls, answers and events.
 
-Well-formed calls take the fast path, straight into the contract's structs. Whatever is unusual (an escape that may hide a NUL or
-a lone surrogate, deep nesting, a wrong type) takes the slow one, which says what is wrong.
+Well-formed calls take the fast path, straight into the contract's structs. Whatever is unusual (an escape that may
+hide a NUL or a lone surrogate, deep nesting, a wrong type) takes the slow one, which says what is wrong.
 """
 
 from __future__ import annotations

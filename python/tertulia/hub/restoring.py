@@ -1,4 +1,5 @@
-"""Redis is a cache of who is here; the hubs are the truth about it. What is lost there is read or written again from here."""
+"""Redis is a cache of who is here; the hubs are the truth about it. What is lost there is read or written again from
+here."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ class Restoring:
 
     async def _read_again(self, live: LiveRoom) -> None:
         try:
-            while live.in_use and not await self._try_to_read(live):
+            while live.in_use and not await self._try_to_read(live):  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(_AGAIN)
         finally:
             self._reading.discard(live.id)

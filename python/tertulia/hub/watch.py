@@ -98,5 +98,5 @@ async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except TertuliaError as e:
             _log.warning("will be tried again", work=getattr(work, "__qualname__", ""), error=e.message)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a loop that ends would never be missed
             _log.exception("a fault of ours; goes on all the same", work=getattr(work, "__qualname__", ""))

@@ -3,9 +3,9 @@
 Invariants that callers hold:
 
 - Messages come in the order of the room's channel; the hub was subscribed before it read the first snapshot.
-- A change that this hub made itself is told twice, in no fixed order: by the script's answer (:meth:`Mirror.own`) and by the
-  channel (:meth:`Mirror.heard`). The first one counts. Until the channel has caught up with an own change, what it says of
-  that user is older than what is known, and is ignored.
+- A change that this hub made itself is told twice, in no fixed order: by the script's answer (:meth:`Mirror.own`) and
+  by the channel (:meth:`Mirror.heard`). The first one counts. Until the channel has caught up with an own change,
+  what it says of that user is older than what is known, and is ignored.
 """
 
 from __future__ import annotations
@@ -102,9 +102,8 @@ class Mirror:
         self._told.clear()
         self._doubtful.clear()
         now = {m.user_id: m for m in members}
-        effects: list[Effect] = []
-        for user_id in [u for u in self.members if u not in now]:
-            effects.append(Went(self.members.pop(user_id), "timeout"))
+        gone = [u for u in self.members if u not in now]
+        effects: list[Effect] = [Went(self.members.pop(user_id), "timeout") for user_id in gone]
         for member in now.values():
             effects += self._seat(member, resumed=False)
         return effects

@@ -27,7 +27,8 @@ class Rate:
         self._first_refusal = self._last_refusal = -_CALM
 
     def call(self, now: float, per_second: float, burst: int, limited_for: float) -> Verdict:
-        """One more call: ``burst`` at once, ``per_second`` in the long run; refused for ``limited_for`` seconds: closed."""
+        """One more call: ``burst`` at once, ``per_second`` in the long run; refused for ``limited_for`` seconds:
+        closed."""
         calls = self._calls + (now - self._at) * per_second
         self._at = now
         self._calls = calls if calls < burst else float(burst)

@@ -18,8 +18,8 @@ def is_sfu(target: str) -> bool:
     return target == SFU_ALIAS or target.startswith(TRANSPORT_PREFIX)
 
 
-def transport(target: str, seat: SeatId, node: NodeId | None, topology: Topology) -> TransportId:
-    """The caller's own transport on the SFU, if ``target`` names it.
+def transport(target: str, seat: SeatId, node: NodeId | None, topology: Topology) -> tuple[NodeId, TransportId]:
+    """The SFU node and the caller's own transport on it, if ``target`` names that.
 
     Raises:
         UnknownTarget: the room has no SFU, or not yet, or ``target`` is the name of another transport.
@@ -31,7 +31,7 @@ def transport(target: str, seat: SeatId, node: NodeId | None, topology: Topology
     own = transport_id(seat, node)
     if target not in (SFU_ALIAS, own):
         raise UnknownTarget("this is not your transportId: use that of the last SfuEndpoint")
-    return own
+    return node, own
 
 
 def other_member(target: str, caller: str, members: Mapping[str, Participant]) -> Participant:

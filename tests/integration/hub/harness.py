@@ -1,4 +1,5 @@
-"""Real hubs for tests: workers (each a hub and uvicorn) in this process, on one real Redis and one database; clients over real sockets."""
+"""Real hubs for tests: workers (each a hub and uvicorn) in this process, on one real Redis and one database; clients
+over real sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from tertulia.http import plain_socket
 from tertulia.http.websocket import protocol_class
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
-from tertulia.ids import HubId, NodeId, RoomId, UserId, new_token, new_uuid
+from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
 from tertulia.room.placement import Node
 from tertulia.sfu import commands
 from tertulia.state import keys, messages
@@ -166,6 +167,17 @@ class Worker:
         port = self.server.servers[0].sockets[0].getsockname()[1]
         return f"ws://127.0.0.1:{port}"
 
+    async def drop(self, client: PlainClient) -> None:
+        """End the TCP connection from this side without a close frame; what was written before still arrives."""
+        name = client.socket.local_address
+        for connection in self.hub._connections.values():
+            transport = connection.client._ws.underlying_transport  # type: ignore[attr-defined]
+            if transport.get_extra_info("peername") == name:
+                transport.abort()
+                await client.closed()
+                return
+        raise AssertionError("this client is not connected here")
+
     async def connect(self, **options: Any) -> PlainClient:
         socket = await connect(f"{self.url}/ws", compression=None, ping_interval=None, max_size=None, **options)
         return PlainClient(socket)
@@ -249,8 +261,8 @@ class Fleet:
         """A new room. ``settings`` are the contract's, in snake_case."""
         room_id = RoomId(new_uuid())
         now = times.from_seconds(time.time())
-        values = {"topology": "p2p", **settings}
-        await self.directory.create_room(self.tenant, room_id, host or new_uuid(), Settings(**values), now)  # type: ignore[arg-type]
+        made = Settings(**{"topology": "p2p", **settings})
+        await self.directory.create_room(TenantId(self.tenant), room_id, UserId(host or new_uuid()), made, now)
         return room_id
 
     def token(

@@ -20,7 +20,9 @@ async def other(request: pytest.FixtureRequest, fleet: Fleet, worker: Worker) ->
     return worker if request.param == "one worker" else await fleet.worker()
 
 
-async def test_leave_room_leaves_at_once_and_the_socket_may_join_again(fleet: Fleet, worker: Worker, other: Worker) -> None:
+async def test_leave_room_leaves_at_once_and_the_socket_may_join_again(
+    fleet: Fleet, worker: Worker, other: Worker
+) -> None:
     room, second = await fleet.room(), await fleet.room()
     ann, _ = await fleet.join(other, room)
     bob, user = await fleet.join(worker, room)

@@ -106,7 +106,9 @@ async def frail(empty_database: Path, tmp_path: Path) -> AsyncIterator[tuple[Fle
             yield made, server, port
 
 
-async def test_redis_restarts_empty_and_the_meeting_goes_on(frail: tuple[Fleet, servers.Server, int], tmp_path: Path) -> None:
+async def test_redis_restarts_empty_and_the_meeting_goes_on(
+    frail: tuple[Fleet, servers.Server, int], tmp_path: Path
+) -> None:
     fleet, server, port = frail
     worker, second = await fleet.worker(), await fleet.worker()
     room = await fleet.room()

@@ -9,7 +9,7 @@ import pytest
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import Fleet, PlainClient, Worker
 
-SDP = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=note:ünïcode \U0001f600 \"quoted\" \\ / \x7f\r\n"
+SDP = 'v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=note:ünïcode \U0001f600 "quoted" \\ / \x7f\r\n'
 
 
 class Pair(NamedTuple):
@@ -63,7 +63,9 @@ async def test_events_of_one_sender_arrive_in_order(pair: Pair) -> None:
     await pair.ann.post("SendChat", {"text": "end"})
     await pair.bob.event("ChatMessage", text="end")
     received = [
-        p.get("candidate") or p.get("text") or f"muted {p['isMuted']}" for name, p in pair.bob.events if name != "ParticipantJoined"
+        p.get("candidate") or p.get("text") or f"muted {p['isMuted']}"
+        for name, p in pair.bob.events
+        if name != "ParticipantJoined"
     ]
     expected: list[str] = []
     for number in range(150):

@@ -29,7 +29,9 @@ async def _lost(fleet: Fleet, worker: Worker) -> tuple[str, PlainClient, str, Pl
     return room, ann, ann_id, bob, bob_id
 
 
-async def test_state_and_joined_at_are_kept_and_the_others_see_nothing(fleet: Fleet, worker: Worker, there: Worker) -> None:
+async def test_state_and_joined_at_are_kept_and_the_others_see_nothing(
+    fleet: Fleet, worker: Worker, there: Worker
+) -> None:
     room, ann, _, bob, user = await _lost(fleet, worker)
     before = (await fleet.members(room))[user]
     token = bob.result["resumeToken"]
@@ -83,25 +85,29 @@ async def test_nothing_is_lost_or_doubled_while_the_room_talks_on(fleet: Fleet, 
             sent += 1
 
     talking = asyncio.gather(*(talk(t, n) for n, t in enumerate(talkers)))
+    now = worker
     for at in (there, worker, there, worker):
         seen = len(bob.named("ChatMessage"))
         await bob.frame(lambda f, b=bob, s=seen: len(b.named("ChatMessage")) > s or talking.done())
-        await bob.cut()
+        await now.drop(bob)
         received += [p["text"] for p in bob.named("ChatMessage")]
         bob, _ = await fleet.join(at, room, user, resumeToken=bob.result["resumeToken"])
         assert "missed" not in bob.result
+        now = at
     await talking
     await talkers[0].call("SendChat", {"text": "end:0"})
     await bob.event("ChatMessage", text="end:0")
     received += [p["text"] for p in bob.named("ChatMessage")]
     for number in range(3):
         mine = [int(t.split(":")[1]) for t in received if t.startswith(f"{number}:")]
-        # What was written to a socket at the moment it broke may be lost with it; nothing comes twice or out of order.
+        # What was written to a socket as it broke may be lost with it; nothing comes twice or out of order.
         assert mine == sorted(set(mine))
-        assert len(mine) > 50
+        assert len(mine) >= 60 - 4
 
 
-async def test_too_much_was_missed(fleet: Fleet, worker: Worker, there: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_much_was_missed(
+    fleet: Fleet, worker: Worker, there: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(missed, "MAX_EVENTS", 5)
     room, ann, _, bob, user = await _lost(fleet, worker)
     for number in range(10):

@@ -7,7 +7,7 @@ import pytest
 from tertulia.contract import SettingsChange
 from tertulia.ids import NodeId, RoomId, SeatId, UserId, new_uuid, transport_id
 from tertulia.sfu import commands
-from tests.integration.hub.harness import FakeNode, Fleet, Worker
+from tests.integration.hub.harness import FakeNode, Fleet
 
 SDP = "v=0\r\n"
 

@@ -22,7 +22,9 @@ async def _stalled(fleet: Fleet, worker: Worker, room: str) -> tuple[PlainClient
     sock.setblocking(False)
     host, _, port = worker.url.removeprefix("ws://").partition(":")
     await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
-    client = PlainClient(await connect(worker.url + "/ws", sock=sock, compression=None, ping_interval=None, max_size=None))
+    client = PlainClient(
+        await connect(worker.url + "/ws", sock=sock, compression=None, ping_interval=None, max_size=None)
+    )
     user = new_uuid()
     await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
     client.socket.transport.pause_reading()

@@ -67,7 +67,12 @@ def test_large_events_are_bounded_by_their_bytes() -> None:
 
 def test_what_both_hubs_heard_is_delivered_once() -> None:
     kept = [Event("ChatMessage", {"id": n}) for n in range(5)]
-    held = [Event("ChatMessage", Raw(b'{"id":3}')), Event("Other", {"id": 3}), Event("ChatMessage", {"id": 4}), Event("ChatMessage", {"id": 5})]
+    held = [
+        Event("ChatMessage", Raw(b'{"id":3}')),
+        Event("Other", {"id": 3}),
+        Event("ChatMessage", {"id": 4}),
+        Event("ChatMessage", {"id": 5}),
+    ]
     together = without_overlap(kept, held)
     assert [(e.name, e.json()) for e in together[:5]] == [(e.name, e.json()) for e in kept]
     assert together[5:] == [held[1], held[3]]

@@ -16,8 +16,8 @@ SEAT, NODE = SeatId("seat"), NodeId("n1")
 
 def test_a_transport_is_ones_own_or_nothing() -> None:
     own = transport_id(SEAT, NODE)
-    assert targets.transport("sfu", SEAT, NODE, "sfu") == own
-    assert targets.transport(own, SEAT, NODE, "sfu") == own
+    assert targets.transport("sfu", SEAT, NODE, "sfu") == (NODE, own)
+    assert targets.transport(own, SEAT, NODE, "sfu") == (NODE, own)
     for target, node, topology in (
         (transport_id(SeatId("other"), NODE), NODE, "sfu"),
         (transport_id(SEAT, NodeId("old")), NODE, "sfu"),
