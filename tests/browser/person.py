@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from tests.browser import chromium
 
-PATIENCE: Final = 30_000
+PATIENCE: Final = 45_000
 """Milliseconds. Six people encode and decode on two cores; what takes longer than this does not come."""
 
 _INBOUND: Final = """async () => {

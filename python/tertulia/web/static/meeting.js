@@ -52,6 +52,8 @@ export class Meeting extends Emitter {
   /** @type {(() => void)[]} ends the subscriptions to what outlives the meeting */
   #unsubscribe = [];
   #handRaised = false;
+  #isFirstJoin = true;
+  #mediaFlows = false;
   #view = "[]";
 
   /**
@@ -145,7 +147,7 @@ export class Meeting extends Emitter {
   /** @param {WantedVideo[]} videos which tiles are on screen, the most important first */
   setView(videos) {
     const view = JSON.stringify(videos);
-    if (!(this.#link instanceof SfuLink) || this.hub.state !== "joined" || view === this.#view) return;
+    if (!(this.#link instanceof SfuLink) || !this.#mediaFlows || this.hub.state !== "joined" || view === this.#view) return;
     this.#view = view;
     this.#link.setVideoSlots(Math.max(FIRST_VIDEO_SLOTS, videos.length + SPARE_SLOTS));
     this.hub.call("SetView", { videos }).catch(() => (this.#view = "[]"));
@@ -190,8 +192,9 @@ export class Meeting extends Emitter {
       joinedAt: this.roster.get(result.userId)?.joinedAt ?? new Date().toISOString(),
       handRaised: this.#handRaised,
     }, result.participants);
-    this.#updateState();
     if (this.#link instanceof SfuLink) this.#link.resume();
+    if (!this.#isFirstJoin) this.#updateState();
+    this.#isFirstJoin = false;
     this.raiseHand(this.#handRaised).catch(() => {});
     this.#view = "[]";
   }
@@ -231,6 +234,9 @@ export class Meeting extends Emitter {
   /** @param {"connecting" | "connected" | "interrupted" | "dead"} state */
   #onLinkState(state) {
     this.emit("media", state !== "interrupted" && state !== "dead");
+    this.#mediaFlows = state === "connected";
+    // A seat that was taken over keeps its old state, and an SFU that lost a connection forgets it.
+    if (state === "connected") this.#updateState();
     if (state === "dead" && this.hub.state === "joined") this.#openLink(this.#newSfuLink());
   }
 
@@ -251,12 +257,13 @@ export class Meeting extends Emitter {
   #onSfuError({ transportId, code, message }) {
     if (transportId !== this.#transportId || !(this.#link instanceof SfuLink)) return;
     console.warn("SFU:", code, message);
-    this.#link.refuse();
+    this.#link.refuse(code);
   }
 
   /** @param {SfuLink} link */
   #openLink(link) {
     const transportId = this.#transportId;
+    this.#view = "[]";
     link.open({
       offer: ({ sdp, tracks }) => this.hub.call("SendOffer", { targetUserId: transportId, sdp, slots: true, tracks }),
       answer: (sdp) => this.hub.call("SendAnswer", { targetUserId: transportId, sdp }),

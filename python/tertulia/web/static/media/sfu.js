@@ -58,6 +58,8 @@ export class SfuLink extends Emitter {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #restartTimer;
   #unanswered = 0;
+  /** Before its first offer the SFU knows nothing of this connection, and takes nothing for it. */
+  #isKnown = false;
   #aliveAt = 0;
   /** @type {((sdp: string | null | undefined) => void) | null} */
   #answered = null;
@@ -199,9 +201,10 @@ export class SfuLink extends Emitter {
     if (this.#isBroken()) this.restart();
   }
 
-  /** The SFU could not take what was sent last. */
-  refuse() {
-    this.#answered?.(undefined);
+  /** @param {string} code why the SFU could not take what was sent */
+  refuse(code) {
+    if (code !== "not_found") this.#answered?.(undefined);
+    else if (this.#isKnown && !this.#answered) this.emit("state", "dead");
   }
 
   close() {
@@ -250,8 +253,10 @@ export class SfuLink extends Emitter {
     if (!this.#prepared) await this.#pc.setLocalDescription();
     this.#prepared = false;
     const answer = this.#nextAnswer();
-    await this.#signal.offer({ sdp: this.#pc.localDescription?.sdp ?? "", tracks: this.#ownTracks() });
+    const sent = this.#signal.offer({ sdp: this.#pc.localDescription?.sdp ?? "", tracks: this.#ownTracks() });
+    this.#isKnown = true;
     this.#flushCandidates();
+    await sent;
     const sdp = await answer;
     if (sdp === undefined) return this.#onUnanswered();
     this.#unanswered = 0;
@@ -317,7 +322,7 @@ export class SfuLink extends Emitter {
 
   #flushCandidates() {
     const signal = this.#signal;
-    if (!signal) return;
+    if (!signal || !this.#isKnown) return;
     for (const candidate of this.#found.splice(0)) signal.candidate(candidate).catch(report);
   }
 
