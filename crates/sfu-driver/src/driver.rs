@@ -352,6 +352,23 @@ mod tests {
     }
 
     #[test]
+    fn a_core_that_panics_for_ever_is_given_up() {
+        let mut driver = started(1);
+        for _ in 0..11 {
+            order(&driver, || panic!("ordered by a test"));
+        }
+        let mut events = Vec::new();
+        while !matches!(events.last(), Some(Event::Failed { .. })) {
+            events.extend(next_events(&driver));
+        }
+        assert_eq!(events.len(), 12);
+        while driver.command("r", close("t")) != Err(CommandError::Stopped) {
+            thread::yield_now();
+        }
+        assert!(driver.stop().is_err());
+    }
+
+    #[test]
     fn a_full_queue_is_an_error_that_changes_nothing() {
         let driver = started(1);
         let (go, wait) = mpsc::channel::<()>();

@@ -25,6 +25,13 @@ pub enum Event {
         /// What it said.
         reason: String,
     },
+    /// The worker on this port has ended by itself; its peers are closed. The process should be replaced.
+    Failed {
+        /// The worker's port.
+        port: u16,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Event {
@@ -34,7 +41,7 @@ impl Event {
         match self {
             Event::Core(sfu::Event::TransportState { state, .. }) => matches!(state, TransportState::Closed(_)),
             Event::Core(_) => false,
-            Event::Lost(_) | Event::Restarted { .. } => true,
+            Event::Lost(_) | Event::Restarted { .. } | Event::Failed { .. } => true,
         }
     }
 }

@@ -78,6 +78,8 @@ counters! {
     tcp_open,
     /// Bytes the kernel granted for what arrives faster than it is read.
     receive_buffer,
+    /// Times the kernel had an error instead of datagrams.
+    receive_errors,
     /// Times the core failed outside of a peer and was started again.
     restarts,
 }

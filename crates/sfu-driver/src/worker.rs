@@ -32,6 +32,9 @@ const COMMANDS_PER_TURN: usize = 16;
 /// Bytes gathered before they are sent, though the turn is not over.
 const FLUSH_AT: usize = 2 << 20;
 
+/// Restarts of the core in one process. One that fails so often is better replaced whole, by whoever supervises the process.
+const MAX_RESTARTS: u64 = 10;
+
 /// What a worker is asked.
 #[derive(Debug)]
 pub enum Order {
@@ -124,16 +127,31 @@ impl Worker {
     /// Runs until [`Order::Stop`]. A panic of the core outside of a peer starts an empty shard.
     ///
     /// # Errors
-    /// The poll or the socket broke.
+    /// The poll broke, or the core fails again and again. [`Event::Failed`] has told so.
     pub fn run(mut self) -> io::Result<()> {
+        let outcome = self.turn_until_stopped();
+        if let Err(e) = &outcome {
+            self.batch.push(Event::Failed {
+                port: self.port,
+                reason: e.to_string(),
+            });
+        }
+        self.end();
+        outcome
+    }
+
+    fn turn_until_stopped(&mut self) -> io::Result<()> {
         let mut ready = Events::with_capacity(256);
         while !self.stopping {
             match catch_unwind(AssertUnwindSafe(|| self.turn(&mut ready))) {
                 Ok(outcome) => outcome?,
                 Err(panic) => self.restart(&reason_of(panic.as_ref())),
             }
+            if self.shared.counters.restarts.get() > MAX_RESTARTS {
+                return Err(io::Error::other("the core fails again and again"));
+            }
         }
-        self.end()
+        Ok(())
     }
 
     fn turn(&mut self, ready: &mut Events) -> io::Result<()> {
@@ -155,7 +173,7 @@ impl Worker {
             self.stream_ready(stream, false, now);
         }
         if self.udp_unread {
-            self.read_udp(now)?;
+            self.read_udp(now);
         }
         if self.orders_unread {
             self.take_orders(now);
@@ -179,19 +197,18 @@ impl Worker {
         due.map(|due| due.saturating_duration_since(now))
     }
 
-    fn read_udp(&mut self, now: Instant) -> io::Result<()> {
+    fn read_udp(&mut self, now: Instant) {
         for _ in 0..BATCHES_PER_TURN {
             let Worker { udp, shard, shared, .. } = self;
-            self.udp_unread = udp.read(now, |source, datagram| {
+            self.udp_unread = udp.read(now, &shared.counters, |source, datagram| {
                 count_in(&shared.counters, datagram);
                 shard.receive(now, Transport::Udp, source, datagram);
-            })?;
+            });
             if !self.udp_unread {
                 break;
             }
             self.gather();
         }
-        Ok(())
     }
 
     fn stream_ready(&mut self, token: Token, writable: bool, now: Instant) {
@@ -313,13 +330,12 @@ impl Worker {
         self.shared.events.push(&mut self.batch);
     }
 
-    fn end(mut self) -> io::Result<()> {
+    fn end(mut self) {
         let now = Instant::now();
         for (room, _) in self.shared.rooms.on(self.index) {
             self.shard.command(now, Command::End { room });
         }
         self.give(now);
-        Ok(())
     }
 }
 

@@ -38,6 +38,8 @@ event_classes! {
     Lost { count: u64, }
     /// A worker's core failed outside of a peer and was started again.
     Restarted { port: u16, reason: String, }
+    /// A worker has ended by itself.
+    Failed { port: u16, reason: String, }
 }
 
 /// One slot; `user_id` and `source` are None while it is empty.
@@ -172,6 +174,7 @@ pub fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
             .into_any()
         }
         Event::Lost(count) => Bound::new(py, Lost { count })?.into_any(),
+        Event::Failed { port, reason } => Bound::new(py, Failed { port, reason })?.into_any(),
         Event::Restarted { port, reason } => Bound::new(py, Restarted { port, reason })?.into_any(),
     })
 }

@@ -181,5 +181,5 @@ mod _sfu {
     #[pymodule_export]
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
-    use super::event::{ActiveSpeakers, Answer, Lost, Offer, Refused, Restarted, Slot, Slots, TransportState};
+    use super::event::{ActiveSpeakers, Answer, Failed, Lost, Offer, Refused, Restarted, Slot, Slots, TransportState};
 }

@@ -7,6 +7,7 @@ from typing import Literal, final
 __all__ = [
     "ActiveSpeakers",
     "Answer",
+    "Failed",
     "Lost",
     "Offer",
     "Overloaded",
@@ -142,6 +143,16 @@ class Restarted:
     def reason(self) -> str: ...
 
 @final
+class Failed:
+    """The worker on ``port`` has ended by itself; its peers are closed. Replace the process."""
+
+    def __new__(cls, port: int, reason: str) -> Failed: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+
+@final
 class Sfu:
     """One SFU node: worker threads, each with one UDP port and a passive TCP listener on the same number.
 
@@ -205,7 +216,7 @@ class Sfu:
 
     def drain(
         self, max: int
-    ) -> list[Answer | Offer | Slots | ActiveSpeakers | TransportState | Refused | Lost | Restarted]:
+    ) -> list[Answer | Offer | Slots | ActiveSpeakers | TransportState | Refused | Lost | Restarted | Failed]:
         """Take at most ``max`` events, oldest first."""
 
     def stats(self) -> list[dict[str, int]]:

@@ -26,6 +26,7 @@ EngineEvent: TypeAlias = (
     | _sfu.Refused
     | _sfu.Lost
     | _sfu.Restarted
+    | _sfu.Failed
 )
 
 _log = structlog.get_logger(__name__)
@@ -143,6 +144,9 @@ class Agent:
                 return None
             case _sfu.Restarted():
                 _log.error("sfu_worker_restarted", port=event.port, reason=event.reason)
+                return None
+            case _sfu.Failed():
+                _log.critical("sfu_worker_failed", port=event.port, reason=event.reason)
                 return None
             case _:
                 assert_never(event)

@@ -36,7 +36,7 @@ async def run_node(config: Config) -> None:
 
     Raises:
         ConfigError: a port cannot be bound, there is no address to advertise, or no or a wrong Redis is configured.
-        Unavailable: Redis does not answer at the start.
+        Unavailable: Redis does not answer at the start, or a media thread has failed: supervisors start another node.
     """
     redis = await Redis.connect(config.need("redis_url"))
     try:
@@ -69,6 +69,7 @@ class _Node:
         self._load = Load(config.sfu_workers)
         self._stop = asyncio.Event()
         self._registered = False
+        self._failure: str | None = None
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -81,6 +82,8 @@ class _Node:
             _log.info("sfu_started", node=self._id, region=self._region, addresses=self._engine.addresses)
             await self._beat_until_stopped()
             await self._say_goodbye()
+            if self._failure is not None:
+                raise Unavailable(self._failure)
         finally:
             loop.remove_reader(self._engine.fileno())
             await self._channels.close()
@@ -140,6 +143,9 @@ class _Node:
 
     def _tell(self, events: list[EngineEvent]) -> None:
         for event in events:
+            if isinstance(event, _sfu.Failed):
+                self._failure = f"the media thread on port {event.port} has ended: {event.reason}"
+                self._stop.set()
             message = self._agent.event(event)
             if message is not None:
                 self._publish(message)

@@ -127,7 +127,7 @@ def test_speakers_go_to_everyone(agent: Agent) -> None:
     assert told(agent.event(_sfu.ActiveSpeakers("r", [USER]))) == ("ActiveSpeakers", None, None, {"userIds": [USER]})
 
 
-@pytest.mark.parametrize("event", [_sfu.Lost(3), _sfu.Restarted(40_000, "why")])
+@pytest.mark.parametrize("event", [_sfu.Lost(3), _sfu.Restarted(40_000, "why"), _sfu.Failed(40_000, "why")])
 def test_the_operators_events_are_for_no_client(agent: Agent, event: EngineEvent) -> None:
     assert agent.event(event) is None
 

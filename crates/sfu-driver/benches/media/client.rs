@@ -1,0 +1,217 @@
+//! A client on str0m: slots for what it watches, and a microphone and a camera that send noise of the right size.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use sfu_driver::sfu::{Command, Source, WantedVideo};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{ExtensionValues, RtpWrite};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+/// Bytes of a video packet's payload: what browsers send.
+const VIDEO: usize = 1_100;
+/// Bytes of 20 ms of Opus at 32 kbit/s.
+const AUDIO: usize = 80;
+/// Datagrams read before the next client has its turn.
+const READS: usize = 64;
+
+pub struct Client {
+    pub name: String,
+    pub connected: bool,
+    feeds_back: bool,
+    rtc: Rtc,
+    socket: UdpSocket,
+    local: SocketAddr,
+    pending: Option<SdpPendingOffer>,
+    publishes: Option<(Mid, Mid)>,
+    frame_every: Duration,
+    frame_packets: usize,
+    next_audio: Instant,
+    next_video: Instant,
+    sequence: u64,
+    picture: u16,
+    timeout: Instant,
+}
+
+impl Client {
+    pub fn new(name: String, frames: u32, frame_packets: usize, feeds_back: bool, now: Instant) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        socket.set_nonblocking(true).expect("a socket");
+        Client {
+            name,
+            connected: false,
+            feeds_back,
+            rtc: RtcConfig::new().set_rtp_mode(true).build(now),
+            local: socket.local_addr().expect("bound"),
+            socket,
+            pending: None,
+            publishes: None,
+            frame_every: Duration::from_secs(1) / frames,
+            frame_packets,
+            next_audio: now,
+            next_video: now,
+            sequence: 1,
+            picture: 1,
+            timeout: now,
+        }
+    }
+
+    pub fn offer(&mut self, publishes: bool, videos: usize) -> Command {
+        self.rtc
+            .add_local_candidate(Candidate::host(self.local, "udp").expect("an address"));
+        let mut api = self.rtc.sdp_api();
+        if publishes {
+            let audio = api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
+            let video = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, None);
+            self.publishes = Some((audio, video));
+        }
+        for _ in 0..3 {
+            api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        }
+        for _ in 0..videos {
+            api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        }
+        let (offer, pending) = api.apply().expect("media was added");
+        self.pending = Some(pending);
+        Command::Offer {
+            room: "bench".to_owned(),
+            transport: self.name.clone(),
+            user: self.name.clone(),
+            sdp: offer.to_sdp_string(),
+            slots: true,
+            tracks: Vec::new(),
+        }
+    }
+
+    pub fn view(&self, publishers: &[String]) -> Command {
+        let others = publishers.iter().filter(|&name| *name != self.name);
+        let wanted = |name: &String| WantedVideo {
+            user: name.clone(),
+            source: Source::Camera,
+            max_height: None,
+        };
+        Command::View {
+            transport: self.name.clone(),
+            videos: others.map(wanted).collect(),
+        }
+    }
+
+    pub fn answered(&mut self, sdp: &str) {
+        let answer = SdpAnswer::from_sdp_string(sdp).expect("an SDP");
+        let pending = self.pending.take().expect("one answer to one offer");
+        self.rtc
+            .sdp_api()
+            .accept_answer(pending, answer)
+            .expect("an answer to this offer");
+    }
+
+    /// Reads, sends what is due, writes. False: nothing was to do.
+    pub fn turn(&mut self, now: Instant) -> bool {
+        let mut busy = self.read(now);
+        if self.connected && self.publishes.is_some() {
+            busy |= self.publish(now);
+        }
+        if busy || now >= self.timeout {
+            self.rtc.handle_input(Input::Timeout(now)).expect("a live peer");
+            self.write();
+        }
+        busy
+    }
+
+    fn read(&mut self, now: Instant) -> bool {
+        let mut buffer = [0; 2_048];
+        for n in 0..READS {
+            let (length, source) = match self.socket.recv_from(&mut buffer) {
+                Ok(got) => got,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return n > 0,
+                Err(e) => panic!("{e}"),
+            };
+            let is_rtp = (128..192).contains(&buffer[0]) && !(192..224).contains(&buffer[1]);
+            if is_rtp && !self.feeds_back {
+                continue;
+            }
+            let packet = Receive::new(Protocol::Udp, source, self.local, &buffer[..length]).expect("a WebRTC packet");
+            self.rtc.handle_input(Input::Receive(now, packet)).expect("a live peer");
+            self.write();
+        }
+        true
+    }
+
+    fn publish(&mut self, now: Instant) -> bool {
+        let Some((audio, video)) = self.publishes else {
+            return false;
+        };
+        let mut busy = false;
+        while now >= self.next_audio {
+            self.next_audio += Duration::from_millis(20);
+            let levels = ExtensionValues {
+                audio_level: Some(-30),
+                voice_activity: Some(true),
+                ..Default::default()
+            };
+            self.send(audio, now, vec![0xfc; AUDIO], true, levels);
+            busy = true;
+        }
+        while now >= self.next_video {
+            self.next_video += self.frame_every;
+            self.picture = (self.picture + 1) & 0x7fff;
+            for part in 0..self.frame_packets {
+                let [high, low] = (self.picture | 0x8000).to_be_bytes();
+                // VP8 payload descriptor (RFC 7741, section 4.2); every frame says it is a keyframe.
+                let mut payload = vec![
+                    if part == 0 { 0x90 } else { 0x80 },
+                    0xe0,
+                    high,
+                    low,
+                    self.picture as u8,
+                    0,
+                    0,
+                ];
+                payload.resize(VIDEO, 7);
+                self.send(
+                    video,
+                    now,
+                    payload,
+                    part + 1 == self.frame_packets,
+                    ExtensionValues::default(),
+                );
+            }
+            busy = true;
+        }
+        busy
+    }
+
+    fn send(&mut self, mid: Mid, now: Instant, payload: Vec<u8>, marker: bool, extensions: ExtensionValues) {
+        let pt = self
+            .rtc
+            .media(mid)
+            .and_then(|media| media.remote_pts().first().copied())
+            .expect("a codec");
+        let timestamp = u32::from(self.picture).wrapping_mul(3_000);
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_tx_by_mid(mid, None).expect("a stream of ours");
+        let write = RtpWrite::new(pt, self.sequence.into(), timestamp, now, payload);
+        stream.write_rtp(write.marker(marker).nackable(true).ext_vals(extensions));
+        self.sequence += 1;
+        // str0m queues what is written; its queues stay short if each packet goes out at once.
+        self.write();
+    }
+
+    fn write(&mut self) {
+        loop {
+            match self.rtc.poll_output().expect("a live peer") {
+                Output::Timeout(at) => {
+                    self.timeout = at;
+                    return;
+                }
+                // A full socket buffer is loss, as on a network.
+                Output::Transmit(transmit) => drop(self.socket.send_to(&transmit.contents, transmit.destination)),
+                Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(_) => {}
+            }
+        }
+    }
+}
