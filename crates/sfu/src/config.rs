@@ -47,8 +47,9 @@ impl Default for Limits {
         Self {
             peers: 2_000,
             sdp_bytes: 256 * 1024,
-            // A plain client in a room of 100 has some 200 lines; the hub's frame of 256 KiB holds about as many.
-            media_lines: 256,
+            // An SDP of so many fits the hub's frame of 256 KiB. A plain client is offered no more than that: who wants to
+            // see a larger room uses slots.
+            media_lines: 110,
             tracks: 8,
             transmits: 16_384,
             events: 16_384,

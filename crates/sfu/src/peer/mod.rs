@@ -19,7 +19,7 @@ use str0m::{Input, Output, Rtc};
 pub use guard::{Fault, Guard};
 pub use lines::{Line, Lines};
 pub use negotiate::{Addition, NegotiationError};
-pub use session::{SessionMaker, protocol};
+pub use session::SessionMaker;
 pub use watch::{Turn, Watch};
 
 use crate::command::WantedVideo;
@@ -27,6 +27,7 @@ use crate::config::Transport;
 use crate::ids::{RoomKey, TrackKey};
 use crate::rtp::matching_payload;
 use negotiate::{Pending, Place};
+use session::protocol;
 
 /// SSRCs of one peer's tracks that are remembered. A track has one at a time; a client that changes them often only costs
 /// itself a look-up.
@@ -39,6 +40,21 @@ pub struct Said {
     pub is_muted: Option<bool>,
     /// The camera is on.
     pub is_video_on: Option<bool>,
+}
+
+/// A packet from the network.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// How it came.
+    pub transport: Transport,
+    /// Where from.
+    pub source: SocketAddr,
+    /// At which candidate.
+    pub destination: SocketAddr,
+    /// The packet.
+    pub packet: &'a [u8],
+    /// Whether it is a STUN request.
+    pub is_stun: bool,
 }
 
 /// One client's connection.
@@ -114,9 +130,19 @@ impl Peer {
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn receive(&mut self, now: Instant, packet: Receive<'_>, is_stun: bool) -> Result<bool, Fault> {
+    pub fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
+        let Arrival {
+            transport,
+            source,
+            destination,
+            packet,
+            is_stun,
+        } = *arrival;
         self.guard.enter(|rtc| {
-            let input = Input::Receive(now, packet);
+            let Ok(receive) = Receive::new(protocol(transport), source, destination, packet) else {
+                return false;
+            };
+            let input = Input::Receive(now, receive);
             if is_stun && !rtc.accepts(&input) {
                 return false;
             }

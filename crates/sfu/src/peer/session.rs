@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::crypto::from_feature_flags;
+use str0m::format::{Codec, CodecConfig, FormatParams};
+use str0m::media::Frequency;
 use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, Rtc, RtcConfig};
 
@@ -41,10 +43,8 @@ impl SessionMaker {
             .set_send_buffer_video(RESEND_VIDEO)
             .clear_codecs()
             .enable_opus(true, false)
-            .enable_vp8(true)
-            .enable_vp9(true)
-            .enable_h264(true)
-            .enable_av1(true);
+            .enable_vp8(true);
+        add_formats(config.codec_config());
         if let Some(certificate) = &self.certificate {
             config = config.set_dtls_cert(certificate.clone());
         }
@@ -70,6 +70,32 @@ impl SessionMaker {
             .or_else(|| alike.next())
             .map(|c| c.addr)
     }
+}
+
+/// Few formats, since each stands on every m-line of every SDP: VP9 of 8 bits, and H.264 in packetization mode 1, which
+/// RFC 7742 section 6.2 has everyone support.
+fn add_formats(codecs: &mut CodecConfig) {
+    let profile_0 = FormatParams {
+        profile_id: Some(0),
+        ..Default::default()
+    };
+    codecs.add_config(
+        98.into(),
+        Some(99.into()),
+        Codec::Vp9,
+        Frequency::NINETY_KHZ,
+        None,
+        profile_0,
+    );
+    for (pt, resend, profile_level_id) in [
+        (108, 109, 0x42_e0_1f),
+        (127, 121, 0x42_00_1f),
+        (123, 119, 0x4d_00_1f),
+        (114, 115, 0x64_00_1f),
+    ] {
+        codecs.add_h264(pt.into(), Some(resend.into()), true, profile_level_id);
+    }
+    codecs.enable_av1(true);
 }
 
 fn host(candidate: &LocalCandidate) -> Option<Candidate> {

@@ -2,6 +2,8 @@
 
 use str0m::media::{Direction, MediaKind, Mid};
 
+use super::payloads::check_payloads;
+
 /// `a=mid` may be longer elsewhere (RFC 5888), but str0m keeps 16 octets and so could mistake one for another.
 const LONGEST_MID: usize = 16;
 
@@ -52,8 +54,8 @@ impl<'a> Scan<'a> {
 /// Reads the outline.
 ///
 /// # Errors
-/// What is missing or wrong, in words for people: no `v=0`, no m-line, no BUNDLE group, an m-line without a mid, or a
-/// mid that is too long or used twice.
+/// What is missing or wrong, in words for people: no `v=0`, no m-line, no BUNDLE group, an m-line without a mid, a
+/// mid that is too long or used twice, or a payload type that means two formats.
 pub fn scan(sdp: &str) -> Result<Scan<'_>, String> {
     if !sdp.starts_with("v=0") {
         return Err("SDP does not begin with v=0".into());
@@ -82,6 +84,7 @@ pub fn scan(sdp: &str) -> Result<Scan<'_>, String> {
         section.rejected &= !bundle.contains(&section.mid);
     }
     check_mids(&sections)?;
+    check_payloads(sdp)?;
     Ok(Scan { sections })
 }
 

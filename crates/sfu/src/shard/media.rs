@@ -8,6 +8,7 @@ use super::clock::Timer;
 use crate::egress::{Incoming, Outcome};
 use crate::ids::{PeerKey, RoomKey, SinkKey, TrackKey};
 use crate::room::TICK;
+use crate::throttle::Need;
 
 impl Shard {
     /// Forwards one packet of a publisher.
@@ -44,7 +45,7 @@ impl Shard {
         }
         self.rooms[room].tracks[track_key].sinks = sinks;
         if need_keyframe {
-            self.want_keyframe(room, track_key);
+            self.want_keyframe(room, track_key, Need::Again);
         }
         if kind == MediaKind::Audio {
             self.hear(room, track_key, packet);
@@ -94,19 +95,19 @@ impl Shard {
         };
         let room = peer.room;
         if let Some(track) = peer.lines.by_mid(mid).and_then(|line| line.track) {
-            self.want_keyframe(room, track);
+            self.want_keyframe(room, track, Need::Again);
         }
     }
 
     /// Asks a publisher for a keyframe, at once or when it may be asked again.
-    pub(super) fn want_keyframe(&mut self, room: RoomKey, key: TrackKey) {
+    pub(super) fn want_keyframe(&mut self, room: RoomKey, key: TrackKey, need: Need) {
         let Some(track) = self.rooms[room].tracks.get_mut(key) else {
             return;
         };
         if track.kind == MediaKind::Audio {
             return;
         }
-        if track.keyframes.ask(self.now) {
+        if track.keyframes.ask(self.now, need) {
             self.ask_publisher(room, key);
         } else if let Some(at) = track.keyframes.deadline() {
             self.timers.arm(at, Timer::Keyframe(room, key));

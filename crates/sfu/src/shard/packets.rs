@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use str0m::net::{Protocol, Receive};
+use str0m::net::Protocol;
 use str0m::{Event as SessionEvent, IceConnectionState, Output};
 
 use super::clock::Timer;
@@ -12,8 +12,9 @@ use crate::config::Transport;
 use crate::demux::{Class, classify};
 use crate::event::{CloseReason, TransportState};
 use crate::ids::PeerKey;
-use crate::peer::{Turn, protocol};
+use crate::peer::{Arrival, Turn};
 use crate::stun::BindingRequest;
+use crate::throttle::Need;
 
 impl Shard {
     /// Takes one packet that arrived from the network.
@@ -81,14 +82,20 @@ impl Shard {
         let Some(destination) = self.sessions.arrived_at(transport, source) else {
             return false;
         };
-        let Ok(receive) = Receive::new(protocol(transport), source, destination, packet) else {
-            return false;
-        };
         let now = self.now;
         let Some(peer) = self.peers.get_mut(key) else {
             return false;
         };
-        match peer.receive(now, receive, is_stun) {
+        match peer.receive(
+            now,
+            &Arrival {
+                transport,
+                source,
+                destination,
+                packet,
+                is_stun,
+            },
+        ) {
             Ok(false) => false,
             Ok(true) => {
                 self.drain(key);
@@ -225,7 +232,7 @@ impl Shard {
             .filter_map(|line| line.track)
             .collect();
         for track in tracks {
-            self.want_keyframe(room, track);
+            self.want_keyframe(room, track, Need::New);
         }
     }
 }

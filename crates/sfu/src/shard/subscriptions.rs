@@ -10,6 +10,7 @@ use crate::event::{Event, SlotAssignment};
 use crate::ids::{PeerKey, RoomKey, SinkKey, TrackKey};
 use crate::peer::Addition;
 use crate::room::place;
+use crate::throttle::Need;
 
 const KINDS: [MediaKind; 2] = [MediaKind::Audio, MediaKind::Video];
 
@@ -143,7 +144,7 @@ impl Shard {
         let Some(peer) = self.peers.get(key) else {
             return;
         };
-        let room = peer.room;
+        let (room, carries) = (peer.room, peer.watch.carries());
         let wanted: Vec<(SinkKey, Option<TrackKey>)> = peer
             .lines
             .0
@@ -162,7 +163,10 @@ impl Shard {
             }
             if let Some(track_key) = track {
                 self.rooms[room].tracks[track_key].sinks.push(sink_key);
-                self.want_keyframe(room, track_key);
+                // Who is not connected yet asks when they are.
+                if carries {
+                    self.want_keyframe(room, track_key, Need::New);
+                }
             }
         }
     }
@@ -226,7 +230,7 @@ impl Shard {
             for sink in self.rooms[room].tracks[track_key].sinks.clone() {
                 self.sinks[sink].enter();
             }
-            self.want_keyframe(room, track_key);
+            self.want_keyframe(room, track_key, Need::New);
         }
     }
 }

@@ -18,7 +18,8 @@ fn a_thousand_joins_and_leaves_leave_the_sdp_no_larger() {
     let mut largest = 0;
     for round in 0..1_000 {
         let guest = world.join("guest");
-        world.clients[guest].sends = false;
+        // It need not connect to be offered to others.
+        world.clients[guest].cut = true;
         world.run(Duration::from_millis(120));
         world.leave(guest);
         world.run(Duration::from_millis(80));
