@@ -186,17 +186,17 @@ class Config:
             raise ConfigError(f"{PREFIX}{name.upper()} is not set: give it, or --{name.replace('_', '-')}")
         return str(value)
 
-    @property
-    def on_loopback(self) -> bool:
-        """Whether only this machine can reach the listening address."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
 
 SETTINGS: Final[dict[str, str]] = {f.name: f.metadata["about"] for f in fields(Config)}
 """Each setting's name and what it is about, in the order of the help."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine only."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Config:
@@ -233,10 +233,11 @@ def _read(given: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
 
 
 def _check(config: Config) -> None:
-    if config.open and not config.on_loopback:
-        raise ConfigError(
-            f"{PREFIX}OPEN lets anyone in, so it works on a loopback address only, and {PREFIX}HOST is {config.host}"
-        )
+    for key, host in (("HOST", config.host), ("INTERNAL_HOST", config.internal_host)):
+        if config.open and not is_loopback(host):
+            raise ConfigError(
+                f"{PREFIX}OPEN lets anyone in, so it works on a loopback address only, and {PREFIX}{key} is {host}"
+            )
     if bool(config.turn_urls) != bool(config.turn_secret):
         raise ConfigError(f"{PREFIX}TURN_URLS and {PREFIX}TURN_SECRET belong together: one of them is missing")
     first, last = config.sfu_ports

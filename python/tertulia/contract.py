@@ -21,9 +21,11 @@ Uuid = Annotated[
     Meta(pattern=UUID_PATTERN, min_length=36, max_length=36, extra_json_schema={"format": "uuid"}),
 ]
 """36 characters: ``$`` alone would let a final newline pass."""
-DisplayName = Annotated[str, Meta(min_length=1, max_length=100)]
-Region = Annotated[str, Meta(min_length=1, max_length=64)]
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+_NO_NUL: Final = {"pattern": r"^[^\u0000]*$"}
+"""For OpenAPI; :mod:`tertulia.validation` refuses NULs everywhere."""
+DisplayName = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema=_NO_NUL)]
+Region = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_NO_NUL)]
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+$")]
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(max_length=MAX_SDP)]
 Target = Annotated[str, Meta(min_length=1, max_length=64)]

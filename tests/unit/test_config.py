@@ -94,8 +94,9 @@ def test_a_wrong_flag_is_named_as_a_flag() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
 def test_open_only_on_loopback(host: str) -> None:
-    with pytest.raises(ConfigError, match="TERTULIA_OPEN"):
-        load({"TERTULIA_OPEN": "true", "TERTULIA_HOST": host})
+    for key in ("TERTULIA_HOST", "TERTULIA_INTERNAL_HOST"):
+        with pytest.raises(ConfigError, match=f"TERTULIA_OPEN lets anyone in.*{key} is"):
+            load({"TERTULIA_OPEN": "true", key: host})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

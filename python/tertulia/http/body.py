@@ -20,6 +20,9 @@ BODY_SECONDS: Final = 10.0
 _MAX_DIGITS: Final = 40
 """Of an integer: none of our fields needs more, and Python takes quadratic time to read very long ones."""
 
+_EXACT: Final = 2.0**53
+"""Below it ``5.0`` is the whole number 5, as in JSON Schema."""
+
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -69,7 +72,9 @@ def parse(body: bytes) -> Any:
         raise NotJson("the body is not UTF-8") from None
     _check_depth(text)
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_number
+        )
     except (ValueError, RecursionError) as e:
         raise NotJson(f"the body is not JSON: {e}") from None
 
@@ -94,6 +99,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON number")
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def _integer(digits: str) -> int | float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
 from msgspec import Struct
 from starlette.requests import Request
 
+from tertulia.config import is_loopback
 from tertulia.db.access import KEY_PREFIX, Access
 from tertulia.db.keyring import Keyring
 from tertulia.db.models import Room, User
@@ -93,14 +93,6 @@ class Callers:
         if await self._rooms.is_void(claims.room_id, claims.user_id, claims.issued_at_ms):
             raise Unauthorized("the token's user was removed from the meeting")
         return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine only."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def must_own(caller: Caller) -> None:

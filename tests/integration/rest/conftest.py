@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +18,10 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tertulia.db import migrate
+from tertulia.db.access import Access
+from tertulia.db.engine import Database
+from tertulia.times import from_seconds
 from tests.integration import servers
 
 STUN = "stun:stun.example.org:3478"
@@ -165,17 +172,27 @@ def started(directory: Path, redis: str, database: str, **settings: str) -> Iter
         "TERTULIA_RATE_LIMIT": "0",
         **{f"TERTULIA_{name.upper()}": value for name, value in settings.items()},
     }
-    run_command(env, "migrate")
-    keys = []
-    for tenant in ("first", "second"):
-        run_command(env, "tenant", "create", tenant)
-        keys.append(run_command(env, "key", "create", tenant, "--name", "tests"))
+    with ThreadPoolExecutor(1) as thread:  # a test may have a loop running
+        keys = thread.submit(asyncio.run, prepare(database)).result(60)
     with servers.tertulia_web(directory, settings=env) as web:
         rest = Rest(web, env, *keys)
         try:
             yield rest
         finally:
             rest.http.close()
+
+
+async def prepare(url: str) -> list[str]:
+    """The schema, two tenants, and a key of each."""
+    database = Database(url)
+    await migrate.upgrade(database)
+    access, at = Access(database), from_seconds(time.time())
+    keys = []
+    for name in ("first", "second"):
+        tenant = await access.create_tenant(name, at)
+        keys.append((await access.create_key(tenant.id, "tests", at)).secret)
+    await database.close()
+    return keys
 
 
 Start = Callable[..., AbstractContextManager[Rest]]

@@ -10,6 +10,7 @@ import pytest
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
+from tertulia.config import is_loopback
 from tertulia.errors import (
     AlreadyExists,
     FieldError,
@@ -20,7 +21,6 @@ from tertulia.errors import (
     Unauthorized,
     Unavailable,
 )
-from tertulia.http.callers import is_loopback
 from tertulia.http.cors import Cors
 from tertulia.http.ice import stun_url, turn_credential
 from tertulia.http.links import Base, base_of

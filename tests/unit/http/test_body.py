@@ -77,6 +77,12 @@ def test_32_levels_pass_and_33_do_not(opening: str, closing: str) -> None:
         body.parse(nested(33))
 
 
+@pytest.mark.parametrize(("text", "value"), [("5.0", 5), ("1e2", 100), ("-0.0", 0), ("5.5", 5.5), ("1e300", 1e300)])
+def test_a_whole_number_may_be_written_as_a_fraction(text: str, value: float) -> None:
+    (found,) = body.parse(f"[{text}]".encode())
+    assert (found, type(found)) == (value, type(value))
+
+
 def test_brackets_in_strings_are_no_levels() -> None:
     text = "[{" * 100 + '"' + "\\"
     assert body.parse(json.dumps({"a": text}).encode()) == {"a": text}
