@@ -34,7 +34,8 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// What is to be done with a packet.
+/// What is to be done with a packet. It lives for a moment and is not kept: no reason to allocate.
+#[allow(clippy::large_enum_variant)]
 pub enum Outcome {
     /// Write it.
     Write(RtpWrite),

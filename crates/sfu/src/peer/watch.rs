@@ -45,6 +45,11 @@ impl Watch {
         self.turn()
     }
 
+    /// ICE has no path now, or looks for another one, but media has flowed before.
+    pub fn is_broken(&self) -> bool {
+        !self.ice && self.told.is_some()
+    }
+
     /// ICE has a path.
     pub fn ice_up(&mut self) -> Option<Turn> {
         self.ice = true;
@@ -114,7 +119,9 @@ mod tests {
         watch.ice_checks(later);
         assert!(watch.carries());
         assert_eq!(watch.deadline(), Some(later + Duration::from_secs(30)));
+        assert!(watch.is_broken());
         assert_eq!(watch.ice_up(), None);
+        assert!(!watch.is_broken());
         assert_eq!(watch.deadline(), None);
     }
 

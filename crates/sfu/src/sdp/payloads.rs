@@ -20,10 +20,9 @@ pub fn check_payloads(sdp: &str) -> Result<(), String> {
             if let Some((number, of)) = line
                 .strip_prefix("a=fmtp:")
                 .and_then(|map| map.trim_end().split_once(" apt="))
+                && formats.insert((number, "apt"), of).is_some_and(|before| before != of)
             {
-                if formats.insert((number, "apt"), of).is_some_and(|before| before != of) {
-                    return Err(format!("payload type {number} resends two others"));
-                }
+                return Err(format!("payload type {number} resends two others"));
             }
             continue;
         };

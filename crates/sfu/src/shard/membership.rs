@@ -163,10 +163,10 @@ impl Shard {
         let room = &self.rooms[key];
         let mut users: Vec<String> = Vec::new();
         for track in room.speakers.active() {
-            if let Some(track) = room.tracks.get(*track) {
-                if !users.iter().any(|user| **user == *track.user) {
-                    users.push(track.user.to_string());
-                }
+            if let Some(track) = room.tracks.get(*track)
+                && !users.iter().any(|user| **user == *track.user)
+            {
+                users.push(track.user.to_string());
             }
         }
         self.events.push(Event::ActiveSpeakers {

@@ -26,14 +26,14 @@ impl Shard {
             return refuse(self, RefusalCode::InvalidSdp, message);
         }
         let known = self.by_transport.get(transport).copied();
-        if let Some(peer) = known.and_then(|key| self.peers.get(key)) {
-            if *self.rooms[peer.room].id != *room || *peer.user != *user {
-                return refuse(
-                    self,
-                    RefusalCode::NotFound,
-                    "this transport is another user's or in another room".into(),
-                );
-            }
+        if let Some(peer) = known.and_then(|key| self.peers.get(key))
+            && (*self.rooms[peer.room].id != *room || *peer.user != *user)
+        {
+            return refuse(
+                self,
+                RefusalCode::NotFound,
+                "this transport is another user's or in another room".into(),
+            );
         }
         let cleaned = clean_offer(sdp);
         let outline = match scan(&cleaned).and_then(|outline| self.check_bounds(outline)) {

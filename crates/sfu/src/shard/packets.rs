@@ -110,10 +110,10 @@ impl Shard {
 
     /// Notes that a session has to be driven before packets are polled.
     pub(super) fn mark_dirty(&mut self, key: PeerKey) {
-        if let Some(peer) = self.peers.get_mut(key) {
-            if !std::mem::replace(&mut peer.dirty, true) {
-                self.dirty.push(key);
-            }
+        if let Some(peer) = self.peers.get_mut(key)
+            && !std::mem::replace(&mut peer.dirty, true)
+        {
+            self.dirty.push(key);
         }
     }
 
@@ -191,7 +191,17 @@ impl Shard {
                 let now = self.now;
                 let watch = &mut self.peers[key].watch;
                 let turn = match state {
-                    IceConnectionState::Connected | IceConnectionState::Completed => watch.ice_up(),
+                    IceConnectionState::Connected | IceConnectionState::Completed => {
+                        let mends = watch.is_broken();
+                        let turn = watch.ice_up();
+                        if mends {
+                            self.want_keyframes_from(key);
+                            if turn.is_none() {
+                                self.want_keyframes_for(key);
+                            }
+                        }
+                        turn
+                    }
                     IceConnectionState::Disconnected => watch.ice_down(),
                     IceConnectionState::New => None,
                     IceConnectionState::Checking => {
@@ -216,6 +226,23 @@ impl Shard {
             None => {}
         }
         self.arm_peer(key);
+    }
+
+    /// A publisher's path is there again. What it sent meanwhile is lost, and so are the requests that it got: a receiver
+    /// that has asked in vain asks again only after seconds.
+    fn want_keyframes_from(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key) else {
+            return;
+        };
+        let room = peer.room;
+        let all = self.rooms[room].tracks.iter();
+        let tracks: Vec<_> = all
+            .filter(|(_, track)| track.owner == key)
+            .map(|(track, _)| track)
+            .collect();
+        for track in tracks {
+            self.want_keyframe(room, track, Need::New);
+        }
     }
 
     /// A subscriber can be sent media now: what it waits for begins with a keyframe.

@@ -247,10 +247,10 @@ impl World {
                 }
             }
             Event::Offer { transport, sdp, .. } => {
-                if let Some(index) = find(&mut self.clients, &transport) {
-                    if let Some(sdp) = self.clients[index].offered(&sdp) {
-                        self.post(Post::ToShard(Command::Answer { transport, sdp }));
-                    }
+                if let Some(index) = find(&mut self.clients, &transport)
+                    && let Some(sdp) = self.clients[index].offered(&sdp)
+                {
+                    self.post(Post::ToShard(Command::Answer { transport, sdp }));
                 }
             }
             Event::Slots { transport, slots, .. } => {
