@@ -49,7 +49,6 @@ TEST = (
     Step("page unit", ("npm", "test", "--silent"), 3),
     Step("integration", (*PYTEST, "tests/integration"), 20),
     Step("chaos", (*PYTEST, "tests/chaos"), 8),
-    Step("chaos", (*PYTEST, "tests/chaos"), 8),
     Step("browser", (*PYTEST, "tests/browser"), 10),
 )
 BENCH = tuple(
