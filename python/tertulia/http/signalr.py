@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tertulia.contract import CALLS
 from tertulia.errors import Malformed, UnknownEvent
+from tertulia.http.signalr_socket import SignalRSocket, wire
 from tertulia.hub import closing
 from tertulia.hub.client import CallId, Event
 from tertulia.hub.hub import Hub
@@ -37,6 +38,15 @@ def _encoder(protocol: HubProtocol) -> Callable[[Event], bytes]:
 
 
 _ENCODERS: Final = {name: _encoder(protocol) for name, protocol in PROTOCOLS.items()}
+_WIRE: Final = {name: f"{name} on a WebSocket" for name in PROTOCOLS}
+
+
+def _wire_encoder(name: str) -> Callable[[Event], bytes]:
+    binary, encode = PROTOCOLS[name].binary, _ENCODERS[name]
+    return lambda event: wire(event.frame(name, encode), binary)
+
+
+_WIRE_ENCODERS: Final = {name: _wire_encoder(name) for name in PROTOCOLS}
 
 
 class SignalRHub:
@@ -95,13 +105,18 @@ class SignalRHub:
 class SignalRClient:
     """One connection (a :class:`tertulia.hub.client.Client`)."""
 
-    __slots__ = ("_encode", "_id", "_link", "_name", "closing")
+    __slots__ = ("_encode", "_encode_wire", "_id", "_link", "_name", "_socket", "_wire", "closing")
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._id = ConnectionId(link.id)
         self._name = link.core.protocol.name
+        socket = link.transport
+        # One that no other will replace, and that nothing has to be numbered for: the short way to it.
+        self._socket = socket if isinstance(socket, SignalRSocket) and link.core.direct else None
+        self._wire = _WIRE[self._name]
         self._encode = _ENCODERS[self._name]
+        self._encode_wire = _WIRE_ENCODERS[self._name]
         self.closing = False
 
     @property
@@ -109,7 +124,10 @@ class SignalRClient:
         return self._id
 
     def send(self, event: Event) -> None:
-        self._link.send_frame(event.frame(self._name, self._encode), event.latest)
+        if self._socket is not None:
+            self._socket.write_wire(event.frame(self._wire, self._encode_wire), event.latest)
+        else:
+            self._link.send_frame(event.frame(self._name, self._encode), event.latest)
 
     def reply(self, call: CallId, result: Struct) -> None:
         if call.invocation_id is not None:

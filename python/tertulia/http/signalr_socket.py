@@ -22,8 +22,31 @@ from tertulia.signalr.serve.link import Link
 STUCK_AFTER: Final = 20.0
 """Seconds for which a client may not read at all."""
 
+_TEXT, _BINARY = 0x81, 0x82
+"""The first byte of a whole message (RFC 6455, section 5.2)."""
 _CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
 _DATA: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION})
+
+
+def wire(frame: bytes, binary: bool) -> bytes:
+    """A whole, unmasked WebSocket message (RFC 6455, section 5.2).
+
+    Written straight to uvloop's transport, which sends at the end of the loop's turn what was written in it, with one
+    system call for each socket; picows makes one for each message.
+    """
+    first = _BINARY if binary else _TEXT
+    size = len(frame)
+    if size < 126:
+        head = bytes((first, size))
+    elif size < 1 << 16:
+        head = bytes((first, 126)) + size.to_bytes(2)
+    else:
+        head = bytes((first, 127)) + size.to_bytes(8)
+    return head + frame
+
+
+def _nowhere(data: bytes) -> None:
+    """Where a socket sends before it is there, and once it is closed."""
 
 
 class SignalRSocket(WebSocketListener):
@@ -32,15 +55,16 @@ class SignalRSocket(WebSocketListener):
     ``check``: what has to come out well before anything is read, where the upgrade could not wait for it.
     """
 
-    __slots__ = ("_check", "_checking", "_closed", "_link", "_outbox", "_paused", "_stuck_timer", "_ws")
+    __slots__ = ("_check", "_checking", "_closed", "_link", "_outbox", "_paused", "_send", "_stuck_timer", "_ws")
 
     def __init__(self, link: Link, check: Callable[[], Awaitable[None]] | None = None) -> None:
         self._link = link
         self._check = check
         self._checking: asyncio.Task[None] | None = None
         self._ws: WSTransport | None = None
+        self._send: Callable[[bytes], None] = _nowhere
         self._closed = False
-        self._outbox: Outbox[tuple[bytes, WSMsgType]] | None = None
+        self._outbox: Outbox[bytes] | None = None
         """What waits while the client does not read."""
         self._paused = False
         self._stuck_timer: asyncio.TimerHandle | None = None
@@ -48,21 +72,21 @@ class SignalRSocket(WebSocketListener):
     # --- the link's side
 
     def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
-        if self._closed or self._ws is None:
-            return
-        kind = WSMsgType.BINARY if binary else WSMsgType.TEXT
+        self.write_wire(wire(frame, binary), latest)
+
+    def write_wire(self, data: bytes, latest: Hashable = None) -> None:
+        """Send a message as :func:`wire` made it: once for all who get it."""
         if self._outbox is None:
-            self._ws.send(kind, frame)
-        elif not self._outbox.add((frame, kind), len(frame), latest):
+            self._send(data)
+        elif not self._outbox.add(data, len(data), latest):
             self._stuck()
 
     def close(self, code: int, reason: str) -> None:
         if self._closed or self._ws is None:
             return
-        self._closed = True
-        self._cancel_timer()
         while self._outbox is not None and (waiting := self._outbox.pop()) is not None:
-            self._ws.send(waiting[1], waiting[0])
+            self._send(waiting)
+        self._end()
         self._ws.send_close(cast("WSCloseCode", code), reason.encode()[:123])
         self._ws.disconnect()
 
@@ -85,6 +109,7 @@ class SignalRSocket(WebSocketListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._ws = transport
+        self._send = transport.underlying_transport.write
         if self._check is None:
             self._link.attach(self)
         else:
@@ -115,8 +140,7 @@ class SignalRSocket(WebSocketListener):
             self._goodbye(transport, frame.get_close_code())
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self._closed = True
-        self._cancel_timer()
+        self._end()
         if self._checking is not None and self._checking.cancel():
             self._abandon()
         self._link.detached(self, clean=False)
@@ -146,12 +170,11 @@ class SignalRSocket(WebSocketListener):
                 self._outbox = None
                 self._link.drained()
                 return
-            self._ws.send(waiting[1], waiting[0])
+            self._send(waiting)
 
     def _goodbye(self, transport: WSTransport, code: WSCloseCode) -> None:
         """The client closes: said in kind, 1000 where it gave no code."""
-        self._closed = True
-        self._cancel_timer()
+        self._end()
         transport.send_close(WSCloseCode.OK if code is WSCloseCode.NO_INFO else code)
         transport.disconnect()
         self._link.detached(self, clean=code in _CLEAN)
@@ -160,6 +183,12 @@ class SignalRSocket(WebSocketListener):
         self._outbox = None
         metrics.STUCK.inc()
         self._link.close(closing.STUCK.reason, allow_reconnect=True, code=closing.STUCK.code)
+
+    def _end(self) -> None:
+        """Nothing more is sent or heard."""
+        self._closed = True
+        self._send = _nowhere
+        self._cancel_timer()
 
     def _cancel_timer(self) -> None:
         if self._stuck_timer is not None:

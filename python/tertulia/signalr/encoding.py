@@ -33,11 +33,12 @@ class HubProtocol(Protocol):
 
 def checked(message: Message) -> Message:
     """The rules that a type cannot say (HubProtocol.md, "Errors"); raises ProtocolError."""
-    match message:
-        case Invocation() | StreamInvocation() if not message.target:
-            raise ProtocolError("Missing required property 'target'.")
-        case Completion(error=str(), result=result) if result is not UNSET:
-            raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
-    if not isinstance(message, Invocation) and getattr(message, "invocation_id", None) == "":
+    if isinstance(message, Invocation | StreamInvocation) and not message.target:
+        raise ProtocolError("Missing required property 'target'.")
+    if isinstance(message, Invocation):
+        return message
+    if isinstance(message, Completion) and message.error is not None and message.result is not UNSET:
+        raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
+    if getattr(message, "invocation_id", None) == "":
         raise ProtocolError("Missing required property 'invocationId'.")
     return message
