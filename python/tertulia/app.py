@@ -32,7 +32,7 @@ from tertulia.http.callers import Callers
 from tertulia.http.cors import Cors
 from tertulia.http.ice import IceServers
 from tertulia.http.limits import RateLimit
-from tertulia.http.metrics import metrics
+from tertulia.http.metrics import forget_dead_workers, metrics
 from tertulia.http.openapi import Description
 from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
@@ -77,6 +77,7 @@ def run_web(config: Config, fd: int | None = None) -> int:
         ConfigError, Unavailable: it cannot start.
     """
     logging.configure(config.log_level, config.log_format)
+    forget_dead_workers()
     listener = listen(config) if fd is None else socket.socket(fileno=fd)
     uvloop.run(_serve(config, listener))
     return 0
@@ -281,3 +282,5 @@ async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
         await act()
     except Unavailable as e:
         _log.warning("a part does not answer", error=e.message)
+    except Exception:  # noqa: BLE001 — a heartbeat that one mistake ends would take the worker out of the fleet
+        _log.exception("a regular task failed; it goes on")

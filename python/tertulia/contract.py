@@ -25,7 +25,9 @@ _NO_NUL: Final = {"pattern": r"^[^\u0000]*$"}
 """For OpenAPI; :mod:`tertulia.validation` refuses NULs everywhere."""
 DisplayName = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema=_NO_NUL)]
 Region = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_NO_NUL)]
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+$")]
+EMAIL_PATTERN: Final = r"^[^@\s\u0000-\u001f\u007f\u0085\ufeff]+@[^@\s\u0000-\u001f\u007f\u0085\ufeff]+$"
+"""What lies between is spelled out, because "whitespace" is not the same in Python and in JSON Schema."""
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=EMAIL_PATTERN)]
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(max_length=MAX_SDP)]
 Target = Annotated[str, Meta(min_length=1, max_length=64)]

@@ -129,6 +129,8 @@ def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None
 
 def _sentence(message: str) -> str:
     """msgspec's message in the words of a person who writes JSON."""
+    if "matching regex" in message:  # the only patterns of the contract
+        return "must be an email address" if "@" in message else "must be a UUID"
     for code, word in _WORDS:
         message = message.replace(code, word)
     message = message.replace(" | ", " or ").replace("`", "")

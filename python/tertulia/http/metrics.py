@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
+from typing import Final
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -25,10 +28,22 @@ SECONDS = Histogram(
 )
 
 
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def forget_dead_workers() -> None:
+    """Drop the gauges of workers that ended, as their connections are gone; counters stay. Called when one starts."""
+    if _SHARED in os.environ:
+        for path in Path(os.environ[_SHARED]).glob("gauge_live*_*.db"):
+            pid = int(re.sub(r"\D", "", path.stem.rpartition("_")[2]) or 0)
+            if not Path(f"/proc/{pid}").exists():
+                multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
 async def metrics(_request: Request) -> Response:
     """The figures of all workers of this command."""
     registry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if _SHARED in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return Response(generate_latest(registry), 200, {"Cache-Control": "no-store"}, CONTENT_TYPE_LATEST)

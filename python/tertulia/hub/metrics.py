@@ -6,11 +6,13 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-CONNECTIONS: Final = Gauge("tertulia_hub_connections", "Clients connected to this worker.")
+CONNECTIONS: Final = Gauge("tertulia_hub_connections", "Clients connected to this worker.", multiprocess_mode="livesum")
 SEATS: Final = Gauge(
-    "tertulia_hub_seats", "Seats whose connection this worker holds, lost ones that may come back included."
+    "tertulia_hub_seats",
+    "Seats whose connection this worker holds, lost ones that may come back included.",
+    multiprocess_mode="livesum",
 )
-ROOMS: Final = Gauge("tertulia_hub_rooms", "Rooms in which this worker has members.")
+ROOMS: Final = Gauge("tertulia_hub_rooms", "Rooms in which this worker has members.", multiprocess_mode="livesum")
 CALLS: Final = Counter(
     "tertulia_hub_calls", "Calls of clients, by event and outcome (ok or the error's code).", ["event", "outcome"]
 )

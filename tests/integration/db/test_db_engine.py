@@ -108,7 +108,8 @@ async def test_a_database_that_is_not_there(database_url: str) -> None:
 
 async def test_a_database_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "DEADLINE", 0.3)
-    server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(30), "127.0.0.1", 0)
+    accepted: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: accepted.append(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     database = Database(f"postgresql://postgres@127.0.0.1:{port}/x")
     began = time.monotonic()
@@ -116,7 +117,11 @@ async def test_a_database_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         await migrate.version(database)
     assert time.monotonic() - began < 5
     await database.close()
+    for writer in accepted:
+        writer.close()
+        await writer.wait_closed()
     server.close()
+    await server.wait_closed()
 
 
 async def test_a_wrong_password_is_told_without_it(postgres_url: str) -> None:

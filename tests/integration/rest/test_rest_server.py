@@ -4,16 +4,18 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from tertulia.ids import NodeId
 from tertulia.room.placement import Node
@@ -284,14 +286,28 @@ def test_workers_share_a_port_and_their_figures(tmp_path: Path, rest_redis: str)
             rest.ok("POST", f"/v1/rooms/{room}/end", status=204)
 
 
-def test_a_worker_that_crashes_is_started_again(tmp_path: Path, rest_redis: str) -> None:
-    import os
+def connections(rest: Rest) -> float:
+    (found,) = re.findall(r"^tertulia_hub_connections (\S+)", rest.call("GET", "/metrics", key="").text, re.MULTILINE)
+    return float(found)
 
-    with workers(tmp_path, rest_redis, 2) as rest:
+
+def lives(socket: ClientConnection) -> bool:
+    try:
+        return hub_call(socket, "KeepAlive")["error"]["code"] == "not_joined"  # type: ignore[no-any-return]
+    except ConnectionClosed:
+        return False
+
+
+def test_a_worker_that_crashes_is_started_again(tmp_path: Path, rest_redis: str) -> None:
+    with workers(tmp_path, rest_redis, 2) as rest, ExitStack() as stack:
         before = pids(rest)
+        sockets = [stack.enter_context(connect(rest.web.ws_url)) for _ in range(6)]
+        assert connections(rest) == 6
         os.kill(min(before), signal.SIGKILL)
         rest.web.server.wait_until(lambda: len(pids(rest) - before) == 1 and len(pids(rest)) == 2)
+        rest.web.server.wait_until(lambda: rest.web.log().count('"web worker runs"') == 3)
         assert rest.call("GET", "/v1/rooms").status_code == 200
+        assert connections(rest) == sum(lives(socket) for socket in sockets)
         descriptors = [os.pidfd_open(pid) for pid in pids(rest)]
         rest.web.server.kill()
         assert servers.all_end(descriptors)

@@ -1,8 +1,11 @@
 import pytest
 from starlette.requests import Request
 
+from tertulia.contract import CreateUser
+from tertulia.errors import Invalid
 from tertulia.http.operation import accepts_json
 from tertulia.http.table import OPERATIONS
+from tertulia.validation import read
 
 
 def request(*accept: str) -> Request:
@@ -62,3 +65,19 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("POST", "/v1/users"),
         ("GET", "/v1/users/{userid}"),
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"id": "x" * 36, "displayName": "A"}, "must be a UUID"),
+        ({"email": "nobody", "displayName": "A"}, "must be an email address"),
+        ({"displayName": 1}, "must be a string, got a whole number"),
+        ({"displayName": None}, "must be a string, got null"),
+        ({}, "is required"),
+    ],
+)
+def test_faults_are_told_in_plain_words(body: dict[str, object], message: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(CreateUser, body)
+    assert [e.message for e in refused.value.errors] == [message]
