@@ -49,7 +49,7 @@ async def measure(joins: int) -> list[Join]:
     """Times of ``joins`` joins, after one that warms everything up."""
     with tempfile.TemporaryDirectory() as directory, servers.tertulia_dev(Path(directory)) as server:
         async with async_playwright() as playwright:
-            browser = await chromium.launch(playwright)
+            browser = await chromium.launch(playwright, "--use-fake-device-for-media-stream=fps=30")
             room = new_room(f"http://localhost:{server.port}")
             host = await Person.come(browser, "Host")
             await host.join(room.host_link)

@@ -17,7 +17,7 @@ NAMES = ("Ana", "Ben", "Caro", "Dan", "Eva", "Finn")
 @pytest.mark.timeout(400)
 async def test_everyone_sees_and_hears_everyone(come: Come, base: str) -> None:
     room = new_room(base)
-    people = [await come(name, viewport={"width": 320, "height": 240}) for name in NAMES]
+    people = [await come(name) for name in NAMES]
     for person in people:
         await person.join(room.link)
     await asyncio.gather(*(p.sees(*(n for n in NAMES if n != p.name)) for p in people))

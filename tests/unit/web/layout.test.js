@@ -73,8 +73,12 @@ describe("who is seen", () => {
   });
 
   test("a speaker takes the place of the one silent longest", () => {
-    const spoke = new Map([["a", 5], ["b", 1], ["d", 9]]);
+    const spoke = new Map([["a", 5000], ["b", 1000], ["d", 9000]]);
     assert.deepEqual(chooseSeen(["a", "b", "c", "d"], ["a", "b"], spoke, 2), ["a", "d"]);
+  });
+
+  test("two who talk with each other do not take turns in one tile", () => {
+    assert.deepEqual(chooseSeen(["a", "b"], ["a"], new Map([["a", 7000], ["b", 9000]]), 1), ["a"]);
   });
 
   test("who never spoke displaces nobody", () => {

@@ -2,7 +2,7 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/sources.js" */
 import { h } from "./dom.js";
-import { chooseSeen, gridRects, mostTiles, stageRects } from "./layout.js";
+import { chooseSeen, gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
 import { Tile } from "./tile.js";
 
 
@@ -71,7 +71,7 @@ export class Grid {
     const tracks = this.#meeting.tracks().filter(({ kind }) => kind === "video");
     const screens = tracks.filter(({ source, userId }) => source === "screen" && userId && this.#meeting.roster.get(userId));
     const stage = this.#stage(screens);
-    const people = this.#people(stage, mostTiles(width, height));
+    const people = this.#people(stage, stage ? stripPlaces(width, height) : mostTiles(width, height));
     const placed = stage ? this.#placeStage(stage, people, width, height) : this.#placeGrid(people, width, height);
     this.#show(placed, tracks);
     this.#wish(placed);
@@ -105,8 +105,8 @@ export class Grid {
     const self = this.#meeting.userId;
     const onStage = stage && !stage.isScreen ? stage.userId : "";
     const others = this.#meeting.roster.all.map(({ userId }) => userId).filter((id) => id !== self && id !== onStage);
-    this.#seen = chooseSeen(others, this.#seen, this.#spokeAt, most - 1);
-    const own = onStage === self || !self ? [] : [self];
+    this.#seen = chooseSeen(others, this.#seen, this.#spokeAt, Math.max(1, most - 1));
+    const own = onStage === self || (most === 1 && this.#seen.length > 0) ? [] : [self];
     return [...this.#seen, ...own].map((userId) => ({ key: `${userId}/camera`, userId, isScreen: false }));
   }
 
@@ -129,16 +129,9 @@ export class Grid {
    */
   #placeStage(stage, people, width, height) {
     const { stage: rect, strip } = stageRects(people.length, width, height);
-    const speakersFirst = people.length > strip.length ? this.#byRecency(people) : people;
-    this.#showOverflow(this.#meeting.roster.all.length - strip.length - (stage.isScreen ? 0 : 1));
-    const rest = speakersFirst.map((item, i) => ({ item, rect: strip[i] ?? null, large: false }));
+    this.#showOverflow(this.#meeting.roster.all.length - people.length - (stage.isScreen ? 0 : 1));
+    const rest = people.map((item, i) => ({ item, rect: strip[i] ?? null, large: false }));
     return [{ item: stage, rect, large: true }, ...rest];
-  }
-
-  /** @param {Item[]} people */
-  #byRecency(people) {
-    const spoke = (/** @type {Item} */ { userId }) => this.#spokeAt.get(userId) ?? 0;
-    return [...people].sort((a, b) => spoke(b) - spoke(a));
   }
 
   /**

@@ -105,14 +105,28 @@ export function stageRects(count, width, height) {
   return { stage, strip };
 }
 
+/**
+ * How many tiles fit into the strip beside a stage.
+ *
+ * @param {number} width
+ * @param {number} height
+ * @returns {number}
+ */
+export function stripPlaces(width, height) {
+  return stageRects(MOST_TILES, width, height).strip.length;
+}
+
 /** @param {number} width */
 function sideTile(width) {
   return { width: Math.max(130, Math.min(240, width * 0.18)), height: 0 };
 }
 
+/** Milliseconds of silence after which someone's tile may be given to a speaker: a lively talk must not make tiles flicker. */
+const HOLD = 6000;
+
 /**
- * Who is seen where there are more people than tiles: those who were seen stay where they are; who spoke later takes
- * the place of the one who was silent longest.
+ * Who is seen where there are more people than tiles: those who were seen stay where they are; a speaker without a
+ * tile takes that of the one who was silent longest, if that was long.
  *
  * @param {string[]} all
  * @param {string[]} seen in the order of their tiles
@@ -128,7 +142,7 @@ export function chooseSeen(all, seen, spokeAt, places) {
   const waiting = all.filter((id) => !result.includes(id)).sort((a, b) => spoke(b) - spoke(a));
   for (const id of waiting) {
     const quietest = result.reduce((a, b) => (spoke(b) < spoke(a) ? b : a), result[0] ?? "");
-    if (spoke(id) <= spoke(quietest)) break;
+    if (!(spoke(id) - spoke(quietest) > HOLD)) break;
     result[result.indexOf(quietest)] = id;
   }
   return result;
