@@ -20,7 +20,7 @@ from tertulia.signalr import handshake
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.messages import Close, Sequence
 
-CONNECT_SECONDS: Final = 3.0
+CONNECT_SECONDS: Final = 5.0
 GOING_AWAY: Final = cast("WSCloseCode", closing.GOING_AWAY.code)  # an int is taken as well
 GONE: Final = "The connection is no longer there."
 

@@ -19,7 +19,7 @@ from tertulia.state.registry import Registry, Worker
 
 FRESH_SECONDS: Final = 1.0
 """How long a reading of the registry is good for; who is not in it is looked for again each time."""
-CONNECT_SECONDS: Final = 3.0
+CONNECT_SECONDS: Final = 5.0
 READ_BYTES: Final = 64 * 1024
 FORWARDED: Final = "x-tertulia-forwarded"
 """On a request that comes from another worker: it is answered here or not at all, so that none goes round in circles.

@@ -13,7 +13,7 @@ function build(options = {}, tweak = (builder) => builder) {
   return tweak(builder).build();
 }
 
-const outcome = (promise) => promise.then((value) => ({ value }), (error) => ({ error: error.message }));
+const outcome = (promise) => promise.then((value) => ({ value }), (error) => ({ error: error?.message ?? String(error) }));
 
 function collected(stream) {
   return new Promise((resolve) => {

@@ -136,7 +136,8 @@ async def driven(
     )
     client = NpmClient(process)
     try:
-        await client.started()
+        started = await client.started()
+        assert "error" not in started, started
         yield client
     finally:
         await client.end()

@@ -101,7 +101,7 @@ class Link:
         if core.outbox:
             self._flush()
         if not core.direct:
-            # A handshake that was completed, or a stateful connection's Ack that is due sooner.
+            # A stateful connection's Ack may be due sooner than anything before.
             self._owner.schedule(self)
 
     def detached(self, transport: Transport, *, clean: bool) -> None:
@@ -188,6 +188,7 @@ class Link:
         for one in inputs:
             if isinstance(one, Opened):
                 self._opened = True
+                self._owner.schedule(self)
                 self._owner.application.opened(self)
             elif isinstance(one, Ended):
                 self._end(one, 1000, "")
