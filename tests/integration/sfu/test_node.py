@@ -234,7 +234,7 @@ class _Servers:
 
 async def test_a_wrong_setting_ends_the_start_with_one_line(valkey_url: str, server_dir: Path) -> None:
     wrong = settings(valkey_url) | {"TERTULIA_SFU_BIND": "192.0.2.250"}
-    with servers.tertulia_sfu(server_dir, settings=wrong) as process:
+    with servers.command("tertulia sfu", server_dir, "sfu", settings=wrong) as process:
         assert await asyncio.to_thread(process.wait) != 0
         assert "192.0.2.250" in process.log()
         assert "Traceback" not in process.log()
