@@ -124,9 +124,9 @@ async def test_what_started_together_stops_together() -> None:
     code = """
 import os, signal, sys
 peer = int(sys.argv[1])
-signal.signal(signal.SIGTERM, lambda *_: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("up")
-signal.pause()
+signal.sigwait([signal.SIGTERM])
 os.write(peer, b"x")
 os.read(peer, 1)
 print("bye")
