@@ -1,4 +1,6 @@
-"""``python -m bench.join [joins]``: JoinRoom to the first picture, in Chromium on loopback; ends with 1 if it is over the bar."""
+"""``python -m bench.join [joins]``: JoinRoom to the first picture, in Chromium on loopback; ends with 1 if it is over
+the bar.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ WebSocket.prototype.send = function (data) {
 const onFrame = HTMLVideoElement.prototype.requestVideoFrameCallback;
 HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
   return onFrame.call(this, (now, frame) => {
-    if (!this.classList.contains("mirrored") && frame.receiveTime !== undefined) window.frameAt ??= frame.presentationTime;
+    const received = frame.receiveTime !== undefined;
+    if (received && !this.classList.contains("mirrored")) window.frameAt ??= frame.presentationTime;
     callback(now, frame);
   });
 };
@@ -33,8 +34,8 @@ setInterval(() => {
   if (window.connections?.some((c) => c.connectionState === "connected")) window.connectedAt ??= performance.now();
 }, 5);
 """
-"""Takes the times at which JoinRoom is sent, the connection stands, and the first picture of another person is presented,
-which is after it was decoded."""
+"""Takes the times at which JoinRoom is sent, the connection stands, and the first picture of another person is
+presented, which is after it was decoded."""
 
 
 @dataclass(frozen=True)

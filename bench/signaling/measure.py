@@ -68,7 +68,7 @@ async def cpu(case: Case, contestants: dict[str, tuple[Contestant, list[Room]]])
     return {name: statistics.median(values) for name, values in costs.items()}
 
 
-async def latency(case: Case, rooms: list[Room], cost: float) -> tuple[float, float]:
+async def latency(rooms: list[Room], cost: float) -> tuple[float, float]:
     """p50 and p99 in ms from a call to each frame that follows from it, at half the load that the CPU cost allows."""
     rate = 0.5e6 / cost / len(rooms)
     for room in rooms:
@@ -96,7 +96,7 @@ async def idle(server: Contestant, dialect: Dialect) -> float:
 
 
 async def stalled(server: Contestant, dialect: Dialect) -> tuple[float, float, int]:
-    """p99 in ms of the others in a room of ten before one of them stops reading and after, and that one's close code."""
+    """p99 in ms of the others in a room of ten before one stops reading and after, and that one's close code."""
     (people,) = await tickets(server.port, 11, 1)
     room = await load.room(server.port, dialect, people)
     *readers, sleeper = room.members
@@ -134,7 +134,7 @@ async def compare(ours: Contestant, theirs: Contestant) -> bool:
             costs = await cpu(case, contestants)
             row = []
             for name, (_, rooms) in contestants.items():
-                p50, p99 = await latency(case, rooms, costs[name])
+                p50, p99 = await latency(rooms, costs[name])
                 row.append(f"{name} {costs[name]:8.1f} µs  {p50:6.2f} / {p99:6.2f} ms")
                 for room in rooms:
                     for one in room.members:
@@ -143,9 +143,8 @@ async def compare(ours: Contestant, theirs: Contestant) -> bool:
             bar = BARS.get(case.name)
             missed = bar is not None and ratio > bar
             good = good and not missed
-            print(
-                f"  {dialect.name:20} {'   '.join(row)}   ×{ratio:.2f}{f'  (bar: {bar})' if bar else ''}{'  MISSED' if missed else ''}"
-            )
+            verdict = (f"  (bar: {bar})" if bar else "") + ("  MISSED" if missed else "")
+            print(f"  {dialect.name:20} {'   '.join(row)}   ×{ratio:.2f}{verdict}")
     print(f"\nmemory of a connection that says nothing, {IDLE} of them (bar: {IDLE_BAR} bytes)")
     for dialect in DIALECTS:
         used = await idle(ours, dialect)

@@ -1,6 +1,7 @@
 """Untyped JSON values → the structs of :mod:`tertulia.contract`, with every fault named at once.
 
-msgspec stops at the first fault; here each field, and each item of a list, is converted by itself, so that a caller sees all of them.
+msgspec stops at the first fault; here each field, and each item of a list, is converted by itself, so that a caller
+sees all of them.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def has_bad_text(text: str) -> bool:
 
 @cache
 def _plan(kind: type[Struct]) -> tuple[tuple[FieldInfo, Any, type[Struct] | None, Any], ...]:
-    """For each field: what msgspec knows of it, its type, the struct in it if any, the item type of the list in it if any."""
+    """For each field: what msgspec knows of it, its type, the struct in it if any, the item type of the list in it if
+    any.
+    """
     hints = get_type_hints(kind, include_extras=True)
     plan = []
     for field in msgspec.structs.fields(kind):

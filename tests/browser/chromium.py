@@ -48,8 +48,9 @@ async def new_context(browser: Browser, preferences: dict[str, Any], **options: 
     """A person's browser profile: small window, choices made earlier."""
     context = await browser.new_context(**{"viewport": {"width": 480, "height": 360}, **options})
     stored = json.dumps(json.dumps({"quality": "low", **preferences}))
-    await context.add_init_script(f"localStorage.getItem('tertulia.preferences') ?? "
-                                  f"localStorage.setItem('tertulia.preferences', {stored});")
+    await context.add_init_script(
+        f"localStorage.getItem('tertulia.preferences') ?? localStorage.setItem('tertulia.preferences', {stored});"
+    )
     await context.add_init_script(COLLECT_CONNECTIONS)
     return context
 

@@ -153,7 +153,8 @@ class Person:
     async def wait_for_more(self, kind: str, figure: str, by: float, streams: int = 1) -> None:
         """Waits until a figure of at least ``streams`` incoming streams has grown by ``by`` each."""
         script = f"""async ([kind, figure, by, streams]) => {{
-          const now = Object.fromEntries((await ({_INBOUND})()).filter((s) => s.kind === kind).map((s) => [s.id, s[figure] ?? 0]));
+          const found = (await ({_INBOUND})()).filter((s) => s.kind === kind);
+          const now = Object.fromEntries(found.map((s) => [s.id, s[figure] ?? 0]));
           const before = window.watched?.[kind + figure] ?? now;
           (window.watched ??= {{}})[kind + figure] = before;
           for (const id of Object.keys(now)) before[id] ??= now[id];

@@ -1,4 +1,4 @@
-"""Every screen passes axe-core's rules (WCAG 2.2 A and AA and best practice), in light and dark, and works by keyboard."""
+"""Every screen passes axe-core's rules (WCAG 2.2 A and AA, best practice), in light and dark, and works by keyboard."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def show(person: Person, screen: str, link: str) -> None:
     page = person.page
     match screen:
         case "start":
-            await page.goto(link.split("/r/")[0])
+            await page.goto(link.split("/r/", maxsplit=1)[0])
         case "lobby":
             await page.goto(link)
         case "meeting":
@@ -67,7 +67,10 @@ async def violations(page: Page) -> list[Any]:
     """What axe-core finds: the rule, and the elements."""
     await page.evaluate(AXE.read_text())
     found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [[v["id"], [node["html"][:150] + " — " + node["failureSummary"] for node in v["nodes"]]] for v in found["violations"]]
+    return [
+        [v["id"], [node["html"][:150] + " — " + node["failureSummary"] for node in v["nodes"]]]
+        for v in found["violations"]
+    ]
 
 
 async def test_a_meeting_by_keyboard_alone(come: Come, base: str) -> None:

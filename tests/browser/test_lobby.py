@@ -10,7 +10,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser import chromium
 from tests.browser.conftest import Come
-from tests.browser.person import Person, call, new_room
+from tests.browser.person import Person, new_room
 from tests.integration import servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -84,9 +84,12 @@ async def joins_without_media(browser: Browser, base: str, words: str) -> None:
     ana = await Person.come(browser, "Ana")
     room = new_room(base)
     await ana.page.goto(room.link)
-    await ana.page.get_by_role("alert").get_by_text(words).or_(
-        ana.page.get_by_role("alert").get_by_text("No microphone was found")
-    ).first.wait_for()
+    await (
+        ana.page.get_by_role("alert")
+        .get_by_text(words)
+        .or_(ana.page.get_by_role("alert").get_by_text("No microphone was found"))
+        .first.wait_for()
+    )
     await ana.page.get_by_role("button", name="Join now").click()
     await ana.tile("Ana (you)").get_by_role("img", name="Muted").wait_for()
     await ana.button("Unmute").click()

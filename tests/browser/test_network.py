@@ -62,11 +62,12 @@ async def test_what_was_said_while_away_is_read_afterwards(come: Come, base: str
 
 def forgive_cut(person: Person) -> None:
     """The browser itself writes every failed WebSocket to the console."""
-    person.trouble[:] = [text for text in person.trouble if "WebSocket connection to" not in text and "ERR_" not in text]
+    person.trouble[:] = [t for t in person.trouble if "WebSocket connection to" not in t and "ERR_" not in t]
 
 
 async def live_connections(person: Person) -> int:
-    count: int = await person.page.evaluate("window.connections.filter((c) => c.connectionState === 'connected').length")
+    connected = "window.connections.filter((c) => c.connectionState === 'connected').length"
+    count: int = await person.page.evaluate(connected)
     return count
 
 

@@ -1,4 +1,7 @@
-"""Pictures of every screen, to be looked at (.build/pictures), and what can be measured of them: nothing overlaps, nothing overflows."""
+"""Pictures of every screen, to be looked at (.build/pictures), and what can be measured of them.
+
+Nothing overlaps, nothing overflows.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,14 @@ _CROWD: Final = """async ([roomId, names]) => {
   }
 }"""
 
-NAMES: Final = (
-    "Ana Belén|Carlos Ruiz|Dolores|Eduardo Gil|Francisca|Gabriel Mora|Hélène Dubois|Ignacio|Júlia Serra|Karl Böhm|"
-    "Lucía Fernández-Villaverde del Castillo|Mateo|Nora Lind|Óscar|Pilar Abel|Quim|Rosa M|Samuel O|Teresa|Umut Kaya|"
-    "Vera|Wanda L|Ximena|Yusuf|Zoe|Álvaro|Bibiana|Ciro"
-).split("|")
+# fmt: off
+NAMES: Final = [
+    "Ana Belén", "Carlos Ruiz", "Dolores", "Eduardo Gil", "Francisca", "Gabriel Mora", "Hélène Dubois", "Ignacio",
+    "Júlia Serra", "Karl Böhm", "Lucía Fernández-Villaverde del Castillo", "Mateo", "Nora Lind", "Óscar",
+    "Pilar Abel", "Quim", "Rosa M", "Samuel O", "Teresa", "Umut Kaya", "Vera", "Wanda L", "Ximena", "Yusuf", "Zoe",
+    "Álvaro", "Bibiana", "Ciro",
+]
+# fmt: on
 
 _BOXES: Final = """() => [...document.querySelectorAll(".tile")].filter((t) => !t.hidden).map((t) => {
   const { x, y, width, height } = t.getBoundingClientRect();
@@ -106,7 +112,8 @@ async def test_screens(come: Come, base: str, pictures: Path, viewport: Viewport
     await others.page.evaluate("""async () => {
       await window.crowd[0].call("SendChat", { text: "Hello everyone, the draft is at https://example.org/draft" });
       await window.crowd[0].call("SendChat", { text: "Please read it before noon." });
-      await window.crowd[1].call("SendChat", { text: "On it! I have two questions about the second part, which I will ask later." });
+      const text = "On it! I have two questions about the second part, which I will ask later.";
+      await window.crowd[1].call("SendChat", { text });
     }""")
     await me.button("Chat, 3 unread").click()
     await page.get_by_label("Message", exact=True).fill("Thanks, see you.")
