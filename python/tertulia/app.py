@@ -41,6 +41,7 @@ from tertulia.http.signalr_site import SignalRSite
 from tertulia.http.table import OPERATIONS
 from tertulia.http.websocket import protocol_class
 from tertulia.http.workers import Workers
+from tertulia.hub import plain
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, new_token
@@ -226,7 +227,12 @@ def _server_config(config: Config, web: Web) -> uvicorn.Config:
     return uvicorn.Config(
         web.asgi,
         http=BoundedHttp,
-        ws=protocol_class({"/ws": plain_socket.endpoint(web.hub), "/hub": web.signalr.open}, _origins(config)),
+        ws=protocol_class(
+            {"/ws": plain_socket.endpoint(web.hub), "/hub": web.signalr.open},
+            _origins(config),
+            # A SignalR message that is too long is answered by a Close message: it has to be read for that.
+            max_frame=2 * max(config.max_message_bytes, plain.MAX_FRAME),
+        ),
         lifespan="off",
         log_config=None,
         access_log=False,  # its lines hold query strings

@@ -87,6 +87,8 @@ class PlainSocket(WebSocketListener):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self.close(*closing.PROTOCOL)
+        elif frame.payload_size > plain.MAX_FRAME:
+            self.close(*closing.TOO_BIG)
         elif kind is WSMsgType.TEXT and frame.fin and self._parts is None:
             self._message(frame.get_payload_as_bytes())
         elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:

@@ -55,12 +55,24 @@ class SignalRSocket(WebSocketListener):
     ``check``: what has to come out well before anything is read, where the upgrade could not wait for it.
     """
 
-    __slots__ = ("_check", "_checking", "_closed", "_link", "_outbox", "_paused", "_send", "_stuck_timer", "_ws")
+    __slots__ = (
+        "_check",
+        "_checking",
+        "_closed",
+        "_link",
+        "_outbox",
+        "_paused",
+        "_refusal",
+        "_send",
+        "_stuck_timer",
+        "_ws",
+    )
 
     def __init__(self, link: Link, check: Callable[[], Awaitable[None]] | None = None) -> None:
         self._link = link
         self._check = check
         self._checking: asyncio.Task[None] | None = None
+        self._refusal: bytes | None = None
         self._ws: WSTransport | None = None
         self._send: Callable[[bytes], None] = _nowhere
         self._closed = False
@@ -120,9 +132,10 @@ class SignalRSocket(WebSocketListener):
         try:
             await check()
         except (Unauthorized, Unavailable) as error:
-            self.write(handshake.refusal(f"The credential is not accepted: {error}"), binary=False)
-            self.close(1008, "the credential is not accepted")
+            self._refusal = handshake.refusal(f"The credential is not accepted: {error}")
             self._abandon()
+            self.resume()
+            self._stuck_timer = asyncio.get_running_loop().call_later(STUCK_AFTER, self.close, 1000, "")
         else:
             if not self._closed:
                 self._link.attach(self)
@@ -134,6 +147,10 @@ class SignalRSocket(WebSocketListener):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._link.close(closing.PROTOCOL.reason, code=closing.PROTOCOL.code)
+        elif self._refusal is not None:
+            # Not before the client has asked: the npm client does not expect an answer yet.
+            self.write(self._refusal, binary=False)
+            self.close(1000, "")
         elif kind in _DATA:
             self._link.receive(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:

@@ -31,8 +31,9 @@ from uvicorn.server import ServerState
 READ_BUFFER: Final = 2048
 """Bytes to begin with, the least picows takes: most calls fit, and ten thousand idle connections hold 20 MB. It grows
 with the frame."""
-MAX_FRAME: Final = 256 * 1024
-"""Bytes of a frame's payload; a larger one closes with 1009 before it is read."""
+MAX_FRAME: Final = 512 * 1024
+"""Bytes of a frame's payload, unless said otherwise; a larger one closes with 1009 before it is read. The endpoints'
+own bounds are lower, so that they can say what is wrong in their own way."""
 MAX_HEAD: Final = 16 * 1024
 """Bytes of the request head, which picows keeps whole."""
 LINGER: Final = 2.0
@@ -89,6 +90,7 @@ class Routes(NamedTuple):
 
     endpoints: Mapping[str, Endpoint]
     origins: Collection[str]
+    max_frame: int
 
     def open(self, request: WSUpgradeRequest, client: str) -> WebSocketListener | Refusal:
         """The listener of the path, if there is one and the origin may have it."""
@@ -109,9 +111,10 @@ class Routes(NamedTuple):
         return urlsplit(origin).netloc.lower() == headers.get("Host", "").lower() != ""
 
 
-def protocol_class(endpoints: Mapping[str, Endpoint], origins: Collection[str]) -> Any:
+def protocol_class(endpoints: Mapping[str, Endpoint], origins: Collection[str], max_frame: int = MAX_FRAME) -> Any:
     """For uvicorn's ``Config(ws=…)``."""
-    return functools.partial(WebSocketProtocol, Routes(endpoints, frozenset(o.lower() for o in origins)))
+    routes = Routes(endpoints, frozenset(o.lower() for o in origins), max_frame)
+    return functools.partial(WebSocketProtocol, routes)
 
 
 class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
@@ -131,7 +134,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             0,
             WSAutoPingStrategy.PING_WHEN_IDLE,
             True,  # answer pings
-            MAX_FRAME,
+            routes.max_frame,
             None,  # extra headers: a client's
             READ_BUFFER,
         )

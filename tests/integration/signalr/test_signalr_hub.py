@@ -253,3 +253,50 @@ async def test_a_stateful_client_whose_connection_is_gone_begins_anew(site: Site
             await client.until(lambda said: "reconnected" in said)
             await client.call("JoinRoom", ticket)
             await client.stop()
+
+
+@pairs
+async def test_a_message_beyond_the_bound_ends_the_connection(site: Site, transport: str, protocol: str) -> None:
+    room = await site.room()
+    async with site.client(transport, protocol) as ann, site.client() as bob:
+        await joined(bob, site, room, "Bob")
+        ann_id, _ = await joined(ann, site, room)
+        await bob.event("ParticipantJoined", userId=ann_id)
+        ann.post("SendChat", {"text": "x" * 300_000})
+        assert await ann.closed() == "Server returned an error on close: Connection closed with an error."
+        await bob.call("SendOffer", {"targetUserId": ann_id, "sdp": "v=0\r\n" + "x" * 199_000})
+        assert bob.named("ParticipantLeft") == [], "the seat is kept"
+
+
+@pairs
+async def test_a_credential_that_is_sent_is_checked(site: Site, transport: str, protocol: str) -> None:
+    room = await site.room()
+    user, ticket = await site.ticket(room)
+    async with site.client(transport, protocol, token=ticket["token"]) as client:
+        assert (await client.call("JoinRoom", ticket))["userId"] == user
+    with pytest.raises(AssertionError, match="401"):
+        async with site.client(transport, protocol, token=ticket["token"][:-4] + "AAAA"):
+            pass
+
+
+@pytest.mark.parametrize("credential", ["tk_wrong", "a.b.c", "x"])
+async def test_a_wrong_credential_without_negotiation(site: Site, credential: str) -> None:
+    with pytest.raises(AssertionError, match="error"):
+        async with site.client(token=credential, skipNegotiation=True):
+            pass
+
+
+async def test_no_secret_reaches_the_log(site: Site) -> None:
+    room = await site.room()
+    _, ticket = await site.ticket(room)
+    for transport, protocol in PAIRS:
+        async with site.client(transport, protocol, token=ticket["token"]) as client:
+            await client.call("JoinRoom", ticket)
+    with pytest.raises(AssertionError, match="401"):
+        async with site.client(token="a-secret-that-is-wrong"):
+            pass
+    log = site.tertulia.log()
+    assert ticket["token"] not in log
+    assert "a-secret-that-is-wrong" not in log
+    assert "access_token" not in log
+    assert "id=hub_" not in log
