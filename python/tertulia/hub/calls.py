@@ -227,7 +227,12 @@ class Calls:
         return DONE
 
     async def _end_room(self, connection: Connection, seated: Seated, call: Empty) -> Done:
-        await self._sessions.end(seated.room.id, "host", seated.room.session_id)
+        live = seated.room
+        session_id, incarnation = live.session_id, live.incarnation
+        if not await self._sessions.end(live.id, "host", session_id):
+            # Its state was lost: only what is in Redis can be ended for everyone.
+            await self._restoring.restore(live, incarnation)
+            await self._sessions.end(live.id, "host", session_id)
         return DONE
 
 

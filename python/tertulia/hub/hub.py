@@ -153,7 +153,14 @@ class Hub:
 
     async def end_room(self, room: RoomId, reason: str) -> bool:
         """End the meeting for everyone and close its session; False: there is none. Raises Unavailable."""
-        return await self._sessions.end(room, reason)
+        live = self._live_rooms.get(room)
+        if await self._sessions.end(room, reason):
+            return True
+        if live is not None and live.session_id is not None:
+            await self._restoring.restore(live, live.incarnation)
+            return await self._sessions.end(room, reason)
+        await self._sessions.end_lost(room)
+        return False
 
     async def remove_participant(self, room: RoomId, user: UserId) -> bool:
         """Remove a member and void their tokens; False: not a member. Raises Unavailable."""

@@ -73,7 +73,8 @@ class Joining:
             if live.subscribed is not None:
                 await asyncio.shield(live.subscribed)
             resume = new_token()
-            joined = await self._take_seat(connection, payload, claims, record, resume)
+            joined = await self._take_seat(connection, payload, claims, record, live, resume)
+            await self._settle(live, joined.session_id)
             live.admit(joined)
             missed = await self._missed(connection, joined)
         except BaseException:
@@ -91,7 +92,13 @@ class Joining:
         return record
 
     async def _take_seat(
-        self, connection: Connection, payload: JoinRoom, claims: RoomClaims, record: Room, resume: str
+        self,
+        connection: Connection,
+        payload: JoinRoom,
+        claims: RoomClaims,
+        record: Room,
+        live: LiveRoom,
+        resume: str,
     ) -> Joined:
         """The seat in Redis, and the session open in SQL."""
         for _ in range(_TRIES):
@@ -107,6 +114,7 @@ class Joining:
             if not joined.first_of_session and joined.session_id == record.session_id:
                 return joined
             if await self._open_session(connection, claims, joined.session_id):
+                await self._close_if_over(live, joined.session_id)
                 return joined
             # The session that was open when ``record`` was read has ended since: begin another.
             await self._rooms.end(claims.room_id, "ended", session_id=joined.session_id)
@@ -122,6 +130,22 @@ class Joining:
             await self._rooms.leave(claims.room_id, claims.user_id, connection.id, "left")
             raise
         return session.end_time is None
+
+    async def _close_if_over(self, live: LiveRoom, session_id: SessionId) -> None:
+        """Whoever ended the meeting before its session was in SQL could not close it there."""
+        summary = await self._rooms.summary(live.id)
+        if summary is None or summary.session_id != session_id:
+            await self._directory.close_session(session_id, times.from_seconds(time.time()))
+            live.ended(session_id, "ended")
+
+    async def _settle(self, live: LiveRoom, joined: SessionId) -> None:
+        """Two sessions cannot be live at once: the one that Redis does not know has ended."""
+        while live.conflicts(joined):
+            known = live.session_id
+            summary = await self._rooms.summary(live.id)
+            for session_id in (known, joined):
+                if summary is None or session_id != summary.session_id:
+                    live.ended(session_id, "ended")  # its own message is still on the way
 
     def _request(self, connection: Connection, payload: JoinRoom, claims: RoomClaims, resume: str) -> JoinSeat:
         return JoinSeat(
@@ -152,7 +176,7 @@ class Joining:
             return None
         here = joined.replaced.hub == joined.participant.hub
         try:
-            return await asyncio.wait_for(connection.handed_over, 0 if here else self._settings.claim)
+            return await asyncio.wait_for(connection.handed_over, 0 if here else self._settings.handover)
         except TimeoutError:
             return Missed(some_lost=True)
 

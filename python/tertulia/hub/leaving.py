@@ -43,7 +43,19 @@ class Leaving:
         left = await self._rooms.leave(live.id, seated.user_id, connection.id, reason)
         if left is not None:
             self._freed(live.id, left.participant, left.remaining, reason, live.node)
+        else:
+            await self._leave_what_was_lost(connection, live, reason)
         self.forget(connection)  # also where Redis had given the seat away already
+
+    async def _leave_what_was_lost(self, connection: Connection, live: LiveRoom, reason: LeaveReason) -> None:
+        """Redis knows nothing of the seat. If it lost the whole room, the other hubs still believe in it: tell them."""
+        seated = connection.seated
+        summary = await self._rooms.summary(live.id)
+        if seated is not None and (summary is None or summary.incarnation != live.incarnation):
+            member = live.members.get(seated.user_id)
+            if member is not None and member.connection_id == connection.id:
+                live.leave_unrecorded(member, reason)
+                self._media.close(live.id, live.node, [seated.seat])
 
     async def close(self, connection: Connection) -> None:
         """The client said goodbye by closing its socket. If Redis does not hear it now, the seat times out."""

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from msgspec import Raw
 
+from tertulia.contract import LeaveReason
 from tertulia.errors import Malformed, Unavailable
 from tertulia.hub import events, metrics
 from tertulia.hub.client import Event
@@ -31,6 +32,7 @@ from tertulia.state.messages import (
     LeftMessage,
     NodeMessage,
     Participant,
+    ReadMessage,
     RecordingMessage,
     RoomMessage,
     StateMessage,
@@ -74,6 +76,8 @@ class LiveRoom:
         self._nodes = nodes
         self._on_lost = on_lost
         self._backlog: deque[RoomMessage] = deque()
+        self._mark = ""
+        self._marked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._gone: set[str] = set()
         """Connections whose seats were freed while a JoinRoom is under way."""
         self._over: deque[SessionId] = deque(maxlen=8)
@@ -99,8 +103,9 @@ class LiveRoom:
         return KnownRoom(region=self.region, node=self.node, session_id=self.session_id, is_recording=self.is_recording)
 
     def mine(self) -> list[Participant]:
-        """The members whose connection this hub holds."""
-        return [self.members[user] for user in self.seats if user in self.members]
+        """The members whose connection this hub holds, those whose JoinRoom is not answered yet included."""
+        held = {c.id for c in self.seats.values()} | {c.id for c in self.joining}
+        return [member for member in self.members.values() if member.connection_id in held]
 
     # --- joining
 
@@ -184,16 +189,39 @@ class LiveRoom:
             return
         if self.mirror is not None and not self.is_reading:
             self._handle(message)
-        elif len(self._backlog) < MAX_BACKLOG:
+            return
+        if isinstance(message, ReadMessage) and message.mark == self._mark and not self._marked.done():
+            self._marked.set_result(None)
+        if len(self._backlog) < MAX_BACKLOG:
             self._backlog.append(message)
         else:
             self._backlog.clear()
             self._on_lost(self)
 
+    def begin_reading(self, mark: str) -> asyncio.Future[None]:
+        """From now on messages wait. The future is done when the channel has said ``mark``."""
+        self.is_reading = True
+        self._mark = mark
+        self._marked = asyncio.get_running_loop().create_future()
+        return self._marked
+
+    def end_reading(self) -> None:
+        """The room was read, or nobody needs it any more: handle what has waited."""
+        self.is_reading = False
+        self._marked.cancel()
+        self.replay()
+
     def replay(self) -> None:
-        """Handle what came while the room was read."""
-        while self._backlog and self.mirror is not None and not self.is_reading:
-            self._handle(self._backlog.popleft())
+        """Handle what has waited. Of the room itself, what was said before it was read is old."""
+        if self.mirror is None or self.is_reading:
+            return
+        is_old = any(isinstance(m, ReadMessage) and m.mark == self._mark for m in self._backlog)
+        while self._backlog and self.mirror is not None:
+            message = self._backlog.popleft()
+            if isinstance(message, ReadMessage) and message.mark == self._mark:
+                is_old = False
+            elif not is_old or isinstance(message, EventMessage | HandoverMessage | EndedMessage):
+                self._handle(message)
 
     def _handle(self, message: RoomMessage) -> None:
         own = message.origin == self.hub_id
@@ -217,6 +245,18 @@ class LiveRoom:
             self._gone.add(message.connection_id)
         if self.mirror is not None:
             self.run(self.mirror.own(message))
+
+    def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
+        """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
+        message = LeftMessage(
+            origin=self.hub_id,
+            user_id=member.user_id,
+            connection_id=member.connection_id,
+            seat=member.seat,
+            reason=reason,
+        )
+        self._send(message)
+        self.changed(message)
 
     def _heard(self, message: MemberMessage, own: bool) -> None:
         if isinstance(message, LeftMessage) and self.joining:
@@ -243,7 +283,7 @@ class LiveRoom:
         missed = Missed(message.missed)
         for name, payload in message.frames:
             missed.add(Event(name, payload))
-        self._give(message.claim_id, missed)
+        self._give(message.connection_id, missed)
 
     def _give(self, connection_id: str, missed: Missed) -> bool:
         """Hand what a lost connection missed to the one that returns, if that is here."""
@@ -268,10 +308,13 @@ class LiveRoom:
     # --- what happened
 
     def admit(self, joined: Joined) -> None:
-        """Redis' answer to a JoinRoom of this hub."""
+        """Redis' answer to a JoinRoom of this hub; of no effect if that session has ended since.
+
+        The caller has made sure that the session is this room's, if it has one (:meth:`conflicts`).
+        """
+        if self.is_over(joined.session_id):
+            return
         others = joined.others
-        if self.session_id not in (None, joined.session_id):
-            self.ended(self.session_id, "ended")  # its own message is still on the way
         message = JoinedMessage(
             origin=self.hub_id,
             user_id=joined.participant.user_id,
@@ -287,6 +330,10 @@ class LiveRoom:
             self._on_lost(self)  # the state was lost, and this join made it again: the others have to be written too
         self.changed(message)
         self.replay()
+
+    def conflicts(self, session_id: SessionId) -> bool:
+        """Whether one of the two, this room's session and that one, has ended without this hub having heard of it."""
+        return self.session_id not in (None, session_id) and not self.is_over(session_id)
 
     def is_over(self, session_id: SessionId) -> bool:
         """Whether a session has ended already, as far as this hub has heard."""
@@ -368,7 +415,7 @@ class LiveRoom:
             frames = [(event.name, Raw(event.json())) for event in missed.take()]
             self._send(
                 HandoverMessage(
-                    origin=self.hub_id, claim_id=effect.new.connection_id, frames=frames, missed=missed.some_lost
+                    origin=self.hub_id, connection_id=effect.new.connection_id, frames=frames, missed=missed.some_lost
                 )
             )
         connection.let_go(events.replaced(), REPLACED)

@@ -16,6 +16,7 @@ from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import SessionId, new_token
+from tertulia.state.client import CALL_SECONDS
 from tertulia.state.rooms import RoomState
 
 _AGAIN: Final = 1.0
@@ -37,6 +38,8 @@ class Restoring:
         self._tasks = tasks
         self._locks: dict[str, asyncio.Lock] = {}
         self._reading: set[str] = set()
+        self._again: set[str] = set()
+        """Rooms of which messages were missed once more while they were read."""
 
     async def restore(self, live: LiveRoom, incarnation: str) -> None:
         """Write the members of this hub again into a state that is no longer ``incarnation``.
@@ -51,9 +54,11 @@ class Restoring:
 
     def lost(self, live: LiveRoom) -> None:
         """Messages of the room's channel were missed: read the room again, in the background, until that worked."""
-        if live.id not in self._reading:
-            self._reading.add(live.id)
-            self._tasks.spawn(self._read_again(live))
+        if live.id in self._reading:
+            self._again.add(live.id)
+            return
+        self._reading.add(live.id)
+        self._tasks.spawn(self._read_again(live))
 
     async def _restore(self, live: LiveRoom, session_id: SessionId) -> None:
         if not await self._directory.is_open(session_id):
@@ -66,7 +71,7 @@ class Restoring:
             return
         if live.mirror is not None and live.session_id == session_id:
             live.incarnation = restored.incarnation
-            live.mirror.lost(live.seats, time.monotonic() + self._settings.seat)
+            live.mirror.lost((m.user_id for m in live.mine()), time.monotonic() + self._settings.seat)
             live.replace_missing(restored.displaced)
             _log.info("a room was written to Redis again", room=live.id, members=len(live.seats))
 
@@ -76,34 +81,38 @@ class Restoring:
 
     async def _read_again(self, live: LiveRoom) -> None:
         try:
-            while live.in_use and not await self._try_to_read(live):  # noqa: ASYNC110 - there is no event to wait for
+            while live.in_use:
+                self._again.discard(live.id)
+                if await self._read(live) and live.id not in self._again:
+                    break
                 await asyncio.sleep(_AGAIN)
         finally:
             self._reading.discard(live.id)
-            live.is_reading = False
-            live.replay()
+            live.end_reading()
             self._live_rooms.drop_unused(live)
 
-    async def _try_to_read(self, live: LiveRoom) -> bool:
-        live.is_reading = True
+    async def _read(self, live: LiveRoom) -> bool:
+        """Bring the mirror up to date; False: it has to be tried again."""
+        mark = new_token()
+        marked = live.begin_reading(mark)
         try:
-            summary = await self._rooms.summary(live.id)
-            if live.mirror is None:
-                return True
+            reading = await self._rooms.read(live.id, mark)
             incarnation = live.incarnation
-            if summary is None or summary.incarnation != incarnation:
+            if live.mirror is None:
+                return True  # the first JoinRoom's answer will say who is there
+            if reading is None or reading.summary.incarnation != incarnation:
                 await self.restore(live, incarnation)
-                members = await self._rooms.participants(live.id)
-                if live.mirror is not None:
-                    live.run(live.mirror.present(members))
-                return True
-            members = await self._rooms.participants(live.id)
-            if live.mirror is not None:
-                live.run(live.mirror.snapshot(members))
-                live.recording(summary.is_recording)
-                if summary.node is not None:
-                    live.moved(summary.node, summary.region)
+                marked = live.begin_reading(mark := new_token())
+                reading = await self._rooms.read(live.id, mark)
+                if reading is not None and live.mirror is not None:
+                    live.run(live.mirror.present(reading.participants))
+            elif live.mirror is not None:
+                live.run(live.mirror.snapshot(reading.participants))
+                live.recording(reading.summary.is_recording)
+                if reading.summary.node is not None:
+                    live.moved(reading.summary.node, reading.summary.region)
+            await asyncio.wait_for(marked, CALL_SECONDS)
             return True
-        except TertuliaError as e:
-            _log.warning("a room could not be read again yet", room=live.id, error=e.message)
+        except (TertuliaError, TimeoutError) as e:
+            _log.warning("a room could not be read again yet", room=live.id, error=str(e))
             return False

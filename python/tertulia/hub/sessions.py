@@ -11,7 +11,7 @@ import structlog
 from tertulia import times
 from tertulia.db.directory import Directory
 from tertulia.db.models import Session
-from tertulia.errors import TertuliaError
+from tertulia.errors import NotFound, TertuliaError
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
 from tertulia.hub.settings import HubSettings
@@ -48,8 +48,17 @@ class Sessions:
         """Open sessions whose room was found without their state, and since when."""
 
     async def end(self, room: RoomId, reason: str, session_id: SessionId | None = None) -> bool:
-        """End the meeting for everyone; False: there was none (of that session)."""
+        """End the meeting for everyone; False: Redis knows of none (of that session)."""
         return await self._end(room, reason, session_id, None)
+
+    async def end_lost(self, room: RoomId) -> None:
+        """Redis knows of no meeting. If SQL does, its state was lost: close it, so that the hubs do not put it back."""
+        try:
+            session_id = (await self._directory.room(room)).session_id
+        except NotFound:
+            return  # the room was deleted, and its sessions with it
+        if session_id is not None:
+            await self.close(room, session_id)
 
     async def close(self, room: RoomId, session_id: SessionId) -> None:
         """Close the session in SQL, unless somebody rejoined it between its end in Redis and now."""

@@ -20,7 +20,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     """How long an empty room waits for somebody to come back before its session ends."""
     blip: float = 3
     """A lost connection that is back by then shows the others nothing (ConnectionLost)."""
-    claim: float = 2
+    handover: float = 2
     """How long a returning client's hub waits for what the lost connection's hub kept."""
     reap: float = 10
     """How often each worker looks for sessions whose processes died."""

@@ -79,6 +79,8 @@ class Mirror:
         if told and key in told:
             _drop(self._told, message.user_id, key)
             return []
+        if isinstance(message, JoinedMessage) and self._is_known(message.participant):
+            return self._apply(message)  # from a snapshot: the channel will not tell it again
         self._ahead.setdefault(message.user_id, []).append(key)
         return self._apply(message)
 
@@ -133,6 +135,10 @@ class Mirror:
             if member is not None:
                 effects.append(Went(member, "timeout"))
         return effects
+
+    def _is_known(self, member: Participant) -> bool:
+        known = self.members.get(member.user_id)
+        return known is not None and known.connection_id == member.connection_id
 
     def _apply(self, message: MemberMessage) -> list[Effect]:
         if isinstance(message, JoinedMessage):

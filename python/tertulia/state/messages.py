@@ -122,20 +122,17 @@ class EventMessage(_Message, tag="event", frozen=True):
     """Deliver only if the addressee's seat is still that."""
 
 
-class ClaimMessage(_Message, tag="claim", frozen=True):
-    """A client resumes here: whoever held ``connection_id`` hands over what it missed."""
+class ReadMessage(_Message, tag="read", frozen=True):
+    """``origin`` has read the room: what was said of it before this message is in what it read."""
 
-    user_id: str
-    seat: str
-    connection_id: str
-    """The lost connection."""
-    claim_id: str
+    mark: str
 
 
 class HandoverMessage(_Message, tag="handover", frozen=True):
-    """The answer to a claim."""
+    """What a lost connection missed, from its hub, when it hears that the client has returned on another one."""
 
-    claim_id: str
+    connection_id: str
+    """The connection by which the client returned."""
     frames: list[tuple[str, Raw]]
     """(event, payload), the oldest first."""
     missed: bool = False
@@ -151,11 +148,11 @@ RoomMessage = (
     | RecordingMessage
     | NodeMessage
     | EventMessage
-    | ClaimMessage
+    | ReadMessage
     | HandoverMessage
 )
 
-Kind = Literal["joined", "left", "state", "hand", "ended", "recording", "node", "event", "claim", "handover"]
+Kind = Literal["joined", "left", "state", "hand", "ended", "recording", "node", "event", "read", "handover"]
 
 _encoder: Final = msgspec.json.Encoder()
 _messages: Final[msgspec.json.Decoder[RoomMessage]] = msgspec.json.Decoder(RoomMessage)

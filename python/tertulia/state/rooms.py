@@ -123,6 +123,13 @@ class RoomSummary(Struct, frozen=True, kw_only=True):
     """How long nobody has been in it, on Redis' clock; None: somebody is."""
 
 
+class Reading(Struct, frozen=True, kw_only=True):
+    """A room and its members, read in one step."""
+
+    summary: RoomSummary
+    participants: list[Participant]
+
+
 class KnownRoom(Struct, frozen=True, kw_only=True):
     """What a hub remembers of a room and can write again."""
 
@@ -357,18 +364,19 @@ class RoomState:
     async def summary(self, room: RoomId) -> RoomSummary | None:
         """The room's hash; None: it has no state."""
         reply = await self._run(scripts.SUMMARY, room)
+        return _summary(*reply) if reply else None
+
+    async def read(self, room: RoomId, mark: str) -> Reading | None:
+        """The room and everyone in it; None: it has no state.
+
+        ``mark`` is published in the same step (:class:`~tertulia.state.messages.ReadMessage`): what the channel says
+        before it is older than what was read.
+        """
+        reply = await self._run(scripts.READ, room, mark)
         if not reply:
             return None
-        known = _fields(reply[0])
-        return RoomSummary(
-            region=known["sfuRegion"],
-            node=_node(known),
-            session_id=SessionId(known["sessionId"]),
-            incarnation=known["incarnation"],
-            participant_count=int(known.get("participantCount", "0")),
-            is_recording=known["isRecording"] == "true",
-            empty_for_ms=None if reply[1] < 0 else reply[1],
-        )
+        *summary, members = reply
+        return Reading(summary=_summary(*summary), participants=[decode_participant(p) for p in members])
 
     async def is_void(self, room: RoomId, user: UserId, token_issued_at_ms: int) -> bool:
         """Whether a removal from the present session voids a token of that age."""
@@ -381,6 +389,19 @@ def _fields(flat: list[bytes]) -> dict[str, str]:
     """A hash as HGETALL returns it."""
     it = iter(flat)
     return {k.decode(): v.decode() for k, v in zip(it, it, strict=True)}
+
+
+def _summary(flat: list[bytes], empty_for_ms: int) -> RoomSummary:
+    known = _fields(flat)
+    return RoomSummary(
+        region=known["sfuRegion"],
+        node=_node(known),
+        session_id=SessionId(known["sessionId"]),
+        incarnation=known["incarnation"],
+        participant_count=int(known.get("participantCount", "0")),
+        is_recording=known["isRecording"] == "true",
+        empty_for_ms=None if empty_for_ms < 0 else empty_for_ms,
+    )
 
 
 def _node(known: dict[str, str]) -> NodeId | None:

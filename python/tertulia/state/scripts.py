@@ -318,6 +318,16 @@ return {redis.call('HGETALL', room), since and now - tonumber(since) or -1}
 """,
 )
 
+READ: Final = _room_script(
+    "read",
+    """
+publish('read', '"mark":' .. cjson.encode(ARGV[4]))
+if not intact() then return false end
+local since = redis.call('HGET', room, 'emptySince')
+return {redis.call('HGETALL', room), since and now - tonumber(since) or -1, redis.call('HVALS', people)}
+""",
+)
+
 BEAT: Final = Script(
     "beat",
     _NOW,
@@ -357,7 +367,7 @@ return found
 )
 
 ALL: Final = (
-    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, SET_RECORDING, SUMMARY),
+    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, SET_RECORDING, SUMMARY, READ),
     *(BEAT, DEREGISTER, ALIVE),
 )
 """Loaded into each server on connecting."""

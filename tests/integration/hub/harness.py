@@ -42,7 +42,7 @@ from tertulia.state.rooms import RoomState, room_ttl_ms
 Json = dict[str, Any]
 ANSWER = 10.0
 """Seconds: a busy machine answers in milliseconds; this is what "hangs" means."""
-SETTINGS = HubSettings(keep_alive=30, blip=0.2, claim=1)
+SETTINGS = HubSettings(keep_alive=30, blip=0.2, handover=1)
 """No clock strikes during a test unless the test sets it."""
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tertulia.ids import RoomId
+from tertulia.hub import live as live_module
+from tertulia.ids import RoomId, new_uuid
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import SETTINGS, Fleet, Worker
@@ -161,7 +162,7 @@ async def test_a_hub_that_missed_messages_tells_the_difference(fleet: Fleet, wor
     await ann.event("ParticipantJoined")
     live = worker.hub._live_rooms.get(RoomId(room))
     assert live is not None
-    live.is_reading = True  # deaf, as while the subscription is broken
+    live.begin_reading("none")  # deaf, as while the subscription is broken
     eve, eve_id = await fleet.join(second, room)
     await eve.call("UpdateState", {"isMuted": True})
     await bob.call("LeaveRoom")
@@ -170,3 +171,83 @@ async def test_a_hub_that_missed_messages_tells_the_difference(fleet: Fleet, wor
     worker.hub._restoring.lost(live)
     assert (await ann.event("ParticipantJoined", userId=eve_id))["isMuted"] is True
     await ann.event("ParticipantLeft", userId=bob_id)
+
+
+async def test_a_room_whose_state_was_lost_can_be_ended(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    host, _ = await fleet.join(worker, room, role="host")
+    bob, _ = await fleet.join(second, room)
+    servers.flush(fleet.redis_url)
+    assert await host.call("EndRoom") == {}
+    for client in (host, bob):
+        assert await client.event("RoomEnded") == {"reason": "host"}
+        assert await client.closed() == 4000
+    assert (await fleet.directory.room(RoomId(room))).status == "COMPLETED"
+
+
+async def test_the_control_plane_ends_what_was_lost(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    bob, _ = await fleet.join(second, room)
+    servers.flush(fleet.redis_url)
+    assert await worker.hub.end_room(RoomId(room), "ended") is False
+    assert (await fleet.directory.room(RoomId(room))).status == "COMPLETED"
+    assert await bob.refused("KeepAlive") == "not_joined"
+    assert await bob.closed() == 4000
+
+
+async def test_who_leaves_a_room_that_was_lost_is_seen_leaving(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, ann_id = await fleet.join(worker, room)
+    bob, bob_id = await fleet.join(second, room)
+    await ann.event("ParticipantJoined")
+    servers.flush(fleet.redis_url)
+    await bob.call("LeaveRoom")
+    assert await ann.event("ParticipantLeft") == {"userId": bob_id, "reason": "left"}
+    await ann.call("KeepAlive")
+    assert (await fleet.members(room)).keys() == {ann_id}
+
+
+async def test_a_take_over_while_the_room_is_read_again(fleet: Fleet, worker: Worker) -> None:
+    """What was said before the room was read is old, however late it is heard."""
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    user = new_uuid()
+    live = worker.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    live.begin_reading("none")  # messages wait
+    first, _ = await fleet.join(second, room, user)
+    last, _ = await fleet.join(worker, room, user)
+    assert await first.closed() == 4001
+    worker.hub._restoring.lost(live)
+    await ann.event("ParticipantJoined", userId=user)
+    await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0"})
+    await last.event("ReceiveOffer")
+    await last.call("KeepAlive")
+    assert last.named("Replaced") == []
+    assert len(ann.named("ParticipantJoined")) == 1
+
+
+async def test_too_many_messages_while_the_room_is_read(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "MAX_BACKLOG", 3)
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    live = worker.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    live.begin_reading("none")
+    worker.hub._restoring._reading.add(live.id)  # as if the reading had begun and were slow
+    joined = [await fleet.join(second, room) for _ in range(6)]
+    await joined[0][0].call("LeaveRoom")
+    await second.hub._live_rooms.get(RoomId(room)).subscribed  # type: ignore[union-attr, misc]
+    await ann.fence()
+    assert live.id in worker.hub._restoring._again
+    worker.hub._restoring._reading.discard(live.id)
+    worker.hub._restoring.lost(live)
+    for _, user in joined[1:]:
+        await ann.event("ParticipantJoined", userId=user)

@@ -120,7 +120,7 @@ async def test_too_much_was_missed(
 
 
 async def test_the_hub_that_kept_it_died(fleet: Fleet, worker: Worker) -> None:
-    settings = replace(SETTINGS, claim=0.2)
+    settings = replace(SETTINGS, handover=0.2)
     dying, living = await fleet.worker(settings), await fleet.worker(settings)
     room = await fleet.room()
     await fleet.join(living, room)

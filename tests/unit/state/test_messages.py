@@ -54,11 +54,11 @@ MESSAGES = {
     m.EventMessage: st.builds(
         m.EventMessage, origin=text, event=text, payload=raw, to=maybe, exclude=maybe, seat=maybe
     ),
-    m.ClaimMessage: st.builds(m.ClaimMessage, origin=text, user_id=text, seat=text, connection_id=text, claim_id=text),
+    m.ReadMessage: st.builds(m.ReadMessage, origin=text, mark=text),
     m.HandoverMessage: st.builds(
         m.HandoverMessage,
         origin=text,
-        claim_id=text,
+        connection_id=text,
         frames=st.lists(st.tuples(text, raw), max_size=3),
         missed=st.booleans(),
     ),
