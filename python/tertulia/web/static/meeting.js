@@ -11,6 +11,8 @@ import { SOURCES } from "./media/sources.js";
 const FIRST_VIDEO_SLOTS = 6;
 /** Slots beyond the tiles: the SFU fills them with screens that someone begins to share. */
 const SPARE_SLOTS = 2;
+/** The SFU's address follows JoinRoom's answer at once; without it one joins all the same. */
+const ENDPOINT_WAIT_MS = 500;
 /** How often statistics are read. */
 const REPORT_MS = 2000;
 /** Seconds that JoinRoom's token must still live; a younger one is fetched otherwise. */
@@ -91,7 +93,10 @@ export class Meeting extends Emitter {
     this.#iceServers = iceServers;
     const link = this.#newSfuLink();
     link.prepare();
+    const offered = new Promise((resolve) => this.hub.on("SfuEndpoint", resolve));
     const result = await this.hub.join();
+    // Who draws the meeting now would keep the offer waiting, and with it the first picture.
+    if (result.topology !== "p2p") await Promise.race([offered, new Promise((resolve) => setTimeout(resolve, ENDPOINT_WAIT_MS))]);
     this.#reportTimer = setInterval(() => void this.#report(), REPORT_MS);
     return result;
   }
@@ -193,9 +198,8 @@ export class Meeting extends Emitter {
       handRaised: this.#handRaised,
     }, result.participants);
     if (this.#link instanceof SfuLink) this.#link.resume();
-    if (!this.#isFirstJoin) this.#updateState();
+    if (!this.#isFirstJoin) this.#restate();
     this.#isFirstJoin = false;
-    this.raiseHand(this.#handRaised).catch(() => {});
     this.#view = "[]";
   }
 
@@ -235,8 +239,7 @@ export class Meeting extends Emitter {
   #onLinkState(state) {
     this.emit("media", state !== "interrupted" && state !== "dead");
     this.#mediaFlows = state === "connected";
-    // A seat that was taken over keeps its old state, and an SFU that lost a connection forgets it.
-    if (state === "connected") this.#updateState();
+    if (state === "connected") this.#restate();
     if (state === "dead" && this.hub.state === "joined") this.#openLink(this.#newSfuLink());
   }
 
@@ -300,6 +303,12 @@ export class Meeting extends Emitter {
   #onLocalTrack(source, track) {
     this.#link?.setTrack(source, track);
     this.#updateState();
+  }
+
+  /** A seat that was taken over or returned to has its old state, and an SFU that lost a connection forgets it. */
+  #restate() {
+    this.#updateState();
+    this.raiseHand(this.#handRaised).catch(() => {});
   }
 
   /** Tells the others what one's microphone and camera are; the same again is not told. */

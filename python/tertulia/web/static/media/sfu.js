@@ -198,7 +198,7 @@ export class SfuLink extends Emitter {
 
   /** The signaling is back after an interruption: what was sent meanwhile may be lost. */
   resume() {
-    if (this.#isBroken()) this.restart();
+    if (this.#isKnown && this.#isBroken()) this.restart();
   }
 
   /** @param {string} code why the SFU could not take what was sent */
