@@ -160,6 +160,30 @@ async def test_rooms_that_come_at_once_are_spread_over_the_nodes_of_a_region(fle
     assert min(nodes.values()) >= 2, nodes
 
 
+async def test_a_room_whose_node_is_killed_moves_to_another(fleet: Fleet, tmp_path: Path) -> None:
+    with servers.tertulia_sfu(tmp_path, "--region", "north", settings=fleet.settings) as north:
+        room = await room_in(fleet, "north")
+        async with fleet.member(room) as (_, client):
+            before = await client.event("SfuEndpoint")
+            north.kill()
+            after = await client.frame(
+                lambda f: f.get("event") == "SfuEndpoint" and f["payload"]["transportId"] != before["transportId"]
+            )
+            node = fleet.node(fleet.state(room)["sfuNode"])
+    assert (after["payload"]["ip"], after["payload"]["port"]) == (node["ip"], node["ports"][0])
+    assert after["payload"]["port"] != before["port"]
+
+
+async def room_in(fleet: Fleet, region: str) -> str:
+    """A room whose state says that region. A node that has just come is not yet known to every worker."""
+    async with asyncio.timeout(20):
+        while True:
+            room = await fleet.new_room()
+            async with fleet.member(room, region):
+                if fleet.state(room)["sfuRegion"] == region:
+                    return room
+
+
 async def test_a_worker_that_is_killed_comes_back_and_the_other_serves_meanwhile(fleet: Fleet) -> None:
     room = await fleet.new_room()
     workers = {p.pid for p in tree(fleet.web.server.pid)[1:]}
