@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -97,3 +100,30 @@ async def test_a_second_tab_of_one_browser_is_a_second_person(come: Come, base: 
     await ana.sees_tiles(2)
     await other.sees_tiles(2)
     assert other.trouble == []
+
+
+async def test_an_sfu_that_is_killed_is_replaced(come: Come, tmp_path: Path) -> None:
+    with servers.tertulia_dev(tmp_path) as started:
+        room = new_room(f"http://localhost:{started.port}")
+        ana, ben = await come("Ana"), await come("Ben")
+        await ana.join(room.host_link)
+        await ben.join(room.link)
+        await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
+        os.kill(child(started.server.pid, "sfu"), signal.SIGKILL)
+        await ana.page.get_by_text("Sound and picture stopped.").wait_for()
+        await expect(ana.page.get_by_text("Sound and picture stopped.")).to_be_hidden(timeout=60_000)
+        await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
+        await asyncio.gather(ana.decodes(1), ben.decodes(1))
+        await asyncio.gather(ana.hears_tones(), ben.hears_tones())
+        await ana.close()
+        await ben.close()
+        ana.trouble.clear()
+        ben.trouble.clear()
+
+
+def child(parent: int, part: str) -> int:
+    """The process id of one part of ``tertulia dev``."""
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        if part.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            return int(pid)
+    raise AssertionError(f"{part} does not run")

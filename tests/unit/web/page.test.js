@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+
+const WEB = new URL("../../../python/tertulia/web/", import.meta.url);
+const INDEX = readFileSync(new URL("index.html", WEB), "utf8");
+const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((name) => /\.\w+$/.test(name));
+
+test("every module is preloaded, so that none waits for another to name it", () => {
+  const preloaded = [...INDEX.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)].map(([, name]) => name);
+  const modules = FILES.filter((name) => name.endsWith(".js") && name !== "boot.js" && name !== "view.js");
+  assert.deepEqual(preloaded, modules.sort());
+});
+
+test("every style sheet is linked", () => {
+  const linked = [...INDEX.matchAll(/rel="stylesheet" href="\/static\/([^"]+)"/g)].map(([, name]) => name);
+  assert.deepEqual(linked.sort(), FILES.filter((name) => name.endsWith(".css")).sort());
+});
+
+test("nothing inline and nothing from another host, as the content policy demands", () => {
+  assert.doesNotMatch(INDEX, /<style|style="|<script>|\son\w+="/);
+  for (const name of FILES) {
+    const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");
+    assert.doesNotMatch(text, /(from|import\(|url\()\s*["']?https?:/, name);
+  }
+});
+
+test("arrows: protocol knows no media, media no meeting, none of them the page", () => {
+  const arrows = { protocol: ["protocol"], media: ["media", "protocol"] };
+  for (const [part, known] of Object.entries(arrows)) {
+    for (const name of FILES.filter((n) => n === `${part}.js` || n.startsWith(`${part}/`))) {
+      const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");
+      for (const [, from] of text.matchAll(/from "([^"]+)"/g)) {
+        const target = new URL(from, `file:///static/${name}`).pathname.slice("/static/".length).split(/[./]/)[0];
+        assert.ok(known.includes(target), `${name} imports ${from}`);
+      }
+      assert.doesNotMatch(text, /\bdocument\b|\bHTML\w+Element\b/, name);
+    }
+  }
+});
