@@ -15,6 +15,8 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 const VIDEO: usize = 1_100;
 /// Bytes of 20 ms of Opus at 32 kbit/s.
 const AUDIO: usize = 80;
+/// How far behind its time a packet is still sent.
+const LATE: Duration = Duration::from_millis(50);
 /// Datagrams read before the next client has its turn.
 const READS: usize = 64;
 
@@ -22,6 +24,7 @@ pub struct Client {
     pub name: String,
     pub connected: bool,
     feeds_back: bool,
+    sends: bool,
     rtc: Rtc,
     socket: UdpSocket,
     local: SocketAddr,
@@ -44,6 +47,7 @@ impl Client {
             name,
             connected: false,
             feeds_back,
+            sends: false,
             rtc: RtcConfig::new().set_rtp_mode(true).build(now),
             local: socket.local_addr().expect("bound"),
             socket,
@@ -108,10 +112,16 @@ impl Client {
             .expect("an answer to this offer");
     }
 
+    /// Begins to send.
+    pub fn start(&mut self, now: Instant) {
+        self.sends = self.publishes.is_some();
+        (self.next_audio, self.next_video) = (now, now);
+    }
+
     /// Reads, sends what is due, writes. False: nothing was to do.
     pub fn turn(&mut self, now: Instant) -> bool {
         let mut busy = self.read(now);
-        if self.connected && self.publishes.is_some() {
+        if self.sends {
             busy |= self.publish(now);
         }
         if busy || now >= self.timeout {
@@ -144,6 +154,10 @@ impl Client {
         let Some((audio, video)) = self.publishes else {
             return false;
         };
+        // Who was kept from sending does not make up for it: that would be a burst that no encoder makes.
+        let earliest = now.checked_sub(LATE).unwrap_or(now);
+        self.next_audio = self.next_audio.max(earliest);
+        self.next_video = self.next_video.max(earliest);
         let mut busy = false;
         while now >= self.next_audio {
             self.next_audio += Duration::from_millis(20);

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::thread_time;
 
 /// How long clients may take until everything flows.
-const SETUP: Duration = Duration::from_secs(20);
+const SETUP: Duration = Duration::from_secs(60);
 /// What flows before it is measured: congestion windows open, caches are warm.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -52,6 +52,8 @@ impl Meeting {
             assert!(Instant::now() < ready, "the clients did not connect");
             turn(&driver, &mut clients);
         }
+        let now = Instant::now();
+        clients.iter_mut().for_each(|client| client.start(now));
         run_for(&driver, &mut clients, WARM_UP);
         let before = snapshot(&driver);
         run_for(&driver, &mut clients, measure);
