@@ -1,0 +1,92 @@
+"""A server that is not open: no meetings from the start page; people come by the links of ``tertulia room``."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.integration import servers
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@dataclass
+class Production:
+    base: str
+    settings: dict[str, str]
+
+    def command(self, *arguments: str) -> str:
+        argv, env = servers.tertulia_argv(*arguments), servers.tertulia_env(self.settings)
+        return subprocess.run(argv, env=env, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def links(self) -> tuple[str, str]:
+        """A new room's link for the host, and that for guests."""
+        found = re.fullmatch(r"host:   (\S+)\nguests: (\S+)", self.command("room", "--tenant", "acme"))
+        assert found
+        return found[1], found[2]
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """A web worker and an SFU node, with credentials asked for."""
+    directory = tmp_path_factory.mktemp("production")
+    port = servers.free_port()
+    with ExitStack() as stack:
+        _, redis_url = stack.enter_context(servers.embedded_valkey(directory))
+        settings = {
+            "TERTULIA_REDIS_URL": redis_url,
+            "TERTULIA_DATABASE_URL": f"sqlite:///{directory / 'tertulia.db'}",
+            "TERTULIA_DATA_DIR": str(directory),
+            "TERTULIA_SFU_ADVERTISE": "127.0.0.1",
+            "TERTULIA_PUBLIC_URL": f"http://localhost:{port}",
+        }
+        made = Production(settings["TERTULIA_PUBLIC_URL"], settings)
+        made.command("migrate")
+        made.command("tenant", "create", "acme")
+        stack.enter_context(servers.tertulia_sfu(directory, settings=settings))
+        stack.enter_context(servers.tertulia_web(directory, settings=settings, port=port))
+        yield made
+
+
+async def test_the_start_page_explains_how_to_come_in(come: Come, production: Production) -> None:
+    ana = await come("Ana")
+    await ana.page.goto(production.base)
+    await ana.page.get_by_text("Open the link that you were sent").wait_for()
+    await expect(ana.button("New meeting")).to_have_count(0)
+    await ana.page.get_by_label("Meeting link").fill(production.links()[1])
+    await ana.button("Join").click()
+    await ana.page.get_by_role("heading", name="Ready to join?").wait_for()
+    ana.trouble.clear()  # the browser itself writes the 401 of the start page's question
+
+
+async def test_host_and_guests_by_their_links(come: Come, production: Production) -> None:
+    host_link, guest_link = production.links()
+    ana = await come("Ana", permissions=["clipboard-read", "clipboard-write"])
+    ben, eva = await come("Ben"), await come("Eva")
+    await ana.join(host_link)
+    await ben.join(guest_link)
+    await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
+    await ana.press("i")
+    await ana.hears("The invite link is copied.")
+    await eva.join(await ana.page.evaluate("navigator.clipboard.readText()"))
+    await asyncio.gather(eva.sees("Ana", "Ben"), ana.sees("Eva"))
+    await ana.press("p")
+    await ana.page.get_by_text("You · Host").wait_for()
+    await expect(ana.button("Remove Eva")).to_be_visible()
+    ana.trouble.clear()
+
+
+async def test_a_link_without_credential_is_refused(come: Come, production: Production) -> None:
+    ana = await come("Ana")
+    await ana.page.goto(production.links()[0].split("#")[0])
+    await ana.page.get_by_role("button", name="Join now").click()
+    await ana.page.get_by_role("alert").get_by_text("This link is not valid").wait_for()
+    ana.trouble.clear()
