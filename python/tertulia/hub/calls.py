@@ -3,6 +3,7 @@ coroutines."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
@@ -29,7 +30,7 @@ from tertulia.hub.leaving import Leaving
 from tertulia.hub.media import Media
 from tertulia.hub.restoring import Restoring
 from tertulia.hub.sessions import Sessions
-from tertulia.ids import NodeId, TransportId, UserId, new_uuid
+from tertulia.ids import NodeId, TransportId, UserId, new_token
 from tertulia.room import targets
 from tertulia.sfu import commands
 from tertulia.state.messages import HandMessage
@@ -54,6 +55,8 @@ class Calls:
         self._sessions = sessions
         self._leaving = leaving
         self._restoring = restoring
+        self._chat = new_token(size=9)
+        self._chats = itertools.count(1)  # with the above a message's id: no randomness has to be fetched for each
         self.handlers: dict[str, Callable[[Connection, Seated, Any], Answer]] = {
             "SendOffer": self._send_offer,
             "SendAnswer": self._send_answer,
@@ -197,7 +200,7 @@ class Calls:
     def _send_chat(self, connection: Connection, seated: Seated, call: SendChat) -> Done:
         live = seated.room
         message = {
-            "id": new_uuid(),
+            "id": f"{self._chat}-{next(self._chats)}",
             "userId": seated.user_id,
             "displayName": live.members[seated.user_id].display_name,
             "text": call.text,

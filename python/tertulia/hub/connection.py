@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 
 from tertulia.contract import Role, SendAnswer, SendOffer, Topology
-from tertulia.hub import metrics
 from tertulia.hub.client import CallId, Client, Event
 from tertulia.hub.closing import CloseReason
 from tertulia.hub.missed import Missed
@@ -74,6 +73,7 @@ class Connection:
         "rate",
         "seated",
         "shown_lost",
+        "some_lost",
         "went_clean",
     )
 
@@ -86,6 +86,8 @@ class Connection:
         self.is_gone = False
         self.went_clean = False
         """How it went, once ``is_gone``."""
+        self.some_lost = False
+        """Events did not reach the client before it went."""
         self.is_overdue = False
         """The time to join has passed while a JoinRoom was under way."""
         self.is_quiet = True
@@ -119,7 +121,6 @@ class Connection:
         if self.missed is not None:
             self.missed.add(event)
         elif not self.is_gone:
-            metrics.EVENTS.inc()
             self.is_quiet = False
             self.client.send(event)
 

@@ -112,15 +112,16 @@ class Hub:
         if connection is not None and self._admits(connection, call):
             self._refuse(connection, WaitingCall(call, "", None), error)
 
-    def disconnected(self, client: Client, clean: bool) -> None:
+    def disconnected(self, client: Client, clean: bool, *, some_lost: bool = False) -> None:
         """A client is gone. ``clean``: it said so (close code 1000, 1001 or none), and leaves at once; else it keeps
-        its seat."""
+        its seat. ``some_lost``: events it was sent are known not to have reached it."""
         connection = self._connections.pop(client.id, None)
         if connection is None:
             return
         metrics.CONNECTIONS.dec()
         connection.is_gone = True
         connection.went_clean = clean
+        connection.some_lost = some_lost
         if connection.join_timer is not None:
             connection.join_timer.cancel()
         if not connection.is_busy:
@@ -174,7 +175,7 @@ class Hub:
         if verdict is Verdict.ADMIT:
             connection.is_quiet = True
             return True
-        metrics.CALLS.labels(event="", outcome="rate_limited").inc()
+        metrics.calls("", "rate_limited").inc()
         connection.client.refuse(call, RateLimited(f"more than {settings.calls_per_second:g} calls a second"))
         if verdict is Verdict.CLOSE:
             connection.client.close(closing.RATE_LIMITED.code, closing.RATE_LIMITED.reason)
@@ -235,7 +236,7 @@ class Hub:
             self._too_late(connection)
 
     def _reply(self, connection: Connection, call: WaitingCall, done: Done) -> None:
-        metrics.CALLS.labels(event=call.event, outcome="ok").inc()
+        metrics.calls(call.event, "ok").inc()
         if not connection.is_gone:
             connection.client.reply(call.call, done.result)
         if done.then is not None:
@@ -247,7 +248,7 @@ class Hub:
 
     def _refuse(self, connection: Connection, call: WaitingCall, error: Exception) -> None:
         code = refusal(error).code
-        metrics.CALLS.labels(event=call.event if call.event in CALLS else "", outcome=code).inc()
+        metrics.calls(call.event if call.event in CALLS else "", code).inc()
         if not isinstance(error, Refused):
             _log.error("a call failed", event_name=call.event, exc_info=error)
         if not connection.is_gone:

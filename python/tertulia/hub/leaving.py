@@ -96,7 +96,7 @@ class Leaving:
         seated = connection.seated
         if seated is None:
             return
-        connection.missed = Missed()
+        connection.missed = Missed(connection.some_lost)
         loop = asyncio.get_running_loop()
         connection.blip_timer = loop.call_later(self._settings.blip, seated.room.connection_lost, connection)
 

@@ -78,6 +78,8 @@ class LiveRoom:
         self._backlog: deque[RoomMessage] = deque()
         self._mark = ""
         self._marked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._elsewhere: bool | None = None
+        """What :meth:`_is_elsewhere` found; None: the members have changed since."""
         self._gone: set[str] = set()
         """Connections whose seats were freed while a JoinRoom is under way."""
         self._over: deque[SessionId] = deque(maxlen=8)
@@ -142,8 +144,14 @@ class LiveRoom:
     def say(self, event: Event, exclude: str | None = None) -> None:
         """Tell every member, on this hub and elsewhere, but ``exclude``."""
         self.broadcast(event, exclude)
-        if any(m.hub != self.hub_id for m in self.members.values()):
+        if self._is_elsewhere():
             self._publish(event, None, exclude)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the room has members on other hubs."""
+        if self._elsewhere is None:
+            self._elsewhere = any(m.hub != self.hub_id for m in self.members.values())
+        return self._elsewhere
 
     def tell(self, member: Participant, event: Event) -> None:
         """Tell one member, wherever connected."""
@@ -154,6 +162,7 @@ class LiveRoom:
 
     def broadcast(self, event: Event, exclude: str | None = None) -> None:
         """Tell the members on this hub, but ``exclude``."""
+        metrics.EVENTS.inc(len(self.seats))
         for user_id, connection in self.seats.items():
             if user_id != exclude:
                 connection.deliver(event)
@@ -274,6 +283,7 @@ class LiveRoom:
     def _deliver_to(self, user_id: str, event: Event, seat: SeatId | None) -> None:
         connection = self.seats.get(user_id)
         if connection is not None and connection.seated is not None and seat in (None, connection.seated.seat):
+            metrics.EVENTS.inc()
             connection.deliver(event)
         for joining in self.joining:
             if joining.joining_as == user_id:
@@ -341,6 +351,7 @@ class LiveRoom:
 
     def run(self, effects: Iterable[Effect]) -> None:
         """Show the members of this hub what happened to the membership."""
+        self._elsewhere = None
         for effect in effects:
             if isinstance(effect, Came):
                 self.broadcast(events.participant_joined(effect.participant), effect.participant.user_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -24,3 +25,9 @@ STUCK: Final = Counter("tertulia_hub_stuck", "Clients closed because they did no
 RESUMED: Final = Counter(
     "tertulia_hub_resumed", "Connections that returned to their seat, by whether some events were lost.", ["missed"]
 )
+
+
+@cache
+def calls(event: str, outcome: str) -> Counter:
+    """The counter of these calls. ``event`` is a name of the contract or ``""``: anyone can send names."""
+    return CALLS.labels(event=event, outcome=outcome)

@@ -1,18 +1,18 @@
 """The plain dialect: one JSON object a text frame. Sans-IO: bytes ↔ calls, answers and events.
 
-Well-formed calls take the fast path, straight into the contract's structs. Whatever is unusual (an escape that may
-hide a NUL or a lone surrogate, deep nesting, a wrong type) takes the slow one, which says what is wrong.
+Well-formed calls take the fast path, straight into the contract's structs. Whatever is unusual (a NUL or a lone
+surrogate in a text, deep nesting, a wrong type) takes the slow one, which says what is wrong.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, Union
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-from tertulia.contract import CALLS, JoinResult
+from tertulia.contract import CALLS, Empty, JoinResult, SendAnswer, SendOffer, Wire
 from tertulia.errors import FieldError, Invalid, Malformed, TertuliaError
 from tertulia.hub.client import Event
 from tertulia.hub.refusal import refusal
@@ -43,12 +43,6 @@ class BadText(Exception):
     """The frame is not UTF-8: the socket is to be closed (1007)."""
 
 
-class _Envelope(Struct):
-    event: str
-    payload: Raw | UnsetType = UNSET
-    id: Id | None = None
-
-
 class _Reply(Struct):
     reply_to: Id | None = msgspec.field(name="replyTo")
     result: Struct
@@ -70,8 +64,16 @@ class _Event(Struct):
     payload: Any
 
 
-_envelope: Final = msgspec.json.Decoder(_Envelope)
-_payloads: Final = {name: msgspec.json.Decoder(kind) for name, kind in CALLS.items()}
+def _frame_kind(name: str, payload: type[Wire]) -> type[Struct]:
+    """``{"event": name, "payload", "id"}``, read in one pass."""
+    fields: list[Any] = [("payload", payload | None, None) if payload is Empty else ("payload", payload)]
+    return msgspec.defstruct(f"{name}Frame", [*fields, ("id", Id | None, None)], tag_field="event", tag=name)
+
+
+_frames: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
+    Union[tuple(_frame_kind(name, payload) for name, payload in CALLS.items())]  # noqa: UP007 - of what is not known here
+)
+_EMPTY: Final = Empty()
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -86,14 +88,14 @@ def parse(data: bytes) -> Call:
             data.decode()
         except UnicodeDecodeError as e:
             raise BadText from e
-    if b"\\u" not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+    if _has_few_brackets(data):
         try:
-            envelope = _envelope.decode(data)
-            decoder = _payloads.get(envelope.event)
-            if decoder is not None and isinstance(envelope.payload, Raw) and _is_short(envelope.id):
-                return Call(envelope.id, envelope.event, decoder.decode(envelope.payload))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            frame = _frames.decode(data)
+        except (msgspec.MsgspecError, RecursionError):
             pass  # the slow path says what is wrong
+        else:
+            if _is_id(frame.id) and not _may_hold_nul(data, frame.payload):
+                return Call(frame.id, frame.__struct_config__.tag, frame.payload or _EMPTY)
     return _parse_slowly(data)
 
 
@@ -141,8 +143,25 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON (RFC 8259, section 6)")
 
 
-def _is_short(call: Id | None) -> bool:
-    return not isinstance(call, str) or len(call) <= MAX_ID
+def _has_few_brackets(data: bytes) -> bool:
+    """Whether ``data`` is surely no deeper than allowed. Searched rather than counted: ten times faster in an SDP."""
+    brackets = 0
+    for bracket in (b"{", b"["):
+        at = data.find(bracket)
+        while at >= 0:
+            brackets += 1
+            if brackets > MAX_DEPTH:
+                return False
+            at = data.find(bracket, at + 1)
+    return True
+
+
+def _may_hold_nul(data: bytes, payload: object) -> bool:
+    """Whether a text in it may hold a NUL; msgspec itself refuses lone surrogates."""
+    if isinstance(payload, SendOffer | SendAnswer):  # the large ones: faster in the text than in its JSON
+        tracks = payload.tracks if isinstance(payload, SendOffer) else None
+        return "\0" in payload.sdp or "\0" in payload.target_user_id or (tracks is not None and "\0" in "".join(tracks))
+    return b"\\u0000" in data
 
 
 def _is_id(call: object) -> bool:

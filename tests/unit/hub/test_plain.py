@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_payload_is_the_hubs_to_say(payload: Any) -> None:
 
 def test_escapes_that_are_harmless() -> None:
     call = plain.parse(b'{"event":"SendOffer","payload":{"targetUserId":"x","sdp":"\\u00e9 \\ud83d\\ude00"}}')
-    assert call.payload == {"targetUserId": "x", "sdp": "\u00e9 \U0001f600"}
+    assert call.payload == SendOffer(target_user_id="x", sdp="\u00e9 \U0001f600")
 
 
 def test_many_brackets_within_the_depth() -> None:
