@@ -66,7 +66,7 @@ class Member(WSListener):
 
 
 class Room:
-    """Its members call all at once, each again when its last call was answered."""
+    """Its members call in turn, one at a time."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = members
@@ -75,18 +75,9 @@ class Room:
         self.expected = 0
         """Frames that follow from a call: events and the answer."""
         self.latencies: list[float] | None = None
-        self._to_send = 0
         self._to_hear = 0
         self._sent_at = 0.0
         self._done: asyncio.Future[None] | None = None
-
-    async def run(self, calls: int) -> None:
-        """That many calls, as fast as they go, and all that follows from them."""
-        self._done = asyncio.get_running_loop().create_future()
-        self._to_send, self._to_hear = calls, calls * self.expected
-        for one in self.members[:calls]:
-            self._send(one)
-        await asyncio.wait_for(self._done, PATIENCE)
 
     async def run_at(self, rate: float, calls: int, phase: float) -> None:
         """That many calls, so many a second, one at a time."""
@@ -95,16 +86,12 @@ class Room:
         for number in range(calls):
             await asyncio.sleep(max(0.0, start + number / rate - loop.time()))
             self._done = loop.create_future()
-            self._to_send, self._to_hear = 1, self.expected
+            self._to_hear = self.expected
             self._sent_at = time.perf_counter()
-            self._send(self.members[number % len(self.members)])
-            await asyncio.wait_for(self._done, PATIENCE)
-
-    def _send(self, one: Member) -> None:
-        if self._to_send > 0:
-            self._to_send -= 1
+            one = self.members[number % len(self.members)]
             assert one.ws is not None
             one.ws.send(one.dialect.kind, self.frames[one])
+            await asyncio.wait_for(self._done, PATIENCE)
 
     def heard(self, one: Member, data: bytes) -> None:
         """Frames may come together, several SignalR messages in one."""
@@ -115,8 +102,6 @@ class Room:
             self.latencies.append(time.perf_counter() - self._sent_at)
         if self._to_hear == 0 and self._done is not None and not self._done.done():
             self._done.set_result(None)
-        elif self._to_send > 0 and one.dialect.answer in data[:40]:
-            self._send(one)
 
 
 async def member(port: int, dialect: Dialect) -> Member:

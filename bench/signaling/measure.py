@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import statistics
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench.signaling import load
+from bench.signaling import flood, load
 from bench.signaling.load import Room
 from bench.signaling.servers import Contestant, node_ws, tertulia, tickets
 from bench.signaling.wire import DIALECTS, Dialect
@@ -31,9 +31,21 @@ class Case:
     rooms: int
     calls: int
     """In each room, in each slice."""
+    targeted: bool = False
+
+    def call(self, other: str) -> tuple[str, dict[str, str]]:
+        """What a member says; ``other``: to whom, if to one."""
+        if self.targeted:
+            return "SendOffer", {"targetUserId": other, "sdp": OFFER}
+        return "SendChat", {"text": CHAT}
+
+    @property
+    def expected(self) -> int:
+        """Frames that follow from it."""
+        return 1 + (1 if self.targeted else self.people)
 
 
-TARGETED = Case("6 KB offer to one", 10, 20, 200)
+TARGETED = Case("6 KB offer to one", 10, 20, 200, targeted=True)
 BROADCAST_10 = Case("broadcast in a room of 10", 10, 20, 200)
 BROADCAST_100 = Case("broadcast in a room of 100", 100, 3, 200)
 CASES = (TARGETED, BROADCAST_10, BROADCAST_100)
@@ -44,27 +56,34 @@ IDLE_BAR = 15_000
 """Bytes a connection."""
 
 
-def frames(case: Case, room: Room) -> None:
-    """What is said in the room, each member in turn."""
-    members = room.members
-    if case is TARGETED:
-        pairs = zip(members, [*members[1:], members[0]], strict=True)
-        offers = [(a, {"targetUserId": b.user, "sdp": OFFER}) for a, b in pairs]
-        room.frames = {a: a.dialect.call("SendOffer", payload) for a, payload in offers}
-        room.expected = 2
-    else:
-        room.frames = {a: a.dialect.call("SendChat", {"text": CHAT}) for a in members}
-        room.expected = len(members) + 1
+def prepare(case: Case, room: Room) -> None:
+    """What is said in the room."""
+    others = [*room.members[1:], room.members[0]]
+    for member, other in zip(room.members, others, strict=True):
+        room.frames[member] = member.dialect.call(*case.call(other.user))
+    room.expected = case.expected
 
 
-async def cpu(case: Case, contestants: dict[str, tuple[Contestant, list[Room]]]) -> dict[str, float]:
-    """CPU-µs of the server for each inbound message."""
-    costs: dict[str, list[float]] = {name: [] for name in contestants}
+def cpu(
+    case: Case, dialect: Dialect, people: list[list[dict[str, Any]]], servers: Sequence[Contestant]
+) -> dict[str, float]:
+    """CPU-µs of each server for each call and all that follows from it, as busy as it can be."""
+    floods = {}
+    for server in servers:
+        rooms = [flood.Room(server.port, dialect, room) for room in people]
+        for room in rooms:
+            for member, other in zip(room.members, [*room.members[1:], room.members[0]], strict=True):
+                member.call = dialect.framed(*case.call(other.user))
+        floods[server] = flood.Flood(rooms)
+        floods[server].measure()
+    costs: dict[str, list[float]] = {server.name: [] for server in servers}
     for _ in range(ROUNDS):
-        for name, (server, rooms) in contestants.items():
+        for server in servers:
             before = server.cpu_seconds()
-            await asyncio.gather(*(room.run(case.calls) for room in rooms))
-            costs[name].append((server.cpu_seconds() - before) / (case.calls * len(rooms)) * 1e6)
+            floods[server].run(case.calls)
+            costs[server.name].append((server.cpu_seconds() - before) / (case.calls * case.rooms) * 1e6)
+    for one in floods.values():
+        one.close()
     return {name: statistics.median(values) for name, values in costs.items()}
 
 
@@ -117,34 +136,35 @@ async def stalled(server: Contestant, dialect: Dialect) -> tuple[float, float, i
     return before[len(before) * 99 // 100] * 1e3, after[len(after) * 99 // 100] * 1e3, sleeper.close_code
 
 
+async def compare_case(case: Case, dialect: Dialect, ours: Contestant, theirs: Contestant) -> bool:
+    """One line; False if its bar is missed."""
+    people = await tickets(ours.port, case.people, case.rooms)
+    costs = cpu(case, dialect, people, (ours, theirs))
+    row = []
+    for server in (ours, theirs):
+        rooms = [await load.room(server.port, dialect, room) for room in people]
+        for room in rooms:
+            prepare(case, room)
+        p50, p99 = await latency(rooms, costs[server.name])
+        row.append(f"{server.name} {costs[server.name]:8.1f} µs  {p50:6.2f} / {p99:6.2f} ms")
+        for room in rooms:
+            for one in room.members:
+                one.ws.underlying_transport.abort()  # type: ignore[union-attr]
+    ratio = costs[ours.name] / costs[theirs.name]
+    bar = BARS.get(case.name)
+    missed = bar is not None and ratio > bar
+    verdict = "" if bar is None else f"  (bar: {bar}{', MISSED' if missed else ''})"
+    print(f"  {dialect.name:20} {'   '.join(row)}   ×{ratio:.2f}{verdict}", flush=True)
+    return not missed
+
+
 async def compare(ours: Contestant, theirs: Contestant) -> bool:
     """Print it all; False if a bar is missed."""
     good = True
     for case in CASES:
-        print(f"\n{case.name}: server CPU-µs each, ×: of Node ws; p50/p99 ms at half load")
+        print(f"\n{case.name}: server CPU-µs each when busy (×: of Node ws's), p50 / p99 ms at half load")
         for dialect in DIALECTS:
-            people = await tickets(ours.port, case.people, case.rooms)
-            contestants = {}
-            for server in (ours, theirs):
-                rooms = [await load.room(server.port, dialect, room) for room in people]
-                for room in rooms:
-                    frames(case, room)
-                contestants[server.name] = server, rooms
-            gc.collect()
-            costs = await cpu(case, contestants)
-            row = []
-            for name, (_, rooms) in contestants.items():
-                p50, p99 = await latency(rooms, costs[name])
-                row.append(f"{name} {costs[name]:8.1f} µs  {p50:6.2f} / {p99:6.2f} ms")
-                for room in rooms:
-                    for one in room.members:
-                        one.ws.underlying_transport.abort()  # type: ignore[union-attr]
-            ratio = costs[ours.name] / costs[theirs.name]
-            bar = BARS.get(case.name)
-            missed = bar is not None and ratio > bar
-            good = good and not missed
-            verdict = (f"  (bar: {bar})" if bar else "") + ("  MISSED" if missed else "")
-            print(f"  {dialect.name:20} {'   '.join(row)}   ×{ratio:.2f}{verdict}")
+            good = await compare_case(case, dialect, ours, theirs) and good
     print(f"\nmemory of a connection that says nothing, {IDLE} of them (bar: {IDLE_BAR} bytes)")
     for dialect in DIALECTS:
         used = await idle(ours, dialect)

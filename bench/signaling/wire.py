@@ -23,6 +23,17 @@ class Dialect(NamedTuple):
     answer: bytes
     """What marks the answer to a call."""
 
+    def framed(self, target: str, payload: Any) -> bytes:
+        """A call as a masked WebSocket frame."""
+        return masked(self.call(target, payload), binary=self.kind is WSMsgType.BINARY)
+
+
+def masked(payload: bytes, *, binary: bool) -> bytes:
+    """A client's WebSocket frame (RFC 6455, section 5.2); its masking key is zero, so that masking changes nothing."""
+    first, size = 0x82 if binary else 0x81, len(payload)
+    head = bytes((first, 128 | size)) if size < 126 else bytes((first, 128 | 126)) + size.to_bytes(2)
+    return head + bytes(4) + payload
+
 
 def _plain(event: str, payload: Any) -> bytes:
     return msgspec.json.encode({"event": event, "payload": payload, "id": 1})

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from tertulia.contract import CALLS
 from tertulia.errors import Malformed, UnknownEvent
-from tertulia.http.signalr_socket import SignalRSocket, wire
+from tertulia.http.outgoing import wire
+from tertulia.http.signalr_socket import SignalRSocket
 from tertulia.hub import closing
 from tertulia.hub.client import CallId, Event
 from tertulia.hub.hub import Hub

@@ -24,6 +24,7 @@ from tertulia.http.callers import Callers
 from tertulia.http.signalr import SignalRHub
 from tertulia.http.signalr_relay import RelaySocket
 from tertulia.http.signalr_socket import SignalRSocket
+from tertulia.http.turn import Turn
 from tertulia.http.websocket import Upgrade, WebSocketListener
 from tertulia.http.workers import FORWARDED, Workers, answer
 from tertulia.hub import closing
@@ -47,6 +48,7 @@ class SignalRSite:
         self._keyring = keyring
         self._callers = callers
         self._workers = workers
+        self._turn = Turn()
         self._app = SignalR(
             SignalRHub(hub),
             path=PATH,
@@ -85,7 +87,7 @@ class SignalRSite:
             found = UNKNOWN
         if isinstance(found, Refusal):
             return websocket.Refusal(HTTPStatus(found.status), found.text)
-        return SignalRSocket(found, check)
+        return SignalRSocket(found, self._turn, check)
 
     def _is_good(self, credential: str) -> bool:
         """Whether a token is seen to be good without asking anyone; False: it takes :meth:`_authenticate`. Raises

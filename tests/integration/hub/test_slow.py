@@ -10,7 +10,7 @@ import time
 import pytest
 from websockets.asyncio.client import connect
 
-from tertulia.http import plain_socket
+from tertulia.http import outgoing
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import Fleet, PlainClient, Worker
 
@@ -26,7 +26,7 @@ async def _stalled(fleet: Fleet, worker: Worker, room: str) -> tuple[PlainClient
         await connect(worker.url + "/ws", sock=sock, compression=None, ping_interval=None, max_size=None)
     )
     user = new_uuid()
-    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
+    client.result = await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
     client.socket.transport.pause_reading()
     return client, user
 
@@ -69,12 +69,14 @@ async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, worker: W
     assert ann.named("ParticipantLeft") == []  # it keeps its seat: it may come back and say so
     stalled.socket.transport.resume_reading()
     assert await stalled.closed() in (1013, 1006)
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
 
 
 async def test_a_reader_that_reads_nothing_for_long_is_closed(
     fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plain_socket, "STUCK_AFTER", 0.3)
+    monkeypatch.setattr(outgoing, "STUCK_AFTER", 0.3)
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     stalled, user = await _stalled(fleet, worker, room)
