@@ -58,6 +58,25 @@ function say(room, name, payload) {
   }
 }
 
+const isText = (value, shortest, longest) =>
+  typeof value === "string" && value.length >= shortest && value.length <= longest && !value.includes("\0");
+
+// 100 calls a second, 500 in a burst.
+function admits(me) {
+  const now = performance.now();
+  me.tokens = Math.min(500, me.tokens + (now - me.at) * 0.1);
+  me.at = now;
+  if (me.tokens < 1) return false;
+  me.tokens -= 1;
+  return true;
+}
+
+const counted = new Map();
+const count = (event, outcome) => {
+  const key = `${event} ${outcome}`;
+  counted.set(key, (counted.get(key) ?? 0) + 1);
+};
+
 const calls = {
   JoinRoom(me, { roomId, token }) {
     const { sub, name } = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
@@ -70,13 +89,14 @@ const calls = {
     return { userId: sub, participants: [] };
   },
   SendChat(me, { text }) {
-    if (typeof text !== "string" || text.length < 1 || text.length > 4000) throw { code: "invalid", message: "text" };
+    if (!isText(text, 1, 4000)) throw { code: "invalid", message: "text" };
     const message = { id: randomUUID(), userId: me.id, displayName: me.name, text, sentAt: new Date().toISOString() };
     say(me.room, "ChatMessage", message);
     return {};
   },
   SendOffer(me, { targetUserId, sdp }) {
-    if (typeof sdp !== "string" || sdp.length > 200000) throw { code: "invalid", message: "sdp" };
+    if (!isText(targetUserId, 1, 64) || !isText(sdp, 0, 200000)) throw { code: "invalid", message: "sdp" };
+    if (!sdp.startsWith("v=0")) throw { code: "invalid_sdp", message: "an SDP begins with v=0" };
     const target = me.room.get(targetUserId);
     if (target === undefined || target === me) throw { code: "unknown_target", message: "not here" };
     const { socket, dialect } = target;
@@ -89,7 +109,8 @@ const calls = {
 const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
 server.on("listening", () => console.log(server.address().port));
 server.on("connection", (socket, request) => {
-  const me = { socket, dialect: request.url.startsWith("/hub") ? null : dialects.plain, room: null, id: null, name: null };
+  const me = { socket, dialect: request.url.startsWith("/hub") ? null : dialects.plain, room: null, id: null, name: null,
+    tokens: 500, at: performance.now() };
   socket.on("error", () => {});
   socket.on("close", () => me.room?.delete(me.id));
   socket.on("message", (data) => {
@@ -103,12 +124,15 @@ server.on("connection", (socket, request) => {
     for (const { event, payload, id } of dialect.read(data)) {
       let frame;
       try {
+        if (!admits(me)) throw { code: "rate_limited", message: "too many calls" };
         const call = calls[event];
         if (call === undefined) throw { code: "unknown_event", message: event };
         if (me.room === null && event !== "JoinRoom") throw { code: "not_joined", message: "call JoinRoom first" };
         frame = dialect.reply(id, call(me, payload));
+        count(event, "ok");
       } catch ({ code, message }) {
         frame = dialect.refuse(id, code, message);
+        count(event, code);
       }
       if (id !== undefined && id !== null) socket.send(frame, { binary: dialect.binary });
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -84,6 +85,15 @@ def run_web(config: Config, fd: int | None = None) -> int:
     return 0
 
 
+def _relax_the_collector() -> None:
+    """What a message leaves behind is freed by reference counts, so the cyclic collector finds next to nothing, and
+    looks for it each 700 objects: a tenth of the CPU time under load. What is there at the start stays, and need not
+    be looked at again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def listen(config: Config) -> socket.socket:
     """The listening socket. Raises ConfigError: the address cannot be had."""
     try:
@@ -101,6 +111,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     internal = _internal_socket(config)
     url = f"http://{_in_url(config.internal_host)}:{internal.getsockname()[1]}"
     async with build_web(config, url) as web:
+        _relax_the_collector()
         server = _Server(_server_config(config, web))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -81,7 +81,7 @@ class SignalRHub:
             # The hub closes it at this moment and must not be called before that has returned.
             asyncio.get_running_loop().call_soon(self._hub.disconnected, client, ended.clean)
         else:
-            self._hub.disconnected(client, ended.clean)
+            self._hub.disconnected(client, ended.clean, some_lost=ended.unsent)
 
     def _invoked(self, client: SignalRClient, message: Invocation) -> None:
         call = _Call(message.invocation_id, message.target)

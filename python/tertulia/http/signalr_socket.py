@@ -19,7 +19,7 @@ from tertulia.signalr.serve.link import Link
 
 REFUSED_SECONDS: Final = 15.0
 """How long a client whose credential was refused may take to ask for the handshake, which is how it is told."""
-_DATA: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION})
+_TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 
 
 class SignalRSocket(OutgoingSocket):
@@ -54,6 +54,10 @@ class SignalRSocket(OutgoingSocket):
             self._ws.underlying_transport.resume_reading()
 
     @property
+    def unsent(self) -> bool:
+        return self._outbox is not None
+
+    @property
     def congested(self) -> bool:
         return self._outbox is not None
 
@@ -80,7 +84,7 @@ class SignalRSocket(OutgoingSocket):
             # Not before the client has asked: the npm client does not expect an answer yet.
             self.write(self._refusal, binary=False)
             self.close(1000, "")
-        elif kind in _DATA:
+        elif kind is _TEXT or kind is _BINARY or kind is _CONTINUATION:
             self._link.receive(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()

@@ -59,10 +59,12 @@ class Opened(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """The connection is over; the last event. ``clean``: the client said so. ``error``: why, for the log."""
+    """The connection is over; the last event. ``clean``: the client said so. ``error``: why, for the log. ``unsent``:
+    something is known not to have reached the client, or not known to have."""
 
     clean: bool
     error: str | None = None
+    unsent: bool = False
 
 
 Input: TypeAlias = Opened | Tracked | Ended
@@ -260,7 +262,8 @@ class Connection:
             self._refuse(handshake.TIMED_OUT, inputs)
         elif self._lost_at != _NEVER:
             self.phase = Phase.CLOSED
-            inputs.append(Ended(clean=False, error="No socket came to replace the lost one."))
+            unsent = bool(self.undelivered())
+            inputs.append(Ended(clean=False, error="No socket came to replace the lost one.", unsent=unsent))
         elif self._pings and now >= self._heard + self._options.client_timeout:
             self._fail(None, "The client was silent for too long.", inputs)
         else:
@@ -300,4 +303,4 @@ class Connection:
     def _fail(self, text: str | None, cause: str, inputs: list[Input]) -> None:
         """End the connection for a cause that may pass: a client that reconnects by itself may try."""
         self.close(text, allow_reconnect=True)
-        inputs.append(Ended(clean=False, error=cause))
+        inputs.append(Ended(clean=False, error=cause, unsent=bool(self.undelivered())))

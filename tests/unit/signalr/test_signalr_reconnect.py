@@ -156,6 +156,15 @@ def test_without_a_replacement_the_connection_ends() -> None:
     assert connection.phase is Phase.CLOSED
 
 
+def test_what_was_not_delivered_is_known_at_the_end() -> None:
+    connection = opened(0)
+    connection.send(call(1))
+    connection.lost(10)
+    (ended,) = connection.tick(30)
+    assert isinstance(ended, Ended)
+    assert ended.unsent
+
+
 def test_version_1_has_no_stateful_reconnect() -> None:
     connection = Connection(Options(), 0, stateful=True)
     connection.receive(SHAKE % (b"json", 1), 0)

@@ -27,6 +27,10 @@ class Transport(Protocol):
         """Deliver again."""
 
     @property
+    def unsent(self) -> bool:
+        """Something that was written has not gone out."""
+
+    @property
     def congested(self) -> bool:
         """The client does not keep up: who can should wait. The transport says :meth:`Link.drained` when that is
         over.
@@ -114,7 +118,8 @@ class Link:
             self._owner.schedule(self)
         elif self.core.phase is not Phase.CLOSED:
             self.core.phase = Phase.CLOSED
-            self._handle([Ended(clean=clean, error=None if clean else "The transport was lost.")])
+            error = None if clean else "The transport was lost."
+            self._handle([Ended(clean=clean, error=error, unsent=transport.unsent or bool(self.core.undelivered()))])
 
     def drained(self) -> None:
         """The transport is congested no more."""

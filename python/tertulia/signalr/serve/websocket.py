@@ -55,6 +55,10 @@ class AsgiWebSocket:
         self._readable.set()
 
     @property
+    def unsent(self) -> bool:
+        return bool(self._waiting)
+
+    @property
     def congested(self) -> bool:
         return self._size > self._bound // 4
 
