@@ -44,7 +44,7 @@ _WIRE: Final = {name: f"{name} on a WebSocket" for name in PROTOCOLS}
 
 def _wire_encoder(name: str) -> Callable[[Event], bytes]:
     binary, encode = PROTOCOLS[name].binary, _ENCODERS[name]
-    return lambda event: wire(event.frame(name, encode), binary)
+    return lambda event: wire(encode(event), binary)
 
 
 _WIRE_ENCODERS: Final = {name: _wire_encoder(name) for name in PROTOCOLS}
@@ -132,11 +132,18 @@ class SignalRClient:
 
     def reply(self, call: CallId, result: Struct) -> None:
         if call.invocation_id is not None:
-            self._link.send(Completion(call.invocation_id, result))
+            self._complete(Completion(call.invocation_id, result))
 
     def refuse(self, call: CallId, error: Exception) -> None:
         if call.invocation_id is not None:
-            self._link.send(Completion(call.invocation_id, error=_words(call.target, error)))
+            self._complete(Completion(call.invocation_id, error=_words(call.target, error)))
+
+    def _complete(self, completion: Completion) -> None:
+        if self._socket is not None:
+            protocol = self._link.core.protocol
+            self._socket.write_wire(wire(protocol.encode(completion), protocol.binary))
+        else:
+            self._link.send(completion)
 
     def close(self, code: int, reason: str) -> None:
         self.closing = True

@@ -22,7 +22,7 @@ from tertulia.signalr import handshake
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.errors import CLOSED_WITH_ERROR, HandshakeRefused, ProtocolError
 from tertulia.signalr.framing import RECORD_SEPARATOR, Framer
-from tertulia.signalr.messages import TRACKED, Ack, Close, Message, Sequence, Tracked
+from tertulia.signalr.messages import TRACKED, Ack, Close, Invocation, Message, Sequence, Tracked
 from tertulia.signalr.reconnect import ACK_DELAY, Incoming, Outgoing
 
 
@@ -153,14 +153,27 @@ class Connection:
         if self.phase is Phase.CLOSED:
             return []
         inputs: list[Input] = []
-        if self._framer is None:
+        framer = self._framer
+        if framer is None:
             rest = self._shake_hands(data, now, inputs)
-            if rest is None:
+            framer = self._framer
+            if rest is None or framer is None:
                 return inputs
             data = rest
-        else:
-            self._heard = now
-        self._messages(data, now, inputs)
+        self._heard = now
+        decode = self.protocol.decode
+        try:
+            for payload in framer.feed(data):
+                message = decode(payload)
+                if type(message) is Invocation and self._incoming is None:
+                    # Nearly every message, and nothing more to do about it.
+                    inputs.append(message)
+                elif message is not None and not self._message(message, now, inputs):
+                    return inputs
+            if framer.broken is not None:
+                raise framer.broken
+        except ProtocolError as error:
+            self._fail(CLOSED_WITH_ERROR, str(error), inputs)
         return inputs
 
     def _shake_hands(self, data: bytes, now: float, inputs: list[Input]) -> bytes | None:
@@ -195,27 +208,14 @@ class Connection:
         self.phase = Phase.CLOSED
         inputs.append(Ended(clean=False, error=text))
 
-    def _messages(self, data: bytes, now: float, inputs: list[Input]) -> None:
-        assert self._framer is not None  # noqa: S101 - set with the phase OPEN
-        try:
-            for payload in self._framer.feed(data):
-                message = self.protocol.decode(payload)
-                if message is not None:
-                    self._message(message, now, inputs)
-                if self.phase is Phase.CLOSED:
-                    return
-            if self._framer.broken is not None:
-                raise self._framer.broken
-        except ProtocolError as error:
-            self._fail(CLOSED_WITH_ERROR, str(error), inputs)
-
-    def _message(self, message: Message, now: float, inputs: list[Input]) -> None:
+    def _message(self, message: Message, now: float, inputs: list[Input]) -> bool:
+        """Take a message; False: it was the last."""
         if self._incoming is not None:
             if isinstance(message, Sequence):
                 self._incoming.sequence(message.sequence_id)
-                return
+                return True
             if not self._incoming.accepts(message):
-                return
+                return True
             if self._ack_at == _NEVER and self._incoming.unacked:
                 self._ack_at = now + ACK_DELAY
         if isinstance(message, TRACKED):
@@ -223,9 +223,11 @@ class Connection:
         elif isinstance(message, Close):
             self.phase = Phase.CLOSED
             inputs.append(Ended(clean=True, error=message.error))
+            return False
         elif isinstance(message, Ack) and self._outgoing is not None:
             self.outbox += self._outgoing.ack(message.sequence_id)
         # A Ping was heard, and that is all it is for; Ack and Sequence mean nothing without stateful reconnect.
+        return True
 
     # --- out
 

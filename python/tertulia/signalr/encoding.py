@@ -33,10 +33,12 @@ class HubProtocol(Protocol):
 
 def checked(message: Message) -> Message:
     """The rules that a type cannot say (HubProtocol.md, "Errors"); raises ProtocolError."""
-    if isinstance(message, Invocation | StreamInvocation) and not message.target:
-        raise ProtocolError("Missing required property 'target'.")
     if isinstance(message, Invocation):
-        return message
+        if message.target:
+            return message
+        raise ProtocolError("Missing required property 'target'.")
+    if isinstance(message, StreamInvocation) and not message.target:
+        raise ProtocolError("Missing required property 'target'.")
     if isinstance(message, Completion) and message.error is not None and message.result is not UNSET:
         raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
     if getattr(message, "invocation_id", None) == "":

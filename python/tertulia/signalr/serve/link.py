@@ -104,7 +104,7 @@ class Link:
             self._handle(inputs)
         if core.outbox:
             self._flush()
-        if not core.direct:
+        if core.stateful:
             # A stateful connection's Ack may be due sooner than anything before.
             self._owner.schedule(self)
 
