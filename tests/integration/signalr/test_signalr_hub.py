@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -14,6 +15,13 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from tertulia.db.engine import Database
+from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.http.signalr_site import PURPOSE
+from tertulia.signalr.encoding import HubProtocol
+from tertulia.signalr.handshake import JSON, MESSAGEPACK
+from tertulia.signalr.messages import Close, Sequence
+from tertulia.signalr.tokens import Claims, Tokens
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import PlainClient
@@ -300,3 +308,49 @@ async def test_no_secret_reaches_the_log(site: Site) -> None:
     assert "a-secret-that-is-wrong" not in log
     assert "access_token" not in log
     assert "id=hub_" not in log
+
+
+async def token_of_a_worker_that_is_gone(database: str, *, stateful: bool) -> str:
+    engine = Database(database)
+    keyring = Keyring(SigningKeys(engine))
+    await keyring.start()
+    try:
+        claims = Claims("hub_gone", "connection", int(time.time()), stateful)
+        return Tokens(lambda: keyring.tokens.derived(PURPOSE)).issue(claims)
+    finally:
+        await keyring.stop()
+        await engine.close()
+
+
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+async def test_a_stateful_client_of_a_worker_that_is_gone_is_told_to_begin_anew(
+    site: Site, database: str, protocol: HubProtocol
+) -> None:
+    token = await token_of_a_worker_that_is_gone(database, stateful=True)
+    async with connect(f"{site.tertulia.ws_url.removesuffix('/ws')}/hub?id={token}", ping_interval=None) as ws:
+        frame = protocol.encode(Sequence(5))
+        await ws.send(frame if protocol.binary else frame.decode())
+        said = await asyncio.wait_for(ws.recv(), 10)
+        data = said if isinstance(said, bytes) else said.encode()
+        messages = [protocol.decode(payload) for payload in protocol.framer(1000).feed(data)]
+        assert messages == [Sequence(1), Close("The connection is no longer there.", allow_reconnect=True)]
+        await asyncio.wait_for(ws.wait_closed(), 10)
+        assert ws.close_code == 1012
+
+
+async def test_a_client_that_shakes_hands_with_a_worker_that_is_gone(site: Site, database: str) -> None:
+    token = await token_of_a_worker_that_is_gone(database, stateful=True)
+    async with connect(f"{site.tertulia.ws_url.removesuffix('/ws')}/hub?id={token}", ping_interval=None) as ws:
+        await ws.send('{"protocol":"json","version":2}\x1e')
+        assert "no longer there" in str(await asyncio.wait_for(ws.recv(), 10))
+
+
+async def test_requests_for_a_worker_that_is_gone(site: Site, database: str) -> None:
+    token = await token_of_a_worker_that_is_gone(database, stateful=False)
+    async with httpx.AsyncClient() as client:
+        for method in ("GET", "POST", "DELETE"):
+            answer = await client.request(method, f"{site.hub}?id={token}")
+            assert (answer.status_code, answer.text) == (404, "No Connection with that ID")
+    async with connect(f"{site.tertulia.ws_url.removesuffix('/ws')}/hub?id={token}", ping_interval=None) as ws:
+        await ws.send('{"protocol":"json","version":1}\x1e')
+        assert await asyncio.wait_for(ws.recv(), 10) == "{}\x1e", "a plain WebSocket may begin anywhere"
