@@ -261,6 +261,7 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, rest: Rest) -> None:
 @contextmanager
 def workers(directory: Path, redis: str, count: int) -> Iterator[Rest]:
     with started(directory, redis, f"sqlite:///{directory / 't.db'}", workers=str(count)) as rest:
+        rest.web.server.wait_until(lambda: rest.web.log().count('"web worker runs"') == count)
         yield rest
 
 

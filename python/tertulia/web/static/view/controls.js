@@ -50,9 +50,10 @@ export class Controls {
       ["help", "keyboard", "Keyboard shortcuts", ""],
     ]);
     this.#leaveMenu = this.#popover("leave-menu", [["leave", "leave", "Leave the meeting", ""], ["end", "close", "End it for everyone", "dangerous"]]);
-    this.#end = h("button", { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave", onclick: this.#onLeave }, icon("leave"));
-    const more = h("button", { type: "button", class: "control", "aria-label": "More", title: "More" }, icon("more"));
-    more.setAttribute("popovertarget", "more-menu");
+    this.#end = h("button", { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave" }, icon("leave"));
+    this.#end.onclick = () => this.#act("leave");
+    const more = h("button", { type: "button", class: "control more", "aria-label": "More", title: "More" }, icon("more"));
+    opens(more, this.#menu);
     const { mic, camera, screen, hand, chat, people } = this.#buttons;
     const bar = h("div", { class: "bar", role: "toolbar", "aria-label": "Controls" },
       h("div", { class: "group" }, mic, camera, screen, hand), h("div", { class: "group" }, chat, people, more), this.#end);
@@ -77,13 +78,10 @@ export class Controls {
     this.#badge.hidden = unread === 0;
     this.#badge.textContent = unread > 99 ? "99+" : String(unread);
     this.#people.textContent = String(people);
-    this.#end.setAttribute("aria-haspopup", isHost ? "menu" : "false");
+    if (isHost && !this.#end.hasAttribute("popovertarget")) opens(this.#end, this.#leaveMenu);
     const shareItem = /** @type {HTMLElement} */ (this.#menu.querySelector("[data-action=screen]"));
     shareItem.hidden = !canShare;
-    this.#isHost = isHost;
   }
-
-  #isHost = false;
 
   /**
    * @param {import("./keyboard.js").Command} command
@@ -95,11 +93,6 @@ export class Controls {
     button.dataset.command = command;
     return button;
   }
-
-  #onLeave = () => {
-    if (this.#isHost) this.#leaveMenu.togglePopover();
-    else this.#act("leave");
-  };
 
   /**
    * @param {string} id
@@ -116,9 +109,25 @@ export class Controls {
       item.dataset.action = action;
       return item;
     }));
-    menu.addEventListener("toggle", () => menu.matches(":popover-open") && visible(menu)[0]?.focus());
     return menu;
   }
+}
+
+/**
+ * Makes `button` open and close `menu`. The first item has the focus at once: a "toggle" event would come later than the
+ * next key of someone quick.
+ *
+ * @param {HTMLButtonElement} button
+ * @param {HTMLElement} menu
+ */
+function opens(button, menu) {
+  // Tells the browser whose menu it is: a press on the button is not one beside the menu, which would close it first.
+  button.setAttribute("popovertarget", menu.id);
+  button.setAttribute("aria-haspopup", "menu");
+  button.onclick = (event) => {
+    event.preventDefault();
+    if (menu.togglePopover()) visible(menu)[0]?.focus();
+  };
 }
 
 /** @param {KeyboardEvent} event */
