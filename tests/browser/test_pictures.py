@@ -44,10 +44,17 @@ NAMES: Final = [
 ]
 # fmt: on
 
-_BOXES: Final = """() => [...document.querySelectorAll(".tile")].filter((t) => !t.hidden).map((t) => {
-  const { x, y, width, height } = t.getBoundingClientRect();
-  return { x, y, width, height, name: t.getAttribute("aria-label") };
-})"""
+_BOXES: Final = """async ({ width, height }) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  while (innerWidth !== width || innerHeight !== height) await frame();
+  // The grid hears of its new size while a frame is made, and has its tiles placed in the next.
+  await frame();
+  await frame();
+  return [...document.querySelectorAll(".tile")].filter((t) => !t.hidden).map((t) => {
+    const { x, y, width, height } = t.getBoundingClientRect();
+    return { x, y, width, height, name: t.getAttribute("aria-label") };
+  });
+}"""
 
 
 async def crowd(come: Come, room: Room, count: int) -> Person:
@@ -73,7 +80,7 @@ async def test_tiles(come: Come, base: str, pictures: Path, scheme: str) -> None
             await me.sees_tiles(min(count, most))
             more = me.page.get_by_role("button", name=f"+{count - most} more")
             await expect(more).to_be_visible(visible=count > most)
-            assert_apart(await me.page.evaluate(_BOXES), viewport)
+            assert_apart(await me.page.evaluate(_BOXES, viewport), viewport)
             await me.page.screenshot(path=pictures / f"tiles-{viewport['width']}-{count:02}-{scheme}.png")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 
@@ -100,10 +101,14 @@ async def test_a_database_that_is_not_there(database_url: str) -> None:
     missing = "sqlite:////nowhere/at/all.db"
     if not database_url.startswith("sqlite"):
         missing = f"postgresql://postgres@127.0.0.1:{port}/x"
+    threads = set(threading.enumerate())
     database = Database(missing)
     with pytest.raises(Unavailable, match="the database does not answer"):
         await migrate.version(database)
     await database.close()
+    # aiosqlite does not wait for the thread of a connection that failed, which needs this loop once more.
+    for thread in set(threading.enumerate()) - threads:
+        await asyncio.to_thread(thread.join)
 
 
 async def test_a_database_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,10 @@ class Desk:
                 self._news.clear()
                 await self._news.wait()
 
+    def closed(self) -> list[_sfu.TransportState]:
+        """What was said so far of transports that ended."""
+        return [e for e in self.events if isinstance(e, _sfu.TransportState) and e.state == "closed"]
+
     async def counted(self, done: Callable[[dict[str, int]], bool]) -> dict[str, int]:
         """The first worker's counters, when they are as wanted. They have no event of their own."""
         async with asyncio.timeout(SECONDS):

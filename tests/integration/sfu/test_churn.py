@@ -97,6 +97,6 @@ async def test_the_last_to_leave_ends_the_room() -> None:
         await client.offer()
         await client.connected()
         d.engine.end("r")
+        await d.until(lambda: d.closed() != [])
+        assert [(e.user_id, e.reason) for e in d.closed()] == [(client.user_id, "command")]
         await d.counted(lambda s: s["rooms"] == 0 and s["peers"] == 0)
-        ended = [e for e in d.events if isinstance(e, _sfu.TransportState) and e.state == "closed"]
-        assert [(e.user_id, e.reason) for e in ended] == [(client.user_id, "command")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 import struct
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tertulia.sfu import _sfu
-from tests.integration.sfu.desk import SECONDS, Client, Desk, desk
+from tests.integration.sfu.desk import SECONDS, Client, desk
 
 MAGIC = 0x2112A442
 
@@ -154,8 +155,18 @@ def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+async def media_threads_are(*wanted: str) -> None:
+    """Wait for it: a thread names itself once it runs, and leaves /proc a moment after it was joined."""
+    async with asyncio.timeout(SECONDS):
+        while sorted(media_threads()) != sorted(wanted):
+            await asyncio.sleep(0.01)
+
+
 def media_threads() -> list[str]:
-    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    names = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # it may end meanwhile
+            names.append((task / "comm").read_text().strip())
     return [name for name in names if name.startswith("sfu-")]
 
 
@@ -163,12 +174,12 @@ async def test_stop_ends_the_threads_and_frees_everything() -> None:
     before = descriptors()
     async with desk(workers=2) as d:
         ports = d.engine.ports
-        assert sorted(media_threads()) == sorted(f"sfu-{port}" for port in ports)
+        await media_threads_are(*(f"sfu-{port}" for port in ports))
         _, writer = await asyncio.open_connection("127.0.0.1", ports[0])
         await d.counted(lambda s: s["tcp_open"] == 1)
         d.engine.stop()
         d.engine.stop()
-        assert media_threads() == []
+        await media_threads_are()
         with pytest.raises(_sfu.Stopped):
             d.engine.close("room", "transport")
         writer.close()
@@ -187,10 +198,4 @@ async def test_a_stopped_engine_tells_that_its_peers_are_closed() -> None:
         await client.offer()
         await client.connected()
         await asyncio.to_thread(d.engine.stop)
-        await d.until(lambda: closed(d, client))
-
-
-def closed(d: Desk, client: Client) -> bool:
-    return any(
-        isinstance(e, _sfu.TransportState) and e.transport == client.transport and e.state == "closed" for e in d.events
-    )
+        await d.until(lambda: client.transport in [e.transport for e in d.closed()])
