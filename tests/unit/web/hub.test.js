@@ -49,6 +49,18 @@ describe("Hub", () => {
     assert.equal(hub.state, "joined");
   });
 
+  test("what is called once JoinRoom was asked follows it without waiting for the answer", async () => {
+    const asked = [];
+    FakeSocket.reset((socket, call) => {
+      asked.push(call.event);
+      if (call.event === "SendOffer") for (const id of [1, 2]) socket.say({ replyTo: id, result: JOINED });
+    });
+    const hub = newHub();
+    hub.on("asked", () => void hub.call("SendOffer", { targetUserId: "sfu", sdp: "v=0" }));
+    assert.deepEqual(await hub.join(), JOINED);
+    assert.deepEqual(asked, ["JoinRoom", "SendOffer"]);
+  });
+
   test("a refused join ends it and says why", async () => {
     FakeSocket.reset(refuse("room_full"));
     const hub = newHub();

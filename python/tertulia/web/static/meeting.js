@@ -2,17 +2,20 @@
 /** @import { LocalMedia } from "./media/local.js" */
 /** @import { LinkReport, RemoteTrack } from "./media/sources.js" */
 /** @import { HubState, EndReason } from "./protocol/hub.js" */
-/** @import { TertuliaError } from "./protocol.js" */
 import { Mesh, SfuLink } from "./media.js";
-import { Emitter, Hub, Roster } from "./protocol.js";
+import { Emitter, Hub, Roster, TertuliaError } from "./protocol.js";
 import { SOURCES } from "./media/sources.js";
 
 /** Video slots of the first offer, made before it is known how many people are there. */
 const FIRST_VIDEO_SLOTS = 6;
 /** Slots beyond the tiles: the SFU fills them with screens that someone begins to share. */
 const SPARE_SLOTS = 2;
-/** The SFU's address follows JoinRoom's answer at once; without it one joins all the same. */
-const ENDPOINT_WAIT_MS = 500;
+/** The SFU answers at once; without an answer one joins all the same. */
+const ANSWER_WAIT_MS = 500;
+/** What the SFU is called before it has told its name. */
+const SFU = "sfu";
+/** Why an offer may find no SFU: the room has none, has none yet, or was not joined. */
+const NO_SFU = new Set(["unknown_target", "not_joined", "unreachable"]);
 /** How often statistics are read. */
 const REPORT_MS = 2000;
 /** Seconds that JoinRoom's token must still live; a younger one is fetched otherwise. */
@@ -93,10 +96,9 @@ export class Meeting extends Emitter {
     this.#iceServers = iceServers;
     const link = this.#newSfuLink();
     link.prepare();
-    const offered = new Promise((resolve) => this.hub.on("SfuEndpoint", resolve));
     const result = await this.hub.join();
-    // Who draws the meeting now would keep the offer waiting, and with it the first picture.
-    if (result.topology !== "p2p") await Promise.race([offered, new Promise((resolve) => setTimeout(resolve, ENDPOINT_WAIT_MS))]);
+    // Who draws the meeting now would keep the answer waiting, and with it the first picture.
+    if (result.topology !== "p2p") await Promise.race([link.agreed, new Promise((resolve) => setTimeout(resolve, ANSWER_WAIT_MS))]);
     this.#reportTimer = setInterval(() => void this.#report(), REPORT_MS);
     return result;
   }
@@ -161,6 +163,7 @@ export class Meeting extends Emitter {
   #listen() {
     const { hub } = this;
     hub.on("state", (state) => this.emit("state", state));
+    hub.on("asked", () => this.#onAsked());
     hub.on("joined", (result) => this.#onJoined(result));
     hub.on("end", (end) => this.#onEnd(end));
     hub.on("SfuEndpoint", ({ transportId }) => this.#onEndpoint(transportId));
@@ -180,6 +183,11 @@ export class Meeting extends Emitter {
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
       this.#local.on("changed", () => this.#updateState()),
     ];
+  }
+
+  /** The first offer goes out behind JoinRoom, without waiting for its answer. */
+  #onAsked() {
+    if (this.#isFirstJoin && this.#link instanceof SfuLink) this.#openLink(this.#link);
   }
 
   /** @param {JoinResult} result */
@@ -243,12 +251,12 @@ export class Meeting extends Emitter {
     if (state === "dead" && this.hub.state === "joined") this.#openLink(this.#newSfuLink());
   }
 
-  /** @param {string} transportId another one than before: another SFU, or another seat */
+  /** @param {string} transportId the first, the same after a return, or another one: another SFU, or another seat */
   #onEndpoint(transportId) {
-    if (transportId === this.#transportId) return;
-    const isFirst = this.#transportId === "" && this.#link instanceof SfuLink;
+    const isFirst = this.#transportId === "";
+    const isSame = isFirst || transportId === this.#transportId;
     this.#transportId = transportId;
-    this.#openLink(isFirst ? /** @type {SfuLink} */ (this.#link) : this.#newSfuLink());
+    this.#openLink(isSame && this.#link instanceof SfuLink ? this.#link : this.#newSfuLink());
   }
 
   /** @param {{transportId: string, state: string}} change the SFU lost this connection: begin anew under the same name */
@@ -265,12 +273,20 @@ export class Meeting extends Emitter {
 
   /** @param {SfuLink} link */
   #openLink(link) {
-    const transportId = this.#transportId;
+    const targetUserId = this.#transportId || SFU;
     this.#view = "[]";
     link.open({
-      offer: ({ sdp, tracks }) => this.hub.call("SendOffer", { targetUserId: transportId, sdp, slots: true, tracks }),
-      answer: (sdp) => this.hub.call("SendAnswer", { targetUserId: transportId, sdp }),
-      candidate: (candidate) => this.hub.call("SendIceCandidate", { targetUserId: transportId, candidate }),
+      offer: async ({ sdp, tracks }) => {
+        try {
+          await this.hub.call("SendOffer", { targetUserId, sdp, slots: true, tracks });
+        } catch (error) {
+          if (targetUserId !== SFU || !(error instanceof TertuliaError) || !NO_SFU.has(error.code)) throw error;
+          return false;
+        }
+        return true;
+      },
+      answer: (sdp) => this.hub.call("SendAnswer", { targetUserId, sdp }),
+      candidate: (candidate) => this.hub.call("SendIceCandidate", { targetUserId, candidate }),
     });
   }
 

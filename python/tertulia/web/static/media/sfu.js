@@ -21,7 +21,7 @@ export const MAX_VIDEO_SLOTS = 26;
 
 /**
  * @typedef {object} Signal How the link reaches its SFU.
- * @property {(offer: {sdp: string, tracks: Record<string, Source>}) => Promise<unknown>} offer
+ * @property {(offer: {sdp: string, tracks: Record<string, Source>}) => Promise<boolean>} offer false: there is no SFU yet
  * @property {(sdp: string) => Promise<unknown>} answer
  * @property {(candidate: RTCIceCandidateInit | null) => Promise<unknown>} candidate
  */
@@ -65,6 +65,10 @@ export class SfuLink extends Emitter {
   #answered = null;
   /** @type {(RTCIceCandidateInit | null)[]} found before there was anyone to tell */
   #found = [];
+  /** @type {() => void} */
+  #onAgreed = () => {};
+  /** @type {Promise<void>} the first answer was taken: from here on the browser connects by itself */
+  agreed = new Promise((resolve) => (this.#onAgreed = resolve));
 
   /**
    * @param {RTCIceServer[]} iceServers
@@ -90,11 +94,12 @@ export class SfuLink extends Emitter {
   }
 
   /**
-   * Begins: offers to the SFU.
+   * Begins: offers to the SFU. If there is none yet, to be called again; no effect while open.
    *
    * @param {Signal} signal
    */
   open(signal) {
+    if (this.#signal) return;
     this.#signal = signal;
     this.#aliveAt = performance.now();
     this.emit("state", "connecting");
@@ -253,17 +258,30 @@ export class SfuLink extends Emitter {
     if (!this.#prepared) await this.#pc.setLocalDescription();
     this.#prepared = false;
     const answer = this.#nextAnswer();
-    const sent = this.#signal.offer({ sdp: this.#pc.localDescription?.sdp ?? "", tracks: this.#ownTracks() });
+    try {
+      const taken = await this.#signal.offer({ sdp: this.#pc.localDescription?.sdp ?? "", tracks: this.#ownTracks() });
+      if (!taken) return this.#withdraw();
+    } catch (error) {
+      this.#withdraw();
+      throw error;
+    }
     this.#isKnown = true;
     this.#flushCandidates();
-    await sent;
     const sdp = await answer;
     if (sdp === undefined) return this.#onUnanswered();
     this.#unanswered = 0;
     if (sdp === null) return;
     await this.#pc.setRemoteDescription({ type: "answer", sdp });
+    this.#onAgreed();
     await this.#applyEncodings();
     this.emit("tracks", null);
+  }
+
+  /** Nobody has heard the offer: another goes out when the link is opened again, or resumed. */
+  #withdraw() {
+    this.#answered?.(null);
+    if (this.#isKnown) this.#unanswered++;
+    else this.#signal = null;
   }
 
   #onUnanswered() {

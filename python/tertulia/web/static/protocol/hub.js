@@ -19,6 +19,7 @@ const REFUSED = new Set(["room_full", "role_not_allowed", "forbidden", "not_foun
  *
  * @typedef {object} OwnEvents
  * @property {HubState} state
+ * @property {null} asked JoinRoom is on its way: what is called from now on takes effect after it
  * @property {JoinResult} joined after every successful JoinRoom, the first and those of reconnects
  * @property {{reason: EndReason, error: TertuliaError | null}} end the meeting is over for this client
  */
@@ -138,8 +139,10 @@ export class Hub extends Emitter {
       resumeToken: this.#resumeToken,
       ...this.#options.state(),
     };
+    const answer = socket.call("JoinRoom", payload);
+    this.emit("asked", null);
     /** @type {JoinResult} */
-    const result = await socket.call("JoinRoom", payload);
+    const result = await answer;
     this.#resumeToken = result.resumeToken;
     clearInterval(this.#keepAlive);
     this.#keepAlive = setInterval(() => void this.#beat(), result.keepAliveSeconds * 1000);
