@@ -19,6 +19,8 @@ from prometheus_client import (
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tertulia.hub import metrics as hub_metrics
+
 REQUESTS = Counter("tertulia_http_requests", "REST requests answered", ["operation", "status"])
 SECONDS = Histogram(
     "tertulia_http_request_seconds",
@@ -42,6 +44,7 @@ def forget_dead_workers() -> None:
 
 async def metrics(_request: Request) -> Response:
     """The figures of all workers of this command."""
+    hub_metrics.settle()
     registry = REGISTRY
     if _SHARED in os.environ:
         registry = CollectorRegistry()

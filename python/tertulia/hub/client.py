@@ -44,8 +44,8 @@ class Event:
         return bytes(self.payload) if isinstance(self.payload, Raw) else self.frame("payload", _encode_payload)
 
     def value(self) -> Any:
-        """The payload as what a JSON parser returns, for encodings other than JSON."""
-        return msgspec.json.decode(self.payload) if isinstance(self.payload, Raw) else msgspec.to_builtins(self.payload)
+        """The payload for encodings other than JSON: what came as JSON is decoded."""
+        return msgspec.json.decode(self.payload) if isinstance(self.payload, Raw) else self.payload
 
     def __repr__(self) -> str:
         return f"Event({self.name!r})"

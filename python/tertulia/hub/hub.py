@@ -151,6 +151,7 @@ class Hub:
         self._sessions.stop()
         self._live_rooms.close()
         await self._tasks.stop()
+        metrics.settle()
 
     async def end_room(self, room: RoomId, reason: str) -> bool:
         """End the meeting for everyone and close its session; False: there is none. Raises Unavailable."""

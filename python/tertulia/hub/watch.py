@@ -1,4 +1,4 @@
-"""What the hub does by the clock: the nodes, the sweeps, the reaper."""
+"""What the hub does by the clock: the nodes, the sweeps, the reaper, the figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from tertulia.errors import TertuliaError
+from tertulia.hub import metrics
 from tertulia.hub.leaving import Leaving
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
@@ -23,6 +24,9 @@ from tertulia.state.rooms import RoomState
 NODES_EVERY: Final = 1.0
 """Seconds: half a heartbeat of a node."""
 
+FIGURES_EVERY: Final = 1.0
+"""Seconds: several times as often as anyone reads them."""
+
 SWEPT_AT_ONCE: Final = 200
 """Rooms. One after the other, a busy worker's rooms would take longer than a keep-alive interval, and then nobody
 expires."""
@@ -31,7 +35,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """Three loops; each goes on after Redis or SQL was away."""
+    """Four loops; each goes on after Redis or SQL was away."""
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Watch:
         tasks.spawn(_repeat(NODES_EVERY, self._look_after_nodes))
         tasks.spawn(_repeat(self._settings.seat / 6, self._sweep))
         tasks.spawn(_repeat(self._settings.reap, self._sessions.reap))
+        tasks.spawn(_repeat(FIGURES_EVERY, _settle_figures))
 
     async def _look_after_nodes(self) -> None:
         """Rooms without a living node get another; who has not heard of their node by now does."""
@@ -88,6 +93,10 @@ class Watch:
             problems += [result for result in results if result is not None]
         if problems:  # one part of a cluster may be away: the other rooms were swept nevertheless
             raise problems[0]
+
+
+async def _settle_figures() -> None:
+    metrics.settle()
 
 
 async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

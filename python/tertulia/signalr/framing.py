@@ -123,6 +123,9 @@ class LengthFramer:
 
 def _prefix(data: bytes | bytearray, start: int) -> tuple[int, int]:
     """A VarInt and the index behind it, or (-1, start)."""
+    if len(data) > start + 1 and data[start + 1] < 0x80 <= data[start]:
+        # Two bytes, as of most messages.
+        return data[start] & 0x7F | data[start + 1] << 7, start + 2
     length = 0
     for index in range(start, min(len(data), start + MAX_PREFIX)):
         byte = data[index]
@@ -135,6 +138,10 @@ def _prefix(data: bytes | bytearray, start: int) -> tuple[int, int]:
 def with_length(payload: bytes) -> bytes:
     """``payload`` behind its VarInt length."""
     length = len(payload)
+    if length < 0x80:
+        return bytes((length,)) + payload
+    if length < 0x4000:
+        return bytes((length & 0x7F | 0x80, length >> 7)) + payload
     if length > MAX_LENGTH:
         raise ProtocolError("Messages over 2GB in size are not supported.")
     prefix = bytearray()

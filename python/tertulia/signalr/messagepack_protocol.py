@@ -124,15 +124,11 @@ _UNREADABLE: Final = (
 
 
 def _message(array: _Array) -> m.Message:
+    if isinstance(array, _Invocation):
+        return m.Invocation(
+            array.target, array.arguments, array.invocation_id or None, array.stream_ids or None, array.headers or None
+        )
     match array:
-        case _Invocation():
-            return m.Invocation(
-                array.target,
-                array.arguments,
-                array.invocation_id or None,
-                array.stream_ids or None,
-                array.headers or None,
-            )
         case _StreamItem():
             return m.StreamItem(array.invocation_id, array.item)
         case _Completion():
@@ -164,33 +160,16 @@ def _completion(array: _Completion) -> m.Completion:
 
 
 def _array(message: m.Message) -> list[Any]:
+    # The two of nearly every call first.
+    if isinstance(message, m.Completion):
+        return _completed(message)
+    if isinstance(message, m.Invocation):
+        return [1, message.headers or {}, message.invocation_id, *_invoked(message)]
     match message:
-        case m.Invocation():
-            return [
-                1,
-                message.headers or {},
-                message.invocation_id,
-                message.target,
-                message.arguments,
-                message.stream_ids or [],
-            ]
         case m.StreamItem():
             return [2, {}, message.invocation_id, message.item]
-        case m.Completion(error=str(error)):
-            return [3, {}, message.invocation_id, ERROR, error]
-        case m.Completion(result=result) if result is UNSET:
-            return [3, {}, message.invocation_id, VOID]
-        case m.Completion():
-            return [3, {}, message.invocation_id, RESULT, message.result]
         case m.StreamInvocation():
-            return [
-                4,
-                message.headers or {},
-                message.invocation_id,
-                message.target,
-                message.arguments,
-                message.stream_ids or [],
-            ]
+            return [4, message.headers or {}, message.invocation_id, *_invoked(message)]
         case m.CancelInvocation():
             return [5, {}, message.invocation_id]
         case m.Close():
@@ -198,3 +177,15 @@ def _array(message: m.Message) -> list[Any]:
         case m.Ack() | m.Sequence():
             return [8 if isinstance(message, m.Ack) else 9, message.sequence_id]
     return [6]
+
+
+def _invoked(message: m.Invocation | m.StreamInvocation) -> tuple[str, list[Any], list[str]]:
+    return message.target, message.arguments, message.stream_ids or []
+
+
+def _completed(message: m.Completion) -> list[Any]:
+    if message.error is not None:
+        return [3, {}, message.invocation_id, ERROR, message.error]
+    if message.result is UNSET:
+        return [3, {}, message.invocation_id, VOID]
+    return [3, {}, message.invocation_id, RESULT, message.result]
