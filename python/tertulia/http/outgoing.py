@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from picows import WSCloseCode, WSTransport
 
-from tertulia.http.turn import Cork, Turn
+from tertulia.http.cork import Cork, Turn
 from tertulia.http.websocket import WebSocketListener
 from tertulia.hub import metrics
 from tertulia.hub.outbox import Outbox

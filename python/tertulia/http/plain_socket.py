@@ -8,8 +8,8 @@ from typing import Final
 from msgspec import Struct
 from picows import WSFrame, WSMsgType, WSTransport
 
+from tertulia.http.cork import Turn
 from tertulia.http.outgoing import CLEAN, OutgoingSocket, wire
-from tertulia.http.turn import Turn
 from tertulia.http.websocket import Upgrade
 from tertulia.hub import closing, plain
 from tertulia.hub.client import CallId, Event

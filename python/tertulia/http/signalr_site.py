@@ -21,10 +21,10 @@ from tertulia.db.keyring import Keyring
 from tertulia.errors import BadToken, TertuliaError, Unavailable
 from tertulia.http import websocket
 from tertulia.http.callers import Callers
+from tertulia.http.cork import Turn
 from tertulia.http.signalr import SignalRHub
 from tertulia.http.signalr_relay import RelaySocket
 from tertulia.http.signalr_socket import SignalRSocket
-from tertulia.http.turn import Turn
 from tertulia.http.websocket import Upgrade, WebSocketListener
 from tertulia.http.workers import FORWARDED, Workers, answer
 from tertulia.hub import closing

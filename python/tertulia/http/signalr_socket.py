@@ -9,8 +9,8 @@ from typing import Final
 from picows import WSFrame, WSMsgType, WSTransport
 
 from tertulia.errors import Unavailable
+from tertulia.http.cork import Turn
 from tertulia.http.outgoing import CLEAN, OutgoingSocket, wire
-from tertulia.http.turn import Turn
 from tertulia.hub import closing
 from tertulia.signalr import handshake
 from tertulia.signalr.connection import Phase

@@ -451,6 +451,7 @@ class LiveRoom:
     def seat(self, connection: Connection, seated: Seated) -> None:
         """The connection holds the seat from now on."""
         connection.seated = seated
+        connection.said_video_off = False
         self.seats[seated.user_id] = connection
         metrics.SEATS.inc()
 

@@ -131,6 +131,31 @@ async def test_the_node_hears_of_state_and_leaves(fleet: Fleet, node: FakeNode, 
     assert (await node.command(commands.End)).room == sfu_room
 
 
+async def test_what_was_turned_off_before_an_offer_is_said_behind_it(
+    fleet: Fleet, node: FakeNode, sfu_room: str
+) -> None:
+    """Also on another node, and to a transport that another connection's take-over made."""
+    worker = await fleet.worker()
+    first, user = await fleet.join(worker, sfu_room, isMuted=True)
+    await first.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
+    state = await node.command(commands.State)
+    assert (state.transport, state.is_muted, state.is_video_on) == (await _transport(fleet, sfu_room, user), True, None)
+    await first.call("UpdateState", {"isVideoOn": False})
+    node.commands.clear()
+    await first.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
+    await node.command(commands.State, is_muted=True, is_video_on=False)
+    second, _ = await fleet.join(worker, sfu_room, user)
+    await second.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
+    await node.command(commands.State, transport=await _transport(fleet, sfu_room, user), is_muted=True)
+    await second.call("UpdateState", {"isMuted": False})
+    await node.command(commands.State, is_muted=False)
+    node.commands.clear()
+    await second.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP + "a=last"})
+    await second.call("SendAnswer", {"targetUserId": "sfu", "sdp": SDP})
+    await node.command(commands.Answer)
+    assert [type(c) for c in node.commands] == [commands.Offer, commands.Answer]
+
+
 async def test_a_take_over_has_a_transport_of_its_own(fleet: Fleet, node: FakeNode, sfu_room: str) -> None:
     worker = await fleet.worker()
     first, user = await fleet.join(worker, sfu_room)
