@@ -4,6 +4,7 @@ import { canShareScreen, deviceTrouble } from "../media.js";
 import { stayAwake } from "./awake.js";
 import { brand } from "./brand.js";
 import { Chat } from "./chat.js";
+import { Comings } from "./comings.js";
 import { Controls } from "./controls.js";
 import { confirmation, linkDialog, settingsDialog, shortcutsDialog } from "./dialogs.js";
 import { fill, h } from "./dom.js";
@@ -40,6 +41,7 @@ export class Room {
   #unread = 0;
   #mediaFlows = true;
   #talking = false;
+  #comings = { joined: new Comings("joined"), left: new Comings("left") };
   /** @type {(() => void)[]} */
   #ends = [];
 
@@ -87,8 +89,8 @@ export class Room {
       () => clearInterval(clock),
       stayAwake(),
       listenToKeys((command) => this.#run(command), (talking) => this.#holdToTalk(talking)),
-      roster.on("joined", (member) => this.#onRoster(member.userId, `${member.displayName} joined`)),
-      roster.on("left", (member) => this.#onRoster(member.userId, `${member.displayName} left`)),
+      roster.on("joined", (member) => this.#onRoster(member, "joined")),
+      roster.on("left", (member) => this.#onRoster(member, "left")),
       roster.on("changed", (member) => this.#onChanged(member)),
       this.#local.on("track", () => this.#update()),
       this.#local.on("changed", () => this.#update()),
@@ -200,12 +202,12 @@ export class Room {
   }
 
   /**
-   * @param {string} userId
-   * @param {string} words
+   * @param {import("../protocol/roster.js").Member} member
+   * @param {"joined" | "left"} what
    */
-  #onRoster(userId, words) {
+  #onRoster({ userId, displayName }, what) {
     const isNews = userId !== this.#meeting.userId && this.#meeting.roster.all.length <= ANNOUNCED_UP_TO;
-    if (isNews) notice(words);
+    if (isNews) notice(this.#comings[what].tell(displayName, performance.now()), { topic: what });
     this.#update();
   }
 
