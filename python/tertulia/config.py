@@ -168,7 +168,9 @@ class Config:
     keep_alive_seconds: int = _setting(_whole(1, 300), 10, "how often a client says KeepAlive; three missed end a seat")
     empty_timeout_seconds: int = _setting(_whole(1, 86400), 60, "how long a session outlives its last member")
     join_timeout_seconds: int = _setting(_whole(1, 300), 15, "how long a connection may take to join")
-    rate_limit: int = _setting(_whole(0, 1_000_000), 50, "REST requests a second each caller may make; 0: no limit")
+    rate_limit: int = _setting(
+        _whole(0, 1_000_000), 50, "REST requests a second of a caller to one worker; 0: no limit"
+    )
     max_message_bytes: int = _setting(_whole(1024, 64 << 20), 256 * 1024, "the longest SignalR message")
     internal_host: str = _setting(_text, "127.0.0.1", "where the other web workers reach this one")
     data_dir: Path = _setting(_directory, _default_data_dir, "where the embedded parts keep their files")

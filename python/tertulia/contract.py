@@ -56,7 +56,7 @@ class SettingsChange(Strict, frozen=True):
 
     is_recording_enabled: bool | UnsetType = UNSET
     max_participants: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
-    allowed_roles: Annotated[list[AllowedRole], Meta(min_length=1)] | UnsetType = UNSET
+    allowed_roles: Annotated[list[AllowedRole], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
     topology: Topology | UnsetType = UNSET
 
 

@@ -1,13 +1,14 @@
 """Untyped JSON values → the structs of :mod:`tertulia.contract`, with every fault named at once.
 
 msgspec stops at the first fault; here each field, and each item of a list, is converted by itself, so that a caller
-sees all of them.
+sees all of them, up to :data:`MAX_FAULTS`.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -17,6 +18,10 @@ from msgspec.structs import FieldInfo
 from tertulia.errors import FieldError, Invalid
 
 S = TypeVar("S", bound=Struct)
+
+MAX_FAULTS: Final = 100
+"""Told at once. A body made of nothing but faults would cost more to answer than to send."""
+_BAD_TEXT: Final = "must hold no NUL and no lone surrogate"
 
 _PLACE: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 """Where msgspec says the fault is, behind its message."""
@@ -37,12 +42,13 @@ def read(kind: type[S], value: object, *, null_is_absent: bool = False) -> S:
     wherever the type does not allow it (REST's).
 
     Raises:
-        Invalid: with all faults, in the order of the struct's fields, unknown keys of a strict struct last.
+        Invalid: with all faults (the first MAX_FAULTS), in the order of the struct's fields, unknown keys of a strict
+            struct last.
     """
     errors: list[FieldError] = []
     cleaned = _struct(kind, value, "", errors, null_is_absent)
     if errors:
-        raise Invalid(errors)
+        raise Invalid(errors[:MAX_FAULTS])
     return msgspec.convert(cleaned, kind)
 
 
@@ -95,17 +101,29 @@ def _struct(kind: type[Struct], value: object, path: str, errors: list[FieldErro
             cleaned[name] = given
     if kind.__struct_config__.forbid_unknown_fields:
         known = {field.encode_name for field, *_ in _plan(kind)}
-        errors.extend(FieldError(_join(path, name), "is not a known key") for name in value if name not in known)
+        unknown = (name for name in value if name not in known)
+        errors.extend(_unknown_key(path, name) for name in islice(unknown, MAX_FAULTS))
     return cleaned
+
+
+def _unknown_key(path: str, name: str) -> FieldError:
+    # A name that UTF-8 cannot carry cannot be told either.
+    return FieldError(path, _BAD_TEXT) if has_bad_text(name) else FieldError(_join(path, name), "is not a known key")
 
 
 def _list(
     hint: Any, items: Any, value: list[Any], path: str, errors: list[FieldError], null_is_absent: bool
 ) -> list[Any]:
+    longest = _longest(hint)
+    if longest is not None and len(value) > longest:
+        errors.append(FieldError(path, f"must have at most {longest} items"))
+        return value
     found = len(errors)
     struct = _bare(items)
     cleaned = []
     for i, item in enumerate(value):
+        if len(errors) >= MAX_FAULTS:
+            break
         where = f"{path}[{i}]"
         if isinstance(struct, type) and issubclass(struct, Struct):
             cleaned.append(_struct(struct, item, where, errors, null_is_absent))
@@ -117,9 +135,15 @@ def _list(
     return cleaned
 
 
+def _longest(hint: Any) -> int | None:
+    """How many items a list may have, where its type says."""
+    bounds = [meta.max_length for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
 def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None:
     if _holds_bad_text(value):
-        errors.append(FieldError(path, "must hold no NUL and no lone surrogate"))
+        errors.append(FieldError(path, _BAD_TEXT))
         return
     try:
         msgspec.convert(value, hint)

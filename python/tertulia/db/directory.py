@@ -70,7 +70,7 @@ class Directory:
         *,
         again: bool = False,
     ) -> User:
-        """A new user. With ``again`` one that has this id already is the answer: an earlier try made it.
+        """A new user. With ``again`` one that is the same already is the answer: an earlier try made it.
 
         Raises:
             AlreadyExists: the id, or the email within the tenant, is taken.
@@ -79,7 +79,8 @@ class Directory:
         async with self._database.write() as connection:
             made = await connection.execute(insert_new(connection, USERS, row))
             found = await _find_user(connection, user_id)
-            if made.rowcount or (again and found and found.tenant_id == tenant):
+            same = found and (found.tenant_id, found.display_name, found.email) == (tenant, display_name, email)
+            if made.rowcount or (again and same):
                 return found or _missing(user_id)
         taken = FieldError("id", "is taken") if found else FieldError("email", "is another user's")
         raise AlreadyExists([taken])

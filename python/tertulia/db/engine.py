@@ -32,6 +32,10 @@ _DOWN: Final = (
     asyncpg.InterfaceError,
 )
 """What the drivers raise when the database does not answer, or refuses to."""
+_DOWN_STATES: Final = ("08", "40", "53", "57", "58")
+"""Classes of SQLSTATE (PostgreSQL, appendix A) that pass: connection, serialization, resources, operator, system."""
+_READ_ONLY: Final = "25006"
+"""What a server says after a failover, while it is not the primary yet or any more."""
 
 
 class Database:
@@ -42,7 +46,8 @@ class Database:
         self.is_sqlite = address.drivername.startswith("sqlite")
         pool: dict[str, Any] = {"pool_size": _POOL, "max_overflow": 0, "pool_timeout": DEADLINE}
         pool["pool_pre_ping"] = not self.is_sqlite
-        self.engine: AsyncEngine = create_async_engine(address, connect_args=args, **pool)
+        # Parameters are people's names and addresses: they stay out of the text of errors.
+        self.engine: AsyncEngine = create_async_engine(address, connect_args=args, hide_parameters=True, **pool)
         if self.is_sqlite:
             sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -97,9 +102,12 @@ def driver_url(url: str) -> tuple[sa.URL, dict[str, Any]]:
     out, is understood.
 
     Raises:
-        ConfigError: an ``sslmode`` that does not exist.
+        ConfigError: what is no URL, or an ``sslmode`` that does not exist.
     """
-    given = make_url(url)
+    try:
+        given = make_url(url)
+    except (ValueError, sa.exc.ArgumentError):
+        raise ConfigError("TERTULIA_DATABASE_URL must be like postgresql://user:password@host:5432/name") from None
     if given.drivername.startswith("sqlite"):
         return given.set(drivername="sqlite+aiosqlite"), {"timeout": DEADLINE}
     args: dict[str, Any] = {"timeout": DEADLINE, "command_timeout": DEADLINE}
@@ -145,8 +153,11 @@ class _Unavailable:
 
 
 def _is_down(error: BaseException) -> bool:
+    if not isinstance(error, sa.exc.DBAPIError) or isinstance(error, _DOWN):
+        return isinstance(error, _DOWN)
     # Without a statement: what the driver raised when it connected.
-    return isinstance(error, _DOWN) or (isinstance(error, sa.exc.DBAPIError) and error.statement is None)
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.statement is None or error.connection_invalidated or state[:2] in _DOWN_STATES or state == _READ_ONLY
 
 
 def _first_line(error: BaseException) -> str:

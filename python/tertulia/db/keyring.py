@@ -77,7 +77,9 @@ class Keyring:
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
         self._tokens: Tokens | None = None
-        self._read_at = 0.0
+        self._tried_at = -_EAGER_SECONDS
+        self._failure: Unavailable | None = None
+        """Of the last reading that an unknown key id caused."""
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -117,12 +119,19 @@ class Keyring:
 
     async def _read(self) -> None:
         self._tokens = Tokens(await self._keys.all())
-        self._read_at = time.monotonic()
 
     async def _read_eagerly(self) -> None:
-        async with self._reading:  # of many who ask at once, one reads
-            if time.monotonic() - self._read_at >= _EAGER_SECONDS:
+        """Read once more; of many who ask meanwhile, one reads for all. Raises Unavailable."""
+        asked = time.monotonic()
+        async with self._reading:
+            if self._tried_at <= asked:
+                await asyncio.sleep(self._tried_at + _EAGER_SECONDS - asked)
+                self._tried_at = time.monotonic()
+                self._failure = Unavailable("the signing keys cannot be read")
                 await self._read()
+                self._failure = None
+            elif self._failure is not None:
+                raise Unavailable(self._failure.message)
 
     async def _reload(self) -> None:
         while True:
@@ -131,3 +140,5 @@ class Keyring:
                 await self._read()
             except Unavailable as e:
                 _log.warning("signing keys not read again, the known ones go on", error=e.message)
+            except Exception:  # noqa: BLE001 - a loop that ends would never be missed, and revoked keys count on
+                _log.exception("signing keys not read again by a fault of ours")

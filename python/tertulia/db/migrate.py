@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tertulia.db.engine import Database
+from tertulia.errors import ConfigError
 
 _LOCK: Final = 0x7E27_0114
 """The PostgreSQL advisory lock that lets one process migrate at a time; SQLite has one writer anyway."""
@@ -38,7 +39,15 @@ async def upgrade(database: Database, revision: str = "head") -> None:
 
 
 async def downgrade(database: Database, revision: str) -> None:
-    """Bring the database back to ``revision`` (``base``: empty). What newer versions held is lost."""
+    """Bring the database back to ``revision`` (``base``: empty). What newer versions held is lost.
+
+    Raises:
+        ConfigError: there is no such revision.
+    """
+    scripts = ScriptDirectory.from_config(_config())
+    known = ["base", *reversed([script.revision for script in scripts.walk_revisions()])]
+    if revision not in known:
+        raise ConfigError(f"there is no schema {revision!r}: it is one of {', '.join(known)}")
     await _run(database, command.downgrade, revision)
 
 

@@ -21,13 +21,13 @@ from starlette.responses import Response
 from tertulia import validation
 from tertulia.contract import Wire
 from tertulia.db.idempotency import HEADER, Claim, Done, digest
-from tertulia.errors import FieldError, Invalid, MethodNotAllowed, Refused, Unavailable
+from tertulia.errors import FieldError, Invalid, MethodNotAllowed, NotFound, Refused, Unavailable
 from tertulia.http import body as bodies
 from tertulia.http.callers import Caller, Invitee
 from tertulia.http.limits import RateLimit
 from tertulia.http.operation import Answer, Call, Operation
 from tertulia.http.services import Services
-from tertulia.ids import RoomId, UserId
+from tertulia.ids import RecordingId, RoomId, UserId
 
 REQUEST_SECONDS: Final = 20.0
 """How long a handler may take: less than the lease of an Idempotency-Key."""
@@ -48,7 +48,8 @@ class Api:
         Raises:
             Refused, Unavailable
         """
-        caller = await self.identify(request)
+        async with _deadline():
+            caller = await self.identify(request)
         raw = await bodies.read(request)
         operation = operations.get("GET" if request.method == "HEAD" else request.method)
         if operation is None:
@@ -69,11 +70,22 @@ class Api:
         call = Call(self._services, request, caller, None, None, answers_json=False)
         for name in request.path_params:
             call.id(name)
-        if "room_id" in request.path_params:
-            await self._services.directory.room(RoomId(call.id("room_id")), caller.tenant_id)
-        elif "user_id" in request.path_params:
-            await self._services.directory.user(caller.tenant_id, UserId(call.id("user_id")))
+        async with _deadline():
+            await self._find(call)
         raise MethodNotAllowed(request.method, allowed(operations))
+
+    async def _find(self, call: Call) -> None:
+        """Raises NotFound: what the path names is not there."""
+        services, named = self._services, call.request.path_params
+        if "room_id" not in named:
+            if "user_id" in named:
+                await services.directory.user(call.caller.tenant_id, UserId(call.id("user_id")))
+            return
+        room = await services.directory.room(RoomId(call.id("room_id")), call.caller.tenant_id)
+        if "recording_id" in named:
+            await services.directory.recording(room.id, RecordingId(call.id("recording_id")))
+        elif "user_id" in named and await services.rooms.participant(room.id, UserId(call.id("user_id"))) is None:
+            raise NotFound(f"{call.id('user_id')} is not in the room")
 
     async def _answer(self, call: Call, operation: Operation, raw: bytes) -> Answer | Done:
         key = call.request.headers.get(HEADER)
@@ -94,7 +106,8 @@ class Api:
         try:
             answer = await operation.handle(call)
         except Refused:
-            await idempotency.forget(claim)
+            # An earlier try may have taken effect: what it made is found again by the claim's id only.
+            await (idempotency.break_off if claim.again else idempotency.forget)(claim)
             raise
         except BaseException:
             await idempotency.break_off(claim)

@@ -12,6 +12,7 @@ from typing import Final, cast
 import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from tertulia.http.tcp import watch_peer
 from tertulia.http.websocket import WebSocketListener
 from tertulia.http.workers import FORWARDED, Workers
 from tertulia.hub import closing
@@ -68,6 +69,7 @@ class RelaySocket(WebSocketListener):
             )
             self._refused = True
         else:
+            watch_peer(owner.underlying_transport.get_extra_info("socket"))
             self._owner = owner
             if self._closed:
                 owner.disconnect()

@@ -28,6 +28,8 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from tertulia.http.tcp import watch_peer
+
 READ_BUFFER: Final = 2048
 """Bytes to begin with, the least picows takes: most calls fit, and ten thousand idle connections hold 20 MB. It grows
 with the frame."""
@@ -39,17 +41,9 @@ MAX_HEAD: Final = 16 * 1024
 LINGER: Final = 2.0
 """Seconds to read on after the last word: a socket closed with unread input is reset, and the last word lost with
 it."""
-_SOCKET_OPTIONS: Final = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),  # milliseconds
-    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 64 * 1024),
-)
-"""The kernel finds peers that vanished, within a minute, at no cost for the living. And it takes no more than it can
-send soon: what a slow reader has not got waits here, where the stale can be dropped, not in megabytes of kernel
-buffers."""
+UNSENT: Final = 64 * 1024
+"""Bytes that the kernel takes beyond what it can send (tcp(7), TCP_NOTSENT_LOWAT): what a slow reader has not got waits
+here, where the stale can be dropped, not in megabytes of kernel buffers."""
 
 _log: Final = logging.LoggerAdapter(logging.getLogger("tertulia.websocket"))
 """An adapter: picows makes a logger for each connection if it is given a plain one."""
@@ -148,8 +142,8 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         peer = transport.get_extra_info("peername")
         self._client = str(peer[0]) if isinstance(peer, tuple) else ""
         sock = transport.get_extra_info("socket")
-        for level, option, value in _SOCKET_OPTIONS:
-            sock.setsockopt(level, option, value)
+        watch_peer(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         super().connection_made(_Lingering(transport, self))
 
     def data_received(self, data: bytes) -> None:

@@ -14,12 +14,15 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from tertulia.errors import Unavailable
+from tertulia.http.tcp import watch_peer
 from tertulia.ids import HubId
 from tertulia.state.registry import Registry, Worker
 
 FRESH_SECONDS: Final = 1.0
 """How long a reading of the registry is good for; who is not in it is looked for again each time."""
 CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 30.0
+"""For everything but GET, which waits for events as long as its client does."""
 READ_BYTES: Final = 64 * 1024
 FORWARDED: Final = "x-tertulia-forwarded"
 """On a request that comes from another worker: it is answered here or not at all, so that none goes round in circles.
@@ -72,17 +75,20 @@ class Forward:
         if url is None:
             await answer(send, 404, b"No Connection with that ID")
             return
+        response = _Response(send)
         try:
             async with _connected(url) as (reader, writer):
                 sending = asyncio.create_task(_send_request(scope, receive, writer))
                 try:
-                    await _Response(send).relay(reader, sending)
+                    async with asyncio.timeout(None if scope["method"] == "GET" else ANSWER_SECONDS):
+                        await response.relay(reader, sending)
                 finally:
                     sending.cancel()
                     await asyncio.gather(sending, return_exceptions=True)
         except (OSError, TimeoutError) as error:
             _log.warning("another web worker did not answer", worker=self._worker, error=str(error))
-            await answer(send, 503, b"The connection's server does not answer")
+            if not response.begun:
+                await answer(send, 503, b"The connection's server does not answer")
 
 
 @asynccontextmanager
@@ -90,6 +96,7 @@ async def _connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
     parts = urlsplit(url)
     async with asyncio.timeout(CONNECT_SECONDS):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    watch_peer(writer.get_extra_info("socket"))
     try:
         yield reader, writer
     finally:
@@ -124,20 +131,21 @@ class _Response:
         self._headers: list[tuple[bytes, bytes]] = []
         self._events: list[Message] = []
         self._complete = False
-        self._begun = False
+        self.begun = False
+        """Something of the answer has gone to the client."""
 
     async def relay(self, reader: asyncio.StreamReader, sending: asyncio.Task[None]) -> None:
         """Pass the answer on as it comes. Raises OSError if it breaks off before it begins."""
         while not self._complete:
             data = await reader.read(READ_BYTES)
             if not data:
-                if not self._begun and not sending.done():
+                if not self.begun and not sending.done():
                     raise ConnectionResetError("the connection ended before the answer")
                 return
             self._parser.feed_data(data)
             events, self._events = self._events, []
             for event in events:
-                self._begun = True
+                self.begun = True
                 await self._send(event)
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -12,7 +12,7 @@ from tertulia.contract import JoinResult, JoinRoom, Topology
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.models import Room
-from tertulia.errors import BadToken, TertuliaError, Unavailable
+from tertulia.errors import BadToken, Unavailable
 from tertulia.hub import events, metrics
 from tertulia.hub.client import Event
 from tertulia.hub.closing import ENDED
@@ -126,7 +126,7 @@ class Joining:
         try:
             now = times.from_seconds(time.time())
             session = await self._directory.open_session(session_id, claims.room_id, now)
-        except TertuliaError:
+        except Exception:
             await self._rooms.leave(claims.room_id, claims.user_id, connection.id, "left")
             raise
         return session.end_time is None

@@ -137,4 +137,4 @@ class Sessions:
         # The hubs of a living meeting write a lost state again at the next KeepAlive at the latest.
         if now - self._stateless.setdefault(session.id, now) >= 1.5 * self._settings.keep_alive:
             _log.info("a session without a meeting is closed", room=session.room_id, session=session.id)
-            await self._directory.close_session(session.id, times.from_seconds(time.time()))
+            await self.close(session.room_id, session.id)

@@ -111,6 +111,21 @@ async def test_a_database_that_is_not_there(database_url: str) -> None:
         await asyncio.to_thread(thread.join)
 
 
+async def test_a_server_that_ends_a_statement_is_away(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with pytest.raises(Unavailable, match="terminating connection"):
+        async with database.write() as connection:
+            await connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with pytest.raises(Unavailable, match="read-only"):
+        async with database.write() as connection:
+            await connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+            await connection.execute(sa.text("CREATE TABLE t (id int)"))
+    with pytest.raises(sa.exc.ProgrammingError):
+        async with database.read() as connection:
+            await connection.execute(sa.text("SELECT * FROM nowhere"))
+    await database.close()
+
+
 async def test_a_database_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "DEADLINE", 0.3)
     accepted: list[asyncio.StreamWriter] = []

@@ -14,7 +14,7 @@ from tertulia.db.engine import Database
 from tertulia.db.idempotency import KEPT, LEASE, Claim, Done, Idempotency, digest
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.tables import API_KEYS
-from tertulia.errors import AlreadyExists, BadToken, InProgress, Invalid, NotFound
+from tertulia.errors import AlreadyExists, BadToken, InProgress, Invalid, NotFound, Unavailable
 from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.tokens import INVITE_MAX_SECONDS, Tokens
 
@@ -125,6 +125,23 @@ async def test_a_rotation_reaches_every_worker_in_time(database: Database, monke
     await ring.stop()
 
 
+class Readings:
+    """Counts the readings of the table, which may fail."""
+
+    def __init__(self, keys: SigningKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self.failure: Exception | None = None
+        self._all = keys.all
+        monkeypatch.setattr(keys, "all", self._read)
+
+    async def _read(self) -> object:
+        self.count += 1
+        await asyncio.sleep(0)
+        if self.failure is not None:
+            raise self.failure
+        return await self._all()
+
+
 async def test_unknown_keys_do_not_make_a_worker_read_all_the_time(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,24 +149,37 @@ async def test_unknown_keys_do_not_make_a_worker_read_all_the_time(
     ring = Keyring(keys)
     await ring.start()
     foreign = room_token(Tokens([keyring.new_signing_key(time.time())]), time.time())
-    read = 0
-    original = keys.all
+    readings = Readings(keys, monkeypatch)
+    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.2)
+    for count in (1, 2):
+        found = await asyncio.gather(*(ring.verify_room(foreign) for _ in range(20)), return_exceptions=True)
+        assert all(isinstance(e, BadToken) for e in found)
+        assert readings.count == count
+    await ring.stop()
 
-    async def count() -> object:
-        nonlocal read
-        read += 1
-        return await original()
 
-    monkeypatch.setattr(keys, "all", count)
-    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 3600.0)
-    for _ in range(10):
-        with pytest.raises(BadToken):
-            await ring.verify_room(foreign)
-    assert read == 0
-    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.0)
-    with pytest.raises(BadToken):
-        await ring.verify_room(foreign)
-    assert read == 1
+async def test_a_key_made_just_after_a_reading_is_found(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = SigningKeys(database)
+    ring = Keyring(keys)
+    await ring.start()
+    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.2)
+    for _ in range(2):
+        fresh = room_token(Tokens(await keys.rotate(time.time())), time.time())
+        assert (await ring.verify_room(fresh)).display_name
+    await ring.stop()
+
+
+async def test_while_the_keys_cannot_be_read_nobody_waits_for_more_than_one_try(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = SigningKeys(database)
+    ring = Keyring(keys)
+    await ring.start()
+    foreign = room_token(Tokens([keyring.new_signing_key(time.time())]), time.time())
+    readings = Readings(keys, monkeypatch)
+    readings.failure = Unavailable("away")
+    found = await asyncio.gather(*(ring.verify_room(foreign) for _ in range(20)), return_exceptions=True)
+    assert ({type(e) for e in found}, readings.count) == ({Unavailable}, 1)
     await ring.stop()
 
 

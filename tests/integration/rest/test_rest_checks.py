@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from tertulia.db.engine import Database
+from tertulia.db.tables import IDEMPOTENCY_KEYS
 from tertulia.http.table import OPERATIONS
 from tests.integration.rest.conftest import Rest, new_id, problem
 
@@ -338,6 +341,39 @@ def test_what_was_refused_may_be_tried_again(rest: Rest) -> None:
         rest.refused("POST", path, body, headers=headers, status=409, code="room_full")
     rest.ok("POST", f"/v1/rooms/{room}/end", status=204)
     rest.ok("POST", path, body, headers=headers)
+
+
+async def break_off(database: str) -> None:
+    """What a worker leaves that dies after it carried a request out, and before it could keep the answer."""
+    engine = Database(database)
+    async with engine.write() as connection:
+        await connection.execute(sa.update(IDEMPOTENCY_KEYS).values(status=None, answer=None, leased_until=None))
+    await engine.close()
+
+
+async def test_a_refused_retry_does_not_make_it_happen_twice(rest: Rest) -> None:
+    for path, body in (
+        ("/v1/rooms", {"hostId": new_id()}),
+        ("/v1/users", {"displayName": "A", "email": "a@b.example"}),
+    ):
+        headers = {"Idempotency-Key": new_id()}
+        first = rest.ok("POST", path, body, 201, headers=headers)
+        await break_off(rest.settings["TERTULIA_DATABASE_URL"])
+        html = headers | {"Accept": "text/html"}
+        rest.refused("POST", path, body, headers=html, status=406, code="not_acceptable")
+        again = rest.ok("POST", path, body, 201, headers=headers)
+        name = "roomId" if path == "/v1/rooms" else "id"
+        assert again[name] == first[name]
+
+
+async def test_a_retry_is_not_given_somebody_else(rest: Rest) -> None:
+    user = rest.ok("POST", "/v1/users", {"displayName": "A"}, 201)["id"]
+    headers, body = {"Idempotency-Key": new_id()}, {"displayName": "B", "id": new_id()}
+    rest.ok("POST", "/v1/users", body, 201, headers=headers)
+    await break_off(rest.settings["TERTULIA_DATABASE_URL"])
+    assert rest.ok("POST", "/v1/users", body, 201, headers=headers)["id"] == body["id"]
+    found = rest.refused("POST", "/v1/users", {"displayName": "C", "id": user}, status=409, code="already_exists")
+    assert [e["field"] for e in found["errors"]] == ["id"]
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "é"])

@@ -78,6 +78,9 @@ def test_a_rotation_is_taken_up_and_a_revocation_ends_what_was_signed(start) -> 
         (["tenant", "create", ""], 1, "a name has 1 to 100 printable characters"),
         (["tenant", "create", "x" * 101], 1, "a name has 1 to 100 printable characters"),
         (["web", "--port", "x"], 2, "--port: must be a whole number from 0 to 65535"),
+        (["migrate", "--down-to", "nonsense"], 2, "there is no schema 'nonsense': it is one of base, 0001"),
+        (["migrate", "--database-url", "postgresql://h:port/db"], 2, "TERTULIA_DATABASE_URL must be like"),
+        (["web", "--database-url", "postgresql:/x"], 2, "TERTULIA_DATABASE_URL must be like"),
     ],
 )
 def test_errors_are_one_line(rest_sqlite: Rest, arguments: list[str], status: int, said: str) -> None:

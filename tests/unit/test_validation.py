@@ -1,0 +1,49 @@
+"""What is wrong with a body is told: all of it, but no more than a caller can read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tertulia.contract import CreateRoom, SetView, Wire
+from tertulia.errors import Invalid
+from tertulia.http.problem import problem
+from tertulia.ids import new_uuid
+from tertulia.validation import MAX_FAULTS, read
+
+
+def faults(kind: type[Wire], value: Any) -> list[tuple[str, str]]:
+    with pytest.raises(Invalid) as caught:
+        read(kind, value)
+    problem(caught.value)  # it can be said in UTF-8
+    return [(e.field, e.message) for e in caught.value.errors]
+
+
+def test_every_fault_is_told() -> None:
+    assert [field for field, _ in faults(SetView, {"videos": [{}, 1, {"userId": "x"}]})] == [
+        "videos[0].userId",
+        "videos[1]",
+        "videos[2].userId",
+    ]
+
+
+@pytest.mark.parametrize("item", [0, {}, {"userId": new_uuid()}])
+def test_a_list_that_is_too_long_is_not_looked_into(item: Any) -> None:
+    assert faults(SetView, {"videos": [item] * 100_000}) == [("videos", "must have at most 64 items")]
+
+
+def test_a_list_of_faults_ends() -> None:
+    assert len(faults(SetView, {"videos": [{"userId": 1, "source": 1, "maxHeight": "x"}] * 64})) == MAX_FAULTS
+
+
+def test_unknown_keys_end() -> None:
+    settings = {f"k{i}": 1 for i in range(1000)}
+    assert len(faults(CreateRoom, {"hostId": new_uuid(), "settings": settings})) == MAX_FAULTS
+
+
+@pytest.mark.parametrize("key", ["\ud800", "\0", "a\udfffb"])
+def test_a_key_that_cannot_be_told(key: str) -> None:
+    assert faults(CreateRoom, {"hostId": new_uuid(), "settings": {key: 1}}) == [
+        ("settings", "must hold no NUL and no lone surrogate")
+    ]
