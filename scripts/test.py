@@ -40,6 +40,7 @@ CHECK = (
     Step("ruff", (BIN + "ruff", "check", "--quiet", ".")),
     Step("ruff format", (BIN + "ruff", "format", "--check", "--quiet", ".")),
     Step("mypy", (BIN + "mypy",)),
+    Step("stubs", (BIN + "stubtest", "--mypy-config-file", "pyproject.toml", "tertulia.sfu._sfu")),
     Step("imports", (BIN + "lint-imports",)),
     Step("tsc", ("node_modules/.bin/tsc", "--project", ".")),
 )
