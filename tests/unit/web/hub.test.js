@@ -160,6 +160,34 @@ describe("Hub", () => {
     assert.equal(hub.state, "joined");
   });
 
+  test("who was removed while away does not come back: a token that is void before it expires", async () => {
+    const claims = Buffer.from(JSON.stringify({ exp: Date.now() / 1000 + 3600 })).toString("base64url");
+    const grants = [];
+    const grant = async (refused) => {
+      grants.push(refused);
+      return { wsUrl: "ws://test/ws", token: `h.${claims}.s` };
+    };
+    const hub = new Hub({ roomId: "room", grant, state: () => ({}), WebSocket: FakeSocket });
+    const ends = [];
+    hub.on("end", ({ reason, error }) => ends.push([reason, error.code]));
+    await hub.join();
+    FakeSocket.answer = refuse("bad_token");
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.deepEqual([grants, ends], [[false], [["refused", "bad_token"]]]);
+  });
+
+  test("a token that REST does not renew any more ends it", async () => {
+    const hub = newHub();
+    await hub.join();
+    const ends = [];
+    hub.on("end", ({ error }) => ends.push(error.code));
+    FakeSocket.answer = refuse("unauthorized");
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.deepEqual(ends, ["unauthorized"]);
+  });
+
   for (const [code, reason] of [[4000, "ended"], [4001, "replaced"], [4003, "removed"]]) {
     test(`close ${code} is final: ${reason}`, async () => {
       const hub = await joinedHub();

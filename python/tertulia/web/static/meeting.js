@@ -18,8 +18,10 @@ const SFU = "sfu";
 const NO_SFU = new Set(["unknown_target", "not_joined", "unreachable"]);
 /** How often statistics are read. */
 const REPORT_MS = 2000;
-/** Seconds that JoinRoom's token must still live; a younger one is fetched otherwise. */
-const TOKEN_MARGIN_S = 30;
+/** Seconds that JoinRoom's token, and the TURN credentials that came with it, must still live; else new ones are fetched. */
+const TOKEN_MARGIN_S = 90;
+/** How often that is looked at. */
+const RENEW_MS = 60_000;
 /** Audio level from which someone counts as speaking, where no SFU says so (P2P). */
 const SPEAKING_LEVEL = 0.02;
 
@@ -58,6 +60,7 @@ export class Meeting extends Emitter {
   #unsubscribe = [];
   #handRaised = false;
   #isFirstJoin = true;
+  #renewAt = 0;
   #mediaFlows = false;
   #view = "[]";
 
@@ -205,8 +208,10 @@ export class Meeting extends Emitter {
       joinedAt: this.roster.get(result.userId)?.joinedAt ?? new Date().toISOString(),
       handRaised: this.#handRaised,
     }, result.participants);
-    if (this.#link instanceof SfuLink) this.#link.resume();
-    if (!this.#isFirstJoin) this.#restate();
+    if (!this.#isFirstJoin) {
+      this.#link?.resume(result.missed ?? false);
+      this.#restate();
+    }
     this.#isFirstJoin = false;
     this.#view = "[]";
   }
@@ -334,7 +339,18 @@ export class Meeting extends Emitter {
     if (this.hub.state === "joined") this.hub.call("UpdateState", { isMuted, isVideoOn }).catch(() => {});
   }
 
+  /** Fetches new TURN credentials before the ones at hand expire: a path may be lost at any time. */
+  async #renew() {
+    if (performance.now() < this.#renewAt) return;
+    this.#renewAt = performance.now() + RENEW_MS;
+    const grant = await this.#currentGrant().catch(() => null); // the next look tries again
+    if (!grant || grant.iceServers === this.#iceServers) return;
+    this.#iceServers = grant.iceServers;
+    this.#link?.setIceServers(grant.iceServers);
+  }
+
   async #report() {
+    void this.#renew();
     const report = await this.#link?.report();
     if (!report) return;
     this.emit("report", report);

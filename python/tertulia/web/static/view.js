@@ -58,7 +58,12 @@ async function enter(entry, displayName, local, onJoined) {
   const meeting = new Meeting({ roomId: entry.roomId, displayName, local, grant: await grantFor(entry, rest, displayName) });
   /** @type {Room | null} */
   let room = null;
-  meeting.on("end", ({ reason, error }) => room && finish(reason, error));
+  /** @type {{reason: EndReason, error: TertuliaError | null} | null} */
+  let ended = null;
+  meeting.on("end", (end) => {
+    ended = end;
+    if (room) finish(end);
+  });
   const leave = () => meeting.leave();
   const check = () => document.visibilityState === "visible" && meeting.hub.check();
   await meeting.join();
@@ -69,12 +74,10 @@ async function enter(entry, displayName, local, onJoined) {
   addEventListener("pagehide", leave);
   addEventListener("online", check);
   document.addEventListener("visibilitychange", check);
+  if (ended) finish(ended);
 
-  /**
-   * @param {EndReason} reason
-   * @param {TertuliaError | null} error
-   */
-  function finish(reason, error) {
+  /** @param {{reason: EndReason, error: TertuliaError | null}} end */
+  function finish({ reason, error }) {
     removeEventListener("pagehide", leave);
     removeEventListener("online", check);
     document.removeEventListener("visibilitychange", check);

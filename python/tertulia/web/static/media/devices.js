@@ -67,7 +67,12 @@ async function open(kind, constraints) {
   if (!navigator.mediaDevices) {
     throw new DOMException("This page is not on https or localhost.", "SecurityError");
   }
-  const stream = await navigator.mediaDevices.getUserMedia({ [kind]: constraints });
+  const stream = await navigator.mediaDevices.getUserMedia({ [kind]: constraints }).catch((error) => {
+    const { deviceId, ...rest } = constraints;
+    // The chosen device is not plugged in any more: better the system's choice than none.
+    if (!deviceId || !["OverconstrainedError", "NotFoundError"].includes(error.name)) throw error;
+    return navigator.mediaDevices.getUserMedia({ [kind]: rest });
+  });
   const [track] = stream.getTracks();
   if (!track) throw new DOMException("The device gave nothing.", "NotReadableError");
   return track;

@@ -18,6 +18,9 @@ export class LocalMedia extends Emitter {
   /** @type {Map<Source, MediaStreamTrack>} */
   #tracks = new Map();
   #muted = false;
+  /** Counts the switches of the microphone: opening one takes time, and the last word counts. */
+  #turn = 0;
+  #stopped = false;
   /** @type {{microphone: string, camera: string, quality: VideoQuality}} */
   #choice;
 
@@ -50,7 +53,12 @@ export class LocalMedia extends Emitter {
 
   /** @param {boolean} muted a muted microphone stays open, so that unmuting is instant, and sends silence */
   async setMuted(muted) {
-    if (!muted && !this.#tracks.has("microphone")) await this.#openMicrophone();
+    const turn = ++this.#turn;
+    if (!muted && !this.#tracks.has("microphone")) {
+      this.#muted = true;
+      await this.#openMicrophone();
+      if (turn !== this.#turn) return;
+    }
     this.#muted = muted;
     const track = this.#tracks.get("microphone");
     if (track) track.enabled = !muted;
@@ -93,7 +101,9 @@ export class LocalMedia extends Emitter {
     }
   }
 
+  /** For good: what is being opened is closed when it comes. */
   stop() {
+    this.#stopped = true;
     for (const source of [...this.#tracks.keys()]) this.#drop(source);
   }
 
@@ -108,6 +118,7 @@ export class LocalMedia extends Emitter {
    * @param {MediaStreamTrack} track
    */
   #put(source, track) {
+    if (this.#stopped) return track.stop();
     this.#tracks.get(source)?.stop();
     this.#tracks.set(source, track);
     track.onended = () => this.#tracks.get(source) === track && this.#ended(source);

@@ -97,6 +97,17 @@ export class Mesh extends Emitter {
     for (const peer of this.#peers.values()) peer.setTrack(source, track);
   }
 
+  /** The signaling is back after an interruption. */
+  resume() {
+    for (const peer of this.#peers.values()) peer.resume();
+  }
+
+  /** @param {RTCIceServer[]} iceServers fresh ones: credentials expire */
+  setIceServers(iceServers) {
+    this.#iceServers = iceServers;
+    for (const peer of this.#peers.values()) peer.setIceServers(iceServers);
+  }
+
   /** @returns {RemoteTrack[]} */
   tracks() {
     return [...this.#peers.values()].flatMap((peer) => peer.tracks());

@@ -24,6 +24,8 @@ export class Peer {
   #changed;
   #makingOffer = false;
   #ignoringOffer = false;
+  /** @type {"offer" | "answer" | null} a description that did not get as far as the hub */
+  #unsent = null;
   /** @type {Map<Source, MediaStreamTrack>} */
   #sending;
   /** @type {RTCRtpTransceiver[]} in the order of LINES */
@@ -84,7 +86,7 @@ export class Peer {
     if (track) this.#sending.set(source, track);
     else this.#sending.delete(source);
     const line = this.#lines[LINES.findIndex((s) => s === source)];
-    if (line) this.#send(line, source);
+    if (line) this.#put(line, source);
   }
 
   /** @param {string} sdp */
@@ -96,7 +98,7 @@ export class Peer {
       await this.#pc.setRemoteDescription({ type: "offer", sdp });
       this.#adoptOffered();
       await this.#pc.setLocalDescription();
-      await this.#signal.answer(this.#pc.localDescription?.sdp ?? "");
+      await this.#send("answer");
       await this.#applyEncodings();
       this.#changed();
     });
@@ -129,9 +131,18 @@ export class Peer {
       this.tracks().find(({ track }) => this.#lines.some((l) => l.mid === mid && l.receiver.track === track)));
   }
 
-  /** Finds a new path, for when media stopped. */
-  restart() {
-    this.#pc.restartIce();
+  /** The signaling is back after an interruption: says again what may be lost, or finds a new path. */
+  resume() {
+    this.#queue(async () => {
+      if (this.#unsent === "answer") await this.#send("answer");
+      else if (this.#pc.signalingState === "have-local-offer") await this.#send("offer");
+      else if (!this.isConnected) this.#pc.restartIce();
+    });
+  }
+
+  /** @param {RTCIceServer[]} iceServers fresh ones: credentials expire. For the next path that is looked for */
+  setIceServers(iceServers) {
+    this.#pc.setConfiguration({ iceServers, bundlePolicy: "max-bundle" });
   }
 
   close() {
@@ -142,12 +153,19 @@ export class Peer {
     try {
       this.#makingOffer = true;
       await this.#pc.setLocalDescription();
-      await this.#signal.offer(this.#pc.localDescription?.sdp ?? "");
+      await this.#send("offer");
     } catch (error) {
       report(error);
     } finally {
       this.#makingOffer = false;
     }
+  }
+
+  /** @param {"offer" | "answer"} type of the local description */
+  async #send(type) {
+    this.#unsent = type;
+    await this.#signal[type](this.#pc.localDescription?.sdp ?? "");
+    this.#unsent = null;
   }
 
   /** Takes the m-lines of the other's offer for ours; what we had offered at the same time is void. */
@@ -162,14 +180,14 @@ export class Peer {
   #adopt(line) {
     const i = this.#lines.push(line) - 1;
     line.receiver.track.onmute = line.receiver.track.onunmute = () => this.#changed();
-    this.#send(line, LINES[i] ?? "screen");
+    this.#put(line, LINES[i] ?? "screen");
   }
 
   /**
    * @param {RTCRtpTransceiver} line
    * @param {Source} source
    */
-  #send(line, source) {
+  #put(line, source) {
     const track = this.#sending.get(source) ?? null;
     if (track) hint(source, track);
     line.sender.replaceTrack(track).catch(report);
@@ -186,7 +204,7 @@ export class Peer {
 
   #onIceState() {
     const state = this.#pc.iceConnectionState;
-    if (state === "failed" || state === "disconnected") this.restart();
+    if (state === "failed" || state === "disconnected") this.#pc.restartIce();
     this.#changed();
   }
 

@@ -58,6 +58,8 @@ export class SfuLink extends Emitter {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #restartTimer;
   #unanswered = 0;
+  /** The person was told that media stopped. */
+  #interrupted = false;
   /** Before its first offer the SFU knows nothing of this connection, and takes nothing for it. */
   #isKnown = false;
   #aliveAt = 0;
@@ -182,8 +184,10 @@ export class SfuLink extends Emitter {
   async report() {
     const read = await this.#reporter.read(this.#pc, (mid) => this.#assigned.get(mid) ?? this.#offered.get(mid));
     const now = performance.now();
-    if (read.alive) this.#aliveAt = now;
-    else if (this.#signal && now - this.#aliveAt > SILENCE_MS) this.restart();
+    if (read.alive) {
+      this.#aliveAt = now;
+      this.#endInterruption();
+    } else if (this.#signal && now - this.#aliveAt > SILENCE_MS) this.restart();
     return read;
   }
 
@@ -192,18 +196,29 @@ export class SfuLink extends Emitter {
     clearTimeout(this.#restartTimer);
     const pause = this.#restartedAt + RESTART_PAUSE_MS - performance.now();
     if (pause > 0) {
-      this.#restartTimer = setTimeout(() => this.#isBroken() && this.restart(), pause);
+      this.#restartTimer = setTimeout(() => !this.#pathIsUp() && this.restart(), pause);
       return;
     }
     this.#restartedAt = performance.now();
-    this.#restartWanted = true;
+    this.#restartWanted = this.#interrupted = true;
     this.emit("state", "interrupted");
     this.#negotiate();
   }
 
-  /** The signaling is back after an interruption: what was sent meanwhile may be lost. */
-  resume() {
-    if (this.#isKnown && this.#isBroken()) this.restart();
+  /**
+   * The signaling is back after an interruption.
+   *
+   * @param {boolean} missed what was sent meanwhile may be lost, either way; an offer makes the SFU say everything again
+   */
+  resume(missed) {
+    if (!this.#isKnown) return;
+    if (!this.#pathIsUp()) this.restart();
+    else if (missed || this.#unanswered > 0) this.#negotiate();
+  }
+
+  /** @param {RTCIceServer[]} iceServers fresh ones: credentials expire. For the next path that is looked for */
+  setIceServers(iceServers) {
+    this.#pc.setConfiguration({ iceServers, bundlePolicy: "max-bundle" });
   }
 
   /** @param {string} code why the SFU could not take what was sent */
@@ -273,6 +288,7 @@ export class SfuLink extends Emitter {
     if (sdp === null) return;
     await this.#pc.setRemoteDescription({ type: "answer", sdp });
     this.#onAgreed();
+    this.#endInterruption();
     await this.#applyEncodings();
     this.emit("tracks", null);
   }
@@ -286,13 +302,21 @@ export class SfuLink extends Emitter {
 
   #onUnanswered() {
     this.#unanswered++;
-    if (this.#unanswered < MOST_UNANSWERED) this.restart();
-    else this.emit("state", "dead");
+    if (this.#unanswered >= MOST_UNANSWERED) this.emit("state", "dead");
+    else if (this.#pathIsUp()) this.#negotiate();
+    else this.restart();
   }
 
-  #isBroken() {
+  #pathIsUp() {
     const state = this.#pc.iceConnectionState;
-    return this.#unanswered > 0 || (state !== "connected" && state !== "completed");
+    return state === "connected" || state === "completed";
+  }
+
+  /** An ICE restart of a path that is still good changes no state that the browser would tell of. */
+  #endInterruption() {
+    if (!this.#interrupted || !this.#pathIsUp()) return;
+    this.#interrupted = false;
+    this.emit("state", "connected");
   }
 
   /** Between negotiations only: browsers refuse it while one is under way. */
@@ -346,8 +370,9 @@ export class SfuLink extends Emitter {
 
   #onIceState() {
     const state = this.#pc.iceConnectionState;
-    if (state === "connected" || state === "completed") {
+    if (this.#pathIsUp()) {
       this.#aliveAt = performance.now();
+      this.#interrupted = false;
       this.emit("state", "connected");
     } else if (state === "disconnected" || state === "failed") this.restart();
   }

@@ -19,6 +19,8 @@
  * @property {(source: Source, track: MediaStreamTrack | null) => void} setTrack what to send, from now on
  * @property {() => RemoteTrack[]} tracks
  * @property {() => Promise<LinkReport>} report
+ * @property {(missed: boolean) => void} resume the signaling is back after an interruption
+ * @property {(iceServers: RTCIceServer[]) => void} setIceServers fresh ones
  * @property {() => void} close
  */
 

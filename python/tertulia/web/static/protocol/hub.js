@@ -3,6 +3,7 @@ import { backoff } from "./backoff.js";
 import { Emitter } from "./emitter.js";
 import { TertuliaError, UnreachableError } from "./errors.js";
 import { Socket } from "./socket.js";
+import { claimsOf } from "./tokens.js";
 
 /** The server's close codes after which coming back is pointless, and what they mean. */
 const FINAL = new Map([
@@ -11,7 +12,9 @@ const FINAL = new Map([
   [4003, "removed"],
 ]);
 /** Errors of JoinRoom that another try with a fresh token cannot mend. */
-const REFUSED = new Set(["room_full", "role_not_allowed", "forbidden", "not_found", "invalid"]);
+const REFUSED = new Set(["room_full", "role_not_allowed", "forbidden", "not_found", "invalid", "bad_token", "unauthorized"]);
+/** Not a close that leaves: JoinRoom may have returned to the seat. */
+const GIVEN_UP = 4999;
 
 /**
  * @typedef {"ended" | "replaced" | "removed" | "left" | "refused"} EndReason
@@ -125,10 +128,16 @@ export class Hub extends Emitter {
       return await this.#joinRoom(socket);
     } catch (error) {
       this.#socket = null;
-      socket.close(1000);
-      if (!(error instanceof TertuliaError) || error.code !== "bad_token" || !mayBeStale) throw error;
+      socket.close(GIVEN_UP, "JoinRoom failed");
+      // One that has not expired is void: who was removed does not come back by itself.
+      if (!(error instanceof TertuliaError) || error.code !== "bad_token" || !mayBeStale || !this.#hasExpired()) throw error;
       return this.#attempt(true);
     }
+  }
+
+  #hasExpired() {
+    const exp = claimsOf(this.#grant?.token ?? "")?.exp;
+    return exp === undefined || exp * 1000 <= Date.now();
   }
 
   /** @param {Socket} socket */
@@ -160,7 +169,7 @@ export class Hub extends Emitter {
     } catch (error) {
       if (socket !== this.#socket) return;
       if (error instanceof TertuliaError && error.code === "not_joined") await this.#rejoin(socket);
-      else if (error instanceof UnreachableError) socket.close(4999, "no answer");
+      else if (error instanceof UnreachableError) socket.close(GIVEN_UP, "no answer");
     }
   }
 
@@ -169,7 +178,7 @@ export class Hub extends Emitter {
     try {
       await this.#joinRoom(socket);
     } catch {
-      socket.close(4999, "rejoin failed");
+      socket.close(GIVEN_UP, "rejoin failed");
     }
   }
 
@@ -194,7 +203,7 @@ export class Hub extends Emitter {
         return;
       } catch (error) {
         const known = asError(error);
-        if (REFUSED.has(known.code) || known.code === "bad_token") return this.#finish("refused", known);
+        if (REFUSED.has(known.code)) return this.#finish("refused", known);
       }
       await this.#pause(backoff(attempt));
     }

@@ -18,7 +18,7 @@ export class Chat {
   #empty = h("p", { class: "empty" }, "Messages are seen by everyone here, and are gone when the meeting ends.");
   #input;
   #form;
-  /** @type {{userId: string, at: number} | null} */
+  /** @type {{userId: string, at: number, isPrivate: boolean} | null} */
   #last = null;
 
   /**
@@ -40,10 +40,10 @@ export class Chat {
   }
 
   /** @param {ChatMessage} message */
-  add({ userId, displayName, text, sentAt, private: isPrivate }) {
+  add({ userId, displayName, text, sentAt, private: isPrivate = false }) {
     this.#empty.hidden = true;
     const at = Date.parse(sentAt) || Date.now();
-    const isGrouped = this.#last?.userId === userId && at - this.#last.at < GROUP_MS && !isPrivate;
+    const isGrouped = this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
     const isOwn = userId === this.#meeting.userId;
     const name = this.#meeting.roster.get(userId)?.displayName ?? displayName;
     const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -56,7 +56,7 @@ export class Chat {
       h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text)))));
     while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
     if (nearEnd || isOwn) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#last = { userId, at };
+    this.#last = { userId, at, isPrivate };
   }
 
   /** @param {Event} event */
@@ -64,12 +64,11 @@ export class Chat {
     event.preventDefault();
     const text = this.#input.value.trim();
     if (!text) return;
+    this.#write("");
     try {
       await this.#meeting.sendChat(text);
-      this.#input.value = "";
-      this.#grow();
-      this.#input.setCustomValidity("");
     } catch {
+      this.#write([text, this.#input.value].filter(Boolean).join("\n"));
       this.#input.setCustomValidity("Not sent: the connection is away. Try again in a moment.");
       this.#input.reportValidity();
       this.#input.setCustomValidity("");
@@ -82,6 +81,12 @@ export class Chat {
     event.preventDefault();
     this.#form.requestSubmit();
   };
+
+  /** @param {string} text */
+  #write(text) {
+    this.#input.value = text;
+    this.#grow();
+  }
 
   #grow = () => {
     this.#input.style.height = "auto";

@@ -54,6 +54,11 @@ export function linkDialog(link) {
   field.focus();
 }
 
+/** What was asked is of no interest any more. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}
+
 /**
  * @param {string} title
  * @param {...Node} content

@@ -31,7 +31,9 @@ export class People {
     this.element = panel("people", "People", onClose, h("div", { class: "panel-actions" }, invite, this.#muteAll), this.#count, this.#list);
   }
 
+  /** To be called once it is shown, too: what nobody sees is not drawn. */
   update() {
+    if (this.element.hidden) return;
     const { roster, role, userId } = this.#meeting;
     const members = roster.all;
     this.#muteAll.hidden = role !== "host" || members.length < 2;

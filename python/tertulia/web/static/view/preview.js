@@ -20,6 +20,8 @@ export function preview(local) {
   video.setAttribute("aria-label", "Your picture");
   const face = h("span", { class: "face" });
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  /** @type {Map<string, string>} by device */
+  const troubles = new Map();
   const mic = switchButton("microphone", () => toggle("microphone"));
   const camera = switchButton("camera", () => toggle("camera"));
   const meter = levelBar(local);
@@ -30,11 +32,12 @@ export function preview(local) {
       if (what === "microphone") await local.setMuted(!local.isMuted);
       else await local.setCamera(!local.isVideoOn);
       prefer(what === "microphone" ? { micOn: !local.isMuted } : { cameraOn: local.isVideoOn });
-      trouble.hidden = true;
+      troubles.delete(what);
     } catch (error) {
-      trouble.textContent = deviceTrouble(what, error);
-      trouble.hidden = false;
+      troubles.set(what, deviceTrouble(what, error));
     }
+    trouble.textContent = [...troubles.values()].join(" ");
+    trouble.hidden = troubles.size === 0;
     show();
   }
 

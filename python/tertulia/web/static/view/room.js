@@ -6,7 +6,7 @@ import { brand } from "./brand.js";
 import { Chat } from "./chat.js";
 import { Comings } from "./comings.js";
 import { Controls } from "./controls.js";
-import { confirmation, linkDialog, settingsDialog, shortcutsDialog } from "./dialogs.js";
+import { closeDialogs, confirmation, linkDialog, settingsDialog, shortcutsDialog } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { icon } from "./icons.js";
@@ -39,6 +39,8 @@ export class Room {
   /** @type {"chat" | "people" | null} */
   #open = null;
   #unread = 0;
+  /** Whose raised hands were told, or up before we came. */
+  #raised;
   #mediaFlows = true;
   #talking = false;
   #comings = { joined: new Comings("joined"), left: new Comings("left") };
@@ -62,6 +64,7 @@ export class Room {
     this.#sound = new Sound(() => (this.#startSound.hidden = false));
     this.#startSound = h("button", { type: "button", class: "primary start-sound", hidden: true, onclick: this.#onStartSound }, icon("speaker"), "Turn sound on");
     this.#alone = this.#aloneCard();
+    this.#raised = new Set(meeting.roster.all.filter((member) => member.handRaised).map((member) => member.userId));
     this.#sharing.append(icon("screen"), "You are sharing your screen", h("button", { type: "button", class: "text-button", onclick: () => this.#run("screen") }, "Stop"));
     this.element = h("div", { class: "meeting" },
       h("header", { class: "top" }, h("h1", { class: "hidden" }, "Meeting"), brand(), this.#clock, this.#recording, this.#sharing, this.#banner,
@@ -76,6 +79,7 @@ export class Room {
   close() {
     for (const end of this.#ends) end();
     clearNotices();
+    closeDialogs();
     this.#grid.close();
     this.#sound.close();
   }
@@ -218,9 +222,6 @@ export class Room {
     else this.#raised.delete(member.userId);
     this.#update();
   }
-
-  /** @type {Set<string>} */
-  #raised = new Set();
 
   #onTracks() {
     this.#sound.update(this.#meeting.tracks());
