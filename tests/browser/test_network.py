@@ -63,6 +63,30 @@ async def test_what_was_said_while_away_is_read_afterwards(come: Come, base: str
         await ben.close()
 
 
+@pytest.mark.parametrize("topology", ["sfu", "p2p"])
+async def test_a_screen_shared_while_away_is_seen_afterwards(
+    come: Come, base: str, server: servers.Tertulia, topology: str
+) -> None:
+    """What could not be negotiated is negotiated then, whichever side yields; nothing stays marked as broken."""
+    room = new_room(base, topology=topology)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    async with Proxy(server.port) as proxy:
+        await ben.join(room.link.replace(str(server.port), str(proxy.port)))
+        await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
+        proxy.cut()
+        await ben.page.get_by_text(BANNER).wait_for()
+        await ben.press("s")
+        await ben.page.get_by_text("You are sharing your screen").wait_for()
+        proxy.mend()
+        await ana.tile("Ben’s screen").wait_for()
+        await ana.decodes(2)
+        await expect(ben.page.locator(".banner")).to_be_hidden()
+        assert await live_connections(ben) == 1
+        forgive_cut(ben)
+        await ben.close()
+
+
 def forgive_cut(person: Person) -> None:
     """The browser itself writes every failed WebSocket to the console."""
     person.trouble[:] = [t for t in person.trouble if "WebSocket connection to" not in t and "ERR_" not in t]
