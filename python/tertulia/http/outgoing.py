@@ -41,7 +41,7 @@ def _nowhere(data: bytes) -> None:
 class OutgoingSocket(WebSocketListener):
     """The sending half of a listener. ``turn``: the one of this event loop."""
 
-    __slots__ = ("_closed", "_cork", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
+    __slots__ = ("_closed", "_cork", "_dropped", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -51,6 +51,7 @@ class OutgoingSocket(WebSocketListener):
         self._closed = False
         self._outbox: Outbox[bytes] | None = None
         """What waits while the client does not read."""
+        self._dropped = False
         self._paused = False
         self._stuck_timer: asyncio.TimerHandle | None = None
 
@@ -60,6 +61,11 @@ class OutgoingSocket(WebSocketListener):
             self._send(data)
         elif not self._outbox.add(data, len(data), latest):
             self._give_up()
+
+    @property
+    def unsent(self) -> bool:
+        """Something waits, or was dropped."""
+        return self._dropped or self._outbox is not None
 
     def pause_writing(self) -> None:
         """The transport's buffer is full (asyncio's high-water mark, 64 KiB)."""
@@ -129,6 +135,7 @@ class OutgoingSocket(WebSocketListener):
 
     def _give_up(self) -> None:
         self._outbox = None
+        self._dropped = True
         metrics.STUCK.inc()
         self._stuck()
 

@@ -92,7 +92,7 @@ class PlainSocket(OutgoingSocket):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._end(lost=True)
-        self._hub.disconnected(self, clean=False, some_lost=self._paused)
+        self._hub.disconnected(self, clean=False, some_lost=self.unsent)
 
     def _message(self, data: bytes) -> None:
         try:

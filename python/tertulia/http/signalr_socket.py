@@ -54,10 +54,6 @@ class SignalRSocket(OutgoingSocket):
             self._ws.underlying_transport.resume_reading()
 
     @property
-    def unsent(self) -> bool:
-        return self._outbox is not None
-
-    @property
     def congested(self) -> bool:
         return self._outbox is not None
 

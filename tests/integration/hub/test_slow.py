@@ -8,23 +8,34 @@ import socket
 import time
 
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 
 from tertulia.http import outgoing
+from tertulia.hub.client import Event
 from tertulia.ids import new_uuid
-from tests.integration.hub.harness import Fleet, PlainClient, Worker
+from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
+from tests.integration.hub.signalr import connect_signalr
+
+DIALECTS = ("plain", "SignalR", "stateful SignalR")
 
 
-async def _stalled(fleet: Fleet, worker: Worker, room: str) -> tuple[PlainClient, str]:
+async def _connect(worker: Worker, dialect: str, sock: socket.socket) -> PlainClient:
+    if dialect != "plain":
+        return await connect_signalr(worker, stateful=dialect.startswith("stateful"), sock=sock)
+    return PlainClient(
+        await connect(worker.url + "/ws", sock=sock, compression=None, ping_interval=None, max_size=None)
+    )
+
+
+async def _stalled(fleet: Fleet, worker: Worker, room: str, dialect: str = "plain") -> tuple[PlainClient, str]:
     """A member who has joined and reads no more, with small buffers on the way."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setblocking(False)
     host, _, port = worker.url.removeprefix("ws://").partition(":")
     await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
-    client = PlainClient(
-        await connect(worker.url + "/ws", sock=sock, compression=None, ping_interval=None, max_size=None)
-    )
+    client = await _connect(worker, dialect, sock)
     user = new_uuid()
     client.result = await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
     client.socket.transport.pause_reading()
@@ -56,10 +67,12 @@ async def test_a_stalled_reader_delays_nobody_and_gets_the_newest_state(fleet: F
     assert len(stalled.named("ReceiveOffer")) == 3
 
 
-async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, worker: Worker) -> None:
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, dialect: str) -> None:
+    worker = await fleet.worker(replace(SETTINGS, blip=0))  # so that what comes after the end is little enough to keep
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
-    stalled, user = await _stalled(fleet, worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
     await ann.event("ParticipantJoined", userId=user)
     for _ in range(30):
         await ann.call("SendChat", {"text": "x" * 4000, "targetUserId": user})
@@ -73,18 +86,58 @@ async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, worker: W
     assert back.result["missed"] is True
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_what_waited_for_a_reader_that_the_hub_closes_is_missed(
+    fleet: Fleet, worker: Worker, dialect: str
+) -> None:
+    strict = await fleet.worker(replace(SETTINGS, calls_per_second=0, burst=1, limited_for=0))
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, strict, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(4):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    await stalled.post("KeepAlive", id=2)  # one call too many
+    await ann.event("ConnectionLost", userId=user)
+    await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS[1:])
+async def test_what_is_said_in_the_turn_in_which_the_hub_closes_is_missed(
+    fleet: Fleet, worker: Worker, dialect: str
+) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    (bob,) = (c for c in worker.hub._connections.values() if c.seated is not None and c.seated.user_id == user)
+    if dialect.startswith("stateful"):
+        bob.client._link.core._outgoing.ack(10)  # type: ignore[attr-defined]  # nothing else is missed
+    bob.client.close(1008, "too many calls for too long")
+    bob.deliver(Event("ChatMessage", {}))
+    await ann.event("ConnectionLost", userId=user)
+    await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_reader_that_reads_nothing_for_long_is_closed(
-    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, dialect: str
 ) -> None:
     monkeypatch.setattr(outgoing, "STUCK_AFTER", 0.3)
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
-    stalled, user = await _stalled(fleet, worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
     await ann.event("ParticipantJoined", userId=user)
     for _ in range(4):
         await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
     await ann.event("ConnectionLost", userId=user)
     await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
 
 
 async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(fleet: Fleet, worker: Worker) -> None:
