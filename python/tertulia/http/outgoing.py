@@ -35,7 +35,7 @@ def wire(message: bytes, binary: bool) -> bytes:
 
 
 def _nowhere(data: bytes) -> None:
-    """Where a socket sends before it is there, and once it is closed."""
+    """Where a socket sends before it is there, and when it is gone."""
 
 
 class OutgoingSocket(WebSocketListener):
@@ -69,10 +69,13 @@ class OutgoingSocket(WebSocketListener):
 
     def pause_writing(self) -> None:
         """The transport's buffer is full (asyncio's high-water mark, 64 KiB)."""
+        if self._closed:
+            self._dropped = True  # the last words may not arrive
+            return
         self._paused = True
         if self._outbox is None:
             self._outbox = Outbox()
-        if self._stuck_timer is None and not self._closed:
+        if self._stuck_timer is None:
             self._stuck_timer = asyncio.get_running_loop().call_later(STUCK_AFTER, self._give_up)
 
     def resume_writing(self) -> None:
@@ -125,13 +128,19 @@ class OutgoingSocket(WebSocketListener):
         """Nothing more is sent or heard. ``lost``: there is nobody to send what is corked to."""
         self._closed = True
         self._cancel_timer()
-        self._send = _nowhere
+        self._send = _nowhere if lost else self._drop
+        self._dropped = self.unsent
+        self._outbox = None
         if self._cork is not None:
             if lost:
                 self._cork.drop()
             else:
                 self._cork.flush()
             self._cork = None
+
+    def _drop(self, data: bytes) -> None:
+        """Where a socket sends between the close frame and the end of the connection."""
+        self._dropped = True
 
     def _give_up(self) -> None:
         self._outbox = None

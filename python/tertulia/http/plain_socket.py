@@ -88,7 +88,7 @@ class PlainSocket(OutgoingSocket):
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
             self._answer_close(code)
-            self._hub.disconnected(self, clean=code in CLEAN)
+            self._hub.disconnected(self, clean=code in CLEAN, some_lost=self.unsent)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._end(lost=True)

@@ -10,6 +10,7 @@ import time
 import pytest
 from msgspec.structs import replace
 from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
 
 from tertulia.http import outgoing
 from tertulia.hub.client import Event
@@ -98,6 +99,24 @@ async def test_what_waited_for_a_reader_that_the_hub_closes_is_missed(
     for _ in range(4):
         await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
     await stalled.post("KeepAlive", id=2)  # one call too many
+    await ann.event("ConnectionLost", userId=user)
+    await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS[:2])
+async def test_what_waited_for_a_reader_that_closes_with_an_error_is_missed(
+    fleet: Fleet, worker: Worker, dialect: str
+) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(4):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    close = Frame(Opcode.CLOSE, (3000).to_bytes(2))
+    stalled.socket.transport.write(close.serialize(mask=True, extensions=[]))
     await ann.event("ConnectionLost", userId=user)
     await stalled.cut()
     back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
