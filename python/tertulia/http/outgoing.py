@@ -17,7 +17,7 @@ STUCK_AFTER: Final = 20.0
 """Seconds for which a client may not read at all: a phone in a tunnel gets through, a stopped process does not."""
 CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
 """Close codes by which a client says that it leaves."""
-_TEXT, _BINARY = 0x81, 0x82
+_TEXT, _BINARY, _PONG = 0x81, 0x82, 0x8A
 """The first byte of a whole message (RFC 6455, section 5.2)."""
 
 
@@ -93,6 +93,11 @@ class OutgoingSocket(WebSocketListener):
             self._send(waiting)
 
     # --- for the socket of a dialect
+
+    def _pong(self, payload: bytes) -> None:
+        """Answer a ping, whose ``payload`` has at most 125 bytes: picows sees to that. Only the newest has to be
+        answered (RFC 6455, section 5.5.3)."""
+        self.write_wire(bytes((_PONG, len(payload))) + payload, "pong")
 
     def _caught_up(self) -> None:
         """Nothing waits any more."""

@@ -85,6 +85,8 @@ class PlainSocket(OutgoingSocket):
             self._fragment(frame)
         elif kind is WSMsgType.BINARY:
             self.close(*closing.BINARY)
+        elif kind is WSMsgType.PING:
+            self._pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
             self._answer_close(code)

@@ -1,7 +1,7 @@
 """A WebSocket of a stateful connection that another worker holds: its frames go there and back.
 
 A stateful connection stays where it was negotiated, because the socket that replaces a lost one has to find it. This
-worker passes the frames on, one at a time, and nothing is read from the side that outruns the other.
+worker passes the frames on, pings too, one at a time, and nothing is read from the side that outruns the other.
 """
 
 from __future__ import annotations
@@ -79,12 +79,13 @@ class RelaySocket(WebSocketListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._closed:
             return
-        if self._refused:
-            self._say_gone(frame)
-        elif frame.msg_type is WSMsgType.CLOSE:
+        kind = frame.msg_type
+        if kind is WSMsgType.CLOSE:
             self._end(frame.get_close_code(), frame.get_close_message() or b"", to_owner=True)
         elif self._owner is not None:
-            self._owner.send(frame.msg_type, frame.get_payload_as_bytes(), fin=frame.fin)
+            self._owner.send(kind, frame.get_payload_as_bytes(), fin=frame.fin)
+        elif self._refused and (kind is WSMsgType.TEXT or kind is WSMsgType.BINARY):
+            self._say_gone(frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._closed = True

@@ -61,9 +61,14 @@ async def negotiated(worker: Worker, *, stateful: bool) -> str:
         return token
 
 
-async def connect_signalr(worker: Worker, *, stateful: bool = False, **options: object) -> SignalRClient:
-    """A client after its handshake. ``options``: of websockets' connect."""
-    url = f"{worker.url}/hub?id={await negotiated(worker, stateful=stateful)}"
+async def connect_signalr(
+    worker: Worker, *, stateful: bool = False, token: str | None = None, **options: object
+) -> SignalRClient:
+    """A client after its handshake; ``token``: of a stateful connection that was negotiated elsewhere. ``options``: of
+    websockets' connect.
+    """
+    stateful = stateful or token is not None
+    url = f"{worker.url}/hub?id={token or await negotiated(worker, stateful=stateful)}"
     socket = await connect(url, compression=None, ping_interval=None, max_size=None, **options)  # type: ignore[arg-type]
     await socket.send(json.dumps({"protocol": "json", "version": 2 if stateful else 1}) + END)
     client = SignalRClient(socket)

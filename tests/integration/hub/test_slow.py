@@ -69,6 +69,25 @@ async def test_a_stalled_reader_delays_nobody_and_gets_the_newest_state(fleet: F
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    pongs: list[bytes] = []
+    stalled.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign]
+    payloads = [b"%0125d" % number for number in range(20_000)]
+    pings = b"".join(Frame(Opcode.PING, payload).serialize(mask=True, extensions=[]) for payload in payloads)
+    stalled.socket.transport.write(pings)
+    await stalled.post("UpdateState", {"isMuted": True})
+    await ann.event("StateChanged", userId=user)
+    stalled.socket.transport.resume_reading()
+    await stalled.event("StateChanged", userId=user)
+    assert len(pongs) < 10_000
+    assert pongs[-1] == payloads[-1], "the newest is answered"
+    assert pongs == sorted(pongs)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, dialect: str) -> None:
     worker = await fleet.worker(replace(SETTINGS, blip=0))  # so that what comes after the end is little enough to keep
     room = await fleet.room()
