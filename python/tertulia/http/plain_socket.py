@@ -119,7 +119,8 @@ class PlainSocket(OutgoingSocket):
         if self._size > plain.MAX_FRAME:
             self.close(*closing.TOO_BIG)
             return
-        self._parts.append(frame.get_payload_as_bytes())
+        if frame.payload_size:
+            self._parts.append(frame.get_payload_as_bytes())
         if frame.fin:
             data = b"".join(self._parts)
             self._parts = None
