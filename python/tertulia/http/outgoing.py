@@ -14,7 +14,8 @@ from tertulia.hub import metrics
 from tertulia.hub.outbox import Outbox
 
 STUCK_AFTER: Final = 20.0
-"""Seconds for which a client may not read at all: a phone in a tunnel gets through, a stopped process does not."""
+"""Seconds in which a client has to catch up (asyncio's low-water mark, 16 KiB): a phone in a tunnel gets through, a
+stopped process does not."""
 CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
 """Close codes by which a client says that it leaves."""
 _TEXT, _BINARY, _PONG = 0x81, 0x82, 0x8A
