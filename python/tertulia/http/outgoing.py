@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Final, cast
 
@@ -39,7 +40,7 @@ def _nowhere(data: bytes) -> None:
     """Where a socket sends before it is there, and when it is gone."""
 
 
-class OutgoingSocket(WebSocketListener):
+class OutgoingSocket(WebSocketListener, ABC):
     """The sending half of a listener. ``turn``: the one of this event loop."""
 
     __slots__ = ("_closed", "_cork", "_dropped", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
@@ -103,9 +104,9 @@ class OutgoingSocket(WebSocketListener):
     def _caught_up(self) -> None:
         """Nothing waits any more."""
 
+    @abstractmethod
     def _stuck(self) -> None:
         """Close: the client does not read."""
-        raise NotImplementedError
 
     def _begin(self, transport: WSTransport) -> None:
         """The WebSocket is there."""
