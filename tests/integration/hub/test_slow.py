@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
-from tertulia.http import outgoing
+from tertulia.http import outgoing, websocket
 from tertulia.hub.client import Event
+from tertulia.hub.closing import STUCK
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import connect_signalr
@@ -176,6 +177,34 @@ async def test_a_reader_that_reads_nothing_for_long_is_closed(
     await stalled.cut()
     back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
     assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_reader_that_reads_again_in_time_hears_why_it_was_closed(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    closed = asyncio.Event()
+    give_up = outgoing.OutgoingSocket._give_up
+
+    def noted(self: outgoing.OutgoingSocket) -> None:
+        give_up(self)
+        closed.set()
+
+    monkeypatch.setattr(outgoing.OutgoingSocket, "_give_up", noted)
+    monkeypatch.setattr(outgoing, "STUCK_AFTER", 0.3)
+    monkeypatch.setattr(websocket, "LINGER", 10)
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(4):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    await asyncio.wait_for(closed.wait(), 10)
+    stalled.socket.transport.resume_reading()
+    assert await stalled.closed() == STUCK.code
+    assert stalled.socket.close_reason == STUCK.reason
+    if dialect != "plain":
+        assert stalled.frames[-1] == {"close": {"type": 7, "error": STUCK.reason, "allowReconnect": True}}
 
 
 async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(fleet: Fleet, worker: Worker) -> None:
