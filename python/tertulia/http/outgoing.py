@@ -93,6 +93,8 @@ class OutgoingSocket(WebSocketListener, ABC):
                 self._caught_up()
                 return
             self._send(waiting)
+            if self._cork is not None:
+                self._cork.flush()  # or the transport could not say before the end of the turn that it is full
 
     # --- for the socket of a dialect
 

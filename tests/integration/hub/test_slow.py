@@ -69,6 +69,32 @@ async def test_a_stalled_reader_delays_nobody_and_gets_the_newest_state(fleet: F
     assert len(stalled.named("ReceiveOffer")) == 3
 
 
+@pytest.mark.parametrize("dialect", DIALECTS[:2])
+async def test_what_waits_for_a_slow_reader_waits_where_the_stale_is_dropped(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    full: list[int] = []
+    pause = outgoing.OutgoingSocket.pause_writing
+
+    def noted(self: outgoing.OutgoingSocket) -> None:
+        assert self._ws is not None
+        full.append(self._ws.underlying_transport.get_write_buffer_size())
+        pause(self)
+
+    monkeypatch.setattr(outgoing.OutgoingSocket, "pause_writing", noted)
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(6):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    await ann.call("SendChat", {"text": "end"})
+    stalled.socket.transport.resume_reading()
+    await stalled.event("ChatMessage", text="end")
+    assert len(stalled.named("ReceiveOffer")) == 6
+    assert max(full) < 300_000, "at most the high-water mark and a message"
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker: Worker, dialect: str) -> None:
     room = await fleet.room()
