@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Final, cast
 
@@ -14,10 +15,11 @@ from tertulia.hub import metrics
 from tertulia.hub.outbox import Outbox
 
 STUCK_AFTER: Final = 20.0
-"""Seconds for which a client may not read at all: a phone in a tunnel gets through, a stopped process does not."""
+"""Seconds in which a client has to catch up (asyncio's low-water mark, 16 KiB): a phone in a tunnel gets through, a
+stopped process does not."""
 CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
 """Close codes by which a client says that it leaves."""
-_TEXT, _BINARY = 0x81, 0x82
+_TEXT, _BINARY, _PONG = 0x81, 0x82, 0x8A
 """The first byte of a whole message (RFC 6455, section 5.2)."""
 
 
@@ -35,13 +37,13 @@ def wire(message: bytes, binary: bool) -> bytes:
 
 
 def _nowhere(data: bytes) -> None:
-    """Where a socket sends before it is there, and once it is closed."""
+    """Where a socket sends before it is there, and when it is gone."""
 
 
-class OutgoingSocket(WebSocketListener):
+class OutgoingSocket(WebSocketListener, ABC):
     """The sending half of a listener. ``turn``: the one of this event loop."""
 
-    __slots__ = ("_closed", "_cork", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
+    __slots__ = ("_closed", "_cork", "_dropped", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -51,6 +53,7 @@ class OutgoingSocket(WebSocketListener):
         self._closed = False
         self._outbox: Outbox[bytes] | None = None
         """What waits while the client does not read."""
+        self._dropped = False
         self._paused = False
         self._stuck_timer: asyncio.TimerHandle | None = None
 
@@ -61,12 +64,20 @@ class OutgoingSocket(WebSocketListener):
         elif not self._outbox.add(data, len(data), latest):
             self._give_up()
 
+    @property
+    def unsent(self) -> bool:
+        """Something waits, or was dropped."""
+        return self._dropped or self._outbox is not None
+
     def pause_writing(self) -> None:
         """The transport's buffer is full (asyncio's high-water mark, 64 KiB)."""
+        if self._closed:
+            self._dropped = True  # the last words may not arrive
+            return
         self._paused = True
         if self._outbox is None:
             self._outbox = Outbox()
-        if self._stuck_timer is None and not self._closed:
+        if self._stuck_timer is None:
             self._stuck_timer = asyncio.get_running_loop().call_later(STUCK_AFTER, self._give_up)
 
     def resume_writing(self) -> None:
@@ -82,15 +93,22 @@ class OutgoingSocket(WebSocketListener):
                 self._caught_up()
                 return
             self._send(waiting)
+            if self._cork is not None:
+                self._cork.flush()  # or the transport could not say before the end of the turn that it is full
 
     # --- for the socket of a dialect
+
+    def _pong(self, payload: bytes) -> None:
+        """Answer a ping, whose ``payload`` has at most 125 bytes: picows sees to that. Only the newest has to be
+        answered (RFC 6455, section 5.5.3)."""
+        self.write_wire(bytes((_PONG, len(payload))) + payload, "pong")
 
     def _caught_up(self) -> None:
         """Nothing waits any more."""
 
+    @abstractmethod
     def _stuck(self) -> None:
         """Close: the client does not read."""
-        raise NotImplementedError
 
     def _begin(self, transport: WSTransport) -> None:
         """The WebSocket is there."""
@@ -119,7 +137,9 @@ class OutgoingSocket(WebSocketListener):
         """Nothing more is sent or heard. ``lost``: there is nobody to send what is corked to."""
         self._closed = True
         self._cancel_timer()
-        self._send = _nowhere
+        self._send = _nowhere if lost else self._drop
+        self._dropped = self.unsent
+        self._outbox = None
         if self._cork is not None:
             if lost:
                 self._cork.drop()
@@ -127,8 +147,13 @@ class OutgoingSocket(WebSocketListener):
                 self._cork.flush()
             self._cork = None
 
+    def _drop(self, data: bytes) -> None:
+        """Where a socket sends between the close frame and the end of the connection."""
+        self._dropped = True
+
     def _give_up(self) -> None:
         self._outbox = None
+        self._dropped = True
         metrics.STUCK.inc()
         self._stuck()
 

@@ -85,14 +85,16 @@ class PlainSocket(OutgoingSocket):
             self._fragment(frame)
         elif kind is WSMsgType.BINARY:
             self.close(*closing.BINARY)
+        elif kind is WSMsgType.PING:
+            self._pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
             self._answer_close(code)
-            self._hub.disconnected(self, clean=code in CLEAN)
+            self._hub.disconnected(self, clean=code in CLEAN, some_lost=self.unsent)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._end(lost=True)
-        self._hub.disconnected(self, clean=False, some_lost=self._paused)
+        self._hub.disconnected(self, clean=False, some_lost=self.unsent)
 
     def _message(self, data: bytes) -> None:
         try:
@@ -117,7 +119,8 @@ class PlainSocket(OutgoingSocket):
         if self._size > plain.MAX_FRAME:
             self.close(*closing.TOO_BIG)
             return
-        self._parts.append(frame.get_payload_as_bytes())
+        if frame.payload_size:
+            self._parts.append(frame.get_payload_as_bytes())
         if frame.fin:
             data = b"".join(self._parts)
             self._parts = None

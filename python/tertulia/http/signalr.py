@@ -79,9 +79,12 @@ class SignalRHub:
         client: SignalRClient = link.state
         if client.closing:
             # The hub closes it at this moment and must not be called before that has returned.
-            asyncio.get_running_loop().call_soon(self._hub.disconnected, client, ended.clean)
+            asyncio.get_running_loop().call_soon(self._gone, client, ended)
         else:
-            self._hub.disconnected(client, ended.clean, some_lost=ended.unsent)
+            self._gone(client, ended)
+
+    def _gone(self, client: SignalRClient, ended: Ended) -> None:
+        self._hub.disconnected(client, ended.clean, some_lost=ended.unsent or client.late)
 
     def _invoked(self, client: SignalRClient, message: Invocation) -> None:
         call = _Call(message.invocation_id, message.target)
@@ -106,7 +109,7 @@ class SignalRHub:
 class SignalRClient:
     """One connection (a :class:`tertulia.hub.client.Client`)."""
 
-    __slots__ = ("_encode", "_encode_wire", "_id", "_link", "_name", "_socket", "_wire", "closing")
+    __slots__ = ("_encode", "_encode_wire", "_id", "_link", "_name", "_socket", "_wire", "closing", "late")
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -119,6 +122,8 @@ class SignalRClient:
         self._encode = _ENCODERS[self._name]
         self._encode_wire = _WIRE_ENCODERS[self._name]
         self.closing = False
+        self.late = False
+        """Something was sent after the hub had closed it."""
 
     @property
     def id(self) -> ConnectionId:
@@ -127,6 +132,8 @@ class SignalRClient:
     def send(self, event: Event) -> None:
         if self._socket is not None:
             self._socket.write_wire(event.frame(self._wire, self._encode_wire), event.latest)
+        elif self.closing:
+            self.late = True
         else:
             self._link.send_frame(event.frame(self._name, self._encode), event.latest)
 
@@ -147,6 +154,7 @@ class SignalRClient:
 
     def close(self, code: int, reason: str) -> None:
         self.closing = True
+        self._socket = None
         self._link.close(reason, allow_reconnect=code in MAY_RETURN, code=code)
 
 

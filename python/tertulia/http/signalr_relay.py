@@ -1,17 +1,19 @@
 """A WebSocket of a stateful connection that another worker holds: its frames go there and back.
 
 A stateful connection stays where it was negotiated, because the socket that replaces a lost one has to find it. This
-worker passes the frames on, one at a time, and nothing is read from the side that outruns the other.
+worker passes the frames on, pings too, one at a time, and nothing is read from the side that outruns the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import traceback
 from typing import Final, cast
 
 import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from tertulia.http.signalr_socket import REFUSED_SECONDS
 from tertulia.http.tcp import watch_peer
 from tertulia.http.websocket import WebSocketListener
 from tertulia.http.workers import FORWARDED, Workers
@@ -25,13 +27,15 @@ CONNECT_SECONDS: Final = 5.0
 GOING_AWAY: Final = cast("WSCloseCode", closing.GOING_AWAY.code)  # an int is taken as well
 GONE: Final = "The connection is no longer there."
 
+_NOT_HANDED: Final = "a stateful connection could not be handed to its worker"
+
 _log = structlog.get_logger(__name__)
 
 
 class RelaySocket(WebSocketListener):
     """The client's side. ``target`` is the request's path with its query (secret)."""
 
-    __slots__ = ("_closed", "_first", "_owner", "_refused", "_target", "_task", "_worker", "_workers", "_ws")
+    __slots__ = ("_closed", "_owner", "_refused", "_refused_timer", "_target", "_task", "_worker", "_workers", "_ws")
 
     def __init__(self, workers: Workers, worker: str, target: str) -> None:
         self._workers = workers
@@ -40,8 +44,8 @@ class RelaySocket(WebSocketListener):
         self._ws: WSTransport | None = None
         self._owner: WSTransport | None = None
         self._task: asyncio.Task[None] | None = None
-        self._first: tuple[WSMsgType, bytes] | None = None
         self._refused = False
+        self._refused_timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -50,44 +54,52 @@ class RelaySocket(WebSocketListener):
         self._task = asyncio.create_task(self._connect())
 
     async def _connect(self) -> None:
-        url = await self._workers.url(self._worker)
         try:
-            if url is None:
-                raise ConnectionRefusedError("no such worker")
-            async with asyncio.timeout(CONNECT_SECONDS):
-                owner, _ = await ws_connect(
-                    lambda: _Owner(self),
-                    url.replace("http", "ws", 1) + self._target,
-                    extra_headers={FORWARDED: "1"},
-                    max_frame_size=1 << 30,
-                )
+            await self._dial()
         except (OSError, TimeoutError, WSError) as error:
-            _log.info(
-                "a stateful connection could not be handed to its worker",
-                worker=self._worker,
-                error=type(error).__name__,
+            _log.info(_NOT_HANDED, worker=self._worker, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the client is told, the log too
+            # Not the error's own text, which may quote the URL with its secrets.
+            where = traceback.format_tb(error.__traceback__)[-1]
+            _log.error(_NOT_HANDED, worker=self._worker, error=type(error).__name__, where=where)
+        if self._owner is None and not self._closed:
+            self._refuse()
+        self.hold(held=False)
+
+    async def _dial(self) -> None:
+        url = await self._workers.url(self._worker)
+        if url is None:
+            raise ConnectionRefusedError("no such worker")
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await ws_connect(
+                lambda: _Owner(self),
+                url.replace("http", "ws", 1) + self._target,
+                extra_headers={FORWARDED: "1"},
+                max_frame_size=1 << 30,
             )
-            self._refused = True
-        else:
-            watch_peer(owner.underlying_transport.get_extra_info("socket"))
-            self._owner = owner
-            if self._closed:
-                owner.disconnect()
-        if self._ws is not None and not self._closed:
-            self._ws.underlying_transport.resume_reading()
+
+    def _refuse(self) -> None:
+        """There is no owner: the client hears it in answer to its first message, if it says any."""
+        self._refused = True
+        self._refused_timer = asyncio.get_running_loop().call_later(
+            REFUSED_SECONDS, self.end, GOING_AWAY, GONE.encode()
+        )
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._closed:
             return
-        if self._refused:
-            self._say_gone(frame)
-        elif frame.msg_type is WSMsgType.CLOSE:
+        kind = frame.msg_type
+        if kind is WSMsgType.CLOSE:
             self._end(frame.get_close_code(), frame.get_close_message() or b"", to_owner=True)
         elif self._owner is not None:
-            self._owner.send(frame.msg_type, frame.get_payload_as_bytes(), fin=frame.fin)
+            self._owner.send(kind, frame.get_payload_as_bytes(), fin=frame.fin)
+        elif self._refused and (kind is WSMsgType.TEXT or kind is WSMsgType.BINARY):
+            self._say_gone(frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._closed = True
+        if self._refused_timer is not None:
+            self._refused_timer.cancel()
         if self._owner is not None:
             # Without a close frame: the owner sees a lost connection, as it is.
             self._owner.underlying_transport.abort()
@@ -106,6 +118,14 @@ class RelaySocket(WebSocketListener):
         self.end(GOING_AWAY, closing.GOING_AWAY.reason.encode())
 
     # --- from the owner
+
+    def found(self, owner: WSTransport) -> None:
+        """The owner answers; nobody may wait for it any more."""
+        if self._closed or self._refused:
+            owner.underlying_transport.abort()
+        else:
+            watch_peer(owner.underlying_transport.get_extra_info("socket"))
+            self._owner = owner
 
     def deliver(self, frame: WSFrame) -> None:
         if not self._closed and self._ws is not None:
@@ -164,6 +184,9 @@ class _Owner(WSListener):
 
     def __init__(self, relay: RelaySocket) -> None:
         self._relay = relay
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._relay.found(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.CLOSE:

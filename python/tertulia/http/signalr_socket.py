@@ -54,10 +54,6 @@ class SignalRSocket(OutgoingSocket):
             self._ws.underlying_transport.resume_reading()
 
     @property
-    def unsent(self) -> bool:
-        return self._outbox is not None
-
-    @property
     def congested(self) -> bool:
         return self._outbox is not None
 
@@ -80,6 +76,8 @@ class SignalRSocket(OutgoingSocket):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._link.close(closing.PROTOCOL.reason, code=closing.PROTOCOL.code)
+        elif kind is WSMsgType.PING:
+            self._pong(frame.get_payload_as_bytes())
         elif self._refusal is not None:
             # Not before the client has asked: the npm client does not expect an answer yet.
             self.write(self._refusal, binary=False)

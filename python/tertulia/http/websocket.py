@@ -127,7 +127,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             0,
             0,
             WSAutoPingStrategy.PING_WHEN_IDLE,
-            True,  # answer pings
+            False,  # pings are for the listener to answer: what answers them must be bounded as all else is
             routes.max_frame,
             None,  # extra headers: a client's
             READ_BUFFER,

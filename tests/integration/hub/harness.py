@@ -26,7 +26,10 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.http import plain_socket
+from tertulia.http.callers import Callers
+from tertulia.http.signalr_site import PATH, SignalRSite
 from tertulia.http.websocket import protocol_class
+from tertulia.http.workers import Workers
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
@@ -36,12 +39,13 @@ from tertulia.state import keys, messages
 from tertulia.state.channels import Channels
 from tertulia.state.client import Redis
 from tertulia.state.messages import EventMessage
-from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes
+from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 
 Json = dict[str, Any]
 ANSWER = 10.0
 """Seconds: a busy machine answers in milliseconds; this is what "hangs" means."""
+MAX_MESSAGE = 256 * 1024
 SETTINGS = HubSettings(keep_alive=30, blip=0.2, handover=1)
 """No clock strikes during a test unless the test sets it."""
 
@@ -226,6 +230,7 @@ class Fleet:
         self.redis_url = redis_url
         self.redis = redis
         self.directory = Directory(database)
+        self._access = Access(database)
         self.keyring = keyring
         self.tenant = tenant
         self.state = RoomState(redis, HubId("test"), room_ttl_ms(10))
@@ -319,10 +324,11 @@ class Fleet:
         redis = await Redis.connect(self.redis_url)
         channels = Channels(redis)
         hub_id = HubId(new_token("hub_"))
+        rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
         hub = Hub(
             settings=settings,
             hub_id=hub_id,
-            rooms=RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive)),
+            rooms=rooms,
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=self.directory,
@@ -330,11 +336,13 @@ class Fleet:
             default_region="us-east-1",
         )
         await hub.start()
+        callers = Callers(self._access, self.keyring, rooms, None)
+        signalr = SignalRSite(hub, self.keyring, callers, Workers(web_workers(redis)), MAX_MESSAGE)
         config = uvicorn.Config(
-            _nothing,
+            signalr,
             host="127.0.0.1",
             port=0,
-            ws=protocol_class({"/ws": plain_socket.endpoint(hub)}, origins),
+            ws=protocol_class({"/ws": plain_socket.endpoint(hub), PATH: signalr.open}, origins),
             lifespan="off",
             log_config=None,
             timeout_graceful_shutdown=2,
@@ -364,11 +372,6 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         self.is_up.set()
-
-
-async def _nothing(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
 
 
 async def migrated(database_url: str) -> None:

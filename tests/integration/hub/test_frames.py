@@ -250,6 +250,17 @@ async def test_fragments_that_are_too_much_together(member: PlainClient) -> None
     assert await member.closed() == 1009
 
 
+async def test_empty_fragments_add_nothing(worker: Worker, member: PlainClient) -> None:
+    await _raw(member, Frame(Opcode.TEXT, b'{"event": ', fin=False))
+    empty = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True, extensions=[])
+    member.socket.transport.write(empty * 10_000)
+    await (await member.socket.ping())  # all that is here now
+    (connection,) = worker.hub._connections.values()
+    assert len(connection.client._parts) == 1  # type: ignore[attr-defined]
+    await _raw(member, Frame(Opcode.CONT, b'"KeepAlive", "id": "whole"}'))
+    assert await member.answer("whole") == {}
+
+
 async def test_a_fragment_that_continues_nothing(member: PlainClient) -> None:
     await _raw(member, Frame(Opcode.CONT, b"x"))
     assert await member.closed() == 1002

@@ -105,6 +105,36 @@ async def test_nothing_is_lost_or_doubled_while_the_room_talks_on(fleet: Fleet, 
         assert len(mine) >= 60 - 4
 
 
+async def test_what_is_said_while_a_closed_socket_lingers_is_missed(
+    fleet: Fleet, worker: Worker, there: Worker
+) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, user = await fleet.join(worker, room)
+    bob.socket.transport.pause_reading()  # so that it neither hears the close frame nor ends the connection
+    await bob.send(b"no binary here")
+    await ann.fence()
+    await ann.fence()  # what bob sent was here before this
+    await ann.call("SendChat", {"text": "said to nobody"})
+    await bob.cut()
+    await ann.event("ConnectionLost")
+    back, _ = await fleet.join(there, room, user, resumeToken=bob.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+async def test_nothing_said_to_a_closed_socket_is_nothing_missed(fleet: Fleet, worker: Worker, there: Worker) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, user = await fleet.join(worker, room)
+    await bob.send(b"no binary here")
+    assert await bob.closed() == 1003
+    await ann.event("ConnectionLost")
+    await ann.call("SendChat", {"text": "kept"})
+    back, _ = await fleet.join(there, room, user, resumeToken=bob.result["resumeToken"])
+    assert "missed" not in back.result
+    await back.event("ChatMessage", text="kept")
+
+
 async def test_too_much_was_missed(
     fleet: Fleet, worker: Worker, there: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

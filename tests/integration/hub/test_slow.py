@@ -8,23 +8,36 @@ import socket
 import time
 
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
 
-from tertulia.http import outgoing
+from tertulia.http import outgoing, websocket
+from tertulia.hub.client import Event
+from tertulia.hub.closing import STUCK
 from tertulia.ids import new_uuid
-from tests.integration.hub.harness import Fleet, PlainClient, Worker
+from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
+from tests.integration.hub.signalr import connect_signalr
+
+DIALECTS = ("plain", "SignalR", "stateful SignalR")
 
 
-async def _stalled(fleet: Fleet, worker: Worker, room: str) -> tuple[PlainClient, str]:
+async def _connect(worker: Worker, dialect: str, sock: socket.socket) -> PlainClient:
+    if dialect != "plain":
+        return await connect_signalr(worker, stateful=dialect.startswith("stateful"), sock=sock)
+    return PlainClient(
+        await connect(worker.url + "/ws", sock=sock, compression=None, ping_interval=None, max_size=None)
+    )
+
+
+async def _stalled(fleet: Fleet, worker: Worker, room: str, dialect: str = "plain") -> tuple[PlainClient, str]:
     """A member who has joined and reads no more, with small buffers on the way."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setblocking(False)
     host, _, port = worker.url.removeprefix("ws://").partition(":")
     await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
-    client = PlainClient(
-        await connect(worker.url + "/ws", sock=sock, compression=None, ping_interval=None, max_size=None)
-    )
+    client = await _connect(worker, dialect, sock)
     user = new_uuid()
     client.result = await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
     client.socket.transport.pause_reading()
@@ -56,10 +69,57 @@ async def test_a_stalled_reader_delays_nobody_and_gets_the_newest_state(fleet: F
     assert len(stalled.named("ReceiveOffer")) == 3
 
 
-async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, worker: Worker) -> None:
+@pytest.mark.parametrize("dialect", DIALECTS[:2])
+async def test_what_waits_for_a_slow_reader_waits_where_the_stale_is_dropped(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    full: list[int] = []
+    pause = outgoing.OutgoingSocket.pause_writing
+
+    def noted(self: outgoing.OutgoingSocket) -> None:
+        assert self._ws is not None
+        full.append(self._ws.underlying_transport.get_write_buffer_size())
+        pause(self)
+
+    monkeypatch.setattr(outgoing.OutgoingSocket, "pause_writing", noted)
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
-    stalled, user = await _stalled(fleet, worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(6):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    await ann.call("SendChat", {"text": "end"})
+    stalled.socket.transport.resume_reading()
+    await stalled.event("ChatMessage", text="end")
+    assert len(stalled.named("ReceiveOffer")) == 6
+    assert max(full) < 300_000, "at most the high-water mark and a message"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    pongs: list[bytes] = []
+    stalled.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign]
+    payloads = [b"%0125d" % number for number in range(20_000)]
+    pings = b"".join(Frame(Opcode.PING, payload).serialize(mask=True, extensions=[]) for payload in payloads)
+    stalled.socket.transport.write(pings)
+    await stalled.post("UpdateState", {"isMuted": True})
+    await ann.event("StateChanged", userId=user)
+    stalled.socket.transport.resume_reading()
+    await stalled.event("StateChanged", userId=user)
+    assert len(pongs) < 10_000
+    assert pongs[-1] == payloads[-1], "the newest is answered"
+    assert pongs == sorted(pongs)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, dialect: str) -> None:
+    worker = await fleet.worker(replace(SETTINGS, blip=0))  # so that what comes after the end is little enough to keep
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
     await ann.event("ParticipantJoined", userId=user)
     for _ in range(30):
         await ann.call("SendChat", {"text": "x" * 4000, "targetUserId": user})
@@ -73,18 +133,104 @@ async def test_a_reader_that_is_too_far_behind_is_closed(fleet: Fleet, worker: W
     assert back.result["missed"] is True
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_what_waited_for_a_reader_that_the_hub_closes_is_missed(
+    fleet: Fleet, worker: Worker, dialect: str
+) -> None:
+    strict = await fleet.worker(replace(SETTINGS, calls_per_second=0, burst=1, limited_for=0))
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, strict, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(4):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    await stalled.post("KeepAlive", id=2)  # one call too many
+    await ann.event("ConnectionLost", userId=user)
+    await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS[:2])
+async def test_what_waited_for_a_reader_that_closes_with_an_error_is_missed(
+    fleet: Fleet, worker: Worker, dialect: str
+) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(4):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    close = Frame(Opcode.CLOSE, (3000).to_bytes(2))
+    stalled.socket.transport.write(close.serialize(mask=True, extensions=[]))
+    await ann.event("ConnectionLost", userId=user)
+    await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS[1:])
+async def test_what_is_said_in_the_turn_in_which_the_hub_closes_is_missed(
+    fleet: Fleet, worker: Worker, dialect: str
+) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    (bob,) = (c for c in worker.hub._connections.values() if c.seated is not None and c.seated.user_id == user)
+    if dialect.startswith("stateful"):
+        bob.client._link.core._outgoing.ack(10)  # type: ignore[attr-defined]  # nothing else is missed
+    bob.client.close(1008, "too many calls for too long")
+    bob.deliver(Event("ChatMessage", {}))
+    await ann.event("ConnectionLost", userId=user)
+    await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_reader_that_reads_nothing_for_long_is_closed(
-    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, dialect: str
 ) -> None:
     monkeypatch.setattr(outgoing, "STUCK_AFTER", 0.3)
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
-    stalled, user = await _stalled(fleet, worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
     await ann.event("ParticipantJoined", userId=user)
     for _ in range(4):
         await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
     await ann.event("ConnectionLost", userId=user)
     await stalled.cut()
+    back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
+    assert back.result["missed"] is True
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_reader_that_reads_again_in_time_hears_why_it_was_closed(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    closed = asyncio.Event()
+    give_up = outgoing.OutgoingSocket._give_up
+
+    def noted(self: outgoing.OutgoingSocket) -> None:
+        give_up(self)
+        closed.set()
+
+    monkeypatch.setattr(outgoing.OutgoingSocket, "_give_up", noted)
+    monkeypatch.setattr(outgoing, "STUCK_AFTER", 0.3)
+    monkeypatch.setattr(websocket, "LINGER", 10)
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    stalled, user = await _stalled(fleet, worker, room, dialect)
+    await ann.event("ParticipantJoined", userId=user)
+    for _ in range(4):
+        await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
+    await asyncio.wait_for(closed.wait(), 10)
+    stalled.socket.transport.resume_reading()
+    assert await stalled.closed() == STUCK.code
+    assert stalled.socket.close_reason == STUCK.reason
+    if dialect != "plain":
+        assert stalled.frames[-1] == {"close": {"type": 7, "error": STUCK.reason, "allowReconnect": True}}
 
 
 async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(fleet: Fleet, worker: Worker) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Hashable
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from tertulia.signalr.connection import Connection, Ended, Input, Opened, Phase
 from tertulia.signalr.messages import Tracked
 
@@ -163,7 +165,7 @@ class Link:
         if self.core.phase is Phase.CLOSED:
             return
         self.core.close(error, allow_reconnect=allow_reconnect)
-        self._end(Ended(clean=False, error=error), code, error or "")
+        self._end(Ended(clean=False, error=error, unsent=bool(self.core.undelivered())), code, error or "")
 
     @property
     def congested(self) -> bool:
@@ -211,6 +213,8 @@ class Link:
             self.drained()
 
     def _end(self, ended: Ended, code: int, reason: str) -> None:
+        if self.transport is not None and self.transport.unsent:
+            ended = replace(ended, unsent=True)
         self._flush()
         transport, self.transport = self.transport, None
         if transport is not None:

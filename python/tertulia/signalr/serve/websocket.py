@@ -56,7 +56,7 @@ class AsgiWebSocket:
 
     @property
     def unsent(self) -> bool:
-        return bool(self._waiting)
+        return self._size > 0
 
     @property
     def congested(self) -> bool:

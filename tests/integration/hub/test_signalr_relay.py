@@ -1,0 +1,135 @@
+"""A stateful SignalR connection whose WebSocket lands on another worker than the one that holds it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+from structlog.testing import capture_logs
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.utils import accept_key
+
+from tertulia.http import signalr_relay
+from tertulia.http.workers import Workers
+from tertulia.ids import new_uuid
+from tertulia.state import registry
+from tertulia.state.registry import web_workers
+from tests.integration.hub.harness import Fleet, Worker
+from tests.integration.hub.signalr import END, SignalRClient, connect_signalr, negotiated
+
+
+@pytest.fixture
+async def owner(fleet: Fleet) -> Worker:
+    """The worker that holds the connection; the others know where it is."""
+    made = await fleet.worker()
+    entry = registry.Worker(id=made.hub.id, internal_url=made.url.replace("ws", "http", 1))
+    await web_workers(fleet.redis).beat(entry)
+    return made
+
+
+async def _relayed(worker: Worker, owner: Worker) -> SignalRClient:
+    return await connect_signalr(worker, token=await negotiated(owner, stateful=True))
+
+
+async def test_a_ping_is_answered(worker: Worker, owner: Worker) -> None:
+    client = await _relayed(worker, owner)
+    assert len(owner.hub._connections) == 1
+    async with asyncio.timeout(5):
+        await (await client.socket.ping(b"are you there"))
+
+
+async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker: Worker, owner: Worker) -> None:
+    room, user = await fleet.room(), new_uuid()
+    ann, _ = await fleet.join(owner, room)
+    client = await _relayed(worker, owner)
+    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
+    pongs: list[bytes] = []
+    client.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign]
+    client.socket.transport.pause_reading()
+    payloads = [b"%0125d" % number for number in range(60_000)]
+    pings = b"".join(Frame(Opcode.PING, payload).serialize(mask=True, extensions=[]) for payload in payloads)
+    client.socket.transport.write(pings)
+    await client.post("UpdateState", {"isMuted": True})
+    await ann.event("StateChanged", userId=user)
+    client.socket.transport.resume_reading()
+    await client.event("StateChanged", userId=user)
+    assert len(pongs) < 50_000
+    assert pongs[-1] == payloads[-1], "the newest is answered"
+
+
+async def _bare(worker: Worker, owner: Worker) -> ClientConnection:
+    """A WebSocket that has said nothing yet, not even what it speaks."""
+    return await connect(f"{worker.url}/hub?id={await negotiated(owner, stateful=True)}", ping_interval=None)
+
+
+async def _is_told_to_begin_anew(socket: ClientConnection) -> None:
+    async with asyncio.timeout(5):
+        await socket.send('{"type":9,"sequenceId":1}' + END)
+        assert [json.loads(one) for one in str(await socket.recv()).split(END) if one] == [
+            {"type": 9, "sequenceId": 1},
+            {"type": 7, "error": signalr_relay.GONE, "allowReconnect": True},
+        ]
+        await socket.wait_closed()
+    assert socket.close_code == 1012
+
+
+async def test_a_client_that_says_nothing_to_a_worker_that_is_gone(
+    worker: Worker, owner: Worker, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signalr_relay, "REFUSED_SECONDS", 0.2)
+    await web_workers(fleet.redis).leave(owner.hub.id)
+    socket = await _bare(worker, owner)
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+    assert socket.close_code == 1012
+
+
+async def test_what_nobody_expected_is_logged_and_told(
+    worker: Worker, owner: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = new_uuid()
+
+    async def broken(self: Workers, worker: str) -> str | None:
+        raise ValueError(secret)
+
+    monkeypatch.setattr(Workers, "url", broken)
+    with capture_logs() as logs:
+        await _is_told_to_begin_anew(await _bare(worker, owner))
+    (entry,) = (log for log in logs if log["log_level"] == "error")
+    assert entry["error"] == "ValueError"
+    assert "raise ValueError" in entry["where"]
+    assert secret not in str(logs)
+
+
+async def test_an_owner_that_answers_too_late_is_left_alone(
+    worker: Worker, owner: Worker, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signalr_relay, "CONNECT_SECONDS", 0.2)
+    told, left = asyncio.Event(), asyncio.Event()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key"))
+        await told.wait()
+        answer = (
+            f"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}"
+        )
+        writer.write(answer.encode() + b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        left.set()
+        writer.close()
+
+    server = await asyncio.start_server(late, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    await web_workers(fleet.redis).beat(registry.Worker(id=owner.hub.id, internal_url=url))
+    async with server:
+        await _is_told_to_begin_anew(await _bare(worker, owner))
+        told.set()
+        async with asyncio.timeout(3):  # less than any bound of picows
+            await left.wait()
