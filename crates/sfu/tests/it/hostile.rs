@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Shard, Transport};
-use str0m::media::MediaKind::Video;
+use sfu::{Command, Shard, Transport};
+use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{World, config};
+use crate::support::{ROOM, World, config};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -70,4 +70,41 @@ fn garbage_does_not_disturb_a_call() {
     assert!(world.clients[b].got_from(Video, a) > 40);
     let stats = world.shard.stats();
     assert!(stats.packets_unknown > 5_000 && stats.faults == 0, "{stats:?}");
+}
+
+#[test]
+fn packets_that_fill_a_datagram_close_nobody() {
+    let mut world = World::new(61);
+    let viewers = [world.join("ana"), world.join("ben")];
+    let hostile = world.add("eve", false);
+    world.clients[hostile].add_track(Audio);
+    world.clients[hostile].add_track(Video);
+    // Without header extensions its own header is the shortest there is, and any other one longer.
+    let sdp = world.clients[hostile].offer();
+    let bare: Vec<&str> = sdp.lines().filter(|line| !line.starts_with("a=extmap")).collect();
+    world.command(Command::Offer {
+        room: ROOM.into(),
+        transport: world.clients[hostile].transport.clone(),
+        user: "eve".into(),
+        sdp: bare.join("\r\n") + "\r\n",
+        slots: false,
+        tracks: vec![],
+    });
+    world.run_until(5 * SECOND, "media", |world| {
+        viewers
+            .iter()
+            .all(|viewer| world.clients[*viewer].got_from(Video, hostile) > 0)
+    });
+    world.clients[hostile].video_bytes = 1_984;
+    world.run(SECOND);
+    world.clients[hostile].video_bytes = 900;
+    viewers.iter().for_each(|viewer| world.clients[*viewer].forget_got());
+    world.run_until(SECOND, "media again", |world| {
+        viewers
+            .iter()
+            .all(|viewer| world.clients[*viewer].got_from(Video, hostile) > 0)
+    });
+    let stats = world.shard.stats();
+    assert_eq!((stats.faults, stats.peers), (0, 3));
+    assert!(stats.rtp_oversized > 0);
 }

@@ -53,6 +53,8 @@ pub struct Client {
     /// Level of the microphone in dBov.
     pub level: i8,
     pub sends: bool,
+    /// Length of a video packet's payload.
+    pub video_bytes: usize,
     pub got: HashMap<Mid, Got>,
     pub kinds: HashMap<Mid, MediaKind>,
     pub connected: bool,
@@ -90,6 +92,7 @@ impl Client {
             silent: false,
             level: -40,
             sends: true,
+            video_bytes: 900,
             got: HashMap::new(),
             kinds: HashMap::new(),
             connected: false,
@@ -269,7 +272,7 @@ impl Client {
     fn send_media(&mut self) -> bool {
         let now = self.now;
         let mut written = false;
-        let (index, level) = (self.index as u8, self.level);
+        let (index, level, video_bytes) = (self.index as u8, self.level, self.video_bytes);
         for sender in &mut self.senders {
             let Some(media) = self.rtc.media(sender.mid) else {
                 continue;
@@ -318,7 +321,7 @@ impl Client {
                             u8::from(!keyframe),
                             index,
                         ];
-                        payload.resize(900, part);
+                        payload.resize(video_bytes, part);
                         let write = RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload);
                         stream.write_rtp(write.marker(part == 1).nackable(true));
                         sender.sequence += 1;
