@@ -55,6 +55,22 @@ async def test_who_has_no_tracks_sees_the_others() -> None:
         await watcher.hears(1)
 
 
+async def test_who_adds_tracks_later_is_seen_and_goes_on_seeing() -> None:
+    """libwebrtc puts them on the m-lines on which it receives the others."""
+    async with desk() as d:
+        speaker, watcher = Client(d, "r"), Client(d, "r")
+        await speaker.publish()
+        await speaker.offer()
+        await watcher.offer()
+        await watcher.decodes(1)
+        await watcher.publish()
+        await watcher.offer()
+        await speaker.decodes(1)
+        await speaker.hears(1)
+        await watcher.decodes_more(10)
+        assert not [e for e in d.events if isinstance(e, _sfu.Refused)]
+
+
 async def test_rooms_share_nothing_and_workers_share_the_rooms() -> None:
     async with desk(workers=2) as d:
         one = [Client(d, "one") for _ in range(2)]

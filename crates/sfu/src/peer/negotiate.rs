@@ -130,7 +130,9 @@ impl Peer {
         let mut agreed = Vec::new();
         for line in &mut self.lines.0 {
             line.sending = line.receivable && (line.slot || line.track.is_some());
-            agreed.push((line.mid, line.sending));
+            if !line.theirs {
+                agreed.push((line.mid, line.sending));
+            }
         }
         agreed
             .into_iter()
@@ -140,7 +142,7 @@ impl Peer {
     /// Finishes an SDP that str0m made: the lines' directions and names.
     pub fn finish_sdp(&self, sdp: &str) -> String {
         finish(sdp, |mid| {
-            let line = self.lines.0.iter().find(|line| line.mid == mid)?;
+            let line = self.lines.0.iter().find(|line| line.mid == mid && !line.theirs)?;
             Some(LineEdit {
                 sends: line.offered.unwrap_or(line.sending),
                 stream: line.label.0.clone(),

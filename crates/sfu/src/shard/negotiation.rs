@@ -130,8 +130,13 @@ impl Shard {
         self.peers[key].lines.0 = kept;
         self.drop_lines(key, gone);
         for line in &mut self.peers[key].lines.0 {
-            line.receivable = outline.section(line.mid).is_some_and(Section::receives);
+            let section = outline.section(line.mid);
+            line.receivable = section.is_some_and(Section::receives);
+            line.theirs = section.is_some_and(Section::sends);
             line.declined = false;
+            if line.theirs {
+                line.track = None;
+            }
         }
         for section in outline.sections.iter().filter(|section| section.receives()) {
             let (Some(kind), mid) = (section.kind, section.key()) else {

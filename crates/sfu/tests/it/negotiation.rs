@@ -5,6 +5,7 @@ use std::time::Duration;
 use sfu::{Command, Event, Source, TrackName};
 use str0m::RtcConfig;
 use str0m::media::MediaKind::{Audio, Video};
+use str0m::media::Mid;
 
 use crate::support::{ROOM, World};
 
@@ -55,6 +56,56 @@ fn who_comes_first_and_sends_nothing_gets_the_first_tracks() {
         world.clients[b].last_offer.contains("a=ssrc-group:FID"),
         "resends are announced"
     );
+}
+
+/// What an SDP says of an m-line.
+fn section<'a>(sdp: &'a str, mid: Mid) -> &'a str {
+    let of_mid = |section: &&str| section.contains(&format!("a=mid:{mid}\r\n"));
+    sdp.split("m=").find(of_mid).unwrap()
+}
+
+#[test]
+fn who_adds_a_track_on_a_line_that_it_received_on_is_seen_and_sees() {
+    let mut world = World::new(33);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.add("ben", false);
+    world.clients[b].add_slots(1, 1);
+    world.offer(b);
+    world.run_until(5 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 0);
+    let mid = *world.clients[b]
+        .kinds
+        .iter()
+        .find(|(_, kind)| **kind == Video)
+        .unwrap()
+        .0;
+    world.clients[b].send_on(mid);
+    world.clients[b].forget_got();
+    world.offer(b);
+    world.run_until(5 * SECOND, "media both ways", |world| {
+        world.clients[a].got_from(Video, b) > 20 && world.clients[b].got_from(Video, a) > 20
+    });
+    let answered = section(&world.clients[b].last_answer, mid);
+    assert!(
+        answered.contains("a=recvonly") && !answered.contains("a=msid"),
+        "{answered}"
+    );
+    let offered = &world.clients[b].last_offer;
+    assert_eq!(offered.matches("m=").count(), 3);
+    assert!(section(offered, mid).contains("a=recvonly"), "{offered}");
+    assert!(!world.clients[b].got.contains_key(&mid));
+
+    world.clients[b].only_receive_on(mid);
+    world.offer(b);
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "media on the line that is free again", |world| {
+        world.clients[b]
+            .got
+            .get(&mid)
+            .is_some_and(|got| got.from.contains_key(&(c as u8)))
+    });
+    assert_eq!(world.clients[b].got[&mid].entered_without_keyframe, 0);
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
 }
 
 #[test]

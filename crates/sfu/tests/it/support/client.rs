@@ -66,6 +66,8 @@ pub struct Client {
     pub glares: usize,
     pub keyframe_requests: usize,
     tracks: Vec<MediaKind>,
+    /// m-lines whose direction is to change, with what comes or goes there.
+    turns: Vec<(Mid, MediaKind, Direction)>,
     slot_lines: Vec<MediaKind>,
     pending: Option<SdpPendingOffer>,
     senders: Vec<Sender>,
@@ -103,6 +105,7 @@ impl Client {
             glares: 0,
             keyframe_requests: 0,
             tracks: Vec::new(),
+            turns: Vec::new(),
             slot_lines: Vec::new(),
             pending: None,
             senders: Vec::new(),
@@ -125,6 +128,16 @@ impl Client {
     pub fn add_slots(&mut self, audio: usize, video: usize) {
         self.slot_lines.extend(std::iter::repeat_n(MediaKind::Audio, audio));
         self.slot_lines.extend(std::iter::repeat_n(MediaKind::Video, video));
+    }
+
+    /// Begins to send on an m-line that so far only received, as browsers do for a track that is added.
+    pub fn send_on(&mut self, mid: Mid) {
+        self.turns.push((mid, self.kinds[&mid], Direction::SendRecv));
+    }
+
+    /// Stops to send on an m-line.
+    pub fn only_receive_on(&mut self, mid: Mid) {
+        self.turns.push((mid, self.kinds[&mid], Direction::RecvOnly));
     }
 
     pub fn restart_ice(&mut self) {
@@ -161,6 +174,14 @@ impl Client {
         }
         for kind in std::mem::take(&mut self.slot_lines) {
             mids.push((api.add_media(kind, Direction::RecvOnly, None, None, None), kind, false));
+        }
+        for (mid, kind, direction) in std::mem::take(&mut self.turns) {
+            api.set_direction(mid, direction);
+            let sends = direction.is_sending();
+            if !sends {
+                self.senders.retain(|sender| sender.mid != mid);
+            }
+            mids.push((mid, kind, sends));
         }
         let (offer, pending) = api.apply().expect("something to offer");
         self.pending = Some(pending);
