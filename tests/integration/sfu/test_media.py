@@ -71,6 +71,27 @@ async def test_who_adds_tracks_later_is_seen_and_goes_on_seeing() -> None:
         assert not [e for e in d.events if isinstance(e, _sfu.Refused)]
 
 
+async def test_offers_that_cross_end_well() -> None:
+    """libwebrtc rolls its own offer back when it is handed the SFU's."""
+    async with desk() as d:
+        ann, bob = Client(d, "r"), Client(d, "r")
+        await ann.publish()
+        await ann.offer()
+        ann.stop_reading()
+        await bob.publish()
+        await bob.offer()
+        await d.until(lambda: any(isinstance(e, _sfu.Offer) and e.transport == ann.transport for e in d.events))
+        await ann.publish(audio=False)
+        await ann.pc.set_local_description(await ann.pc.create_offer())
+        d.engine.offer(ann.room, ann.transport, ann.user_id, ann.pc.local_description.sdp)
+        ann.read_on()
+        await asyncio.wait_for(ann.has_answered.wait(), SECONDS)
+        await ann.offer()
+        await ann.decodes(1)
+        await bob.decodes(2)
+        assert not [e for e in d.events if isinstance(e, _sfu.Refused)]
+
+
 async def test_rooms_share_nothing_and_workers_share_the_rooms() -> None:
     async with desk(workers=2) as d:
         one = [Client(d, "one") for _ in range(2)]

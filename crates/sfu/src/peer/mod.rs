@@ -18,7 +18,7 @@ use str0m::{Input, Output, Rtc};
 
 pub use guard::{Fault, Guard};
 pub use lines::{Line, Lines};
-pub use negotiate::{Addition, NegotiationError};
+pub use negotiate::{Addition, HeldOffer, NegotiationError};
 pub use session::SessionMaker;
 pub use watch::{Turn, Watch};
 
@@ -87,8 +87,12 @@ pub struct Peer {
     pub refused: Vec<TrackKey>,
     /// Where the client last nominated a path: packets go there.
     pub nominated: Option<(Transport, SocketAddr)>,
+    /// Its offer that crossed one of the server's.
+    pub held: Option<HeldOffer>,
     guard: Guard,
     pending: Option<Pending>,
+    /// The last answer taken, and how often it may come again.
+    repeated: Option<(u64, u32)>,
     ssrcs: Vec<(Ssrc, Mid)>,
     order: Vec<Place>,
 }
@@ -111,8 +115,10 @@ impl Peer {
             offer_at: None,
             refused: Vec::new(),
             nominated: None,
+            held: None,
             guard: Guard::new(rtc),
             pending: None,
+            repeated: None,
             ssrcs: Vec::new(),
             order: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! Offer and answer (RFC 9429), in both directions.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -8,6 +9,7 @@ use str0m::{Rtc, RtcError};
 
 use super::guard::{Fault, Guard};
 use super::{Line, Peer};
+use crate::command::TrackName;
 use crate::ids::{SinkKey, TrackKey};
 use crate::sdp::{LineEdit, Scan, finish, scan};
 
@@ -16,6 +18,18 @@ pub struct Pending {
     offer: SdpPendingOffer,
     sdp: String,
     pub(super) sent_at: Instant,
+    /// How often it was sent again.
+    repeats: u32,
+}
+
+/// A client's offer that crossed one of the server's, held until it is known what the client does.
+pub struct HeldOffer {
+    /// The offer, cleaned.
+    pub sdp: String,
+    /// The names that came with it.
+    pub tracks: Vec<TrackName>,
+    /// A client that has not answered the server's offer by then insists on its own.
+    pub until: Instant,
 }
 
 /// Why a negotiation failed.
@@ -65,8 +79,8 @@ fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
 }
 
 impl Peer {
-    /// Takes the client's offer. An own one that is outstanding is taken back: the client, being polite, has dropped it.
-    /// `scratch` is a new session. Gives the answer as str0m made it, and the lines that the own offer would have made.
+    /// Takes the client's offer. An own one that is outstanding is taken back: the client let it pass. `scratch` is a new
+    /// session. Gives the answer as str0m made it, and the lines that the own offer would have made.
     ///
     /// # Errors
     /// [`NegotiationError`]
@@ -87,6 +101,7 @@ impl Peer {
                 .map_err(|error: RtcError| error.to_string())
         })?;
         self.refused.clear();
+        self.repeated = None;
         answer.map(|answer| (answer, made)).map_err(NegotiationError::Broken)
     }
 
@@ -230,8 +245,17 @@ impl Peer {
             offer,
             sdp: sdp.clone(),
             sent_at: now,
+            repeats: 0,
         });
         Ok(Some(sdp))
+    }
+
+    /// The outstanding offer, to be sent again just as it was: a client that has taken it already answers once more.
+    pub fn repeat_offer(&mut self, now: Instant) -> Option<String> {
+        let pending = self.pending.as_mut()?;
+        pending.sent_at = now;
+        pending.repeats += 1;
+        Some(pending.sdp.clone())
     }
 
     /// Takes back the outstanding offer, if there is one. Gives the lines that it would have made.
@@ -258,11 +282,15 @@ impl Peer {
         Ok(made)
     }
 
-    /// Takes the client's answer to the outstanding offer. Gives the lines that the client rejected.
+    /// Takes the client's answer to the outstanding offer. One that was given already, to an offer that was sent again,
+    /// changes nothing.
     ///
     /// # Errors
     /// [`NegotiationError`]
     pub fn accept_answer(&mut self, scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+        if self.is_repeated(sdp) {
+            return Ok(());
+        }
         let outline = scan(sdp).map_err(NegotiationError::Invalid)?;
         let Some(pending) = &self.pending else {
             return Err(NegotiationError::Invalid("there is no offer to answer".into()));
@@ -290,6 +318,8 @@ impl Peer {
                 .map_err(|error| error.to_string())
         })?;
         taken.map_err(NegotiationError::Broken)?;
+        self.held = None;
+        self.repeated = (pending.repeats > 0).then(|| (content(sdp), pending.repeats));
         for line in &mut self.lines.0 {
             line.made_by_offer = false;
             let Some(section) = outline.section(line.mid) else {
@@ -303,6 +333,17 @@ impl Peer {
         }
         self.remember_order(&outline);
         Ok(())
+    }
+
+    /// Whether this is the answer that was taken last, once more.
+    fn is_repeated(&mut self, sdp: &str) -> bool {
+        match &mut self.repeated {
+            Some((answer, repeats)) if *repeats > 0 && *answer == content(sdp) => {
+                *repeats -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Remembers where each m-line stands.
@@ -322,6 +363,14 @@ impl Peer {
     pub fn line_count(&self) -> usize {
         self.order.len()
     }
+}
+
+/// What an SDP says, in short. The version in its origin (`o=`) grows from one to the next that is the same.
+fn content(sdp: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let lines = sdp.lines().filter(|line| !line.starts_with("o="));
+    lines.for_each(|line| line.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// What stands at one place of the SDP.

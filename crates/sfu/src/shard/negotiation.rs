@@ -3,11 +3,12 @@
 use str0m::media::MediaKind;
 
 use super::Shard;
+use super::clock::GLARE;
 use crate::command::TrackName;
 use crate::egress::Sink;
 use crate::event::{CloseReason, Event, RefusalCode};
 use crate::ids::PeerKey;
-use crate::peer::{Fault, Line, NegotiationError};
+use crate::peer::{Fault, HeldOffer, Line, NegotiationError};
 use crate::sdp::{Scan, Section, clean_answer, clean_offer, scan};
 
 impl Shard {
@@ -47,24 +48,48 @@ impl Shard {
             );
             return refuse(self, RefusalCode::RoomFull, message);
         }
+        if let Some(peer) = known.and_then(|key| self.peers.get_mut(key))
+            && peer.offer_sent_at().is_some()
+        {
+            peer.held = Some(HeldOffer {
+                until: self.now + GLARE,
+                tracks: tracks.to_vec(),
+                sdp: cleaned,
+            });
+            return known.into_iter().for_each(|key| self.arm_peer(key));
+        }
         let key = known.unwrap_or_else(|| self.open(room, transport, user, slots));
+        self.take_offer(key, known.is_none(), &cleaned, &outline, tracks);
+    }
+
+    /// Takes the offer that was held: its client insists on it.
+    pub(super) fn take_held(&mut self, key: PeerKey) {
+        let Some(held) = self.peers.get_mut(key).and_then(|peer| peer.held.take()) else {
+            return;
+        };
+        if let Ok(outline) = scan(&held.sdp) {
+            self.take_offer(key, false, &held.sdp, &outline, &held.tracks);
+        }
+    }
+
+    fn take_offer(&mut self, key: PeerKey, is_first: bool, sdp: &str, outline: &Scan<'_>, tracks: &[TrackName]) {
+        let (room, transport, user) = self.names(key);
         let scratch = self.sessions.make(self.now);
-        let result = self.peers[key].accept_offer(scratch, &cleaned, &outline);
-        match result {
+        match self.peers[key].accept_offer(scratch, sdp, outline) {
             Ok((answer, made)) => {
                 self.drop_lines(key, made);
-                if let Err(fault) = self.accepted(key, &answer, &outline, tracks) {
+                if let Err(fault) = self.accepted(key, &answer, outline, tracks) {
                     self.torn(key, fault);
                 }
             }
             Err(NegotiationError::Invalid(message)) => {
-                if known.is_none() {
+                if is_first {
                     self.forget_unopened(key);
                 }
-                self.refuse(room, transport, user, RefusalCode::InvalidSdp, message);
+                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
             }
             Err(NegotiationError::Broken(message)) => {
-                self.refuse(room, transport, user, RefusalCode::InvalidSdp, message);
+                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
                 self.close(key, CloseReason::Fault);
             }
             Err(NegotiationError::Fault(fault)) => self.torn(key, fault),
@@ -211,11 +236,16 @@ impl Shard {
         }
     }
 
-    /// Takes back an offer that was not answered.
-    pub(super) fn roll_back(&mut self, key: PeerKey) {
-        match self.peers[key].roll_back() {
-            Ok(made) => self.drop_lines(key, made),
-            Err(fault) => self.torn(key, fault),
+    /// Sends the outstanding offer again.
+    pub(super) fn offer_again(&mut self, key: PeerKey) {
+        if let Some(sdp) = self.peers[key].repeat_offer(self.now) {
+            let (room, transport, user) = self.names(key);
+            self.events.push(Event::Offer {
+                room,
+                transport,
+                user,
+                sdp,
+            });
         }
     }
 

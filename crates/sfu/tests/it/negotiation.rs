@@ -7,6 +7,7 @@ use str0m::RtcConfig;
 use str0m::media::MediaKind::{Audio, Video};
 use str0m::media::Mid;
 
+use crate::support::client::Got;
 use crate::support::{ROOM, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,7 +60,7 @@ fn who_comes_first_and_sends_nothing_gets_the_first_tracks() {
 }
 
 /// What an SDP says of an m-line.
-fn section<'a>(sdp: &'a str, mid: Mid) -> &'a str {
+fn section(sdp: &str, mid: Mid) -> &str {
     let of_mid = |section: &&str| section.contains(&format!("a=mid:{mid}\r\n"));
     sdp.split("m=").find(of_mid).unwrap()
 }
@@ -136,40 +137,46 @@ fn own_tracks_are_answered_without_a_track_of_the_servers() {
     assert!(answer.find("VP8/90000") < answer.find("H264/90000"));
 }
 
-#[test]
-fn glare_ends_well() {
-    let mut world = World::new(23);
+/// Ben's coming makes the server offer to Ana, just when she offers a screen.
+fn glare(seed: u64, polite: bool) -> (World, Duration) {
+    let mut world = World::new(seed);
     let a = world.join("ana");
+    world.clients[a].polite = polite;
     world.run(2 * SECOND);
-    // Ben's coming makes the server offer to Ana, just when she offers a screen.
     let b = world.join("ben");
-    let mut glares = 0;
-    for _ in 0..100 {
-        world.step();
-        if world.shard.stats().peers == 2 {
-            world.run(Duration::from_millis(15));
-            world.clients[a].add_track(Video);
-            world.offer_named(a, vec![]);
-            break;
-        }
-    }
-    world.run_until(5 * SECOND, "all media", |world| {
-        world.clients[a].got_from(Video, b) > 0
-            && world.clients[b]
-                .got
-                .values()
-                .filter(|got| got.from.contains_key(&0))
-                .count()
-                == 3
+    world.run_until(SECOND, "ben is there", |world| world.shard.stats().peers == 2);
+    world.run(Duration::from_millis(15));
+    world.clients[a].add_track(Video);
+    world.offer(a);
+    let time = world.run_until(5 * SECOND, "all media", |world| {
+        let of_ana = |got: &&Got| got.from.contains_key(&(a as u8));
+        world.clients[a].got_from(Video, b) > 0 && world.clients[b].got.values().filter(of_ana).count() == 3
     });
-    glares += world.clients[a].glares;
-    assert_eq!(glares, 1, "the test did not cause glare");
+    assert_eq!(world.clients[a].glares, 1, "the test did not cause glare");
     assert!(world.refusals().is_empty(), "{:?}", world.refusals());
     assert!(world.clients[b].last_offer.contains("a=msid:ana/screen screen"));
+    (world, time)
 }
 
 #[test]
-fn an_unanswered_offer_is_made_again() {
+fn glare_with_a_polite_client_ends_well() {
+    let (mut world, time) = glare(23, true);
+    assert!(time < SECOND, "{time:?}");
+    assert_eq!((world.clients[0].offers, world.clients[0].answers), (1, 2));
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "negotiation goes on", |world| {
+        world.clients[0].got_from(Video, c) > 0
+    });
+}
+
+#[test]
+fn glare_with_a_client_that_insists_ends_well() {
+    let (world, _) = glare(34, false);
+    assert_eq!((world.clients[0].offers, world.clients[0].answers), (2, 2));
+}
+
+#[test]
+fn an_unanswered_offer_is_made_again_unchanged() {
     let mut world = World::new(24);
     let a = world.join("ana");
     world.run(2 * SECOND);
@@ -177,9 +184,29 @@ fn an_unanswered_offer_is_made_again() {
     let b = world.join("ben");
     world.run(5 * SECOND);
     assert_eq!(world.clients[a].offers, 1, "one offer is outstanding at most");
+    let first = world.clients[a].last_offer.clone();
     world.clients[a].silent = false;
     world.run_until(10 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    assert_eq!((world.clients[a].offers, &world.clients[a].last_offer), (2, &first));
+}
+
+#[test]
+fn a_late_answer_counts_and_a_second_one_does_no_harm() {
+    let mut world = World::new(35);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    // Longer on its way than the time after which the offer is made again.
+    world.signaling_delay = 8 * SECOND;
+    let b = world.join("ben");
+    world.run_until(40 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    world.signaling_delay = SECOND / 100;
+    world.run(20 * SECOND);
     assert_eq!(world.clients[a].offers, 2);
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "negotiation goes on", |world| {
+        world.clients[a].got_from(Video, c) > 0
+    });
 }
 
 #[test]

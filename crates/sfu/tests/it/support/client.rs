@@ -50,6 +50,11 @@ pub struct Client {
     pub gone: bool,
     /// Do not answer the shard's offers.
     pub silent: bool,
+    /// In glare: rolls its own offer back and offers again, as the protocol has it. Else it lets the shard's pass.
+    pub polite: bool,
+    /// It rolled an offer back.
+    pub offers_again: bool,
+    pub answers: usize,
     /// Level of the microphone in dBov.
     pub level: i8,
     pub sends: bool,
@@ -70,6 +75,8 @@ pub struct Client {
     turns: Vec<(Mid, MediaKind, Direction)>,
     slot_lines: Vec<MediaKind>,
     pending: Option<SdpPendingOffer>,
+    /// The m-lines of tracks in the pending offer.
+    offered: Vec<Mid>,
     senders: Vec<Sender>,
     restart: bool,
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
@@ -92,6 +99,9 @@ impl Client {
             cut: false,
             gone: false,
             silent: false,
+            polite: true,
+            offers_again: false,
+            answers: 0,
             level: -40,
             sends: true,
             video_bytes: 900,
@@ -108,6 +118,7 @@ impl Client {
             turns: Vec::new(),
             slot_lines: Vec::new(),
             pending: None,
+            offered: Vec::new(),
             senders: Vec::new(),
             restart: false,
             packets: Vec::new(),
@@ -185,9 +196,11 @@ impl Client {
         }
         let (offer, pending) = api.apply().expect("something to offer");
         self.pending = Some(pending);
+        self.offered.clear();
         for (mid, kind, sends) in mids {
             self.kinds.insert(mid, kind);
             if sends {
+                self.offered.push(mid);
                 let next = self.now;
                 self.senders.push(Sender {
                     mid,
@@ -213,6 +226,7 @@ impl Client {
 
     pub fn answered(&mut self, sdp: &str) {
         self.last_answer = sdp.to_string();
+        self.answers += 1;
         let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
         if let Some(pending) = self.pending.take() {
             self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
@@ -220,8 +234,7 @@ impl Client {
         self.drain();
     }
 
-    /// The shard's offer. A polite client answers it, but while its own is outstanding it lets it pass: the shard, which has
-    /// the client's by then, offers again.
+    /// The shard's offer.
     pub fn offered(&mut self, sdp: &str) -> Option<String> {
         self.offers += 1;
         self.last_offer = sdp.to_string();
@@ -230,12 +243,25 @@ impl Client {
         }
         if self.pending.is_some() {
             self.glares += 1;
-            return None;
+            if !self.polite {
+                return None;
+            }
+            self.roll_back();
         }
         let offer = SdpOffer::from_sdp_string(sdp).unwrap();
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
         self.drain();
         Some(answer)
+    }
+
+    /// Takes back what it offered, to offer it again. Tests add one kind of thing at a time: new tracks.
+    fn roll_back(&mut self) {
+        self.pending = None;
+        self.offers_again = true;
+        for mid in std::mem::take(&mut self.offered) {
+            self.senders.retain(|sender| sender.mid != mid);
+            self.tracks.extend(self.kinds.remove(&mid));
+        }
     }
 
     pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, contents: &[u8]) {
