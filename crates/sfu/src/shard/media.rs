@@ -126,8 +126,14 @@ impl Shard {
     /// Asks for the keyframe that was put off.
     pub(super) fn ask_put_off(&mut self, room: RoomKey, key: TrackKey) {
         let track = self.rooms.get_mut(room).and_then(|room| room.tracks.get_mut(key));
-        if track.is_some_and(|track| track.keyframes.due(self.now)) {
+        let Some(track) = track else {
+            return;
+        };
+        if track.keyframes.due(self.now) {
             self.ask_publisher(room, key);
+        } else if let Some(at) = track.keyframes.deadline() {
+            // The timer was set for a sooner request, which something else has sent meanwhile.
+            self.timers.arm(at, Timer::Keyframe(room, key));
         }
     }
 
