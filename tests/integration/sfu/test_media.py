@@ -132,6 +132,24 @@ async def test_an_ice_restart_brings_media_back_within_two_seconds() -> None:
         assert d.engine.stats()[0]["peers"] == 2
 
 
+async def test_a_new_connection_takes_the_place_of_its_old_one() -> None:
+    async with desk() as d:
+        speaker, watcher = await meeting(d, 2)
+        await speaker.decodes(1)
+        watcher.stop_reading()
+        again = Client(d, "r")
+        del d.clients[again.transport]
+        again.user_id, again.transport = watcher.user_id, watcher.transport
+        d.clients[again.transport] = again
+        await again.publish()
+        await again.offer()
+        await again.connected()
+        await again.decodes(1)
+        await speaker.decodes_more(10)
+        assert (d.closed(), d.engine.stats()[0]["peers"]) == ([], 2)
+        watcher.pc.close()
+
+
 class Tone(AudioStreamTrack):
     """A saw tooth of 400 Hz: aiortc's own track is silent."""
 

@@ -18,7 +18,7 @@ use str0m::{Input, Output, Rtc};
 
 pub use guard::{Fault, Guard};
 pub use lines::{Line, Lines};
-pub use negotiate::{Addition, HeldOffer, NegotiationError};
+pub use negotiate::{Addition, HeldOffer, NegotiationError, rehearse};
 pub use session::SessionMaker;
 pub use watch::{Turn, Watch};
 
@@ -95,6 +95,7 @@ pub struct Peer {
     repeated: Option<(u64, u32)>,
     ssrcs: Vec<(Ssrc, Mid)>,
     order: Vec<Place>,
+    fingerprint: Option<String>,
 }
 
 impl Peer {
@@ -121,6 +122,7 @@ impl Peer {
             repeated: None,
             ssrcs: Vec::new(),
             order: Vec::new(),
+            fingerprint: None,
         }
     }
 

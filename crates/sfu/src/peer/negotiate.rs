@@ -63,7 +63,10 @@ pub struct Addition {
 
 /// Tries an SDP on a session that is thrown away, since str0m changes a session before it has seen all of an SDP. An SDP
 /// that lets it panic is invalid.
-fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+///
+/// # Errors
+/// [`NegotiationError::Invalid`]
+pub fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
     let tried = Guard::new(scratch).enter(|scratch| {
         let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
         scratch
@@ -102,7 +105,16 @@ impl Peer {
         })?;
         self.refused.clear();
         self.repeated = None;
+        if self.fingerprint.is_none() {
+            self.fingerprint = outline.fingerprint.map(str::to_string);
+        }
         answer.map(|answer| (answer, made)).map_err(NegotiationError::Broken)
+    }
+
+    /// Whether an offer is another connection's: DTLS goes on with the certificate it began with.
+    pub fn is_of_another(&self, outline: &Scan<'_>) -> bool {
+        let known = self.fingerprint.as_deref().zip(outline.fingerprint);
+        known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered))
     }
 
     /// m-lines keep their places (RFC 9429 section 5.2.2), but for rejected ones, which may be replaced.

@@ -8,7 +8,7 @@ use crate::command::TrackName;
 use crate::egress::Sink;
 use crate::event::{CloseReason, Event, RefusalCode};
 use crate::ids::PeerKey;
-use crate::peer::{Fault, HeldOffer, Line, NegotiationError};
+use crate::peer::{Fault, HeldOffer, Line, NegotiationError, rehearse};
 use crate::sdp::{Scan, Section, clean_answer, clean_offer, scan};
 
 impl Shard {
@@ -48,6 +48,11 @@ impl Shard {
             );
             return refuse(self, RefusalCode::RoomFull, message);
         }
+        if let Some(key) = known
+            && self.peers[key].is_of_another(&outline)
+        {
+            return self.begin_anew(key, &cleaned, &outline, slots, tracks);
+        }
         if let Some(peer) = known.and_then(|key| self.peers.get_mut(key))
             && peer.offer_sent_at().is_some()
         {
@@ -60,6 +65,17 @@ impl Shard {
         }
         let key = known.unwrap_or_else(|| self.open(room, transport, user, slots));
         self.take_offer(key, known.is_none(), &cleaned, &outline, tracks);
+    }
+
+    /// The client has made a new connection under the name of its old one.
+    fn begin_anew(&mut self, key: PeerKey, sdp: &str, outline: &Scan<'_>, slots: bool, tracks: &[TrackName]) {
+        if let Err(NegotiationError::Invalid(message)) = rehearse(self.sessions.make(self.now), sdp) {
+            let (room, transport, user) = self.names(key);
+            return self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
+        }
+        if let Some(new) = self.replace(key, slots) {
+            self.take_offer(new, false, sdp, outline, tracks);
+        }
     }
 
     /// Takes the offer that was held: its client insists on it.

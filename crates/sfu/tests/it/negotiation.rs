@@ -176,6 +176,31 @@ fn glare_with_a_client_that_insists_ends_well() {
 }
 
 #[test]
+fn a_new_connection_takes_the_place_of_its_old_one() {
+    let mut world = World::new(36);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run_until(5 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    world.state(b, Some(true), None);
+    // The same seat: a page that was loaded again.
+    world.clients[b].gone = true;
+    let again = world.add("ben", false);
+    world.clients[again].transport = world.clients[b].transport.clone();
+    world.clients[again].add_track(Audio);
+    world.clients[again].add_track(Video);
+    world.offer(again);
+    world.run_until(5 * SECOND, "media both ways", |world| {
+        world.clients[a].got_from(Video, again) > 0 && world.clients[again].got_from(Video, a) > 0
+    });
+    assert_eq!(world.clients[a].got_from(Audio, again), 0, "what was muted stays so");
+    let stats = world.shard.stats();
+    assert_eq!((stats.peers, stats.tracks), (2, 4));
+    let connected = sfu::TransportState::Connected;
+    assert_eq!(world.states_of(again), [connected; 2], "it never was closed");
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+}
+
+#[test]
 fn an_unanswered_offer_is_made_again_unchanged() {
     let mut world = World::new(24);
     let a = world.join("ana");
