@@ -278,9 +278,9 @@ impl Worker {
                         .send(transmit.destination, &transmit.contents, &self.shared.counters);
                 }
             }
-        }
-        if self.udp.waiting() >= FLUSH_AT {
-            self.udp.flush(&self.shared.counters);
+            if self.udp.waiting() >= FLUSH_AT {
+                self.udp.flush(&self.shared.counters);
+            }
         }
         while let Some(event) = self.shard.poll_event() {
             if let sfu::Event::TransportState {

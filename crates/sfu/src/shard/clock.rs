@@ -45,7 +45,7 @@ impl Shard {
                 Timer::Keyframe(room, track) => self.ask_put_off(room, track),
             }
         }
-        self.flush();
+        self.end_torn();
     }
 
     /// Sets the timer of a peer by what it waits for.

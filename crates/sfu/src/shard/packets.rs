@@ -113,23 +113,29 @@ impl Shard {
         if let Some(peer) = self.peers.get_mut(key)
             && !std::mem::replace(&mut peer.dirty, true)
         {
-            self.dirty.push(key);
+            self.dirty.push_back(key);
         }
     }
 
-    /// Drives every session that has something to send. One after the other, so that packets to one client are adjacent.
+    /// Drives every session that has something to send.
     pub(super) fn flush(&mut self) {
-        while let Some(key) = self.dirty.pop() {
-            let now = self.now;
-            let Some(peer) = self.peers.get_mut(key) else {
-                continue;
-            };
-            match peer.advance(now) {
-                Ok(()) => self.drain(key),
-                Err(fault) => self.torn(key, fault),
-            }
+        while self.drive_next() {}
+    }
+
+    /// Drives the session that has waited longest to send something. `false` if there is none. One after the other, so that
+    /// packets to one client are adjacent.
+    pub(super) fn drive_next(&mut self) -> bool {
+        let Some(key) = self.dirty.pop_front() else {
+            return false;
+        };
+        let now = self.now;
+        match self.peers.get_mut(key).map(|peer| peer.advance(now)) {
+            Some(Ok(())) => self.drain(key),
+            Some(Err(fault)) => self.torn(key, fault),
+            None => {}
         }
         self.end_torn();
+        true
     }
 
     /// Takes everything a session wants done.
