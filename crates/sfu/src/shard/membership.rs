@@ -73,8 +73,11 @@ impl Shard {
             peer.say_goodbye();
             self.send_last(key);
         }
-        for (_, track) in std::mem::take(&mut self.peers[key].published) {
-            self.unpublish(self.peers[key].room, track);
+        let room = self.peers[key].room;
+        if !self.rooms[room].ending {
+            for (_, track) in std::mem::take(&mut self.peers[key].published) {
+                self.unpublish(room, track);
+            }
         }
         let peer = self.peers.remove(key)?;
         for line in &peer.lines.0 {
