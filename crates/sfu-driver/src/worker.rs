@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,6 @@ const MAX_RESTARTS: u64 = 10;
 pub enum Order {
     /// For the shard.
     Command(Command),
-    /// Close every peer and end.
-    Stop,
     /// A test's: fail, or stand still, outside of the core.
     #[cfg(test)]
     Call(TestCall),
@@ -61,6 +60,8 @@ impl std::fmt::Debug for TestCall {
 /// What a worker shares with the others.
 #[derive(Debug, Clone)]
 pub struct Shared {
+    /// Set when it is to close every peer and end; its waker follows. Not an order: those may be many.
+    pub stop: Arc<AtomicBool>,
     /// Where its events go.
     pub events: Arc<EventQueue>,
     /// Where it tells of rooms.
@@ -124,7 +125,7 @@ impl Worker {
         Ok((worker, waker))
     }
 
-    /// Runs until [`Order::Stop`]. A panic of the core outside of a peer starts an empty shard.
+    /// Runs until [`Shared::stop`]. A panic of the core outside of a peer starts an empty shard.
     ///
     /// # Errors
     /// The poll broke, or the core fails again and again. [`Event::Failed`] has told so.
@@ -230,9 +231,13 @@ impl Worker {
 
     fn take_orders(&mut self, now: Instant) {
         for _ in 0..COMMANDS_PER_TURN {
+            if self.shared.stop.load(Ordering::Acquire) {
+                self.stopping = true;
+                return;
+            }
             match self.orders.try_recv() {
                 Ok(Order::Command(command)) => self.command(now, command),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
+                Err(TryRecvError::Disconnected) => {
                     self.stopping = true;
                     return;
                 }
