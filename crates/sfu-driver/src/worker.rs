@@ -83,6 +83,7 @@ pub struct Worker {
     shared: Shared,
     batch: Vec<Event>,
     udp_unread: bool,
+    unaccepted: bool,
     orders_unread: bool,
     stopping: bool,
 }
@@ -119,6 +120,7 @@ impl Worker {
             shared,
             batch: Vec::new(),
             udp_unread: true,
+            unaccepted: true,
             orders_unread: true,
             stopping: false,
         };
@@ -166,9 +168,12 @@ impl Worker {
             match event.token() {
                 UDP => self.udp_unread = true,
                 WAKE => self.orders_unread = true,
-                TCP => self.streams.accept(self.poll.registry(), now, &self.shared.counters),
+                TCP => self.unaccepted = true,
                 stream => self.stream_ready(stream, event.is_writable(), now),
             }
+        }
+        if self.unaccepted {
+            self.unaccepted = self.streams.accept(self.poll.registry(), now, &self.shared.counters);
         }
         for stream in self.streams.take_unread() {
             self.stream_ready(stream, false, now);
@@ -182,13 +187,13 @@ impl Worker {
         if self.shard.next_timeout().is_some_and(|due| due <= now) {
             self.shard.handle_timeout(now);
         }
-        self.streams.sweep(self.poll.registry(), now, &self.shared.counters);
+        self.unaccepted |= self.streams.sweep(self.poll.registry(), now, &self.shared.counters);
         self.give(now);
         Ok(())
     }
 
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        if self.udp_unread || self.orders_unread || self.streams.has_unread() {
+        if self.udp_unread || self.unaccepted || self.orders_unread || self.streams.has_unread() {
             return Some(Duration::ZERO);
         }
         let due = [self.shard.next_timeout(), self.streams.next_timeout()]
@@ -287,6 +292,9 @@ impl Worker {
                 self.udp.flush(&self.shared.counters);
             }
         }
+        while let Some(remote) = self.shard.poll_forgotten() {
+            self.streams.unclaim(remote);
+        }
         while let Some(event) = self.shard.poll_event() {
             if let sfu::Event::TransportState {
                 room,
@@ -315,6 +323,7 @@ impl Worker {
         self.shard = Shard::new(self.config.clone(), Instant::now());
         self.streams.close_all(self.poll.registry());
         self.udp_unread = true;
+        self.unaccepted = true;
         self.orders_unread = true;
         self.shared.counters.restarts.add(1);
         for (room, transports) in self.shared.rooms.on(self.index) {

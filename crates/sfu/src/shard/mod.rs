@@ -109,6 +109,11 @@ impl Shard {
         Some(transmit)
     }
 
+    /// The next TCP address that is no peer's any more: what it was sent before is the last. At most some thousand wait.
+    pub fn poll_forgotten(&mut self) -> Option<SocketAddr> {
+        self.demux.poll_forgotten()
+    }
+
     /// The next event for the hub.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.flush();
