@@ -102,12 +102,15 @@ impl Demux {
         }
     }
 
-    /// Gives a peer a ufrag; earlier ones of it are forgotten.
-    pub fn set_ufrag(&mut self, ufrag: String, peer: PeerKey) {
-        if let Some(before) = self.ufrags.insert(peer, ufrag.clone()) {
+    /// Gives a peer a ufrag; earlier ones of it are forgotten. Says whether it is a new one.
+    pub fn set_ufrag(&mut self, ufrag: String, peer: PeerKey) -> bool {
+        let before = self.ufrags.insert(peer, ufrag.clone());
+        let is_new = before.as_ref() != Some(&ufrag);
+        if let Some(before) = before {
             self.by_ufrag.remove(&before);
         }
         self.by_ufrag.insert(ufrag, peer);
+        is_new
     }
 
     /// Forgets a peer.

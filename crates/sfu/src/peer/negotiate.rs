@@ -8,7 +8,7 @@ use str0m::media::{Direction, MediaKind, Mid};
 use str0m::{Rtc, RtcError};
 
 use super::guard::{Fault, Guard};
-use super::{Line, Peer};
+use super::{Line, MOST_HEARD, Peer};
 use crate::command::TrackName;
 use crate::ids::{SinkKey, TrackKey};
 use crate::sdp::{LineEdit, Scan, finish, scan};
@@ -94,6 +94,7 @@ impl Peer {
         outline: &Scan<'_>,
     ) -> Result<(String, Vec<Line>), NegotiationError> {
         self.check_order(outline)?;
+        self.check_ssrcs(sdp)?;
         rehearse(scratch, sdp)?;
         let made = self.roll_back()?;
         let answer = self.guard.enter(|rtc| {
@@ -134,6 +135,18 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// The SSRCs that an offer announces (RFC 5576) count like those that are heard.
+    fn check_ssrcs(&mut self, sdp: &str) -> Result<(), NegotiationError> {
+        let announced = sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc:"));
+        let mut ssrcs = announced.filter_map(|value| value.split(' ').next()?.parse().ok());
+        if ssrcs.all(|ssrc| self.admits_ssrc(ssrc)) {
+            return Ok(());
+        }
+        Err(NegotiationError::Invalid(format!(
+            "there are more than {MOST_HEARD} SSRCs"
+        )))
     }
 
     /// Sets what the session does on an m-line, without an offer.

@@ -131,7 +131,9 @@ impl Shard {
     /// The session has taken the offer: brings everything else in line with it and answers.
     fn accepted(&mut self, key: PeerKey, answer: &str, outline: &Scan<'_>, tracks: &[TrackName]) -> Result<(), Fault> {
         let ufrag = self.peers[key].ufrag()?;
-        self.demux.set_ufrag(ufrag, key);
+        if self.demux.set_ufrag(ufrag, key) {
+            self.peers[key].forget_sources();
+        }
         self.peers[key].remember_order(outline);
         self.match_lines(key, outline);
         self.publish(key, outline, tracks);

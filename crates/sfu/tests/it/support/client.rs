@@ -80,6 +80,8 @@ pub struct Client {
     senders: Vec<Sender>,
     restart: bool,
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
+    /// The last STUN request it sent.
+    pub last_check: Vec<u8>,
     start: Instant,
     now: Instant,
     timeout: Instant,
@@ -122,6 +124,7 @@ impl Client {
             senders: Vec::new(),
             restart: false,
             packets: Vec::new(),
+            last_check: Vec::new(),
             start: now,
             now,
             timeout: now,
@@ -396,8 +399,11 @@ impl Client {
                     } else {
                         Transport::TcpPassive
                     };
-                    self.packets
-                        .push((transport, transmit.destination, transmit.contents.into()));
+                    let contents: Vec<u8> = transmit.contents.into();
+                    if contents.starts_with(&[0, 1]) {
+                        self.last_check.clone_from(&contents);
+                    }
+                    self.packets.push((transport, transmit.destination, contents));
                 }
                 Ok(Output::Event(event)) => self.handle(event),
             }
