@@ -12,8 +12,8 @@ pub(super) const GATHER: Duration = Duration::from_millis(20);
 /// An offer that is not answered within so long is made again: it, or its answer, may have been lost on the way.
 const UNANSWERED: Duration = Duration::from_secs(10);
 /// So long a client's offer that crossed one of the server's is held. A polite client answers the server's within a round
-/// trip and offers again; for any other its own has to be taken.
-pub(super) const GLARE: Duration = Duration::from_secs(1);
+/// trip, and the time that a phone needs for many m-lines, and offers again; for any other its own has to be taken.
+pub(super) const GLARE: Duration = Duration::from_secs(2);
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
