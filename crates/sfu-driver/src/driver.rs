@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -71,6 +72,7 @@ struct Handle {
     orders: SyncSender<Order>,
     waker: Waker,
     counters: Arc<Counters>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     ended: mpsc::Receiver<io::Result<()>>,
 }
@@ -126,7 +128,9 @@ impl Driver {
         let (orders, inbox) = sync_channel(MAX_COMMANDS);
         let (end, ended) = sync_channel(1);
         let counters = Arc::new(Counters::default());
+        let stop = Arc::new(AtomicBool::new(false));
         let shared = Shared {
+            stop: Arc::clone(&stop),
             events: Arc::clone(&self.events),
             rooms: Arc::clone(&self.rooms),
             counters: Arc::clone(&counters),
@@ -143,6 +147,7 @@ impl Driver {
             orders,
             waker,
             counters,
+            stop,
             thread: Some(thread),
             ended,
         })
@@ -209,12 +214,30 @@ impl Driver {
     /// # Errors
     /// A thread did not end within [`Driver::STOP_DEADLINE`], or had ended with an error of its sockets.
     pub fn stop(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + Self::STOP_DEADLINE;
+        self.begin_stop().wait()
+    }
+
+    /// Asks the workers to end, and does not wait: for who must not hold the driver meanwhile. No command is taken from now on,
+    /// and those that wait are dropped. Calling it again does nothing.
+    pub fn begin_stop(&mut self) -> Stopping {
         let workers = std::mem::take(&mut self.workers);
-        for worker in &workers {
-            worker.ask_to_stop();
-        }
-        workers
+        workers.iter().for_each(Handle::ask_to_stop);
+        Stopping(workers)
+    }
+}
+
+/// Workers that were asked to end.
+#[must_use]
+pub struct Stopping(Vec<Handle>);
+
+impl Stopping {
+    /// Waits for their end.
+    ///
+    /// # Errors
+    /// As of [`Driver::stop`]; every worker was waited for.
+    pub fn wait(self) -> io::Result<()> {
+        let deadline = Instant::now() + Driver::STOP_DEADLINE;
+        self.0
             .into_iter()
             .map(|worker| worker.wait(deadline))
             .fold(Ok(()), io::Result::and)
@@ -223,14 +246,12 @@ impl Driver {
 
 impl Handle {
     fn ask_to_stop(&self) {
-        // A full queue or a dead thread: dropping the sender, which follows, says the same.
-        let _ = self.orders.try_send(Order::Stop);
+        self.stop.store(true, Ordering::Release);
+        // A dead thread needs no waking.
         let _ = self.waker.wake();
     }
 
     fn wait(mut self, deadline: Instant) -> io::Result<()> {
-        drop(self.orders);
-        let _ = self.waker.wake();
         let outcome = match self
             .ended
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
@@ -285,6 +306,18 @@ mod tests {
         let worker = &driver.workers[0];
         worker.orders.send(Order::Call(TestCall(Box::new(call)))).unwrap();
         worker.waker.wake().unwrap();
+    }
+
+    /// Lets the worker stand still until the sender is dropped.
+    fn hold(driver: &Driver) -> mpsc::Sender<()> {
+        let (go, wait) = mpsc::channel::<()>();
+        let (begin, begun) = mpsc::channel();
+        order(driver, move || {
+            begin.send(()).unwrap();
+            assert!(wait.recv().is_err());
+        });
+        begun.recv_timeout(Duration::from_secs(5)).unwrap();
+        go
     }
 
     fn next_events(driver: &Driver) -> Vec<Event> {
@@ -371,8 +404,7 @@ mod tests {
     #[test]
     fn a_full_queue_is_an_error_that_changes_nothing() {
         let driver = started(1);
-        let (go, wait) = mpsc::channel::<()>();
-        order(&driver, move || assert!(wait.recv().is_err()));
+        let go = hold(&driver);
         let outcome = (0..MAX_COMMANDS + 1).try_for_each(|_| driver.command("r", close("t")));
         assert_eq!(outcome, Err(CommandError::Overloaded));
         let offer = Command::Offer {
@@ -389,10 +421,23 @@ mod tests {
     }
 
     #[test]
+    fn stopping_holds_neither_the_driver_nor_waits_for_commands() {
+        let mut driver = started(1);
+        let go = hold(&driver);
+        let (late, is_late) = mpsc::channel();
+        order(&driver, move || late.send(()).unwrap());
+        let stopping = driver.begin_stop();
+        assert_eq!(driver.drain(1), []);
+        assert_eq!(driver.command("r", close("t")), Err(CommandError::Stopped));
+        drop(go);
+        stopping.wait().unwrap();
+        assert!(is_late.recv().is_err(), "a command was done after the stop");
+    }
+
+    #[test]
     fn a_worker_that_stands_still_does_not_hold_the_stop_for_ever() {
         let mut driver = started(1);
-        let (go, wait) = mpsc::channel::<()>();
-        order(&driver, move || assert!(wait.recv().is_err()));
+        let go = hold(&driver);
         assert_eq!(driver.stop().unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(go);
     }

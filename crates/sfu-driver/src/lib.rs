@@ -19,6 +19,6 @@ mod stats;
 mod streams;
 mod worker;
 
-pub use driver::{CommandError, Config, Driver, WorkerStats};
+pub use driver::{CommandError, Config, Driver, Stopping, WorkerStats};
 pub use events::Event;
 pub use sfu;

@@ -29,6 +29,9 @@ const MAX_WAITING: usize = 256 << 10;
 /// Reads of one connection before the others have their turn.
 const READS_PER_TURN: usize = 4;
 
+/// Connections accepted before the media has its turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
 /// How often deadlines are looked at while there are connections.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,8 @@ struct Stream {
     heard: Instant,
     stalled: Option<Instant>,
     claimed: bool,
+    /// Whether it is in [`Streams::unread`].
+    unread: bool,
 }
 
 /// The table.
@@ -89,7 +94,13 @@ impl Streams {
 
     /// Connections that have more to read than one turn allowed.
     pub fn take_unread(&mut self) -> Vec<Token> {
-        std::mem::take(&mut self.unread)
+        let unread = std::mem::take(&mut self.unread);
+        for token in &unread {
+            if let Some(stream) = self.table.get_mut(token) {
+                stream.unread = false;
+            }
+        }
+        unread
     }
 
     /// Whether [`Self::take_unread`] would give any.
@@ -97,24 +108,33 @@ impl Streams {
         !self.unread.is_empty()
     }
 
-    /// Accepts all that wait.
-    pub fn accept(&mut self, registry: &Registry, now: Instant, counters: &Counters) {
-        loop {
+    /// Accepts what waits, for one turn. Says whether there may be more.
+    pub fn accept(&mut self, registry: &Registry, now: Instant, counters: &Counters) -> bool {
+        for _ in 0..ACCEPTS_PER_TURN {
             match self.listener.accept() {
                 Ok((socket, remote)) => {
                     if self.add(registry, socket, remote, now, counters).is_err() {
                         counters.tcp_refused.add(1);
                     }
                 }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
                 Err(e) if matches!(e.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(_) => {
                     // Out of file descriptors or memory. The poll tells of new connections only: look again by the clock.
                     counters.tcp_refused.add(1);
                     self.next_sweep.get_or_insert(now + SWEEP);
-                    return;
+                    return false;
                 }
             }
+        }
+        true
+    }
+
+    /// A peer has given up this address, or ended: the connection is a stranger's again, whose time is over.
+    pub fn unclaim(&mut self, remote: SocketAddr) {
+        let token = self.by_remote.get(&remote);
+        if let Some(stream) = token.and_then(|token| self.table.get_mut(token)) {
+            stream.claimed = false;
         }
     }
 
@@ -146,6 +166,7 @@ impl Streams {
                 heard: now,
                 stalled: None,
                 claimed: false,
+                unread: false,
             },
         );
         self.next_sweep.get_or_insert(now + SWEEP);
@@ -200,7 +221,9 @@ impl Streams {
                 Err(_) => return self.close(registry, token),
             }
         }
-        self.unread.push(token);
+        if !std::mem::replace(&mut stream.unread, true) {
+            self.unread.push(token);
+        }
     }
 
     /// Takes a datagram for `remote`, to be written by [`Self::flush`]. Dropped if there is no such connection, or too much waits.
@@ -264,10 +287,10 @@ impl Streams {
         }
     }
 
-    /// Closes what is past a deadline, and accepts what an error had left waiting.
-    pub fn sweep(&mut self, registry: &Registry, now: Instant, counters: &Counters) {
+    /// Closes what is past a deadline, and accepts what an error had left waiting. Says whether more may wait.
+    pub fn sweep(&mut self, registry: &Registry, now: Instant, counters: &Counters) -> bool {
         if self.next_sweep.is_none_or(|due| now < due) {
-            return;
+            return false;
         }
         self.next_sweep = None;
         let late: Vec<Token> = self
@@ -280,10 +303,11 @@ impl Streams {
             self.close(registry, token);
             counters.tcp_timed_out.add(1);
         }
-        self.accept(registry, now, counters);
+        let more = self.accept(registry, now, counters);
         if !self.table.is_empty() {
             self.next_sweep = Some(now + SWEEP);
         }
+        more
     }
 
     /// Closes every connection.
@@ -460,6 +484,58 @@ mod tests {
         server.sweep(IDLE_DEADLINE + SWEEP);
         assert_eq!((server.streams.len(), server.counters.tcp_timed_out.get()), (0, 2));
         assert_eq!(server.streams.next_timeout(), None);
+    }
+
+    #[test]
+    fn a_stream_with_much_to_read_waits_in_line_once() {
+        let mut server = Server::new();
+        let mut client = server.client();
+        let token = Token(FIRST_TOKEN);
+        server.streams.buffer = vec![0; 1].into_boxed_slice();
+        client.write_all(&[0, 1, 7].repeat(READS_PER_TURN * 3)).unwrap();
+        let mut events = Events::with_capacity(4);
+        server.poll.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
+        for _ in 0..2 {
+            let registry = server.poll.registry();
+            server
+                .streams
+                .read(registry, token, server.start, &server.counters, |_, _| {});
+        }
+        assert_eq!(server.streams.take_unread(), [token]);
+        let registry = server.poll.registry();
+        server
+            .streams
+            .read(registry, token, server.start, &server.counters, |_, _| {});
+        assert!(server.streams.has_unread());
+    }
+
+    #[test]
+    fn a_flood_of_connections_is_accepted_in_turns() {
+        let mut server = Server::new();
+        let connect = || std::net::TcpStream::connect(server.address).unwrap();
+        let _clients: Vec<_> = (0..ACCEPTS_PER_TURN + 1).map(|_| connect()).collect();
+        let registry = server.poll.registry();
+        assert!(server.streams.accept(registry, server.start, &server.counters));
+        assert_eq!(server.streams.len(), ACCEPTS_PER_TURN);
+        assert!(!server.streams.accept(registry, server.start, &server.counters));
+        assert_eq!(server.streams.len(), ACCEPTS_PER_TURN + 1);
+    }
+
+    #[test]
+    fn what_a_peer_gave_up_makes_room() {
+        let mut server = Server::new();
+        server.streams.max_streams = 2;
+        let mut old = server.client();
+        let kept = server.client();
+        for client in [&old, &kept] {
+            server
+                .streams
+                .send(client.local_addr().unwrap(), &[22], &server.counters);
+        }
+        server.streams.unclaim(old.local_addr().unwrap());
+        server.client();
+        assert!(is_closed(&mut old));
+        assert_eq!(server.counters.tcp_evicted.get(), 1);
     }
 
     #[test]

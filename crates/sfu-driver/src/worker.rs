@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,6 @@ const MAX_RESTARTS: u64 = 10;
 pub enum Order {
     /// For the shard.
     Command(Command),
-    /// Close every peer and end.
-    Stop,
     /// A test's: fail, or stand still, outside of the core.
     #[cfg(test)]
     Call(TestCall),
@@ -61,6 +60,8 @@ impl std::fmt::Debug for TestCall {
 /// What a worker shares with the others.
 #[derive(Debug, Clone)]
 pub struct Shared {
+    /// Set when it is to close every peer and end; its waker follows. Not an order: those may be many.
+    pub stop: Arc<AtomicBool>,
     /// Where its events go.
     pub events: Arc<EventQueue>,
     /// Where it tells of rooms.
@@ -82,6 +83,7 @@ pub struct Worker {
     shared: Shared,
     batch: Vec<Event>,
     udp_unread: bool,
+    unaccepted: bool,
     orders_unread: bool,
     stopping: bool,
 }
@@ -118,13 +120,14 @@ impl Worker {
             shared,
             batch: Vec::new(),
             udp_unread: true,
+            unaccepted: true,
             orders_unread: true,
             stopping: false,
         };
         Ok((worker, waker))
     }
 
-    /// Runs until [`Order::Stop`]. A panic of the core outside of a peer starts an empty shard.
+    /// Runs until [`Shared::stop`]. A panic of the core outside of a peer starts an empty shard.
     ///
     /// # Errors
     /// The poll broke, or the core fails again and again. [`Event::Failed`] has told so.
@@ -165,9 +168,12 @@ impl Worker {
             match event.token() {
                 UDP => self.udp_unread = true,
                 WAKE => self.orders_unread = true,
-                TCP => self.streams.accept(self.poll.registry(), now, &self.shared.counters),
+                TCP => self.unaccepted = true,
                 stream => self.stream_ready(stream, event.is_writable(), now),
             }
+        }
+        if self.unaccepted {
+            self.unaccepted = self.streams.accept(self.poll.registry(), now, &self.shared.counters);
         }
         for stream in self.streams.take_unread() {
             self.stream_ready(stream, false, now);
@@ -181,13 +187,13 @@ impl Worker {
         if self.shard.next_timeout().is_some_and(|due| due <= now) {
             self.shard.handle_timeout(now);
         }
-        self.streams.sweep(self.poll.registry(), now, &self.shared.counters);
+        self.unaccepted |= self.streams.sweep(self.poll.registry(), now, &self.shared.counters);
         self.give(now);
         Ok(())
     }
 
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        if self.udp_unread || self.orders_unread || self.streams.has_unread() {
+        if self.udp_unread || self.unaccepted || self.orders_unread || self.streams.has_unread() {
             return Some(Duration::ZERO);
         }
         let due = [self.shard.next_timeout(), self.streams.next_timeout()]
@@ -230,9 +236,13 @@ impl Worker {
 
     fn take_orders(&mut self, now: Instant) {
         for _ in 0..COMMANDS_PER_TURN {
+            if self.shared.stop.load(Ordering::Acquire) {
+                self.stopping = true;
+                return;
+            }
             match self.orders.try_recv() {
                 Ok(Order::Command(command)) => self.command(now, command),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
+                Err(TryRecvError::Disconnected) => {
                     self.stopping = true;
                     return;
                 }
@@ -278,9 +288,12 @@ impl Worker {
                         .send(transmit.destination, &transmit.contents, &self.shared.counters);
                 }
             }
+            if self.udp.waiting() >= FLUSH_AT {
+                self.udp.flush(&self.shared.counters);
+            }
         }
-        if self.udp.waiting() >= FLUSH_AT {
-            self.udp.flush(&self.shared.counters);
+        while let Some(remote) = self.shard.poll_forgotten() {
+            self.streams.unclaim(remote);
         }
         while let Some(event) = self.shard.poll_event() {
             if let sfu::Event::TransportState {
@@ -310,6 +323,7 @@ impl Worker {
         self.shard = Shard::new(self.config.clone(), Instant::now());
         self.streams.close_all(self.poll.registry());
         self.udp_unread = true;
+        self.unaccepted = true;
         self.orders_unread = true;
         self.shared.counters.restarts.add(1);
         for (room, transports) in self.shared.rooms.on(self.index) {

@@ -188,6 +188,7 @@ pub fn stats_to_python(stats: WorkerStats) -> HashMap<&'static str, u64> {
         ("peers", shard.peers as u64),
         ("tracks", shard.tracks as u64),
         ("rtp_in", shard.rtp_in),
+        ("rtp_oversized", shard.rtp_oversized),
         ("rtp_forwarded", shard.rtp_forwarded),
         ("packets_unknown", shard.packets_unknown),
         ("transmits_dropped", shard.transmits_dropped),

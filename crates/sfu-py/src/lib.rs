@@ -169,7 +169,9 @@ impl Sfu {
     }
 
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.driver().stop())?)
+        // Waits without the lock: who drains events meanwhile holds the GIL.
+        let stopping = self.driver().begin_stop();
+        Ok(py.detach(|| stopping.wait())?)
     }
 }
 

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use crate::config::Transport;
 use crate::ids::PeerKey;
+use crate::queue::Queue;
 use crate::stun::{self, BindingRequest};
 
 /// Addresses one peer may send from at a time; the oldest is forgotten for a new one. A client has a few networks, each
@@ -44,13 +45,28 @@ pub fn classify(packet: &[u8]) -> Class<'_> {
     }
 }
 
+/// Forgotten TCP addresses that wait to be polled. One that finds no room costs its connection only a longer life.
+const MOST_FORGOTTEN: usize = 4_096;
+
 /// Who is behind which address and ufrag.
-#[derive(Default)]
 pub struct Demux {
+    forgotten: Queue<SocketAddr>,
     by_address: HashMap<(Transport, SocketAddr), PeerKey>,
     by_ufrag: HashMap<String, PeerKey>,
     ufrags: HashMap<PeerKey, String>,
     addresses: HashMap<PeerKey, Vec<(Transport, SocketAddr)>>,
+}
+
+impl Default for Demux {
+    fn default() -> Self {
+        Self {
+            forgotten: Queue::new(MOST_FORGOTTEN),
+            by_address: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            ufrags: HashMap::new(),
+            addresses: HashMap::new(),
+        }
+    }
 }
 
 impl Demux {
@@ -79,17 +95,22 @@ impl Demux {
         let known = self.addresses.entry(peer).or_default();
         if known.len() == MOST_ADDRESSES {
             let oldest = known.remove(0);
-            self.by_address.remove(&oldest);
+            known.push(address);
+            self.forget_address(oldest);
+        } else {
+            known.push(address);
         }
-        known.push(address);
     }
 
-    /// Gives a peer a ufrag; earlier ones of it are forgotten.
-    pub fn set_ufrag(&mut self, ufrag: String, peer: PeerKey) {
-        if let Some(before) = self.ufrags.insert(peer, ufrag.clone()) {
+    /// Gives a peer a ufrag; earlier ones of it are forgotten. Says whether it is a new one.
+    pub fn set_ufrag(&mut self, ufrag: String, peer: PeerKey) -> bool {
+        let before = self.ufrags.insert(peer, ufrag.clone());
+        let is_new = before.as_ref() != Some(&ufrag);
+        if let Some(before) = before {
             self.by_ufrag.remove(&before);
         }
         self.by_ufrag.insert(ufrag, peer);
+        is_new
     }
 
     /// Forgets a peer.
@@ -98,8 +119,20 @@ impl Demux {
             self.by_ufrag.remove(&ufrag);
         }
         for address in self.addresses.remove(&peer).unwrap_or_default() {
-            self.by_address.remove(&address);
+            self.forget_address(address);
         }
+    }
+
+    fn forget_address(&mut self, address: (Transport, SocketAddr)) {
+        self.by_address.remove(&address);
+        if let (Transport::TcpPassive, source) = address {
+            self.forgotten.push(source);
+        }
+    }
+
+    /// The next TCP address that was forgotten.
+    pub fn poll_forgotten(&mut self) -> Option<SocketAddr> {
+        self.forgotten.pop()
     }
 }
 
@@ -152,6 +185,26 @@ mod tests {
         assert_eq!(demux.by_address.len(), MOST_ADDRESSES);
         assert_eq!(demux.by_address(Transport::Udp, address(1)), None);
         assert_eq!(demux.by_address(Transport::Udp, address(100)), Some(peer));
+    }
+
+    #[test]
+    fn forgotten_tcp_addresses_are_told() {
+        let mut peers: SlotMap<PeerKey, ()> = SlotMap::with_key();
+        let peer = peers.insert(());
+        let mut demux = Demux::default();
+        demux.learn(Transport::Udp, address(1), peer);
+        for port in 1..=MOST_ADDRESSES as u16 {
+            demux.learn(Transport::TcpPassive, address(port), peer);
+        }
+        assert_eq!(demux.poll_forgotten(), None);
+        demux.learn(Transport::TcpPassive, address(100), peer);
+        assert_eq!(
+            (demux.poll_forgotten(), demux.poll_forgotten()),
+            (Some(address(1)), None)
+        );
+        demux.forget(peer);
+        let forgotten = std::iter::from_fn(|| demux.poll_forgotten()).count();
+        assert_eq!(forgotten, MOST_ADDRESSES);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //!
 //! 1. feed what happened: [`Shard::receive`], [`Shard::command`], or [`Shard::handle_timeout`];
 //! 2. drain [`Shard::poll_transmit`] until `None` and send (consecutive transmits to one destination are adjacent
-//!    where that costs no latency, so they can be grouped with UDP GSO), then [`Shard::poll_event`] until `None`;
+//!    where that costs no latency, so they can be grouped with UDP GSO), then [`Shard::poll_forgotten`] and
+//!    [`Shard::poll_event`] until `None`;
 //! 3. wait until [`Shard::next_timeout`], or for more input, whichever is first.
 //!
 //! `now` never goes backwards from call to call.

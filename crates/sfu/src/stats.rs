@@ -19,6 +19,8 @@ pub struct ShardStats {
     pub bytes_out: u64,
     /// RTP packets that came in.
     pub rtp_in: u64,
+    /// RTP packets that came in and were too long to be forwarded.
+    pub rtp_oversized: u64,
     /// RTP packets written to subscribers, resends not counted.
     pub rtp_forwarded: u64,
     /// Packets dropped because they were no STUN, DTLS, RTP or RTCP, were truncated, or belonged to nobody.

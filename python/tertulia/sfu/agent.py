@@ -174,9 +174,9 @@ class Agent:
                 assert_never(command)
 
     def _expect_answer(self, transport: str, seat: Seat) -> None:
+        # Also of an open one: word of its end may be under way, and then this offer opens it anew.
         if transport in self._open:
             self._open[transport] = seat
-            return
         self._unanswered[transport] = seat
         if len(self._unanswered) > MAX_UNANSWERED:
             self._unanswered.popitem(last=False)

@@ -44,7 +44,8 @@ async def run_node(config: Config) -> None:
         try:
             await _Node(config, redis, Channels(redis), engine).run()
         finally:
-            await asyncio.to_thread(engine.stop)
+            with contextlib.suppress(OSError):  # told before, by an event
+                await asyncio.to_thread(engine.stop)
     finally:
         await redis.close()
 
@@ -123,12 +124,18 @@ class _Node:
         _log.info("sfu_stopping", node=self._id)
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await asyncio.to_thread(self._engine.stop)
+                await self._stop_engine()
                 while events := self._engine.drain(EVENTS_PER_TURN):
                     self._tell(events)
                 await self._registry.leave(self._id)
-        except (Unavailable, TimeoutError, OSError) as e:
+        except (Unavailable, TimeoutError) as e:
             _log.warning("sfu_goodbye_failed", node=self._id, error=str(e))
+
+    async def _stop_engine(self) -> None:
+        try:
+            await asyncio.to_thread(self._engine.stop)
+        except OSError as e:  # of one media thread: the others have closed their peers all the same
+            _log.warning("sfu_stop_failed", node=self._id, error=str(e))
 
     def _on_command(self, data: bytes) -> None:
         for message in self._agent.command(data):

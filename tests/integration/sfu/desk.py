@@ -86,11 +86,21 @@ class Client:
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self.streams: dict[str, set[str]] = {}
         """msid stream id → kinds of the tracks that came with it."""
+        self.has_answered = asyncio.Event()
+        """It has answered an offer of the SFU's."""
         self.tcp_only = False
         self.network: Network | None = None
         self._reader = asyncio.create_task(self._read())
         desk.clients[self.transport] = self
         self.pc.on("track", self._on_track)
+
+    def stop_reading(self) -> None:
+        """Leave what the SFU says unread."""
+        self._reader.cancel()
+
+    def read_on(self) -> None:
+        """Read what was left, and go on."""
+        self._reader = asyncio.create_task(self._read())
 
     async def publish(self, *, audio: bool = True, video: bool = True) -> None:
         """Add the synthetic microphone and camera, or what is wanted of them."""
@@ -178,6 +188,7 @@ class Client:
         await self.pc.set_remote_description(await self._description("offer", sdp))
         await self.pc.set_local_description(await self.pc.create_answer())
         self.desk.engine.answer(self.room, self.transport, self.pc.local_description.sdp)
+        self.has_answered.set()
 
     async def _description(self, kind: str, sdp: str) -> Any:
         if self.tcp_only:

@@ -55,6 +55,43 @@ async def test_who_has_no_tracks_sees_the_others() -> None:
         await watcher.hears(1)
 
 
+async def test_who_adds_tracks_later_is_seen_and_goes_on_seeing() -> None:
+    """libwebrtc puts them on the m-lines on which it receives the others."""
+    async with desk() as d:
+        speaker, watcher = Client(d, "r"), Client(d, "r")
+        await speaker.publish()
+        await speaker.offer()
+        await watcher.offer()
+        await watcher.decodes(1)
+        await watcher.publish()
+        await watcher.offer()
+        await speaker.decodes(1)
+        await speaker.hears(1)
+        await watcher.decodes_more(10)
+        assert not [e for e in d.events if isinstance(e, _sfu.Refused)]
+
+
+async def test_offers_that_cross_end_well() -> None:
+    """libwebrtc rolls its own offer back when it is handed the SFU's."""
+    async with desk() as d:
+        ann, bob = Client(d, "r"), Client(d, "r")
+        await ann.publish()
+        await ann.offer()
+        ann.stop_reading()
+        await bob.publish()
+        await bob.offer()
+        await d.until(lambda: any(isinstance(e, _sfu.Offer) and e.transport == ann.transport for e in d.events))
+        await ann.publish(audio=False)
+        await ann.pc.set_local_description(await ann.pc.create_offer())
+        d.engine.offer(ann.room, ann.transport, ann.user_id, ann.pc.local_description.sdp)
+        ann.read_on()
+        await asyncio.wait_for(ann.has_answered.wait(), SECONDS)
+        await ann.offer()
+        await ann.decodes(1)
+        await bob.decodes(2)
+        assert not [e for e in d.events if isinstance(e, _sfu.Refused)]
+
+
 async def test_rooms_share_nothing_and_workers_share_the_rooms() -> None:
     async with desk(workers=2) as d:
         one = [Client(d, "one") for _ in range(2)]
@@ -93,6 +130,24 @@ async def test_an_ice_restart_brings_media_back_within_two_seconds() -> None:
             seconds.append(time.monotonic() - start)
         assert statistics.median(seconds) < 2.0
         assert d.engine.stats()[0]["peers"] == 2
+
+
+async def test_a_new_connection_takes_the_place_of_its_old_one() -> None:
+    async with desk() as d:
+        speaker, watcher = await meeting(d, 2)
+        await speaker.decodes(1)
+        watcher.stop_reading()
+        again = Client(d, "r")
+        del d.clients[again.transport]
+        again.user_id, again.transport = watcher.user_id, watcher.transport
+        d.clients[again.transport] = again
+        await again.publish()
+        await again.offer()
+        await again.connected()
+        await again.decodes(1)
+        await speaker.decodes_more(10)
+        assert (d.closed(), d.engine.stats()[0]["peers"]) == ([], 2)
+        watcher.pc.close()
 
 
 class Tone(AudioStreamTrack):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from tertulia.config import load
 from tertulia.errors import Unavailable
 from tertulia.ids import RoomId, new_uuid
 from tertulia.room.placement import Node
 from tertulia.sfu import _sfu, commands
+from tertulia.sfu import node as sfu_node
+from tertulia.sfu.agent import EngineEvent
 from tertulia.state import keys, messages, registry
 from tertulia.state.channels import Channels
 from tertulia.state.client import Redis
@@ -176,6 +180,49 @@ async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_d
                 assert await asyncio.to_thread(process.wait) == 0
                 assert await registry.sfu_nodes(redis).alive() == []
                 await ann.close()
+
+
+class FailedEngine:
+    """Two media threads, one of which has failed; the other has something to say when it is stopped."""
+
+    addresses: Final = [("127.0.0.1", 40_000)]
+    ports: Final = [40_000]
+
+    def __init__(self) -> None:
+        self._events: list[EngineEvent] = [_sfu.Failed(40_000, "the core fails again and again")]
+        self._reader, writer = socket.socketpair()
+        self._reader.setblocking(False)
+        writer.close()
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def drain(self, most: int) -> list[EngineEvent]:
+        events, self._events = self._events[:most], self._events[most:]
+        return events
+
+    def stats(self) -> list[dict[str, int]]:
+        return []
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def stop(self) -> None:
+        self._events.append(_sfu.ActiveSpeakers(ROOM, []))
+        raise OSError("the core fails again and again")
+
+
+async def test_a_node_with_a_failed_thread_says_goodbye_too(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with hub(redis_url) as (redis, channels):
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        await channels.subscribe(keys.room_events(ROOM), heard.put_nowait, lambda: None)
+        with closing(FailedEngine()) as engine, pytest.raises(Unavailable, match="again and again"):
+            monkeypatch.setattr(sfu_node, "_start_engine", lambda config: engine)
+            await sfu_node.run_node(load({"TERTULIA_REDIS_URL": redis_url}))
+        message = messages.decode(await asyncio.wait_for(heard.get(), SECONDS))
+        assert isinstance(message, messages.EventMessage)
+        assert message.event == "ActiveSpeakers"
+        assert await registry.sfu_nodes(redis).alive() == []
 
 
 async def test_media_goes_on_without_redis_and_the_node_registers_again(server_dir: Path) -> None:

@@ -142,6 +142,13 @@ def test_after_its_end_a_transport_is_forgotten(agent: Agent) -> None:
     assert agent.event(_sfu.Answer("r", "t", USER, "v=0")) is None
 
 
+def test_an_offer_that_crosses_the_end_of_its_transport_is_answered(agent: Agent) -> None:
+    opened(agent).command(commands.encode(OFFER))
+    assert agent.event(_sfu.TransportState("r", "t", USER, "closed", "ice_timeout")) is not None
+    assert told(agent.event(_sfu.Answer("r", "t", USER, "v=0")))[:3] == ("ReceiveAnswer", USER, "seat-1")
+    assert told(agent.event(_sfu.Offer("r", "t", USER, "v=0")))[:3] == ("ReceiveOffer", USER, "seat-1")
+
+
 def test_a_first_offer_that_is_refused_is_told_to_who_made_it(agent: Agent) -> None:
     agent.command(commands.encode(OFFER))
     assert told(agent.event(_sfu.Refused("r", "t", USER, "invalid_sdp", "no")))[:3] == ("SfuError", USER, "seat-1")

@@ -32,6 +32,9 @@ pub struct Line {
     pub declined: bool,
     /// Whether the client's last offer or answer has it receive there.
     pub receivable: bool,
+    /// The client's last offer has it send there: browsers put an added track on an m-line that they only received on.
+    /// The server sends elsewhere, and here again when the client stops.
+    pub theirs: bool,
 }
 
 impl Line {
@@ -49,12 +52,14 @@ impl Line {
             made_by_offer: false,
             declined: false,
             receivable: true,
+            theirs: false,
         }
     }
 
     /// Whether a track may be put there.
     pub fn is_free(&self) -> bool {
-        self.track.is_none() && !self.sending && self.offered.is_none() && !self.declined && !self.slot
+        let settled = self.track.is_none() && !self.sending && self.offered.is_none();
+        settled && !self.declined && !self.slot && !self.theirs
     }
 
     /// Whether it will be free after a negotiation.

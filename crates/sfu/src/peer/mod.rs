@@ -6,7 +6,8 @@ mod negotiate;
 mod session;
 mod watch;
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use str0m::{Input, Output, Rtc};
 
 pub use guard::{Fault, Guard};
 pub use lines::{Line, Lines};
-pub use negotiate::{Addition, NegotiationError};
+pub use negotiate::{Addition, HeldOffer, NegotiationError, rehearse};
 pub use session::SessionMaker;
 pub use watch::{Turn, Watch};
 
@@ -32,6 +33,16 @@ use session::protocol;
 /// SSRCs of one peer's tracks that are remembered. A track has one at a time; a client that changes them often only costs
 /// itself a look-up.
 const MOST_SSRCS: usize = 32;
+
+/// SSRCs that one peer may ever send with, retransmissions included. The session keeps a stream for each; a browser takes
+/// a new one for each track that it adds.
+const MOST_HEARD: usize = 1_000;
+
+/// Addresses from which one peer's STUN is taken until ICE restarts. The session keeps a candidate for each.
+const MOST_SOURCES: usize = 64;
+
+/// An address that nothing comes from.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// What a user said of themselves; `None` is not said.
 #[derive(Debug, Default, Clone, Copy)]
@@ -87,10 +98,17 @@ pub struct Peer {
     pub refused: Vec<TrackKey>,
     /// Where the client last nominated a path: packets go there.
     pub nominated: Option<(Transport, SocketAddr)>,
+    /// Its offer that crossed one of the server's.
+    pub held: Option<HeldOffer>,
     guard: Guard,
     pending: Option<Pending>,
+    /// The last answer taken, and how often it may come again.
+    repeated: Option<(u64, u32)>,
     ssrcs: Vec<(Ssrc, Mid)>,
+    heard: HashSet<u32>,
+    sources: Vec<(Transport, SocketAddr)>,
     order: Vec<Place>,
+    fingerprint: Option<String>,
 }
 
 impl Peer {
@@ -111,10 +129,15 @@ impl Peer {
             offer_at: None,
             refused: Vec::new(),
             nominated: None,
+            held: None,
             guard: Guard::new(rtc),
             pending: None,
+            repeated: None,
             ssrcs: Vec::new(),
+            heard: HashSet::new(),
+            sources: Vec::new(),
             order: Vec::new(),
+            fingerprint: None,
         }
     }
 
@@ -124,6 +147,28 @@ impl Peer {
     /// [`Fault`]
     pub fn ufrag(&mut self) -> Result<String, Fault> {
         self.guard.enter(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
+    }
+
+    /// Whether RTP of an SSRC is taken.
+    pub fn admits_ssrc(&mut self, ssrc: u32) -> bool {
+        self.heard.contains(&ssrc) || (self.heard.len() < MOST_HEARD && self.heard.insert(ssrc))
+    }
+
+    /// Whether STUN from an address is taken.
+    pub fn admits_source(&self, source: (Transport, SocketAddr)) -> bool {
+        self.sources.len() < MOST_SOURCES || self.sources.contains(&source)
+    }
+
+    /// Remembers an address from which verified STUN came.
+    pub fn note_source(&mut self, source: (Transport, SocketAddr)) {
+        if !self.sources.contains(&source) {
+            self.sources.push(source);
+        }
+    }
+
+    /// ICE has restarted: the session has forgotten the candidates.
+    pub fn forget_sources(&mut self) {
+        self.sources.clear();
     }
 
     /// Takes a packet. `false`: it was not for this peer (its integrity is wrong).
@@ -139,13 +184,15 @@ impl Peer {
             is_stun,
         } = *arrival;
         self.guard.enter(|rtc| {
-            let Ok(receive) = Receive::new(protocol(transport), source, destination, packet) else {
+            let input = |source| {
+                let receive = Receive::new(protocol(transport), source, destination, packet).ok()?;
+                Some(Input::Receive(now, receive))
+            };
+            // What comes from the nominated address str0m accepts unseen; for any other it verifies the integrity.
+            let is_ours = !is_stun || input(NOWHERE).is_some_and(|input| rtc.accepts(&input));
+            let Some(input) = input(source).filter(|_| is_ours) else {
                 return false;
             };
-            let input = Input::Receive(now, receive);
-            if is_stun && !rtc.accepts(&input) {
-                return false;
-            }
             // An error is a packet that could not be used, by its sender's fault or the network's. Where it ends
             // the session, that shows when it is polled.
             let _ = rtc.handle_input(input);

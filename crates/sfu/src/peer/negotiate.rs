@@ -1,5 +1,6 @@
 //! Offer and answer (RFC 9429), in both directions.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -7,7 +8,8 @@ use str0m::media::{Direction, MediaKind, Mid};
 use str0m::{Rtc, RtcError};
 
 use super::guard::{Fault, Guard};
-use super::{Line, Peer};
+use super::{Line, MOST_HEARD, Peer};
+use crate::command::TrackName;
 use crate::ids::{SinkKey, TrackKey};
 use crate::sdp::{LineEdit, Scan, finish, scan};
 
@@ -16,6 +18,18 @@ pub struct Pending {
     offer: SdpPendingOffer,
     sdp: String,
     pub(super) sent_at: Instant,
+    /// How often it was sent again.
+    repeats: u32,
+}
+
+/// A client's offer that crossed one of the server's, held until it is known what the client does.
+pub struct HeldOffer {
+    /// The offer, cleaned.
+    pub sdp: String,
+    /// The names that came with it.
+    pub tracks: Vec<TrackName>,
+    /// A client that has not answered the server's offer by then insists on its own.
+    pub until: Instant,
 }
 
 /// Why a negotiation failed.
@@ -49,7 +63,10 @@ pub struct Addition {
 
 /// Tries an SDP on a session that is thrown away, since str0m changes a session before it has seen all of an SDP. An SDP
 /// that lets it panic is invalid.
-fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+///
+/// # Errors
+/// [`NegotiationError::Invalid`]
+pub fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
     let tried = Guard::new(scratch).enter(|scratch| {
         let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
         scratch
@@ -65,8 +82,8 @@ fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
 }
 
 impl Peer {
-    /// Takes the client's offer. An own one that is outstanding is taken back: the client, being polite, has dropped it.
-    /// `scratch` is a new session. Gives the answer as str0m made it, and the lines that the own offer would have made.
+    /// Takes the client's offer. An own one that is outstanding is taken back: the client let it pass. `scratch` is a new
+    /// session. Gives the answer as str0m made it, and the lines that the own offer would have made.
     ///
     /// # Errors
     /// [`NegotiationError`]
@@ -77,6 +94,7 @@ impl Peer {
         outline: &Scan<'_>,
     ) -> Result<(String, Vec<Line>), NegotiationError> {
         self.check_order(outline)?;
+        self.check_ssrcs(sdp)?;
         rehearse(scratch, sdp)?;
         let made = self.roll_back()?;
         let answer = self.guard.enter(|rtc| {
@@ -87,7 +105,17 @@ impl Peer {
                 .map_err(|error: RtcError| error.to_string())
         })?;
         self.refused.clear();
+        self.repeated = None;
+        if self.fingerprint.is_none() {
+            self.fingerprint = outline.fingerprint.map(str::to_string);
+        }
         answer.map(|answer| (answer, made)).map_err(NegotiationError::Broken)
+    }
+
+    /// Whether an offer is another connection's: DTLS goes on with the certificate it began with.
+    pub fn is_of_another(&self, outline: &Scan<'_>) -> bool {
+        let known = self.fingerprint.as_deref().zip(outline.fingerprint);
+        known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered))
     }
 
     /// m-lines keep their places (RFC 9429 section 5.2.2), but for rejected ones, which may be replaced.
@@ -107,6 +135,18 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// The SSRCs that an offer announces (RFC 5576) count like those that are heard.
+    fn check_ssrcs(&mut self, sdp: &str) -> Result<(), NegotiationError> {
+        let announced = sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc:"));
+        let mut ssrcs = announced.filter_map(|value| value.split(' ').next()?.parse().ok());
+        if ssrcs.all(|ssrc| self.admits_ssrc(ssrc)) {
+            return Ok(());
+        }
+        Err(NegotiationError::Invalid(format!(
+            "there are more than {MOST_HEARD} SSRCs"
+        )))
     }
 
     /// Sets what the session does on an m-line, without an offer.
@@ -130,7 +170,9 @@ impl Peer {
         let mut agreed = Vec::new();
         for line in &mut self.lines.0 {
             line.sending = line.receivable && (line.slot || line.track.is_some());
-            agreed.push((line.mid, line.sending));
+            if !line.theirs {
+                agreed.push((line.mid, line.sending));
+            }
         }
         agreed
             .into_iter()
@@ -140,7 +182,7 @@ impl Peer {
     /// Finishes an SDP that str0m made: the lines' directions and names.
     pub fn finish_sdp(&self, sdp: &str) -> String {
         finish(sdp, |mid| {
-            let line = self.lines.0.iter().find(|line| line.mid == mid)?;
+            let line = self.lines.0.iter().find(|line| line.mid == mid && !line.theirs)?;
             Some(LineEdit {
                 sends: line.offered.unwrap_or(line.sending),
                 stream: line.label.0.clone(),
@@ -228,8 +270,17 @@ impl Peer {
             offer,
             sdp: sdp.clone(),
             sent_at: now,
+            repeats: 0,
         });
         Ok(Some(sdp))
+    }
+
+    /// The outstanding offer, to be sent again just as it was: a client that has taken it already answers once more.
+    pub fn repeat_offer(&mut self, now: Instant) -> Option<String> {
+        let pending = self.pending.as_mut()?;
+        pending.sent_at = now;
+        pending.repeats += 1;
+        Some(pending.sdp.clone())
     }
 
     /// Takes back the outstanding offer, if there is one. Gives the lines that it would have made.
@@ -256,11 +307,15 @@ impl Peer {
         Ok(made)
     }
 
-    /// Takes the client's answer to the outstanding offer. Gives the lines that the client rejected.
+    /// Takes the client's answer to the outstanding offer. One that was given already, to an offer that was sent again,
+    /// changes nothing.
     ///
     /// # Errors
     /// [`NegotiationError`]
     pub fn accept_answer(&mut self, scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+        if self.is_repeated(sdp) {
+            return Ok(());
+        }
         let outline = scan(sdp).map_err(NegotiationError::Invalid)?;
         let Some(pending) = &self.pending else {
             return Err(NegotiationError::Invalid("there is no offer to answer".into()));
@@ -288,6 +343,8 @@ impl Peer {
                 .map_err(|error| error.to_string())
         })?;
         taken.map_err(NegotiationError::Broken)?;
+        self.held = None;
+        self.repeated = (pending.repeats > 0).then(|| (content(sdp), pending.repeats));
         for line in &mut self.lines.0 {
             line.made_by_offer = false;
             let Some(section) = outline.section(line.mid) else {
@@ -301,6 +358,17 @@ impl Peer {
         }
         self.remember_order(&outline);
         Ok(())
+    }
+
+    /// Whether this is the answer that was taken last, once more.
+    fn is_repeated(&mut self, sdp: &str) -> bool {
+        match &mut self.repeated {
+            Some((answer, repeats)) if *repeats > 0 && *answer == content(sdp) => {
+                *repeats -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Remembers where each m-line stands.
@@ -320,6 +388,14 @@ impl Peer {
     pub fn line_count(&self) -> usize {
         self.order.len()
     }
+}
+
+/// What an SDP says, in short. The version in its origin (`o=`) grows from one to the next that is the same.
+fn content(sdp: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let lines = sdp.lines().filter(|line| !line.starts_with("o="));
+    lines.for_each(|line| line.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// What stands at one place of the SDP.

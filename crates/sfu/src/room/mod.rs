@@ -30,6 +30,8 @@ pub struct Room {
     pub speakers: Speakers,
     /// Whether what everyone is sent has to be looked at again.
     pub stale: bool,
+    /// Whether all of its peers are being closed: nobody is sent anything else any more.
+    pub ending: bool,
     /// All tracks, in the order of publishing.
     in_order: Vec<TrackKey>,
     /// The video tracks, in the order in which they belong in slots of someone without wishes.
@@ -46,6 +48,7 @@ impl Room {
             tracks: SlotMap::with_key(),
             speakers: Speakers::default(),
             stale: false,
+            ending: false,
             in_order: Vec::new(),
             videos: Vec::new(),
             by_name: HashMap::new(),

@@ -10,11 +10,16 @@ use str0m::media::Pt;
 pub fn is_keyframe(codec: Codec, payload: &[u8]) -> bool {
     match codec {
         Codec::Vp8 => detect_vp8_keyframe(payload),
-        Codec::Vp9 => detect_vp9_keyframe(payload),
+        Codec::Vp9 => detect_vp9_keyframe(payload) && begins_a_frame(payload),
         Codec::H264 => detect_h264_keyframe(payload) || begins_with_parameters(payload),
         Codec::Av1 => detect_av1_keyframe(payload),
         _ => true,
     }
+}
+
+/// Every packet of a VP9 keyframe is one by its P bit; the first of a frame has the B bit (RFC 9628 section 4.2).
+fn begins_a_frame(payload: &[u8]) -> bool {
+    payload.first().is_some_and(|first| first & 0x08 != 0)
 }
 
 /// H.264 parameter sets may go before the picture in a packet of their own: NAL unit type 7 (RFC 6184 section 5.2).
@@ -104,6 +109,8 @@ mod tests {
         assert!(is_keyframe(Codec::H264, &[0x67, 1, 2]));
         assert!(!is_keyframe(Codec::H264, &[0x41, 1, 2]));
         assert!(!is_keyframe(Codec::Vp8, &[]));
+        assert!(is_keyframe(Codec::Vp9, &[0x88, 0]));
+        assert!(!is_keyframe(Codec::Vp9, &[0x80, 0]) && !is_keyframe(Codec::Vp9, &[0xc8, 0]));
         assert!(is_keyframe(Codec::Vp8, &[0x10, 0]));
         assert!(!is_keyframe(Codec::Vp8, &[0x10, 1]));
     }

@@ -42,6 +42,9 @@ impl Section<'_> {
 pub struct Scan<'a> {
     /// Every m-line in order.
     pub sections: Vec<Section<'a>>,
+    /// The first `a=fingerprint` (RFC 8122): whose certificate it is, and so which connection's. All are alike where
+    /// m-lines are bundled.
+    pub fingerprint: Option<&'a str>,
 }
 
 impl<'a> Scan<'a> {
@@ -63,11 +66,14 @@ pub fn scan(sdp: &str) -> Result<Scan<'_>, String> {
     let mut bundle: Option<Vec<&str>> = None;
     let mut sections: Vec<Section<'_>> = Vec::new();
     let mut session_direction = Direction::SendRecv;
+    let mut fingerprint = None;
     for line in sdp.lines() {
         if let Some(media) = line.strip_prefix("m=") {
             sections.push(section(media, session_direction));
         } else if let Some(mids) = line.strip_prefix("a=group:BUNDLE") {
             bundle.get_or_insert_with(|| mids.split_whitespace().collect());
+        } else if let Some(value) = line.strip_prefix("a=fingerprint:") {
+            fingerprint.get_or_insert(value.trim());
         } else if let Some(mid) = line.strip_prefix("a=mid:") {
             if let Some(section) = sections.last_mut() {
                 section.mid = mid.trim_end();
@@ -85,7 +91,7 @@ pub fn scan(sdp: &str) -> Result<Scan<'_>, String> {
     }
     check_mids(&sections)?;
     check_payloads(sdp)?;
-    Ok(Scan { sections })
+    Ok(Scan { sections, fingerprint })
 }
 
 fn section(media: &str, direction: Direction) -> Section<'_> {
@@ -140,7 +146,7 @@ mod tests {
         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:a\r\na=sendonly\r\n\
         m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=bundle-only\r\na=mid:v\r\n\
         m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:x\r\na=recvonly\r\n\
-        m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\n";
+        m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=fingerprint:sha-256 AB:CD\r\n";
 
     #[test]
     fn the_outline_of_an_offer() {
@@ -160,6 +166,7 @@ mod tests {
             ]
         );
         assert!(scan.section("x".into()).unwrap().rejected);
+        assert_eq!(scan.fingerprint, Some("sha-256 AB:CD"));
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::room::TICK;
 pub(super) const GATHER: Duration = Duration::from_millis(20);
 /// An offer that is not answered within so long is made again: it, or its answer, may have been lost on the way.
 const UNANSWERED: Duration = Duration::from_secs(10);
+/// So long a client's offer that crossed one of the server's is held. A polite client answers the server's within a round
+/// trip, and the time that a phone needs for many m-lines, and offers again; for any other its own has to be taken.
+pub(super) const GLARE: Duration = Duration::from_secs(2);
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +45,7 @@ impl Shard {
                 Timer::Keyframe(room, track) => self.ask_put_off(room, track),
             }
         }
-        self.flush();
+        self.end_torn();
     }
 
     /// Sets the timer of a peer by what it waits for.
@@ -51,7 +54,8 @@ impl Shard {
             return;
         };
         let unanswered = peer.offer_sent_at().map(|sent| sent + UNANSWERED);
-        let soonest = [peer.watch.deadline(), peer.offer_at, unanswered]
+        let held = peer.held.as_ref().map(|held| held.until);
+        let soonest = [peer.watch.deadline(), peer.offer_at, unanswered, held]
             .into_iter()
             .flatten()
             .min();
@@ -69,9 +73,10 @@ impl Shard {
             self.close(key, CloseReason::IceTimeout);
             return;
         }
-        if peer.offer_sent_at().is_some_and(|sent| sent + UNANSWERED <= now) {
-            self.roll_back(key);
-            self.subscribe(key);
+        if peer.held.as_ref().is_some_and(|held| held.until <= now) {
+            self.take_held(key);
+        } else if peer.offer_sent_at().is_some_and(|sent| sent + UNANSWERED <= now) {
+            self.offer_again(key);
         }
         if self
             .peers

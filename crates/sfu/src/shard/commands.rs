@@ -55,11 +55,11 @@ impl Shard {
                 }
             }
             Command::End { room } => {
-                let peers = self
-                    .by_room
-                    .get(&*room)
-                    .and_then(|room| self.rooms.get(*room))
-                    .map(|room| room.peers.clone());
+                let room = self.by_room.get(&*room).and_then(|room| self.rooms.get_mut(*room));
+                let peers = room.map(|room| {
+                    room.ending = true;
+                    room.peers.clone()
+                });
                 for peer in peers.unwrap_or_default() {
                     self.close(peer, CloseReason::Command);
                 }

@@ -10,10 +10,19 @@ use crate::ids::{PeerKey, RoomKey, SinkKey, TrackKey};
 use crate::room::TICK;
 use crate::throttle::Need;
 
+/// The longest payload that is forwarded, in bytes: an Ethernet frame's, which no WebRTC sender fills. str0m writes packets
+/// into 2,000 bytes, where a subscriber's header extensions and the two bytes of a resend (RFC 4588) have to fit too, and
+/// panics in the subscriber's session where they do not.
+const LONGEST_PAYLOAD: usize = 1_500;
+
 impl Shard {
     /// Forwards one packet of a publisher.
     pub(super) fn forward(&mut self, key: PeerKey, packet: &RtpPacket) {
         self.stats.rtp_in += 1;
+        if packet.payload.len() > LONGEST_PAYLOAD {
+            self.stats.rtp_oversized += 1;
+            return;
+        }
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
@@ -117,8 +126,14 @@ impl Shard {
     /// Asks for the keyframe that was put off.
     pub(super) fn ask_put_off(&mut self, room: RoomKey, key: TrackKey) {
         let track = self.rooms.get_mut(room).and_then(|room| room.tracks.get_mut(key));
-        if track.is_some_and(|track| track.keyframes.due(self.now)) {
+        let Some(track) = track else {
+            return;
+        };
+        if track.keyframes.due(self.now) {
             self.ask_publisher(room, key);
+        } else if let Some(at) = track.keyframes.deadline() {
+            // The timer was set for a sooner request, which something else has sent meanwhile.
+            self.timers.arm(at, Timer::Keyframe(room, key));
         }
     }
 

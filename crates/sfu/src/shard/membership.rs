@@ -40,19 +40,46 @@ impl Shard {
 
     /// Ends a peer. Its last packets say goodbye, and its last event why.
     pub(super) fn close(&mut self, key: PeerKey, reason: CloseReason) {
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Some(peer) = self.remove(key, !matches!(reason, CloseReason::Fault)) else {
             return;
         };
-        if !matches!(reason, CloseReason::Fault) {
+        let Some(room) = self.rooms.get(peer.room) else {
+            return;
+        };
+        self.events.push_always(Event::TransportState {
+            room: room.id.to_string(),
+            transport: peer.transport.to_string(),
+            user: peer.user.to_string(),
+            state: TransportState::Closed(reason),
+        });
+        self.leave_room(peer.room);
+    }
+
+    /// Puts a new peer in the place of one whose client has begun anew. To its user it is the same one: nothing is told, and
+    /// what they said and want holds on.
+    pub(super) fn replace(&mut self, key: PeerKey, slots: bool) -> Option<PeerKey> {
+        let old = self.remove(key, true)?;
+        let room = self.rooms.get(old.room)?.id.clone();
+        let new = self.open(&room, &old.transport, &old.user, slots);
+        let peer = &mut self.peers[new];
+        (peer.said, peer.view) = (old.said, old.view);
+        Some(new)
+    }
+
+    /// Takes a peer out of everything but its room's life.
+    fn remove(&mut self, key: PeerKey, says_goodbye: bool) -> Option<Peer> {
+        let peer = self.peers.get_mut(key)?;
+        if says_goodbye {
             peer.say_goodbye();
             self.send_last(key);
         }
-        for (_, track) in std::mem::take(&mut self.peers[key].published) {
-            self.unpublish(self.peers[key].room, track);
+        let room = self.peers[key].room;
+        if !self.rooms[room].ending {
+            for (_, track) in std::mem::take(&mut self.peers[key].published) {
+                self.unpublish(room, track);
+            }
         }
-        let Some(peer) = self.peers.remove(key) else {
-            return;
-        };
+        let peer = self.peers.remove(key)?;
         for line in &peer.lines.0 {
             self.drop_sink(peer.room, line.sink);
         }
@@ -60,22 +87,19 @@ impl Shard {
         self.timers.disarm(Timer::Session(key));
         self.timers.disarm(Timer::Peer(key));
         self.by_transport.remove(&peer.transport);
-        let room = &mut self.rooms[peer.room];
-        room.peers.retain(|other| *other != key);
-        let id = room.id.clone();
-        self.events.push_always(Event::TransportState {
-            room: id.to_string(),
-            transport: peer.transport.to_string(),
-            user: peer.user.to_string(),
-            state: TransportState::Closed(reason),
-        });
-        if room.peers.is_empty() {
-            self.by_room.remove(&id);
-            self.rooms.remove(peer.room);
-            self.timers.disarm(Timer::Speakers(peer.room));
-        } else {
-            self.refresh(peer.room);
+        self.rooms[peer.room].peers.retain(|other| *other != key);
+        Some(peer)
+    }
+
+    /// After a peer left: the room ends with its last one.
+    fn leave_room(&mut self, key: RoomKey) {
+        if !self.rooms[key].peers.is_empty() {
+            return self.refresh(key);
         }
+        if let Some(room) = self.rooms.remove(key) {
+            self.by_room.remove(&room.id);
+        }
+        self.timers.disarm(Timer::Speakers(key));
     }
 
     /// A session panicked. Its peer does nothing from now on, and is ended by [`Self::end_torn`].

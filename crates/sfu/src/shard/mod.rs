@@ -10,7 +10,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,7 +54,7 @@ pub struct Shard {
     by_transport: HashMap<Arc<str>, PeerKey>,
     by_room: HashMap<Arc<str>, RoomKey>,
     timers: Timers<Timer>,
-    dirty: Vec<PeerKey>,
+    dirty: VecDeque<PeerKey>,
     /// Peers whose session panicked; ended when the present call has done its work.
     torn: Vec<PeerKey>,
     transmits: Queue<Transmit>,
@@ -76,7 +76,7 @@ impl Shard {
             by_transport: HashMap::new(),
             by_room: HashMap::new(),
             timers: Timers::new(),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
             torn: Vec::new(),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
@@ -96,11 +96,22 @@ impl Shard {
 
     /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.flush();
-        let transmit = self.transmits.pop()?;
+        // A session is driven when what the last one sent was taken: so many as subscribe do not fill the queue.
+        let transmit = loop {
+            match self.transmits.pop() {
+                Some(transmit) => break transmit,
+                None if self.drive_next() => {}
+                None => return None,
+            }
+        };
         self.stats.packets_out += 1;
         self.stats.bytes_out += transmit.contents.len() as u64;
         Some(transmit)
+    }
+
+    /// The next TCP address that is no peer's any more: what it was sent before is the last. At most some thousand wait.
+    pub fn poll_forgotten(&mut self) -> Option<SocketAddr> {
+        self.demux.poll_forgotten()
     }
 
     /// The next event for the hub.

@@ -3,11 +3,12 @@
 use str0m::media::MediaKind;
 
 use super::Shard;
+use super::clock::GLARE;
 use crate::command::TrackName;
 use crate::egress::Sink;
 use crate::event::{CloseReason, Event, RefusalCode};
 use crate::ids::PeerKey;
-use crate::peer::{Fault, Line, NegotiationError};
+use crate::peer::{Fault, HeldOffer, Line, NegotiationError, rehearse};
 use crate::sdp::{Scan, Section, clean_answer, clean_offer, scan};
 
 impl Shard {
@@ -47,24 +48,64 @@ impl Shard {
             );
             return refuse(self, RefusalCode::RoomFull, message);
         }
+        if let Some(key) = known
+            && self.peers[key].is_of_another(&outline)
+        {
+            return self.begin_anew(key, &cleaned, &outline, slots, tracks);
+        }
+        if let Some(peer) = known.and_then(|key| self.peers.get_mut(key))
+            && peer.offer_sent_at().is_some()
+        {
+            peer.held = Some(HeldOffer {
+                until: self.now + GLARE,
+                tracks: tracks.to_vec(),
+                sdp: cleaned,
+            });
+            return known.into_iter().for_each(|key| self.arm_peer(key));
+        }
         let key = known.unwrap_or_else(|| self.open(room, transport, user, slots));
+        self.take_offer(key, known.is_none(), &cleaned, &outline, tracks);
+    }
+
+    /// The client has made a new connection under the name of its old one.
+    fn begin_anew(&mut self, key: PeerKey, sdp: &str, outline: &Scan<'_>, slots: bool, tracks: &[TrackName]) {
+        if let Err(NegotiationError::Invalid(message)) = rehearse(self.sessions.make(self.now), sdp) {
+            let (room, transport, user) = self.names(key);
+            return self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
+        }
+        if let Some(new) = self.replace(key, slots) {
+            self.take_offer(new, false, sdp, outline, tracks);
+        }
+    }
+
+    /// Takes the offer that was held: its client insists on it.
+    pub(super) fn take_held(&mut self, key: PeerKey) {
+        let Some(held) = self.peers.get_mut(key).and_then(|peer| peer.held.take()) else {
+            return;
+        };
+        if let Ok(outline) = scan(&held.sdp) {
+            self.take_offer(key, false, &held.sdp, &outline, &held.tracks);
+        }
+    }
+
+    fn take_offer(&mut self, key: PeerKey, is_first: bool, sdp: &str, outline: &Scan<'_>, tracks: &[TrackName]) {
+        let (room, transport, user) = self.names(key);
         let scratch = self.sessions.make(self.now);
-        let result = self.peers[key].accept_offer(scratch, &cleaned, &outline);
-        match result {
+        match self.peers[key].accept_offer(scratch, sdp, outline) {
             Ok((answer, made)) => {
                 self.drop_lines(key, made);
-                if let Err(fault) = self.accepted(key, &answer, &outline, tracks) {
+                if let Err(fault) = self.accepted(key, &answer, outline, tracks) {
                     self.torn(key, fault);
                 }
             }
             Err(NegotiationError::Invalid(message)) => {
-                if known.is_none() {
+                if is_first {
                     self.forget_unopened(key);
                 }
-                self.refuse(room, transport, user, RefusalCode::InvalidSdp, message);
+                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
             }
             Err(NegotiationError::Broken(message)) => {
-                self.refuse(room, transport, user, RefusalCode::InvalidSdp, message);
+                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
                 self.close(key, CloseReason::Fault);
             }
             Err(NegotiationError::Fault(fault)) => self.torn(key, fault),
@@ -90,7 +131,9 @@ impl Shard {
     /// The session has taken the offer: brings everything else in line with it and answers.
     fn accepted(&mut self, key: PeerKey, answer: &str, outline: &Scan<'_>, tracks: &[TrackName]) -> Result<(), Fault> {
         let ufrag = self.peers[key].ufrag()?;
-        self.demux.set_ufrag(ufrag, key);
+        if self.demux.set_ufrag(ufrag, key) {
+            self.peers[key].forget_sources();
+        }
         self.peers[key].remember_order(outline);
         self.match_lines(key, outline);
         self.publish(key, outline, tracks);
@@ -130,8 +173,13 @@ impl Shard {
         self.peers[key].lines.0 = kept;
         self.drop_lines(key, gone);
         for line in &mut self.peers[key].lines.0 {
-            line.receivable = outline.section(line.mid).is_some_and(Section::receives);
+            let section = outline.section(line.mid);
+            line.receivable = section.is_some_and(Section::receives);
+            line.theirs = section.is_some_and(Section::sends);
             line.declined = false;
+            if line.theirs {
+                line.track = None;
+            }
         }
         for section in outline.sections.iter().filter(|section| section.receives()) {
             let (Some(kind), mid) = (section.kind, section.key()) else {
@@ -206,11 +254,16 @@ impl Shard {
         }
     }
 
-    /// Takes back an offer that was not answered.
-    pub(super) fn roll_back(&mut self, key: PeerKey) {
-        match self.peers[key].roll_back() {
-            Ok(made) => self.drop_lines(key, made),
-            Err(fault) => self.torn(key, fault),
+    /// Sends the outstanding offer again.
+    pub(super) fn offer_again(&mut self, key: PeerKey) {
+        if let Some(sdp) = self.peers[key].repeat_offer(self.now) {
+            let (room, transport, user) = self.names(key);
+            self.events.push(Event::Offer {
+                room,
+                transport,
+                user,
+                sdp,
+            });
         }
     }
 

@@ -26,7 +26,7 @@ impl Shard {
             Class::Binding(request) => self.binding(transport, source, packet, &request),
             Class::Ignored => {}
             Class::Unknown => self.stats.packets_unknown += 1,
-            Class::Dtls | Class::Rtp | Class::Rtcp => match self.demux.by_address(transport, source) {
+            class @ (Class::Dtls | Class::Rtp | Class::Rtcp) => match self.owner(transport, source, &class, packet) {
                 Some(peer) => {
                     self.hand_over(peer, transport, source, packet, false);
                 }
@@ -34,6 +34,17 @@ impl Shard {
             },
         }
         self.end_torn();
+    }
+
+    /// The peer that takes a packet.
+    fn owner(&mut self, transport: Transport, source: SocketAddr, class: &Class<'_>, packet: &[u8]) -> Option<PeerKey> {
+        let key = self.demux.by_address(transport, source)?;
+        if let (Class::Rtp, Some(ssrc)) = (class, packet.get(8..).and_then(<[u8]>::first_chunk))
+            && !self.peers.get_mut(key)?.admits_ssrc(u32::from_be_bytes(*ssrc))
+        {
+            return None;
+        }
+        Some(key)
     }
 
     fn binding(&mut self, transport: Transport, source: SocketAddr, packet: &[u8], request: &BindingRequest<'_>) {
@@ -44,11 +55,16 @@ impl Shard {
             self.stats.packets_unknown += 1;
             return;
         };
-        if !self.hand_over(key, transport, source, packet, true) {
+        let admitted = self
+            .peers
+            .get(key)
+            .is_some_and(|peer| peer.admits_source((transport, source)));
+        if !admitted || !self.hand_over(key, transport, source, packet, true) {
             self.stats.packets_unknown += 1;
             return;
         }
         if let Some(peer) = self.peers.get_mut(key) {
+            peer.note_source((transport, source));
             self.demux.learn(transport, source, key);
             peer.watch.heard(self.now);
             if request.use_candidate {
@@ -113,23 +129,29 @@ impl Shard {
         if let Some(peer) = self.peers.get_mut(key)
             && !std::mem::replace(&mut peer.dirty, true)
         {
-            self.dirty.push(key);
+            self.dirty.push_back(key);
         }
     }
 
-    /// Drives every session that has something to send. One after the other, so that packets to one client are adjacent.
+    /// Drives every session that has something to send.
     pub(super) fn flush(&mut self) {
-        while let Some(key) = self.dirty.pop() {
-            let now = self.now;
-            let Some(peer) = self.peers.get_mut(key) else {
-                continue;
-            };
-            match peer.advance(now) {
-                Ok(()) => self.drain(key),
-                Err(fault) => self.torn(key, fault),
-            }
+        while self.drive_next() {}
+    }
+
+    /// Drives the session that has waited longest to send something. `false` if there is none. One after the other, so that
+    /// packets to one client are adjacent.
+    pub(super) fn drive_next(&mut self) -> bool {
+        let Some(key) = self.dirty.pop_front() else {
+            return false;
+        };
+        let now = self.now;
+        match self.peers.get_mut(key).map(|peer| peer.advance(now)) {
+            Some(Ok(())) => self.drain(key),
+            Some(Err(fault)) => self.torn(key, fault),
+            None => {}
         }
         self.end_torn();
+        true
     }
 
     /// Takes everything a session wants done.

@@ -20,7 +20,7 @@ impl Shard {
         let Some(room) = self.rooms.get_mut(key) else {
             return;
         };
-        if !std::mem::take(&mut room.stale) {
+        if !std::mem::take(&mut room.stale) || room.ending {
             return;
         }
         room.order_videos();
@@ -173,7 +173,8 @@ impl Shard {
 
     pub(super) fn drop_sink(&mut self, room: RoomKey, key: SinkKey) {
         let track = self.sinks.remove(key).and_then(|sink| sink.track());
-        if let Some(track) = track.and_then(|track| self.rooms.get_mut(room)?.tracks.get_mut(track)) {
+        let room = self.rooms.get_mut(room).filter(|room| !room.ending);
+        if let Some(track) = track.and_then(|track| room?.tracks.get_mut(track)) {
             track.sinks.retain(|sink| *sink != key);
         }
     }

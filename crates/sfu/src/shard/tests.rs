@@ -1,11 +1,12 @@
-//! Tests that need to reach inside: panics of a session.
+//! Tests that need to reach inside: panics of a session, and what happens between two calls.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::RtcConfig;
 use str0m::media::{Direction, MediaKind};
 
 use super::Shard;
+use crate::throttle::Need;
 use crate::{CloseReason, Command, Event, Limits, LocalCandidate, ShardConfig, Transport, TransportState};
 
 fn shard(now: Instant) -> Shard {
@@ -99,4 +100,30 @@ fn a_panic_while_a_room_is_refreshed_is_survived() {
     assert_eq!(ended.len(), 3);
     assert_eq!(ended[0].1, TransportState::Closed(CloseReason::Fault));
     assert_eq!(shard.stats().rooms, 0);
+}
+
+#[test]
+fn a_keyframe_request_that_was_put_off_twice_is_made() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut shard = shard(start);
+    join(&mut shard, start, "a");
+    let room = shard.by_room["room"];
+    let is_video = |track: &crate::room::Track| track.kind == MediaKind::Video;
+    let track = shard.rooms[room]
+        .tracks
+        .iter()
+        .find(|(_, track)| is_video(track))
+        .unwrap()
+        .0;
+    for (ms, need) in [(0, Need::Again), (10, Need::New), (150, Need::New), (151, Need::Again)] {
+        shard.advance_clock(at(ms));
+        shard.want_keyframe(room, track, need);
+    }
+    let waits = |shard: &Shard| shard.rooms[room].tracks[track].keyframes.deadline().is_some();
+    // Set for the request that the third one has overtaken.
+    shard.handle_timeout(at(152));
+    assert!(waits(&shard));
+    shard.handle_timeout(at(650));
+    assert!(!waits(&shard));
 }

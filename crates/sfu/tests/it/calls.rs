@@ -195,3 +195,29 @@ fn who_speaks_is_told() {
     world.run(3 * SECOND);
     assert_eq!(speakers(&world), [vec!["ben".to_string()], vec![]]);
 }
+
+#[test]
+fn a_burst_to_many_is_not_dropped() {
+    let mut config = crate::support::config();
+    config.limits.transmits = 128;
+    let mut world = World::with(config, 8);
+    let a = world.join("ana");
+    let viewers: Vec<usize> = (0..60)
+        .map(|index| {
+            let viewer = world.add(&format!("viewer{index}"), false);
+            world.clients[viewer].add_slots(1, 1);
+            world.offer(viewer);
+            // Their ICE checks come one after the other.
+            world.step();
+            viewer
+        })
+        .collect();
+    world.run_until(5 * SECOND, "media", |world| {
+        viewers
+            .iter()
+            .all(|viewer| world.clients[*viewer].got_from(Video, a) > 0)
+    });
+    // Three packets of Ana's in one step are more than the queue holds for all.
+    world.run(2 * SECOND);
+    assert_eq!(world.shard.stats().transmits_dropped, 0);
+}

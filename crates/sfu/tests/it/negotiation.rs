@@ -5,7 +5,9 @@ use std::time::Duration;
 use sfu::{Command, Event, Source, TrackName};
 use str0m::RtcConfig;
 use str0m::media::MediaKind::{Audio, Video};
+use str0m::media::Mid;
 
+use crate::support::client::Got;
 use crate::support::{ROOM, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -57,6 +59,56 @@ fn who_comes_first_and_sends_nothing_gets_the_first_tracks() {
     );
 }
 
+/// What an SDP says of an m-line.
+fn section(sdp: &str, mid: Mid) -> &str {
+    let of_mid = |section: &&str| section.contains(&format!("a=mid:{mid}\r\n"));
+    sdp.split("m=").find(of_mid).unwrap()
+}
+
+#[test]
+fn who_adds_a_track_on_a_line_that_it_received_on_is_seen_and_sees() {
+    let mut world = World::new(33);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.add("ben", false);
+    world.clients[b].add_slots(1, 1);
+    world.offer(b);
+    world.run_until(5 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 0);
+    let mid = *world.clients[b]
+        .kinds
+        .iter()
+        .find(|(_, kind)| **kind == Video)
+        .unwrap()
+        .0;
+    world.clients[b].send_on(mid);
+    world.clients[b].forget_got();
+    world.offer(b);
+    world.run_until(5 * SECOND, "media both ways", |world| {
+        world.clients[a].got_from(Video, b) > 20 && world.clients[b].got_from(Video, a) > 20
+    });
+    let answered = section(&world.clients[b].last_answer, mid);
+    assert!(
+        answered.contains("a=recvonly") && !answered.contains("a=msid"),
+        "{answered}"
+    );
+    let offered = &world.clients[b].last_offer;
+    assert_eq!(offered.matches("m=").count(), 3);
+    assert!(section(offered, mid).contains("a=recvonly"), "{offered}");
+    assert!(!world.clients[b].got.contains_key(&mid));
+
+    world.clients[b].only_receive_on(mid);
+    world.offer(b);
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "media on the line that is free again", |world| {
+        world.clients[b]
+            .got
+            .get(&mid)
+            .is_some_and(|got| got.from.contains_key(&(c as u8)))
+    });
+    assert_eq!(world.clients[b].got[&mid].entered_without_keyframe, 0);
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+}
+
 #[test]
 fn own_tracks_are_answered_without_a_track_of_the_servers() {
     let mut world = World::new(22);
@@ -85,40 +137,71 @@ fn own_tracks_are_answered_without_a_track_of_the_servers() {
     assert!(answer.find("VP8/90000") < answer.find("H264/90000"));
 }
 
-#[test]
-fn glare_ends_well() {
-    let mut world = World::new(23);
+/// Ben's coming makes the server offer to Ana, just when she offers a screen.
+fn glare(seed: u64, polite: bool) -> (World, Duration) {
+    let mut world = World::new(seed);
     let a = world.join("ana");
+    world.clients[a].polite = polite;
     world.run(2 * SECOND);
-    // Ben's coming makes the server offer to Ana, just when she offers a screen.
     let b = world.join("ben");
-    let mut glares = 0;
-    for _ in 0..100 {
-        world.step();
-        if world.shard.stats().peers == 2 {
-            world.run(Duration::from_millis(15));
-            world.clients[a].add_track(Video);
-            world.offer_named(a, vec![]);
-            break;
-        }
-    }
-    world.run_until(5 * SECOND, "all media", |world| {
-        world.clients[a].got_from(Video, b) > 0
-            && world.clients[b]
-                .got
-                .values()
-                .filter(|got| got.from.contains_key(&0))
-                .count()
-                == 3
+    world.run_until(SECOND, "ben is there", |world| world.shard.stats().peers == 2);
+    world.run(Duration::from_millis(15));
+    world.clients[a].add_track(Video);
+    world.offer(a);
+    let time = world.run_until(5 * SECOND, "all media", |world| {
+        let of_ana = |got: &&Got| got.from.contains_key(&(a as u8));
+        world.clients[a].got_from(Video, b) > 0 && world.clients[b].got.values().filter(of_ana).count() == 3
     });
-    glares += world.clients[a].glares;
-    assert_eq!(glares, 1, "the test did not cause glare");
+    assert_eq!(world.clients[a].glares, 1, "the test did not cause glare");
     assert!(world.refusals().is_empty(), "{:?}", world.refusals());
     assert!(world.clients[b].last_offer.contains("a=msid:ana/screen screen"));
+    (world, time)
 }
 
 #[test]
-fn an_unanswered_offer_is_made_again() {
+fn glare_with_a_polite_client_ends_well() {
+    let (mut world, time) = glare(23, true);
+    assert!(time < SECOND, "{time:?}");
+    assert_eq!((world.clients[0].offers, world.clients[0].answers), (1, 2));
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "negotiation goes on", |world| {
+        world.clients[0].got_from(Video, c) > 0
+    });
+}
+
+#[test]
+fn glare_with_a_client_that_insists_ends_well() {
+    let (world, _) = glare(34, false);
+    assert_eq!((world.clients[0].offers, world.clients[0].answers), (2, 2));
+}
+
+#[test]
+fn a_new_connection_takes_the_place_of_its_old_one() {
+    let mut world = World::new(36);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run_until(5 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    world.state(b, Some(true), None);
+    // The same seat: a page that was loaded again.
+    world.clients[b].gone = true;
+    let again = world.add("ben", false);
+    world.clients[again].transport = world.clients[b].transport.clone();
+    world.clients[again].add_track(Audio);
+    world.clients[again].add_track(Video);
+    world.offer(again);
+    world.run_until(5 * SECOND, "media both ways", |world| {
+        world.clients[a].got_from(Video, again) > 0 && world.clients[again].got_from(Video, a) > 0
+    });
+    assert_eq!(world.clients[a].got_from(Audio, again), 0, "what was muted stays so");
+    let stats = world.shard.stats();
+    assert_eq!((stats.peers, stats.tracks), (2, 4));
+    let connected = sfu::TransportState::Connected;
+    assert_eq!(world.states_of(again), [connected; 2], "it never was closed");
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+}
+
+#[test]
+fn an_unanswered_offer_is_made_again_unchanged() {
     let mut world = World::new(24);
     let a = world.join("ana");
     world.run(2 * SECOND);
@@ -126,9 +209,29 @@ fn an_unanswered_offer_is_made_again() {
     let b = world.join("ben");
     world.run(5 * SECOND);
     assert_eq!(world.clients[a].offers, 1, "one offer is outstanding at most");
+    let first = world.clients[a].last_offer.clone();
     world.clients[a].silent = false;
     world.run_until(10 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    assert_eq!((world.clients[a].offers, &world.clients[a].last_offer), (2, &first));
+}
+
+#[test]
+fn a_late_answer_counts_and_a_second_one_does_no_harm() {
+    let mut world = World::new(35);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    // Longer on its way than the time after which the offer is made again.
+    world.signaling_delay = 8 * SECOND;
+    let b = world.join("ben");
+    world.run_until(40 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    world.signaling_delay = SECOND / 100;
+    world.run(20 * SECOND);
     assert_eq!(world.clients[a].offers, 2);
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+    let c = world.join("cyn");
+    world.run_until(5 * SECOND, "negotiation goes on", |world| {
+        world.clients[a].got_from(Video, c) > 0
+    });
 }
 
 #[test]

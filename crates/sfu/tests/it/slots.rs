@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sfu::Source::{Camera, Screen};
+use sfu::{Command, Event};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::World;
+use crate::support::{ROOM, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -181,4 +182,23 @@ fn plain_clients_and_slots_meet() {
         world.clients[a].got_from(Video, b) > 0 && world.clients[b].got_from(Video, a) > 0
     });
     assert_eq!((world.clients[a].offers, world.clients[b].offers), (0, 1));
+}
+
+#[test]
+fn who_is_let_go_at_the_end_of_the_room_is_told_only_that() {
+    let mut world = World::new(57);
+    for name in ["ana", "ben", "cyn", "dan"] {
+        world.join_with_slots(name, 3, 4);
+    }
+    world.run(3 * SECOND);
+    while world.shard.poll_event().is_some() {}
+    world.shard.command(world.now, Command::End { room: ROOM.into() });
+    let told: Vec<Event> = std::iter::from_fn(|| world.shard.poll_event()).collect();
+    let is_end = |event: &Event| matches!(event, Event::TransportState { .. });
+    assert!(told.len() == 4 && told.iter().all(is_end), "{told:?}");
+    let stats = world.shard.stats();
+    assert_eq!((stats.peers, stats.rooms, stats.tracks), (0, 0, 0));
+    // The room may begin again.
+    let again = world.join_with_slots("eve", 3, 4);
+    world.run_until(5 * SECOND, "connected", |world| world.clients[again].connected);
 }

@@ -50,9 +50,16 @@ pub struct Client {
     pub gone: bool,
     /// Do not answer the shard's offers.
     pub silent: bool,
+    /// In glare: rolls its own offer back and offers again, as the protocol has it. Else it lets the shard's pass.
+    pub polite: bool,
+    /// It rolled an offer back.
+    pub offers_again: bool,
+    pub answers: usize,
     /// Level of the microphone in dBov.
     pub level: i8,
     pub sends: bool,
+    /// Length of a video packet's payload.
+    pub video_bytes: usize,
     pub got: HashMap<Mid, Got>,
     pub kinds: HashMap<Mid, MediaKind>,
     pub connected: bool,
@@ -64,11 +71,17 @@ pub struct Client {
     pub glares: usize,
     pub keyframe_requests: usize,
     tracks: Vec<MediaKind>,
+    /// m-lines whose direction is to change, with what comes or goes there.
+    turns: Vec<(Mid, MediaKind, Direction)>,
     slot_lines: Vec<MediaKind>,
     pending: Option<SdpPendingOffer>,
+    /// The m-lines of tracks in the pending offer.
+    offered: Vec<Mid>,
     senders: Vec<Sender>,
     restart: bool,
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
+    /// The last STUN request it sent.
+    pub last_check: Vec<u8>,
     start: Instant,
     now: Instant,
     timeout: Instant,
@@ -88,8 +101,12 @@ impl Client {
             cut: false,
             gone: false,
             silent: false,
+            polite: true,
+            offers_again: false,
+            answers: 0,
             level: -40,
             sends: true,
+            video_bytes: 900,
             got: HashMap::new(),
             kinds: HashMap::new(),
             connected: false,
@@ -100,11 +117,14 @@ impl Client {
             glares: 0,
             keyframe_requests: 0,
             tracks: Vec::new(),
+            turns: Vec::new(),
             slot_lines: Vec::new(),
             pending: None,
+            offered: Vec::new(),
             senders: Vec::new(),
             restart: false,
             packets: Vec::new(),
+            last_check: Vec::new(),
             start: now,
             now,
             timeout: now,
@@ -122,6 +142,16 @@ impl Client {
     pub fn add_slots(&mut self, audio: usize, video: usize) {
         self.slot_lines.extend(std::iter::repeat_n(MediaKind::Audio, audio));
         self.slot_lines.extend(std::iter::repeat_n(MediaKind::Video, video));
+    }
+
+    /// Begins to send on an m-line that so far only received, as browsers do for a track that is added.
+    pub fn send_on(&mut self, mid: Mid) {
+        self.turns.push((mid, self.kinds[&mid], Direction::SendRecv));
+    }
+
+    /// Stops to send on an m-line.
+    pub fn only_receive_on(&mut self, mid: Mid) {
+        self.turns.push((mid, self.kinds[&mid], Direction::RecvOnly));
     }
 
     pub fn restart_ice(&mut self) {
@@ -159,11 +189,21 @@ impl Client {
         for kind in std::mem::take(&mut self.slot_lines) {
             mids.push((api.add_media(kind, Direction::RecvOnly, None, None, None), kind, false));
         }
+        for (mid, kind, direction) in std::mem::take(&mut self.turns) {
+            api.set_direction(mid, direction);
+            let sends = direction.is_sending();
+            if !sends {
+                self.senders.retain(|sender| sender.mid != mid);
+            }
+            mids.push((mid, kind, sends));
+        }
         let (offer, pending) = api.apply().expect("something to offer");
         self.pending = Some(pending);
+        self.offered.clear();
         for (mid, kind, sends) in mids {
             self.kinds.insert(mid, kind);
             if sends {
+                self.offered.push(mid);
                 let next = self.now;
                 self.senders.push(Sender {
                     mid,
@@ -189,6 +229,7 @@ impl Client {
 
     pub fn answered(&mut self, sdp: &str) {
         self.last_answer = sdp.to_string();
+        self.answers += 1;
         let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
         if let Some(pending) = self.pending.take() {
             self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
@@ -196,8 +237,7 @@ impl Client {
         self.drain();
     }
 
-    /// The shard's offer. A polite client answers it, but while its own is outstanding it lets it pass: the shard, which has
-    /// the client's by then, offers again.
+    /// The shard's offer.
     pub fn offered(&mut self, sdp: &str) -> Option<String> {
         self.offers += 1;
         self.last_offer = sdp.to_string();
@@ -206,12 +246,25 @@ impl Client {
         }
         if self.pending.is_some() {
             self.glares += 1;
-            return None;
+            if !self.polite {
+                return None;
+            }
+            self.roll_back();
         }
         let offer = SdpOffer::from_sdp_string(sdp).unwrap();
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
         self.drain();
         Some(answer)
+    }
+
+    /// Takes back what it offered, to offer it again. Tests add one kind of thing at a time: new tracks.
+    fn roll_back(&mut self) {
+        self.pending = None;
+        self.offers_again = true;
+        for mid in std::mem::take(&mut self.offered) {
+            self.senders.retain(|sender| sender.mid != mid);
+            self.tracks.extend(self.kinds.remove(&mid));
+        }
     }
 
     pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, contents: &[u8]) {
@@ -269,7 +322,7 @@ impl Client {
     fn send_media(&mut self) -> bool {
         let now = self.now;
         let mut written = false;
-        let (index, level) = (self.index as u8, self.level);
+        let (index, level, video_bytes) = (self.index as u8, self.level, self.video_bytes);
         for sender in &mut self.senders {
             let Some(media) = self.rtc.media(sender.mid) else {
                 continue;
@@ -318,7 +371,7 @@ impl Client {
                             u8::from(!keyframe),
                             index,
                         ];
-                        payload.resize(900, part);
+                        payload.resize(video_bytes, part);
                         let write = RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload);
                         stream.write_rtp(write.marker(part == 1).nackable(true));
                         sender.sequence += 1;
@@ -346,8 +399,11 @@ impl Client {
                     } else {
                         Transport::TcpPassive
                     };
-                    self.packets
-                        .push((transport, transmit.destination, transmit.contents.into()));
+                    let contents: Vec<u8> = transmit.contents.into();
+                    if contents.starts_with(&[0, 1]) {
+                        self.last_check.clone_from(&contents);
+                    }
+                    self.packets.push((transport, transmit.destination, contents));
                 }
                 Ok(Output::Event(event)) => self.handle(event),
             }

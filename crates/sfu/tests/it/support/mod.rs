@@ -251,6 +251,9 @@ impl World {
                     && let Some(sdp) = self.clients[index].offered(&sdp)
                 {
                     self.post(Post::ToShard(Command::Answer { transport, sdp }));
+                    if std::mem::take(&mut self.clients[index].offers_again) {
+                        self.offer(index);
+                    }
                 }
             }
             Event::Slots { transport, slots, .. } => {
