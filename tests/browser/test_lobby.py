@@ -35,7 +35,7 @@ async def test_a_new_meeting_and_a_guest_by_its_invite_link(come: Come, base: st
     await ben.tile("Ana María").wait_for()
     await ana.page.reload()
     await ana.page.get_by_role("button", name="Join now").click()
-    await ben.tile("Ana María").wait_for()
+    await ana.tile("Ben").wait_for()
     await ana.press("p")
     await ana.page.get_by_text("You · Host").wait_for()
 
