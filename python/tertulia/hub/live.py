@@ -72,6 +72,8 @@ class LiveRoom:
         """Messages wait in the backlog while the room is read from Redis."""
         self.subscribed: asyncio.Future[None] | None = None
         """Done when the channel is heard."""
+        self.restoring = asyncio.Lock()
+        """Held by who writes the room to Redis again."""
         self._channels = channels
         self._nodes = nodes
         self._on_lost = on_lost

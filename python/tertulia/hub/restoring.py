@@ -36,7 +36,6 @@ class Restoring:
         self._directory = directory
         self._live_rooms = live_rooms
         self._tasks = tasks
-        self._locks: dict[str, asyncio.Lock] = {}
         self._reading: set[str] = set()
         self._again: set[str] = set()
         """Rooms of which messages were missed once more while they were read."""
@@ -46,11 +45,9 @@ class Restoring:
 
         If their session has ended meanwhile, they are told so and let go. Raises Unavailable.
         """
-        async with self._locks.setdefault(live.id, asyncio.Lock()):
+        async with live.restoring:
             if live.incarnation == incarnation and live.session_id is not None:
                 await self._restore(live, live.session_id)
-        if not self._locks[live.id].locked():
-            self._locks.pop(live.id, None)
 
     def lost(self, live: LiveRoom) -> None:
         """Messages of the room's channel were missed: read the room again, in the background, until that worked."""

@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from tertulia.hub import live as live_module
-from tertulia.ids import RoomId, new_uuid
+from tertulia.hub.live import LiveRoom
+from tertulia.ids import RoomId, SessionId, new_uuid
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import SETTINGS, Fleet, Worker
@@ -44,6 +45,33 @@ async def test_other_calls_put_it_back_too(fleet: Fleet, worker: Worker, call: s
     assert await ann.call(call, {"isMuted": True, "raised": True}) == {}
     member = (await fleet.members(room))[user]
     assert member["isMuted"] or member["handRaised"]
+
+
+async def test_everyone_who_finds_the_state_lost_at_once_is_answered(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await fleet.room()
+    clients = [(await fleet.join(worker, room))[0] for _ in range(3)]
+    waiting, gate = asyncio.Semaphore(0), asyncio.Event()
+    restore, is_open = worker.hub._restoring.restore, fleet.directory.is_open
+
+    async def counted(live: LiveRoom, incarnation: str) -> None:
+        waiting.release()
+        await restore(live, incarnation)
+
+    async def slow(session: SessionId) -> bool:
+        await gate.wait()
+        return await is_open(session)
+
+    monkeypatch.setattr(worker.hub._restoring, "restore", counted)
+    monkeypatch.setattr(fleet.directory, "is_open", slow)
+    servers.flush(fleet.redis_url)
+    calls = [asyncio.create_task(client.call("KeepAlive")) for client in clients]
+    for _ in clients:
+        await waiting.acquire()
+    gate.set()
+    assert await asyncio.gather(*calls) == [{}] * 3
+    assert (await fleet.hash(room))["participantCount"] == "3"
 
 
 async def test_somebody_new_meets_those_who_were_lost(fleet: Fleet, worker: Worker) -> None:
