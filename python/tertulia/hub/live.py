@@ -37,7 +37,7 @@ from tertulia.state.messages import (
     RoomMessage,
     StateMessage,
 )
-from tertulia.state.rooms import Joined, KnownRoom
+from tertulia.state.rooms import Joined, KnownRoom, Restored, RoomSummary
 
 MAX_BACKLOG: Final = 10_000
 """Messages kept while the room is being read: seconds' worth of a very busy room. Beyond it the room is read again."""
@@ -392,6 +392,12 @@ class LiveRoom:
         if node != self.node:
             self.node = node
             self.announce_missing()
+
+    def settled(self, summary: RoomSummary | Restored) -> None:
+        """Redis was asked where the room lives, and whether it is recorded."""
+        self.recording(summary.is_recording)
+        if summary.node is not None:
+            self.moved(summary.node, summary.region)
 
     def replace_missing(self, displaced: Iterable[Participant]) -> None:
         """Other connections turned out to sit where this hub's members sat."""

@@ -69,6 +69,7 @@ class Restoring:
         if live.mirror is not None and live.session_id == session_id:
             live.incarnation = restored.incarnation
             live.mirror.lost((m.user_id for m in live.mine()), time.monotonic() + self._settings.seat)
+            live.settled(restored)
             live.replace_missing(restored.displaced)
             _log.info("a room was written to Redis again", room=live.id, members=len(live.seats))
 
@@ -105,9 +106,7 @@ class Restoring:
                     live.run(live.mirror.present(reading.participants))
             elif live.mirror is not None:
                 live.run(live.mirror.snapshot(reading.participants))
-                live.recording(reading.summary.is_recording)
-                if reading.summary.node is not None:
-                    live.moved(reading.summary.node, reading.summary.region)
+                live.settled(reading.summary)
             await asyncio.wait_for(marked, CALL_SECONDS)
             return True
         except (TertuliaError, TimeoutError) as e:

@@ -78,6 +78,10 @@ class Watch:
             self._nodes.placed(to_node)
             live.moved(to_node, live.region)
             _log.info("a room moves to another SFU node", room=live.id, node=to_node)
+            return
+        summary = await self._rooms.summary(live.id)
+        if summary is not None and summary.session_id == live.session_id:
+            live.settled(summary)  # it lives elsewhere already
 
     async def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -104,6 +104,10 @@ class Expired(Struct, frozen=True, kw_only=True):
 class Restored(Struct, frozen=True, kw_only=True):
     incarnation: str
     """The one to know from now on."""
+    region: str
+    node: NodeId | None
+    """Where the room lives: whoever made the state may have known better."""
+    is_recording: bool
     created: bool
     """This call made the room again."""
     displaced: list[Participant]
@@ -306,7 +310,7 @@ class RoomState:
     async def restore(
         self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str
     ) -> Restored:
-        """Write what a hub knows into a state that was lost: adds what is absent, overwrites nothing.
+        """Write what a hub knows into a state that was lost: adds what is absent (members, a node), overwrites nothing.
 
         Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not
         asked: these people are in the meeting.
@@ -326,9 +330,13 @@ class RoomState:
         )
         if reply == b"other_session":
             raise NoSession("the meeting is over; another one has begun in this room")
-        incarnation, created, displaced = reply
+        created, summary, displaced = reply
+        now = _fields(summary)
         return Restored(
-            incarnation=incarnation.decode(),
+            incarnation=now["incarnation"],
+            region=now["sfuRegion"],
+            node=_node(now),
+            is_recording=now["isRecording"] == "true",
             created=created == 1,
             displaced=[decode_participant(p) for p in displaced],
         )

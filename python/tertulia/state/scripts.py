@@ -65,6 +65,12 @@ local function add(user, text)
   redis.call('HDEL', room, 'emptySince')
 end
 
+local function move(node)
+  redis.call('HSET', room, 'sfuNode', node)
+  publish('node', '"sfuNode":' .. cjson.encode(node) .. ',"sfuRegion":' ..
+    cjson.encode(redis.call('HGET', room, 'sfuRegion')))
+end
+
 local function tell_joined(user, text, replaced, resumed)
   publish('joined', '"userId":' .. cjson.encode(user) .. ',"participant":' .. text .. ',"replaced":' .. replaced ..
     ',"resumed":' .. tostring(resumed))
@@ -267,6 +273,8 @@ if made then
   create(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8])
 elseif redis.call('HGET', room, 'sessionId') ~= ARGV[6] then
   return 'other_session'
+elseif ARGV[5] ~= '' and redis.call('HGET', room, 'sfuNode') == '' then
+  move(ARGV[5]) -- whoever made the state knew of no node
 end
 local displaced = {}
 for i = 9, #ARGV, 2 do
@@ -282,7 +290,7 @@ end
 -- Nobody was there to be written: the room is empty from now on, and not for ever.
 if redis.call('HLEN', people) == 0 then redis.call('HSETNX', room, 'emptySince', ms(now)) end
 touch()
-return {redis.call('HGET', room, 'incarnation'), made and 1 or 0, displaced}
+return {made and 1 or 0, redis.call('HGETALL', room), displaced}
 """,
 )
 
@@ -290,9 +298,7 @@ MOVE: Final = _room_script(
     "move",
     """
 if redis.call('HGET', room, 'sfuNode') ~= ARGV[4] then return 0 end
-redis.call('HSET', room, 'sfuNode', ARGV[5])
-publish('node', '"sfuNode":' .. cjson.encode(ARGV[5]) .. ',"sfuRegion":' ..
-  cjson.encode(redis.call('HGET', room, 'sfuRegion')))
+move(ARGV[5])
 return 1
 """,
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tertulia.contract import SettingsChange
+from tertulia.hub import nodes
 from tertulia.ids import NodeId, RoomId, SeatId, UserId, new_uuid, transport_id
 from tertulia.sfu import commands
+from tertulia.state import keys
 from tests.integration.hub.harness import FakeNode, Fleet
 
 SDP = "v=0\r\n"
@@ -200,6 +202,56 @@ async def test_a_room_whose_node_dies_moves_and_everyone_hears(fleet: Fleet, nod
         await client.event("SfuEndpoint", transportId=await _transport(fleet, sfu_room, user, "n2"))
     assert await ann.refused("SendOffer", {"targetUserId": old, "sdp": SDP}) == "unknown_target"
     assert (await fleet.hash(sfu_room))["sfuRegion"] == "us-east-1"
+
+
+async def _lose(fleet: Fleet, room: str) -> None:
+    names = keys.room_keys(RoomId(room))
+    await fleet.redis.call(names[0], b"DEL", *names)
+
+
+async def test_a_lost_room_whose_state_another_hub_made_does_not_split(fleet: Fleet) -> None:
+    """The joining hub has no members in it, and chooses a node; the members follow it there."""
+    await fleet.node("n2")
+    worker = await fleet.worker()
+    room = await fleet.room(topology="sfu")
+    ann, ann_id = await fleet.join(worker, room)
+    await ann.event("SfuEndpoint", transportId=await _transport(fleet, room, ann_id, "n2"))
+    await fleet.node("n1")
+    second = await fleet.worker()
+    await _lose(fleet, room)
+    bob, bob_id = await fleet.join(second, room)
+    await bob.event("SfuEndpoint", transportId=await _transport(fleet, room, bob_id, "n1"))
+    await ann.call("KeepAlive")
+    await ann.event("SfuEndpoint", transportId=await _transport(fleet, room, ann_id, "n1"))
+
+
+async def test_a_lost_room_stays_where_its_hub_knows_it(fleet: Fleet) -> None:
+    await fleet.node("n2")
+    worker = await fleet.worker()
+    room = await fleet.room(topology="sfu")
+    await fleet.join(worker, room)
+    await fleet.node("n1")
+    await worker.hub._nodes.refresh()
+    await _lose(fleet, room)
+    bob, bob_id = await fleet.join(worker, room)
+    endpoint = await bob.event("SfuEndpoint")
+    assert endpoint["transportId"] == await _transport(fleet, room, bob_id, "n2")
+    assert (await fleet.hash(room))["sfuNode"] == "n2"
+
+
+async def test_a_hub_that_did_not_hear_of_a_move_finds_the_new_node(
+    fleet: Fleet, node: FakeNode, sfu_room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "GONE_AFTER", 0)
+    worker = await fleet.worker()
+    ann, user = await fleet.join(worker, sfu_room)
+    await fleet.node("n2")
+    live = worker.hub._live_rooms.get(RoomId(sfu_room))
+    assert live is not None
+    live.begin_reading("none")  # deaf
+    assert await fleet.state.move(RoomId(sfu_room), NodeId("n1"), NodeId("n2"))
+    await fleet.kill_node("n1")
+    await ann.event("SfuEndpoint", transportId=await _transport(fleet, sfu_room, user, "n2"))
 
 
 async def test_the_region_asked_for_sticks(fleet: Fleet, node: FakeNode) -> None:

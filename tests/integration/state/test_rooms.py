@@ -369,6 +369,23 @@ async def test_restore_tells_whose_seat_is_taken_by_now(redis: Redis, rooms: Roo
         )
 
 
+async def test_restore_tells_where_the_room_lives_by_now(redis: Redis, rooms: RoomState, channels: Channels) -> None:
+    """Somebody who came meanwhile made the state: with another node it stays there, without one it gets the known."""
+    room, user, inbox = new_room(), new_user(), Inbox()
+    member = (await join(rooms, room, user)).participant
+    for node, lives in (("node-2", "node-2"), (None, "node-1")):
+        await redis.call(keys.room(room), "DEL", *keys.room_keys(room))
+        made = await join(rooms, room, new_user(), node=node, region="eu-west-1")
+        await rooms.set_recording(room, True)
+        if node is None:
+            await channels.subscribe(keys.room_events(room), inbox.on_message, inbox.on_gap)
+        known = KnownRoom(region="us-east-1", node=NodeId("node-1"), session_id=made.session_id, is_recording=False)
+        done = await rooms.restore(room, known, [member], "x")
+        assert (done.created, done.incarnation) == (False, made.incarnation)
+        assert (done.region, done.node, done.is_recording) == ("eu-west-1", lives, True)
+    assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node="node-1", sfu_region="eu-west-1")
+
+
 async def test_a_room_restored_without_members_is_empty(redis: Redis, rooms: RoomState) -> None:
     room = new_room()
     known = KnownRoom(region="us-east-1", node=None, session_id=SessionId("s"), is_recording=False)
