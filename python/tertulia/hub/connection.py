@@ -126,6 +126,13 @@ class Connection:
         elif not self.is_gone:
             self.is_quiet = False
             self.client.send(event)
+        else:
+            self.some_lost = True
+
+    def lose(self) -> None:
+        """The client is gone without a word and may return: from now on what it misses is kept."""
+        if self.missed is None:
+            self.missed = Missed(self.some_lost)
 
     def hold(self, event: Event, seat: SeatId | None = None) -> None:
         """Keep an event (meant for ``seat`` only, if given) until JoinRoom is answered; None fits any more: nothing

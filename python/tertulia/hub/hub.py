@@ -122,6 +122,8 @@ class Hub:
         connection.is_gone = True
         connection.went_clean = clean
         connection.some_lost = some_lost
+        if connection.seated is not None and not clean:
+            connection.lose()
         if connection.join_timer is not None:
             connection.join_timer.cancel()
         if not connection.is_busy:

@@ -12,7 +12,6 @@ from tertulia.hub.connection import Connection
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
-from tertulia.hub.missed import Missed
 from tertulia.hub.sessions import Sessions
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import NodeId, RoomId, SeatId, UserId
@@ -96,7 +95,7 @@ class Leaving:
         seated = connection.seated
         if seated is None:
             return
-        connection.missed = Missed(connection.some_lost)
+        connection.lose()
         loop = asyncio.get_running_loop()
         connection.blip_timer = loop.call_later(self._settings.blip, seated.room.connection_lost, connection)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -103,6 +104,33 @@ async def test_nothing_is_lost_or_doubled_while_the_room_talks_on(fleet: Fleet, 
         # What was written to a socket as it broke may be lost with it; nothing comes twice or out of order.
         assert mine == sorted(set(mine))
         assert len(mine) >= 60 - 4
+
+
+async def test_what_is_said_while_a_call_of_the_lost_connection_is_under_way(
+    fleet: Fleet, worker: Worker, there: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, user = await fleet.join(worker, room)
+    under_way, gate = asyncio.Event(), asyncio.Event()
+    update = worker.hub._calls._rooms.update
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        under_way.set()
+        await gate.wait()
+        return await update(*args, **more)
+
+    monkeypatch.setattr(worker.hub._calls._rooms, "update", slow)
+    await bob.post("UpdateState", {"isMuted": True})
+    await under_way.wait()
+    await worker.drop(bob)
+    await ann.call("SendChat", {"text": "are you there?"})
+    gate.set()
+    await ann.event("StateChanged", userId=user)
+    back, _ = await fleet.join(there, room, user, resumeToken=bob.result["resumeToken"])
+    await back.event("ChatMessage", text="are you there?")
+    assert "missed" not in back.result
+    assert [name for name, _ in back.events] == ["ChatMessage", "StateChanged"]
 
 
 async def test_too_much_was_missed(
