@@ -119,6 +119,11 @@ class Connection:
     def id(self) -> ConnectionId:
         return self.client.id
 
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether something that was sent may not have reached the client."""
+        return self.some_lost or not self.is_quiet
+
     def deliver(self, event: Event) -> None:
         """Send an event; keep it while the connection is lost."""
         if self.missed is not None:
@@ -132,7 +137,7 @@ class Connection:
     def lose(self) -> None:
         """The client is gone without a word and may return: from now on what it misses is kept."""
         if self.missed is None:
-            self.missed = Missed(self.some_lost)
+            self.missed = Missed(self.is_uncertain)
 
     def hold(self, event: Event, seat: SeatId | None = None) -> None:
         """Keep an event (meant for ``seat`` only, if given) until JoinRoom is answered; None fits any more: nothing

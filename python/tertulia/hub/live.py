@@ -429,7 +429,7 @@ class LiveRoom:
         self.unseat(connection)
         if connection.shown_lost:
             self.say(events.connection_back(effect.new.user_id), effect.new.user_id)
-        missed = connection.missed or Missed(some_lost=not connection.is_quiet)
+        missed = connection.missed or Missed(connection.is_uncertain)
         if effect.resumed and not self._give(effect.new.connection_id, missed):
             frames = [(event.name, Raw(event.json())) for event in missed.take()]
             self._send(
