@@ -177,6 +177,13 @@ class Connection:
             self.client.send(event)
             self.client.close(close.code, close.reason)
 
+    def end_join_time(self) -> None:
+        """It has joined: no deadline any more."""
+        self.is_overdue = False
+        if self.join_timer is not None:
+            self.join_timer.cancel()
+            self.join_timer = None
+
     def cancel_timers(self) -> None:
         """The join deadline and the blip."""
         for timer in (self.join_timer, self.blip_timer):

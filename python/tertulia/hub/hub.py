@@ -244,10 +244,6 @@ class Hub:
             connection.client.reply(call.call, done.result)
         if done.then is not None:
             done.then()
-        if connection.seated is not None and connection.join_timer is not None:
-            connection.join_timer.cancel()
-            connection.join_timer = None
-            connection.is_overdue = False
 
     def _refuse(self, connection: Connection, call: WaitingCall, error: Exception) -> None:
         code = refusal(error).code

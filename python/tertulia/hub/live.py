@@ -459,6 +459,7 @@ class LiveRoom:
     def seat(self, connection: Connection, seated: Seated) -> None:
         """The connection holds the seat from now on."""
         connection.seated = seated
+        connection.end_join_time()
         connection.said_video_off = False
         self.seats[seated.user_id] = connection
         metrics.SEATS.inc()
