@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
-from tertulia.contract import Role, SendAnswer, SendOffer, Topology
+from tertulia.contract import Role, Topology
 from tertulia.hub.client import CallId, Client, Event
 from tertulia.hub.closing import CloseReason
 from tertulia.hub.missed import Missed
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 MAX_WAITING_CALLS: Final = 500
 """Calls that wait for an earlier one of the same connection: the rate limit's burst."""
 MAX_WAITING_BYTES: Final = 1024 * 1024
-"""Of SDP in them, roughly. Both bounds are refused as ``rate_limited``."""
+"""Of text in them. Both bounds are refused as ``rate_limited``."""
 
 
 class Seated(NamedTuple):
@@ -112,7 +114,7 @@ class Connection:
         """The others have been told ConnectionLost."""
         self.announced: NodeId | None = None
         """The SFU node of the last SfuEndpoint."""
-        self._waiting: deque[WaitingCall] = deque()
+        self._waiting: deque[tuple[WaitingCall, int]] = deque()
         self._waiting_bytes = 0
 
     @property
@@ -147,10 +149,10 @@ class Connection:
 
     def wait(self, waiting: WaitingCall) -> bool:
         """Put a call behind the one under way; False: too many wait."""
-        size = _size(waiting.payload)
+        size = _size(waiting)
         if len(self._waiting) >= MAX_WAITING_CALLS or self._waiting_bytes + size > MAX_WAITING_BYTES:
             return False
-        self._waiting.append(waiting)
+        self._waiting.append((waiting, size))
         self._waiting_bytes += size
         return True
 
@@ -158,8 +160,8 @@ class Connection:
         """The oldest call that waits."""
         if not self._waiting:
             return None
-        waiting = self._waiting.popleft()
-        self._waiting_bytes -= _size(waiting.payload)
+        waiting, size = self._waiting.popleft()
+        self._waiting_bytes -= size
         return waiting
 
     def drop_waiting(self) -> None:
@@ -192,9 +194,7 @@ class Connection:
         self.join_timer = self.blip_timer = None
 
 
-def _size(payload: object) -> int:
-    if isinstance(payload, SendOffer | SendAnswer):
-        return len(payload.sdp)
-    if isinstance(payload, dict):
-        return sum(len(value) for value in payload.values() if isinstance(value, str))
-    return 0
+def _size(waiting: WaitingCall) -> int:
+    """Characters of its JSON. By Python's own encoder: msgspec's takes no lone surrogates, which are refused later."""
+    payload = json.dumps(waiting.payload, ensure_ascii=False, default=msgspec.to_builtins)
+    return len(waiting.event) + len(payload)
