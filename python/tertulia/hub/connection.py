@@ -73,7 +73,6 @@ class Connection:
         "lost_early",
         "missed",
         "rate",
-        "said_video_off",
         "seated",
         "shown_lost",
         "some_lost",
@@ -93,8 +92,6 @@ class Connection:
         """Events did not reach the client before it went."""
         self.is_overdue = False
         """The time to join has passed while a JoinRoom was under way."""
-        self.said_video_off = False
-        """By UpdateState: ``isVideoOn`` false alone may mean that it was never given."""
         self.is_quiet = True
         """Nothing was sent since the client was last heard of."""
         self.join_timer: asyncio.TimerHandle | None = None

@@ -460,7 +460,6 @@ class LiveRoom:
         """The connection holds the seat from now on."""
         connection.seated = seated
         connection.end_join_time()
-        connection.said_video_off = False
         self.seats[seated.user_id] = connection
         metrics.SEATS.inc()
 

@@ -154,8 +154,7 @@ class Mirror:
             self._doubtful.pop(message.user_id, None)
             return [Went(member, message.reason)]
         if isinstance(message, StateMessage):
-            changed = replace(member, is_muted=message.is_muted, is_video_on=message.is_video_on)
-            return self._change(member, changed)
+            return self._change(member, _with_state(member, message))
         return self._change(member, replace(member, hand_raised=message.raised))
 
     def _seat(self, member: Participant, resumed: bool) -> list[Effect]:
@@ -182,13 +181,22 @@ _TOLD_KEPT: Final = 8
 """Own changes of one user whose answers are still to come: calls of a connection follow each other, so one or two."""
 
 
+def _with_state(member: Participant, message: StateMessage) -> Participant:
+    return replace(
+        member,
+        is_muted=message.is_muted,
+        is_video_on=message.is_video_on,
+        said_video_off=message.said_video_off,
+    )
+
+
 def _key(message: MemberMessage) -> _Key:
     if isinstance(message, JoinedMessage):
         return "joined", message.user_id, message.participant.connection_id
     if isinstance(message, LeftMessage):
         return "left", message.user_id, message.connection_id
     if isinstance(message, StateMessage):
-        return "state", message.user_id, (message.is_muted, message.is_video_on)
+        return "state", message.user_id, (message.is_muted, message.is_video_on, message.said_video_off)
     return "hand", message.user_id, message.raised
 
 

@@ -257,10 +257,12 @@ class RoomState:
         reply = await self._run(
             scripts.UPDATE, room, user, connection, incarnation, _flag(is_muted), _flag(is_video_on), ""
         )
-        changed, muted, video, _ = _changed(reply)
+        changed, muted, video, said_off = _changed(reply)
         if not changed:
             return None
-        return StateMessage(origin=self._origin, user_id=user, is_muted=muted, is_video_on=video)
+        return StateMessage(
+            origin=self._origin, user_id=user, is_muted=muted, is_video_on=video, said_video_off=said_off
+        )
 
     async def raise_hand(
         self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, raised: bool
@@ -429,10 +431,10 @@ def _left(reply: Any) -> Left | None:
 
 
 def _changed(reply: Any) -> tuple[bool, bool, bool, bool]:
-    """(changed, is muted, is video on, hand raised)."""
+    """(changed, is muted, is video on, said that the video is off)."""
     if reply == b"not_joined":
         raise NotJoined("this connection has no seat in the room; call JoinRoom")
     if reply == b"lost":
         raise StateLost("the room's state was lost; restore it and call again")
-    changed, muted, video, hand = reply
-    return changed == 1, muted == 1, video == 1, hand == 1
+    changed, muted, video, said_off = reply
+    return changed == 1, muted == 1, video == 1, said_off == 1

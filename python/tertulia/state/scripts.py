@@ -135,7 +135,7 @@ local me, replaced, resumed = cjson.decode(new), false, false
 if old then
   local was = cjson.decode(old)
   me.isMuted, me.isVideoOn, me.joinedAt = was.isMuted, was.isVideoOn, was.joinedAt
-  me.handRaised, me.displayName = was.handRaised, was.displayName
+  me.handRaised, me.displayName, me.saidVideoOff = was.handRaised, was.displayName, was.saidVideoOff
   resumed = returning ~= '' and returning == was.resume
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end
@@ -207,17 +207,20 @@ local function apply(field, value)
   me[field] = value == 'true'
   return true
 end
+local off = { ['true'] = 'false', ['false'] = 'true', [''] = '' }
+me.saidVideoOff = me.saidVideoOff or false
 local muted, video, hand = apply('isMuted', ARGV[7]), apply('isVideoOn', ARGV[8]), apply('handRaised', ARGV[9])
+video = apply('saidVideoOff', off[ARGV[8]]) or video
 if muted or video or hand then redis.call('HSET', people, user, cjson.encode(me)) end
 if muted or video then
   publish('state', '"userId":' .. cjson.encode(user) .. ',"isMuted":' .. tostring(me.isMuted) ..
-    ',"isVideoOn":' .. tostring(me.isVideoOn))
+    ',"isVideoOn":' .. tostring(me.isVideoOn) .. ',"saidVideoOff":' .. tostring(me.saidVideoOff))
 end
 if hand then
   publish('hand', '"userId":' .. cjson.encode(user) .. ',"raised":' .. tostring(me.handRaised))
 end
 local function bit(value) return value and 1 or 0 end
-return {bit(muted or video or hand), bit(me.isMuted), bit(me.isVideoOn), bit(me.handRaised)}
+return {bit(muted or video or hand), bit(me.isMuted), bit(me.isVideoOn), bit(me.saidVideoOff)}
 """,
 )
 

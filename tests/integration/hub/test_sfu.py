@@ -136,7 +136,7 @@ async def test_the_node_hears_of_state_and_leaves(fleet: Fleet, node: FakeNode, 
 async def test_what_was_turned_off_before_an_offer_is_said_behind_it(
     fleet: Fleet, node: FakeNode, sfu_room: str
 ) -> None:
-    """Also on another node, and to a transport that another connection's take-over made."""
+    """Also by a connection that took the seat over, and by one that returned to it."""
     worker = await fleet.worker()
     first, user = await fleet.join(worker, sfu_room, isMuted=True)
     await first.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
@@ -148,12 +148,19 @@ async def test_what_was_turned_off_before_an_offer_is_said_behind_it(
     await node.command(commands.State, is_muted=True, is_video_on=False)
     second, _ = await fleet.join(worker, sfu_room, user)
     await second.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
-    await node.command(commands.State, transport=await _transport(fleet, sfu_room, user), is_muted=True)
-    await second.call("UpdateState", {"isMuted": False})
+    transport = await _transport(fleet, sfu_room, user)
+    await node.command(commands.State, transport=transport, is_muted=True, is_video_on=False)
+    await second.cut()
+    there = await fleet.worker()
+    third, _ = await fleet.join(there, sfu_room, user, resumeToken=second.result["resumeToken"])
+    node.commands.clear()
+    await third.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
+    await node.command(commands.State, transport=transport, is_muted=True, is_video_on=False)
+    await third.call("UpdateState", {"isMuted": False, "isVideoOn": True})
     await node.command(commands.State, is_muted=False)
     node.commands.clear()
-    await second.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP + "a=last"})
-    await second.call("SendAnswer", {"targetUserId": "sfu", "sdp": SDP})
+    await third.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP + "a=last"})
+    await third.call("SendAnswer", {"targetUserId": "sfu", "sdp": SDP})
     await node.command(commands.Answer)
     assert [type(c) for c in node.commands] == [commands.Offer, commands.Answer]
 

@@ -188,6 +188,25 @@ async def test_update_changes_what_is_given(rooms: RoomState) -> None:
     assert (stored.is_muted, stored.is_video_on, stored.hand_raised) == (True, True, True)
 
 
+async def test_that_the_camera_was_turned_off_is_kept_with_the_seat(rooms: RoomState) -> None:
+    """Unlike a camera of which nothing was said."""
+    room, user = new_room(), new_user()
+    joined = await join(rooms, room, user, is_video_on=False)
+    assert joined.participant.said_video_off is False
+    mine = (room, user, joined.participant.connection_id, joined.incarnation)
+    changed = await rooms.update(*mine, is_video_on=False)
+    assert changed == StateMessage(origin="hub-a", user_id=user, is_muted=True, is_video_on=False, said_video_off=True)
+    assert await rooms.update(*mine, is_video_on=False) is None
+    again = await join(rooms, room, user)
+    assert again.participant.said_video_off is True
+    mine = (room, user, again.participant.connection_id, again.incarnation)
+    changed = await rooms.update(*mine, is_video_on=True)
+    assert changed == StateMessage(origin="hub-a", user_id=user, is_muted=True, is_video_on=True)
+    stored = await rooms.participant(room, user)
+    assert stored is not None
+    assert stored.said_video_off is False
+
+
 async def test_only_join_and_keep_alive_refresh_the_ttl(redis: Redis, rooms: RoomState) -> None:
     room, user, other, third = new_room(), new_user(), new_user(), new_user()
     joined = await join(rooms, room, user)
