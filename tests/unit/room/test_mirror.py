@@ -107,6 +107,20 @@ def test_an_answer_that_comes_after_the_next_change_changes_nothing() -> None:
     assert mirror.members["ann"] == second
 
 
+def test_a_removal_that_crosses_a_take_over_on_another_hub_leaves_nobody() -> None:
+    mirror = Mirror([ANN])
+    second = person("ann", "c2", "h2")
+    gone = left(second, "removed")
+    assert mirror.own(gone) == []
+    assert mirror.heard(joined(second), own=False) == [Superseded(ANN, second, False)]
+    assert mirror.heard(gone, own=True) == [Went(second, "removed")]
+    assert mirror.members == {}
+    again = person("ann", "c2", "h2")  # the same socket, removed by this hub once more
+    assert mirror.heard(joined(again), own=False) == [Came(again)]
+    assert mirror.own(gone) == [Went(again, "removed")]
+    assert mirror.heard(gone, own=True) == []
+
+
 def test_a_snapshot_shows_the_difference() -> None:
     eve = person("eve")
     mirror = Mirror([ANN, BOB])
@@ -158,7 +172,7 @@ def test_hubs_that_hear_the_same_channel_end_with_the_same_members(seed: int) ->
             truth[user] = person(user, f"c{number}", hub)
             channel.append(joined(truth[user]))
         elif rng.random() < 0.4:
-            channel.append(left(member))
+            channel.append(replace(left(member), origin=rng.choice(["h1", "h2"])))
             del truth[user]
         else:
             truth[user] = replace(member, is_muted=not member.is_muted)
