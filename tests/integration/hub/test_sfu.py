@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tertulia.contract import SettingsChange
+from tertulia.errors import Unavailable
 from tertulia.hub import nodes
 from tertulia.ids import NodeId, RoomId, SeatId, UserId, new_uuid, transport_id
 from tertulia.sfu import commands
@@ -209,6 +210,26 @@ async def test_a_room_whose_node_dies_moves_and_everyone_hears(fleet: Fleet, nod
         await client.event("SfuEndpoint", transportId=await _transport(fleet, sfu_room, user, "n2"))
     assert await ann.refused("SendOffer", {"targetUserId": old, "sdp": SDP}) == "unknown_target"
     assert (await fleet.hash(sfu_room))["sfuRegion"] == "us-east-1"
+
+
+async def test_a_room_that_cannot_be_reached_does_not_keep_the_others_from_a_node(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await fleet.worker()
+    rooms = [RoomId(await fleet.room(topology="sfu")) for _ in range(3)]
+    clients = [(await fleet.join(worker, room))[0] for room in rooms]
+    move = worker.hub._watch._rooms.move
+
+    async def away(room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
+        if room == rooms[0]:
+            raise Unavailable("its shard is away")
+        return await move(room, from_node, to_node)
+
+    monkeypatch.setattr(worker.hub._watch._rooms, "move", away)
+    await fleet.node("late")
+    for client in clients[1:]:
+        await client.event("SfuEndpoint")
+    assert clients[0].named("SfuEndpoint") == []
 
 
 async def _lose(fleet: Fleet, room: str) -> None:
