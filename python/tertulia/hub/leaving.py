@@ -77,10 +77,11 @@ class Leaving:
         if left is None:
             return False
         live = self._live_rooms.get(room)
-        node = live.node if live is not None and live.mirror is not None else None
-        if live is None:
+        if live is None or live.mirror is None:
             summary = await self._rooms.summary(room)
             node = summary.node if summary is not None else None
+        else:
+            node = live.node
         self._freed(room, left.participant, left.remaining, "removed", node)
         return True
 

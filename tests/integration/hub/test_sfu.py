@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from tertulia.contract import SettingsChange
@@ -132,6 +135,29 @@ async def test_the_node_hears_of_state_and_leaves(fleet: Fleet, node: FakeNode, 
     await fleet.join(worker, sfu_room, ann_id)
     await worker.hub.end_room(RoomId(sfu_room), "host")
     assert (await node.command(commands.End)).room == sfu_room
+
+
+async def test_the_node_hears_of_a_removal_by_a_worker_that_does_not_know_the_room_yet(
+    fleet: Fleet, node: FakeNode, sfu_room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, second = await fleet.worker(), await fleet.worker()
+    _, bob_id = await fleet.join(second, sfu_room)
+    transport = await _transport(fleet, sfu_room, bob_id)
+    under_way, gate = asyncio.Event(), asyncio.Event()
+    join = worker.hub._joining._rooms.join
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        under_way.set()
+        await gate.wait()
+        return await join(*args, **more)
+
+    monkeypatch.setattr(worker.hub._joining._rooms, "join", slow)
+    joining = asyncio.create_task(fleet.join(worker, sfu_room))
+    await under_way.wait()
+    assert await worker.hub.remove_participant(RoomId(sfu_room), UserId(bob_id))
+    await node.command(commands.Close, transport=transport)
+    gate.set()
+    await joining
 
 
 async def test_what_was_turned_off_before_an_offer_is_said_behind_it(
