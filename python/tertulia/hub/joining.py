@@ -225,7 +225,6 @@ class Joining:
             live.announce(connection)
             for event in following:
                 connection.deliver(event)
-        connection.lost_early = False
         self._live_rooms.drop_unused(live)
 
 

@@ -116,6 +116,7 @@ class LiveRoom:
     def expect(self, connection: Connection, user_id: UserId) -> None:
         """A JoinRoom begins: what the room says from now on is held for it."""
         connection.joining_as = user_id
+        connection.lost_early = False
         connection.held = Outbox()
         connection.handed_over = asyncio.get_running_loop().create_future()
         self.joining.add(connection)

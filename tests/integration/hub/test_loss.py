@@ -6,13 +6,16 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from tertulia.errors import Unavailable
 from tertulia.hub import live as live_module
 from tertulia.hub.live import LiveRoom
 from tertulia.ids import RoomId, SessionId, new_uuid
+from tertulia.state import keys
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import SETTINGS, Fleet, Worker
@@ -87,6 +90,33 @@ async def test_somebody_new_meets_those_who_were_lost(fleet: Fleet, worker: Work
     await ann.event("ParticipantJoined", userId=bob_id)
     assert (await fleet.members(room)).keys() == {ann_id, bob_id}
     assert len(await fleet.directory.sessions(RoomId(room))) == 1
+
+
+async def test_a_join_that_fails_does_not_spoil_the_next(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQL is away when a state that was lost is made again: the seat is given up, which the others see."""
+    room, user = await fleet.room(), new_uuid()
+    ann, _ = await fleet.join(worker, room)
+    leave = worker.hub._joining._rooms.leave
+
+    async def away(*args: Any) -> Any:
+        await ann.event("ParticipantJoined", userId=user)
+        raise Unavailable("SQL is away")
+
+    async def seen(*args: Any) -> Any:
+        left = await leave(*args)
+        await ann.event("ParticipantLeft", userId=user)
+        return left
+
+    await fleet.redis.call(keys.room(RoomId(room)), b"DEL", *keys.room_keys(RoomId(room)))
+    bob, payload = await worker.connect(), {"roomId": room, "token": fleet.token(room, user)}
+    with monkeypatch.context() as patch:
+        patch.setattr(fleet.directory, "open_session", away)
+        patch.setattr(worker.hub._joining._rooms, "leave", seen)
+        assert await bob.refused("JoinRoom", payload) == "internal"
+    await bob.call("JoinRoom", payload)
+    assert await bob.call("KeepAlive") == {}
 
 
 async def test_a_session_that_ended_is_not_put_back(fleet: Fleet, worker: Worker) -> None:
