@@ -6,7 +6,8 @@ Invariants that callers hold:
 - A change that this hub made itself is told twice, in no fixed order: by the script's answer (:meth:`Mirror.own`) and
   by the channel (:meth:`Mirror.heard`). The first one counts. Until the channel has caught up with an own change,
   what it says of that user is older than what is known, and is ignored. A removal of a connection that is not known
-  to have the seat is not such a change: the channel will tell of both.
+  to have the seat is not such a change: the channel will tell of both. Nor is a member written again (``restored``):
+  no answer tells of that.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class Mirror:
     def heard(self, message: MemberMessage, own: bool) -> list[Effect]:
         """A message of the channel; ``own``: this hub caused it."""
         ahead = self._ahead.get(message.user_id)
-        if own:
+        if own and not _is_restored(message):
             key = _key(message)
             if ahead and key in ahead:
                 _drop(self._ahead, message.user_id, key)
@@ -210,6 +211,10 @@ def _key(message: MemberMessage) -> _Key:
     if isinstance(message, StateMessage):
         return "state", message.user_id, (message.is_muted, message.is_video_on, message.said_video_off)
     return "hand", message.user_id, message.raised
+
+
+def _is_restored(message: MemberMessage) -> bool:
+    return isinstance(message, JoinedMessage) and message.restored
 
 
 def _drop(changes: dict[str, list[_Key]], user_id: str, key: _Key) -> None:

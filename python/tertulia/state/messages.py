@@ -68,6 +68,8 @@ class JoinedMessage(_Message, tag="joined", frozen=True):
     participant: Participant
     replaced: Participant | None = None
     resumed: bool = False
+    restored: bool = False
+    """Written again: no answer of a script tells it too."""
 
 
 class LeftMessage(_Message, tag="left", frozen=True):

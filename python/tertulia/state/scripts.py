@@ -71,9 +71,9 @@ local function move(node)
     cjson.encode(redis.call('HGET', room, 'sfuRegion')))
 end
 
-local function tell_joined(user, text, replaced, resumed)
+local function tell_joined(user, text, replaced, resumed, restored)
   publish('joined', '"userId":' .. cjson.encode(user) .. ',"participant":' .. text .. ',"replaced":' .. replaced ..
-    ',"resumed":' .. tostring(resumed))
+    ',"resumed":' .. tostring(resumed) .. ',"restored":' .. tostring(restored))
 end
 
 -- A member less; how many remain.
@@ -153,7 +153,7 @@ else
   add(user, text)
 end
 touch()
-tell_joined(user, text, replaced or 'null', resumed)
+tell_joined(user, text, replaced or 'null', resumed, false)
 return {'joined', text, replaced or '', resumed and 1 or 0, first and 1 or 0, redis.call('HGETALL', room), others}
 """,
 )
@@ -285,7 +285,7 @@ for i = 9, #ARGV, 2 do
   local present = redis.call('HGET', people, user)
   if not present then
     add(user, text)
-    tell_joined(user, text, 'null', true)
+    tell_joined(user, text, 'null', true, true)
   elseif cjson.decode(present).connectionId ~= cjson.decode(text).connectionId then
     displaced[#displaced + 1] = present
   end

@@ -16,6 +16,7 @@ from tertulia.hub import live as live_module
 from tertulia.hub.live import LiveRoom
 from tertulia.ids import RoomId, SessionId, new_uuid
 from tertulia.state import keys
+from tertulia.state.messages import ReadMessage
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import SETTINGS, Fleet, Worker
@@ -90,6 +91,27 @@ async def test_somebody_new_meets_those_who_were_lost(fleet: Fleet, worker: Work
     await ann.event("ParticipantJoined", userId=bob_id)
     assert (await fleet.members(room)).keys() == {ann_id, bob_id}
     assert len(await fleet.directory.sessions(RoomId(room))) == 1
+
+
+async def test_who_was_written_again_may_leave_and_join_on_the_same_socket(fleet: Fleet, worker: Worker) -> None:
+    room = await fleet.room()
+    ann, user = await fleet.join(worker, room)
+    bob, _ = await fleet.join(worker, room)
+    live = worker.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    servers.flush(fleet.redis_url)
+    live.begin_reading("none")  # the channel is slower than the answer
+    await ann.call("KeepAlive")
+    await fleet.state.read(RoomId(room), "behind it")
+    while not any(isinstance(m, ReadMessage) for m in live._backlog):
+        await asyncio.sleep(0)
+    live.end_reading()
+    await ann.call("LeaveRoom")
+    await bob.event("ParticipantLeft")
+    live.begin_reading("none")
+    await ann.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
+    assert await ann.call("SendChat", {"text": "here again"}) == {}
+    live.end_reading()
 
 
 async def test_a_join_that_fails_does_not_spoil_the_next(

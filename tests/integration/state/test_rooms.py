@@ -475,7 +475,7 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     other = msgspec.structs.replace(me, user_id=new_user())
     await rooms.restore(room, known, [other], "x")
     assert await inbox.next() == JoinedMessage(
-        origin="hub-a", user_id=other.user_id, participant=other, replaced=None, resumed=True
+        origin="hub-a", user_id=other.user_id, participant=other, replaced=None, resumed=True, restored=True
     )
     await rooms.remove(room, other.user_id)  # type: ignore[arg-type]
     assert await inbox.next() == LeftMessage(

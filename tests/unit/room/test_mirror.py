@@ -121,6 +121,21 @@ def test_a_removal_that_crosses_a_take_over_on_another_hub_leaves_nobody() -> No
     assert mirror.heard(gone, own=True) == []
 
 
+@pytest.mark.parametrize("answer_first", [True, False])
+def test_who_was_written_again_leaves_and_joins_on_the_same_socket(answer_first: bool) -> None:
+    mirror = Mirror([ANN])
+    mirror.lost(["ann"], until=30)
+    assert mirror.heard(replace(joined(ANN), resumed=True, restored=True), own=True) == []
+    for change, effect in ((left(ANN), Went(ANN, "left")), (joined(ANN), Came(ANN))):
+        if answer_first:
+            assert mirror.own(change) == [effect]
+            assert mirror.heard(change, own=True) == []
+        else:
+            assert mirror.heard(change, own=True) == [effect]
+            assert mirror.own(change) == []
+    assert mirror.members == {"ann": ANN}
+
+
 def test_a_snapshot_shows_the_difference() -> None:
     eve = person("eve")
     mirror = Mirror([ANN, BOB])

@@ -36,6 +36,7 @@ MESSAGES = {
         participant=participants,
         replaced=st.none() | participants,
         resumed=st.booleans(),
+        restored=st.booleans(),
     ),
     m.LeftMessage: st.builds(
         m.LeftMessage,
