@@ -86,13 +86,13 @@ class Restoring:
                 await asyncio.sleep(_AGAIN)
         finally:
             self._reading.discard(live.id)
-            live.end_reading()
+            live.hearing.end_reading()
             self._live_rooms.drop_unused(live)
 
     async def _read(self, live: LiveRoom) -> bool:
         """Bring the mirror up to date; False: it has to be tried again."""
         mark = new_token()
-        marked = live.begin_reading(mark)
+        marked = live.hearing.begin_reading(mark)
         try:
             reading = await self._rooms.read(live.id, mark)
             incarnation = live.incarnation
@@ -100,7 +100,7 @@ class Restoring:
                 return True  # the first JoinRoom's answer will say who is there
             if reading is None or reading.summary.incarnation != incarnation:
                 await self.restore(live, incarnation)
-                marked = live.begin_reading(mark := new_token())
+                marked = live.hearing.begin_reading(mark := new_token())
                 reading = await self._rooms.read(live.id, mark)
                 if reading is not None and live.mirror is not None:
                     live.run(live.mirror.present(reading.participants))

@@ -198,11 +198,11 @@ async def test_a_removal_that_crosses_a_take_over_on_another_worker(fleet: Fleet
     old, user = await fleet.join(worker, room)
     live = worker.hub._live_rooms.get(RoomId(room))
     assert live is not None
-    live.begin_reading("none")  # the channel is slower than the answer
+    live.hearing.begin_reading("none")  # the channel is slower than the answer
     new, _ = await fleet.join(second, room, user)
     assert await worker.hub.remove_participant(RoomId(room), UserId(user))
     assert await new.closed() == 4003
-    live.end_reading()
+    live.hearing.end_reading()
     assert await ann.event("ParticipantLeft") == {"userId": user, "reason": "removed"}
     assert await old.closed() == 4001
     assert await ann.refused("SendOffer", {"targetUserId": user, "sdp": "v=0"}) == "unknown_target"

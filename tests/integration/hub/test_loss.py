@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from tertulia.errors import Unavailable
-from tertulia.hub import live as live_module
+from tertulia.hub import hearing
 from tertulia.hub.live import LiveRoom
 from tertulia.ids import RoomId, SessionId, new_uuid
 from tertulia.state import keys
@@ -100,18 +100,18 @@ async def test_who_was_written_again_may_leave_and_join_on_the_same_socket(fleet
     live = worker.hub._live_rooms.get(RoomId(room))
     assert live is not None
     servers.flush(fleet.redis_url)
-    live.begin_reading("none")  # the channel is slower than the answer
+    live.hearing.begin_reading("none")  # the channel is slower than the answer
     await ann.call("KeepAlive")
     await fleet.state.read(RoomId(room), "behind it")
-    while not any(isinstance(m, ReadMessage) for m in live._backlog):
+    while not any(isinstance(m, ReadMessage) for m in live.hearing._backlog):
         await asyncio.sleep(0)
-    live.end_reading()
+    live.hearing.end_reading()
     await ann.call("LeaveRoom")
     await bob.event("ParticipantLeft")
-    live.begin_reading("none")
+    live.hearing.begin_reading("none")
     await ann.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
     assert await ann.call("SendChat", {"text": "here again"}) == {}
-    live.end_reading()
+    live.hearing.end_reading()
 
 
 async def test_a_join_that_fails_does_not_spoil_the_next(
@@ -242,12 +242,12 @@ async def test_a_hub_that_missed_messages_tells_the_difference(fleet: Fleet, wor
     await ann.event("ParticipantJoined")
     live = worker.hub._live_rooms.get(RoomId(room))
     assert live is not None
-    live.begin_reading("none")  # deaf, as while the subscription is broken
+    live.hearing.begin_reading("none")  # deaf, as while the subscription is broken
     eve, eve_id = await fleet.join(second, room)
     await eve.call("UpdateState", {"isMuted": True})
     await bob.call("LeaveRoom")
     await bob.fence()
-    live._backlog.clear()
+    live.hearing._backlog.clear()
     worker.hub._restoring.lost(live)
     assert (await ann.event("ParticipantJoined", userId=eve_id))["isMuted"] is True
     await ann.event("ParticipantLeft", userId=bob_id)
@@ -298,7 +298,7 @@ async def test_a_take_over_while_the_room_is_read_again(fleet: Fleet, worker: Wo
     user = new_uuid()
     live = worker.hub._live_rooms.get(RoomId(room))
     assert live is not None
-    live.begin_reading("none")  # messages wait
+    live.hearing.begin_reading("none")  # messages wait
     first, _ = await fleet.join(second, room, user)
     last, _ = await fleet.join(worker, room, user)
     assert await first.closed() == 4001
@@ -314,13 +314,13 @@ async def test_a_take_over_while_the_room_is_read_again(fleet: Fleet, worker: Wo
 async def test_too_many_messages_while_the_room_is_read(
     fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "MAX_BACKLOG", 3)
+    monkeypatch.setattr(hearing, "MAX_BACKLOG", 3)
     second = await fleet.worker()
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     live = worker.hub._live_rooms.get(RoomId(room))
     assert live is not None
-    live.begin_reading("none")
+    live.hearing.begin_reading("none")
     worker.hub._restoring._reading.add(live.id)  # as if the reading had begun and were slow
     joined = [await fleet.join(second, room) for _ in range(6)]
     await joined[0][0].call("LeaveRoom")

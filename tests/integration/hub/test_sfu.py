@@ -302,7 +302,7 @@ async def test_a_hub_that_did_not_hear_of_a_move_finds_the_new_node(
     await fleet.node("n2")
     live = worker.hub._live_rooms.get(RoomId(sfu_room))
     assert live is not None
-    live.begin_reading("none")  # deaf
+    live.hearing.begin_reading("none")  # deaf
     assert await fleet.state.move(RoomId(sfu_room), NodeId("n1"), NodeId("n2"))
     await fleet.kill_node("n1")
     await ann.event("SfuEndpoint", transportId=await _transport(fleet, sfu_room, user, "n2"))
