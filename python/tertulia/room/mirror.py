@@ -110,11 +110,12 @@ class Mirror:
         return self._apply(message)
 
     def snapshot(self, members: Iterable[Participant]) -> list[Effect]:
-        """The truth, read anew after messages were missed: what has to be shown to come from here to there."""
+        """The truth, read anew after messages were missed: what has to be shown to come from here to there. Of the
+        doubtful it says nothing: their hub may still write them again."""
         self._forget_changes()
-        self._doubtful.clear()
         now = {m.user_id: m for m in members}
-        gone = [u for u in self.members if u not in now]
+        self._doubtful = {u: until for u, until in self._doubtful.items() if u not in now}
+        gone = [u for u in self.members if u not in now and u not in self._doubtful]
         effects: list[Effect] = [Went(self.members.pop(user_id), "timeout") for user_id in gone]
         for member in now.values():
             effects += self._seat(member, resumed=False)

@@ -93,6 +93,27 @@ async def test_somebody_new_meets_those_who_were_lost(fleet: Fleet, worker: Work
     assert len(await fleet.directory.sessions(RoomId(room))) == 1
 
 
+async def test_those_whom_their_hub_has_not_written_again_yet_are_not_shown_leaving(
+    fleet: Fleet, worker: Worker
+) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, _ = await fleet.join(second, room)
+    await ann.event("ParticipantJoined")
+    live = worker.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    servers.flush(fleet.redis_url)
+    await ann.call("KeepAlive")
+    worker.hub._restoring.lost(live)  # the subscription is back later than the calls
+    while live.id in worker.hub._restoring._reading:
+        await asyncio.sleep(0.01)
+    await bob.call("KeepAlive")
+    await bob.call("SendChat", {"text": "here all the time"})
+    await ann.event("ChatMessage")
+    assert [name for name, _ in ann.events] == ["ParticipantJoined", "ChatMessage"]
+
+
 async def test_who_was_written_again_may_leave_and_join_on_the_same_socket(fleet: Fleet, worker: Worker) -> None:
     room = await fleet.room()
     ann, user = await fleet.join(worker, room)

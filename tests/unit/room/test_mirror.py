@@ -159,6 +159,14 @@ def test_after_a_loss_the_others_are_believed_for_a_while() -> None:
     assert mirror.members.keys() == {"ann", "bob"}
 
 
+def test_a_snapshot_after_a_loss_believes_the_others_no_longer_than_before() -> None:
+    mirror = Mirror([ANN, BOB, person("eve")])
+    mirror.lost(["ann"], until=30)
+    assert mirror.snapshot([ANN, BOB]) == []
+    assert mirror.snapshot([ANN]) == [Went(BOB, "timeout")]
+    assert mirror.doubt(now=30) == [Went(person("eve"), "timeout")]
+
+
 def test_a_second_loss_does_not_prolong_the_doubt() -> None:
     mirror = Mirror([ANN, BOB])
     mirror.lost(["ann"], until=30)
