@@ -71,6 +71,8 @@ class Restoring:
             live.mirror.lost((m.user_id for m in live.mine()), time.monotonic() + self._settings.seat)
             live.settled(restored)
             live.replace_missing(restored.displaced)
+            if not restored.created:
+                self.lost(live)  # who was written before us is there for certain
             _log.info("a room was written to Redis again", room=live.id, members=len(live.seats))
 
     def _over(self, live: LiveRoom) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -190,6 +191,26 @@ async def test_members_whose_hub_died_with_the_state_time_out(fleet: Fleet) -> N
     keeping = asyncio.create_task(_keep(ann))
     assert await ann.event("ParticipantLeft") == {"userId": bob_id, "reason": "timeout"}
     keeping.cancel()
+
+
+async def test_nobody_is_doubted_whose_hub_was_the_first_to_write_again(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, _ = await fleet.join(second, room)
+    await ann.event("ParticipantJoined")
+    servers.flush(fleet.redis_url)
+    await ann.call("KeepAlive")
+    await ann.call("SendChat", {"text": "behind it on the channel"})
+    await bob.event("ChatMessage")
+    await bob.call("KeepAlive")
+    live = second.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    assert live.mirror is not None
+    while live.id in second.hub._restoring._reading:
+        await asyncio.sleep(0.01)
+    assert live.mirror.doubt(now=math.inf) == []
+    assert bob.named("ParticipantLeft") == []
 
 
 async def _keep(client: harness.PlainClient) -> None:
