@@ -90,14 +90,14 @@ class Calls:
             tracks=call.tracks or {},
         )
         self._media.send(node, offer)
-        self._tell_state(connection, seated, node, transport)
+        self._tell_state(seated, node, transport)
         return DONE
 
-    def _tell_state(self, connection: Connection, seated: Seated, node: NodeId, transport: TransportId) -> None:
+    def _tell_state(self, seated: Seated, node: NodeId, transport: TransportId) -> None:
         """A peer begins with everything on: what was turned off before its first offer is said behind it."""
-        member = seated.room.members.get(seated.user_id)
-        muted = True if member is not None and member.is_muted else None
-        video = False if connection.said_video_off else None
+        member = seated.room.members[seated.user_id]
+        muted = True if member.is_muted else None
+        video = False if member.said_video_off else None
         if (muted, video) != (None, None):
             state = commands.State(room=seated.room.id, transport=transport, is_muted=muted, is_video_on=video)
             self._media.try_to_send(node, state)
@@ -152,8 +152,6 @@ class Calls:
         )
         if message is not None:
             live.changed(message)
-        if call.is_video_on is not None:
-            connection.said_video_off = not call.is_video_on
         if live.node is not None and seated.topology == "sfu" and (call.is_muted, call.is_video_on) != (None, None):
             _, transport = self._transport(seated, "sfu")
             self._media.try_to_send(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
-from tertulia.contract import Role, SendAnswer, SendOffer, Topology
+from tertulia.contract import Role, Topology
 from tertulia.hub.client import CallId, Client, Event
 from tertulia.hub.closing import CloseReason
 from tertulia.hub.missed import Missed
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 MAX_WAITING_CALLS: Final = 500
 """Calls that wait for an earlier one of the same connection: the rate limit's burst."""
 MAX_WAITING_BYTES: Final = 1024 * 1024
-"""Of SDP in them, roughly. Both bounds are refused as ``rate_limited``."""
+"""Of text in them. Both bounds are refused as ``rate_limited``."""
 
 
 class Seated(NamedTuple):
@@ -71,7 +73,6 @@ class Connection:
         "lost_early",
         "missed",
         "rate",
-        "said_video_off",
         "seated",
         "shown_lost",
         "some_lost",
@@ -91,8 +92,6 @@ class Connection:
         """Events did not reach the client before it went."""
         self.is_overdue = False
         """The time to join has passed while a JoinRoom was under way."""
-        self.said_video_off = False
-        """By UpdateState: ``isVideoOn`` false alone may mean that it was never given."""
         self.is_quiet = True
         """Nothing was sent since the client was last heard of."""
         self.join_timer: asyncio.TimerHandle | None = None
@@ -112,12 +111,17 @@ class Connection:
         """The others have been told ConnectionLost."""
         self.announced: NodeId | None = None
         """The SFU node of the last SfuEndpoint."""
-        self._waiting: deque[WaitingCall] = deque()
+        self._waiting: deque[tuple[WaitingCall, int]] = deque()
         self._waiting_bytes = 0
 
     @property
     def id(self) -> ConnectionId:
         return self.client.id
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether something that was sent may not have reached the client."""
+        return self.some_lost or not self.is_quiet
 
     def deliver(self, event: Event) -> None:
         """Send an event; keep it while the connection is lost."""
@@ -126,6 +130,13 @@ class Connection:
         elif not self.is_gone:
             self.is_quiet = False
             self.client.send(event)
+        else:
+            self.some_lost = True
+
+    def lose(self) -> None:
+        """The client is gone without a word and may return: from now on what it misses is kept."""
+        if self.missed is None:
+            self.missed = Missed(self.is_uncertain)
 
     def hold(self, event: Event, seat: SeatId | None = None) -> None:
         """Keep an event (meant for ``seat`` only, if given) until JoinRoom is answered; None fits any more: nothing
@@ -135,10 +146,10 @@ class Connection:
 
     def wait(self, waiting: WaitingCall) -> bool:
         """Put a call behind the one under way; False: too many wait."""
-        size = _size(waiting.payload)
+        size = _size(waiting)
         if len(self._waiting) >= MAX_WAITING_CALLS or self._waiting_bytes + size > MAX_WAITING_BYTES:
             return False
-        self._waiting.append(waiting)
+        self._waiting.append((waiting, size))
         self._waiting_bytes += size
         return True
 
@@ -146,8 +157,8 @@ class Connection:
         """The oldest call that waits."""
         if not self._waiting:
             return None
-        waiting = self._waiting.popleft()
-        self._waiting_bytes -= _size(waiting.payload)
+        waiting, size = self._waiting.popleft()
+        self._waiting_bytes -= size
         return waiting
 
     def drop_waiting(self) -> None:
@@ -165,6 +176,13 @@ class Connection:
             self.client.send(event)
             self.client.close(close.code, close.reason)
 
+    def end_join_time(self) -> None:
+        """It has joined: no deadline any more."""
+        self.is_overdue = False
+        if self.join_timer is not None:
+            self.join_timer.cancel()
+            self.join_timer = None
+
     def cancel_timers(self) -> None:
         """The join deadline and the blip."""
         for timer in (self.join_timer, self.blip_timer):
@@ -173,9 +191,7 @@ class Connection:
         self.join_timer = self.blip_timer = None
 
 
-def _size(payload: object) -> int:
-    if isinstance(payload, SendOffer | SendAnswer):
-        return len(payload.sdp)
-    if isinstance(payload, dict):
-        return sum(len(value) for value in payload.values() if isinstance(value, str))
-    return 0
+def _size(waiting: WaitingCall) -> int:
+    """Characters of its JSON. By Python's own encoder: msgspec's takes no lone surrogates, which are refused later."""
+    payload = json.dumps(waiting.payload, ensure_ascii=False, default=msgspec.to_builtins)
+    return len(waiting.event) + len(payload)

@@ -122,6 +122,8 @@ class Hub:
         connection.is_gone = True
         connection.went_clean = clean
         connection.some_lost = some_lost
+        if connection.seated is not None and not clean:
+            connection.lose()
         if connection.join_timer is not None:
             connection.join_timer.cancel()
         if not connection.is_busy:
@@ -242,10 +244,6 @@ class Hub:
             connection.client.reply(call.call, done.result)
         if done.then is not None:
             done.then()
-        if connection.seated is not None and connection.join_timer is not None:
-            connection.join_timer.cancel()
-            connection.join_timer = None
-            connection.is_overdue = False
 
     def _refuse(self, connection: Connection, call: WaitingCall, error: Exception) -> None:
         code = refusal(error).code

@@ -107,7 +107,7 @@ class Joining:
                 self._request(connection, payload, claims, resume),
                 max_participants=record.settings.max_participants,
                 token_issued_at_ms=claims.issued_at_ms,
-                placement=self._placement(record, claims),
+                placement=self._placement(record, claims, live),
             )
             if joined.first_of_session and joined.node is not None:
                 self._nodes.placed(joined.node)
@@ -160,12 +160,17 @@ class Joining:
             returning=_digest(payload.resume_token) if payload.resume_token else None,
         )
 
-    def _placement(self, record: Room, claims: RoomClaims) -> Placement:
-        """Where the room lives if this join makes it. A session still open in SQL goes on: its state was lost."""
-        region = self._nodes.region(claims.region)
+    def _placement(self, record: Room, claims: RoomClaims, live: LiveRoom) -> Placement:
+        """Where the room lives if this join makes it. A session still open in SQL goes on, where this hub knows it to
+        live: its state was lost."""
+        goes_on = live.session_id is not None and live.session_id == record.session_id
+        region = live.region if goes_on else self._nodes.region(claims.region)
+        node = live.node if goes_on else None
+        if node is None and record.settings.topology == "sfu":
+            node = self._nodes.choose(region)
         return Placement(
             region=region,
-            node=self._nodes.choose(region) if record.settings.topology == "sfu" else None,
+            node=node,
             session_id=record.session_id or SessionId(new_uuid()),
             incarnation=new_token(),
         )
@@ -220,7 +225,6 @@ class Joining:
             live.announce(connection)
             for event in following:
                 connection.deliver(event)
-        connection.lost_early = False
         self._live_rooms.drop_unused(live)
 
 

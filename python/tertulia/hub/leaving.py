@@ -12,7 +12,6 @@ from tertulia.hub.connection import Connection
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
-from tertulia.hub.missed import Missed
 from tertulia.hub.sessions import Sessions
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import NodeId, RoomId, SeatId, UserId
@@ -78,10 +77,11 @@ class Leaving:
         if left is None:
             return False
         live = self._live_rooms.get(room)
-        node = live.node if live is not None and live.mirror is not None else None
-        if live is None:
+        if live is None or live.mirror is None:
             summary = await self._rooms.summary(room)
             node = summary.node if summary is not None else None
+        else:
+            node = live.node
         self._freed(room, left.participant, left.remaining, "removed", node)
         return True
 
@@ -96,7 +96,7 @@ class Leaving:
         seated = connection.seated
         if seated is None:
             return
-        connection.missed = Missed(connection.some_lost)
+        connection.lose()
         loop = asyncio.get_running_loop()
         connection.blip_timer = loop.call_later(self._settings.blip, seated.room.connection_lost, connection)
 

@@ -5,42 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
 
 import structlog
 from msgspec import Raw
 
 from tertulia.contract import LeaveReason
-from tertulia.errors import Malformed, Unavailable
+from tertulia.errors import Unavailable
 from tertulia.hub import events, metrics
 from tertulia.hub.client import Event
-from tertulia.hub.closing import ENDED, REMOVED, REPLACED
+from tertulia.hub.closing import ENDED
 from tertulia.hub.connection import Connection, Seated
+from tertulia.hub.hearing import Hearing
 from tertulia.hub.missed import Missed
 from tertulia.hub.nodes import Nodes
 from tertulia.hub.outbox import Outbox
+from tertulia.hub.showing import show
 from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, transport_id
-from tertulia.room.mirror import Came, Changed, Effect, Hand, MemberMessage, Mirror, Superseded, Went
+from tertulia.room.mirror import Effect, MemberMessage, Mirror
 from tertulia.state import keys, messages
 from tertulia.state.channels import Channels
 from tertulia.state.messages import (
-    EndedMessage,
     EventMessage,
-    HandMessage,
-    HandoverMessage,
     JoinedMessage,
     LeftMessage,
-    NodeMessage,
     Participant,
-    ReadMessage,
-    RecordingMessage,
     RoomMessage,
-    StateMessage,
 )
-from tertulia.state.rooms import Joined, KnownRoom
-
-MAX_BACKLOG: Final = 10_000
-"""Messages kept while the room is being read: seconds' worth of a very busy room. Beyond it the room is read again."""
+from tertulia.state.rooms import Joined, KnownRoom, Restored, RoomSummary
 
 _log = structlog.get_logger(__name__)
 
@@ -68,16 +59,14 @@ class LiveRoom:
         self.region = ""
         self.node: NodeId | None = None
         self.is_recording = False
-        self.is_reading = False
-        """Messages wait in the backlog while the room is read from Redis."""
         self.subscribed: asyncio.Future[None] | None = None
         """Done when the channel is heard."""
+        self.restoring = asyncio.Lock()
+        """Held by who writes the room to Redis again."""
+        self.hearing = Hearing(self, on_lost)
         self._channels = channels
         self._nodes = nodes
         self._on_lost = on_lost
-        self._backlog: deque[RoomMessage] = deque()
-        self._mark = ""
-        self._marked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._elsewhere: bool | None = None
         """What :meth:`_is_elsewhere` found; None: the members have changed since."""
         self._gone: set[str] = set()
@@ -109,11 +98,12 @@ class LiveRoom:
         held = {c.id for c in self.seats.values()} | {c.id for c in self.joining}
         return [member for member in self.members.values() if member.connection_id in held]
 
-    # --- joining
+    # --- seats
 
     def expect(self, connection: Connection, user_id: UserId) -> None:
         """A JoinRoom begins: what the room says from now on is held for it."""
         connection.joining_as = user_id
+        connection.lost_early = False
         connection.held = Outbox()
         connection.handed_over = asyncio.get_running_loop().create_future()
         self.joining.add(connection)
@@ -139,13 +129,38 @@ class LiveRoom:
         unheard = [m for m in joined.others if m.user_id not in known and m.connection_id not in self._gone]
         return [m for m in known.values() if m.user_id != joined.participant.user_id] + unheard
 
+    def seat(self, connection: Connection, seated: Seated) -> None:
+        """The connection holds the seat from now on."""
+        connection.seated = seated
+        connection.end_join_time()
+        self.seats[seated.user_id] = connection
+        metrics.SEATS.inc()
+
+    def unseat(self, connection: Connection) -> None:
+        """The connection holds no seat any more; no effect if it holds none."""
+        if connection.seated is not None:
+            del self.seats[connection.seated.user_id]
+            metrics.SEATS.dec()
+        connection.seated = None
+        connection.announced = None
+        connection.cancel_timers()
+
+    def hand_over(self, connection_id: str, missed: Missed) -> bool:
+        """Hand what a lost connection missed to the one that returns, if that is here."""
+        for joining in self.joining:
+            if joining.id == connection_id:
+                if joining.handed_over is not None and not joining.handed_over.done():
+                    joining.handed_over.set_result(missed)
+                return True
+        return False
+
     # --- telling
 
     def say(self, event: Event, exclude: str | None = None) -> None:
         """Tell every member, on this hub and elsewhere, but ``exclude``."""
         self.broadcast(event, exclude)
         if self._is_elsewhere():
-            self._publish(event, None, exclude)
+            self._say_elsewhere(event, None, exclude)
 
     def _is_elsewhere(self) -> bool:
         """Whether the room has members on other hubs."""
@@ -158,7 +173,7 @@ class LiveRoom:
         if member.hub == self.hub_id:
             self._deliver_to(member.user_id, event, None)
         else:
-            self._publish(event, member.user_id, None)
+            self._say_elsewhere(event, member.user_id, None)
 
     def broadcast(self, event: Event, exclude: str | None = None) -> None:
         """Tell the members on this hub, but ``exclude``."""
@@ -169,6 +184,35 @@ class LiveRoom:
         for connection in self.joining:
             if connection.joining_as != exclude:
                 connection.hold(event)
+
+    def relay(self, message: EventMessage) -> None:
+        """Tell the members on this hub what another hub or an SFU node has to say."""
+        event = events.relayed(message)
+        if message.to is None:
+            self.broadcast(event, message.exclude)
+        else:
+            self._deliver_to(message.to, event, SeatId(message.seat) if message.seat else None)
+
+    def _deliver_to(self, user_id: str, event: Event, seat: SeatId | None) -> None:
+        connection = self.seats.get(user_id)
+        if connection is not None and connection.seated is not None and seat in (None, connection.seated.seat):
+            metrics.EVENTS.inc()
+            connection.deliver(event)
+        for joining in self.joining:
+            if joining.joining_as == user_id:
+                joining.hold(event, seat)
+
+    def _say_elsewhere(self, event: Event, to: str | None, exclude: str | None) -> None:
+        payload = Raw(event.json())
+        message = EventMessage(origin=self.hub_id, event=event.name, payload=payload, to=to, exclude=exclude)
+        self.publish(message)
+
+    def publish(self, message: RoomMessage) -> None:
+        """Tell the hubs that have members in the room."""
+        try:
+            self._channels.publish(keys.room_events(self.id), messages.encode(message))
+        except Unavailable as e:
+            _log.warning("members on other workers were not told", room=self.id, error=e.message)
 
     def announce(self, connection: Connection) -> None:
         """Send SfuEndpoint, if the room has a node that is known by now."""
@@ -186,134 +230,6 @@ class LiveRoom:
         for connection in list(self.seats.values()):
             if connection.announced != self.node:
                 self.announce(connection)
-
-    # --- hearing
-
-    def on_message(self, data: bytes) -> None:
-        """A message of the room's channel."""
-        try:
-            message = messages.decode(data)
-        except Malformed as e:
-            _log.warning("room message ignored", room=self.id, error=e.message)
-            return
-        if self.mirror is not None and not self.is_reading:
-            self._handle(message)
-            return
-        if isinstance(message, ReadMessage) and message.mark == self._mark and not self._marked.done():
-            self._marked.set_result(None)
-        if len(self._backlog) < MAX_BACKLOG:
-            self._backlog.append(message)
-        else:
-            self._backlog.clear()
-            self._on_lost(self)
-
-    def begin_reading(self, mark: str) -> asyncio.Future[None]:
-        """From now on messages wait. The future is done when the channel has said ``mark``."""
-        self.is_reading = True
-        self._mark = mark
-        self._marked = asyncio.get_running_loop().create_future()
-        return self._marked
-
-    def end_reading(self) -> None:
-        """The room was read, or nobody needs it any more: handle what has waited."""
-        self.is_reading = False
-        self._marked.cancel()
-        self.replay()
-
-    def replay(self) -> None:
-        """Handle what has waited. Of the room itself, what was said before it was read is old."""
-        if self.mirror is None or self.is_reading:
-            return
-        is_old = any(isinstance(m, ReadMessage) and m.mark == self._mark for m in self._backlog)
-        while self._backlog and self.mirror is not None:
-            message = self._backlog.popleft()
-            if isinstance(message, ReadMessage) and message.mark == self._mark:
-                is_old = False
-            elif not is_old or isinstance(message, EventMessage | HandoverMessage | EndedMessage):
-                self._handle(message)
-
-    def _handle(self, message: RoomMessage) -> None:
-        own = message.origin == self.hub_id
-        if isinstance(message, EventMessage):
-            if not own:
-                self._relay(message)
-        elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage):
-            self._heard(message, own)
-        elif isinstance(message, EndedMessage):
-            self.ended(SessionId(message.session_id), message.reason)
-        elif isinstance(message, RecordingMessage):
-            self.recording(message.is_recording)
-        elif isinstance(message, NodeMessage):
-            self.moved(NodeId(message.sfu_node), message.sfu_region)
-        elif isinstance(message, HandoverMessage):
-            self._handed_over(message)
-
-    def changed(self, message: MemberMessage) -> None:
-        """A script of this hub changed the membership: its answer, as the message that it published."""
-        if isinstance(message, LeftMessage) and self.joining:
-            self._gone.add(message.connection_id)
-        if self.mirror is not None:
-            self.run(self.mirror.own(message))
-
-    def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
-        """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
-        message = LeftMessage(
-            origin=self.hub_id,
-            user_id=member.user_id,
-            connection_id=member.connection_id,
-            seat=member.seat,
-            reason=reason,
-        )
-        self._send(message)
-        self.changed(message)
-
-    def _heard(self, message: MemberMessage, own: bool) -> None:
-        if isinstance(message, LeftMessage) and self.joining:
-            self._gone.add(message.connection_id)
-        if self.mirror is not None:
-            self.run(self.mirror.heard(message, own))
-
-    def _relay(self, message: EventMessage) -> None:
-        event = events.relayed(message)
-        if message.to is None:
-            self.broadcast(event, message.exclude)
-        else:
-            self._deliver_to(message.to, event, SeatId(message.seat) if message.seat else None)
-
-    def _deliver_to(self, user_id: str, event: Event, seat: SeatId | None) -> None:
-        connection = self.seats.get(user_id)
-        if connection is not None and connection.seated is not None and seat in (None, connection.seated.seat):
-            metrics.EVENTS.inc()
-            connection.deliver(event)
-        for joining in self.joining:
-            if joining.joining_as == user_id:
-                joining.hold(event, seat)
-
-    def _handed_over(self, message: HandoverMessage) -> None:
-        missed = Missed(message.missed)
-        for name, payload in message.frames:
-            missed.add(Event(name, payload))
-        self._give(message.connection_id, missed)
-
-    def _give(self, connection_id: str, missed: Missed) -> bool:
-        """Hand what a lost connection missed to the one that returns, if that is here."""
-        for joining in self.joining:
-            if joining.id == connection_id:
-                if joining.handed_over is not None and not joining.handed_over.done():
-                    joining.handed_over.set_result(missed)
-                return True
-        return False
-
-    def _publish(self, event: Event, to: str | None, exclude: str | None) -> None:
-        payload = Raw(event.json())
-        message = EventMessage(origin=self.hub_id, event=event.name, payload=payload, to=to, exclude=exclude)
-        self._send(message)
-
-    def _send(self, message: RoomMessage) -> None:
-        try:
-            self._channels.publish(keys.room_events(self.id), messages.encode(message))
-        except Unavailable as e:
-            _log.warning("members on other workers were not told", room=self.id, error=e.message)
 
     # --- what happened
 
@@ -339,7 +255,7 @@ class LiveRoom:
         elif self.incarnation != joined.incarnation:
             self._on_lost(self)  # the state was lost, and this join made it again: the others have to be written too
         self.changed(message)
-        self.replay()
+        self.hearing.replay()
 
     def conflicts(self, session_id: SessionId) -> bool:
         """Whether one of the two, this room's session and that one, has ended without this hub having heard of it."""
@@ -349,20 +265,36 @@ class LiveRoom:
         """Whether a session has ended already, as far as this hub has heard."""
         return session_id in self._over
 
+    def changed(self, message: MemberMessage) -> None:
+        """A script of this hub changed the membership: its answer, as the message that it published."""
+        if isinstance(message, LeftMessage) and self.joining:
+            self._gone.add(message.connection_id)
+        if self.mirror is not None:
+            self.run(self.mirror.own(message))
+
+    def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
+        """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
+        message = LeftMessage(
+            origin=self.hub_id,
+            user_id=member.user_id,
+            connection_id=member.connection_id,
+            seat=member.seat,
+            reason=reason,
+        )
+        self.publish(message)
+        self.changed(message)
+
+    def heard(self, message: MemberMessage, own: bool) -> None:
+        """The channel told of a change of the membership; ``own``: a script of this hub made it."""
+        if isinstance(message, LeftMessage) and self.joining:
+            self._gone.add(message.connection_id)
+        if self.mirror is not None:
+            self.run(self.mirror.heard(message, own))
+
     def run(self, effects: Iterable[Effect]) -> None:
         """Show the members of this hub what happened to the membership."""
         self._elsewhere = None
-        for effect in effects:
-            if isinstance(effect, Came):
-                self.broadcast(events.participant_joined(effect.participant), effect.participant.user_id)
-            elif isinstance(effect, Superseded):
-                self._superseded(effect)
-            elif isinstance(effect, Went):
-                self._went(effect)
-            elif isinstance(effect, Changed):
-                self.broadcast(events.state_changed(effect.participant))
-            elif isinstance(effect, Hand):
-                self.broadcast(events.hand_raised(effect.participant))
+        show(self, effects)
 
     def ended(self, session_id: SessionId | None, reason: str) -> None:
         """The meeting is over: everyone is told and let go."""
@@ -376,7 +308,7 @@ class LiveRoom:
             connection.let_go(told, ENDED)
         self.mirror = None
         self.session_id = self.node = None
-        self._backlog.clear()
+        self.hearing.forget()
 
     def recording(self, is_recording: bool) -> None:
         """Recording has begun or ended."""
@@ -390,6 +322,12 @@ class LiveRoom:
         if node != self.node:
             self.node = node
             self.announce_missing()
+
+    def settled(self, summary: RoomSummary | Restored) -> None:
+        """Redis was asked where the room lives, and whether it is recorded."""
+        self.recording(summary.is_recording)
+        if summary.node is not None:
+            self.moved(summary.node, summary.region)
 
     def replace_missing(self, displaced: Iterable[Participant]) -> None:
         """Other connections turned out to sit where this hub's members sat."""
@@ -405,61 +343,3 @@ class LiveRoom:
             connection.shown_lost = True
             user_id = connection.seated.user_id
             self.say(events.connection_lost(user_id), user_id)
-
-    def _holder(self, member: Participant) -> Connection | None:
-        connection = self.seats.get(member.user_id)
-        return connection if connection is not None and connection.id == member.connection_id else None
-
-    def _superseded(self, effect: Superseded) -> None:
-        connection = self._holder(effect.old)
-        if connection is None:
-            early = self._joining(effect.old)
-            if early is not None:
-                early.lost_early = True
-                early.let_go(events.replaced(), REPLACED)
-            return
-        self.unseat(connection)
-        if connection.shown_lost:
-            self.say(events.connection_back(effect.new.user_id), effect.new.user_id)
-        missed = connection.missed or Missed(some_lost=not connection.is_quiet)
-        if effect.resumed and not self._give(effect.new.connection_id, missed):
-            frames = [(event.name, Raw(event.json())) for event in missed.take()]
-            self._send(
-                HandoverMessage(
-                    origin=self.hub_id, connection_id=effect.new.connection_id, frames=frames, missed=missed.some_lost
-                )
-            )
-        connection.let_go(events.replaced(), REPLACED)
-
-    def _went(self, effect: Went) -> None:
-        member = effect.participant
-        connection = self._holder(member)
-        if connection is not None:
-            self.unseat(connection)
-        else:
-            connection = self._joining(member)
-            if connection is not None:
-                connection.lost_early = True
-        if connection is not None and effect.reason == "removed":
-            connection.let_go(events.removed(), REMOVED)
-        self.broadcast(events.participant_left(effect), member.user_id)
-
-    def _joining(self, member: Participant) -> Connection | None:
-        """The connection of a member whose JoinRoom is not answered yet."""
-        return next((c for c in self.joining if c.id == member.connection_id), None)
-
-    def seat(self, connection: Connection, seated: Seated) -> None:
-        """The connection holds the seat from now on."""
-        connection.seated = seated
-        connection.said_video_off = False
-        self.seats[seated.user_id] = connection
-        metrics.SEATS.inc()
-
-    def unseat(self, connection: Connection) -> None:
-        """The connection holds no seat any more; no effect if it holds none."""
-        if connection.seated is not None:
-            del self.seats[connection.seated.user_id]
-            metrics.SEATS.dec()
-        connection.seated = None
-        connection.announced = None
-        connection.cancel_timers()

@@ -57,7 +57,7 @@ class LiveRooms:
         self._rooms.clear()
 
     async def _subscribe(self, live: LiveRoom) -> None:
-        await self._channels.subscribe(keys.room_events(live.id), live.on_message, lambda: self._on_lost(live))
+        await self._channels.subscribe(keys.room_events(live.id), live.hearing.on_message, lambda: self._on_lost(live))
 
     def _leave(self, live: LiveRoom) -> None:
         self._channels.unsubscribe(keys.room_events(live.id))

@@ -22,12 +22,10 @@ class Missed:
     def __init__(self, some_lost: bool = False) -> None:
         self._events: Outbox[Event] = Outbox(MAX_EVENTS, MAX_BYTES)
         self.some_lost = some_lost
-        """Whether something is gone for good: the client has to take the state from JoinRoom's result."""
+        """Whether something is gone for good, or may be: the client has to take the state from JoinRoom's result."""
 
     def add(self, event: Event) -> None:
-        """Keep an event; once one does not fit, none is kept."""
-        if self.some_lost:
-            return
+        """Keep an event; once one does not fit, none is kept any more."""
         if not self._events.add(event, len(event.json()), event.latest):
             self.some_lost = True
             self._events = Outbox(0, 0)

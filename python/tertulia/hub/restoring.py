@@ -36,7 +36,6 @@ class Restoring:
         self._directory = directory
         self._live_rooms = live_rooms
         self._tasks = tasks
-        self._locks: dict[str, asyncio.Lock] = {}
         self._reading: set[str] = set()
         self._again: set[str] = set()
         """Rooms of which messages were missed once more while they were read."""
@@ -46,11 +45,9 @@ class Restoring:
 
         If their session has ended meanwhile, they are told so and let go. Raises Unavailable.
         """
-        async with self._locks.setdefault(live.id, asyncio.Lock()):
+        async with live.restoring:
             if live.incarnation == incarnation and live.session_id is not None:
                 await self._restore(live, live.session_id)
-        if not self._locks[live.id].locked():
-            self._locks.pop(live.id, None)
 
     def lost(self, live: LiveRoom) -> None:
         """Messages of the room's channel were missed: read the room again, in the background, until that worked."""
@@ -72,7 +69,10 @@ class Restoring:
         if live.mirror is not None and live.session_id == session_id:
             live.incarnation = restored.incarnation
             live.mirror.lost((m.user_id for m in live.mine()), time.monotonic() + self._settings.seat)
+            live.settled(restored)
             live.replace_missing(restored.displaced)
+            if not restored.created:
+                self.lost(live)  # who was written before us is there for certain
             _log.info("a room was written to Redis again", room=live.id, members=len(live.seats))
 
     def _over(self, live: LiveRoom) -> None:
@@ -88,13 +88,13 @@ class Restoring:
                 await asyncio.sleep(_AGAIN)
         finally:
             self._reading.discard(live.id)
-            live.end_reading()
+            live.hearing.end_reading()
             self._live_rooms.drop_unused(live)
 
     async def _read(self, live: LiveRoom) -> bool:
         """Bring the mirror up to date; False: it has to be tried again."""
         mark = new_token()
-        marked = live.begin_reading(mark)
+        marked = live.hearing.begin_reading(mark)
         try:
             reading = await self._rooms.read(live.id, mark)
             incarnation = live.incarnation
@@ -102,15 +102,13 @@ class Restoring:
                 return True  # the first JoinRoom's answer will say who is there
             if reading is None or reading.summary.incarnation != incarnation:
                 await self.restore(live, incarnation)
-                marked = live.begin_reading(mark := new_token())
+                marked = live.hearing.begin_reading(mark := new_token())
                 reading = await self._rooms.read(live.id, mark)
                 if reading is not None and live.mirror is not None:
                     live.run(live.mirror.present(reading.participants))
             elif live.mirror is not None:
                 live.run(live.mirror.snapshot(reading.participants))
-                live.recording(reading.summary.is_recording)
-                if reading.summary.node is not None:
-                    live.moved(reading.summary.node, reading.summary.region)
+                live.settled(reading.summary)
             await asyncio.wait_for(marked, CALL_SECONDS)
             return True
         except (TertuliaError, TimeoutError) as e:

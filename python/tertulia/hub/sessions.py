@@ -15,10 +15,12 @@ from tertulia.errors import NotFound, TertuliaError
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
 from tertulia.hub.settings import HubSettings
-from tertulia.hub.tasks import Tasks
+from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import NodeId, RoomId, SessionId
-from tertulia.state.rooms import RoomState, RoomSummary
+from tertulia.state.rooms import RoomState
 
+REAPED_AT_ONCE: Final = 20
+"""Sessions: SQL may have to close each of them."""
 _MARGIN: Final = 0.05
 """Seconds: Redis' clock and ours may round differently."""
 
@@ -124,10 +126,10 @@ class Sessions:
         open_sessions = await self._directory.open_sessions()
         known = {session.id for session in open_sessions}
         self._stateless = {s: since for s, since in self._stateless.items() if s in known}
-        for session in open_sessions:
-            await self._look_at(session, await self._rooms.summary(session.room_id))
+        await for_each(open_sessions, self._look_at, REAPED_AT_ONCE)
 
-    async def _look_at(self, session: Session, summary: RoomSummary | None) -> None:
+    async def _look_at(self, session: Session) -> None:
+        summary = await self._rooms.summary(session.room_id)
         if summary is not None and summary.session_id == session.id:
             self._stateless.pop(session.id, None)
             if summary.empty_for_ms is not None and summary.empty_for_ms >= self._settings.empty_room * 1000:

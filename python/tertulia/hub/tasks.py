@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final
+import itertools
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Final, TypeVar
 
 import structlog
 
+T = TypeVar("T")
+
 _log: Final = structlog.get_logger(__name__)
+
+
+AT_ONCE: Final = 200
+"""One after the other, a busy worker's rooms would take longer than a keep-alive interval, and then nobody expires."""
+
+
+async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int = AT_ONCE) -> None:
+    """Do ``work`` for all, so many at once. One part of a cluster may be away: what fails for some is done for the
+    others nevertheless, and the first failure is raised at the end."""
+    problems: list[BaseException] = []
+    batches = iter(items)
+    while batch := list(itertools.islice(batches, at_once)):
+        results = await asyncio.gather(*(work(item) for item in batch), return_exceptions=True)
+        problems += [result for result in results if result is not None]
+    if problems:
+        raise problems[0]
 
 
 class Tasks:

@@ -17,8 +17,7 @@ from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.nodes import Nodes
 from tertulia.hub.sessions import Sessions
 from tertulia.hub.settings import HubSettings
-from tertulia.hub.tasks import Tasks
-from tertulia.ids import NodeId
+from tertulia.hub.tasks import Tasks, for_each
 from tertulia.state.rooms import RoomState
 
 NODES_EVERY: Final = 1.0
@@ -26,10 +25,6 @@ NODES_EVERY: Final = 1.0
 
 FIGURES_EVERY: Final = 1.0
 """Seconds: several times as often as anyone reads them."""
-
-SWEPT_AT_ONCE: Final = 200
-"""Rooms. One after the other, a busy worker's rooms would take longer than a keep-alive interval, and then nobody
-expires."""
 
 _log = structlog.get_logger(__name__)
 
@@ -66,18 +61,21 @@ class Watch:
         rooms = [live for live in self._live_rooms.all() if live.uses_sfu]
         dead = self._nodes.dead({live.node for live in rooms if live.node is not None})
         for live in rooms:
-            if live.node is None or live.node in dead:
-                await self._move(live, live.node)
             live.announce_missing()
+        await for_each((live for live in rooms if live.node is None or live.node in dead), self._move)
 
-    async def _move(self, live: LiveRoom, from_node: NodeId | None) -> None:
-        to_node = self._nodes.choose(live.region)
+    async def _move(self, live: LiveRoom) -> None:
+        from_node, to_node = live.node, self._nodes.choose(live.region)
         if to_node is None or to_node == from_node:
             return
+        self._nodes.placed(to_node)  # before it is sure: many rooms move at once
         if await self._rooms.move(live.id, from_node, to_node):
-            self._nodes.placed(to_node)
             live.moved(to_node, live.region)
             _log.info("a room moves to another SFU node", room=live.id, node=to_node)
+            return
+        summary = await self._rooms.summary(live.id)
+        if summary is not None and summary.session_id == live.session_id:
+            live.settled(summary)  # it lives elsewhere already
 
     async def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -86,13 +84,7 @@ class Watch:
             if live.mirror is not None:
                 live.run(live.mirror.doubt(now))
                 rooms.append(live)
-        problems: list[BaseException] = []
-        for i in range(0, len(rooms), SWEPT_AT_ONCE):
-            sweeps = (self._leaving.sweep(live) for live in rooms[i : i + SWEPT_AT_ONCE])
-            results = await asyncio.gather(*sweeps, return_exceptions=True)
-            problems += [result for result in results if result is not None]
-        if problems:  # one part of a cluster may be away: the other rooms were swept nevertheless
-            raise problems[0]
+        await for_each(rooms, self._leaving.sweep)
 
 
 async def _settle_figures() -> None:

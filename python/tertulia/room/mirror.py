@@ -5,7 +5,9 @@ Invariants that callers hold:
 - Messages come in the order of the room's channel; the hub was subscribed before it read the first snapshot.
 - A change that this hub made itself is told twice, in no fixed order: by the script's answer (:meth:`Mirror.own`) and
   by the channel (:meth:`Mirror.heard`). The first one counts. Until the channel has caught up with an own change,
-  what it says of that user is older than what is known, and is ignored.
+  what it says of that user is older than what is known, and is ignored. A removal of a connection that is not known
+  to have the seat is not such a change: the channel will tell of both. Nor is a member written again (``restored``):
+  no answer tells of that.
 """
 
 from __future__ import annotations
@@ -67,6 +69,8 @@ class Mirror:
         self.members: dict[str, Participant] = {m.user_id: m for m in members}
         self._ahead: dict[str, list[_Key]] = {}
         """Own changes that the channel has not told yet, by user."""
+        self._early: dict[str, list[_Key]] = {}
+        """Own removals of seats that the channel has not told of yet: they are made when it tells of them."""
         self._told: dict[str, list[_Key]] = {}
         """Own changes that the channel told before the script's answer came."""
         self._doubtful: dict[str, float] = {}
@@ -79,19 +83,26 @@ class Mirror:
         if told and key in told:
             _drop(self._told, message.user_id, key)
             return []
-        if isinstance(message, JoinedMessage) and self._is_known(message.participant):
+        if isinstance(message, JoinedMessage) and self._holds(message.user_id, message.participant.connection_id):
             return self._apply(message)  # from a snapshot: the channel will not tell it again
+        if isinstance(message, LeftMessage) and not self._holds(message.user_id, message.connection_id):
+            self._early.setdefault(message.user_id, []).append(key)
+            return []
         self._ahead.setdefault(message.user_id, []).append(key)
         return self._apply(message)
 
     def heard(self, message: MemberMessage, own: bool) -> list[Effect]:
         """A message of the channel; ``own``: this hub caused it."""
         ahead = self._ahead.get(message.user_id)
-        if own:
+        if own and not _is_restored(message):
             key = _key(message)
             if ahead and key in ahead:
                 _drop(self._ahead, message.user_id, key)
                 return []
+            early = self._early.get(message.user_id)
+            if early and key in early:
+                _drop(self._early, message.user_id, key)
+                return self._apply(message)
             self._told.setdefault(message.user_id, []).append(key)
             del self._told[message.user_id][:-_TOLD_KEPT]
         elif ahead:
@@ -99,12 +110,12 @@ class Mirror:
         return self._apply(message)
 
     def snapshot(self, members: Iterable[Participant]) -> list[Effect]:
-        """The truth, read anew after messages were missed: what has to be shown to come from here to there."""
-        self._ahead.clear()
-        self._told.clear()
-        self._doubtful.clear()
+        """The truth, read anew after messages were missed: what has to be shown to come from here to there. Of the
+        doubtful it says nothing: their hub may still write them again."""
+        self._forget_changes()
         now = {m.user_id: m for m in members}
-        gone = [u for u in self.members if u not in now]
+        self._doubtful = {u: until for u, until in self._doubtful.items() if u not in now}
+        gone = [u for u in self.members if u not in now and u not in self._doubtful]
         effects: list[Effect] = [Went(self.members.pop(user_id), "timeout") for user_id in gone]
         for member in now.values():
             effects += self._seat(member, resumed=False)
@@ -120,8 +131,7 @@ class Mirror:
 
     def lost(self, mine: Iterable[str], until: float) -> None:
         """Redis has lost the room. ``mine`` are written again by this hub; the others are believed ``until`` then."""
-        self._ahead.clear()
-        self._told.clear()
+        self._forget_changes()
         kept = set(mine)
         self._doubtful = {u: self._doubtful.get(u, until) for u in self.members if u not in kept}
 
@@ -136,9 +146,13 @@ class Mirror:
                 effects.append(Went(member, "timeout"))
         return effects
 
-    def _is_known(self, member: Participant) -> bool:
-        known = self.members.get(member.user_id)
-        return known is not None and known.connection_id == member.connection_id
+    def _forget_changes(self) -> None:
+        for changes in (self._ahead, self._early, self._told):
+            changes.clear()
+
+    def _holds(self, user_id: str, connection_id: str) -> bool:
+        known = self.members.get(user_id)
+        return known is not None and known.connection_id == connection_id
 
     def _apply(self, message: MemberMessage) -> list[Effect]:
         if isinstance(message, JoinedMessage):
@@ -154,8 +168,7 @@ class Mirror:
             self._doubtful.pop(message.user_id, None)
             return [Went(member, message.reason)]
         if isinstance(message, StateMessage):
-            changed = replace(member, is_muted=message.is_muted, is_video_on=message.is_video_on)
-            return self._change(member, changed)
+            return self._change(member, _with_state(member, message))
         return self._change(member, replace(member, hand_raised=message.raised))
 
     def _seat(self, member: Participant, resumed: bool) -> list[Effect]:
@@ -182,14 +195,27 @@ _TOLD_KEPT: Final = 8
 """Own changes of one user whose answers are still to come: calls of a connection follow each other, so one or two."""
 
 
+def _with_state(member: Participant, message: StateMessage) -> Participant:
+    return replace(
+        member,
+        is_muted=message.is_muted,
+        is_video_on=message.is_video_on,
+        said_video_off=message.said_video_off,
+    )
+
+
 def _key(message: MemberMessage) -> _Key:
     if isinstance(message, JoinedMessage):
         return "joined", message.user_id, message.participant.connection_id
     if isinstance(message, LeftMessage):
         return "left", message.user_id, message.connection_id
     if isinstance(message, StateMessage):
-        return "state", message.user_id, (message.is_muted, message.is_video_on)
+        return "state", message.user_id, (message.is_muted, message.is_video_on, message.said_video_off)
     return "hand", message.user_id, message.raised
+
+
+def _is_restored(message: MemberMessage) -> bool:
+    return isinstance(message, JoinedMessage) and message.restored
 
 
 def _drop(changes: dict[str, list[_Key]], user_id: str, key: _Key) -> None:

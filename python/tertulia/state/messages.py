@@ -37,6 +37,8 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     resume: str
     """Hash of the resume token; what a returning client has to present. Never the token itself."""
     hand_raised: bool = False
+    said_video_off: bool = False
+    """By UpdateState: ``is_video_on`` false alone may mean that it was never given."""
 
     def view(self) -> ParticipantView:
         """As clients see it."""
@@ -66,6 +68,8 @@ class JoinedMessage(_Message, tag="joined", frozen=True):
     participant: Participant
     replaced: Participant | None = None
     resumed: bool = False
+    restored: bool = False
+    """Written again: no answer of a script tells it too."""
 
 
 class LeftMessage(_Message, tag="left", frozen=True):
@@ -78,11 +82,12 @@ class LeftMessage(_Message, tag="left", frozen=True):
 
 
 class StateMessage(_Message, tag="state", frozen=True):
-    """Microphone or camera changed; both values as they are now."""
+    """Microphone or camera changed; all values as they are now."""
 
     user_id: str
     is_muted: bool
     is_video_on: bool
+    said_video_off: bool = False
 
 
 class HandMessage(_Message, tag="hand", frozen=True):

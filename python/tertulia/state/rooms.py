@@ -104,6 +104,10 @@ class Expired(Struct, frozen=True, kw_only=True):
 class Restored(Struct, frozen=True, kw_only=True):
     incarnation: str
     """The one to know from now on."""
+    region: str
+    node: NodeId | None
+    """Where the room lives: whoever made the state may have known better."""
+    is_recording: bool
     created: bool
     """This call made the room again."""
     displaced: list[Participant]
@@ -253,10 +257,12 @@ class RoomState:
         reply = await self._run(
             scripts.UPDATE, room, user, connection, incarnation, _flag(is_muted), _flag(is_video_on), ""
         )
-        changed, muted, video, _ = _changed(reply)
+        changed, muted, video, said_off = _changed(reply)
         if not changed:
             return None
-        return StateMessage(origin=self._origin, user_id=user, is_muted=muted, is_video_on=video)
+        return StateMessage(
+            origin=self._origin, user_id=user, is_muted=muted, is_video_on=video, said_video_off=said_off
+        )
 
     async def raise_hand(
         self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, raised: bool
@@ -306,7 +312,7 @@ class RoomState:
     async def restore(
         self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str
     ) -> Restored:
-        """Write what a hub knows into a state that was lost: adds what is absent, overwrites nothing.
+        """Write what a hub knows into a state that was lost: adds what is absent (members, a node), overwrites nothing.
 
         Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not
         asked: these people are in the meeting.
@@ -326,9 +332,13 @@ class RoomState:
         )
         if reply == b"other_session":
             raise NoSession("the meeting is over; another one has begun in this room")
-        incarnation, created, displaced = reply
+        created, summary, displaced = reply
+        now = _fields(summary)
         return Restored(
-            incarnation=incarnation.decode(),
+            incarnation=now["incarnation"],
+            region=now["sfuRegion"],
+            node=_node(now),
+            is_recording=now["isRecording"] == "true",
             created=created == 1,
             displaced=[decode_participant(p) for p in displaced],
         )
@@ -421,10 +431,10 @@ def _left(reply: Any) -> Left | None:
 
 
 def _changed(reply: Any) -> tuple[bool, bool, bool, bool]:
-    """(changed, is muted, is video on, hand raised)."""
+    """(changed, is muted, is video on, said that the video is off)."""
     if reply == b"not_joined":
         raise NotJoined("this connection has no seat in the room; call JoinRoom")
     if reply == b"lost":
         raise StateLost("the room's state was lost; restore it and call again")
-    changed, muted, video, hand = reply
-    return changed == 1, muted == 1, video == 1, hand == 1
+    changed, muted, video, said_off = reply
+    return changed == 1, muted == 1, video == 1, said_off == 1

@@ -65,9 +65,15 @@ local function add(user, text)
   redis.call('HDEL', room, 'emptySince')
 end
 
-local function tell_joined(user, text, replaced, resumed)
+local function move(node)
+  redis.call('HSET', room, 'sfuNode', node)
+  publish('node', '"sfuNode":' .. cjson.encode(node) .. ',"sfuRegion":' ..
+    cjson.encode(redis.call('HGET', room, 'sfuRegion')))
+end
+
+local function tell_joined(user, text, replaced, resumed, restored)
   publish('joined', '"userId":' .. cjson.encode(user) .. ',"participant":' .. text .. ',"replaced":' .. replaced ..
-    ',"resumed":' .. tostring(resumed))
+    ',"resumed":' .. tostring(resumed) .. ',"restored":' .. tostring(restored))
 end
 
 -- A member less; how many remain.
@@ -129,7 +135,7 @@ local me, replaced, resumed = cjson.decode(new), false, false
 if old then
   local was = cjson.decode(old)
   me.isMuted, me.isVideoOn, me.joinedAt = was.isMuted, was.isVideoOn, was.joinedAt
-  me.handRaised, me.displayName = was.handRaised, was.displayName
+  me.handRaised, me.displayName, me.saidVideoOff = was.handRaised, was.displayName, was.saidVideoOff
   resumed = returning ~= '' and returning == was.resume
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end
@@ -147,7 +153,7 @@ else
   add(user, text)
 end
 touch()
-tell_joined(user, text, replaced or 'null', resumed)
+tell_joined(user, text, replaced or 'null', resumed, false)
 return {'joined', text, replaced or '', resumed and 1 or 0, first and 1 or 0, redis.call('HGETALL', room), others}
 """,
 )
@@ -201,17 +207,20 @@ local function apply(field, value)
   me[field] = value == 'true'
   return true
 end
+local off = { ['true'] = 'false', ['false'] = 'true', [''] = '' }
+me.saidVideoOff = me.saidVideoOff or false
 local muted, video, hand = apply('isMuted', ARGV[7]), apply('isVideoOn', ARGV[8]), apply('handRaised', ARGV[9])
+video = apply('saidVideoOff', off[ARGV[8]]) or video
 if muted or video or hand then redis.call('HSET', people, user, cjson.encode(me)) end
 if muted or video then
   publish('state', '"userId":' .. cjson.encode(user) .. ',"isMuted":' .. tostring(me.isMuted) ..
-    ',"isVideoOn":' .. tostring(me.isVideoOn))
+    ',"isVideoOn":' .. tostring(me.isVideoOn) .. ',"saidVideoOff":' .. tostring(me.saidVideoOff))
 end
 if hand then
   publish('hand', '"userId":' .. cjson.encode(user) .. ',"raised":' .. tostring(me.handRaised))
 end
 local function bit(value) return value and 1 or 0 end
-return {bit(muted or video or hand), bit(me.isMuted), bit(me.isVideoOn), bit(me.handRaised)}
+return {bit(muted or video or hand), bit(me.isMuted), bit(me.isVideoOn), bit(me.saidVideoOff)}
 """,
 )
 
@@ -267,6 +276,8 @@ if made then
   create(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8])
 elseif redis.call('HGET', room, 'sessionId') ~= ARGV[6] then
   return 'other_session'
+elseif ARGV[5] ~= '' and redis.call('HGET', room, 'sfuNode') == '' then
+  move(ARGV[5]) -- whoever made the state knew of no node
 end
 local displaced = {}
 for i = 9, #ARGV, 2 do
@@ -274,7 +285,7 @@ for i = 9, #ARGV, 2 do
   local present = redis.call('HGET', people, user)
   if not present then
     add(user, text)
-    tell_joined(user, text, 'null', true)
+    tell_joined(user, text, 'null', true, true)
   elseif cjson.decode(present).connectionId ~= cjson.decode(text).connectionId then
     displaced[#displaced + 1] = present
   end
@@ -282,7 +293,7 @@ end
 -- Nobody was there to be written: the room is empty from now on, and not for ever.
 if redis.call('HLEN', people) == 0 then redis.call('HSETNX', room, 'emptySince', ms(now)) end
 touch()
-return {redis.call('HGET', room, 'incarnation'), made and 1 or 0, displaced}
+return {made and 1 or 0, redis.call('HGETALL', room), displaced}
 """,
 )
 
@@ -290,9 +301,7 @@ MOVE: Final = _room_script(
     "move",
     """
 if redis.call('HGET', room, 'sfuNode') ~= ARGV[4] then return 0 end
-redis.call('HSET', room, 'sfuNode', ARGV[5])
-publish('node', '"sfuNode":' .. cjson.encode(ARGV[5]) .. ',"sfuRegion":' ..
-  cjson.encode(redis.call('HGET', room, 'sfuRegion')))
+move(ARGV[5])
 return 1
 """,
 )

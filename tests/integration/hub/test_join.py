@@ -191,6 +191,29 @@ async def test_who_left_may_take_their_time(fleet: Fleet) -> None:
     await ann.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
 
 
+async def test_who_was_joining_when_the_time_was_over_may_leave_and_join_again(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await fleet.worker(replace(SETTINGS, join_within=0.2))
+    room, user = await fleet.room(), new_uuid()
+    gate = asyncio.Event()
+    verify = fleet.keyring.verify_room
+
+    async def slow(token: str) -> object:
+        await gate.wait()
+        return await verify(token)
+
+    monkeypatch.setattr(fleet.keyring, "verify_room", slow)
+    ann, payload = await worker.connect(), {"roomId": room, "token": fleet.token(room, user)}
+    await ann.post("JoinRoom", payload, id="join")
+    late = await worker.connect()
+    assert await late.closed() == 4408  # the clock has struck for ann too
+    gate.set()
+    await ann.answer("join")
+    await ann.call("LeaveRoom")
+    await ann.call("JoinRoom", payload)
+
+
 async def test_calls_sent_before_the_answer_take_effect_in_order(fleet: Fleet, worker: Worker) -> None:
     room = await fleet.room()
     ann, ann_id = await fleet.join(worker, room)

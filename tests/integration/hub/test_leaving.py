@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from tertulia.ids import RoomId, new_uuid
+from tertulia.ids import RoomId, UserId, new_uuid
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 
 SHORT = replace(SETTINGS, keep_alive=0.4, blip=0.1)
@@ -189,6 +189,23 @@ async def test_a_blip_shows_nothing_and_a_longer_loss_does(fleet: Fleet) -> None
     await fleet.join(worker, room, user, resumeToken=bob.result["resumeToken"])
     assert await ann.event("ConnectionBack") == {"userId": user}
     assert [name for name, _ in ann.events] == ["ParticipantJoined", "ConnectionLost", "ConnectionBack"]
+
+
+async def test_a_removal_that_crosses_a_take_over_on_another_worker(fleet: Fleet, worker: Worker) -> None:
+    second = await fleet.worker()
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    old, user = await fleet.join(worker, room)
+    live = worker.hub._live_rooms.get(RoomId(room))
+    assert live is not None
+    live.hearing.begin_reading("none")  # the channel is slower than the answer
+    new, _ = await fleet.join(second, room, user)
+    assert await worker.hub.remove_participant(RoomId(room), UserId(user))
+    assert await new.closed() == 4003
+    live.hearing.end_reading()
+    assert await ann.event("ParticipantLeft") == {"userId": user, "reason": "removed"}
+    assert await old.closed() == 4001
+    assert await ann.refused("SendOffer", {"targetUserId": user, "sdp": "v=0"}) == "unknown_target"
 
 
 async def test_a_close_while_join_is_under_way(fleet: Fleet, worker: Worker) -> None:

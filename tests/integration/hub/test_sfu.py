@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from tertulia.contract import SettingsChange
+from tertulia.errors import Unavailable
+from tertulia.hub import nodes
 from tertulia.ids import NodeId, RoomId, SeatId, UserId, new_uuid, transport_id
 from tertulia.sfu import commands
+from tertulia.state import keys
 from tests.integration.hub.harness import FakeNode, Fleet
 
 SDP = "v=0\r\n"
@@ -131,10 +137,33 @@ async def test_the_node_hears_of_state_and_leaves(fleet: Fleet, node: FakeNode, 
     assert (await node.command(commands.End)).room == sfu_room
 
 
+async def test_the_node_hears_of_a_removal_by_a_worker_that_does_not_know_the_room_yet(
+    fleet: Fleet, node: FakeNode, sfu_room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, second = await fleet.worker(), await fleet.worker()
+    _, bob_id = await fleet.join(second, sfu_room)
+    transport = await _transport(fleet, sfu_room, bob_id)
+    under_way, gate = asyncio.Event(), asyncio.Event()
+    join = worker.hub._joining._rooms.join
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        under_way.set()
+        await gate.wait()
+        return await join(*args, **more)
+
+    monkeypatch.setattr(worker.hub._joining._rooms, "join", slow)
+    joining = asyncio.create_task(fleet.join(worker, sfu_room))
+    await under_way.wait()
+    assert await worker.hub.remove_participant(RoomId(sfu_room), UserId(bob_id))
+    await node.command(commands.Close, transport=transport)
+    gate.set()
+    await joining
+
+
 async def test_what_was_turned_off_before_an_offer_is_said_behind_it(
     fleet: Fleet, node: FakeNode, sfu_room: str
 ) -> None:
-    """Also on another node, and to a transport that another connection's take-over made."""
+    """Also by a connection that took the seat over, and by one that returned to it."""
     worker = await fleet.worker()
     first, user = await fleet.join(worker, sfu_room, isMuted=True)
     await first.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
@@ -146,12 +175,19 @@ async def test_what_was_turned_off_before_an_offer_is_said_behind_it(
     await node.command(commands.State, is_muted=True, is_video_on=False)
     second, _ = await fleet.join(worker, sfu_room, user)
     await second.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
-    await node.command(commands.State, transport=await _transport(fleet, sfu_room, user), is_muted=True)
-    await second.call("UpdateState", {"isMuted": False})
+    transport = await _transport(fleet, sfu_room, user)
+    await node.command(commands.State, transport=transport, is_muted=True, is_video_on=False)
+    await second.cut()
+    there = await fleet.worker()
+    third, _ = await fleet.join(there, sfu_room, user, resumeToken=second.result["resumeToken"])
+    node.commands.clear()
+    await third.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
+    await node.command(commands.State, transport=transport, is_muted=True, is_video_on=False)
+    await third.call("UpdateState", {"isMuted": False, "isVideoOn": True})
     await node.command(commands.State, is_muted=False)
     node.commands.clear()
-    await second.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP + "a=last"})
-    await second.call("SendAnswer", {"targetUserId": "sfu", "sdp": SDP})
+    await third.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP + "a=last"})
+    await third.call("SendAnswer", {"targetUserId": "sfu", "sdp": SDP})
     await node.command(commands.Answer)
     assert [type(c) for c in node.commands] == [commands.Offer, commands.Answer]
 
@@ -200,6 +236,76 @@ async def test_a_room_whose_node_dies_moves_and_everyone_hears(fleet: Fleet, nod
         await client.event("SfuEndpoint", transportId=await _transport(fleet, sfu_room, user, "n2"))
     assert await ann.refused("SendOffer", {"targetUserId": old, "sdp": SDP}) == "unknown_target"
     assert (await fleet.hash(sfu_room))["sfuRegion"] == "us-east-1"
+
+
+async def test_a_room_that_cannot_be_reached_does_not_keep_the_others_from_a_node(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await fleet.worker()
+    rooms = [RoomId(await fleet.room(topology="sfu")) for _ in range(3)]
+    clients = [(await fleet.join(worker, room))[0] for room in rooms]
+    move = worker.hub._watch._rooms.move
+
+    async def away(room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
+        if room == rooms[0]:
+            raise Unavailable("its shard is away")
+        return await move(room, from_node, to_node)
+
+    monkeypatch.setattr(worker.hub._watch._rooms, "move", away)
+    await fleet.node("late")
+    for client in clients[1:]:
+        await client.event("SfuEndpoint")
+    assert clients[0].named("SfuEndpoint") == []
+
+
+async def _lose(fleet: Fleet, room: str) -> None:
+    names = keys.room_keys(RoomId(room))
+    await fleet.redis.call(names[0], b"DEL", *names)
+
+
+async def test_a_lost_room_whose_state_another_hub_made_does_not_split(fleet: Fleet) -> None:
+    """The joining hub has no members in it, and chooses a node; the members follow it there."""
+    await fleet.node("n2")
+    worker = await fleet.worker()
+    room = await fleet.room(topology="sfu")
+    ann, ann_id = await fleet.join(worker, room)
+    await ann.event("SfuEndpoint", transportId=await _transport(fleet, room, ann_id, "n2"))
+    await fleet.node("n1")
+    second = await fleet.worker()
+    await _lose(fleet, room)
+    bob, bob_id = await fleet.join(second, room)
+    await bob.event("SfuEndpoint", transportId=await _transport(fleet, room, bob_id, "n1"))
+    await ann.call("KeepAlive")
+    await ann.event("SfuEndpoint", transportId=await _transport(fleet, room, ann_id, "n1"))
+
+
+async def test_a_lost_room_stays_where_its_hub_knows_it(fleet: Fleet) -> None:
+    await fleet.node("n2")
+    worker = await fleet.worker()
+    room = await fleet.room(topology="sfu")
+    await fleet.join(worker, room)
+    await fleet.node("n1")
+    await worker.hub._nodes.refresh()
+    await _lose(fleet, room)
+    bob, bob_id = await fleet.join(worker, room)
+    endpoint = await bob.event("SfuEndpoint")
+    assert endpoint["transportId"] == await _transport(fleet, room, bob_id, "n2")
+    assert (await fleet.hash(room))["sfuNode"] == "n2"
+
+
+async def test_a_hub_that_did_not_hear_of_a_move_finds_the_new_node(
+    fleet: Fleet, node: FakeNode, sfu_room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "GONE_AFTER", 0)
+    worker = await fleet.worker()
+    ann, user = await fleet.join(worker, sfu_room)
+    await fleet.node("n2")
+    live = worker.hub._live_rooms.get(RoomId(sfu_room))
+    assert live is not None
+    live.hearing.begin_reading("none")  # deaf
+    assert await fleet.state.move(RoomId(sfu_room), NodeId("n1"), NodeId("n2"))
+    await fleet.kill_node("n1")
+    await ann.event("SfuEndpoint", transportId=await _transport(fleet, sfu_room, user, "n2"))
 
 
 async def test_the_region_asked_for_sticks(fleet: Fleet, node: FakeNode) -> None:

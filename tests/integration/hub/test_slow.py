@@ -233,13 +233,29 @@ async def test_a_reader_that_reads_again_in_time_hears_why_it_was_closed(
         assert stalled.frames[-1] == {"close": {"type": 7, "error": STUCK.reason, "allowReconnect": True}}
 
 
-async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(fleet: Fleet, worker: Worker) -> None:
-    """While JoinRoom waits, at most a megabyte of SDP waits behind it; the rest is refused."""
+LONG = "x" * 190_000
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "code"),
+    [
+        ("SendOffer", {"targetUserId": new_uuid(), "sdp": "v=0" + LONG}, "unknown_target"),
+        ("SendIceCandidate", {"targetUserId": new_uuid(), "candidate": {"x": LONG}}, "unknown_target"),
+        ("SendChat", {"text": LONG}, "invalid"),
+        ("SendChat", {"text": "\ud800" + LONG}, "invalid"),
+        ("NoSuchCall", {"x": [LONG]}, "unknown_event"),
+        ("x" * 190_000, None, "unknown_event"),
+    ],
+    ids=["an offer", "a candidate", "a text", "bad text", "an unknown call", "a long name"],
+)
+async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(
+    fleet: Fleet, worker: Worker, event: str, payload: object, code: str
+) -> None:
+    """While JoinRoom waits, at most a megabyte of text waits behind it; the rest is refused."""
     room = await fleet.room()
     client, user = await worker.connect(), new_uuid()
-    offer = {"targetUserId": new_uuid(), "sdp": "v=0" + "x" * 190_000}
     frames = [{"event": "JoinRoom", "payload": {"roomId": room, "token": fleet.token(room, user)}, "id": 0}]
-    frames += [{"event": "SendOffer", "payload": offer, "id": n} for n in range(1, 20)]
+    frames += [{"event": event, "payload": payload, "id": n} for n in range(1, 20)]
     gate = asyncio.Event()
     verify = worker.hub._joining._keys.verify_room
 
@@ -257,7 +273,7 @@ async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(fleet: Fleet, wo
     finally:
         worker.hub._joining._keys.verify_room = verify  # type: ignore[method-assign]
     codes = {f["replyTo"]: f["error"]["code"] for f in client.frames if "error" in f}
-    assert [codes[n] for n in range(1, 6)] == ["unknown_target"] * 5
+    assert [codes[n] for n in range(1, 6)] == [code] * 5
     assert codes[19] == "rate_limited"
 
 

@@ -188,6 +188,25 @@ async def test_update_changes_what_is_given(rooms: RoomState) -> None:
     assert (stored.is_muted, stored.is_video_on, stored.hand_raised) == (True, True, True)
 
 
+async def test_that_the_camera_was_turned_off_is_kept_with_the_seat(rooms: RoomState) -> None:
+    """Unlike a camera of which nothing was said."""
+    room, user = new_room(), new_user()
+    joined = await join(rooms, room, user, is_video_on=False)
+    assert joined.participant.said_video_off is False
+    mine = (room, user, joined.participant.connection_id, joined.incarnation)
+    changed = await rooms.update(*mine, is_video_on=False)
+    assert changed == StateMessage(origin="hub-a", user_id=user, is_muted=True, is_video_on=False, said_video_off=True)
+    assert await rooms.update(*mine, is_video_on=False) is None
+    again = await join(rooms, room, user)
+    assert again.participant.said_video_off is True
+    mine = (room, user, again.participant.connection_id, again.incarnation)
+    changed = await rooms.update(*mine, is_video_on=True)
+    assert changed == StateMessage(origin="hub-a", user_id=user, is_muted=True, is_video_on=True)
+    stored = await rooms.participant(room, user)
+    assert stored is not None
+    assert stored.said_video_off is False
+
+
 async def test_only_join_and_keep_alive_refresh_the_ttl(redis: Redis, rooms: RoomState) -> None:
     room, user, other, third = new_room(), new_user(), new_user(), new_user()
     joined = await join(rooms, room, user)
@@ -369,6 +388,23 @@ async def test_restore_tells_whose_seat_is_taken_by_now(redis: Redis, rooms: Roo
         )
 
 
+async def test_restore_tells_where_the_room_lives_by_now(redis: Redis, rooms: RoomState, channels: Channels) -> None:
+    """Somebody who came meanwhile made the state: with another node it stays there, without one it gets the known."""
+    room, user, inbox = new_room(), new_user(), Inbox()
+    member = (await join(rooms, room, user)).participant
+    for node, lives in (("node-2", "node-2"), (None, "node-1")):
+        await redis.call(keys.room(room), "DEL", *keys.room_keys(room))
+        made = await join(rooms, room, new_user(), node=node, region="eu-west-1")
+        await rooms.set_recording(room, True)
+        if node is None:
+            await channels.subscribe(keys.room_events(room), inbox.on_message, inbox.on_gap)
+        known = KnownRoom(region="us-east-1", node=NodeId("node-1"), session_id=made.session_id, is_recording=False)
+        done = await rooms.restore(room, known, [member], "x")
+        assert (done.created, done.incarnation) == (False, made.incarnation)
+        assert (done.region, done.node, done.is_recording) == ("eu-west-1", lives, True)
+    assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node="node-1", sfu_region="eu-west-1")
+
+
 async def test_a_room_restored_without_members_is_empty(redis: Redis, rooms: RoomState) -> None:
     room = new_room()
     known = KnownRoom(region="us-east-1", node=None, session_id=SessionId("s"), is_recording=False)
@@ -439,7 +475,7 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     other = msgspec.structs.replace(me, user_id=new_user())
     await rooms.restore(room, known, [other], "x")
     assert await inbox.next() == JoinedMessage(
-        origin="hub-a", user_id=other.user_id, participant=other, replaced=None, resumed=True
+        origin="hub-a", user_id=other.user_id, participant=other, replaced=None, resumed=True, restored=True
     )
     await rooms.remove(room, other.user_id)  # type: ignore[arg-type]
     assert await inbox.next() == LeftMessage(

@@ -136,6 +136,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
                 assert joined.resumed == returning
                 assert (me.seat == was.seat) == returning
                 assert (me.joined_at, me.is_muted, me.hand_raised) == (was.joined_at, was.is_muted, was.hand_raised)
+                assert me.said_video_off == was.said_video_off
             self._made()
             self._sat_down(hub, joined)
             return hub, me
@@ -202,6 +203,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
             before = self.written[user]
             assert now.is_muted == muted
             assert now.is_video_on == (before.is_video_on if video is None else video)
+            assert now.said_video_off == (before.said_video_off if video is None else not video)
             assert (changed is None) == (now == before)
             self.written[user] = now
             self._hold(hub, now)

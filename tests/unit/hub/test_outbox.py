@@ -57,6 +57,14 @@ def test_missed_events_are_kept_until_one_does_not_fit() -> None:
     assert missed.take() == []
 
 
+def test_what_is_missed_after_a_loss_is_kept() -> None:
+    missed = Missed(some_lost=True)
+    event = Event("ChatMessage", {"text": "x"})
+    missed.add(event)
+    assert missed.take() == [event]
+    assert missed.some_lost
+
+
 def test_large_events_are_bounded_by_their_bytes() -> None:
     missed = Missed()
     missed.add(Event("ReceiveOffer", {"sdp": "x" * 200_000}))

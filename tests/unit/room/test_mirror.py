@@ -107,6 +107,35 @@ def test_an_answer_that_comes_after_the_next_change_changes_nothing() -> None:
     assert mirror.members["ann"] == second
 
 
+def test_a_removal_that_crosses_a_take_over_on_another_hub_leaves_nobody() -> None:
+    mirror = Mirror([ANN])
+    second = person("ann", "c2", "h2")
+    gone = left(second, "removed")
+    assert mirror.own(gone) == []
+    assert mirror.heard(joined(second), own=False) == [Superseded(ANN, second, False)]
+    assert mirror.heard(gone, own=True) == [Went(second, "removed")]
+    assert mirror.members == {}
+    again = person("ann", "c2", "h2")  # the same socket, removed by this hub once more
+    assert mirror.heard(joined(again), own=False) == [Came(again)]
+    assert mirror.own(gone) == [Went(again, "removed")]
+    assert mirror.heard(gone, own=True) == []
+
+
+@pytest.mark.parametrize("answer_first", [True, False])
+def test_who_was_written_again_leaves_and_joins_on_the_same_socket(answer_first: bool) -> None:
+    mirror = Mirror([ANN])
+    mirror.lost(["ann"], until=30)
+    assert mirror.heard(replace(joined(ANN), resumed=True, restored=True), own=True) == []
+    for change, effect in ((left(ANN), Went(ANN, "left")), (joined(ANN), Came(ANN))):
+        if answer_first:
+            assert mirror.own(change) == [effect]
+            assert mirror.heard(change, own=True) == []
+        else:
+            assert mirror.heard(change, own=True) == [effect]
+            assert mirror.own(change) == []
+    assert mirror.members == {"ann": ANN}
+
+
 def test_a_snapshot_shows_the_difference() -> None:
     eve = person("eve")
     mirror = Mirror([ANN, BOB])
@@ -128,6 +157,14 @@ def test_after_a_loss_the_others_are_believed_for_a_while() -> None:
     assert mirror.doubt(now=30) == [Went(person("eve"), "timeout")]
     assert mirror.doubt(now=31) == []
     assert mirror.members.keys() == {"ann", "bob"}
+
+
+def test_a_snapshot_after_a_loss_believes_the_others_no_longer_than_before() -> None:
+    mirror = Mirror([ANN, BOB, person("eve")])
+    mirror.lost(["ann"], until=30)
+    assert mirror.snapshot([ANN, BOB]) == []
+    assert mirror.snapshot([ANN]) == [Went(BOB, "timeout")]
+    assert mirror.doubt(now=30) == [Went(person("eve"), "timeout")]
 
 
 def test_a_second_loss_does_not_prolong_the_doubt() -> None:
@@ -158,7 +195,7 @@ def test_hubs_that_hear_the_same_channel_end_with_the_same_members(seed: int) ->
             truth[user] = person(user, f"c{number}", hub)
             channel.append(joined(truth[user]))
         elif rng.random() < 0.4:
-            channel.append(left(member))
+            channel.append(replace(left(member), origin=rng.choice(["h1", "h2"])))
             del truth[user]
         else:
             truth[user] = replace(member, is_muted=not member.is_muted)

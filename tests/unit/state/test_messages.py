@@ -25,6 +25,7 @@ participants = st.builds(
     seat=text,
     resume=text,
     hand_raised=st.booleans(),
+    said_video_off=st.booleans(),
 )
 raw = st.sampled_from([b"{}", b'{"a":[1,null]}', b'"x"']).map(msgspec.Raw)
 MESSAGES = {
@@ -35,6 +36,7 @@ MESSAGES = {
         participant=participants,
         replaced=st.none() | participants,
         resumed=st.booleans(),
+        restored=st.booleans(),
     ),
     m.LeftMessage: st.builds(
         m.LeftMessage,
@@ -45,7 +47,12 @@ MESSAGES = {
         reason=st.sampled_from(["left", "closed", "timeout", "removed", "ended"]),
     ),
     m.StateMessage: st.builds(
-        m.StateMessage, origin=text, user_id=text, is_muted=st.booleans(), is_video_on=st.booleans()
+        m.StateMessage,
+        origin=text,
+        user_id=text,
+        is_muted=st.booleans(),
+        is_video_on=st.booleans(),
+        said_video_off=st.booleans(),
     ),
     m.HandMessage: st.builds(m.HandMessage, origin=text, user_id=text, raised=st.booleans()),
     m.EndedMessage: st.builds(m.EndedMessage, origin=text, session_id=text, reason=text),
@@ -96,7 +103,7 @@ def test_the_names_on_the_wire() -> None:
     )
     assert set(msgspec.json.decode(m.encode_participant(participant))) == {
         *("userId", "connectionId", "role", "isMuted", "isVideoOn", "joinedAt"),
-        *("displayName", "hub", "seat", "resume", "handRaised"),
+        *("displayName", "hub", "seat", "resume", "handRaised", "saidVideoOff"),
     }
     assert participant.view().display_name == "Ada"
     message = m.EventMessage(origin="h", event="Chat", payload=msgspec.Raw(b'{"x":1}'), to="u")
