@@ -102,15 +102,18 @@ class Joining:
     ) -> Joined:
         """The seat in Redis, and the session open in SQL."""
         for _ in range(_TRIES):
-            joined = await self._rooms.join(
-                claims.room_id,
-                self._request(connection, payload, claims, resume),
-                max_participants=record.settings.max_participants,
-                token_issued_at_ms=claims.issued_at_ms,
-                placement=self._placement(record, claims, live),
-            )
-            if joined.first_of_session and joined.node is not None:
-                self._nodes.placed(joined.node)
+            placement = self._placement(record, claims, live)
+            may_place = placement.node if record.session_id is None else None
+            with self._nodes.reserved(may_place):
+                joined = await self._rooms.join(
+                    claims.room_id,
+                    self._request(connection, payload, claims, resume),
+                    max_participants=record.settings.max_participants,
+                    token_issued_at_ms=claims.issued_at_ms,
+                    placement=placement,
+                )
+                if joined.first_of_session and joined.node is not None:
+                    self._nodes.placed(joined.node)
             if not joined.first_of_session and joined.session_id == record.session_id:
                 return joined
             if await self._open_session(connection, claims, joined.session_id):

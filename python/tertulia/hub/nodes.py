@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from tertulia.ids import NodeId
@@ -28,6 +30,8 @@ class Nodes:
         self._gone: dict[NodeId, float] = {}
         """Nodes asked for that were not in the registry, and since when."""
         self._recent = RecentPlacements()
+        self._reserved: Counter[NodeId] = Counter()
+        """Rooms that JoinRooms under way are about to place."""
 
     async def refresh(self) -> None:
         """Read the registry; raises Unavailable."""
@@ -44,8 +48,20 @@ class Nodes:
 
     def choose(self, region: str | None) -> NodeId | None:
         """The node for a new room, or for one whose node is dead; None: none is alive."""
-        node = choose_node(self._alive.values(), region, self._default_region, self._recent.counts(self._now_ms()))
+        placed = self._reserved + Counter(self._recent.counts(self._now_ms()))
+        node = choose_node(self._alive.values(), region, self._default_region, placed)
         return node.id if node is not None else None
+
+    @contextmanager
+    def reserved(self, node: NodeId | None) -> Iterator[None]:
+        """While Redis is asked to place a room there: others that come at once do not all choose the same node."""
+        if node is not None:
+            self._reserved[node] += 1
+        try:
+            yield
+        finally:
+            if node is not None:
+                self._reserved[node] -= 1
 
     def placed(self, node: NodeId) -> None:
         """A room was placed there."""
