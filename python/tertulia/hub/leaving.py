@@ -105,14 +105,7 @@ class Leaving:
     ) -> None:
         live = self._live_rooms.get(room)
         if live is not None:
-            message = LeftMessage(
-                origin=live.hub_id,
-                user_id=member.user_id,
-                connection_id=member.connection_id,
-                seat=member.seat,
-                reason=reason,
-            )
-            live.changed(message)
+            live.changed(LeftMessage.of(member, reason, live.hub_id))
             self._live_rooms.drop_unused(live)
         self._media.close(room, node, [SeatId(member.seat)])
         if remaining == 0:

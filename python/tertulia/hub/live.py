@@ -274,13 +274,7 @@ class LiveRoom:
 
     def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
         """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
-        message = LeftMessage(
-            origin=self.hub_id,
-            user_id=member.user_id,
-            connection_id=member.connection_id,
-            seat=member.seat,
-            reason=reason,
-        )
+        message = LeftMessage.of(member, reason, self.hub_id)
         self.publish(message)
         self.changed(message)
 

@@ -68,8 +68,11 @@ class Watch:
         from_node, to_node = live.node, self._nodes.choose(live.region)
         if to_node is None or to_node == from_node:
             return
-        self._nodes.placed(to_node)  # before it is sure: many rooms move at once
-        if await self._rooms.move(live.id, from_node, to_node):
+        with self._nodes.reserved(to_node):  # many rooms move at once
+            is_ours = await self._rooms.move(live.id, from_node, to_node)
+            if is_ours:
+                self._nodes.placed(to_node)
+        if is_ours:
             live.moved(to_node, live.region)
             _log.info("a room moves to another SFU node", room=live.id, node=to_node)
             return

@@ -80,6 +80,17 @@ class LeftMessage(_Message, tag="left", frozen=True):
     seat: str
     reason: LeaveReason
 
+    @classmethod
+    def of(cls, member: Participant, reason: LeaveReason, origin: str) -> LeftMessage:
+        """That this member has left."""
+        return cls(
+            origin=origin,
+            user_id=member.user_id,
+            connection_id=member.connection_id,
+            seat=member.seat,
+            reason=reason,
+        )
+
 
 class StateMessage(_Message, tag="state", frozen=True):
     """Microphone or camera changed; all values as they are now."""

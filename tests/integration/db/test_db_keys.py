@@ -142,12 +142,23 @@ class Readings:
         return await self._all()
 
 
+@pytest.fixture
+def keys(database: Database) -> SigningKeys:
+    return SigningKeys(database)
+
+
+@pytest.fixture
+async def ring(keys: SigningKeys) -> AsyncIterator[Keyring]:
+    """A worker's, started."""
+    made = Keyring(keys)
+    await made.start()
+    yield made
+    await made.stop()
+
+
 async def test_unknown_keys_do_not_make_a_worker_read_all_the_time(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = SigningKeys(database)
-    ring = Keyring(keys)
-    await ring.start()
     foreign = room_token(Tokens([keyring.new_signing_key(time.time())]), time.time())
     readings = Readings(keys, monkeypatch)
     monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.2)
@@ -155,32 +166,25 @@ async def test_unknown_keys_do_not_make_a_worker_read_all_the_time(
         found = await asyncio.gather(*(ring.verify_room(foreign) for _ in range(20)), return_exceptions=True)
         assert all(isinstance(e, BadToken) for e in found)
         assert readings.count == count
-    await ring.stop()
 
 
-async def test_a_key_made_just_after_a_reading_is_found(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = SigningKeys(database)
-    ring = Keyring(keys)
-    await ring.start()
+async def test_a_key_made_just_after_a_reading_is_found(
+    keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.2)
     for _ in range(2):
         fresh = room_token(Tokens(await keys.rotate(time.time())), time.time())
         assert (await ring.verify_room(fresh)).display_name
-    await ring.stop()
 
 
 async def test_while_the_keys_cannot_be_read_nobody_waits_for_more_than_one_try(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = SigningKeys(database)
-    ring = Keyring(keys)
-    await ring.start()
     foreign = room_token(Tokens([keyring.new_signing_key(time.time())]), time.time())
     readings = Readings(keys, monkeypatch)
     readings.failure = Unavailable("away")
     found = await asyncio.gather(*(ring.verify_room(foreign) for _ in range(20)), return_exceptions=True)
     assert ({type(e) for e in found}, readings.count) == ({Unavailable}, 1)
-    await ring.stop()
 
 
 async def test_keys_that_verify_nothing_any_more_are_dropped(database: Database) -> None:
