@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import aiosqlite
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import make_url
@@ -20,6 +23,8 @@ DEADLINE: Final = 5.0
 """Seconds for one use of the database: pool, connection and statements together."""
 _POOL: Final = 10
 """Connections a worker keeps at most. More callers wait their turn, within the deadline."""
+_BUSY_PAUSE: Final = 0.02
+"""Seconds between two tries to switch an SQLite file to its write-ahead log."""
 _WRITE: Final = "tertulia_write"
 
 _DOWN: Final = (
@@ -129,10 +134,25 @@ def _tls(mode: str) -> ssl.SSLContext | str:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin transactions at moments of its own choosing
+    connection.run_async(_use_wal)
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={int(DEADLINE * 1000)}"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+async def _use_wal(connection: aiosqlite.Connection) -> None:
+    # Two that switch a new file over at the same time hold what the other waits for: SQLite says BUSY to one of them
+    # at once, whatever its timeout.
+    end = time.monotonic() + DEADLINE
+    while True:
+        try:
+            async with connection.execute("PRAGMA journal_mode=WAL"):
+                return
+        except sqlite3.OperationalError as e:
+            if e.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        await asyncio.sleep(_BUSY_PAUSE)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -58,6 +59,19 @@ async def test_processes_that_migrate_at_once_do_not_collide(database_url: str) 
     await asyncio.gather(*(migrate.upgrade(database) for database in databases))
     assert await migrate.version(databases[0]) == migrate.head()
     await asyncio.gather(*(database.close() for database in databases))
+
+
+async def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """Without tries of our own, about one round in thirty failed."""
+
+    async def use(database: Database) -> None:
+        async with database.read() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+
+    for number in range(20):
+        databases = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(8)]
+        await asyncio.gather(*[use(database) for database in databases for _ in range(2)])
+        await asyncio.gather(*[database.close() for database in databases])
 
 
 async def test_what_raises_is_rolled_back(database: Database) -> None:
