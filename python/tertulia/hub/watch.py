@@ -21,7 +21,7 @@ from tertulia.hub.tasks import Tasks, for_each
 from tertulia.state.rooms import RoomState
 
 NODES_EVERY: Final = 1.0
-"""Seconds: half a heartbeat of a node."""
+"""Seconds: as often as nodes beat."""
 
 FIGURES_EVERY: Final = 1.0
 """Seconds: several times as often as anyone reads them."""

@@ -13,10 +13,10 @@ from tertulia.room.placement import Node
 from tertulia.state import keys, scripts
 from tertulia.state.client import Redis
 
-BEAT_SECONDS: Final = 2.0
+BEAT_SECONDS: Final = 1.0
 """How often to call :meth:`Registry.beat`."""
-DEAD_AFTER_MS: Final = 6_000
-"""Three heartbeats missed."""
+DEAD_AFTER_MS: Final = 4_000
+"""Four heartbeats missed."""
 
 
 class Worker(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -21,11 +21,14 @@ import redis
 from websockets.asyncio.client import connect
 
 from bench.idle.processes import tree
+from tertulia.hub.nodes import GONE_AFTER
+from tertulia.state.registry import DEAD_AFTER_MS
 from tests.integration import servers
 from tests.integration.hub.harness import PlainClient
 
 TRIES = 40
-"""Connections made until two are on different workers: with two workers, to fail by chance has odds of 2 to the -39."""
+"""Connections made until two are on different workers: the kernel picks one by the client's port, so that to fail by
+chance has odds of 2 to the -39."""
 
 
 @dataclass
@@ -125,6 +128,15 @@ async def test_members_on_different_workers_see_each_other(fleet: Fleet) -> None
     assert fleet.redis.hlen(f"room:{{{room}}}:participants") == 0
 
 
+async def test_connections_are_spread_over_the_workers(fleet: Fleet) -> None:
+    room = await fleet.new_room()
+    async with AsyncExitStack() as stack:
+        members = await asyncio.gather(*[stack.enter_async_context(fleet.member(room)) for _ in range(60)])
+        hubs = Counter(fleet.hub_of(room, user) for user, _ in members)
+    assert len(hubs) == 2
+    assert min(hubs.values()) >= 10, hubs  # fewer: odds of 1 in 10 million
+
+
 async def test_a_room_is_on_one_node_whichever_worker_one_comes_by(fleet: Fleet) -> None:
     room = await fleet.new_room()
     async with on_two_workers(fleet, room) as [(_, one), (_, two)]:
@@ -167,7 +179,8 @@ async def test_a_room_whose_node_is_killed_moves_to_another(fleet: Fleet, tmp_pa
             before = await client.event("SfuEndpoint")
             north.kill()
             after = await client.frame(
-                lambda f: f.get("event") == "SfuEndpoint" and f["payload"]["transportId"] != before["transportId"]
+                lambda f: f.get("event") == "SfuEndpoint" and f["payload"]["transportId"] != before["transportId"],
+                within=DEAD_AFTER_MS / 1000 + GONE_AFTER + 10,
             )
             node = fleet.node(fleet.state(room)["sfuNode"])
     assert (after["payload"]["ip"], after["payload"]["port"]) == (node["ip"], node["ports"][0])

@@ -97,9 +97,9 @@ class PlainClient:
             raise CallRefused(frame["error"])
         return frame["result"]
 
-    async def frame(self, matches: Any) -> Json:
-        """The first frame, past or to come, that ``matches``."""
-        async with asyncio.timeout(ANSWER), self._arrived:
+    async def frame(self, matches: Any, within: float = ANSWER) -> Json:
+        """The first frame, past or to come, that ``matches``; ``within`` so many seconds."""
+        async with asyncio.timeout(within), self._arrived:
             while True:
                 for frame in self.frames:
                     if matches(frame):
