@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ".venv/bin/"
-PYTEST = (BIN + "python", "-m", "pytest", "-q", "--durations=5")
+PYTEST = (BIN + "python", "-m", "pytest", "-q", "--durations=5", "--tb=short", "-rfE")
 
 
 @dataclass(frozen=True)

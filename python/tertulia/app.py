@@ -70,17 +70,18 @@ class Web(NamedTuple):
     signalr: SignalRSite
 
 
-def run_web(config: Config, fd: int | None = None) -> int:
+def run_web(config: Config, is_one_of_many: bool = False) -> int:
     """Serve until SIGINT or SIGTERM and give the exit status.
 
-    ``fd``: a listening socket made by the command that started this worker.
+    ``is_one_of_many``: other workers listen on the same port, which the command that started them has bound.
 
     Raises:
         ConfigError, Unavailable: it cannot start.
     """
     logging.configure(config.log_level, config.log_format)
     forget_dead_workers()
-    listener = listen(config) if fd is None else socket.socket(fileno=fd)
+    listener = bound(config, is_one_of_many)
+    listener.listen(BACKLOG)
     uvloop.run(_serve(config, listener))
     return 0
 
@@ -94,16 +95,21 @@ def _relax_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def listen(config: Config) -> socket.socket:
-    """The listening socket. Raises ConfigError: the address cannot be had."""
+def bound(config: Config, is_shared: bool = False) -> socket.socket:
+    """A socket bound to the address to listen on; where ``is_shared``, others may be bound to it too, and the kernel
+    spreads connections over those that listen (SO_REUSEPORT). Raises ConfigError: the address cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
     except OSError as e:
-        raise ConfigError(f"cannot listen on {config.host} port {config.port}: {e.strerror or e}") from None
+        raise ConfigError(
+            f"cannot listen on {config.host} port {config.port} ({e.strerror or e}): "
+            "stop what listens there, or take another with --port"
+        ) from None
     return listener
 
 

@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("dev", _dev, "everything on this machine, without credentials, for this machine only")
     web = command("web", _web, "the control plane and the hub")
-    web.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # the socket of the command that started this worker
+    web.add_argument("--one-of-many", action="store_true", help=argparse.SUPPRESS)  # what --workers starts
     command("sfu", _sfu, "one SFU node")
     migrate = command("migrate", _migrate, "bring the database to the schema of this version")
     migrate.add_argument("--down-to", metavar="REVISION", help="go back to an older schema; `base` drops everything")
@@ -101,11 +101,11 @@ def _web(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
     from tertulia import app
 
     config = load(os.environ, flags)
-    if args.fd is None and config.workers > 1:
+    if config.workers > 1 and not args.one_of_many:
         from tertulia import workers
 
         return workers.run(config, os.environ, flags)
-    return app.run_web(config, args.fd)
+    return app.run_web(config, args.one_of_many)
 
 
 def _sfu(_args: argparse.Namespace, flags: dict[str, str | None]) -> int:

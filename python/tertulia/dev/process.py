@@ -47,7 +47,6 @@ def spawn(
     env: Mapping[str, str] | None = None,
     output: int | IO[bytes] | None = None,
     user: str | None = None,
-    pass_fds: Sequence[int] = (),
     death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start ``argv`` in a session of its own, as a child that dies with the calling process.
@@ -69,7 +68,6 @@ def spawn(
         user=user,
         group=user,
         extra_groups=None if user is None else [],
-        pass_fds=pass_fds,
         start_new_session=True,
         preexec_fn=_before_exec(death_signal),  # noqa: PLW1509
     )

@@ -61,7 +61,6 @@ class Child:
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] | None = None
-    pass_fds: tuple[int, ...] = ()
     stop_seconds: float = 10.0
     """How long it may take to end after SIGTERM, before SIGKILL."""
     omit: bytes | None = None
@@ -222,7 +221,7 @@ class Supervisor:
         child = running.child
         reader, writer = os.pipe()
         try:
-            process = spawn(child.argv, env=child.env, output=writer, pass_fds=child.pass_fds)
+            process = spawn(child.argv, env=child.env, output=writer)
         except BaseException:
             os.close(reader)
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -118,29 +117,24 @@ async def test_the_last_started_stops_first() -> None:
     assert [line.split()[0] for line in out.lines if "bye" in line] == ["three", "two", "one"]
 
 
-async def test_what_started_together_stops_together() -> None:
+async def test_what_started_together_stops_together(tmp_path: Path) -> None:
     """Each says bye only when the other has been told to stop too: one after the other, the first would never end."""
     out = Output()
     code = """
 import os, signal, sys
-peer = int(sys.argv[1])
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("up")
 signal.sigwait([signal.SIGTERM])
-os.write(peer, b"x")
-os.read(peer, 1)
+os.open(sys.argv[1], int(sys.argv[2]))  # a named pipe: either end waits for the other
 print("bye")
 """
-    ends = socket.socketpair()
-    fds = [end.fileno() for end in ends]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    argvs = [(sys.executable, "-u", "-c", code, str(pipe), str(mode)) for mode in (os.O_RDONLY, os.O_WRONLY)]
     async with Supervisor(out) as supervisor:
-        await supervisor.start(
-            *[Child(name="one", argv=(sys.executable, "-u", "-c", code, str(fd)), pass_fds=(fd,)) for fd in fds]
-        )
+        await supervisor.start(*[Child(name="one", argv=argv) for argv in argvs])
         await out.line("up")
         await out.line("up")
-    for end in ends:
-        end.close()
     assert sum("bye" in line for line in out.lines) == 2
 
 

@@ -249,10 +249,23 @@ def test_an_old_schema_is_said_in_one_line(tmp_path: Path, rest_redis: str) -> N
         assert server.log() == "tertulia: the database's schema is not of this version: run `tertulia migrate`\n"
 
 
-def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, rest: Rest) -> None:
-    with servers.command("web", tmp_path, "web", "--port", str(rest.web.port), settings=rest.settings) as server:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, rest: Rest, workers: str) -> None:
+    argv = ("web", "--workers", workers, "--port", str(rest.web.port))
+    with servers.command("web", tmp_path, *argv, settings=rest.settings) as server:
         assert server.wait() == 2
-        assert server.log().startswith(f"tertulia: cannot listen on 127.0.0.1 port {rest.web.port}: ")
+        start = f"tertulia: cannot listen on 127.0.0.1 port {rest.web.port} (Address already in use): stop what listens"
+        assert server.log().startswith(start)
+        assert len(server.log().splitlines()) == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_that_several_workers_share_is_in_use_too(tmp_path: Path, rest: Rest, workers: str) -> None:
+    with servers.tertulia_web(tmp_path, "--workers", "2", settings=rest.settings) as web:
+        argv = ("web", "--workers", workers, "--port", str(web.port))
+        with servers.command("second web", tmp_path, *argv, settings=rest.settings) as server:
+            assert server.wait() == 2
+            assert "(Address already in use)" in server.log()
 
 
 # --- several workers
