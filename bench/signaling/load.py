@@ -33,7 +33,7 @@ class Member(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.CLOSE:
-            self.close_code = int(frame.get_close_code())
+            self.close_code = frame.get_close_code().value
             return
         data = frame.get_payload_as_bytes()
         if self.room is not None:
@@ -107,6 +107,7 @@ class Room:
 async def member(port: int, dialect: Dialect) -> Member:
     """A connected client that has shaken hands."""
     _, made = await ws_connect(lambda: Member(dialect), f"ws://127.0.0.1:{port}{dialect.path}", max_frame_size=1 << 24)
+    assert isinstance(made, Member)
     await made.shake_hands()
     return made
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.contrib.media import MediaPlayer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -84,7 +85,7 @@ class AiortcCall:
                 frame = await track.recv()
             except MediaStreamError:
                 return
-            if track.kind == "video" and max(bytes(frame.planes[0])[::101]) > 40:
+            if isinstance(frame, av.VideoFrame) and max(bytes(frame.planes[0])[::101]) > 40:
                 self.lit.add(stream)
             async with self._arrived:
                 self.frames[track.kind, stream] += 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import webrtc
 
@@ -32,7 +33,7 @@ class P2pCall(WrtcCall):
 
     async def paths(self) -> set[tuple[str, str]]:
         """The kinds of the candidates, (own, other's), that media takes."""
-        reports = await self.connection.get_stats()
+        reports: Mapping[str, Any] = await self.connection.get_stats()
         return {
             (reports[pair.local_candidate_id].candidate_type, reports[pair.remote_candidate_id].candidate_type)
             for pair in reports.values()

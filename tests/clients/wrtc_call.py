@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import webrtc
@@ -82,7 +82,7 @@ class WrtcCall:
 
     async def received_codecs(self, stream: str) -> set[str]:
         """The MIME types of the video that came from that msid stream."""
-        reports = await self.connection.get_stats()
+        reports: Mapping[str, Any] = await self.connection.get_stats()
         return {
             reports[report.codec_id].mime_type
             for report in reports.values()
@@ -92,7 +92,8 @@ class WrtcCall:
     async def decoded(self, kind: str, stream: str) -> int:
         """Frames of video decoded, or samples of audio that were not silence, from that msid stream so far."""
         count = 0
-        for report in (await self.connection.get_stats()).values():
+        reports: Mapping[str, Any] = await self.connection.get_stats()
+        for report in reports.values():
             if report.type == "inbound-rtp" and report.kind == kind and self.streams.get(report.mid) == stream:
                 count += report.frames_decoded or 0 if kind == "video" else _audible(report)
         return count
@@ -126,7 +127,7 @@ class WrtcCall:
             elif name == "IceCandidate" and payload["candidate"]:
                 await self.connection.add_ice_candidate(_candidate(payload["candidate"]))
 
-    async def _remote(self, kind: str, sdp: str) -> None:
+    async def _remote(self, kind: Literal["offer", "answer"], sdp: str) -> None:
         await self.connection.set_remote_description(webrtc.RTCSessionDescriptionInit(kind, sdp))
 
     async def _send(self, call: str) -> None:

@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tertulia.dev import valkey
@@ -255,7 +256,7 @@ def redis_cluster(directory: Path) -> Iterator[Cluster]:
             stdout=subprocess.DEVNULL,
         )
         for port, node in zip(ports, nodes, strict=True):
-            node.wait_until(lambda port=port: _knows_cluster(port), what="join the cluster")
+            node.wait_until(partial(_knows_cluster, port), what="join the cluster")
         yield Cluster(nodes, ports)
 
 

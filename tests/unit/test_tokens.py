@@ -50,7 +50,8 @@ def b64(data: bytes) -> str:
 
 def parts(token: str) -> tuple[dict[str, object], dict[str, object]]:
     head, payload, _ = token.split(".")
-    return tuple(json.loads(base64.urlsafe_b64decode(p + "=" * (-len(p) % 4))) for p in (head, payload))  # type: ignore[return-value]
+    first, second = (json.loads(base64.urlsafe_b64decode(p + "=" * (-len(p) % 4))) for p in (head, payload))
+    return first, second
 
 
 def signed(header: dict[str, object], payload: object, secret: bytes = KEY.secret, digest: str = "sha256") -> str:

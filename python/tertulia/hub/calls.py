@@ -30,7 +30,7 @@ from tertulia.hub.leaving import Leaving
 from tertulia.hub.media import Media
 from tertulia.hub.restoring import Restoring
 from tertulia.hub.sessions import Sessions
-from tertulia.ids import NodeId, TransportId, UserId, new_token
+from tertulia.ids import NodeId, TransportId, new_token
 from tertulia.room import targets
 from tertulia.sfu import commands
 from tertulia.state.messages import HandMessage
@@ -236,7 +236,7 @@ class Calls:
 
     async def _remove_participant(self, connection: Connection, seated: Seated, call: OneUser) -> Done:
         member = targets.other_member(call.target_user_id, seated.user_id, seated.room.members)
-        await self._leaving.remove(seated.room.id, UserId(member.user_id))
+        await self._leaving.remove(seated.room.id, member.user_id)
         return DONE
 
     async def _end_room(self, connection: Connection, seated: Seated, call: Empty) -> Done:

@@ -12,7 +12,7 @@ import structlog
 from tertulia.errors import Malformed
 from tertulia.hub.client import Event
 from tertulia.hub.missed import Missed
-from tertulia.ids import NodeId, SessionId
+from tertulia.ids import SessionId
 from tertulia.state import messages
 from tertulia.state.messages import (
     EndedMessage,
@@ -110,7 +110,7 @@ class Hearing:
         elif isinstance(message, RecordingMessage):
             live.recording(message.is_recording)
         elif isinstance(message, NodeMessage):
-            live.moved(NodeId(message.sfu_node), message.sfu_region)
+            live.moved(message.sfu_node, message.sfu_region)
         elif isinstance(message, HandoverMessage):
             live.hand_over(message.connection_id, _missed(message))
 

@@ -24,7 +24,7 @@ from tertulia.hub.missed import Missed, without_overlap
 from tertulia.hub.nodes import Nodes
 from tertulia.hub.sessions import Sessions
 from tertulia.hub.settings import HubSettings
-from tertulia.ids import RoomId, SeatId, SessionId, UserId, new_token, new_uuid
+from tertulia.ids import RoomId, SeatId, SessionId, new_token, new_uuid
 from tertulia.room.permissions import check_role
 from tertulia.state.rooms import Joined, JoinSeat, Placement, RoomState
 from tertulia.tokens import RoomClaims
@@ -83,7 +83,7 @@ class Joining:
             raise
         self._sessions.cancel(room_id)
         if joined.replaced is not None and not joined.resumed:
-            self._media.close(room_id, live.node, [SeatId(joined.replaced.seat)])
+            self._media.close(room_id, live.node, [joined.replaced.seat])
         return self._answer(connection, live, joined, record.settings.topology, missed, resume)
 
     async def _admitted(self, claims: RoomClaims) -> Room:
@@ -206,7 +206,7 @@ class Joining:
         following = [event for event, seat in held if seat in (None, member.seat)]
         if missed is not None:
             following = without_overlap(missed.take(), following)
-        seated = Seated(live, UserId(member.user_id), member.role, SeatId(member.seat), topology)
+        seated = Seated(live, member.user_id, member.role, member.seat, topology)
         result = JoinResult(
             user_id=member.user_id,
             role=member.role,

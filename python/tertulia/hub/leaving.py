@@ -14,7 +14,7 @@ from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
 from tertulia.hub.sessions import Sessions
 from tertulia.hub.settings import HubSettings
-from tertulia.ids import NodeId, RoomId, SeatId, UserId
+from tertulia.ids import NodeId, RoomId, UserId
 from tertulia.state.messages import LeftMessage, Participant
 from tertulia.state.rooms import RoomState
 
@@ -107,6 +107,6 @@ class Leaving:
         if live is not None:
             live.changed(LeftMessage.of(member, reason, live.hub_id))
             self._live_rooms.drop_unused(live)
-        self._media.close(room, node, [SeatId(member.seat)])
+        self._media.close(room, node, [member.seat])
         if remaining == 0:
             self._sessions.emptied(room)

@@ -156,7 +156,7 @@ class LiveRoom:
 
     # --- telling
 
-    def say(self, event: Event, exclude: str | None = None) -> None:
+    def say(self, event: Event, exclude: UserId | None = None) -> None:
         """Tell every member, on this hub and elsewhere, but ``exclude``."""
         self.broadcast(event, exclude)
         if self._is_elsewhere():
@@ -175,7 +175,7 @@ class LiveRoom:
         else:
             self._say_elsewhere(event, member.user_id, None)
 
-    def broadcast(self, event: Event, exclude: str | None = None) -> None:
+    def broadcast(self, event: Event, exclude: UserId | None = None) -> None:
         """Tell the members on this hub, but ``exclude``."""
         metrics.EVENTS.inc(len(self.seats))
         for user_id, connection in self.seats.items():
@@ -191,9 +191,9 @@ class LiveRoom:
         if message.to is None:
             self.broadcast(event, message.exclude)
         else:
-            self._deliver_to(message.to, event, SeatId(message.seat) if message.seat else None)
+            self._deliver_to(message.to, event, message.seat)
 
-    def _deliver_to(self, user_id: str, event: Event, seat: SeatId | None) -> None:
+    def _deliver_to(self, user_id: UserId, event: Event, seat: SeatId | None) -> None:
         connection = self.seats.get(user_id)
         if connection is not None and connection.seated is not None and seat in (None, connection.seated.seat):
             metrics.EVENTS.inc()
@@ -202,7 +202,7 @@ class LiveRoom:
             if joining.joining_as == user_id:
                 joining.hold(event, seat)
 
-    def _say_elsewhere(self, event: Event, to: str | None, exclude: str | None) -> None:
+    def _say_elsewhere(self, event: Event, to: UserId | None, exclude: UserId | None) -> None:
         payload = Raw(event.json())
         message = EventMessage(origin=self.hub_id, event=event.name, payload=payload, to=to, exclude=exclude)
         self.publish(message)

@@ -10,7 +10,7 @@ import structlog
 from msgspec import UNSET, Raw, Struct
 
 from tertulia.errors import Malformed
-from tertulia.ids import NodeId, RoomId
+from tertulia.ids import NodeId, RoomId, SeatId, UserId
 from tertulia.sfu import _sfu, commands
 from tertulia.state.messages import EventMessage
 
@@ -58,8 +58,8 @@ class Seat(NamedTuple):
     """Who is told what concerns a transport."""
 
     room: RoomId
-    user_id: str
-    seat: str
+    user_id: UserId
+    seat: SeatId
 
 
 class _Sdp(Struct, rename="camel"):
@@ -193,7 +193,7 @@ class Agent:
             return []
         error = _Error(command.transport, code, message)
         if isinstance(command, commands.Offer):  # it may be the first one: the transport is not known yet
-            owner = Seat(RoomId(command.room), command.user_id, command.seat)
+            owner = Seat(command.room, command.user_id, command.seat)
             return [self._to(owner, "SfuError", error)]
         told = self._to_owner("SfuError", command.transport, error)
         return [told] if told is not None else []

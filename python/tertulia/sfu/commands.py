@@ -12,20 +12,20 @@ from msgspec import Struct
 
 from tertulia.contract import Source, WantedVideo
 from tertulia.errors import Malformed
+from tertulia.ids import RoomId, SeatId, TransportId, UserId
 
 
 class _Command(Struct, rename="camel", tag_field="op", kw_only=True, frozen=True, omit_defaults=True):
-    room: str
-    """The RoomId."""
+    room: RoomId
 
 
 class Offer(_Command, tag="offer", frozen=True):
     """Opens the peer if it is new; the answer goes back as ``ReceiveAnswer``."""
 
-    transport: str
-    seat: str
-    """The SeatId: what the node sends is delivered only while the user holds it."""
-    user_id: str
+    transport: TransportId
+    seat: SeatId
+    """What the node sends is delivered only while the user holds it."""
+    user_id: UserId
     sdp: str
     slots: bool = False
     tracks: dict[str, Source] = {}
@@ -35,28 +35,28 @@ class Offer(_Command, tag="offer", frozen=True):
 class Answer(_Command, tag="answer", frozen=True):
     """The client's answer to the SFU's ``ReceiveOffer``."""
 
-    transport: str
+    transport: TransportId
     sdp: str
 
 
 class Candidate(_Command, tag="candidate", frozen=True):
     """A candidate line, or an ``RTCIceCandidateInit``; null and ``""`` end the candidates."""
 
-    transport: str
+    transport: TransportId
     candidate: str | dict[str, Any] | None
 
 
 class View(_Command, tag="view", frozen=True):
     """Which videos the peer wants in its video slots, the most important first."""
 
-    transport: str
+    transport: TransportId
     videos: list[WantedVideo]
 
 
 class State(_Command, tag="state", frozen=True):
     """What is muted is not forwarded, and leaves its slot. None: not said."""
 
-    transport: str
+    transport: TransportId
     is_muted: bool | None = None
     is_video_on: bool | None = None
 
@@ -64,7 +64,7 @@ class State(_Command, tag="state", frozen=True):
 class Close(_Command, tag="close", frozen=True):
     """Closes one peer."""
 
-    transport: str
+    transport: TransportId
 
 
 class End(_Command, tag="end", frozen=True):

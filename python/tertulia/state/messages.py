@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 
 from tertulia.contract import LeaveReason, ParticipantView, Role
 from tertulia.errors import Malformed
+from tertulia.ids import ConnectionId, HubId, NodeId, SeatId, SessionId, UserId
 
 Origin = str
 """A HubId or a NodeId."""
@@ -22,18 +23,18 @@ Origin = str
 class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """One member of a room: the JSON in ``room:{R}:participants``."""
 
-    user_id: str
-    connection_id: str
+    user_id: UserId
+    connection_id: ConnectionId
     role: Role
     is_muted: bool
     is_video_on: bool
     joined_at: str
     """RFC 3339, UTC, milliseconds; set by the join script."""
     display_name: str
-    hub: str
-    """The HubId that holds the connection."""
-    seat: str
-    """The SeatId: kept when a lost connection resumes, new when another connection takes over."""
+    hub: HubId
+    """Which holds the connection."""
+    seat: SeatId
+    """Kept when a lost connection resumes, new when another connection takes over."""
     resume: str
     """Hash of the resume token; what a returning client has to present. Never the token itself."""
     hand_raised: bool = False
@@ -64,7 +65,7 @@ class JoinedMessage(_Message, tag="joined", frozen=True):
     A receiver that knows the user already shows its clients nothing.
     """
 
-    user_id: str
+    user_id: UserId
     participant: Participant
     replaced: Participant | None = None
     resumed: bool = False
@@ -75,9 +76,9 @@ class JoinedMessage(_Message, tag="joined", frozen=True):
 class LeftMessage(_Message, tag="left", frozen=True):
     """The seat is free. Applies only to that ``connection_id``."""
 
-    user_id: str
-    connection_id: str
-    seat: str
+    user_id: UserId
+    connection_id: ConnectionId
+    seat: SeatId
     reason: LeaveReason
 
     @classmethod
@@ -95,14 +96,14 @@ class LeftMessage(_Message, tag="left", frozen=True):
 class StateMessage(_Message, tag="state", frozen=True):
     """Microphone or camera changed; all values as they are now."""
 
-    user_id: str
+    user_id: UserId
     is_muted: bool
     is_video_on: bool
     said_video_off: bool = False
 
 
 class HandMessage(_Message, tag="hand", frozen=True):
-    user_id: str
+    user_id: UserId
     raised: bool
 
 
@@ -110,7 +111,7 @@ class EndedMessage(_Message, tag="ended", frozen=True):
     """The meeting is over and its keys are gone. ``reason`` is for people and logs: ``host``, ``empty``,
     ``deleted``…"""
 
-    session_id: str
+    session_id: SessionId
     reason: str
 
 
@@ -121,7 +122,7 @@ class RecordingMessage(_Message, tag="recording", frozen=True):
 class NodeMessage(_Message, tag="node", frozen=True):
     """The room now lives on another SFU node (``sfu_node``)."""
 
-    sfu_node: str
+    sfu_node: NodeId
     sfu_region: str
 
 
@@ -130,11 +131,11 @@ class EventMessage(_Message, tag="event", frozen=True):
 
     event: str
     payload: Raw
-    to: str | None = None
-    """A userId, or None: everyone."""
-    exclude: str | None = None
-    """A userId who does not get it."""
-    seat: str | None = None
+    to: UserId | None = None
+    """None: everyone."""
+    exclude: UserId | None = None
+    """Who does not get it."""
+    seat: SeatId | None = None
     """Deliver only if the addressee's seat is still that."""
 
 
@@ -147,7 +148,7 @@ class ReadMessage(_Message, tag="read", frozen=True):
 class HandoverMessage(_Message, tag="handover", frozen=True):
     """What a lost connection missed, from its hub, when it hears that the client has returned on another one."""
 
-    connection_id: str
+    connection_id: ConnectionId
     """The connection by which the client returned."""
     frames: list[tuple[str, Raw]]
     """(event, payload), the oldest first."""

@@ -16,7 +16,7 @@ from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.tables import API_KEYS
 from tertulia.errors import AlreadyExists, BadToken, InProgress, Invalid, NotFound, Unavailable
 from tertulia.ids import RoomId, TenantId, UserId, new_uuid
-from tertulia.tokens import INVITE_MAX_SECONDS, Tokens
+from tertulia.tokens import INVITE_MAX_SECONDS, Tokens, new_signing_key
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 
@@ -159,7 +159,7 @@ async def ring(keys: SigningKeys) -> AsyncIterator[Keyring]:
 async def test_unknown_keys_do_not_make_a_worker_read_all_the_time(
     keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    foreign = room_token(Tokens([keyring.new_signing_key(time.time())]), time.time())
+    foreign = room_token(Tokens([new_signing_key(time.time())]), time.time())
     readings = Readings(keys, monkeypatch)
     monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.2)
     for count in (1, 2):
@@ -180,7 +180,7 @@ async def test_a_key_made_just_after_a_reading_is_found(
 async def test_while_the_keys_cannot_be_read_nobody_waits_for_more_than_one_try(
     keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    foreign = room_token(Tokens([keyring.new_signing_key(time.time())]), time.time())
+    foreign = room_token(Tokens([new_signing_key(time.time())]), time.time())
     readings = Readings(keys, monkeypatch)
     readings.failure = Unavailable("away")
     found = await asyncio.gather(*(ring.verify_room(foreign) for _ in range(20)), return_exceptions=True)

@@ -34,7 +34,8 @@ chance has odds of 2 to the -39."""
 @dataclass
 class Fleet:
     web: servers.Tertulia
-    redis: redis.Redis
+    redis: Any
+    """The client; redis-py's types leave open whether an answer has been decoded."""
     key: str
     settings: dict[str, str]
 

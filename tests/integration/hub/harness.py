@@ -95,7 +95,8 @@ class PlainClient:
         frame = await self.frame(lambda f: "replyTo" in f and f["replyTo"] == number)
         if "error" in frame:
             raise CallRefused(frame["error"])
-        return frame["result"]
+        result: Json = frame["result"]
+        return result
 
     async def frame(self, matches: Any, within: float = ANSWER) -> Json:
         """The first frame, past or to come, that ``matches``; ``within`` so many seconds."""
@@ -113,7 +114,8 @@ class PlainClient:
         frame = await self.frame(
             lambda f: f.get("event") == name and all(f["payload"].get(k) == v for k, v in fields.items())
         )
-        return frame["payload"]
+        payload: Json = frame["payload"]
+        return payload
 
     async def refused(self, event: str, payload: object = None) -> str:
         """The code of the error that the call gets."""
@@ -216,7 +218,7 @@ class FakeNode:
                         return command
                 await self._arrived.wait()
 
-    def tell(self, room: str, event: str, payload: Json, *, to: str | None = None, seat: str | None = None) -> None:
+    def tell(self, room: str, event: str, payload: Json, *, to: Any = None, seat: Any = None) -> None:
         """Publish an event as a node does."""
         raw = msgspec.Raw(msgspec.json.encode(payload))
         message = EventMessage(origin=self.node.id, event=event, payload=raw, to=to, seat=seat)

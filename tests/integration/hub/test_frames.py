@@ -151,17 +151,19 @@ _GOOD: dict[str, dict[str, Any]] = {
 _OPTIONAL = {"isMuted", "isVideoOn"}
 
 
+def _wrong(field: str) -> list[Any]:
+    return [7, 1.5, {"a": "\0"} if field == "candidate" else {}]
+
+
 def _bad_payloads() -> list[tuple[str, Any, str]]:
     """(event, payload, the field at fault)."""
     cases: list[tuple[str, Any, str]] = []
+    no_objects: list[Any] = ["x", 7, [], True]
     for event, good in _GOOD.items():
-        cases += [(event, wrong, "") for wrong in ("x", 7, [], True)]
+        cases += [(event, value, "") for value in no_objects]
         cases += [] if event == "UpdateState" else [(event, None, "")]
         for field, value in good.items():
-            cases += [
-                (event, {**good, field: wrong}, field)
-                for wrong in (7, 1.5, {"a": "\0"} if field == "candidate" else {})
-            ]
+            cases += [(event, {**good, field: wrong}, field) for wrong in _wrong(field)]
             if isinstance(value, str):
                 cases += [(event, {**good, field: "x\0y"}, field), (event, {**good, field: "x\ud800"}, field)]
                 cases += [(event, {**good, field: "x" * 200_001}, field)]

@@ -260,7 +260,7 @@ async def test_join_while_redis_is_away_is_internal_and_changes_nothing(
     worker = await fleet.worker()
     room = await fleet.room()
     client = await worker.connect()
-    payload = {"roomId": room, "token": fleet.token(room, harness.new_uuid())}
+    payload = {"roomId": room, "token": fleet.token(room, new_uuid())}
     server.kill()
     assert await client.refused("JoinRoom", payload) == "internal"
     assert (await fleet.directory.room(RoomId(room))).status == "SCHEDULED"

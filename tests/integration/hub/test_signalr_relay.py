@@ -48,7 +48,7 @@ async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker:
     client = await _relayed(worker, owner)
     await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
     pongs: list[bytes] = []
-    client.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign]
+    client.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign, assignment]
     client.socket.transport.pause_reading()
     payloads = [b"%0125d" % number for number in range(60_000)]
     pings = b"".join(Frame(Opcode.PING, payload).serialize(mask=True, extensions=[]) for payload in payloads)

@@ -101,7 +101,7 @@ async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker:
     ann, _ = await fleet.join(worker, room)
     stalled, user = await _stalled(fleet, worker, room, dialect)
     pongs: list[bytes] = []
-    stalled.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign]
+    stalled.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign, assignment]
     payloads = [b"%0125d" % number for number in range(20_000)]
     pings = b"".join(Frame(Opcode.PING, payload).serialize(mask=True, extensions=[]) for payload in payloads)
     stalled.socket.transport.write(pings)

@@ -90,7 +90,7 @@ def test_32_levels_are_read(rest: Rest) -> None:
 # --- 422
 
 
-UUID_FAULTS = [
+UUID_FAULTS: list[Any] = [
     None,
     1,
     True,
@@ -105,7 +105,7 @@ UUID_FAULTS = [
     f"{{{UUID}}}",
     "٣" * 36,
 ]
-TEXT_FAULTS = [None, 1, True, [], {}, "", "a\0b", "\ud800", "x\udfff"]
+TEXT_FAULTS: list[Any] = [None, 1, True, [], {}, "", "a\0b", "\ud800", "x\udfff"]
 ROLE_FAULTS: list[Any] = [None, 1, [], {}, "", "Host", "guest"]
 
 FIELDS: list[tuple[str, str, dict[str, Any], str, list[Any]]] = [

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 
 from tertulia.ids import new_uuid
 from tertulia.sfu import _sfu
@@ -102,6 +102,18 @@ class Client:
         """Read what was left, and go on."""
         self._reader = asyncio.create_task(self._read())
 
+    @property
+    def local_sdp(self) -> str:
+        description = self.pc.local_description
+        assert description is not None
+        return description.sdp
+
+    @property
+    def remote_sdp(self) -> str:
+        """Empty while there is none."""
+        description = self.pc.remote_description
+        return "" if description is None else description.sdp
+
     async def publish(self, *, audio: bool = True, video: bool = True) -> None:
         """Add the synthetic microphone and camera, or what is wanted of them."""
         stream = await webrtc.media_devices.get_user_media(webrtc.MediaStreamConstraints(audio=audio, video=video))
@@ -114,7 +126,7 @@ class Client:
             for kind in ("audio", "video"):
                 self.pc.add_transceiver(kind, webrtc.RTCRtpTransceiverInit(direction="recvonly"))
         await self.pc.set_local_description(await self.pc.create_offer(webrtc.RTCOfferOptions(ice_restart=ice_restart)))
-        self.desk.engine.offer(self.room, self.transport, self.user_id, self.pc.local_description.sdp)
+        self.desk.engine.offer(self.room, self.transport, self.user_id, self.local_sdp)
         async with asyncio.timeout(SECONDS):
             while self.pc.signaling_state != "stable":
                 await asyncio.sleep(0.005)
@@ -126,7 +138,7 @@ class Client:
 
     async def inbound(self) -> list[Any]:
         """The statistics of each track that arrives."""
-        report = await self.pc.get_stats()
+        report: Mapping[str, Any] = await self.pc.get_stats()
         return [s for s in report.values() if s.type == "inbound-rtp"]
 
     async def decodes(self, videos: int, frames: int = 3) -> None:
@@ -154,7 +166,7 @@ class Client:
 
     async def path(self) -> str:
         """``udp`` or ``tcp``: what the selected candidate pair uses."""
-        report = await self.pc.get_stats()
+        report: Mapping[str, Any] = await self.pc.get_stats()
         selected = next(s for s in report.values() if s.type == "transport").selected_candidate_pair_id
         return str(report[report[selected].local_candidate_id].protocol)
 
@@ -187,10 +199,10 @@ class Client:
     async def _on_offer(self, sdp: str) -> None:
         await self.pc.set_remote_description(await self._description("offer", sdp))
         await self.pc.set_local_description(await self.pc.create_answer())
-        self.desk.engine.answer(self.room, self.transport, self.pc.local_description.sdp)
+        self.desk.engine.answer(self.room, self.transport, self.local_sdp)
         self.has_answered.set()
 
-    async def _description(self, kind: str, sdp: str) -> Any:
+    async def _description(self, kind: Literal["offer", "answer"], sdp: str) -> Any:
         if self.tcp_only:
             lines = sdp.split("\r\n")
             sdp = "\r\n".join(line for line in lines if not line.startswith("a=candidate:") or " tcp " in line)

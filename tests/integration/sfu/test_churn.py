@@ -29,9 +29,9 @@ async def come_and_go(d: Desk, number: int, sdp: str) -> None:
 async def settled(client: Client, user_id: str) -> str:
     """The SFU's last offer to ``client``, once it has ``user_id`` in it and is answered."""
     async with asyncio.timeout(SECONDS):
-        while user_id not in client.pc.remote_description.sdp or client.pc.signaling_state != "stable":
+        while user_id not in client.remote_sdp or client.pc.signaling_state != "stable":
             await asyncio.sleep(0.01)
-    return str(client.pc.remote_description.sdp)
+    return client.remote_sdp
 
 
 def lines(sdp: str) -> int:
@@ -44,7 +44,7 @@ async def test_a_thousand_joins_and_leaves_leave_nothing_behind() -> None:
         await stays.publish()
         await stays.offer()
         await stays.connected()
-        offer = stays.pc.local_description.sdp
+        offer = stays.local_sdp
 
         first = Client(d, "r")
         await first.publish()

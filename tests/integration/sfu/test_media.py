@@ -6,6 +6,7 @@ import array
 import asyncio
 import statistics
 import time
+from collections.abc import Awaitable
 
 import av
 import pytest
@@ -83,7 +84,7 @@ async def test_offers_that_cross_end_well() -> None:
         await d.until(lambda: any(isinstance(e, _sfu.Offer) and e.transport == ann.transport for e in d.events))
         await ann.publish(audio=False)
         await ann.pc.set_local_description(await ann.pc.create_offer())
-        d.engine.offer(ann.room, ann.transport, ann.user_id, ann.pc.local_description.sdp)
+        d.engine.offer(ann.room, ann.transport, ann.user_id, ann.local_sdp)
         ann.read_on()
         await asyncio.wait_for(ann.has_answered.wait(), SECONDS)
         await ann.offer()
@@ -155,6 +156,7 @@ class Tone(AudioStreamTrack):
 
     async def recv(self) -> av.AudioFrame:
         frame = await super().recv()
+        assert isinstance(frame, av.AudioFrame)
         wave = array.array("h", (n % 20 * 1_000 for n in range(frame.samples)))
         frame.planes[0].update(wave.tobytes())
         return frame
@@ -178,8 +180,8 @@ class AioClient:
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._run(self._play(track))
 
-    def _run(self, coroutine: object) -> None:
-        self.tasks.add(asyncio.ensure_future(coroutine))  # type: ignore[arg-type]
+    def _run(self, coroutine: Awaitable[None]) -> None:
+        self.tasks.add(asyncio.ensure_future(coroutine))
 
     async def _play(self, track: MediaStreamTrack) -> None:
         for _ in range(5):

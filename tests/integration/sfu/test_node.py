@@ -15,7 +15,7 @@ import pytest
 
 from tertulia.config import load
 from tertulia.errors import Unavailable
-from tertulia.ids import RoomId, new_uuid
+from tertulia.ids import RoomId, SeatId, TransportId, UserId, new_uuid
 from tertulia.room.placement import Node
 from tertulia.sfu import _sfu, commands
 from tertulia.sfu import node as sfu_node
@@ -107,7 +107,7 @@ class Member(Client):
     def __init__(self, channel: RoomChannel) -> None:
         self.channel = channel
         super().__init__(_Desk(self), ROOM)  # type: ignore[arg-type]
-        self.seat = f"seat-of-{self.user_id}"
+        self.seat = SeatId(f"seat-of-{self.user_id}")
         self._pump = asyncio.create_task(self._deliver())
 
     async def _deliver(self) -> None:
@@ -133,20 +133,22 @@ class _Desk:
         self.engine = _Engine(member)
 
 
+def offer(transport: TransportId, seat: SeatId, user_id: UserId, sdp: str) -> commands.Offer:
+    return commands.Offer(room=ROOM, transport=transport, seat=seat, user_id=user_id, sdp=sdp)
+
+
 class _Engine:
     def __init__(self, member: Member) -> None:
         self._member = member
 
-    def offer(self, room: str, transport: str, user_id: str, sdp: str) -> None:
-        seat = self._member.seat
-        self._member.channel.command(
-            commands.Offer(room=room, transport=transport, seat=seat, user_id=user_id, sdp=sdp)
-        )
+    def offer(self, room: RoomId, transport: TransportId, user_id: UserId, sdp: str) -> None:
+        assert room == ROOM
+        self._member.channel.command(offer(transport, self._member.seat, user_id, sdp))
 
-    def answer(self, room: str, transport: str, sdp: str) -> None:
+    def answer(self, room: RoomId, transport: TransportId, sdp: str) -> None:
         self._member.channel.command(commands.Answer(room=room, transport=transport, sdp=sdp))
 
-    def close(self, room: str, transport: str) -> None:
+    def close(self, room: RoomId, transport: TransportId) -> None:
         self._member.channel.command(commands.Close(room=room, transport=transport))
 
 
@@ -169,7 +171,8 @@ async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_d
                     await member.connected()
                     await member.decodes(1)
                 await the_node(redis, lambda node: (node.rooms, node.peers) == (1, 2) and 0 < node.load <= 1)
-                channel.command(commands.Offer(room=ROOM, transport="t", seat="s", user_id="u", sdp="nonsense"))
+                nobody = (TransportId("t"), SeatId("s"), UserId("u"))
+                channel.command(offer(*nobody, "nonsense"))
                 assert (await channel.next("SfuError"))["code"] == "invalid_sdp"
                 await bob.close()
                 ended = lambda payload: payload["state"] == "closed"  # noqa: E731

@@ -46,8 +46,8 @@ async def test_pysignalr(port: int) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
             await opened.wait()
-            await client.send("Add", [40, 2], on_result)  # type: ignore[arg-type]
-            await client.send("Tell_All", ["hello"])
+            await client.send("Add", [40, 2], on_result)  # type: ignore[list-item, arg-type]
+            await client.send("Tell_All", ["hello"])  # type: ignore[list-item]
             await told.wait()
     finally:
         running.cancel()
@@ -61,11 +61,15 @@ async def test_signalrcore(port: int) -> None:
     opened, told, closed = threading.Event(), threading.Event(), threading.Event()
     texts: list[Any] = []
 
+    def hear(arguments: list[Any]) -> None:
+        texts.extend(arguments)
+        told.set()
+
     def converse() -> None:
         connection = HubConnectionBuilder().with_url(f"http://127.0.0.1:{port}/hub").build()
         connection.on_open(opened.set)
         connection.on_close(closed.set)
-        connection.on("Told", lambda arguments: (texts.extend(arguments), told.set()))
+        connection.on("Told", hear)
         connection.start()
         assert opened.wait(PATIENCE)
         connection.send("Tell_All", ["hello"])

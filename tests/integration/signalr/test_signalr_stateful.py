@@ -28,7 +28,7 @@ def replaceable(caller: Caller) -> bool:
 async def test_nothing_is_lost_or_doubled(client: Run, protocol: str, how: str) -> None:
     app, hub = build()
     async with served(app) as port, proxied(port) as proxy:
-        scenario = asyncio.create_task(client("stateful", proxy.port, "WebSockets", protocol, calls=CALLS))
+        scenario = asyncio.ensure_future(client("stateful", proxy.port, "WebSockets", protocol, calls=CALLS))
         cuts = 0
         while not scenario.done() and cuts < 6:
             proxy.carried.clear()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -279,6 +280,9 @@ def replica_of(directory: Path, cluster: servers.Cluster, owner: int) -> Iterato
             [cli, "-p", *command], capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL
         ).stdout
 
+    def knows(other: int) -> bool:
+        return f":{port}@" in said(str(other), "CLUSTER", "NODES")
+
     with servers.running("redis replica", argv, home) as started:
         started.wait_until(lambda: "PONG" in said(str(port), "PING"))
         said(str(port), "CLUSTER", "MEET", "127.0.0.1", str(owner))
@@ -287,7 +291,7 @@ def replica_of(directory: Path, cluster: servers.Cluster, owner: int) -> Iterato
         started.wait_until(lambda: "master_link_status:up" in said(str(port), "INFO", "replication"), what="be in step")
         others = [p for p in cluster.ports if p != owner]
         for other in others:
-            started.wait_until(lambda other=other: f":{port}@" in said(str(other), "CLUSTER", "NODES"), what="be known")
+            started.wait_until(partial(knows, other), what="be known")
         yield port
 
 

@@ -402,7 +402,7 @@ async def test_restore_tells_where_the_room_lives_by_now(redis: Redis, rooms: Ro
         done = await rooms.restore(room, known, [member], "x")
         assert (done.created, done.incarnation) == (False, made.incarnation)
         assert (done.region, done.node, done.is_recording) == ("eu-west-1", lives, True)
-    assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node="node-1", sfu_region="eu-west-1")
+    assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node=NodeId("node-1"), sfu_region="eu-west-1")
 
 
 async def test_a_room_restored_without_members_is_empty(redis: Redis, rooms: RoomState) -> None:
@@ -470,20 +470,20 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     await rooms.set_recording(room, True)
     assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=True)
     await rooms.move(room, NodeId("node-1"), NodeId("node-2"))
-    assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node="node-2", sfu_region="us-east-1")
+    assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node=NodeId("node-2"), sfu_region="us-east-1")
     known = KnownRoom(region="r", node=None, session_id=back.session_id, is_recording=False)
     other = msgspec.structs.replace(me, user_id=new_user())
     await rooms.restore(room, known, [other], "x")
     assert await inbox.next() == JoinedMessage(
         origin="hub-a", user_id=other.user_id, participant=other, replaced=None, resumed=True, restored=True
     )
-    await rooms.remove(room, other.user_id)  # type: ignore[arg-type]
+    await rooms.remove(room, other.user_id)
     assert await inbox.next() == LeftMessage(
-        origin="hub-a", user_id=other.user_id, connection_id=me.connection_id, seat="seat", reason="removed"
+        origin="hub-a", user_id=other.user_id, connection_id=me.connection_id, seat=SeatId("seat"), reason="removed"
     )
     await rooms.leave(room, user, back.participant.connection_id, "closed")
     assert await inbox.next() == LeftMessage(
-        origin="hub-a", user_id=user, connection_id=back.participant.connection_id, seat="seat", reason="closed"
+        origin="hub-a", user_id=user, connection_id=back.participant.connection_id, seat=SeatId("seat"), reason="closed"
     )
     await rooms.end(room, "host")
     assert await inbox.next() == EndedMessage(origin="hub-a", session_id=joined.session_id, reason="host")

@@ -118,7 +118,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
         # -- what happens ---------------------------------------------------------------------------------------------
 
         @rule(target=connections, hub=st.integers(0, HUBS - 1), user=st.integers(0, USERS - 1), returning=st.booleans())
-        def join(self, hub: int, user: int, returning: bool) -> tuple[int, Participant] | None:  # type: ignore[return]
+        def join(self, hub: int, user: int, returning: bool) -> tuple[int, Participant] | None:
             who = self.users[user]
             was = self.written.get(who)
             full = len(self.written) >= LIMIT and was is None
@@ -147,14 +147,12 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
                 return
             hub, me = connection
             left = self.run(
-                self.hubs[hub].state.leave(
-                    self.room, UserId(me.user_id), me.connection_id, "left" if clean else "closed"
-                )  # type: ignore[arg-type]
+                self.hubs[hub].state.leave(self.room, me.user_id, me.connection_id, "left" if clean else "closed")
             )
             holds = self._holds(me)
             assert (left is not None) == holds
             if holds:
-                del self.written[UserId(me.user_id)]
+                del self.written[me.user_id]
                 assert left is not None
                 assert left.remaining == len(self.written)
             self._forget(me)
@@ -179,7 +177,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
             if connection is None:
                 return
             hub, me = connection
-            user = UserId(me.user_id)
+            user = me.user_id
             incarnation = self.hubs[hub].incarnation or "?"
             try:
                 changed = self.run(
@@ -189,7 +187,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
                         me.connection_id,
                         incarnation,
                         is_muted=muted,
-                        is_video_on=video,  # type: ignore[arg-type]
+                        is_video_on=video,
                     )
                 )
             except NotJoined:
@@ -259,7 +257,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
             """What happens within one keep-alive interval."""
             for index, hub in enumerate(self.hubs):
                 for me in list(hub.held.values()):
-                    if UserId(me.user_id) in hub.held:
+                    if me.user_id in hub.held:
                         self.keep_alive((index, me))
             if any(hub.held for hub in self.hubs):
                 assert self.exists
@@ -366,7 +364,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
         async def _keep_alive(self, hub: int, me: Participant) -> KeptAlive:
             known = self.hubs[hub].incarnation
             assert known is not None
-            return await self.hubs[hub].state.keep_alive(self.room, UserId(me.user_id), me.connection_id, known)  # type: ignore[arg-type]
+            return await self.hubs[hub].state.keep_alive(self.room, me.user_id, me.connection_id, known)
 
         async def _race(self, calls: list[tuple[str, int, int]]) -> list[Any]:
             async def one(kind: str, hub: int, user: UserId) -> Joined | Left | object:
@@ -375,7 +373,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
                     return await self._join(hub, user, None)
                 if kind == "leave":
                     me = self.hubs[hub].held.get(user)
-                    return me and await state.leave(self.room, user, me.connection_id, "left")  # type: ignore[arg-type]
+                    return me and await state.leave(self.room, user, me.connection_id, "left")
                 if kind == "remove":
                     return await state.remove(self.room, user)
                 await self._age([user])
@@ -407,7 +405,7 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
 
         def _sat_down(self, hub: int, joined: Joined) -> None:
             me = joined.participant
-            self.written[UserId(me.user_id)] = me
+            self.written[me.user_id] = me
             if joined.replaced is not None:
                 self._forget(joined.replaced)
             self._hold(hub, me)
@@ -415,16 +413,16 @@ def machine(servers: Servers) -> type[RuleBasedStateMachine]:
             self._restore_unwritten(hub)
 
         def _hold(self, hub: int, me: Participant) -> None:
-            self.hubs[hub].held[UserId(me.user_id)] = me
+            self.hubs[hub].held[me.user_id] = me
 
         def _forget(self, me: Participant) -> None:
             for hub in self.hubs:
-                held = hub.held.get(UserId(me.user_id))
+                held = hub.held.get(me.user_id)
                 if held is not None and held.connection_id == me.connection_id:
-                    del hub.held[UserId(me.user_id)]
+                    del hub.held[me.user_id]
 
         def _holds(self, me: Participant) -> bool:
-            sits = self.written.get(UserId(me.user_id))
+            sits = self.written.get(me.user_id)
             return sits is not None and sits.connection_id == me.connection_id
 
         def _lost(self) -> None:

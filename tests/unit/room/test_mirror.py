@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Superseded, Went
 from tertulia.state.messages import HandMessage, JoinedMessage, LeftMessage, Participant, StateMessage
 
@@ -15,11 +16,11 @@ from tertulia.state.messages import HandMessage, JoinedMessage, LeftMessage, Par
 def person(user: str, connection: str = "c1", hub: str = "h1", **more: Any) -> Participant:
     values = {"role": "attendee", "is_muted": False, "is_video_on": False, "joined_at": "2026-01-01T00:00:00.000Z"}
     return Participant(
-        user_id=user,
-        connection_id=connection,
+        user_id=UserId(user),
+        connection_id=ConnectionId(connection),
         display_name=user,
-        hub=hub,
-        seat=f"seat-{connection}",
+        hub=HubId(hub),
+        seat=SeatId(f"seat-{connection}"),
         resume="",
         **{**values, **more},
     )
@@ -36,7 +37,11 @@ def left(member: Participant, reason: Any = "left") -> LeftMessage:
 
 
 def state(user: str, muted: bool, video: bool = False) -> StateMessage:
-    return StateMessage(origin="h1", user_id=user, is_muted=muted, is_video_on=video)
+    return StateMessage(origin="h1", user_id=UserId(user), is_muted=muted, is_video_on=video)
+
+
+def hand(user: str, hub: str) -> HandMessage:
+    return HandMessage(origin=hub, user_id=UserId(user), raised=True)
 
 
 ANN, BOB = person("ann"), person("bob")
@@ -65,16 +70,16 @@ def test_state_and_hands_are_shown_once() -> None:
     assert mirror.heard(state("ann", True), own=False) == [Changed(muted)]
     assert mirror.heard(state("ann", True), own=False) == []
     up = replace(muted, hand_raised=True)
-    assert mirror.heard(HandMessage(origin="h2", user_id="ann", raised=True), own=False) == [Hand(up)]
-    assert mirror.heard(HandMessage(origin="h2", user_id="ann", raised=True), own=False) == []
-    for message in (state("nobody", True), HandMessage(origin="h2", user_id="nobody", raised=True), left(BOB)):
+    assert mirror.heard(hand("ann", "h2"), own=False) == [Hand(up)]
+    assert mirror.heard(hand("ann", "h2"), own=False) == []
+    for message in (state("nobody", True), hand("nobody", "h2"), left(BOB)):
         assert mirror.heard(message, own=False) == []
 
 
 @pytest.mark.parametrize("answer_first", [True, False])
 def test_an_own_change_counts_once_whichever_comes_first(answer_first: bool) -> None:
     mirror = Mirror([ANN])
-    changes = [joined(BOB), state("bob", True), HandMessage(origin="h1", user_id="bob", raised=True), left(BOB)]
+    changes: list[MemberMessage] = [joined(BOB), state("bob", True), hand("bob", "h1"), left(BOB)]
     for change in changes:
         if answer_first:
             assert len(mirror.own(change)) == 1
@@ -200,7 +205,7 @@ def test_hubs_that_hear_the_same_channel_end_with_the_same_members(seed: int) ->
         else:
             truth[user] = replace(member, is_muted=not member.is_muted)
             channel.append(
-                StateMessage(origin=member.hub, user_id=user, is_muted=not member.is_muted, is_video_on=False)
+                StateMessage(origin=member.hub, user_id=member.user_id, is_muted=not member.is_muted, is_video_on=False)
             )
     for hub in ("h1", "h2"):
         mirror = Mirror([])

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tertulia.contract import WantedVideo
-from tertulia.ids import NodeId, new_uuid
+from tertulia.ids import NodeId, RoomId, SeatId, TransportId, UserId, new_uuid
 from tertulia.sfu import _sfu, commands
 from tertulia.sfu.agent import MAX_UNANSWERED, Agent, EngineEvent, Message
 
-USER = new_uuid()
-OFFER = commands.Offer(room="r", transport="t", seat="seat-1", user_id=USER, sdp="v=0", tracks={"1": "screen"})
+USER = UserId(new_uuid())
+ROOM, PEER, SEAT = RoomId("r"), TransportId("t"), SeatId("seat-1")
+OFFER = commands.Offer(room=ROOM, transport=PEER, seat=SEAT, user_id=USER, sdp="v=0", tracks={"1": "screen"})
 
 
 class Engine:
@@ -59,19 +60,25 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
     ("command", "call"),
     [
         (OFFER, ("offer", "r", "t", USER, "v=0", ("slots", False), ("tracks", {"1": "screen"}))),
-        (commands.Answer(room="r", transport="t", sdp="v=0"), ("answer", "r", "t", "v=0")),
-        (commands.Candidate(room="r", transport="t", candidate="candidate:1"), ("candidate", "r", "t", "candidate:1")),
-        (commands.Candidate(room="r", transport="t", candidate={"candidate": "x"}), ("candidate", "r", "t", "x")),
-        (commands.Candidate(room="r", transport="t", candidate={"candidate": 7}), ("candidate", "r", "t", "")),
-        (commands.Candidate(room="r", transport="t", candidate={}), ("candidate", "r", "t", "")),
-        (commands.Candidate(room="r", transport="t", candidate=None), ("candidate", "r", "t", "")),
+        (commands.Answer(room=ROOM, transport=PEER, sdp="v=0"), ("answer", "r", "t", "v=0")),
         (
-            commands.View(room="r", transport="t", videos=[WantedVideo(user_id=USER, max_height=360)]),
+            commands.Candidate(room=ROOM, transport=PEER, candidate="candidate:1"),
+            ("candidate", "r", "t", "candidate:1"),
+        ),
+        (
+            commands.Candidate(room=ROOM, transport=PEER, candidate={"candidate": "x"}),
+            ("candidate", "r", "t", "x"),
+        ),
+        (commands.Candidate(room=ROOM, transport=PEER, candidate={"candidate": 7}), ("candidate", "r", "t", "")),
+        (commands.Candidate(room=ROOM, transport=PEER, candidate={}), ("candidate", "r", "t", "")),
+        (commands.Candidate(room=ROOM, transport=PEER, candidate=None), ("candidate", "r", "t", "")),
+        (
+            commands.View(room=ROOM, transport=PEER, videos=[WantedVideo(user_id=USER, max_height=360)]),
             ("view", "r", "t", [(USER, "camera", 360)]),
         ),
-        (commands.State(room="r", transport="t", is_muted=True), ("state", "r", "t", True, None)),
-        (commands.Close(room="r", transport="t"), ("close", "r", "t")),
-        (commands.End(room="r"), ("end", "r")),
+        (commands.State(room=ROOM, transport=PEER, is_muted=True), ("state", "r", "t", True, None)),
+        (commands.Close(room=ROOM, transport=PEER), ("close", "r", "t")),
+        (commands.End(room=ROOM), ("end", "r")),
     ],
 )
 def test_each_command_is_one_call(
@@ -156,7 +163,9 @@ def test_a_first_offer_that_is_refused_is_told_to_who_made_it(agent: Agent) -> N
 
 def test_offers_without_answer_are_bounded(agent: Agent) -> None:
     for n in range(MAX_UNANSWERED + 1):
-        agent.command(commands.encode(commands.Offer(room="r", transport=f"t{n}", seat="s", user_id=USER, sdp="")))
+        agent.command(
+            commands.encode(commands.Offer(room=ROOM, transport=TransportId(f"t{n}"), seat=SEAT, user_id=USER, sdp=""))
+        )
     assert agent.event(_sfu.Answer("r", "t0", USER, "")) is None
     assert agent.event(_sfu.Answer("r", "t1", USER, "")) is not None
 
@@ -171,10 +180,10 @@ def test_a_call_that_fails_is_told_to_who_asked(agent: Agent, engine: Engine, fa
     assert [(event, to, seat, payload["code"]) for event, to, seat, payload in map(told, messages)] == [
         ("SfuError", USER, "seat-1", code)
     ]
-    assert agent.command(commands.encode(commands.Close(room="r", transport="unknown"))) == []
-    assert agent.command(commands.encode(commands.End(room="r"))) == []
+    assert agent.command(commands.encode(commands.Close(room=ROOM, transport=TransportId("unknown")))) == []
+    assert agent.command(commands.encode(commands.End(room=ROOM))) == []
     engine.failure = None
     opened(agent)
     engine.failure = failure
-    messages = agent.command(commands.encode(commands.Answer(room="r", transport="t", sdp="")))
+    messages = agent.command(commands.encode(commands.Answer(room=ROOM, transport=PEER, sdp="")))
     assert [told(message)[3]["code"] for message in messages] == [code]

@@ -8,15 +8,16 @@ import pytest
 
 from tertulia.contract import WantedVideo
 from tertulia.errors import Malformed
-from tertulia.ids import new_uuid
+from tertulia.ids import RoomId, SeatId, TransportId, UserId, new_uuid
 from tertulia.sfu import commands
 
-USER = new_uuid()
+USER = UserId(new_uuid())
+ROOM, PEER, SEAT = RoomId("r"), TransportId("t"), SeatId("s")
 
 WIRE = [
     (
         commands.Offer(
-            room="r", transport="t", seat="s", user_id=USER, sdp="v=0", slots=True, tracks={"0": "microphone"}
+            room=ROOM, transport=PEER, seat=SEAT, user_id=USER, sdp="v=0", slots=True, tracks={"0": "microphone"}
         ),
         {
             "op": "offer",
@@ -30,15 +31,15 @@ WIRE = [
         },
     ),
     (
-        commands.Answer(room="r", transport="t", sdp="v=0"),
+        commands.Answer(room=ROOM, transport=PEER, sdp="v=0"),
         {"op": "answer", "room": "r", "transport": "t", "sdp": "v=0"},
     ),
     (
-        commands.Candidate(room="r", transport="t", candidate={"candidate": "", "sdpMid": "0"}),
+        commands.Candidate(room=ROOM, transport=PEER, candidate={"candidate": "", "sdpMid": "0"}),
         {"op": "candidate", "room": "r", "transport": "t", "candidate": {"candidate": "", "sdpMid": "0"}},
     ),
     (
-        commands.View(room="r", transport="t", videos=[WantedVideo(user_id=USER, source="screen", max_height=720)]),
+        commands.View(room=ROOM, transport=PEER, videos=[WantedVideo(user_id=USER, source="screen", max_height=720)]),
         {
             "op": "view",
             "room": "r",
@@ -47,11 +48,11 @@ WIRE = [
         },
     ),
     (
-        commands.State(room="r", transport="t", is_muted=True),
+        commands.State(room=ROOM, transport=PEER, is_muted=True),
         {"op": "state", "room": "r", "transport": "t", "isMuted": True},
     ),
-    (commands.Close(room="r", transport="t"), {"op": "close", "room": "r", "transport": "t"}),
-    (commands.End(room="r"), {"op": "end", "room": "r"}),
+    (commands.Close(room=ROOM, transport=PEER), {"op": "close", "room": "r", "transport": "t"}),
+    (commands.End(room=ROOM), {"op": "end", "room": "r"}),
 ]
 
 

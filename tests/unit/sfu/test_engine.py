@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tertulia.sfu import _sfu
@@ -64,7 +66,7 @@ def test_nothing_waits_at_first(engine: _sfu.Sfu) -> None:
 
 def test_after_its_stop_it_takes_no_command(engine: _sfu.Sfu) -> None:
     engine.stop()
-    for call in (
+    calls: list[Callable[[], None]] = [
         lambda: engine.offer("r", "t", "u", ""),
         lambda: engine.answer("r", "t", ""),
         lambda: engine.candidate("r", "t", ""),
@@ -72,7 +74,8 @@ def test_after_its_stop_it_takes_no_command(engine: _sfu.Sfu) -> None:
         lambda: engine.state("r", "t", True),
         lambda: engine.close("r", "t"),
         lambda: engine.end("r"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(_sfu.Stopped):
             call()
     assert engine.stats() == []

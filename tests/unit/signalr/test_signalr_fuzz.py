@@ -11,10 +11,20 @@ from tertulia.signalr.connection import Connection, Ended, Options, Phase
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
-from tertulia.signalr.messages import Ack, Close, Completion, Invocation, Ping, Sequence, StreamInvocation, StreamItem
+from tertulia.signalr.messages import (
+    Ack,
+    Close,
+    Completion,
+    Invocation,
+    Message,
+    Ping,
+    Sequence,
+    StreamInvocation,
+    StreamItem,
+)
 
 ROUNDS = 20_000
-SEEDS = [
+SEEDS: list[Message] = [
     Invocation("Method", [1, "two", {"three": [4.0, None, True]}], "1", ["2"], {"h": "v"}),
     StreamInvocation("3", "Stream", [], ["4"]),
     StreamItem("4", {"k": [1, 2, 3]}),

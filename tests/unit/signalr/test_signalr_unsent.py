@@ -38,7 +38,7 @@ async def _opened(*, waits: int) -> tuple[Recorder, Link]:
     recorder = Recorder()
     link = Endpoint(recorder).websocket("")
     assert isinstance(link, Link)
-    socket = AsgiWebSocket(link, _never, lambda _: _never(), BOUND)  # type: ignore[arg-type, return-value]
+    socket = AsgiWebSocket(link, _never, lambda _: _never(), BOUND)  # type: ignore[arg-type]
     link.attach(socket)
     link.receive(b'{"protocol":"json","version":1}\x1e')
     socket._waiting.clear()

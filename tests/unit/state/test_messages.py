@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tertulia.errors import Malformed
+from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 from tertulia.state import messages as m
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -90,15 +91,15 @@ def test_participants_too(participant: m.Participant) -> None:
 
 def test_the_names_on_the_wire() -> None:
     participant = m.Participant(
-        user_id="u",
-        connection_id="c",
+        user_id=UserId("u"),
+        connection_id=ConnectionId("c"),
         role="host",
         is_muted=True,
         is_video_on=False,
         joined_at="2026-01-02T03:04:05.678Z",
         display_name="Ada",
-        hub="h",
-        seat="s",
+        hub=HubId("h"),
+        seat=SeatId("s"),
         resume="r",
     )
     assert set(msgspec.json.decode(m.encode_participant(participant))) == {
@@ -106,7 +107,7 @@ def test_the_names_on_the_wire() -> None:
         *("displayName", "hub", "seat", "resume", "handRaised", "saidVideoOff"),
     }
     assert participant.view().display_name == "Ada"
-    message = m.EventMessage(origin="h", event="Chat", payload=msgspec.Raw(b'{"x":1}'), to="u")
+    message = m.EventMessage(origin="h", event="Chat", payload=msgspec.Raw(b'{"x":1}'), to=UserId("u"))
     assert msgspec.json.decode(m.encode(message)) == {
         "t": "event",
         "origin": "h",
@@ -135,4 +136,4 @@ def test_wrong_objects_are_malformed(data: bytes) -> None:
 
 def test_unknown_fields_of_a_newer_version_are_ignored() -> None:
     data = b'{"t":"hand","new":[1],"origin":"x","userId":"u","raised":true}'
-    assert m.decode(data) == m.HandMessage(origin="x", user_id="u", raised=True)
+    assert m.decode(data) == m.HandMessage(origin="x", user_id=UserId("u"), raised=True)
