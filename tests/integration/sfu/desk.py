@@ -50,10 +50,11 @@ class Desk:
         """What was said so far of transports that ended."""
         return [e for e in self.events if isinstance(e, _sfu.TransportState) and e.state == "closed"]
 
-    async def counted(self, done: Callable[[dict[str, int]], bool]) -> dict[str, int]:
-        """The first worker's counters, when they are as wanted. They have no event of their own."""
+    async def counted(self, done: Callable[[dict[str, int]], bool], worker: int = 0) -> dict[str, int]:
+        """A worker's counters, when they are as wanted. They have no event of their own, and are published after what
+        they count."""
         async with asyncio.timeout(SECONDS):
-            while not done(stats := self.engine.stats()[0]):
+            while not done(stats := self.engine.stats()[worker]):
                 await asyncio.sleep(0.01)
         return stats
 
