@@ -81,7 +81,8 @@ def run_web(config: Config, is_one_of_many: bool = False) -> int:
     logging.configure(config.log_level, config.log_format)
     forget_dead_workers()
     listener = bound(config, is_one_of_many)
-    listener.listen(BACKLOG)
+    if not is_one_of_many:
+        listener.listen(BACKLOG)  # who comes early waits: there is nobody else to serve them
     uvloop.run(_serve(config, listener))
     return 0
 
@@ -255,6 +256,7 @@ def _server_config(config: Config, web: Web) -> uvicorn.Config:
         access_log=False,  # its lines hold query strings
         proxy_headers=False,
         server_header=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
 
