@@ -166,14 +166,14 @@ async def test_one_room_at_a_time(fleet: Fleet, worker: Worker) -> None:
 
 
 async def test_who_does_not_join_in_time_is_closed(fleet: Fleet) -> None:
-    worker = await fleet.worker(replace(SETTINGS, join_within=0.2))
+    worker = await fleet.worker(replace(SETTINGS, join_within=1))
     client = await worker.connect()
     assert await client.refused("JoinRoom", {"roomId": new_uuid(), "token": "x"}) == "bad_token"
     assert await client.closed() == 4408
 
 
 async def test_who_joined_in_time_stays(fleet: Fleet) -> None:
-    worker = await fleet.worker(replace(SETTINGS, join_within=0.3))
+    worker = await fleet.worker(replace(SETTINGS, join_within=1.5))
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     late = await worker.connect()
@@ -182,7 +182,7 @@ async def test_who_joined_in_time_stays(fleet: Fleet) -> None:
 
 
 async def test_who_left_may_take_their_time(fleet: Fleet) -> None:
-    worker = await fleet.worker(replace(SETTINGS, join_within=0.3))
+    worker = await fleet.worker(replace(SETTINGS, join_within=1.5))
     room = await fleet.room()
     ann, user = await fleet.join(worker, room)
     await ann.call("LeaveRoom")
@@ -194,7 +194,7 @@ async def test_who_left_may_take_their_time(fleet: Fleet) -> None:
 async def test_who_was_joining_when_the_time_was_over_may_leave_and_join_again(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = await fleet.worker(replace(SETTINGS, join_within=0.2))
+    worker = await fleet.worker(replace(SETTINGS, join_within=1))
     room, user = await fleet.room(), new_uuid()
     gate = asyncio.Event()
     verify = fleet.keyring.verify_room

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from tertulia.ids import RoomId, UserId, new_uuid
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 
-SHORT = replace(SETTINGS, keep_alive=0.4, blip=0.1)
-"""A seat lives for 1.2 s without KeepAlive."""
+SHORT = replace(SETTINGS, keep_alive=1, blip=0.1)
+"""A seat lives for 3 s without KeepAlive."""
 
 
 @pytest.fixture(params=["one worker", "two workers"])
@@ -178,7 +178,7 @@ async def test_who_left_is_not_told_of_the_room_any_more(fleet: Fleet, worker: W
 
 
 async def test_a_blip_shows_nothing_and_a_longer_loss_does(fleet: Fleet) -> None:
-    worker = await fleet.worker(replace(SETTINGS, blip=0.5))
+    worker = await fleet.worker(replace(SETTINGS, blip=2))
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     bob, user = await fleet.join(worker, room)

@@ -179,7 +179,7 @@ async def test_a_session_that_ended_is_not_put_back(fleet: Fleet, worker: Worker
 
 
 async def test_members_whose_hub_died_with_the_state_time_out(fleet: Fleet) -> None:
-    short = replace(SETTINGS, keep_alive=0.5)
+    short = replace(SETTINGS, keep_alive=1)
     dying, living = await fleet.worker(short), await fleet.worker(short)
     room = await fleet.room()
     ann, _ = await fleet.join(living, room)

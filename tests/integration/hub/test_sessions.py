@@ -32,7 +32,7 @@ async def _sessions(fleet: Fleet, room: str) -> list[Session]:
 
 
 async def test_an_empty_room_is_completed_after_the_timeout(fleet: Fleet) -> None:
-    worker = await fleet.worker(replace(QUICK, reap=60))
+    worker = await fleet.worker(replace(QUICK, empty_room=1.5, reap=60))
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     await ann.call("LeaveRoom")
@@ -44,7 +44,7 @@ async def test_an_empty_room_is_completed_after_the_timeout(fleet: Fleet) -> Non
 
 
 async def test_who_comes_back_in_time_goes_on_in_the_same_session(fleet: Fleet) -> None:
-    worker = await fleet.worker(replace(QUICK, empty_room=1.0, keep_alive=10))
+    worker = await fleet.worker(replace(QUICK, empty_room=2, keep_alive=10))
     room = await fleet.room()
     ann, user = await fleet.join(worker, room)
     await ann.call("LeaveRoom")
