@@ -46,6 +46,7 @@ from tertulia.hub import plain
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, new_token
+from tertulia.sockets import bind, bind_public, in_url
 from tertulia.state.channels import Channels
 from tertulia.state.client import Redis
 from tertulia.state.registry import BEAT_SECONDS, Worker, sfu_nodes, web_workers
@@ -80,7 +81,7 @@ def run_web(config: Config, is_one_of_many: bool = False) -> int:
     """
     logging.configure(config.log_level, config.log_format)
     forget_dead_workers()
-    listener = bound(config, is_one_of_many)
+    listener = bind_public(config.host, config.port, is_shared=is_one_of_many)
     if not is_one_of_many:
         listener.listen(BACKLOG)  # who comes early waits: there is nobody else to serve them
     uvloop.run(_serve(config, listener))
@@ -96,27 +97,9 @@ def _relax_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def bound(config: Config, is_shared: bool = False) -> socket.socket:
-    """A socket bound to the address to listen on; where ``is_shared``, others may be bound to it too, and the kernel
-    spreads connections over those that listen (SO_REUSEPORT). Raises ConfigError: the address cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-    except OSError as e:
-        raise ConfigError(
-            f"cannot listen on {config.host} port {config.port} ({e.strerror or e}): "
-            "stop what listens there, or take another with --port"
-        ) from None
-    return listener
-
-
 async def _serve(config: Config, listener: socket.socket) -> None:
     internal = _internal_socket(config)
-    url = f"http://{_in_url(config.internal_host)}:{internal.getsockname()[1]}"
+    url = f"http://{in_url(config.internal_host)}:{internal.getsockname()[1]}"
     async with build_web(config, url) as web:
         _relax_the_collector()
         server = _Server(_server_config(config, web))
@@ -272,17 +255,11 @@ class _Server(uvicorn.Server):
 def _internal_socket(config: Config) -> socket.socket:
     """Where the other workers reach this one, on a free port."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(config.internal_host, 0, type=socket.SOCK_STREAM)[0]
-        internal = socket.socket(family, kind, protocol)
-        internal.bind(address)
+        internal = bind(config.internal_host, 0)
         internal.listen(BACKLOG)
     except OSError as e:
         raise ConfigError(f"TERTULIA_INTERNAL_HOST {config.internal_host} cannot be bound: {e.strerror or e}") from None
     return internal
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 @asynccontextmanager

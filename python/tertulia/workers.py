@@ -7,9 +7,9 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from tertulia.app import bound
 from tertulia.config import PREFIX, Config
 from tertulia.dev.supervisor import Child, ChildFailed, Supervisor
+from tertulia.sockets import bind_public
 
 
 def run(config: Config, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> int:
@@ -21,8 +21,11 @@ def run(config: Config, environ: Mapping[str, str], flags: Mapping[str, str | No
     Raises:
         ConfigError: the address cannot be had.
     """
-    bound(config).close()  # refused where anyone listens, also one who would share
-    with bound(config, is_shared=True) as place, tempfile.TemporaryDirectory(prefix="tertulia-metrics-") as figures:
+    bind_public(config.host, config.port).close()  # refused where anyone listens, also one who would share
+    with (
+        bind_public(config.host, config.port, is_shared=True) as place,
+        tempfile.TemporaryDirectory(prefix="tertulia-metrics-") as figures,
+    ):
         given = {PREFIX + name.upper(): value for name, value in flags.items() if value is not None}
         ours = {f"{PREFIX}PORT": str(place.getsockname()[1]), "PROMETHEUS_MULTIPROC_DIR": figures}
         try:

@@ -187,19 +187,6 @@ def redis(directory: Path, port: int | None = None) -> Iterator[tuple[Server, st
 
 
 @contextmanager
-def redis_with_tls(directory: Path, certificate: Path, key: Path) -> Iterator[int]:
-    """The system's Redis 7 with TLS too: the port where it speaks that. Clients need no certificate."""
-    port = free_port()
-
-    def command(place: Path, plain_port: int) -> list[str]:
-        tls = ("--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key))
-        return [*_redis_command(place, plain_port), *tls, "--tls-auth-clients", "no"]
-
-    with _redis("redis with TLS", command, directory, None):
-        yield port
-
-
-@contextmanager
 def embedded_valkey(directory: Path, port: int | None = None) -> Iterator[tuple[Server, str]]:
     """The Valkey that `tertulia dev` embeds, on a port: the process and its URL."""
     port = port or free_port()

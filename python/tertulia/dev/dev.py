@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from tertulia import config
 from tertulia.dev import valkey
 from tertulia.dev.supervisor import Child, ChildFailed, Supervisor
 from tertulia.errors import ConfigError
+from tertulia.sockets import bind_public, in_url
 
 READY_SECONDS: Final = 60.0
 """The whole takes about 2 s to start; a machine that needs thirty times that will not be of use."""
@@ -35,8 +35,8 @@ def run(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> int:
     in use or cannot be written.
     """
     settings = config.load({**environ, "TERTULIA_OPEN": "true"}, flags)
-    port = settings.port or _free_port(settings.host)
-    _check_port(settings.host, port)
+    with bind_public(settings.host, settings.port) as place:
+        port = place.getsockname()[1]
     with _data_dir(settings.data_dir) as data:
         try:
             return asyncio.run(_serve(settings, port, data, _environment(environ, flags)))
@@ -82,7 +82,7 @@ def _part(env: Mapping[str, str], name: str) -> Child:
 def _announce(supervisor: Supervisor, settings: config.Config, port: int, data: Path) -> None:
     for line in (
         "",
-        f"    Open {settings.public_url or f'http://{_in_url(settings.host)}:{port}'}/",
+        f"    Open {settings.public_url or f'http://{in_url(settings.host)}:{port}'}/",
         "",
         f"    Anyone on this machine may use it. Data is in {data}",
         "    Ctrl-C ends it.",
@@ -91,40 +91,7 @@ def _announce(supervisor: Supervisor, settings: config.Config, port: int, data: 
         supervisor.say(line)
 
 
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
 # -- Before anything is started ---------------------------------------------------------------------------------------
-
-
-def _free_port(host: str) -> int:
-    with _socket_for(host, 0) as probe:
-        return int(probe.getsockname()[1])
-
-
-def _check_port(host: str, port: int) -> None:
-    """Raises ConfigError if something listens there."""
-    try:
-        _socket_for(host, port).close()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on port {port} of {host} ({error.strerror}): "
-            f"stop what listens there, or take another port with --port {port + 1}"
-        ) from None
-
-
-def _socket_for(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    probe = socket.socket(family, kind, protocol)
-    try:
-        # As the server will: a port that was in use a moment ago is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-    except OSError:
-        probe.close()
-        raise
-    return probe
 
 
 @contextlib.contextmanager
@@ -167,7 +134,7 @@ async def _pongs(path: Path) -> bool:
 
 
 async def _is_ready(host: str, port: int) -> bool:
-    request = f"GET /readyz HTTP/1.1\r\nHost: {_in_url(host)}:{port}\r\nConnection: close\r\n\r\n"
+    request = f"GET /readyz HTTP/1.1\r\nHost: {in_url(host)}:{port}\r\nConnection: close\r\n\r\n"
     answer = await _ask(asyncio.open_connection(host, port), request.encode())
     return answer.startswith(b"HTTP/1.1 200 ")
 

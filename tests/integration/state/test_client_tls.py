@@ -53,8 +53,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory, certificate: tuple[Path, Path]) -> Iterator[int]:
-    """Where a Redis speaks TLS."""
-    with servers.redis_with_tls(tmp_path_factory.mktemp("tls"), *certificate) as port:
+    """Where a Redis speaks TLS; clients need no certificate."""
+    directory, port = tmp_path_factory.mktemp("tls"), servers.free_port()
+    argv = [servers.program("redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", "0"]
+    argv += ["--tls-port", str(port), "--tls-cert-file", str(certificate[0]), "--tls-key-file", str(certificate[1])]
+    argv += ["--tls-auth-clients", "no", "--dir", str(directory), "--save", ""]
+    with servers.running("redis with TLS", argv, directory) as server:
+        server.wait_for_log("Ready to accept connections")
         yield port
 
 

@@ -31,9 +31,7 @@ def joined(member: Participant, resumed: bool = False) -> JoinedMessage:
 
 
 def left(member: Participant, reason: Any = "left") -> LeftMessage:
-    return LeftMessage(
-        origin=member.hub, user_id=member.user_id, connection_id=member.connection_id, seat=member.seat, reason=reason
-    )
+    return LeftMessage.of(member, reason, member.hub)
 
 
 def state(user: str, muted: bool, video: bool = False) -> StateMessage:
