@@ -36,7 +36,7 @@ def bind_public(host: str, port: int, *, is_shared: bool = False) -> socket.sock
     except OSError as e:
         raise ConfigError(
             f"cannot listen on {host} port {port} ({e.strerror or e}): "
-            "stop what listens there, or take another with --port"
+            f"stop what listens there, or take another with --port {port + 1}"
         ) from None
 
 
