@@ -11,7 +11,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis as RedisPy
 
-from tertulia.state.client import Redis
+from tertulia.redis.client import Redis
 from tests.integration import servers
 
 AT_ONCE = 50

@@ -15,8 +15,8 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import SigningKeys
 from tertulia.errors import ConfigError, Refused
-from tertulia.http.links import Base
 from tertulia.ids import RoomId, UserId, new_uuid
+from tertulia.rest.links import Base
 from tertulia.times import rfc3339
 from tertulia.tokens import INVITE_MAX_SECONDS, JOIN_TOKEN_SECONDS, Tokens
 

@@ -27,28 +27,29 @@ from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.errors import ConfigError, Unavailable
-from tertulia.http import health, plain_socket, site
-from tertulia.http.api import Api
-from tertulia.http.callers import Callers
+from tertulia.http import health, site
 from tertulia.http.cors import Cors
-from tertulia.http.ice import IceServers
-from tertulia.http.limits import RateLimit
+from tertulia.http.listening import bind, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers, metrics
-from tertulia.http.openapi import Description
 from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
-from tertulia.http.services import Services
-from tertulia.http.signalr_site import SignalRSite
-from tertulia.http.table import OPERATIONS
-from tertulia.http.websocket import protocol_class
-from tertulia.http.workers import Workers
-from tertulia.hub import plain
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, new_token
-from tertulia.sockets import bind, bind_public, in_url
-from tertulia.state.channels import Channels
-from tertulia.state.client import Redis
+from tertulia.redis.channels import Channels
+from tertulia.redis.client import Redis
+from tertulia.rest.api import Api
+from tertulia.rest.callers import Callers
+from tertulia.rest.ice import IceServers
+from tertulia.rest.limits import RateLimit
+from tertulia.rest.openapi import Description
+from tertulia.rest.services import Services
+from tertulia.rest.table import OPERATIONS
+from tertulia.sockets import plain, plain_socket
+from tertulia.sockets.signalr_site import SignalRSite
+from tertulia.sockets.websocket import protocol_class
+from tertulia.sockets.workers import Workers
+from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 
@@ -132,7 +133,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         stack.push_async_callback(database.close)
         if await migrate.version(database) != migrate.head():
             raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
-        redis = await Redis.connect(config.need("redis_url"))
+        redis = await connect_redis(config.need("redis_url"))
         stack.push_async_callback(redis.close)
         channels = Channels(redis)
         stack.push_async_callback(channels.close)

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Mapping
 
 from tertulia.config import PREFIX, Config
-from tertulia.dev.supervisor import Child, ChildFailed, Supervisor
-from tertulia.sockets import bind_public
+from tertulia.http.listening import bind_public
+from tertulia.process.supervisor import Child, ChildFailed, Supervisor
 
 
 def run(config: Config, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> int:

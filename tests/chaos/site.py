@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 
 from tertulia.ids import RoomId
+from tertulia.redis.client import Redis
 from tertulia.state import keys
-from tertulia.state.client import Redis
 from tests.integration import servers
 
 KEEP_ALIVE = 2

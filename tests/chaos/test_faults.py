@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tertulia.errors import Unavailable
-from tertulia.state.client import Redis
+from tertulia.redis.client import Redis
+from tertulia.state.connection import connect_redis
 from tests.chaos.person import PATIENCE, Person, all_see_all, people
 from tests.chaos.site import EMPTY, KEEP_ALIVE, SEAT, Site, site
 from tests.integration import servers
@@ -28,7 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 async def redis(running: Site) -> AsyncIterator[Redis]:
-    client = await Redis.connect(running.redis_url)
+    client = await connect_redis(running.redis_url)
     yield client
     await client.close()
 

@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from tertulia.dev import valkey
-from tertulia.dev.process import spawn
+from tertulia.process.spawn import spawn
 
 START_SECONDS = 60.0
 """What starts in 3 s takes ten times that on a machine where ten others compile; twice that again is a failure."""

@@ -8,8 +8,8 @@ import pytest
 
 from tertulia.contract import CreateRoom, SetView, Wire
 from tertulia.errors import Invalid
-from tertulia.http.problem import problem
 from tertulia.ids import new_uuid
+from tertulia.rest.problem import problem
 from tertulia.validation import MAX_FAULTS, read
 
 

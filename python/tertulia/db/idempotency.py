@@ -21,7 +21,7 @@ from tertulia.ids import new_uuid
 KEPT: Final = timedelta(hours=24)
 """How long the same answer is given again (the contract's 24 h)."""
 LEASE: Final = timedelta(seconds=30)
-"""Longer than any request takes (http/api.py has the deadline)."""
+"""Longer than any request takes (rest/api.py has the deadline)."""
 HEADER: Final = "Idempotency-Key"
 
 

@@ -17,9 +17,9 @@ from typing import Final
 
 from tertulia import config
 from tertulia.dev import valkey
-from tertulia.dev.supervisor import Child, ChildFailed, Supervisor
 from tertulia.errors import ConfigError
-from tertulia.sockets import bind_public, in_url
+from tertulia.http.listening import bind_public, in_url
+from tertulia.process.supervisor import Child, ChildFailed, Supervisor
 
 READY_SECONDS: Final = 60.0
 """The whole takes about 2 s to start; a machine that needs thirty times that will not be of use."""

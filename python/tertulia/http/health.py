@@ -14,7 +14,7 @@ from starlette.responses import Response
 from tertulia.contract import Wire
 from tertulia.db import migrate
 from tertulia.errors import Unavailable
-from tertulia.http.services import Services
+from tertulia.rest.services import Services
 
 CHECK_SECONDS: Final = 2.0
 """How long a part has to answer."""

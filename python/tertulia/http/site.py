@@ -14,11 +14,11 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from tertulia.errors import MethodNotAllowed, NotFound
-from tertulia.http.api import Api, allowed
 from tertulia.http.cors import Cors
 from tertulia.http.metrics import REQUESTS, SECONDS
-from tertulia.http.operation import Operation
-from tertulia.http.problem import is_fault, problem
+from tertulia.rest.api import Api, allowed
+from tertulia.rest.operation import Operation
+from tertulia.rest.problem import is_fault, problem
 
 Serve = Callable[[Request], Awaitable[Response]]
 

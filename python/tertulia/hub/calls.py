@@ -32,8 +32,8 @@ from tertulia.hub.restoring import Restoring
 from tertulia.hub.sessions import Sessions
 from tertulia.ids import NodeId, TransportId, new_token
 from tertulia.room import targets
+from tertulia.room.messages import HandMessage
 from tertulia.sfu import commands
-from tertulia.state.messages import HandMessage
 from tertulia.state.rooms import KeptAlive, RoomState, StateLost
 
 T = TypeVar("T")

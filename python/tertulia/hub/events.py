@@ -9,8 +9,8 @@ from msgspec import Raw
 
 from tertulia.contract import ParticipantLeft, SfuEndpoint, StateChanged
 from tertulia.hub.client import Event
+from tertulia.room.messages import EventMessage, Participant
 from tertulia.room.mirror import Went
-from tertulia.state.messages import EventMessage, Participant
 
 _WHOLE: Final = frozenset({"ActiveSpeakers", "Slots", "TransportState"})
 """Events of the SFU that say everything each time: only the newest matters."""

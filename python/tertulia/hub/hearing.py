@@ -13,8 +13,8 @@ from tertulia.errors import Malformed
 from tertulia.hub.client import Event
 from tertulia.hub.missed import Missed
 from tertulia.ids import SessionId
-from tertulia.state import messages
-from tertulia.state.messages import (
+from tertulia.room import messages
+from tertulia.room.messages import (
     EndedMessage,
     EventMessage,
     HandMessage,

@@ -30,10 +30,10 @@ from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks
 from tertulia.hub.watch import Watch
 from tertulia.ids import ConnectionId, HubId, RoomId, UserId
+from tertulia.redis.channels import Channels
 from tertulia.room.permissions import check_call
 from tertulia.room.placement import Node
 from tertulia.room.rate import Rate, Verdict
-from tertulia.state.channels import Channels
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
 from tertulia.validation import read

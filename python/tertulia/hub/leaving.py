@@ -15,7 +15,7 @@ from tertulia.hub.media import Media
 from tertulia.hub.sessions import Sessions
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import NodeId, RoomId, UserId
-from tertulia.state.messages import LeftMessage, Participant
+from tertulia.room.messages import LeftMessage, Participant
 from tertulia.state.rooms import RoomState
 
 _log = structlog.get_logger(__name__)

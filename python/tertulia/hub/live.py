@@ -21,16 +21,17 @@ from tertulia.hub.nodes import Nodes
 from tertulia.hub.outbox import Outbox
 from tertulia.hub.showing import show
 from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, transport_id
-from tertulia.room.mirror import Effect, MemberMessage, Mirror
-from tertulia.state import keys, messages
-from tertulia.state.channels import Channels
-from tertulia.state.messages import (
+from tertulia.redis.channels import Channels
+from tertulia.room import messages
+from tertulia.room.messages import (
     EventMessage,
     JoinedMessage,
     LeftMessage,
     Participant,
     RoomMessage,
 )
+from tertulia.room.mirror import Effect, MemberMessage, Mirror
+from tertulia.state import keys
 from tertulia.state.rooms import Joined, KnownRoom, Restored, RoomSummary
 
 _log = structlog.get_logger(__name__)

@@ -10,8 +10,8 @@ from tertulia.hub import metrics
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.nodes import Nodes
 from tertulia.ids import HubId, RoomId
+from tertulia.redis.channels import Channels
 from tertulia.state import keys
-from tertulia.state.channels import Channels
 
 
 class LiveRooms:

@@ -9,10 +9,10 @@ import structlog
 
 from tertulia.errors import Unavailable
 from tertulia.ids import NodeId, RoomId, SeatId, transport_id
+from tertulia.redis.channels import Channels
 from tertulia.sfu import commands
 from tertulia.sfu.commands import Command
 from tertulia.state import keys
-from tertulia.state.channels import Channels
 
 _log: Final = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import SessionId, new_token
-from tertulia.state.client import CALL_SECONDS
+from tertulia.redis.client import CALL_SECONDS
 from tertulia.state.rooms import RoomState
 
 _AGAIN: Final = 1.0

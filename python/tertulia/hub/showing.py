@@ -11,8 +11,8 @@ from tertulia.hub import events
 from tertulia.hub.closing import REMOVED, REPLACED
 from tertulia.hub.connection import Connection
 from tertulia.hub.missed import Missed
+from tertulia.room.messages import HandoverMessage, Participant
 from tertulia.room.mirror import Came, Changed, Effect, Hand, Superseded, Went
-from tertulia.state.messages import HandoverMessage, Participant
 
 if TYPE_CHECKING:
     from tertulia.hub.live import LiveRoom

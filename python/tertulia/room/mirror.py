@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tertulia.contract import LeaveReason
-from tertulia.state.messages import HandMessage, JoinedMessage, LeftMessage, Participant, StateMessage
+from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, Participant, StateMessage
 
 MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage
 

@@ -15,13 +15,15 @@ import structlog
 from tertulia.config import Config
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.ids import NodeId, new_token
+from tertulia.redis.channels import Channels
+from tertulia.redis.client import Redis
+from tertulia.room import messages
 from tertulia.room.placement import Node
 from tertulia.sfu import _sfu
 from tertulia.sfu.agent import Agent, EngineEvent, Message
 from tertulia.sfu.load import Load
-from tertulia.state import keys, messages, registry
-from tertulia.state.channels import Channels
-from tertulia.state.client import Redis
+from tertulia.state import keys, registry
+from tertulia.state.connection import connect_redis
 
 EVENTS_PER_TURN: Final = 256
 """Events of the engine handled before the event loop has its turn again: some milliseconds."""
@@ -38,7 +40,7 @@ async def run_node(config: Config) -> None:
         ConfigError: a port cannot be bound, there is no address to advertise, or no or a wrong Redis is configured.
         Unavailable: Redis does not answer at the start, or a media thread has failed: supervisors start another node.
     """
-    redis = await Redis.connect(config.need("redis_url"))
+    redis = await connect_redis(config.need("redis_url"))
     try:
         engine = _start_engine(config)
         try:

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from tertulia.ids import HubId
+from tertulia.redis.client import Redis
 from tertulia.room.placement import Node
 from tertulia.state import keys, scripts
-from tertulia.state.client import Redis
 
 BEAT_SECONDS: Final = 1.0
 """How often to call :meth:`Registry.beat`."""

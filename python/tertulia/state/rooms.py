@@ -10,9 +10,9 @@ from msgspec import Struct
 from tertulia.contract import LeaveReason, Role
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, TertuliaError
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, UserId
+from tertulia.redis.client import Redis
+from tertulia.room.messages import Participant, StateMessage, decode_participant, encode_participant
 from tertulia.state import keys, scripts
-from tertulia.state.client import Redis
-from tertulia.state.messages import Participant, StateMessage, decode_participant, encode_participant
 
 MIN_TTL_MS: Final = 90_000
 """The contract's least TTL of a room's keys."""
@@ -379,7 +379,7 @@ class RoomState:
     async def read(self, room: RoomId, mark: str) -> Reading | None:
         """The room and everyone in it; None: it has no state.
 
-        ``mark`` is published in the same step (:class:`~tertulia.state.messages.ReadMessage`): what the channel says
+        ``mark`` is published in the same step (:class:`~tertulia.room.messages.ReadMessage`): what the channel says
         before it is older than what was read.
         """
         reply = await self._run(scripts.READ, room, mark)

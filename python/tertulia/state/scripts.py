@@ -8,20 +8,9 @@ without a TTL.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
-
-class Script:
-    """A script's text, and the name under which Redis caches it."""
-
-    __slots__ = ("name", "sha", "text")
-
-    def __init__(self, name: str, *parts: str) -> None:
-        self.name = name
-        self.text = "\n".join(parts).encode()
-        self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
-
+from tertulia.redis.script import Script
 
 _NOW: Final = """
 local time = redis.call('TIME')
@@ -379,4 +368,4 @@ ALL: Final = (
     *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, SET_RECORDING, SUMMARY, READ),
     *(BEAT, DEREGISTER, ALIVE),
 )
-"""Loaded into each server on connecting."""
+"""What :func:`tertulia.state.connection.connect_redis` loads into each server."""

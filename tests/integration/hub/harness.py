@@ -25,20 +25,22 @@ from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import Keyring, SigningKeys
-from tertulia.http import plain_socket
-from tertulia.http.callers import Callers
-from tertulia.http.signalr_site import PATH, SignalRSite
-from tertulia.http.websocket import protocol_class
-from tertulia.http.workers import Workers
 from tertulia.hub.hub import Hub
 from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
+from tertulia.redis.channels import Channels
+from tertulia.redis.client import Redis
+from tertulia.rest.callers import Callers
+from tertulia.room import messages
+from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
 from tertulia.sfu import commands
-from tertulia.state import keys, messages
-from tertulia.state.channels import Channels
-from tertulia.state.client import Redis
-from tertulia.state.messages import EventMessage
+from tertulia.sockets import plain_socket
+from tertulia.sockets.signalr_site import PATH, SignalRSite
+from tertulia.sockets.websocket import protocol_class
+from tertulia.sockets.workers import Workers
+from tertulia.state import keys
+from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 
@@ -323,7 +325,7 @@ class Fleet:
 
     @asynccontextmanager
     async def _worker(self, settings: HubSettings, origins: tuple[str, ...]) -> AsyncIterator[Worker]:
-        redis = await Redis.connect(self.redis_url)
+        redis = await connect_redis(self.redis_url)
         channels = Channels(redis)
         hub_id = HubId(new_token("hub_"))
         rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
@@ -389,7 +391,7 @@ async def migrated(database_url: str) -> None:
 async def fleet(redis_url: str, database_url: str) -> AsyncIterator[Fleet]:
     """A fleet without workers, on a database that is :func:`migrated`."""
     database = Database(database_url)
-    redis = await Redis.connect(redis_url)
+    redis = await connect_redis(redis_url)
     keyring = Keyring(SigningKeys(database))
     await keyring.start()
     tenant = await Access(database).ensure_tenant(f"t-{uuid.uuid4()}", times.from_seconds(time.time()))

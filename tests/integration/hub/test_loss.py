@@ -16,8 +16,8 @@ from tertulia.errors import Unavailable
 from tertulia.hub import hearing
 from tertulia.hub.live import LiveRoom
 from tertulia.ids import RoomId, SessionId, new_uuid
+from tertulia.room.messages import ReadMessage
 from tertulia.state import keys
-from tertulia.state.messages import ReadMessage
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import SETTINGS, Fleet, Worker

@@ -13,9 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
-from tertulia.http import signalr_relay
-from tertulia.http.workers import Workers
 from tertulia.ids import new_uuid
+from tertulia.sockets import signalr_relay
+from tertulia.sockets.workers import Workers
 from tertulia.state import registry
 from tertulia.state.registry import web_workers
 from tests.integration.hub.harness import Fleet, Worker

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tertulia.db.engine import Database
 from tertulia.db.tables import IDEMPOTENCY_KEYS
-from tertulia.http.table import OPERATIONS
+from tertulia.rest.table import OPERATIONS
 from tests.integration.rest.conftest import Rest, new_id, problem
 
 UUID = "6f1c0e9a-0000-4000-8000-000000000000"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tertulia.http.table import OPERATIONS
+from tertulia.rest.table import OPERATIONS
 from tests.integration.rest.conftest import Rest, new_id, problem
 
 UUID = "6f1c0e9a-0000-4000-8000-000000000000"

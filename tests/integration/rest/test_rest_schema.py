@@ -7,7 +7,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tertulia.http.table import OPERATIONS
+from tertulia.rest.table import OPERATIONS
 from tests.integration.rest.conftest import Rest, new_id
 
 EXAMPLES = 12

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tertulia.ids import NodeId
 from tertulia.room.placement import Node
-from tertulia.state.client import Redis
+from tertulia.state.connection import connect_redis
 from tertulia.state.registry import sfu_nodes
 from tests.integration import servers
 from tests.integration.rest.conftest import Rest, Start, hub_call, new_id, problem, run_command, started
@@ -103,7 +103,7 @@ async def test_without_any_the_sfu_nodes_are_the_stun_servers(tmp_path: Path, se
             answer = rest.call("POST", f"/v1/rooms/{room}/join", {"userId": new_id()})
             problem(answer, 503, "unavailable")
             assert answer.headers["retry-after"]
-            redis = await Redis.connect(url)
+            redis = await connect_redis(url)
             node = Node(id=NodeId("n"), region="r", ip="192.0.2.7", ports=[40000], load=0, rooms=0, peers=0)
             await sfu_nodes(redis).beat(node)
             deadline = time.monotonic() + 10

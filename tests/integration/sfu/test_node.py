@@ -16,13 +16,15 @@ import pytest
 from tertulia.config import load
 from tertulia.errors import Unavailable
 from tertulia.ids import RoomId, SeatId, TransportId, UserId, new_uuid
+from tertulia.redis.channels import Channels
+from tertulia.redis.client import Redis
+from tertulia.room import messages
 from tertulia.room.placement import Node
 from tertulia.sfu import _sfu, commands
 from tertulia.sfu import node as sfu_node
 from tertulia.sfu.agent import EngineEvent
-from tertulia.state import keys, messages, registry
-from tertulia.state.channels import Channels
-from tertulia.state.client import Redis
+from tertulia.state import keys, registry
+from tertulia.state.connection import connect_redis
 from tests.integration import servers
 from tests.integration.sfu.desk import SECONDS, Client
 from tests.integration.sfu.test_port import assert_stun_answers
@@ -84,7 +86,7 @@ class RoomChannel:
 
 @asynccontextmanager
 async def hub(redis_url: str) -> AsyncIterator[tuple[Redis, Channels]]:
-    redis = await Redis.connect(redis_url)
+    redis = await connect_redis(redis_url)
     channels = Channels(redis)
     try:
         yield redis, channels

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tertulia.state.channels import Channels
-from tertulia.state.client import Redis
+from tertulia.redis.channels import Channels
+from tertulia.redis.client import Redis
+from tertulia.state.connection import connect_redis
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = await Redis.connect(redis_url)
+    client = await connect_redis(redis_url)
     yield client
     await client.close()
 

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, UserId, new_token, new_uuid
+from tertulia.redis.client import Redis
+from tertulia.room.messages import RoomMessage, decode
 from tertulia.state import keys
-from tertulia.state.client import Redis
-from tertulia.state.messages import RoomMessage, decode
 from tertulia.state.rooms import Joined, JoinSeat, Placement, RoomState
 
 TTL_MS = 90_000

@@ -7,9 +7,9 @@ import asyncio
 from msgspec.structs import replace
 
 from tertulia.ids import HubId, NodeId
+from tertulia.redis.client import Redis
 from tertulia.room.placement import Node
 from tertulia.state import keys
-from tertulia.state.client import Redis
 from tertulia.state.registry import DEAD_AFTER_MS, Worker, sfu_nodes, web_workers
 
 NODE = Node(id=NodeId("b"), region="eu", ip="192.0.2.1", ports=[5000, 5001], load=0.25, rooms=1, peers=2)

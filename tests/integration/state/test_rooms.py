@@ -10,10 +10,9 @@ import pytest
 
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import NodeId, SeatId, SessionId
-from tertulia.state import keys
-from tertulia.state.channels import Channels
-from tertulia.state.client import Redis
-from tertulia.state.messages import (
+from tertulia.redis.channels import Channels
+from tertulia.redis.client import Redis
+from tertulia.room.messages import (
     EndedMessage,
     HandMessage,
     JoinedMessage,
@@ -22,6 +21,8 @@ from tertulia.state.messages import (
     RecordingMessage,
     StateMessage,
 )
+from tertulia.state import keys
+from tertulia.state.connection import connect_redis
 from tertulia.state.rooms import KeptAlive, KnownRoom, RoomState, StateLost
 from tests.integration.state.rooms import (
     TTL_MS,
@@ -86,7 +87,7 @@ async def test_a_full_room_refuses_all_but_its_members(redis: Redis, rooms: Room
 
 
 async def test_racing_joins_never_overrun_the_limit(redis_url: str) -> None:
-    clients = await asyncio.gather(*(Redis.connect(redis_url) for _ in range(8)))
+    clients = await asyncio.gather(*(connect_redis(redis_url) for _ in range(8)))
     try:
         room = new_room()
         hubs = [hub_state(client, f"hub-{i}") for i, client in enumerate(clients)]

@@ -26,10 +26,10 @@ from hypothesis.stateful import (
 
 from tertulia.errors import BadToken, NotJoined, Refused, RoomFull
 from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, new_token, new_uuid
+from tertulia.redis.channels import Channels
+from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, LeftMessage, Participant, encode
 from tertulia.state import keys
-from tertulia.state.channels import Channels
-from tertulia.state.client import Redis
-from tertulia.state.messages import EndedMessage, EventMessage, JoinedMessage, LeftMessage, Participant, encode
+from tertulia.state.connection import connect_redis
 from tertulia.state.rooms import Joined, JoinSeat, KeptAlive, KnownRoom, Left, Placement, RoomState, StateLost
 from tests.integration.state.rooms import Inbox, counts, new_connection, new_room, new_user, now_ms, ttls
 
@@ -68,7 +68,7 @@ class Servers:
     def __init__(self, url: str) -> None:
         self.runner = asyncio.Runner()
         self.run = self.runner.run
-        self.clients = [self.run(Redis.connect(url)) for _ in range(HUBS + 1)]
+        self.clients = [self.run(connect_redis(url)) for _ in range(HUBS + 1)]
         self.channels = self.run(self._channels())
 
     async def _channels(self) -> Channels:

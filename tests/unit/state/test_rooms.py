@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tertulia.redis.server import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, pause_seconds
 from tertulia.state.rooms import room_ttl_ms
-from tertulia.state.server import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, pause_seconds
 
 
 def test_the_ttl_is_the_greater_of_90_s_and_four_intervals() -> None:

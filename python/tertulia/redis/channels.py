@@ -1,0 +1,154 @@
+"""Sharded channels: one name, served by the server that owns its slot, wherever that moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from tertulia.errors import Unavailable
+from tertulia.redis.address import Address
+from tertulia.redis.client import Redis
+from tertulia.redis.subscriber import Channel, Subscriber, tell_gap
+
+AGAIN_SECONDS: Final = 0.2
+"""Before a subscription is asked for again that the cluster could not take."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Channels:
+    """Subscriptions and messages. Callbacks are called from the event loop: they must not block."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._loop = asyncio.get_running_loop()
+        self._channels: dict[str, Channel] = {}
+        self._subscribers: dict[Address, Subscriber] = {}
+        self._leaving: set[Subscriber] = set()
+        self._closed = False
+        redis.listen(self._moved, self._came_back)
+
+    async def subscribe(self, name: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
+        """Receive what is published on ``name``; returns when Redis has confirmed it, so that nothing later is missed.
+
+        ``on_gap`` is called, with the subscription in force again, whenever messages (or the replies to calls) may
+        have been lost: the connection broke, or the channel moved to another server. Read what the messages would have
+        told.
+
+        Raises:
+            Unavailable: no confirmation in time; the subscription is withdrawn.
+        """
+        if name in self._channels:
+            raise ValueError(f"{name} is subscribed already")
+        channel = Channel(name, on_message, on_gap, self._loop.create_future())
+        self._channels[name] = channel
+        self._place(channel)
+        try:
+            async with asyncio.timeout(self._redis.call_seconds):
+                await channel.confirmed
+        except TimeoutError as e:
+            self._withdraw(channel)
+            raise Unavailable(f"Redis did not confirm the subscription to {name} in time") from e
+        except BaseException:
+            self._withdraw(channel)
+            raise
+
+    def unsubscribe(self, name: str) -> None:
+        """No callback is called from now on. No effect if it is not subscribed."""
+        channel = self._channels.get(name)
+        if channel is not None:
+            self._withdraw(channel)
+
+    def publish(self, name: str, payload: bytes) -> None:
+        """Send ``payload`` to all subscribers, behind every call already made on keys of the same slot.
+
+        What is published in one turn of the event loop goes out in one write. A message is lost if Redis is away for
+        longer than a call's deadline.
+
+        Raises:
+            Unavailable: too much is queued.
+        """
+        self._redis.post(name, b"SPUBLISH", name, payload)
+
+    async def close(self) -> None:
+        """End all subscriptions."""
+        self._closed = True
+        for channel in self._channels.values():
+            if not channel.confirmed.done():
+                channel.confirmed.set_exception(Unavailable("the connection to Redis is closed"))
+        self._channels.clear()
+        subscribers = [*self._subscribers.values(), *self._leaving]
+        self._subscribers.clear()
+        for subscriber in subscribers:
+            subscriber.close()
+        for subscriber in subscribers:
+            await subscriber.closed()
+
+    def _withdraw(self, channel: Channel) -> None:
+        if self._channels.get(channel.name) is channel:
+            del self._channels[channel.name]
+        self._take_off(channel)
+
+    def _take_off(self, channel: Channel) -> None:
+        channel.live = False
+        subscriber = self._subscribers.get(channel.address) if channel.address is not None else None
+        channel.address = None
+        if subscriber is not None:
+            subscriber.remove(channel)
+
+    def _place(self, channel: Channel) -> None:
+        """Ask the owner of the channel's slot for it."""
+        if self._closed or self._channels.get(channel.name) is not channel:
+            return
+        address = self._redis.address_of(channel.name)
+        if address is None:
+            self._later(channel)
+            return
+        subscriber = self._subscribers.get(address)
+        if subscriber is None:
+            subscriber = Subscriber(self._redis.target, address, self._refused, self._dropped)
+            self._subscribers[address] = subscriber
+        subscriber.add(channel)
+
+    def _later(self, channel: Channel) -> None:
+        channel.address = None
+        self._loop.call_later(AGAIN_SECONDS, self._replace, channel)
+
+    def _replace(self, channel: Channel) -> None:
+        if channel.address is None:
+            self._place(channel)
+
+    def _refused(self, channel: Channel, text: str) -> None:
+        asked, channel.address = channel.address, None
+        if text.startswith("MOVED ") and asked is not None:
+            self._redis.note_moved(text, asked)
+        else:
+            _log.warning("subscription_refused", channel=channel.name, error=text)
+        self._later(channel)
+
+    def _dropped(self, channel: Channel) -> None:
+        """The server gave the slot away, or reshards."""
+        self._later(channel)
+
+    def _moved(self) -> None:
+        """Slots have other owners: move the channels that are at the wrong server."""
+        for channel in list(self._channels.values()):
+            owner = self._redis.address_of(channel.name)
+            if owner is not None and channel.address is not None and channel.address != owner:
+                self._take_off(channel)
+                self._place(channel)
+        for address, subscriber in list(self._subscribers.items()):
+            if subscriber.idle:
+                subscriber.close()
+                del self._subscribers[address]
+                self._leaving = {s for s in self._leaving if s.up} | {subscriber}
+
+    def _came_back(self, address: Address) -> None:
+        """Calls to that server failed whose effect is unknown: their messages came with our own origin, and were
+        skipped."""
+        for channel in list(self._channels.values()):
+            if channel.live and channel.address == address:
+                tell_gap(channel)

@@ -1,0 +1,317 @@
+"""Redis or Valkey, one server or a cluster: commands and scripts, pipelined per turn of the event loop, in order per
+key.
+
+Our own rather than a general client, because the hub calls it once an event: a command costs a few microseconds here,
+and a cluster's sharded channels need the same knowledge of slots (:mod:`tertulia.redis.channels`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import hiredis
+import structlog
+
+from tertulia.errors import ConfigError, TertuliaError, Unavailable
+from tertulia.redis.address import Address, Target, parse_url
+from tertulia.redis.link import Hello, pack
+from tertulia.redis.script import Script
+from tertulia.redis.server import Call, Server
+from tertulia.redis.slots import SLOTS, read_redirect, read_slots, slot_of
+
+CALL_SECONDS: Final = 3.0
+"""The deadline of every call. Redis replies within milliseconds or is in trouble; a failover of a cluster takes some
+seconds."""
+MAX_REDIRECTS: Final = 8
+"""In a row, of one call. A slot that moves costs one or two."""
+RETRY_SECONDS: Final = 0.1
+"""Before a call is sent again that the server could not take yet (loading, failover)."""
+REFRESH_SECONDS: Final = 1.0
+"""At most so often is the cluster asked who owns what."""
+
+# TRYAGAIN: a slot is on its way and not all keys of the script are on one side.
+_NOT_YET: Final = ("TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN")
+
+_log = structlog.get_logger(__name__)
+
+
+class Redis:
+    """Made by :meth:`connect`. To be used from one event loop."""
+
+    def __init__(self, target: Target, scripts: Sequence[Script] = (), call_seconds: float = CALL_SECONDS) -> None:
+        self.target = target
+        self.call_seconds = call_seconds
+        self._setup = [pack(b"SCRIPT", b"LOAD", script.text) for script in scripts]
+        self._loop = asyncio.get_running_loop()
+        self._servers: dict[Address, Server] = {}
+        self._owners: list[Address | None] | None = None
+        """The slots' owners; None: not a cluster."""
+        self._seed = target.seeds[0]
+        self._leaving: set[Server] = set()
+        """Closed, or closing behind their last reply."""
+        self._refreshing: asyncio.Task[None] | None = None
+        self._refresh_again = False
+        self._closed = False
+        self._on_moved: list[Callable[[], None]] = []
+        self._on_back: list[Callable[[Address], None]] = []
+
+    @classmethod
+    async def connect(cls, url: str, scripts: Sequence[Script] = (), *, call_seconds: float = CALL_SECONDS) -> Redis:
+        """Connect to the server, or to all masters of the cluster, that ``url`` names.
+
+        ``scripts`` are loaded into each server on connecting, so that calls of them keep their order from the first on.
+
+        Raises:
+            ConfigError: the URL is wrong, the login is refused, or the server is too old or a replica.
+            Unavailable: nobody answers.
+        """
+        redis = cls(parse_url(url), scripts, call_seconds)
+        try:
+            await redis._open()
+        except BaseException:
+            await redis.close()
+            raise
+        return redis
+
+    async def _open(self) -> None:
+        problem: TertuliaError = Unavailable("no Redis server is configured")
+        for seed in self.target.seeds:
+            try:
+                hello = await self._server(seed).open()
+            except Unavailable as e:
+                problem = e
+                continue
+            self._seed = seed
+            await self._explore(hello)
+            return
+        raise problem
+
+    async def _explore(self, hello: Hello) -> None:
+        if hello.cluster:
+            if self.target.database:
+                raise ConfigError("redis_url: a cluster has database 0 only")
+            self._owners = [None] * SLOTS
+            await self._refresh_from(self._server(self._seed))
+            return
+        if hello.role != "master":
+            raise ConfigError(f"redis_url: {self._seed} is a {hello.role}; name the one that is written to")
+
+    @property
+    def is_cluster(self) -> bool:
+        return self._owners is not None
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def call(self, key: str, *command: str | bytes) -> asyncio.Future[Any]:
+        """Send ``command``, which concerns ``key`` (and other keys of its slot only); the future has the reply.
+
+        Commands on keys of one slot are sent in the order of the calls.
+
+        Raises (the future):
+            Unavailable: no reply in time, or Redis refuses. Whether it had its effect is unknown.
+        """
+        return self._begin(key, pack(*command), None)
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes]) -> asyncio.Future[Any]:
+        """Run a script; as :meth:`call`."""
+        count = str(len(keys))
+        command = pack(b"EVALSHA", script.sha, count, *keys, *args)
+        return self._begin(keys[0], command, lambda: pack(b"EVAL", script.text, count, *keys, *args))
+
+    def post(self, key: str, *command: str | bytes) -> None:
+        """Send ``command`` without waiting for the reply; what goes wrong later is logged.
+
+        Raises:
+            Unavailable: too much is queued already.
+        """
+        packed = pack(*command)
+        address = self.address_of(key)
+        if self._closed or (address is not None and not self._server(address).has_room(len(packed))):
+            raise Unavailable("too many messages wait for Redis")
+        self._send(Call(key, packed, self._loop.time() + self.call_seconds, _log_failure, None))
+
+    async def ping(self) -> None:
+        """Whether every server answers.
+
+        Raises:
+            Unavailable: one does not.
+        """
+        await asyncio.gather(*(self._direct(server, b"PING") for server in self._masters()))
+
+    def _begin(self, key: str, command: bytes, fallback: Callable[[], bytes] | None) -> asyncio.Future[Any]:
+        future, done = self._future()
+        self._send(Call(key, command, self._loop.time() + self.call_seconds, done, fallback))
+        return future
+
+    def _direct(self, server: Server, *command: str | bytes) -> asyncio.Future[Any]:
+        """A call to this server, whatever it owns."""
+        future, done = self._future()
+        server.send(Call("", pack(*command), self._loop.time() + self.call_seconds, done, None))
+        return future
+
+    def _future(self) -> tuple[asyncio.Future[Any], Callable[[Any], None]]:
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def done(reply: Any) -> None:
+            if future.done():  # the caller was cancelled
+                return
+            if isinstance(reply, Exception):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+        return future, done
+
+    def _send(self, call: Call) -> None:
+        if self._closed:
+            call.done(Unavailable("the connection to Redis is closed"))
+            return
+        address = self.address_of(call.key)
+        if address is None:
+            self._later(call, "nobody serves this part of the cluster")
+        else:
+            self._server(address).send(call)
+
+    def _replied(self, server: Server, call: Call, reply: Any) -> None:
+        if not isinstance(reply, hiredis.ReplyError):
+            call.done(reply)
+            return
+        text = str(reply)
+        if self._closed or not self._sent_again(server, call, text):
+            call.done(Unavailable(f"Redis at {server.address} refused a command: {text}"))
+
+    def _sent_again(self, server: Server, call: Call, text: str) -> bool:
+        """Whether an error reply says where or how to send the call instead."""
+        if text.startswith(_NOT_YET):
+            self._refresh()
+            self._later(call, text)
+            return True
+        call.redirects += 1
+        if call.redirects > MAX_REDIRECTS:
+            return False
+        if text.startswith("MOVED "):
+            self.note_moved(text, server.address)
+            self._send(call)
+        elif text.startswith("ASK "):
+            self._server(read_redirect(text, server.address)[1]).send_asking(call)
+        elif text.startswith("NOSCRIPT") and call.fallback is not None:
+            call.command = call.fallback()
+            server.send(call)
+        else:
+            if text.startswith("READONLY"):
+                server.reset()
+            return False
+        return True
+
+    def _later(self, call: Call, why: str) -> None:
+        """Try again in a moment, as long as the deadline allows."""
+        if self._loop.time() + RETRY_SECONDS >= call.deadline:
+            call.done(Unavailable(f"Redis cannot take the call now: {why}"))
+        else:
+            call.redirects = 0
+            self._loop.call_later(RETRY_SECONDS, self._send, call)
+
+    # -- topology -----------------------------------------------------------------------------------------------------
+
+    def address_of(self, key: str) -> Address | None:
+        """The server that owns ``key``, as far as we know; None: nobody."""
+        if self._owners is None:
+            return self._seed
+        return self._owners[slot_of(key)]
+
+    def listen(self, on_moved: Callable[[], None], on_back: Callable[[Address], None]) -> None:
+        """``on_moved``: slots have other owners. ``on_back``: a lost connection to that server is there again (what
+        was in flight may or may not have happened)."""
+        self._on_moved.append(on_moved)
+        self._on_back.append(on_back)
+
+    def note_moved(self, text: str, asked: Address) -> None:
+        """A server said MOVED."""
+        if self._owners is None:
+            return
+        slot, address = read_redirect(text, asked)
+        if self._owners[slot] != address:
+            self._owners[slot] = address
+            for callback in self._on_moved:
+                callback()
+        self._refresh()
+
+    def _server(self, address: Address) -> Server:
+        server = self._servers.get(address)
+        if server is None:
+            server = Server(self.target, address, self._setup, self._replied, self._came_back, self._had_trouble)
+            self._servers[address] = server
+        return server
+
+    def _masters(self) -> list[Server]:
+        if self._owners is None:
+            return [self._server(self._seed)]
+        return [self._server(address) for address in dict.fromkeys(self._owners) if address is not None]
+
+    def _came_back(self, server: Server) -> None:
+        self._refresh()
+        for callback in self._on_back:
+            callback(server.address)
+
+    def _had_trouble(self, server: Server) -> None:
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Ask the cluster who owns what, soon."""
+        if self._owners is None or self._closed:
+            return
+        self._refresh_again = True
+        if self._refreshing is None:
+            self._refreshing = self._loop.create_task(self._refresh_loop())
+
+    async def _refresh_loop(self) -> None:
+        try:
+            while self._refresh_again:
+                self._refresh_again = False
+                known = [self._server(address) for address in (*self._servers, *self.target.seeds)]
+                for server in sorted(known, key=lambda s: not s.up):
+                    try:
+                        await self._refresh_from(server)
+                        break
+                    except Unavailable as e:
+                        _log.warning("redis_slots_unknown", server=str(server.address), error=e.message)
+                await asyncio.sleep(REFRESH_SECONDS)
+        finally:
+            self._refreshing = None
+
+    async def _refresh_from(self, server: Server) -> None:
+        owners = read_slots(await self._direct(server, b"CLUSTER", b"SLOTS"), server.address)
+        if owners == self._owners or self._closed:
+            return
+        self._owners = owners
+        for master in self._masters():
+            master.connect()
+        self._forget_others(set(owners) - {None})
+        for callback in self._on_moved:
+            callback()
+
+    def _forget_others(self, masters: set[Address | None]) -> None:
+        for address in [a for a in self._servers if a not in masters]:
+            server = self._servers.pop(address)
+            self._leaving = {s for s in self._leaving if s.up} | {server}
+            for call in server.retire():
+                self._send(call)
+
+    async def close(self) -> None:
+        """End all connections; calls still queued fail with Unavailable."""
+        self._closed = True
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        servers = [*self._servers.values(), *self._leaving]
+        self._servers.clear()
+        for server in servers:
+            server.close()
+        for server in servers:
+            await server.closed()
+
+
+def _log_failure(reply: Any) -> None:
+    if isinstance(reply, Exception):
+        _log.warning("redis_message_lost", error=str(reply))

@@ -1,0 +1,42 @@
+"""What the handlers work with."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from msgspec import Struct
+
+from tertulia import times
+from tertulia.config import Config
+from tertulia.db.access import Access
+from tertulia.db.directory import Directory
+from tertulia.db.engine import Database
+from tertulia.db.idempotency import Idempotency
+from tertulia.db.keyring import Keyring
+from tertulia.hub.hub import Hub
+from tertulia.redis.client import Redis
+from tertulia.rest.callers import Callers
+from tertulia.rest.ice import IceServers
+from tertulia.state.rooms import RoomState
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """The parts of a web worker, wired by :mod:`tertulia.app`."""
+
+    config: Config
+    database: Database
+    directory: Directory
+    access: Access
+    idempotency: Idempotency
+    keyring: Keyring
+    callers: Callers
+    ice: IceServers
+    redis: Redis
+    rooms: RoomState
+    hub: Hub
+
+    @staticmethod
+    def now() -> datetime:
+        """This moment."""
+        return times.from_seconds(time.time())

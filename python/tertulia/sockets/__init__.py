@@ -1,0 +1,1 @@
+"""What a client's socket speaks: the plain dialect and SignalR."""

@@ -1,0 +1,163 @@
+"""What a WebSocket of ours sends: corked for the turn, bounded while nobody reads, closed if that lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from typing import Final, cast
+
+from picows import WSCloseCode, WSTransport
+
+from tertulia.hub import metrics
+from tertulia.hub.outbox import Outbox
+from tertulia.sockets.cork import Cork, Turn
+from tertulia.sockets.websocket import WebSocketListener
+
+STUCK_AFTER: Final = 20.0
+"""Seconds in which a client has to catch up (asyncio's low-water mark, 16 KiB): a phone in a tunnel gets through, a
+stopped process does not."""
+CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
+"""Close codes by which a client says that it leaves."""
+_TEXT, _BINARY, _PONG = 0x81, 0x82, 0x8A
+"""The first byte of a whole message (RFC 6455, section 5.2)."""
+
+
+def wire(message: bytes, binary: bool) -> bytes:
+    """A whole, unmasked WebSocket message (RFC 6455, section 5.2): the same for all who get it."""
+    first = _BINARY if binary else _TEXT
+    size = len(message)
+    if size < 126:
+        head = bytes((first, size))
+    elif size < 1 << 16:
+        head = bytes((first, 126)) + size.to_bytes(2)
+    else:
+        head = bytes((first, 127)) + size.to_bytes(8)
+    return head + message
+
+
+def _nowhere(data: bytes) -> None:
+    """Where a socket sends before it is there, and when it is gone."""
+
+
+class OutgoingSocket(WebSocketListener, ABC):
+    """The sending half of a listener. ``turn``: the one of this event loop."""
+
+    __slots__ = ("_closed", "_cork", "_dropped", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._ws: WSTransport | None = None
+        self._cork: Cork | None = None
+        self._send: Callable[[bytes], None] = _nowhere
+        self._closed = False
+        self._outbox: Outbox[bytes] | None = None
+        """What waits while the client does not read."""
+        self._dropped = False
+        self._paused = False
+        self._stuck_timer: asyncio.TimerHandle | None = None
+
+    def write_wire(self, data: bytes, latest: Hashable = None) -> None:
+        """Send a message as :func:`wire` made it. ``latest``: see :class:`tertulia.hub.client.Event`."""
+        if self._outbox is None:
+            self._send(data)
+        elif not self._outbox.add(data, len(data), latest):
+            self._give_up()
+
+    @property
+    def unsent(self) -> bool:
+        """Something waits, or was dropped."""
+        return self._dropped or self._outbox is not None
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full (asyncio's high-water mark, 64 KiB)."""
+        if self._closed:
+            self._dropped = True  # the last words may not arrive
+            return
+        self._paused = True
+        if self._outbox is None:
+            self._outbox = Outbox()
+        if self._stuck_timer is None:
+            self._stuck_timer = asyncio.get_running_loop().call_later(STUCK_AFTER, self._give_up)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._paused = False
+        self._cancel_timer()
+        outbox = self._outbox
+        while outbox is not None and not self._paused:
+            waiting = outbox.pop()
+            if waiting is None:
+                metrics.DROPPED.inc(outbox.dropped)
+                self._outbox = None
+                self._caught_up()
+                return
+            self._send(waiting)
+            if self._cork is not None:
+                self._cork.flush()  # or the transport could not say before the end of the turn that it is full
+
+    # --- for the socket of a dialect
+
+    def _pong(self, payload: bytes) -> None:
+        """Answer a ping, whose ``payload`` has at most 125 bytes: picows sees to that. Only the newest has to be
+        answered (RFC 6455, section 5.5.3)."""
+        self.write_wire(bytes((_PONG, len(payload))) + payload, "pong")
+
+    def _caught_up(self) -> None:
+        """Nothing waits any more."""
+
+    @abstractmethod
+    def _stuck(self) -> None:
+        """Close: the client does not read."""
+
+    def _begin(self, transport: WSTransport) -> None:
+        """The WebSocket is there."""
+        self._ws = transport
+        self._cork = Cork(self._turn, transport.underlying_transport.write)
+        self._send = self._cork.write
+
+    def _hang_up(self, code: int, reason: str) -> None:
+        """Send what waits, and a close frame."""
+        if self._closed or self._ws is None:
+            return
+        while self._outbox is not None and (waiting := self._outbox.pop()) is not None:
+            self._send(waiting)
+        self._end()
+        self._ws.send_close(cast("WSCloseCode", code), reason.encode()[:123])  # an int is taken as well
+        self._ws.disconnect()
+
+    def _answer_close(self, code: WSCloseCode) -> None:
+        """The client closed: said in kind, 1000 where it gave no code (picows cannot send an empty close frame)."""
+        self._end()
+        if self._ws is not None:
+            self._ws.send_close(WSCloseCode.OK if code is WSCloseCode.NO_INFO else code)
+            self._ws.disconnect()
+
+    def _end(self, *, lost: bool = False) -> None:
+        """Nothing more is sent or heard. ``lost``: there is nobody to send what is corked to."""
+        self._closed = True
+        self._cancel_timer()
+        self._send = _nowhere if lost else self._drop
+        self._dropped = self.unsent
+        self._outbox = None
+        if self._cork is not None:
+            if lost:
+                self._cork.drop()
+            else:
+                self._cork.flush()
+            self._cork = None
+
+    def _drop(self, data: bytes) -> None:
+        """Where a socket sends between the close frame and the end of the connection."""
+        self._dropped = True
+
+    def _give_up(self) -> None:
+        self._outbox = None
+        self._dropped = True
+        metrics.STUCK.inc()
+        self._stuck()
+
+    def _cancel_timer(self) -> None:
+        if self._stuck_timer is not None:
+            self._stuck_timer.cancel()
+            self._stuck_timer = None

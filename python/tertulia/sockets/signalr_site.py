@@ -1,0 +1,122 @@
+"""Where SignalR is served: ``/hub`` for WebSockets on picows, and for negotiation, Server-Sent Events and long
+polling on ASGI.
+
+A credential is not needed, since JoinRoom brings the token; one that is sent is checked. ``access_token`` of the
+query is for browsers, whose sockets cannot set headers; nothing here logs a query.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from tertulia.db.access import KEY_PREFIX
+from tertulia.db.keyring import Keyring
+from tertulia.errors import BadToken, TertuliaError, Unavailable
+from tertulia.hub import closing
+from tertulia.hub.hub import Hub
+from tertulia.rest.callers import Callers
+from tertulia.signalr.connection import Options
+from tertulia.signalr.serve.asgi import SignalR, Unauthorized
+from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal
+from tertulia.signalr.tokens import Tokens
+from tertulia.sockets import websocket
+from tertulia.sockets.cork import Turn
+from tertulia.sockets.signalr import SignalRHub
+from tertulia.sockets.signalr_relay import RelaySocket
+from tertulia.sockets.signalr_socket import SignalRSocket
+from tertulia.sockets.websocket import Upgrade, WebSocketListener
+from tertulia.sockets.workers import FORWARDED, Workers, answer
+from tertulia.tokens import UnknownKey, kind_of
+
+PATH: Final = "/hub"
+PURPOSE: Final = b"signalr connection token"
+
+_BEARER: Final = re.compile(r"bearer +([\x21-\x7e]+) *", re.IGNORECASE)
+
+
+class SignalRSite:
+    """An ASGI application for ``/hub`` and ``/hub/negotiate``; :meth:`open` is for the WebSockets at ``/hub``."""
+
+    def __init__(self, hub: Hub, keyring: Keyring, callers: Callers, workers: Workers, max_message: int) -> None:
+        self._keyring = keyring
+        self._callers = callers
+        self._workers = workers
+        self._turn = Turn()
+        self._app = SignalR(
+            SignalRHub(hub),
+            path=PATH,
+            options=Options(max_message=max_message),
+            tokens=Tokens(lambda: keyring.tokens.derived(PURPOSE), hub.id),
+            authenticate=self._authenticate,
+            forward=workers.forward,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Unavailable:
+            # Nothing has been answered yet: only to check a credential takes others.
+            await answer(send, HTTPStatus.SERVICE_UNAVAILABLE, b"The credential cannot be checked now")
+
+    def stop(self) -> None:
+        """Send the clients that poll or read events to other workers."""
+        self._app.endpoint.close_all(closing.GOING_AWAY.reason, closing.GOING_AWAY.code)
+
+    def open(self, upgrade: Upgrade) -> WebSocketListener | websocket.Refusal:
+        """What serves a WebSocket."""
+        query = {name.lower(): value for name, value in parse_qsl(upgrade.query, keep_blank_values=True)}
+        credential = _credential(upgrade.headers.get("Authorization"), query.get("access_token"))
+        check = None
+        if credential is not None:
+            try:
+                if not self._is_good(credential):
+                    check = partial(self._authenticate, credential)
+            except BadToken:
+                return websocket.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
+        found = self._app.endpoint.websocket(query.get("id", ""))
+        if isinstance(found, Elsewhere):
+            if FORWARDED not in upgrade.headers:
+                return RelaySocket(self._workers, found.worker, f"{upgrade.path}?{upgrade.query}")
+            found = UNKNOWN
+        if isinstance(found, Refusal):
+            return websocket.Refusal(HTTPStatus(found.status), found.text)
+        return SignalRSocket(found, self._turn, check)
+
+    def _is_good(self, credential: str) -> bool:
+        """Whether a token is seen to be good without asking anyone; False: it takes :meth:`_authenticate`. Raises
+        BadToken.
+        """
+        if credential.startswith(KEY_PREFIX):
+            return False
+        tokens = self._keyring.tokens
+        verify = tokens.verify_invite if kind_of(credential) == "invite" else tokens.verify_room
+        try:
+            verify(credential, time.time())
+        except UnknownKey:
+            return False
+        return True
+
+    async def _authenticate(self, credential: str | None) -> None:
+        if credential is None:
+            return
+        try:
+            await self._callers.holder(credential)
+        except Unavailable:
+            raise
+        except TertuliaError as error:
+            raise Unauthorized(error.message) from None
+
+
+def _credential(authorization: str | None, access_token: str | None) -> str | None:
+    """What is sent as a credential, "" if it is none that could be; None: nothing is sent."""
+    if authorization is None:
+        return access_token
+    match = _BEARER.fullmatch(authorization)
+    return match[1] if match is not None else ""

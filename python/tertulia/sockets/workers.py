@@ -1,0 +1,171 @@
+"""From one web worker to another: requests for a connection that the other one holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import httptools
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+
+from tertulia.errors import Unavailable
+from tertulia.ids import HubId
+from tertulia.sockets.tcp import watch_peer
+from tertulia.state.registry import Registry, Worker
+
+FRESH_SECONDS: Final = 1.0
+"""How long a reading of the registry is good for; who is not in it is looked for again each time."""
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 30.0
+"""For everything but GET, which waits for events as long as its client does."""
+READ_BYTES: Final = 64 * 1024
+FORWARDED: Final = "x-tertulia-forwarded"
+"""On a request that comes from another worker: it is answered here or not at all, so that none goes round in circles.
+"""
+
+_HOP_BY_HOP: Final = frozenset(
+    {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"expect"}
+)
+"""RFC 9110, section 7.6.1, and what is said anew for the next hop."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Workers:
+    """Where the other workers are."""
+
+    def __init__(self, registry: Registry[Worker]) -> None:
+        self._registry = registry
+        self._urls: dict[HubId, str] = {}
+        self._read_at = -FRESH_SECONDS
+
+    async def url(self, worker: HubId) -> str | None:
+        """The internal URL of a worker; None: there is no such worker (any more), or nobody knows."""
+        if worker not in self._urls or time.monotonic() - self._read_at > FRESH_SECONDS:
+            try:
+                self._urls = {entry.id: entry.internal_url for entry in await self._registry.alive()}
+            except Unavailable as error:
+                _log.warning("the other web workers are not known", error=error.message)
+                return None
+            self._read_at = time.monotonic()
+        return self._urls.get(worker)
+
+    def forward(self, worker: str) -> Forward:
+        """The ASGI application that has another worker answer."""
+        return Forward(self, HubId(worker))
+
+
+class Forward:
+    """One HTTP/1.1 request to another worker, one connection each, streamed both ways; 404 where there is no such
+    worker.
+    """
+
+    def __init__(self, workers: Workers, worker: HubId) -> None:
+        self._workers = workers
+        self._worker = worker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        been_here = any(name == FORWARDED.encode() for name, _ in scope["headers"])
+        url = None if been_here else await self._workers.url(self._worker)
+        if url is None:
+            await answer(send, 404, b"No Connection with that ID")
+            return
+        response = _Response(send)
+        try:
+            async with _connected(url) as (reader, writer):
+                sending = asyncio.create_task(_send_request(scope, receive, writer))
+                try:
+                    async with asyncio.timeout(None if scope["method"] == "GET" else ANSWER_SECONDS):
+                        await response.relay(reader, sending)
+                finally:
+                    sending.cancel()
+                    await asyncio.gather(sending, return_exceptions=True)
+        except (OSError, TimeoutError) as error:
+            _log.warning("another web worker did not answer", worker=self._worker, error=str(error))
+            if not response.begun:
+                await answer(send, 503, b"The connection's server does not answer")
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    parts = urlsplit(url)
+    async with asyncio.timeout(CONNECT_SECONDS):
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    watch_peer(writer.get_extra_info("socket"))
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWriter) -> None:
+    """Write the request, then wait for the client to leave: the other worker sees that as its own client's leaving."""
+    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    headers = [(name, value) for name, value in scope["headers"] if name not in _HOP_BY_HOP]
+    headers += [(FORWARDED.encode(), b"1"), (b"connection", b"close"), (b"transfer-encoding", b"chunked")]
+    head = [scope["method"].encode() + b" " + target + b" HTTP/1.1", *(n + b": " + v for n, v in headers)]
+    writer.write(b"\r\n".join(head) + b"\r\n\r\n")
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            writer.transport.abort()
+            return
+        if body := event.get("body"):
+            writer.write(b"%x\r\n%b\r\n" % (len(body), body))
+        if not event.get("more_body"):
+            writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+
+class _Response:
+    """The answer, as httptools reads it (its callbacks are named by it)."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._events: list[Message] = []
+        self._complete = False
+        self.begun = False
+        """Something of the answer has gone to the client."""
+
+    async def relay(self, reader: asyncio.StreamReader, sending: asyncio.Task[None]) -> None:
+        """Pass the answer on as it comes. Raises OSError if it breaks off before it begins."""
+        while not self._complete:
+            data = await reader.read(READ_BYTES)
+            if not data:
+                if not self.begun and not sending.done():
+                    raise ConnectionResetError("the connection ended before the answer")
+                return
+            self._parser.feed_data(data)
+            events, self._events = self._events, []
+            for event in events:
+                self.begun = True
+                await self._send(event)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() not in _HOP_BY_HOP or name.lower() == b"content-length":
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        self._events.append({"type": "http.response.start", "status": status, "headers": self._headers})
+
+    def on_body(self, body: bytes) -> None:
+        self._events.append({"type": "http.response.body", "body": body, "more_body": True})
+
+    def on_message_complete(self) -> None:
+        self._events.append({"type": "http.response.body", "body": b"", "more_body": False})
+        self._complete = True
+
+
+async def answer(send: Send, status: int, text: bytes) -> None:
+    """A plain answer."""
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
