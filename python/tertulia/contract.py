@@ -179,6 +179,13 @@ class RecordingStarted(Wire, frozen=True):
     status: Literal["recording"] = "recording"
 
 
+class Health(Wire, frozen=True, omit_defaults=True):
+    """The answer of /healthz and /readyz. ``checks``: of each part, ``ok`` or what is wrong with it."""
+
+    status: str
+    checks: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class Problem(Wire, omit_defaults=True, frozen=True):
     """RFC 9457 problem details."""
 

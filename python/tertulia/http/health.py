@@ -7,24 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tertulia.contract import Wire
+from tertulia.contract import Health
 from tertulia.db import migrate
 from tertulia.errors import Unavailable
 from tertulia.rest.services import Services
 
 CHECK_SECONDS: Final = 2.0
 """How long a part has to answer."""
-
-
-class Health(Wire, frozen=True, omit_defaults=True):
-    """The answer of both. ``checks``: of each part, ``ok`` or what is wrong with it."""
-
-    status: str
-    checks: dict[str, str] = field(default_factory=dict)
 
 
 async def healthz(_request: Request) -> Response:

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tertulia.contract import Problem
+from tertulia.contract import Health, Problem
 from tertulia.errors import (
     Forbidden,
     InProgress,
@@ -27,7 +27,6 @@ from tertulia.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from tertulia.http.health import Health
 from tertulia.rest.operation import Operation
 from tertulia.rest.problem import MEDIA_TYPE
 

@@ -11,6 +11,7 @@ from tertulia.contract import LeaveReason, Role
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, TertuliaError
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, UserId
 from tertulia.redis.client import Redis
+from tertulia.redis.script import Script
 from tertulia.room.messages import Participant, StateMessage, decode_participant, encode_participant
 from tertulia.state import keys, scripts
 
@@ -157,7 +158,7 @@ class RoomState:
         self._origin = origin
         self._ttl = str(ttl_ms)
 
-    async def _run(self, script: scripts.Script, room: RoomId, *args: str | bytes) -> Any:
+    async def _run(self, script: Script, room: RoomId, *args: str | bytes) -> Any:
         given = (keys.room_events(room), self._origin, self._ttl, *args)
         return await self._redis.run(script, keys.room_keys(room), given)
 
