@@ -50,7 +50,7 @@ from tertulia.sockets.signalr_site import SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.sockets.workers import Workers
 from tertulia.state.connection import connect_redis
-from tertulia.state.registry import BEAT_SECONDS, Worker, sfu_nodes, web_workers
+from tertulia.state.registry import BEAT_SECONDS, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 
 OPEN_TENANT: Final = "default"
@@ -190,7 +190,7 @@ async def _services(
         idempotency=Idempotency(database),
         keyring=keyring,
         callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
-        ice=IceServers(sfu_nodes(redis), config.turn_urls, config.turn_secret, config.stun_urls),
+        ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
         redis=redis,
         rooms=rooms,
         hub=hub,

@@ -16,7 +16,7 @@ import structlog
 
 from tertulia.errors import ConfigError, TertuliaError, Unavailable
 from tertulia.redis.address import Address, Target, parse_url
-from tertulia.redis.link import Hello, pack
+from tertulia.redis.link import Hello, Value, pack
 from tertulia.redis.script import Script
 from tertulia.redis.server import Call, Server
 from tertulia.redis.slots import SLOTS, read_redirect, read_slots, slot_of
@@ -114,7 +114,7 @@ class Redis:
         """
         return self._begin(key, pack(*command), None)
 
-    def run(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes]) -> asyncio.Future[Any]:
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Value]) -> asyncio.Future[Any]:
         """Run a script; as :meth:`call`."""
         count = str(len(keys))
         command = pack(b"EVALSHA", script.sha, count, *keys, *args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import hiredis
 from msgspec import Struct
@@ -21,7 +21,11 @@ LEAST_VERSION: Final = 7
 _NOTHING: Final = object()
 
 
-def pack(*args: str | bytes) -> bytes:
+Value: TypeAlias = str | bytes | int
+"""What a command is made of; a number is sent in decimal."""
+
+
+def pack(*args: Value) -> bytes:
     """A command in RESP."""
     return hiredis.pack_command(args)  # type: ignore[no-any-return,arg-type]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,10 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 from tertulia.errors import Unavailable
 from tertulia.ids import HubId
 from tertulia.sockets.tcp import watch_peer
-from tertulia.state.registry import Registry, Worker
+from tertulia.state.registry import Registry, RegistryCache, Worker
 
-FRESH_SECONDS: Final = 1.0
-"""How long a reading of the registry is good for; who is not in it is looked for again each time."""
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
 """For everything but GET, which waits for events as long as its client does."""
@@ -40,20 +37,16 @@ class Workers:
     """Where the other workers are."""
 
     def __init__(self, registry: Registry[Worker]) -> None:
-        self._registry = registry
-        self._urls: dict[HubId, str] = {}
-        self._read_at = -FRESH_SECONDS
+        self._registry = RegistryCache(registry)
 
     async def url(self, worker: HubId) -> str | None:
         """The internal URL of a worker; None: there is no such worker (any more), or nobody knows."""
-        if worker not in self._urls or time.monotonic() - self._read_at > FRESH_SECONDS:
-            try:
-                self._urls = {entry.id: entry.internal_url for entry in await self._registry.alive()}
-            except Unavailable as error:
-                _log.warning("the other web workers are not known", error=error.message)
-                return None
-            self._read_at = time.monotonic()
-        return self._urls.get(worker)
+        try:
+            entry = await self._registry.find(worker)
+        except Unavailable as error:
+            _log.warning("the other web workers are not known", error=error.message)
+            return None
+        return entry.internal_url if entry is not None else None
 
     def forward(self, worker: str) -> Forward:
         """The ASGI application that has another worker answer."""

@@ -11,9 +11,9 @@ from tertulia.contract import LeaveReason, Role
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, TertuliaError
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, UserId
 from tertulia.redis.client import Redis
-from tertulia.redis.script import Script
 from tertulia.room.messages import Participant, StateMessage, decode_participant, encode_participant
 from tertulia.state import keys, scripts
+from tertulia.state.lua import Args, LuaScript
 
 MIN_TTL_MS: Final = 90_000
 """The contract's least TTL of a room's keys."""
@@ -158,8 +158,8 @@ class RoomState:
         self._origin = origin
         self._ttl = str(ttl_ms)
 
-    async def _run(self, script: Script, room: RoomId, *args: str | bytes) -> Any:
-        given = (keys.room_events(room), self._origin, self._ttl, *args)
+    async def _run(self, script: LuaScript[Args], room: RoomId, args: Args) -> Any:
+        given = (keys.room_events(room), self._origin, self._ttl, *script.values(args))
         return await self._redis.run(script, keys.room_keys(room), given)
 
     async def join(
@@ -195,15 +195,17 @@ class RoomState:
         reply = await self._run(
             scripts.JOIN,
             room,
-            seat.user_id,
-            encode_participant(new),
-            seat.returning or "",
-            str(max_participants),
-            str(token_issued_at_ms),
-            placement.region,
-            placement.node or "",
-            placement.session_id,
-            placement.incarnation,
+            scripts.Join(
+                user=seat.user_id,
+                new=encode_participant(new),
+                returning=seat.returning or "",
+                limit=max_participants,
+                issued=token_issued_at_ms,
+                region=placement.region,
+                node=placement.node or "",
+                session=placement.session_id,
+                incarnation=placement.incarnation,
+            ),
         )
         if reply[0] == b"full":
             raise RoomFull(f"the room has its {max_participants} participants; try again when somebody has left")
@@ -226,17 +228,17 @@ class RoomState:
 
     async def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:
         """Free the seat if ``connection`` holds it; None: it does not, nothing happened."""
-        reply = await self._run(scripts.LEAVE, room, user, connection, reason)
+        reply = await self._run(scripts.LEAVE, room, scripts.Leave(user, connection, reason))
         return _left(reply)
 
     async def remove(self, room: RoomId, user: UserId) -> Left | None:
         """Free the user's seat whoever holds it, and void the tokens issued to them so far; None: not a member."""
-        reply = await self._run(scripts.REMOVE, room, user)
+        reply = await self._run(scripts.REMOVE, room, scripts.Remove(user))
         return _left(reply)
 
     async def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """Refresh the seat and the TTLs, if ``connection`` holds the seat in the state known by ``incarnation``."""
-        reply = await self._run(scripts.KEEP_ALIVE, room, user, connection, incarnation)
+        reply = await self._run(scripts.KEEP_ALIVE, room, scripts.KeepAlive(user, connection, incarnation))
         return KeptAlive(reply.decode())
 
     async def update(
@@ -255,9 +257,8 @@ class RoomState:
             NotJoined: ``connection`` does not hold the seat.
             StateLost: restore first.
         """
-        reply = await self._run(
-            scripts.UPDATE, room, user, connection, incarnation, _flag(is_muted), _flag(is_video_on), ""
-        )
+        change = scripts.Update(user, connection, incarnation, muted=_flag(is_muted), video_on=_flag(is_video_on))
+        reply = await self._run(scripts.UPDATE, room, change)
         changed, muted, video, said_off = _changed(reply)
         if not changed:
             return None
@@ -274,7 +275,8 @@ class RoomState:
             NotJoined: ``connection`` does not hold the seat.
             StateLost: restore first.
         """
-        reply = await self._run(scripts.UPDATE, room, user, connection, incarnation, "", "", _flag(raised))
+        change = scripts.Update(user, connection, incarnation, hand_raised=_flag(raised))
+        reply = await self._run(scripts.UPDATE, room, change)
         return _changed(reply)[0]
 
     async def end(
@@ -291,7 +293,7 @@ class RoomState:
         so long.
         """
         empty = "" if only_if_empty_for_ms is None else str(only_if_empty_for_ms)
-        reply = await self._run(scripts.END, room, reason, session_id or "", empty)
+        reply = await self._run(scripts.END, room, scripts.End(reason, session=session_id or "", least_empty=empty))
         if not reply:
             return None
         session, members = reply
@@ -304,7 +306,7 @@ class RoomState:
         To be called more often than each ``silent_for_ms / 3``. After a longer gap nobody swept, and perhaps nobody
         could keep alive (Redis was away): then every seat first gets ``silent_for_ms / 3`` to show itself.
         """
-        reply = await self._run(scripts.EXPIRE, room, str(silent_for_ms))
+        reply = await self._run(scripts.EXPIRE, room, scripts.Expire(silent_for_ms))
         if not reply:
             return None
         remaining, members = reply
@@ -324,12 +326,14 @@ class RoomState:
         reply = await self._run(
             scripts.RESTORE,
             room,
-            known.region,
-            known.node or "",
-            known.session_id,
-            "true" if known.is_recording else "false",
-            new_incarnation,
-            *(part for m in members for part in (m.user_id, encode_participant(m))),
+            scripts.Restore(
+                region=known.region,
+                node=known.node or "",
+                session=known.session_id,
+                recording=_flag(known.is_recording),
+                incarnation=new_incarnation,
+                members=tuple(part for m in members for part in (m.user_id, encode_participant(m))),
+            ),
         )
         if reply == b"other_session":
             raise NoSession("the meeting is over; another one has begun in this room")
@@ -349,7 +353,7 @@ class RoomState:
 
         False: another was quicker, or the state is gone: read :meth:`summary`. The room's region stays what it is.
         """
-        return bool(await self._run(scripts.MOVE, room, from_node or "", to_node))
+        return bool(await self._run(scripts.MOVE, room, scripts.Move(from_node=from_node or "", to_node=to_node)))
 
     async def set_recording(self, room: RoomId, is_recording: bool) -> bool:
         """Whether that changed anything: of two who start at once, one gets True.
@@ -357,7 +361,7 @@ class RoomState:
         Raises:
             NoSession: the room has no state.
         """
-        reply = await self._run(scripts.SET_RECORDING, room, "true" if is_recording else "false")
+        reply = await self._run(scripts.SET_RECORDING, room, scripts.SetRecording(_flag(is_recording)))
         if reply == -1:
             raise NoSession("nobody is meeting in this room")
         return bool(reply)
@@ -374,7 +378,7 @@ class RoomState:
 
     async def summary(self, room: RoomId) -> RoomSummary | None:
         """The room's hash; None: it has no state."""
-        reply = await self._run(scripts.SUMMARY, room)
+        reply = await self._run(scripts.SUMMARY, room, scripts.Summary())
         return _summary(*reply) if reply else None
 
     async def read(self, room: RoomId, mark: str) -> Reading | None:
@@ -383,7 +387,7 @@ class RoomState:
         ``mark`` is published in the same step (:class:`~tertulia.room.messages.ReadMessage`): what the channel says
         before it is older than what was read.
         """
-        reply = await self._run(scripts.READ, room, mark)
+        reply = await self._run(scripts.READ, room, scripts.Read(mark))
         if not reply:
             return None
         *summary, members = reply
