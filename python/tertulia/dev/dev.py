@@ -127,7 +127,7 @@ async def _until(ready: Callable[[], Awaitable[bool]], name: str) -> None:
     """
     try:
         async with asyncio.timeout(READY_SECONDS):
-            while not await ready():
+            while not await ready():  # noqa: ASYNC110 - another process has no event to wait for
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise ChildFailed(f"{name} was not ready within {READY_SECONDS:.0f} s", 1) from None
