@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, Final, Generic, NamedTuple, TypeVar, get_type_hints
 
-from tertulia.redis.link import Value
+from tertulia.redis.connection import Value
 from tertulia.redis.script import Script
 
 Args = TypeVar("Args", bound=tuple[Any, ...])
