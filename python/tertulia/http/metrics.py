@@ -24,7 +24,7 @@ from tertulia.hub import metrics as hub_metrics
 REQUESTS = Counter("tertulia_http_requests", "REST requests answered", ["operation", "status"])
 SECONDS = Histogram(
     "tertulia_http_request_seconds",
-    "How long they took",
+    "Seconds until they were answered",
     ["operation"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )

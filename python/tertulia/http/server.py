@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with bounds on what comes before a body: httptools itself takes any number of headers."""
+"""uvicorn's HTTP/1.1 with limits on a request's head: httptools accepts any number of headers, however slow."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD: Final = 64 * 1024
-"""Bytes of request line and headers."""
+"""Bytes of a request line and its headers."""
 HEAD_SECONDS: Final = 15.0
-"""How long a connection may take from its first byte to the end of the headers."""
+"""How long a request's head may take to arrive. For the first request it counts from the connection's start."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -20,7 +20,7 @@ class BoundedHttp(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection that sends nothing is as slow as one that sends slowly."""
+        """A connection is open."""
         super().connection_made(transport)
         self._head_timer = self.loop.call_later(HEAD_SECONDS, transport.close)
 
@@ -32,23 +32,23 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def on_url(self, url: bytes) -> None:
-        """A part of the request target."""
+        """A part of the request target has come."""
         super().on_url(url)
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """A header has come."""
         super().on_header(name, value)
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """The head is here."""
+        """The head is complete."""
         self._end_timer()
         if self._head_size <= MAX_HEAD:
             super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing waits for a connection that is gone."""
+        """The connection has ended."""
         self._end_timer()
         super().connection_lost(exc)
 

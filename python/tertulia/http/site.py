@@ -1,4 +1,4 @@
-"""Everything that is served over HTTP, as one ASGI application: routes, and what every answer goes through."""
+"""Everything that is served over HTTP, as one ASGI application: the routes, and what every answer goes through."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Serve = Callable[[Request], Awaitable[Response]]
 
 _log = structlog.get_logger(__name__)
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked for every few seconds by machines."""
+"""Paths that are not logged: machines ask for them every few seconds."""
 
 
 class Site:
-    """The outermost application: CORS, figures, the log, and a problem for whatever went wrong."""
+    """The outermost application: CORS, metrics, the log, and a problem document for each error."""
 
     def __init__(self, routes: Sequence[BaseRoute], cors: Cors, api: Api) -> None:
         self._cors = cors
         self._router = Router(routes, redirect_slashes=False, default=_Endpoint("unknown", _Unknown(api).serve))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI. Only ``http`` scopes: WebSockets never get here, the lifespan is the server's business."""
+        """ASGI, for ``http`` scopes only: WebSockets are served elsewhere, and there is no lifespan."""
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} scope is served here")
         await self._router(scope, receive, self._marked(scope, send))
@@ -57,7 +57,7 @@ class Site:
 
 
 class _Endpoint:
-    """One route: from a coroutine function to ASGI, for every method."""
+    """One route: a coroutine function as ASGI, for every method."""
 
     def __init__(self, name: str, serve: Serve) -> None:
         self._name = name
@@ -77,14 +77,14 @@ class _Endpoint:
     async def _respond(self, request: Request) -> Response:
         try:
             return await self._serve(request)
-        except Exception as e:  # noqa: BLE001 — the last line: whatever it is, the client gets an answer, the log the cause
+        except Exception as e:  # noqa: BLE001 — whatever went wrong, the client gets an answer and the log the cause
             if is_fault(e):
                 _log.error("request failed", path=request.url.path, method=request.method, exc_info=e)
             return problem(e)
 
 
 class _Unknown:
-    """Paths that do not exist: below /v1 only who may call is told so."""
+    """Paths that do not exist. Below /v1, only authorised callers are told so."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -96,7 +96,7 @@ class _Unknown:
 
 
 def api_routes(api: Api, operations: Sequence[Operation]) -> list[BaseRoute]:
-    """A route for each path of the table."""
+    """The routes of the API, one for each path in ``operations``."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
@@ -113,7 +113,7 @@ def _api_route(api: Api, path: str, offered: Mapping[str, Operation]) -> Route:
 
 
 def page_route(path: str, serve: Serve) -> Route:
-    """A route that is only read."""
+    """A route for GET and HEAD."""
 
     async def serve_get(request: Request) -> Response:
         if request.method == "OPTIONS":
