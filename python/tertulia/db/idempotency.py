@@ -26,7 +26,7 @@ HEADER: Final = "Idempotency-Key"
 
 
 class Claim(NamedTuple):
-    """The caller is to carry out the request, and give what it makes ``made_id``. ``again``: an attempt was broken off."""
+    """Carry out the request, and give what it makes the id ``made_id``. ``again``: an attempt was broken off."""
 
     digest: str
     made_id: str
