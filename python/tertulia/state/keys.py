@@ -57,10 +57,10 @@ def removed(room: RoomId) -> str:
     return f"room:{{{room}}}:removed"
 
 
-def room_keys(room: RoomId) -> RoomKeys:
-    """All keys of a room."""
+def room_keys(room: RoomId) -> tuple[str, str, str, str]:
+    """All keys of a room, in the order of :class:`RoomKeys` (a plain tuple, as every call of a script makes one)."""
     base = f"room:{{{room}}}"
-    return RoomKeys(base, f"{base}:participants", f"{base}:seen", f"{base}:removed")
+    return base, f"{base}:participants", f"{base}:seen", f"{base}:removed"
 
 
 def room_events(room: RoomId) -> str:
