@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tertulia.contract import CALLS, Empty, JoinResult, JoinRoom, SendOffer, UpdateState
 from tertulia.errors import FieldError, Invalid, Malformed, RoomFull, Unavailable
 from tertulia.hub.client import Event
-from tertulia.sockets import plain
+from tertulia.sockets.plain import frames
 
 USER = "6f1c2b6e-0000-4000-8000-000000000000"
 
@@ -24,12 +24,12 @@ VALUES = st.recursive(
 )
 
 
-def _is_sound(call: plain.Call) -> None:
+def _is_sound(call: frames.Call) -> None:
     assert call.id is None or isinstance(call.id, int | float | str)
     assert not isinstance(call.id, bool)
     assert isinstance(call.event, str)
     assert call.error is None or isinstance(call.error, Malformed | Invalid)
-    json.loads(plain.refusal_frame(call.id, call.error or Malformed("x")))
+    json.loads(frames.refusal_frame(call.id, call.error or Malformed("x")))
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
@@ -40,8 +40,8 @@ def _is_sound(call: plain.Call) -> None:
 @example(b"\xef\xbb\xbf{}")
 def test_any_bytes(data: bytes) -> None:
     try:
-        call = plain.parse(data)
-    except plain.BadText:
+        call = frames.parse(data)
+    except frames.BadText:
         with pytest.raises(UnicodeDecodeError):
             data.decode()
         return
@@ -56,7 +56,7 @@ def test_any_bytes(data: bytes) -> None:
 )
 def test_any_object(frame: dict[str, Any]) -> None:
     data = json.dumps(frame).encode()
-    call = plain.parse(data)
+    call = frames.parse(data)
     _is_sound(call)
     if call.error is None:
         assert call.event == frame["event"]
@@ -79,11 +79,11 @@ def test_broken_calls(data: st.DataObject) -> None:
 
 
 def test_the_fast_path_gives_the_contracts_structs() -> None:
-    call = plain.parse(
+    call = frames.parse(
         json.dumps({"event": "SendOffer", "payload": {"targetUserId": USER, "sdp": "v=0"}, "id": "a"}).encode()
     )
     assert call == ("a", "SendOffer", SendOffer(target_user_id=USER, sdp="v=0"), None)
-    assert plain.parse(b'{"event":"UpdateState","payload":{}}').payload == UpdateState()
+    assert frames.parse(b'{"event":"UpdateState","payload":{}}').payload == UpdateState()
 
 
 @pytest.mark.parametrize(
@@ -91,51 +91,51 @@ def test_the_fast_path_gives_the_contracts_structs() -> None:
     [None, 7, "x", [], {"sdp": 7}, {"targetUserId": USER, "sdp": "\0"}, {"targetUserId": USER, "sdp": "\ud800"}],
 )
 def test_what_is_wrong_with_a_payload_is_the_hubs_to_say(payload: Any) -> None:
-    call = plain.parse(json.dumps({"event": "SendOffer", "payload": payload}).encode())
+    call = frames.parse(json.dumps({"event": "SendOffer", "payload": payload}).encode())
     assert (call.event, call.payload, call.error) == ("SendOffer", payload, None)
 
 
 def test_escapes_that_are_harmless() -> None:
-    call = plain.parse(b'{"event":"SendOffer","payload":{"targetUserId":"x","sdp":"\\u00e9 \\ud83d\\ude00"}}')
+    call = frames.parse(b'{"event":"SendOffer","payload":{"targetUserId":"x","sdp":"\\u00e9 \\ud83d\\ude00"}}')
     assert call.payload == SendOffer(target_user_id="x", sdp="\u00e9 \U0001f600")
 
 
 def test_many_brackets_within_the_depth() -> None:
     candidate = {str(n): [[n]] for n in range(50)}
     frame = {"event": "SendIceCandidate", "payload": {"targetUserId": "x", "candidate": candidate}}
-    call = plain.parse(json.dumps(frame).encode())
+    call = frames.parse(json.dumps(frame).encode())
     assert (call.error, call.payload) == (None, frame["payload"])
 
 
 def test_brackets_in_text_are_no_depth() -> None:
     frame = {"event": "SendChat", "payload": {"text": "[" * 100 + "{" * 100}}
-    assert plain.parse(json.dumps(frame).encode()).error is None
+    assert frames.parse(json.dumps(frame).encode()).error is None
 
 
 def test_frames() -> None:
-    assert plain.reply_frame(7, Empty()) == b'{"replyTo":7,"result":{}}'
-    assert plain.reply_frame("x", Empty()) == b'{"replyTo":"x","result":{}}'
-    assert plain.reply_frame(None, Empty()) is None
+    assert frames.reply_frame(7, Empty()) == b'{"replyTo":7,"result":{}}'
+    assert frames.reply_frame("x", Empty()) == b'{"replyTo":"x","result":{}}'
+    assert frames.reply_frame(None, Empty()) is None
     result = JoinResult(user_id="u", role="host", participants=[], resume_token="r", keep_alive_seconds=10)
-    assert json.loads(plain.reply_frame(None, result) or b"") == {
+    assert json.loads(frames.reply_frame(None, result) or b"") == {
         "replyTo": None,
         "result": {"userId": "u", "role": "host", "participants": [], "resumeToken": "r", "keepAliveSeconds": 10},
     }
-    assert plain.event_frame(Event("X", {"a": 1})) == b'{"event":"X","payload":{"a":1}}'
+    assert frames.event_frame(Event("X", {"a": 1})) == b'{"event":"X","payload":{"a":1}}'
 
 
 def test_refusals() -> None:
-    full = json.loads(plain.refusal_frame(1, RoomFull("full")))
+    full = json.loads(frames.refusal_frame(1, RoomFull("full")))
     assert full == {"replyTo": 1, "error": {"code": "room_full", "message": "full"}}
-    invalid = json.loads(plain.refusal_frame(None, Invalid([FieldError("a.b", "is wrong"), FieldError("c", "too")])))
+    invalid = json.loads(frames.refusal_frame(None, Invalid([FieldError("a.b", "is wrong"), FieldError("c", "too")])))
     assert invalid["error"] == {"code": "invalid", "message": "a.b: is wrong; c: too", "field": "a.b"}
     for hidden in (ValueError("secret"), Unavailable("redis://user:secret@host does not answer")):
-        told = plain.refusal_frame(1, hidden)
+        told = frames.refusal_frame(1, hidden)
         assert json.loads(told)["error"]["code"] == "internal"
         assert b"secret" not in told
 
 
 def test_join_room_with_everything() -> None:
     payload = {"roomId": USER, "token": "t", "resumeToken": None, "isMuted": True, "isVideoOn": None, "unknown": [1]}
-    call = plain.parse(json.dumps({"event": "JoinRoom", "payload": payload}).encode())
+    call = frames.parse(json.dumps({"event": "JoinRoom", "payload": payload}).encode())
     assert call.payload == JoinRoom(room_id=USER, token="t", is_muted=True)

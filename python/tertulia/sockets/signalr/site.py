@@ -1,13 +1,12 @@
 """Where SignalR is served: ``/hub`` for WebSockets on picows, and for negotiation, Server-Sent Events and long
 polling on ASGI.
 
-A credential is not needed, since JoinRoom brings the token; one that is sent is checked. ``access_token`` of the
-query is for browsers, whose sockets cannot set headers; nothing here logs a query.
+No credential is needed, since JoinRoom brings the token; one that is sent is checked. ``access_token`` of the query is
+for browsers, whose sockets cannot set headers; nothing here logs a query.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from functools import partial
 from http import HTTPStatus
@@ -21,30 +20,32 @@ from tertulia.db.keyring import Keyring
 from tertulia.errors import BadToken, TertuliaError, Unavailable
 from tertulia.hub import closing
 from tertulia.hub.hub import Hub
+from tertulia.ids import HubId
 from tertulia.rest.callers import Callers
-from tertulia.signalr.connection import Options
+from tertulia.signalr.options import Options
 from tertulia.signalr.serve.asgi import SignalR, Unauthorized
 from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal
+from tertulia.signalr.serve.request import credential as credential_of
 from tertulia.signalr.tokens import Tokens
-from tertulia.sockets import websocket
+from tertulia.sockets import upgrade as upgrades
 from tertulia.sockets.cork import Turn
-from tertulia.sockets.signalr import SignalRHub
-from tertulia.sockets.signalr_relay import RelaySocket
-from tertulia.sockets.signalr_socket import SignalRSocket
-from tertulia.sockets.websocket import Upgrade, WebSocketListener
-from tertulia.sockets.workers import FORWARDED, Workers, answer
+from tertulia.sockets.signalr.forward import Forward, answer
+from tertulia.sockets.signalr.hub import SignalRHub
+from tertulia.sockets.signalr.other_workers import FORWARDED, OtherWorkers
+from tertulia.sockets.signalr.relay import RelaySocket
+from tertulia.sockets.signalr.socket import SignalRSocket
+from tertulia.sockets.upgrade import Upgrade, WebSocketListener
 from tertulia.tokens import UnknownKey, kind_of
 
 PATH: Final = "/hub"
 PURPOSE: Final = b"signalr connection token"
-
-_BEARER: Final = re.compile(r"bearer +([\x21-\x7e]+) *", re.IGNORECASE)
+"""What the keys of connection tokens are derived for."""
 
 
 class SignalRSite:
     """An ASGI application for ``/hub`` and ``/hub/negotiate``; :meth:`open` is for the WebSockets at ``/hub``."""
 
-    def __init__(self, hub: Hub, keyring: Keyring, callers: Callers, workers: Workers, max_message: int) -> None:
+    def __init__(self, hub: Hub, keyring: Keyring, callers: Callers, workers: OtherWorkers, max_message: int) -> None:
         self._keyring = keyring
         self._callers = callers
         self._workers = workers
@@ -55,44 +56,43 @@ class SignalRSite:
             options=Options(max_message=max_message),
             tokens=Tokens(lambda: keyring.tokens.derived(PURPOSE), hub.id),
             authenticate=self._authenticate,
-            forward=workers.forward,
+            forward=lambda worker: Forward(workers, HubId(worker)),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI, ``http`` only."""
         try:
             await self._app(scope, receive, send)
         except Unavailable:
-            # Nothing has been answered yet: only to check a credential takes others.
+            # Nothing has been answered yet: only the check of a credential asks others.
             await answer(send, HTTPStatus.SERVICE_UNAVAILABLE, b"The credential cannot be checked now")
 
     def stop(self) -> None:
-        """Send the clients that poll or read events to other workers."""
+        """Close the connections of clients that poll or read events: they may come back, to another worker."""
         self._app.endpoint.close_all(closing.GOING_AWAY.reason, closing.GOING_AWAY.code)
 
-    def open(self, upgrade: Upgrade) -> WebSocketListener | websocket.Refusal:
-        """What serves a WebSocket."""
+    def open(self, upgrade: Upgrade) -> WebSocketListener | upgrades.Refusal:
+        """What answers a request for a WebSocket."""
         query = {name.lower(): value for name, value in parse_qsl(upgrade.query, keep_blank_values=True)}
-        credential = _credential(upgrade.headers.get("Authorization"), query.get("access_token"))
+        credential = credential_of(upgrade.headers.get("Authorization"), query.get("access_token"))
         check = None
         if credential is not None:
             try:
                 if not self._is_good(credential):
                     check = partial(self._authenticate, credential)
             except BadToken:
-                return websocket.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
+                return upgrades.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
         found = self._app.endpoint.websocket(query.get("id", ""))
         if isinstance(found, Elsewhere):
             if FORWARDED not in upgrade.headers:
-                return RelaySocket(self._workers, found.worker, f"{upgrade.path}?{upgrade.query}")
+                return RelaySocket(self._workers, HubId(found.worker), f"{upgrade.path}?{upgrade.query}")
             found = UNKNOWN
         if isinstance(found, Refusal):
-            return websocket.Refusal(HTTPStatus(found.status), found.text)
+            return upgrades.Refusal(HTTPStatus(found.status), found.text)
         return SignalRSocket(found, self._turn, check)
 
     def _is_good(self, credential: str) -> bool:
-        """Whether a token is seen to be good without asking anyone; False: it takes :meth:`_authenticate`. Raises
-        BadToken.
-        """
+        """Whether a token proves itself; False: only :meth:`_authenticate` can tell. Raises BadToken."""
         if credential.startswith(KEY_PREFIX):
             return False
         tokens = self._keyring.tokens
@@ -112,11 +112,3 @@ class SignalRSite:
             raise
         except TertuliaError as error:
             raise Unauthorized(error.message) from None
-
-
-def _credential(authorization: str | None, access_token: str | None) -> str | None:
-    """What is sent as a credential, "" if it is none that could be; None: nothing is sent."""
-    if authorization is None:
-        return access_token
-    match = _BEARER.fullmatch(authorization)
-    return match[1] if match is not None else ""

@@ -6,11 +6,12 @@ import random
 
 import pytest
 
-from tertulia.signalr.connection import Connection, Ended, Options, Phase
+from tertulia.signalr.connection import Connection, Ended, Phase
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
 from tertulia.signalr.messages import TRACKED, Ack, Close, Invocation, Message, Ping, Sequence
+from tertulia.signalr.options import Options
 from tertulia.signalr.reconnect import Incoming, Outgoing
 
 SHAKE = b'{"protocol":"%s","version":%d}\x1e'

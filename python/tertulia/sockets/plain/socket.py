@@ -12,10 +12,10 @@ from tertulia.hub import closing
 from tertulia.hub.client import CallId, Event
 from tertulia.hub.hub import Hub
 from tertulia.ids import ConnectionId, new_token
-from tertulia.sockets import plain
 from tertulia.sockets.cork import Turn
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
-from tertulia.sockets.websocket import Upgrade
+from tertulia.sockets.plain import frames
+from tertulia.sockets.upgrade import Upgrade
 
 _WIRE: Final = "plain on a WebSocket"
 
@@ -27,7 +27,7 @@ def endpoint(hub: Hub) -> Callable[[Upgrade], PlainSocket]:
 
 
 def _event_wire(event: Event) -> bytes:
-    return wire(plain.event_frame(event), binary=False)
+    return wire(frames.event_frame(event), binary=False)
 
 
 class PlainSocket(OutgoingSocket):
@@ -53,12 +53,12 @@ class PlainSocket(OutgoingSocket):
         self.write_wire(event.frame(_WIRE, _event_wire), event.latest)
 
     def reply(self, call: CallId, result: Struct) -> None:
-        frame = plain.reply_frame(call, result)
+        frame = frames.reply_frame(call, result)
         if frame is not None:
             self.write_wire(wire(frame, binary=False))
 
     def refuse(self, call: CallId, error: Exception) -> None:
-        self.write_wire(wire(plain.refusal_frame(call, error), binary=False))
+        self.write_wire(wire(frames.refusal_frame(call, error), binary=False))
 
     def close(self, code: int, reason: str) -> None:
         self._hang_up(code, reason)
@@ -78,7 +78,7 @@ class PlainSocket(OutgoingSocket):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self.close(*closing.PROTOCOL)
-        elif frame.payload_size > plain.MAX_FRAME:
+        elif frame.payload_size > frames.MAX_FRAME:
             self.close(*closing.TOO_BIG)
         elif kind is WSMsgType.TEXT and frame.fin and self._parts is None:
             self._message(frame.get_payload_as_bytes())
@@ -99,8 +99,8 @@ class PlainSocket(OutgoingSocket):
 
     def _message(self, data: bytes) -> None:
         try:
-            call = plain.parse(data)
-        except plain.BadText:
+            call = frames.parse(data)
+        except frames.BadText:
             self.close(*closing.BAD_TEXT)
             return
         if call.error is None:
@@ -117,7 +117,7 @@ class PlainSocket(OutgoingSocket):
             self._parts = []
             self._size = 0
         self._size += frame.payload_size
-        if self._size > plain.MAX_FRAME:
+        if self._size > frames.MAX_FRAME:
             self.close(*closing.TOO_BIG)
             return
         if frame.payload_size:

@@ -6,26 +6,23 @@ surrogate in a text, deep nesting, a wrong type) takes the slow one, which says 
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final, NamedTuple, NoReturn, Union
+from typing import Any, Final, NamedTuple, Union
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from tertulia import strict_json
 from tertulia.contract import CALLS, Empty, JoinResult, SendAnswer, SendOffer, Wire
 from tertulia.errors import FieldError, Invalid, Malformed, TertuliaError
 from tertulia.hub.client import Event
 from tertulia.hub.refusal import refusal
+from tertulia.strict_json import MAX_DEPTH
 from tertulia.validation import has_bad_text
 
 MAX_FRAME: Final = 256 * 1024
 """Bytes of one message, fragments together."""
-MAX_DEPTH: Final = 32
-"""Levels of JSON, the outer object being the first."""
 MAX_ID: Final = 64
 """Characters of a call's id."""
-
-DIALECT: Final = "plain"
 
 Id = int | float | str
 
@@ -119,13 +116,13 @@ def refusal_frame(call: Id | None, error: BaseException) -> bytes:
 
 def _parse_slowly(data: bytes) -> Call:
     try:
-        frame = json.loads(data.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        frame = strict_json.loads(data.decode())
+    except strict_json.TooDeep:
+        return _wrong(None, Malformed(f"the frame is nested more than {MAX_DEPTH} levels deep"))
+    except ValueError:
         return _wrong(None, Malformed("the frame is not JSON"))
     if not isinstance(frame, dict):
         return _wrong(None, Malformed("the frame is not a JSON object"))
-    if _is_deeper(frame, MAX_DEPTH):
-        return _wrong(None, Malformed(f"the frame is more than {MAX_DEPTH} levels deep"))
     call = frame.get("id")
     if not _is_id(call):
         return _wrong(None, Invalid([FieldError("id", f"must be a number or a string of at most {MAX_ID} characters")]))
@@ -137,10 +134,6 @@ def _parse_slowly(data: bytes) -> Call:
 
 def _wrong(call: Id | None, error: TertuliaError) -> Call:
     return Call(call, "", None, error)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON (RFC 8259, section 6)")
 
 
 def _has_few_brackets(data: bytes) -> bool:
@@ -172,18 +165,3 @@ def _is_id(call: object) -> bool:
     if isinstance(call, str):
         return len(call) <= MAX_ID and not has_bad_text(call)
     return call is None or isinstance(call, int)
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    """Whether ``value`` has more than so many levels; level by level, so that no depth exhausts the stack."""
-    level: list[Any] = [value]
-    for _ in range(levels):
-        level = [
-            item
-            for container in level
-            for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return False
-    return True

@@ -1,73 +1,53 @@
-"""One client's connection: the core, its transport of the moment, and the application behind it."""
+"""One client's connection as it is served: the core, its transport of the moment, and the application behind it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
 
 from tertulia.signalr.connection import Connection, Ended, Input, Opened, Phase
 from tertulia.signalr.messages import Tracked
+from tertulia.signalr.serve.transport import Transport
 
-
-class Transport(Protocol):
-    """What carries frames to a client. Nothing blocks and nothing raises; what waits to be sent is bounded."""
-
-    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
-        """Send one message. ``binary``: as bytes, else it is UTF-8 text. Of those that wait for a slow reader only
-        the newest with the same ``latest`` matters, so a transport may drop the others; None: each one matters."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Send what was written, then end with a WebSocket close code, where there is one."""
-
-    def pause(self) -> None:
-        """Deliver nothing for now."""
-
-    def resume(self) -> None:
-        """Deliver again."""
-
-    @property
-    def unsent(self) -> bool:
-        """Something that was written has not gone out."""
-
-    @property
-    def congested(self) -> bool:
-        """The client does not keep up: who can should wait. The transport says :meth:`Link.drained` when that is
-        over.
-        """
+NORMAL: Final = 1000
+"""The WebSocket close code of an end that needs no other (RFC 6455, section 7.4.1)."""
+TRY_AGAIN_LATER: Final = 1013
+"""The WebSocket close code for a client that does not keep up (IANA's registry)."""
+_TOO_SLOW: Final = "The client does not keep up."
 
 
 class Application(Protocol):
-    """What a hub is to its connections. Called on the event loop; must not block or raise."""
+    """What serves the calls of connections: a hub. Called on the event loop; must not block or raise."""
 
-    def opened(self, link: Link) -> None:
+    def opened(self, connection: HubConnection) -> None:
         """The handshake is done."""
 
-    def received(self, link: Link, message: Tracked) -> None:
+    def received(self, connection: HubConnection, message: Tracked) -> None:
         """A message, in the order sent."""
 
-    def ended(self, link: Link, ended: Ended) -> None:
+    def ended(self, connection: HubConnection, ended: Ended) -> None:
         """The last call, once, for each connection that was opened."""
 
 
 class Owner(Protocol):
-    """What a connection needs of its worker's endpoint."""
+    """What a connection needs of the endpoint that it belongs to."""
 
     application: Application
 
     def now(self) -> float:
         """Seconds of a clock that never goes back."""
 
-    def schedule(self, link: Link) -> None:
-        """The connection's deadline may have changed: call :meth:`Link.tick` when it is reached."""
+    def schedule(self, connection: HubConnection) -> None:
+        """The connection's deadline may have changed: call :meth:`HubConnection.tick` when it is reached."""
 
-    def gone(self, link: Link) -> None:
+    def gone(self, connection: HubConnection) -> None:
         """The connection has ended."""
 
 
-class Link:
+class HubConnection:
     """``id`` is the public connectionId, ``token`` the secret one ("" without negotiation), ``user`` what
     authentication made of the first request; ``state`` is the application's own."""
 
@@ -81,7 +61,7 @@ class Link:
         self.state: Any = None
         self.transport: Transport | None = None
         self.slot = -1
-        """Where the clock has it: :class:`~.clock.Clock`."""
+        """Where the clock keeps it: see :class:`~.clock.Clock`."""
         self._owner = owner
         self._opened = False
         self._waiters: list[asyncio.Future[None]] | None = None
@@ -89,17 +69,17 @@ class Link:
     # --- from the transport
 
     def attach(self, transport: Transport) -> None:
-        """The first transport, or the one that replaces a stateful connection's."""
+        """Take the first transport, or the one that replaces a stateful connection's."""
         old, self.transport = self.transport, transport
         if self.core.stateful:
             self.core.replaced(self._owner.now())
         if old is not None:
-            old.close(1000, "Replaced by another socket")
+            old.close(NORMAL, "Replaced by another socket")
         self._flush()
         self._owner.schedule(self)
 
     def receive(self, data: bytes) -> None:
-        """Bytes from the transport."""
+        """Take bytes from the transport."""
         core = self.core
         inputs = core.receive(data, self._owner.now())
         if inputs:
@@ -111,7 +91,7 @@ class Link:
             self._owner.schedule(self)
 
     def detached(self, transport: Transport, *, clean: bool) -> None:
-        """A transport is gone. ``clean``: the client said goodbye. One that was replaced already does not matter."""
+        """A transport is gone. ``clean``: the client said goodbye. One that was replaced before does not matter."""
         if transport is not self.transport:
             return
         self.transport = None
@@ -124,12 +104,9 @@ class Link:
             self._handle([Ended(clean=clean, error=error, unsent=transport.unsent or bool(self.core.undelivered()))])
 
     def drained(self) -> None:
-        """The transport is congested no more."""
+        """The transport is no longer congested."""
         if self._waiters and not self.congested:
-            waiters, self._waiters = self._waiters, None
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._release()
 
     # --- from the clock
 
@@ -142,13 +119,12 @@ class Link:
     # --- from the application
 
     def send(self, message: Tracked) -> None:
-        """Send a message. Raises what the encoding raises for a value it cannot carry; nothing is sent then."""
+        """Send a message. Raises what the encoding raises for a value it cannot carry, and then sends nothing."""
         self.send_frame(self.core.protocol.encode(message))
 
     def send_frame(self, frame: bytes, latest: Hashable = None) -> None:
-        """Send a tracked message already encoded by ``core.protocol``: so one frame serves many. ``latest``: see
-        Transport.
-        """
+        """Send a tracked message already encoded by ``core.protocol``, so that one frame serves many. ``latest``: see
+        :meth:`.transport.Transport.write`."""
         core = self.core
         if core.direct and self.transport is not None:
             self.transport.write(frame, core.protocol.binary, latest)
@@ -156,20 +132,23 @@ class Link:
         core.send_frame(frame)
         self._flush()
         if core.overflowing:
-            self.close("The client does not keep up.", allow_reconnect=True, code=1013)
+            self.give_up()
 
-    def close(self, error: str | None = None, *, allow_reconnect: bool = False, code: int = 1000) -> None:
+    def close(self, error: str | None = None, *, allow_reconnect: bool = False, code: int = NORMAL) -> None:
         """End the connection: a Close message, then the transport with a WebSocket close code. The application hears
-        ``ended``.
-        """
+        of it by ``ended``."""
         if self.core.phase is Phase.CLOSED:
             return
         self.core.close(error, allow_reconnect=allow_reconnect)
         self._end(Ended(clean=False, error=error, unsent=bool(self.core.undelivered())), code, error or "")
 
+    def give_up(self) -> None:
+        """Close because the client does not keep up; it may come back."""
+        self.close(_TOO_SLOW, allow_reconnect=True, code=TRY_AGAIN_LATER)
+
     @property
     def congested(self) -> bool:
-        """The client does not keep up."""
+        """Whether the client does not keep up."""
         return self.core.congested or (self.transport.congested if self.transport is not None else self.core.stateful)
 
     async def writable(self) -> None:
@@ -185,7 +164,7 @@ class Link:
             self.transport.pause()
 
     def resume(self) -> None:
-        """Go on."""
+        """Take the client's messages again."""
         if self.transport is not None:
             self.transport.resume()
 
@@ -198,7 +177,7 @@ class Link:
                 self._owner.schedule(self)
                 self._owner.application.opened(self)
             elif isinstance(one, Ended):
-                self._end(one, 1000, "")
+                self._end(one, NORMAL, "")
             elif self._opened:
                 # Not what follows the message at which the application closed the connection.
                 self._owner.application.received(self, one)
@@ -219,11 +198,15 @@ class Link:
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.close(code, reason)
-        waiters, self._waiters = self._waiters, None
-        for waiter in waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)
+        self._release()
         self._owner.gone(self)
         if self._opened:
             self._opened = False
             self._owner.application.ended(self, ended)
+
+    def _release(self) -> None:
+        """Wake those who wait in :meth:`writable`."""
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)

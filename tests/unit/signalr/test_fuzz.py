@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tertulia.signalr.connection import Connection, Ended, Options, Phase
+from tertulia.signalr.connection import Connection, Ended, Phase
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
@@ -22,6 +22,7 @@ from tertulia.signalr.messages import (
     StreamInvocation,
     StreamItem,
 )
+from tertulia.signalr.options import Options
 
 ROUNDS = 20_000
 SEEDS: list[Message] = [

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tertulia.signalr.connection import Connection, Ended, Opened, Options, Phase
+from tertulia.signalr.connection import Connection, Ended, Opened, Phase
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
 from tertulia.signalr.messages import Ack, CancelInvocation, Close, Completion, Invocation, Ping, StreamItem
+from tertulia.signalr.options import Options
 
 SHAKE = b'{"protocol":"json","version":1}\x1e'
 

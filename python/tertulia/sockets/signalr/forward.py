@@ -1,9 +1,8 @@
-"""From one web worker to another: requests for a connection that the other one holds."""
+"""An HTTP request for a connection that another web worker holds: passed on to it, and its answer passed back."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,65 +12,33 @@ import httptools
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from tertulia.errors import Unavailable
 from tertulia.ids import HubId
-from tertulia.sockets.tcp import watch_peer
-from tertulia.state.registry import Registry, Worker
+from tertulia.sockets.signalr.other_workers import FORWARDED, OtherWorkers
+from tertulia.sockets.tcp import enable_keepalive
 
-FRESH_SECONDS: Final = 1.0
-"""How long a reading of the registry is good for; who is not in it is looked for again each time."""
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
-"""For everything but GET, which waits for events as long as its client does."""
+"""How long an answer may take, to everything but GET: that waits for events as long as its client does."""
 READ_BYTES: Final = 64 * 1024
-FORWARDED: Final = "x-tertulia-forwarded"
-"""On a request that comes from another worker: it is answered here or not at all, so that none goes round in circles.
-"""
-
 _HOP_BY_HOP: Final = frozenset(
     {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"expect"}
 )
-"""RFC 9110, section 7.6.1, and what is said anew for the next hop."""
+"""Headers that concern one hop only (RFC 9110, section 7.6.1), and those that are set anew for the next."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Workers:
-    """Where the other workers are."""
-
-    def __init__(self, registry: Registry[Worker]) -> None:
-        self._registry = registry
-        self._urls: dict[HubId, str] = {}
-        self._read_at = -FRESH_SECONDS
-
-    async def url(self, worker: HubId) -> str | None:
-        """The internal URL of a worker; None: there is no such worker (any more), or nobody knows."""
-        if worker not in self._urls or time.monotonic() - self._read_at > FRESH_SECONDS:
-            try:
-                self._urls = {entry.id: entry.internal_url for entry in await self._registry.alive()}
-            except Unavailable as error:
-                _log.warning("the other web workers are not known", error=error.message)
-                return None
-            self._read_at = time.monotonic()
-        return self._urls.get(worker)
-
-    def forward(self, worker: str) -> Forward:
-        """The ASGI application that has another worker answer."""
-        return Forward(self, HubId(worker))
-
-
 class Forward:
-    """One HTTP/1.1 request to another worker, one connection each, streamed both ways; 404 where there is no such
-    worker.
-    """
+    """An ASGI application that has ``worker`` answer: one HTTP/1.1 connection for each request, streamed both ways."""
 
-    def __init__(self, workers: Workers, worker: HubId) -> None:
+    def __init__(self, workers: OtherWorkers, worker: HubId) -> None:
         self._workers = workers
         self._worker = worker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        been_here = any(name == FORWARDED.encode() for name, _ in scope["headers"])
-        url = None if been_here else await self._workers.url(self._worker)
+        """Pass the request on; 404 if there is no such worker, 503 if it does not answer."""
+        is_forwarded = any(name == FORWARDED.encode() for name, _ in scope["headers"])
+        url = None if is_forwarded else await self._workers.url(self._worker)
         if url is None:
             await answer(send, 404, b"No Connection with that ID")
             return
@@ -96,7 +63,7 @@ async def _connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
     parts = urlsplit(url)
     async with asyncio.timeout(CONNECT_SECONDS):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    watch_peer(writer.get_extra_info("socket"))
+    enable_keepalive(writer.get_extra_info("socket"))
     try:
         yield reader, writer
     finally:
@@ -104,7 +71,7 @@ async def _connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 
 
 async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWriter) -> None:
-    """Write the request, then wait for the client to leave: the other worker sees that as its own client's leaving."""
+    """Write the request, then wait for the client to disconnect: the other worker sees its own client disconnect."""
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     headers = [(name, value) for name, value in scope["headers"] if name not in _HOP_BY_HOP]
     headers += [(FORWARDED.encode(), b"1"), (b"connection", b"close"), (b"transfer-encoding", b"chunked")]
@@ -123,7 +90,7 @@ async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWr
 
 
 class _Response:
-    """The answer, as httptools reads it (its callbacks are named by it)."""
+    """The answer, as httptools parses it; the names of the callbacks are its own."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -132,10 +99,10 @@ class _Response:
         self._events: list[Message] = []
         self._complete = False
         self.begun = False
-        """Something of the answer has gone to the client."""
+        """Part of the answer has gone to the client."""
 
     async def relay(self, reader: asyncio.StreamReader, sending: asyncio.Task[None]) -> None:
-        """Pass the answer on as it comes. Raises OSError if it breaks off before it begins."""
+        """Pass the answer on as it arrives. Raises OSError if the connection ends before it begins."""
         while not self._complete:
             data = await reader.read(READ_BYTES)
             if not data:
@@ -165,7 +132,7 @@ class _Response:
 
 
 async def answer(send: Send, status: int, text: bytes) -> None:
-    """A plain answer."""
+    """Answer with plain text."""
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
