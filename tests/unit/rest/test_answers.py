@@ -24,8 +24,8 @@ from tertulia.errors import (
 from tertulia.http.cors import Cors
 from tertulia.http.pages import Pages
 from tertulia.ids import NodeId, RoomId, UserId
+from tertulia.rest.addresses import Base, base_of
 from tertulia.rest.ice import stun_url, turn_credential
-from tertulia.rest.links import Base, base_of
 from tertulia.rest.problem import problem
 from tertulia.room.placement import Node
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -70,6 +71,26 @@ def test_a_handshake_has_a_bound() -> None:
     connection = Connection(Options(max_message=100), 0)
     assert connection.receive(b"x" * 60, 0) == []
     assert isinstance(connection.receive(b"x" * 60, 0)[0], Ended)
+
+
+def test_the_bytes_of_a_handshake_cost_linear_time() -> None:
+    def seconds(size: int) -> float:
+        connection = Connection(Options(max_message=size), 0)
+        began = time.process_time()
+        for _ in range(size):
+            connection.receive(b"x", 0)
+        assert connection.phase is Phase.HANDSHAKE
+        return time.process_time() - began
+
+    small = min(seconds(10_000) for _ in range(3))
+    assert min(seconds(80_000) for _ in range(2)) < 20 * small  # 8 times the bytes
+
+
+def test_empty_chunks_before_the_handshake_are_not_kept() -> None:
+    connection = Connection(Options(), 0)
+    for _ in range(1000):
+        assert connection.receive(b"", 0) == []
+    assert connection.receive(SHAKE, 0) == [Opened(JSON)]
 
 
 def test_binary_is_refused_where_the_transport_is_text() -> None:

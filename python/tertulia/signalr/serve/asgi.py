@@ -28,7 +28,7 @@ _NO_TRANSPORT: Final = Refusal(409, "No transport has begun this connection")
 _ALREADY_STREAMED: Final = Refusal(409)
 
 Authenticate = Callable[[str | None], Awaitable[object]]
-"""From a credential (see :func:`~.request.credential`) to the connection's ``user``; raises Unauthorized."""
+"""From what :func:`tertulia.signalr.credentials.credential` found to the connection's ``user``; raises Unauthorized."""
 Handler = Callable[[Request, object], Awaitable[None]]
 
 

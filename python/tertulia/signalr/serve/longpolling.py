@@ -60,7 +60,7 @@ class LongPolling(PostedTransport):
         try:
             if not self._waiting and self._closing is None and not await self._data(poll):
                 return None
-            return self._take()
+            return self._available()
         except TimeoutError:
             return b""
         finally:
@@ -73,12 +73,14 @@ class LongPolling(PostedTransport):
         async with asyncio.timeout(POLL_TIMEOUT):
             return await poll
 
-    def _take(self) -> bytes | None:
+    def _available(self) -> bytes | None:
         if not self._waiting:
             self._idle.cancel()
             self._forget()
             return None
-        return self._take_all()
+        data = self._take_text()
+        self._sent(len(data))
+        return data
 
     def _wake(self) -> None:
         self._release(answered=True)

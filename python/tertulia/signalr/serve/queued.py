@@ -32,7 +32,7 @@ class QueuedTransport(ABC):
         self._bound = bound
         self._waiting: list[Frame] = []
         self._size = 0
-        """Bytes not yet handed over, those that were dropped included."""
+        """Bytes that have not gone out, those that were dropped included."""
         self._closing: Closing | None = None
         self._readable = asyncio.Event()
         self._readable.set()
@@ -81,12 +81,15 @@ class QueuedTransport(ABC):
     def _wake(self) -> None:
         """There is something to take, or the end."""
 
-    def _take_all(self) -> bytes:
-        """Everything that waits, as one text or byte string."""
-        data = b"".join(frame.data for frame in self._waiting)
-        self._waiting, self._size = [], 0
+    def _take(self) -> list[Frame]:
+        """Everything that waits; say :meth:`_sent` when it has gone out."""
+        frames, self._waiting = self._waiting, []
+        return frames
+
+    def _sent(self, size: int) -> None:
+        """So many bytes have gone out."""
+        self._size -= size
         self.connection.drained()
-        return data
 
     def _overflow(self) -> None:
         if self._closing is None:
@@ -108,6 +111,10 @@ class PostedTransport(QueuedTransport):
             async for data in chunks:
                 await self._readable.wait()
                 self.connection.receive(data)
+
+    def _take_text(self) -> bytes:
+        """Everything that waits, in one piece."""
+        return b"".join(frame.data for frame in self._take())
 
     def _abandon(self, *, clean: bool) -> None:
         """The client will not come back to this transport."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
+from tertulia.signalr import credentials
 from tertulia.signalr.serve.types import Receive, Scope, Send
 
 NO_CACHE: Final = [
@@ -15,7 +15,6 @@ NO_CACHE: Final = [
     (b"pragma", b"no-cache"),
     (b"expires", b"Thu, 01 Jan 1970 00:00:00 GMT"),
 ]
-_BEARER: Final = re.compile(r"bearer +([\x21-\x7e]+) *", re.IGNORECASE)
 
 Headers = list[tuple[bytes, bytes]]
 T = TypeVar("T")
@@ -57,8 +56,8 @@ class Request:
 
     @property
     def credential(self) -> str | None:
-        """See :func:`credential`."""
-        return credential(self.header(b"authorization") or None, self.query.get("access_token"))
+        """See :func:`tertulia.signalr.credentials.credential`."""
+        return credentials.credential(self.header(b"authorization") or None, self.query.get("access_token"))
 
     # --- the answer
 
@@ -123,12 +122,3 @@ class Request:
     async def _disconnected(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
-
-
-def credential(authorization: str | None, access_token: str | None) -> str | None:
-    """What a client sends as its credential: a Bearer's (RFC 6750), else ``access_token`` of the query, which browsers
-    use where they cannot set headers. "" is an Authorization header of another kind, None nothing at all."""
-    if authorization is None:
-        return access_token
-    match = _BEARER.fullmatch(authorization)
-    return match[1] if match is not None else ""

@@ -47,15 +47,17 @@ class ServerSentEvents(PostedTransport):
     async def _stream(self, request: Request) -> None:
         # A comment, so that the client hears at once that the stream is open.
         await request.body(b":\r\n", more=True)
-        while (event := await self._event()) is not None:
-            await request.body(event, more=True)
+        while (data := await self._next()) is not None:
+            # One ``data`` line carries it all, because JSON escapes line breaks.
+            await request.body(b"data: " + data + b"\r\n\r\n", more=True)
+            self._sent(len(data))
         await request.body(b"", more=False)
 
-    async def _event(self) -> bytes | None:
-        """The next event, None at the end. One ``data`` line carries it all, because JSON escapes line breaks."""
+    async def _next(self) -> bytes | None:
+        """What the next event carries, None at the end."""
         while not self._waiting:
             if self._closing is not None:
                 return None
             self._news.clear()
             await self._news.wait()
-        return b"data: " + self._take_all() + b"\r\n\r\n"
+        return self._take_text()

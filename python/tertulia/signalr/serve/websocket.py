@@ -56,11 +56,9 @@ class AsgiWebSocket(QueuedTransport):
         while True:
             await self._news.wait()
             self._news.clear()
-            waiting, self._waiting = self._waiting, []
-            for frame in waiting:
+            for frame in self._take():
                 await self._send(_event(frame))
-                self._size -= len(frame.data)
-            self.connection.drained()
+                self._sent(len(frame.data))
             if self._closing is not None and not self._waiting:
                 code, reason = self._closing
                 await self._send({"type": "websocket.close", "code": code, "reason": reason[:_MAX_REASON]})

@@ -22,10 +22,10 @@ from tertulia.hub import closing
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId
 from tertulia.rest.callers import Callers
+from tertulia.signalr.credentials import credential as credential_of
 from tertulia.signalr.options import Options
 from tertulia.signalr.serve.asgi import SignalR, Unauthorized
 from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal
-from tertulia.signalr.serve.request import credential as credential_of
 from tertulia.signalr.tokens import Tokens
 from tertulia.sockets import upgrade as upgrades
 from tertulia.sockets.cork import Turn

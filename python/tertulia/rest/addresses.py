@@ -1,4 +1,4 @@
-"""The addresses that answers hold: of this server as its clients reach it, and of the page."""
+"""The addresses in answers: of this server, as its clients reach it, and of the page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Base(NamedTuple):
         return self.url + "/hub"
 
     def invite(self, room_id: RoomId, token: str) -> str:
-        """The page, for whoever holds an invite. The token is in the fragment: no server's log ever sees it."""
+        """The page, for whoever holds an invite. The token is in the fragment, which no server's log ever sees."""
         return f"{self.url}/r/{room_id}#invite={token}"
 
     def host(self, room_id: RoomId, token: str) -> str:
@@ -36,5 +36,5 @@ class Base(NamedTuple):
 
 
 def base_of(request: Request, public_url: str | None) -> Base:
-    """The configured address, else the one the client asked for."""
+    """The configured address, else the one that the client used."""
     return Base(public_url or f"{request.url.scheme}://{request.url.netloc}")
