@@ -1,4 +1,4 @@
-"""The plain dialect over a WebSocket: picows' frames on one side, the hub on the other."""
+"""The plain dialect over a WebSocket: picows' frames in, calls of the hub out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WIRE: Final = "plain on a WebSocket"
 
 
 def endpoint(hub: Hub) -> Callable[[Upgrade], PlainSocket]:
-    """What serves the plain dialect."""
+    """The endpoint of the plain dialect."""
     turn = Turn()
     return lambda _: PlainSocket(hub, turn)
 
@@ -40,39 +40,47 @@ class PlainSocket(OutgoingSocket):
         self._hub = hub
         self._id = ConnectionId(new_token("c_"))
         self._parts: list[bytes] | None = None
-        """The fragments of a message that is not whole yet, ``_size`` bytes."""
+        """The fragments of a message that is still incomplete, ``_size`` bytes together."""
         self._size = 0
 
     # --- the hub's side
 
     @property
     def id(self) -> ConnectionId:
+        """The connection's id."""
         return self._id
 
     def send(self, event: Event) -> None:
+        """Send an event."""
         self.write_wire(event.frame(_WIRE, _event_wire), event.latest)
 
     def reply(self, call: CallId, result: Struct) -> None:
+        """Answer a call with its result."""
         frame = frames.reply_frame(call, result)
         if frame is not None:
             self.write_wire(wire(frame, binary=False))
 
     def refuse(self, call: CallId, error: Exception) -> None:
+        """Answer a call with an error."""
         self.write_wire(wire(frames.refusal_frame(call, error), binary=False))
 
     def close(self, code: int, reason: str) -> None:
+        """Send what waits, then close."""
         self._hang_up(code, reason)
 
     def shutdown(self) -> None:
+        """The server is stopping."""
         self.close(*closing.GOING_AWAY)
 
     # --- picows' side
 
     def on_ws_connected(self, transport: WSTransport) -> None:
+        """The WebSocket is open."""
         self._begin(transport)
         self._hub.connected(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """A frame."""
         if self._closed:
             return
         kind = frame.msg_type
@@ -94,6 +102,7 @@ class PlainSocket(OutgoingSocket):
             self._hub.disconnected(self, clean=code in CLEAN, some_lost=self.unsent)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The connection is gone."""
         self._end(lost=True)
         self._hub.disconnected(self, clean=False, some_lost=self.unsent)
 
@@ -109,7 +118,7 @@ class PlainSocket(OutgoingSocket):
             self._hub.malformed(self, call.id, call.error)
 
     def _fragment(self, frame: WSFrame) -> None:
-        """RFC 6455, section 5.4."""
+        """Take a fragment of a message (RFC 6455, section 5.4)."""
         if (frame.msg_type is WSMsgType.CONTINUATION) == (self._parts is None):
             self.close(*closing.PROTOCOL)
             return
