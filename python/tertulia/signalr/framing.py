@@ -1,7 +1,7 @@
 """Where one message ends and the next begins, over any chunking of the transport's bytes.
 
-A framer keeps what is incomplete, at most ``bound`` bytes. When the bound is exceeded, :meth:`Framer.feed` still returns
-the payloads before that, which arrived in order, and ``broken`` says what is wrong.
+A framer keeps what is incomplete, at most ``bound`` bytes. When the bound is exceeded, :meth:`Framer.feed` still
+returns the payloads before that, which arrived in order, and ``broken`` says what is wrong.
 """
 
 from __future__ import annotations

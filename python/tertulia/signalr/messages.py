@@ -18,7 +18,8 @@ class _Message(Struct, tag_field="type", rename="camel", omit_defaults=True, fro
 
 
 class Invocation(_Message, tag=1, frozen=True):
-    """Call ``target``. Without an ``invocation_id`` no answer is wanted. ``stream_ids``: streams that the caller sends."""
+    """Call ``target``. Without an ``invocation_id`` no answer is wanted. ``stream_ids``: of streams that the caller
+    sends."""
 
     target: str
     arguments: list[Any]

@@ -1,5 +1,5 @@
-"""Negotiation (TransportProtocols.md, "POST [endpoint-base]/negotiate"): which transports there are, and the ids of a new
-connection."""
+"""Negotiation (TransportProtocols.md, "POST [endpoint-base]/negotiate"): which transports there are, and the ids of a
+new connection."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class PlainSocket(OutgoingSocket):
         except frames.BadText:
             self.close(*closing.BAD_TEXT)
             return
-        if call.error is None:
+        if isinstance(call, frames.Call):
             self._hub.call(self, call.id, call.event, call.payload)
         else:
             self._hub.malformed(self, call.id, call.error)
