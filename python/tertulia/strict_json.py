@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 32
@@ -31,29 +30,32 @@ def loads(text: str, **hooks: Any) -> Any:
         value = json.loads(text, parse_constant=_refuse_constant, **hooks)
     except RecursionError:
         raise TooDeep from None
-    if is_too_deep(value):
-        raise TooDeep
+    check_depth(value)
     return value
 
 
-def is_too_deep(value: object) -> bool:
-    """Whether ``value`` has more than MAX_DEPTH levels of objects and lists."""
-    return any(
-        isinstance(item, dict | list) for level in islice(levels(value), MAX_DEPTH, MAX_DEPTH + 1) for item in level
-    )
+def check_depth(value: object) -> None:
+    """Raises TooDeep: ``value`` has more than MAX_DEPTH levels of objects and lists."""
+    for _ in levels(value):
+        pass
 
 
 def levels(value: object) -> Iterator[list[Any]]:
-    """The values on each level of nesting, the outermost first. Without recursion: no depth exhausts the stack."""
+    """The values on each level of nesting, the outermost first. Without recursion: no depth exhausts the stack.
+
+    Raises:
+        TooDeep: after MAX_DEPTH levels of objects and lists there is another.
+    """
     level: list[Any] = [value]
-    while level:
+    for _ in range(MAX_DEPTH + 1):
         yield level
-        level = [
-            item
-            for container in level
-            if isinstance(container, dict | list)
-            for item in (container.values() if isinstance(container, dict) else container)
-        ]
+        containers = [item for item in level if isinstance(item, dict | list)]
+        if not containers:
+            return
+        level = []
+        for container in containers:
+            level += container.values() if isinstance(container, dict) else container
+    raise TooDeep
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -5,11 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tertulia import strict_json
-from tertulia.strict_json import MAX_DEPTH, TooDeep, is_too_deep, levels
-
-
-def nested(depth: int, within: str = "[]") -> str:
-    return within[0] * depth + within[1] * depth
+from tertulia.strict_json import MAX_DEPTH, TooDeep, check_depth, levels
 
 
 @pytest.mark.parametrize("within", ["[]", "{}"])
@@ -29,18 +25,20 @@ def test_a_leaf_is_no_level() -> None:
     deepest: Any = "x"
     for _ in range(MAX_DEPTH):
         deepest = [deepest]
-    assert not is_too_deep(deepest)
-    assert is_too_deep([deepest])
-    assert not is_too_deep("x")
+    check_depth(deepest)
+    with pytest.raises(TooDeep):
+        check_depth([deepest])
+    check_depth("x")
 
 
 def test_no_depth_exhausts_the_stack() -> None:
     value: Any = 1
     for _ in range(100_000):
         value = [value]
-    assert is_too_deep(value)
     with pytest.raises(TooDeep):
-        strict_json.loads(nested(100_000))
+        check_depth(value)
+    with pytest.raises(TooDeep):
+        strict_json.loads("[" * 100_000 + "]" * 100_000)
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "[1,]", "", "nul", "{'a': 1}"])

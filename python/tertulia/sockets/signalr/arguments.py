@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from tertulia.contract import CALLS
-from tertulia.strict_json import is_too_deep, levels
+from tertulia.strict_json import TooDeep, levels
 
 
 def convert(event: str, payload: object) -> Struct | None:
@@ -29,7 +29,10 @@ def convert(event: str, payload: object) -> Struct | None:
 
 def is_json(value: object) -> bool:
     """Whether a JSON parser could have returned ``value``, no deeper than allowed: MessagePack can say more."""
-    return not is_too_deep(value) and all(all(map(_is_json_item, level)) for level in levels(value))
+    try:
+        return all(all(map(_is_json_item, level)) for level in levels(value))
+    except TooDeep:
+        return False
 
 
 def _is_json_item(value: object) -> bool:
