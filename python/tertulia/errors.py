@@ -1,11 +1,11 @@
-"""All errors that Tertulia raises, as one tree, each with a stable code.
+"""The one tree of errors that Tertulia raises, each with a stable code.
 
 ::
 
     TertuliaError
     ├── ConfigError            a setting is missing, unknown or wrong: one line at start
     ├── Unavailable            Redis, the database or an SFU node does not answer (503 / ``internal``)
-    └── Refused                a client's mistake: told by REST as a problem, by the hub as an error
+    └── Refused                a client is told: by REST as a problem, by the hub as an error
         ├── Unauthorized       unauthorized            401
         ├── BadToken           bad_token               401 (hub only)
         ├── TooLarge           too_large               413
@@ -58,7 +58,7 @@ class TertuliaError(Exception):
 
 
 class ConfigError(TertuliaError):
-    """A setting is missing, unknown or wrong. Restarting would not help."""
+    """A setting is missing, unknown or wrong."""
 
     code = "config"
     exit_status = 2
@@ -72,16 +72,16 @@ class Unavailable(TertuliaError):
 
 
 class Refused(TertuliaError):
-    """A client asked for what it may not have, or in a wrong form. Nothing was changed."""
+    """A client asked for something that it cannot have, or in the wrong form. Nothing was changed."""
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
-        """The fields that are wrong, if any."""
+        """The fields at fault, if any."""
         return ()
 
     @property
     def field(self) -> str | None:
-        """The first field that is wrong."""
+        """The first field at fault."""
         return self.errors[0].field if self.errors else None
 
 
@@ -96,67 +96,67 @@ class _FieldRefused(Refused):
 
 
 class Unauthorized(Refused):
-    """The caller has no valid credential."""
+    """No credential, or one that is not valid."""
 
     code, status = "unauthorized", 401
 
 
 class BadToken(Refused):
-    """A token that is not valid, or no longer."""
+    """A token that is not valid."""
 
     code, status = "bad_token", 401
 
 
 class TooLarge(Refused):
-    """A body over the limit."""
+    """The body is too large."""
 
     code, status = "too_large", 413
 
 
 class UnsupportedMedia(Refused):
-    """A body that is not said to be JSON."""
+    """The body is not declared as JSON in UTF-8."""
 
     code, status = "unsupported_media_type", 415
 
 
 class NotJson(Refused):
-    """A body that is not JSON."""
+    """The body is not JSON."""
 
     code, status = "not_json", 400
 
 
 class Malformed(Refused):
-    """A frame or message that cannot be read."""
+    """A frame or an argument cannot be read."""
 
     code, status = "malformed", 400
 
 
 class Invalid(_FieldRefused):
-    """Fields with wrong values."""
+    """Fields are wrong."""
 
     code, status = "invalid", 422
 
 
 class InvalidSdp(Refused):
-    """A session description that the SFU cannot use."""
+    """An SDP that the SFU refuses."""
 
     code, status = "invalid_sdp", 422
 
 
 class NotFound(Refused):
-    """There is no such thing, as far as the caller may know."""
+    """What was named does not exist."""
 
     code, status = "not_found", 404
 
 
 class UnknownEvent(Refused):
-    """A call of a method that does not exist."""
+    """The hub has no such call."""
 
     code, status = "unknown_event", 404
 
 
 class UnknownTarget(Refused):
-    """A ``targetUserId`` that the caller cannot reach."""
+    """Nobody in the room has that id."""
 
     code, status = "unknown_target", 404
 
@@ -168,7 +168,7 @@ class Forbidden(Refused):
 
 
 class RoleNotAllowed(Refused):
-    """The room's settings do not admit this role."""
+    """The room's settings do not allow the role."""
 
     code, status = "role_not_allowed", 403
 
@@ -180,59 +180,59 @@ class RoomFull(Refused):
 
 
 class NoSession(Refused):
-    """Nobody is meeting in the room."""
+    """No meeting is on."""
 
     code, status = "no_session", 409
 
 
 class AlreadyRecording(Refused):
-    """The room is being recorded."""
+    """The meeting is being recorded."""
 
     code, status = "already_recording", 409
 
 
 class AlreadyExists(_FieldRefused):
-    """An id, email or name that is taken."""
+    """The id or the email is taken."""
 
     code, status = "already_exists", 409
 
 
 class AlreadyJoined(Refused):
-    """The connection is in a room."""
+    """The connection has joined a room."""
 
     code, status = "already_joined", 409
 
 
 class NotJoined(Refused):
-    """The connection is not in a room."""
+    """The connection has not joined a room."""
 
     code, status = "not_joined", 409
 
 
 class InProgress(Refused):
-    """Another request with the same Idempotency-Key is being answered."""
+    """The same request is being carried out."""
 
     code, status = "in_progress", 409
 
 
 class MethodNotAllowed(Refused):
-    """The path exists, but not with this method. ``allow``: the Allow header (RFC 9110, section 10.2.1)."""
+    """The path does not offer the method. ``allow``: the value of the Allow header (RFC 9110, section 10.2.1)."""
 
     code, status = "method_not_allowed", 405
 
     def __init__(self, method: str, allow: str) -> None:
-        super().__init__(f"{method} is not offered here; {allow} are")
+        super().__init__(f"{method} is not allowed here; these are: {allow}")
         self.allow = allow
 
 
 class NotAcceptable(Refused):
-    """The answer exists in no form that the caller accepts."""
+    """The Accept header does not allow JSON."""
 
     code, status = "not_acceptable", 406
 
 
 class RateLimited(Refused):
-    """Too many requests; ``retry_after`` is in seconds."""
+    """Too many requests or calls; ``retry_after`` is in seconds."""
 
     code, status = "rate_limited", 429
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tertulia.config import SETTINGS, default_of, environment, load
+from tertulia.config import SETTINGS, default_of, environment, is_loopback, load
 from tertulia.errors import ConfigError
 
 
@@ -132,3 +132,15 @@ def test_defaults_are_shown_as_one_would_write_them() -> None:
     shown = {name: default_of(name) for name in ("port", "open", "sfu_ports", "redis_url", "turn_urls")}
     assert shown == {"port": "8080", "open": "false", "sfu_ports": "0", "redis_url": "", "turn_urls": ""}
     load({f"TERTULIA_{name.upper()}": default_of(name) for name in SETTINGS if default_of(name)})
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
+def test_loopback_hosts(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "localhost.evil.example", "192.168.0.1", "127.0.0.1.nip.io", "0.0.0.0"]
+)
+def test_other_hosts(host: str) -> None:
+    assert not is_loopback(host)

@@ -1,4 +1,4 @@
-"""Cross-origin requests (the CORS protocol of the Fetch standard). Credentials are tokens, never cookies."""
+"""Cross-origin calls (the Fetch standard's CORS protocol). Credentials are tokens, never cookies."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 
 _MAX_AGE: Final = "600"
-"""Seconds for which a browser may cache the answer to a preflight."""
+"""Seconds for which a browser may remember a preflight."""
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
 
 
 class Cors:
-    """Which origins may call the server; ``*`` is any."""
+    """Which origins may call (``*``: all), and the headers that tell browsers so."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._any = "*" in origins
         self._origins = frozenset(origins)
 
     def allows(self, origin: str) -> bool:
-        """Whether pages from ``origin`` may call the server."""
+        """Whether pages of ``origin`` may call."""
         return self._any or origin.lower() in self._origins
 
     def mark(self, request: Headers, response: MutableHeaders) -> None:
-        """Add the headers that let the caller's page read the answer."""
+        """Add the headers that let the caller's page read the response."""
         origin = request.get("origin")
         if origin is None or not self.allows(origin):
             return
         response["Access-Control-Allow-Origin"] = origin
-        response["Access-Control-Allow-Credentials"] = "true"  # needed by SignalR's browser client
+        response["Access-Control-Allow-Credentials"] = "true"  # which SignalR's browser client asks for
         response["Access-Control-Expose-Headers"] = "Retry-After"
         response.add_vary_header("Origin")
 
     def mark_preflight(self, request: Headers, response: MutableHeaders, methods: str) -> None:
-        """Add the headers that answer a preflight. To be called after :meth:`mark`."""
+        """Add what a preflight asks for, on top of :meth:`mark`."""
         if "Access-Control-Allow-Origin" not in response or "access-control-request-method" not in request:
             return
         wanted = request.get("access-control-request-headers", "")

@@ -1,4 +1,4 @@
-"""Everything that is served over HTTP, as one ASGI application: the routes, and what every answer goes through."""
+"""Everything served over HTTP, as one ASGI application: the routes, and what applies to every response."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from tertulia.errors import MethodNotAllowed, NotFound
 from tertulia.http.cors import Cors
 from tertulia.http.metrics import REQUESTS, SECONDS
 from tertulia.rest.api import Api, allowed
-from tertulia.rest.operation import Operation
+from tertulia.rest.operation import AnyOperation
 from tertulia.rest.problem import is_fault, problem
 
 Serve = Callable[[Request], Awaitable[Response]]
 
 _log = structlog.get_logger(__name__)
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Paths that are not logged: machines ask for them every few seconds."""
+"""Paths that machines ask for every few seconds: not logged."""
 
 
 class Site:
-    """The outermost application: CORS, metrics, the log, and a problem document for each error."""
+    """The outermost application: CORS, metrics, the log, and a problem for whatever goes wrong."""
 
     def __init__(self, routes: Sequence[BaseRoute], cors: Cors, api: Api) -> None:
         self._cors = cors
         self._router = Router(routes, redirect_slashes=False, default=_Endpoint("unknown", _Unknown(api).serve))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI, for ``http`` scopes only: WebSockets are served elsewhere, and there is no lifespan."""
+        """ASGI, ``http`` only: WebSockets do not come here, and lifespan events are off."""
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} scope is served here")
         await self._router(scope, receive, self._marked(scope, send))
@@ -57,7 +57,7 @@ class Site:
 
 
 class _Endpoint:
-    """One route: a coroutine function as ASGI, for every method."""
+    """One route: makes an ASGI application of a coroutine function, for every method."""
 
     def __init__(self, name: str, serve: Serve) -> None:
         self._name = name
@@ -77,14 +77,14 @@ class _Endpoint:
     async def _respond(self, request: Request) -> Response:
         try:
             return await self._serve(request)
-        except Exception as e:  # noqa: BLE001 — whatever went wrong, the client gets an answer and the log the cause
+        except Exception as e:  # noqa: BLE001 — the last line: whatever it is, the client gets an answer, the log the cause
             if is_fault(e):
                 _log.error("request failed", path=request.url.path, method=request.method, exc_info=e)
             return problem(e)
 
 
 class _Unknown:
-    """Paths that do not exist. Below /v1, only authorised callers are told so."""
+    """Paths that do not exist. Below /v1 only a caller with a credential is told so."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -95,15 +95,15 @@ class _Unknown:
         raise NotFound(f"there is nothing at {request.url.path}")
 
 
-def api_routes(api: Api, operations: Sequence[Operation]) -> list[BaseRoute]:
-    """The routes of the API, one for each path in ``operations``."""
-    by_path: dict[str, dict[str, Operation]] = {}
+def api_routes(api: Api, operations: Sequence[AnyOperation]) -> list[BaseRoute]:
+    """A route for each path in the table."""
+    by_path: dict[str, dict[str, AnyOperation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
     return [_api_route(api, path, offered) for path, offered in by_path.items()]
 
 
-def _api_route(api: Api, path: str, offered: Mapping[str, Operation]) -> Route:
+def _api_route(api: Api, path: str, offered: Mapping[str, AnyOperation]) -> Route:
     async def serve(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": allowed(offered)})
@@ -113,7 +113,7 @@ def _api_route(api: Api, path: str, offered: Mapping[str, Operation]) -> Route:
 
 
 def page_route(path: str, serve: Serve) -> Route:
-    """A route for GET and HEAD."""
+    """A route that can only be read."""
 
     async def serve_get(request: Request) -> Response:
         if request.method == "OPTIONS":

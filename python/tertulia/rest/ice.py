@@ -16,7 +16,7 @@ from tertulia.room.placement import Node
 from tertulia.state.registry import RegistryCache
 
 _MOST_NODES: Final = 3
-"""STUN servers in an answer: browsers warn when there are five or more, and one is enough."""
+"""STUN servers in an answer. One is enough, and browsers warn at five or more."""
 
 
 class IceServers:
