@@ -22,8 +22,8 @@ from tertulia.contract import (
     SessionView,
     UserView,
 )
-from tertulia.db.directory import Position
 from tertulia.db.models import User
+from tertulia.db.paging import Position
 from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets

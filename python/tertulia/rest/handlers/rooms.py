@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from tertulia.contract import ChangeRoom, CreateRoom, RoomCreated, RoomList, RoomQuery, Settings
-from tertulia.db.directory import GUEST_NAME, Position, read_cursor
+from tertulia.db.directory import GUEST_NAME
+from tertulia.db.paging import Position, read_cursor
 from tertulia.ids import RoomId
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import Host, OfRoom
