@@ -1,6 +1,6 @@
 #!/bin/sh
-# need.sh run [test]: what has to be on this machine. What is missing is said in one line, with the command that
-# installs it. Debian packages of the tests are installed, where this is root.
+# need.sh run [npm] [test]: checks that this machine has what Tertulia needs. What is missing is named in one line, with
+# the command that installs it. Run as root, it installs the Debian packages that the tests need.
 set -u
 
 need() {
@@ -22,6 +22,10 @@ run() {
     minor=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\)\..*/\1/p')
     [ "${minor:-0}" -ge 89 ] || need "Rust 1.89 or later (this is $(rustc --version))" "rustup update stable, or: $rust"
     command -v cc >/dev/null || need "a C compiler" "$apt gcc libc6-dev"
+}
+
+javascript() {
+    { command -v node && command -v npm; } >/dev/null || need "Node.js and npm" "$apt nodejs npm"
 }
 
 debian_packages() {
@@ -54,7 +58,8 @@ tests() {
 for part in "$@"; do
     case $part in
     run) run ;;
+    npm) javascript ;;
     test) tests ;;
-    *) echo "usage: need.sh run [test]" >&2 && exit 2 ;;
+    *) echo "usage: need.sh run [npm] [test]" >&2 && exit 2 ;;
     esac
 done

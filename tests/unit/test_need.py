@@ -19,14 +19,14 @@ WHOLE = {
 }
 
 
-def need(directory: Path, programs: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def need(directory: Path, programs: dict[str, str], part: str = "run") -> subprocess.CompletedProcess[str]:
     """Run the script on a machine that has only these programs: name → shell script."""
     for tool in TOOLS:
         (directory / tool).symlink_to(str(shutil.which(tool)))
     for name, script in programs.items():
         (directory / name).write_text(f"#!/bin/sh\n{script}\n")
         (directory / name).chmod(0o755)
-    argv = ["/bin/sh", str(SCRIPT), "run"]
+    argv = ["/bin/sh", str(SCRIPT), part]
     env = {"PATH": str(directory)}
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
 
@@ -58,3 +58,13 @@ def test_what_is_missing_is_said_in_one_line(
     assert done.stderr.count("\n") == 1
     assert what in done.stderr
     assert command in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["node", "npm"])
+def test_javascript_tools_are_asked_for_by_name(missing: str, tmp_path: Path) -> None:
+    programs = {"node": "exit 0", "npm": "exit 0"}
+    done = need(tmp_path, {name: script for name, script in programs.items() if name != missing}, "npm")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Node.js and npm" in done.stderr
+    assert "install -y nodejs npm" in done.stderr
