@@ -21,15 +21,15 @@ run: $(VENV)/installed
 	@exec $(BIN)/tertulia dev $(ARGS)
 
 test:
-	@sh scripts/need.sh run test
+	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py $(ARGS)
 
 check:
-	@sh scripts/need.sh run npm
+	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py check
 
 bench:
-	@sh scripts/need.sh run npm
+	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py bench
 
 build: $(VENV)/python
@@ -74,5 +74,6 @@ NPM := $(CURDIR) $(CURDIR)/tests/integration/signalr $(CURDIR)/bench/signaling
 npm: $(NPM:%=%/node_modules/installed)
 %/node_modules/installed: %/package.json %/package-lock.json
 	@echo "make: npm packages into $(@D)"
+	@sh scripts/need.sh node
 	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

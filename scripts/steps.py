@@ -38,12 +38,13 @@ class Step:
 
 PACKAGES = ("python packages",)
 BUILT = ("python packages", "build")
-SERVED = ("python packages", "build", "npm packages")
+SERVED = ("debian packages", "python packages", "build", "npm packages")
 
 INSTALL = (
+    Step("debian packages", ("sh", "scripts/need.sh", "test"), 10, lock="apt"),
     Step("python packages", ("make", "-s", ".venv/tested"), 8),
     Step("build", ("make", "-s", ".venv/installed"), 15, needs=PACKAGES),
-    Step("npm packages", ("make", "-s", "npm"), 5),
+    Step("npm packages", ("make", "-s", "npm"), 8, lock="apt"),
 )
 CHECK = (
     Step("rustfmt", ("cargo", "fmt", "--all", "--check")),
@@ -65,8 +66,8 @@ CHECK = (
 MEETINGS = tuple(f"tests/integration/{name}" for name in ("clients", "fleet", "hub", "sfu", "signalr"))
 OTHERS = ("tests/integration", *(f"--ignore={path}" for path in MEETINGS))
 INTEGRATION = (
-    Step("integration meetings", (*PYTEST, *MEETINGS), 20, needs=SERVED, covered=True),
-    Step("integration others", (*PYTEST, *OTHERS), 20, needs=SERVED, covered=True),
+    Step("integration meetings", (*PYTEST, *MEETINGS), 25, needs=SERVED, covered=True),
+    Step("integration others", (*PYTEST, *OTHERS), 25, needs=SERVED, covered=True),
 )
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
@@ -78,7 +79,7 @@ TEST = (
         ("sh", "-c", f"{BIN}coverage combine -q && {BIN}coverage report"),
         needs=("unit", *(step.name for step in INTEGRATION)),
     ),
-    Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=BUILT, alone=True),
+    Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, alone=True),
     Step("browser", (*PYTEST, "tests/browser"), 10, needs=SERVED, alone=True),
 )
 BENCH = tuple(
