@@ -163,5 +163,7 @@ async def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(main()))
-    except (asyncio.CancelledError, KeyboardInterrupt):
+    except asyncio.CancelledError:
         sys.exit(143)
+    except KeyboardInterrupt:
+        sys.exit(130)
