@@ -125,6 +125,8 @@ def _time(seconds: float) -> str:
 async def run_all(steps: Sequence[Step], lanes: int) -> dict[str, Result]:
     """Run the steps, ``lanes`` at a time; their results in the order in which they ended."""
     measured = any(step.name == "coverage" for step in steps)
+    if measured:
+        shutil.rmtree(COVERAGE_DATA, ignore_errors=True)
     results: dict[str, Result] = {}
     waiting = list(steps)
     running: dict[asyncio.Task[Result], Step] = {}
@@ -147,7 +149,6 @@ async def run_all(steps: Sequence[Step], lanes: int) -> dict[str, Result]:
 async def main() -> int:
     """Run, sum up, and give the exit status."""
     steps, lanes = chosen(sys.argv[1:])
-    shutil.rmtree(COVERAGE_DATA, ignore_errors=True)
     start = time.monotonic()
     task = asyncio.create_task(run_all(steps, lanes))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
