@@ -16,7 +16,7 @@ from tertulia.db.engine import Database
 from tertulia.db.keyring import SigningKeys
 from tertulia.errors import ConfigError, Refused
 from tertulia.ids import RoomId, UserId, new_uuid
-from tertulia.rest.links import Base
+from tertulia.rest.addresses import Base
 from tertulia.times import rfc3339
 from tertulia.tokens import INVITE_MAX_SECONDS, JOIN_TOKEN_SECONDS, Tokens
 

@@ -45,10 +45,11 @@ from tertulia.rest.limits import RateLimit
 from tertulia.rest.openapi import Description
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
-from tertulia.sockets import plain, plain_socket
-from tertulia.sockets.signalr_site import SignalRSite
+from tertulia.sockets.plain import socket as plain
+from tertulia.sockets.plain.frames import MAX_FRAME
+from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.websocket import protocol_class
-from tertulia.sockets.workers import Workers
 from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
@@ -167,7 +168,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
-        signalr = SignalRSite(hub, keyring, services.callers, Workers(registry), config.max_message_bytes)
+        signalr = SignalRSite(hub, keyring, services.callers, OtherWorkers(registry), config.max_message_bytes)
         yield Web(_asgi(config, services, signalr), hub, signalr)
 
 
@@ -230,10 +231,10 @@ def _server_config(config: Config, web: Web) -> uvicorn.Config:
         web.asgi,
         http=BoundedHttp,
         ws=protocol_class(
-            {"/ws": plain_socket.endpoint(web.hub), "/hub": web.signalr.open},
+            {"/ws": plain.endpoint(web.hub), "/hub": web.signalr.open},
             _origins(config),
             # A SignalR message that is too long is answered by a Close message: it has to be read for that.
-            max_frame=2 * max(config.max_message_bytes, plain.MAX_FRAME),
+            max_frame=2 * max(config.max_message_bytes, MAX_FRAME),
         ),
         lifespan="off",
         log_config=None,

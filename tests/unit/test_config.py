@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tertulia.config import SETTINGS, load
+from tertulia.config import SETTINGS, is_loopback, load
 from tertulia.errors import ConfigError
 
 
@@ -121,3 +121,15 @@ def test_what_a_part_needs_is_asked_for_by_name() -> None:
 
 def test_every_setting_says_what_it_is_about() -> None:
     assert all(about and len(about) < 120 for about in SETTINGS.values())
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
+def test_loopback_hosts(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "localhost.evil.example", "192.168.0.1", "127.0.0.1.nip.io", "0.0.0.0"]
+)
+def test_other_hosts(host: str) -> None:
+    assert not is_loopback(host)

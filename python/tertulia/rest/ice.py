@@ -17,9 +17,9 @@ from tertulia.room.placement import Node
 from tertulia.state.registry import Registry
 
 _KEPT_SECONDS: Final = 2.0
-"""How long the list of nodes is believed: one heartbeat."""
+"""How long the list of nodes is good for: one heartbeat."""
 _MOST_NODES: Final = 3
-"""STUN servers in an answer: browsers warn when there are five or more, and one is enough."""
+"""STUN servers in an answer. One is enough, and browsers warn at five or more."""
 
 
 class IceServers:
