@@ -48,6 +48,9 @@ class TertuliaError(Exception):
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
+    """Of an HTTP answer."""
+    exit_status: int = 1
+    """Of a command that fails with it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -58,6 +61,7 @@ class ConfigError(TertuliaError):
     """A setting is missing, unknown or wrong."""
 
     code = "config"
+    exit_status = 2
 
 
 class Unavailable(TertuliaError):
