@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from tertulia.http.server import HEAD_SECONDS, KEEP_ALIVE_SECONDS, BoundedHttp
+from tertulia.sockets.websocket import protocol_class
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 """What the JDK's client and ``curl --http2`` send with their first request."""
@@ -53,7 +54,7 @@ class Client:
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[Client]:
-    config = Config(echo, ws="none", log_config=None, lifespan="off", server_header=False)
+    config = Config(echo, ws=protocol_class({}, ()), log_config=None, lifespan="off", server_header=False)
     config.load()
     loop = asyncio.get_running_loop()
     state = ServerState()
