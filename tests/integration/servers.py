@@ -481,7 +481,7 @@ def tertulia_web(
 def tertulia_sfu(directory: Path, *arguments: str, settings: Mapping[str, str]) -> Iterator[Server]:
     """``tertulia sfu``, registered in Redis (under ``{sfu}:nodes``)."""
     with command("tertulia sfu", directory, "sfu", *arguments, settings=settings) as server:
-        server.wait_for_log("sfu_started")
+        server.wait_for_log("SFU node runs")
         yield server
 
 

@@ -1,7 +1,7 @@
-"""Users, rooms and sessions. Each call is one transaction, and can be repeated: a process may die before the answer.
+"""Users, rooms and sessions. Each call is one transaction and may be repeated: a process may die before its answer.
 
-``tenant`` scopes a query: another tenant's rows are not found. Only the hub, which holds a verified token, and the
-reaper ask without.
+With ``tenant``, another tenant's rows are not found. Only the hub, which holds a verified token, and the reaper call
+without.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tertulia.errors import AlreadyExists, FieldError, Invalid, NotFound
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 
 GUEST_NAME: Final = "Guest"
-"""The name of a user of whom nothing but the id is known."""
+"""The name of a user of whom only the id is known."""
 
 
 _OPEN_SESSION: Final = (
@@ -46,7 +46,7 @@ class Position(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Rooms, the newest first, and the cursor to go on from; None after the last."""
+    """Some rooms, the newest first, and the cursor of the next page; None: this is the last one."""
 
     rooms: list[Room]
     next: str | None
@@ -70,7 +70,7 @@ class Directory:
         *,
         again: bool = False,
     ) -> User:
-        """A new user. With ``again`` one that is the same already is the answer: an earlier try made it.
+        """Create a user. With ``again``, an equal one that exists is the answer: an earlier attempt created it.
 
         Raises:
             AlreadyExists: the id, or the email within the tenant, is taken.
@@ -86,7 +86,11 @@ class Directory:
         raise AlreadyExists([taken])
 
     async def check_user_is_new(self, tenant: TenantId, user_id: UserId, email: str | None) -> None:
-        """Raises AlreadyExists: the id, or the email within the tenant, is taken."""
+        """Check that a user can be created.
+
+        Raises:
+            AlreadyExists: the id, or the email within the tenant, is taken.
+        """
         errors = []
         has_email = sa.and_(USERS.c.tenant_id == tenant, USERS.c.email == email)
         async with self._database.read() as connection:
@@ -105,7 +109,7 @@ class Directory:
         display_name: str = GUEST_NAME,
         invite_id: str | None = None,
     ) -> User:
-        """The user, made if the id is not known yet. Names and invite of one who is known stay as they are.
+        """The user, created if the id is not known. A known user's name and invite do not change.
 
         Raises:
             NotFound: the id is another tenant's user's.
@@ -114,7 +118,7 @@ class Directory:
             return await _ensure_user(connection, _user_row(tenant, user_id, display_name, None, invite_id, at))
 
     async def find_user(self, tenant: TenantId, user_id: UserId) -> User | None:
-        """The user, or None where the id is not known at all.
+        """The user; None: nobody has this id.
 
         Raises:
             NotFound: the id is another tenant's user's.
@@ -124,7 +128,11 @@ class Directory:
         return _of_tenant(user, tenant) if user else None
 
     async def user(self, tenant: TenantId, user_id: UserId) -> User:
-        """Raises NotFound."""
+        """The user.
+
+        Raises:
+            NotFound
+        """
         return await self.find_user(tenant, user_id) or _missing(user_id)
 
     # --- rooms
@@ -132,7 +140,7 @@ class Directory:
     async def create_room(
         self, tenant: TenantId, room_id: RoomId, host: UserId, settings: Settings, at: datetime
     ) -> Room:
-        """A new room; its host becomes a user if not known yet. One that has this id already is the answer.
+        """Create a room, and its host as a user if not known. If the room exists, it is the answer.
 
         Raises:
             NotFound: the host is another tenant's user.
@@ -151,14 +159,18 @@ class Directory:
             return await _room(connection, room_id, tenant)
 
     async def room(self, room_id: RoomId, tenant: TenantId | None = None) -> Room:
-        """Raises NotFound: there is none, it was deleted, or it is another tenant's."""
+        """The room.
+
+        Raises:
+            NotFound: there is none, it was deleted, or it is another tenant's.
+        """
         async with self._database.read() as connection:
             return await _room(connection, room_id, tenant)
 
     async def list_rooms(
         self, tenant: TenantId, *, status: RoomStatus | None = None, limit: int = 50, after: Position | None = None
     ) -> Page:
-        """The tenant's rooms, the newest first; those older than ``after`` (see :func:`read_cursor`)."""
+        """The tenant's rooms, the newest first, from ``after`` on (see :func:`read_cursor`)."""
         query = _ROOM.where(ROOMS.c.tenant_id == tenant)
         if status is not None:
             query = query.where(ROOMS.c.status == status)
@@ -172,7 +184,11 @@ class Directory:
         return Page(rooms[:limit], _cursor(rooms[limit - 1]) if more else None)
 
     async def change_settings(self, tenant: TenantId, room_id: RoomId, change: SettingsChange) -> Room:
-        """Merge ``change`` into the settings. Raises NotFound."""
+        """Merge ``change`` into the settings.
+
+        Raises:
+            NotFound
+        """
         async with self._database.write() as connection:
             await _lock_room(connection, room_id)
             room = await _room(connection, room_id, tenant)
@@ -181,7 +197,11 @@ class Directory:
             return await _room(connection, room_id, tenant)
 
     async def delete_room(self, tenant: TenantId, room_id: RoomId) -> None:
-        """Delete the room with its sessions and recordings. Raises NotFound."""
+        """Delete the room with its sessions and recordings.
+
+        Raises:
+            NotFound
+        """
         query = sa.delete(ROOMS).where(ROOMS.c.id == room_id, ROOMS.c.tenant_id == tenant)
         async with self._database.write() as connection:
             if not (await connection.execute(query)).rowcount:
@@ -190,9 +210,9 @@ class Directory:
     # --- sessions
 
     async def open_session(self, session_id: SessionId, room_id: RoomId, at: datetime) -> Session:
-        """The session, begun ``at`` unless it is there already; its room is ACTIVE while it is open.
+        """The session, which begins ``at`` unless it exists. While it is open, its room is ACTIVE.
 
-        One that was closed stays closed: the answer's ``end_time`` tells.
+        A closed one stays closed, as its ``end_time`` shows.
 
         Raises:
             NotFound: the room is gone.
@@ -208,9 +228,9 @@ class Directory:
         return session
 
     async def close_session(self, session_id: SessionId, at: datetime) -> None:
-        """End the session ``at``, unless it has ended; its room is COMPLETED when no session of it is open.
+        """End the session ``at``, unless it has ended. Its room is COMPLETED when it has no open session.
 
-        One that is not known is no error.
+        An unknown session is no error.
         """
         async with self._database.write() as connection:
             session = await _session(connection, session_id)
@@ -222,44 +242,48 @@ class Directory:
                 await _set_status(connection, session.room_id)
 
     async def session(self, session_id: SessionId) -> Session | None:
-        """The session, or None where there is none."""
+        """The session; None: there is none."""
         async with self._database.read() as connection:
             return await _session(connection, session_id)
 
     async def is_open(self, session_id: SessionId) -> bool:
-        """Whether there is such a session and it has not ended."""
+        """Whether there is such a session, and it has not ended."""
         session = await self.session(session_id)
         return session is not None and session.end_time is None
 
     async def open_sessions(self) -> list[Session]:
-        """Every session of every tenant that has not ended, the oldest first: what the reaper looks at."""
+        """All open sessions of all tenants, the oldest first: for the reaper."""
         query = sa.select(SESSIONS).where(SESSIONS.c.end_time.is_(None)).order_by(SESSIONS.c.start_time)
         async with self._database.read() as connection:
             return [Session(**row._mapping) for row in await connection.execute(query)]
 
     async def sessions(self, room_id: RoomId) -> list[Session]:
-        """The room's sessions, the newest first."""
+        """The sessions of a room, the newest first."""
         query = sa.select(SESSIONS).where(SESSIONS.c.room_id == room_id)
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(SESSIONS.c.start_time.desc(), SESSIONS.c.id.desc()))
             return [Session(**row._mapping) for row in rows]
 
     async def recordings(self, room_id: RoomId) -> list[Recording]:
-        """The room's recordings, the newest first."""
+        """The recordings of a room, the newest first."""
         query = sa.select(RECORDINGS).where(RECORDINGS.c.room_id == room_id)
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(RECORDINGS.c.created_at.desc(), RECORDINGS.c.id.desc()))
             return [Recording(**row._mapping) for row in rows]
 
     async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
-        """Raises NotFound: the room has none of that id."""
+        """One of them.
+
+        Raises:
+            NotFound
+        """
         for recording in await self.recordings(room_id):
             if recording.id == recording_id:
                 return recording
         raise NotFound(f"{recording_id} is not a recording of this room")
 
     async def delete_recording(self, room_id: RoomId, recording_id: RecordingId) -> None:
-        """Drop the row; the file is the caller's to delete first."""
+        """Delete the row. The caller deletes the file first."""
         ours = sa.and_(RECORDINGS.c.id == recording_id, RECORDINGS.c.room_id == room_id)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(RECORDINGS).where(ours))
@@ -307,7 +331,7 @@ def _as_room(row: sa.Row[Any]) -> Room:
 
 
 async def _lock_room(connection: AsyncConnection, room_id: RoomId) -> None:
-    """Let no other transaction change the room or its sessions meanwhile (SQLite has one writer anyway)."""
+    """Keep other transactions from changing the room and its sessions. (SQLite has one writer anyway.)"""
     await connection.execute(sa.select(ROOMS.c.id).where(ROOMS.c.id == room_id).with_for_update())
 
 
@@ -331,7 +355,11 @@ def _cursor(room: Room) -> str:
 
 
 def read_cursor(cursor: str) -> Position:
-    """Where an earlier page ended. Raises Invalid: no page gave that cursor."""
+    """The place to which a cursor points.
+
+    Raises:
+        Invalid: it is no cursor of a page.
+    """
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
         ms, _, room_id = text.partition(":")

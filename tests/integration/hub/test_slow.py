@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 from tertulia.hub.client import Event
 from tertulia.hub.closing import STUCK
 from tertulia.ids import new_uuid
-from tertulia.sockets import outgoing, websocket
+from tertulia.sockets import lingering, outgoing
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import connect_signalr
 
@@ -179,7 +179,7 @@ async def test_what_is_said_in_the_turn_in_which_the_hub_closes_is_missed(
     await ann.event("ParticipantJoined", userId=user)
     (bob,) = (c for c in worker.hub._connections.values() if c.seated is not None and c.seated.user_id == user)
     if dialect.startswith("stateful"):
-        bob.client._link.core._outgoing.ack(10)  # type: ignore[attr-defined]  # nothing else is missed
+        bob.client._connection.core._outgoing.ack(10)  # type: ignore[attr-defined]  # nothing else is missed
     bob.client.close(1008, "too many calls for too long")
     bob.deliver(Event("ChatMessage", {}))
     await ann.event("ConnectionLost", userId=user)
@@ -218,7 +218,7 @@ async def test_a_reader_that_reads_again_in_time_hears_why_it_was_closed(
 
     monkeypatch.setattr(outgoing.OutgoingSocket, "_give_up", noted)
     monkeypatch.setattr(outgoing, "STUCK_AFTER", 0.3)
-    monkeypatch.setattr(websocket, "LINGER", 10)
+    monkeypatch.setattr(lingering, "LINGER", 10)
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     stalled, user = await _stalled(fleet, worker, room, dialect)
