@@ -79,8 +79,8 @@ class Server:
         """Wait until ``text`` is in the log."""
         self.wait_until(lambda: text in self.log(), deadline=deadline, what=f"write {text!r}")
 
-    def wait(self, deadline: float = STOP_SECONDS) -> int:
-        """Wait for its end and give the exit status, negative for a signal."""
+    def wait(self, deadline: float = START_SECONDS) -> int:
+        """Wait for its end and give the exit status, negative for a signal. It may have to start first."""
         try:
             return self.process.wait(deadline)
         except subprocess.TimeoutExpired:

@@ -86,6 +86,8 @@ class Joined(Struct, frozen=True, kw_only=True):
 
 
 class Left(Struct, frozen=True, kw_only=True):
+    """A member has left, or was removed."""
+
     participant: Participant
     """Who left, as last stored."""
     remaining: int
@@ -93,16 +95,22 @@ class Left(Struct, frozen=True, kw_only=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True):
+    """The session has ended, and the room's state is gone."""
+
     session_id: SessionId
     participants: list[Participant]
 
 
 class Expired(Struct, frozen=True, kw_only=True):
+    """Members whose seats timed out have left."""
+
     participants: list[Participant]
     remaining: int
 
 
 class Restored(Struct, frozen=True, kw_only=True):
+    """The room's state is there, and the members of the hub that asked are in it."""
+
     incarnation: str
     """The one to know from now on."""
     region: str
