@@ -33,8 +33,9 @@ build: $(VENV)/python
 	@$(BIN)/maturin build --release --locked --out dist
 
 # What `make check` finds and a tool can mend.
-fix: $(VENV)/tested
+fix: $(VENV)/tested npm
 	cargo fmt --all
+	node_modules/.bin/biome check --write .
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

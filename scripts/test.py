@@ -42,6 +42,7 @@ CHECK = (
     Step("mypy", (BIN + "mypy",)),
     Step("stubs", (BIN + "stubtest", "--mypy-config-file", "pyproject.toml", "tertulia.sfu._sfu")),
     Step("imports", (BIN + "lint-imports",)),
+    Step("biome", ("node_modules/.bin/biome", "check", "--error-on-warnings", ".")),
     Step("tsc", ("node_modules/.bin/tsc", "--project", ".")),
 )
 TEST = (

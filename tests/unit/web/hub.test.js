@@ -188,7 +188,11 @@ describe("Hub", () => {
     assert.deepEqual(ends, ["unauthorized"]);
   });
 
-  for (const [code, reason] of [[4000, "ended"], [4001, "replaced"], [4003, "removed"]]) {
+  for (const [code, reason] of [
+    [4000, "ended"],
+    [4001, "replaced"],
+    [4003, "removed"],
+  ]) {
     test(`close ${code} is final: ${reason}`, async () => {
       const hub = await joinedHub();
       const ends = [];
@@ -236,7 +240,8 @@ describe("Hub", () => {
 
   test("errors of the hub keep code and field", async () => {
     const hub = await joinedHub();
-    FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "invalid", message: "m", field: "text" } });
+    FakeSocket.answer = (socket, { id }) =>
+      socket.say({ replyTo: id, error: { code: "invalid", message: "m", field: "text" } });
     await assert.rejects(hub.call("SendChat", { text: "" }), { code: "invalid", field: "text", message: "m" });
   });
 });

@@ -2,9 +2,10 @@
 /** @import { LocalMedia } from "./media/local.js" */
 /** @import { LinkReport, RemoteTrack } from "./media/sources.js" */
 /** @import { HubState, EndReason } from "./protocol/hub.js" */
+
+import { SOURCES } from "./media/sources.js";
 import { Mesh, SfuLink } from "./media.js";
 import { Emitter, Hub, Roster, TertuliaError } from "./protocol.js";
-import { SOURCES } from "./media/sources.js";
 
 /** Video slots of the first offer, made before it is known how many people are there. */
 const FIRST_VIDEO_SLOTS = 6;
@@ -101,7 +102,8 @@ export class Meeting extends Emitter {
     link.prepare();
     const result = await this.hub.join();
     // Who draws the meeting now would keep the answer waiting, and with it the first picture.
-    if (result.topology !== "p2p") await Promise.race([link.agreed, new Promise((resolve) => setTimeout(resolve, ANSWER_WAIT_MS))]);
+    if (result.topology !== "p2p")
+      await Promise.race([link.agreed, new Promise((resolve) => setTimeout(resolve, ANSWER_WAIT_MS))]);
     this.#reportTimer = setInterval(() => void this.#report(), REPORT_MS);
     return result;
   }
@@ -157,7 +159,8 @@ export class Meeting extends Emitter {
   /** @param {WantedVideo[]} videos which tiles are on screen, the most important first */
   setView(videos) {
     const view = JSON.stringify(videos);
-    if (!(this.#link instanceof SfuLink) || !this.#mediaFlows || this.hub.state !== "joined" || view === this.#view) return;
+    if (!(this.#link instanceof SfuLink) || !this.#mediaFlows || this.hub.state !== "joined" || view === this.#view)
+      return;
     this.#view = view;
     this.#link.setVideoSlots(Math.max(FIRST_VIDEO_SLOTS, videos.length + SPARE_SLOTS));
     this.hub.call("SetView", { videos }).catch(() => (this.#view = "[]"));
@@ -180,7 +183,10 @@ export class Meeting extends Emitter {
     hub.on("ChatMessage", (message) => this.emit("chat", message));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
     hub.on("RecordingChanged", ({ isRecording }) => this.#setRecording(isRecording));
-    this.roster.on("joined", ({ userId }) => this.#link instanceof Mesh && userId !== this.userId && this.#link.expect(userId));
+    this.roster.on(
+      "joined",
+      ({ userId }) => this.#link instanceof Mesh && userId !== this.userId && this.#link.expect(userId),
+    );
     this.roster.on("left", ({ userId }) => this.#link instanceof Mesh && this.#link.drop(userId));
     this.#unsubscribe = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
@@ -199,15 +205,18 @@ export class Meeting extends Emitter {
     this.role = result.role;
     if (result.topology === "p2p") this.#useMesh(result);
     const { isMuted, isVideoOn } = this.#local;
-    this.roster.reset({
-      userId: result.userId,
-      displayName: this.#displayName,
-      role: result.role,
-      isMuted,
-      isVideoOn,
-      joinedAt: this.roster.get(result.userId)?.joinedAt ?? new Date().toISOString(),
-      handRaised: this.#handRaised,
-    }, result.participants);
+    this.roster.reset(
+      {
+        userId: result.userId,
+        displayName: this.#displayName,
+        role: result.role,
+        isMuted,
+        isVideoOn,
+        joinedAt: this.roster.get(result.userId)?.joinedAt ?? new Date().toISOString(),
+        handRaised: this.#handRaised,
+      },
+      result.participants,
+    );
     if (!this.#isFirstJoin) {
       this.#link?.resume(result.missed ?? false);
       this.#restate();
@@ -356,7 +365,10 @@ export class Meeting extends Emitter {
     this.emit("report", report);
     if (!(this.#link instanceof Mesh)) return;
     const loud = [...report.levels].filter(([, level]) => level > SPEAKING_LEVEL).sort((a, b) => b[1] - a[1]);
-    this.emit("speakers", loud.map(([userId]) => userId));
+    this.emit(
+      "speakers",
+      loud.map(([userId]) => userId),
+    );
   }
 
   /** @param {boolean} isRecording */

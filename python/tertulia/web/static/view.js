@@ -29,7 +29,10 @@ function showLobby() {
     try {
       await enter(entry ?? (await newMeeting()), name, local, screen.close);
     } catch (error) {
-      const known = error instanceof TertuliaError ? error : new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
+      const known =
+        error instanceof TertuliaError
+          ? error
+          : new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
       if (!(error instanceof TertuliaError)) console.error(error);
       if (entry?.kind === "token" && known.status === 401) forgetToken(entry.roomId);
       screen.fail(explain(known));
@@ -55,7 +58,12 @@ async function newMeeting() {
  */
 async function enter(entry, displayName, local, onJoined) {
   const rest = new Rest(location.origin, entry.credential);
-  const meeting = new Meeting({ roomId: entry.roomId, displayName, local, grant: await grantFor(entry, rest, displayName) });
+  const meeting = new Meeting({
+    roomId: entry.roomId,
+    displayName,
+    local,
+    grant: await grantFor(entry, rest, displayName),
+  });
   /** @type {Room | null} */
   let room = null;
   /** @type {{reason: EndReason, error: TertuliaError | null} | null} */

@@ -49,7 +49,10 @@ export function openCamera(deviceId, quality) {
  * @throws {DOMException} as getDisplayMedia
  */
 export async function openScreen() {
-  const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15, max: 30 } }, audio: true });
+  const stream = await navigator.mediaDevices.getDisplayMedia({
+    video: { frameRate: { ideal: 15, max: 30 } },
+    audio: true,
+  });
   const [video] = stream.getVideoTracks();
   if (!video) throw new DOMException("No picture was shared.", "NotFoundError");
   return { video, audio: stream.getAudioTracks()[0] ?? null };

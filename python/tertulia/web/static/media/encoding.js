@@ -16,7 +16,11 @@ export const VIDEO_QUALITIES = {
  *
  * @type {[height: number, bitrate: number][]}
  */
-const CAMERA_BITRATES = [[180, 250_000], [360, 700_000], [720, 1_700_000]];
+const CAMERA_BITRATES = [
+  [180, 250_000],
+  [360, 700_000],
+  [720, 1_700_000],
+];
 /** A screen's text must be sharp; its motion may be slow. */
 const SCREEN = { maxBitrate: 2_500_000, maxFramerate: 15 };
 

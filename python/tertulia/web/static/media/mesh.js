@@ -50,7 +50,10 @@ export class Mesh extends Emitter {
   /** @param {string} userId a member who came after us: it offers */
   expect(userId) {
     if (this.#peers.has(userId) || this.#waiting.has(userId)) return;
-    this.#waiting.set(userId, setTimeout(() => this.call(userId), OFFER_GRACE_MS));
+    this.#waiting.set(
+      userId,
+      setTimeout(() => this.call(userId), OFFER_GRACE_MS),
+    );
   }
 
   /** @param {string} userId */

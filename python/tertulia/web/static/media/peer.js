@@ -8,6 +8,8 @@ import { report } from "./trouble.js";
 /** The m-lines of a connection between two members, in this order: the first video is the camera, the second a screen. */
 const LINES = /** @type {const} */ (["microphone", "camera", "screen"]);
 
+/** @typedef {typeof LINES[number]} Line */
+
 /**
  * @typedef {object} PeerSignal
  * @property {(sdp: string) => Promise<unknown>} offer
@@ -85,7 +87,7 @@ export class Peer {
   setTrack(source, track) {
     if (track) this.#sending.set(source, track);
     else this.#sending.delete(source);
-    const line = this.#lines[LINES.findIndex((s) => s === source)];
+    const line = this.#lines[LINES.indexOf(/** @type {Line} */ (source))];
     if (line) this.#put(line, source);
   }
 
@@ -128,7 +130,8 @@ export class Peer {
 
   report() {
     return this.#reporter.read(this.#pc, (mid) =>
-      this.tracks().find(({ track }) => this.#lines.some((l) => l.mid === mid && l.receiver.track === track)));
+      this.tracks().find(({ track }) => this.#lines.some((l) => l.mid === mid && l.receiver.track === track)),
+    );
   }
 
   /** The signaling is back after an interruption: says again what may be lost, or finds a new path. */

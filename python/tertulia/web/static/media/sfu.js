@@ -3,7 +3,7 @@
 import { Emitter } from "../protocol/emitter.js";
 import { applyEncoding } from "./encoding.js";
 import { Reporter } from "./report.js";
-import { SOURCES, hint, kindOf } from "./sources.js";
+import { hint, kindOf, SOURCES } from "./sources.js";
 import { report } from "./trouble.js";
 
 /** Voices heard at once: the loudest. More than four at the same time nobody can follow. */
@@ -125,12 +125,14 @@ export class SfuLink extends Emitter {
   receiveOffer(sdp) {
     const interrupted = this.#answered !== null;
     this.#answered?.(null);
-    this.#chain = this.#chain.then(async () => {
-      await this.#pc.setRemoteDescription({ type: "offer", sdp });
-      await this.#pc.setLocalDescription();
-      await this.#signal?.answer(this.#pc.localDescription?.sdp ?? "");
-      if (interrupted) this.#negotiate();
-    }).catch(report);
+    this.#chain = this.#chain
+      .then(async () => {
+        await this.#pc.setRemoteDescription({ type: "offer", sdp });
+        await this.#pc.setLocalDescription();
+        await this.#signal?.answer(this.#pc.localDescription?.sdp ?? "");
+        if (interrupted) this.#negotiate();
+      })
+      .catch(report);
   }
 
   /** @param {string | RTCIceCandidateInit} candidate */
@@ -252,7 +254,12 @@ export class SfuLink extends Emitter {
     return this.#slots
       .filter(({ kind, transceiver: { mid } }) => kind === "audio" && mid !== null && !this.#assigned.has(mid))
       .map(({ transceiver: { mid, receiver } }) => ({
-        key: `${mid}`, userId: null, source: "microphone", kind: "audio", track: receiver.track, since: 0,
+        key: `${mid}`,
+        userId: null,
+        source: "microphone",
+        kind: "audio",
+        track: receiver.track,
+        since: 0,
       }));
   }
 

@@ -12,7 +12,15 @@ const FINAL = new Map([
   [4003, "removed"],
 ]);
 /** Errors of JoinRoom that another try with a fresh token cannot mend. */
-const REFUSED = new Set(["room_full", "role_not_allowed", "forbidden", "not_found", "invalid", "bad_token", "unauthorized"]);
+const REFUSED = new Set([
+  "room_full",
+  "role_not_allowed",
+  "forbidden",
+  "not_found",
+  "invalid",
+  "bad_token",
+  "unauthorized",
+]);
 /** Not a close that leaves: JoinRoom may have returned to the seat. */
 const GIVEN_UP = 4999;
 
@@ -130,7 +138,8 @@ export class Hub extends Emitter {
       this.#socket = null;
       socket.close(GIVEN_UP, "JoinRoom failed");
       // One that has not expired is void: who was removed does not come back by itself.
-      if (!(error instanceof TertuliaError) || error.code !== "bad_token" || !mayBeStale || !this.#hasExpired()) throw error;
+      if (!(error instanceof TertuliaError) || error.code !== "bad_token" || !mayBeStale || !this.#hasExpired())
+        throw error;
       return this.#attempt(true);
     }
   }

@@ -27,9 +27,19 @@ export class Chat {
    */
   constructor(meeting, onClose) {
     this.#meeting = meeting;
-    this.#input = h("textarea", { rows: 1, maxLength: 4000, placeholder: "Message everyone", onkeydown: this.#onKey, oninput: this.#grow });
+    this.#input = h("textarea", {
+      rows: 1,
+      maxLength: 4000,
+      placeholder: "Message everyone",
+      onkeydown: this.#onKey,
+      oninput: this.#grow,
+    });
     this.#input.setAttribute("aria-label", "Message");
-    const send = h("button", { type: "submit", class: "send", "aria-label": "Send message", title: "Send" }, icon("send"));
+    const send = h(
+      "button",
+      { type: "submit", class: "send", "aria-label": "Send message", title: "Send" },
+      icon("send"),
+    );
     this.#form = h("form", { class: "compose", onsubmit: this.#onSubmit }, this.#input, send);
     this.element = panel("chat", "Chat", onClose, this.#empty, this.#scroller, this.#form);
   }
@@ -43,17 +53,29 @@ export class Chat {
   add({ userId, displayName, text, sentAt, private: isPrivate = false }) {
     this.#empty.hidden = true;
     const at = Date.parse(sentAt) || Date.now();
-    const isGrouped = this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
+    const isGrouped =
+      this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
     const isOwn = userId === this.#meeting.userId;
     const name = this.#meeting.roster.get(userId)?.displayName ?? displayName;
     const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const head = h("div", { class: "message-head" }, h("b", {}, isOwn ? "You" : name),
-      isPrivate ? h("span", { class: "private" }, "privately") : null, h("time", { dateTime: sentAt }, time));
+    const head = h(
+      "div",
+      { class: "message-head" },
+      h("b", {}, isOwn ? "You" : name),
+      isPrivate ? h("span", { class: "private" }, "privately") : null,
+      h("time", { dateTime: sentAt }, time),
+    );
     const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const nearEnd = scrollHeight - scrollTop - clientHeight < 80;
-    this.#list.append(h("li", { class: isGrouped ? "grouped" : "" }, isGrouped ? null : face,
-      h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text)))));
+    this.#list.append(
+      h(
+        "li",
+        { class: isGrouped ? "grouped" : "" },
+        isGrouped ? null : face,
+        h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text))),
+      ),
+    );
     while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
     if (nearEnd || isOwn) this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#last = { userId, at, isPrivate };

@@ -49,14 +49,30 @@ export class Controls {
       ["theme", "theme", "Light or dark", ""],
       ["help", "keyboard", "Keyboard shortcuts", ""],
     ]);
-    this.#leaveMenu = this.#popover("leave-menu", [["leave", "leave", "Leave the meeting", ""], ["end", "close", "End it for everyone", "dangerous"]]);
-    this.#end = h("button", { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave" }, icon("leave"));
+    this.#leaveMenu = this.#popover("leave-menu", [
+      ["leave", "leave", "Leave the meeting", ""],
+      ["end", "close", "End it for everyone", "dangerous"],
+    ]);
+    this.#end = h(
+      "button",
+      { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave" },
+      icon("leave"),
+    );
     this.#end.onclick = () => this.#act("leave");
-    const more = h("button", { type: "button", class: "control more", "aria-label": "More", title: "More" }, icon("more"));
+    const more = h(
+      "button",
+      { type: "button", class: "control more", "aria-label": "More", title: "More" },
+      icon("more"),
+    );
     opens(more, this.#menu);
     const { mic, camera, screen, hand, chat, people } = this.#buttons;
-    const bar = h("div", { class: "bar", role: "toolbar", "aria-label": "Controls" },
-      h("div", { class: "group" }, mic, camera, screen, hand), h("div", { class: "group" }, chat, people, more), this.#end);
+    const bar = h(
+      "div",
+      { class: "bar", role: "toolbar", "aria-label": "Controls" },
+      h("div", { class: "group" }, mic, camera, screen, hand),
+      h("div", { class: "group" }, chat, people, more),
+      this.#end,
+    );
     this.element = h("footer", { class: "controls" }, bar, this.#menu, this.#leaveMenu);
   }
 
@@ -99,16 +115,28 @@ export class Controls {
    * @param {[Action, import("./icons.js").IconName, string, string][]} items
    */
   #popover(id, items) {
-    const menu = h("div", { id, class: "menu", role: "menu", popover: "auto", onkeydown: walkMenu }, ...items.map(([action, name, words, look]) => {
-      const item = h("button", {
-        type: "button", role: "menuitem", class: look, onclick: () => {
-          menu.hidePopover();
-          this.#act(action);
-        },
-      }, icon(name), words);
-      item.dataset.action = action;
-      return item;
-    }));
+    const menu = h(
+      "div",
+      { id, class: "menu", role: "menu", popover: "auto", onkeydown: walkMenu },
+      ...items.map(([action, name, words, look]) => {
+        const item = h(
+          "button",
+          {
+            type: "button",
+            role: "menuitem",
+            class: look,
+            onclick: () => {
+              menu.hidePopover();
+              this.#act(action);
+            },
+          },
+          icon(name),
+          words,
+        );
+        item.dataset.action = action;
+        return item;
+      }),
+    );
     return menu;
   }
 }
@@ -145,7 +173,9 @@ function walkMenu(event) {
  * @returns {HTMLElement[]}
  */
 function visible(menu) {
-  return [...menu.querySelectorAll("button")].filter((item) => item.offsetParent !== null || item.getClientRects().length > 0);
+  return [...menu.querySelectorAll("button")].filter(
+    (item) => item.offsetParent !== null || item.getClientRects().length > 0,
+  );
 }
 
 /**

@@ -19,9 +19,15 @@ export function confirmation(question, yes) {
       resolve(answer);
       dialog.close();
     };
-    const dialog = open(question, h("div", { class: "dialog-actions" },
-      h("button", { type: "button", class: "secondary", onclick: choose(false) }, "Cancel"),
-      h("button", { type: "button", class: "danger", onclick: choose(true) }, yes)));
+    const dialog = open(
+      question,
+      h(
+        "div",
+        { class: "dialog-actions" },
+        h("button", { type: "button", class: "secondary", onclick: choose(false) }, "Cancel"),
+        h("button", { type: "button", class: "danger", onclick: choose(true) }, yes),
+      ),
+    );
     dialog.addEventListener("close", () => resolve(false));
   });
 }
@@ -32,8 +38,13 @@ export function confirmation(question, yes) {
  */
 export function settingsDialog(local, onSpeaker) {
   const choices = deviceChoices(local, onSpeaker);
-  const select = h("select", { onchange: () => setTheme(/** @type {import("./theme.js").Theme} */ (select.value)) },
-    h("option", { value: "system" }, "As the system"), h("option", { value: "light" }, "Light"), h("option", { value: "dark" }, "Dark"));
+  const select = h(
+    "select",
+    { onchange: () => setTheme(/** @type {import("./theme.js").Theme} */ (select.value)) },
+    h("option", { value: "system" }, "As the system"),
+    h("option", { value: "light" }, "Light"),
+    h("option", { value: "dark" }, "Dark"),
+  );
   select.value = theme();
   const look = h("label", { class: "choice" }, icon("theme"), h("span", { class: "hidden" }, "Appearance"), select);
   choices.element.append(look);
@@ -41,9 +52,19 @@ export function settingsDialog(local, onSpeaker) {
 }
 
 export function shortcutsDialog() {
-  const rows = SHORTCUTS.map(({ keys, words }) => h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)));
-  const enabled = h("input", { type: "checkbox", checked: preferences().shortcuts, onchange: () => prefer({ shortcuts: enabled.checked }) });
-  open("Keyboard shortcuts", h("dl", { class: "shortcuts" }, ...rows), h("label", { class: "check" }, enabled, "Use single-key shortcuts"));
+  const rows = SHORTCUTS.map(({ keys, words }) =>
+    h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)),
+  );
+  const enabled = h("input", {
+    type: "checkbox",
+    checked: preferences().shortcuts,
+    onchange: () => prefer({ shortcuts: enabled.checked }),
+  });
+  open(
+    "Keyboard shortcuts",
+    h("dl", { class: "shortcuts" }, ...rows),
+    h("label", { class: "check" }, enabled, "Use single-key shortcuts"),
+  );
 }
 
 /** @param {string} link shown where the page may not copy: not on https, or not allowed */
@@ -65,8 +86,21 @@ export function closeDialogs() {
  * @returns {HTMLDialogElement} gone from the page once it is closed
  */
 function open(title, ...content) {
-  const dialog = h("dialog", {}, h("header", {}, h("h2", {}, title),
-    h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))), ...content);
+  const dialog = h(
+    "dialog",
+    {},
+    h(
+      "header",
+      {},
+      h("h2", {}, title),
+      h(
+        "button",
+        { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() },
+        icon("close"),
+      ),
+    ),
+    ...content,
+  );
   dialog.setAttribute("aria-label", title);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

@@ -8,7 +8,11 @@ const WORDS = {
   left: ["You left the meeting", "It goes on without you for as long as others are there.", "Join again"],
   ended: ["The meeting has ended", "The host ended it for everyone.", ""],
   removed: ["You were removed", "The host took you out of the meeting.", ""],
-  replaced: ["You are in the meeting elsewhere", "You joined again from another window or device, which took your place.", "Use this window instead"],
+  replaced: [
+    "You are in the meeting elsewhere",
+    "You joined again from another window or device, which took your place.",
+    "Use this window instead",
+  ],
   refused: ["You are no longer in the meeting", "", "Try again"],
 };
 
@@ -24,11 +28,23 @@ export function endedScreen(reason, error, onAgain) {
   const [title, words, again] = WORDS[reason];
   const heading = h("h1", { tabIndex: -1 }, title);
   queueMicrotask(() => heading.focus());
-  return h("div", { class: "ended" }, h("header", { class: "page-header" }, brand("/")), h("main", {}, heading,
-    h("p", { class: "lead" }, error ? explain(error) : words),
-    h("div", { class: "ended-actions" },
-      again && h("button", { type: "button", class: "primary", onclick: onAgain }, again),
-      h("a", { class: "secondary", href: "/" }, "To the start page"))));
+  return h(
+    "div",
+    { class: "ended" },
+    h("header", { class: "page-header" }, brand("/")),
+    h(
+      "main",
+      {},
+      heading,
+      h("p", { class: "lead" }, error ? explain(error) : words),
+      h(
+        "div",
+        { class: "ended-actions" },
+        again && h("button", { type: "button", class: "primary", onclick: onAgain }, again),
+        h("a", { class: "secondary", href: "/" }, "To the start page"),
+      ),
+    ),
+  );
 }
 
 /**

@@ -5,7 +5,6 @@ import { h } from "./dom.js";
 import { chooseSeen, gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
 import { Tile } from "./tile.js";
 
-
 /** @typedef {{key: string, userId: string, isScreen: boolean}} Item */
 
 /** The tiles of a meeting: who is seen, where, and how large. */
@@ -69,7 +68,9 @@ export class Grid {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || height === 0) return;
     const tracks = this.#meeting.tracks().filter(({ kind }) => kind === "video");
-    const screens = tracks.filter(({ source, userId }) => source === "screen" && userId && this.#meeting.roster.get(userId));
+    const screens = tracks.filter(
+      ({ source, userId }) => source === "screen" && userId && this.#meeting.roster.get(userId),
+    );
     const stage = this.#stage(screens);
     const people = this.#people(stage, stage ? stripPlaces(width, height) : mostTiles(width, height));
     const placed = stage ? this.#placeStage(stage, people, width, height) : this.#placeGrid(people, width, height);
@@ -90,7 +91,9 @@ export class Grid {
   #stage(screens) {
     const [pinnedUser = "", source] = this.#pinned.split("/");
     const isScreen = source === "screen";
-    const exists = isScreen ? screens.some(({ userId }) => userId === pinnedUser) : this.#meeting.roster.get(pinnedUser);
+    const exists = isScreen
+      ? screens.some(({ userId }) => userId === pinnedUser)
+      : this.#meeting.roster.get(pinnedUser);
     if (exists) return { key: this.#pinned, userId: pinnedUser, isScreen };
     const latest = screens.reduce((a, b) => (a && a.since > b.since ? a : b), screens[0]);
     return latest?.userId ? { key: `${latest.userId}/screen`, userId: latest.userId, isScreen: true } : null;
@@ -183,7 +186,7 @@ export class Grid {
       handRaised: !isScreen && member.handRaised,
       speaking: !isScreen && this.#speaking.has(userId) && !member.isMuted,
       pinned: this.#pinned === key,
-      track: isSelf ? this.#local.track(source) : on ? remote?.track ?? null : null,
+      track: isSelf ? this.#local.track(source) : on ? (remote?.track ?? null) : null,
       since: remote?.since ?? 0,
     };
   }

@@ -36,7 +36,9 @@ export function listenToKeys(run, onTalk) {
     if (event.key === " ") {
       if (isControl(event.target)) return;
       event.preventDefault();
-      if (!event.repeat) onTalk((talking = true));
+      if (event.repeat) return;
+      talking = true;
+      onTalk(true);
       return;
     }
     const command = byKey.get(event.key.toLowerCase());
@@ -60,7 +62,9 @@ export function listenToKeys(run, onTalk) {
 function isForOthers(event) {
   const { target, ctrlKey, metaKey, altKey } = event;
   const writes = target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]");
-  return Boolean(ctrlKey || metaKey || altKey || writes || document.querySelector("dialog[open]") || !preferences().shortcuts);
+  return Boolean(
+    ctrlKey || metaKey || altKey || writes || document.querySelector("dialog[open]") || !preferences().shortcuts,
+  );
 }
 
 /** @param {EventTarget | null} target whether the space bar presses it */

@@ -95,9 +95,7 @@ export function stageRects(count, width, height) {
   const start = (room - shown * size - GAP * (shown - 1)) / 2;
   const strip = Array.from({ length: shown }, (_, i) => {
     const along = start + i * (size + GAP);
-    return beside
-      ? { x: width - tile.width, y: along, ...tile }
-      : { x: along, y: height - tile.height, ...tile };
+    return beside ? { x: width - tile.width, y: along, ...tile } : { x: along, y: height - tile.height, ...tile };
   });
   const stage = beside
     ? { x: 0, y: 0, width: width - tile.width - GAP, height }

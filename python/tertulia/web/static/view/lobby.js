@@ -23,31 +23,63 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
   const mirror = preview(local);
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const name = h("input", {
-    name: "name", required: true, maxLength: 100, autocomplete: "name", placeholder: "Your name",
+    name: "name",
+    required: true,
+    maxLength: 100,
+    autocomplete: "name",
+    placeholder: "Your name",
     value: preferences().name,
     oninput: () => mirror.setName(name.value),
   });
-  const go = h("button", { type: "submit", class: "primary" }, ...(isHome ? [icon("plus"), "New meeting"] : ["Join now"]));
-  const form = h("form", {
-    class: "ready",
-    onsubmit: (/** @type {Event} */ event) => {
-      event.preventDefault();
-      prefer({ name: name.value.trim() });
-      failure.hidden = true;
-      form.classList.add("busy");
-      go.disabled = true;
-      onGo(name.value.trim());
+  const go = h(
+    "button",
+    { type: "submit", class: "primary" },
+    ...(isHome ? [icon("plus"), "New meeting"] : ["Join now"]),
+  );
+  const form = h(
+    "form",
+    {
+      class: "ready",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        prefer({ name: name.value.trim() });
+        failure.hidden = true;
+        form.classList.add("busy");
+        go.disabled = true;
+        onGo(name.value.trim());
+      },
     },
-  }, h("label", { class: "field" }, h("span", {}, "Your name"), name), go);
+    h("label", { class: "field" }, h("span", {}, "Your name"), name),
+    go,
+  );
   const byLink = isHome ? linkForm() : null;
   if (isHome) void offerCreation(mayCreate, form, byLink);
   mirror.setName(name.value);
-  const element = h("div", { class: "lobby" }, header(), h("main", { class: "lobby-main" }, mirror.element,
-    h("section", { class: "welcome" },
-      h("h1", {}, isHome ? "Good company, wherever you are." : "Ready to join?"),
-      h("p", { class: "lead" }, isHome ? "Start a meeting and share its link, or follow one you were given."
-        : "Check how you look and sound. The others see you once you join."),
-      form, byLink, failure)));
+  const element = h(
+    "div",
+    { class: "lobby" },
+    header(),
+    h(
+      "main",
+      { class: "lobby-main" },
+      mirror.element,
+      h(
+        "section",
+        { class: "welcome" },
+        h("h1", {}, isHome ? "Good company, wherever you are." : "Ready to join?"),
+        h(
+          "p",
+          { class: "lead" },
+          isHome
+            ? "Start a meeting and share its link, or follow one you were given."
+            : "Check how you look and sound. The others see you once you join.",
+        ),
+        form,
+        byLink,
+        failure,
+      ),
+    ),
+  );
   return {
     element,
     close: mirror.close,
@@ -61,25 +93,49 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
 }
 
 function header() {
-  return h("header", { class: "page-header" }, brand("/"), h("button", {
-    type: "button", class: "quiet", "aria-label": "Change between light and dark", title: "Light or dark", onclick: toggleTheme,
-  }, icon("theme")));
+  return h(
+    "header",
+    { class: "page-header" },
+    brand("/"),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        "aria-label": "Change between light and dark",
+        title: "Light or dark",
+        onclick: toggleTheme,
+      },
+      icon("theme"),
+    ),
+  );
 }
 
 function linkForm() {
-  const input = h("input", { name: "link", required: true, placeholder: "Paste a meeting link", autocomplete: "off", spellcheck: false });
+  const input = h("input", {
+    name: "link",
+    required: true,
+    placeholder: "Paste a meeting link",
+    autocomplete: "off",
+    spellcheck: false,
+  });
   input.setAttribute("aria-label", "Meeting link");
-  return h("form", {
-    class: "by-link",
-    onsubmit: (/** @type {Event} */ event) => {
-      event.preventDefault();
-      const path = pathFrom(input.value);
-      if (path) return location.assign(path);
-      input.setCustomValidity("This is no meeting link. It looks like …/r/ and a long number.");
-      input.reportValidity();
+  return h(
+    "form",
+    {
+      class: "by-link",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        const path = pathFrom(input.value);
+        if (path) return location.assign(path);
+        input.setCustomValidity("This is no meeting link. It looks like …/r/ and a long number.");
+        input.reportValidity();
+      },
+      oninput: () => input.setCustomValidity(""),
     },
-    oninput: () => input.setCustomValidity(""),
-  }, input, h("button", { type: "submit", class: "secondary" }, "Join"));
+    input,
+    h("button", { type: "submit", class: "secondary" }, "Join"),
+  );
 }
 
 /**
@@ -91,6 +147,12 @@ function linkForm() {
  */
 async function offerCreation(mayCreate, form, byLink) {
   if (await mayCreate.catch(() => true)) return;
-  form.replaceWith(h("p", { class: "hint" }, "Meetings on this server are made by its operator. Open the link that you were sent, or paste it here."));
+  form.replaceWith(
+    h(
+      "p",
+      { class: "hint" },
+      "Meetings on this server are made by its operator. Open the link that you were sent, or paste it here.",
+    ),
+  );
   byLink?.querySelector("input")?.focus();
 }

@@ -16,14 +16,20 @@ const MOST = 4;
 export function notice(text, { action, topic } = {}) {
   if (topic) clearNotices(topic);
   const close = () => element.remove();
-  const button = action && h("button", {
-    type: "button",
-    class: "text-button",
-    onclick: () => {
-      close();
-      action.run();
-    },
-  }, action.label);
+  const button =
+    action &&
+    h(
+      "button",
+      {
+        type: "button",
+        class: "text-button",
+        onclick: () => {
+          close();
+          action.run();
+        },
+      },
+      action.label,
+    );
   const element = h("div", { class: "notice" }, h("span", {}, text), button);
   element.dataset.topic = topic ?? "";
   const shown = area();

@@ -19,7 +19,14 @@ const KEY = "tertulia.preferences";
 
 /** @type {Preferences} */
 const DEFAULTS = {
-  name: "", microphone: "", camera: "", speaker: "", quality: "standard", micOn: true, cameraOn: true, shortcuts: true,
+  name: "",
+  microphone: "",
+  camera: "",
+  speaker: "",
+  quality: "standard",
+  micOn: true,
+  cameraOn: true,
+  shortcuts: true,
 };
 
 /** @returns {Preferences} what is missing or of a wrong type in the store is the default */

@@ -1,5 +1,5 @@
 /** @import { LocalMedia } from "../media.js" */
-import { LevelMeter, deviceTrouble } from "../media.js";
+import { deviceTrouble, LevelMeter } from "../media.js";
 import { deviceChoices } from "./choices.js";
 import { fill, h, initials } from "./dom.js";
 import { icon } from "./icons.js";
@@ -53,10 +53,20 @@ export function preview(local) {
 
   const unsubscribe = [local.on("track", show), local.on("changed", show)];
   const choices = deviceChoices(local);
-  const element = h("section", { class: "preview", "aria-label": "Camera and microphone" },
-    h("div", { class: "mirror" }, h("div", { class: "no-picture" }, face), video,
-      h("div", { class: "switches" }, mic.element, camera.element), meter.element),
-    trouble, foldedOnPhones(choices.element));
+  const element = h(
+    "section",
+    { class: "preview", "aria-label": "Camera and microphone" },
+    h(
+      "div",
+      { class: "mirror" },
+      h("div", { class: "no-picture" }, face),
+      video,
+      h("div", { class: "switches" }, mic.element, camera.element),
+      meter.element,
+    ),
+    trouble,
+    foldedOnPhones(choices.element),
+  );
   show();
   void startChosen();
 
@@ -116,7 +126,7 @@ function levelBar(local) {
   const timer = setInterval(() => {
     const level = local.isMuted ? 0 : meter.read();
     element.setAttribute("aria-valuenow", String(Math.round(level * 100)));
-    steps.forEach((step, i) => step.classList.toggle("lit", level * STEPS > i + 0.3));
+    for (const [i, step] of steps.entries()) step.classList.toggle("lit", level * STEPS > i + 0.3);
   }, METER_MS);
   listen();
   return {

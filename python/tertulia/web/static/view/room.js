@@ -58,19 +58,47 @@ export class Room {
     this.#inviteLink = inviteLink;
     this.#grid = new Grid(meeting, local, () => this.#toggle("people"));
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
-    const actions = { onClose: () => this.#toggle("people"), onInvite: () => this.#copyInvite(), confirm: confirmation };
+    const actions = {
+      onClose: () => this.#toggle("people"),
+      onInvite: () => this.#copyInvite(),
+      confirm: confirmation,
+    };
     this.#people = new People(meeting, actions);
     this.#controls = new Controls((action) => this.#run(action));
     this.#sound = new Sound(() => (this.#startSound.hidden = false));
-    this.#startSound = h("button", { type: "button", class: "primary start-sound", hidden: true, onclick: this.#onStartSound }, icon("speaker"), "Turn sound on");
+    this.#startSound = h(
+      "button",
+      { type: "button", class: "primary start-sound", hidden: true, onclick: this.#onStartSound },
+      icon("speaker"),
+      "Turn sound on",
+    );
     this.#alone = this.#aloneCard();
     this.#raised = new Set(meeting.roster.all.filter((member) => member.handRaised).map((member) => member.userId));
-    this.#sharing.append(icon("screen"), "You are sharing your screen", h("button", { type: "button", class: "text-button", onclick: () => this.#run("screen") }, "Stop"));
-    this.element = h("div", { class: "meeting" },
-      h("header", { class: "top" }, h("h1", { class: "hidden" }, "Meeting"), brand(), this.#clock, this.#recording, this.#sharing, this.#banner,
-        h("div", { class: "top-end" }, this.#grid.more, this.#inviteButton())),
+    this.#sharing.append(
+      icon("screen"),
+      "You are sharing your screen",
+      h("button", { type: "button", class: "text-button", onclick: () => this.#run("screen") }, "Stop"),
+    );
+    this.element = h(
+      "div",
+      { class: "meeting" },
+      h(
+        "header",
+        { class: "top" },
+        h("h1", { class: "hidden" }, "Meeting"),
+        brand(),
+        this.#clock,
+        this.#recording,
+        this.#sharing,
+        this.#banner,
+        h("div", { class: "top-end" }, this.#grid.more, this.#inviteButton()),
+      ),
       h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
-      this.#chat.element, this.#people.element, this.#controls.element, this.#sound.element);
+      this.#chat.element,
+      this.#people.element,
+      this.#controls.element,
+      this.#sound.element,
+    );
     this.#listen();
     this.#sound.setSpeaker(preferences().speaker);
     this.#update();
@@ -92,7 +120,10 @@ export class Room {
     this.#ends = [
       () => clearInterval(clock),
       stayAwake(),
-      listenToKeys((command) => this.#run(command), (talking) => this.#holdToTalk(talking)),
+      listenToKeys(
+        (command) => this.#run(command),
+        (talking) => this.#holdToTalk(talking),
+      ),
       roster.on("joined", (member) => this.#onRoster(member, "joined")),
       roster.on("left", (member) => this.#onRoster(member, "left")),
       roster.on("changed", (member) => this.#onChanged(member)),
@@ -115,8 +146,15 @@ export class Room {
     const { isMuted, isVideoOn, isSharing } = this.#local;
     const people = roster.all.length;
     this.#controls.update({
-      isMuted, isVideoOn, isSharing, handRaised, people,
-      canShare: canShareScreen(), open: this.#open, unread: this.#unread, isHost: role === "host",
+      isMuted,
+      isVideoOn,
+      isSharing,
+      handRaised,
+      people,
+      canShare: canShareScreen(),
+      open: this.#open,
+      unread: this.#unread,
+      isHost: role === "host",
     });
     this.#people.update();
     this.#grid.schedule();
@@ -124,7 +162,11 @@ export class Room {
     this.#sharing.hidden = !isSharing;
     this.#recording.hidden = !isRecording;
     const lost = hub.state === "reconnecting";
-    const words = lost ? "Connection lost. Coming back…" : this.#mediaFlows ? "" : "Sound and picture stopped. Looking for another way…";
+    const words = lost
+      ? "Connection lost. Coming back…"
+      : this.#mediaFlows
+        ? ""
+        : "Sound and picture stopped. Looking for another way…";
     if (this.#banner.textContent !== words) this.#banner.textContent = words;
     this.#banner.hidden = words === "";
     this.element.classList.toggle("is-lost", lost);
@@ -133,17 +175,29 @@ export class Room {
   /** @param {import("./controls.js").Action} action */
   #run(action) {
     switch (action) {
-      case "mic": return this.#try("microphone", () => this.#local.setMuted(!this.#local.isMuted));
-      case "camera": return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
-      case "screen": return this.#toggleScreen();
-      case "hand": return void this.#meeting.raiseHand(!this.#meeting.handRaised).then(() => this.#update(), this.#say);
-      case "chat": case "people": return this.#toggle(action);
-      case "invite": return void this.#copyInvite();
-      case "settings": return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
-      case "theme": return toggleTheme();
-      case "help": return shortcutsDialog();
-      case "leave": return this.#meeting.leave();
-      case "end": return void this.#end();
+      case "mic":
+        return this.#try("microphone", () => this.#local.setMuted(!this.#local.isMuted));
+      case "camera":
+        return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
+      case "screen":
+        return this.#toggleScreen();
+      case "hand":
+        return void this.#meeting.raiseHand(!this.#meeting.handRaised).then(() => this.#update(), this.#say);
+      case "chat":
+      case "people":
+        return this.#toggle(action);
+      case "invite":
+        return void this.#copyInvite();
+      case "settings":
+        return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
+      case "theme":
+        return toggleTheme();
+      case "help":
+        return shortcutsDialog();
+      case "leave":
+        return this.#meeting.leave();
+      case "end":
+        return void this.#end();
     }
   }
 
@@ -158,7 +212,9 @@ export class Room {
   #toggleScreen() {
     if (this.#local.isSharing) return this.#local.stopScreen();
     // Who closes the browser's picker has not met an error.
-    this.#local.shareScreen().catch((error) => error.name !== "NotAllowedError" && notice(deviceTrouble("screen", error)));
+    this.#local
+      .shareScreen()
+      .catch((error) => error.name !== "NotAllowedError" && notice(deviceTrouble("screen", error)));
   }
 
   async #end() {
@@ -217,7 +273,8 @@ export class Room {
 
   /** @param {import("../protocol/roster.js").Member} member */
   #onChanged(member) {
-    if (member.handRaised && !this.#raised.has(member.userId) && member.userId !== this.#meeting.userId) notice(`${member.displayName} raised a hand`);
+    if (member.handRaised && !this.#raised.has(member.userId) && member.userId !== this.#meeting.userId)
+      notice(`${member.displayName} raised a hand`);
     if (member.handRaised) this.#raised.add(member.userId);
     else this.#raised.delete(member.userId);
     this.#update();
@@ -260,14 +317,30 @@ export class Room {
   };
 
   #inviteButton() {
-    const button = h("button", { type: "button", class: "top-button", title: "Copy invite link (I)", onclick: () => this.#copyInvite() }, icon("link"), h("span", {}, "Invite"));
+    const button = h(
+      "button",
+      { type: "button", class: "top-button", title: "Copy invite link (I)", onclick: () => this.#copyInvite() },
+      icon("link"),
+      h("span", {}, "Invite"),
+    );
     button.setAttribute("aria-label", "Copy invite link");
     return button;
   }
 
   #aloneCard() {
-    const copy = h("button", { type: "button", class: "primary", onclick: () => this.#copyInvite() }, icon("link"), "Copy invite link");
-    return h("div", { class: "alone" }, h("h2", {}, "You are the first one here"), h("p", {}, "Send this link to those you want to meet."), copy);
+    const copy = h(
+      "button",
+      { type: "button", class: "primary", onclick: () => this.#copyInvite() },
+      icon("link"),
+      "Copy invite link",
+    );
+    return h(
+      "div",
+      { class: "alone" },
+      h("h2", {}, "You are the first one here"),
+      h("p", {}, "Send this link to those you want to meet."),
+      copy,
+    );
   }
 
   /** @param {number} began */

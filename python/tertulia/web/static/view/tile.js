@@ -39,11 +39,23 @@ export class Tile {
   constructor({ userId, isSelf, isScreen, onPin }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
-    this.#video = h("video", { muted: true, autoplay: true, playsInline: true, class: isSelf && !isScreen ? "mirrored" : "" });
+    this.#video = h("video", {
+      muted: true,
+      autoplay: true,
+      playsInline: true,
+      class: isSelf && !isScreen ? "mirrored" : "",
+    });
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
-    this.element = h("article", { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
-      h("div", { class: `avatar ${tint(userId)}` }), this.#video, this.#away,
-      h("div", { class: "plate" }, this.#badges, this.#name), this.#signal, this.#pin);
+    this.element = h(
+      "article",
+      { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
+      h("div", { class: `avatar ${tint(userId)}` }),
+      this.#video,
+      this.#away,
+      h("div", { class: "plate" }, this.#badges, this.#name),
+      this.#signal,
+      this.#pin,
+    );
     this.element.dataset.user = userId;
     this.setQuality({ bars: 3, loss: 0, roundTrip: NaN, jitter: NaN });
   }
