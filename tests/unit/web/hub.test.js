@@ -215,6 +215,17 @@ describe("Hub", () => {
     assert.equal(FakeSocket.opened[0].closedWith.code, 1000);
   });
 
+  test("left at the moment of JoinRoom's answer, it stays left", async () => {
+    const hub = newHub();
+    FakeSocket.answer = (socket, message) => {
+      answerAll(socket, message);
+      hub.leave();
+    };
+    await assert.rejects(hub.join(), { code: "unreachable" });
+    mock.timers.tick(60_000);
+    assert.deepEqual([hub.state, FakeSocket.opened[0].calls("KeepAlive")], ["closed", []]);
+  });
+
   test("leaving while reconnecting stops the tries", async () => {
     const hub = await joinedHub();
     FakeSocket.answer = (socket) => socket.drop(1006);

@@ -8,6 +8,5 @@
 export { canShareScreen, deviceTrouble, listDevices } from "./media/devices.js";
 export { VIDEO_QUALITIES } from "./media/encoding.js";
 export { LevelMeter } from "./media/level.js";
+export { createLink } from "./media/link.js";
 export { LocalMedia } from "./media/local.js";
-export { Mesh } from "./media/mesh.js";
-export { MAX_VIDEO_SLOTS, SfuLink } from "./media/sfu.js";

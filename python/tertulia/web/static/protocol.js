@@ -5,6 +5,7 @@
  * @module
  */
 
+export { Credentials } from "./protocol/credentials.js";
 export { Emitter } from "./protocol/emitter.js";
 export { TertuliaError, UnreachableError } from "./protocol/errors.js";
 export { Hub } from "./protocol/hub.js";

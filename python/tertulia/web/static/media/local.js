@@ -38,6 +38,11 @@ export class LocalMedia extends Emitter {
     return this.#tracks.get(source) ?? null;
   }
 
+  /** @returns {Map<Source, MediaStreamTrack>} */
+  tracks() {
+    return new Map(this.#tracks);
+  }
+
   /** Muted, or without a microphone. */
   get isMuted() {
     return this.#muted || !this.#tracks.has("microphone");

@@ -1,4 +1,4 @@
-/** @import { Quality } from "./sources.js" */
+/** @import { Quality } from "./link.js" */
 
 /**
  * @typedef {object} Flow What was counted for one person's media since the last look.

@@ -1,4 +1,4 @@
-/** @import { LinkReport, RemoteTrack } from "./sources.js" */
+/** @import { LinkReport, RemoteTrack } from "./link.js" */
 import { Counters, judge } from "./quality.js";
 
 /** @typedef {{received: number, lost: number, jitter: number}} Flow packets since the last report; jitter in seconds */

@@ -1,6 +1,6 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
-/** @import { RemoteTrack } from "../media/sources.js" */
+/** @import { RemoteTrack } from "../media/link.js" */
 import { h } from "./dom.js";
 import { chooseSeen, gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
 import { Tile } from "./tile.js";
@@ -45,7 +45,7 @@ export class Grid {
     this.schedule();
   }
 
-  /** @param {Map<string, import("../media/sources.js").Quality>} qualities */
+  /** @param {Map<string, import("../media/link.js").Quality>} qualities */
   setQualities(qualities) {
     for (const [key, tile] of this.#tiles) {
       const userId = key.slice(0, key.indexOf("/"));

@@ -1,4 +1,4 @@
-/** @import { RemoteTrack } from "../media/sources.js" */
+/** @import { RemoteTrack } from "../media/link.js" */
 import { h } from "./dom.js";
 
 /** Plays the others' sound: one element a track, on the chosen speaker. */

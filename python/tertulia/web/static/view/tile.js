@@ -1,4 +1,4 @@
-/** @import { Quality } from "../media/sources.js" */
+/** @import { Quality } from "../media/link.js" */
 /** @import { Rect } from "./layout.js" */
 import { fill, h, initials, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
