@@ -17,7 +17,7 @@ from tests.integration import servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-BANNER = "Connection lost. Coming back…"
+BANNER = "Connection lost. Reconnecting…"
 
 
 async def test_a_cut_connection_comes_back_and_media_never_stops(

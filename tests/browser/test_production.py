@@ -75,7 +75,7 @@ async def test_host_and_guests_by_their_links(come: Come, production: Production
     await ben.join(guest_link)
     await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
     await ana.press("i")
-    await ana.hears("The invite link is copied.")
+    await ana.hears("Invite link copied.")
     await eva.join(await ana.page.evaluate("navigator.clipboard.readText()"))
     await asyncio.gather(eva.sees("Ana", "Ben"), ana.sees("Eva"))
     await ana.press("p")

@@ -255,7 +255,7 @@ describe("what is told", () => {
     FakePeerConnection.made[0].ice("connected");
     FakePeerConnection.made[0].ice("disconnected");
     FakePeerConnection.made[0].ice("connected");
-    assert.deepEqual(of("media"), [true, true, false, true]);
+    assert.deepEqual(of("media"), ["connecting", "connected", "interrupted", "connected"]);
   });
 
   test("chat, requests to mute, speakers and recording", async () => {

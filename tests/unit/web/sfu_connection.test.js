@@ -30,9 +30,11 @@ function setUp({ tracks = new Map(), videoSlots = 2 } = {}) {
   });
   connection.on("state", (state) => log.push(state));
   for (const name of ["agreed", "dead"]) connection.on(name, () => log.push(name));
+  const changes = { tracks: 0 };
+  connection.on("tracks", () => changes.tracks++);
   const pc = FakePeerConnection.made.at(-1);
   const of = (what) => sent.filter((message) => message.what === what);
-  return { connection, pc, sent, log, sfu, of };
+  return { connection, pc, sent, log, sfu, of, changes };
 }
 
 /** One whose first offer was answered, and whose path is up. */
@@ -145,13 +147,13 @@ describe("the first offer", () => {
 
 describe("an answer", () => {
   test("is accepted, and told", async () => {
-    const { connection, pc, of, log } = setUp();
+    const { connection, pc, of, log, changes } = setUp();
     connection.open();
     await settle();
     connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
     await settle();
-    assert.equal(pc.signalingState, "stable");
-    assert.deepEqual(log, ["connecting", "agreed"]);
+    assert.deepEqual([pc.signalingState, pc.restarts], ["stable", 0]);
+    assert.deepEqual([log, changes.tracks], [["connecting", "agreed"], 1]);
   });
 
   test("that nobody waits for is ignored", async () => {
@@ -249,10 +251,11 @@ describe("changes", () => {
 
 describe("an offer of the SFU", () => {
   test("is answered, and its track is one of ours", async () => {
-    const { connection, of } = await connected();
+    const { connection, pc, of, changes } = await connected();
+    const before = changes.tracks;
     connection.receiveOffer(await sfuOffer());
     await settle();
-    assert.equal(of("answer").length, 1);
+    assert.deepEqual([of("answer").map(({ sdp }) => sdp), changes.tracks], [[pc.localDescription.sdp], before + 1]);
     const offered = connection.tracks().filter(({ userId }) => userId === "ben");
     assert.deepEqual(
       offered.map(({ source }) => source),
@@ -273,6 +276,7 @@ describe("an offer of the SFU", () => {
     connection.receiveAnswer(await answerTo(sent[2].sdp));
     await settle();
     assert.deepEqual([pc.signalingState, log], ["stable", ["agreed"]]);
+    assert.equal(console.warn.mock.callCount(), 0);
   });
 });
 
@@ -337,10 +341,10 @@ describe("after the signaling was away", () => {
   });
 
   test("a connection that the SFU never heard of waits to be opened", async () => {
-    const { connection, sent } = setUp();
+    const { connection, sent, log } = setUp();
     connection.resume(true);
     await settle();
-    assert.deepEqual(sent, []);
+    assert.deepEqual([sent, log], [[], []]);
   });
 });
 
@@ -361,10 +365,31 @@ describe("reports", () => {
   });
 
   test("silence before the first offer is no trouble", async () => {
-    const { connection, pc } = setUp();
+    const { connection, log } = setUp();
     await clock.advance(10_000);
     await connection.report();
-    assert.equal(pc.restarts, 0);
+    connection.open();
+    await connection.report();
+    assert.deepEqual(log, ["connecting"]);
+  });
+
+  test("silence after it is, also while the hub does not answer", async () => {
+    const { connection, sfu, log } = setUp();
+    sfu.takes = new Promise(() => {});
+    connection.open();
+    await clock.advance(5100);
+    await connection.report();
+    assert.deepEqual(log, ["connecting", "interrupted"]);
+  });
+
+  test("the answer to a restart of a path that was good after all ends the interruption", async () => {
+    const { connection, pc, log, of } = await connected();
+    await clock.advance(5100);
+    await connection.report();
+    await settle();
+    connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
+    await settle();
+    assert.deepEqual([pc.restarts, log], [1, ["interrupted", "agreed", "connected"]]);
   });
 });
 
@@ -383,13 +408,23 @@ test("a closed connection is silent, whatever was under way", async () => {
   const { connection, pc, sent, log } = await connected();
   connection.setVideoSlots(3);
   await settle();
-  sent.length = 0;
+  pc.ice("disconnected");
+  pc.ice("failed");
+  sent.length = log.length = 0;
   connection.close();
   pc.find("late");
   connection.setVideoSlots(5);
   connection.open();
   await clock.advance(30_000);
   assert.deepEqual([pc.signalingState, sent, log], ["closed", [], []]);
+});
+
+test("an assignment of the slots changes the tracks", async () => {
+  const { connection, changes } = await connected();
+  const before = changes.tracks;
+  connection.assign([{ mid: "6", userId: "ana", source: "camera", kind: "video" }]);
+  assert.equal(changes.tracks, before + 1);
+  assert.ok(connection.tracks().some(({ userId }) => userId === "ana"));
 });
 
 test("fresh ICE servers are for the next path", async () => {

@@ -19,7 +19,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @typedef {object} MeetingEvents
  * @property {HubState} state
  * @property {null} tracks
- * @property {boolean} media whether media flows: false while another path is looked for
+ * @property {LinkState} media
  * @property {string[]} speakers userIds, the loudest first
  * @property {LinkReport} report
  * @property {ChatMessage} chat
@@ -210,7 +210,7 @@ export class Meeting extends Emitter {
 
   /** @param {LinkState} state */
   #onLinkState(state) {
-    this.emit("media", state !== "interrupted");
+    this.emit("media", state);
     if (state === "connected") this.#restate();
   }
 

@@ -99,6 +99,11 @@ export class Controls {
     shareItem.hidden = !canShare;
   }
 
+  /** @param {"chat" | "people"} panel whose button gets the focus */
+  focus(panel) {
+    this.#buttons[panel].focus();
+  }
+
   /**
    * @param {import("./keyboard.js").Command} command
    * @param {string} key

@@ -30,7 +30,7 @@ export class People {
       {
         type: "button",
         class: "secondary",
-        onclick: () => this.#run(meeting.muteAll(), "Everyone was asked to mute."),
+        onclick: () => this.#run(meeting.muteAll(), "Everyone is being muted. They can unmute themselves."),
       },
       icon("muteAll"),
       "Mute all",
@@ -89,8 +89,8 @@ export class People {
   #hostActions({ userId, displayName, isMuted }) {
     const mute = isMuted
       ? microphoneSign(isMuted)
-      : this.#act(`mute-${userId}`, "mic", `Ask ${displayName} to mute`, () =>
-          this.#run(this.#meeting.askToMute(userId), `${displayName} was asked to mute.`),
+      : this.#act(`mute-${userId}`, "mic", `Mute ${displayName}`, () =>
+          this.#run(this.#meeting.askToMute(userId), `${displayName} is being muted. They can unmute themselves.`),
         );
     const remove = this.#act(`remove-${userId}`, "remove", `Remove ${displayName}`, async () => {
       const sure = await this.#confirm(`Remove ${displayName} from the meeting?`, "Remove");

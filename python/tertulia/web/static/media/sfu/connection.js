@@ -191,7 +191,6 @@ export class SfuConnection extends Emitter {
 
   /** @param {"offer" | "restart"} what restart: an offer that also restarts ICE */
   #negotiate(what) {
-    if (this.#phase.is === "idle" || this.#phase.is === "closed") return;
     if (this.#queued === "nothing") this.#work.run(() => this.#offer());
     if (this.#queued !== "restart") this.#queued = what;
   }
