@@ -6,6 +6,7 @@ import { FakeClock } from "./fake_clock.js";
 import { FakeTrack } from "./fake_media.js";
 import { answerTo, FakePeerConnection, fakeBrowser } from "./fake_peer_connection.js";
 import { FakeSocket } from "./fake_socket.js";
+import { failOnThrowingListeners } from "./listeners.js";
 import { settle } from "./settle.js";
 
 /** @type {FakeClock} */
@@ -113,6 +114,7 @@ beforeEach(() => {
   fakeBrowser();
   mock.method(console, "warn", () => {});
 });
+failOnThrowingListeners();
 
 describe("joining a room with an SFU", () => {
   test("the first offer goes out behind JoinRoom, before its answer", async () => {

@@ -6,6 +6,7 @@ import { FakeClock } from "./fake_clock.js";
 import { FakeHub } from "./fake_hub.js";
 import { FakeTrack } from "./fake_media.js";
 import { answerTo, FakePeerConnection, fakeBrowser } from "./fake_peer_connection.js";
+import { failOnThrowingListeners } from "./listeners.js";
 import { settle } from "./settle.js";
 
 /** @type {FakeClock} */
@@ -54,11 +55,13 @@ beforeEach(() => {
   fakeBrowser();
   mock.method(console, "warn", () => {});
 });
+failOnThrowingListeners();
 
 describe("who offers", () => {
   test("we do, to those who were there before us", async () => {
     const { offered } = await setUp(["ana", "ben"]);
     assert.deepEqual(offered(), ["ana", "ben"]);
+    assert.deepEqual(FakePeerConnection.made[1].configuration.iceServers, [{ urls: "stun:a" }]);
   });
 
   test("whoever comes after us does", async () => {
@@ -94,6 +97,7 @@ describe("who offers", () => {
     const { hub, offered } = await setUp();
     hub.emit("ReceiveOffer", { sourceUserId: "zoe", sdp: await offerOf() });
     hub.emit("ParticipantJoined", person("zoe"));
+    hub.emit("ReceiveOffer", { sourceUserId: "zoe", sdp: await offerOf() });
     await clock.advance(10_000);
     assert.deepEqual([offered(), FakePeerConnection.made.length], [[], 1]);
   });

@@ -77,6 +77,14 @@ test("what is heard ends the silence", async () => {
   assert.deepEqual(log, ["connected"]);
 });
 
+test("silence counts from when ICE was up", async () => {
+  const { path, pc, log } = setUp();
+  await clock.advance(6000);
+  pc.ice("connected");
+  path.check(false);
+  assert.deepEqual(log, ["connected"]);
+});
+
 test("a path that was good after all recovers without ICE saying so, one that is down does not", async () => {
   const { path, pc, log } = setUp();
   pc.ice("connected");

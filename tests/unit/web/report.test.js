@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { Reporter } from "../../../python/tertulia/web/static/media/report.js";
 
 /** Reads two looks at the statistics, the second `grown` by what came meanwhile. */
-async function read(first, grown, { connectionState = "connected", trackOf = (mid) => ({ userId: mid }) } = {}) {
+async function read(first, grown, { connectionState = "connected", userOf = (mid) => mid } = {}) {
   const reporter = new Reporter();
   const pc = (stats) => ({ connectionState, getStats: async () => new Map(stats.map((s) => [s.id, s])) });
-  await reporter.read(pc(first), trackOf);
-  return reporter.read(pc(grown), trackOf);
+  await reporter.read(pc(first), userOf);
+  return reporter.read(pc(grown), userOf);
 }
 
 const inbound = (mid, packetsReceived, packetsLost = 0, more = {}) => ({
@@ -31,7 +31,7 @@ test("each person's quality is that of what came from them since the last look",
 
 test("the two tracks of a person are added up", async () => {
   const { qualities } = await read([inbound("1", 0), inbound("2", 0)], [inbound("1", 90, 10), inbound("2", 100)], {
-    trackOf: () => ({ userId: "ana" }),
+    userOf: () => "ana",
   });
   assert.equal(qualities.get("ana").loss, 0.05);
 });
@@ -41,7 +41,7 @@ test("what a slot carried for someone before is not counted for the next one", a
   const look = (userId, received, lost) =>
     reporter.read(
       { connectionState: "connected", getStats: async () => new Map([["in", inbound("0", received, lost)]]) },
-      () => ({ userId }),
+      () => userId,
     );
   await look("ana", 100, 0);
   await look("ana", 200, 0);
@@ -51,14 +51,14 @@ test("what a slot carried for someone before is not counted for the next one", a
 
 test("a slot without anyone in it is left out", async () => {
   const { qualities, levels } = await read([inbound("0", 0)], [inbound("0", 9, 0, { audioLevel: 1 })], {
-    trackOf: () => undefined,
+    userOf: () => undefined,
   });
   assert.deepEqual([[...qualities.keys()], levels.size], [[""], 0]);
 });
 
 test("the level of a person is that of their loudest track", async () => {
   const tracks = [inbound("1", 0, 0, { audioLevel: 0.2 }), inbound("2", 0, 0, { audioLevel: 0.6 })];
-  const { levels } = await read(tracks, tracks, { trackOf: () => ({ userId: "ana" }) });
+  const { levels } = await read(tracks, tracks, { userOf: () => "ana" });
   assert.deepEqual([...levels], [["ana", 0.6]]);
 });
 

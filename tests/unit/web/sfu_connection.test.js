@@ -216,12 +216,14 @@ describe("changes", () => {
     assert.equal(of("offer").length, 0);
   });
 
-  test("a microphone that is exchanged needs no offer, a screen does, and its end", async () => {
+  test("a microphone that comes or goes needs no offer, a screen does, and its end", async () => {
     const { connection, pc, of } = await connected();
     const voice = new FakeTrack("audio");
     connection.setTrack("microphone", voice);
     await settle();
     assert.equal(pc.getTransceivers()[0].sender.track, voice);
+    connection.setTrack("microphone", null);
+    await settle();
     assert.equal(of("offer").length, 0);
     connection.setTrack("screen", new FakeTrack("video"));
     await settle();

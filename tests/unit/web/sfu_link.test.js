@@ -6,6 +6,7 @@ import { FakeClock } from "./fake_clock.js";
 import { FakeHub } from "./fake_hub.js";
 import { FakeTrack } from "./fake_media.js";
 import { answerTo, FakePeerConnection, fakeBrowser, parse } from "./fake_peer_connection.js";
+import { failOnThrowingListeners } from "./listeners.js";
 import { settle } from "./settle.js";
 
 const CAMERA = new FakeTrack("video");
@@ -14,10 +15,18 @@ const BEN = [{ userId: "ben", source: "camera", maxHeight: 360 }];
 
 function setUp() {
   const hub = new FakeHub();
-  const link = new SfuLink({ hub, roster: null, userId: "", iceServers: [], tracks: new Map([["camera", CAMERA]]) });
+  const link = new SfuLink({
+    hub,
+    roster: null,
+    userId: "",
+    iceServers: [{ urls: "stun:a" }],
+    tracks: new Map([["camera", CAMERA]]),
+  });
   const log = [];
   link.on("state", (state) => log.push(state));
-  return { hub, link, log, pc: () => FakePeerConnection.made.at(-1) };
+  const changes = { tracks: 0 };
+  link.on("tracks", () => changes.tracks++);
+  return { hub, link, log, changes, pc: () => FakePeerConnection.made.at(-1) };
 }
 
 /** The SFU answers the latest offer, and ICE finds a path. */
@@ -42,6 +51,7 @@ beforeEach(() => {
   fakeBrowser();
   mock.method(console, "warn", () => {});
 });
+failOnThrowingListeners();
 
 describe("joining", () => {
   test("the first offer follows JoinRoom at once, and was made before", async () => {
@@ -109,10 +119,12 @@ describe("another SFU, or a lost connection", () => {
     const screen = new FakeTrack("video");
     one.link.setTrack("screen", screen);
     await answer(one);
+    assert.ok(Object.values(one.hub.called("SendOffer").at(-1).tracks).includes("screen"));
+    const before = one.changes.tracks;
     one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
     await settle();
     const [old, now] = FakePeerConnection.made;
-    assert.equal(old.signalingState, "closed");
+    assert.deepEqual([old.signalingState, one.changes.tracks], ["closed", before + 1]);
     const { targetUserId, tracks } = one.hub.called("SendOffer").at(-1);
     assert.deepEqual([targetUserId, Object.values(tracks)], ["sfu_2", ["microphone", "camera", "screen"]]);
     assert.deepEqual(
@@ -190,9 +202,14 @@ describe("the view", () => {
   });
 
   test("each other one is sent, and the pool grows with it", async () => {
-    const { link, hub } = await connected();
+    const { link, hub, pc } = await connected();
     link.setView(ANA);
+    pc().ice("disconnected");
+    pc().ice("connected");
+    assert.equal(hub.called("SetView").length, 1);
     link.setView(Array.from({ length: 9 }, (_, i) => ({ userId: `u${i}`, source: "camera" })));
+    await settle();
+    hub.emit("ReceiveAnswer", { sourceUserId: "sfu_1", sdp: await answerTo(hub.called("SendOffer").at(-1).sdp) });
     await settle();
     assert.equal(hub.called("SetView").length, 2);
     const videos = parse(hub.called("SendOffer").at(-1).sdp).lines.filter(
@@ -234,10 +251,12 @@ describe("the view", () => {
 });
 
 test("slots, candidates, offers and speakers of the hub arrive", async () => {
-  const { link, hub, pc } = await connected();
+  const { link, hub, pc, changes } = await connected();
+  const before = changes.tracks;
   const speakers = [];
   link.on("speakers", (userIds) => speakers.push(userIds));
   hub.emit("Slots", { slots: [{ mid: "6", userId: "ana", source: "camera", kind: "video" }] });
+  assert.equal(changes.tracks, before + 1);
   hub.emit("IceCandidate", { sourceUserId: "sfu_1", candidate: "c" });
   hub.emit("ActiveSpeakers", { userIds: ["ana"] });
   hub.emit("ReceiveOffer", { sourceUserId: "sfu_1", sdp: 'v=0{"lines":[]}' });
@@ -252,6 +271,27 @@ test("slots, candidates, offers and speakers of the hub arrive", async () => {
   assert.equal(pc().candidates.length, 1);
   assert.deepEqual(speakers, [["ana"]]);
   assert.equal(hub.called("SendAnswer")[0].targetUserId, "sfu_1");
+});
+
+test("an SFU that refuses an offer is logged, and so is a hub that does", async () => {
+  const { link, hub } = await connected();
+  hub.emit("SfuError", { transportId: "sfu_1", code: "overloaded", message: "" });
+  assert.equal(console.warn.mock.callCount(), 1);
+  hub.answers.SendOffer = () => {
+    throw new TertuliaError("unknown_target", "it moved");
+  };
+  link.setTrack("screen", new FakeTrack("video"));
+  await settle();
+  assert.equal(console.warn.mock.callCount(), 2);
+});
+
+test("fresh ICE servers reach the connection there is and the next one", async () => {
+  const { link, hub } = await connected();
+  const servers = () => FakePeerConnection.made.map(({ configuration }) => configuration.iceServers[0].urls);
+  assert.deepEqual(servers(), ["stun:a"]);
+  link.setIceServers([{ urls: "turn:b" }]);
+  hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+  assert.deepEqual(servers(), ["turn:b", "turn:b"]);
 });
 
 test("a closed link hears nothing more", async () => {

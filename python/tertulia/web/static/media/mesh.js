@@ -52,11 +52,10 @@ export class Mesh extends Emitter {
   }
 
   /**
-   * @param {Source} source the sound of a screen is not sent: a connection has three m-lines
+   * @param {Source} source a connection has no m-line for the sound of a screen
    * @param {MediaStreamTrack | null} track
    */
   setTrack(source, track) {
-    if (source === "screen-audio") return;
     if (track) this.#sending.set(source, track);
     else this.#sending.delete(source);
     for (const peer of this.#peers()) peer.setTrack(source, track);

@@ -129,9 +129,7 @@ export class Peer {
   }
 
   report() {
-    return this.#reporter.read(this.#pc, (mid) =>
-      this.tracks().find(({ track }) => this.#lines.some((line) => line.mid === mid && line.receiver.track === track)),
-    );
+    return this.#reporter.read(this.#pc, () => this.#userId);
   }
 
   /** The signaling is back after an interruption: sends again what may be lost, or looks for another path. */

@@ -1,4 +1,4 @@
-/** @import { LinkReport, RemoteTrack } from "./link.js" */
+/** @import { LinkReport } from "./link.js" */
 import { Counters, judge } from "./quality.js";
 
 /** @typedef {{received: number, lost: number, jitter: number}} Flow packets since the last report; jitter in seconds */
@@ -18,10 +18,10 @@ export class Reporter {
 
   /**
    * @param {RTCPeerConnection} pc
-   * @param {(mid: string) => RemoteTrack | undefined} trackOf
+   * @param {(mid: string) => string | null | undefined} userOf whose media an m-line carries; none: an empty slot
    * @returns {Promise<LinkReport & {alive: boolean}>} `alive`: something arrived since the last report
    */
-  async read(pc, trackOf) {
+  async read(pc, userOf) {
     const stats = await pc.getStats();
     /** @type {Sums} */
     const sums = {
@@ -31,7 +31,7 @@ export class Reporter {
       roundTrip: NaN,
       incoming: 0,
     };
-    for (const s of stats.values()) this.#add(sums, s, trackOf);
+    for (const s of stats.values()) this.#add(sums, s, userOf);
     const qualities = judgeAll(sums, pc.connectionState === "connected");
     return { qualities, levels: sums.levels, alive: sums.incoming > 0 };
   }
@@ -39,11 +39,11 @@ export class Reporter {
   /**
    * @param {Sums} sums
    * @param {any} s RTCStats
-   * @param {(mid: string) => RemoteTrack | undefined} trackOf
+   * @param {(mid: string) => string | null | undefined} userOf
    */
-  #add(sums, s, trackOf) {
+  #add(sums, s, userOf) {
     if (s.type === "candidate-pair" && s.nominated) this.#addPath(sums, s);
-    else if (s.type === "inbound-rtp") this.#addInbound(sums, s, trackOf(s.mid)?.userId);
+    else if (s.type === "inbound-rtp") this.#addInbound(sums, s, userOf(s.mid));
     else if (s.type === "outbound-rtp") sums.upload.received += this.#counters.growth(`${s.id}/sent`, s.packetsSent);
     else if (s.type === "remote-inbound-rtp") {
       sums.upload.lost += this.#counters.growth(`${s.id}/lost`, s.packetsLost);
@@ -64,7 +64,7 @@ export class Reporter {
   /**
    * @param {Sums} sums
    * @param {any} s RTCInboundRtpStreamStats
-   * @param {string | null | undefined} userId none: an empty slot
+   * @param {string | null | undefined} userId
    */
   #addInbound({ flows, levels }, s, userId) {
     if (!userId) return;

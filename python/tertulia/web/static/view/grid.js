@@ -75,7 +75,7 @@ export class Grid {
     const people = this.#people(stage, stage ? stripPlaces(width, height) : mostTiles(width, height));
     const placed = stage ? this.#placeStage(stage, people, width, height) : this.#placeGrid(people, width, height);
     this.#show(placed, tracks);
-    this.#wish(placed);
+    this.#want(placed);
   }
 
   close() {
@@ -178,7 +178,6 @@ export class Grid {
     const isSelf = userId === this.#meeting.userId;
     const source = isScreen ? "screen" : "camera";
     const remote = isSelf ? undefined : tracks.find((t) => t.userId === userId && t.source === source);
-    const on = isScreen || member.isVideoOn;
     return {
       name: member.displayName,
       isMuted: !isScreen && member.isMuted,
@@ -186,8 +185,9 @@ export class Grid {
       handRaised: !isScreen && member.handRaised,
       speaking: !isScreen && this.#speaking.has(userId) && !member.isMuted,
       pinned: this.#pinned === key,
-      track: isSelf ? this.#local.track(source) : on ? (remote?.track ?? null) : null,
+      track: isSelf ? this.#local.track(source) : (remote?.track ?? null),
       since: remote?.since ?? 0,
+      isOn: isSelf || isScreen || member.isVideoOn,
     };
   }
 
@@ -204,14 +204,14 @@ export class Grid {
   }
 
   /**
-   * Tells the SFU which pictures are wanted, the largest first.
+   * Tells which videos are wanted, the most important first. Cameras that nobody says are on may be on all the same.
    *
    * @param {{item: Item, rect: import("./layout.js").Rect | null, large: boolean}[]} placed
    */
-  #wish(placed) {
+  #want(placed) {
     const wanted = placed.flatMap(({ item, rect }) => {
       const isSelf = item.userId === this.#meeting.userId;
-      if (!rect || isSelf || !(item.isScreen || this.#meeting.roster.get(item.userId)?.isVideoOn)) return [];
+      if (!rect || isSelf) return [];
       const maxHeight = nearestHeight(rect.height * devicePixelRatio);
       /** @type {import("../protocol/types.js").WantedVideo} */
       const video = { userId: item.userId, source: item.isScreen ? "screen" : "camera", maxHeight };

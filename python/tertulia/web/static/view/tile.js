@@ -2,6 +2,7 @@
 /** @import { Rect } from "./layout.js" */
 import { fill, h, initials, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
+import { Picture } from "./picture.js";
 
 /**
  * @typedef {object} TileState
@@ -12,20 +13,20 @@ import { bars, icon } from "./icons.js";
  * @property {boolean} speaking
  * @property {boolean} pinned
  * @property {MediaStreamTrack | null} track null: the avatar is shown
- * @property {number} since performance.now(): frames received earlier are not this person's
+ * @property {number} since performance.now(): frames received before are someone else's
+ * @property {boolean} isOn whether they say that the camera is on
  */
 
 const QUALITY_WORDS = ["No media", "Poor connection", "Fair connection", "Good connection"];
 
 /** One person's picture, or one screen. */
 export class Tile {
-  #video;
+  #picture;
   #name = h("span", { class: "name" });
   #badges = h("span", { class: "badges" });
   #away = h("div", { class: "away" }, "Reconnecting…");
   #signal = h("span", { class: "signal", role: "img" }, bars());
   #pin;
-  #since = NaN;
   #isSelf;
   #isScreen;
 
@@ -39,18 +40,19 @@ export class Tile {
   constructor({ userId, isSelf, isScreen, onPin }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
-    this.#video = h("video", {
+    const video = h("video", {
       muted: true,
       autoplay: true,
       playsInline: true,
       class: isSelf && !isScreen ? "mirrored" : "",
     });
+    this.#picture = new Picture(video, (visible) => this.element.classList.toggle("has-picture", visible));
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
     this.element = h(
       "article",
       { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
       h("div", { class: `avatar ${tint(userId)}` }),
-      this.#video,
+      video,
       this.#away,
       h("div", { class: "plate" }, this.#badges, this.#name),
       this.#signal,
@@ -77,7 +79,7 @@ export class Tile {
     this.#pin.setAttribute("aria-label", pinLabel);
     this.#pin.setAttribute("aria-pressed", String(pinned));
     this.#pin.title = pinLabel;
-    this.#show(state.track, state.since);
+    this.#picture.show(state);
   }
 
   /** @param {Quality} quality */
@@ -103,36 +105,8 @@ export class Tile {
   }
 
   close() {
-    this.#video.srcObject = null;
+    this.#picture.close();
     this.element.remove();
-  }
-
-  /**
-   * Shows a track once its first own frame is there: a slot's last picture may be another person's.
-   *
-   * @param {MediaStreamTrack | null} track
-   * @param {number} since
-   */
-  #show(track, since) {
-    const video = this.#video;
-    const shown = /** @type {MediaStream | null} */ (video.srcObject)?.getTracks()[0] ?? null;
-    if (shown === track && (track === null || since === this.#since)) return;
-    this.#since = since;
-    this.element.classList.remove("has-picture");
-    if (shown !== track) video.srcObject = track && new MediaStream([track]);
-    if (!track) return;
-    void video.play().catch(() => {});
-    this.#awaitFrame(since);
-  }
-
-  /** @param {number} since */
-  #awaitFrame(since) {
-    if (!("requestVideoFrameCallback" in this.#video)) return void this.element.classList.add("has-picture");
-    this.#video.requestVideoFrameCallback((now, { receiveTime = now }) => {
-      if (this.#since !== since) return;
-      if (receiveTime >= since) this.element.classList.add("has-picture");
-      else this.#awaitFrame(since);
-    });
   }
 }
 

@@ -156,7 +156,7 @@ export class SfuConnection extends Emitter {
 
   /** @returns {Promise<LinkReport>} */
   async report() {
-    const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid));
+    const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid)?.userId);
     if (this.#phase.is === "introducing" || this.#phase.is === "known") this.#path.check(read.alive);
     return read;
   }
