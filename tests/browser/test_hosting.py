@@ -45,7 +45,7 @@ async def test_ending_for_all(come: Come, base: str) -> None:
     ana, ben = await meet(come, base)
     await ana.tile("Ben").wait_for()
     await ana.button("Leave").click()
-    await ana.page.get_by_role("menuitem", name="End it for everyone").click()
+    await ana.page.get_by_role("menuitem", name="End the meeting for everyone").click()
     await ana.page.get_by_role("dialog").get_by_role("button", name="End the meeting").click()
     for person in (ana, ben):
         await person.page.get_by_role("heading", name="The meeting has ended").wait_for()

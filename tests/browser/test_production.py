@@ -59,7 +59,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
 async def test_the_start_page_explains_how_to_come_in(come: Come, production: Production) -> None:
     ana = await come("Ana")
     await ana.page.goto(production.base)
-    await ana.page.get_by_text("Open the link that you were sent").wait_for()
+    await ana.page.get_by_text("you need a link to join a meeting").wait_for()
     await expect(ana.button("New meeting")).to_have_count(0)
     await ana.page.get_by_label("Meeting link").fill(production.links()[1])
     await ana.button("Join").click()
@@ -88,5 +88,5 @@ async def test_a_link_without_credential_is_refused(come: Come, production: Prod
     ana = await come("Ana")
     await ana.page.goto(production.links()[0].split("#")[0])
     await ana.page.get_by_role("button", name="Join now").click()
-    await ana.page.get_by_role("alert").get_by_text("This link is not valid").wait_for()
+    await ana.page.get_by_role("alert").get_by_text("This link is invalid").wait_for()
     ana.trouble.clear()

@@ -69,6 +69,21 @@ describe("Hub", () => {
     await assert.rejects(hub.join(), { code: "room_full" });
     assert.equal(ends[0].reason, "refused");
     assert.equal(hub.state, "closed");
+    assert.equal(FakeSocket.opened[0].closedWith.code, 4999);
+  });
+
+  test("a token that was just fetched and is refused is not exchanged", async () => {
+    FakeSocket.reset(refuse("bad_token"));
+    const grants = [];
+    await assert.rejects(newHub(grants).join(), { code: "bad_token" });
+    assert.deepEqual(grants, [false]);
+  });
+
+  test("before it joins there is nothing to check, and nothing can be called", async () => {
+    const hub = newHub();
+    hub.check();
+    await assert.rejects(hub.call("KeepAlive"), { code: "unreachable" });
+    assert.equal(FakeSocket.opened.length, 0);
   });
 
   test("gives the server's events by their names", async () => {

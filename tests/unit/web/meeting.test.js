@@ -86,7 +86,7 @@ function setUp() {
     },
   });
   const log = [];
-  for (const name of ["state", "media", "speakers", "chat", "muteRequested", "recording", "end"]) {
+  for (const name of ["state", "tracks", "media", "speakers", "chat", "muteRequested", "recording", "end"]) {
     meeting.on(name, (payload) => log.push([name, payload]));
   }
   return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };
@@ -143,8 +143,8 @@ describe("joining a room with an SFU", () => {
   });
 
   test("is done as soon as the SFU has answered", async () => {
-    const { meeting } = await joined();
-    assert.deepEqual([meeting.userId, meeting.role, meeting.hub.state], ["mia", "host", "joined"]);
+    const { meeting, of } = await joined();
+    assert.deepEqual([meeting.userId, meeting.role, of("state")], ["mia", "host", ["joining", "joined"]]);
     assert.deepEqual(
       meeting.roster.all.map(({ displayName }) => displayName),
       ["Mia", "ana"],
@@ -164,9 +164,9 @@ describe("joining a room with an SFU", () => {
 
 describe("joining a room without an SFU", () => {
   test("the SFU's connection makes way for one to each member", async () => {
-    const { meeting } = await joined({ topology: "p2p", participants: [person("ana"), person("ben")] });
+    const { meeting, of } = await joined({ topology: "p2p", participants: [person("ana"), person("ben")] });
     await settle();
-    assert.deepEqual(closed(), [true, false, false]);
+    assert.deepEqual(of("tracks").length > 0 && closed(), [true, false, false]);
     assert.deepEqual(
       calls("SendOffer").map(({ targetUserId }) => targetUserId),
       ["sfu", "ana", "ben"],
@@ -224,12 +224,17 @@ describe("our state", () => {
     const { meeting } = await joined();
     await meeting.raiseHand(true);
     const before = calls("UpdateState").length;
+    assert.equal(calls("RaiseHand").length, 1);
+    const { joinedAt } = meeting.roster.get("mia");
+    await clock.advance(1000);
     FakeSocket.opened[0].drop(1006);
     await settle();
     assert.equal(meeting.hub.state, "joined");
     assert.ok(calls("UpdateState").length > before);
-    assert.deepEqual(calls("RaiseHand").at(-1), { raised: true });
+    assert.deepEqual(calls("RaiseHand"), [{ raised: true }, { raised: true }]);
     assert.equal(meeting.handRaised, true);
+    assert.equal(meeting.roster.get("mia").joinedAt, joinedAt);
+    assert.equal(joinedAt, "2030-01-01T00:00:00.000Z");
   });
 
   test("is said again to an SFU that connects anew", async () => {
@@ -287,7 +292,10 @@ test("which tracks and views there are is the link's affair", async () => {
   const { meeting } = await joined();
   FakePeerConnection.made[0].ice("connected");
   meeting.setView([{ userId: "ana", source: "camera" }]);
+  let changes = 0;
+  meeting.on("tracks", () => changes++);
   say("Slots", { slots: [{ mid: "6", userId: "ana", source: "camera", kind: "video" }] });
+  assert.equal(changes, 1);
   assert.deepEqual(calls("SetView"), [{ videos: [{ userId: "ana", source: "camera" }] }]);
   assert.deepEqual(
     meeting
@@ -320,6 +328,9 @@ test("tokens and TURN credentials are renewed before they expire", async () => {
   assert.equal(grants.length, 2);
   assert.deepEqual(FakePeerConnection.made.at(-1).configuration.iceServers, [{ urls: "turn:1" }]);
   assert.equal(await meeting.token(), "t1");
+  const configured = mock.method(FakePeerConnection.prototype, "setConfiguration");
+  await clock.advance(60_000);
+  assert.equal(configured.mock.callCount(), 0);
 });
 
 test("the end stops everything, and is told once", async () => {

@@ -29,8 +29,17 @@ async function setUp(before = [], tracks = new Map()) {
   const mesh = new Mesh({ hub, roster, userId: "mia", iceServers: [{ urls: "stun:a" }], tracks });
   const states = [];
   mesh.on("state", (state) => states.push(state));
+  const changes = { tracks: 0 };
+  mesh.on("tracks", () => changes.tracks++);
   await settle();
-  return { hub, roster, mesh, states, offered: () => hub.called("SendOffer").map(({ targetUserId }) => targetUserId) };
+  return {
+    hub,
+    roster,
+    mesh,
+    states,
+    changes,
+    offered: () => hub.called("SendOffer").map(({ targetUserId }) => targetUserId),
+  };
 }
 
 /** A member answers what they were offered last. */
@@ -134,10 +143,12 @@ test("connected once everyone is", async () => {
 });
 
 test("who leaves takes their tracks along", async () => {
-  const { hub, mesh } = await setUp(["ana", "ben"]);
+  const { hub, mesh, changes } = await setUp(["ana", "ben"]);
   await answer(hub, "ana");
   await answer(hub, "ben");
+  assert.equal(changes.tracks, 2);
   hub.emit("ParticipantLeft", { userId: "ana", reason: "left" });
+  assert.equal(changes.tracks, 3);
   assert.deepEqual([...new Set(mesh.tracks().map(({ userId }) => userId))], ["ben"]);
   assert.equal(FakePeerConnection.made[0].signalingState, "closed");
 });

@@ -1,6 +1,5 @@
 /**
- * Tertulia's media: devices, the connection to the SFU or to the other members, and how well it flows. No DOM beyond
- * MediaStream.
+ * Tertulia's media: devices, the link to the SFU or to the other members, and its quality. No DOM beyond MediaStream.
  *
  * @module
  */

@@ -54,7 +54,6 @@ export class Meeting extends Emitter {
    */
   constructor({ roomId, displayName, local, grant, WebSocket }) {
     super();
-    this.roomId = roomId;
     this.userId = "";
     /** @type {Role} */
     this.role = "attendee";

@@ -14,7 +14,7 @@ import { Room } from "./view/room.js";
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const anyone = new Rest(location.origin);
 
-/** Shows the lobby: of the room whose link was followed, or the start page. */
+/** Shows the lobby of the room that the address names, or the start page. */
 function showLobby() {
   const entry = entryFrom(location);
   const { microphone, camera, quality } = preferences();
@@ -98,7 +98,7 @@ async function enter(entry, displayName, local, onJoined) {
 }
 
 /**
- * How to get a room token, now and whenever it has run out.
+ * Makes what gets a room token, now and whenever a new one is needed.
  *
  * @param {Entry} entry
  * @param {Rest} rest
@@ -118,7 +118,8 @@ async function grantFor(entry, rest, displayName) {
 }
 
 /**
- * What to send to others: on an open server the plain address, a host's fresh invite, or the invite one came by.
+ * The link to send to others: on an open server the plain address, from a host a new invite, else the invite we came
+ * with.
  *
  * @param {Entry} entry
  * @param {Meeting} meeting

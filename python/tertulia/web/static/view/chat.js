@@ -4,18 +4,18 @@ import { h, initials, tint } from "./dom.js";
 import { icon } from "./icons.js";
 import { panel } from "./panel.js";
 
-/** Messages of one person within this time stand under one name. */
+/** Messages that a person sends within this time are grouped under one name. */
 const GROUP_MS = 120_000;
-/** Older messages are dropped from the page. */
+/** Messages kept on the page; older ones are removed. */
 const KEPT = 500;
 const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
 
-/** The conversation in writing. */
+/** The chat panel. */
 export class Chat {
   #meeting;
   #list = h("ol");
   #scroller = h("div", { class: "messages", role: "log", tabIndex: 0, "aria-label": "Messages" }, this.#list);
-  #empty = h("p", { class: "empty" }, "Messages are seen by everyone here, and are gone when the meeting ends.");
+  #empty = h("p", { class: "empty" }, "Everyone here can read messages. They are deleted when the meeting ends.");
   #input;
   #form;
   /** @type {{userId: string, at: number, isPrivate: boolean} | null} */
@@ -44,12 +44,13 @@ export class Chat {
     this.element = panel("chat", "Chat", onClose, this.#empty, this.#scroller, this.#form);
   }
 
+  /** Puts the cursor into the field, and shows the newest message. */
   focus() {
     this.#input.focus();
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  /** @param {ChatMessage} message */
+  /** @param {ChatMessage} message that was sent or received */
   add({ userId, displayName, text, sentAt, private: isPrivate = false }) {
     this.#empty.hidden = true;
     const at = Date.parse(sentAt) || Date.now();
@@ -91,7 +92,7 @@ export class Chat {
       await this.#meeting.sendChat(text);
     } catch {
       this.#write([text, this.#input.value].filter(Boolean).join("\n"));
-      this.#input.setCustomValidity("Not sent: the connection is away. Try again in a moment.");
+      this.#input.setCustomValidity("Not sent: you are offline. Try again in a moment.");
       this.#input.reportValidity();
       this.#input.setCustomValidity("");
     }
@@ -118,7 +119,7 @@ export class Chat {
 
 /**
  * @param {string} text
- * @returns {(Node | string)[]} with its web addresses as links
+ * @returns {(Node | string)[]} the text, with its URLs as links
  */
 function linked(text) {
   /** @type {(Node | string)[]} */

@@ -17,7 +17,7 @@ const KINDS = {
 };
 
 /**
- * Selects for microphone, camera, speaker and picture quality, kept up to date with what is plugged in.
+ * Selects for microphone, camera, speaker and video quality. The lists follow what is plugged in.
  *
  * @param {LocalMedia} local
  * @param {(deviceId: string) => void} [onSpeaker]
@@ -106,11 +106,5 @@ function qualitySelect(local) {
     ...Object.entries(VIDEO_QUALITIES).map(([value, { words }]) => h("option", { value }, words)),
   );
   select.value = preferences().quality;
-  return h(
-    "label",
-    { class: "choice" },
-    icon("settings"),
-    h("span", { class: "hidden" }, "Quality of my picture"),
-    select,
-  );
+  return h("label", { class: "choice" }, icon("settings"), h("span", { class: "hidden" }, "Video quality"), select);
 }

@@ -16,7 +16,7 @@ import { icon } from "./icons.js";
  * @property {boolean} isHost
  */
 
-/** The bar of buttons at the bottom. */
+/** The toolbar at the bottom, with its menus. */
 export class Controls {
   #act;
   #buttons;
@@ -26,7 +26,7 @@ export class Controls {
   #badge = h("span", { class: "unread", hidden: true });
   #people = h("span", { class: "people-count", "aria-hidden": "true" });
 
-  /** @param {(action: Action) => void} act */
+  /** @param {(action: Action) => void} act what a button does */
   constructor(act) {
     this.#act = act;
     this.#buttons = {
@@ -46,12 +46,12 @@ export class Controls {
       ["hand", "hand", "Raise or lower hand", "narrow-only"],
       ["invite", "link", "Copy invite link", ""],
       ["settings", "settings", "Settings", ""],
-      ["theme", "theme", "Light or dark", ""],
+      ["theme", "theme", "Switch between light and dark", ""],
       ["help", "keyboard", "Keyboard shortcuts", ""],
     ]);
     this.#leaveMenu = this.#popover("leave-menu", [
       ["leave", "leave", "Leave the meeting", ""],
-      ["end", "close", "End it for everyone", "dangerous"],
+      ["end", "close", "End the meeting for everyone", "dangerous"],
     ]);
     this.#end = h(
       "button",
@@ -147,14 +147,14 @@ export class Controls {
 }
 
 /**
- * Makes `button` open and close `menu`. The first item has the focus at once: a "toggle" event would come later than the
- * next key of someone quick.
+ * Makes `button` open and close `menu`. The first item gets the focus at once: a "toggle" event would come after the next
+ * key of a fast typist.
  *
  * @param {HTMLButtonElement} button
  * @param {HTMLElement} menu
  */
 function opens(button, menu) {
-  // Tells the browser whose menu it is: a press on the button is not one beside the menu, which would close it first.
+  // Tells the browser that the button belongs to the menu: else a click on it would close the menu first, as one outside.
   button.setAttribute("popovertarget", menu.id);
   button.setAttribute("aria-haspopup", "menu");
   button.onclick = (event) => {

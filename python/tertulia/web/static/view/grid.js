@@ -7,7 +7,7 @@ import { Tile } from "./tile.js";
 
 /** @typedef {{key: string, userId: string, isScreen: boolean}} Item */
 
-/** The tiles of a meeting: who is seen, where, and how large. */
+/** The tiles of a meeting: who has one, where, and how large. */
 export class Grid {
   #meeting;
   #local;
@@ -26,18 +26,18 @@ export class Grid {
   /**
    * @param {Meeting} meeting
    * @param {LocalMedia} local
-   * @param {() => void} onOverflow shows everyone, for those who have no tile
+   * @param {() => void} onOverflow shows the list of people, for those who have no tile
    */
   constructor(meeting, local, onOverflow) {
     this.#meeting = meeting;
     this.#local = local;
-    /** For those who have no tile; it stands outside the grid. */
+    /** Says how many people have no tile. It is not part of the grid's element. */
     this.more = h("button", { type: "button", class: "top-button", hidden: true, onclick: onOverflow });
     this.element = h("section", { class: "grid", "aria-label": "Participants" });
     this.#observer.observe(this.element);
   }
 
-  /** @param {string[]} userIds */
+  /** @param {string[]} userIds who speaks */
   setSpeakers(userIds) {
     const now = performance.now();
     this.#speaking = new Set(userIds);
@@ -45,7 +45,7 @@ export class Grid {
     this.schedule();
   }
 
-  /** @param {Map<string, import("../media/link.js").Quality>} qualities */
+  /** @param {Map<string, import("../media/link.js").Quality>} qualities by userId; our own under "" */
   setQualities(qualities) {
     for (const [key, tile] of this.#tiles) {
       const userId = key.slice(0, key.indexOf("/"));
@@ -54,7 +54,7 @@ export class Grid {
     }
   }
 
-  /** Draws again before the next frame. */
+  /** Updates before the next frame, once for all changes until then. */
   schedule() {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -64,6 +64,7 @@ export class Grid {
     });
   }
 
+  /** Lays out the tiles. */
   update() {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || height === 0) return;
@@ -86,7 +87,7 @@ export class Grid {
 
   /**
    * @param {RemoteTrack[]} screens
-   * @returns {Item | null} what is shown large: what was pinned, else the screen that was shared last
+   * @returns {Item | null} what is shown large: the pinned tile, else the screen that was shared last
    */
   #stage(screens) {
     const [pinnedUser = "", source] = this.#pinned.split("/");
@@ -102,7 +103,7 @@ export class Grid {
   /**
    * @param {Item | null} stage
    * @param {number} most
-   * @returns {Item[]} the others that are seen, then oneself
+   * @returns {Item[]} the others who get a tile, then ourselves
    */
   #people(stage, most) {
     const self = this.#meeting.userId;
@@ -222,7 +223,7 @@ export class Grid {
 }
 
 /**
- * In steps, so that a window that is dragged larger does not ask anew at every pixel.
+ * Rounds to steps, so that resizing a window does not change the view at every pixel.
  *
  * @param {number} height
  */

@@ -1,4 +1,4 @@
-/** Our own line icons, 24 × 24, drawn with the text's colour. */
+/** Line icons, 24 × 24, in the colour of the text. */
 const PATHS = {
   mic: ["M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3Z", "M6 11a6 6 0 0 0 12 0", "M12 17v4"],
   micOff: [
@@ -86,8 +86,10 @@ const PATHS = {
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
+ * Draws an icon.
+ *
  * @param {IconName} name
- * @returns {SVGSVGElement} decoration: hidden from screen readers
+ * @returns {SVGSVGElement} decorative: hidden from screen readers
  */
 export function icon(name) {
   const svg = svgElement("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" });
@@ -96,7 +98,7 @@ export function icon(name) {
 }
 
 /**
- * Signal strength: three bars.
+ * Draws the three bars of signal strength.
  *
  * @returns {SVGSVGElement}
  */
@@ -109,7 +111,7 @@ export function bars() {
 }
 
 /**
- * The mark: people around a table.
+ * Draws the mark: people around a table.
  *
  * @returns {SVGSVGElement}
  */

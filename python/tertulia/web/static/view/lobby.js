@@ -10,13 +10,13 @@ import { toggleTheme } from "./theme.js";
 /** @typedef {{element: HTMLElement, close: () => void, fail: (message: string) => void}} Lobby */
 
 /**
- * Where one gets ready: name, camera, microphone; then a new meeting, or the one whose link was followed.
+ * The screen before a meeting: name, camera and microphone, and the button that joins or creates a meeting.
  *
  * @param {object} options
  * @param {LocalMedia} options.local
- * @param {boolean} options.isHome no room's link was followed
- * @param {Promise<boolean>} options.mayCreate whether new meetings can be made from here
- * @param {(name: string) => void} options.onGo joins, or makes a meeting and joins
+ * @param {boolean} options.isHome this is the start page, not a room's
+ * @param {Promise<boolean>} options.mayCreate whether this page can create meetings
+ * @param {(name: string) => void} options.onGo joins, after creating a meeting on the start page
  * @returns {Lobby}
  */
 export function lobby({ local, isHome, mayCreate, onGo }) {
@@ -71,8 +71,8 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
           "p",
           { class: "lead" },
           isHome
-            ? "Start a meeting and share its link, or follow one you were given."
-            : "Check how you look and sound. The others see you once you join.",
+            ? "Start a meeting and share its link, or paste a link that you were sent."
+            : "Check your camera and microphone. Others see you once you join.",
         ),
         form,
         byLink,
@@ -102,7 +102,7 @@ function header() {
       {
         type: "button",
         class: "quiet",
-        "aria-label": "Change between light and dark",
+        "aria-label": "Switch between light and dark",
         title: "Light or dark",
         onclick: toggleTheme,
       },
@@ -128,7 +128,7 @@ function linkForm() {
         event.preventDefault();
         const path = pathFrom(input.value);
         if (path) return location.assign(path);
-        input.setCustomValidity("This is no meeting link. It looks like …/r/ and a long number.");
+        input.setCustomValidity("This is not a meeting link. Meeting links contain /r/ and a long ID.");
         input.reportValidity();
       },
       oninput: () => input.setCustomValidity(""),
@@ -139,7 +139,7 @@ function linkForm() {
 }
 
 /**
- * Without the right to make meetings here, the page says how to come to one.
+ * Replaces the form by an explanation if this page cannot create meetings.
  *
  * @param {Promise<boolean>} mayCreate
  * @param {HTMLElement} form
@@ -151,7 +151,7 @@ async function offerCreation(mayCreate, form, byLink) {
     h(
       "p",
       { class: "hint" },
-      "Meetings on this server are made by its operator. Open the link that you were sent, or paste it here.",
+      "On this server, you need a link to join a meeting. Open the one that you were sent, or paste it here.",
     ),
   );
   byLink?.querySelector("input")?.focus();

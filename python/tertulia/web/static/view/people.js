@@ -5,7 +5,7 @@ import { icon } from "./icons.js";
 import { notice } from "./notices.js";
 import { panel } from "./panel.js";
 
-/** Who is here; for a host, what can be asked of them. */
+/** The list of people, with what a host can do to each. */
 export class People {
   #meeting;
   #onInvite;
@@ -51,7 +51,7 @@ export class People {
     );
   }
 
-  /** To be called once it is shown, too: what nobody sees is not drawn. */
+  /** Updates the list if it is visible; to be called when it is shown, too. */
   update() {
     if (this.element.hidden) return;
     const { roster, role, userId } = this.#meeting;

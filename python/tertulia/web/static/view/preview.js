@@ -5,22 +5,22 @@ import { fill, h, initials } from "./dom.js";
 import { icon } from "./icons.js";
 import { prefer, preferences } from "./preferences.js";
 
-/** Steps of the level meter. */
+/** The number of steps of the level meter. */
 const STEPS = 12;
 const METER_MS = 80;
 
 /**
- * One's own picture and sound before joining: a mirror, a meter, switches and the choice of devices.
+ * The preview before joining: our own video, a level meter, switches and the choice of devices.
  *
  * @param {LocalMedia} local
  * @returns {{element: HTMLElement, setName: (name: string) => void, close: () => void}}
  */
 export function preview(local) {
   const video = h("video", { muted: true, autoplay: true, playsInline: true, class: "mirrored" });
-  video.setAttribute("aria-label", "Your picture");
+  video.setAttribute("aria-label", "Your video");
   const face = h("span", { class: "face" });
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-  /** @type {Map<string, string>} by device */
+  /** @type {Map<string, string>} what is wrong, by device */
   const troubles = new Map();
   const mic = switchButton("microphone", () => toggle("microphone"));
   const camera = switchButton("camera", () => toggle("camera"));

@@ -12,14 +12,14 @@ import { Picture } from "./picture.js";
  * @property {boolean} handRaised
  * @property {boolean} speaking
  * @property {boolean} pinned
- * @property {MediaStreamTrack | null} track null: the avatar is shown
+ * @property {MediaStreamTrack | null} track null: only the avatar is shown
  * @property {number} since performance.now(): frames received before are someone else's
  * @property {boolean} isOn whether they say that the camera is on
  */
 
 const QUALITY_WORDS = ["No media", "Poor connection", "Fair connection", "Good connection"];
 
-/** One person's picture, or one screen. */
+/** The tile of a person, or of a screen. */
 export class Tile {
   #picture;
   #name = h("span", { class: "name" });
@@ -62,7 +62,7 @@ export class Tile {
     this.setQuality({ bars: 3, loss: 0, roundTrip: NaN, jitter: NaN });
   }
 
-  /** @param {TileState} state */
+  /** @param {TileState} state what to show */
   update(state) {
     const { name, isMuted, isAway, handRaised, speaking, pinned } = state;
     const label = this.#isScreen ? `${name}’s screen` : this.#isSelf ? `${name} (you)` : name;
@@ -82,7 +82,7 @@ export class Tile {
     this.#picture.show(state);
   }
 
-  /** @param {Quality} quality */
+  /** @param {Quality} quality of this person's media */
   setQuality({ bars: count, loss, roundTrip }) {
     const words = QUALITY_WORDS[count] ?? "";
     const delay = Number.isNaN(roundTrip) ? "" : `, ${Math.round(roundTrip)} ms`;
@@ -92,7 +92,7 @@ export class Tile {
     this.#signal.setAttribute("aria-label", words);
   }
 
-  /** @param {Rect | null} rect null: not seen */
+  /** @param {Rect | null} rect null: hidden */
   place(rect) {
     this.element.hidden = rect === null;
     if (!rect) return;
@@ -104,6 +104,7 @@ export class Tile {
     this.element.classList.toggle("tiny", rect.width < 130);
   }
 
+  /** Removes the tile. */
   close() {
     this.#picture.close();
     this.element.remove();
