@@ -63,6 +63,35 @@ async def test_what_was_said_while_away_is_read_afterwards(come: Come, base: str
         await ben.close()
 
 
+async def test_a_message_that_cannot_be_sent_stays_and_is_sent_again(
+    come: Come, base: str, server: servers.Tertulia
+) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    async with Proxy(server.port) as proxy:
+        await ben.join(room.link.replace(str(server.port), str(proxy.port)))
+        await ana.tile("Ben").wait_for()
+        proxy.cut()
+        await ben.page.get_by_text(BANNER).wait_for()
+        await ben.press("c")
+        await ben.page.keyboard.type("Can you hear me?")
+        await ben.press("Enter")
+        messages = ben.page.get_by_role("log")
+        await messages.get_by_text("Not sent.").wait_for()
+        await expect(messages.get_by_text("Can you hear me?")).to_be_visible()
+        await ben.button("Send again").click()
+        await messages.get_by_text("Not sent.").wait_for()
+        proxy.mend()
+        await expect(ben.page.get_by_text(BANNER)).to_be_hidden(timeout=30_000)
+        await ben.button("Send again").click()
+        await ana.button("Chat, 1 unread").wait_for()
+        await expect(messages.get_by_text("Not sent.")).to_have_count(0)
+        await expect(messages.get_by_text("Can you hear me?")).to_have_count(1)
+        forgive_cut(ben)
+        await ben.close()
+
+
 @pytest.mark.parametrize("topology", ["sfu", "p2p"])
 async def test_a_screen_shared_while_away_is_seen_afterwards(
     come: Come, base: str, server: servers.Tertulia, topology: str

@@ -44,7 +44,22 @@ test("is visible from the first frame on", () => {
   picture.show({ track: TRACK, since: 0, isOn: true });
   assert.deepEqual([seen.visible, video.srcObject.getTracks()], [false, [TRACK]]);
   video.frame();
+  assert.deepEqual([seen.visible, video.requests], [true, []]);
+});
+
+test("stays while no frame comes: an announced camera may be slow", async () => {
+  const { picture, video, seen } = setUp();
+  picture.show({ track: TRACK, since: 0, isOn: true });
+  video.frame();
+  await clock.advance(10_000);
   assert.equal(seen.visible, true);
+});
+
+test("is not visible before its frame, however often that is asked for", () => {
+  const { picture, seen } = setUp();
+  picture.show({ track: TRACK, since: 0, isOn: true });
+  picture.show({ track: TRACK, since: 0, isOn: true });
+  assert.equal(seen.visible, false);
 });
 
 test("a frame that was received for the one before is not shown", () => {

@@ -67,4 +67,19 @@ test("pressed again while held, nothing changes", async () => {
   talk.press(true);
   await clock.advance(1000);
   assert.deepEqual(microphone.changes, ["unmuted"]);
+  talk.press(false);
+  talk.release();
+  assert.deepEqual(microphone.changes, ["unmuted", "muted"]);
+});
+
+test("pressed again while a control's press is undecided, it still speaks after a while, once", async () => {
+  const { talk, microphone } = setUp();
+  talk.press(true);
+  await clock.advance(200);
+  talk.press(true);
+  await clock.advance(200);
+  assert.deepEqual(microphone.changes, ["unmuted"]);
+  assert.equal(talk.release(), true);
+  assert.equal(talk.release(), false);
+  assert.deepEqual(microphone.changes, ["unmuted", "muted"]);
 });

@@ -52,7 +52,6 @@ export class Chat {
 
   /** @param {ChatMessage} message that was sent or received */
   add({ userId, displayName, text, sentAt, private: isPrivate = false }) {
-    this.#empty.hidden = true;
     const at = Date.parse(sentAt) || Date.now();
     const isGrouped =
       this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
@@ -69,16 +68,13 @@ export class Chat {
     const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const nearEnd = scrollHeight - scrollTop - clientHeight < 80;
-    this.#list.append(
-      h(
-        "li",
-        { class: isGrouped ? "grouped" : "" },
-        isGrouped ? null : face,
-        h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text))),
-      ),
+    const item = h(
+      "li",
+      { class: isGrouped ? "grouped" : "" },
+      isGrouped ? null : face,
+      h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text))),
     );
-    while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
-    if (nearEnd || isOwn) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#append(item, nearEnd || isOwn);
     this.#last = { userId, at, isPrivate };
   }
 
@@ -88,15 +84,36 @@ export class Chat {
     const text = this.#input.value.trim();
     if (!text) return;
     this.#write("");
+    await this.#send(text);
+  };
+
+  /** @param {string} text stays in the list until it is sent, with a button that tries again */
+  async #send(text) {
     try {
       await this.#meeting.sendChat(text);
     } catch {
-      this.#write([text, this.#input.value].filter(Boolean).join("\n"));
-      this.#input.setCustomValidity("Not sent: you are offline. Try again in a moment.");
-      this.#input.reportValidity();
-      this.#input.setCustomValidity("");
+      const again = h("button", { type: "button", class: "text-button" }, "Send again");
+      const note = h("small", {}, "Not sent. ", again);
+      const unsent = h("li", { class: "unsent" }, h("div", {}, h("p", {}, ...linked(text)), note));
+      again.onclick = () => {
+        unsent.remove();
+        this.#input.focus();
+        void this.#send(text);
+      };
+      this.#append(unsent, true);
     }
-  };
+  }
+
+  /**
+   * @param {HTMLElement} item
+   * @param {boolean} follow whether to scroll to it
+   */
+  #append(item, follow) {
+    this.#empty.hidden = true;
+    this.#list.append(item);
+    while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
+    if (follow) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
 
   /** @param {KeyboardEvent} event */
   #onKey = (event) => {
