@@ -1,4 +1,4 @@
-"""Chromium in a call with stacks that are not ours, which know docs/protocol.md only, play a video file and say nothing of it."""
+"""Chromium in a call with foreign stacks. They know docs/protocol.md only, play a video file and announce nothing."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ function deviceSelect(kind, apply) {
       }
     },
   });
-  const element = h("label", { class: "choice" }, icon(name), h("span", { class: "hidden" }, label), select);
+  const element = h("label", { class: "choice" }, icon(name), h("span", { class: "choice-label" }, label), select);
   const show = (/** @type {Devices} */ devices) => {
     const found = devices[list];
     const chosen = preferences()[kind];
@@ -106,5 +106,11 @@ function qualitySelect(local) {
     ...Object.entries(VIDEO_QUALITIES).map(([value, { words }]) => h("option", { value }, words)),
   );
   select.value = preferences().quality;
-  return h("label", { class: "choice" }, icon("settings"), h("span", { class: "hidden" }, "Video quality"), select);
+  return h(
+    "label",
+    { class: "choice" },
+    icon("settings"),
+    h("span", { class: "choice-label" }, "Video quality"),
+    select,
+  );
 }

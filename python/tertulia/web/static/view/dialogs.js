@@ -48,7 +48,13 @@ export function settingsDialog(local, onSpeaker) {
     h("option", { value: "dark" }, "Dark"),
   );
   select.value = theme();
-  const look = h("label", { class: "choice" }, icon("theme"), h("span", { class: "hidden" }, "Appearance"), select);
+  const look = h(
+    "label",
+    { class: "choice" },
+    icon("theme"),
+    h("span", { class: "choice-label" }, "Appearance"),
+    select,
+  );
   choices.element.append(look);
   open("Settings", choices.element).addEventListener("close", choices.close);
 }
