@@ -8,6 +8,7 @@ from tertulia.contract import LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SessionId, UserId
 from tertulia.redis.client import Redis
+from tertulia.redis.script import Script
 from tertulia.room.answers import Ended, Expired, Joined, KeptAlive, Left, Reading, Restored, RoomSummary, StateLost
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, decode_participant, encode_participant
