@@ -284,7 +284,7 @@ class Joiner:
         """Answer, and sit down in the same turn. ``missed``: the client returns, and this is what it missed."""
         room = self._room
         self._ender.rejoined()
-        if joined.replaced is not None and not joined.resumed:
+        if joined.replaced is not None and not joined.resumed and joined.replaced.hub != room.hub.hub:
             room.close_peer(room.node, joined.replaced.seat)
         others = self._others(joined)
         del self._room.seats.joining[joining.connection]

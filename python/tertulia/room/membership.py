@@ -183,6 +183,8 @@ class Membership:
             room.say(events.connection_back(one.new.user_id), one.new.user_id)
         if one.resumed:
             self._return(seat, one.new.connection_id)
+        else:
+            room.close_peer(room.node, seat.seat)  # by its own hub, behind the last command of that seat
         room.agenda.effects.append(LetGo(seat.connection, events.replaced(), REPLACED))
 
     def _return(self, seat: Seated | Lost, connection: ConnectionId) -> None:
@@ -204,6 +206,7 @@ class Membership:
         seat = room.seats.holder(member)
         if seat is not None:
             room.stand(seat)
+            room.close_peer(room.node, seat.seat)
         if (seat is not None or self._take_from_joining(member)) and one.reason == "removed":
             room.agenda.effects.append(LetGo(member.connection_id, events.removed(), REMOVED))
         room.audience.broadcast(events.participant_left(one), member.user_id, source)
