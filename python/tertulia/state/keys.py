@@ -17,7 +17,7 @@ class RoomKeys(NamedTuple):
     """Hash: sfuRegion, participantCount, isRecording; sfuNode, sessionId, incarnation, emptySince, sweptAt,
     watchedFrom."""
     participants: str
-    """Hash: userId → the JSON of :class:`~tertulia.room.messages.Participant`."""
+    """Hash: userId → the JSON of :class:`~tertulia.room.participant.Participant`."""
     seen: str
     """Sorted set: userId → when the seat last sent JoinRoom or KeepAlive, in ms."""
     removed: str

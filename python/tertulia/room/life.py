@@ -1,0 +1,29 @@
+"""What a hub knows of the meeting that is on in a room."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tertulia.ids import NodeId, SessionId
+from tertulia.room.mirror import Mirror
+from tertulia.room.steps import KnownRoom
+
+
+class Life(Struct, kw_only=True, eq=False):
+    """From the first JoinRoom that was answered to the end of the meeting, or until nobody of this hub is in it."""
+
+    mirror: Mirror
+    session_id: SessionId
+    incarnation: str
+    """Of the state in Redis, as this hub knows it."""
+    region: str
+    node: NodeId | None
+    """Where the room's media is."""
+    is_recording: bool
+    since: str | None
+    """The resume hash of the join that this knowledge comes from, which the channel has still to say: whatever it says
+    until then is older, and may be of another session. None: it has said it, or the room was read since."""
+
+    def known(self) -> KnownRoom:
+        """What Redis has to know of the room."""
+        return KnownRoom(region=self.region, node=self.node, session_id=self.session_id, is_recording=self.is_recording)

@@ -1,0 +1,234 @@
+"""What happens to a room and who is in it: kept in the mirror, and shown to the members of this hub."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from msgspec import Raw
+
+from tertulia.contract import LeaveReason
+from tertulia.ids import ConnectionId, NodeId, SessionId
+from tertulia.room import events
+from tertulia.room.answers import Joined, Restored, RoomSummary
+from tertulia.room.closing import ENDED, REMOVED, REPLACED
+from tertulia.room.effects import LetGo
+from tertulia.room.life import Life
+from tertulia.room.messages import HandoverMessage, JoinedMessage, LeftMessage
+from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Shown, Superseded, Went
+from tertulia.room.missed import Missed
+from tertulia.room.outbox import Outbox
+from tertulia.room.participant import Participant
+from tertulia.room.pending import HandedOver, ReadingWanted
+from tertulia.room.room import Room
+from tertulia.room.seat import Lost, Outcome, Seated, Source
+
+
+class Membership:
+    """Every change of a room passes here, whoever made it."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._over: deque[SessionId] = deque(maxlen=8)
+        """Sessions known to have ended, for JoinRooms that cross with the end."""
+
+    # --- who is in the room
+
+    def admit(self, joined: Joined, is_heard: bool) -> None:
+        """Redis' answer to a JoinRoom of this hub. Its session is this room's, if that has one (:meth:`conflicts`).
+
+        Of no effect if that session has ended since. ``is_heard``: the channel has said this join already.
+        """
+        room = self._room
+        if self.is_over(joined.session_id):
+            return
+        message = JoinedMessage(
+            origin=room.hub.hub,
+            user_id=joined.participant.user_id,
+            participant=joined.participant,
+            replaced=joined.replaced,
+            resumed=joined.resumed,
+        )
+        if room.life is None:
+            room.life = _begun(joined)
+            if is_heard or room.hearing.overflowed:
+                room.agenda.resume(ReadingWanted())  # what was said since then counted for another session, or is gone
+        elif room.life.incarnation != joined.incarnation:
+            # The state was lost, and this join made it again: the others have to be written too.
+            room.agenda.resume(ReadingWanted())
+        self.changed(message)
+        if not is_heard:
+            self._meet(joined.others)
+
+    def _meet(self, others: list[Participant]) -> None:
+        """Those whom the join script saw and of whom this hub has not heard yet: the channel is not so far."""
+        life = self._room.life
+        if life is not None:
+            unheard = [m for m in others if m.user_id not in life.mirror.members]
+            self.show(life.mirror.present(unheard), Source.CHANNEL)
+
+    def changed(self, message: MemberMessage) -> None:
+        """A script of this hub changed the membership: its answer, as the message that it published."""
+        life = self._room.life
+        if life is not None:
+            self.show(life.mirror.own(message), Source.ANSWER)
+
+    def heard(self, message: MemberMessage) -> None:
+        """The channel told of a change of the membership."""
+        life = self._room.life
+        if life is not None:
+            own = message.origin == self._room.hub.hub
+            self.show(life.mirror.heard(message, own), Source.CHANNEL)
+
+    def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
+        """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
+        message = LeftMessage.of(member, reason, self._room.hub.hub)
+        self._room.publish(message)
+        self.changed(message)
+
+    def replace_missing(self, displaced: Iterable[Participant]) -> None:
+        """Other connections turned out to sit where this hub's members sat."""
+        for new in displaced:
+            life = self._room.life
+            if life is not None:
+                message = JoinedMessage(origin="", user_id=new.user_id, participant=new)
+                self.show(life.mirror.heard(message, own=False), Source.ANSWER)
+
+    def hand_over(self, connection: ConnectionId, missed: Missed) -> bool:
+        """Hand what a lost connection missed to the one that returns, if that is joining here."""
+        joining = self._room.seats.joining.get(connection)
+        if joining is None:
+            return False
+        if joining.handed_over is None:
+            joining.handed_over = missed
+            self._room.agenda.resume(HandedOver(connection))
+        return True
+
+    # --- the room itself
+
+    def conflicts(self, session_id: SessionId) -> bool:
+        """Whether one of the two, this room's session and that one, has ended without this hub having heard of it."""
+        life = self._room.life
+        return life is not None and life.session_id != session_id and not self.is_over(session_id)
+
+    def is_over(self, session_id: SessionId) -> bool:
+        """Whether a session has ended already, as far as this hub has heard."""
+        return session_id in self._over
+
+    def ended(self, session_id: SessionId, reason: str) -> None:
+        """The meeting of this session is over: everyone in it is told and let go."""
+        room = self._room
+        if session_id not in self._over:
+            self._over.append(session_id)
+        if room.life is None or room.life.session_id != session_id:
+            return
+        told = events.room_ended(reason)
+        for seat in room.seats:
+            room.stand(seat)
+            room.agenda.effects.append(LetGo(seat.connection, told, ENDED))
+        for joining in room.seats.joining.values():
+            joining.held = Outbox()  # it was said in the meeting that is over
+        room.life = None
+        room.elsewhere = None
+
+    def recording(self, is_recording: bool) -> None:
+        """Recording has begun or ended."""
+        life = self._room.life
+        if life is not None and is_recording != life.is_recording:
+            life.is_recording = is_recording
+            self._room.audience.broadcast(events.recording_changed(is_recording), None, Source.CHANNEL)
+
+    def moved(self, node: NodeId, region: str) -> None:
+        """The room lives on another SFU node now."""
+        life = self._room.life
+        if life is not None:
+            life.region = region
+            if node != life.node:
+                life.node = node
+                self._room.announce_missing()
+
+    def settled(self, found: RoomSummary | Restored) -> None:
+        """Redis was asked where the room lives, and whether it is recorded."""
+        self.recording(found.is_recording)
+        if found.node is not None:
+            self.moved(found.node, found.region)
+
+    # --- what the members of this hub see of it
+
+    def show(self, shown: Iterable[Shown], source: Source) -> None:
+        """Tell the others; let go who has no seat any more."""
+        audience = self._room.audience
+        self._room.elsewhere = None
+        for one in shown:
+            if isinstance(one, Came):
+                audience.broadcast(events.participant_joined(one.participant), one.participant.user_id, source)
+            elif isinstance(one, Superseded):
+                self._superseded(one)
+            elif isinstance(one, Went):
+                self._went(one, source)
+            elif isinstance(one, Changed):
+                audience.broadcast(events.state_changed(one.participant), None, source)
+            elif isinstance(one, Hand):
+                audience.broadcast(events.hand_raised(one.participant), None, source)
+
+    def _superseded(self, one: Superseded) -> None:
+        room = self._room
+        seat = room.seats.holder(one.old)
+        if seat is None:
+            if self._take_from_joining(one.old):
+                room.agenda.effects.append(LetGo(one.old.connection_id, events.replaced(), REPLACED))
+            return
+        room.stand(seat)
+        if isinstance(seat, Lost) and seat.shown:
+            room.say(events.connection_back(one.new.user_id), one.new.user_id)
+        if one.resumed:
+            self._return(seat, one.new.connection_id)
+        else:
+            room.close_peer(room.node, seat.seat)  # by its own hub, behind the last command of that seat
+        room.agenda.effects.append(LetGo(seat.connection, events.replaced(), REPLACED))
+
+    def _return(self, seat: Seated | Lost, connection: ConnectionId) -> None:
+        """The client of a seat that was held here has returned by another connection, on this hub or elsewhere."""
+        missed = seat.missed if isinstance(seat, Lost) else Missed(self._room.audience.is_in_doubt(seat))
+        if not self.hand_over(connection, missed):
+            self._hand_over_elsewhere(connection, missed)
+        elif isinstance(seat, Lost):
+            self._room.seats.joining[connection].held = Outbox()  # the lost seat has kept all of that too
+
+    def _hand_over_elsewhere(self, connection: ConnectionId, missed: Missed) -> None:
+        frames = [(event.name, Raw(event.json())) for event in missed.take()]
+        self._room.publish(
+            HandoverMessage(origin=self._room.hub.hub, connection_id=connection, frames=frames, missed=missed.some_lost)
+        )
+
+    def _went(self, one: Went, source: Source) -> None:
+        room, member = self._room, one.participant
+        seat = room.seats.holder(member)
+        if seat is not None:
+            room.stand(seat)
+            room.close_peer(room.node, seat.seat)
+        if (seat is not None or self._take_from_joining(member)) and one.reason == "removed":
+            room.agenda.effects.append(LetGo(member.connection_id, events.removed(), REMOVED))
+        room.audience.broadcast(events.participant_left(one), member.user_id, source)
+
+    def _take_from_joining(self, member: Participant) -> bool:
+        """The member's JoinRoom is not answered yet, and has lost its seat; False: there is none."""
+        joining = self._room.seats.joining.get(member.connection_id)
+        if joining is None:
+            return False
+        joining.outcome = Outcome.TAKEN
+        return True
+
+
+def _begun(joined: Joined) -> Life:
+    """The meeting as the join script found it, before its own change."""
+    others = joined.others if joined.replaced is None else [*joined.others, joined.replaced]
+    return Life(
+        mirror=Mirror(others),
+        session_id=joined.session_id,
+        incarnation=joined.incarnation,
+        region=joined.region,
+        node=joined.node,
+        is_recording=joined.is_recording,
+        since=joined.participant.resume,
+    )

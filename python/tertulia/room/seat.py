@@ -1,0 +1,152 @@
+"""A seat of a room, as the hub that holds its connection knows it.
+
+A seat is in one of four states, each a type of its own::
+
+    (gone) ──JoinRoom──▶ Joining ──answered──▶ Seated ──socket lost──▶ Lost
+      ▲                     │                     │                      │
+      └─────── refused, taken, left, removed, expired, ended ────────────┘
+
+*Gone* is not kept: a seat that is not in :class:`~tertulia.room.seats.Seats` is gone. ``Lost`` never becomes ``Seated``
+again: the client returns by another connection, whose JoinRoom takes the seat (``Superseded`` in the mirror).
+"""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+from tertulia.contract import JoinRoom, Role, Topology
+from tertulia.ids import ConnectionId, NodeId, SeatId, UserId
+from tertulia.room.answers import Joined, RoomRecord
+from tertulia.room.events import Event
+from tertulia.room.missed import Missed
+from tertulia.room.outbox import Outbox
+from tertulia.tokens import RoomClaims
+
+
+class Source(enum.Enum):
+    """Where this hub has an event from, and with that: what of it is older than a JoinRoom under way."""
+
+    CHANNEL = enum.auto()
+    """The room's channel: older until the channel has said the join."""
+    ANSWER = enum.auto()
+    """A script of this hub: older until the join was answered."""
+    MEMBER = enum.auto()
+    """A member on this hub, who spoke when the join was asked for already."""
+
+
+class Held(Struct, frozen=True):
+    """An event that waits for the answer to a JoinRoom."""
+
+    event: Event
+    seat: SeatId | None
+    """For that seat only; None: for whoever sits there."""
+    source: Source
+
+
+class Outcome(enum.Enum):
+    """How a JoinRoom under way will end, unless it is refused."""
+
+    SEATED = enum.auto()
+    LOST = enum.auto()
+    """The client is gone without a word: its seat begins as :class:`Lost`."""
+    TAKEN = enum.auto()
+    """The seat was taken away again before the answer: the result is sent, and nobody sits down."""
+
+
+class Joining(Struct, kw_only=True, eq=False):
+    """A JoinRoom under way. Which step it is at is in the meeting's pending work; what it gathered so far is here."""
+
+    connection: ConnectionId
+    payload: JoinRoom
+    claims: RoomClaims
+    record: RoomRecord
+    resume: str
+    """The resume token that the result will have; each try has its own."""
+    resume_hash: str
+    """What Redis and the channel have of it."""
+    tries: int = 0
+    """How often the script was run: a join that crosses with the end of the meeting begins anew."""
+    held: Outbox[Held] | None
+    """What the room said meanwhile; None: too much, nothing is kept any more."""
+    joined: Joined | None = None
+    """The script's answer, once the seat counts as taken here."""
+    handed_over: Missed | None = None
+    """What the lost connection missed, to whose seat this one returns."""
+    outcome: Outcome = Outcome.SEATED
+    is_heard: bool = False
+    """The channel has said this join already."""
+
+    @property
+    def user_id(self) -> UserId:
+        """Who joins."""
+        return self.claims.user_id
+
+    def hold(self, event: Event, seat: SeatId | None, source: Source) -> None:
+        """Keep an event (meant for ``seat`` only, if given) until the answer. None fits any more: nothing is kept."""
+        if self.held is not None and not self.held.add(Held(event, seat, source), len(event.json()), event.latest):
+            self.held = None
+
+    def drop_older(self, source: Source) -> None:
+        """What is held from there is older than the join: it was said to the connection whose seat this one takes."""
+        if self.held is not None:
+            self.held.keep(lambda held: held.source is not source)
+
+    def take_held(self) -> tuple[list[Held], bool]:
+        """What was kept, the oldest first, and whether that is all there was."""
+        items = []
+        while self.held is not None and (item := self.held.pop()) is not None:
+            items.append(item)
+        return items, self.held is not None
+
+
+class Seated(Struct, kw_only=True, eq=False):
+    """A member whose connection lives."""
+
+    connection: ConnectionId
+    user_id: UserId
+    role: Role
+    seat: SeatId
+    topology: Topology
+    """As it was when this connection joined: a changed setting holds from the next JoinRoom on."""
+    announced: NodeId | None = None
+    """The SFU node of the last SfuEndpoint."""
+    confirmed: int
+    """How many of the audience's broadcasts its client is known to have got, or was not sent."""
+    is_told: bool = False
+    """It alone was sent an event since it was last heard of. (Who keeps what was sent last, for an exact replay, keeps
+    it in the place of these two.)"""
+
+
+class Lost(Struct, kw_only=True, eq=False):
+    """A member whose connection is gone without a word. The seat stays until it is returned to or times out; calls that
+    came before the connection went still count."""
+
+    connection: ConnectionId
+    user_id: UserId
+    role: Role
+    seat: SeatId
+    topology: Topology
+    since: float
+    """When the connection went, in the seconds of ``now``."""
+    missed: Missed
+    """What the client misses."""
+    shown: bool = False
+    """The others have been told ConnectionLost."""
+
+    @classmethod
+    def of(cls, seat: Seated, some_lost: bool, now: float) -> Lost:
+        """The seat of a connection that is gone; ``some_lost``: events may not have reached it."""
+        return cls(
+            connection=seat.connection,
+            user_id=seat.user_id,
+            role=seat.role,
+            seat=seat.seat,
+            topology=seat.topology,
+            since=now,
+            missed=Missed(some_lost),
+        )
+
+
+Seat = Joining | Seated | Lost
