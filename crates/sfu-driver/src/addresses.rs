@@ -1,16 +1,15 @@
-//! Which addresses a worker offers as ICE candidates, and the form its socket takes addresses in.
+//! The addresses that a worker offers as ICE candidates, and the form in which its socket takes addresses.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The addresses to offer, without doubles, in order of preference.
-///
-/// What the operator names wins; else the address bound to; else, bound to all, every usable address of the machine. With
-/// `loopback` (development) 127.0.0.1 comes first, so that a browser on the same machine needs no network.
+/// The addresses to offer, each once, in order of preference: those that the operator names; else the bound one; else, bound to
+/// all, every usable address of the machine. With `loopback` (development) 127.0.0.1 comes first, so that a browser on the same
+/// machine needs no network.
 ///
 /// # Errors
-/// [`io::ErrorKind::AddrNotAvailable`] if none is left; what the system says if interfaces cannot be listed.
-pub fn advertised(bind: IpAddr, named: &[IpAddr], loopback: bool) -> io::Result<Vec<IpAddr>> {
+/// [`io::ErrorKind::AddrNotAvailable`] if there is none; the system's error if interfaces cannot be listed.
+pub(crate) fn advertised(bind: IpAddr, named: &[IpAddr], loopback: bool) -> io::Result<Vec<IpAddr>> {
     let interfaces = if named.is_empty() && bind.is_unspecified() {
         interface_addresses()?
     } else {
@@ -20,7 +19,7 @@ pub fn advertised(bind: IpAddr, named: &[IpAddr], loopback: bool) -> io::Result<
     if chosen.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::AddrNotAvailable,
-            "no network interface has an address that a client could reach; name one to advertise",
+            "no network interface has an address that a client could reach: name one to advertise",
         ));
     }
     Ok(chosen)
@@ -52,12 +51,12 @@ fn choose(bind: IpAddr, named: &[IpAddr], loopback: bool, interfaces: &[IpAddr])
 }
 
 /// `address` in the form a socket of this family takes: IPv4 as IPv4-mapped on an IPv6 socket (RFC 4291, section 2.5.5.2).
-pub fn for_socket(address: SocketAddr, v6: bool) -> SocketAddr {
+pub(crate) fn for_socket(address: SocketAddr, v6: bool) -> SocketAddr {
     SocketAddr::new(ip_for_socket(address.ip(), v6), address.port())
 }
 
 /// The same for an address without a port.
-pub fn ip_for_socket(ip: IpAddr, v6: bool) -> IpAddr {
+pub(crate) fn ip_for_socket(ip: IpAddr, v6: bool) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if v6 => IpAddr::V6(ip.to_ipv6_mapped()),
         ip => ip,
@@ -71,12 +70,12 @@ fn interface_addresses() -> io::Result<Vec<IpAddr>> {
         .collect())
 }
 
-/// An IPv6 socket takes IPv4 too.
+/// An IPv6 socket also takes IPv4.
 fn same_family(bind: IpAddr, ip: IpAddr) -> bool {
     bind.is_ipv6() || ip.is_ipv4()
 }
 
-/// Link-local addresses need a scope that no candidate can carry.
+/// Link-local addresses need a scope, which a candidate cannot carry.
 fn is_reachable(ip: IpAddr) -> bool {
     !ip.is_loopback()
         && match ip {
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_wins() {
+    fn named_addresses_win() {
         assert_eq!(
             chosen("0.0.0.0", &["203.0.113.9", "203.0.113.9"], true),
             ["203.0.113.9"]

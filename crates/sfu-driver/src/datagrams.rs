@@ -1,4 +1,4 @@
-//! A worker's UDP socket: reads in batches (recvmmsg, GRO), sends in runs (GSO), both only where the kernel can.
+//! A worker's UDP socket: reads in batches (recvmmsg, GRO) and sends in runs (GSO), as far as the kernel supports it.
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -12,15 +12,15 @@ use crate::egress::{Egress, Run};
 use crate::paths::Paths;
 use crate::stats::Counters;
 
-/// One datagram without GRO: more than any MTU that media is sent with.
+/// Buffer for one datagram without GRO: larger than any MTU that media is sent with.
 const DATAGRAM: usize = 2_048;
 
-/// What GRO may put into one buffer: the longest UDP payload.
+/// Buffer for what GRO coalesces: the longest UDP payload.
 const COALESCED: usize = 65_535;
 
 /// The socket.
 #[derive(Debug)]
-pub struct Datagrams {
+pub(crate) struct Datagrams {
     socket: UdpSocket,
     state: UdpSocketState,
     is_v6: bool,
@@ -31,11 +31,11 @@ pub struct Datagrams {
 }
 
 impl Datagrams {
-    /// Around a bound socket.
+    /// Takes over a bound socket.
     ///
     /// # Errors
-    /// What the system says of a socket option.
-    pub fn new(socket: UdpSocket, now: Instant, counters: &Counters) -> io::Result<Self> {
+    /// The system refuses a socket option.
+    pub(crate) fn new(socket: UdpSocket, now: Instant, counters: &Counters) -> io::Result<Self> {
         let state = UdpSocketState::new((&socket).into())?;
         let local = socket.local_addr()?;
         counters
@@ -53,8 +53,8 @@ impl Datagrams {
         })
     }
 
-    /// Reads one batch and hands each datagram with its sender to `sink`. False: nothing more to read now.
-    pub fn read(&mut self, now: Instant, counters: &Counters, mut sink: impl FnMut(SocketAddr, &[u8])) -> bool {
+    /// Reads one batch and hands each datagram and its sender to `sink`. `false`: there is nothing more to read now.
+    pub(crate) fn read(&mut self, now: Instant, counters: &Counters, mut sink: impl FnMut(SocketAddr, &[u8])) -> bool {
         let mut buffers = self.buffers.iter_mut();
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| buffer)));
@@ -62,7 +62,7 @@ impl Datagrams {
             Ok(received) => received,
             Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
             Err(_) => {
-                // The kernel is short of memory, or passes on an ICMP error. The poll tells when there is more to read.
+                // The kernel is short of memory, or reports an ICMP error. The poll tells when there is more to read.
                 counters.receive_errors.add(1);
                 return false;
             }
@@ -72,7 +72,7 @@ impl Datagrams {
             if let (Some(paths), Some(local)) = (&mut self.paths, meta.dst_ip) {
                 paths.heard(remote, local.to_canonical(), now);
             }
-            // A stride of 0 is an empty datagram, which is nothing to anyone.
+            // An empty datagram has a stride of 0.
             for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
                 sink(remote, datagram);
             }
@@ -80,20 +80,20 @@ impl Datagrams {
         true
     }
 
-    /// Takes a datagram, to be sent by [`Self::flush`].
-    pub fn send(&mut self, destination: SocketAddr, datagram: &[u8]) {
+    /// Queues a datagram until [`Self::flush`].
+    pub(crate) fn send(&mut self, destination: SocketAddr, datagram: &[u8]) {
         let source = self.paths.as_ref().and_then(|paths| paths.local(destination));
         self.egress
             .push(destination, source, datagram, self.state.max_gso_segments());
     }
 
-    /// How many bytes wait for [`Self::flush`].
-    pub fn waiting(&self) -> usize {
+    /// How many bytes are queued.
+    pub(crate) fn waiting(&self) -> usize {
         self.egress.bytes()
     }
 
-    /// Sends what was taken. What the kernel does not take is dropped and counted: media does not wait.
-    pub fn flush(&mut self, counters: &Counters) {
+    /// Sends what is queued. What the kernel does not take is dropped and counted: media does not wait.
+    pub(crate) fn flush(&mut self, counters: &Counters) {
         let Datagrams {
             socket,
             state,
@@ -123,7 +123,7 @@ fn send_run(socket: &UdpSocket, state: &UdpSocketState, is_v6: bool, run: &Run, 
             counters.bytes_out.add(run.contents.len() as u64);
         }
         Err(e) if e.kind() == ErrorKind::WouldBlock => counters.dropped_socket_full.add(run.count as u64),
-        // The way to this destination may not do GSO (or these segments are too long for it): one by one.
+        // The route to this destination may not support GSO, or not segments of this length: send them one by one.
         Err(_) if run.count > 1 => run.datagrams().for_each(|datagram| match send(datagram, None) {
             Ok(()) => {
                 counters.packets_out.add(1);
@@ -183,7 +183,7 @@ mod tests {
     #[allow(unsafe_code)]
     fn where_the_kernel_refuses_gso_they_go_one_by_one() {
         let (mut datagrams, counters) = socket();
-        // Without checksums the kernel refuses to cut (udp(7), SO_NO_CHECK), as it does for devices that cannot.
+        // Without checksums the kernel refuses GSO (udp(7), SO_NO_CHECK), as it does for devices without support.
         let on: libc::c_int = 1;
         let set = unsafe {
             let size = size_of::<libc::c_int>() as libc::socklen_t;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_way_is_dropped_and_counted() {
+    fn a_datagram_without_a_route_is_dropped_and_counted() {
         let (mut datagrams, counters) = socket();
         datagrams.send(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9)), &[1]); // IPv6 from an IPv4 socket
         datagrams.flush(&counters);

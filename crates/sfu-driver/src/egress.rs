@@ -1,27 +1,27 @@
-//! Groups outgoing datagrams by destination into runs that UDP GSO can send with one system call.
+//! Groups outgoing datagrams by destination into runs that UDP GSO sends with one system call.
 //!
-//! The kernel cuts one buffer into segments of equal size, of which only the last may be shorter. So a run ends when a datagram
-//! is longer than the first, or follows a shorter one. The order of datagrams to one destination is kept.
+//! The kernel cuts a buffer into segments of equal size; only the last may be shorter. So a run ends before a datagram that is
+//! longer than the first, and after one that is shorter. Datagrams to one destination stay in order.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-/// The kernel's bound for one UDP send (65,535 less IP and UDP headers), segments included.
+/// The kernel's limit for one UDP send with all its segments (65,535 less IP and UDP headers).
 const MAX_RUN: usize = 65_000;
 
-/// Datagrams to one destination that one call can send.
+/// Datagrams to one destination that one system call can send.
 #[derive(Debug)]
-pub struct Run {
-    /// To whom.
-    pub destination: SocketAddr,
-    /// From which of our addresses, where more than one would do.
-    pub source: Option<IpAddr>,
-    /// The datagrams, end to end.
-    pub contents: Vec<u8>,
-    /// The length of each datagram but the last.
-    pub segment: usize,
+pub(crate) struct Run {
+    /// Where to.
+    pub(crate) destination: SocketAddr,
+    /// The local address to send from; `None`: the only one there is.
+    pub(crate) source: Option<IpAddr>,
+    /// The datagrams, one after the other.
+    pub(crate) contents: Vec<u8>,
+    /// The length of each datagram; the last may be shorter.
+    pub(crate) segment: usize,
     /// How many datagrams.
-    pub count: usize,
+    pub(crate) count: usize,
     closed: bool,
 }
 
@@ -41,14 +41,14 @@ impl Run {
     }
 
     /// The datagrams one by one.
-    pub fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
         self.contents.chunks(self.segment)
     }
 }
 
-/// What is to be sent, in runs. Buffers are reused from one flush to the next.
+/// Datagrams to send, in runs. Buffers are reused from one flush to the next.
 #[derive(Debug, Default)]
-pub struct Egress {
+pub(crate) struct Egress {
     runs: Vec<Run>,
     open: HashMap<SocketAddr, usize>,
     spare: Vec<Vec<u8>>,
@@ -56,8 +56,14 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// Adds a datagram; empty ones are left out. At most `max_segments` go into one run (1: no GSO).
-    pub fn push(&mut self, destination: SocketAddr, source: Option<IpAddr>, datagram: &[u8], max_segments: usize) {
+    /// Adds a datagram, unless it is empty. At most `max_segments` go into one run (1: no GSO).
+    pub(crate) fn push(
+        &mut self,
+        destination: SocketAddr,
+        source: Option<IpAddr>,
+        datagram: &[u8],
+        max_segments: usize,
+    ) {
         if datagram.is_empty() {
             return;
         }
@@ -83,12 +89,12 @@ impl Egress {
     }
 
     /// How many bytes wait.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Hands each run to `send`, oldest first, and forgets it.
-    pub fn flush(&mut self, mut send: impl FnMut(&Run)) {
+    /// Hands each run to `send`, oldest first, and empties the queue.
+    pub(crate) fn flush(&mut self, mut send: impl FnMut(&Run)) {
         self.open.clear();
         self.bytes = 0;
         for mut run in self.runs.drain(..) {
@@ -125,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_ends_behind_a_shorter_and_before_a_longer_datagram() {
+    fn a_run_ends_after_a_shorter_and_before_a_longer_datagram() {
         let mut egress = Egress::default();
         for size in [1_200, 1_200, 700, 1_200, 1_201, 90] {
             egress.push(to(1), None, &vec![0; size], 64);
@@ -149,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_of_the_kernel_are_kept() {
+    fn the_limits_of_the_kernel_are_kept() {
         let mut egress = Egress::default();
         for _ in 0..65 {
             egress.push(to(1), None, &[0; 100], 64);
@@ -163,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn without_gso_and_from_another_source_each_goes_alone() {
+    fn without_gso_or_from_another_source_each_datagram_is_a_run() {
         let mut egress = Egress::default();
         egress.push(to(1), None, &[0; 10], 1);
         egress.push(to(1), None, &[0; 10], 1);

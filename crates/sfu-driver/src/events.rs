@@ -1,4 +1,4 @@
-//! The bounded queue of events from the workers to the one who reads them, with a descriptor to wait for.
+//! The bounded queue of events from the workers to the reader, with a descriptor to wait for.
 
 use std::collections::VecDeque;
 use std::io;
@@ -6,26 +6,25 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
-use sfu::TransportState;
 
-/// Events that wait at most. A reader that stands still for ten seconds while a thousand peers join finds about ten thousand.
+/// Events that wait at most. A thousand peers who join within ten seconds cause about ten thousand.
 const MAX_WAITING: usize = 16_384;
 
-/// What the driver tells.
+/// What the driver tells its reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// What the core of a worker says.
+    /// What the shard of a worker tells the hub.
     Core(sfu::Event),
-    /// So many events were dropped, all newer than those before this and older than those behind it.
+    /// So many events were dropped at this place in the queue.
     Lost(u64),
-    /// The core of the worker on this port failed outside of a peer; its peers are closed, it takes new ones.
+    /// The shard of the worker on this port panicked outside of a peer's session; its peers are closed, it takes new ones.
     Restarted {
         /// The worker's port.
         port: u16,
-        /// What it said.
+        /// The panic's message.
         reason: String,
     },
-    /// The worker on this port has ended by itself; its peers are closed. The process should be replaced.
+    /// The worker on this port has failed for good; its peers are closed. The process should be replaced.
     Failed {
         /// The worker's port.
         port: u16,
@@ -35,12 +34,11 @@ pub enum Event {
 }
 
 impl Event {
-    /// The end of a peer and of a shard are never dropped: without them the hub would hold dead transports for ever. There can
-    /// be no more of them than there were peers.
+    /// The end of a peer or of a shard is never dropped: without it the hub would keep dead transports for ever. There are no
+    /// more of them than there were peers.
     fn must_arrive(&self) -> bool {
         match self {
-            Event::Core(sfu::Event::TransportState { state, .. }) => matches!(state, TransportState::Closed(_)),
-            Event::Core(_) => false,
+            Event::Core(event) => event.is_closed(),
             Event::Lost(_) | Event::Restarted { .. } | Event::Failed { .. } => true,
         }
     }
@@ -53,19 +51,19 @@ struct Waiting {
     lost: u64,
 }
 
-/// The queue. Workers push and never wait; when it is full the newest events are dropped, counted, and marked by [`Event::Lost`].
+/// The queue. Workers push and never wait; when it is full the newest events are dropped, counted and marked by [`Event::Lost`].
 #[derive(Debug)]
-pub struct EventQueue {
+pub(crate) struct EventQueue {
     waiting: Mutex<Waiting>,
     readable: OwnedFd,
 }
 
 impl EventQueue {
-    /// Empty.
+    /// An empty queue.
     ///
     /// # Errors
-    /// No descriptor is left.
-    pub fn new() -> io::Result<Self> {
+    /// The process has no descriptor left.
+    pub(crate) fn new() -> io::Result<Self> {
         let readable = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(EventQueue {
             waiting: Mutex::default(),
@@ -74,7 +72,7 @@ impl EventQueue {
     }
 
     /// Appends a batch and empties it.
-    pub fn push(&self, batch: &mut Vec<Event>) {
+    pub(crate) fn push(&self, batch: &mut Vec<Event>) {
         if batch.is_empty() {
             return;
         }
@@ -96,7 +94,7 @@ impl EventQueue {
     }
 
     /// Takes at most `max` events, oldest first. The descriptor stays readable while more wait.
-    pub fn drain(&self, max: usize) -> Vec<Event> {
+    pub(crate) fn drain(&self, max: usize) -> Vec<Event> {
         let mut waiting = self.lock();
         if max >= waiting.events.len() {
             waiting.mark_lost();
@@ -104,14 +102,14 @@ impl EventQueue {
         let taken = max.min(waiting.events.len());
         let events = waiting.events.drain(..taken).collect();
         if waiting.events.is_empty() {
-            // Fails only when it is not readable, which is what is wanted.
+            // Fails only when it is not readable, as wanted.
             let _ = rustix::io::read(&self.readable, &mut [0; 8]);
         }
         events
     }
 
     /// How many events were dropped in all.
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.lock().lost
     }
 
@@ -138,20 +136,19 @@ impl AsFd for EventQueue {
 mod tests {
     use super::*;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use sfu::{Body, CloseReason, Recipient, TransportState};
 
     fn speakers(n: usize) -> Event {
-        Event::Core(sfu::Event::ActiveSpeakers {
-            room: n.to_string(),
-            users: Vec::new(),
+        Event::Core(sfu::Event {
+            to: Recipient::Room(n.to_string().into()),
+            body: Body::ActiveSpeakers(Vec::new()),
         })
     }
 
     fn closed() -> Event {
-        Event::Core(sfu::Event::TransportState {
-            room: String::new(),
-            transport: String::new(),
-            user: String::new(),
-            state: TransportState::Closed(sfu::CloseReason::Command),
+        Event::Core(sfu::Event {
+            to: Recipient::Room("".into()),
+            body: Body::TransportState(TransportState::Closed(CloseReason::Command)),
         })
     }
 

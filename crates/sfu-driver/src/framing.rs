@@ -1,17 +1,17 @@
-//! RFC 4571 framing of datagrams on a TCP stream: a 16-bit big-endian length, then that many bytes.
+//! Datagrams on a TCP stream (RFC 4571): a 16-bit big-endian length, then that many bytes.
 
-/// The longest datagram accepted from a stream. What arrives by UDP is at most an Ethernet MTU; a longer frame is no media.
-pub const MAX_DATAGRAM: usize = 2_000;
+/// The longest datagram accepted from a stream. Media is sent within an Ethernet MTU: a longer frame is something else.
+pub(crate) const MAX_DATAGRAM: usize = 2_000;
 
 const HEADER: usize = 2;
 
-/// A peer announced a frame longer than [`MAX_DATAGRAM`]: the stream is not what we speak and has to be closed.
+/// A frame is longer than [`MAX_DATAGRAM`]: the stream speaks another protocol and has to be closed.
 #[derive(Debug, PartialEq, Eq)]
-pub struct FrameTooLong(pub usize);
+pub(crate) struct FrameTooLong(pub usize);
 
-/// Cuts a byte stream into datagrams. Holds at most one frame.
+/// Cuts a byte stream into datagrams. It buffers at most one frame.
 #[derive(Debug, Default)]
-pub struct Deframer {
+pub(crate) struct Deframer {
     partial: Vec<u8>,
 }
 
@@ -19,8 +19,8 @@ impl Deframer {
     /// Feeds `bytes` and hands each complete datagram to `sink`, in order; empty frames are skipped (RFC 4571 allows them).
     ///
     /// # Errors
-    /// [`FrameTooLong`]: what followed it in the stream is lost; close the connection.
-    pub fn feed(&mut self, mut bytes: &[u8], mut sink: impl FnMut(&[u8])) -> Result<(), FrameTooLong> {
+    /// [`FrameTooLong`]: the rest of the stream is lost; close the connection.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], mut sink: impl FnMut(&[u8])) -> Result<(), FrameTooLong> {
         while !bytes.is_empty() {
             if self.partial.is_empty() {
                 // The common case: whole frames in one read, handed on without a copy.
@@ -57,8 +57,8 @@ impl Deframer {
     }
 }
 
-/// Appends `datagram` as one frame to `stream`; false (and nothing appended) if it is too long to be framed.
-pub fn frame(datagram: &[u8], stream: &mut Vec<u8>) -> bool {
+/// Appends `datagram` to `stream` as one frame. `false`: it is too long, and nothing was appended.
+pub(crate) fn frame(datagram: &[u8], stream: &mut Vec<u8>) -> bool {
     let Ok(length) = u16::try_from(datagram.len()) else {
         return false;
     };
@@ -67,7 +67,7 @@ pub fn frame(datagram: &[u8], stream: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The first frame's datagram, if it is whole.
+/// The datagram of the first frame, if it is complete.
 fn first_frame(bytes: &[u8]) -> Result<Option<&[u8]>, FrameTooLong> {
     let &[high, low, ref body @ ..] = bytes else {
         return Ok(None);

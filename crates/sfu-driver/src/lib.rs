@@ -1,10 +1,10 @@
 //! Threads, sockets and the clock around the SFU core.
 //!
-//! A [`Driver`] runs one thread a worker. Each owns a [`sfu::Shard`], a UDP socket and a passive TCP listener on the same
-//! port number. Commands go in over a bounded queue a worker (full: the caller is told); events come out over one bounded queue
-//! (full: the newest are dropped and counted, media never waits).
+//! A [`Driver`] runs one thread for each worker. It owns a [`sfu::Shard`], a UDP socket and a passive TCP listener on the same
+//! port number. Commands go in over a bounded queue for each worker (full: they are refused by event); events come out over one
+//! bounded queue (full: the newest are dropped and counted, media never waits).
 //!
-//! Imports run one way: `driver → worker → {datagrams, streams, rooms, events} → leaves`.
+//! Imports run one way: `driver → handle → worker → {hosted, datagrams, streams} → {rooms, events} → leaves`.
 
 mod addresses;
 mod datagrams;
@@ -12,6 +12,8 @@ mod driver;
 mod egress;
 mod events;
 mod framing;
+mod handle;
+mod hosted;
 mod paths;
 mod rooms;
 mod sockets;

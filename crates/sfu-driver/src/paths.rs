@@ -1,29 +1,29 @@
-//! From which of our addresses to answer whom: the one they sent to.
+//! The local address from which to answer a remote one: the one it sent to.
 //!
-//! A socket bound to all addresses otherwise answers from the one that routing prefers, which a client behind a firewall, or one that
-//! checks an ICE candidate pair, does not know.
+//! Otherwise a socket bound to all addresses answers from the one that routing prefers, which a firewall, or a client that checks
+//! an ICE candidate pair, does not know.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// How long a path is remembered at least after the last packet. Peers send ICE checks each few seconds.
+/// How long a path is kept at least after the last packet. Peers send ICE checks every few seconds.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// Strangers can fill one generation no further than this: some 5 MB.
+/// Paths of one generation, whoever sends: some 5 MB.
 const MAX_PATHS: usize = 65_536;
 
-/// Two generations of remote address → local address; the older is dropped whole, so that forgetting costs nothing.
+/// Two generations of remote address → local address. The older one is dropped as a whole, so that forgetting costs nothing.
 #[derive(Debug)]
-pub struct Paths {
+pub(crate) struct Paths {
     young: HashMap<SocketAddr, IpAddr>,
     old: HashMap<SocketAddr, IpAddr>,
     turn: Instant,
 }
 
 impl Paths {
-    /// Empty.
-    pub fn new(now: Instant) -> Self {
+    /// No paths.
+    pub(crate) fn new(now: Instant) -> Self {
         Paths {
             young: HashMap::new(),
             old: HashMap::new(),
@@ -32,7 +32,7 @@ impl Paths {
     }
 
     /// `remote` sent to `local`.
-    pub fn heard(&mut self, remote: SocketAddr, local: IpAddr, now: Instant) {
+    pub(crate) fn heard(&mut self, remote: SocketAddr, local: IpAddr, now: Instant) {
         if now >= self.turn || self.young.len() >= MAX_PATHS {
             self.old = std::mem::take(&mut self.young);
             self.turn = now + KEEP;
@@ -40,8 +40,8 @@ impl Paths {
         self.young.insert(remote, local);
     }
 
-    /// Where `remote` sent to last.
-    pub fn local(&self, remote: SocketAddr) -> Option<IpAddr> {
+    /// The address that `remote` sent to last.
+    pub(crate) fn local(&self, remote: SocketAddr) -> Option<IpAddr> {
         self.young.get(&remote).or_else(|| self.old.get(&remote)).copied()
     }
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_cannot_fill_the_memory() {
+    fn memory_is_bounded_whoever_sends() {
         let start = Instant::now();
         let mut paths = Paths::new(start);
         for n in 0..3 * MAX_PATHS as u32 {

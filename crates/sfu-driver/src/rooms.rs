@@ -1,102 +1,110 @@
 //! Which worker holds which room. A room lives wholly on one worker, from its first offer until its last peer is gone.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sfu::RoomId;
 
 #[derive(Debug)]
 struct Room {
     worker: usize,
-    /// Offers that are on their way to the worker.
-    offered: usize,
-    /// Transports that have a peer, and whose each is.
-    open: HashMap<String, String>,
+    /// Offers on their way to the worker.
+    offers: usize,
+    /// Whether the worker has a peer in it.
+    is_open: bool,
 }
 
-/// The table, shared by the caller, who asks, and the workers, who tell of peers that came and went.
+/// The table, shared by the caller, who asks, and the workers, who tell when a room has ended. Who is in a room only the
+/// worker's shard knows.
 #[derive(Debug)]
-pub struct Rooms {
-    rooms: Mutex<HashMap<String, Room>>,
-    workers: usize,
+pub(crate) struct Rooms {
+    rooms: Mutex<HashMap<RoomId, Room>>,
+    /// The peers of each worker.
+    peers: Vec<AtomicUsize>,
 }
 
 impl Rooms {
-    /// Empty, for so many workers (at least one).
-    pub fn new(workers: usize) -> Self {
+    /// No rooms, for so many workers (at least one).
+    pub(crate) fn new(workers: usize) -> Self {
         Rooms {
             rooms: Mutex::default(),
-            workers,
+            peers: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
         }
     }
 
     /// The worker for an offer in `room`: where the room is, else the one with the fewest peers. To be followed by
-    /// [`Self::withdrawn`] if the offer could not be handed over.
-    pub fn offer(&self, room: &str) -> usize {
+    /// [`Self::withdraw`] if the offer could not be handed over.
+    pub(crate) fn offer(&self, room: &RoomId) -> usize {
         let mut rooms = self.lock();
         if let Some(known) = rooms.get_mut(room) {
-            known.offered += 1;
+            known.offers += 1;
             return known.worker;
         }
-        let mut load = vec![0; self.workers];
+        let mut load: Vec<usize> = self.peers.iter().map(|peers| peers.load(Ordering::Relaxed)).collect();
         for known in rooms.values() {
-            load[known.worker] += known.open.len() + known.offered;
+            load[known.worker] += known.offers;
         }
-        let worker = (0..self.workers).min_by_key(|&worker| load[worker]).unwrap_or(0);
+        let worker = (0..load.len()).min_by_key(|&worker| load[worker]).unwrap_or(0);
         rooms.insert(
-            room.to_owned(),
+            room.clone(),
             Room {
                 worker,
-                offered: 1,
-                open: HashMap::new(),
+                offers: 1,
+                is_open: false,
             },
         );
         worker
     }
 
     /// An offer was not handed over.
-    pub fn withdrawn(&self, room: &str) {
-        self.change(room, |known| known.offered = known.offered.saturating_sub(1));
+    pub(crate) fn withdraw(&self, room: &RoomId) {
+        self.change(room, |known| known.offers = known.offers.saturating_sub(1));
     }
 
     /// The worker where `room` is.
-    pub fn worker(&self, room: &str) -> Option<usize> {
+    pub(crate) fn worker(&self, room: &RoomId) -> Option<usize> {
         self.lock().get(room).map(|known| known.worker)
     }
 
-    /// The worker took `user`'s offer of `transport` from its queue. True if there was no peer of that name.
-    pub fn taken(&self, room: &str, transport: &str, user: &str) -> bool {
-        let mut is_new = false;
+    /// The worker takes an offer from its queue. [`Self::ended`] follows if the offer opens no peer.
+    pub(crate) fn take(&self, room: &RoomId) {
         self.change(room, |known| {
-            known.offered = known.offered.saturating_sub(1);
-            is_new = known.open.insert(transport.to_owned(), user.to_owned()).is_none();
-        });
-        is_new
-    }
-
-    /// The peer is gone.
-    pub fn gone(&self, room: &str, transport: &str) {
-        self.change(room, |known| {
-            known.open.remove(transport);
+            known.offers = known.offers.saturating_sub(1);
+            known.is_open = true;
         });
     }
 
-    /// The rooms on `worker`, and whose transports are open in each.
-    pub fn on(&self, worker: usize) -> Vec<(String, HashMap<String, String>)> {
-        let rooms = self.lock();
-        let here = rooms.iter().filter(|(_, known)| known.worker == worker);
-        here.map(|(room, known)| (room.clone(), known.open.clone())).collect()
+    /// The room has no peer.
+    pub(crate) fn ended(&self, room: &RoomId) {
+        self.change(room, |known| known.is_open = false);
     }
 
-    fn change(&self, room: &str, change: impl FnOnce(&mut Room)) {
+    /// How many peers a worker has.
+    pub(crate) fn set_peers(&self, worker: usize, peers: usize) {
+        self.peers[worker].store(peers, Ordering::Relaxed);
+    }
+
+    /// A worker has lost all its rooms.
+    pub(crate) fn reset(&self, worker: usize) {
+        self.set_peers(worker, 0);
+        self.lock().retain(|_, known| {
+            known.is_open &= known.worker != worker;
+            known.is_open || known.offers > 0
+        });
+    }
+
+    fn change(&self, room: &RoomId, change: impl FnOnce(&mut Room)) {
         let mut rooms = self.lock();
         if let Some(known) = rooms.get_mut(room) {
             change(known);
-            if known.offered == 0 && known.open.is_empty() {
+            if known.offers == 0 && !known.is_open {
                 rooms.remove(room);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Room>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RoomId, Room>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,35 +116,47 @@ mod tests {
     #[test]
     fn a_room_stays_on_its_worker_and_new_ones_go_to_the_idlest() {
         let rooms = Rooms::new(2);
-        assert_eq!(rooms.offer("a"), 0);
-        assert_eq!(rooms.offer("b"), 1);
-        assert_eq!(rooms.offer("b"), 1);
-        assert_eq!(rooms.offer("c"), 0);
-        assert_eq!(rooms.offer("a"), 0);
-        assert_eq!(rooms.worker("b"), Some(1));
-        assert_eq!(rooms.worker("d"), None);
+        assert_eq!(rooms.offer(&"a".into()), 0);
+        assert_eq!(rooms.offer(&"b".into()), 1);
+        assert_eq!(rooms.offer(&"b".into()), 1);
+        assert_eq!(rooms.offer(&"c".into()), 0);
+        assert_eq!(rooms.offer(&"a".into()), 0);
+        assert_eq!(rooms.worker(&"b".into()), Some(1));
+        assert_eq!(rooms.worker(&"d".into()), None);
+        rooms.set_peers(1, 1);
+        assert_eq!(rooms.offer(&"d".into()), 0);
+        rooms.set_peers(0, 9);
+        assert_eq!(rooms.offer(&"e".into()), 1);
     }
 
     #[test]
-    fn a_room_is_forgotten_with_its_last_peer_unless_an_offer_is_on_its_way() {
-        let rooms = Rooms::new(1);
-        rooms.offer("a");
-        assert!(rooms.taken("a", "t", "u"));
-        rooms.offer("a");
-        rooms.gone("a", "t");
-        assert_eq!(rooms.worker("a"), Some(0));
-        assert!(rooms.taken("a", "t", "u"));
-        rooms.offer("a");
-        assert!(!rooms.taken("a", "t", "u"));
-        rooms.gone("a", "t");
-        assert_eq!(rooms.worker("a"), None);
+    fn a_room_is_forgotten_at_its_end_unless_an_offer_is_on_its_way() {
+        let (rooms, a) = (Rooms::new(1), RoomId::from("a"));
+        rooms.offer(&a);
+        rooms.take(&a);
+        rooms.offer(&a);
+        rooms.ended(&a);
+        assert_eq!(rooms.worker(&a), Some(0));
+        rooms.take(&a);
+        rooms.ended(&a);
+        assert_eq!(rooms.worker(&a), None);
     }
 
     #[test]
     fn an_offer_that_was_not_handed_over_leaves_nothing() {
-        let rooms = Rooms::new(1);
-        rooms.offer("a");
-        rooms.withdrawn("a");
-        assert_eq!(rooms.worker("a"), None);
+        let (rooms, a) = (Rooms::new(1), RoomId::from("a"));
+        rooms.offer(&a);
+        rooms.withdraw(&a);
+        assert_eq!(rooms.worker(&a), None);
+    }
+
+    #[test]
+    fn a_worker_that_has_lost_its_rooms_keeps_those_that_are_offered() {
+        let (rooms, lost, offered) = (Rooms::new(1), RoomId::from("lost"), RoomId::from("offered"));
+        rooms.offer(&lost);
+        rooms.take(&lost);
+        rooms.offer(&offered);
+        rooms.reset(0);
+        assert_eq!((rooms.worker(&lost), rooms.worker(&offered)), (None, Some(0)));
     }
 }

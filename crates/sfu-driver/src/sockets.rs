@@ -5,32 +5,32 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Asked of the kernel, which gives what its `net.core.rmem_max` and `wmem_max` allow: a worker that is kept from its socket for
-/// 20 ms at 100,000 packets a second of 1,200 bytes needs 2.4 MB.
+/// Requested buffer size; the kernel grants what `net.core.rmem_max` and `wmem_max` allow. A worker that cannot read for 20 ms at
+/// 100,000 packets of 1,200 bytes a second needs 2.4 MB.
 const SOCKET_BUFFER: usize = 4 << 20;
 
-/// Connections the kernel holds until the worker accepts them.
+/// Connections that wait in the kernel until the worker accepts them.
 const BACKLOG: i32 = 128;
 
-/// How often another ephemeral port is tried when its TCP twin is taken.
+/// How many ephemeral UDP ports are tried until the same TCP port is free.
 const EPHEMERAL_TRIES: u32 = 16;
 
 /// Both sockets, non-blocking, bound to the same port.
 #[derive(Debug)]
-pub struct Sockets {
+pub(crate) struct Sockets {
     /// Datagrams.
-    pub udp: UdpSocket,
+    pub(crate) udp: UdpSocket,
     /// RFC 4571 streams.
-    pub tcp: TcpListener,
+    pub(crate) tcp: TcpListener,
     /// The address of both, with the real port.
-    pub local: SocketAddr,
+    pub(crate) local: SocketAddr,
 }
 
-/// Binds both sockets; port 0 takes a free one. An unspecified IPv6 address takes IPv4 too.
+/// Binds both sockets; port 0 takes a free port. An unspecified IPv6 address also takes IPv4.
 ///
 /// # Errors
-/// What the system says, with the address in the text.
-pub fn bind(address: SocketAddr) -> io::Result<Sockets> {
+/// The system's error, with the address in the message.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<Sockets> {
     let mut tries = if address.port() == 0 { EPHEMERAL_TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -51,7 +51,7 @@ fn bind_both(address: SocketAddr) -> io::Result<Sockets> {
     let local = udp.local_addr()?;
 
     let tcp = open(address, Type::STREAM, Protocol::TCP)?;
-    tcp.set_reuse_address(true)?; // connections of an earlier process in TIME_WAIT do not keep the port
+    tcp.set_reuse_address(true)?; // else connections of an earlier process in TIME_WAIT keep the port
     tcp.bind(&local.into())?;
     tcp.listen(BACKLOG)?;
     Ok(Sockets {

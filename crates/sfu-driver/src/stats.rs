@@ -1,28 +1,28 @@
-//! Counters of a worker: written by its thread alone, read by any.
+//! Counters of a worker: written by its own thread, read by any.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sfu::ShardStats;
 
-/// One number with a single writer, so that adding takes no locked instruction.
+/// A counter with a single writer, so that adding takes no locked instruction.
 #[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds; only the worker's thread may.
-    pub fn add(&self, n: u64) {
+    /// Adds. Only for the worker's thread.
+    pub(crate) fn add(&self, n: u64) {
         self.0
             .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Sets; only the worker's thread may.
-    pub fn set(&self, n: u64) {
+    /// Sets. Only for the worker's thread.
+    pub(crate) fn set(&self, n: u64) {
         self.0.store(n, Ordering::Relaxed);
     }
 
     /// The value.
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -31,14 +31,14 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// What a worker's thread counts, since its start.
         #[derive(Debug, Default)]
-        pub struct Counters {
-            $($(#[$doc])* pub $name: Counter,)*
+        pub(crate) struct Counters {
+            $($(#[$doc])* pub(crate) $name: Counter,)*
             shard: Mutex<ShardStats>,
         }
 
         impl Counters {
             /// Each counter with its name.
-            pub fn named(&self) -> Vec<(&'static str, u64)> {
+            pub(crate) fn named(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($name), self.$name.get()),)*]
             }
         }
@@ -58,7 +58,7 @@ counters! {
     udp_sends,
     /// Datagrams dropped because the socket's buffer was full.
     dropped_socket_full,
-    /// Datagrams the kernel refused for another reason.
+    /// Datagrams that the kernel refused for another reason.
     dropped_refused,
     /// Datagrams dropped because a TCP reader was too slow.
     dropped_stalled,
@@ -66,32 +66,32 @@ counters! {
     dropped_no_stream,
     /// TCP connections accepted.
     tcp_accepted,
-    /// TCP connections refused: too many, or no resources.
+    /// TCP connections refused because there were too many, or no resources.
     tcp_refused,
-    /// TCP connections of strangers closed to make room.
+    /// TCP connections without a peer closed to make space.
     tcp_evicted,
-    /// TCP connections closed because they sent no RFC 4571 frames.
+    /// TCP connections closed because what they sent were not RFC 4571 frames.
     tcp_malformed,
-    /// TCP connections closed at a deadline: silent, stalled, or never claimed by a peer.
+    /// TCP connections closed at a deadline: silent, stalled, or never used by a peer.
     tcp_timed_out,
     /// TCP connections open now.
     tcp_open,
-    /// Bytes the kernel granted for what arrives faster than it is read.
+    /// Bytes of receive buffer that the kernel granted.
     receive_buffer,
-    /// Times the kernel had an error instead of datagrams.
+    /// Reads that ended with an error.
     receive_errors,
-    /// Times the core failed outside of a peer and was started again.
+    /// Restarts of the shard after a panic outside of a peer's session.
     restarts,
 }
 
 impl Counters {
-    /// Publishes the shard's own numbers.
-    pub fn set_shard(&self, stats: ShardStats) {
+    /// Publishes the shard's counters.
+    pub(crate) fn set_shard(&self, stats: ShardStats) {
         *self.shard.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = stats;
     }
 
-    /// The shard's own numbers, as of the worker's last turn.
-    pub fn shard(&self) -> ShardStats {
+    /// The shard's counters, as of the worker's last turn.
+    pub(crate) fn shard(&self) -> ShardStats {
         *self.shard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

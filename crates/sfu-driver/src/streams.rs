@@ -1,4 +1,6 @@
-//! The TCP connections of a worker (RFC 6544, passive): bounded in number, in memory and in time.
+//! The TCP connections of a worker (RFC 6544, passive side): bounded in number, memory and time.
+//!
+//! A connection is a peer's once one has sent on it; until then anyone may have opened it.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,28 +13,28 @@ use mio::{Interest, Registry, Token};
 use crate::framing::{self, Deframer};
 use crate::stats::Counters;
 
-/// Connections a worker holds at most. A full table makes room by closing the oldest stranger.
+/// Connections of a worker. A full table makes space by closing the oldest one without a peer.
 const MAX_STREAMS: usize = 1_024;
 
-/// A connection on which no peer has answered by then is closed.
-const STRANGER_DEADLINE: Duration = Duration::from_secs(10);
+/// A connection that is no peer's after so long is closed.
+const UNCLAIMED_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A connection silent for so long is closed: a peer's ICE checks come far more often (RFC 7675: each 5 s).
+/// A connection silent for so long is closed: a peer's ICE checks are far more frequent (RFC 7675: every 5 s).
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// A connection that took none of what waits for so long is closed.
+/// A connection that takes no data for so long is closed.
 const STALL_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Bytes that wait for a slow reader; beyond, datagrams are dropped. About half a second of video at 4 Mbit/s.
+/// Bytes that wait for a slow reader at most: half a second of video at 4 Mbit/s. Beyond that, datagrams are dropped.
 const MAX_WAITING: usize = 256 << 10;
 
-/// Reads of one connection before the others have their turn.
+/// Reads of one connection in a turn.
 const READS_PER_TURN: usize = 4;
 
-/// Connections accepted before the media has its turn.
+/// Connections accepted in a turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
-/// How often deadlines are looked at while there are connections.
+/// How often deadlines are checked while there are connections.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The first token of a connection; lower ones are the worker's own sockets.
@@ -54,7 +56,7 @@ struct Stream {
 
 /// The table.
 #[derive(Debug)]
-pub struct Streams {
+pub(crate) struct Streams {
     listener: TcpListener,
     max_streams: usize,
     table: HashMap<Token, Stream>,
@@ -67,8 +69,8 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Around a listener that is registered with the poll already.
-    pub fn new(listener: TcpListener) -> Self {
+    /// No connections; `listener` is registered with the poll already.
+    pub(crate) fn new(listener: TcpListener) -> Self {
         Streams {
             listener,
             max_streams: MAX_STREAMS,
@@ -83,17 +85,17 @@ impl Streams {
     }
 
     /// How many connections are open.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
     /// When [`Self::sweep`] is due.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.next_sweep
     }
 
-    /// Connections that have more to read than one turn allowed.
-    pub fn take_unread(&mut self) -> Vec<Token> {
+    /// Takes the connections that have more to read than one turn allowed.
+    pub(crate) fn take_unread(&mut self) -> Vec<Token> {
         let unread = std::mem::take(&mut self.unread);
         for token in &unread {
             if let Some(stream) = self.table.get_mut(token) {
@@ -103,13 +105,13 @@ impl Streams {
         unread
     }
 
-    /// Whether [`Self::take_unread`] would give any.
-    pub fn has_unread(&self) -> bool {
+    /// Whether [`Self::take_unread`] has any.
+    pub(crate) fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
 
-    /// Accepts what waits, for one turn. Says whether there may be more.
-    pub fn accept(&mut self, registry: &Registry, now: Instant, counters: &Counters) -> bool {
+    /// Accepts the connections that wait, for one turn. Gives whether more may wait.
+    pub(crate) fn accept(&mut self, registry: &Registry, now: Instant, counters: &Counters) -> bool {
         for _ in 0..ACCEPTS_PER_TURN {
             match self.listener.accept() {
                 Ok((socket, remote)) => {
@@ -120,7 +122,7 @@ impl Streams {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
                 Err(e) if matches!(e.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(_) => {
-                    // Out of file descriptors or memory. The poll tells of new connections only: look again by the clock.
+                    // Out of file descriptors or memory. The poll reports new connections only, so try again at the next sweep.
                     counters.tcp_refused.add(1);
                     self.next_sweep.get_or_insert(now + SWEEP);
                     return false;
@@ -130,8 +132,8 @@ impl Streams {
         true
     }
 
-    /// A peer has given up this address, or ended: the connection is a stranger's again, whose time is over.
-    pub fn unclaim(&mut self, remote: SocketAddr) {
+    /// No peer uses this address any more: the connection is closed at the next sweep unless another peer does.
+    pub(crate) fn unclaim(&mut self, remote: SocketAddr) {
         let token = self.by_remote.get(&remote);
         if let Some(stream) = token.and_then(|token| self.table.get_mut(token)) {
             stream.claimed = false;
@@ -146,7 +148,7 @@ impl Streams {
         now: Instant,
         counters: &Counters,
     ) -> io::Result<()> {
-        if self.table.len() >= self.max_streams && !self.close_oldest_stranger(registry, counters) {
+        if self.table.len() >= self.max_streams && !self.close_oldest_unclaimed(registry, counters) {
             return Err(io::Error::from(ErrorKind::QuotaExceeded));
         }
         let token = Token(self.next_token);
@@ -174,7 +176,7 @@ impl Streams {
         Ok(())
     }
 
-    fn close_oldest_stranger(&mut self, registry: &Registry, counters: &Counters) -> bool {
+    fn close_oldest_unclaimed(&mut self, registry: &Registry, counters: &Counters) -> bool {
         let oldest = self
             .table
             .iter()
@@ -190,8 +192,8 @@ impl Streams {
         }
     }
 
-    /// Reads a connection for one turn and hands each datagram with its sender to `sink`.
-    pub fn read(
+    /// Reads a connection for one turn and hands each datagram and its sender to `sink`.
+    pub(crate) fn read(
         &mut self,
         registry: &Registry,
         token: Token,
@@ -226,8 +228,8 @@ impl Streams {
         }
     }
 
-    /// Takes a datagram for `remote`, to be written by [`Self::flush`]. Dropped if there is no such connection, or too much waits.
-    pub fn send(&mut self, remote: SocketAddr, datagram: &[u8], counters: &Counters) {
+    /// Queues a datagram for `remote` until [`Self::flush`]. It is dropped if there is no such connection or too much waits.
+    pub(crate) fn send(&mut self, remote: SocketAddr, datagram: &[u8], counters: &Counters) {
         let Some((token, stream)) = self
             .by_remote
             .get(&remote)
@@ -250,8 +252,8 @@ impl Streams {
         }
     }
 
-    /// Writes what was taken since the last flush.
-    pub fn flush(&mut self, registry: &Registry, now: Instant) {
+    /// Writes what was queued since the last flush.
+    pub(crate) fn flush(&mut self, registry: &Registry, now: Instant) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for token in dirty.drain(..) {
             self.write(registry, token, now);
@@ -259,8 +261,8 @@ impl Streams {
         self.dirty = dirty;
     }
 
-    /// Writes what waits for a connection that can take more.
-    pub fn write(&mut self, registry: &Registry, token: Token, now: Instant) {
+    /// Writes what is queued for a connection, as far as it takes it.
+    pub(crate) fn write(&mut self, registry: &Registry, token: Token, now: Instant) {
         let Some(stream) = self.table.get_mut(&token) else {
             return;
         };
@@ -287,8 +289,8 @@ impl Streams {
         }
     }
 
-    /// Closes what is past a deadline, and accepts what an error had left waiting. Says whether more may wait.
-    pub fn sweep(&mut self, registry: &Registry, now: Instant, counters: &Counters) -> bool {
+    /// Closes connections past a deadline, and accepts those that an error left waiting. Gives whether more may wait.
+    pub(crate) fn sweep(&mut self, registry: &Registry, now: Instant, counters: &Counters) -> bool {
         if self.next_sweep.is_none_or(|due| now < due) {
             return false;
         }
@@ -311,18 +313,18 @@ impl Streams {
     }
 
     /// Closes every connection.
-    pub fn close_all(&mut self, registry: &Registry) {
+    pub(crate) fn close_all(&mut self, registry: &Registry) {
         let all: Vec<Token> = self.table.keys().copied().collect();
         all.into_iter().for_each(|token| self.close(registry, token));
     }
 
     fn close(&mut self, registry: &Registry, token: Token) {
         if let Some(mut stream) = self.table.remove(&token) {
-            // An address can come again before its old connection is gone: only our own entry goes.
+            // The address may have connected again meanwhile: that entry stays.
             if self.by_remote.get(&stream.remote) == Some(&token) {
                 self.by_remote.remove(&stream.remote);
             }
-            // Closing the descriptor takes it out of the poll too; this can only fail if it is out already.
+            // Fails only if it is out of the poll already; closing the descriptor takes it out anyway.
             let _ = registry.deregister(&mut stream.socket);
         }
     }
@@ -330,13 +332,13 @@ impl Streams {
 
 fn is_late(stream: &Stream, now: Instant) -> bool {
     let since = |then: Instant| now.saturating_duration_since(then);
-    (!stream.claimed && since(stream.opened) >= STRANGER_DEADLINE)
+    (!stream.claimed && since(stream.opened) >= UNCLAIMED_DEADLINE)
         || since(stream.heard) >= IDLE_DEADLINE
         || stream.stalled.is_some_and(|then| since(then) >= STALL_DEADLINE)
 }
 
-/// Whether a peer sent this, not the STUN server that answers anyone: all that is not STUN (RFC 7983), and STUN with
-/// MESSAGE-INTEGRITY (RFC 8489, section 14.5), which needs the password of a peer.
+/// Whether a peer sent this datagram and not the plain STUN server, which answers anyone: all that is not STUN (RFC 7983), and
+/// STUN with MESSAGE-INTEGRITY (RFC 8489 section 14.5), for which a peer's password is needed.
 fn is_of_a_peer(datagram: &[u8]) -> bool {
     const STUN_HEADER: usize = 20;
     const MESSAGE_INTEGRITY: [u8; 2] = [0, 8];

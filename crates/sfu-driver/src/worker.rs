@@ -1,4 +1,4 @@
-//! A worker's thread: it feeds one shard with packets, commands and the time, and does what the shard wants done.
+//! A worker's thread: it feeds one shard with packets, commands and the time, and carries out what the shard wants done.
 
 use std::any::Any;
 use std::io;
@@ -6,15 +6,17 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Events, Interest, Poll, Token, Waker};
-use sfu::{CloseReason, Command, Shard, ShardConfig, Transport, TransportState};
+use sfu::{Command, ShardConfig, Transport};
 
 use crate::datagrams::Datagrams;
 use crate::events::{Event, EventQueue};
+use crate::handle::{Inbox, MAX_REFUSED};
+use crate::hosted::HostedShard;
 use crate::rooms::Rooms;
 use crate::sockets::Sockets;
 use crate::stats::Counters;
@@ -24,31 +26,31 @@ const UDP: Token = Token(0);
 const TCP: Token = Token(1);
 const WAKE: Token = Token(2);
 
-/// Batches of datagrams read before the rest (commands, timers, TCP) has its turn.
+/// Batches of datagrams read before commands, timers and TCP have their turn.
 const BATCHES_PER_TURN: usize = 4;
 
 /// Commands taken before the media has its turn again; an offer costs about as much as a thousand packets.
 const COMMANDS_PER_TURN: usize = 16;
 
-/// Bytes gathered before they are sent, though the turn is not over.
+/// Bytes to send that are gathered at most, even within a turn.
 const FLUSH_AT: usize = 2 << 20;
 
-/// Restarts of the core in one process. One that fails so often is better replaced whole, by whoever supervises the process.
+/// Restarts of the shard in one process. After so many the process is better replaced, by its supervisor.
 const MAX_RESTARTS: u64 = 10;
 
 /// What a worker is asked.
 #[derive(Debug)]
-pub enum Order {
+pub(crate) enum Order {
     /// For the shard.
     Command(Command),
-    /// A test's: fail, or stand still, outside of the core.
+    /// For tests: panic or block outside of the shard.
     #[cfg(test)]
     Call(TestCall),
 }
 
 /// See [`Order::Call`].
 #[cfg(test)]
-pub struct TestCall(pub Box<dyn FnOnce() + Send>);
+pub(crate) struct TestCall(pub Box<dyn FnOnce() + Send>);
 
 #[cfg(test)]
 impl std::fmt::Debug for TestCall {
@@ -59,29 +61,26 @@ impl std::fmt::Debug for TestCall {
 
 /// What a worker shares with the others.
 #[derive(Debug, Clone)]
-pub struct Shared {
-    /// Set when it is to close every peer and end; its waker follows. Not an order: those may be many.
-    pub stop: Arc<AtomicBool>,
-    /// Where its events go.
-    pub events: Arc<EventQueue>,
-    /// Where it tells of rooms.
-    pub rooms: Arc<Rooms>,
+pub(crate) struct Shared {
+    /// Set when it is to close every peer and end; then it is woken. Not an order, since many of those may wait.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Where it puts its events.
+    pub(crate) events: Arc<EventQueue>,
+    /// The table of rooms, which it keeps up to date.
+    pub(crate) rooms: Arc<Rooms>,
     /// Its counters.
-    pub counters: Arc<Counters>,
+    pub(crate) counters: Arc<Counters>,
 }
 
-/// The thread's whole state.
-pub struct Worker {
-    index: usize,
+/// See the module.
+pub(crate) struct Worker {
     port: u16,
     poll: Poll,
     udp: Datagrams,
     streams: Streams,
-    shard: Shard,
-    config: ShardConfig,
-    orders: Receiver<Order>,
+    hosted: HostedShard,
+    inbox: Inbox,
     shared: Shared,
-    batch: Vec<Event>,
     udp_unread: bool,
     unaccepted: bool,
     orders_unread: bool,
@@ -89,15 +88,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Registers the sockets. The waker makes the thread look at `orders`.
+    /// Registers the sockets. The waker makes the thread look into its inbox.
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(
+    pub(crate) fn new(
         index: usize,
         sockets: Sockets,
         config: ShardConfig,
-        orders: Receiver<Order>,
+        inbox: Inbox,
         shared: Shared,
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
@@ -109,16 +108,19 @@ impl Worker {
         poll.registry().register(&mut tcp, TCP, Interest::READABLE)?;
         let now = Instant::now();
         let worker = Worker {
-            index,
             port,
             udp: Datagrams::new(udp, now, &shared.counters)?,
             streams: Streams::new(tcp),
-            shard: Shard::new(config.clone(), now),
+            hosted: HostedShard::new(
+                index,
+                config,
+                Arc::clone(&shared.rooms),
+                Arc::clone(&shared.events),
+                now,
+            ),
             poll,
-            config,
-            orders,
+            inbox,
             shared,
-            batch: Vec::new(),
             udp_unread: true,
             unaccepted: true,
             orders_unread: true,
@@ -127,14 +129,26 @@ impl Worker {
         Ok((worker, waker))
     }
 
-    /// Runs until [`Shared::stop`]. A panic of the core outside of a peer starts an empty shard.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.stop)
+    }
+
+    /// Runs until [`Shared::stop`]. After a panic outside of a peer's session it goes on with an empty shard.
     ///
     /// # Errors
-    /// The poll broke, or the core fails again and again. [`Event::Failed`] has told so.
-    pub fn run(mut self) -> io::Result<()> {
+    /// The poll failed, or the shard panics again and again. [`Event::Failed`] has told so.
+    pub(crate) fn run(mut self) -> io::Result<()> {
         let outcome = self.turn_until_stopped();
         if let Err(e) = &outcome {
-            self.batch.push(Event::Failed {
+            self.hosted.tell(Event::Failed {
                 port: self.port,
                 reason: e.to_string(),
             });
@@ -151,7 +165,7 @@ impl Worker {
                 Err(panic) => self.restart(&reason_of(panic.as_ref())),
             }
             if self.shared.counters.restarts.get() > MAX_RESTARTS {
-                return Err(io::Error::other("the core fails again and again"));
+                return Err(io::Error::other("the shard panics again and again"));
             }
         }
         Ok(())
@@ -184,8 +198,8 @@ impl Worker {
         if self.orders_unread {
             self.take_orders(now);
         }
-        if self.shard.next_timeout().is_some_and(|due| due <= now) {
-            self.shard.handle_timeout(now);
+        if self.hosted.next_timeout().is_some_and(|due| due <= now) {
+            self.hosted.shard().handle_timeout(now);
         }
         self.unaccepted |= self.streams.sweep(self.poll.registry(), now, &self.shared.counters);
         self.give(now);
@@ -196,7 +210,7 @@ impl Worker {
         if self.udp_unread || self.unaccepted || self.orders_unread || self.streams.has_unread() {
             return Some(Duration::ZERO);
         }
-        let due = [self.shard.next_timeout(), self.streams.next_timeout()]
+        let due = [self.hosted.next_timeout(), self.streams.next_timeout()]
             .into_iter()
             .flatten()
             .min();
@@ -205,10 +219,12 @@ impl Worker {
 
     fn read_udp(&mut self, now: Instant) {
         for _ in 0..BATCHES_PER_TURN {
-            let Worker { udp, shard, shared, .. } = self;
+            let Worker {
+                udp, hosted, shared, ..
+            } = self;
             self.udp_unread = udp.read(now, &shared.counters, |source, datagram| {
                 count_in(&shared.counters, datagram);
-                shard.receive(now, Transport::Udp, source, datagram);
+                hosted.shard().receive(now, Transport::Udp, source, datagram);
             });
             if !self.udp_unread {
                 break;
@@ -221,7 +237,7 @@ impl Worker {
         let Worker {
             poll,
             streams,
-            shard,
+            hosted,
             shared,
             ..
         } = self;
@@ -230,17 +246,18 @@ impl Worker {
         }
         streams.read(poll.registry(), token, now, &shared.counters, |source, datagram| {
             count_in(&shared.counters, datagram);
-            shard.receive(now, Transport::TcpPassive, source, datagram);
+            hosted.shard().receive(now, Transport::TcpPassive, source, datagram);
         });
     }
 
     fn take_orders(&mut self, now: Instant) {
+        self.refuse();
         for _ in 0..COMMANDS_PER_TURN {
             if self.shared.stop.load(Ordering::Acquire) {
                 self.stopping = true;
                 return;
             }
-            match self.orders.try_recv() {
+            match self.inbox.orders.try_recv() {
                 Ok(Order::Command(command)) => self.command(now, command),
                 Err(TryRecvError::Disconnected) => {
                     self.stopping = true;
@@ -256,31 +273,22 @@ impl Worker {
         }
     }
 
-    fn command(&mut self, now: Instant, command: Command) {
-        self.gather(); // what was told before this command is not about it
-        let opened = match &command {
-            Command::Offer {
-                room, transport, user, ..
-            } => {
-                let is_new = self.shared.rooms.taken(room, transport, user);
-                is_new.then(|| (room.clone(), transport.clone()))
-            }
-            _ => None,
-        };
-        self.shard.command(now, command);
-        let from = self.batch.len();
-        self.gather();
-        // An offer that was refused has opened no peer.
-        if let Some((room, transport)) = opened
-            && self.batch[from..].iter().any(|event| is_refusal_of(event, &transport))
-        {
-            self.shared.rooms.gone(&room, &transport);
+    /// Refuses what did not fit into the queue.
+    fn refuse(&mut self) {
+        for command in self.inbox.refused.try_iter().take(MAX_REFUSED) {
+            self.hosted.refuse(&command);
         }
     }
 
-    /// Takes from the shard what it wants sent and told.
+    fn command(&mut self, now: Instant, command: Command) {
+        self.gather(); // what happened before a command comes before its outcome
+        self.hosted.command(now, command);
+        self.gather();
+    }
+
+    /// Takes from the shard what it wants to be sent and told.
     fn gather(&mut self) {
-        while let Some(transmit) = self.shard.poll_transmit() {
+        while let Some(transmit) = self.hosted.shard().poll_transmit() {
             match transmit.transport {
                 Transport::Udp => self.udp.send(transmit.destination, &transmit.contents),
                 Transport::TcpPassive => {
@@ -292,21 +300,10 @@ impl Worker {
                 self.udp.flush(&self.shared.counters);
             }
         }
-        while let Some(remote) = self.shard.poll_forgotten() {
+        while let Some(remote) = self.hosted.shard().poll_forgotten() {
             self.streams.unclaim(remote);
         }
-        while let Some(event) = self.shard.poll_event() {
-            if let sfu::Event::TransportState {
-                room,
-                transport,
-                state: TransportState::Closed(_),
-                ..
-            } = &event
-            {
-                self.shared.rooms.gone(room, transport);
-            }
-            self.batch.push(Event::Core(event));
-        }
+        self.hosted.collect();
     }
 
     /// Gathers, sends and tells.
@@ -315,40 +312,27 @@ impl Worker {
         self.udp.flush(&self.shared.counters);
         self.streams.flush(self.poll.registry(), now);
         self.shared.counters.tcp_open.set(self.streams.len() as u64);
-        self.shared.counters.set_shard(self.shard.stats());
-        self.shared.events.push(&mut self.batch);
+        self.shared.counters.set_shard(self.hosted.shard().stats());
+        self.hosted.publish();
     }
 
     fn restart(&mut self, reason: &str) {
-        self.shard = Shard::new(self.config.clone(), Instant::now());
+        self.hosted.restart(Instant::now());
         self.streams.close_all(self.poll.registry());
         self.udp_unread = true;
         self.unaccepted = true;
         self.orders_unread = true;
         self.shared.counters.restarts.add(1);
-        for (room, transports) in self.shared.rooms.on(self.index) {
-            for (transport, user) in transports {
-                self.shared.rooms.gone(&room, &transport);
-                self.batch.push(Event::Core(sfu::Event::TransportState {
-                    room: room.clone(),
-                    transport,
-                    user,
-                    state: TransportState::Closed(CloseReason::Fault),
-                }));
-            }
-        }
-        self.batch.push(Event::Restarted {
+        self.hosted.tell(Event::Restarted {
             port: self.port,
             reason: reason.to_owned(),
         });
-        self.shared.events.push(&mut self.batch);
+        self.hosted.publish();
     }
 
     fn end(mut self) {
         let now = Instant::now();
-        for (room, _) in self.shared.rooms.on(self.index) {
-            self.shard.command(now, Command::End { room });
-        }
+        self.hosted.shard().close_all(now);
         self.give(now);
     }
 }
@@ -358,10 +342,6 @@ fn count_in(counters: &Counters, datagram: &[u8]) {
     counters.bytes_in.add(datagram.len() as u64);
 }
 
-fn is_refusal_of(event: &Event, name: &str) -> bool {
-    matches!(event, Event::Core(sfu::Event::Refused { transport, .. }) if transport == name)
-}
-
 fn reason_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
@@ -369,7 +349,7 @@ fn reason_of(panic: &(dyn Any + Send)) -> String {
 }
 
 /// What the shard tells clients of this worker: each advertised address by UDP, then by TCP.
-pub fn shard_config(advertised: &[std::net::IpAddr], port: u16) -> ShardConfig {
+pub(crate) fn shard_config(advertised: &[std::net::IpAddr], port: u16) -> ShardConfig {
     let addresses = || advertised.iter().map(move |&ip| SocketAddr::new(ip, port));
     let candidate = |transport| move |addr| sfu::LocalCandidate { addr, transport };
     let udp = addresses().map(candidate(Transport::Udp));

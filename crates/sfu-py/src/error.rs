@@ -1,4 +1,4 @@
-//! The one mapping of our errors to Python's.
+//! The one mapping of errors to Python's exceptions.
 
 use std::net::IpAddr;
 
@@ -12,17 +12,12 @@ create_exception!(
     tertulia.sfu._sfu,
     Overloaded,
     PyException,
-    "A worker's command queue is full; nothing was changed."
+    "A worker is so far behind that it cannot even refuse a command by event; nothing was changed."
 );
-create_exception!(
-    tertulia.sfu._sfu,
-    Stopped,
-    PyException,
-    "The SFU does not run any more."
-);
+create_exception!(tertulia.sfu._sfu, Stopped, PyException, "The SFU is stopped.");
 
 /// A command that was not taken.
-pub fn command_error(error: CommandError) -> PyErr {
+pub(crate) fn command_error(error: CommandError) -> PyErr {
     match error {
         CommandError::Overloaded => Overloaded::new_err(error.to_string()),
         CommandError::Stopped => Stopped::new_err(error.to_string()),
@@ -30,12 +25,12 @@ pub fn command_error(error: CommandError) -> PyErr {
 }
 
 /// An IP address, or `ValueError`.
-pub fn parse_ip(text: &str) -> PyResult<IpAddr> {
+pub(crate) fn parse_ip(text: &str) -> PyResult<IpAddr> {
     text.parse()
         .map_err(|_| PyValueError::new_err(format!("{text:?} is not an IP address")))
 }
 
 /// A source, or `ValueError`.
-pub fn parse_source(name: &str) -> PyResult<Source> {
+pub(crate) fn parse_source(name: &str) -> PyResult<Source> {
     Source::parse(name).ok_or_else(|| PyValueError::new_err(format!("{name:?} is not the name of a source")))
 }

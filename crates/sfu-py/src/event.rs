@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use pyo3::prelude::*;
-use sfu_driver::sfu::{self, MediaKind, SlotAssignment};
+use pyo3::{PyClass, PyClassInitializer};
+use sfu_driver::sfu::{self, Body, MediaKind, PeerId, Recipient, SlotAssignment};
 use sfu_driver::{Event, WorkerStats};
 
 macro_rules! event_classes {
@@ -11,17 +12,17 @@ macro_rules! event_classes {
         $(#[$doc])*
         #[pyclass(frozen, get_all, eq, new = "from_fields", module = "tertulia.sfu._sfu")]
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name { $($field: $kind,)* }
+        pub(crate) struct $name { $($field: $kind,)* }
     )*};
 }
 
 event_classes! {
     /// The answer to a client's offer.
-    Answer { room: String, transport: String, user_id: String, sdp: String, }
+    Answer { room: String, transport: String, user_id: String, seat: String, sdp: String, }
     /// The server's own offer to a plain client.
-    Offer { room: String, transport: String, user_id: String, sdp: String, }
+    Offer { room: String, transport: String, user_id: String, seat: String, sdp: String, }
     /// The whole slot assignment of one client.
-    Slots { room: String, transport: String, user_id: String, slots: Vec<Slot>, }
+    Slots { room: String, transport: String, user_id: String, seat: String, slots: Vec<Slot>, }
     /// Who speaks, loudest first.
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
     /// A change of a peer's media path; `reason` only with `closed`.
@@ -29,16 +30,24 @@ event_classes! {
         room: String,
         transport: String,
         user_id: String,
+        seat: String,
         state: String,
         reason: Option<String>,
     }
-    /// A command could not be done.
-    Refused { room: String, transport: String, user_id: String, code: String, message: String, }
+    /// A command was refused.
+    Refused {
+        room: String,
+        transport: String,
+        user_id: String,
+        seat: String,
+        code: String,
+        message: String,
+    }
     /// So many events were dropped here.
     Lost { count: u64, }
-    /// A worker's core failed outside of a peer and was started again.
+    /// A worker's shard panicked outside of a peer and was started again.
     Restarted { port: u16, reason: String, }
-    /// A worker has ended by itself.
+    /// A worker has failed for good.
     Failed { port: u16, reason: String, }
 }
 
@@ -52,7 +61,7 @@ event_classes! {
     from_py_object
 )]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     mid: String,
     kind: String,
     user_id: Option<String>,
@@ -69,118 +78,79 @@ impl From<SlotAssignment> for Slot {
         Slot {
             mid: slot.mid,
             kind: kind.to_owned(),
-            user_id,
-            source: source.map(|s| s.as_str().to_owned()),
+            user_id: user_id.map(|user| user.to_string()),
+            source: source.map(|source| source.as_str().to_owned()),
         }
     }
 }
 
 /// An event as an instance of its class.
-pub fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
-    use sfu::Event as E;
-    Ok(match event {
-        Event::Core(E::Answer {
+pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
+    match event {
+        Event::Core(event) => core_to_python(py, event),
+        Event::Lost(count) => instance(py, Lost { count }),
+        Event::Failed { port, reason } => instance(py, Failed { port, reason }),
+        Event::Restarted { port, reason } => instance(py, Restarted { port, reason }),
+    }
+}
+
+fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny>> {
+    let (room, transport, user_id, seat) = match event.to {
+        Recipient::Peer(PeerId {
             room,
             transport,
             user,
-            sdp,
-        }) => Bound::new(
-            py,
-            Answer {
-                room,
-                transport,
-                user_id: user,
-                sdp,
-            },
-        )?
-        .into_any(),
-        Event::Core(E::Offer {
-            room,
-            transport,
-            user,
-            sdp,
-        }) => Bound::new(
-            py,
-            Offer {
-                room,
-                transport,
-                user_id: user,
-                sdp,
-            },
-        )?
-        .into_any(),
-        Event::Core(E::Slots {
-            room,
-            transport,
-            user,
-            slots,
-        }) => {
-            let slots = slots.into_iter().map(Slot::from).collect();
-            Bound::new(
-                py,
-                Slots {
-                    room,
-                    transport,
-                    user_id: user,
-                    slots,
-                },
-            )?
-            .into_any()
+            seat,
+        }) => (
+            room.to_string(),
+            transport.to_string(),
+            user.to_string(),
+            seat.to_string(),
+        ),
+        Recipient::Room(room) => (room.to_string(), String::new(), String::new(), String::new()),
+    };
+    macro_rules! of_peer {
+        ($class:ident { $($field:ident: $value:expr),* }) => {
+            instance(py, $class { room, transport, user_id, seat, $($field: $value),* })
+        };
+    }
+    match event.body {
+        Body::Answer { sdp } => of_peer!(Answer { sdp: sdp }),
+        Body::Offer { sdp } => of_peer!(Offer { sdp: sdp }),
+        Body::Slots(slots) => of_peer!(Slots {
+            slots: slots.into_iter().map(Slot::from).collect()
+        }),
+        Body::ActiveSpeakers(users) => {
+            let user_ids = users.iter().map(ToString::to_string).collect();
+            instance(py, ActiveSpeakers { room, user_ids })
         }
-        Event::Core(E::ActiveSpeakers { room, users }) => {
-            Bound::new(py, ActiveSpeakers { room, user_ids: users })?.into_any()
-        }
-        Event::Core(E::TransportState {
-            room,
-            transport,
-            user,
-            state,
-        }) => {
+        Body::TransportState(state) => {
             let (state, reason) = match state {
                 sfu::TransportState::Connected => ("connected", None),
                 sfu::TransportState::Disconnected => ("disconnected", None),
                 sfu::TransportState::Closed(reason) => ("closed", Some(reason.as_str().to_owned())),
             };
-            Bound::new(
-                py,
-                TransportState {
-                    room,
-                    transport,
-                    user_id: user,
-                    state: state.to_owned(),
-                    reason,
-                },
-            )?
-            .into_any()
+            of_peer!(TransportState {
+                state: state.to_owned(),
+                reason: reason
+            })
         }
-        Event::Core(E::Refused {
-            room,
-            transport,
-            user,
-            code,
-            message,
-        }) => {
-            let code = code.as_str().to_owned();
-            Bound::new(
-                py,
-                Refused {
-                    room,
-                    transport,
-                    user_id: user,
-                    code,
-                    message,
-                },
-            )?
-            .into_any()
-        }
-        Event::Lost(count) => Bound::new(py, Lost { count })?.into_any(),
-        Event::Failed { port, reason } => Bound::new(py, Failed { port, reason })?.into_any(),
-        Event::Restarted { port, reason } => Bound::new(py, Restarted { port, reason })?.into_any(),
-    })
+        Body::Refused { code, message } => of_peer!(Refused {
+            code: code.as_str().to_owned(),
+            message: message
+        }),
+    }
 }
 
-/// A worker's numbers by name; what a datagram costs is counted where it is sent, not where it is asked for.
-pub fn stats_to_python(stats: WorkerStats) -> HashMap<&'static str, u64> {
+fn instance<'py, T>(py: Python<'py>, value: T) -> PyResult<Bound<'py, PyAny>>
+where
+    T: PyClass + Into<PyClassInitializer<T>>,
+{
+    Ok(Bound::new(py, value)?.into_any())
+}
+
+/// A worker's counters by name; datagrams are counted by the sockets, not by the shard.
+pub(crate) fn stats_to_python(stats: WorkerStats) -> HashMap<&'static str, u64> {
     let shard = stats.shard;
     let of_shard = [
         ("port", u64::from(stats.port)),

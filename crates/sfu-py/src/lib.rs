@@ -1,6 +1,6 @@
-//! The Python extension module `tertulia.sfu._sfu`: the class that Python drives, the events it reads, one mapping of errors.
+//! The Python extension module `tertulia.sfu._sfu`: the class that Python drives, the events it reads, the mapping of errors.
 //!
-//! The media threads never take the GIL; what may wait here (starting, stopping) releases it.
+//! The media threads never take the GIL; what may block here (starting, stopping) releases it.
 
 mod error;
 mod event;
@@ -11,12 +11,12 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
-use sfu_driver::sfu::{Command, TrackName, WantedVideo};
+use sfu_driver::sfu::{Command, PeerId, TrackName, WantedVideo};
 use sfu_driver::{Config, Driver};
 
 use crate::error::{command_error, parse_ip, parse_source};
 
-/// One SFU node: worker threads, each with one UDP port and a passive TCP listener on the same number.
+/// One SFU node: worker threads, each with a UDP port and a passive TCP listener on the same port number.
 #[pyclass(frozen, module = "tertulia.sfu._sfu")]
 struct Sfu {
     driver: Mutex<Driver>,
@@ -31,7 +31,7 @@ impl Sfu {
     }
 
     fn command(&self, room: &str, command: Command) -> PyResult<()> {
-        self.driver().command(room, command).map_err(command_error)
+        self.driver().command(&room.into(), command).map_err(command_error)
     }
 }
 
@@ -70,12 +70,14 @@ impl Sfu {
         })
     }
 
-    #[pyo3(signature = (room, transport, user_id, sdp, *, slots = false, tracks = HashMap::new()))]
+    #[pyo3(signature = (room, transport, user_id, seat, sdp, *, slots = false, tracks = HashMap::new()))]
+    #[expect(clippy::too_many_arguments, reason = "Python calls most of them by name")]
     fn offer(
         &self,
         room: &str,
-        transport: String,
-        user_id: String,
+        transport: &str,
+        user_id: &str,
+        seat: &str,
         sdp: String,
         slots: bool,
         tracks: HashMap<String, String>,
@@ -90,9 +92,12 @@ impl Sfu {
         self.command(
             room,
             Command::Offer {
-                room: room.to_owned(),
-                transport,
-                user: user_id,
+                peer: PeerId {
+                    room: room.into(),
+                    transport: transport.into(),
+                    user: user_id.into(),
+                    seat: seat.into(),
+                },
                 sdp,
                 slots,
                 tracks,
@@ -100,32 +105,50 @@ impl Sfu {
         )
     }
 
-    fn answer(&self, room: &str, transport: String, sdp: String) -> PyResult<()> {
-        self.command(room, Command::Answer { transport, sdp })
+    fn answer(&self, room: &str, transport: &str, sdp: String) -> PyResult<()> {
+        self.command(
+            room,
+            Command::Answer {
+                transport: transport.into(),
+                sdp,
+            },
+        )
     }
 
-    fn candidate(&self, room: &str, transport: String, candidate: String) -> PyResult<()> {
-        self.command(room, Command::Candidate { transport, candidate })
+    fn candidate(&self, room: &str, transport: &str, candidate: String) -> PyResult<()> {
+        self.command(
+            room,
+            Command::Candidate {
+                transport: transport.into(),
+                candidate,
+            },
+        )
     }
 
-    fn view(&self, room: &str, transport: String, videos: Vec<(String, String, Option<u32>)>) -> PyResult<()> {
+    fn view(&self, room: &str, transport: &str, videos: Vec<(String, String, Option<u32>)>) -> PyResult<()> {
         let wanted = |(user, source, max_height): (String, String, _)| {
             Ok(WantedVideo {
-                user,
+                user: user.into(),
                 source: parse_source(&source)?,
                 max_height,
             })
         };
         let videos = videos.into_iter().map(wanted).collect::<PyResult<_>>()?;
-        self.command(room, Command::View { transport, videos })
+        self.command(
+            room,
+            Command::View {
+                transport: transport.into(),
+                videos,
+            },
+        )
     }
 
     #[pyo3(signature = (room, transport, is_muted = None, is_video_on = None))]
-    fn state(&self, room: &str, transport: String, is_muted: Option<bool>, is_video_on: Option<bool>) -> PyResult<()> {
+    fn state(&self, room: &str, transport: &str, is_muted: Option<bool>, is_video_on: Option<bool>) -> PyResult<()> {
         self.command(
             room,
             Command::State {
-                transport,
+                transport: transport.into(),
                 is_muted,
                 is_video_on,
             },
@@ -133,11 +156,16 @@ impl Sfu {
     }
 
     fn close(&self, room: &str, transport: String) -> PyResult<()> {
-        self.command(room, Command::Close { transport })
+        self.command(
+            room,
+            Command::Close {
+                transport: transport.into(),
+            },
+        )
     }
 
     fn end(&self, room: &str) -> PyResult<()> {
-        self.command(room, Command::End { room: room.to_owned() })
+        self.command(room, Command::End { room: room.into() })
     }
 
     fn fileno(&self) -> i32 {
@@ -169,7 +197,7 @@ impl Sfu {
     }
 
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        // Waits without the lock: who drains events meanwhile holds the GIL.
+        // Waits without the lock: a thread that drains events meanwhile holds the GIL.
         let stopping = self.driver().begin_stop();
         Ok(py.detach(|| stopping.wait())?)
     }

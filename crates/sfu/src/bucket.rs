@@ -1,17 +1,17 @@
-//! A token bucket: so many a second, with a burst of one second's worth.
+//! A token bucket that holds one second's worth.
 
 use std::time::Instant;
 
-/// Lets `rate` through each second.
-pub struct Bucket {
+/// See the module.
+pub(crate) struct Bucket {
     rate: f64,
     tokens: f64,
     at: Instant,
 }
 
 impl Bucket {
-    /// A full bucket.
-    pub fn new(rate: u32, now: Instant) -> Self {
+    /// A full bucket of `rate` tokens a second.
+    pub(crate) fn new(rate: u32, now: Instant) -> Self {
         let rate = f64::from(rate);
         Self {
             rate,
@@ -20,8 +20,8 @@ impl Bucket {
         }
     }
 
-    /// Takes one, if there is one.
-    pub fn take(&mut self, now: Instant) -> bool {
+    /// Takes a token, if there is one.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = self.at.max(now);
         self.tokens = (self.tokens + passed * self.rate).min(self.rate);
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_a_second() {
+    fn the_rate_is_kept() {
         let now = Instant::now();
         let mut bucket = Bucket::new(10, now);
         assert_eq!((0..20).filter(|_| bucket.take(now)).count(), 10);

@@ -1,6 +1,9 @@
-//! What the hub asks of a shard.
+//! What the hub asks of a shard, and the answers.
 
-/// What a track shows or lets hear.
+use crate::event::{Body, Event, Recipient};
+use crate::ids::{PeerId, RoomId, TransportId, UserId};
+
+/// What a track carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     /// The first audio track, unless named otherwise.
@@ -44,72 +47,148 @@ pub struct TrackName {
 /// A video that a client wants in one of its video slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedVideo {
-    /// Whose.
-    pub user: String,
-    /// Which of theirs.
+    /// Whose video.
+    pub user: UserId,
+    /// Which of the user's.
     pub source: Source,
-    /// The most lines of picture that the tile can show. Kept for layers; nothing is chosen by it yet.
+    /// The height in pixels of the tile that shows it. Kept for layers; nothing is chosen by it yet.
     pub max_height: Option<u32>,
 }
 
-/// What the hub asks of a shard. Identifiers are opaque strings; a transport belongs to one room for its life.
+/// What the hub asks of a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// The client's offer: opens the peer if the transport is new, renegotiates otherwise. Answered by
-    /// [`crate::Event::Answer`] or [`crate::Event::Refused`].
+    /// The client's offer: opens the peer if the transport is new, renegotiates otherwise.
     Offer {
-        /// The room.
-        room: String,
-        /// The peer's name, `sfu_…`.
-        transport: String,
-        /// Whose it is.
-        user: String,
+        /// The peer.
+        peer: PeerId,
         /// The offer.
         sdp: String,
-        /// Whether the recvonly m-lines of the offer are slots (else the client is a plain one).
+        /// Whether the recvonly m-lines of the offer are slots, whose tracks change without SDP. Fixed by a peer's first
+        /// offer.
         slots: bool,
-        /// What the client sends where; m-lines that are not named follow the rule in [`Source`].
+        /// What the client sends on which m-line; those not named follow the rule in [`Source`].
         tracks: Vec<TrackName>,
     },
-    /// The client's answer to the last [`crate::Event::Offer`].
+    /// The client's answer to the last [`Body::Offer`].
     Answer {
         /// The peer.
-        transport: String,
+        transport: TransportId,
         /// The answer.
         sdp: String,
     },
     /// A trickled candidate of the client.
     Candidate {
         /// The peer.
-        transport: String,
+        transport: TransportId,
         /// A candidate line with or without `a=` or `candidate:`; empty for the end of candidates.
         candidate: String,
     },
-    /// Which videos a slots client wants, most wanted first. Empty: the most recent speakers.
+    /// Which videos a client with slots wants, most wanted first. Empty: those of the most recent speakers.
     View {
         /// The peer.
-        transport: String,
-        /// The wanted.
+        transport: TransportId,
+        /// The videos.
         videos: Vec<WantedVideo>,
     },
-    /// What the user said of themselves by UpdateState. `None`: not said, nothing changes. A peer that never said
-    /// anything is forwarded whole.
+    /// What the user said by UpdateState. `None`: not said, nothing changes. All media of a user who never said anything is
+    /// forwarded.
     State {
         /// The peer.
-        transport: String,
+        transport: TransportId,
         /// Whether the microphone is muted: it is not forwarded and leaves its slots.
         is_muted: Option<bool>,
         /// Whether the camera is on: if not, it is not forwarded and leaves its slots. A screen is not affected.
         is_video_on: Option<bool>,
     },
-    /// Closes one peer.
+    /// Closes one peer, if it is open.
     Close {
         /// The peer.
-        transport: String,
+        transport: TransportId,
     },
     /// Closes every peer of the room.
     End {
         /// The room.
-        room: String,
+        room: RoomId,
     },
+}
+
+/// What an accepted command led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer to the client's offer. All of the server's candidates are in it.
+    Answer {
+        /// The peer.
+        to: PeerId,
+        /// The answer.
+        sdp: String,
+    },
+    /// The offer crossed one of the server's. [`Body::Answer`] or [`Body::Refused`] follows, unless the client answers the
+    /// server's offer first: then it offers again.
+    Held,
+    /// It is done, and there is nothing to say.
+    Done,
+}
+
+impl Outcome {
+    /// The event that tells the client, if there is something to tell.
+    pub fn into_event(self) -> Option<Event> {
+        match self {
+            Self::Answer { to, sdp } => Some(Event {
+                to: Recipient::Peer(to),
+                body: Body::Answer { sdp },
+            }),
+            Self::Held | Self::Done => None,
+        }
+    }
+}
+
+/// Why a command was refused. Nothing was changed by it, unless a [`crate::TransportState::Closed`] says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whose command it was; `None` if the transport is not open.
+    pub to: Option<PeerId>,
+    /// The kind of refusal.
+    pub code: RefusalCode,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+impl Refusal {
+    /// The event that tells the client, if it is known which.
+    pub fn into_event(self) -> Option<Event> {
+        let (code, message) = (self.code, self.message);
+        self.to.map(|to| Event {
+            to: Recipient::Peer(to),
+            body: Body::Refused { code, message },
+        })
+    }
+}
+
+/// The kind of a [`Refusal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// The SDP cannot be used.
+    InvalidSdp,
+    /// The shard has as many peers as [`crate::Limits`] allow.
+    RoomFull,
+    /// The transport is not open, or belongs to another user or room.
+    NotFound,
+    /// The command did not get through to the shard: its queue was full.
+    Overloaded,
+    /// A fault in the server; the peer is closed.
+    Internal,
+}
+
+impl RefusalCode {
+    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `internal`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidSdp => "invalid_sdp",
+            Self::RoomFull => "room_full",
+            Self::NotFound => "not_found",
+            Self::Overloaded => "overloaded",
+            Self::Internal => "internal",
+        }
+    }
 }

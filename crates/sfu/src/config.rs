@@ -1,34 +1,35 @@
-//! What a shard is told once, at its start.
+//! What a shard is started with.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How a packet travels. Over TCP each packet is one RFC 4571 frame; the driver adds and removes the two length octets.
+/// The transport protocol of a packet. Over TCP each packet is one RFC 4571 frame; the driver adds and removes the two length
+/// octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
     /// UDP.
     Udp,
-    /// ICE-TCP, the server's side being passive (RFC 6544).
+    /// TCP, with the server as the passive side (RFC 6544).
     TcpPassive,
 }
 
-/// An address that is told to the clients as a host candidate.
+/// An address that clients are told as a host candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalCandidate {
     /// The address as clients reach it: the public one where the node is behind a 1:1 NAT.
     pub addr: SocketAddr,
-    /// How it is reached.
+    /// The transport protocol.
     pub transport: Transport,
 }
 
-/// Bounds of a shard. What is over a bound is refused or dropped, never queued.
+/// Bounds of a shard. What exceeds one is refused or dropped, never queued.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Peers of all rooms together.
     pub peers: usize,
-    /// Longest SDP taken, in bytes.
+    /// Length of an SDP in bytes.
     pub sdp_bytes: usize,
-    /// m-lines of one peer, both directions together.
+    /// m-lines of one SDP.
     pub media_lines: usize,
     /// Tracks one peer may publish.
     pub tracks: usize,
@@ -36,9 +37,9 @@ pub struct Limits {
     pub transmits: usize,
     /// Events waiting for [`crate::Shard::poll_event`].
     pub events: usize,
-    /// Answers to STUN requests of strangers, a second, all together (RFC 8489 section 2: a plain binding server).
+    /// Plain STUN binding requests answered each second, of all clients together (RFC 8489).
     pub stun_per_second: u32,
-    /// How long ICE may be silent, or take to connect, before the peer is closed.
+    /// How long ICE may be silent, or may take to connect, before the peer is closed.
     pub ice_silence: Duration,
 }
 
@@ -47,8 +48,8 @@ impl Default for Limits {
         Self {
             peers: 2_000,
             sdp_bytes: 256 * 1024,
-            // An SDP of so many fits the hub's frame of 256 KiB. A plain client is offered no more than that: who wants to
-            // see a larger room uses slots.
+            // An SDP of so many fits into a frame of 256 KiB. A plain client is offered no more than that; one that is to see
+            // a larger room uses slots.
             media_lines: 110,
             tracks: 8,
             transmits: 16_384,
@@ -59,10 +60,10 @@ impl Default for Limits {
     }
 }
 
-/// What a shard needs to know of its surroundings.
+/// What a shard needs to know.
 #[derive(Debug, Clone)]
 pub struct ShardConfig {
-    /// The host candidates in every answer and offer, most wanted first.
+    /// The host candidates in every answer and offer, most preferred first.
     pub candidates: Vec<LocalCandidate>,
     /// The bounds.
     pub limits: Limits,

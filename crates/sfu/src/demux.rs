@@ -1,7 +1,7 @@
-//! Whose packet is it? (RFC 7983; RFC 8445 section 7.3)
+//! Which peer a packet is for (RFC 7983; RFC 8445 section 7.3).
 //!
-//! A packet belongs to the peer whose address sent it. An address becomes a peer's only by a STUN request
-//! that names the peer's ufrag and whose integrity its ICE agent has verified.
+//! A packet is for the peer whose address sent it. An address becomes a peer's only by a STUN request that names the peer's
+//! ufrag and whose integrity its ICE agent has verified.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,13 +11,12 @@ use crate::ids::PeerKey;
 use crate::queue::Queue;
 use crate::stun::{self, BindingRequest};
 
-/// Addresses one peer may send from at a time; the oldest is forgotten for a new one. A client has a few networks, each
-/// with some candidates.
-const MOST_ADDRESSES: usize = 16;
+/// Addresses of one peer; the oldest makes way for a new one. A client has a few networks with some candidates each.
+const MAX_ADDRESSES: usize = 16;
 
 /// What a packet is, by its first octets.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Class<'a> {
+pub(crate) enum Class<'a> {
     /// A STUN binding request, plain or for a peer.
     Binding(BindingRequest<'a>),
     /// DTLS.
@@ -26,18 +25,18 @@ pub enum Class<'a> {
     Rtp,
     /// RTCP (SRTCP).
     Rtcp,
-    /// STUN that needs no reaction: an indication keeps a NAT's binding, a response answers nothing we asked.
+    /// STUN that needs no reaction: indications, which keep NAT bindings, and responses, since nothing is requested.
     Ignored,
-    /// Nothing that belongs here.
+    /// Anything else.
     Unknown,
 }
 
 /// Classifies a packet (RFC 7983 section 7, RFC 5761 section 4).
-pub fn classify(packet: &[u8]) -> Class<'_> {
+pub(crate) fn classify(packet: &[u8]) -> Class<'_> {
     match packet {
         [0, 1, ..] => stun::binding_request(packet).map_or(Class::Unknown, Class::Binding),
         [0, 0x11, ..] | [1, 0x01 | 0x11, ..] if packet.len() >= 20 => Class::Ignored,
-        // The least DTLS record is its header of 13 octets.
+        // The shortest DTLS record is its header of 13 octets.
         [20..=63, ..] if packet.len() >= 13 => Class::Dtls,
         [128..=191, 192..=223, ..] if packet.len() >= 8 => Class::Rtcp,
         [128..=191, ..] if packet.len() >= 12 => Class::Rtp,
@@ -45,11 +44,11 @@ pub fn classify(packet: &[u8]) -> Class<'_> {
     }
 }
 
-/// Forgotten TCP addresses that wait to be polled. One that finds no room costs its connection only a longer life.
-const MOST_FORGOTTEN: usize = 4_096;
+/// Forgotten TCP addresses that wait to be polled. The connection of one that does not fit merely lives longer.
+const MAX_FORGOTTEN: usize = 4_096;
 
-/// Who is behind which address and ufrag.
-pub struct Demux {
+/// The peers' addresses and ufrags.
+pub(crate) struct Demux {
     forgotten: Queue<SocketAddr>,
     by_address: HashMap<(Transport, SocketAddr), PeerKey>,
     by_ufrag: HashMap<String, PeerKey>,
@@ -60,7 +59,7 @@ pub struct Demux {
 impl Default for Demux {
     fn default() -> Self {
         Self {
-            forgotten: Queue::new(MOST_FORGOTTEN),
+            forgotten: Queue::new(MAX_FORGOTTEN),
             by_address: HashMap::new(),
             by_ufrag: HashMap::new(),
             ufrags: HashMap::new(),
@@ -70,18 +69,18 @@ impl Default for Demux {
 }
 
 impl Demux {
-    /// The peer that an address belongs to.
-    pub fn by_address(&self, transport: Transport, source: SocketAddr) -> Option<PeerKey> {
+    /// The peer of an address.
+    pub(crate) fn by_address(&self, transport: Transport, source: SocketAddr) -> Option<PeerKey> {
         self.by_address.get(&(transport, source)).copied()
     }
 
     /// The peer that chose a ufrag.
-    pub fn by_ufrag(&self, ufrag: &str) -> Option<PeerKey> {
+    pub(crate) fn by_ufrag(&self, ufrag: &str) -> Option<PeerKey> {
         self.by_ufrag.get(ufrag).copied()
     }
 
-    /// Makes an address the peer's. Only after integrity was verified.
-    pub fn learn(&mut self, transport: Transport, source: SocketAddr, peer: PeerKey) {
+    /// Makes an address the peer's. Call it only after integrity was verified.
+    pub(crate) fn learn(&mut self, transport: Transport, source: SocketAddr, peer: PeerKey) {
         let address = (transport, source);
         if self.by_address.get(&address) == Some(&peer) {
             return;
@@ -93,7 +92,7 @@ impl Demux {
                 .retain(|known| *known != address);
         }
         let known = self.addresses.entry(peer).or_default();
-        if known.len() == MOST_ADDRESSES {
+        if known.len() == MAX_ADDRESSES {
             let oldest = known.remove(0);
             known.push(address);
             self.forget_address(oldest);
@@ -102,8 +101,8 @@ impl Demux {
         }
     }
 
-    /// Gives a peer a ufrag; earlier ones of it are forgotten. Says whether it is a new one.
-    pub fn set_ufrag(&mut self, ufrag: String, peer: PeerKey) -> bool {
+    /// Sets the ufrag of a peer; its earlier one is forgotten. Gives whether it is another one.
+    pub(crate) fn set_ufrag(&mut self, ufrag: String, peer: PeerKey) -> bool {
         let before = self.ufrags.insert(peer, ufrag.clone());
         let is_new = before.as_ref() != Some(&ufrag);
         if let Some(before) = before {
@@ -114,7 +113,7 @@ impl Demux {
     }
 
     /// Forgets a peer.
-    pub fn forget(&mut self, peer: PeerKey) {
+    pub(crate) fn forget(&mut self, peer: PeerKey) {
         if let Some(ufrag) = self.ufrags.remove(&peer) {
             self.by_ufrag.remove(&ufrag);
         }
@@ -130,8 +129,8 @@ impl Demux {
         }
     }
 
-    /// The next TCP address that was forgotten.
-    pub fn poll_forgotten(&mut self) -> Option<SocketAddr> {
+    /// The next TCP address that no peer has any more.
+    pub(crate) fn poll_forgotten(&mut self) -> Option<SocketAddr> {
         self.forgotten.pop()
     }
 }
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_belongs_to_the_last_who_proved_it() {
+    fn an_address_belongs_to_the_peer_that_verified_it_last() {
         let mut peers: SlotMap<PeerKey, ()> = SlotMap::with_key();
         let (a, b) = (peers.insert(()), peers.insert(()));
         let mut demux = Demux::default();
@@ -182,18 +181,18 @@ mod tests {
         for port in 1..=100 {
             demux.learn(Transport::Udp, address(port), peer);
         }
-        assert_eq!(demux.by_address.len(), MOST_ADDRESSES);
+        assert_eq!(demux.by_address.len(), MAX_ADDRESSES);
         assert_eq!(demux.by_address(Transport::Udp, address(1)), None);
         assert_eq!(demux.by_address(Transport::Udp, address(100)), Some(peer));
     }
 
     #[test]
-    fn forgotten_tcp_addresses_are_told() {
+    fn forgotten_tcp_addresses_can_be_polled() {
         let mut peers: SlotMap<PeerKey, ()> = SlotMap::with_key();
         let peer = peers.insert(());
         let mut demux = Demux::default();
         demux.learn(Transport::Udp, address(1), peer);
-        for port in 1..=MOST_ADDRESSES as u16 {
+        for port in 1..=MAX_ADDRESSES as u16 {
             demux.learn(Transport::TcpPassive, address(port), peer);
         }
         assert_eq!(demux.poll_forgotten(), None);
@@ -204,7 +203,7 @@ mod tests {
         );
         demux.forget(peer);
         let forgotten = std::iter::from_fn(|| demux.poll_forgotten()).count();
-        assert_eq!(forgotten, MOST_ADDRESSES);
+        assert_eq!(forgotten, MAX_ADDRESSES);
     }
 
     #[test]

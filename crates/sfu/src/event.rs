@@ -2,9 +2,63 @@
 
 pub use str0m::media::MediaKind;
 
-use crate::command::Source;
+use crate::command::{RefusalCode, Source};
+use crate::ids::{PeerId, RoomId, UserId};
 
-/// What is in one slot of a client that said `slots: true`.
+/// What a shard tells the hub. Events to one peer are in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whom to tell.
+    pub to: Recipient,
+    /// What.
+    pub body: Body,
+}
+
+impl Event {
+    /// Whether it says that a peer is closed: the last event of its transport, which must never be dropped.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.body, Body::TransportState(TransportState::Closed(_)))
+    }
+}
+
+/// Whom an event is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// One peer.
+    Peer(PeerId),
+    /// Everyone in a room.
+    Room(RoomId),
+}
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The answer to an offer that was [held](crate::Outcome::Held).
+    Answer {
+        /// The answer.
+        sdp: String,
+    },
+    /// The server's own offer to a plain client. At most one is unanswered.
+    Offer {
+        /// The offer.
+        sdp: String,
+    },
+    /// The whole slot assignment of one client, after each change, in the order of the m-lines.
+    Slots(Vec<SlotAssignment>),
+    /// Who speaks now in a room, loudest first, after each change.
+    ActiveSpeakers(Vec<UserId>),
+    /// A change of a peer's media path.
+    TransportState(TransportState),
+    /// A command was refused.
+    Refused {
+        /// The kind of refusal.
+        code: RefusalCode,
+        /// What is wrong, for people.
+        message: String,
+    },
+}
+
+/// What is in one slot of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotAssignment {
     /// `a=mid` of the recvonly m-line.
@@ -12,7 +66,18 @@ pub struct SlotAssignment {
     /// Audio or video.
     pub kind: MediaKind,
     /// Whose track, and which; `None` while the slot is empty.
-    pub track: Option<(String, Source)>,
+    pub track: Option<(UserId, Source)>,
+}
+
+/// The state of a peer's media path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportState {
+    /// ICE and DTLS are done: media flows. Again after a disconnection.
+    Connected,
+    /// ICE has lost the client. It may come back by itself or by an ICE restart.
+    Disconnected,
+    /// Gone for good. The transport's name may be used again by a new offer.
+    Closed(CloseReason),
 }
 
 /// Why a peer was closed.
@@ -38,106 +103,4 @@ impl CloseReason {
             Self::Fault => "fault",
         }
     }
-}
-
-/// How it is with a peer's media path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransportState {
-    /// ICE and DTLS are done: media flows. Again after a disconnection.
-    Connected,
-    /// ICE has lost the client. It may come back by itself or by an ICE restart.
-    Disconnected,
-    /// Gone for good. The transport's name may be used again by a new offer.
-    Closed(CloseReason),
-}
-
-/// Why a command was refused. Nothing was changed by it, unless a [`TransportState::Closed`] says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalCode {
-    /// The SDP or candidate cannot be used.
-    InvalidSdp,
-    /// A bound of [`crate::Limits`] is reached.
-    RoomFull,
-    /// The transport is not known (or belongs to another room or user).
-    NotFound,
-}
-
-impl RefusalCode {
-    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidSdp => "invalid_sdp",
-            Self::RoomFull => "room_full",
-            Self::NotFound => "not_found",
-        }
-    }
-}
-
-/// What a shard tells the hub. Events of one transport are in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The answer to the client's offer. All of the server's candidates are in it.
-    Answer {
-        /// The room.
-        room: String,
-        /// The peer.
-        transport: String,
-        /// Whose it is.
-        user: String,
-        /// The answer.
-        sdp: String,
-    },
-    /// The server's own offer to a plain client. At most one is unanswered.
-    Offer {
-        /// The room.
-        room: String,
-        /// The peer.
-        transport: String,
-        /// Whose it is.
-        user: String,
-        /// The offer.
-        sdp: String,
-    },
-    /// The whole slot assignment of one client, after each change.
-    Slots {
-        /// The room.
-        room: String,
-        /// The peer.
-        transport: String,
-        /// Whose it is.
-        user: String,
-        /// Every slot, in the order of the m-lines.
-        slots: Vec<SlotAssignment>,
-    },
-    /// Who speaks now in a room, loudest first, after each change.
-    ActiveSpeakers {
-        /// The room.
-        room: String,
-        /// The users.
-        users: Vec<String>,
-    },
-    /// A change of a peer's media path.
-    TransportState {
-        /// The room.
-        room: String,
-        /// The peer.
-        transport: String,
-        /// Whose it is.
-        user: String,
-        /// How it is now.
-        state: TransportState,
-    },
-    /// A command could not be done.
-    Refused {
-        /// The room; empty if the command named no known one.
-        room: String,
-        /// The peer as the command named it.
-        transport: String,
-        /// Whose it is; empty if not known.
-        user: String,
-        /// The kind of refusal.
-        code: RefusalCode,
-        /// What happened and what to do, for people.
-        message: String,
-    },
 }

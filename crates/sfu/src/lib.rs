@@ -1,33 +1,37 @@
 //! The sans-IO core of Tertulia's selective forwarding unit.
 //!
-//! A [`Shard`] holds whole rooms. Packets, commands and the time go in; packets and events come out. There is no
-//! socket, thread or clock in this crate. A driver does, in this order:
+//! A [`Shard`] holds whole rooms. Packets, commands and the time go in; packets, events and the outcomes of commands come out.
+//! There is no socket, thread or clock in this crate. A driver does, in this order:
 //!
 //! 1. feed what happened: [`Shard::receive`], [`Shard::command`], or [`Shard::handle_timeout`];
 //! 2. drain [`Shard::poll_transmit`] until `None` and send (consecutive transmits to one destination are adjacent
-//!    where that costs no latency, so they can be grouped with UDP GSO), then [`Shard::poll_forgotten`] and
-//!    [`Shard::poll_event`] until `None`;
+//!    where that costs no latency, so they can be grouped with UDP GSO), then [`Shard::poll_forgotten`],
+//!    [`Shard::poll_event`] and [`Shard::poll_ended_room`] until `None`;
 //! 3. wait until [`Shard::next_timeout`], or for more input, whichever is first.
 //!
 //! `now` never goes backwards from call to call.
 //!
-//! Feeding a batch of packets before draining is right and cheaper: what the shard queues is bounded. When
-//! the transmit queue is full, the newest packet is dropped (RTP's receivers ask again); when the event queue is full,
-//! the newest event is dropped and counted in [`ShardStats::events_dropped`], but for the last one of a
-//! transport ([`TransportState::Closed`]), which is always kept.
+//! A batch of packets may be fed before the next drain, and is cheaper so: what the shard queues is bounded. When the
+//! transmit queue is full, the newest packet is dropped (RTP receivers request it again). When the event queue is full, the
+//! newest event is dropped and counted in [`ShardStats::events_dropped`], but for the last one of a transport
+//! ([`TransportState::Closed`]), which is always kept.
 //!
-//! Imports run one way: `shard → {demux, peer, room, egress} → leaves`.
+//! Imports run one way: `shard → {peer, router} → leaves`. A peer is one WebRTC transport and knows nothing of rooms; the
+//! router decides what is forwarded to whom and knows nothing of sessions.
 
 mod bucket;
 mod command;
 mod config;
 mod demux;
-mod egress;
 mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ids;
+mod line;
 mod peer;
 mod queue;
-mod room;
+mod router;
 mod rtp;
 mod sdp;
 mod shard;
@@ -36,8 +40,9 @@ mod stun;
 mod throttle;
 mod timers;
 
-pub use command::{Command, Source, TrackName, WantedVideo};
+pub use command::{Command, Outcome, Refusal, RefusalCode, Source, TrackName, WantedVideo};
 pub use config::{Limits, LocalCandidate, ShardConfig, Transport};
-pub use event::{CloseReason, Event, MediaKind, RefusalCode, SlotAssignment, TransportState};
+pub use event::{Body, CloseReason, Event, MediaKind, Recipient, SlotAssignment, TransportState};
+pub use ids::{PeerId, RoomId, SeatId, TransportId, UserId};
 pub use shard::{Shard, Transmit};
 pub use stats::ShardStats;

@@ -1,9 +1,9 @@
-//! A queue with a bound. When it is full, the newest item is dropped and counted.
+//! A bounded queue. When it is full, the newest item is dropped and counted.
 
 use std::collections::VecDeque;
 
 /// A first-in first-out queue of at most `bound` items.
-pub struct Queue<T> {
+pub(crate) struct Queue<T> {
     items: VecDeque<T>,
     bound: usize,
     dropped: u64,
@@ -11,7 +11,7 @@ pub struct Queue<T> {
 
 impl<T> Queue<T> {
     /// An empty queue.
-    pub fn new(bound: usize) -> Self {
+    pub(crate) fn new(bound: usize) -> Self {
         Self {
             items: VecDeque::new(),
             bound,
@@ -19,8 +19,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Adds an item, or drops it when the queue is full. Says whether it was added.
-    pub fn push(&mut self, item: T) -> bool {
+    /// Adds an item, or drops it when the queue is full. Gives whether it was added.
+    pub(crate) fn push(&mut self, item: T) -> bool {
         if self.items.len() >= self.bound {
             self.dropped += 1;
             return false;
@@ -29,18 +29,18 @@ impl<T> Queue<T> {
         true
     }
 
-    /// Adds an item whether there is room or not. Only for items whose number is bounded by something else.
-    pub fn push_always(&mut self, item: T) {
+    /// Adds an item even to a full queue. Only for items whose number is bounded otherwise.
+    pub(crate) fn push_always(&mut self, item: T) {
         self.items.push_back(item);
     }
 
-    /// The oldest item.
-    pub fn pop(&mut self) -> Option<T> {
+    /// Takes the oldest item.
+    pub(crate) fn pop(&mut self) -> Option<T> {
         self.items.pop_front()
     }
 
     /// How many items were dropped so far.
-    pub fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 }

@@ -9,21 +9,21 @@ pub struct ShardStats {
     pub peers: usize,
     /// Published tracks now.
     pub tracks: usize,
-    /// Packets that came in.
+    /// Packets received.
     pub packets_in: u64,
     /// Their bytes.
     pub bytes_in: u64,
-    /// Packets that went out.
+    /// Packets sent.
     pub packets_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
-    /// RTP packets that came in.
+    /// RTP packets received from publishers.
     pub rtp_in: u64,
-    /// RTP packets that came in and were too long to be forwarded.
+    /// RTP packets received that were too long to be forwarded.
     pub rtp_oversized: u64,
-    /// RTP packets written to subscribers, resends not counted.
+    /// RTP packets written to subscribers, without retransmissions.
     pub rtp_forwarded: u64,
-    /// Packets dropped because they were no STUN, DTLS, RTP or RTCP, were truncated, or belonged to nobody.
+    /// Packets dropped because they were not STUN, DTLS, RTP or RTCP, were truncated, or were for no peer.
     pub packets_unknown: u64,
     /// Packets dropped because the transmit queue was full.
     pub transmits_dropped: u64,
@@ -31,10 +31,10 @@ pub struct ShardStats {
     pub events_dropped: u64,
     /// Plain STUN binding requests answered.
     pub stun_answered: u64,
-    /// Plain STUN binding requests not answered: too many a second.
+    /// Plain STUN binding requests not answered, because there were too many in a second.
     pub stun_limited: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests: u64,
-    /// Peers that were ended by a fault of ours.
+    /// Peers closed because their session panicked.
     pub faults: u64,
 }

@@ -1,4 +1,4 @@
-//! STUN on the wire (RFC 8489), as much as demultiplexing and a plain binding server need. ICE itself is str0m's.
+//! STUN on the wire (RFC 8489), as far as demultiplexing and a plain binding server need it. str0m does ICE.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,8 +12,8 @@ const ERROR_CODE: u16 = 0x0009;
 const UNKNOWN_ATTRIBUTES: u16 = 0x000A;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 const USE_CANDIDATE: u16 = 0x0025;
-/// The comprehension-required attributes that may stand in a request: RFC 8489's and ICE's (RFC 8445). Any other one
-/// has to be answered with 420 (RFC 8489 section 6.3.1).
+/// The comprehension-required attributes that are known: those of RFC 8489 and of ICE (RFC 8445). Any other one has to be
+/// answered with 420 (RFC 8489 section 6.3.1).
 const KNOWN: [u16; 12] = [
     0x0001,
     USERNAME,
@@ -28,23 +28,23 @@ const KNOWN: [u16; 12] = [
     0x0024,
     USE_CANDIDATE,
 ];
-/// An answer lists at most so many attributes that were not understood.
-const MOST_UNKNOWN: usize = 8;
+/// Unknown attributes that an answer lists at most.
+const MAX_UNKNOWN: usize = 8;
 
-/// What stands in a binding request.
+/// A binding request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BindingRequest<'a> {
+pub(crate) struct BindingRequest<'a> {
     transaction: &'a [u8],
-    /// USERNAME up to the colon: the ufrag of the one who is asked. `None` in a plain request.
-    pub local_ufrag: Option<&'a str>,
+    /// USERNAME up to the colon: the server's ufrag. `None` in a plain request.
+    pub(crate) local_ufrag: Option<&'a str>,
     /// Whether the client nominates this path (RFC 8445 section 7.1.2).
-    pub use_candidate: bool,
-    unknown: [u16; MOST_UNKNOWN],
+    pub(crate) use_candidate: bool,
+    unknown: [u16; MAX_UNKNOWN],
     unknowns: usize,
 }
 
-/// Reads a binding request. `None` for anything else, truncated and overlong packets among it.
-pub fn binding_request(packet: &[u8]) -> Option<BindingRequest<'_>> {
+/// Parses a binding request. `None` for anything else, truncated and overlong packets included.
+pub(crate) fn binding_request(packet: &[u8]) -> Option<BindingRequest<'_>> {
     let header = packet.get(..HEADER)?;
     let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
     if u16::from_be_bytes([header[0], header[1]]) != BINDING_REQUEST
@@ -58,7 +58,7 @@ pub fn binding_request(packet: &[u8]) -> Option<BindingRequest<'_>> {
         transaction: &packet[4..HEADER],
         local_ufrag: None,
         use_candidate: false,
-        unknown: [0; MOST_UNKNOWN],
+        unknown: [0; MAX_UNKNOWN],
         unknowns: 0,
     };
     let mut rest = &packet[HEADER..];
@@ -71,7 +71,7 @@ pub fn binding_request(packet: &[u8]) -> Option<BindingRequest<'_>> {
                 request.local_ufrag = Some(name.split_once(':')?.0);
             }
             USE_CANDIDATE => request.use_candidate = true,
-            _ if kind < 0x8000 && !KNOWN.contains(&kind) && request.unknowns < MOST_UNKNOWN => {
+            _ if kind < 0x8000 && !KNOWN.contains(&kind) && request.unknowns < MAX_UNKNOWN => {
                 request.unknown[request.unknowns] = kind;
                 request.unknowns += 1;
             }
@@ -90,8 +90,8 @@ fn attribute(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 }
 
 impl BindingRequest<'_> {
-    /// The answer of a plain binding server: where the request came from, or 420.
-    pub fn answer(&self, source: SocketAddr) -> Vec<u8> {
+    /// The answer of a plain binding server: the address from which the request came, or 420.
+    pub(crate) fn answer(&self, source: SocketAddr) -> Vec<u8> {
         if self.unknowns > 0 {
             let mut value = vec![0, 0, 4, 20];
             value.extend_from_slice(b"Unknown Attribute");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_request_is_told_its_address() {
+    fn a_plain_request_is_answered_with_its_address() {
         let packet = request(&[]);
         let answer = binding_request(&packet)
             .unwrap()
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_understood_and_is_not_gets_420() {
+    fn an_unknown_required_attribute_gets_420() {
         let packet = request(&[0, 3, 0, 4, 0, 0, 0, 6]);
         let answer = binding_request(&packet).unwrap().answer("192.0.2.1:1".parse().unwrap());
         assert_eq!(answer[..2], [1, 0x11]);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_username_names_the_asked() {
+    fn a_username_begins_with_the_servers_ufrag() {
         let packet = request(b"\0\x06\0\x05ab:cd\0\0\0\0\x25\0\0");
         let request = binding_request(&packet).unwrap();
         assert_eq!((request.local_ufrag, request.use_candidate), (Some("ab"), true));

@@ -1,19 +1,19 @@
-//! Keyframe requests are costly for the one who is asked: one request a while for each track, the rest wait and join.
+//! Keyframe requests are costly for the publisher: each track gets one at a time, and others are joined to it.
 
 use std::time::{Duration, Instant};
 
-/// How much the one who asks is in need.
+/// How urgent a keyframe is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Someone new sees nothing yet. An encoder answers within some 100 ms: what it made before is no use to them.
+pub(crate) enum Need {
+    /// A new subscriber sees nothing yet. An encoder answers within some 100 ms; a keyframe from before is no use to them.
     New,
-    /// Someone lost the picture, or waits still. A second request within half a second would most often ask for what is on
-    /// its way.
+    /// A subscriber lost the picture, or still waits. A second request within half a second would mostly ask for a keyframe
+    /// that is on its way.
     Again,
 }
 
 impl Need {
-    /// The least time between the last request and this one.
+    /// The minimum time since the last request.
     fn interval(self) -> Duration {
         match self {
             Self::New => Duration::from_millis(150),
@@ -22,16 +22,16 @@ impl Need {
     }
 }
 
-/// Lets a request through if the last one is long enough ago; others are joined to one that is put off.
+/// Lets a request through if the last one is long enough ago; the others become one that is put off.
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     last: Option<Instant>,
     waiting: Option<Instant>,
 }
 
 impl Throttle {
-    /// Asks. `true`: send a request now. `false`: one will be due at [`Self::deadline`].
-    pub fn ask(&mut self, now: Instant, need: Need) -> bool {
+    /// Asks for a request. `true`: send it now. `false`: one is due at [`Self::deadline`].
+    pub(crate) fn ask(&mut self, now: Instant, need: Need) -> bool {
         let allowed = self.last.map_or(now, |last| last + need.interval());
         if now < allowed {
             self.waiting = Some(self.waiting.map_or(allowed, |waiting| waiting.min(allowed)));
@@ -42,13 +42,13 @@ impl Throttle {
         true
     }
 
-    /// When the joined requests are due.
-    pub fn deadline(&self) -> Option<Instant> {
+    /// When the request that was put off is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.waiting
     }
 
-    /// `true` once when the deadline has come: send a request now.
-    pub fn due(&mut self, now: Instant) -> bool {
+    /// `true`, once, when the deadline has come: send a request now.
+    pub(crate) fn due(&mut self, now: Instant) -> bool {
         if self.waiting.is_none_or(|at| now < at) {
             return false;
         }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_become_two() {
+    fn a_burst_of_requests_becomes_two() {
         let start = Instant::now();
         let mut throttle = Throttle::default();
         assert!(throttle.ask(start, Need::Again));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_new_waits_less() {
+    fn a_new_subscriber_waits_less() {
         let start = Instant::now();
         let mut throttle = Throttle::default();
         assert!(throttle.ask(start, Need::New));

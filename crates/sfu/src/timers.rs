@@ -1,19 +1,19 @@
-//! Many deadlines, the soonest first.
+//! Deadlines, the soonest first.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::time::Instant;
 
-/// One deadline for each key; arming an armed key keeps the sooner of the two.
-pub struct Timers<K> {
+/// One deadline for each key.
+pub(crate) struct Timers<K> {
     heap: BinaryHeap<Reverse<(Instant, K)>>,
     soonest: HashMap<K, Instant>,
 }
 
 impl<K: Ord + Copy + Hash> Timers<K> {
     /// No deadlines.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             heap: BinaryHeap::new(),
             soonest: HashMap::new(),
@@ -21,7 +21,7 @@ impl<K: Ord + Copy + Hash> Timers<K> {
     }
 
     /// Sets the deadline of a key, unless a sooner one is set.
-    pub fn arm(&mut self, at: Instant, key: K) {
+    pub(crate) fn arm(&mut self, at: Instant, key: K) {
         if self.soonest.get(&key).is_some_and(|armed| *armed <= at) {
             return;
         }
@@ -29,13 +29,13 @@ impl<K: Ord + Copy + Hash> Timers<K> {
         self.heap.push(Reverse((at, key)));
     }
 
-    /// When the soonest deadline is. It may be one that was armed sooner meanwhile and passed: an early wake-up.
-    pub fn next(&self) -> Option<Instant> {
+    /// The soonest deadline, or an earlier time: one that was replaced by a sooner one is still in the heap.
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Takes one key whose deadline has come. It is not armed any more.
-    pub fn pop(&mut self, now: Instant) -> Option<K> {
+    /// Takes a key whose deadline has come; it is no longer armed.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<K> {
         while let Some(Reverse((at, key))) = self.heap.peek().copied() {
             if at > now {
                 return None;
@@ -50,7 +50,7 @@ impl<K: Ord + Copy + Hash> Timers<K> {
     }
 
     /// Forgets a key.
-    pub fn disarm(&mut self, key: K) {
+    pub(crate) fn disarm(&mut self, key: K) {
         self.soonest.remove(&key);
     }
 }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sooner_deadline_holds() {
+    fn the_sooner_deadline_counts() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut timers = Timers::new();

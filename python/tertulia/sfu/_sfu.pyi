@@ -21,22 +21,24 @@ __all__ = [
 ]
 
 class Overloaded(Exception):
-    """A worker's command queue is full; nothing was changed."""
+    """A worker is so far behind that it cannot even refuse a command by event; nothing was changed."""
 
 class Stopped(Exception):
-    """The SFU does not run any more."""
+    """The SFU is stopped."""
 
 @final
 class Answer:
     """The answer to a client's offer."""
 
-    def __new__(cls, room: str, transport: str, user_id: str, sdp: str) -> Answer: ...
+    def __new__(cls, room: str, transport: str, user_id: str, seat: str, sdp: str) -> Answer: ...
     @property
     def room(self) -> str: ...
     @property
     def transport(self) -> str: ...
     @property
     def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
     @property
     def sdp(self) -> str: ...
 
@@ -44,13 +46,15 @@ class Answer:
 class Offer:
     """The server's own offer to a plain client."""
 
-    def __new__(cls, room: str, transport: str, user_id: str, sdp: str) -> Offer: ...
+    def __new__(cls, room: str, transport: str, user_id: str, seat: str, sdp: str) -> Offer: ...
     @property
     def room(self) -> str: ...
     @property
     def transport(self) -> str: ...
     @property
     def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
     @property
     def sdp(self) -> str: ...
 
@@ -72,13 +76,15 @@ class Slot:
 class Slots:
     """The whole slot assignment of one client."""
 
-    def __new__(cls, room: str, transport: str, user_id: str, slots: Sequence[Slot]) -> Slots: ...
+    def __new__(cls, room: str, transport: str, user_id: str, seat: str, slots: Sequence[Slot]) -> Slots: ...
     @property
     def room(self) -> str: ...
     @property
     def transport(self) -> str: ...
     @property
     def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
     @property
     def slots(self) -> list[Slot]: ...
 
@@ -96,13 +102,17 @@ class ActiveSpeakers:
 class TransportState:
     """A change of a peer's media path; ``reason`` only with ``closed``."""
 
-    def __new__(cls, room: str, transport: str, user_id: str, state: str, reason: str | None) -> TransportState: ...
+    def __new__(
+        cls, room: str, transport: str, user_id: str, seat: str, state: str, reason: str | None
+    ) -> TransportState: ...
     @property
     def room(self) -> str: ...
     @property
     def transport(self) -> str: ...
     @property
     def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
     @property
     def state(self) -> Literal["connected", "disconnected", "closed"]: ...
     @property
@@ -110,9 +120,9 @@ class TransportState:
 
 @final
 class Refused:
-    """A command could not be done. ``room`` and ``user_id`` are empty if the transport is not known."""
+    """A command was refused. There is none for a transport that is not open: nobody could be told."""
 
-    def __new__(cls, room: str, transport: str, user_id: str, code: str, message: str) -> Refused: ...
+    def __new__(cls, room: str, transport: str, user_id: str, seat: str, code: str, message: str) -> Refused: ...
     @property
     def room(self) -> str: ...
     @property
@@ -120,13 +130,15 @@ class Refused:
     @property
     def user_id(self) -> str: ...
     @property
+    def seat(self) -> str: ...
+    @property
     def code(self) -> str: ...
     @property
     def message(self) -> str: ...
 
 @final
 class Lost:
-    """So many events were dropped here, because they were not drained."""
+    """So many events were dropped here because nobody drained them."""
 
     def __new__(cls, count: int) -> Lost: ...
     @property
@@ -134,7 +146,7 @@ class Lost:
 
 @final
 class Restarted:
-    """The engine of the worker on ``port`` failed outside of a peer and was started again, empty."""
+    """The engine of the worker on ``port`` failed outside of a peer and was started again without peers."""
 
     def __new__(cls, port: int, reason: str) -> Restarted: ...
     @property
@@ -144,7 +156,7 @@ class Restarted:
 
 @final
 class Failed:
-    """The worker on ``port`` has ended by itself; its peers are closed. Replace the process."""
+    """The worker on ``port`` has failed for good; its peers are closed. Replace the process."""
 
     def __new__(cls, port: int, reason: str) -> Failed: ...
     @property
@@ -154,10 +166,11 @@ class Failed:
 
 @final
 class Sfu:
-    """One SFU node: worker threads, each with one UDP port and a passive TCP listener on the same number.
+    """One SFU node: worker threads, each with a UDP port and a passive TCP listener on the same port number.
 
-    A room lives on one worker. Commands are taken in order and answered by events. Each of them raises
-    :class:`Overloaded` when the worker's queue is full and :class:`Stopped` after :meth:`stop`.
+    A room lives on one worker. Commands are taken in order; their outcome comes by event, also where the worker's queue
+    is full (:class:`Refused` with ``overloaded``). Each raises :class:`Overloaded` when not even that is possible, and
+    :class:`Stopped` after :meth:`stop`.
     """
 
     def __new__(
@@ -178,12 +191,15 @@ class Sfu:
         room: str,
         transport: str,
         user_id: str,
+        seat: str,
         sdp: str,
         *,
         slots: bool = False,
         tracks: dict[str, str] = ...,
     ) -> None:
         """The client's offer: opens the peer if the transport is new. ``tracks``: mid → source.
+
+        ``seat`` comes back with each event for the peer.
 
         Raises:
             ValueError: a source that is none of microphone, camera, screen, screen-audio.
@@ -196,14 +212,14 @@ class Sfu:
         """A candidate line of the client; empty for the end of candidates."""
 
     def view(self, room: str, transport: str, videos: Sequence[tuple[str, str, int | None]]) -> None:
-        """Which videos (userId, source, most lines of picture) the client wants in its slots, the most wanted first.
+        """Which videos (userId, source, height of the tile in pixels) the client wants in its slots, most wanted first.
 
         Raises:
             ValueError: a source that is none.
         """
 
     def state(self, room: str, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
-        """What is muted is not forwarded; None: not said."""
+        """What the user said by UpdateState: muted media is not forwarded. None: not said."""
 
     def close(self, room: str, transport: str) -> None:
         """Close one peer."""
@@ -212,7 +228,7 @@ class Sfu:
         """Close every peer of the room."""
 
     def fileno(self) -> int:
-        """A descriptor that is readable while events wait. It belongs to this object: do not read or close it."""
+        """A descriptor that is readable while events wait. The object owns it: do not read or close it."""
 
     def drain(
         self, max: int
@@ -228,14 +244,14 @@ class Sfu:
 
     @property
     def ports(self) -> list[int]:
-        """The real ports, one a worker."""
+        """The real ports, one for each worker."""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """What clients are told: every advertised address with every port, worker by worker."""
 
     def stop(self) -> None:
-        """Close every peer and end the threads; waits for them, 3 s at most. Events that wait can still be drained.
+        """Close every peer and end the threads; waits for them, 3 s at most. Waiting events can still be drained.
 
         Raises:
             OSError: a thread did not end in time, or had ended with an error before.

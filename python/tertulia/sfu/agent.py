@@ -1,8 +1,7 @@
-"""Between the channels and the engine: SFU commands → calls, the engine's events → room messages. No I/O."""
+"""Between the channels and the engine: SFU commands → calls, the engine's events → room messages. No I/O, no state."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, assert_never
 
 import msgspec
@@ -15,20 +14,9 @@ from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
 
-MAX_UNANSWERED: Final = 4_096
-"""Offers whose answer the engine owes; as many as its queue of commands holds. Beyond, the oldest is forgotten."""
+PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
-EngineEvent: TypeAlias = (
-    _sfu.Answer
-    | _sfu.Offer
-    | _sfu.Slots
-    | _sfu.ActiveSpeakers
-    | _sfu.TransportState
-    | _sfu.Refused
-    | _sfu.Lost
-    | _sfu.Restarted
-    | _sfu.Failed
-)
+EngineEvent: TypeAlias = PeerEvent | _sfu.ActiveSpeakers | _sfu.Lost | _sfu.Restarted | _sfu.Failed
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
@@ -38,7 +26,15 @@ class Engine(Protocol):
     """The calls of :class:`_sfu.Sfu` that commands become."""
 
     def offer(
-        self, room: str, transport: str, user_id: str, sdp: str, *, slots: bool = ..., tracks: dict[str, str] = ...
+        self,
+        room: str,
+        transport: str,
+        user_id: str,
+        seat: str,
+        sdp: str,
+        *,
+        slots: bool = ...,
+        tracks: dict[str, str] = ...,
     ) -> None:
         """An offer of the client; opens its peer if there is none."""
 
@@ -66,14 +62,6 @@ class Message(NamedTuple):
 
     room: RoomId
     event: EventMessage
-
-
-class Seat(NamedTuple):
-    """Who is told what concerns a transport."""
-
-    room: RoomId
-    user_id: UserId
-    seat: SeatId
 
 
 class _Sdp(Struct, rename="camel"):
@@ -109,16 +97,14 @@ class _Error(Struct, rename="camel"):
 
 
 class Agent:
-    """One node's knowledge of whom each transport belongs to. All else the engine knows."""
+    """Translates for one node. The engine knows whose each transport is, and says so with each event."""
 
     def __init__(self, node: NodeId, engine: Engine) -> None:
         self._node = node
         self._engine = engine
-        self._open: dict[str, Seat] = {}
-        self._unanswered: OrderedDict[str, Seat] = OrderedDict()
 
     def command(self, data: bytes) -> list[Message]:
-        """Do what a hub asks; the messages tell the client why it could not be done."""
+        """Pass on what a hub asks. The messages tell the client if an offer could not be passed on."""
         try:
             command = commands.decode(data)
         except Malformed as e:
@@ -131,26 +117,24 @@ class Agent:
             return self._error(command, "overloaded", "the media server is busy: try again")
         except (_sfu.Stopped, ValueError) as e:
             _log.warning("sfu_command_failed", room=command.room, error=str(e))
-            return self._error(command, "internal", "the media server could not do it")
+            return self._error(command, "internal", "the media server cannot take this command")
         return []
 
     def event(self, event: EngineEvent) -> Message | None:
-        """What the engine says, for the room's hubs; None if it is for nobody."""
+        """What the engine says, for the room's hubs; None if it is only for the operator."""
         match event:
             case _sfu.Answer():
-                seat = self._unanswered.pop(event.transport, None)
-                if seat is not None:
-                    self._open[event.transport] = seat
-                return self._to_owner("ReceiveAnswer", event.transport, _Sdp(event.transport, event.sdp))
+                return self._to_peer(event, "ReceiveAnswer", _Sdp(event.transport, event.sdp))
             case _sfu.Offer():
-                return self._to_owner("ReceiveOffer", event.transport, _Sdp(event.transport, event.sdp))
+                return self._to_peer(event, "ReceiveOffer", _Sdp(event.transport, event.sdp))
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
-                return self._to_owner("Slots", event.transport, _Slots(slots))
+                return self._to_peer(event, "Slots", _Slots(slots))
             case _sfu.TransportState():
-                return self._transport_state(event)
+                reason = UNSET if event.reason is None else event.reason
+                return self._to_peer(event, "TransportState", _State(event.transport, event.state, reason))
             case _sfu.Refused():
-                return self._to_owner("SfuError", event.transport, _Error(event.transport, event.code, event.message))
+                return self._to_peer(event, "SfuError", _Error(event.transport, event.code, event.message))
             case _sfu.ActiveSpeakers():
                 return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
             case _sfu.Lost():
@@ -170,8 +154,8 @@ class Agent:
         match command:
             case commands.Offer(room=room, transport=transport):
                 tracks: dict[str, str] = dict(command.tracks)
-                engine.offer(room, transport, command.user_id, command.sdp, slots=command.slots, tracks=tracks)
-                self._expect_answer(transport, Seat(RoomId(room), command.user_id, command.seat))
+                user_id, seat, sdp = command.user_id, command.seat, command.sdp
+                engine.offer(room, transport, user_id, seat, sdp, slots=command.slots, tracks=tracks)
             case commands.Answer(room=room, transport=transport):
                 engine.answer(room, transport, command.sdp)
             case commands.Candidate(room=room, transport=transport):
@@ -187,41 +171,19 @@ class Agent:
             case _:
                 assert_never(command)
 
-    def _expect_answer(self, transport: str, seat: Seat) -> None:
-        # Also of an open one: word of its end may be under way, and then this offer opens it anew.
-        if transport in self._open:
-            self._open[transport] = seat
-        self._unanswered[transport] = seat
-        if len(self._unanswered) > MAX_UNANSWERED:
-            self._unanswered.popitem(last=False)
-
-    def _transport_state(self, event: _sfu.TransportState) -> Message | None:
-        reason = UNSET if event.reason is None else event.reason
-        message = self._to_owner("TransportState", event.transport, _State(event.transport, event.state, reason))
-        if event.state == "closed":
-            self._open.pop(event.transport, None)
-        return message
-
     def _error(self, command: commands.Command, code: str, message: str) -> list[Message]:
-        if isinstance(command, commands.End):
+        # Only an offer says who made it. Other commands are refused by the engine, which knows.
+        if not isinstance(command, commands.Offer):
             return []
         error = _Error(command.transport, code, message)
-        if isinstance(command, commands.Offer):  # it may be the first one: the transport is not known yet
-            owner = Seat(command.room, command.user_id, command.seat)
-            return [self._to(owner, "SfuError", error)]
-        told = self._to_owner("SfuError", command.transport, error)
-        return [told] if told is not None else []
+        return [self._to(command.room, command.user_id, command.seat, "SfuError", error)]
 
-    def _to_owner(self, event: str, transport: str, payload: Struct) -> Message | None:
-        owner = self._open.get(transport) or self._unanswered.get(transport)
-        return self._to(owner, event, payload) if owner is not None else None
+    def _to_peer(self, about: PeerEvent, event: str, payload: Struct) -> Message:
+        return self._to(RoomId(about.room), UserId(about.user_id), SeatId(about.seat), event, payload)
 
-    def _to(self, owner: Seat, event: str, payload: Struct) -> Message:
+    def _to(self, room: RoomId, user_id: UserId, seat: SeatId, event: str, payload: Struct) -> Message:
         raw = Raw(_encode(payload))
-        return Message(
-            owner.room,
-            EventMessage(origin=self._node, event=event, payload=raw, to=owner.user_id, seat=owner.seat),
-        )
+        return Message(room, EventMessage(origin=self._node, event=event, payload=raw, to=user_id, seat=seat))
 
     def _to_all(self, event: str, room: str, payload: Struct) -> Message:
         return Message(RoomId(room), EventMessage(origin=self._node, event=event, payload=Raw(_encode(payload))))

@@ -83,6 +83,7 @@ class Client:
         self.room = room
         self.user_id = new_uuid()
         self.transport = f"sfu_{self.user_id}"
+        self.seat = f"seat-of-{self.user_id}"
         self.pc = webrtc.RTCPeerConnection()
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self.streams: dict[str, set[str]] = {}
@@ -127,7 +128,7 @@ class Client:
             for kind in ("audio", "video"):
                 self.pc.add_transceiver(kind, webrtc.RTCRtpTransceiverInit(direction="recvonly"))
         await self.pc.set_local_description(await self.pc.create_offer(webrtc.RTCOfferOptions(ice_restart=ice_restart)))
-        self.desk.engine.offer(self.room, self.transport, self.user_id, self.local_sdp)
+        self.desk.engine.offer(self.room, self.transport, self.user_id, self.seat, self.local_sdp)
         async with asyncio.timeout(SECONDS):
             while self.pc.signaling_state != "stable":
                 await asyncio.sleep(0.005)

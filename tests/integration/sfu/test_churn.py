@@ -19,7 +19,7 @@ def answers_and_ends(d: Desk, transport: str) -> tuple[bool, bool]:
 async def come_and_go(d: Desk, number: int, sdp: str) -> None:
     """One who publishes, and leaves as soon as the room has heard of it."""
     transport = f"sfu_{number}"
-    d.engine.offer("r", transport, f"user-{number}", sdp)
+    d.engine.offer("r", transport, f"user-{number}", "seat", sdp)
     await d.until(lambda: answers_and_ends(d, transport)[0])
     d.engine.close("r", transport)
     await d.until(lambda: answers_and_ends(d, transport)[1])

@@ -84,7 +84,7 @@ async def test_offers_that_cross_end_well() -> None:
         await d.until(lambda: any(isinstance(e, _sfu.Offer) and e.transport == ann.transport for e in d.events))
         await ann.publish(audio=False)
         await ann.pc.set_local_description(await ann.pc.create_offer())
-        d.engine.offer(ann.room, ann.transport, ann.user_id, ann.local_sdp)
+        d.engine.offer(ann.room, ann.transport, ann.user_id, ann.seat, ann.local_sdp)
         ann.read_on()
         await asyncio.wait_for(ann.has_answered.wait(), SECONDS)
         await ann.offer()
@@ -192,7 +192,7 @@ class AioClient:
         self.pc.addTrack(Tone())
         self.pc.addTrack(VideoStreamTrack())
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        self.desk.engine.offer(self.room, self.transport, self.user_id, self.pc.localDescription.sdp)
+        self.desk.engine.offer(self.room, self.transport, self.user_id, "seat", self.pc.localDescription.sdp)
         self._run(self._read())
 
     async def _read(self) -> None:

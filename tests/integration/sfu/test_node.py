@@ -109,7 +109,6 @@ class Member(Client):
     def __init__(self, channel: RoomChannel) -> None:
         self.channel = channel
         super().__init__(_Desk(self), ROOM)  # type: ignore[arg-type]
-        self.seat = SeatId(f"seat-of-{self.user_id}")
         self._pump = asyncio.create_task(self._deliver())
 
     async def _deliver(self) -> None:
@@ -119,7 +118,9 @@ class Member(Client):
                 self.channel.messages.remove(message)
                 payload = json.loads(bytes(message.payload))
                 assert (message.seat, payload["sourceUserId"]) == (self.seat, self.transport)
-                self.inbox.put_nowait(kinds[message.event](ROOM, self.transport, self.user_id, payload["sdp"]))
+                self.inbox.put_nowait(
+                    kinds[message.event](ROOM, self.transport, self.user_id, self.seat, payload["sdp"])
+                )
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:
@@ -143,9 +144,9 @@ class _Engine:
     def __init__(self, member: Member) -> None:
         self._member = member
 
-    def offer(self, room: RoomId, transport: TransportId, user_id: UserId, sdp: str) -> None:
+    def offer(self, room: RoomId, transport: TransportId, user_id: UserId, seat: SeatId, sdp: str) -> None:
         assert room == ROOM
-        self._member.channel.command(offer(transport, self._member.seat, user_id, sdp))
+        self._member.channel.command(offer(transport, seat, user_id, sdp))
 
     def answer(self, room: RoomId, transport: TransportId, sdp: str) -> None:
         self._member.channel.command(commands.Answer(room=room, transport=transport, sdp=sdp))

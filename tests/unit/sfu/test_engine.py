@@ -44,15 +44,15 @@ def test_a_taken_port_is_named(engine: _sfu.Sfu) -> None:
 
 def test_unknown_sources_are_refused(engine: _sfu.Sfu) -> None:
     with pytest.raises(ValueError, match="telescope"):
-        engine.offer("r", "t", "u", "", tracks={"0": "telescope"})
+        engine.offer("r", "t", "u", "s", "", tracks={"0": "telescope"})
     with pytest.raises(ValueError, match="telescope"):
         engine.view("r", "t", [("u", "telescope", None)])
 
 
 def test_events_are_values() -> None:
-    slots = _sfu.Slots("r", "t", "u", [_sfu.Slot("1", "audio", None, None)])
-    assert slots == _sfu.Slots("r", "t", "u", [_sfu.Slot("1", "audio", None, None)])
-    assert slots != _sfu.Slots("r", "t", "u", [])
+    slots = _sfu.Slots("r", "t", "u", "s", [_sfu.Slot("1", "audio", None, None)])
+    assert slots == _sfu.Slots("r", "t", "u", "s", [_sfu.Slot("1", "audio", None, None)])
+    assert slots != _sfu.Slots("r", "t", "u", "s", [])
     assert (slots.slots[0].mid, slots.slots[0].user_id) == ("1", None)
     with pytest.raises(AttributeError):
         slots.room = "other"  # type: ignore[misc]
@@ -67,7 +67,7 @@ def test_nothing_waits_at_first(engine: _sfu.Sfu) -> None:
 def test_after_its_stop_it_takes_no_command(engine: _sfu.Sfu) -> None:
     engine.stop()
     calls: list[Callable[[], None]] = [
-        lambda: engine.offer("r", "t", "u", ""),
+        lambda: engine.offer("r", "t", "u", "s", ""),
         lambda: engine.answer("r", "t", ""),
         lambda: engine.candidate("r", "t", ""),
         lambda: engine.view("r", "t", []),

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use sfu_driver::sfu::{Command, Source, WantedVideo};
+use sfu_driver::sfu::{Command, PeerId, Source, WantedVideo};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
@@ -15,14 +15,14 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 const VIDEO: usize = 1_100;
 /// Bytes of 20 ms of Opus at 32 kbit/s.
 const AUDIO: usize = 80;
-/// How far behind its time a packet is still sent.
+/// How late a packet is still sent.
 const LATE: Duration = Duration::from_millis(50);
 /// Datagrams read before the next client has its turn.
 const READS: usize = 64;
 
-pub struct Client {
-    pub name: String,
-    pub connected: bool,
+pub(crate) struct Client {
+    pub(crate) name: String,
+    pub(crate) connected: bool,
     feeds_back: bool,
     sends: bool,
     rtc: Rtc,
@@ -40,7 +40,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(name: String, frames: u32, frame_packets: usize, feeds_back: bool, now: Instant) -> Self {
+    pub(crate) fn new(name: String, frames: u32, frame_packets: usize, feeds_back: bool, now: Instant) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_nonblocking(true).expect("a socket");
         Client {
@@ -63,7 +63,7 @@ impl Client {
         }
     }
 
-    pub fn offer(&mut self, publishes: bool, videos: usize) -> Command {
+    pub(crate) fn offer(&mut self, publishes: bool, videos: usize) -> Command {
         self.rtc
             .add_local_candidate(Candidate::host(self.local, "udp").expect("an address"));
         let mut api = self.rtc.sdp_api();
@@ -81,29 +81,32 @@ impl Client {
         let (offer, pending) = api.apply().expect("media was added");
         self.pending = Some(pending);
         Command::Offer {
-            room: "bench".to_owned(),
-            transport: self.name.clone(),
-            user: self.name.clone(),
+            peer: PeerId {
+                room: "bench".into(),
+                transport: (*self.name).into(),
+                user: (*self.name).into(),
+                seat: (*self.name).into(),
+            },
             sdp: offer.to_sdp_string(),
             slots: true,
             tracks: Vec::new(),
         }
     }
 
-    pub fn view(&self, publishers: &[String]) -> Command {
+    pub(crate) fn view(&self, publishers: &[String]) -> Command {
         let others = publishers.iter().filter(|&name| *name != self.name);
         let wanted = |name: &String| WantedVideo {
-            user: name.clone(),
+            user: (**name).into(),
             source: Source::Camera,
             max_height: None,
         };
         Command::View {
-            transport: self.name.clone(),
+            transport: (*self.name).into(),
             videos: others.map(wanted).collect(),
         }
     }
 
-    pub fn answered(&mut self, sdp: &str) {
+    pub(crate) fn answered(&mut self, sdp: &str) {
         let answer = SdpAnswer::from_sdp_string(sdp).expect("an SDP");
         let pending = self.pending.take().expect("one answer to one offer");
         self.rtc
@@ -113,13 +116,13 @@ impl Client {
     }
 
     /// Begins to send.
-    pub fn start(&mut self, now: Instant) {
+    pub(crate) fn start(&mut self, now: Instant) {
         self.sends = self.publishes.is_some();
         (self.next_audio, self.next_video) = (now, now);
     }
 
-    /// Reads, sends what is due, writes. False: nothing was to do.
-    pub fn turn(&mut self, now: Instant) -> bool {
+    /// Reads, sends what is due, writes. `false`: there was nothing to do.
+    pub(crate) fn turn(&mut self, now: Instant) -> bool {
         let mut busy = self.read(now);
         if self.sends {
             busy |= self.publish(now);
@@ -154,7 +157,7 @@ impl Client {
         let Some((audio, video)) = self.publishes else {
             return false;
         };
-        // Who was kept from sending does not make up for it: that would be a burst that no encoder makes.
+        // Packets that are too late are skipped: sending them all would be a burst that no encoder makes.
         let earliest = now.checked_sub(LATE).unwrap_or(now);
         self.next_audio = self.next_audio.max(earliest);
         self.next_video = self.next_video.max(earliest);

@@ -1,4 +1,4 @@
-//! The floor: the same packets, sent by nobody but the kernel.
+//! The floor: the same packets, sent with nothing but the kernel.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::thread_time;
 
 const MEASURE: Duration = Duration::from_secs(1);
 
-/// Microseconds of CPU a packet of `size` bytes, sent in turn to each of `receivers` sockets, `segments` with one call.
-pub fn microseconds(size: usize, receivers: usize, segments: usize) -> f64 {
+/// Microseconds of CPU for a packet of `size` bytes, sent in turn to each of `receivers` sockets, `segments` with one call.
+pub(crate) fn microseconds(size: usize, receivers: usize, segments: usize) -> f64 {
     let sockets: Vec<UdpSocket> = (0..receivers)
         .map(|_| UdpSocket::bind("127.0.0.1:0").expect("a port"))
         .collect();

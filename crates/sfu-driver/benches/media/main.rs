@@ -1,7 +1,7 @@
-//! What forwarding a packet costs the SFU's thread, beside what the kernel alone costs for the same packets.
+//! The cost of forwarding a packet on the SFU's thread, beside that of the kernel alone for the same packets.
 //!
-//! Prints one JSON object a line; `bench/media` reads them. The clients run in this process on another thread: only the
-//! CPU time of the media thread is counted (`/proc/self/task/*/schedstat`), so theirs does not matter.
+//! Prints one JSON object for each case; `bench/media` reads them. The clients run in this process on another thread; only
+//! the CPU time of the media thread is counted (`/proc/self/task/*/schedstat`), so theirs does not matter.
 
 mod client;
 mod floor;
@@ -17,7 +17,7 @@ const MEASURE: Duration = Duration::from_secs(4);
 
 fn main() {
     let cases = [
-        // Ten people in a call, each sends sound and 1 Mbit/s of video, each watches all: 30 frames a second of 4 packets.
+        // Ten people in a call; each sends audio and 1 Mbit/s of video (30 frames a second of 4 packets) and watches all.
         Meeting {
             name: "call of 10",
             publishers: 10,
@@ -35,7 +35,7 @@ fn main() {
             frame_packets: 10,
             feeds_back: true,
         },
-        // As much as one thread takes.
+        // As much as one thread can take.
         Meeting {
             name: "flat out",
             publishers: 4,

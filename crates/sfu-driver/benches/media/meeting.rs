@@ -1,8 +1,8 @@
-//! One room in a real driver, and the difference of its counters over a while.
+//! One room in a real driver, and the difference of its counters over some time.
 
 use std::time::{Duration, Instant};
 
-use sfu_driver::sfu;
+use sfu_driver::sfu::{self, Body, Recipient};
 use sfu_driver::{Config, Driver, Event};
 
 use crate::client::Client;
@@ -10,35 +10,35 @@ use crate::thread_time;
 
 /// How long clients may take until everything flows.
 const SETUP: Duration = Duration::from_secs(60);
-/// What flows before it is measured: congestion windows open, caches are warm.
+/// How long media flows before it is measured: caches are warm.
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Who is in the room and what they send.
-pub struct Meeting {
-    pub name: &'static str,
-    pub publishers: usize,
-    pub watchers: usize,
+pub(crate) struct Meeting {
+    pub(crate) name: &'static str,
+    pub(crate) publishers: usize,
+    pub(crate) watchers: usize,
     /// A second.
-    pub frames: u32,
-    pub frame_packets: usize,
-    /// Whether clients decrypt what they get and report on it, as real ones do.
-    pub feeds_back: bool,
+    pub(crate) frames: u32,
+    pub(crate) frame_packets: usize,
+    /// Whether clients decrypt what they receive and send feedback, as real ones do.
+    pub(crate) feeds_back: bool,
 }
 
-/// What happened while it was measured.
-pub struct Measured {
-    pub wall: Duration,
-    pub cpu: Duration,
-    pub forwarded: u64,
-    pub packets_in: u64,
-    pub packets_out: u64,
-    pub bytes_out: u64,
-    pub udp_sends: u64,
-    pub dropped: u64,
+/// What was measured.
+pub(crate) struct Measured {
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) forwarded: u64,
+    pub(crate) packets_in: u64,
+    pub(crate) packets_out: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) udp_sends: u64,
+    pub(crate) dropped: u64,
 }
 
 impl Meeting {
-    pub fn run(&self, measure: Duration) -> Measured {
+    pub(crate) fn run(&self, measure: Duration) -> Measured {
         let config = Config {
             bind: [127, 0, 0, 1].into(),
             ports: vec![0],
@@ -72,12 +72,9 @@ impl Meeting {
             let mut client = Client::new(name.clone(), self.frames, self.frame_packets, self.feeds_back, now);
             let publishes = n < self.publishers;
             let videos = self.publishers - usize::from(publishes);
-            driver
-                .command("bench", client.offer(publishes, videos))
-                .expect("room in the queue");
-            driver
-                .command("bench", client.view(publishers))
-                .expect("room in the queue");
+            for command in [client.offer(publishes, videos), client.view(publishers)] {
+                driver.command(&"bench".into(), command).expect("space in the queue");
+            }
             client
         };
         names.iter().enumerate().map(join).collect()
@@ -94,11 +91,17 @@ fn run_for(driver: &Driver, clients: &mut [Client], duration: Duration) {
 fn turn(driver: &Driver, clients: &mut [Client]) {
     for event in driver.drain(1_024) {
         match event {
-            Event::Core(sfu::Event::Answer { transport, sdp, .. }) => {
-                let client = clients.iter_mut().find(|client| client.name == transport);
+            Event::Core(sfu::Event {
+                to: Recipient::Peer(peer),
+                body: Body::Answer { sdp },
+            }) => {
+                let client = clients.iter_mut().find(|client| peer.transport == *client.name);
                 client.expect("an answer to one of us").answered(&sdp);
             }
-            Event::Core(sfu::Event::Refused { message, .. }) => panic!("{message}"),
+            Event::Core(sfu::Event {
+                body: Body::Refused { message, .. },
+                ..
+            }) => panic!("{message}"),
             _ => {}
         }
     }

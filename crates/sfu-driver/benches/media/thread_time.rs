@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 /// Of all threads of this process whose name begins so.
-pub fn of_threads(prefix: &str) -> Duration {
+pub(crate) fn of_threads(prefix: &str) -> Duration {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux").flatten();
     let named =
         tasks.filter(|task| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with(prefix)));
@@ -12,7 +12,7 @@ pub fn of_threads(prefix: &str) -> Duration {
 }
 
 /// Of the calling thread.
-pub fn own() -> Duration {
+pub(crate) fn own() -> Duration {
     read("/proc/thread-self/schedstat".as_ref())
 }
 

@@ -98,7 +98,7 @@ fn datagrams_pass_both_ways_in_frames() {
 }
 
 #[test]
-fn what_is_not_framed_is_closed_and_counted() {
+fn a_stream_without_frames_is_closed_and_counted() {
     let mut server = Server::new();
     let mut client = server.client();
     client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
@@ -108,17 +108,17 @@ fn what_is_not_framed_is_closed_and_counted() {
 }
 
 #[test]
-fn strangers_have_ten_seconds_and_a_peer_thirty_of_silence() {
+fn without_a_peer_a_connection_has_ten_seconds_and_with_one_thirty_of_silence() {
     let mut server = Server::new();
-    let mut stranger = server.client();
+    let mut unclaimed = server.client();
     let peer = server.client();
     server.streams.send(peer.local_addr().unwrap(), &[22], &server.counters);
     server.streams.flush(server.poll.registry(), server.start);
-    server.sweep(STRANGER_DEADLINE - Duration::from_millis(1));
+    server.sweep(UNCLAIMED_DEADLINE - Duration::from_millis(1));
     assert_eq!(server.streams.len(), 2);
-    server.sweep(STRANGER_DEADLINE + SWEEP);
+    server.sweep(UNCLAIMED_DEADLINE + SWEEP);
     assert_eq!(server.streams.len(), 1);
-    assert!(is_closed(&mut stranger));
+    assert!(is_closed(&mut unclaimed));
     server.sweep(IDLE_DEADLINE + SWEEP);
     assert_eq!((server.streams.len(), server.counters.tcp_timed_out.get()), (0, 2));
     assert_eq!(server.streams.next_timeout(), None);
@@ -160,7 +160,7 @@ fn a_flood_of_connections_is_accepted_in_turns() {
 }
 
 #[test]
-fn what_a_peer_gave_up_makes_room() {
+fn a_connection_that_its_peer_gave_up_makes_space() {
     let mut server = Server::new();
     server.streams.max_streams = 2;
     let mut old = server.client();
@@ -177,14 +177,14 @@ fn what_a_peer_gave_up_makes_room() {
 }
 
 #[test]
-fn a_full_table_closes_the_oldest_stranger_but_no_peer() {
+fn a_full_table_closes_the_oldest_unclaimed_connection_but_no_peers() {
     let mut server = Server::new();
     server.streams.max_streams = 2;
     let peer = server.client();
     server.streams.send(peer.local_addr().unwrap(), &[22], &server.counters);
-    let mut stranger = server.client();
+    let mut unclaimed = server.client();
     let third = server.client();
-    assert!(is_closed(&mut stranger));
+    assert!(is_closed(&mut unclaimed));
     assert_eq!(server.counters.tcp_evicted.get(), 1);
     server
         .streams
@@ -220,7 +220,7 @@ fn a_stalled_reader_loses_datagrams_then_the_connection() {
 }
 
 #[test]
-fn a_peers_datagram_is_told_from_a_stun_servers() {
+fn plain_stun_answers_do_not_claim_a_connection() {
     let header = [1, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let mapped = [0, 0x20, 0, 5, 0, 1, 2, 3, 4, 0, 0, 0];
     let integrity = [0, 8, 0, 20];

@@ -1,123 +1,182 @@
-//! The m-lines on which a peer is sent others' tracks, and what is agreed about each (RFC 9429 section 5).
+//! The m-lines on which a peer is sent others' tracks, and what is negotiated about each (RFC 9429 section 5).
 //!
-//! A plain client's m-line is given another track only after it was negotiated `inactive` in between: that
-//! is what makes a browser announce the new track.
+//! A plain client's m-line gets another track only after it was negotiated `inactive`: that is what makes a browser
+//! announce the new track.
 
 use str0m::media::{MediaKind, Mid};
 
-use crate::ids::{SinkKey, TrackKey};
+use crate::line::{Line, LineState};
+use crate::sdp::{Scan, Section};
 
-/// One such m-line.
-#[derive(Debug)]
-pub struct Line {
-    /// `a=mid`.
-    pub mid: Mid,
-    /// Audio or video.
-    pub kind: MediaKind,
-    /// Whether it is a slot: always sending, its track changes by message.
-    pub slot: bool,
-    /// Where its packets are renumbered.
-    pub sink: SinkKey,
-    /// The track it is for.
-    pub track: Option<TrackKey>,
-    /// `a=msid`: stream id and track id.
-    pub label: (String, String),
-    /// Whether the last completed negotiation has the server send.
-    pub sending: bool,
-    /// What the outstanding offer says about sending, if it says something.
-    pub offered: Option<bool>,
-    /// Whether the outstanding offer made this m-line.
-    pub made_by_offer: bool,
-    /// The client does not want it.
-    pub declined: bool,
-    /// Whether the client's last offer or answer has it receive there.
-    pub receivable: bool,
-    /// The client's last offer has it send there: browsers put an added track on an m-line that they only received on.
-    /// The server sends elsewhere, and here again when the client stops.
-    pub theirs: bool,
+/// What the client last said about an m-line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stance {
+    /// It receives there.
+    Receives,
+    /// It sends there: browsers put an added track on an m-line that they only received on. The server sends on another
+    /// one, and on this one again when the client stops.
+    Sends,
+    /// Neither.
+    Inactive,
+    /// It declined what the server offered.
+    Declined,
 }
 
-impl Line {
-    /// A line that is not sending and is for no track.
-    pub fn idle(mid: Mid, kind: MediaKind, slot: bool, sink: SinkKey) -> Self {
-        Self {
-            mid,
-            kind,
-            slot,
-            sink,
-            track: None,
-            label: (String::new(), String::new()),
-            sending: false,
-            offered: None,
-            made_by_offer: false,
-            declined: false,
-            receivable: true,
-            theirs: false,
+impl Stance {
+    fn of(section: &Section<'_>) -> Self {
+        if section.sends() {
+            Self::Sends
+        } else if section.receives() {
+            Self::Receives
+        } else {
+            Self::Inactive
+        }
+    }
+}
+
+/// What the outstanding offer says about an m-line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Offered {
+    sends: bool,
+    /// The offer adds the m-line.
+    is_new: bool,
+}
+
+#[derive(Debug)]
+struct MediaLine {
+    mid: Mid,
+    kind: MediaKind,
+    stance: Stance,
+    /// Whether the last completed negotiation has the server send.
+    sending: bool,
+    offered: Option<Offered>,
+}
+
+impl MediaLine {
+    fn state(&self, slots: bool) -> LineState {
+        match self.stance {
+            Stance::Declined => LineState::Declined,
+            Stance::Sends => LineState::Unusable,
+            Stance::Inactive if slots => LineState::Unusable,
+            _ if self.sending => LineState::Sending,
+            _ if self.offered.is_some_and(|offered| offered.sends) => LineState::Offered,
+            _ => LineState::Idle,
+        }
+    }
+}
+
+/// All of them, in the order of the SDP.
+#[derive(Debug, Default)]
+pub(super) struct MediaLines(Vec<MediaLine>);
+
+impl MediaLines {
+    /// What each can carry.
+    pub(super) fn states(&self, slots: bool) -> Vec<Line> {
+        let of = |line: &MediaLine| Line {
+            mid: line.mid,
+            kind: line.kind,
+            state: line.state(slots),
+        };
+        self.0.iter().map(of).collect()
+    }
+
+    /// Follows an offer of the client: a rejected m-line is gone, each that receives is there.
+    pub(super) fn follow_offer(&mut self, outline: &Scan<'_>) {
+        self.0.retain_mut(|line| match outline.section(line.mid) {
+            Some(section) if !section.rejected => {
+                line.stance = Stance::of(section);
+                true
+            }
+            _ => false,
+        });
+        for section in outline.sections.iter().filter(|section| section.receives()) {
+            let known = self.0.iter().any(|line| line.mid == section.key());
+            if let (Some(kind), false) = (section.kind, known) {
+                self.0.push(MediaLine {
+                    mid: section.key(),
+                    kind,
+                    stance: Stance::Receives,
+                    sending: false,
+                    offered: None,
+                });
+            }
         }
     }
 
-    /// Whether a track may be put there.
-    pub fn is_free(&self) -> bool {
-        let settled = self.track.is_none() && !self.sending && self.offered.is_none();
-        settled && !self.declined && !self.slot && !self.theirs
+    /// After the client's offer: the server sends wherever the client receives and there `is_filled`. Gives what to tell the
+    /// session.
+    pub(super) fn agree(&mut self, is_filled: impl Fn(Mid) -> bool) -> Vec<(Mid, bool)> {
+        let mut agreed = Vec::new();
+        for line in &mut self.0 {
+            line.sending = line.stance == Stance::Receives && is_filled(line.mid);
+            if line.stance != Stance::Sends {
+                agreed.push((line.mid, line.sending));
+            }
+        }
+        agreed
     }
 
-    /// Whether it will be free after a negotiation.
-    pub fn is_draining(&self) -> bool {
-        self.track.is_none() && !self.slot && !self.declined && (self.sending || self.offered == Some(true))
+    /// The m-lines whose sending has to be renegotiated, and whether the server is to send there.
+    pub(super) fn changes(&self, is_filled: impl Fn(Mid) -> bool) -> Vec<(Mid, bool)> {
+        let usable = self.0.iter().filter(|line| line.stance != Stance::Declined);
+        usable
+            .map(|line| (line, is_filled(line.mid)))
+            .filter(|(line, filled)| *filled != line.sending)
+            .map(|(line, filled)| (line.mid, filled))
+            .collect()
     }
 
-    /// Whether what is agreed is not what is wanted.
-    pub fn wants_offer(&self) -> bool {
-        !self.slot && !self.declined && self.track.is_some() != self.sending
+    /// Notes what an offer of the server says.
+    pub(super) fn offer(&mut self, changes: &[(Mid, bool)], added: impl Iterator<Item = (Mid, MediaKind)>) {
+        for line in &mut self.0 {
+            if let Some((_, sends)) = changes.iter().find(|(mid, _)| *mid == line.mid) {
+                line.offered = Some(Offered {
+                    sends: *sends,
+                    is_new: false,
+                });
+            }
+        }
+        self.0.extend(added.map(|(mid, kind)| MediaLine {
+            mid,
+            kind,
+            stance: Stance::Receives,
+            sending: false,
+            offered: Some(Offered {
+                sends: true,
+                is_new: true,
+            }),
+        }));
     }
 
-    /// Whether it is a slot of that kind that can be used.
-    pub fn is_slot_of(&self, kind: MediaKind) -> bool {
-        self.slot && self.kind == kind && self.receivable
-    }
-
-    /// Whether packets of the track may be sent.
-    pub fn is_open(&self) -> bool {
-        self.sending && self.track.is_some()
-    }
-}
-
-/// All of a peer's lines.
-#[derive(Debug, Default)]
-pub struct Lines(pub Vec<Line>);
-
-impl Lines {
-    /// The line of that mid.
-    pub fn by_mid(&mut self, mid: Mid) -> Option<&mut Line> {
-        self.0.iter_mut().find(|line| line.mid == mid)
-    }
-
-    /// The line that is for a track.
-    pub fn by_track(&mut self, track: TrackKey) -> Option<&mut Line> {
-        self.0.iter_mut().find(|line| line.track == Some(track))
-    }
-
-    /// A line of that kind where a track may be put.
-    pub fn free(&mut self, kind: MediaKind) -> Option<&mut Line> {
-        self.0.iter_mut().find(|line| line.kind == kind && line.is_free())
-    }
-
-    /// How many lines of that kind will be free after a negotiation.
-    pub fn draining(&self, kind: MediaKind) -> usize {
+    /// Takes the outstanding offer back. Gives what to tell the session.
+    pub(super) fn roll_back(&mut self) -> Vec<(Mid, bool)> {
         self.0
-            .iter()
-            .filter(|line| line.kind == kind && line.is_draining())
-            .count()
+            .retain(|line| !line.offered.is_some_and(|offered| offered.is_new));
+        let restored = |line: &mut MediaLine| line.offered.take().map(|_| (line.mid, line.sending));
+        self.0.iter_mut().filter_map(restored).collect()
     }
 
-    /// Whether an offer is needed.
-    pub fn want_offer(&self) -> bool {
-        self.0.iter().any(Line::wants_offer)
+    /// Follows the client's answer to the outstanding offer.
+    pub(super) fn follow_answer(&mut self, outline: &Scan<'_>) {
+        for line in &mut self.0 {
+            let Some((offered, section)) = line.offered.take().zip(outline.section(line.mid)) else {
+                continue;
+            };
+            line.sending = offered.sends && section.receives();
+            line.stance = if section.rejected || (offered.sends && !line.sending) {
+                Stance::Declined
+            } else if section.receives() {
+                Stance::Receives
+            } else {
+                Stance::Inactive
+            };
+        }
     }
 
-    /// The slots of a kind, in the order of the m-lines.
-    pub fn slots(&self, kind: MediaKind) -> impl Iterator<Item = &Line> {
-        self.0.iter().filter(move |line| line.is_slot_of(kind))
+    /// Whether the server sends on an m-line, as an SDP of the server says it; `None` where the client sends, or unknown.
+    pub(super) fn announced(&self, mid: Mid) -> Option<(MediaKind, bool)> {
+        let line = self.0.iter().find(|line| line.mid == mid)?;
+        let sends = line.offered.map_or(line.sending, |offered| offered.sends);
+        (line.stance != Stance::Sends).then_some((line.kind, sends))
     }
 }

@@ -1,309 +1,270 @@
-//! One client's connection: its session, what it publishes, and the m-lines it is sent others' tracks on.
+//! One WebRTC transport: its session, its m-lines, how far they are negotiated, whether its path is up, and what its client
+//! said and wants. It knows nothing of rooms, tracks or other peers.
 
-mod guard;
+mod admission;
+mod factory;
 mod lines;
-mod negotiate;
+mod negotiation;
+mod offers;
+mod output;
 mod session;
 mod watch;
 
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Instant;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
+use str0m::Rtc;
 use str0m::format::PayloadParams;
-use str0m::media::{KeyframeRequestKind, Mid, Pt};
-use str0m::net::Receive;
+use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
-use str0m::{Input, Output, Rtc};
 
-pub use guard::{Fault, Guard};
-pub use lines::{Line, Lines};
-pub use negotiate::{Addition, HeldOffer, NegotiationError, rehearse};
-pub use session::SessionMaker;
-pub use watch::{Turn, Watch};
+pub(crate) use factory::SessionFactory;
+pub(crate) use negotiation::{ClientOffer, NegotiationError};
+pub(crate) use offers::rehearse;
+pub(crate) use output::{PathChange, PeerOutput};
+pub(crate) use session::{Addition, Arrival, Fault};
+pub(crate) use watch::Turn;
 
 use crate::command::WantedVideo;
 use crate::config::Transport;
-use crate::ids::{RoomKey, TrackKey};
-use crate::rtp::matching_payload;
-use negotiate::{Pending, Place};
-use session::protocol;
+use crate::ids::{PeerId, SeatId};
+use crate::line::Lines;
+use admission::Admission;
+use lines::MediaLines;
+use negotiation::Negotiation;
+use session::Session;
+use watch::Watch;
 
-/// SSRCs of one peer's tracks that are remembered. A track has one at a time; a client that changes them often only costs
-/// itself a look-up.
-const MOST_SSRCS: usize = 32;
-
-/// SSRCs that one peer may ever send with, retransmissions included. The session keeps a stream for each; a browser takes
-/// a new one for each track that it adds.
-const MOST_HEARD: usize = 1_000;
-
-/// Addresses from which one peer's STUN is taken until ICE restarts. The session keeps a candidate for each.
-const MOST_SOURCES: usize = 64;
-
-/// An address that nothing comes from.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// How a client is sent others' tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Each track by an m-line of its own, negotiated.
+    Plain,
+    /// By slots, whose tracks change by message.
+    Slots,
+}
 
 /// What a user said of themselves; `None` is not said.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Said {
+pub(crate) struct Said {
     /// The microphone is muted.
-    pub is_muted: Option<bool>,
+    pub(crate) is_muted: Option<bool>,
     /// The camera is on.
-    pub is_video_on: Option<bool>,
+    pub(crate) is_video_on: Option<bool>,
 }
 
-/// A packet from the network.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrival<'a> {
-    /// How it came.
-    pub transport: Transport,
-    /// Where from.
-    pub source: SocketAddr,
-    /// At which candidate.
-    pub destination: SocketAddr,
-    /// The packet.
-    pub packet: &'a [u8],
-    /// Whether it is a STUN request.
-    pub is_stun: bool,
+/// What is due at a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PeerDue {
+    /// Its path has been silent for too long.
+    Close,
+    /// [`Peer::take_held`]
+    TakeHeldOffer,
+    /// [`Peer::repeat_offer`]
+    RepeatOffer,
+    /// [`Peer::make_offer`]
+    MakeOffer,
 }
 
-/// One client's connection.
-pub struct Peer {
-    /// Its room.
-    pub room: RoomKey,
-    /// Its name.
-    pub transport: Arc<str>,
-    /// Whose it is.
-    pub user: Arc<str>,
-    /// Whether its recvonly m-lines are slots.
-    pub slots: bool,
-    /// The m-lines it is sent tracks on.
-    pub lines: Lines,
-    /// The tracks it publishes, by m-line.
-    pub published: Vec<(Mid, TrackKey)>,
-    /// What its user said.
-    pub said: Said,
-    /// What it was last told to be in its slots.
-    pub told: Vec<(Mid, Option<TrackKey>)>,
-    /// The videos it wants in its slots.
-    pub view: Vec<WantedVideo>,
-    /// Its media path.
-    pub watch: Watch,
-    /// Whether packets were written that wait for [`Self::advance`].
-    pub dirty: bool,
-    /// When to make an offer; `None` if none is needed.
-    pub offer_at: Option<Instant>,
-    /// Tracks whose m-line the client declined; asked again after its own next offer.
-    pub refused: Vec<TrackKey>,
-    /// Where the client last nominated a path: packets go there.
-    pub nominated: Option<(Transport, SocketAddr)>,
-    /// Its offer that crossed one of the server's.
-    pub held: Option<HeldOffer>,
-    guard: Guard,
-    pending: Option<Pending>,
-    /// The last answer taken, and how often it may come again.
-    repeated: Option<(u64, u32)>,
-    ssrcs: Vec<(Ssrc, Mid)>,
-    heard: HashSet<u32>,
-    sources: Vec<(Transport, SocketAddr)>,
-    order: Vec<Place>,
-    fingerprint: Option<String>,
+/// See the module.
+pub(crate) struct Peer {
+    id: PeerId,
+    mode: Mode,
+    session: Session,
+    lines: MediaLines,
+    negotiation: Negotiation,
+    watch: Watch,
+    admission: Admission,
+    /// The path that the client nominated last.
+    nominated: Option<(Transport, SocketAddr)>,
+    said: Said,
+    view: Vec<WantedVideo>,
 }
 
 impl Peer {
-    /// A peer that has not negotiated yet.
-    pub fn new(room: RoomKey, transport: Arc<str>, user: Arc<str>, slots: bool, rtc: Rtc, watch: Watch) -> Self {
+    /// A peer that has not negotiated yet. It is closed after `silence` without ICE.
+    pub(crate) fn new(id: PeerId, mode: Mode, session: Rtc, silence: Duration, now: Instant) -> Self {
         Self {
-            room,
-            transport,
-            user,
-            slots,
-            lines: Lines::default(),
-            published: Vec::new(),
-            said: Said::default(),
-            told: Vec::new(),
-            view: Vec::new(),
-            watch,
-            dirty: false,
-            offer_at: None,
-            refused: Vec::new(),
+            id,
+            mode,
+            session: Session::new(session),
+            lines: MediaLines::default(),
+            negotiation: Negotiation::default(),
+            watch: Watch::new(silence, now),
+            admission: Admission::default(),
             nominated: None,
-            held: None,
-            guard: Guard::new(rtc),
-            pending: None,
-            repeated: None,
-            ssrcs: Vec::new(),
-            heard: HashSet::new(),
-            sources: Vec::new(),
-            order: Vec::new(),
-            fingerprint: None,
+            said: Said::default(),
+            view: Vec::new(),
         }
+    }
+
+    /// Takes over what the client said to an earlier peer of the same transport.
+    pub(crate) fn inherit(&mut self, earlier: Self) {
+        (self.said, self.view) = (earlier.said, earlier.view);
+    }
+
+    /// Whose it is.
+    pub(crate) fn id(&self) -> &PeerId {
+        &self.id
+    }
+
+    /// The seat that is told from now on.
+    pub(crate) fn set_seat(&mut self, seat: SeatId) {
+        self.id.seat = seat;
+    }
+
+    /// How its client is sent tracks.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn has_slots(&self) -> bool {
+        self.mode == Mode::Slots
+    }
+
+    /// What its client said.
+    pub(crate) fn said(&self) -> Said {
+        self.said
+    }
+
+    /// Takes what its client says; what is not said stays.
+    pub(crate) fn say(&mut self, said: Said) {
+        self.said.is_muted = said.is_muted.or(self.said.is_muted);
+        self.said.is_video_on = said.is_video_on.or(self.said.is_video_on);
+    }
+
+    /// The videos its client wants.
+    pub(crate) fn view(&self) -> &[WantedVideo] {
+        &self.view
+    }
+
+    /// Takes which videos its client wants.
+    pub(crate) fn set_view(&mut self, view: Vec<WantedVideo>) {
+        self.view = view;
+    }
+
+    /// The m-lines on which it can be sent tracks.
+    pub(crate) fn lines(&self) -> Lines {
+        Lines {
+            lines: self.lines.states(self.has_slots()),
+            is_connected: self.carries_media(),
+        }
+    }
+
+    /// Whether media can be sent to it now.
+    pub(crate) fn carries_media(&self) -> bool {
+        self.watch.carries()
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.watch.deadline(), self.negotiation.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What is due, the most urgent first.
+    pub(crate) fn due(&self, now: Instant) -> Option<PeerDue> {
+        if self.watch.deadline().is_some_and(|at| at <= now) {
+            return Some(PeerDue::Close);
+        }
+        self.negotiation.due(now)
+    }
+
+    /// Whether RTP with an SSRC is taken.
+    pub(crate) fn admits_ssrc(&mut self, ssrc: u32) -> bool {
+        self.admission.admits_ssrc(ssrc)
+    }
+
+    /// Whether STUN requests from an address are taken.
+    pub(crate) fn admits_address(&self, address: (Transport, SocketAddr)) -> bool {
+        self.admission.admits_address(address)
+    }
+
+    /// A STUN request from an address was verified. It may nominate the path.
+    pub(crate) fn address_verified(&mut self, now: Instant, address: (Transport, SocketAddr), nominates: bool) {
+        self.admission.count_address(address);
+        self.watch.heard(now);
+        if nominates {
+            self.nominated = Some(address);
+        }
+    }
+
+    /// ICE has restarted: addresses are counted anew.
+    pub(crate) fn ice_restarted(&mut self) {
+        self.admission.forget_addresses();
     }
 
     /// The ufrag by which the client's STUN requests name this peer.
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn ufrag(&mut self) -> Result<String, Fault> {
-        self.guard.enter(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
+    pub(crate) fn ufrag(&mut self) -> Result<String, Fault> {
+        self.session.ufrag()
     }
 
-    /// Whether RTP of an SSRC is taken.
-    pub fn admits_ssrc(&mut self, ssrc: u32) -> bool {
-        self.heard.contains(&ssrc) || (self.heard.len() < MOST_HEARD && self.heard.insert(ssrc))
-    }
-
-    /// Whether STUN from an address is taken.
-    pub fn admits_source(&self, source: (Transport, SocketAddr)) -> bool {
-        self.sources.len() < MOST_SOURCES || self.sources.contains(&source)
-    }
-
-    /// Remembers an address from which verified STUN came.
-    pub fn note_source(&mut self, source: (Transport, SocketAddr)) {
-        if !self.sources.contains(&source) {
-            self.sources.push(source);
-        }
-    }
-
-    /// ICE has restarted: the session has forgotten the candidates.
-    pub fn forget_sources(&mut self) {
-        self.sources.clear();
-    }
-
-    /// Takes a packet. `false`: it was not for this peer (its integrity is wrong).
+    /// Takes a packet. `false`: its integrity is wrong, it is not for this peer.
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
-        let Arrival {
-            transport,
-            source,
-            destination,
-            packet,
-            is_stun,
-        } = *arrival;
-        self.guard.enter(|rtc| {
-            let input = |source| {
-                let receive = Receive::new(protocol(transport), source, destination, packet).ok()?;
-                Some(Input::Receive(now, receive))
-            };
-            // What comes from the nominated address str0m accepts unseen; for any other it verifies the integrity.
-            let is_ours = !is_stun || input(NOWHERE).is_some_and(|input| rtc.accepts(&input));
-            let Some(input) = input(source).filter(|_| is_ours) else {
-                return false;
-            };
-            // An error is a packet that could not be used, by its sender's fault or the network's. Where it ends
-            // the session, that shows when it is polled.
-            let _ = rtc.handle_input(input);
-            true
-        })
+    pub(crate) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
+        self.session.receive(now, arrival)
     }
 
-    /// Tells that time has passed, which also sends what was written.
+    /// Tells the time, which also sends what was written.
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn advance(&mut self, now: Instant) -> Result<(), Fault> {
-        self.dirty = false;
-        self.guard.enter(|rtc| {
-            let _ = rtc.handle_input(Input::Timeout(now));
-        })
+    pub(crate) fn advance(&mut self, now: Instant) -> Result<(), Fault> {
+        self.session.advance(now)
     }
 
-    /// The next thing that the session wants done; `None` when it is over.
+    /// The m-line and format of a packet that the client sent; `None` if they are not known.
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn poll(&mut self) -> Result<Option<Output>, Fault> {
-        self.guard.enter(|rtc| match rtc.poll_output() {
-            Ok(output) if rtc.is_alive() => Some(output),
-            Ok(output @ (Output::Transmit(_) | Output::Event(_))) => Some(output),
-            _ => None,
-        })
-    }
-
-    /// The m-line and format of a packet that the client sent.
-    ///
-    /// # Errors
-    /// [`Fault`]
-    pub fn locate(&mut self, packet: &RtpPacket) -> Result<Option<(Mid, PayloadParams)>, Fault> {
-        let (ssrc, pt) = (packet.header.ssrc, packet.header.payload_type);
-        let known = self.ssrcs.iter().find(|(known, _)| *known == ssrc).map(|(_, mid)| *mid);
-        let (mid, params) = self.guard.enter(|rtc| {
-            let mid = known.or_else(|| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()));
-            let params = rtc
-                .codec_config()
-                .params()
-                .iter()
-                .find(|params| params.pt() == pt)
-                .copied();
-            (mid, params)
-        })?;
+    pub(crate) fn locate(&mut self, packet: &RtpPacket) -> Result<Option<(Mid, PayloadParams)>, Fault> {
+        let ssrc = packet.header.ssrc;
+        let known = self.admission.located(ssrc);
+        let (mid, params) = self.session.locate(packet, known)?;
         if let (None, Some(mid)) = (known, mid) {
-            if self.ssrcs.len() == MOST_SSRCS {
-                self.ssrcs.clear();
-            }
-            self.ssrcs.push((ssrc, mid));
+            self.admission.locate(ssrc, mid);
         }
         Ok(mid.zip(params))
     }
 
-    /// The payload type under which this peer takes a format on an m-line. `None` also after a fault, which shows at the
-    /// next use.
-    pub fn payload_for(&mut self, mid: Mid, source: &PayloadParams) -> Option<Pt> {
-        let found = self.guard.enter(|rtc| {
-            let accepted = rtc.media(mid)?.remote_pts();
-            matching_payload(source, rtc.codec_config(), accepted)
-        });
-        found.ok().flatten()
+    /// The payload type under which the client takes a format on an m-line. `None` also after a fault, which shows at the next
+    /// use.
+    pub(crate) fn payload_for(&mut self, mid: Mid, source: &PayloadParams) -> Option<Pt> {
+        self.session.payload_for(mid, source).ok().flatten()
     }
 
-    /// Writes a packet on an m-line; it goes out at the next [`Self::advance`]. `ssrc` keeps the stream's SSRC from call to
-    /// call. `false` if there is no such stream.
+    /// Queues a packet on an m-line; it goes out at the next [`Self::advance`]. `ssrc` keeps the stream's SSRC from call to
+    /// call. `false`: there is no such stream.
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn write(&mut self, mid: Mid, ssrc: &mut Option<Ssrc>, write: RtpWrite) -> Result<bool, Fault> {
-        self.guard.enter(|rtc| {
-            let mut api = rtc.direct_api();
-            if ssrc.is_none() {
-                *ssrc = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
-            }
-            match ssrc.and_then(|ssrc| api.stream_tx(&ssrc)) {
-                Some(stream) => {
-                    stream.write_rtp(write);
-                    true
-                }
-                None => false,
-            }
-        })
+    pub(crate) fn write(&mut self, mid: Mid, ssrc: &mut Option<Ssrc>, write: RtpWrite) -> Result<bool, Fault> {
+        self.session.write(mid, ssrc, write)
     }
 
-    /// Asks the client for a keyframe of what it sends on an m-line. `false` if it sends nothing there yet.
+    /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
     ///
     /// # Errors
     /// [`Fault`]
-    pub fn ask_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
-        self.guard
-            .enter(|rtc| match rtc.direct_api().stream_rx_by_mid(mid, None) {
-                Some(stream) => {
-                    stream.request_keyframe(KeyframeRequestKind::Pli);
-                    true
-                }
-                None => false,
-            })
+    pub(crate) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
+        self.session.request_keyframe(mid)
     }
 
     /// Begins to close: tells the client.
-    pub fn say_goodbye(&mut self) {
-        // After a fault there is no session that could say it.
-        let _ = self.guard.enter(|rtc| rtc.close());
+    pub(crate) fn close(&mut self) {
+        self.session.close();
     }
 
-    /// The guard itself, to let it panic in tests.
+    /// Makes the session panic, as str0m might.
     #[cfg(test)]
-    pub(crate) fn guard(&mut self) -> &mut Guard {
-        &mut self.guard
+    pub(crate) fn panic(&mut self) {
+        assert!(self.session.enter(|_| panic!("as if str0m did")).is_err());
     }
 }

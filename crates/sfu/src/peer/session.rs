@@ -1,117 +1,247 @@
-//! How every peer's session is set up.
+//! A str0m session. A panic inside it is confined to it.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use str0m::config::{CryptoProvider, DtlsCert};
-use str0m::crypto::from_feature_flags;
-use str0m::format::{Codec, CodecConfig, FormatParams};
-use str0m::media::Frequency;
-use str0m::net::{Protocol, TcpType};
-use str0m::{Candidate, Rtc, RtcConfig};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::format::PayloadParams;
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
+use str0m::net::Receive;
+use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
+use str0m::{Input, Output, Rtc};
 
-use crate::config::{LocalCandidate, Transport};
+use super::factory::protocol;
+use crate::config::Transport;
+use crate::line::Label;
+use crate::rtp::matching_payload;
 
-/// Resends are answered from so many packets: about two seconds of a camera at 2 Mbit/s.
-const RESEND_VIDEO: usize = 512;
+/// An address that nothing comes from.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// Makes sessions that are alike: ICE-lite, one certificate for the shard, the codecs in the server's order.
-pub struct SessionMaker {
-    certificate: Option<DtlsCert>,
-    crypto: Arc<CryptoProvider>,
-    candidates: Vec<LocalCandidate>,
+/// The session panicked. It is not entered again: its state may be inconsistent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fault;
+
+/// A packet from the network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    /// The transport protocol.
+    pub(crate) transport: Transport,
+    /// The sender.
+    pub(crate) source: SocketAddr,
+    /// The candidate at which it arrived.
+    pub(crate) destination: SocketAddr,
+    /// The packet.
+    pub(crate) packet: &'a [u8],
+    /// Whether it is a STUN request.
+    pub(crate) is_stun: bool,
 }
 
-impl SessionMaker {
-    /// For the candidates given.
-    pub fn new(candidates: Vec<LocalCandidate>) -> Self {
-        let crypto = Arc::new(from_feature_flags());
-        Self {
-            certificate: crypto.dtls_provider.generate_certificate(),
-            crypto,
-            candidates,
-        }
+/// An m-line that an offer of the server adds.
+#[derive(Debug, Clone)]
+pub(crate) struct Addition {
+    /// Audio or video.
+    pub(crate) kind: MediaKind,
+    /// How the track is announced.
+    pub(crate) label: Label,
+}
+
+/// An offer as str0m made it.
+pub(super) struct RawOffer {
+    pub(super) sdp: String,
+    pub(super) pending: SdpPendingOffer,
+    /// The m-lines added, in the order of the additions.
+    pub(super) added: Vec<Mid>,
+}
+
+/// A session, entered only by [`Self::enter`].
+pub(super) struct Session {
+    rtc: Rtc,
+    is_faulty: bool,
+}
+
+impl Session {
+    pub(super) fn new(rtc: Rtc) -> Self {
+        Self { rtc, is_faulty: false }
     }
 
-    /// A new session. VP8 goes first: everyone can send and decode it, and what goes first is what clients send.
-    pub fn make(&self, now: Instant) -> Rtc {
-        let mut config = RtcConfig::new()
-            .set_crypto_provider(self.crypto.clone())
-            .set_ice_lite(true)
-            .set_rtp_mode(true)
-            .set_send_buffer_video(RESEND_VIDEO)
-            .clear_codecs()
-            .enable_opus(true, false)
-            .enable_vp8(true);
-        add_formats(config.codec_config());
-        if let Some(certificate) = &self.certificate {
-            config = config.set_dtls_cert(certificate.clone());
+    /// Does something with the session.
+    ///
+    /// # Errors
+    /// [`Fault`] if it panicked, now or before.
+    pub(super) fn enter<T>(&mut self, act: impl FnOnce(&mut Rtc) -> T) -> Result<T, Fault> {
+        if self.is_faulty {
+            return Err(Fault);
         }
-        let mut rtc = config.build(now);
-        for candidate in &self.candidates {
-            if let Some(candidate) = host(candidate) {
-                rtc.add_local_candidate(candidate);
+        // Nothing but the session is touched by `act` when it panics, and the session is not entered again.
+        catch_unwind(AssertUnwindSafe(|| act(&mut self.rtc))).map_err(|_| {
+            self.is_faulty = true;
+            Fault
+        })
+    }
+
+    /// The ufrag by which the client's STUN requests name this session.
+    pub(super) fn ufrag(&mut self) -> Result<String, Fault> {
+        self.enter(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
+    }
+
+    /// Takes a packet. `false`: its integrity is wrong, it is not for this session.
+    pub(super) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
+        let Arrival {
+            transport,
+            source,
+            destination,
+            packet,
+            is_stun,
+        } = *arrival;
+        self.enter(|rtc| {
+            let input = |source| {
+                let receive = Receive::new(protocol(transport), source, destination, packet).ok()?;
+                Some(Input::Receive(now, receive))
+            };
+            // str0m accepts whatever comes from the nominated address; from any other it verifies the integrity.
+            let is_ours = !is_stun || input(NOWHERE).is_some_and(|input| rtc.accepts(&input));
+            let Some(input) = input(source).filter(|_| is_ours) else {
+                return false;
+            };
+            // An error is a packet that could not be used, by its sender's fault or the network's. If it ends the
+            // session, that shows when it is polled.
+            let _ = rtc.handle_input(input);
+            true
+        })
+    }
+
+    /// Tells the time, which also sends what was written.
+    pub(super) fn advance(&mut self, now: Instant) -> Result<(), Fault> {
+        self.enter(|rtc| {
+            let _ = rtc.handle_input(Input::Timeout(now));
+        })
+    }
+
+    /// What the session wants done next; `None` when it is over.
+    pub(super) fn poll(&mut self) -> Result<Option<Output>, Fault> {
+        self.enter(|rtc| match rtc.poll_output() {
+            Ok(output) if rtc.is_alive() => Some(output),
+            Ok(output @ (Output::Transmit(_) | Output::Event(_))) => Some(output),
+            _ => None,
+        })
+    }
+
+    /// The format of a packet that the client sent, and the m-line of its SSRC where `mid` does not know it.
+    pub(super) fn locate(
+        &mut self,
+        packet: &RtpPacket,
+        mid: Option<Mid>,
+    ) -> Result<(Option<Mid>, Option<PayloadParams>), Fault> {
+        let (ssrc, pt) = (packet.header.ssrc, packet.header.payload_type);
+        self.enter(|rtc| {
+            let mid = mid.or_else(|| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()));
+            let mut params = rtc.codec_config().params().iter();
+            (mid, params.find(|params| params.pt() == pt).copied())
+        })
+    }
+
+    /// The payload type under which the client takes a format on an m-line.
+    pub(super) fn payload_for(&mut self, mid: Mid, source: &PayloadParams) -> Result<Option<Pt>, Fault> {
+        self.enter(|rtc| {
+            let accepted = rtc.media(mid)?.remote_pts();
+            matching_payload(source, rtc.codec_config(), accepted)
+        })
+    }
+
+    /// Queues a packet on an m-line. `ssrc` keeps the stream's SSRC from call to call. `false`: there is no stream.
+    pub(super) fn write(&mut self, mid: Mid, ssrc: &mut Option<Ssrc>, write: RtpWrite) -> Result<bool, Fault> {
+        self.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            if ssrc.is_none() {
+                *ssrc = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
             }
+            match ssrc.and_then(|ssrc| api.stream_tx(&ssrc)) {
+                Some(stream) => {
+                    stream.write_rtp(write);
+                    true
+                }
+                None => false,
+            }
+        })
+    }
+
+    /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
+    pub(super) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
+        self.enter(|rtc| match rtc.direct_api().stream_rx_by_mid(mid, None) {
+            Some(stream) => {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// Takes an offer. The inner error is str0m's: the session may be half changed by then.
+    pub(super) fn accept_offer(&mut self, sdp: &str) -> Result<Result<String, String>, Fault> {
+        self.enter(|rtc| {
+            let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
+            let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| error.to_string())?;
+            Ok(answer.to_sdp_string())
+        })
+    }
+
+    /// Takes an answer. The inner error is as in [`Self::accept_offer`].
+    pub(super) fn accept_answer(&mut self, pending: SdpPendingOffer, sdp: &str) -> Result<Result<(), String>, Fault> {
+        self.enter(|rtc| {
+            let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
+            let api = rtc.sdp_api();
+            api.accept_answer(pending, answer).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Makes an offer that changes whether the server sends on some m-lines, and adds others. `None`: nothing changes.
+    pub(super) fn make_offer(
+        &mut self,
+        changes: &[(Mid, bool)],
+        additions: &[Addition],
+    ) -> Result<Option<RawOffer>, Fault> {
+        // str0m offers only what it takes for a change: its own direction may be the wanted one already, without the
+        // client knowing.
+        for (mid, sends) in changes {
+            self.set_sending(*mid, !sends)?;
         }
-        rtc
+        self.enter(|rtc| {
+            let mut api = rtc.sdp_api();
+            for (mid, sends) in changes {
+                api.set_direction(*mid, direction(*sends));
+            }
+            let add = |addition: &Addition| {
+                let Label { stream, track } = addition.label.clone();
+                api.add_media(addition.kind, Direction::SendOnly, Some(stream), Some(track), None)
+            };
+            let added = additions.iter().map(add).collect();
+            let (offer, pending) = api.apply()?;
+            Some(RawOffer {
+                sdp: offer.to_sdp_string(),
+                pending,
+                added,
+            })
+        })
     }
 
-    /// The candidate at which a packet from that source arrived, as far as ICE is concerned: behind a NAT or on a wildcard
-    /// socket the true local address is not among the candidates.
-    pub fn arrived_at(&self, transport: Transport, source: SocketAddr) -> Option<SocketAddr> {
-        let mut alike = self
-            .candidates
-            .iter()
-            .filter(|candidate| candidate.transport == transport);
-        alike
-            .clone()
-            .find(|candidate| candidate.addr.is_ipv4() == source.is_ipv4())
-            .or_else(|| alike.next())
-            .map(|c| c.addr)
+    /// Sets whether the session sends on an m-line, without an offer.
+    pub(super) fn set_sending(&mut self, mid: Mid, sends: bool) -> Result<(), Fault> {
+        self.enter(|rtc| rtc.sdp_api().set_direction(mid, direction(sends)))
+    }
+
+    /// Begins to close: queues what tells the client.
+    pub(super) fn close(&mut self) {
+        // A faulty session can tell nothing.
+        let _ = self.enter(|rtc| rtc.close());
     }
 }
 
-/// Few formats, since each stands on every m-line of every SDP: VP9 of 8 bits, and H.264 in packetization mode 1, which
-/// RFC 7742 section 6.2 has everyone support.
-fn add_formats(codecs: &mut CodecConfig) {
-    let profile_0 = FormatParams {
-        profile_id: Some(0),
-        ..Default::default()
-    };
-    codecs.add_config(
-        98.into(),
-        Some(99.into()),
-        Codec::Vp9,
-        Frequency::NINETY_KHZ,
-        None,
-        profile_0,
-    );
-    for (pt, resend, profile_level_id) in [
-        (108, 109, 0x42_e0_1f),
-        (127, 121, 0x42_00_1f),
-        (123, 119, 0x4d_00_1f),
-        (114, 115, 0x64_00_1f),
-    ] {
-        codecs.add_h264(pt.into(), Some(resend.into()), true, profile_level_id);
-    }
-    codecs.enable_av1(true);
-}
-
-fn host(candidate: &LocalCandidate) -> Option<Candidate> {
-    let builder = Candidate::builder();
-    let built = match candidate.transport {
-        Transport::Udp => builder.udp().host(candidate.addr).build(),
-        Transport::TcpPassive => builder.tcp().host(candidate.addr).tcptype(TcpType::Passive).build(),
-    };
-    // Refused are addresses nobody can reach: unspecified, multicast, IPv4 link-local.
-    built.ok()
-}
-
-/// The transport in str0m's words.
-pub fn protocol(transport: Transport) -> Protocol {
-    match transport {
-        Transport::Udp => Protocol::Udp,
-        Transport::TcpPassive => Protocol::Tcp,
+fn direction(sends: bool) -> Direction {
+    if sends {
+        Direction::SendOnly
+    } else {
+        Direction::Inactive
     }
 }

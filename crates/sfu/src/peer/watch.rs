@@ -1,30 +1,31 @@
-//! Whether a peer's media path is up, and when to give it up.
+//! Whether a peer's media path is up, and when to give up on it.
 
 use std::time::{Duration, Instant};
 
-/// What became of the path.
+/// What the hub is told of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// ICE and DTLS are done.
     Up,
     /// ICE lost the client.
     Down,
 }
 
-/// Watches one path.
+/// The state of one path.
 #[derive(Debug)]
-pub struct Watch {
+pub(super) struct Watch {
     silence: Duration,
     ice: bool,
     dtls: bool,
+    /// What the hub was told last.
     told: Option<Turn>,
-    /// The last sign of life of ICE.
+    /// When ICE last gave a sign of life.
     heard: Instant,
 }
 
 impl Watch {
-    /// From a peer's begin on.
-    pub fn new(silence: Duration, now: Instant) -> Self {
+    /// The path of a new peer.
+    pub(super) fn new(silence: Duration, now: Instant) -> Self {
         Self {
             silence,
             ice: false,
@@ -35,37 +36,37 @@ impl Watch {
     }
 
     /// A STUN request was verified.
-    pub fn heard(&mut self, now: Instant) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
     }
 
     /// DTLS is done.
-    pub fn dtls_up(&mut self) -> Option<Turn> {
+    pub(super) fn dtls_up(&mut self) -> Option<Turn> {
         self.dtls = true;
         self.turn()
     }
 
-    /// ICE has no path now, or looks for another one, but media has flowed before.
-    pub fn is_broken(&self) -> bool {
+    /// Media has flowed before, and ICE has no path now, or looks for another one.
+    pub(super) fn is_broken(&self) -> bool {
         !self.ice && self.told.is_some()
     }
 
     /// ICE has a path.
-    pub fn ice_up(&mut self) -> Option<Turn> {
+    pub(super) fn ice_up(&mut self) -> Option<Turn> {
         self.ice = true;
         self.turn()
     }
 
-    /// ICE checks. If it was up, it was restarted: the old path serves until there is a new one, and the time to
+    /// ICE checks paths. If it had one, it was restarted: the old path serves until there is a new one, and the time to
     /// connect begins now.
-    pub fn ice_checks(&mut self, now: Instant) {
+    pub(super) fn ice_checks(&mut self, now: Instant) {
         if std::mem::take(&mut self.ice) {
             self.heard = now;
         }
     }
 
     /// ICE has no path any more.
-    pub fn ice_down(&mut self) -> Option<Turn> {
+    pub(super) fn ice_down(&mut self) -> Option<Turn> {
         self.ice = false;
         (self.told == Some(Turn::Up)).then(|| {
             self.told = Some(Turn::Down);
@@ -81,12 +82,12 @@ impl Watch {
     }
 
     /// Whether media can flow. While ICE restarts, it does so on the old path.
-    pub fn carries(&self) -> bool {
+    pub(super) fn carries(&self) -> bool {
         self.dtls && self.told == Some(Turn::Up)
     }
 
-    /// When to give up, unless something is heard.
-    pub fn deadline(&self) -> Option<Instant> {
+    /// When to close the peer, unless ICE gives a sign of life.
+    pub(super) fn deadline(&self) -> Option<Instant> {
         (!self.ice || !self.dtls).then(|| self.heard + self.silence)
     }
 }
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_no_disconnection() {
+    fn an_ice_restart_is_not_a_disconnection() {
         let now = Instant::now();
         let mut watch = Watch::new(Duration::from_secs(30), now);
         watch.ice_up();
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn dtls_that_never_ends_is_given_up() {
+    fn a_dtls_handshake_that_never_completes_times_out() {
         let now = Instant::now();
         let mut watch = Watch::new(Duration::from_secs(30), now);
         watch.ice_up();

@@ -1,9 +1,13 @@
 //! RTP as a forwarder sees it: numbers to keep in step, and where a picture can be entered.
 
+mod incoming;
 mod payload;
 mod rewrite;
 mod vp8;
 
-pub use payload::{is_keyframe, matching_payload};
-pub use rewrite::Rewrite;
-pub use vp8::PictureIds;
+pub(crate) use incoming::Incoming;
+#[cfg(feature = "fuzzing")]
+pub(crate) use payload::is_keyframe;
+pub(crate) use payload::matching_payload;
+pub(crate) use rewrite::Rewrite;
+pub(crate) use vp8::PictureIds;

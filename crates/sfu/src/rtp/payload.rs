@@ -1,4 +1,4 @@
-//! Payload types and formats: the same codec may have another number at each peer.
+//! Payload types and formats: the same codec may have another payload type at each peer.
 
 use str0m::format::{
     Codec, CodecConfig, PayloadParams, detect_av1_keyframe, detect_h264_keyframe, detect_vp8_keyframe,
@@ -6,8 +6,8 @@ use str0m::format::{
 };
 use str0m::media::Pt;
 
-/// Whether a decoder can begin with this packet. Audio can be entered anywhere.
-pub fn is_keyframe(codec: Codec, payload: &[u8]) -> bool {
+/// Whether a decoder can begin with this packet. With audio it always can.
+pub(crate) fn is_keyframe(codec: Codec, payload: &[u8]) -> bool {
     match codec {
         Codec::Vp8 => detect_vp8_keyframe(payload),
         Codec::Vp9 => detect_vp9_keyframe(payload) && begins_a_frame(payload),
@@ -17,21 +17,21 @@ pub fn is_keyframe(codec: Codec, payload: &[u8]) -> bool {
     }
 }
 
-/// Every packet of a VP9 keyframe is one by its P bit; the first of a frame has the B bit (RFC 9628 section 4.2).
+/// The P bit marks every packet of a VP9 keyframe, the B bit the first of a frame (RFC 9628 section 4.2).
 fn begins_a_frame(payload: &[u8]) -> bool {
     payload.first().is_some_and(|first| first & 0x08 != 0)
 }
 
-/// H.264 parameter sets may go before the picture in a packet of their own: NAL unit type 7 (RFC 6184 section 5.2).
+/// H.264 parameter sets (NAL unit type 7) may precede the picture in a packet of their own (RFC 6184 section 5.2).
 fn begins_with_parameters(payload: &[u8]) -> bool {
     payload.first().is_some_and(|first| first & 0x1f == 7)
 }
 
-/// The payload type under which a subscriber takes a publisher's format, or `None` if it cannot.
+/// The payload type under which a subscriber takes a publisher's format; `None` if it cannot decode it.
 ///
-/// H.264 is matched by profile and packetization mode; failing that by packetization mode alone, since decoders take more
-/// profiles than they say.
-pub fn matching_payload(source: &PayloadParams, subscriber: &CodecConfig, accepted: &[Pt]) -> Option<Pt> {
+/// H.264 is matched by profile and packetization mode, else by packetization mode alone: decoders take more profiles than
+/// they announce.
+pub(crate) fn matching_payload(source: &PayloadParams, subscriber: &CodecConfig, accepted: &[Pt]) -> Option<Pt> {
     let usable = || {
         subscriber
             .params()
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_accepted_is_used() {
+    fn only_accepted_payload_types_are_used() {
         let source = config(&[(100, true, 0x42e01f)]);
         let at = config(&[(1, true, 0x42e01f)]);
         assert_eq!(matching_payload(&source.params()[0], &at, &[]), None);
     }
 
     #[test]
-    fn pictures_are_entered_at_keyframes() {
+    fn decoding_begins_at_keyframes() {
         assert!(is_keyframe(Codec::Opus, &[]));
         assert!(is_keyframe(Codec::H264, &[0x67, 1, 2]));
         assert!(!is_keyframe(Codec::H264, &[0x41, 1, 2]));

@@ -1,16 +1,16 @@
 //! Sequence numbers and timestamps of one outgoing stream whose source changes (RFC 3550 section 5.1).
 //!
-//! Within one source the numbers keep their distances, so that gaps and reordering stay visible to the receiver.
-//! At a change of source the sequence goes on without a gap, and the timestamp by the time that passed.
+//! Within one source the numbers keep their distances, so that gaps and reordering stay visible to the receiver. At a change
+//! of source the sequence continues without a gap, and the timestamp advances by the time that passed.
 
 use std::time::Instant;
 
 /// The numbers of one outgoing stream.
 #[derive(Debug, Default)]
-pub struct Rewrite {
-    /// Highest sequence number sent, and the timestamp and time that went with it.
+pub(crate) struct Rewrite {
+    /// The highest sequence number sent, its timestamp, and when.
     last: Option<(u64, u32, Instant)>,
-    /// What the present source's numbers are mapped by.
+    /// How the current source's numbers are mapped.
     source: Option<Mapping>,
 }
 
@@ -23,27 +23,26 @@ struct Mapping {
 
 /// The numbers of an outgoing packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rewritten {
-    /// Extended sequence number; begins in the first cycle, as SRTP's receivers expect.
-    pub sequence: u64,
+pub(crate) struct Rewritten {
+    /// The extended sequence number; it begins in the first cycle, as SRTP receivers expect.
+    pub(crate) sequence: u64,
     /// The timestamp.
-    pub timestamp: u32,
+    pub(crate) timestamp: u32,
     /// Whether this is the first packet of its source.
-    pub first: bool,
+    pub(crate) first: bool,
 }
 
-/// Where outgoing sequence numbers begin: low enough not to wrap at once, not zero so that earlier packets, which came
-/// late, can be numbered too.
+/// The first outgoing sequence number: low enough not to wrap soon, and above zero.
 const BEGIN: u64 = 1_000;
 
 impl Rewrite {
     /// The next packet comes from another source, or from the same one after a pause.
-    pub fn change_source(&mut self) {
+    pub(crate) fn change_source(&mut self) {
         self.source = None;
     }
 
-    /// Maps a packet of the present source. `None` if it is from before the source was entered: not to be sent.
-    pub fn packet(&mut self, now: Instant, sequence: u64, timestamp: u32, clock_rate: u32) -> Option<Rewritten> {
+    /// Maps a packet of the current source. `None`: it is older than the first one that was sent, and must not be sent.
+    pub(crate) fn packet(&mut self, now: Instant, sequence: u64, timestamp: u32, clock_rate: u32) -> Option<Rewritten> {
         let first = self.source.is_none();
         let mapping = *self.source.get_or_insert_with(|| match self.last {
             None => Mapping {
@@ -53,7 +52,7 @@ impl Rewrite {
             },
             Some((last_sequence, last_timestamp, at)) => {
                 let passed = now.saturating_duration_since(at).as_secs_f64() * f64::from(clock_rate);
-                // A pause may be of hours: the timestamp wraps, as RTP's do.
+                // A pause may last hours: the timestamp wraps, as in RTP.
                 let goal = last_timestamp.wrapping_add((passed.max(1.0) as u64) as u32);
                 Mapping {
                     first: sequence,
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn time_always_moves_at_a_change() {
+    fn timestamps_advance_at_a_change_of_source() {
         let start = Instant::now();
         let mut rewrite = Rewrite::default();
         rewrite.packet(start, 1, 10, 48_000).unwrap();

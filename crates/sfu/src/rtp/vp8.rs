@@ -1,10 +1,10 @@
-//! Picture numbers of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for a loss.
+//! Picture ids of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for loss.
 
 use str0m::rtp::{Vp8Descriptor, Vp8Patch};
 
-/// The picture numbers of one outgoing VP8 stream.
+/// The picture ids of one outgoing VP8 stream, and the numbers that go with them.
 #[derive(Debug, Default)]
-pub struct PictureIds {
+pub(crate) struct PictureIds {
     last: Numbers,
     shift: Numbers,
     entered: bool,
@@ -19,12 +19,12 @@ struct Numbers {
 
 impl PictureIds {
     /// The next packet comes from another source.
-    pub fn change_source(&mut self) {
+    pub(crate) fn change_source(&mut self) {
         self.entered = false;
     }
 
     /// What to change in a packet's descriptor, if anything. Call it for each packet that is sent.
-    pub fn packet(&mut self, descriptor: &Vp8Descriptor, first_ever: bool) -> Option<Vp8Patch> {
+    pub(crate) fn packet(&mut self, descriptor: &Vp8Descriptor, first_ever: bool) -> Option<Vp8Patch> {
         let came = Numbers {
             picture: descriptor.picture_id().unwrap_or(0),
             tl0: descriptor.tl0_pic_idx().unwrap_or(0),
@@ -67,11 +67,11 @@ fn patch(descriptor: &Vp8Descriptor, goes: Numbers) -> Option<Vp8Patch> {
         }
         patch.build().ok()
     };
-    // Which width the descriptor has is known to str0m only: the wide number does not fit a narrow one.
+    // Only str0m knows the width of the id in this descriptor; a wide one does not fit into a narrow one.
     build(true).or_else(|| build(false))
 }
 
-/// Whether a 15-bit picture number is after another (serial number arithmetic).
+/// Whether a 15-bit picture id is after another (serial number arithmetic, RFC 1982).
 fn newer(picture: u16, last: u16) -> bool {
     let ahead = picture.wrapping_sub(last) & 0x7fff;
     ahead != 0 && ahead < 0x4000
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_go_on_over_a_change() {
+    fn picture_ids_continue_over_a_change_of_source() {
         let mut ids = PictureIds::default();
         let parse = |bytes: &[u8]| Vp8Descriptor::parse(bytes).unwrap();
         let first = descriptor(0x7ffe, 200, 3);

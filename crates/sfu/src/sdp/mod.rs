@@ -1,8 +1,8 @@
-//! SDP as text (RFC 8866): what str0m neither tells nor lets be set is read and written here.
+//! SDP as text (RFC 8866): reads and writes what str0m does not expose.
 
 mod edit;
 mod payloads;
 mod scan;
 
-pub use edit::{LineEdit, clean_answer, clean_offer, finish};
-pub use scan::{Scan, Section, scan};
+pub(crate) use edit::{LineEdit, clean_answer, clean_offer, finish};
+pub(crate) use scan::{Scan, Section, scan};

@@ -1,39 +1,34 @@
-//! The shard: all rooms of one worker thread.
+//! All rooms of one worker thread: packets find their peer, time passes, and what peers and the router want is done.
 
 mod clock;
-mod commands;
-mod media;
-mod membership;
+mod members;
+mod naming;
 mod negotiation;
 mod packets;
-mod subscriptions;
+mod peers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
-use slotmap::SlotMap;
-
 use crate::bucket::Bucket;
+use crate::command::{Command, Outcome, Refusal};
 use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
-use crate::egress::Sink;
-use crate::event::Event;
-use crate::ids::{PeerKey, RoomKey, SinkKey};
-use crate::peer::{Peer, SessionMaker};
+use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
+use crate::ids::{PeerId, PeerKey, RoomId};
+use crate::peer::{Said, SessionFactory};
 use crate::queue::Queue;
-use crate::room::Room;
+use crate::router::Router;
 use crate::stats::ShardStats;
-use crate::timers::Timers;
-use clock::Timer;
+use clock::{Clock, Timer};
+use peers::Peers;
 
 /// A packet to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
-    /// How.
+    /// The transport protocol.
     pub transport: Transport,
     /// Where to.
     pub destination: SocketAddr,
@@ -44,21 +39,16 @@ pub struct Transmit {
 /// All rooms of one worker thread. See the crate's documentation for how to drive it.
 pub struct Shard {
     config: ShardConfig,
-    sessions: SessionMaker,
-    now: Instant,
+    sessions: SessionFactory,
+    clock: Clock,
     demux: Demux,
-    strangers: Bucket,
-    peers: SlotMap<PeerKey, Peer>,
-    rooms: SlotMap<RoomKey, Room>,
-    sinks: SlotMap<SinkKey, Sink>,
-    by_transport: HashMap<Arc<str>, PeerKey>,
-    by_room: HashMap<Arc<str>, RoomKey>,
-    timers: Timers<Timer>,
-    dirty: VecDeque<PeerKey>,
-    /// Peers whose session panicked; ended when the present call has done its work.
-    torn: Vec<PeerKey>,
+    /// Bounds the answers to plain STUN requests.
+    stun_answers: Bucket,
+    peers: Peers,
+    router: Router,
     transmits: Queue<Transmit>,
     events: Queue<Event>,
+    ended_rooms: Vec<RoomId>,
     stats: ShardStats,
 }
 
@@ -66,37 +56,114 @@ impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig, now: Instant) -> Self {
         Self {
-            sessions: SessionMaker::new(config.candidates.clone()),
-            now,
+            sessions: SessionFactory::new(config.candidates.clone()),
+            clock: Clock::new(now),
             demux: Demux::default(),
-            strangers: Bucket::new(config.limits.stun_per_second, now),
-            peers: SlotMap::with_key(),
-            rooms: SlotMap::with_key(),
-            sinks: SlotMap::with_key(),
-            by_transport: HashMap::new(),
-            by_room: HashMap::new(),
-            timers: Timers::new(),
-            dirty: VecDeque::new(),
-            torn: Vec::new(),
+            stun_answers: Bucket::new(config.limits.stun_per_second, now),
+            peers: Peers::default(),
+            router: Router::new(),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
+            ended_rooms: Vec::new(),
             stats: ShardStats::default(),
             config,
         }
     }
 
+    /// Does what the hub asks.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub fn command(&mut self, now: Instant, command: Command) -> Result<Outcome, Refusal> {
+        self.clock.advance(now);
+        let outcome = self.execute(command);
+        self.settle();
+        outcome
+    }
+
+    fn execute(&mut self, command: Command) -> Result<Outcome, Refusal> {
+        match command {
+            Command::Offer {
+                peer,
+                sdp,
+                slots,
+                tracks,
+            } => return self.offer(peer, &sdp, slots, tracks),
+            Command::Answer { transport, sdp } => return self.answer(self.peers.find(&transport)?, &sdp),
+            // An ICE-lite agent makes no checks: it learns the client's addresses from the client's.
+            Command::Candidate { transport, .. } => drop(self.peers.find(&transport)?),
+            Command::View { transport, mut videos } => {
+                let key = self.peers.find(&transport)?;
+                videos.truncate(self.config.limits.media_lines);
+                if let Some(peer) = self.peers.get_mut(key) {
+                    peer.set_view(videos);
+                }
+                self.refill_slots(key);
+            }
+            Command::State {
+                transport,
+                is_muted,
+                is_video_on,
+            } => self.say(self.peers.find(&transport)?, Said { is_muted, is_video_on }),
+            Command::Close { transport } => {
+                if let Some(key) = self.peers.by_transport(&transport) {
+                    self.close(key, CloseReason::Command);
+                }
+            }
+            Command::End { room } => self.end(&room),
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Tells that time has passed. Early or late calls do no harm.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.clock.advance(now);
+        for timer in self.clock.take_due() {
+            match timer {
+                Timer::Session(peer) => self.peers.wake(peer),
+                Timer::Peer(peer) => self.peer_due(peer),
+            }
+        }
+        for update in self.router.handle_timeout(self.clock.now()) {
+            if let Some((room, users)) = update.active {
+                self.events.push(Event {
+                    to: Recipient::Room(room),
+                    body: Body::ActiveSpeakers(users),
+                });
+            }
+            self.refresh(update.room);
+        }
+        self.settle();
+    }
+
     /// When [`Self::handle_timeout`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
-        if self.dirty.is_empty() {
-            self.timers.next()
-        } else {
-            Some(self.now)
+        if self.peers.has_waiting() {
+            return Some(self.clock.now());
+        }
+        let timeouts = [self.clock.next_timeout(), self.router.next_timeout()];
+        timeouts.into_iter().flatten().min()
+    }
+
+    /// Does what the router wants of peers, and closes those whose session has panicked.
+    fn settle(&mut self) {
+        loop {
+            while let Some(request) = self.router.poll_keyframe_request() {
+                self.request_keyframe(request);
+            }
+            let Some(key) = self.peers.pop_faulty() else {
+                return;
+            };
+            if self.peers.get(key).is_some() {
+                self.stats.faults += 1;
+                self.close(key, CloseReason::Fault);
+            }
         }
     }
 
     /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        // A session is driven when what the last one sent was taken: so many as subscribe do not fill the queue.
+        // A peer is driven when what the last one sent was taken: a packet for many subscribers does not fill the queue.
         let transmit = loop {
             match self.transmits.pop() {
                 Some(transmit) => break transmit,
@@ -109,30 +176,87 @@ impl Shard {
         Some(transmit)
     }
 
-    /// The next TCP address that is no peer's any more: what it was sent before is the last. At most some thousand wait.
+    /// The next TCP address that no peer uses any more: nothing will be sent there after what was sent before. Some thousand
+    /// wait at most.
     pub fn poll_forgotten(&mut self) -> Option<SocketAddr> {
         self.demux.poll_forgotten()
     }
 
     /// The next event for the hub.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.flush();
+        while self.drive_next() {}
         self.events.pop()
+    }
+
+    /// The next room whose last peer is gone. It may have begun again since.
+    pub fn poll_ended_room(&mut self) -> Option<RoomId> {
+        self.ended_rooms.pop()
+    }
+
+    /// Whether a room has a peer.
+    pub fn has_room(&self, room: &RoomId) -> bool {
+        self.router.has_room(room)
+    }
+
+    /// Gives the shard up, after a panic outside of a peer's session: the events that wait, and the end of every peer.
+    pub fn abandon(mut self) -> Vec<Event> {
+        let mut events: Vec<Event> = std::iter::from_fn(|| self.events.pop()).collect();
+        events.extend(self.peers.ids().map(|id| Event {
+            to: Recipient::Peer(id.clone()),
+            body: Body::TransportState(TransportState::Closed(CloseReason::Fault)),
+        }));
+        events
+    }
+
+    /// Closes every peer.
+    pub fn close_all(&mut self, now: Instant) {
+        self.clock.advance(now);
+        for room in self.router.rooms() {
+            self.end(&room);
+        }
+        self.settle();
+    }
+
+    fn end(&mut self, room: &RoomId) {
+        for key in self.router.end(room) {
+            self.close(key, CloseReason::Command);
+        }
+    }
+
+    /// Whose command it is; `None` if it is for a transport that is not open, or for a room.
+    pub fn owner(&self, command: &Command) -> Option<PeerId> {
+        let transport = match command {
+            Command::Offer { peer, .. } => return Some(peer.clone()),
+            Command::Answer { transport, .. }
+            | Command::Candidate { transport, .. }
+            | Command::View { transport, .. }
+            | Command::State { transport, .. }
+            | Command::Close { transport } => transport,
+            Command::End { .. } => return None,
+        };
+        let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
+        peer.map(|peer| peer.id().clone())
     }
 
     /// The counters.
     pub fn stats(&self) -> ShardStats {
         ShardStats {
-            rooms: self.rooms.len(),
+            rooms: self.router.room_count(),
             peers: self.peers.len(),
-            tracks: self.rooms.values().map(|room| room.tracks.len()).sum(),
+            tracks: self.router.track_count(),
             transmits_dropped: self.transmits.dropped(),
             events_dropped: self.events.dropped(),
             ..self.stats
         }
     }
 
-    fn advance_clock(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+    /// Tells a peer's client something.
+    fn tell(&mut self, key: PeerKey, body: Body) {
+        if let Some(peer) = self.peers.get(key) {
+            self.events.push(Event {
+                to: Recipient::Peer(peer.id().clone()),
+                body,
+            });
+        }
     }
 }

@@ -1,309 +1,280 @@
 //! Offers and answers, in both directions.
 
-use str0m::media::MediaKind;
-
 use super::Shard;
-use super::clock::GLARE;
-use crate::command::TrackName;
-use crate::egress::Sink;
-use crate::event::{CloseReason, Event, RefusalCode};
-use crate::ids::PeerKey;
-use crate::peer::{Fault, HeldOffer, Line, NegotiationError, rehearse};
-use crate::sdp::{Scan, Section, clean_answer, clean_offer, scan};
+use super::members::mutes;
+use super::naming::published;
+use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
+use crate::event::{Body, CloseReason};
+use crate::ids::{PeerId, PeerKey};
+use crate::peer::{Addition, ClientOffer, Fault, Mode, NegotiationError, rehearse};
+use crate::sdp::{Scan, clean_answer, clean_offer, scan};
+
+/// Why an SDP is refused, for people.
+type Reason = String;
 
 impl Shard {
     pub(super) fn offer(
         &mut self,
-        room: &str,
-        transport: &str,
-        user: &str,
+        id: PeerId,
         sdp: &str,
         slots: bool,
-        tracks: &[TrackName],
-    ) {
-        let refuse = |shard: &mut Self, code, message| shard.refuse(room, transport, user, code, message);
-        if sdp.len() > self.config.limits.sdp_bytes {
-            let message = format!("the offer is longer than {} bytes", self.config.limits.sdp_bytes);
-            return refuse(self, RefusalCode::InvalidSdp, message);
-        }
-        let known = self.by_transport.get(transport).copied();
-        if let Some(peer) = known.and_then(|key| self.peers.get(key))
-            && (*self.rooms[peer.room].id != *room || *peer.user != *user)
-        {
-            return refuse(
-                self,
-                RefusalCode::NotFound,
-                "this transport is another user's or in another room".into(),
-            );
-        }
-        let cleaned = clean_offer(sdp);
-        let outline = match scan(&cleaned).and_then(|outline| self.check_bounds(outline)) {
-            Ok(outline) => outline,
-            Err(message) => return refuse(self, RefusalCode::InvalidSdp, message),
+        tracks: Vec<TrackName>,
+    ) -> Result<Outcome, Refusal> {
+        let known = self.check_owner(&id)?;
+        let offer = self.clean(sdp, tracks).map_err(|reason| invalid(&id, reason))?;
+        let outline = self.outline(&offer).map_err(|reason| invalid(&id, reason))?;
+        let Some(key) = known else {
+            self.check_space(&id)?;
+            let key = self.open(id, slots);
+            let outcome = self.take_offer(key, &offer, &outline);
+            if outcome
+                .as_ref()
+                .is_err_and(|refusal| refusal.code == RefusalCode::InvalidSdp)
+            {
+                self.forget_unopened(key);
+            }
+            return outcome;
         };
-        if known.is_none() && self.peers.len() >= self.config.limits.peers {
-            let message = format!(
-                "this server holds {} connections and takes no more",
-                self.config.limits.peers
-            );
-            return refuse(self, RefusalCode::RoomFull, message);
-        }
-        if let Some(key) = known
-            && self.peers[key].is_of_another(&outline)
-        {
-            return self.begin_anew(key, &cleaned, &outline, slots, tracks);
-        }
-        if let Some(peer) = known.and_then(|key| self.peers.get_mut(key))
-            && peer.offer_sent_at().is_some()
-        {
-            peer.held = Some(HeldOffer {
-                until: self.now + GLARE,
-                tracks: tracks.to_vec(),
-                sdp: cleaned,
-            });
-            return known.into_iter().for_each(|key| self.arm_peer(key));
-        }
-        let key = known.unwrap_or_else(|| self.open(room, transport, user, slots));
-        self.take_offer(key, known.is_none(), &cleaned, &outline, tracks);
-    }
-
-    /// The client has made a new connection under the name of its old one.
-    fn begin_anew(&mut self, key: PeerKey, sdp: &str, outline: &Scan<'_>, slots: bool, tracks: &[TrackName]) {
-        if let Err(NegotiationError::Invalid(message)) = rehearse(self.sessions.make(self.now), sdp) {
-            let (room, transport, user) = self.names(key);
-            return self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
-        }
-        if let Some(new) = self.replace(key, slots) {
-            self.take_offer(new, false, sdp, outline, tracks);
+        match self.peers.get(key) {
+            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, slots, &offer, &outline),
+            Some(peer) if peer.awaits_answer() => self.hold(key, offer),
+            _ => self.take_offer(key, &offer, &outline),
         }
     }
 
-    /// Takes the offer that was held: its client insists on it.
-    pub(super) fn take_held(&mut self, key: PeerKey) {
-        let Some(held) = self.peers.get_mut(key).and_then(|peer| peer.held.take()) else {
-            return;
-        };
-        if let Ok(outline) = scan(&held.sdp) {
-            self.take_offer(key, false, &held.sdp, &outline, &held.tracks);
-        }
-    }
-
-    fn take_offer(&mut self, key: PeerKey, is_first: bool, sdp: &str, outline: &Scan<'_>, tracks: &[TrackName]) {
-        let (room, transport, user) = self.names(key);
-        let scratch = self.sessions.make(self.now);
-        match self.peers[key].accept_offer(scratch, sdp, outline) {
-            Ok((answer, made)) => {
-                self.drop_lines(key, made);
-                if let Err(fault) = self.accepted(key, &answer, outline, tracks) {
-                    self.torn(key, fault);
-                }
+    /// The peer that a transport has, if it is the same user's in the same room.
+    fn check_owner(&mut self, id: &PeerId) -> Result<Option<PeerKey>, Refusal> {
+        let key = self.peers.by_transport(&id.transport);
+        if let Some(peer) = key.and_then(|key| self.peers.get_mut(key)) {
+            if !is_same_owner(peer.id(), id) {
+                let message = "this transport belongs to another user or room".into();
+                return Err(refusal(id, RefusalCode::NotFound, message));
             }
-            Err(NegotiationError::Invalid(message)) => {
-                if is_first {
-                    self.forget_unopened(key);
-                }
-                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
-            }
-            Err(NegotiationError::Broken(message)) => {
-                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
-                self.close(key, CloseReason::Fault);
-            }
-            Err(NegotiationError::Fault(fault)) => self.torn(key, fault),
+            peer.set_seat(id.seat.clone());
         }
+        Ok(key)
     }
 
-    fn check_bounds<'a>(&self, outline: Scan<'a>) -> Result<Scan<'a>, String> {
+    fn hold(&mut self, key: PeerKey, offer: ClientOffer) -> Result<Outcome, Refusal> {
+        let now = self.clock.now();
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.hold(now, offer);
+        }
+        self.arm(key);
+        Ok(Outcome::Held)
+    }
+
+    fn clean(&self, sdp: &str, tracks: Vec<TrackName>) -> Result<ClientOffer, Reason> {
+        self.check_length(sdp)?;
+        let sdp = clean_offer(sdp);
+        Ok(ClientOffer { sdp, tracks })
+    }
+
+    fn check_length(&self, sdp: &str) -> Result<(), Reason> {
+        let max = self.config.limits.sdp_bytes;
+        if sdp.len() > max {
+            return Err(format!("the SDP is longer than {max} bytes"));
+        }
+        Ok(())
+    }
+
+    fn outline<'a>(&self, offer: &'a ClientOffer) -> Result<Scan<'a>, Reason> {
         let limits = &self.config.limits;
-        if outline.sections.len() > limits.media_lines {
-            return Err(format!("the offer has more than {} m-lines", limits.media_lines));
-        }
-        let tracks = outline
-            .sections
-            .iter()
-            .filter(|section| section.sends() && section.kind.is_some())
-            .count();
-        if tracks > limits.tracks {
+        let outline = scan(&offer.sdp, limits.media_lines)?;
+        let sections = outline.sections.iter();
+        let tracks = sections.filter(|section| section.sends() && section.kind.is_some());
+        if tracks.count() > limits.tracks {
             return Err(format!("the offer has more than {} tracks", limits.tracks));
         }
         Ok(outline)
     }
 
-    /// The session has taken the offer: brings everything else in line with it and answers.
-    fn accepted(&mut self, key: PeerKey, answer: &str, outline: &Scan<'_>, tracks: &[TrackName]) -> Result<(), Fault> {
-        let ufrag = self.peers[key].ufrag()?;
-        if self.demux.set_ufrag(ufrag, key) {
-            self.peers[key].forget_sources();
+    fn check_space(&self, id: &PeerId) -> Result<(), Refusal> {
+        let max = self.config.limits.peers;
+        if self.peers.len() >= max {
+            let message = format!("this server holds {max} connections and takes no more");
+            return Err(refusal(id, RefusalCode::RoomFull, message));
         }
-        self.peers[key].remember_order(outline);
-        self.match_lines(key, outline);
-        self.publish(key, outline, tracks);
-        if self.peers[key].slots {
-            self.place_in_slots(key);
-        } else {
-            self.put_into_free_lines(key);
-        }
-        let peer = &mut self.peers[key];
-        peer.agree_on_lines()?;
-        let (room_key, sdp) = (peer.room, peer.finish_sdp(answer));
-        let (room, transport, user) = self.names(key);
-        self.events.push(Event::Answer {
-            room,
-            transport,
-            user,
-            sdp,
-        });
-        self.open_sinks(key);
-        // Once for each offer, whatever it changed: the client may be one that lost what it knew.
-        self.peers[key].told.clear();
-        self.tell_slots(key);
-        self.mark_dirty(key);
-        self.rooms[room_key].stale = true;
-        self.refresh(room_key);
-        self.arm_peer(key);
         Ok(())
     }
 
-    /// Makes the lines those that the client's offer has as recvonly.
-    fn match_lines(&mut self, key: PeerKey, outline: &Scan<'_>) {
-        let slots = self.peers[key].slots;
-        let all = std::mem::take(&mut self.peers[key].lines.0);
-        // A rejected m-line is gone for good. Any other keeps its line, since its stream's numbers go on.
-        let stays = |line: &Line| outline.section(line.mid).is_some_and(|section| !section.rejected);
-        let (kept, gone) = all.into_iter().partition(stays);
-        self.peers[key].lines.0 = kept;
-        self.drop_lines(key, gone);
-        for line in &mut self.peers[key].lines.0 {
-            let section = outline.section(line.mid);
-            line.receivable = section.is_some_and(Section::receives);
-            line.theirs = section.is_some_and(Section::sends);
-            line.declined = false;
-            if line.theirs {
-                line.track = None;
-            }
-        }
-        for section in outline.sections.iter().filter(|section| section.receives()) {
-            let (Some(kind), mid) = (section.kind, section.key()) else {
-                continue;
-            };
-            if self.peers[key].lines.by_mid(mid).is_some() {
-                continue;
-            }
-            let sink = self.sinks.insert(Sink::new(key, mid));
-            let mut line = Line::idle(mid, kind, slots, sink);
-            if slots {
-                line.label = (format!("slot-{mid}"), kind_name(kind).into());
-            }
-            self.peers[key].lines.0.push(line);
+    /// The client has made a new connection under the name of its old one.
+    fn begin_anew(
+        &mut self,
+        key: PeerKey,
+        id: &PeerId,
+        slots: bool,
+        offer: &ClientOffer,
+        outline: &Scan<'_>,
+    ) -> Result<Outcome, Refusal> {
+        let rehearsed = rehearse(self.sessions.make(self.clock.now()), &offer.sdp);
+        self.negotiated(key, id, rehearsed)?;
+        match self.replace(key, slots) {
+            Some(new) => self.take_offer(new, offer, outline),
+            None => Err(faulty(id)),
         }
     }
 
-    pub(super) fn answer(&mut self, key: PeerKey, sdp: &str) {
-        let (room, transport, user) = self.names(key);
-        if sdp.len() > self.config.limits.sdp_bytes {
-            let message = format!("the answer is longer than {} bytes", self.config.limits.sdp_bytes);
-            return self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
-        }
-        let scratch = self.sessions.make(self.now);
-        match self.peers[key].accept_answer(scratch, &clean_answer(sdp)) {
-            Ok(()) => {
-                self.release_declined(key);
-                self.open_sinks(key);
-                self.mark_dirty(key);
-                self.subscribe(key);
-                self.arm_peer(key);
-            }
-            Err(NegotiationError::Invalid(message)) => {
-                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
-            }
-            Err(NegotiationError::Broken(message)) => {
-                self.refuse(&room, &transport, &user, RefusalCode::InvalidSdp, message);
-                self.close(key, CloseReason::Fault);
-            }
-            Err(NegotiationError::Fault(fault)) => self.torn(key, fault),
-        }
-    }
-
-    /// Makes an offer to a plain client, if one is wanted and none is outstanding.
-    pub(super) fn make_offer(&mut self, key: PeerKey) {
-        let now = self.now;
-        self.peers[key].offer_at = None;
-        if self.peers[key].offer_sent_at().is_some() {
+    /// Takes the offer that was held: its client insists on it.
+    pub(super) fn take_held(&mut self, key: PeerKey) {
+        let Some(offer) = self.peers.get_mut(key).and_then(|peer| peer.take_held()) else {
             return;
+        };
+        // It was outlined before it was held.
+        let Ok(outline) = self.outline(&offer) else {
+            return;
+        };
+        let event = match self.take_offer(key, &offer, &outline) {
+            Ok(outcome) => outcome.into_event(),
+            Err(refusal) => refusal.into_event(),
+        };
+        if let Some(event) = event {
+            self.events.push(event);
         }
-        let additions = self.additions(key);
-        let added: Vec<_> = additions.iter().map(|addition| addition.sink).collect();
-        match self.peers[key].make_offer(now, additions) {
-            Ok(Some(sdp)) => {
-                for line in &self.peers[key].lines.0 {
-                    if added.contains(&line.sink) {
-                        self.sinks[line.sink].mid = line.mid;
-                    }
-                }
-                let (room, transport, user) = self.names(key);
-                self.events.push(Event::Offer {
-                    room,
-                    transport,
-                    user,
-                    sdp,
-                });
-                self.mark_dirty(key);
-                self.arm_peer(key);
+    }
+
+    fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, outline: &Scan<'_>) -> Result<Outcome, Refusal> {
+        let scratch = self.sessions.make(self.clock.now());
+        let Some(peer) = self.peers.get_mut(key) else {
+            // Nothing closes a peer between its look-up and this.
+            return Ok(Outcome::Done);
+        };
+        let id = peer.id().clone();
+        let accepted = peer.accept_offer(scratch, &offer.sdp, outline);
+        let answer = self.negotiated(key, &id, accepted)?;
+        let sdp = self.follow_offer(key, &answer, &offer.tracks, outline);
+        let sdp = self.negotiated(key, &id, sdp.map_err(NegotiationError::from))?;
+        Ok(Outcome::Answer { to: id, sdp })
+    }
+
+    /// What a failed negotiation leads to: a refusal, and the end of a peer that it damaged.
+    fn negotiated<T>(&mut self, key: PeerKey, id: &PeerId, result: Result<T, NegotiationError>) -> Result<T, Refusal> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(NegotiationError::Invalid(reason)) => Err(invalid(id, reason)),
+            Err(NegotiationError::Broken(reason)) => {
+                self.close(key, CloseReason::Fault);
+                Err(invalid(id, reason))
             }
-            Ok(None) => {}
-            Err(fault) => self.torn(key, fault),
+            Err(NegotiationError::Fault) => {
+                self.peers.set_faulty(key);
+                Err(faulty(id))
+            }
         }
+    }
+
+    /// The session has taken the offer: brings everything else in line with it, and gives the answer.
+    fn follow_offer(
+        &mut self,
+        key: PeerKey,
+        answer: &str,
+        names: &[TrackName],
+        outline: &Scan<'_>,
+    ) -> Result<String, Fault> {
+        let now = self.clock.now();
+        let Some(peer) = self.peers.get_mut(key) else {
+            return Err(Fault);
+        };
+        if self.demux.set_ufrag(peer.ufrag()?, key) {
+            peer.ice_restarted();
+        }
+        let router = &mut self.router;
+        router.offer_taken(key);
+        router.set_lines(now, key, &peer.lines());
+        router.publish(now, key, &published(outline, names), mutes(peer.said()));
+        match peer.mode() {
+            Mode::Slots => router.fill_slots(now, key, &peer.lines(), peer.view()),
+            Mode::Plain => router.fill_idle(now, key, &peer.lines()),
+        }
+        let sdp = peer.finish_answer(answer, |mid| router.label(key, mid))?;
+        router.set_lines(now, key, &peer.lines());
+        let room = router.room_of(key);
+        self.tell_slots(key);
+        self.peers.wake(key);
+        self.plan_offer(key);
+        room.into_iter().for_each(|room| self.refresh(room));
+        self.arm(key);
+        Ok(sdp)
+    }
+
+    pub(super) fn answer(&mut self, key: PeerKey, sdp: &str) -> Result<Outcome, Refusal> {
+        let (now, max_lines) = (self.clock.now(), self.config.limits.media_lines);
+        let (length, scratch) = (self.check_length(sdp), self.sessions.make(now));
+        let Some(peer) = self.peers.get_mut(key) else {
+            return Ok(Outcome::Done);
+        };
+        let id = peer.id().clone();
+        length.map_err(|reason| invalid(&id, reason))?;
+        let accepted = peer.accept_answer(scratch, &clean_answer(sdp), max_lines);
+        self.negotiated(key, &id, accepted)?;
+        self.follow_lines(key);
+        self.plan_offer(key);
+        self.arm(key);
+        Ok(Outcome::Done)
+    }
+
+    /// Lets what is sent follow what was negotiated.
+    fn follow_lines(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get(key) {
+            self.router.set_lines(self.clock.now(), key, &peer.lines());
+            self.peers.wake(key);
+        }
+    }
+
+    /// Makes an offer to a plain client, if one is needed and none is outstanding.
+    pub(super) fn make_offer(&mut self, key: PeerKey) {
+        let (now, router) = (self.clock.now(), &mut self.router);
+        let Some(peer) = self.peers.get(key) else {
+            return;
+        };
+        let lines = peer.lines();
+        router.fill_idle(now, key, &lines);
+        let space = self.config.limits.media_lines.saturating_sub(peer.line_count());
+        let missing = router.missing_lines(key, &lines, space);
+        let addition = |(kind, label)| Addition { kind, label };
+        let additions: Vec<_> = missing
+            .iter()
+            .map(|line| addition((line.kind, line.label.clone())))
+            .collect();
+        let content = |mid| router.label(key, mid);
+        let made = self.peers.enter(key, |peer| peer.make_offer(now, content, &additions));
+        let Some(Some(offer)) = made else {
+            return;
+        };
+        self.follow_lines(key);
+        for (mid, line) in offer.added.into_iter().zip(missing) {
+            self.router.assign(now, key, mid, Some(line.track), false);
+        }
+        self.tell(key, Body::Offer { sdp: offer.sdp });
+        self.arm(key);
     }
 
     /// Sends the outstanding offer again.
-    pub(super) fn offer_again(&mut self, key: PeerKey) {
-        if let Some(sdp) = self.peers[key].repeat_offer(self.now) {
-            let (room, transport, user) = self.names(key);
-            self.events.push(Event::Offer {
-                room,
-                transport,
-                user,
-                sdp,
-            });
-        }
-    }
-
-    fn drop_lines(&mut self, key: PeerKey, lines: Vec<Line>) {
-        let Some(room) = self.peers.get(key).map(|peer| peer.room) else {
-            return;
-        };
-        for line in lines {
-            self.drop_sink(room, line.sink);
-        }
-    }
-
-    pub(super) fn names(&self, key: PeerKey) -> (String, String, String) {
-        let peer = &self.peers[key];
-        (
-            self.rooms[peer.room].id.to_string(),
-            peer.transport.to_string(),
-            peer.user.to_string(),
-        )
-    }
-
-    /// A peer whose first offer was no good has never been.
-    fn forget_unopened(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.remove(key) else {
-            return;
-        };
-        self.by_transport.remove(&peer.transport);
-        let room = &mut self.rooms[peer.room];
-        room.peers.retain(|other| *other != key);
-        if room.peers.is_empty() {
-            let id = room.id.clone();
-            self.by_room.remove(&id);
-            self.rooms.remove(peer.room);
+    pub(super) fn repeat_offer(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        if let Some(sdp) = self.peers.get_mut(key).and_then(|peer| peer.repeat_offer(now)) {
+            self.tell(key, Body::Offer { sdp });
         }
     }
 }
 
-fn kind_name(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Audio => "audio",
-        MediaKind::Video => "video",
+fn is_same_owner(one: &PeerId, other: &PeerId) -> bool {
+    one.room == other.room && one.user == other.user
+}
+
+fn refusal(id: &PeerId, code: RefusalCode, message: String) -> Refusal {
+    Refusal {
+        to: Some(id.clone()),
+        code,
+        message,
     }
+}
+
+fn invalid(id: &PeerId, reason: Reason) -> Refusal {
+    refusal(id, RefusalCode::InvalidSdp, reason)
+}
+
+fn faulty(id: &PeerId) -> Refusal {
+    let message = "the media server failed at this SDP: connect again";
+    refusal(id, RefusalCode::Internal, message.into())
 }

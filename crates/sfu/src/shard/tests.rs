@@ -1,13 +1,15 @@
-//! Tests that need to reach inside: panics of a session, and what happens between two calls.
+//! Panics of a session, which only a test inside can cause.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use str0m::RtcConfig;
 use str0m::media::{Direction, MediaKind};
 
 use super::Shard;
-use crate::throttle::Need;
-use crate::{CloseReason, Command, Event, Limits, LocalCandidate, ShardConfig, Transport, TransportState};
+use crate::{
+    Body, CloseReason, Command, Limits, LocalCandidate, Outcome, PeerId, Recipient, ShardConfig, Transport,
+    TransportId, TransportState,
+};
 
 fn shard(now: Instant) -> Shard {
     let addr = "192.0.2.1:3478".parse().unwrap();
@@ -30,45 +32,53 @@ fn join(shard: &mut Shard, now: Instant, transport: &str) {
     api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
     api.add_media(MediaKind::Video, Direction::SendRecv, None, None, None);
     let sdp = api.apply().unwrap().0.to_sdp_string();
-    let offer = Command::Offer {
+    let peer = PeerId {
         room: "room".into(),
         transport: transport.into(),
-        user: format!("user of {transport}"),
+        user: format!("user of {transport}").into(),
+        seat: "seat".into(),
+    };
+    let offer = Command::Offer {
+        peer,
         sdp,
         slots: false,
         tracks: vec![],
     };
-    shard.command(now, offer);
+    assert!(matches!(shard.command(now, offer), Ok(Outcome::Answer { .. })));
 }
 
-fn closed(shard: &mut Shard) -> Vec<(String, TransportState)> {
+fn closed(shard: &mut Shard) -> Vec<(TransportId, TransportState)> {
     std::iter::from_fn(|| shard.poll_event())
-        .filter_map(|event| match event {
-            Event::TransportState { transport, state, .. } => Some((transport, state)),
+        .filter_map(|event| match (event.to, event.body) {
+            (Recipient::Peer(peer), Body::TransportState(state)) => Some((peer.transport, state)),
             _ => None,
         })
         .collect()
 }
 
+/// Lets the session of a peer panic.
+fn panic(shard: &mut Shard, transport: &str) {
+    let key = shard.peers.by_transport(&transport.into()).unwrap();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    shard.peers.get_mut(key).unwrap().panic();
+    std::panic::set_hook(hook);
+    // Whatever touches it next closes it.
+    shard.peers.wake(key);
+}
+
 #[test]
-fn a_panic_ends_its_peer_only() {
+fn a_panic_closes_only_its_peer() {
     let now = Instant::now();
     let mut shard = shard(now);
     for transport in ["a", "b", "c"] {
         join(&mut shard, now, transport);
     }
     assert_eq!(closed(&mut shard), []);
-    let key = shard.by_transport["b"];
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = shard.peers[key].guard().enter(|_| panic!("as if str0m did"));
-    std::panic::set_hook(hook);
-    assert!(result.is_err());
-    // Whatever touches it next ends it.
-    shard.mark_dirty(key);
+    panic(&mut shard, "b");
     assert_eq!(
         closed(&mut shard),
-        [("b".to_string(), TransportState::Closed(CloseReason::Fault))]
+        [("b".into(), TransportState::Closed(CloseReason::Fault))]
     );
     let stats = shard.stats();
     assert_eq!((stats.peers, stats.faults, stats.tracks), (2, 1, 4));
@@ -86,15 +96,10 @@ fn a_panic_while_a_room_is_refreshed_is_survived() {
     for transport in ["a", "b", "c"] {
         join(&mut shard, now, transport);
     }
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    for transport in ["a", "b"] {
-        let key = shard.by_transport[transport];
-        assert!(shard.peers[key].guard().enter(|_| panic!("as if str0m did")).is_err());
-        shard.mark_dirty(key);
-    }
-    std::panic::set_hook(hook);
-    shard.command(now, Command::Close { transport: "c".into() });
+    panic(&mut shard, "a");
+    panic(&mut shard, "b");
+    let close = Command::Close { transport: "c".into() };
+    assert_eq!(shard.command(now, close), Ok(Outcome::Done));
     let mut ended = closed(&mut shard);
     ended.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(ended.len(), 3);
@@ -103,27 +108,27 @@ fn a_panic_while_a_room_is_refreshed_is_survived() {
 }
 
 #[test]
-fn a_keyframe_request_that_was_put_off_twice_is_made() {
-    let start = Instant::now();
-    let at = |ms| start + Duration::from_millis(ms);
-    let mut shard = shard(start);
-    join(&mut shard, start, "a");
-    let room = shard.by_room["room"];
-    let is_video = |track: &crate::room::Track| track.kind == MediaKind::Video;
-    let track = shard.rooms[room]
-        .tracks
-        .iter()
-        .find(|(_, track)| is_video(track))
-        .unwrap()
-        .0;
-    for (ms, need) in [(0, Need::Again), (10, Need::New), (150, Need::New), (151, Need::Again)] {
-        shard.advance_clock(at(ms));
-        shard.want_keyframe(room, track, need);
+fn an_abandoned_shard_closes_all_its_peers() {
+    let now = Instant::now();
+    let mut shard = shard(now);
+    for transport in ["a", "b"] {
+        join(&mut shard, now, transport);
     }
-    let waits = |shard: &Shard| shard.rooms[room].tracks[track].keyframes.deadline().is_some();
-    // Set for the request that the third one has overtaken.
-    shard.handle_timeout(at(152));
-    assert!(waits(&shard));
-    shard.handle_timeout(at(650));
-    assert!(!waits(&shard));
+    let close = Command::Close { transport: "a".into() };
+    assert_eq!(shard.command(now, close), Ok(Outcome::Done));
+    let ends: Vec<_> = shard
+        .abandon()
+        .into_iter()
+        .map(|event| (event.to, event.body))
+        .collect();
+    let reasons: Vec<_> = ends
+        .iter()
+        .filter_map(|(to, body)| match (to, body) {
+            (Recipient::Peer(peer), Body::TransportState(TransportState::Closed(reason))) => {
+                Some((peer.transport.as_str(), *reason))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(reasons, [("a", CloseReason::Command), ("b", CloseReason::Fault)]);
 }

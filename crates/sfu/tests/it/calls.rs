@@ -90,7 +90,7 @@ fn what_is_muted_is_not_forwarded() {
 }
 
 #[test]
-fn a_user_does_not_hear_themselves() {
+fn users_do_not_hear_themselves() {
     let mut world = World::new(4);
     let old = world.join("ana");
     let new = world.join("ana");
@@ -124,8 +124,8 @@ fn keyframe_requests_are_throttled() {
 }
 
 #[test]
-fn closing_and_ending_are_told() {
-    use sfu::{CloseReason, Command, Event, TransportState};
+fn closing_a_peer_and_ending_a_room_are_told() {
+    use sfu::{CloseReason, Command, RefusalCode, TransportState};
     let mut world = World::new(6);
     let a = world.join("ana");
     let b = world.join("ben");
@@ -147,53 +147,40 @@ fn closing_and_ending_are_told() {
     }
     let stats = world.shard.stats();
     assert_eq!((stats.peers, stats.rooms, stats.tracks), (0, 0, 0));
-    let refused_before = world.refusals().len();
-    let transport = world.clients[a].transport.clone();
-    world.command(Command::View {
+    let transport = world.clients[a].transport.as_str().into();
+    let view = Command::View {
         transport,
         videos: vec![],
-    });
-    world.run(SECOND);
-    assert_eq!(world.refusals().len(), refused_before + 1);
-    let last = world
-        .events
-        .iter()
-        .rev()
-        .find(|event| matches!(event, Event::Refused { .. }));
-    assert!(matches!(
-        last,
-        Some(Event::Refused {
-            code: sfu::RefusalCode::NotFound,
-            ..
-        })
-    ));
+    };
+    let refusal = world.execute(view).unwrap_err();
+    assert_eq!((refusal.code, refusal.to), (RefusalCode::NotFound, None));
 }
 
 #[test]
-fn who_speaks_is_told() {
-    use sfu::Event;
+fn active_speakers_are_told() {
+    use sfu::{Body, Recipient};
     let mut world = World::new(7);
     let a = world.join("ana");
     let b = world.join("ben");
     world.clients[a].level = -127;
     world.clients[b].level = -127;
     world.run(3 * SECOND);
-    let speakers = |world: &World| -> Vec<Vec<String>> {
-        world
-            .events
-            .iter()
-            .filter_map(|event| match event {
-                Event::ActiveSpeakers { users, .. } => Some(users.clone()),
-                _ => None,
-            })
+    let speakers = |world: &World| -> Vec<Vec<sfu::UserId>> {
+        let told = world.events.iter().filter_map(|event| match &event.body {
+            Body::ActiveSpeakers(users) => Some((event.to.clone(), users.clone())),
+            _ => None,
+        });
+        let room = Recipient::Room(crate::support::ROOM.into());
+        told.inspect(|(to, _)| assert_eq!(*to, room))
+            .map(|(_, users)| users)
             .collect()
     };
-    assert_eq!(speakers(&world), Vec::<Vec<String>>::new());
+    assert_eq!(speakers(&world), Vec::<Vec<sfu::UserId>>::new());
     world.clients[b].level = -30;
     world.run(2 * SECOND);
     world.clients[b].level = -127;
     world.run(3 * SECOND);
-    assert_eq!(speakers(&world), [vec!["ben".to_string()], vec![]]);
+    assert_eq!(speakers(&world), [vec![sfu::UserId::from("ben")], vec![]]);
 }
 
 #[test]

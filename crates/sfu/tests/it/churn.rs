@@ -77,7 +77,7 @@ fn many_who_join_at_once_are_few_negotiations() {
 }
 
 #[test]
-fn a_reused_line_names_its_new_user() {
+fn a_reused_m_line_has_the_msid_of_its_new_user() {
     let mut world = World::new(12);
     let stays = world.join("ana");
     let first = world.join("ben");

@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Command, Event, Shard, Transport};
+use sfu::{Command, Outcome, RefusalCode, Shard, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{Client, ROOM, World, config};
+use crate::support::{Client, World, config, peer_id, plain_offer};
 
 /// `SFU_FUZZ_ROUNDS` makes it longer.
 fn rounds(default: usize) -> usize {
@@ -93,31 +93,26 @@ fn mutated_first_offers() {
     for round in 0..rounds(1_500) {
         let pick = rng.usize(..corpus.len());
         let sdp = mutate_lines(&mut rng, &corpus[pick]);
-        let transport = format!("sfu_{round}");
-        let slots = rng.bool();
-        shard.command(
-            now,
-            Command::Offer {
-                room: ROOM.into(),
-                transport: transport.clone(),
-                user: format!("u{round}"),
-                sdp,
-                slots,
-                tracks: vec![],
-            },
-        );
-        while let Some(event) = shard.poll_event() {
-            match event {
-                Event::Answer { .. } => answered += 1,
-                Event::Refused { code, .. } => {
-                    assert_eq!(code.as_str(), "invalid_sdp");
-                    refused += 1;
-                }
-                _ => {}
+        let peer = peer_id(&format!("sfu_{round}"), &format!("u{round}"));
+        let offer = Command::Offer {
+            peer: peer.clone(),
+            sdp,
+            slots: rng.bool(),
+            tracks: vec![],
+        };
+        match shard.command(now, offer) {
+            Ok(Outcome::Answer { to, .. }) => {
+                assert_eq!(to, peer);
+                answered += 1;
+            }
+            Ok(other) => panic!("{other:?} to a first offer"),
+            Err(refusal) => {
+                assert_eq!(refusal.code, RefusalCode::InvalidSdp);
+                refused += 1;
             }
         }
-        assert_eq!(answered + refused, round + 1, "every offer has one outcome");
-        shard.command(now, Command::Close { transport });
+        let transport = peer.transport;
+        assert_eq!(shard.command(now, Command::Close { transport }), Ok(Outcome::Done));
         while shard.poll_event().is_some() {}
     }
     println!("{answered} answered, {refused} refused");
@@ -143,30 +138,24 @@ fn mutated_renegotiations_and_answers() {
         .replace("a=sendonly", "a=recvonly")
         .replace("actpass", "active")
         .replace("a=ice-lite\r\n", "");
-    let transport = world.clients[a].transport.clone();
-    let mut outcomes = 0;
+    let peer = world.clients[a].id();
+    let (mut taken, mut refused) = (0, 0);
     for _ in 0..rounds(600) {
         let command = if rng.bool() {
-            Command::Offer {
-                room: ROOM.into(),
-                transport: transport.clone(),
-                user: "ana".into(),
-                sdp: mutate_lines(&mut rng, &offer),
-                slots: false,
-                tracks: vec![],
-            }
+            plain_offer(peer.clone(), mutate_lines(&mut rng, &offer))
         } else {
             Command::Answer {
-                transport: transport.clone(),
+                transport: peer.transport.clone(),
                 sdp: mutate_lines(&mut rng, &answer),
             }
         };
-        world.shard.command(world.now, command);
-        while let Some(event) = world.shard.poll_event() {
-            outcomes += usize::from(matches!(event, Event::Answer { .. } | Event::Refused { .. }));
+        match world.execute(command) {
+            Ok(_) => taken += 1,
+            Err(_) => refused += 1,
         }
+        while world.shard.poll_event().is_some() {}
     }
-    assert!(outcomes > 0);
+    assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
     assert_eq!(world.shard.stats().faults, 0);
     // Whatever became of Ana, Ben is as he was.
     world.clients[b].forget_got();

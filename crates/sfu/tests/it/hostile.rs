@@ -1,12 +1,12 @@
-//! Strangers and garbage.
+//! Packets and SDP of attackers.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Command, Shard, Transport};
+use sfu::{Shard, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{ROOM, World, config};
+use crate::support::{World, config};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ fn a_plain_binding_request_is_answered() {
 }
 
 #[test]
-fn strangers_get_so_many_answers_a_second() {
+fn plain_stun_requests_are_answered_up_to_a_rate() {
     let now = Instant::now();
     let mut shard = Shard::new(config(), now);
     let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
@@ -49,13 +49,13 @@ fn garbage_does_not_disturb_a_call() {
     world.run(3 * SECOND);
     let mut rng = fastrand::Rng::with_seed(60);
     let source = world.clients[a].address;
-    let stranger: SocketAddr = "203.0.113.5:40000".parse().unwrap();
+    let unknown: SocketAddr = "203.0.113.5:40000".parse().unwrap();
     for _ in 0..20_000 {
         let mut packet: Vec<u8> = (0..rng.usize(0..200)).map(|_| rng.u8(..)).collect();
         if let Some(first) = packet.first_mut() {
             *first = *rng.choice([0, 1, 20, 22, 23, 63, 128, 144, 191, 255].iter()).unwrap();
         }
-        let from = if rng.bool() { source } else { stranger };
+        let from = if rng.bool() { source } else { unknown };
         let transport = if rng.u8(..10) == 0 {
             Transport::TcpPassive
         } else {
@@ -73,7 +73,7 @@ fn garbage_does_not_disturb_a_call() {
 }
 
 #[test]
-fn packets_that_fill_a_datagram_close_nobody() {
+fn oversized_packets_close_nobody() {
     let mut world = World::new(61);
     let viewers = [world.join("ana"), world.join("ben")];
     let hostile = world.add("eve", false);
@@ -82,14 +82,7 @@ fn packets_that_fill_a_datagram_close_nobody() {
     // Without header extensions its own header is the shortest there is, and any other one longer.
     let sdp = world.clients[hostile].offer();
     let bare: Vec<&str> = sdp.lines().filter(|line| !line.starts_with("a=extmap")).collect();
-    world.command(Command::Offer {
-        room: ROOM.into(),
-        transport: world.clients[hostile].transport.clone(),
-        user: "eve".into(),
-        sdp: bare.join("\r\n") + "\r\n",
-        slots: false,
-        tracks: vec![],
-    });
+    world.offer_sdp(hostile, bare.join("\r\n") + "\r\n");
     world.run_until(5 * SECOND, "media", |world| {
         viewers
             .iter()
@@ -126,7 +119,7 @@ fn a_request_is_verified_wherever_it_comes_from() {
 }
 
 #[test]
-fn one_members_requests_are_taken_from_so_many_addresses() {
+fn addresses_a_peer_sends_requests_from_are_bounded() {
     let mut world = World::new(63);
     let a = world.join("ana");
     let b = world.join("ben");
@@ -149,7 +142,7 @@ fn one_members_requests_are_taken_from_so_many_addresses() {
 }
 
 #[test]
-fn one_member_sends_with_so_many_ssrcs() {
+fn ssrcs_sent_by_a_peer_are_bounded() {
     let mut world = World::new(64);
     let a = world.join("ana");
     let b = world.join("ben");
@@ -170,7 +163,7 @@ fn one_member_sends_with_so_many_ssrcs() {
 }
 
 #[test]
-fn one_member_announces_so_many_ssrcs() {
+fn ssrcs_announced_by_a_peer_are_bounded() {
     let mut world = World::new(65);
     let a = world.add("ana", false);
     world.clients[a].add_track(Audio);
@@ -178,14 +171,7 @@ fn one_member_announces_so_many_ssrcs() {
     for ssrc in 1..=1_001 {
         sdp += &format!("a=ssrc:{ssrc} cname:x\r\n");
     }
-    world.command(Command::Offer {
-        room: ROOM.into(),
-        transport: world.clients[a].transport.clone(),
-        user: "ana".into(),
-        sdp,
-        slots: false,
-        tracks: vec![],
-    });
+    world.offer_sdp(a, sdp);
     world.run(SECOND);
     assert_eq!(world.refusals(), ["there are more than 1000 SSRCs"]);
     assert_eq!(world.shard.stats().peers, 0);

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use sfu::{Command, Event, Source, TrackName};
+use sfu::{Command, PeerId, RefusalCode, Source, TrackName};
 use str0m::RtcConfig;
 use str0m::media::MediaKind::{Audio, Video};
 use str0m::media::Mid;
 
 use crate::support::client::Got;
-use crate::support::{ROOM, World};
+use crate::support::{World, peer_id, plain_offer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn who_sends_nothing_is_sent_tracks_on_its_own_lines() {
+fn a_recvonly_client_is_sent_tracks_on_its_own_m_lines() {
     let mut world = World::new(20);
     let a = world.join("ana");
     world.run(2 * SECOND);
@@ -39,7 +39,7 @@ fn who_sends_nothing_is_sent_tracks_on_its_own_lines() {
 }
 
 #[test]
-fn who_comes_first_and_sends_nothing_gets_the_first_tracks() {
+fn a_recvonly_client_that_comes_first_gets_the_first_tracks() {
     let mut world = World::new(21);
     let b = world.add("ben", false);
     world.clients[b].add_slots(1, 1);
@@ -66,7 +66,7 @@ fn section(sdp: &str, mid: Mid) -> &str {
 }
 
 #[test]
-fn who_adds_a_track_on_a_line_that_it_received_on_is_seen_and_sees() {
+fn a_track_added_on_a_recvonly_m_line_is_seen_and_its_client_still_sees() {
     let mut world = World::new(33);
     let a = world.join("ana");
     world.run(2 * SECOND);
@@ -110,7 +110,7 @@ fn who_adds_a_track_on_a_line_that_it_received_on_is_seen_and_sees() {
 }
 
 #[test]
-fn own_tracks_are_answered_without_a_track_of_the_servers() {
+fn an_answer_has_no_track_on_the_clients_own_m_lines() {
     let mut world = World::new(22);
     let a = world.join("ana");
     world.run(SECOND);
@@ -201,7 +201,7 @@ fn a_new_connection_takes_the_place_of_its_old_one() {
 }
 
 #[test]
-fn an_unanswered_offer_is_made_again_unchanged() {
+fn an_unanswered_offer_is_repeated_unchanged() {
     let mut world = World::new(24);
     let a = world.join("ana");
     world.run(2 * SECOND);
@@ -216,7 +216,7 @@ fn an_unanswered_offer_is_made_again_unchanged() {
 }
 
 #[test]
-fn a_late_answer_counts_and_a_second_one_does_no_harm() {
+fn a_late_answer_is_taken_and_its_repetition_ignored() {
     let mut world = World::new(35);
     let a = world.join("ana");
     world.run(2 * SECOND);
@@ -235,7 +235,7 @@ fn a_late_answer_counts_and_a_second_one_does_no_harm() {
 }
 
 #[test]
-fn tracks_are_named() {
+fn a_client_can_name_its_tracks() {
     let mut world = World::new(25);
     let a = world.add("ana", false);
     world.clients[a].add_track(Video);
@@ -247,9 +247,7 @@ fn tracks_are_named() {
         source: Source::Screen,
     }];
     world.command(Command::Offer {
-        room: ROOM.into(),
-        transport: world.clients[a].transport.clone(),
-        user: "ana".into(),
+        peer: world.clients[a].id(),
         sdp,
         slots: false,
         tracks,
@@ -286,25 +284,18 @@ fn an_invalid_offer_leaves_the_call_alive() {
             .to_string(),
     ];
     for (index, sdp) in bad.iter().enumerate() {
-        let transport = world.clients[a].transport.clone();
-        world.command(Command::Offer {
-            room: ROOM.into(),
-            transport,
-            user: "ana".into(),
-            sdp: sdp.clone(),
-            slots: false,
-            tracks: vec![],
-        });
+        world.offer_sdp(a, sdp.clone());
         world.run(SECOND / 10);
-        assert_eq!(world.refusals().len(), index + 1, "{}", &sdp[..sdp.len().min(80)]);
+        assert_eq!(world.refused.len(), index + 1, "{}", &sdp[..sdp.len().min(80)]);
     }
     world.clients[b].forget_got();
     world.run(SECOND);
     assert!(world.clients[b].got_from(Video, a) > 0);
-    for event in &world.events {
-        if let Event::Refused { code, room, user, .. } = event {
-            assert_eq!((code.as_str(), &**room, &**user), ("invalid_sdp", ROOM, "ana"));
-        }
+    for refusal in &world.refused {
+        assert_eq!(
+            (refusal.code, &refusal.to),
+            (RefusalCode::InvalidSdp, &Some(world.clients[a].id()))
+        );
     }
     let c = world.join("cyn");
     world.run_until(5 * SECOND, "negotiation goes on", |world| {
@@ -315,14 +306,8 @@ fn an_invalid_offer_leaves_the_call_alive() {
 #[test]
 fn an_invalid_first_offer_opens_nothing() {
     let mut world = World::new(27);
-    world.command(Command::Offer {
-        room: ROOM.into(),
-        transport: "sfu_x".into(),
-        user: "x".into(),
-        sdp: "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n".into(),
-        slots: false,
-        tracks: vec![],
-    });
+    let sdp = "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
+    world.command(plain_offer(peer_id("sfu_x", "x"), sdp));
     world.run(SECOND);
     assert_eq!(world.refusals().len(), 1);
     let stats = world.shard.stats();
@@ -330,21 +315,21 @@ fn an_invalid_first_offer_opens_nothing() {
 }
 
 #[test]
-fn an_answer_that_answers_nothing_is_refused() {
+fn an_answer_without_an_offer_or_with_other_m_lines_is_refused() {
     let mut world = World::new(28);
     let a = world.join("ana");
     let b = world.join("ben");
     world.run(3 * SECOND);
     let sdp = world.clients[a].last_offer.clone();
     world.command(Command::Answer {
-        transport: world.clients[a].transport.clone(),
+        transport: world.clients[a].transport.as_str().into(),
         sdp,
     });
     world.clients[a].silent = true;
     let c = world.join("cyn");
     world.run(SECOND);
     world.command(Command::Answer {
-        transport: world.clients[a].transport.clone(),
+        transport: world.clients[a].transport.as_str().into(),
         sdp: "v=0\r\n".into(),
     });
     world.run(SECOND);
@@ -356,24 +341,25 @@ fn an_answer_that_answers_nothing_is_refused() {
 }
 
 #[test]
-fn a_transport_is_nobody_elses() {
+fn a_transport_belongs_to_one_user_and_room() {
     let mut world = World::new(29);
     let a = world.join("ana");
     world.run(2 * SECOND);
     let sdp = world.clients[a].last_answer.clone();
-    let transport = world.clients[a].transport.clone();
-    for (room, user) in [("other", "ana"), (ROOM, "eve")] {
-        world.command(Command::Offer {
-            room: room.into(),
-            transport: transport.clone(),
-            user: user.into(),
-            sdp: sdp.clone(),
-            slots: false,
-            tracks: vec![],
-        });
+    let own = world.clients[a].id();
+    for stolen in [
+        PeerId {
+            room: "other".into(),
+            ..own.clone()
+        },
+        PeerId {
+            user: "eve".into(),
+            ..own.clone()
+        },
+    ] {
+        let refusal = world.execute(plain_offer(stolen.clone(), &*sdp)).unwrap_err();
+        assert_eq!((refusal.code, refusal.to), (RefusalCode::NotFound, Some(stolen)));
     }
-    world.run(SECOND);
-    assert_eq!(world.refusals().len(), 2);
     assert_eq!(world.shard.stats().peers, 1);
 }
 
@@ -389,21 +375,13 @@ fn a_data_channel_does_no_harm() {
     api.add_media(Audio, str0m::media::Direction::SendRecv, None, None, None);
     let (offer, pending) = api.apply().unwrap();
     world.clients[b].set_pending(pending);
-    let transport = world.clients[b].transport.clone();
-    world.command(Command::Offer {
-        room: ROOM.into(),
-        transport,
-        user: "ben".into(),
-        sdp: offer.to_sdp_string(),
-        slots: false,
-        tracks: vec![],
-    });
+    world.offer_sdp(b, offer.to_sdp_string());
     world.run_until(5 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 0);
     assert!(world.refusals().is_empty());
 }
 
 #[test]
-fn each_gets_the_payload_type_it_knows() {
+fn each_subscriber_gets_its_own_payload_type() {
     let mut world = World::new(31);
     let a = world.add("ana", false);
     let h264 = || {
@@ -440,7 +418,7 @@ fn each_gets_the_payload_type_it_knows() {
 }
 
 #[test]
-fn more_than_the_limits_is_refused() {
+fn what_exceeds_the_limits_is_refused() {
     let mut config = crate::support::config();
     config.limits.peers = 2;
     config.limits.tracks = 3;
@@ -450,13 +428,8 @@ fn more_than_the_limits_is_refused() {
     world.run(SECOND);
     world.join("cyn");
     world.run(SECOND);
-    assert!(world.events.iter().any(|event| matches!(
-        event,
-        Event::Refused {
-            code: sfu::RefusalCode::RoomFull,
-            ..
-        }
-    )));
+    let codes: Vec<_> = world.refused.iter().map(|refusal| refusal.code).collect();
+    assert_eq!(codes, [RefusalCode::RoomFull]);
     assert_eq!(world.shard.stats().peers, 2);
     for _ in 0..2 {
         world.clients[a].add_track(Video);

@@ -34,7 +34,7 @@ fn an_ice_restart_brings_media_back_within_two_seconds() {
 }
 
 #[test]
-fn a_restart_without_need_does_not_stop_media() {
+fn an_unneeded_ice_restart_does_not_stop_media() {
     let mut world = World::new(41);
     let a = world.join("ana");
     let b = world.join("ben");
@@ -50,7 +50,7 @@ fn a_restart_without_need_does_not_stop_media() {
 }
 
 #[test]
-fn who_is_silent_is_closed() {
+fn a_silent_peer_is_closed() {
     let mut world = World::new(42);
     let a = world.join("ana");
     let b = world.join("ben");
@@ -73,7 +73,7 @@ fn who_is_silent_is_closed() {
 }
 
 #[test]
-fn who_never_connects_is_closed() {
+fn a_peer_that_never_connects_is_closed() {
     let mut world = World::new(43);
     let a = world.add("ana", false);
     world.clients[a].add_track(Audio);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sfu::Source::{Camera, Screen};
-use sfu::{Command, Event};
+use sfu::{Body, Command, Event};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::{ROOM, World};
@@ -17,7 +17,7 @@ fn quiet(world: &mut World) {
 }
 
 #[test]
-fn who_has_slots_enough_hears_and_sees_all() {
+fn with_enough_slots_everyone_is_heard_and_seen() {
     let mut world = World::new(50);
     let people: Vec<usize> = ["ana", "ben", "cyn"]
         .iter()
@@ -153,7 +153,7 @@ fn a_screen_and_more_slots_can_be_added() {
         .filter(|slot| slot.kind == Video)
         .filter_map(|slot| slot.track)
         .collect::<Vec<_>>();
-    assert_eq!(shown, [("ben".to_string(), Screen)], "a screen goes first");
+    assert_eq!(shown, [("ben".into(), Screen)], "a screen goes first");
     world.clients[a].add_slots(2, 3);
     world.offer(a);
     world.run_until(5 * SECOND, "all media", |world| {
@@ -174,7 +174,7 @@ fn a_screen_and_more_slots_can_be_added() {
 }
 
 #[test]
-fn plain_clients_and_slots_meet() {
+fn plain_clients_and_clients_with_slots_meet() {
     let mut world = World::new(55);
     let a = world.join_with_slots("ana", 4, 4);
     let b = world.join("ben");
@@ -185,19 +185,20 @@ fn plain_clients_and_slots_meet() {
 }
 
 #[test]
-fn who_is_let_go_at_the_end_of_the_room_is_told_only_that() {
+fn at_the_end_of_a_room_peers_are_told_only_that() {
     let mut world = World::new(57);
     for name in ["ana", "ben", "cyn", "dan"] {
         world.join_with_slots(name, 3, 4);
     }
     world.run(3 * SECOND);
     while world.shard.poll_event().is_some() {}
-    world.shard.command(world.now, Command::End { room: ROOM.into() });
+    world.execute(Command::End { room: ROOM.into() }).unwrap();
     let told: Vec<Event> = std::iter::from_fn(|| world.shard.poll_event()).collect();
-    let is_end = |event: &Event| matches!(event, Event::TransportState { .. });
+    let is_end = |event: &Event| matches!(event.body, Body::TransportState(_));
     assert!(told.len() == 4 && told.iter().all(is_end), "{told:?}");
     let stats = world.shard.stats();
     assert_eq!((stats.peers, stats.rooms, stats.tracks), (0, 0, 0));
+    assert_eq!(world.shard.poll_ended_room(), Some(ROOM.into()));
     // The room may begin again.
     let again = world.join_with_slots("eve", 3, 4);
     world.run_until(5 * SECOND, "connected", |world| world.clients[again].connected);

@@ -4,26 +4,28 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{SlotAssignment, Transport};
+use sfu::{PeerId, SlotAssignment, Transport};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+use super::peer_id;
+
 /// What a client got on one m-line.
 #[derive(Debug, Default, Clone)]
-pub struct Got {
+pub(crate) struct Got {
     /// Packets by the index of the client that sent them.
-    pub from: HashMap<u8, usize>,
+    pub(crate) from: HashMap<u8, usize>,
     /// The last sender.
-    pub last: Option<u8>,
+    pub(crate) last: Option<u8>,
     /// The first packet from a new sender that was no keyframe, of video.
-    pub entered_without_keyframe: usize,
+    pub(crate) entered_without_keyframe: usize,
     /// Extended sequence numbers that came twice or before their time after a change of sender.
-    pub sequences: Vec<u64>,
+    pub(crate) sequences: Vec<u64>,
     /// VP8 picture ids, in the order of arrival, without repetitions.
-    pub pictures: Vec<u16>,
+    pub(crate) pictures: Vec<u16>,
 }
 
 struct Sender {
@@ -37,39 +39,39 @@ struct Sender {
     next: Instant,
 }
 
-pub struct Client {
-    pub index: usize,
-    pub user: String,
-    pub transport: String,
-    pub slots: bool,
-    pub address: SocketAddr,
-    pub protocol: Transport,
-    pub rtc: Rtc,
+pub(crate) struct Client {
+    pub(crate) index: usize,
+    pub(crate) user: String,
+    pub(crate) transport: String,
+    pub(crate) slots: bool,
+    pub(crate) address: SocketAddr,
+    pub(crate) protocol: Transport,
+    pub(crate) rtc: Rtc,
     /// No packet gets through.
-    pub cut: bool,
-    pub gone: bool,
+    pub(crate) cut: bool,
+    pub(crate) gone: bool,
     /// Do not answer the shard's offers.
-    pub silent: bool,
+    pub(crate) silent: bool,
     /// In glare: rolls its own offer back and offers again, as the protocol has it. Else it lets the shard's pass.
-    pub polite: bool,
+    pub(crate) polite: bool,
     /// It rolled an offer back.
-    pub offers_again: bool,
-    pub answers: usize,
+    pub(crate) offers_again: bool,
+    pub(crate) answers: usize,
     /// Level of the microphone in dBov.
-    pub level: i8,
-    pub sends: bool,
+    pub(crate) level: i8,
+    pub(crate) sends: bool,
     /// Length of a video packet's payload.
-    pub video_bytes: usize,
-    pub got: HashMap<Mid, Got>,
-    pub kinds: HashMap<Mid, MediaKind>,
-    pub connected: bool,
-    pub slots_told: Vec<Vec<SlotAssignment>>,
-    pub last_answer: String,
-    pub last_offer: String,
-    pub offers: usize,
+    pub(crate) video_bytes: usize,
+    pub(crate) got: HashMap<Mid, Got>,
+    pub(crate) kinds: HashMap<Mid, MediaKind>,
+    pub(crate) connected: bool,
+    pub(crate) slots_told: Vec<Vec<SlotAssignment>>,
+    pub(crate) last_answer: String,
+    pub(crate) last_offer: String,
+    pub(crate) offers: usize,
     /// Offers of the shard that came while an own one was outstanding.
-    pub glares: usize,
-    pub keyframe_requests: usize,
+    pub(crate) glares: usize,
+    pub(crate) keyframe_requests: usize,
     tracks: Vec<MediaKind>,
     /// m-lines whose direction is to change, with what comes or goes there.
     turns: Vec<(Mid, MediaKind, Direction)>,
@@ -81,14 +83,14 @@ pub struct Client {
     restart: bool,
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
     /// The last STUN request it sent.
-    pub last_check: Vec<u8>,
+    pub(crate) last_check: Vec<u8>,
     start: Instant,
     now: Instant,
     timeout: Instant,
 }
 
 impl Client {
-    pub fn new(index: usize, name: &str, slots: bool, now: Instant) -> Self {
+    pub(crate) fn new(index: usize, name: &str, slots: bool, now: Instant) -> Self {
         let address = SocketAddr::from(([10, (index >> 16) as u8, (index >> 8) as u8, index as u8], 5000));
         Self {
             index,
@@ -131,35 +133,40 @@ impl Client {
         }
     }
 
-    pub fn use_config(&mut self, config: RtcConfig) {
+    /// Whose its transport is.
+    pub(crate) fn id(&self) -> PeerId {
+        peer_id(&self.transport, &self.user)
+    }
+
+    pub(crate) fn use_config(&mut self, config: RtcConfig) {
         self.rtc = config.set_rtp_mode(true).build(self.now);
     }
 
-    pub fn add_track(&mut self, kind: MediaKind) {
+    pub(crate) fn add_track(&mut self, kind: MediaKind) {
         self.tracks.push(kind);
     }
 
-    pub fn add_slots(&mut self, audio: usize, video: usize) {
+    pub(crate) fn add_slots(&mut self, audio: usize, video: usize) {
         self.slot_lines.extend(std::iter::repeat_n(MediaKind::Audio, audio));
         self.slot_lines.extend(std::iter::repeat_n(MediaKind::Video, video));
     }
 
     /// Begins to send on an m-line that so far only received, as browsers do for a track that is added.
-    pub fn send_on(&mut self, mid: Mid) {
+    pub(crate) fn send_on(&mut self, mid: Mid) {
         self.turns.push((mid, self.kinds[&mid], Direction::SendRecv));
     }
 
     /// Stops to send on an m-line.
-    pub fn only_receive_on(&mut self, mid: Mid) {
+    pub(crate) fn only_receive_on(&mut self, mid: Mid) {
         self.turns.push((mid, self.kinds[&mid], Direction::RecvOnly));
     }
 
-    pub fn restart_ice(&mut self) {
+    pub(crate) fn restart_ice(&mut self) {
         self.restart = true;
     }
 
     /// Takes another address, as on another network.
-    pub fn roam(&mut self, address: SocketAddr) {
+    pub(crate) fn roam(&mut self, address: SocketAddr) {
         self.address = address;
         self.rtc.add_local_candidate(self.candidate());
     }
@@ -176,7 +183,7 @@ impl Client {
         }
     }
 
-    pub fn offer(&mut self) -> String {
+    pub(crate) fn offer(&mut self) -> String {
         self.rtc.add_local_candidate(self.candidate());
         let mut api = self.rtc.sdp_api();
         if std::mem::take(&mut self.restart) {
@@ -223,11 +230,11 @@ impl Client {
     }
 
     /// For offers that a test made itself.
-    pub fn set_pending(&mut self, pending: SdpPendingOffer) {
+    pub(crate) fn set_pending(&mut self, pending: SdpPendingOffer) {
         self.pending = Some(pending);
     }
 
-    pub fn answered(&mut self, sdp: &str) {
+    pub(crate) fn answered(&mut self, sdp: &str) {
         self.last_answer = sdp.to_string();
         self.answers += 1;
         let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
@@ -238,7 +245,7 @@ impl Client {
     }
 
     /// The shard's offer.
-    pub fn offered(&mut self, sdp: &str) -> Option<String> {
+    pub(crate) fn offered(&mut self, sdp: &str) -> Option<String> {
         self.offers += 1;
         self.last_offer = sdp.to_string();
         if self.silent {
@@ -267,7 +274,7 @@ impl Client {
         }
     }
 
-    pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, contents: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, contents: &[u8]) {
         self.now = now;
         let proto = if transport == Transport::Udp {
             Protocol::Udp
@@ -283,7 +290,7 @@ impl Client {
         }
     }
 
-    pub fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         self.now = now;
         if self.gone {
             self.packets.clear();
@@ -296,11 +303,11 @@ impl Client {
         }
     }
 
-    pub fn take_packets(&mut self) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
+    pub(crate) fn take_packets(&mut self) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
         std::mem::take(&mut self.packets)
     }
 
-    pub fn mids(&self, kind: MediaKind) -> Vec<Mid> {
+    pub(crate) fn mids(&self, kind: MediaKind) -> Vec<Mid> {
         self.senders
             .iter()
             .filter(|sender| sender.kind == kind)
@@ -309,12 +316,12 @@ impl Client {
     }
 
     /// Packets of a kind from a client, on whatever m-line.
-    pub fn got_from(&self, kind: MediaKind, index: usize) -> usize {
+    pub(crate) fn got_from(&self, kind: MediaKind, index: usize) -> usize {
         let lines = self.got.iter().filter(|(mid, _)| self.kinds.get(mid) == Some(&kind));
         lines.filter_map(|(_, got)| got.from.get(&(index as u8))).sum()
     }
 
-    pub fn forget_got(&mut self) {
+    pub(crate) fn forget_got(&mut self) {
         self.got.clear();
     }
 
@@ -455,7 +462,7 @@ impl Client {
     }
 
     /// Asks for a keyframe on an m-line where something comes.
-    pub fn ask_keyframe(&mut self, mid: Mid) {
+    pub(crate) fn ask_keyframe(&mut self, mid: Mid) {
         if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }

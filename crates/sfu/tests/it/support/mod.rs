@@ -2,21 +2,21 @@
 
 #![allow(dead_code, missing_docs)]
 
-pub mod client;
+pub(crate) mod client;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sfu::{
-    Command, Event, Limits, LocalCandidate, Shard, ShardConfig, SlotAssignment, Source, TrackName, Transport,
-    TransportState,
+    Body, Command, Event, Limits, LocalCandidate, Outcome, PeerId, Recipient, Refusal, Shard, ShardConfig,
+    SlotAssignment, Source, TrackName, Transport, TransportState,
 };
 
-pub use client::Client;
+pub(crate) use client::Client;
 
 const STEP: Duration = Duration::from_millis(5);
-pub const ROOM: &str = "6f1c0000-0000-4000-8000-000000000001";
+pub(crate) const ROOM: &str = "6f1c0000-0000-4000-8000-000000000001";
 
 struct Flight {
     transport: Transport,
@@ -25,20 +25,22 @@ struct Flight {
     contents: Vec<u8>,
 }
 
-pub struct World {
-    pub shard: Shard,
-    pub now: Instant,
-    pub start: Instant,
-    pub clients: Vec<Client>,
+pub(crate) struct World {
+    pub(crate) shard: Shard,
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) clients: Vec<Client>,
     /// Share of packets lost, each way.
-    pub loss: f64,
-    pub rng: fastrand::Rng,
+    pub(crate) loss: f64,
+    pub(crate) rng: fastrand::Rng,
     flights: BTreeMap<(Instant, u64), Flight>,
     sent: u64,
-    /// Events that no client takes.
-    pub events: Vec<Event>,
+    /// What the hub was told, outcomes of commands among it.
+    pub(crate) events: Vec<Event>,
+    /// Commands that were refused.
+    pub(crate) refused: Vec<Refusal>,
     /// Let commands and SDP events take so long on their way.
-    pub signaling_delay: Duration,
+    pub(crate) signaling_delay: Duration,
     posts: BTreeMap<(Instant, u64), Post>,
 }
 
@@ -47,15 +49,35 @@ enum Post {
     ToClient(Event),
 }
 
-pub fn server_udp() -> SocketAddr {
+pub(crate) fn server_udp() -> SocketAddr {
     "192.0.2.1:3478".parse().unwrap()
 }
 
-pub fn server_tcp() -> SocketAddr {
+pub(crate) fn server_tcp() -> SocketAddr {
     "192.0.2.1:3478".parse().unwrap()
 }
 
-pub fn config() -> ShardConfig {
+/// An offer of a plain client without names.
+pub(crate) fn plain_offer(peer: PeerId, sdp: impl Into<String>) -> Command {
+    Command::Offer {
+        peer,
+        sdp: sdp.into(),
+        slots: false,
+        tracks: vec![],
+    }
+}
+
+/// Whose a transport is, in the room of the tests.
+pub(crate) fn peer_id(transport: &str, user: &str) -> PeerId {
+    PeerId {
+        room: ROOM.into(),
+        transport: transport.into(),
+        user: user.into(),
+        seat: format!("seat of {transport}").into(),
+    }
+}
+
+pub(crate) fn config() -> ShardConfig {
     ShardConfig {
         candidates: vec![
             LocalCandidate {
@@ -72,11 +94,11 @@ pub fn config() -> ShardConfig {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::with(config(), seed)
     }
 
-    pub fn with(config: ShardConfig, seed: u64) -> Self {
+    pub(crate) fn with(config: ShardConfig, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             shard: Shard::new(config, now),
@@ -88,13 +110,14 @@ impl World {
             flights: BTreeMap::new(),
             sent: 0,
             events: Vec::new(),
+            refused: Vec::new(),
             signaling_delay: Duration::from_millis(10),
             posts: BTreeMap::new(),
         }
     }
 
     /// A plain client that sends a microphone and a camera, connected when this returns... after some steps.
-    pub fn join(&mut self, name: &str) -> usize {
+    pub(crate) fn join(&mut self, name: &str) -> usize {
         let index = self.add(name, false);
         self.clients[index].add_track(str0m::media::MediaKind::Audio);
         self.clients[index].add_track(str0m::media::MediaKind::Video);
@@ -103,7 +126,7 @@ impl World {
     }
 
     /// A client with slots that sends a microphone and a camera.
-    pub fn join_with_slots(&mut self, name: &str, audio: usize, video: usize) -> usize {
+    pub(crate) fn join_with_slots(&mut self, name: &str, audio: usize, video: usize) -> usize {
         let index = self.add(name, true);
         self.clients[index].add_track(str0m::media::MediaKind::Audio);
         self.clients[index].add_track(str0m::media::MediaKind::Video);
@@ -112,23 +135,21 @@ impl World {
         index
     }
 
-    pub fn add(&mut self, name: &str, slots: bool) -> usize {
+    pub(crate) fn add(&mut self, name: &str, slots: bool) -> usize {
         let index = self.clients.len();
         self.clients.push(Client::new(index, name, slots, self.now));
         index
     }
 
-    pub fn offer(&mut self, index: usize) {
+    pub(crate) fn offer(&mut self, index: usize) {
         self.offer_named(index, Vec::new());
     }
 
-    pub fn offer_named(&mut self, index: usize, tracks: Vec<TrackName>) {
+    pub(crate) fn offer_named(&mut self, index: usize, tracks: Vec<TrackName>) {
         let sdp = self.clients[index].offer();
         let client = &self.clients[index];
         let command = Command::Offer {
-            room: ROOM.into(),
-            transport: client.transport.clone(),
-            user: client.user.clone(),
+            peer: client.id(),
             sdp,
             slots: client.slots,
             tracks,
@@ -136,12 +157,23 @@ impl World {
         self.post(Post::ToShard(command));
     }
 
-    pub fn command(&mut self, command: Command) {
+    /// Offers an SDP of the test's own in the name of a plain client.
+    pub(crate) fn offer_sdp(&mut self, index: usize, sdp: impl Into<String>) {
+        let peer = self.clients[index].id();
+        self.command(plain_offer(peer, sdp));
+    }
+
+    /// Has the shard do something now. Gives its outcome.
+    pub(crate) fn execute(&mut self, command: Command) -> Result<Outcome, Refusal> {
+        self.shard.command(self.now, command)
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
         self.post(Post::ToShard(command));
     }
 
-    pub fn leave(&mut self, index: usize) {
-        let transport = self.clients[index].transport.clone();
+    pub(crate) fn leave(&mut self, index: usize) {
+        let transport = self.clients[index].transport.as_str().into();
         self.clients[index].gone = true;
         self.post(Post::ToShard(Command::Close { transport }));
     }
@@ -151,7 +183,7 @@ impl World {
         self.posts.insert((self.now + self.signaling_delay, self.sent), post);
     }
 
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             self.step();
@@ -159,7 +191,7 @@ impl World {
     }
 
     /// Runs until a condition holds; panics after `limit` of simulated time.
-    pub fn run_until(&mut self, limit: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) -> Duration {
+    pub(crate) fn run_until(&mut self, limit: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) -> Duration {
         let begin = self.now;
         while !holds(self) {
             assert!(self.now < begin + limit, "not within {limit:?}: {what}");
@@ -168,11 +200,20 @@ impl World {
         self.now - begin
     }
 
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.now += STEP;
         while let Some(entry) = self.posts.first_entry().filter(|entry| entry.key().0 <= self.now) {
             match entry.remove() {
-                Post::ToShard(command) => self.shard.command(self.now, command),
+                Post::ToShard(command) => {
+                    let told = match self.shard.command(self.now, command) {
+                        Ok(outcome) => outcome.into_event(),
+                        Err(refusal) => {
+                            self.refused.push(refusal.clone());
+                            refusal.into_event()
+                        }
+                    };
+                    told.into_iter().for_each(|event| self.post(Post::ToClient(event)));
+                }
                 Post::ToClient(event) => self.deliver_event(event),
             }
         }
@@ -235,75 +276,62 @@ impl World {
 
     fn deliver_event(&mut self, event: Event) {
         self.events.push(event.clone());
-        let find = |clients: &mut Vec<Client>, transport: &str| {
-            clients
-                .iter()
-                .position(|client| client.transport == transport && !client.gone)
+        let Recipient::Peer(peer) = event.to else {
+            return;
         };
-        match event {
-            Event::Answer { transport, sdp, .. } => {
-                if let Some(index) = find(&mut self.clients, &transport) {
-                    self.clients[index].answered(&sdp);
-                }
-            }
-            Event::Offer { transport, sdp, .. } => {
-                if let Some(index) = find(&mut self.clients, &transport)
-                    && let Some(sdp) = self.clients[index].offered(&sdp)
-                {
+        let mut clients = self.clients.iter();
+        let Some(index) = clients.position(|client| client.transport == peer.transport.as_str() && !client.gone) else {
+            return;
+        };
+        match event.body {
+            Body::Answer { sdp } => self.clients[index].answered(&sdp),
+            Body::Offer { sdp } => {
+                if let Some(sdp) = self.clients[index].offered(&sdp) {
+                    let transport = peer.transport;
                     self.post(Post::ToShard(Command::Answer { transport, sdp }));
                     if std::mem::take(&mut self.clients[index].offers_again) {
                         self.offer(index);
                     }
                 }
             }
-            Event::Slots { transport, slots, .. } => {
-                if let Some(index) = find(&mut self.clients, &transport) {
-                    self.clients[index].slots_told.push(slots);
-                }
-            }
+            Body::Slots(slots) => self.clients[index].slots_told.push(slots),
             _ => {}
         }
     }
 
     /// The last slot assignment a client was told, as mid → user and source.
-    pub fn slots_of(&self, index: usize) -> Vec<SlotAssignment> {
+    pub(crate) fn slots_of(&self, index: usize) -> Vec<SlotAssignment> {
         self.clients[index].slots_told.last().cloned().unwrap_or_default()
     }
 
-    pub fn users_in_slots(&self, index: usize, kind: str0m::media::MediaKind) -> Vec<String> {
+    pub(crate) fn users_in_slots(&self, index: usize, kind: str0m::media::MediaKind) -> Vec<String> {
         let mut users: Vec<String> = self
             .slots_of(index)
             .into_iter()
             .filter(|slot| slot.kind == kind)
             .filter_map(|slot| slot.track)
-            .map(|(user, _)| user)
+            .map(|(user, _)| user.to_string())
             .collect();
         users.sort();
         users
     }
 
-    pub fn states_of(&self, index: usize) -> Vec<TransportState> {
+    pub(crate) fn states_of(&self, index: usize) -> Vec<TransportState> {
         let name = &self.clients[index].transport;
         self.events
             .iter()
-            .filter_map(|event| match event {
-                Event::TransportState { transport, state, .. } if transport == name => Some(*state),
+            .filter_map(|event| match (&event.to, &event.body) {
+                (Recipient::Peer(peer), Body::TransportState(state)) if peer.transport == name.as_str() => Some(*state),
                 _ => None,
             })
             .collect()
     }
 
-    pub fn refusals(&self) -> Vec<&str> {
-        self.events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Refused { message, .. } => Some(&**message),
-                _ => None,
-            })
-            .collect()
+    pub(crate) fn refusals(&self) -> Vec<&str> {
+        self.refused.iter().map(|refusal| &*refusal.message).collect()
     }
 
-    pub fn view(&mut self, index: usize, videos: &[(&str, Source)]) {
+    pub(crate) fn view(&mut self, index: usize, videos: &[(&str, Source)]) {
         let videos = videos
             .iter()
             .map(|(user, source)| sfu::WantedVideo {
@@ -312,12 +340,12 @@ impl World {
                 max_height: None,
             })
             .collect();
-        let transport = self.clients[index].transport.clone();
+        let transport = self.clients[index].transport.as_str().into();
         self.command(Command::View { transport, videos });
     }
 
-    pub fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {
-        let transport = self.clients[index].transport.clone();
+    pub(crate) fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {
+        let transport = self.clients[index].transport.as_str().into();
         self.command(Command::State {
             transport,
             is_muted,

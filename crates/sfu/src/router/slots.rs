@@ -1,8 +1,8 @@
-//! Puts tracks into slots, so that as few of them change as can be.
+//! Puts tracks into slots with as few changes as possible.
 
-/// The slots' next contents: those of `wanted`, most wanted first, as far as there are slots. What is in a slot and is
-/// still wanted stays where it is.
-pub fn place<T: Copy + PartialEq>(now: &[Option<T>], wanted: &[T]) -> Vec<Option<T>> {
+/// The next contents of slots: those of `wanted`, most wanted first, as far as there are slots. What is in a slot and still
+/// wanted stays there.
+pub(super) fn place<T: Copy + PartialEq>(now: &[Option<T>], wanted: &[T]) -> Vec<Option<T>> {
     let wanted = &wanted[..wanted.len().min(now.len())];
     let mut next: Vec<Option<T>> = now
         .iter()
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stays_wanted_stays_in_place() {
+    fn what_is_still_wanted_stays_in_place() {
         assert_eq!(place(&[None, None, None], &['a', 'b']), [Some('a'), Some('b'), None]);
         assert_eq!(
             place(&[Some('a'), Some('b'), None], &['b', 'c']),

@@ -1,7 +1,7 @@
 //! Who speaks, from the audio levels of RTP packets (RFC 6464).
 //!
 //! Each microphone has a smoothed loudness. The stage is the order of all microphones by who spoke loudest most recently: one
-//! rises above another only by being clearly louder, so that noise does not shuffle it.
+//! rises above another only if it is clearly louder, so that noise does not shuffle it.
 
 use std::time::{Duration, Instant};
 
@@ -10,23 +10,23 @@ use slotmap::SecondaryMap;
 use crate::ids::TrackKey;
 
 /// How often the stage is put in order.
-pub const TICK: Duration = Duration::from_millis(200);
-/// Loudness follows a rise within about so long: a syllable,
+pub(super) const TICK: Duration = Duration::from_millis(200);
+/// Time constant, in seconds, with which loudness follows a rise: a syllable,
 const ATTACK: f32 = 0.15;
-/// and a fall within so long: the pause between two words is no silence.
+/// and a fall: the pause between two words is not silence.
 const RELEASE: f32 = 0.8;
-/// Loudness is 127 plus the level in dBov, so from 0 to 127. Someone begins to speak at -50 dBov, above a quiet room,
+/// Loudness is 127 plus the level in dBov: 0 to 127. Speech begins at -50 dBov, above a quiet room,
 const BEGINS: f32 = 77.0;
-/// and stops at -58 dBov.
+/// and ends at -58 dBov.
 const ENDS: f32 = 69.0;
-/// So much louder is louder: 6 dB are twice the amplitude.
+/// How much louder is clearly louder: 6 dB are twice the amplitude.
 const CLEARLY: f32 = 6.0;
-/// A microphone without levels counts as so loud: heard before silence, after speech.
+/// The loudness of a microphone without levels: ranked above silence, below speech.
 const UNKNOWN: f32 = 60.0;
-/// A packet of Opus this small carries silence (DTX, RFC 6716 section 2.1.9).
+/// An Opus packet of at most this size carries silence (DTX, RFC 6716 section 2.1.9).
 const SILENT_BYTES: usize = 8;
-/// So many are told as active at most.
-const MOST_ACTIVE: usize = 16;
+/// Speakers told as active at most.
+const MAX_ACTIVE: usize = 16;
 
 #[derive(Debug)]
 struct Voice {
@@ -37,7 +37,7 @@ struct Voice {
 
 /// The microphones of a room.
 #[derive(Debug, Default)]
-pub struct Speakers {
+pub(super) struct Speakers {
     voices: SecondaryMap<TrackKey, Voice>,
     /// Who spoke loudest most recently, first.
     stage: Vec<TrackKey>,
@@ -46,16 +46,16 @@ pub struct Speakers {
 
 /// What a tick changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Changes {
+pub(super) struct Changes {
     /// The order of the stage.
-    pub stage: bool,
+    pub(super) stage: bool,
     /// Who is active.
-    pub active: bool,
+    pub(super) active: bool,
 }
 
 impl Speakers {
     /// Adds a microphone, last in order.
-    pub fn add(&mut self, track: TrackKey, now: Instant) {
+    pub(super) fn add(&mut self, track: TrackKey, now: Instant) {
         self.voices.insert(
             track,
             Voice {
@@ -68,18 +68,18 @@ impl Speakers {
     }
 
     /// Removes a microphone.
-    pub fn remove(&mut self, track: TrackKey) {
+    pub(super) fn remove(&mut self, track: TrackKey) {
         self.voices.remove(track);
         self.stage.retain(|other| *other != track);
     }
 
-    /// Everyone, who spoke loudest most recently first.
-    pub fn stage(&self) -> impl Iterator<Item = TrackKey> {
+    /// All microphones; the one that spoke loudest most recently is first.
+    pub(super) fn stage(&self) -> impl Iterator<Item = TrackKey> {
         self.stage.iter().copied()
     }
 
-    /// Takes one packet's level: of the header extension, in dBov (0 to -127), if there is one.
-    pub fn heard(&mut self, now: Instant, track: TrackKey, level: Option<i8>, bytes: usize) {
+    /// Takes the audio level of one packet in dBov (0 to -127), if its header extension has one.
+    pub(super) fn heard(&mut self, now: Instant, track: TrackKey, level: Option<i8>, bytes: usize) {
         let Some(voice) = self.voices.get_mut(track) else {
             return;
         };
@@ -91,17 +91,17 @@ impl Speakers {
         voice.follow(now, loudness);
     }
 
-    /// Makes a microphone silent at once: it was muted.
-    pub fn hush(&mut self, track: TrackKey) {
+    /// Takes a muted microphone for silent at once.
+    pub(super) fn hush(&mut self, track: TrackKey) {
         if let Some(voice) = self.voices.get_mut(track) {
             voice.loudness = 0.0;
         }
     }
 
     /// Puts the stage in order. Call it each [`TICK`].
-    pub fn tick(&mut self, now: Instant) -> Changes {
+    pub(super) fn tick(&mut self, now: Instant) -> Changes {
         for voice in self.voices.values_mut() {
-            // Nothing came for a while: the network or DTX. It fades as silence does.
+            // Nothing came for a while, by the network or DTX: it fades as in silence.
             if now.saturating_duration_since(voice.at) > TICK {
                 voice.follow(now, 0.0);
             }
@@ -117,19 +117,19 @@ impl Speakers {
             }
         }
         let speaking = self.stage().filter(|track| self.voices[*track].speaks);
-        let active: Vec<TrackKey> = speaking.take(MOST_ACTIVE).collect();
+        let active: Vec<TrackKey> = speaking.take(MAX_ACTIVE).collect();
         changes.active = active != self.active;
         self.active = active;
         changes
     }
 
-    /// Who is active, first of the stage first.
-    pub fn active(&self) -> &[TrackKey] {
+    /// Who speaks, in the order of the stage.
+    pub(super) fn active(&self) -> &[TrackKey] {
         &self.active
     }
 
-    /// Whether ticks will change nothing until something is heard.
-    pub fn is_quiet(&self) -> bool {
+    /// Whether ticks change nothing until something is heard.
+    pub(super) fn is_quiet(&self) -> bool {
         self.active.is_empty() && self.voices.values().all(|voice| voice.loudness < 1.0)
     }
 }
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loud_rise_and_the_silent_keep_their_order() {
+    fn the_loud_rise_and_the_silent_stay_in_order() {
         let mut hall = Hall::new(4);
         hall.speak(&[-127, -127, -127, -30], 5);
         assert_eq!(hall.rank(3), 0);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn two_alike_do_not_change_places() {
+    fn equally_loud_speakers_do_not_swap() {
         let mut hall = Hall::new(2);
         hall.speak(&[-30, -33], 5);
         let mut changes = 0;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_between_words_is_no_silence() {
+    fn a_pause_between_words_is_not_silence() {
         let mut hall = Hall::new(1);
         hall.speak(&[-30], 5);
         hall.speak(&[-127], 1);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn without_levels_they_go_between_speech_and_silence() {
+    fn microphones_without_levels_rank_between_speech_and_silence() {
         let mut hall = Hall::new(3);
         for _ in 0..100 {
             hall.now += Duration::from_millis(20);

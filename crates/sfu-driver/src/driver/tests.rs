@@ -1,0 +1,214 @@
+use super::*;
+use crate::handle::{MAX_COMMANDS, MAX_REFUSED};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sfu::{Body, CloseReason, PeerId, Recipient, RefusalCode, TransportState};
+use std::sync::mpsc;
+use std::thread;
+use str0m::RtcConfig;
+use str0m::media::{Direction, MediaKind};
+
+fn started(workers: usize) -> Driver {
+    let bind = IpAddr::from([127, 0, 0, 1]);
+    Driver::start(&Config {
+        bind,
+        ports: vec![0; workers],
+        advertised: Vec::new(),
+        loopback: false,
+    })
+    .unwrap()
+}
+
+fn room() -> RoomId {
+    "r".into()
+}
+
+fn peer() -> PeerId {
+    PeerId {
+        room: room(),
+        transport: "t".into(),
+        user: "u".into(),
+        seat: "s".into(),
+    }
+}
+
+fn offer() -> Command {
+    let mut rtc = RtcConfig::new().build(Instant::now());
+    let mut api = rtc.sdp_api();
+    api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+    Command::Offer {
+        peer: peer(),
+        sdp: api.apply().unwrap().0.to_sdp_string(),
+        slots: true,
+        tracks: Vec::new(),
+    }
+}
+
+fn told(body: Body) -> Event {
+    Event::Core(sfu::Event {
+        to: Recipient::Peer(peer()),
+        body,
+    })
+}
+
+/// Lets the worker stand still until the sender is dropped.
+fn hold(driver: &Driver) -> mpsc::Sender<()> {
+    let (go, wait) = mpsc::channel::<()>();
+    let (begin, begun) = mpsc::channel();
+    driver.workers[0].call(move || {
+        begin.send(()).unwrap();
+        assert!(wait.recv().is_err());
+    });
+    begun.recv_timeout(Duration::from_secs(5)).unwrap();
+    go
+}
+
+fn next_events(driver: &Driver) -> Vec<Event> {
+    let deadline = Timespec { tv_sec: 5, tv_nsec: 0 };
+    assert_eq!(poll(&mut [PollFd::new(driver, PollFlags::IN)], Some(&deadline)), Ok(1));
+    driver.drain(usize::MAX)
+}
+
+fn close(transport: &str) -> Command {
+    Command::Close {
+        transport: transport.into(),
+    }
+}
+
+#[test]
+fn a_worker_has_a_port_of_its_own_and_stopping_frees_it() {
+    let mut driver = started(2);
+    let ports = driver.ports();
+    assert_ne!(ports[0], ports[1]);
+    let addresses: Vec<_> = ports
+        .iter()
+        .map(|&port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .collect();
+    assert_eq!(driver.addresses(), addresses);
+    driver.stop().unwrap();
+    driver.stop().unwrap();
+    assert_eq!(driver.command(&room(), close("t")), Err(CommandError::Stopped));
+    sockets::bind(addresses[0]).unwrap();
+}
+
+#[test]
+fn no_port_and_a_taken_port_are_errors() {
+    let config = |ports| Config {
+        bind: IpAddr::from([127, 0, 0, 1]),
+        ports,
+        advertised: Vec::new(),
+        loopback: false,
+    };
+    assert!(Driver::start(&config(Vec::new())).is_err());
+    let first = started(1);
+    assert!(Driver::start(&config(first.ports())).is_err());
+}
+
+#[test]
+fn after_a_panic_a_worker_goes_on_and_its_peers_are_told_closed() {
+    let driver = started(1);
+    driver.command(&room(), offer()).unwrap();
+    let answered = next_events(&driver);
+    assert!(matches!(&answered[..], [Event::Core(event)] if matches!(event.body, Body::Answer { .. })));
+    driver.workers[0].call(|| panic!("ordered by a test"));
+    let closed = told(Body::TransportState(TransportState::Closed(CloseReason::Fault)));
+    let restarted = Event::Restarted {
+        port: driver.ports()[0],
+        reason: "ordered by a test".to_owned(),
+    };
+    assert_eq!(next_events(&driver), [closed, restarted]);
+    assert_eq!(driver.rooms.worker(&room()), None);
+    let (done, is_done) = mpsc::channel();
+    driver.workers[0].call(move || done.send(()).unwrap());
+    is_done.recv_timeout(Duration::from_secs(5)).unwrap();
+}
+
+#[test]
+fn a_room_is_forgotten_with_its_last_peer() {
+    let driver = started(1);
+    driver.command(&room(), offer()).unwrap();
+    next_events(&driver);
+    assert_eq!(driver.rooms.worker(&room()), Some(0));
+    driver.command(&room(), close("t")).unwrap();
+    let closed = told(Body::TransportState(TransportState::Closed(CloseReason::Command)));
+    assert_eq!(next_events(&driver), [closed]);
+    assert_eq!(driver.rooms.worker(&room()), None);
+}
+
+#[test]
+fn an_offer_that_is_refused_leaves_no_room() {
+    let driver = started(1);
+    let mut offer = offer();
+    if let Command::Offer { sdp, .. } = &mut offer {
+        sdp.clear();
+    }
+    driver.command(&room(), offer).unwrap();
+    let refused = next_events(&driver);
+    assert!(matches!(&refused[..], [Event::Core(event)] if matches!(event.body, Body::Refused { .. })));
+    assert_eq!(driver.rooms.worker(&room()), None);
+}
+
+#[test]
+fn a_shard_that_panics_again_and_again_fails_its_worker() {
+    let mut driver = started(1);
+    for _ in 0..11 {
+        driver.workers[0].call(|| panic!("ordered by a test"));
+    }
+    let mut events = Vec::new();
+    while !matches!(events.last(), Some(Event::Failed { .. })) {
+        events.extend(next_events(&driver));
+    }
+    assert_eq!(events.len(), 12);
+    while driver.command(&room(), close("t")) != Err(CommandError::Stopped) {
+        thread::yield_now();
+    }
+    assert!(driver.stop().is_err());
+}
+
+#[test]
+fn what_does_not_fit_into_the_queue_is_refused_by_event() {
+    let driver = started(1);
+    let go = hold(&driver);
+    for _ in 0..MAX_COMMANDS {
+        driver.command(&room(), close("t")).unwrap();
+    }
+    driver.command(&room(), offer()).unwrap();
+    assert_eq!(driver.rooms.worker(&room()), None);
+    for _ in 0..MAX_REFUSED - 1 {
+        driver.command(&room(), close("t")).unwrap();
+    }
+    assert_eq!(driver.command(&room(), offer()), Err(CommandError::Overloaded));
+    drop(go);
+    let events = next_events(&driver);
+    let is_overload = |event: &sfu::Event| {
+        let Body::Refused { code, .. } = &event.body else {
+            return false;
+        };
+        *code == RefusalCode::Overloaded && event.to == Recipient::Peer(peer())
+    };
+    assert!(
+        matches!(&events[..], [Event::Core(event)] if is_overload(event)),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn stopping_neither_holds_the_driver_nor_waits_for_commands() {
+    let mut driver = started(1);
+    let go = hold(&driver);
+    let (late, is_late) = mpsc::channel();
+    driver.workers[0].call(move || late.send(()).unwrap());
+    let stopping = driver.begin_stop();
+    assert_eq!(driver.drain(1), []);
+    assert_eq!(driver.command(&room(), close("t")), Err(CommandError::Stopped));
+    drop(go);
+    stopping.wait().unwrap();
+    assert!(is_late.recv().is_err(), "a command was done after the stop");
+}
+
+#[test]
+fn stopping_does_not_wait_for_ever_for_a_blocked_worker() {
+    let mut driver = started(1);
+    let go = hold(&driver);
+    assert_eq!(driver.stop().unwrap_err().kind(), io::ErrorKind::TimedOut);
+    drop(go);
+}

@@ -1,0 +1,115 @@
+//! A worker's shard, with what it has to tell and the rooms that it reports.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sfu::{Command, Refusal, RefusalCode, RoomId, Shard, ShardConfig};
+
+use crate::events::{Event, EventQueue};
+use crate::rooms::Rooms;
+
+/// See the module.
+pub(crate) struct HostedShard {
+    /// Which worker it is.
+    index: usize,
+    config: ShardConfig,
+    shard: Shard,
+    rooms: Arc<Rooms>,
+    events: Arc<EventQueue>,
+    /// Events of this turn.
+    batch: Vec<Event>,
+}
+
+impl HostedShard {
+    pub(crate) fn new(
+        index: usize,
+        config: ShardConfig,
+        rooms: Arc<Rooms>,
+        events: Arc<EventQueue>,
+        now: Instant,
+    ) -> Self {
+        HostedShard {
+            index,
+            shard: Shard::new(config.clone(), now),
+            config,
+            rooms,
+            events,
+            batch: Vec::new(),
+        }
+    }
+
+    /// The shard, for packets and the time. Commands go through [`Self::command`].
+    pub(crate) fn shard(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+
+    /// When the shard has something to do.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.shard.next_timeout()
+    }
+
+    /// Has the shard do what a command asks, and notes its outcome. What the shard said before has to be collected already.
+    pub(crate) fn command(&mut self, now: Instant, command: Command) {
+        let offered = match &command {
+            Command::Offer { peer, .. } => Some(peer.room.clone()),
+            _ => None,
+        };
+        if let Some(room) = &offered {
+            self.rooms.take(room);
+        }
+        let told = match self.shard.command(now, command) {
+            Ok(outcome) => outcome.into_event(),
+            Err(refusal) => refusal.into_event(),
+        };
+        self.batch.extend(told.map(Event::Core));
+        if let Some(room) = offered {
+            self.rooms.set_peers(self.index, self.shard.stats().peers);
+            self.report(&room);
+        }
+    }
+
+    /// Refuses a command that did not fit into the queue.
+    pub(crate) fn refuse(&mut self, command: &Command) {
+        let refusal = Refusal {
+            to: self.shard.owner(command),
+            code: RefusalCode::Overloaded,
+            message: "the media server is busy: try again".to_owned(),
+        };
+        self.batch.extend(refusal.into_event().map(Event::Core));
+    }
+
+    /// Collects what the shard has to tell. Its packets have to be taken already.
+    pub(crate) fn collect(&mut self) {
+        while let Some(event) = self.shard.poll_event() {
+            self.batch.push(Event::Core(event));
+        }
+        while let Some(room) = self.shard.poll_ended_room() {
+            self.report(&room);
+        }
+    }
+
+    /// Reports the end of a room, if it has ended and not begun again.
+    fn report(&self, room: &RoomId) {
+        if !self.shard.has_room(room) {
+            self.rooms.ended(room);
+        }
+    }
+
+    /// Adds an event of the worker's own.
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.batch.push(event);
+    }
+
+    /// Hands on what was collected.
+    pub(crate) fn publish(&mut self) {
+        self.rooms.set_peers(self.index, self.shard.stats().peers);
+        self.events.push(&mut self.batch);
+    }
+
+    /// After a panic outside of a peer's session: goes on with an empty shard. The peers of the old one are told closed.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        let broken = std::mem::replace(&mut self.shard, Shard::new(self.config.clone(), now));
+        self.rooms.reset(self.index);
+        self.batch.extend(broken.abandon().into_iter().map(Event::Core));
+    }
+}

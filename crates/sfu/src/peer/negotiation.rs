@@ -1,0 +1,230 @@
+//! Where a peer stands in offer/answer (RFC 9429): the outstanding offer, and what both sides have to stay true to.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use str0m::change::SdpPendingOffer;
+use str0m::media::{MediaKind, Mid};
+
+use super::PeerDue;
+use super::session::Fault;
+use crate::command::TrackName;
+use crate::sdp::Scan;
+
+/// How long an offer waits for more changes to go with it: many who join at once are one negotiation.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How long the server waits for an answer before it sends its offer again: offer or answer may have been lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client's offer that crossed one of the server's is held. A polite client answers the server's within a round
+/// trip, and the time a phone needs for many m-lines, and then offers again; the offer of any other client has to be taken.
+const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a negotiation failed.
+#[derive(Debug)]
+pub(crate) enum NegotiationError {
+    /// The SDP cannot be used; nothing has changed.
+    Invalid(String),
+    /// The SDP left the session half changed.
+    Broken(String),
+    /// The session panicked.
+    Fault,
+}
+
+impl From<Fault> for NegotiationError {
+    fn from(_: Fault) -> Self {
+        Self::Fault
+    }
+}
+
+/// An offer of a client, cleaned.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientOffer {
+    /// The SDP.
+    pub(crate) sdp: String,
+    /// The names of the tracks it sends.
+    pub(crate) tracks: Vec<TrackName>,
+}
+
+/// An offer of the server's that is not answered yet.
+pub(super) struct Pending {
+    pub(super) offer: SdpPendingOffer,
+    pub(super) sdp: String,
+    sent_at: Instant,
+    repeats: u32,
+}
+
+/// An m-line in its place (RFC 9429 section 5.2.2).
+struct Place {
+    mid: Mid,
+    kind: Option<MediaKind>,
+    rejected: bool,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Negotiation {
+    pending: Option<Pending>,
+    /// When to make an offer.
+    offer_at: Option<Instant>,
+    /// The client's offer that crossed the outstanding one, and how long it is held.
+    held: Option<(ClientOffer, Instant)>,
+    /// The last answer taken, and how often it may come again.
+    repeated: Option<(u64, u32)>,
+    places: Vec<Place>,
+    fingerprint: Option<String>,
+}
+
+impl Negotiation {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
+        let held = self.held.as_ref().map(|(_, until)| *until);
+        [self.offer_at, unanswered, held].into_iter().flatten().min()
+    }
+
+    pub(super) fn due(&self, now: Instant) -> Option<PeerDue> {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
+        if is_due(self.held.as_ref().map(|(_, until)| *until)) {
+            Some(PeerDue::TakeHeldOffer)
+        } else if is_due(unanswered) {
+            Some(PeerDue::RepeatOffer)
+        } else if is_due(self.offer_at) {
+            Some(PeerDue::MakeOffer)
+        } else {
+            None
+        }
+    }
+
+    /// Whether an offer of the server's is outstanding.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Whether a new offer may be planned.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_none() && self.offer_at.is_none()
+    }
+
+    pub(super) fn plan_offer(&mut self, now: Instant) {
+        self.offer_at = Some(now + GATHER);
+    }
+
+    /// The planned offer is being made, or is not needed any more.
+    pub(super) fn drop_plan(&mut self) {
+        self.offer_at = None;
+    }
+
+    pub(super) fn offered(&mut self, now: Instant, offer: SdpPendingOffer, sdp: String) {
+        self.pending = Some(Pending {
+            offer,
+            sdp,
+            sent_at: now,
+            repeats: 0,
+        });
+    }
+
+    /// The outstanding offer, to be sent again just as it was: a client that has taken it already answers once more.
+    pub(super) fn repeat(&mut self, now: Instant) -> Option<String> {
+        let pending = self.pending.as_mut()?;
+        pending.sent_at = now;
+        pending.repeats += 1;
+        Some(pending.sdp.clone())
+    }
+
+    pub(super) fn pending_sdp(&self) -> Option<&str> {
+        self.pending.as_ref().map(|pending| &*pending.sdp)
+    }
+
+    pub(super) fn take_pending(&mut self) -> Option<Pending> {
+        self.pending.take()
+    }
+
+    pub(super) fn hold(&mut self, now: Instant, offer: ClientOffer) {
+        self.held = Some((offer, now + GLARE_TIMEOUT));
+    }
+
+    pub(super) fn take_held(&mut self) -> Option<ClientOffer> {
+        self.held.take().map(|(offer, _)| offer)
+    }
+
+    /// An offer of the client was taken.
+    pub(super) fn offer_taken(&mut self, outline: &Scan<'_>) {
+        self.repeated = None;
+        if self.fingerprint.is_none() {
+            self.fingerprint = outline.fingerprint.map(str::to_string);
+        }
+        self.keep_places(outline);
+    }
+
+    /// The client has answered an offer.
+    pub(super) fn answer_taken(&mut self, repeats: u32, sdp: &str, outline: &Scan<'_>) {
+        self.held = None;
+        self.repeated = (repeats > 0).then(|| (digest(sdp), repeats));
+        self.keep_places(outline);
+    }
+
+    /// Whether this is the answer that was taken last, once more: the client answered each repetition of an offer.
+    pub(super) fn is_repeated_answer(&mut self, sdp: &str) -> bool {
+        match &mut self.repeated {
+            Some((answer, repeats)) if *repeats > 0 && *answer == digest(sdp) => {
+                *repeats -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an offer is of another connection: DTLS goes on with the certificate it began with.
+    pub(super) fn is_another_connection(&self, outline: &Scan<'_>) -> bool {
+        let known = self.fingerprint.as_deref().zip(outline.fingerprint);
+        known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered))
+    }
+
+    /// Checks that m-lines keep their places (RFC 9429 section 5.2.2); those of rejected ones may be reused.
+    pub(super) fn check_places(&self, outline: &Scan<'_>) -> Result<(), NegotiationError> {
+        if outline.sections.len() < self.places.len() {
+            return Err(NegotiationError::Invalid(
+                "the offer has fewer m-lines than were negotiated".into(),
+            ));
+        }
+        for (index, (section, known)) in outline.sections.iter().zip(&self.places).enumerate() {
+            let is_same = section.key() == known.mid;
+            if (is_same && section.kind != known.kind) || (!is_same && !known.rejected) {
+                return Err(NegotiationError::Invalid(format!(
+                    "m-line {index} is not the one that was negotiated there"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_places(&mut self, outline: &Scan<'_>) {
+        let place = |section: &crate::sdp::Section<'_>| Place {
+            mid: section.key(),
+            kind: section.kind,
+            rejected: section.rejected,
+        };
+        self.places = outline.sections.iter().map(place).collect();
+    }
+
+    /// How many m-lines are negotiated.
+    pub(super) fn line_count(&self) -> usize {
+        self.places.len()
+    }
+}
+
+impl Pending {
+    pub(super) fn repeats(&self) -> u32 {
+        self.repeats
+    }
+}
+
+/// A digest of an SDP without its origin (`o=`), whose version grows from one to the next that is otherwise the same.
+fn digest(sdp: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let lines = sdp.lines().filter(|line| !line.starts_with("o="));
+    lines.for_each(|line| line.hash(&mut hasher));
+    hasher.finish()
+}

@@ -1,0 +1,127 @@
+//! What a session has to say, in the words of a peer.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use str0m::media::Mid;
+use str0m::net::Protocol;
+use str0m::rtp::RtpPacket;
+use str0m::{Event, IceConnectionState, Output};
+
+use super::Peer;
+use super::session::Fault;
+use super::watch::Turn;
+use crate::config::Transport;
+
+/// What a peer wants done.
+pub(crate) enum PeerOutput {
+    /// Send a packet.
+    Transmit {
+        /// The transport protocol.
+        transport: Transport,
+        /// Where to.
+        destination: SocketAddr,
+        /// The packet.
+        contents: Vec<u8>,
+    },
+    /// Its client sent a packet of media. Boxed, since most outputs are the far smaller packets to send.
+    Media(Box<RtpPacket>),
+    /// Its client wants a keyframe of what it is sent on an m-line.
+    KeyframeRequested(Mid),
+    /// Its path has changed, and with it perhaps its deadline.
+    Path(PathChange),
+    /// Nothing until then.
+    Wait(Instant),
+    /// The session is over.
+    Over,
+}
+
+/// A change of a peer's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PathChange {
+    /// What the hub is to be told.
+    pub(crate) turn: Option<Turn>,
+    /// Media flows again after a break: what was sent meanwhile is lost.
+    pub(crate) is_mended: bool,
+}
+
+impl Peer {
+    /// The next thing it wants done.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(crate) fn poll(&mut self, now: Instant) -> Result<PeerOutput, Fault> {
+        loop {
+            match self.session.poll()? {
+                Some(Output::Transmit(transmit)) => return Ok(self.transmit(transmit)),
+                Some(Output::Timeout(at)) => return Ok(PeerOutput::Wait(at)),
+                Some(Output::Event(event)) => {
+                    if let Some(output) = self.handle(now, event) {
+                        return Ok(output);
+                    }
+                }
+                None => return Ok(PeerOutput::Over),
+            }
+        }
+    }
+
+    /// What a closing session has left to send; its events are of no use any more.
+    pub(crate) fn last_transmits(&mut self) -> Vec<PeerOutput> {
+        let mut transmits = Vec::new();
+        // A session that closes has a handful of packets; the bound guards against one that never ends.
+        for _ in 0..256 {
+            match self.session.poll() {
+                Ok(Some(Output::Transmit(transmit))) => transmits.push(self.transmit(transmit)),
+                Ok(Some(Output::Event(_))) => {}
+                _ => break,
+            }
+        }
+        transmits
+    }
+
+    /// ICE's own packets go where the session says, all else to the nominated path.
+    fn transmit(&self, transmit: str0m::net::Transmit) -> PeerOutput {
+        let contents: Vec<u8> = transmit.contents.into();
+        let is_stun = contents.first().is_some_and(|first| *first < 2);
+        let stated = match transmit.proto {
+            Protocol::Udp => (Transport::Udp, transmit.destination),
+            _ => (Transport::TcpPassive, transmit.destination),
+        };
+        let (transport, destination) = self.nominated.filter(|_| !is_stun).unwrap_or(stated);
+        PeerOutput::Transmit {
+            transport,
+            destination,
+            contents,
+        }
+    }
+
+    fn handle(&mut self, now: Instant, event: Event) -> Option<PeerOutput> {
+        match event {
+            Event::RtpPacket(packet) => Some(PeerOutput::Media(Box::new(packet))),
+            Event::KeyframeRequest(request) => Some(PeerOutput::KeyframeRequested(request.mid)),
+            Event::Connected => Some(PeerOutput::Path(PathChange {
+                turn: self.watch.dtls_up(),
+                is_mended: false,
+            })),
+            Event::IceConnectionStateChange(state) => Some(PeerOutput::Path(self.ice_changed(now, state))),
+            Event::Closed => Some(PeerOutput::Over),
+            _ => None,
+        }
+    }
+
+    fn ice_changed(&mut self, now: Instant, state: IceConnectionState) -> PathChange {
+        let is_up = matches!(state, IceConnectionState::Connected | IceConnectionState::Completed);
+        PathChange {
+            is_mended: is_up && self.watch.is_broken(),
+            turn: match state {
+                IceConnectionState::Connected | IceConnectionState::Completed => self.watch.ice_up(),
+                IceConnectionState::Disconnected => self.watch.ice_down(),
+                IceConnectionState::Checking => {
+                    self.watch.ice_checks(now);
+                    None
+                }
+                IceConnectionState::New => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Keyframe requests from subscribers to publishers, throttled for each track.
+
+use std::time::Instant;
+
+use str0m::media::{MediaKind, Mid};
+
+use super::{Due, Router};
+use crate::ids::{PeerKey, RoomKey, TrackKey};
+use crate::throttle::Need;
+
+/// A keyframe request to a publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyframeRequest {
+    /// The publisher.
+    pub(crate) peer: PeerKey,
+    /// The m-line on which it sends the track.
+    pub(crate) mid: Mid,
+}
+
+impl Router {
+    /// The next request to make. They are to be made after each call.
+    pub(crate) fn poll_keyframe_request(&mut self) -> Option<KeyframeRequest> {
+        self.requests.pop()
+    }
+
+    /// A subscriber asks for a keyframe of what it is sent on an m-line.
+    pub(crate) fn keyframe_requested(&mut self, now: Instant, peer: PeerKey, mid: Mid) {
+        if let (Some(room), Some(track)) = (self.room_of(peer), self.assigned(peer, mid)) {
+            self.request_keyframe(now, room, track, Need::Again);
+        }
+    }
+
+    /// A publisher's path is up again. What it sent meanwhile is lost, and so are the requests to it: a receiver that asked in
+    /// vain asks again only after seconds.
+    pub(crate) fn request_keyframes_of(&mut self, now: Instant, publisher: PeerKey) {
+        let Some(member) = self.members.get(publisher) else {
+            return;
+        };
+        let room = member.room;
+        for (_, track) in member.published.clone() {
+            self.request_keyframe(now, room, track, Need::New);
+        }
+    }
+
+    /// A subscriber can be sent media now: each track begins with a keyframe.
+    pub(crate) fn request_keyframes_for(&mut self, now: Instant, subscriber: PeerKey) {
+        let Some(member) = self.members.get(subscriber) else {
+            return;
+        };
+        let room = member.room;
+        let subscriptions = member.subscriptions.iter();
+        let tracks: Vec<_> = subscriptions
+            .filter_map(|(_, key)| self.subscriptions[*key].forwarded())
+            .collect();
+        for track in tracks {
+            self.request_keyframe(now, room, track, Need::New);
+        }
+    }
+
+    /// Requests a keyframe of a video, at once or when the publisher may be asked again.
+    pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomKey, key: TrackKey, need: Need) {
+        let Some(track) = self.rooms[room].tracks.get_mut(key) else {
+            return;
+        };
+        if track.kind() == MediaKind::Audio {
+            return;
+        }
+        if track.keyframes.ask(now, need) {
+            self.requests.push(KeyframeRequest {
+                peer: track.publisher,
+                mid: track.published.mid,
+            });
+        } else if let Some(at) = track.keyframes.deadline() {
+            self.timers.arm(at, Due::Keyframe(room, key));
+        }
+    }
+
+    /// Makes a request that was put off.
+    pub(super) fn request_put_off(&mut self, now: Instant, room: RoomKey, key: TrackKey) {
+        let track = self.rooms.get_mut(room).and_then(|room| room.tracks.get_mut(key));
+        let Some(track) = track else {
+            return;
+        };
+        if track.keyframes.due(now) {
+            self.requests.push(KeyframeRequest {
+                peer: track.publisher,
+                mid: track.published.mid,
+            });
+        } else if let Some(at) = track.keyframes.deadline() {
+            // The timer was set for an earlier request, which was made meanwhile.
+            self.timers.arm(at, Due::Keyframe(room, key));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What is forwarded to whom: rooms, tracks, subscriptions, speakers and slots. It knows peers by their keys only; what it
+//! wants of them it gives as outcomes.
+
+mod assignment;
+mod forwarding;
+mod keyframes;
+mod publishing;
+mod room;
+mod slots;
+mod speakers;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod track;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use slotmap::{SecondaryMap, SlotMap};
+use str0m::media::Mid;
+
+pub(crate) use forwarding::Delivery;
+pub(crate) use keyframes::KeyframeRequest;
+pub(crate) use subscription::{FarEnd, Prepared, Subscription};
+pub(crate) use track::Published;
+
+use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
+use crate::timers::Timers;
+use room::{Life, Room};
+use speakers::TICK;
+
+/// A peer as a member of a room.
+struct Member {
+    room: RoomKey,
+    user: UserId,
+    /// What it publishes.
+    published: Vec<(Mid, TrackKey)>,
+    /// What it is sent, in the order of its m-lines.
+    subscriptions: Vec<(Mid, SubscriptionKey)>,
+    /// Tracks whose m-line it declined. Not offered again before its own next offer.
+    refused: Vec<TrackKey>,
+    /// What it was last told to be in its slots.
+    told: Vec<(Mid, Option<TrackKey>)>,
+}
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Due {
+    /// The speakers of a room are put in order.
+    Speakers(RoomKey),
+    /// A keyframe request that was put off.
+    Keyframe(RoomKey, TrackKey),
+}
+
+/// The speakers of a room were looked at.
+pub(crate) struct SpeakersUpdate {
+    /// The room: it may be stale now.
+    pub(crate) room: RoomKey,
+    /// Who speaks now, if that has changed.
+    pub(crate) active: Option<(RoomId, Vec<UserId>)>,
+}
+
+/// See the module.
+pub(crate) struct Router {
+    rooms: SlotMap<RoomKey, Room>,
+    by_id: HashMap<RoomId, RoomKey>,
+    members: SecondaryMap<PeerKey, Member>,
+    subscriptions: SlotMap<SubscriptionKey, Subscription>,
+    timers: Timers<Due>,
+    requests: Vec<KeyframeRequest>,
+}
+
+impl Router {
+    /// A router without rooms.
+    pub(crate) fn new() -> Self {
+        Self {
+            rooms: SlotMap::with_key(),
+            by_id: HashMap::new(),
+            members: SecondaryMap::new(),
+            subscriptions: SlotMap::with_key(),
+            timers: Timers::new(),
+            requests: Vec::new(),
+        }
+    }
+
+    /// How many rooms there are.
+    pub(crate) fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// How many tracks are published.
+    pub(crate) fn track_count(&self) -> usize {
+        self.rooms.values().map(|room| room.tracks.len()).sum()
+    }
+
+    /// Whether there is such a room.
+    pub(crate) fn has_room(&self, room: &RoomId) -> bool {
+        self.by_id.contains_key(room)
+    }
+
+    /// All rooms.
+    pub(crate) fn rooms(&self) -> Vec<RoomId> {
+        self.by_id.keys().cloned().collect()
+    }
+
+    /// Takes a peer into a room, which begins with its first one.
+    pub(crate) fn join(&mut self, peer: PeerKey, room: &RoomId, user: UserId) {
+        let key = match self.by_id.get(room) {
+            Some(key) => *key,
+            None => {
+                let key = self.rooms.insert(Room::new(room.clone()));
+                self.by_id.insert(room.clone(), key);
+                key
+            }
+        };
+        self.rooms[key].peers.push(peer);
+        self.members.insert(
+            peer,
+            Member {
+                room: key,
+                user,
+                published: Vec::new(),
+                subscriptions: Vec::new(),
+                refused: Vec::new(),
+                told: Vec::new(),
+            },
+        );
+    }
+
+    /// Takes a peer out of its room with all that it publishes and is sent. A room ends with its last peer. Gives the room if
+    /// it goes on.
+    pub(crate) fn leave(&mut self, now: Instant, peer: PeerKey) -> Option<RoomKey> {
+        let key = self.members.get(peer)?.room;
+        // Nobody is left to miss a track of a room that ends.
+        if self.rooms[key].life != Life::Ending {
+            for (_, track) in std::mem::take(&mut self.members[peer].published) {
+                self.unpublish(now, key, track);
+            }
+        }
+        for (_, subscription) in std::mem::take(&mut self.members[peer].subscriptions) {
+            self.unsubscribe(key, subscription);
+        }
+        self.members.remove(peer);
+        let room = &mut self.rooms[key];
+        room.peers.retain(|other| *other != peer);
+        if !room.peers.is_empty() {
+            return Some(key);
+        }
+        let room = self.rooms.remove(key)?;
+        self.by_id.remove(&room.id);
+        self.timers.disarm(Due::Speakers(key));
+        None
+    }
+
+    /// Begins to end a room: nobody in it is sent anything any more. Gives its peers, to be closed.
+    pub(crate) fn end(&mut self, room: &RoomId) -> Vec<PeerKey> {
+        let room = self.by_id.get(room).and_then(|key| self.rooms.get_mut(*key));
+        room.map_or_else(Vec::new, |room| {
+            room.life = Life::Ending;
+            room.peers.clone()
+        })
+    }
+
+    /// The room of a peer.
+    pub(crate) fn room_of(&self, peer: PeerKey) -> Option<RoomKey> {
+        self.members.get(peer).map(|member| member.room)
+    }
+
+    /// The peers of a room whose assignments have to be looked at again, once after each change.
+    pub(crate) fn take_stale(&mut self, room: RoomKey) -> Vec<PeerKey> {
+        match self.rooms.get_mut(room) {
+            Some(room) if room.life == Life::Stale => {
+                room.life = Life::Settled;
+                room.order_videos();
+                room.peers.clone()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<SpeakersUpdate> {
+        let mut updates = Vec::new();
+        // Bounded: what is armed anew is not due before `now` has moved.
+        let due: Vec<Due> = std::iter::from_fn(|| self.timers.pop(now)).collect();
+        for due in due {
+            match due {
+                Due::Speakers(room) => updates.extend(self.order_speakers(now, room)),
+                Due::Keyframe(room, track) => self.request_put_off(now, room, track),
+            }
+        }
+        updates
+    }
+
+    fn order_speakers(&mut self, now: Instant, key: RoomKey) -> Option<SpeakersUpdate> {
+        let room = self.rooms.get_mut(key)?;
+        let changes = room.speakers.tick(now);
+        if changes.stage {
+            room.set_stale();
+        }
+        if !room.speakers.is_quiet() {
+            self.timers.arm(now + TICK, Due::Speakers(key));
+        }
+        Some(SpeakersUpdate {
+            room: key,
+            active: changes.active.then(|| (room.id.clone(), room.active_speakers())),
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! Tracks come and go, and are paused.
+
+use std::time::Instant;
+
+use super::Router;
+use super::track::{Published, Track};
+use crate::command::Source;
+use crate::ids::{PeerKey, RoomKey, TrackKey};
+use crate::throttle::Need;
+
+impl Router {
+    /// Makes what a peer publishes that which its offer says. `is_paused` says which sources are muted.
+    pub(crate) fn publish(
+        &mut self,
+        now: Instant,
+        peer: PeerKey,
+        published: &[Published],
+        is_paused: impl Fn(Source) -> bool,
+    ) {
+        let Some(member) = self.members.get_mut(peer) else {
+            return;
+        };
+        let (key, user) = (member.room, member.user.clone());
+        let before = std::mem::take(&mut member.published);
+        let tracks = &self.rooms[key].tracks;
+        let stays = |(_, track): &(_, TrackKey)| published.contains(&tracks[*track].published);
+        let (mut kept, gone): (Vec<_>, Vec<_>) = before.into_iter().partition(stays);
+        for (_, track) in gone {
+            self.unpublish(now, key, track);
+        }
+        for published in published {
+            if !kept.iter().any(|(mid, _)| *mid == published.mid) {
+                let track = Track::new(peer, user.clone(), *published);
+                kept.push((published.mid, self.rooms[key].publish(track, now)));
+            }
+        }
+        self.members[peer].published = kept;
+        self.pause(now, peer, is_paused);
+    }
+
+    /// Pauses and resumes what a peer publishes.
+    pub(crate) fn pause(&mut self, now: Instant, peer: PeerKey, is_paused: impl Fn(Source) -> bool) {
+        let Some(member) = self.members.get(peer) else {
+            return;
+        };
+        let key = member.room;
+        let mut resumed = Vec::new();
+        for (_, track_key) in &member.published {
+            let room = &mut self.rooms[key];
+            let track = &mut room.tracks[*track_key];
+            let paused = is_paused(track.source());
+            if track.is_paused == paused {
+                continue;
+            }
+            track.is_paused = paused;
+            if paused {
+                room.speakers.hush(*track_key);
+            } else {
+                resumed.push(*track_key);
+            }
+            room.set_stale();
+        }
+        for track in resumed {
+            for subscription in &self.rooms[key].tracks[track].subscribers {
+                self.subscriptions[*subscription].restart();
+            }
+            self.request_keyframe(now, key, track, Need::New);
+        }
+    }
+
+    pub(super) fn unpublish(&mut self, now: Instant, room: RoomKey, track: TrackKey) {
+        // Also subscriptions whose sending is not negotiated yet.
+        let peers = self.rooms[room].peers.clone();
+        for peer in peers {
+            let subscriptions = &self.members[peer].subscriptions;
+            let of_track = |key| self.subscriptions[key].assigned() == Some(track);
+            let found = subscriptions.iter().map(|(_, key)| *key).find(|key| of_track(*key));
+            if let Some(subscription) = found {
+                self.change(now, room, subscription, false, |subscription| subscription.assign(None));
+            }
+        }
+        self.rooms[room].unpublish(track);
+    }
+}

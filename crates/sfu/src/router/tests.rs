@@ -1,0 +1,106 @@
+//! The router without peers: what it wants of them is seen in its outcomes.
+
+use std::time::{Duration, Instant};
+
+use slotmap::SlotMap;
+use str0m::media::MediaKind;
+
+use super::{KeyframeRequest, Published, Router};
+use crate::command::Source;
+use crate::ids::PeerKey;
+use crate::line::{Line, LineState, Lines};
+use crate::throttle::Need;
+
+fn camera() -> Published {
+    Published {
+        mid: "1".into(),
+        kind: MediaKind::Video,
+        source: Source::Camera,
+    }
+}
+
+fn lines(state: LineState) -> Lines {
+    Lines {
+        lines: vec![Line {
+            mid: "2".into(),
+            kind: MediaKind::Video,
+            state,
+        }],
+        is_connected: true,
+    }
+}
+
+/// A room where Ana publishes a camera and Ben is there.
+fn room(now: Instant) -> (Router, PeerKey, PeerKey) {
+    let mut keys: SlotMap<PeerKey, ()> = SlotMap::with_key();
+    let (ana, ben) = (keys.insert(()), keys.insert(()));
+    let mut router = Router::new();
+    router.join(ana, &"room".into(), "ana".into());
+    router.join(ben, &"room".into(), "ben".into());
+    router.publish(now, ana, &[camera()], |_| false);
+    (router, ana, ben)
+}
+
+fn requests(router: &mut Router) -> Vec<KeyframeRequest> {
+    std::iter::from_fn(|| router.poll_keyframe_request()).collect()
+}
+
+#[test]
+fn a_keyframe_request_that_was_put_off_twice_is_made() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let (mut router, ana, _) = room(start);
+    let (key, track) = (router.room_of(ana).unwrap(), router.members[ana].published[0].1);
+    for (ms, need) in [(0, Need::Again), (10, Need::New), (150, Need::New), (151, Need::Again)] {
+        router.request_keyframe(at(ms), key, track, need);
+    }
+    assert_eq!(requests(&mut router).len(), 2);
+    // Set for the request that the third one has overtaken.
+    router.handle_timeout(at(152));
+    assert_eq!(requests(&mut router), []);
+    router.handle_timeout(at(650));
+    assert_eq!(requests(&mut router).len(), 1);
+}
+
+#[test]
+fn a_track_is_forwarded_while_its_m_line_is_negotiated() {
+    let now = Instant::now();
+    let (mut router, ana, ben) = room(now);
+    let key = router.room_of(ana).unwrap();
+    let subscribers = |router: &Router| router.rooms[key].tracks.values().next().unwrap().subscribers.len();
+    router.set_lines(now, ben, &lines(LineState::Idle));
+    router.fill_idle(now, ben, &lines(LineState::Idle));
+    assert!(router.needs_offer(ben, &lines(LineState::Idle)));
+    assert_eq!((subscribers(&router), requests(&mut router)), (0, vec![]));
+    router.set_lines(now, ben, &lines(LineState::Sending));
+    assert!(!router.needs_offer(ben, &lines(LineState::Sending)));
+    let request = KeyframeRequest {
+        peer: ana,
+        mid: "1".into(),
+    };
+    assert_eq!((subscribers(&router), requests(&mut router)), (1, vec![request]));
+    router.set_lines(now, ben, &lines(LineState::Declined));
+    assert_eq!(subscribers(&router), 0);
+    assert!(!router.needs_offer(ben, &lines(LineState::Declined)), "it was refused");
+    router.offer_taken(ben);
+    assert!(router.needs_offer(ben, &lines(LineState::Declined)));
+}
+
+#[test]
+fn an_unpublished_track_leaves_its_m_line() {
+    let now = Instant::now();
+    let (mut router, ana, ben) = room(now);
+    router.set_lines(now, ben, &lines(LineState::Idle));
+    router.fill_idle(now, ben, &lines(LineState::Idle));
+    router.set_lines(now, ben, &lines(LineState::Sending));
+    assert!(router.label(ben, "2".into()).is_some_and(|label| label.stream == "ana"));
+    router.leave(now, ana);
+    assert_eq!(router.label(ben, "2".into()), None);
+    assert!(
+        router.needs_offer(ben, &lines(LineState::Sending)),
+        "it is to be inactive"
+    );
+    assert_eq!(router.leave(now, ben), None);
+    assert!(!router.has_room(&"room".into()));
+    assert_eq!(router.subscriptions.len(), 0);
+}

@@ -1,0 +1,34 @@
+//! A packet of a publisher.
+
+use str0m::format::{Codec, PayloadParams};
+use str0m::rtp::{RtpPacket, Vp8Descriptor};
+
+use super::payload::is_keyframe;
+
+/// A publisher's packet, parsed once for all subscribers.
+pub(crate) struct Incoming<'a> {
+    /// The packet.
+    pub(crate) packet: &'a RtpPacket,
+    /// The publisher's format.
+    pub(crate) params: PayloadParams,
+    /// Whether a decoder can begin with it.
+    pub(crate) is_keyframe: bool,
+    /// The payload descriptor, if it is VP8.
+    pub(crate) vp8: Option<Vp8Descriptor>,
+}
+
+impl<'a> Incoming<'a> {
+    /// Parses a packet.
+    pub(crate) fn new(packet: &'a RtpPacket, params: PayloadParams) -> Self {
+        let codec = params.spec().codec;
+        let vp8 = (codec == Codec::Vp8)
+            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
+            .flatten();
+        Self {
+            packet,
+            params,
+            is_keyframe: is_keyframe(codec, &packet.payload),
+            vp8,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Peers come and go, and what they are sent follows.
+
+use super::Shard;
+use super::clock::Timer;
+use crate::command::Source;
+use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
+use crate::ids::{PeerId, PeerKey, RoomKey};
+use crate::peer::{Mode, Peer, PeerDue, Said};
+
+impl Shard {
+    /// Opens a peer, which joins its room.
+    pub(super) fn open(&mut self, id: PeerId, slots: bool) -> PeerKey {
+        let (room, user, now) = (id.room.clone(), id.user.clone(), self.clock.now());
+        let mode = if slots { Mode::Slots } else { Mode::Plain };
+        let silence = self.config.limits.ice_silence;
+        let session = self.sessions.make(now);
+        let key = self.peers.insert(Peer::new(id, mode, session, silence, now));
+        self.router.join(key, &room, user);
+        self.arm(key);
+        key
+    }
+
+    /// Closes a peer. Its last packets tell the client, its last event tells the hub why.
+    pub(super) fn close(&mut self, key: PeerKey, reason: CloseReason) {
+        let Some(peer) = self.take_out(key, reason != CloseReason::Fault) else {
+            return;
+        };
+        self.events.push_always(Event {
+            to: Recipient::Peer(peer.id().clone()),
+            body: Body::TransportState(TransportState::Closed(reason)),
+        });
+        self.leave(key, &peer);
+    }
+
+    fn leave(&mut self, key: PeerKey, peer: &Peer) {
+        match self.router.leave(self.clock.now(), key) {
+            Some(room) => self.refresh(room),
+            None => self.ended_rooms.push(peer.id().room.clone()),
+        }
+    }
+
+    /// Puts a new peer in the place of one whose client has made a new connection. The hub is told nothing, and what the
+    /// client said and wants still holds.
+    pub(super) fn replace(&mut self, key: PeerKey, slots: bool) -> Option<PeerKey> {
+        // In this order the room does not end in between, and no key is used again before the router has let go of it.
+        let new = self.open(self.peers.get(key)?.id().clone(), slots);
+        let old = self.take_out(key, true)?;
+        self.router.leave(self.clock.now(), key);
+        self.peers.get_mut(new)?.inherit(old);
+        Some(new)
+    }
+
+    /// A peer whose first offer was refused was never open.
+    pub(super) fn forget_unopened(&mut self, key: PeerKey) {
+        if let Some(peer) = self.take_out(key, false) {
+            self.leave(key, &peer);
+        }
+    }
+
+    /// Takes a peer out of everything but its room.
+    fn take_out(&mut self, key: PeerKey, tells_client: bool) -> Option<Peer> {
+        let mut peer = self.peers.remove(key)?;
+        if tells_client {
+            peer.close();
+            for last in peer.last_transmits() {
+                self.transmit(last);
+            }
+        }
+        self.demux.forget(key);
+        self.clock.forget(key);
+        Some(peer)
+    }
+
+    /// Sets the timer of a peer.
+    pub(super) fn arm(&mut self, key: PeerKey) {
+        if let Some(at) = self.peers.get(key).and_then(Peer::deadline) {
+            self.clock.arm(at, Timer::Peer(key));
+        }
+    }
+
+    pub(super) fn peer_due(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
+            match due {
+                PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
+                PeerDue::TakeHeldOffer => self.take_held(key),
+                PeerDue::RepeatOffer => self.repeat_offer(key),
+                PeerDue::MakeOffer => self.make_offer(key),
+            }
+        }
+        self.arm(key);
+    }
+
+    /// Takes what a user says by UpdateState.
+    pub(super) fn say(&mut self, key: PeerKey, said: Said) {
+        let now = self.clock.now();
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.say(said);
+            self.router.pause(now, key, mutes(peer.said()));
+        }
+        if let Some(room) = self.router.room_of(key) {
+            self.refresh(room);
+        }
+    }
+
+    /// Looks again at what everyone in a room is sent, if something has changed.
+    pub(super) fn refresh(&mut self, room: RoomKey) {
+        for key in self.router.take_stale(room) {
+            match self.peers.get(key).map(Peer::mode) {
+                Some(Mode::Slots) => self.refill_slots(key),
+                Some(Mode::Plain) => self.plan_offer(key),
+                None => {}
+            }
+        }
+    }
+
+    /// Fills a client's slots anew, and tells it if something has changed.
+    pub(super) fn refill_slots(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        let Some(peer) = self.peers.get(key).filter(|peer| peer.mode() == Mode::Slots) else {
+            return;
+        };
+        self.router.fill_slots(now, key, &peer.lines(), peer.view());
+        self.tell_slots(key);
+    }
+
+    /// Tells a client what is in its slots, if it was told otherwise before.
+    pub(super) fn tell_slots(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key).filter(|peer| peer.mode() == Mode::Slots) else {
+            return;
+        };
+        if let Some(slots) = self.router.tell_slots(key, &peer.lines()) {
+            self.tell(key, Body::Slots(slots));
+        }
+    }
+
+    /// Plans an offer to a plain client that is sent too little or too much.
+    pub(super) fn plan_offer(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.can_plan_offer()) else {
+            return;
+        };
+        if self.router.needs_offer(key, &peer.lines()) {
+            peer.plan_offer(now);
+            self.arm(key);
+        }
+    }
+}
+
+/// Which sources are muted by what a user said.
+pub(super) fn mutes(said: Said) -> impl Fn(Source) -> bool {
+    move |source| match source {
+        Source::Microphone => said.is_muted == Some(true),
+        Source::Camera => said.is_video_on == Some(false),
+        Source::Screen | Source::ScreenAudio => false,
+    }
+}

@@ -1,0 +1,161 @@
+//! The peers of a shard: found by transport, driven in turn, and closed by themselves where their session panics.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use slotmap::SlotMap;
+
+use crate::command::{Refusal, RefusalCode};
+use crate::ids::{PeerId, PeerKey, TransportId};
+use crate::peer::{Fault, Peer};
+use crate::router::{Delivery, FarEnd, Prepared, Subscription};
+use crate::rtp::Incoming;
+
+struct Entry {
+    peer: Peer,
+    /// Whether it is in [`Peers::waiting`].
+    is_waiting: bool,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Peers {
+    entries: SlotMap<PeerKey, Entry>,
+    by_transport: HashMap<TransportId, PeerKey>,
+    /// Peers to be driven: something was written.
+    waiting: VecDeque<PeerKey>,
+    /// Peers whose session has panicked, to be closed.
+    faulty: Vec<PeerKey>,
+}
+
+impl Peers {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn get(&self, key: PeerKey) -> Option<&Peer> {
+        self.entries.get(key).map(|entry| &entry.peer)
+    }
+
+    pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Peer> {
+        self.entries.get_mut(key).map(|entry| &mut entry.peer)
+    }
+
+    /// The peer of a transport.
+    pub(super) fn by_transport(&self, transport: &TransportId) -> Option<PeerKey> {
+        self.by_transport.get(transport).copied()
+    }
+
+    /// The peer of a transport that has to be open.
+    ///
+    /// # Errors
+    /// [`RefusalCode::NotFound`]
+    pub(super) fn find(&self, transport: &TransportId) -> Result<PeerKey, Refusal> {
+        self.by_transport(transport).ok_or_else(|| Refusal {
+            to: None,
+            code: RefusalCode::NotFound,
+            message: "this transport is not open: send an offer first".into(),
+        })
+    }
+
+    /// Whose peers these are.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &PeerId> {
+        self.entries.values().map(|entry| entry.peer.id())
+    }
+
+    pub(super) fn insert(&mut self, peer: Peer) -> PeerKey {
+        let transport = peer.id().transport.clone();
+        let key = self.entries.insert(Entry {
+            peer,
+            is_waiting: false,
+        });
+        self.by_transport.insert(transport, key);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: PeerKey) -> Option<Peer> {
+        let peer = self.entries.remove(key)?.peer;
+        let transport = &peer.id().transport;
+        // It may be a newer peer's by now.
+        if self.by_transport.get(transport) == Some(&key) {
+            self.by_transport.remove(transport);
+        }
+        Some(peer)
+    }
+
+    /// Does something with a peer. After a fault it is closed by itself, when the present call has done its work.
+    pub(super) fn enter<T>(&mut self, key: PeerKey, act: impl FnOnce(&mut Peer) -> Result<T, Fault>) -> Option<T> {
+        let entered = act(self.get_mut(key)?);
+        if entered.is_err() {
+            self.faulty.push(key);
+        }
+        entered.ok()
+    }
+
+    /// A session has panicked.
+    pub(super) fn set_faulty(&mut self, key: PeerKey) {
+        self.faulty.push(key);
+    }
+
+    /// The next peer to be closed because its session has panicked.
+    pub(super) fn pop_faulty(&mut self) -> Option<PeerKey> {
+        self.faulty.pop()
+    }
+
+    /// Puts a peer last in line to be driven.
+    pub(super) fn wake(&mut self, key: PeerKey) {
+        if let Some(entry) = self.entries.get_mut(key)
+            && !std::mem::replace(&mut entry.is_waiting, true)
+        {
+            self.waiting.push_back(key);
+        }
+    }
+
+    /// Whether a peer waits to be driven.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Drives the peer that has waited longest. Outer `None`: none waits. Inner `None`: it is gone or faulty.
+    pub(super) fn drive_next(&mut self, now: Instant) -> Option<Option<PeerKey>> {
+        let key = self.waiting.pop_front()?;
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.is_waiting = false;
+        }
+        Some(self.enter(key, |peer| peer.advance(now)).map(|()| key))
+    }
+
+    /// Brings a packet to the far end of a subscription.
+    pub(super) fn deliver(
+        &mut self,
+        now: Instant,
+        subscription: &mut Subscription,
+        incoming: &Incoming<'_>,
+    ) -> Delivery {
+        let (FarEnd::Peer(line), stream) = subscription.parts();
+        let Some(entry) = self.entries.get_mut(line.peer) else {
+            return Delivery::Dropped;
+        };
+        let peer = &mut entry.peer;
+        if !peer.carries_media() {
+            return Delivery::Dropped;
+        }
+        let write = match stream.prepare(now, incoming, || peer.payload_for(line.mid, &incoming.params)) {
+            Prepared::Write(write) => write,
+            Prepared::NeedsKeyframe => return Delivery::NeedsKeyframe,
+            Prepared::Drop => return Delivery::Dropped,
+        };
+        let written = peer.write(line.mid, &mut line.ssrc, write);
+        if !std::mem::replace(&mut entry.is_waiting, true) {
+            self.waiting.push_back(line.peer);
+        }
+        match written {
+            Ok(true) => Delivery::Written,
+            Ok(false) => Delivery::Dropped,
+            Err(Fault) => {
+                self.faulty.push(line.peer);
+                Delivery::Dropped
+            }
+        }
+    }
+}

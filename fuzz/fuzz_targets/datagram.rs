@@ -1,0 +1,39 @@
+//! Datagrams of unknown senders: STUN, DTLS, RTP, RTCP and anything else. Nothing but a plain binding request is answered, and
+//! with no more than a short message.
+
+#![no_main]
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use libfuzzer_sys::fuzz_target;
+use sfu::{Limits, LocalCandidate, Shard, ShardConfig, Transport};
+
+thread_local! {
+    static SHARD: RefCell<(Shard, Instant)> = RefCell::new({
+        let now = Instant::now();
+        let config = ShardConfig {
+            candidates: vec![LocalCandidate {
+                addr: ([192, 0, 2, 1], 3478).into(),
+                transport: Transport::Udp,
+            }],
+            limits: Limits::default(),
+        };
+        (Shard::new(config, now), now)
+    });
+}
+
+fuzz_target!(|packet: &[u8]| {
+    sfu::fuzzing::classify(packet);
+    SHARD.with_borrow_mut(|(shard, now)| {
+        // So that the rate of answers never runs out.
+        *now += Duration::from_secs(1);
+        let source = ([203, 0, 113, 5], 40_000).into();
+        shard.receive(*now, Transport::Udp, source, packet);
+        while let Some(answer) = shard.poll_transmit() {
+            assert_eq!(answer.destination, source);
+            assert!(answer.contents.len() <= packet.len() + 64);
+        }
+        assert_eq!((shard.stats().peers, shard.stats().faults), (0, 0));
+    });
+});

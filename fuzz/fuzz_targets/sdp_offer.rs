@@ -1,0 +1,64 @@
+//! SDP offers: a first one, and the same again. Each is answered or refused, and no session panics. The first octet of an input
+//! is `p` for a plain client or `s` for one with slots; the rest is the SDP.
+
+#![no_main]
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use libfuzzer_sys::fuzz_target;
+use sfu::{Command, Limits, LocalCandidate, PeerId, Shard, ShardConfig, Transport};
+
+thread_local! {
+    /// One shard for all inputs: its certificate takes long to make.
+    static SHARD: RefCell<Shard> = RefCell::new(Shard::new(config(), Instant::now()));
+}
+
+fn config() -> ShardConfig {
+    ShardConfig {
+        candidates: vec![LocalCandidate {
+            addr: ([192, 0, 2, 1], 3478).into(),
+            transport: Transport::Udp,
+        }],
+        limits: Limits::default(),
+    }
+}
+
+fn offer(sdp: &str, slots: bool) -> Command {
+    Command::Offer {
+        peer: PeerId {
+            room: "room".into(),
+            transport: "sfu_1".into(),
+            user: "user".into(),
+            seat: "seat".into(),
+        },
+        sdp: sdp.to_string(),
+        slots,
+        tracks: Vec::new(),
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((kind, sdp)) = input.split_first() else {
+        return;
+    };
+    let (Ok(sdp), slots) = (std::str::from_utf8(sdp), *kind == b's') else {
+        return;
+    };
+    SHARD.with_borrow_mut(|shard| {
+        let now = Instant::now();
+        let opened = shard.command(now, offer(sdp, slots)).is_ok();
+        assert_eq!(shard.stats().peers, usize::from(opened));
+        let again = shard.command(now, offer(sdp, slots)).is_ok();
+        assert_eq!(opened, again, "what was accepted is accepted again");
+        let transport = "sfu_1".into();
+        shard
+            .command(now, Command::Close { transport })
+            .expect("closing is never refused");
+        while shard.poll_transmit().is_some() {}
+        while shard.poll_event().is_some() {}
+        while shard.poll_ended_room().is_some() {}
+        let stats = shard.stats();
+        assert_eq!((stats.peers, stats.rooms, stats.tracks, stats.faults), (0, 0, 0, 0));
+    });
+});
