@@ -13,8 +13,7 @@ use super::session::Fault;
 use super::watch::Turn;
 use crate::config::Transport;
 
-/// What a peer wants done. It lives for a moment and is not kept: no reason to allocate.
-#[allow(clippy::large_enum_variant)]
+/// What a peer wants done.
 pub(crate) enum PeerOutput {
     /// Send a packet.
     Transmit {
@@ -25,8 +24,8 @@ pub(crate) enum PeerOutput {
         /// The packet.
         contents: Vec<u8>,
     },
-    /// Its client sent a packet of media.
-    Media(RtpPacket),
+    /// Its client sent a packet of media. Boxed, since most outputs are the far smaller packets to send.
+    Media(Box<RtpPacket>),
     /// Its client wants a keyframe of what it is sent on an m-line.
     KeyframeRequested(Mid),
     /// Its path has changed, and with it perhaps its deadline.
@@ -98,7 +97,7 @@ impl Peer {
 
     fn handle(&mut self, now: Instant, event: Event) -> Option<PeerOutput> {
         match event {
-            Event::RtpPacket(packet) => Some(PeerOutput::Media(packet)),
+            Event::RtpPacket(packet) => Some(PeerOutput::Media(Box::new(packet))),
             Event::KeyframeRequest(request) => Some(PeerOutput::KeyframeRequested(request.mid)),
             Event::Connected => Some(PeerOutput::Path(PathChange {
                 turn: self.watch.dtls_up(),

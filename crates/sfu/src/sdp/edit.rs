@@ -5,36 +5,67 @@ use std::fmt::Write;
 use str0m::media::{Direction, Mid};
 
 use super::scan::direction;
+use crate::line::Label;
 
-/// What a server-made m-line is to say.
+/// What an m-line of the server's SDP is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineEdit {
-    /// Whether the server sends there; else it is `inactive`, unless the server receives.
-    pub sends: bool,
-    /// `a=msid`: stream id and track id (RFC 8830).
-    pub stream: String,
-    /// The track id.
-    pub track: String,
+pub(crate) enum LineEdit {
+    /// `sendonly`, with this `a=msid`.
+    Send(Label),
+    /// `inactive`.
+    Inactive,
 }
+
+/// The attributes that a session reads. All others are dropped, candidates, `a=rid` and `a=simulcast` among them: a parser
+/// spends most of its time on lines that it does not know.
+const KNOWN: [&str; 26] = [
+    "extmap",
+    "fingerprint",
+    "fmtp",
+    "group",
+    "ice-lite",
+    "ice-options",
+    "ice-pwd",
+    "ice-ufrag",
+    "inactive",
+    "max-message-size",
+    "mid",
+    "msid",
+    "msid-semantic",
+    "recvonly",
+    "rtcp-fb",
+    "rtcp-mux",
+    "rtcp-mux-only",
+    "rtcp-rsize",
+    "rtpmap",
+    "sctp-init",
+    "sctp-port",
+    "sendonly",
+    "sendrecv",
+    "setup",
+    "ssrc",
+    "ssrc-group",
+];
 
 /// Prepares a client's offer.
 ///
-/// - A client that sends on an m-line is not sent anything on it: `sendrecv` becomes `sendonly`.
-/// - Simulcast is declined, so that one encoding is sent (RFC 8853 section 5.3.2).
-/// - Candidates are dropped: an ICE-lite agent makes no checks and learns addresses from those of the client.
-pub fn clean_offer(sdp: &str) -> String {
+/// - Nothing is sent on an m-line on which the client sends: `sendrecv` becomes `sendonly`.
+/// - Simulcast is declined, so that the client sends one encoding (RFC 8853 section 5.3.2).
+/// - Candidates are dropped: an ICE-lite agent makes no checks and learns the client's addresses from the client's checks.
+/// - So is whatever else no session reads.
+pub(crate) fn clean_offer(sdp: &str) -> String {
     clean(sdp, true)
 }
 
-/// Prepares a client's answer: drops candidates.
-pub fn clean_answer(sdp: &str) -> String {
+/// Prepares a client's answer: drops candidates and what no session reads.
+pub(crate) fn clean_answer(sdp: &str) -> String {
     clean(sdp, false)
 }
 
 fn clean(sdp: &str, offer: bool) -> String {
     let mut out = String::with_capacity(sdp.len() + 64);
     let mut session_direction = Direction::SendRecv;
-    // Whether the m-line under way is of media and has stated no direction yet.
+    // Whether the current m-line is of media and has stated no direction yet.
     let mut undirected = false;
     let mut in_media = false;
     for line in sdp.lines() {
@@ -65,10 +96,11 @@ fn clean(sdp: &str, offer: bool) -> String {
 }
 
 fn dropped(line: &str, offer: bool) -> bool {
-    line.starts_with("a=candidate:")
-        || line.starts_with("a=end-of-candidates")
-        || offer
-            && (line.starts_with("a=simulcast:") || line.starts_with("a=rid:") || line.starts_with("a=ssrc-group:SIM"))
+    let Some(attribute) = line.strip_prefix("a=") else {
+        return false;
+    };
+    let name = attribute.split_once(':').map_or(attribute, |(name, _)| name);
+    !KNOWN.contains(&name) || (offer && attribute.starts_with("ssrc-group:SIM"))
 }
 
 fn received(direction: Direction, offer: bool) -> &'static str {
@@ -86,9 +118,9 @@ fn put(out: &mut String, line: &str) {
     out.push_str("\r\n");
 }
 
-/// Finishes an SDP of the server's: sets direction and msid of the m-lines that `edit` knows, says what belongs to
-/// sending only where the server sends, and says that all candidates are there (RFC 8838 section 8.2).
-pub fn finish(sdp: &str, edit: impl Fn(Mid) -> Option<LineEdit>) -> String {
+/// Finishes an SDP of the server's: sets direction and msid of the m-lines that `edit` knows, keeps what belongs to sending
+/// only where the server sends, and marks the end of candidates (RFC 8838 section 8.2).
+pub(crate) fn finish(sdp: &str, edit: impl Fn(Mid) -> Option<LineEdit>) -> String {
     let mut out = String::with_capacity(sdp.len());
     let mut section: Vec<&str> = Vec::new();
     for line in sdp.lines() {
@@ -110,8 +142,8 @@ fn finish_section(out: &mut String, section: &[&str], edit: &impl Fn(Mid) -> Opt
         .find_map(|line| direction(line))
         .unwrap_or(Direction::Inactive);
     let direction = match &edit {
-        Some(edit) if edit.sends => Direction::SendOnly,
-        Some(_) => Direction::Inactive,
+        Some(LineEdit::Send(_)) => Direction::SendOnly,
+        Some(LineEdit::Inactive) => Direction::Inactive,
         None => stated,
     };
     let sends = matches!(direction, Direction::SendOnly | Direction::SendRecv);
@@ -121,14 +153,15 @@ fn finish_section(out: &mut String, section: &[&str], edit: &impl Fn(Mid) -> Opt
             put(out, "a=msid-semantic: WMS *");
         } else if line.starts_with("a=msid:") {
             match &edit {
-                Some(edit) if sends => {
-                    let _ = write!(out, "a=msid:{} {}\r\n", edit.stream, edit.track);
+                Some(LineEdit::Send(label)) => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(out, "a=msid:{} {}\r\n", label.stream, label.track);
                 }
-                _ if sends => put(out, line),
+                None if sends => put(out, line),
                 _ => {}
             }
         } else if line.starts_with("a=ssrc") {
-            // msid stands once, above: that of a=ssrc lines is from before RFC 8829.
+            // msid is given once, above: on a=ssrc lines it is from before RFC 8829.
             if sends && !line.contains(" msid:") {
                 put(out, line);
             }
@@ -151,7 +184,7 @@ mod tests {
     fn an_offer_is_cleaned() {
         let cleaned = clean_offer(
             "v=0\na=sendrecv\nm=audio 9 X 0\na=candidate:1 1 udp 1 x.local 1 typ host\na=mid:0\n\
-             m=video 9 X 0\na=mid:1\na=recvonly\na=rid:h send\na=simulcast:send h\n\
+             m=video 9 X 0\na=mid:1\na=recvonly\na=rid:h send\na=simulcast:send h\na=x-unknown:1\n\
              m=application 9 X y\na=mid:2\n",
         );
         assert_eq!(
@@ -167,16 +200,13 @@ mod tests {
             a=mid:0\r\na=sendonly\r\na=msid:a b\r\na=ssrc:1 cname:b\r\na=ssrc:1 msid:a b\r\n\
             m=audio 9 X 0\r\na=mid:1\r\na=sendonly\r\na=msid:a b\r\na=ssrc:2 cname:b\r\n\
             m=audio 9 X 0\r\na=mid:2\r\na=recvonly\r\na=msid:a b\r\n";
-        let line = |sends| {
-            Some(LineEdit {
-                sends,
-                stream: "user".into(),
-                track: "microphone".into(),
-            })
+        let label = Label {
+            stream: "user".into(),
+            track: "microphone".into(),
         };
         let finished = finish(sdp, |mid| match &*mid.to_string() {
-            "0" => line(true),
-            "1" => line(false),
+            "0" => Some(LineEdit::Send(label.clone())),
+            "1" => Some(LineEdit::Inactive),
             _ => None,
         });
         assert_eq!(
