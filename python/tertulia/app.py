@@ -34,7 +34,6 @@ from tertulia.http.metrics import forget_dead_workers, metrics
 from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
 from tertulia.hub.hub import Hub
-from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, new_token
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
@@ -45,6 +44,7 @@ from tertulia.rest.limits import RateLimit
 from tertulia.rest.openapi import Description
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
+from tertulia.room.settings import HubSettings
 from tertulia.sockets import plain, plain_socket
 from tertulia.sockets.signalr_site import SignalRSite
 from tertulia.sockets.websocket import protocol_class

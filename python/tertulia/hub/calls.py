@@ -23,18 +23,17 @@ from tertulia.contract import (
     UpdateState,
 )
 from tertulia.errors import InvalidSdp, NotJoined
-from tertulia.hub import events
-from tertulia.hub.client import Event
 from tertulia.hub.connection import Connection, Done, Seated
 from tertulia.hub.leaving import Leaving
 from tertulia.hub.media import Media
 from tertulia.hub.restoring import Restoring
 from tertulia.hub.sessions import Sessions
 from tertulia.ids import NodeId, TransportId, new_token
-from tertulia.room import targets
+from tertulia.room import commands, events, targets
+from tertulia.room.answers import KeptAlive, StateLost
+from tertulia.room.events import Event
 from tertulia.room.messages import HandMessage
-from tertulia.sfu import commands
-from tertulia.state.rooms import KeptAlive, RoomState, StateLost
+from tertulia.state.rooms import RoomState
 
 T = TypeVar("T")
 

@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from tertulia.contract import Role, Topology
-from tertulia.hub.client import CallId, Client, Event
-from tertulia.hub.closing import CloseReason
-from tertulia.hub.missed import Missed
-from tertulia.hub.outbox import Outbox
+from tertulia.hub.client import CallId, Client
 from tertulia.ids import ConnectionId, NodeId, SeatId, UserId
+from tertulia.room.closing import CloseReason
+from tertulia.room.events import Event
+from tertulia.room.missed import Missed
+from tertulia.room.outbox import Outbox
 from tertulia.room.rate import Rate
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from tertulia.errors import Malformed
-from tertulia.hub.client import Event
-from tertulia.hub.missed import Missed
 from tertulia.ids import SessionId
 from tertulia.room import messages
+from tertulia.room.events import Event
 from tertulia.room.messages import (
     EndedMessage,
     EventMessage,
@@ -27,6 +26,7 @@ from tertulia.room.messages import (
     RoomMessage,
     StateMessage,
 )
+from tertulia.room.missed import Missed
 
 if TYPE_CHECKING:
     from tertulia.hub.live import LiveRoom

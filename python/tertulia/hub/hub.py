@@ -13,7 +13,7 @@ from tertulia.contract import CALLS, Empty, JoinRoom
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.errors import AlreadyJoined, NotJoined, RateLimited, Refused, TertuliaError, UnknownEvent
-from tertulia.hub import closing, metrics
+from tertulia.hub import metrics
 from tertulia.hub.calls import Answer, Calls
 from tertulia.hub.client import CallId, Client
 from tertulia.hub.connection import Connection, Done, WaitingCall
@@ -22,18 +22,19 @@ from tertulia.hub.leaving import Leaving
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
-from tertulia.hub.nodes import Nodes
 from tertulia.hub.refusal import refusal
 from tertulia.hub.restoring import Restoring
 from tertulia.hub.sessions import Sessions
-from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks
 from tertulia.hub.watch import Watch
 from tertulia.ids import ConnectionId, HubId, RoomId, UserId
 from tertulia.redis.channels import Channels
+from tertulia.room import closing
+from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_call
 from tertulia.room.placement import Node
 from tertulia.room.rate import Rate, Verdict
+from tertulia.room.settings import HubSettings
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
 from tertulia.validation import read

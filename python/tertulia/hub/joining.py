@@ -13,20 +13,23 @@ from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.models import Room
 from tertulia.errors import BadToken, Unavailable
-from tertulia.hub import events, metrics
-from tertulia.hub.client import Event
-from tertulia.hub.closing import ENDED
+from tertulia.hub import metrics
 from tertulia.hub.connection import Connection, Done, Seated
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
-from tertulia.hub.missed import Missed, without_overlap
-from tertulia.hub.nodes import Nodes
 from tertulia.hub.sessions import Sessions
-from tertulia.hub.settings import HubSettings
 from tertulia.ids import RoomId, SeatId, SessionId, new_token, new_uuid
+from tertulia.room import events
+from tertulia.room.answers import Joined
+from tertulia.room.closing import ENDED
+from tertulia.room.events import Event
+from tertulia.room.missed import Missed, without_overlap
+from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_role
-from tertulia.state.rooms import Joined, JoinSeat, Placement, RoomState
+from tertulia.room.settings import HubSettings
+from tertulia.room.steps import JoinSeat, Placement
+from tertulia.state.rooms import RoomState
 from tertulia.tokens import RoomClaims
 
 _TRIES: Final = 3

@@ -13,9 +13,10 @@ from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
 from tertulia.hub.sessions import Sessions
-from tertulia.hub.settings import HubSettings
 from tertulia.ids import NodeId, RoomId, UserId
-from tertulia.room.messages import LeftMessage, Participant
+from tertulia.room.messages import LeftMessage
+from tertulia.room.participant import Participant
+from tertulia.room.settings import HubSettings
 from tertulia.state.rooms import RoomState
 
 _log = structlog.get_logger(__name__)

@@ -11,28 +11,24 @@ from msgspec import Raw
 
 from tertulia.contract import LeaveReason
 from tertulia.errors import Unavailable
-from tertulia.hub import events, metrics
-from tertulia.hub.client import Event
-from tertulia.hub.closing import ENDED
+from tertulia.hub import metrics
 from tertulia.hub.connection import Connection, Seated
 from tertulia.hub.hearing import Hearing
-from tertulia.hub.missed import Missed
-from tertulia.hub.nodes import Nodes
-from tertulia.hub.outbox import Outbox
 from tertulia.hub.showing import show
 from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, transport_id
 from tertulia.redis.channels import Channels
-from tertulia.room import messages
-from tertulia.room.messages import (
-    EventMessage,
-    JoinedMessage,
-    LeftMessage,
-    Participant,
-    RoomMessage,
-)
+from tertulia.room import events, messages
+from tertulia.room.answers import Joined, Restored, RoomSummary
+from tertulia.room.closing import ENDED
+from tertulia.room.events import Event
+from tertulia.room.messages import EventMessage, JoinedMessage, LeftMessage, RoomMessage
 from tertulia.room.mirror import Effect, MemberMessage, Mirror
+from tertulia.room.missed import Missed
+from tertulia.room.nodes import Nodes
+from tertulia.room.outbox import Outbox
+from tertulia.room.participant import Participant
+from tertulia.room.steps import KnownRoom
 from tertulia.state import keys
-from tertulia.state.rooms import Joined, KnownRoom, Restored, RoomSummary
 
 _log = structlog.get_logger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from tertulia.hub import metrics
 from tertulia.hub.live import LiveRoom
-from tertulia.hub.nodes import Nodes
 from tertulia.ids import HubId, RoomId
 from tertulia.redis.channels import Channels
+from tertulia.room.nodes import Nodes
 from tertulia.state import keys
 
 

@@ -10,8 +10,8 @@ import structlog
 from tertulia.errors import Unavailable
 from tertulia.ids import NodeId, RoomId, SeatId, transport_id
 from tertulia.redis.channels import Channels
-from tertulia.sfu import commands
-from tertulia.sfu.commands import Command
+from tertulia.room import commands
+from tertulia.room.commands import Command
 from tertulia.state import keys
 
 _log: Final = structlog.get_logger(__name__)

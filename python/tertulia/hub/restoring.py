@@ -13,10 +13,10 @@ from tertulia.db.directory import Directory
 from tertulia.errors import NoSession, TertuliaError
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
-from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import SessionId, new_token
 from tertulia.redis.client import CALL_SECONDS
+from tertulia.room.settings import HubSettings
 from tertulia.state.rooms import RoomState
 
 _AGAIN: Final = 1.0

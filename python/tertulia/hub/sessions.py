@@ -14,9 +14,9 @@ from tertulia.db.models import Session
 from tertulia.errors import NotFound, TertuliaError
 from tertulia.hub.live_rooms import LiveRooms
 from tertulia.hub.media import Media
-from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import NodeId, RoomId, SessionId
+from tertulia.room.settings import HubSettings
 from tertulia.state.rooms import RoomState
 
 REAPED_AT_ONCE: Final = 20

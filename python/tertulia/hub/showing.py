@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Raw
 
-from tertulia.hub import events
-from tertulia.hub.closing import REMOVED, REPLACED
 from tertulia.hub.connection import Connection
-from tertulia.hub.missed import Missed
-from tertulia.room.messages import HandoverMessage, Participant
+from tertulia.room import events
+from tertulia.room.closing import REMOVED, REPLACED
+from tertulia.room.messages import HandoverMessage
 from tertulia.room.mirror import Came, Changed, Effect, Hand, Superseded, Went
+from tertulia.room.missed import Missed
+from tertulia.room.participant import Participant
 
 if TYPE_CHECKING:
     from tertulia.hub.live import LiveRoom

@@ -14,10 +14,10 @@ from tertulia.hub import metrics
 from tertulia.hub.leaving import Leaving
 from tertulia.hub.live import LiveRoom
 from tertulia.hub.live_rooms import LiveRooms
-from tertulia.hub.nodes import Nodes
 from tertulia.hub.sessions import Sessions
-from tertulia.hub.settings import HubSettings
 from tertulia.hub.tasks import Tasks, for_each
+from tertulia.room.nodes import Nodes
+from tertulia.room.settings import HubSettings
 from tertulia.state.rooms import RoomState
 
 NODES_EVERY: Final = 1.0

@@ -12,46 +12,13 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import LeaveReason, ParticipantView, Role
+from tertulia.contract import LeaveReason
 from tertulia.errors import Malformed
-from tertulia.ids import ConnectionId, HubId, NodeId, SeatId, SessionId, UserId
+from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId, UserId
+from tertulia.room.participant import Participant
 
 Origin = str
 """A HubId or a NodeId."""
-
-
-class Participant(Struct, rename="camel", kw_only=True, frozen=True):
-    """One member of a room: the JSON in ``room:{R}:participants``."""
-
-    user_id: UserId
-    connection_id: ConnectionId
-    role: Role
-    is_muted: bool
-    is_video_on: bool
-    joined_at: str
-    """RFC 3339, UTC, milliseconds; set by the join script."""
-    display_name: str
-    hub: HubId
-    """Which holds the connection."""
-    seat: SeatId
-    """Kept when a lost connection resumes, new when another connection takes over."""
-    resume: str
-    """Hash of the resume token; what a returning client has to present. Never the token itself."""
-    hand_raised: bool = False
-    said_video_off: bool = False
-    """By UpdateState: ``is_video_on`` false alone may mean that it was never given."""
-
-    def view(self) -> ParticipantView:
-        """As clients see it."""
-        return ParticipantView(
-            user_id=self.user_id,
-            display_name=self.display_name,
-            role=self.role,
-            is_muted=self.is_muted,
-            is_video_on=self.is_video_on,
-            joined_at=self.joined_at,
-            hand_raised=self.hand_raised,
-        )
 
 
 class _Message(Struct, rename="camel", tag_field="t", kw_only=True, frozen=True):
@@ -173,7 +140,6 @@ Kind = Literal["joined", "left", "state", "hand", "ended", "recording", "node", 
 
 _encoder: Final = msgspec.json.Encoder()
 _messages: Final[msgspec.json.Decoder[RoomMessage]] = msgspec.json.Decoder(RoomMessage)
-_participants: Final = msgspec.json.Decoder(Participant)
 
 
 def encode(message: RoomMessage) -> bytes:
@@ -193,19 +159,3 @@ def decode(data: bytes) -> RoomMessage:
         return _messages.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as e:
         raise Malformed(f"a room message cannot be read: {e}") from e
-
-
-def encode_participant(participant: Participant) -> bytes:
-    return _encoder.encode(participant)
-
-
-def decode_participant(data: bytes) -> Participant:
-    """The value of a field of the participants hash.
-
-    Raises:
-        Malformed: it is not one of ours.
-    """
-    try:
-        return _participants.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
-        raise Malformed(f"a participant in Redis cannot be read: {e}") from e

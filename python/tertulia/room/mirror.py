@@ -19,7 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tertulia.contract import LeaveReason
-from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, Participant, StateMessage
+from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, StateMessage
+from tertulia.room.participant import Participant
 
 MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage
 

@@ -8,7 +8,7 @@ from typing import Final
 from tertulia.contract import Topology
 from tertulia.errors import UnknownTarget
 from tertulia.ids import SFU_ALIAS, TRANSPORT_PREFIX, NodeId, SeatId, TransportId, transport_id
-from tertulia.room.messages import Participant
+from tertulia.room.participant import Participant
 
 _NOBODY: Final = "no such member in this room"
 

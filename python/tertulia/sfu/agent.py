@@ -11,8 +11,9 @@ from msgspec import UNSET, Raw, Struct
 
 from tertulia.errors import Malformed
 from tertulia.ids import NodeId, RoomId, SeatId, UserId
+from tertulia.room import commands
 from tertulia.room.messages import EventMessage
-from tertulia.sfu import _sfu, commands
+from tertulia.sfu import _sfu
 
 MAX_UNANSWERED: Final = 4_096
 """Offers whose answer the engine owes; as many as its queue of commands holds. Beyond, the oldest is forgotten."""

@@ -10,7 +10,7 @@ from typing import Final, cast
 from picows import WSCloseCode, WSTransport
 
 from tertulia.hub import metrics
-from tertulia.hub.outbox import Outbox
+from tertulia.room.outbox import Outbox
 from tertulia.sockets.cork import Cork, Turn
 from tertulia.sockets.websocket import WebSocketListener
 
@@ -58,7 +58,7 @@ class OutgoingSocket(WebSocketListener, ABC):
         self._stuck_timer: asyncio.TimerHandle | None = None
 
     def write_wire(self, data: bytes, latest: Hashable = None) -> None:
-        """Send a message as :func:`wire` made it. ``latest``: see :class:`tertulia.hub.client.Event`."""
+        """Send a message as :func:`wire` made it. ``latest``: see :class:`tertulia.room.events.Event`."""
         if self._outbox is None:
             self._send(data)
         elif not self._outbox.add(data, len(data), latest):

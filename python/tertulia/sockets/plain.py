@@ -14,8 +14,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tertulia.contract import CALLS, Empty, JoinResult, SendAnswer, SendOffer, Wire
 from tertulia.errors import FieldError, Invalid, Malformed, TertuliaError
-from tertulia.hub.client import Event
 from tertulia.hub.refusal import refusal
+from tertulia.room.events import Event
 from tertulia.validation import has_bad_text
 
 MAX_FRAME: Final = 256 * 1024

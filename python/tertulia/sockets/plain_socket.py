@@ -8,10 +8,11 @@ from typing import Final
 from msgspec import Struct
 from picows import WSFrame, WSMsgType, WSTransport
 
-from tertulia.hub import closing
-from tertulia.hub.client import CallId, Event
+from tertulia.hub.client import CallId
 from tertulia.hub.hub import Hub
 from tertulia.ids import ConnectionId, new_token
+from tertulia.room import closing
+from tertulia.room.events import Event
 from tertulia.sockets import plain
 from tertulia.sockets.cork import Turn
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire

@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from tertulia.contract import CALLS
 from tertulia.errors import Malformed, UnknownEvent
-from tertulia.hub import closing
-from tertulia.hub.client import CallId, Event
+from tertulia.hub.client import CallId
 from tertulia.hub.hub import Hub
 from tertulia.hub.refusal import refusal
 from tertulia.ids import ConnectionId
+from tertulia.room import closing
+from tertulia.room.events import Event
 from tertulia.signalr.connection import Ended
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.errors import HubException, method_failed, unknown_method

@@ -13,8 +13,8 @@ from typing import Final, cast
 import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from tertulia.hub import closing
 from tertulia.ids import HubId
+from tertulia.room import closing
 from tertulia.signalr import handshake
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.messages import Close, Sequence

@@ -19,9 +19,9 @@ from starlette.types import Receive, Scope, Send
 from tertulia.db.access import KEY_PREFIX
 from tertulia.db.keyring import Keyring
 from tertulia.errors import BadToken, TertuliaError, Unavailable
-from tertulia.hub import closing
 from tertulia.hub.hub import Hub
 from tertulia.rest.callers import Callers
+from tertulia.room import closing
 from tertulia.signalr.connection import Options
 from tertulia.signalr.serve.asgi import SignalR, Unauthorized
 from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal

@@ -9,7 +9,7 @@ from typing import Final
 from picows import WSFrame, WSMsgType, WSTransport
 
 from tertulia.errors import Unavailable
-from tertulia.hub import closing
+from tertulia.room import closing
 from tertulia.signalr import handshake
 from tertulia.signalr.connection import Phase
 from tertulia.signalr.serve.asgi import Unauthorized

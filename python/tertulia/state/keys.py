@@ -22,7 +22,7 @@ def room(room: RoomId) -> str:
 
 
 def participants(room: RoomId) -> str:
-    """Hash: userId → the JSON of :class:`~tertulia.room.messages.Participant`."""
+    """Hash: userId → the JSON of :class:`~tertulia.room.participant.Participant`."""
     return f"room:{{{room}}}:participants"
 
 

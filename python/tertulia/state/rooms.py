@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Any, Final
 
-from msgspec import Struct
-
-from tertulia.contract import LeaveReason, Role
-from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, TertuliaError
-from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, UserId
+from tertulia.contract import LeaveReason
+from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
+from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SessionId, UserId
 from tertulia.redis.client import Redis
 from tertulia.redis.script import Script
-from tertulia.room.messages import Participant, StateMessage, decode_participant, encode_participant
+from tertulia.room.answers import Ended, Expired, Joined, KeptAlive, Left, Reading, Restored, RoomSummary, StateLost
+from tertulia.room.messages import StateMessage
+from tertulia.room.participant import Participant, decode_participant, encode_participant
+from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
 
 MIN_TTL_MS: Final = 90_000
@@ -22,126 +22,6 @@ MIN_TTL_MS: Final = 90_000
 def room_ttl_ms(keep_alive_seconds: float) -> int:
     """The TTL of a room's keys: the greater of 90 s and four keep-alive intervals."""
     return max(MIN_TTL_MS, round(4 * keep_alive_seconds * 1000))
-
-
-class StateLost(TertuliaError):
-    """Redis no longer knows the room as the caller does (flushed, expired, made again): restore it, then call again."""
-
-
-class KeptAlive(enum.Enum):
-    """What :meth:`RoomState.keep_alive` found."""
-
-    ALIVE = "alive"
-    NOT_JOINED = "not_joined"
-    """The seat is gone, or another connection has it."""
-    LOST = "lost"
-    """The state is not the one the caller knows: :meth:`RoomState.restore` puts it back."""
-
-
-class JoinSeat(Struct, frozen=True, kw_only=True):
-    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``display_name`` and ``seat`` count for a new member
-    only."""
-
-    user_id: UserId
-    connection_id: ConnectionId
-    display_name: str
-    role: Role
-    is_muted: bool
-    is_video_on: bool
-    seat: SeatId
-    """The SeatId to use unless the connection returns to its seat."""
-    resume: str
-    """Hash of the new resume token."""
-    returning: str | None = None
-    """Hash of the resume token that the client presented."""
-
-
-class Placement(Struct, frozen=True, kw_only=True):
-    """What a room gets if this join makes it; ignored where it exists."""
-
-    region: str
-    node: NodeId | None
-    """None: no node is alive, or the room needs none."""
-    session_id: SessionId
-    incarnation: str
-
-
-class Joined(Struct, frozen=True, kw_only=True):
-    """A successful join, read in the same atomic step."""
-
-    participant: Participant
-    """The caller as stored: for a seat taken over or returned to, with its state."""
-    others: list[Participant]
-    region: str
-    node: NodeId | None
-    session_id: SessionId
-    incarnation: str
-    is_recording: bool
-    replaced: Participant | None
-    """The connection whose seat this one took or returned to: its hub hears the same by ``joined``."""
-    resumed: bool
-    """The resume token was right: the seat and its media go on."""
-    first_of_session: bool
-    """This join made the room's state: the session is to be opened in SQL."""
-
-
-class Left(Struct, frozen=True, kw_only=True):
-    participant: Participant
-    """Who left, as last stored."""
-    remaining: int
-    """0: the room is empty now."""
-
-
-class Ended(Struct, frozen=True, kw_only=True):
-    session_id: SessionId
-    participants: list[Participant]
-
-
-class Expired(Struct, frozen=True, kw_only=True):
-    participants: list[Participant]
-    remaining: int
-
-
-class Restored(Struct, frozen=True, kw_only=True):
-    incarnation: str
-    """The one to know from now on."""
-    region: str
-    node: NodeId | None
-    """Where the room lives: whoever made the state may have known better."""
-    is_recording: bool
-    created: bool
-    """This call made the room again."""
-    displaced: list[Participant]
-    """Who sits in the seat of a member given, by another connection: that member's is to be told Replaced."""
-
-
-class RoomSummary(Struct, frozen=True, kw_only=True):
-    """``room:{R}``."""
-
-    region: str
-    node: NodeId | None
-    session_id: SessionId
-    incarnation: str
-    participant_count: int
-    is_recording: bool
-    empty_for_ms: int | None
-    """How long nobody has been in it, on Redis' clock; None: somebody is."""
-
-
-class Reading(Struct, frozen=True, kw_only=True):
-    """A room and its members, read in one step."""
-
-    summary: RoomSummary
-    participants: list[Participant]
-
-
-class KnownRoom(Struct, frozen=True, kw_only=True):
-    """What a hub remembers of a room and can write again."""
-
-    region: str
-    node: NodeId | None
-    session_id: SessionId
-    is_recording: bool
 
 
 class RoomState:

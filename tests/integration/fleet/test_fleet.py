@@ -21,7 +21,7 @@ import redis
 from websockets.asyncio.client import connect
 
 from bench.idle.processes import tree
-from tertulia.hub.nodes import GONE_AFTER
+from tertulia.room.nodes import GONE_AFTER
 from tertulia.state.registry import DEAD_AFTER_MS
 from tests.integration import servers
 from tests.integration.hub.harness import PlainClient

@@ -26,15 +26,14 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.hub.hub import Hub
-from tertulia.hub.settings import HubSettings
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
-from tertulia.room import messages
+from tertulia.room import commands, messages
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
-from tertulia.sfu import commands
+from tertulia.room.settings import HubSettings
 from tertulia.sockets import plain_socket
 from tertulia.sockets.signalr_site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class

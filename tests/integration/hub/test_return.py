@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tertulia.hub import missed
 from tertulia.ids import new_uuid
+from tertulia.room import missed
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from tertulia.db.models import Room, Session
 from tertulia.errors import Unavailable
 from tertulia.ids import RoomId, new_uuid
+from tertulia.room.answers import RoomSummary
 from tertulia.state import keys
-from tertulia.state.rooms import RoomSummary
 from tests.integration import servers
 from tests.integration.hub.harness import SETTINGS, Fleet
 

@@ -9,9 +9,8 @@ import pytest
 
 from tertulia.contract import SettingsChange
 from tertulia.errors import Unavailable
-from tertulia.hub import nodes
 from tertulia.ids import NodeId, RoomId, SeatId, UserId, new_uuid, transport_id
-from tertulia.sfu import commands
+from tertulia.room import commands, nodes
 from tertulia.state import keys
 from tests.integration.hub.harness import FakeNode, Fleet
 

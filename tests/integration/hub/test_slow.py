@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
-from tertulia.hub.client import Event
-from tertulia.hub.closing import STUCK
 from tertulia.ids import new_uuid
+from tertulia.room.closing import STUCK
+from tertulia.room.events import Event
 from tertulia.sockets import outgoing, websocket
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import connect_signalr

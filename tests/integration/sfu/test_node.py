@@ -18,9 +18,9 @@ from tertulia.errors import Unavailable
 from tertulia.ids import RoomId, SeatId, TransportId, UserId, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
-from tertulia.room import messages
+from tertulia.room import commands, messages
 from tertulia.room.placement import Node
-from tertulia.sfu import _sfu, commands
+from tertulia.sfu import _sfu
 from tertulia.sfu import node as sfu_node
 from tertulia.sfu.agent import EngineEvent
 from tertulia.state import keys, registry

@@ -12,6 +12,7 @@ from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import NodeId, SeatId, SessionId
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
+from tertulia.room.answers import KeptAlive, StateLost
 from tertulia.room.messages import (
     EndedMessage,
     HandMessage,
@@ -21,9 +22,10 @@ from tertulia.room.messages import (
     RecordingMessage,
     StateMessage,
 )
+from tertulia.room.steps import KnownRoom
 from tertulia.state import keys
 from tertulia.state.connection import connect_redis
-from tertulia.state.rooms import KeptAlive, KnownRoom, RoomState, StateLost
+from tertulia.state.rooms import RoomState
 from tests.integration.state.rooms import (
     TTL_MS,
     Inbox,

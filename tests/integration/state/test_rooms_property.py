@@ -27,10 +27,13 @@ from hypothesis.stateful import (
 from tertulia.errors import BadToken, NotJoined, Refused, RoomFull
 from tertulia.ids import HubId, NodeId, RoomId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
-from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, LeftMessage, Participant, encode
+from tertulia.room.answers import Joined, KeptAlive, Left, StateLost
+from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, LeftMessage, encode
+from tertulia.room.participant import Participant
+from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 from tertulia.state import keys
 from tertulia.state.connection import connect_redis
-from tertulia.state.rooms import Joined, JoinSeat, KeptAlive, KnownRoom, Left, Placement, RoomState, StateLost
+from tertulia.state.rooms import RoomState
 from tests.integration.state.rooms import Inbox, counts, new_connection, new_room, new_user, now_ms, ttls
 
 T = TypeVar("T")

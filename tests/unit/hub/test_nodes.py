@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from tertulia.hub.nodes import Nodes
 from tertulia.ids import NodeId
+from tertulia.room.nodes import Nodes
 from tertulia.room.placement import Node
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from tertulia.hub.client import Event
-from tertulia.hub.missed import Missed, without_overlap
-from tertulia.hub.outbox import Outbox
+from tertulia.room.events import Event
+from tertulia.room.missed import Missed, without_overlap
+from tertulia.room.outbox import Outbox
 
 
 def _drained(outbox: Outbox[str]) -> list[str]:

@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
-from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, Participant, StateMessage
+from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, StateMessage
 from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Superseded, Went
+from tertulia.room.participant import Participant
 
 
 def person(user: str, connection: str = "c1", hub: str = "h1", **more: Any) -> Participant:

@@ -9,7 +9,8 @@ import pytest
 
 from tertulia.contract import WantedVideo
 from tertulia.ids import NodeId, RoomId, SeatId, TransportId, UserId, new_uuid
-from tertulia.sfu import _sfu, commands
+from tertulia.room import commands
+from tertulia.sfu import _sfu
 from tertulia.sfu.agent import MAX_UNANSWERED, Agent, EngineEvent, Message
 
 USER = UserId(new_uuid())

@@ -9,7 +9,7 @@ import pytest
 from tertulia.contract import WantedVideo
 from tertulia.errors import Malformed
 from tertulia.ids import RoomId, SeatId, TransportId, UserId, new_uuid
-from tertulia.sfu import commands
+from tertulia.room import commands
 
 USER = UserId(new_uuid())
 ROOM, PEER, SEAT = RoomId("r"), TransportId("t"), SeatId("s")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tertulia.contract import CALLS, Empty, JoinResult, JoinRoom, SendOffer, UpdateState
 from tertulia.errors import FieldError, Invalid, Malformed, RoomFull, Unavailable
-from tertulia.hub.client import Event
+from tertulia.room.events import Event
 from tertulia.sockets import plain
 
 USER = "6f1c2b6e-0000-4000-8000-000000000000"

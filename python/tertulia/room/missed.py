@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from tertulia.hub.client import Event
-from tertulia.hub.outbox import Outbox
+from tertulia.room.events import Event
+from tertulia.room.outbox import Outbox
 
 MAX_EVENTS: Final = 500
 MAX_BYTES: Final = 256 * 1024

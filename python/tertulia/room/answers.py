@@ -1,0 +1,130 @@
+"""What the steps of :mod:`tertulia.room.steps` are answered with: the results of scripts and of SQL, as values."""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+from tertulia.contract import Settings
+from tertulia.errors import TertuliaError
+from tertulia.ids import NodeId, SessionId, UserId
+from tertulia.room.messages import StateMessage
+from tertulia.room.participant import Participant
+
+
+class StateLost(TertuliaError):
+    """Redis no longer knows the room as the caller does (flushed, expired, made again): restore it, then call again."""
+
+
+class KeptAlive(enum.Enum):
+    """What ``KeepAlive`` found."""
+
+    ALIVE = "alive"
+    NOT_JOINED = "not_joined"
+    """The seat is gone, or another connection has it."""
+    LOST = "lost"
+    """The state is not the one the caller knows: ``Restore`` puts it back."""
+
+
+class Joined(Struct, frozen=True, kw_only=True):
+    """A successful join, read in the same atomic step."""
+
+    participant: Participant
+    """The caller as stored: for a seat taken over or returned to, with its state."""
+    others: list[Participant]
+    region: str
+    node: NodeId | None
+    session_id: SessionId
+    incarnation: str
+    is_recording: bool
+    replaced: Participant | None
+    """The connection whose seat this one took or returned to: its hub hears the same by ``joined``."""
+    resumed: bool
+    """The resume token was right: the seat and its media go on."""
+    first_of_session: bool
+    """This join made the room's state: the session is to be opened in SQL."""
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """A seat was freed."""
+
+    participant: Participant
+    """Who left, as last stored."""
+    remaining: int
+    """0: the room is empty now."""
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """A meeting was ended."""
+
+    session_id: SessionId
+    participants: list[Participant]
+
+
+class Expired(Struct, frozen=True, kw_only=True):
+    """A sweep freed these seats."""
+
+    participants: list[Participant]
+    remaining: int
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """A room was written again."""
+
+    incarnation: str
+    """The one to know from now on."""
+    region: str
+    node: NodeId | None
+    """Where the room lives: whoever made the state may have known better."""
+    is_recording: bool
+    created: bool
+    """This call made the room again."""
+    displaced: list[Participant]
+    """Who sits in the seat of a member given, by another connection: that member's is to be told Replaced."""
+
+
+class RoomSummary(Struct, frozen=True, kw_only=True):
+    """``room:{R}``."""
+
+    region: str
+    node: NodeId | None
+    session_id: SessionId
+    incarnation: str
+    participant_count: int
+    is_recording: bool
+    empty_for_ms: int | None
+    """How long nobody has been in it, on Redis' clock; None: somebody is."""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """A room and its members, read in one step."""
+
+    summary: RoomSummary
+    participants: list[Participant]
+
+
+class RoomRecord(Struct, frozen=True, kw_only=True):
+    """What SQL says of a room that somebody wants to join."""
+
+    host_user_id: UserId
+    settings: Settings
+    session_id: SessionId | None
+    """The session that is open now."""
+
+
+Answer = (
+    Joined
+    | Left
+    | KeptAlive
+    | StateMessage
+    | Ended
+    | Expired
+    | Restored
+    | RoomSummary
+    | Reading
+    | RoomRecord
+    | bool
+    | None
+)
+"""Each step of :mod:`tertulia.room.steps` says which of these it gets."""

@@ -1,0 +1,129 @@
+"""What a client is told: events, and those that the room itself makes. Their payloads are in docs/protocol.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tertulia.contract import ParticipantLeft, SfuEndpoint, StateChanged
+from tertulia.room.messages import EventMessage
+from tertulia.room.mirror import Went
+from tertulia.room.participant import Participant
+
+_json: Final = msgspec.json.Encoder()
+
+
+class Event:
+    """One server event, made once for all who get it; each dialect's frame is encoded once and kept.
+
+    ``payload`` is a struct of :mod:`tertulia.contract`, a dict, or the JSON that came from another hub (``Raw``). Of
+    the events that wait for a slow reader only the newest with the same ``latest`` matters; None: each one matters.
+    """
+
+    __slots__ = ("_frames", "latest", "name", "payload")
+
+    def __init__(self, name: str, payload: Struct | dict[str, Any] | Raw, latest: Hashable = None) -> None:
+        self.name = name
+        self.payload = payload
+        self.latest = latest
+        self._frames: dict[str, bytes] = {}
+
+    def frame(self, dialect: str, encode: Callable[[Event], bytes]) -> bytes:
+        """The bytes of this event in a dialect, encoded at the first call."""
+        frame = self._frames.get(dialect)
+        if frame is None:
+            frame = self._frames[dialect] = encode(self)
+        return frame
+
+    def json(self) -> bytes:
+        """The payload as JSON."""
+        return bytes(self.payload) if isinstance(self.payload, Raw) else self.frame("payload", _encode_payload)
+
+    def value(self) -> Any:
+        """The payload for encodings other than JSON: what came as JSON is decoded."""
+        return msgspec.json.decode(self.payload) if isinstance(self.payload, Raw) else self.payload
+
+    def __repr__(self) -> str:
+        return f"Event({self.name!r})"
+
+
+def _encode_payload(event: Event) -> bytes:
+    return _json.encode(event.payload)
+
+
+_WHOLE: Final = frozenset({"ActiveSpeakers", "Slots", "TransportState"})
+"""Events of the SFU that say everything each time: only the newest matters."""
+
+
+def relayed(message: EventMessage) -> Event:
+    """What another hub or an SFU node wants delivered as it is."""
+    return Event(message.event, Raw(message.payload), message.event if message.event in _WHOLE else None)
+
+
+def participant_joined(member: Participant) -> Event:
+    """Somebody new is in the room."""
+    return Event("ParticipantJoined", member.view())
+
+
+def participant_left(went: Went) -> Event:
+    """A member is gone."""
+    return Event("ParticipantLeft", ParticipantLeft(user_id=went.participant.user_id, reason=went.reason))
+
+
+def state_changed(member: Participant) -> Event:
+    """A member's microphone or camera."""
+    payload = StateChanged(user_id=member.user_id, is_muted=member.is_muted, is_video_on=member.is_video_on)
+    return Event("StateChanged", payload, _of("StateChanged", member.user_id))
+
+
+def hand_raised(member: Participant) -> Event:
+    """A member's hand."""
+    payload = {"userId": member.user_id, "raised": member.hand_raised}
+    return Event("HandRaised", payload, _of("HandRaised", member.user_id))
+
+
+def connection_lost(user_id: str) -> Event:
+    """A member may come back."""
+    return Event("ConnectionLost", {"userId": user_id}, _of("Connection", user_id))
+
+
+def connection_back(user_id: str) -> Event:
+    """The member whose connection was lost is back."""
+    return Event("ConnectionBack", {"userId": user_id}, _of("Connection", user_id))
+
+
+def sfu_endpoint(ip: str, port: int, transport: str) -> Event:
+    """Which SFU node to connect to."""
+    return Event("SfuEndpoint", SfuEndpoint(ip=ip, port=port, transport_id=transport), "SfuEndpoint")
+
+
+def recording_changed(is_recording: bool) -> Event:
+    """Recording has begun or ended."""
+    return Event("RecordingChanged", {"isRecording": is_recording}, "RecordingChanged")
+
+
+def mute_requested(by: str) -> Event:
+    """A host asks to mute."""
+    return Event("MuteRequested", {"byUserId": by})
+
+
+def replaced() -> Event:
+    """The same user joined by another connection."""
+    return Event("Replaced", {})
+
+
+def removed() -> Event:
+    """A host removed the member."""
+    return Event("Removed", {})
+
+
+def room_ended(reason: str) -> Event:
+    """The meeting is over."""
+    return Event("RoomEnded", {"reason": reason})
+
+
+def _of(name: str, user_id: str) -> Hashable:
+    return name, user_id

@@ -1,0 +1,172 @@
+"""What a meeting is told: everything that may change it, as tagged values.
+
+What whoever runs a meeting guarantees:
+
+- Inputs come one at a time, each after the effects of the one before were carried out (or begun).
+- Calls of one connection come one at a time: the next only after the effect ``Reply`` or ``Refuse`` for the one
+  before. A :class:`Join` or :class:`Call` is answered by exactly one of these, in the end (``Tell`` may answer too).
+- :class:`Join` only for a connection without a seat in any meeting; :class:`Call` only for one that has its seat here,
+  by the effects ``Sat`` and ``Stood``. A call that crossed with ``Stood`` is refused, not wrong.
+- Every ticket is answered once, in any order, within a bounded time: ``Failed(ticket, Unavailable(…))`` at the latest.
+- :class:`Message` comes in the order of the channel, and only between ``Subscribe`` and ``Unsubscribe``; after
+  :class:`Subscribed` nothing that is published is missed, unless :class:`Gap` says so.
+- After the effect ``Unused`` nothing comes any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from tertulia import contract
+from tertulia.ids import ConnectionId, SessionId, UserId
+from tertulia.room.answers import Answer, RoomRecord
+from tertulia.room.messages import RoomMessage
+from tertulia.room.timers import Timer
+from tertulia.tokens import RoomClaims
+
+Ticket = int
+"""Names one step under way; never used twice by a meeting."""
+Request = int
+"""Names one request of the control plane; chosen by who makes it."""
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+
+class Join(Struct, frozen=True):
+    """JoinRoom. ``claims`` are those of the verified ``payload.token``, for this room; ``record`` is the room's, read
+    after that."""
+
+    connection: ConnectionId
+    payload: contract.JoinRoom
+    claims: RoomClaims
+    record: RoomRecord
+
+
+class Call(Struct, frozen=True):
+    """Any other call of the contract, its payload as the contract's struct (:data:`tertulia.contract.CALLS`)."""
+
+    connection: ConnectionId
+    event: str
+    payload: Any
+    at: float
+    """Unix seconds: when it came."""
+
+
+class ConnectionLost(Struct, frozen=True):
+    """The client is gone without a word, and may return. Comes at once, also while a call of it is under way; no effect
+    without a seat here."""
+
+    connection: ConnectionId
+    some_lost: bool
+    """Events it was sent are known not to have reached it."""
+
+
+class ConnectionClosed(Struct, frozen=True):
+    """The client said goodbye by closing its socket. Comes after all its calls were answered; no effect without a seat
+    here."""
+
+    connection: ConnectionId
+
+
+# --- steps under way --------------------------------------------------------------------------------------------------
+
+
+class Answered(Struct, frozen=True):
+    """The step of this ticket was carried out; ``answer`` is what :mod:`tertulia.room.steps` says."""
+
+    ticket: Ticket
+    answer: Answer
+
+
+class Failed(Struct, frozen=True):
+    """The step of this ticket failed, by an error that :mod:`tertulia.room.steps` lists or by ``Unavailable``."""
+
+    ticket: Ticket
+    error: Exception
+
+
+class TimerDue(Struct, frozen=True):
+    """A timer that was set, and not cancelled since, is due."""
+
+    timer: Timer
+
+
+# --- the room's channel -----------------------------------------------------------------------------------------------
+
+
+class Subscribed(Struct, frozen=True):
+    """The channel is heard from now on: the answer to ``Subscribe``."""
+
+
+class NotSubscribed(Struct, frozen=True):
+    """The other answer to ``Subscribe``."""
+
+    error: Exception
+
+
+class Message(Struct, frozen=True):
+    """The channel said this. This hub's own messages come too."""
+
+    message: RoomMessage
+
+
+class Gap(Struct, frozen=True):
+    """Messages of the channel (or answers to scripts) may have been missed; it is heard again from now on."""
+
+
+# --- the hub's clock --------------------------------------------------------------------------------------------------
+
+
+class NodesSeen(Struct, frozen=True):
+    """The registry of SFU nodes was read (``Surroundings.nodes`` has it): about each second, to every meeting."""
+
+
+class Sweep(Struct, frozen=True):
+    """It is time to look for silent seats: about each ``settings.seat / 6`` seconds, to every meeting."""
+
+
+# --- the control plane ------------------------------------------------------------------------------------------------
+
+
+class EndRoom(Struct, frozen=True):
+    """End the meeting for everyone. Answered by ``Resolve``: whether there was one; or ``Reject``."""
+
+    request: Request
+    reason: str
+
+
+class RemoveParticipant(Struct, frozen=True):
+    """Remove a member and void their tokens. Answered by ``Resolve``: whether they were one; or ``Reject``."""
+
+    request: Request
+    user: UserId
+
+
+class Reap(Struct, frozen=True):
+    """SQL says that this session of the room is open: close it if its meeting is over. Answered by ``Resolve``: whether
+    it was closed; or ``Reject``."""
+
+    request: Request
+    session_id: SessionId
+
+
+Input = (
+    Join
+    | Call
+    | ConnectionLost
+    | ConnectionClosed
+    | Answered
+    | Failed
+    | TimerDue
+    | Subscribed
+    | NotSubscribed
+    | Message
+    | Gap
+    | NodesSeen
+    | Sweep
+    | EndRoom
+    | RemoveParticipant
+    | Reap
+)

@@ -1,0 +1,113 @@
+"""A seat of a room, as the hub that holds its connection knows it.
+
+A seat is in one of four states, each a type of its own::
+
+    (gone) ──JoinRoom──▶ Joining ──answered──▶ Seated ──socket lost──▶ Lost
+      ▲                     │                     │                      │
+      └─────── refused, taken, left, removed, expired, ended ────────────┘
+
+*Gone* is not kept: a seat that is not in :class:`~tertulia.room.seats.Seats` is gone. ``Lost`` never becomes ``Seated``
+again: the client returns by another connection, whose JoinRoom takes the seat (``Superseded`` in the mirror).
+"""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+from tertulia.contract import JoinRoom, Role, Topology
+from tertulia.ids import ConnectionId, NodeId, SeatId, UserId
+from tertulia.room.answers import Joined, RoomRecord
+from tertulia.room.events import Event
+from tertulia.room.missed import Missed
+from tertulia.room.outbox import Outbox
+from tertulia.tokens import RoomClaims
+
+
+class Held(Struct, frozen=True):
+    """An event that waits for the answer to a JoinRoom."""
+
+    event: Event
+    seat: SeatId | None
+    """For that seat only; None: for whoever sits there."""
+
+
+class Outcome(enum.Enum):
+    """How a JoinRoom under way will end, unless it is refused."""
+
+    SEATED = enum.auto()
+    LOST = enum.auto()
+    """The client is gone without a word: its seat begins as :class:`Lost`."""
+    TAKEN = enum.auto()
+    """The seat was taken away again before the answer: the result is sent, and nobody sits down."""
+
+
+class Joining(Struct, kw_only=True, eq=False):
+    """A JoinRoom under way. Which step it is at is in the meeting's pending work; what it gathered so far is here."""
+
+    connection: ConnectionId
+    payload: JoinRoom
+    claims: RoomClaims
+    record: RoomRecord
+    resume: str
+    """The resume token that the result will have."""
+    tries: int = 0
+    """How often the script was run: a join that crosses with the end of the meeting begins anew."""
+    held: Outbox[Held] | None
+    """What the room said meanwhile; None: too much, nothing is kept any more."""
+    joined: Joined | None = None
+    """The script's answer, once the seat counts as taken here."""
+    handed_over: Missed | None = None
+    """What the lost connection missed, to whose seat this one returns."""
+    outcome: Outcome = Outcome.SEATED
+
+    @property
+    def user_id(self) -> UserId:
+        return self.claims.user_id
+
+
+class Seated(Struct, kw_only=True, eq=False):
+    """A member whose connection lives."""
+
+    connection: ConnectionId
+    user_id: UserId
+    role: Role
+    seat: SeatId
+    topology: Topology
+    """As it was when this connection joined: a changed setting holds from the next JoinRoom on."""
+    announced: NodeId | None = None
+    """The SFU node of the last SfuEndpoint."""
+    unconfirmed: bool = False
+    """Events were sent since the client was last heard of: nobody knows whether they arrived. (A hub that keeps what it
+    sent last, for an exact replay, keeps it in this place.)"""
+
+
+class Lost(Struct, kw_only=True, eq=False):
+    """A member whose connection is gone without a word. The seat stays until it is returned to or times out; calls that
+    came before the connection went still count."""
+
+    connection: ConnectionId
+    user_id: UserId
+    role: Role
+    seat: SeatId
+    topology: Topology
+    missed: Missed
+    """What the client misses."""
+    shown: bool = False
+    """The others have been told ConnectionLost."""
+
+    @classmethod
+    def of(cls, seat: Seated, some_lost: bool) -> Lost:
+        """The seat of a connection that is gone; ``some_lost``: events are known not to have reached it."""
+        return cls(
+            connection=seat.connection,
+            user_id=seat.user_id,
+            role=seat.role,
+            seat=seat.seat,
+            topology=seat.topology,
+            missed=Missed(some_lost or seat.unconfirmed),
+        )
+
+
+Seat = Joining | Seated | Lost

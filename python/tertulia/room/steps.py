@@ -1,0 +1,190 @@
+"""What a meeting asks of Redis and SQL, as values. Each is one atomic step, answered by one ``Answered`` or ``Failed``.
+
+The scripts are those of :mod:`tertulia.state.rooms`, one class each; all of them act on the meeting's own room. Any
+step may fail by ``Unavailable``: whether it took effect is then unknown, and each may be run again. Other failures
+are listed where there are any; a step that fails by one of them has changed nothing.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tertulia.contract import LeaveReason, Role
+from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId, TenantId, UserId
+from tertulia.room.participant import Participant
+
+# --- what scripts take ------------------------------------------------------------------------------------------------
+
+
+class JoinSeat(Struct, frozen=True, kw_only=True):
+    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``display_name`` and ``seat`` count for a new member
+    only."""
+
+    user_id: UserId
+    connection_id: ConnectionId
+    display_name: str
+    role: Role
+    is_muted: bool
+    is_video_on: bool
+    seat: SeatId
+    """The SeatId to use unless the connection returns to its seat."""
+    resume: str
+    """Hash of the new resume token."""
+    returning: str | None = None
+    """Hash of the resume token that the client presented."""
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """What a room gets if this join makes it; ignored where it exists."""
+
+    region: str
+    node: NodeId | None
+    """None: no node is alive, or the room needs none."""
+    session_id: SessionId
+    incarnation: str
+
+
+class KnownRoom(Struct, frozen=True, kw_only=True):
+    """What a hub remembers of a room and can write again."""
+
+    region: str
+    node: NodeId | None
+    session_id: SessionId
+    is_recording: bool
+
+
+# --- Redis ------------------------------------------------------------------------------------------------------------
+
+
+class Join(Struct, frozen=True, kw_only=True):
+    """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed) or ``RoomFull``."""
+
+    seat: JoinSeat
+    max_participants: int
+    token_issued_at_ms: int
+    placement: Placement
+
+
+class Leave(Struct, frozen=True, kw_only=True):
+    """Free the seat if ``connection`` holds it. Answer: ``Left``, or None if it does not."""
+
+    user: UserId
+    connection: ConnectionId
+    reason: LeaveReason
+
+
+class Remove(Struct, frozen=True, kw_only=True):
+    """Free the seat whoever holds it, and void the tokens issued so far. Answer: ``Left``, or None: not a member."""
+
+    user: UserId
+
+
+class KeepAlive(Struct, frozen=True, kw_only=True):
+    """Refresh the seat and the TTLs. Answer: ``KeptAlive``."""
+
+    user: UserId
+    connection: ConnectionId
+    incarnation: str
+
+
+class Update(Struct, frozen=True, kw_only=True):
+    """Set what is not None. Answer: ``StateMessage`` with the state as it is now, or None if nothing changed. Fails by
+    ``NotJoined`` (``connection`` does not hold the seat) or ``StateLost`` (restore first)."""
+
+    user: UserId
+    connection: ConnectionId
+    incarnation: str
+    is_muted: bool | None
+    is_video_on: bool | None
+
+
+class RaiseHand(Struct, frozen=True, kw_only=True):
+    """Answer: whether that changed anything. Fails as ``Update`` does."""
+
+    user: UserId
+    connection: ConnectionId
+    incarnation: str
+    raised: bool
+
+
+class End(Struct, frozen=True, kw_only=True):
+    """Drop the room's state and tell everyone. Answer: ``Ended``, or None: there was none, or a condition does not
+    hold."""
+
+    reason: str
+    session_id: SessionId | None = None
+    """Only if that session is the live one."""
+    only_if_empty_for_ms: int | None = None
+    """Only if nobody has been in it so long."""
+
+
+class Expire(Struct, frozen=True, kw_only=True):
+    """Free the seats that were silent for so long. Answer: ``Expired``, or None: the room has no state."""
+
+    silent_for_ms: int
+
+
+class Restore(Struct, frozen=True, kw_only=True):
+    """Write what the hub knows into a state that was lost. Answer: ``Restored``. Fails by ``NoSession``: another
+    session of the room is live by now."""
+
+    known: KnownRoom
+    members: list[Participant]
+    new_incarnation: str
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """Let the room live on ``to_node`` if it lives on ``from_node``. Answer: whether it did."""
+
+    from_node: NodeId | None
+    to_node: NodeId
+
+
+class Summary(Struct, frozen=True):
+    """Read the room's hash. Answer: ``RoomSummary``, or None: it has no state."""
+
+
+class Read(Struct, frozen=True, kw_only=True):
+    """Read the room and its members, and publish ``mark`` in the same step. Answer: ``Reading``, or None: it has no
+    state (the mark is published all the same)."""
+
+    mark: str
+
+
+Script = (
+    Join | Leave | Remove | KeepAlive | Update | RaiseHand | End | Expire | Restore | Move | Summary | Read
+)  # fmt: skip
+
+# --- SQL --------------------------------------------------------------------------------------------------------------
+
+
+class OpenSession(Struct, frozen=True, kw_only=True):
+    """Open the session unless it is there already. Answer: whether it is open now; one that was closed stays closed.
+    Fails by ``NotFound``: the room is gone."""
+
+    session_id: SessionId
+
+
+class CloseSession(Struct, frozen=True, kw_only=True):
+    """Close the session unless it is closed or unknown. Answer: None."""
+
+    session_id: SessionId
+
+
+class IsOpen(Struct, frozen=True, kw_only=True):
+    """Answer: whether there is such a session and it has not ended."""
+
+    session_id: SessionId
+
+
+class ReadRecord(Struct, frozen=True, kw_only=True):
+    """Read the room's record. Answer: ``RoomRecord``. Fails by ``NotFound``: there is none, or it is not this
+    tenant's."""
+
+    tenant: TenantId | None
+    """None: whosever it is."""
+
+
+Sql = OpenSession | CloseSession | IsOpen | ReadRecord
+
+Step = Script | Sql

@@ -1,0 +1,35 @@
+"""The clocks of a meeting. A timer is a value: setting it again replaces it, and one that is cancelled is never due."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tertulia.ids import ConnectionId
+
+
+class Blip(Struct, frozen=True):
+    """A lost connection has been away for too long to be called a blip."""
+
+    connection: ConnectionId
+
+
+class Handover(Struct, frozen=True):
+    """The hub that held the lost connection has not said what its client missed."""
+
+    connection: ConnectionId
+    """Which returned."""
+
+
+class Empty(Struct, frozen=True):
+    """Nobody came back to the empty room."""
+
+
+class Mark(Struct, frozen=True):
+    """The channel has not said the mark of a reading."""
+
+
+class ReadAgain(Struct, frozen=True):
+    """A room that could not be read is read again."""
+
+
+Timer = Blip | Handover | Empty | Mark | ReadAgain
