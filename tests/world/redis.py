@@ -15,32 +15,30 @@ from tertulia import times
 from tertulia.contract import LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SessionId, UserId
+from tertulia.room.answers import (
+    Ended,
+    Expired,
+    Joined,
+    KeptAlive,
+    Left,
+    Reading,
+    Restored,
+    RoomSummary,
+    StateLost,
+)
 from tertulia.room.messages import (
     EndedMessage,
     HandMessage,
     JoinedMessage,
     LeftMessage,
     NodeMessage,
-    Participant,
     ReadMessage,
     RecordingMessage,
     RoomMessage,
     StateMessage,
 )
-from tertulia.state.rooms import (
-    Ended,
-    Expired,
-    Joined,
-    JoinSeat,
-    KeptAlive,
-    KnownRoom,
-    Left,
-    Placement,
-    Reading,
-    Restored,
-    RoomSummary,
-    StateLost,
-)
+from tertulia.room.participant import Participant
+from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 
 Publish = Callable[[RoomId, RoomMessage], None]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from tertulia.errors import TertuliaError, Unavailable
 from tertulia.ids import HubId, NodeId, RoomId
 from tertulia.room.messages import RoomMessage
+from tertulia.room.placement import Node
 from tests.world.clock import Clock, Entry, Process
 from tests.world.network import Pipe, Weather
 from tests.world.redis import ModelState, Redis
@@ -25,6 +26,15 @@ Done = Callable[[Any], None]
 """Gets the reply, or the exception instead."""
 
 
+class NodePort(Protocol):
+    """An SFU node, as Redis knows it."""
+
+    down: Pipe
+
+    def entry(self) -> Node | None: ...
+    def hear(self, command: Any) -> None: ...
+
+
 class Server:
     """One Redis. It may be away for a while, stand still, or forget."""
 
@@ -35,8 +45,9 @@ class Server:
         self.is_up = True
         self.model = Redis(self._publish, int(clock.now * 1000))
         self.links: list[Link] = []
-        self.nodes: dict[NodeId, tuple[Pipe, Callable[[Any], None]]] = {}
-        """The channels of the SFU nodes."""
+        self.nodes: dict[NodeId, NodePort] = {}
+        self.empty_since = 0.0
+        """When it last lost what it knew, or could not be told: the registry of nodes fills again from then on."""
         self._heard_by: dict[RoomId, dict[Subscriber, None]] = {}
 
     def run(self, work: Work, origin: HubId, ttl_ms: int) -> Any:
@@ -59,8 +70,12 @@ class Server:
         """SPUBLISH on the channel of an SFU node."""
         found = self.nodes.get(node)
         if found is not None:
-            pipe, hear = found
-            pipe.send(hear, command)
+            found.down.send(found.hear, command)
+
+    def registry(self) -> list[Node]:
+        """The SFU nodes that are alive."""
+        entries = [node.entry() for node in self.nodes.values()]
+        return [entry for entry in entries if entry is not None]
 
     def subscribe(self, subscriber: Subscriber, room: RoomId, channel: Channel) -> None:
         """SSUBSCRIBE."""
@@ -86,6 +101,12 @@ class Server:
     def come_back(self) -> None:
         """Connections can be made again."""
         self.is_up = True
+        self.empty_since = self.clock.now
+
+    def flush(self) -> None:
+        """FLUSHALL."""
+        self.model.flush()
+        self.empty_since = self.clock.now
 
     def _publish(self, room: RoomId, message: RoomMessage) -> None:
         for subscriber in self._heard_by.get(room, ()):
@@ -186,6 +207,14 @@ class Link:
 
     # --- what goes wrong
 
+    def die(self) -> None:
+        """The process is dead: its connections end."""
+        self._up.cut()
+        self.server.links.remove(self)
+        if self._subscriber is not None:
+            self._subscriber.up.cut()
+            self.server.forget(self._subscriber)
+
     def break_calls(self) -> None:
         """The connection for calls breaks: what was sent fails, be it that it takes effect or not."""
         if self._is_connected:
@@ -221,10 +250,12 @@ class Link:
 
     def _arrived(self, call: _Call, down: Pipe) -> None:
         if self.server.is_up:
-            down.send(self._replied, call.work())
+            down.send(self._replied, call, call.work())
 
-    def _replied(self, reply: Any) -> None:
-        call = self._sent.popleft()
+    def _replied(self, call: _Call, reply: Any) -> None:
+        if not self._sent or self._sent[0] is not call:
+            return  # it has failed already
+        self._sent.popleft()
         if call.done is not None:
             call.done(reply)
 

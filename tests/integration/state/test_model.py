@@ -34,7 +34,7 @@ from tertulia.room.messages import (
 )
 from tertulia.state import keys
 from tertulia.state.connection import connect_redis
-from tertulia.state.rooms import Joined, JoinSeat, KnownRoom, Placement, Restored, RoomState, StateLost
+from tertulia.state.rooms import RoomState
 from tests.integration.state.rooms import Inbox, new_room, new_user
 from tests.world.redis import NO_TTL, Keys, ModelState
 from tests.world.redis import Redis as Model

@@ -1,0 +1,136 @@
+"""What must hold: after each action, when all is quiet, and when everybody is gone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tertulia.ids import UserId, transport_id
+from tests.world.client import Client
+from tests.world.redis import NO_TTL, Keys
+from tests.world.world import ROOM, World
+
+ANSWER_WITHIN: Final = 20.0
+"""Seconds for a call: a JoinRoom runs several steps, each with a deadline of 3 s."""
+
+
+def always(world: World) -> None:
+    """The keys are whole or known to be lost, and have a TTL."""
+    keys = _keys(world)
+    if keys.hash and not world.has_forgotten and not keys.is_intact:
+        world.fail("count", f"{keys.hash} with {list(keys.people)} and {list(keys.seen)}")
+    _check_ttls(world, keys)
+
+
+def when_quiet(world: World) -> None:
+    """Everybody knows the same."""
+    always(world)
+    keys = _whole(_keys(world))
+    _check_seats(world, keys)
+    for client in world.clients:
+        _check_pending(world, client)
+        if client.is_seated:
+            _check_views(world, client, keys)
+            _check_endpoint(world, client, keys)
+            _check_chats(world, client)
+    _check_sessions(world, keys)
+    for hub in world.living_hubs():
+        if hub.waits(ANSWER_WITHIN):
+            world.fail("waits", f"{hub.id} still waits for {hub.waits(ANSWER_WITHIN)}")
+
+
+def when_gone(world: World) -> None:
+    """Nothing is left of the meeting."""
+    keys = _whole(_keys(world))
+    if keys.people or keys.hash:
+        world.fail("left over", f"in Redis: {keys.hash}, {list(keys.people)}")
+    if world.sql.open_sessions():
+        world.fail("left over", f"open sessions: {world.sql.open_sessions()}")
+    for hub in world.living_hubs():
+        if hub.meetings or hub.timers:
+            world.fail("left over", f"{hub.id} keeps {list(hub.meetings)}, timers {list(hub.timers)}")
+        if hub.waits() or list(hub.connections()):
+            world.fail("left over", f"{hub.id} waits for {hub.waits()}, holds {[wire.id for wire in hub.connections()]}")
+
+
+def _keys(world: World) -> Keys:
+    world.server.tick()
+    return world.server.model.keys(ROOM)
+
+
+def _whole(keys: Keys) -> Keys:
+    """What counts of the keys: a broken state counts as none, and is gone with its TTL."""
+    return keys if keys.is_intact else Keys()
+
+
+def _check_ttls(world: World, keys: Keys) -> None:
+    for index, key in enumerate(keys.all):
+        if key and keys.expires[index] == NO_TTL:
+            world.fail("no TTL", f"key {index}: {key}")
+
+
+def _check_seats(world: World, keys: Keys) -> None:
+    """participantCount = HLEN = the clients that believe that they sit."""
+    stored = {user: member.connection_id for user, member in keys.people.items()}
+    seated: dict[UserId, str] = {}
+    for client in world.clients:
+        if client.is_seated and client.wire is not None:
+            if client.user in seated:
+                world.fail("two seats", f"{client.user} sits by {seated[client.user]} and {client.wire.id}")
+            seated[client.user] = client.wire.id
+    if stored != seated:
+        world.fail("seats", f"Redis has {stored}, the clients are {seated}")
+    count = int(keys.hash.get("participantCount", "0"))
+    if count != len(seated):
+        world.fail("count", f"participantCount is {count}, {len(seated)} sit")
+
+
+def _check_pending(world: World, client: Client) -> None:
+    for event, since in client.pending.values():
+        if world.clock.now - since > ANSWER_WITHIN:
+            world.fail("no answer", f"{client} waits for {event} since {world.clock.now - since:.1f} s")
+
+
+def _check_views(world: World, client: Client, keys: Keys) -> None:
+    expected = {
+        user: (member.is_muted, member.is_video_on, member.hand_raised)
+        for user, member in keys.people.items()
+        if user != client.user
+    }
+    for name, view in (("shows", client.members), ("has followed to", client.followed)):
+        shown = {user: other.state for user, other in view.items()}
+        if shown != expected:
+            world.fail(_kind_of_view(shown.keys() == expected.keys()), f"{client} {name} {shown}, there are {expected}")
+        lost = [user for user, other in view.items() if other.is_lost]
+        if lost:
+            world.fail("lost shown", f"{client} {name} {lost} as lost, but they are connected")
+
+
+def _kind_of_view(same_people: bool) -> str:
+    return "state" if same_people else "view"
+
+
+def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
+    node = keys.hash.get("sfuNode")
+    alive = {node.id for node in world.nodes if node.entry() is not None}
+    if node not in alive:
+        world.fail("node", f"the room lives on {node!r}, alive are {alive}")
+    expected = transport_id(keys.people[client.user].seat, node)  # type: ignore[arg-type]
+    if client.endpoint != expected:
+        world.fail("node", f"{client} was told {client.endpoint}, its transport is {expected} on {node}")
+
+
+def _check_chats(world: World, client: Client) -> None:
+    """Where nothing is lost between hubs, what is said to all reaches all."""
+    if world.is_lossy:
+        return
+    for text, at in world.said:
+        if at > client.seat_since and text not in client.chats and world.was_taken(text):
+            world.fail("missed", f"{client}, here since {client.seat_since:.3f}, never heard {text} of {at:.3f}")
+
+
+def _check_sessions(world: World, keys: Keys) -> None:
+    open_ones = [session.id for session in world.sql.open_sessions()]
+    live = [keys.hash["sessionId"]] if keys.hash else []
+    if open_ones != live and (keys.people or set(open_ones) - set(live)):
+        world.fail("session", f"SQL has open {open_ones}, Redis has {live}")
+

@@ -1,0 +1,435 @@
+"""A hub: the meetings of one web worker in the thinnest shell that keeps their promises."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from tertulia.contract import CALLS, Empty, JoinRoom
+from tertulia.errors import AlreadyJoined, BadToken, NotJoined
+from tertulia.ids import ConnectionId, HubId, RoomId, UserId
+from tertulia.room import effects, inputs, steps
+from tertulia.room.answers import Joined, RoomRecord
+from tertulia.room.closing import NOT_JOINED, CloseReason
+from tertulia.room.events import Event
+from tertulia.room.meeting import Meeting
+from tertulia.room.messages import RoomMessage
+from tertulia.room.nodes import Nodes
+from tertulia.room.settings import HubSettings
+from tertulia.room.surroundings import Stateless, Surroundings
+from tertulia.room.timers import Timer
+from tertulia.tokens import RoomClaims
+from tests.world.client import Wire
+from tests.world.clock import Entry, Process
+from tests.world.server import Channel, Link, Server
+from tests.world.sql import Session, Sql
+from tests.world.steps import SCRIPTS, TRANSACTIONS
+
+Done = Callable[[Any], None]
+
+REGION: Final = "r"
+NODES_EVERY: Final = 1.0
+_EMPTY: Final = Empty()
+
+
+class Counted:
+    """Names that are the same in every run."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._count = 0
+
+    def token(self) -> str:
+        """The next one."""
+        self._count += 1
+        return f"{self._prefix}-{self._count}"
+
+    uuid = token
+
+
+class Conn:
+    """A hub's record of a connection."""
+
+    __slots__ = (
+        "call",
+        "call_since",
+        "calls",
+        "farewell",
+        "is_clean",
+        "is_closed",
+        "is_gone",
+        "join_due",
+        "room",
+        "wire",
+    )
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.room: RoomId | None = None
+        """Where it has its seat."""
+        self.call: int | None = None
+        """The one under way."""
+        self.call_since = 0.0
+        self.calls: deque[tuple[int, str, Any]] = deque()
+        self.is_gone = False
+        self.is_clean = False
+        self.is_closed = False
+        self.farewell: tuple[Event, CloseReason] | None = None
+        self.join_due: Entry | None = None
+
+
+class Hub:
+    """The shell: it verifies tokens, keeps the calls of a connection in order, and carries out effects."""
+
+    def __init__(
+        self, name: str, server: Server, sql: Sql, settings: HubSettings, claims: dict[str, RoomClaims]
+    ) -> None:
+        self.id = HubId(name)
+        self.process = Process(name)
+        self.clock = server.clock
+        self.weather = server.weather
+        self.link = Link(server, self.process, self.id, round(max(90.0, 4 * settings.keep_alive) * 1000))
+        self.settings = settings
+        self.meetings: dict[RoomId, Meeting] = {}
+        self.timers: dict[tuple[RoomId, Timer], Entry] = {}
+        self.returned: set[ConnectionId] = set()
+        """Connections that returned to a lost seat."""
+        self.log: Callable[[str, Any], None] | None = None
+        """Gets every input and effect."""
+        self._sql = sql
+        self._claims = claims
+        self._conns: dict[ConnectionId, Conn] = {}
+        self._requests: dict[int, tuple[float, Done]] = {}
+        self._asked = 0
+        self._inputs: deque[tuple[RoomId, inputs.Input]] = deque()
+        self._is_handling = False
+        self.surroundings = Surroundings(
+            hub=self.id, settings=settings, nodes=Nodes(REGION), names=Counted(name), stateless=Stateless()
+        )
+        self._see_nodes()
+        self._every(NODES_EVERY, self._see_nodes)
+        self._every(settings.seat / 6, self._sweep)
+        self._every(settings.reap, self._reap)
+
+    # --- for connections
+
+    def connected(self, wire: Wire) -> None:
+        """A client is there."""
+        conn = self._conns[wire.id] = Conn(wire)
+        conn.join_due = self.clock.after(self.settings.join_within, self.process, self._too_late, conn)
+
+    def called(self, wire: Wire, call: int, event: str, payload: Any) -> None:
+        """A client calls."""
+        conn = self._conns.get(wire.id)
+        if conn is None or conn.is_closed:
+            return
+        if conn.room is not None:
+            self.meetings[conn.room].heard(wire.id)
+        conn.calls.append((call, event, payload))
+        self._next_call(conn)
+
+    def disconnected(self, wire: Wire, clean: bool, some_lost: bool) -> None:
+        """A client is gone."""
+        conn = self._conns.get(wire.id)
+        if conn is None or conn.is_gone:
+            return
+        conn.is_gone, conn.is_clean = True, clean
+        if conn.join_due is not None:
+            conn.join_due.cancel()
+        if not clean:
+            for room in list(self.meetings):
+                self._give(room, inputs.ConnectionLost(wire.id, some_lost))
+        self._next_call(conn)
+
+    # --- for the control plane
+
+    def end_room(self, room: RoomId, reason: str, done: Done) -> None:
+        """End the meeting for everyone."""
+        self._give(room, inputs.EndRoom(self._ask(done), reason))
+
+    def remove(self, room: RoomId, user: UserId, done: Done) -> None:
+        """Remove a member."""
+        self._give(room, inputs.RemoveParticipant(self._ask(done), user))
+
+    # --- what can be seen of it
+
+    def connections(self) -> Iterable[Wire]:
+        """Those that it holds."""
+        return [conn.wire for conn in self._conns.values()]
+
+    def waits(self, seconds: float = 0.0) -> list[str]:
+        """What it has waited for at least so long."""
+        before = self.clock.now - seconds
+        calls = [
+            f"call {conn.call} of {conn.wire.id}"
+            for conn in self._conns.values()
+            if conn.call is not None and conn.call_since <= before
+        ]
+        return calls + [f"request {number}" for number, (since, _) in self._requests.items() if since <= before]
+
+    # --- clocks
+
+    def _every(self, seconds: float, work: Callable[[], None]) -> None:
+        def again() -> None:
+            work()
+            self.clock.after(seconds * (0.9 + 0.2 * self.weather.random.random()), self.process, again)
+
+        self.clock.after(seconds * self.weather.random.random(), self.process, again)
+
+    def _see_nodes(self) -> None:
+        if self.link.alive():
+            self.surroundings.nodes.refresh(self.link.server.registry(), self.clock.now)
+            for room in list(self.meetings):
+                self._give(room, inputs.NodesSeen())
+
+    def _sweep(self) -> None:
+        for room in list(self.meetings):
+            self._give(room, inputs.Sweep())
+
+    def _reap(self) -> None:
+        self._sql.run(self.process, self._sql.open_sessions, self._reap_these)
+
+    def _reap_these(self, sessions: list[Session] | Exception) -> None:
+        if isinstance(sessions, Exception):
+            return
+        self.surroundings.stateless.keep({session.id for session in sessions})
+        for session in sessions:
+            self._give(session.room, inputs.Reap(self._ask(_nothing), session.id))
+
+    def _ask(self, done: Done) -> int:
+        self._asked += 1
+        self._requests[self._asked] = self.clock.now, done
+        return self._asked
+
+    # --- calls
+
+    def _next_call(self, conn: Conn) -> None:
+        while conn.calls and conn.call is None:
+            conn.call, event, payload = conn.calls.popleft()
+            conn.call_since = self.clock.now
+            self._run(conn, event, payload)
+        if conn.is_gone and conn.call is None:
+            if conn.is_clean and conn.room is not None:
+                self._give(conn.room, inputs.ConnectionClosed(conn.wire.id))
+            self._conns.pop(conn.wire.id, None)
+
+    def _run(self, conn: Conn, event: str, payload: Any) -> None:
+        kind = CALLS[event]
+        if kind is JoinRoom:
+            self._begin_join(conn, payload)
+        elif conn.room is None:
+            self._answer(conn, NotJoined("call JoinRoom first"))
+        else:
+            given = _EMPTY if kind is Empty else payload
+            self._give(conn.room, inputs.Call(conn.wire.id, event, given, self.clock.now))
+
+    def _begin_join(self, conn: Conn, payload: JoinRoom) -> None:
+        claims = self._claims.get(payload.token)
+        if conn.room is not None:
+            self._answer(conn, AlreadyJoined("this connection is in a room already"))
+        elif claims is None or claims.room_id != payload.room_id:
+            self._answer(conn, BadToken("unknown"))
+        else:
+            room = claims.room_id
+            self._sql.run(
+                self.process, lambda: self._sql.record(room), lambda record: self._join(conn, payload, claims, record)
+            )
+
+    def _join(self, conn: Conn, payload: JoinRoom, claims: RoomClaims, record: RoomRecord | Exception) -> None:
+        if isinstance(record, Exception):
+            self._answer(conn, record)
+        elif conn.is_gone:
+            self._answer(conn, NotJoined("the client is gone"))
+        else:
+            self._give(claims.room_id, inputs.Join(conn.wire.id, payload, claims, record))
+
+    def _answer(self, conn: Conn, answer: Struct | Exception) -> None:
+        call, conn.call = conn.call, None
+        if call is None:
+            raise AssertionError(f"no call of {conn.wire.id} is under way: {answer}")
+        if not conn.is_gone and not conn.is_closed:
+            if isinstance(answer, Exception):
+                conn.wire.refuse(call, answer)
+            else:
+                conn.wire.reply(call, answer)
+        if conn.farewell is not None:
+            self._close(conn, *conn.farewell)
+        self.clock.after(0.0, self.process, self._next_call, conn)
+
+    def _too_late(self, conn: Conn) -> None:
+        if conn.call is not None:
+            conn.join_due = self.clock.after(0.5, self.process, self._too_late, conn)
+        elif conn.room is None and not conn.is_closed and not conn.is_gone:
+            self._close(conn, None, NOT_JOINED)
+
+    def _close(self, conn: Conn, event: Event | None, close: CloseReason) -> None:
+        conn.is_closed = True
+        conn.calls.clear()
+        if event is not None:
+            conn.wire.send(event)
+        conn.wire.close(close.code)
+
+    # --- inputs and effects
+
+    def _give(self, room: RoomId, given: inputs.Input) -> None:
+        """One at a time, each when the effects of the one before were carried out."""
+        self._inputs.append((room, given))
+        if self._is_handling:
+            return
+        self._is_handling = True
+        try:
+            while self._inputs:
+                self._handle(*self._inputs.popleft())
+        finally:
+            self._is_handling = False
+
+    def _handle(self, room: RoomId, given: inputs.Input) -> None:
+        meeting = self.meetings.get(room)
+        if meeting is None:
+            if not isinstance(given, _OPENING):
+                return
+            meeting = self.meetings[room] = Meeting(room, self.surroundings)
+        if self.log is not None:
+            self.log(f"{self.id} <-", given)
+        told = meeting.handle(given, self.clock.now)
+        if any(type(effect) is effects.Publish for effect in told) and self.weather.chance(0.3):
+            told = sorted(told, key=lambda effect: type(effect) is not effects.Publish)
+        for effect in told:
+            if self.log is not None:
+                self.log(f"{self.id} ->", effect)
+            _CARRY_OUT[type(effect)](self, room, effect)
+
+    def _deliver(self, room: RoomId, effect: effects.Deliver) -> None:
+        for connection in effect.to:
+            conn = self._conns.get(connection)
+            if conn is not None and not conn.is_gone and not conn.is_closed:
+                conn.wire.send(effect.event)
+
+    def _reply(self, room: RoomId, effect: effects.Reply) -> None:
+        self._answer(self._conns[effect.connection], effect.result)
+
+    def _refuse(self, room: RoomId, effect: effects.Refuse) -> None:
+        self._answer(self._conns[effect.connection], effect.error)
+
+    def _let_go(self, room: RoomId, effect: effects.LetGo) -> None:
+        conn = self._conns.get(effect.connection)
+        if conn is None or conn.is_gone or conn.is_closed:
+            return
+        if conn.call is None:
+            self._close(conn, effect.event, effect.close)
+        else:
+            conn.calls.clear()
+            conn.farewell = effect.event, effect.close
+
+    def _sat(self, room: RoomId, effect: effects.Sat) -> None:
+        conn = self._conns.get(effect.connection)
+        if conn is not None:
+            conn.room = room
+            if conn.join_due is not None:
+                conn.join_due.cancel()
+
+    def _stood(self, room: RoomId, effect: effects.Stood) -> None:
+        conn = self._conns.get(effect.connection)
+        if conn is not None:
+            conn.room = None
+
+    def _run_step(self, room: RoomId, effect: effects.Run) -> None:
+        step, ticket = effect.step, effect.ticket
+        script = SCRIPTS.get(type(step))
+        if script is not None:
+            self.link.call(lambda state: script(state, room, step), lambda reply: self._done(room, ticket, step, reply))
+        else:
+            work = TRANSACTIONS[type(step)]
+            self._sql.run(
+                self.process,
+                lambda: work(self._sql, room, step),
+                lambda reply: self._done(room, ticket, step, reply),
+            )
+
+    def _done(self, room: RoomId, ticket: inputs.Ticket, step: steps.Step, reply: Any) -> None:
+        if isinstance(reply, Joined) and reply.resumed:
+            self.returned.add(reply.participant.connection_id)
+        answer = inputs.Failed(ticket, reply) if isinstance(reply, Exception) else inputs.Answered(ticket, reply)
+        self._give(room, answer)
+
+    def _set_timer(self, room: RoomId, effect: effects.SetTimer) -> None:
+        self._cancel_timer(room, effect)
+        key = room, effect.timer
+        self.timers[key] = self.clock.at(effect.at, self.process, self._due, room, effect.timer)
+
+    def _cancel_timer(self, room: RoomId, effect: effects.SetTimer | effects.CancelTimer) -> None:
+        entry = self.timers.pop((room, effect.timer), None)
+        if entry is not None:
+            entry.cancel()
+
+    def _due(self, room: RoomId, timer: Timer) -> None:
+        del self.timers[room, timer]
+        self._give(room, inputs.TimerDue(timer))
+
+    def _subscribe(self, room: RoomId, effect: effects.Subscribe) -> None:
+        channel = Channel(
+            lambda: self._give(room, inputs.Subscribed()),
+            lambda message: self._hear(room, message),
+            lambda: self._give(room, inputs.Gap()),
+        )
+        self.link.subscribe(room, channel)
+
+    def _hear(self, room: RoomId, message: RoomMessage) -> None:
+        self._give(room, inputs.Message(message))
+
+    def _unsubscribe(self, room: RoomId, effect: effects.Unsubscribe) -> None:
+        self.link.unsubscribe(room)
+
+    def _publish(self, room: RoomId, effect: effects.Publish) -> None:
+        self.link.say(room, effect.message)
+
+    def _tell(self, room: RoomId, effect: effects.Tell) -> None:
+        self.link.command(effect.node, effect.command)
+        if effect.answers is not None:
+            self._answer(self._conns[effect.answers], _EMPTY)
+
+    def _resolve(self, room: RoomId, effect: effects.Resolve) -> None:
+        self._requests.pop(effect.request)[1](effect.result)
+
+    def _reject(self, room: RoomId, effect: effects.Reject) -> None:
+        self._requests.pop(effect.request)[1](effect.error)
+
+    def _unused(self, room: RoomId, effect: effects.Unused) -> None:
+        if any(key[0] == room for key in self.timers):
+            raise AssertionError(f"{self.id} forgets a room whose timers are set: {list(self.timers)}")
+        del self.meetings[room]
+
+    def _ignore(self, room: RoomId, effect: effects.Effect) -> None:
+        pass
+
+
+_OPENING: Final = (inputs.Join, inputs.EndRoom, inputs.RemoveParticipant, inputs.Reap)
+"""What makes a meeting where the hub has none."""
+
+_CARRY_OUT: Final[dict[type, Callable[[Hub, RoomId, Any], None]]] = {
+    effects.Deliver: Hub._deliver,
+    effects.Reply: Hub._reply,
+    effects.Refuse: Hub._refuse,
+    effects.LetGo: Hub._let_go,
+    effects.Sat: Hub._sat,
+    effects.Stood: Hub._stood,
+    effects.Returned: Hub._ignore,
+    effects.Run: Hub._run_step,
+    effects.SetTimer: Hub._set_timer,
+    effects.CancelTimer: Hub._cancel_timer,
+    effects.Subscribe: Hub._subscribe,
+    effects.Unsubscribe: Hub._unsubscribe,
+    effects.Publish: Hub._publish,
+    effects.Tell: Hub._tell,
+    effects.Resolve: Hub._resolve,
+    effects.Reject: Hub._reject,
+    effects.Log: Hub._ignore,
+    effects.Unused: Hub._unused,
+}
+
+
+def _nothing(_: Any) -> None:
+    pass
