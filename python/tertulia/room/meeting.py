@@ -6,10 +6,30 @@ and its answer comes as an input, to be matched with what is pending and with th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tertulia.ids import ConnectionId, RoomId
-from tertulia.room.effects import Effect
+from tertulia.room import inputs, pending, timers
+from tertulia.room.agenda import Agenda
+from tertulia.room.calls import Calls
+from tertulia.room.effects import Effect, Unsubscribe, Unused
+from tertulia.room.ending import Ender
 from tertulia.room.inputs import Input
+from tertulia.room.joining import Joiner
+from tertulia.room.leaving import Leaver
+from tertulia.room.listening import Listening
+from tertulia.room.membership import Membership
+from tertulia.room.moving import Mover
+from tertulia.room.pending import OnRequest, Otherwise
+from tertulia.room.reading import Reader
+from tertulia.room.restoring import Restoring
+from tertulia.room.room import Channel, Room
+from tertulia.room.seat import Outcome, Seated
+from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
+
+Handler = Callable[..., None]
 
 
 class Meeting:
@@ -17,11 +37,213 @@ class Meeting:
 
     def __init__(self, room: RoomId, surroundings: Surroundings) -> None:
         """``surroundings``: what all meetings of a hub share."""
+        self._agenda = Agenda()
+        self._room = facts = Room(room, surroundings, self._agenda)
+        self._membership = membership = Membership(facts)
+        self._listening = listening = Listening(facts, membership)
+        self._restoring = restoring = Restoring(facts, membership)
+        self._reader = Reader(facts, membership, restoring, listening)
+        self._ender = ender = Ender(facts, membership, restoring)
+        self._leaver = leaver = Leaver(facts, membership, ender)
+        self._mover = Mover(facts, membership)
+        self._joiner = Joiner(facts, membership, listening, leaver, ender)
+        self._calls = Calls(facts, membership, restoring, leaver, ender)
+        self._inputs = self._input_handlers()
+        self._answers = self._answer_handlers()
+        self._failures = self._failure_handlers()
+        self._resumes = self._resume_handlers()
+        self._timers = self._timer_handlers()
+
+    @property
+    def id(self) -> RoomId:
+        """The room."""
+        return self._room.id
+
+    @property
+    def seats(self) -> Seats:
+        """Who of this hub has a seat or wants one; to be read only."""
+        return self._room.seats
 
     def handle(self, given: Input, now: float) -> list[Effect]:
         """What follows from an input. ``now`` is in seconds, on any clock that never runs backwards."""
-        raise NotImplementedError
+        agenda = self._agenda
+        agenda.now = now
+        effects: list[Effect] = []
+        agenda.effects = effects
+        self._inputs[type(given)](given)
+        while agenda.resumed:
+            resumed = agenda.resumed.popleft()
+            self._resumes[type(resumed.work)](resumed.work, resumed.error)
+        if not self._room.seats.in_use:
+            self._rest()
+        return effects
 
     def heard(self, connection: ConnectionId) -> None:
         """The client was heard of (any frame of it that is no garbage beneath the dialect): what it was sent until now
         has arrived. To be called when the frame comes, before its call; no effect without a seat here."""
+        seat = self._room.seats.of(connection)
+        if isinstance(seat, Seated):
+            seat.unconfirmed = False
+
+    def _rest(self) -> None:
+        """Nobody of this hub is in the room: it is not listened to any more, and what was known of it grows old."""
+        room = self._room
+        if room.channel is Channel.HEARD:
+            room.channel = Channel.UNHEARD
+            self._agenda.effects.append(Unsubscribe())
+            self._reader.stop()
+            room.life = None
+            room.elsewhere = None
+            room.hearing.forget()
+        if self._agenda.is_empty:
+            self._agenda.effects.append(Unused())
+
+    # --- inputs
+
+    def _input_handlers(self) -> dict[type[Any], Handler]:
+        return {
+            inputs.Call: self._calls.call,
+            inputs.Message: lambda given: self._listening.hear(given.message),
+            inputs.Answered: self._answered,
+            inputs.Failed: self._failed,
+            inputs.Join: self._joiner.join,
+            inputs.ConnectionLost: self._connection_lost,
+            inputs.ConnectionClosed: self._connection_closed,
+            inputs.TimerDue: self._timer_due,
+            inputs.Subscribed: lambda _: self._joiner.subscribed(),
+            inputs.NotSubscribed: lambda given: self._joiner.not_subscribed(given.error),
+            inputs.Gap: lambda _: self._reader.start(),
+            inputs.NodesSeen: lambda _: self._mover.look(),
+            inputs.Sweep: lambda _: self._leaver.sweep(),
+            inputs.EndRoom: self._end_room,
+            inputs.RemoveParticipant: lambda given: self._leaver.remove(given.user, OnRequest(given.request)),
+            inputs.Reap: lambda given: self._ender.reap(given.session_id, OnRequest(given.request)),
+        }
+
+    def _connection_lost(self, given: inputs.ConnectionLost) -> None:
+        room = self._room
+        joining = room.seats.joining.get(given.connection)
+        if joining is not None and joining.outcome is Outcome.SEATED:
+            joining.outcome = Outcome.LOST
+        seat = room.seats.of(given.connection)
+        if isinstance(seat, Seated):
+            room.seats.lose(seat, given.some_lost)
+            self._agenda.set_timer(timers.Blip(given.connection), self._agenda.now + room.hub.settings.blip)
+
+    def _connection_closed(self, given: inputs.ConnectionClosed) -> None:
+        seat = self._room.seats.of(given.connection)
+        if seat is not None:
+            self._leaver.leave(seat, "closed", None)
+
+    def _end_room(self, given: inputs.EndRoom) -> None:
+        ending = pending.Ending(
+            reason=given.reason, caller=OnRequest(given.request), otherwise=Otherwise.RESTORE_OR_CLOSE
+        )
+        self._ender.begin(ending)
+
+    # --- answers
+
+    def _answered(self, given: inputs.Answered) -> None:
+        work = self._agenda.pending.pop(given.ticket)
+        try:
+            self._answers[type(work)](work, given.answer)
+        except Exception as e:  # noqa: BLE001 - a fault of ours: whoever waits is told, and the log by that
+            self._failures[type(work)](work, e)
+
+    def _failed(self, given: inputs.Failed) -> None:
+        work = self._agenda.pending.pop(given.ticket)
+        self._failures[type(work)](work, given.error)
+
+    def _answer_handlers(self) -> dict[type[Any], Handler]:
+        joiner, calls, leaver, ender = self._joiner, self._calls, self._leaver, self._ender
+        return {
+            pending.TakingSeat: joiner.took_seat,
+            pending.Settling: joiner.settled,
+            pending.OpeningSession: joiner.opened_session,
+            pending.Confirming: joiner.confirmed,
+            pending.ClosingStale: lambda work, _: joiner.closed_stale(work),
+            pending.DroppingState: lambda work, _: joiner.dropped_state(work),
+            pending.RereadingRecord: joiner.reread_record,
+            pending.GivingUp: joiner.gave_up,
+            pending.KeepingAlive: calls.kept_alive,
+            pending.Updating: calls.updated,
+            pending.RaisingHand: calls.hand_raised,
+            pending.Leaving: leaver.left,
+            pending.LeavingUnrecorded: leaver.left_unrecorded,
+            pending.Removing: leaver.removed,
+            pending.FindingNode: leaver.found_node,
+            pending.Sweeping: lambda _, expired: leaver.swept(expired),
+            pending.CheckingSession: self._restoring.checked,
+            pending.Restoring: self._restoring.written,
+            pending.Reading: self._reader.read,
+            pending.Ending: ender.located,
+            pending.Dropping: ender.dropped,
+            pending.FindingSession: ender.found_session,
+            pending.ClosingSession: lambda work, _: ender.closed(work),
+            pending.CheckingClosed: ender.checked,
+            pending.EndingRejoined: lambda work, _: ender.ended_rejoined(work),
+            pending.Reaping: ender.looked_at,
+            pending.Moving: self._mover.moved,
+            pending.Following: lambda _, summary: self._mover.found(summary),
+        }
+
+    def _failure_handlers(self) -> dict[type[Any], Handler]:
+        parts: dict[Handler, tuple[type[Any], ...]] = {
+            self._joiner.failed: (
+                pending.TakingSeat,
+                pending.Settling,
+                pending.OpeningSession,
+                pending.Confirming,
+                pending.ClosingStale,
+                pending.DroppingState,
+                pending.RereadingRecord,
+                pending.GivingUp,
+            ),
+            self._calls.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand),
+            self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
+            self._leaver.remove_failed: (pending.Removing, pending.FindingNode),
+            self._leaver.sweep_failed: (pending.Sweeping,),
+            self._restoring.failed: (pending.CheckingSession, pending.Restoring),
+            self._reader.failed: (pending.Reading,),
+            self._ender.failed: (
+                pending.Ending,
+                pending.Dropping,
+                pending.FindingSession,
+                pending.ClosingSession,
+                pending.CheckingClosed,
+                pending.EndingRejoined,
+                pending.Reaping,
+            ),
+            self._mover.failed: (pending.Moving, pending.Following),
+        }
+        return {kind: failed for failed, kinds in parts.items() for kind in kinds}
+
+    # --- what goes on, and what is due
+
+    def _resume_handlers(self) -> dict[type[Any], Handler]:
+        return {
+            pending.KeepingAlive: self._calls.restored,
+            pending.Updating: self._calls.restored,
+            pending.RaisingHand: self._calls.restored,
+            pending.Reading: self._reader.restored,
+            pending.Ending: self._ender.restored,
+            pending.HandedOver: lambda work, _: self._joiner.handed_over(work),
+            pending.ReadingWanted: lambda *_: self._reader.start(),
+            pending.Marked: lambda *_: self._reader.marked(),
+        }
+
+    def _timer_handlers(self) -> dict[type[Any], Handler]:
+        return {
+            timers.Blip: self._blip_over,
+            timers.Handover: self._joiner.handover_overdue,
+            timers.Empty: lambda _: self._ender.still_empty(),
+            timers.Mark: lambda _: self._reader.mark_overdue(),
+            timers.ReadAgain: lambda _: self._reader.pause_over(),
+        }
+
+    def _timer_due(self, given: inputs.TimerDue) -> None:
+        self._agenda.timers.discard(given.timer)
+        self._timers[type(given.timer)](given.timer)
+
+    def _blip_over(self, timer: timers.Blip) -> None:
+        self._leaver.show_lost(timer.connection)

@@ -1,4 +1,5 @@
-"""What a hub knows of one room: the members, kept up to date by the room's messages. Pure: message in, effects out.
+"""What a hub knows of one room: the members, kept up to date by the room's messages. Pure: messages in, what to show
+out.
 
 Invariants that callers hold:
 
@@ -58,7 +59,7 @@ class Hand(Struct, frozen=True):
     participant: Participant
 
 
-Effect = Came | Superseded | Went | Changed | Hand
+Shown = Came | Superseded | Went | Changed | Hand
 
 _Key = tuple[str, str, object]
 
@@ -77,7 +78,7 @@ class Mirror:
         self._doubtful: dict[str, float] = {}
         """Members not heard of since Redis lost the room, and until when they are believed."""
 
-    def own(self, message: MemberMessage) -> list[Effect]:
+    def own(self, message: MemberMessage) -> list[Shown]:
         """A script's answer to this hub, as the message that the script published."""
         key = _key(message)
         told = self._told.get(message.user_id)
@@ -92,7 +93,7 @@ class Mirror:
         self._ahead.setdefault(message.user_id, []).append(key)
         return self._apply(message)
 
-    def heard(self, message: MemberMessage, own: bool) -> list[Effect]:
+    def heard(self, message: MemberMessage, own: bool) -> list[Shown]:
         """A message of the channel; ``own``: this hub caused it."""
         ahead = self._ahead.get(message.user_id)
         if own and not _is_restored(message):
@@ -106,29 +107,31 @@ class Mirror:
                 return self._apply(message)
             self._told.setdefault(message.user_id, []).append(key)
             del self._told[message.user_id][:-_TOLD_KEPT]
+            if ahead:
+                return []
         elif ahead:
             return []
         return self._apply(message)
 
-    def snapshot(self, members: Iterable[Participant]) -> list[Effect]:
+    def snapshot(self, members: Iterable[Participant]) -> list[Shown]:
         """The truth, read anew after messages were missed: what has to be shown to come from here to there. Of the
         doubtful it says nothing: their hub may still write them again."""
         self._forget_changes()
         now = {m.user_id: m for m in members}
         self._doubtful = {u: until for u, until in self._doubtful.items() if u not in now}
         gone = [u for u in self.members if u not in now and u not in self._doubtful]
-        effects: list[Effect] = [Went(self.members.pop(user_id), "timeout") for user_id in gone]
+        shown: list[Shown] = [Went(self.members.pop(user_id), "timeout") for user_id in gone]
         for member in now.values():
-            effects += self._seat(member, resumed=False)
-        return effects
+            shown += self._seat(member, resumed=False)
+        return shown
 
-    def present(self, members: Iterable[Participant]) -> list[Effect]:
+    def present(self, members: Iterable[Participant]) -> list[Shown]:
         """Members who are there for certain; of the others this says nothing."""
-        effects: list[Effect] = []
+        shown: list[Shown] = []
         for member in members:
             self._doubtful.pop(member.user_id, None)
-            effects += self._seat(member, resumed=False)
-        return effects
+            shown += self._seat(member, resumed=False)
+        return shown
 
     def lost(self, mine: Iterable[str], until: float) -> None:
         """Redis has lost the room. ``mine`` are written again by this hub; the others are believed ``until`` then."""
@@ -136,16 +139,16 @@ class Mirror:
         kept = set(mine)
         self._doubtful = {u: self._doubtful.get(u, until) for u in self.members if u not in kept}
 
-    def doubt(self, now: float) -> list[Effect]:
+    def doubt(self, now: float) -> list[Shown]:
         """Members whom no hub has written again in time are gone."""
         over = [u for u, until in self._doubtful.items() if until <= now]
-        effects: list[Effect] = []
+        shown: list[Shown] = []
         for user_id in over:
             del self._doubtful[user_id]
             member = self.members.pop(user_id, None)
             if member is not None:
-                effects.append(Went(member, "timeout"))
-        return effects
+                shown.append(Went(member, "timeout"))
+        return shown
 
     def _forget_changes(self) -> None:
         for changes in (self._ahead, self._early, self._told):
@@ -155,7 +158,7 @@ class Mirror:
         known = self.members.get(user_id)
         return known is not None and known.connection_id == connection_id
 
-    def _apply(self, message: MemberMessage) -> list[Effect]:
+    def _apply(self, message: MemberMessage) -> list[Shown]:
         if isinstance(message, JoinedMessage):
             self._doubtful.pop(message.user_id, None)
             return self._seat(message.participant, message.resumed)
@@ -172,24 +175,24 @@ class Mirror:
             return self._change(member, _with_state(member, message))
         return self._change(member, replace(member, hand_raised=message.raised))
 
-    def _seat(self, member: Participant, resumed: bool) -> list[Effect]:
+    def _seat(self, member: Participant, resumed: bool) -> list[Shown]:
         known = self.members.get(member.user_id)
         self.members[member.user_id] = member
         if known is None:
             return [Came(member)]
-        effects = self._change(known, member)
+        shown = self._change(known, member)
         if known.connection_id != member.connection_id:
-            effects.append(Superseded(known, member, resumed))
-        return effects
+            shown.append(Superseded(known, member, resumed))
+        return shown
 
-    def _change(self, old: Participant, new: Participant) -> list[Effect]:
+    def _change(self, old: Participant, new: Participant) -> list[Shown]:
         self.members[new.user_id] = new
-        effects: list[Effect] = []
+        shown: list[Shown] = []
         if (old.is_muted, old.is_video_on) != (new.is_muted, new.is_video_on):
-            effects.append(Changed(new))
+            shown.append(Changed(new))
         if old.hand_raised != new.hand_raised:
-            effects.append(Hand(new))
-        return effects
+            shown.append(Hand(new))
+        return shown
 
 
 _TOLD_KEPT: Final = 8

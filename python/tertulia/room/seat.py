@@ -64,7 +64,20 @@ class Joining(Struct, kw_only=True, eq=False):
 
     @property
     def user_id(self) -> UserId:
+        """Who joins."""
         return self.claims.user_id
+
+    def hold(self, event: Event, seat: SeatId | None = None) -> None:
+        """Keep an event (meant for ``seat`` only, if given) until the answer. None fits any more: nothing is kept."""
+        if self.held is not None and not self.held.add(Held(event, seat), len(event.json()), event.latest):
+            self.held = None
+
+    def take_held(self) -> tuple[list[Held], bool]:
+        """What was kept, the oldest first, and whether that is all there was."""
+        items = []
+        while self.held is not None and (item := self.held.pop()) is not None:
+            items.append(item)
+        return items, self.held is not None
 
 
 class Seated(Struct, kw_only=True, eq=False):

@@ -1,0 +1,362 @@
+"""JoinRoom, from the verified token to the seat.
+
+::
+
+    channel heard ─▶ TakingSeat ─▶ (Settling) ─▶ OpeningSession ─▶ Confirming ─▶ what was missed ─▶ the result
+                        ▲                             │ the session is closed
+                        └──── RereadingRecord ◀── DroppingState
+
+A join of a session that SQL knows to be open skips the middle. What fails behind TakingSeat gives the seat up again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from tertulia.contract import JoinResult
+from tertulia.errors import TertuliaError, Unavailable
+from tertulia.ids import ConnectionId, SeatId, SessionId
+from tertulia.room import events, steps
+from tertulia.room.answers import Joined, Left, RoomRecord, RoomSummary
+from tertulia.room.closing import ENDED
+from tertulia.room.effects import LetGo, Refuse, Reply, Returned, Sat, Subscribe
+from tertulia.room.ending import Ender
+from tertulia.room.inputs import Join
+from tertulia.room.leaving import Leaver
+from tertulia.room.listening import Listening
+from tertulia.room.membership import Membership
+from tertulia.room.missed import Missed, without_overlap
+from tertulia.room.outbox import Outbox
+from tertulia.room.participant import Participant
+from tertulia.room.pending import (
+    ClosingStale,
+    Confirming,
+    DroppingState,
+    GivingUp,
+    HandedOver,
+    OpeningSession,
+    RereadingRecord,
+    Settling,
+    TakingSeat,
+)
+from tertulia.room.permissions import check_role
+from tertulia.room.room import Channel, Room
+from tertulia.room.seat import Joining, Lost, Outcome, Seated
+from tertulia.room.steps import CloseSession, End, JoinSeat, Leave, OpenSession, Placement, ReadRecord, Summary
+from tertulia.room.timers import Blip, Handover
+
+_TRIES: Final = 3
+"""A join that crosses with the end of the meeting begins anew."""
+
+Step = TakingSeat | Settling | OpeningSession | Confirming | ClosingStale | DroppingState | RereadingRecord | GivingUp
+
+
+class Joiner:
+    """Any number of JoinRooms, one for each connection."""
+
+    def __init__(self, room: Room, membership: Membership, listening: Listening, leaver: Leaver, ender: Ender) -> None:
+        self._room = room
+        self._membership = membership
+        self._listening = listening
+        self._leaver = leaver
+        self._ender = ender
+
+    # --- the channel comes first: from then on nothing is missed
+
+    def join(self, call: Join) -> None:
+        """A JoinRoom begins: what the room says from now on is held for it."""
+        joining = Joining(
+            connection=call.connection,
+            payload=call.payload,
+            claims=call.claims,
+            record=call.record,
+            resume=self._room.hub.names.token(),
+            held=Outbox(),
+        )
+        self._room.seats.joining[call.connection] = joining
+        if not self._is_admitted(joining):
+            return
+        if self._room.channel is Channel.HEARD:
+            self._take_seat(joining)
+        elif self._room.channel is Channel.UNHEARD:
+            self._room.channel = Channel.SUBSCRIBING
+            self._room.agenda.effects.append(Subscribe())
+
+    def subscribed(self) -> None:
+        """The channel is heard."""
+        self._room.channel = Channel.HEARD
+        for joining in list(self._room.seats.joining.values()):
+            self._take_seat(joining)
+
+    def not_subscribed(self, error: Exception) -> None:
+        """The channel cannot be heard."""
+        self._room.channel = Channel.UNHEARD
+        for joining in list(self._room.seats.joining.values()):
+            self._refuse(joining, error)
+
+    # --- the seat in Redis
+
+    def _is_admitted(self, joining: Joining) -> bool:
+        claims, record = joining.claims, joining.record
+        try:
+            check_role(record.settings, claims.role, claims.user_id == record.host_user_id)
+        except TertuliaError as e:
+            self._refuse(joining, e)
+            return False
+        return True
+
+    def _take_seat(self, joining: Joining) -> None:
+        room = self._room
+        placement = self._placement(joining)
+        reserved = placement.node if joining.record.session_id is None else None
+        if reserved is not None:
+            room.hub.nodes.reserve(reserved)
+        joining.tries += 1
+        step = steps.Join(
+            seat=self._seat(joining),
+            max_participants=joining.record.settings.max_participants,
+            token_issued_at_ms=joining.claims.issued_at_ms,
+            placement=placement,
+        )
+        room.agenda.run(step, TakingSeat(joining.connection, reserved))
+
+    def took_seat(self, work: TakingSeat, joined: Joined) -> None:
+        """Redis has the seat."""
+        self._release(work)
+        if joined.first_of_session and joined.node is not None:
+            self._room.hub.nodes.placed(joined.node, self._room.agenda.now)
+        self._settle(work.connection, joined)
+
+    def settled(self, work: Settling, summary: RoomSummary | None) -> None:
+        """Two sessions cannot be live at once: the one that Redis does not know has ended; its own message is still on
+        the way."""
+        life = self._room.life
+        known = [life.session_id] if life is not None else []
+        for session_id in (*known, work.joined.session_id):
+            if summary is None or session_id != summary.session_id:
+                self._membership.ended(session_id, "ended")
+        self._settle(work.connection, work.joined)
+
+    def _settle(self, connection: ConnectionId, joined: Joined) -> None:
+        if self._membership.conflicts(joined.session_id):
+            self._room.agenda.run(Summary(), Settling(connection, joined))
+        else:
+            self._admit(connection, joined)
+
+    def _admit(self, connection: ConnectionId, joined: Joined) -> None:
+        """The seat counts as taken. What was said of the room meanwhile can be heard now."""
+        joining = self._room.seats.joining[connection]
+        joining.joined = joined
+        self._membership.admit(joined)
+        self._listening.replay()
+        if not joined.first_of_session and joined.session_id == joining.record.session_id:
+            self._await_missed(joining, joined)
+        else:
+            step = OpenSession(session_id=joined.session_id)
+            self._room.agenda.run(step, OpeningSession(connection, joined))
+
+    # --- the session in SQL
+
+    def opened_session(self, work: OpeningSession, is_open: bool) -> None:
+        """SQL has the session; False: it has ended since the record was read, and another has to begin."""
+        if is_open:
+            self._room.agenda.run(Summary(), Confirming(work.connection, work.joined))
+        else:
+            end = End(reason="ended", session_id=work.joined.session_id)
+            self._room.agenda.run(end, DroppingState(work.connection, work.joined))
+
+    def confirmed(self, work: Confirming, summary: RoomSummary | None) -> None:
+        """Redis says whether the meeting is still on, now that its session is open."""
+        if summary is None or summary.session_id != work.joined.session_id:
+            step = CloseSession(session_id=work.joined.session_id)
+            self._room.agenda.run(step, ClosingStale(work.connection, work.joined))
+        else:
+            self._await_missed(self._room.seats.joining[work.connection], work.joined)
+
+    def closed_stale(self, work: ClosingStale) -> None:
+        """SQL has closed the session of a meeting that was over already."""
+        self._membership.ended(work.joined.session_id, "ended")
+        self._await_missed(self._room.seats.joining[work.connection], work.joined)
+
+    def dropped_state(self, work: DroppingState) -> None:
+        """Redis has forgotten the session that was over."""
+        joining = self._room.seats.joining[work.connection]
+        self._membership.ended(work.joined.session_id, "ended")
+        if joining.tries >= _TRIES or joining.outcome is Outcome.TAKEN:
+            self._refuse(joining, Unavailable("the meeting ended while it was joined"))
+            return
+        joining.joined = None
+        step = ReadRecord(tenant=joining.claims.tenant_id)
+        self._room.agenda.run(step, RereadingRecord(work.connection))
+
+    def reread_record(self, work: RereadingRecord, record: RoomRecord) -> None:
+        """SQL says what the room is now."""
+        joining = self._room.seats.joining[work.connection]
+        joining.record = record
+        if self._is_admitted(joining):
+            self._take_seat(joining)
+
+    # --- what did not work
+
+    def failed(self, work: Step, error: Exception) -> None:
+        """The step failed; behind the first one a seat is to be given up."""
+        joining = self._room.seats.joining[work.connection]
+        if isinstance(work, TakingSeat):
+            self._release(work)
+            self._refuse(joining, error)
+        elif isinstance(work, DroppingState | RereadingRecord):
+            self._refuse(joining, error)
+        elif isinstance(work, GivingUp):
+            self._refuse(joining, work.error)
+        else:
+            step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
+            self._room.agenda.run(step, GivingUp(joining.connection, error))
+
+    def gave_up(self, work: GivingUp, left: Left | None) -> None:
+        """Redis has freed the seat."""
+        if left is not None:
+            self._leaver.freed(left.participant, left.remaining, "left", self._room.node)
+        self._refuse(self._room.seats.joining[work.connection], work.error)
+
+    def _refuse(self, joining: Joining, error: Exception) -> None:
+        self._expect_no_more(joining)
+        self._room.agenda.effects.append(Refuse(joining.connection, error))
+
+    # --- what a returning client has missed
+
+    def _await_missed(self, joining: Joining, joined: Joined) -> None:
+        """It comes from the hub that held the lost connection: from this one it is here already, if at all."""
+        room = self._room
+        if not joined.resumed or joined.replaced is None:
+            self._finish(joining, joined, None)
+        elif joining.handed_over is not None:
+            self._finish(joining, joined, joining.handed_over)
+        elif joined.replaced.hub == room.hub.hub:
+            self._finish(joining, joined, Missed(some_lost=True))
+        else:
+            at = room.agenda.now + room.hub.settings.handover
+            room.agenda.set_timer(Handover(joining.connection), at)
+
+    def handed_over(self, work: HandedOver) -> None:
+        """It has come."""
+        timer = Handover(work.connection)
+        joining = self._room.seats.joining.get(work.connection)
+        if timer in self._room.agenda.timers and joining is not None and joining.joined is not None:
+            self._room.agenda.cancel_timer(timer)
+            self._finish(joining, joining.joined, joining.handed_over)
+
+    def handover_overdue(self, timer: Handover) -> None:
+        """It has not come in time."""
+        joining = self._room.seats.joining[timer.connection]
+        if joining.joined is not None:
+            self._finish(joining, joining.joined, Missed(some_lost=True))
+
+    # --- the result
+
+    def _finish(self, joining: Joining, joined: Joined, missed: Missed | None) -> None:
+        """Answer, and sit down in the same turn. ``missed``: the client returns, and this is what it missed."""
+        room = self._room
+        self._ender.rejoined()
+        if joined.replaced is not None and not joined.resumed:
+            room.close_peer(room.node, joined.replaced.seat)
+        others = self._others(joined)
+        self._expect_no_more(joining)
+        held, all_held = joining.take_held()
+        some_lost = not all_held or (missed is not None and missed.some_lost)
+        following = [h.event for h in held if h.seat in (None, joined.participant.seat)]
+        if missed is not None:
+            room.agenda.effects.append(Returned(some_lost))
+            following = without_overlap(missed.take(), following)
+        result = JoinResult(
+            user_id=joining.user_id,
+            role=joined.participant.role,
+            participants=[other.view() for other in others],
+            resume_token=joining.resume,
+            keep_alive_seconds=room.hub.settings.keep_alive_seconds,
+            missed=some_lost,
+            topology=joining.record.settings.topology,
+        )
+        room.agenda.effects.append(Reply(joining.connection, result))
+        self._sit_down(joining, joined, following)
+
+    def _others(self, joined: Joined) -> list[Participant]:
+        """The list for the result: from here on, what the room is told brings it up to date.
+
+        What this hub knows counts, and beside it those whom the script saw and of whom this hub has not heard yet.
+        """
+        known, freed = self._room.members, self._room.freed
+        unheard = [m for m in joined.others if m.user_id not in known and m.connection_id not in freed]
+        return [m for m in known.values() if m.user_id != joined.participant.user_id] + unheard
+
+    def _sit_down(self, joining: Joining, joined: Joined, following: list[events.Event]) -> None:
+        room = self._room
+        if room.life is None or room.life.session_id != joined.session_id:
+            room.agenda.effects.append(LetGo(joining.connection, events.room_ended("ended"), ENDED))
+            return
+        if joining.outcome is Outcome.TAKEN:
+            return
+        member = joined.participant
+        seat = Seated(
+            connection=joining.connection,
+            user_id=member.user_id,
+            role=member.role,
+            seat=member.seat,
+            topology=joining.record.settings.topology,
+        )
+        taken: Seated | Lost = seat
+        if joining.outcome is Outcome.LOST:
+            taken = Lost.of(seat, some_lost=True)
+            room.agenda.set_timer(Blip(seat.connection), room.agenda.now + room.hub.settings.blip)
+        room.seats.sit(taken)
+        room.agenda.effects.append(Sat(joining.connection))
+        if isinstance(taken, Seated):
+            room.announce(taken)
+        for event in following:
+            room.audience.tell_seat(taken, event)
+
+    def _expect_no_more(self, joining: Joining) -> None:
+        room = self._room
+        del room.seats.joining[joining.connection]
+        if not room.seats.joining:
+            room.freed.clear()
+
+    def _release(self, work: TakingSeat) -> None:
+        if work.reserved is not None:
+            self._room.hub.nodes.release(work.reserved)
+
+    # --- what the script is given
+
+    def _seat(self, joining: Joining) -> JoinSeat:
+        claims, payload = joining.claims, joining.payload
+        return JoinSeat(
+            user_id=claims.user_id,
+            connection_id=joining.connection,
+            display_name=claims.display_name,
+            role=claims.role,
+            is_muted=bool(payload.is_muted),
+            is_video_on=bool(payload.is_video_on),
+            seat=SeatId(self._room.hub.names.uuid()),
+            resume=_digest(joining.resume),
+            returning=_digest(payload.resume_token) if payload.resume_token else None,
+        )
+
+    def _placement(self, joining: Joining) -> Placement:
+        """Where the room lives if this join makes it. A session still open in SQL goes on, where this hub knows it to
+        live: its state was lost."""
+        room, record = self._room, joining.record
+        goes_on = room.life if room.life is not None and room.life.session_id == record.session_id else None
+        region = goes_on.region if goes_on is not None else room.hub.nodes.region(joining.claims.region)
+        node = goes_on.node if goes_on is not None else None
+        if node is None and record.settings.topology == "sfu":
+            node = room.hub.nodes.choose(region, room.agenda.now)
+        return Placement(
+            region=region,
+            node=node,
+            session_id=record.session_id or SessionId(room.hub.names.uuid()),
+            incarnation=room.hub.names.token(),
+        )
+
+
+def _digest(resume: str) -> str:
+    return hashlib.sha256(resume.encode()).hexdigest()

@@ -1,0 +1,128 @@
+"""Seats that are given up, taken away or timed out."""
+
+from __future__ import annotations
+
+from tertulia.contract import LeaveReason
+from tertulia.ids import ConnectionId, NodeId, UserId
+from tertulia.room import answers, events
+from tertulia.room.answers import Expired, RoomSummary
+from tertulia.room.ending import Ender
+from tertulia.room.membership import Membership
+from tertulia.room.messages import LeftMessage
+from tertulia.room.participant import Participant
+from tertulia.room.pending import Caller, FindingNode, Leaving, LeavingUnrecorded, Removing, Sweeping
+from tertulia.room.room import Room
+from tertulia.room.seat import Lost, Seated
+from tertulia.room.steps import Expire, Leave, Remove, Summary
+
+
+class Leaver:
+    """Runs the scripts that free seats, and tells whoever has to know."""
+
+    def __init__(self, room: Room, membership: Membership, ender: Ender) -> None:
+        self._room = room
+        self._membership = membership
+        self._ender = ender
+
+    # --- by the member
+
+    def leave(self, seat: Seated | Lost, reason: LeaveReason, caller: Caller) -> None:
+        """Give up a seat. If Redis does not hear it, the seat stays for a call, and times out for a closed socket."""
+        step = Leave(user=seat.user_id, connection=seat.connection, reason=reason)
+        self._room.agenda.run(step, Leaving(seat.connection, reason, caller))
+
+    def left(self, work: Leaving, left: answers.Left | None) -> None:
+        """Redis has freed the seat; None: it knows nothing of it."""
+        if left is None:
+            self._room.agenda.run(Summary(), LeavingUnrecorded(work.connection, work.reason, work.caller))
+            return
+        self.freed(left.participant, left.remaining, work.reason, self._room.node)
+        self.forget(work.connection)
+        self._room.agenda.answer(work.caller)
+
+    def left_unrecorded(self, work: LeavingUnrecorded, summary: RoomSummary | None) -> None:
+        """If Redis lost the whole room, the other hubs still believe in the seat: tell them."""
+        room, life = self._room, self._room.life
+        seat = room.seats.of(work.connection)
+        if life is not None and seat is not None and (summary is None or summary.incarnation != life.incarnation):
+            member = room.members.get(seat.user_id)
+            if member is not None and member.connection_id == work.connection:
+                self._membership.leave_unrecorded(member, work.reason)
+                room.close_peer(life.node, seat.seat)
+        self.forget(work.connection)
+        room.agenda.answer(work.caller)
+
+    def leave_failed(self, work: Leaving | LeavingUnrecorded, error: Exception) -> None:
+        """Redis is away."""
+        if work.caller is None:
+            self._room.agenda.warn("a seat could not be freed and will time out", error=str(error))
+            self.forget(work.connection)
+        else:
+            self._room.agenda.refuse(work.caller, error)
+
+    def forget(self, connection: ConnectionId) -> None:
+        """The connection has no seat any more; what Redis says of the seat is for others to see to."""
+        seat = self._room.seats.of(connection)
+        if seat is not None:
+            self._room.stand(seat)
+
+    # --- by a host or the control plane
+
+    def remove(self, user: UserId, caller: Caller) -> None:
+        """Take a member's seat away and void their tokens."""
+        self._room.agenda.run(Remove(user=user), Removing(user, caller))
+
+    def removed(self, work: Removing, left: answers.Left | None) -> None:
+        """Redis has freed the seat; None: not a member."""
+        if left is None:
+            self._room.agenda.answer(work.caller, result=False)
+        elif self._room.life is None:
+            self._room.agenda.run(Summary(), FindingNode(left, work.caller))
+        else:
+            self._removed_from(left, self._room.life.node, work.caller)
+
+    def found_node(self, work: FindingNode, summary: RoomSummary | None) -> None:
+        """Redis says where the peer of a member who was removed is."""
+        self._removed_from(work.left, summary.node if summary is not None else None, work.caller)
+
+    def remove_failed(self, work: Removing | FindingNode, error: Exception) -> None:
+        """Redis is away."""
+        self._room.agenda.refuse(work.caller, error)
+
+    def _removed_from(self, left: answers.Left, node: NodeId | None, caller: Caller) -> None:
+        self.freed(left.participant, left.remaining, "removed", node)
+        self._room.agenda.answer(caller)
+
+    # --- by the clock
+
+    def sweep(self) -> None:
+        """Free the seats of the room that were silent for too long."""
+        room = self._room
+        if room.life is None or room.agenda.is_pending(Sweeping):
+            return
+        self._membership.show(room.life.mirror.doubt(room.agenda.now))
+        room.agenda.run(Expire(silent_for_ms=round(room.hub.settings.seat * 1000)), Sweeping())
+
+    def swept(self, expired: Expired | None) -> None:
+        """Redis has freed them."""
+        if expired is not None:
+            for member in expired.participants:
+                self.freed(member, expired.remaining, "timeout", self._room.node)
+
+    def sweep_failed(self, work: Sweeping, error: Exception) -> None:
+        """Redis is away; the next sweep will try again."""
+        self._room.agenda.warn("silent seats could not be looked for", error=str(error))
+
+    def show_lost(self, connection: ConnectionId) -> None:
+        """Tell the others that a member's connection is lost for longer than a blip."""
+        seat = self._room.seats.of(connection)
+        if isinstance(seat, Lost):
+            seat.shown = True
+            self._room.say(events.connection_lost(seat.user_id), seat.user_id)
+
+    def freed(self, member: Participant, remaining: int, reason: LeaveReason, node: NodeId | None) -> None:
+        """A script of this hub has freed the member's seat."""
+        self._membership.changed(LeftMessage.of(member, reason, self._room.hub.hub))
+        self._room.close_peer(node, member.seat)
+        if remaining == 0:
+            self._ender.emptied()

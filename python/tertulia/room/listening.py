@@ -1,0 +1,88 @@
+"""What the room's channel says, and what follows from it."""
+
+from __future__ import annotations
+
+from tertulia.ids import SessionId
+from tertulia.room import events
+from tertulia.room.events import Event
+from tertulia.room.membership import Membership
+from tertulia.room.messages import (
+    EndedMessage,
+    EventMessage,
+    HandMessage,
+    HandoverMessage,
+    JoinedMessage,
+    LeftMessage,
+    NodeMessage,
+    RecordingMessage,
+    RoomMessage,
+    StateMessage,
+)
+from tertulia.room.missed import Missed
+from tertulia.room.pending import Marked, ReadingWanted
+from tertulia.room.room import Room
+
+
+class Listening:
+    """Messages count at once, or wait until the room is known and read (:mod:`tertulia.room.hearing`)."""
+
+    def __init__(self, room: Room, membership: Membership) -> None:
+        self._room = room
+        self._membership = membership
+
+    def hear(self, message: RoomMessage) -> None:
+        """The channel said this."""
+        hearing = self._room.hearing
+        if self._room.life is not None and not hearing.is_reading:
+            self._handle(message)
+            return
+        was_marked = hearing.is_marked
+        hearing.keep(message)
+        if hearing.is_marked and not was_marked:
+            self._room.agenda.resume(Marked())
+        if hearing.overflowed and self._room.life is not None:
+            self._room.agenda.resume(ReadingWanted())
+
+    def replay(self) -> None:
+        """Handle what has waited, if it need not wait any more."""
+        room = self._room
+        if room.life is None or room.hearing.is_reading:
+            return
+        for message in room.hearing.take():
+            self._handle(message)
+            if self._is_over():
+                break
+
+    def _is_over(self) -> bool:
+        return self._room.life is None
+
+    def _handle(self, message: RoomMessage) -> None:
+        membership = self._membership
+        if isinstance(message, EventMessage):
+            if message.origin != self._room.hub.hub:
+                self._relay(message)
+        elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage):
+            membership.heard(message)
+        elif isinstance(message, EndedMessage):
+            membership.ended(SessionId(message.session_id), message.reason)
+        elif isinstance(message, RecordingMessage):
+            membership.recording(message.is_recording)
+        elif isinstance(message, NodeMessage):
+            membership.moved(message.sfu_node, message.sfu_region)
+        elif isinstance(message, HandoverMessage):
+            membership.hand_over(message.connection_id, _missed(message))
+
+    def _relay(self, message: EventMessage) -> None:
+        """Tell the members on this hub what another hub or an SFU node has to say."""
+        event = events.relayed(message)
+        if message.to is None:
+            self._room.audience.broadcast(event, message.exclude)
+        else:
+            self._room.audience.tell(message.to, event, message.seat)
+
+
+def _missed(message: HandoverMessage) -> Missed:
+    missed = Missed(message.missed)
+    for name, payload in message.frames:
+        missed.add(Event(name, payload))
+    return missed

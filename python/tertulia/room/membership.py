@@ -1,0 +1,217 @@
+"""What happens to a room and who is in it: kept in the mirror, and shown to the members of this hub."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from msgspec import Raw
+
+from tertulia.contract import LeaveReason
+from tertulia.ids import ConnectionId, NodeId, SessionId
+from tertulia.room import events
+from tertulia.room.answers import Joined, Restored, RoomSummary
+from tertulia.room.closing import ENDED, REMOVED, REPLACED
+from tertulia.room.effects import LetGo
+from tertulia.room.life import Life
+from tertulia.room.messages import HandoverMessage, JoinedMessage, LeftMessage
+from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Shown, Superseded, Went
+from tertulia.room.missed import Missed
+from tertulia.room.participant import Participant
+from tertulia.room.pending import HandedOver, ReadingWanted
+from tertulia.room.room import Room
+from tertulia.room.seat import Lost, Outcome
+
+
+class Membership:
+    """Every change of a room passes here, whoever made it."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._over: deque[SessionId] = deque(maxlen=8)
+        """Sessions known to have ended, for JoinRooms that cross with the end."""
+
+    # --- who is in the room
+
+    def admit(self, joined: Joined) -> None:
+        """Redis' answer to a JoinRoom of this hub, whose session is this room's, if that has one (:meth:`conflicts`); of
+        no effect if it has ended since."""
+        room = self._room
+        if self.is_over(joined.session_id):
+            return
+        message = JoinedMessage(
+            origin=room.hub.hub,
+            user_id=joined.participant.user_id,
+            participant=joined.participant,
+            replaced=joined.replaced,
+            resumed=joined.resumed,
+        )
+        if room.life is None:
+            room.life = _begun(joined)
+            if room.hearing.overflowed:
+                room.agenda.resume(ReadingWanted())
+        elif room.life.incarnation != joined.incarnation:
+            # The state was lost, and this join made it again: the others have to be written too.
+            room.agenda.resume(ReadingWanted())
+        self.changed(message)
+
+    def changed(self, message: MemberMessage) -> None:
+        """A script of this hub changed the membership: its answer, as the message that it published."""
+        self._note_freed(message)
+        life = self._room.life
+        if life is not None:
+            self.show(life.mirror.own(message))
+
+    def heard(self, message: MemberMessage) -> None:
+        """The channel told of a change of the membership."""
+        self._note_freed(message)
+        life = self._room.life
+        if life is not None:
+            self.show(life.mirror.heard(message, own=message.origin == self._room.hub.hub))
+
+    def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
+        """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
+        message = LeftMessage.of(member, reason, self._room.hub.hub)
+        self._room.publish(message)
+        self.changed(message)
+
+    def replace_missing(self, displaced: Iterable[Participant]) -> None:
+        """Other connections turned out to sit where this hub's members sat."""
+        for new in displaced:
+            life = self._room.life
+            if life is not None:
+                self.show(life.mirror.heard(JoinedMessage(origin="", user_id=new.user_id, participant=new), own=False))
+
+    def hand_over(self, connection: ConnectionId, missed: Missed) -> bool:
+        """Hand what a lost connection missed to the one that returns, if that is joining here."""
+        joining = self._room.seats.joining.get(connection)
+        if joining is None:
+            return False
+        if joining.handed_over is None:
+            joining.handed_over = missed
+            self._room.agenda.resume(HandedOver(connection))
+        return True
+
+    def _note_freed(self, message: MemberMessage) -> None:
+        if isinstance(message, LeftMessage) and self._room.seats.joining:
+            self._room.freed.add(message.connection_id)
+
+    # --- the room itself
+
+    def conflicts(self, session_id: SessionId) -> bool:
+        """Whether one of the two, this room's session and that one, has ended without this hub having heard of it."""
+        life = self._room.life
+        return life is not None and life.session_id != session_id and not self.is_over(session_id)
+
+    def is_over(self, session_id: SessionId) -> bool:
+        """Whether a session has ended already, as far as this hub has heard."""
+        return session_id in self._over
+
+    def ended(self, session_id: SessionId, reason: str) -> None:
+        """The meeting of this session is over: everyone in it is told and let go."""
+        room = self._room
+        if session_id not in self._over:
+            self._over.append(session_id)
+        if room.life is None or room.life.session_id != session_id:
+            return
+        told = events.room_ended(reason)
+        for seat in room.seats:
+            room.stand(seat)
+            room.agenda.effects.append(LetGo(seat.connection, told, ENDED))
+        room.life = None
+        room.elsewhere = None
+        room.hearing.forget()
+
+    def recording(self, is_recording: bool) -> None:
+        """Recording has begun or ended."""
+        life = self._room.life
+        if life is not None and is_recording != life.is_recording:
+            life.is_recording = is_recording
+            self._room.audience.broadcast(events.recording_changed(is_recording))
+
+    def moved(self, node: NodeId, region: str) -> None:
+        """The room lives on another SFU node now."""
+        life = self._room.life
+        if life is not None:
+            life.region = region
+            if node != life.node:
+                life.node = node
+                self._room.announce_missing()
+
+    def settled(self, found: RoomSummary | Restored) -> None:
+        """Redis was asked where the room lives, and whether it is recorded."""
+        self.recording(found.is_recording)
+        if found.node is not None:
+            self.moved(found.node, found.region)
+
+    # --- what the members of this hub see of it
+
+    def show(self, shown: Iterable[Shown]) -> None:
+        """Tell the others; let go who has no seat any more."""
+        room = self._room
+        room.elsewhere = None
+        for one in shown:
+            if isinstance(one, Came):
+                room.audience.broadcast(events.participant_joined(one.participant), one.participant.user_id)
+            elif isinstance(one, Superseded):
+                self._superseded(one)
+            elif isinstance(one, Went):
+                self._went(one)
+            elif isinstance(one, Changed):
+                room.audience.broadcast(events.state_changed(one.participant))
+            elif isinstance(one, Hand):
+                room.audience.broadcast(events.hand_raised(one.participant))
+
+    def _superseded(self, one: Superseded) -> None:
+        room = self._room
+        seat = room.seats.holder(one.old)
+        if seat is None:
+            if self._take_from_joining(one.old):
+                room.agenda.effects.append(LetGo(one.old.connection_id, events.replaced(), REPLACED))
+            return
+        room.stand(seat)
+        if isinstance(seat, Lost):
+            missed = seat.missed
+            if seat.shown:
+                room.say(events.connection_back(one.new.user_id), one.new.user_id)
+        else:
+            missed = Missed(seat.unconfirmed)
+        if one.resumed and not self.hand_over(one.new.connection_id, missed):
+            self._hand_over_elsewhere(one.new.connection_id, missed)
+        room.agenda.effects.append(LetGo(seat.connection, events.replaced(), REPLACED))
+
+    def _hand_over_elsewhere(self, connection: ConnectionId, missed: Missed) -> None:
+        frames = [(event.name, Raw(event.json())) for event in missed.take()]
+        self._room.publish(
+            HandoverMessage(origin=self._room.hub.hub, connection_id=connection, frames=frames, missed=missed.some_lost)
+        )
+
+    def _went(self, one: Went) -> None:
+        room, member = self._room, one.participant
+        seat = room.seats.holder(member)
+        if seat is not None:
+            room.stand(seat)
+        if (seat is not None or self._take_from_joining(member)) and one.reason == "removed":
+            room.agenda.effects.append(LetGo(member.connection_id, events.removed(), REMOVED))
+        room.audience.broadcast(events.participant_left(one), member.user_id)
+
+    def _take_from_joining(self, member: Participant) -> bool:
+        """The member's JoinRoom is not answered yet, and has lost its seat; False: there is none."""
+        joining = self._room.seats.joining.get(member.connection_id)
+        if joining is None:
+            return False
+        joining.outcome = Outcome.TAKEN
+        return True
+
+
+def _begun(joined: Joined) -> Life:
+    """The meeting as the join script found it, before its own change."""
+    others = joined.others if joined.replaced is None else [*joined.others, joined.replaced]
+    return Life(
+        mirror=Mirror(others),
+        session_id=joined.session_id,
+        incarnation=joined.incarnation,
+        region=joined.region,
+        node=joined.node,
+        is_recording=joined.is_recording,
+    )

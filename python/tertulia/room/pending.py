@@ -1,0 +1,310 @@
+"""Work under way, as data: what a meeting keeps beside a ticket until the answer comes.
+
+Nothing here is a promise about the state of the room: whoever gets the answer looks at the room as it is by then.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+from tertulia import contract
+from tertulia.contract import LeaveReason
+from tertulia.ids import ConnectionId, NodeId, SessionId, UserId
+from tertulia.room.answers import Joined, Left
+from tertulia.room.inputs import Request
+
+# --- who waits --------------------------------------------------------------------------------------------------------
+
+
+class OnCall(Struct, frozen=True):
+    """The call under way of a connection."""
+
+    connection: ConnectionId
+
+
+class OnRequest(Struct, frozen=True):
+    """A request of the control plane."""
+
+    request: Request
+
+
+Caller = OnCall | OnRequest | None
+"""Who is to be answered; None: nobody."""
+
+# --- joining ----------------------------------------------------------------------------------------------------------
+
+
+class TakingSeat(Struct, frozen=True):
+    """The join script."""
+
+    connection: ConnectionId
+    reserved: NodeId | None
+    """The node that is reserved meanwhile."""
+
+
+class Settling(Struct, frozen=True):
+    """The summary: two sessions cannot be live at once, which of them is?"""
+
+    connection: ConnectionId
+    joined: Joined
+
+
+class OpeningSession(Struct, frozen=True):
+    """The session in SQL."""
+
+    connection: ConnectionId
+    joined: Joined
+
+
+class Confirming(Struct, frozen=True):
+    """The summary: whoever ended the meeting before its session was in SQL could not close it there."""
+
+    connection: ConnectionId
+    joined: Joined
+
+
+class ClosingStale(Struct, frozen=True):
+    """The session in SQL, of a meeting that has ended."""
+
+    connection: ConnectionId
+    joined: Joined
+
+
+class DroppingState(Struct, frozen=True):
+    """The end script, for a session that SQL has closed: the join begins anew."""
+
+    connection: ConnectionId
+    joined: Joined
+
+
+class RereadingRecord(Struct, frozen=True):
+    """The room's record, for a join that begins anew."""
+
+    connection: ConnectionId
+
+
+class GivingUp(Struct, frozen=True):
+    """The leave script, for a join that failed by ``error``."""
+
+    connection: ConnectionId
+    error: Exception
+
+
+class HandedOver(Struct, frozen=True):
+    """What the lost connection missed has come."""
+
+    connection: ConnectionId
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+class KeepingAlive(Struct, frozen=True):
+    """The keep-alive script; ``again``: after the room was restored."""
+
+    connection: ConnectionId
+    incarnation: str
+    again: bool = False
+
+
+class Updating(Struct, frozen=True):
+    """The update script; ``again``: after the room was restored."""
+
+    connection: ConnectionId
+    payload: contract.UpdateState
+    incarnation: str
+    again: bool = False
+
+
+class RaisingHand(Struct, frozen=True):
+    """The update script, for a hand; ``again``: after the room was restored."""
+
+    connection: ConnectionId
+    user_id: UserId
+    raised: bool
+    incarnation: str
+    again: bool = False
+
+
+# --- leaving ----------------------------------------------------------------------------------------------------------
+
+
+class Leaving(Struct, frozen=True):
+    """The leave script."""
+
+    connection: ConnectionId
+    reason: LeaveReason
+    caller: Caller
+
+
+class LeavingUnrecorded(Struct, frozen=True):
+    """The summary: Redis knew nothing of the seat, has it lost the room?"""
+
+    connection: ConnectionId
+    reason: LeaveReason
+    caller: Caller
+
+
+class Removing(Struct, frozen=True):
+    """The remove script."""
+
+    user: UserId
+    caller: Caller
+
+
+class FindingNode(Struct, frozen=True):
+    """The summary: on which node was the peer of the member who was removed?"""
+
+    left: Left
+    caller: Caller
+
+
+class Sweeping(Struct, frozen=True):
+    """The expire script."""
+
+
+# --- the room as a whole ----------------------------------------------------------------------------------------------
+
+
+class CheckingSession(Struct, frozen=True):
+    """Is the session of a lost room still open in SQL?"""
+
+    session_id: SessionId
+
+
+class Restoring(Struct, frozen=True):
+    """The restore script."""
+
+    session_id: SessionId
+
+
+class Reading(Struct, frozen=True):
+    """The read script; ``again``: after the room was restored."""
+
+    mark: str
+    again: bool = False
+
+
+class ReadingWanted(Struct, frozen=True):
+    """The room has to be read."""
+
+
+class Marked(Struct, frozen=True):
+    """The channel has said the mark of the reading."""
+
+
+class Otherwise(enum.Enum):
+    """What follows where Redis knows of no meeting that could be ended."""
+
+    NOTHING = enum.auto()
+    RESTORE = enum.auto()
+    """Only what is in Redis can be ended for everyone: write it again, then end that."""
+    RESTORE_OR_CLOSE = enum.auto()
+    """The same; where this hub knows of no meeting either, close its session in SQL."""
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """The summary (where does the room live?), then the end script."""
+
+    reason: str
+    session_id: SessionId | None = None
+    """Only if that is the live one."""
+    empty_for_ms: int | None = None
+    """Only if it has been empty for so long."""
+    caller: Caller = None
+    otherwise: Otherwise = Otherwise.NOTHING
+    incarnation: str = ""
+    """The one to restore, if any."""
+
+
+class Dropping(Struct, frozen=True):
+    """The end script."""
+
+    ending: Ending
+    node: NodeId | None
+    """Where the media of the room is."""
+
+
+class FindingSession(Struct, frozen=True):
+    """The room's record: is a session open of which Redis knows nothing?"""
+
+    caller: Caller
+
+
+class ClosingSession(Struct, frozen=True):
+    """The session in SQL; ``result`` is what the caller will be told."""
+
+    session_id: SessionId
+    caller: Caller
+    result: bool
+
+
+class CheckingClosed(Struct, frozen=True):
+    """The summary: has somebody rejoined the session between its end in Redis and now?"""
+
+    session_id: SessionId
+    caller: Caller
+    result: bool
+
+
+class EndingRejoined(Struct, frozen=True):
+    """The end script, for them."""
+
+    session_id: SessionId
+    caller: Caller
+    result: bool
+
+
+class Reaping(Struct, frozen=True):
+    """The summary: is the meeting of an open session over?"""
+
+    session_id: SessionId
+    caller: Caller
+
+
+class Moving(Struct, frozen=True):
+    """The move script; ``to_node`` is reserved meanwhile."""
+
+    to_node: NodeId
+
+
+class Following(Struct, frozen=True):
+    """The summary: somebody else moved the room, where to?"""
+
+
+Pending = (
+    TakingSeat
+    | Settling
+    | OpeningSession
+    | Confirming
+    | ClosingStale
+    | DroppingState
+    | RereadingRecord
+    | GivingUp
+    | KeepingAlive
+    | Updating
+    | RaisingHand
+    | Leaving
+    | LeavingUnrecorded
+    | Removing
+    | FindingNode
+    | Sweeping
+    | CheckingSession
+    | Restoring
+    | Reading
+    | Ending
+    | Dropping
+    | FindingSession
+    | ClosingSession
+    | CheckingClosed
+    | EndingRejoined
+    | Reaping
+    | Moving
+    | Following
+)
+"""What waits for the answer to a ticket."""
+
+Resumable = KeepingAlive | Updating | RaisingHand | Reading | Ending | HandedOver | ReadingWanted | Marked
+"""What goes on without one: after the room was restored, or for another reason within the meeting."""

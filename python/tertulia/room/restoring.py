@@ -1,0 +1,76 @@
+"""Redis is a cache of who is here; the hubs are the truth about it. What is lost there is written again from here."""
+
+from __future__ import annotations
+
+from tertulia.errors import NoSession
+from tertulia.ids import SessionId
+from tertulia.room.answers import Restored
+from tertulia.room.membership import Membership
+from tertulia.room.pending import CheckingSession, ReadingWanted, Resumable
+from tertulia.room.pending import Restoring as Writing
+from tertulia.room.room import Room
+from tertulia.room.steps import IsOpen, Restore
+
+
+class Restoring:
+    """Of several who find the room lost, the first begins and the others wait for it."""
+
+    def __init__(self, room: Room, membership: Membership) -> None:
+        self._room = room
+        self._membership = membership
+        self._waiting: list[Resumable] = []
+        """Who goes on when the room is written; empty: it is not being restored."""
+
+    def begin(self, incarnation: str, then: Resumable) -> None:
+        """Write the members of this hub again into a state that is no longer ``incarnation``; ``then`` goes on.
+
+        If their session has ended meanwhile they are told so and let go, and ``then`` finds no life in the room.
+        """
+        life = self._room.life
+        if life is None or life.incarnation != incarnation:
+            self._room.agenda.resume(then)
+            return
+        self._waiting.append(then)
+        if len(self._waiting) == 1:
+            self._room.agenda.run(IsOpen(session_id=life.session_id), CheckingSession(life.session_id))
+
+    def checked(self, work: CheckingSession, is_open: bool) -> None:
+        """SQL says whether the session is still open."""
+        life = self._room.life
+        if life is None or life.session_id != work.session_id:
+            self._go_on()
+        elif not is_open:
+            self._over(work.session_id)
+        else:
+            step = Restore(known=life.known(), members=self._room.mine(), new_incarnation=self._room.hub.names.token())
+            self._room.agenda.run(step, Writing(life.session_id))
+
+    def written(self, work: Writing, restored: Restored) -> None:
+        """Redis has the members of this hub again."""
+        room, life = self._room, self._room.life
+        if life is not None and life.session_id == work.session_id:
+            life.incarnation = restored.incarnation
+            mine = room.mine()
+            life.mirror.lost((m.user_id for m in mine), room.agenda.now + room.hub.settings.seat)
+            self._membership.settled(restored)
+            self._membership.replace_missing(restored.displaced)
+            if not restored.created:
+                room.agenda.resume(ReadingWanted())  # who was written before us is there for certain
+            room.agenda.log("a room was written to Redis again", members=len(mine))
+        self._go_on()
+
+    def failed(self, work: CheckingSession | Writing, error: Exception) -> None:
+        """SQL or Redis is away, or another session has begun in the room."""
+        if isinstance(error, NoSession):
+            self._over(work.session_id)
+        else:
+            self._go_on(error)
+
+    def _over(self, session_id: SessionId) -> None:
+        self._membership.ended(session_id, "ended")
+        self._go_on()
+
+    def _go_on(self, error: Exception | None = None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for work in waiting:
+            self._room.agenda.resume(work, error)

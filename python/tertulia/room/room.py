@@ -1,0 +1,133 @@
+"""One room as this hub knows it: who is in it, who of them is connected here, and what they are told."""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Raw
+
+from tertulia.ids import ConnectionId, NodeId, RoomId, SeatId, UserId, transport_id
+from tertulia.room import commands, events
+from tertulia.room.agenda import Agenda
+from tertulia.room.audience import Audience
+from tertulia.room.effects import Publish, Stood, Tell
+from tertulia.room.events import Event
+from tertulia.room.hearing import Hearing
+from tertulia.room.life import Life
+from tertulia.room.messages import EventMessage, RoomMessage
+from tertulia.room.participant import Participant
+from tertulia.room.seat import Lost, Seated
+from tertulia.room.seats import Seats
+from tertulia.room.surroundings import Surroundings
+from tertulia.room.timers import Blip
+
+
+class Channel(enum.Enum):
+    """Whether the room's channel is heard."""
+
+    UNHEARD = enum.auto()
+    SUBSCRIBING = enum.auto()
+    HEARD = enum.auto()
+
+
+class Room:
+    """The facts that all parts of a meeting share.
+
+    Invariants: while anyone has a seat here there is a ``life``, and its mirror has that user with that connection, or
+    will be told by the channel why not.
+    """
+
+    def __init__(self, room_id: RoomId, hub: Surroundings, agenda: Agenda) -> None:
+        self.id = room_id
+        self.hub = hub
+        self.agenda = agenda
+        self.seats = Seats()
+        self.audience = Audience(agenda, self.seats)
+        self.hearing = Hearing()
+        self.channel = Channel.UNHEARD
+        self.life: Life | None = None
+        """None: no JoinRoom of this hub was answered yet, or the meeting is over."""
+        self.freed: set[ConnectionId] = set()
+        """Connections whose seats were freed while a JoinRoom is under way."""
+        self.elsewhere: bool | None = None
+        """Whether the room has members on other hubs; None: to be looked up, the members have changed."""
+
+    @property
+    def life_of_seats(self) -> Life:
+        """The meeting in which somebody here has a seat."""
+        if self.life is None:
+            raise RuntimeError(f"there are seats in {self.id}, and no meeting")
+        return self.life
+
+    @property
+    def members(self) -> dict[str, Participant]:
+        """Who is in the room, by userId."""
+        return self.life.mirror.members if self.life is not None else {}
+
+    @property
+    def node(self) -> NodeId | None:
+        """The SFU node of the room, as far as it is known."""
+        return self.life.node if self.life is not None else None
+
+    def mine(self) -> list[Participant]:
+        """The members whose connection this hub holds, those whose JoinRoom is not answered yet included."""
+        held = self.seats.connections()
+        return [member for member in self.members.values() if member.connection_id in held]
+
+    # --- telling
+
+    def say(self, event: Event, exclude: UserId | None = None) -> None:
+        """Tell every member, on this hub and elsewhere, but ``exclude``."""
+        self.audience.broadcast(event, exclude)
+        if self._is_elsewhere():
+            self._say_elsewhere(event, None, exclude)
+
+    def tell(self, member: Participant, event: Event) -> None:
+        """Tell one member, wherever connected."""
+        if member.hub == self.hub.hub:
+            self.audience.tell(member.user_id, event)
+        else:
+            self._say_elsewhere(event, member.user_id, None)
+
+    def publish(self, message: RoomMessage) -> None:
+        """Tell the hubs that have members in the room."""
+        self.agenda.effects.append(Publish(message))
+
+    def close_peer(self, node: NodeId | None, seat: SeatId) -> None:
+        """Tell the SFU node that this seat is gone."""
+        if node is not None:
+            close = commands.Close(room=self.id, transport=transport_id(seat, node))
+            self.agenda.effects.append(Tell(node, close))
+
+    def announce(self, seat: Seated) -> None:
+        """Send SfuEndpoint, if the room has a node that is known by now."""
+        if seat.topology == "p2p" or self.node is None:
+            return
+        node = self.hub.nodes.get(self.node)
+        if node is not None:
+            seat.announced = node.id
+            transport = transport_id(seat.seat, node.id)
+            self.audience.tell_seat(seat, events.sfu_endpoint(node.ip, node.ports[0], transport))
+
+    def announce_missing(self) -> None:
+        """Send SfuEndpoint to those who have none of the present node yet. Who is lost hears of it when back."""
+        for seat in list(self.seats.present.values()):
+            if seat.announced != self.node:
+                self.announce(seat)
+
+    def _is_elsewhere(self) -> bool:
+        if self.elsewhere is None:
+            self.elsewhere = any(m.hub != self.hub.hub for m in self.members.values())
+        return self.elsewhere
+
+    def _say_elsewhere(self, event: Event, to: UserId | None, exclude: UserId | None) -> None:
+        payload = Raw(event.json())
+        self.publish(EventMessage(origin=self.hub.hub, event=event.name, payload=payload, to=to, exclude=exclude))
+
+    # --- seats
+
+    def stand(self, seat: Seated | Lost) -> None:
+        """The connection holds its seat no more."""
+        self.seats.free(seat)
+        self.agenda.cancel_timer(Blip(seat.connection))
+        self.agenda.effects.append(Stood(seat.connection))

@@ -1,0 +1,73 @@
+"""The seats of a room whose connections this hub holds, and the connections that want one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tertulia.ids import ConnectionId, UserId
+from tertulia.room.participant import Participant
+from tertulia.room.seat import Joining, Lost, Seated
+
+
+class Seats:
+    """A user has one seat here at most, and a connection is in one place at most."""
+
+    __slots__ = ("_of", "joining", "lost", "present")
+
+    def __init__(self) -> None:
+        self.joining: dict[ConnectionId, Joining] = {}
+        self.present: dict[UserId, Seated] = {}
+        self.lost: dict[UserId, Lost] = {}
+        self._of: dict[ConnectionId, Seated | Lost] = {}
+
+    def __len__(self) -> int:
+        """How many seats are held; those that are wanted do not count."""
+        return len(self._of)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anyone has a seat or wants one."""
+        return bool(self._of or self.joining)
+
+    def __iter__(self) -> Iterator[Seated | Lost]:
+        return iter(list(self._of.values()))
+
+    def of(self, connection: ConnectionId) -> Seated | Lost | None:
+        """The seat of a connection."""
+        return self._of.get(connection)
+
+    def held_by(self, user_id: UserId) -> Seated | Lost | None:
+        """The seat of a user."""
+        return self.present.get(user_id) or self.lost.get(user_id)
+
+    def holder(self, member: Participant) -> Seated | Lost | None:
+        """The member's seat, if it is held here, and by that connection."""
+        seat = self._of.get(member.connection_id)
+        return seat if seat is not None and seat.user_id == member.user_id else None
+
+    def connections(self) -> set[ConnectionId]:
+        """Those that hold a seat or want one."""
+        return self._of.keys() | self.joining.keys()
+
+    def sit(self, seat: Seated | Lost) -> None:
+        """A seat is taken. The user has none here."""
+        if isinstance(seat, Seated):
+            self.present[seat.user_id] = seat
+        else:
+            self.lost[seat.user_id] = seat
+        self._of[seat.connection] = seat
+
+    def lose(self, seat: Seated, some_lost: bool) -> Lost:
+        """The connection of a seat is gone without a word."""
+        del self.present[seat.user_id]
+        lost = Lost.of(seat, some_lost)
+        self.sit(lost)
+        return lost
+
+    def free(self, seat: Seated | Lost) -> None:
+        """A seat is gone."""
+        del self._of[seat.connection]
+        if isinstance(seat, Seated):
+            del self.present[seat.user_id]
+        else:
+            del self.lost[seat.user_id]
