@@ -49,7 +49,9 @@ def when_gone(world: World) -> None:
         if hub.meetings or hub.timers:
             world.fail("left over", f"{hub.id} keeps {list(hub.meetings)}, timers {list(hub.timers)}")
         if hub.waits() or list(hub.connections()):
-            world.fail("left over", f"{hub.id} waits for {hub.waits()}, holds {[wire.id for wire in hub.connections()]}")
+            world.fail(
+                "left over", f"{hub.id} waits for {hub.waits()}, holds {[wire.id for wire in hub.connections()]}"
+            )
 
 
 def _keys(world: World) -> Keys:
@@ -133,4 +135,3 @@ def _check_sessions(world: World, keys: Keys) -> None:
     live = [keys.hash["sessionId"]] if keys.hash else []
     if open_ones != live and (keys.people or set(open_ones) - set(live)):
         world.fail("session", f"SQL has open {open_ones}, Redis has {live}")
-

@@ -265,9 +265,7 @@ class Client:
         world = self.world
         self.is_seated = True
         self.resume = result.resume_token
-        self.members = {
-            UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised) for p in result.participants
-        }
+        self.members = {UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised) for p in result.participants}
         if len(self.members) != len(result.participants) or self.user in self.members:
             world.fail("shown twice", f"{self}: JoinRoom's list has {[p.user_id for p in result.participants]}")
         if result.missed or self.wire is None or not world.has_returned(self.wire.id):

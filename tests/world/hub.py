@@ -85,13 +85,19 @@ class Hub:
     """The shell: it verifies tokens, keeps the calls of a connection in order, and carries out effects."""
 
     def __init__(
-        self, name: str, server: Server, sql: Sql, settings: HubSettings, claims: dict[str, RoomClaims]
+        self,
+        name: str,
+        server: Server,
+        sql: Sql,
+        settings: HubSettings,
+        ttl: float,
+        claims: dict[str, RoomClaims],
     ) -> None:
         self.id = HubId(name)
         self.process = Process(name)
         self.clock = server.clock
         self.weather = server.weather
-        self.link = Link(server, self.process, self.id, round(max(90.0, 4 * settings.keep_alive) * 1000))
+        self.link = Link(server, self.process, self.id, round(ttl * 1000))
         self.settings = settings
         self.meetings: dict[RoomId, Meeting] = {}
         self.timers: dict[tuple[RoomId, Timer], Entry] = {}

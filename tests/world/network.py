@@ -52,11 +52,12 @@ class Pipe:
         self._last = max(self._last, self._clock.now + self._weather.delay())
         self._clock.at(self._last, self._receiver, self._arrive, self._last, arrive, args)
 
-    def cut(self) -> None:
-        """The connection breaks. Of what is under way the first part may still arrive."""
+    def cut(self) -> float:
+        """The connection breaks. Of what is under way the first part may still arrive, until the time that is given."""
         if not self.is_cut:
             self.is_cut = True
             self._cut_at = self._clock.now + (self._weather.delay() if self._weather.chance(0.5) else 0.0)
+        return self._cut_at
 
     def _arrive(self, at: float, arrive: Callable[..., None], args: tuple[Any, ...]) -> None:
         # By the time it came: a receiver that stood still finds in its buffer what came before the end.

@@ -21,6 +21,8 @@ from tests.world.story import Action, Story
 ROOM: Final = RoomId("room")
 TENANT: Final = TenantId("tenant")
 SETTINGS: Final = HubSettings(empty_room=20)
+TTL_SECONDS: Final = 40.0
+"""Four keep-alive intervals. Production's least, 90 s, would only make the worlds longer."""
 PAUSES: Final = (0.5, 2.0, 3.5, 8.0, 20.0, 45.0)
 """Seconds that something is away or stands still."""
 NOTICES: Final = (0.0, 0.0, 0.01, 1.0, 6.0, 20.0)
@@ -82,11 +84,11 @@ class World:
     def cut(self, wire: Wire, told_after: float) -> None:
         """A connection breaks."""
         wire.is_cut = True
-        wire.up.cut()
+        last = wire.up.cut()
         wire.down.cut()
         hub = wire.hub
         if isinstance(hub, Hub):
-            self.clock.after(told_after, hub.process, self._hub_notices, hub, wire)
+            self.clock.at(max(last, self.clock.now + told_after), hub.process, self._hub_notices, hub, wire)
         self.clock.after(self.weather.delay(), None, wire.client.lost, wire)
 
     def return_later(self, client: Client) -> None:
@@ -317,7 +319,7 @@ class World:
     # --- faults
 
     def _start_hub(self) -> None:
-        hub = Hub(f"h{len(self.hubs)}", self.server, self.sql, self.settings, self._claims)
+        hub = Hub(f"h{len(self.hubs)}", self.server, self.sql, self.settings, TTL_SECONDS, self._claims)
         if self._say is not None:
             hub.log = lambda what, value: self.note(f"  {what} {value}")
         self.hubs.append(hub)
