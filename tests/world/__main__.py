@@ -11,14 +11,11 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
 
 from tests.world.run import Failure, run, run_seed, shortest
 from tests.world.story import tell
 
 SEEDS = 10_000
-SHOWN = 5
-"""Failures of which the trace is printed."""
 
 
 def main() -> int:
@@ -30,15 +27,18 @@ def main() -> int:
 
 
 def play_many(seeds: range, jobs: int) -> int:
-    """Play them all, and print what went wrong in as few actions as possible."""
-    start, failed = time.monotonic(), 0
+    """Play them all, and print one failure of each kind in as few actions as possible."""
+    start = time.monotonic()
+    failures: dict[str, list[Failure]] = {}
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        for failure in _failures(pool.imap_unordered(run_seed, seeds, chunksize=20)):
-            failed += 1
-            if failed <= SHOWN:
-                print_failure(failure)
-    print(f"{len(seeds)} seeds in {time.monotonic() - start:.1f} s, {failed} failed")
-    return 1 if failed else 0
+        for failure in pool.imap(run_seed, seeds, chunksize=20):
+            if failure is not None:
+                failures.setdefault(failure.kind, []).append(failure)
+    for found in failures.values():
+        print_failure(found[0])
+    counts = ", ".join(f"{len(found)} × {kind}" for kind, found in failures.items())
+    print(f"{len(seeds)} seeds in {time.monotonic() - start:.1f} s: {counts or 'everything held'}")
+    return 1 if failures else 0
 
 
 def play_one(seed: int, whole: bool) -> int:
@@ -60,10 +60,6 @@ def print_failure(failure: Failure) -> None:
     for action in brief.story.actions:
         print(f"    {action}")
     sys.stdout.flush()
-
-
-def _failures(results: Iterator[Failure | None]) -> Iterator[Failure]:
-    return (failure for failure in results if failure is not None)
 
 
 def _arguments() -> argparse.Namespace:

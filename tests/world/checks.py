@@ -122,11 +122,12 @@ def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
 
 
 def _check_chats(world: World, client: Client) -> None:
-    """Where nothing is lost between hubs, what is said to all reaches all."""
+    """Where nothing is lost between hubs, what is said to all reaches all whom the sender saw."""
     if world.is_lossy:
         return
-    for text, at in world.said:
-        if at > client.seat_since and text not in client.chats and world.was_taken(text):
+    for text, at, seen in world.said:
+        is_meant = client.user in seen and at > client.seat_since and world.was_taken(text)
+        if is_meant and text not in client.chats:
             world.fail("missed", f"{client}, here since {client.seat_since:.3f}, never heard {text} of {at:.3f}")
 
 

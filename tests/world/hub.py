@@ -115,10 +115,8 @@ class Hub:
         self.surroundings = Surroundings(
             hub=self.id, settings=settings, nodes=Nodes(REGION), names=Counted(name), stateless=Stateless()
         )
-        self._see_nodes()
-        self._every(NODES_EVERY, self._see_nodes)
-        self._every(settings.seat / 6, self._sweep)
-        self._every(settings.reap, self._reap)
+        self._clocks_run = False
+        self.clock.after(settings.reap * self.weather.random.random(), self.process, self._reap)
 
     # --- for connections
 
@@ -178,25 +176,44 @@ class Hub:
 
     # --- clocks
 
-    def _every(self, seconds: float, work: Callable[[], None]) -> None:
-        def again() -> None:
-            work()
-            self.clock.after(seconds * (0.9 + 0.2 * self.weather.random.random()), self.process, again)
+    def _start_clocks(self) -> None:
+        """Look at the nodes and for silent seats, as long as there is a meeting."""
+        self._read_nodes()
+        if not self._clocks_run:
+            self._clocks_run = True
+            self._again(NODES_EVERY * self.weather.random.random(), self._see_nodes)
+            self._again(self.settings.seat / 6 * self.weather.random.random(), self._sweep)
 
-        self.clock.after(seconds * self.weather.random.random(), self.process, again)
+    def _again(self, seconds: float, work: Callable[[], None]) -> None:
+        self.clock.after(seconds, self.process, work)
 
-    def _see_nodes(self) -> None:
+    def _read_nodes(self) -> bool:
         if self.link.alive():
             self.surroundings.nodes.refresh(self.link.server.registry(), self.clock.now)
+            return True
+        return False
+
+    def _see_nodes(self) -> None:
+        if not self.meetings:
+            self._clocks_run = False
+            return
+        if self._read_nodes():
             for room in list(self.meetings):
                 self._give(room, inputs.NodesSeen())
+        self._again(NODES_EVERY * self._unevenly(), self._see_nodes)
 
     def _sweep(self) -> None:
         for room in list(self.meetings):
             self._give(room, inputs.Sweep())
+        if self._clocks_run:
+            self._again(self.settings.seat / 6 * self._unevenly(), self._sweep)
+
+    def _unevenly(self) -> float:
+        return 0.9 + 0.2 * self.weather.random.random()
 
     def _reap(self) -> None:
         self._sql.run(self.process, self._sql.open_sessions, self._reap_these)
+        self._again(self.settings.reap * self._unevenly(), self._reap)
 
     def _reap_these(self, sessions: list[Session] | Exception) -> None:
         if isinstance(sessions, Exception):
@@ -298,6 +315,7 @@ class Hub:
             if not isinstance(given, _OPENING):
                 return
             meeting = self.meetings[room] = Meeting(room, self.surroundings)
+            self._start_clocks()
         if self.log is not None:
             self.log(f"{self.id} <-", given)
         told = meeting.handle(given, self.clock.now)

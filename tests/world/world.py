@@ -56,8 +56,8 @@ class World:
         """Something happened by which messages between hubs may be lost."""
         self.has_forgotten = False
         """Redis has lost something."""
-        self.said: list[tuple[str, float]] = []
-        """The chat messages sent to all, and when."""
+        self.said: list[tuple[str, float, set[UserId]]] = []
+        """The chat messages sent to all, when, and whom the sender saw then."""
         self.removed_at_ms: dict[UserId, int] = {}
         self._say = say
         self._claims: dict[str, RoomClaims] = {}
@@ -256,7 +256,7 @@ class World:
         if client is not None:
             client.said += 1
             text = f"{client.user}:{client.number}:{client.said}"
-            self.said.append((text, self.clock.now))
+            self.said.append((text, self.clock.now, set(client.members)))
             client.call("SendChat", SendChat(text=text))
 
     def _whisper(self, action: Action) -> None:
