@@ -14,11 +14,7 @@ T = TypeVar("T")
 _log: Final = structlog.get_logger(__name__)
 
 
-AT_ONCE: Final = 200
-"""One after the other, a busy worker's rooms would take longer than a keep-alive interval, and then nobody expires."""
-
-
-async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int = AT_ONCE) -> None:
+async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
     """Do ``work`` for all, so many at once. One part of a cluster may be away: what fails for some is done for the
     others nevertheless, and the first failure is raised at the end."""
     problems: list[BaseException] = []
@@ -36,11 +32,12 @@ class Tasks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run ``work``, which handles its own expected errors."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     async def stop(self) -> None:
         """Cancel what still runs, and wait for it."""

@@ -60,9 +60,10 @@ class Calls:
     def call(self, call: Call) -> None:
         """Carry out a call, or refuse it."""
         seat = self._room.seats.of(call.connection)
+        if seat is None:
+            self._refuse(call.connection, NotJoined("call JoinRoom first"))
+            return
         try:
-            if seat is None:
-                raise NotJoined("call JoinRoom first")
             check_call(call.event, seat.role)
             self._handlers[call.event](seat, call, call.payload)
         except Exception as e:  # noqa: BLE001 - the caller is told; what is a fault of ours is logged by that

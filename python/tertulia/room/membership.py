@@ -34,8 +34,10 @@ class Membership:
     # --- who is in the room
 
     def admit(self, joined: Joined) -> None:
-        """Redis' answer to a JoinRoom of this hub, whose session is this room's, if that has one (:meth:`conflicts`); of
-        no effect if it has ended since."""
+        """Redis' answer to a JoinRoom of this hub. Its session is this room's, if that has one (:meth:`conflicts`).
+
+        Of no effect if that session has ended since.
+        """
         room = self._room
         if self.is_over(joined.session_id):
             return

@@ -5,10 +5,34 @@ from __future__ import annotations
 from typing import Final
 
 from tertulia.contract import Role, Settings
-from tertulia.errors import Forbidden, RoleNotAllowed
+from tertulia.errors import AlreadyJoined, BadToken, Forbidden, NotJoined, RoleNotAllowed
+from tertulia.ids import RoomId
+from tertulia.tokens import RoomClaims
 
 HOST_CALLS: Final = frozenset({"AskToMute", "MuteAll", "RemoveParticipant", "EndRoom"})
 """Calls that only a host may make."""
+
+
+def check_seat(event: str, is_seated: bool) -> None:
+    """Whether a connection may call this at all.
+
+    Raises:
+        AlreadyJoined: JoinRoom, of one that has a seat.
+        NotJoined: any other call, of one that has none.
+    """
+    if event == "JoinRoom" and is_seated:
+        raise AlreadyJoined("this connection is in a room already: call LeaveRoom first")
+    if event != "JoinRoom" and not is_seated:
+        raise NotJoined("call JoinRoom first")
+
+
+def check_room(claims: RoomClaims, room: RoomId) -> None:
+    """
+    Raises:
+        BadToken: the token is good, but not for this room.
+    """
+    if claims.room_id != room:
+        raise BadToken("the token is for another room")
 
 
 def check_call(event: str, role: Role) -> None:

@@ -1,0 +1,136 @@
+"""The connections of this worker: what meetings have them told, and whose call is answered."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from tertulia.contract import CALLS
+from tertulia.errors import Refused
+from tertulia.hub import metrics
+from tertulia.hub.client import Client
+from tertulia.hub.connection import Connection
+from tertulia.hub.refusal import refusal
+from tertulia.ids import ConnectionId
+from tertulia.room.effects import Deliver, LetGo
+from tertulia.room.line import Call, Farewell
+from tertulia.room.meeting import Meeting
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Connections:
+    """By id. Nothing is sent to a client that is gone."""
+
+    def __init__(self) -> None:
+        self._all: dict[ConnectionId, Connection] = {}
+        self._clients: dict[ConnectionId, Client] = {}
+        """Those that are here: the hot path."""
+        self.answered: Final[deque[Connection]] = deque()
+        """Whose call under way has been answered, for the hub to go on with."""
+
+    def __len__(self) -> int:
+        """How many clients are here."""
+        return len(self._clients)
+
+    @property
+    def here(self) -> list[Connection]:
+        """Those whose clients are here."""
+        return [self._all[connection] for connection in self._clients]
+
+    def get(self, connection: ConnectionId) -> Connection | None:
+        """One whose client is here."""
+        return self._all.get(connection) if connection in self._clients else None
+
+    def add(self, connection: Connection) -> None:
+        """A client is here."""
+        self._all[connection.id] = connection
+        self._clients[connection.id] = connection.client
+        metrics.CONNECTIONS.inc()
+
+    def client_gone(self, client: Client) -> Connection | None:
+        """A client is gone; None: that is known."""
+        if self._clients.pop(client.id, None) is None:
+            return None
+        metrics.CONNECTIONS.dec()
+        return self._all[client.id]
+
+    def remove(self, connection: Connection) -> None:
+        """A client is gone, and all its calls were answered."""
+        del self._all[connection.id]
+
+    # --- what a meeting has them told
+
+    def deliver(self, effect: Deliver) -> None:
+        """Send an event to those who are here."""
+        event, clients = effect.event, self._clients
+        metrics.EVENTS.inc(len(effect.to))
+        for connection in effect.to:
+            client = clients.get(connection)
+            if client is not None:
+                client.send(event)
+
+    def let_go(self, effect: LetGo) -> None:
+        """Say a last word and close, now or behind the answer to the call under way."""
+        connection = self._all.get(effect.connection)
+        if connection is not None and connection.line.let_go(Farewell(effect.event, effect.close)):
+            self.part(connection, Farewell(effect.event, effect.close))
+
+    def part(self, connection: Connection, farewell: Farewell) -> None:
+        """Say a last word and close."""
+        if connection.id in self._clients:
+            connection.client.send(farewell.event)
+            connection.client.close(farewell.close.code, farewell.close.reason)
+
+    def sat(self, connection: ConnectionId, meeting: Meeting) -> None:
+        """It has a seat."""
+        metrics.SEATS.inc()
+        found = self._all[connection]  # its JoinRoom is being answered
+        found.meeting = meeting
+        found.end_join_time()
+
+    def stood(self, connection: ConnectionId) -> None:
+        """It has its seat no more."""
+        metrics.SEATS.dec()
+        found = self._all.get(connection)
+        if found is not None:
+            found.meeting = None
+
+    # --- answers
+
+    def reply(self, connection: ConnectionId, result: Struct) -> None:
+        """The call under way has this result."""
+        found = self._all.get(connection)
+        call = found.line.under_way if found is not None else None
+        if found is None or call is None:
+            _log.error("an answer to no call", connection=connection)
+            return
+        metrics.calls(call.event, "ok").inc()
+        if connection in self._clients:
+            found.client.reply(call.id, result)
+        self._finish(found)
+
+    def refuse(self, connection: ConnectionId, error: Exception) -> None:
+        """The call under way has failed."""
+        found = self._all.get(connection)
+        call = found.line.under_way if found is not None else None
+        if found is None or call is None:
+            _log.error("a refusal of no call", connection=connection, exc_info=error)
+            return
+        self.refuse_call(found, call, error)
+        self._finish(found)
+
+    def refuse_call(self, connection: Connection, call: Call, error: Exception) -> None:
+        """Tell the client that this call has failed."""
+        metrics.calls(call.event if call.event in CALLS else "", refusal(error).code).inc()
+        if not isinstance(error, Refused):
+            _log.error("a call failed", event_name=call.event, exc_info=error)
+        if connection.id in self._clients:
+            connection.client.refuse(call.id, error)
+
+    def _finish(self, connection: Connection) -> None:
+        connection.joining = None
+        self.answered.append(connection)

@@ -1,0 +1,98 @@
+"""Runs the steps that meetings ask for, in Redis and SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
+
+from tertulia import times
+from tertulia.db.directory import Directory
+from tertulia.ids import RoomId, TenantId
+from tertulia.room import steps
+from tertulia.room.answers import Answer, RoomRecord
+from tertulia.state.rooms import RoomState
+
+AT_ONCE: Final = 200
+"""Steps of the hub's own clock (sweeps, moves): one after the other, a busy worker's rooms would take longer than a
+keep-alive interval, and then nobody expires; all at once, the calls of clients would wait behind them."""
+
+_Run = Callable[[RoomId, Any], Awaitable[Answer]]
+
+
+class Steps:
+    """Every step ends within the deadlines of the clients of Redis and SQL."""
+
+    def __init__(self, rooms: RoomState, directory: Directory) -> None:
+        self._rooms = rooms
+        self._directory = directory
+        self._regular = asyncio.Semaphore(AT_ONCE)
+        self._kinds: dict[type[Any], _Run] = {
+            steps.Join: self._join,
+            steps.Leave: lambda room, s: rooms.leave(room, s.user, s.connection, s.reason),
+            steps.Remove: lambda room, s: rooms.remove(room, s.user),
+            steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
+            steps.Update: self._update,
+            steps.RaiseHand: lambda room, s: rooms.raise_hand(room, s.user, s.connection, s.incarnation, s.raised),
+            steps.End: self._end,
+            steps.Expire: self._expire,
+            steps.Restore: lambda room, s: rooms.restore(room, s.known, s.members, s.new_incarnation),
+            steps.Move: self._move,
+            steps.Summary: lambda room, _: rooms.summary(room),
+            steps.Read: lambda room, s: rooms.read(room, s.mark),
+            steps.OpenSession: self._open_session,
+            steps.CloseSession: lambda _, s: directory.close_session(s.session_id, _now()),
+            steps.IsOpen: lambda _, s: directory.is_open(s.session_id),
+            steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
+        }
+
+    def run(self, room: RoomId, step: steps.Step) -> Awaitable[Answer]:
+        """The step's answer. Raises what :mod:`tertulia.room.steps` says."""
+        return self._kinds[type(step)](room, step)
+
+    async def record(self, room: RoomId, tenant: TenantId | None) -> RoomRecord:
+        """The room's record. Raises NotFound, Unavailable."""
+        found = await self._directory.room(room, tenant)
+        return RoomRecord(host_user_id=found.host_user_id, settings=found.settings, session_id=found.session_id)
+
+    def _join(self, room: RoomId, step: steps.Join) -> Awaitable[Answer]:
+        return self._rooms.join(
+            room,
+            step.seat,
+            max_participants=step.max_participants,
+            token_issued_at_ms=step.token_issued_at_ms,
+            placement=step.placement,
+        )
+
+    def _update(self, room: RoomId, step: steps.Update) -> Awaitable[Answer]:
+        return self._rooms.update(
+            room,
+            step.user,
+            step.connection,
+            step.incarnation,
+            is_muted=step.is_muted,
+            is_video_on=step.is_video_on,
+        )
+
+    def _end(self, room: RoomId, step: steps.End) -> Awaitable[Answer]:
+        return self._rooms.end(
+            room, step.reason, session_id=step.session_id, only_if_empty_for_ms=step.only_if_empty_for_ms
+        )
+
+    async def _expire(self, room: RoomId, step: steps.Expire) -> Answer:
+        async with self._regular:
+            return await self._rooms.expire(room, step.silent_for_ms)
+
+    async def _move(self, room: RoomId, step: steps.Move) -> Answer:
+        async with self._regular:
+            return await self._rooms.move(room, step.from_node, step.to_node)
+
+    async def _open_session(self, room: RoomId, step: steps.OpenSession) -> Answer:
+        session = await self._directory.open_session(step.session_id, room, _now())
+        return session.end_time is None
+
+
+def _now() -> datetime:
+    return times.from_seconds(time.time())

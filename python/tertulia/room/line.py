@@ -1,0 +1,191 @@
+"""The calls of one connection: one at a time, in the order sent, those behind a slow one bounded. Pure.
+
+::
+
+    Idle ⇄ Busy ──the client is gone──▶ Draining ──▶ Gone
+      └────┴──let go──▶ Closing ─────────────────────▶ Gone
+
+What a client had sent before it was gone is still carried out (*Draining*); what it sends after it was let go is not.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tertulia.room.closing import CloseReason
+from tertulia.room.events import Event
+
+MAX_WAITING_CALLS: Final = 500
+"""Calls that wait for an earlier one of the same connection: the rate limit's burst."""
+MAX_WAITING_BYTES: Final = 1024 * 1024
+"""Of text in them. Both bounds are refused as ``rate_limited``."""
+
+
+class Call(Struct):
+    """A call as it came; ``id`` is the transport's."""
+
+    id: Any
+    event: str
+    payload: object
+
+
+class Farewell(Struct, frozen=True):
+    """A last word, and how to close."""
+
+    event: Event
+    close: CloseReason
+
+
+class Overdue(Struct, frozen=True):
+    """The time to join was over while a call was under way."""
+
+
+class Departed(Struct, frozen=True):
+    """The client is gone, and all its calls were answered. ``clean``: it said goodbye."""
+
+    clean: bool
+
+
+class _Idle(Struct):
+    """No call is under way."""
+
+
+class _Busy(Struct):
+    """``call`` is under way; ``then`` follows its answer."""
+
+    call: Call
+    then: Farewell | Overdue | None = None
+
+
+class _Draining(Struct):
+    """The client is gone; ``call`` is under way."""
+
+    call: Call
+    clean: bool
+
+
+class _Closing(Struct):
+    """The client was let go, and is not gone yet."""
+
+
+class _Gone(Struct):
+    """The client is gone, and nothing is under way."""
+
+
+_IDLE: Final = _Idle()
+_CLOSING: Final = _Closing()
+_GONE: Final = _Gone()
+
+
+class Taken(enum.Enum):
+    """What became of a call."""
+
+    RUN = enum.auto()
+    """It is under way: carry it out."""
+    WAITS = enum.auto()
+    TOO_MANY = enum.auto()
+    """Too many wait already: refuse it."""
+    IGNORED = enum.auto()
+    """The client was let go."""
+
+
+class Line:
+    """Who carries out a call says :meth:`done` once it is answered, and does what that returns."""
+
+    __slots__ = ("_bytes", "_state", "_waiting")
+
+    def __init__(self) -> None:
+        self._state: _Idle | _Busy | _Draining | _Closing | _Gone = _IDLE
+        self._waiting: deque[tuple[Call, int]] = deque()
+        self._bytes = 0
+
+    @property
+    def under_way(self) -> Call | None:
+        """The call that is to be answered now."""
+        return self._state.call if isinstance(self._state, _Busy | _Draining) else None
+
+    def take(self, call: Call) -> Taken:
+        """A call came."""
+        if self._state is _IDLE:
+            self._state = _Busy(call)
+            return Taken.RUN
+        if not isinstance(self._state, _Busy):
+            return Taken.IGNORED
+        size = _size(call)
+        if len(self._waiting) >= MAX_WAITING_CALLS or self._bytes + size > MAX_WAITING_BYTES:
+            return Taken.TOO_MANY
+        self._waiting.append((call, size))
+        self._bytes += size
+        return Taken.WAITS
+
+    def done(self) -> Call | Farewell | Overdue | Departed | None:
+        """The call under way was answered. What follows: the next one to carry out, which is under way now; a last
+        word; the deadline to join, which was held up; the end."""
+        state = self._state
+        if isinstance(state, _Busy):
+            if isinstance(state.then, Farewell):
+                self._drop_waiting()
+                self._state = _CLOSING
+                return state.then
+            if self._waiting:
+                state.call = self._next()
+                return state.call
+            self._state = _IDLE
+            return state.then
+        if isinstance(state, _Draining):
+            if self._waiting:
+                state.call = self._next()
+                return state.call
+            self._state = _GONE
+            return Departed(state.clean)
+        return None
+
+    def let_go(self, farewell: Farewell) -> bool:
+        """Say a last word and close: at once (True), behind the answer to the call under way, or never (the client is
+        gone)."""
+        if self._state is _IDLE:
+            self._state = _CLOSING
+            return True
+        if isinstance(self._state, _Busy):
+            self._state.then = farewell
+        return False
+
+    def too_late(self) -> bool:
+        """The time to join is over: close at once (True), or see after the call under way."""
+        if isinstance(self._state, _Busy) and self._state.then is None:
+            self._state.then = Overdue()
+        return self._state is _IDLE
+
+    def in_time(self) -> None:
+        """It has joined: no deadline any more."""
+        if isinstance(self._state, _Busy) and isinstance(self._state.then, Overdue):
+            self._state.then = None
+
+    def gone(self, clean: bool) -> bool:
+        """The client is gone: at once (True), or once the calls that came before are answered."""
+        if isinstance(self._state, _Busy):
+            self._state = _Draining(self._state.call, clean)
+            return False
+        self._state = _GONE
+        return True
+
+    def _next(self) -> Call:
+        call, size = self._waiting.popleft()
+        self._bytes -= size
+        return call
+
+    def _drop_waiting(self) -> None:
+        self._waiting.clear()
+        self._bytes = 0
+
+
+def _size(call: Call) -> int:
+    """Characters of its JSON. By Python's own encoder: msgspec's takes no lone surrogates, which are refused later."""
+    payload = json.dumps(call.payload, ensure_ascii=False, default=msgspec.to_builtins)
+    return len(call.event) + len(payload)
