@@ -71,7 +71,7 @@ class Joiner:
             payload=call.payload,
             claims=call.claims,
             record=call.record,
-            resume=self._room.hub.names.token(),
+            resume="",
             held=Outbox(),
         )
         self._room.seats.joining[call.connection] = joining
@@ -113,6 +113,7 @@ class Joiner:
         if reserved is not None:
             room.hub.nodes.reserve(reserved)
         joining.tries += 1
+        joining.resume = room.hub.names.token()
         step = steps.Join(
             seat=self._seat(joining),
             max_participants=joining.record.settings.max_participants,
@@ -130,12 +131,16 @@ class Joiner:
 
     def settled(self, work: Settling, summary: RoomSummary | None) -> None:
         """Two sessions cannot be live at once: the one that Redis does not know has ended; its own message is still on
-        the way."""
+        the way, or was lost with its state. Nobody knows in which of them was said what is held."""
+        joining = self._room.seats.joining[work.connection]
+        is_clear = joining.held is not None and not len(joining.held)
         life = self._room.life
         known = [life.session_id] if life is not None else []
         for session_id in (*known, work.joined.session_id):
             if summary is None or session_id != summary.session_id:
                 self._membership.ended(session_id, "ended")
+        if not is_clear:
+            joining.held = None
         self._settle(work.connection, work.joined)
 
     def _settle(self, connection: ConnectionId, joined: Joined) -> None:
@@ -306,7 +311,7 @@ class Joiner:
         )
         taken: Seated | Lost = seat
         if joining.outcome is Outcome.LOST:
-            taken = Lost.of(seat, some_lost=True)
+            taken = Lost.of(seat, some_lost=True, now=room.agenda.now)
             room.agenda.set_timer(Blip(seat.connection), room.agenda.now + room.hub.settings.blip)
         room.seats.sit(taken)
         room.agenda.effects.append(Sat(joining.connection))

@@ -10,7 +10,15 @@ from tertulia.room.ending import Ender
 from tertulia.room.membership import Membership
 from tertulia.room.messages import LeftMessage
 from tertulia.room.participant import Participant
-from tertulia.room.pending import Caller, FindingNode, Leaving, LeavingUnrecorded, Removing, Sweeping
+from tertulia.room.pending import (
+    Caller,
+    FindingNode,
+    Leaving,
+    LeavingUnrecorded,
+    ReadingWanted,
+    Removing,
+    Sweeping,
+)
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated
 from tertulia.room.steps import Expire, Leave, Remove, Summary
@@ -100,8 +108,12 @@ class Leaver:
         room = self._room
         if room.life is None or room.agenda.is_pending(Sweeping):
             return
-        self._membership.show(room.life.mirror.doubt(room.agenda.now))
-        room.agenda.run(Expire(silent_for_ms=round(room.hub.settings.seat * 1000)), Sweeping())
+        seat, now = room.hub.settings.seat, room.agenda.now
+        self._membership.show(room.life.mirror.doubt(now))
+        room.agenda.run(Expire(silent_for_ms=round(seat * 1000)), Sweeping())
+        if any(now - lost.since > 2 * seat for lost in room.seats.lost.values()):
+            # It should have timed out: Redis has lost the room, and nobody here calls who would notice.
+            room.agenda.resume(ReadingWanted())
 
     def swept(self, expired: Expired | None) -> None:
         """Redis has freed them."""

@@ -20,6 +20,9 @@ class Life(Struct, kw_only=True, eq=False):
     node: NodeId | None
     """Where the room's media is."""
     is_recording: bool
+    since: str | None
+    """The resume hash of the join that this knowledge comes from, which the channel has still to say: whatever it says
+    until then is older, and may be of another session. None: it has said it, or the room was read since."""
 
     def known(self) -> KnownRoom:
         """What Redis has to know of the room."""

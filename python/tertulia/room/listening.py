@@ -53,11 +53,23 @@ class Listening:
             if self._is_over():
                 break
 
+    def _is_older(self, message: RoomMessage) -> bool:
+        """Whether this was said before what is known of the room was read."""
+        life = self._room.life
+        if life is None or life.since is None:
+            return False
+        if isinstance(message, JoinedMessage) and message.participant.resume == life.since:
+            life.since = None
+            return False
+        return True
+
     def _is_over(self) -> bool:
         return self._room.life is None
 
     def _handle(self, message: RoomMessage) -> None:
         membership = self._membership
+        if self._is_older(message) and not isinstance(message, EndedMessage):
+            return
         if isinstance(message, EventMessage):
             if message.origin != self._room.hub.hub:
                 self._relay(message)

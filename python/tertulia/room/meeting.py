@@ -127,7 +127,7 @@ class Meeting:
             joining.outcome = Outcome.LOST
         seat = room.seats.of(given.connection)
         if isinstance(seat, Seated):
-            room.seats.lose(seat, given.some_lost)
+            room.seats.lose(seat, given.some_lost, self._agenda.now)
             self._agenda.set_timer(timers.Blip(given.connection), self._agenda.now + room.hub.settings.blip)
 
     def _connection_closed(self, given: inputs.ConnectionClosed) -> None:

@@ -17,6 +17,7 @@ from tertulia.room.life import Life
 from tertulia.room.messages import HandoverMessage, JoinedMessage, LeftMessage
 from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Shown, Superseded, Went
 from tertulia.room.missed import Missed
+from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver, ReadingWanted
 from tertulia.room.room import Room
@@ -120,6 +121,8 @@ class Membership:
         for seat in room.seats:
             room.stand(seat)
             room.agenda.effects.append(LetGo(seat.connection, told, ENDED))
+        for joining in room.seats.joining.values():
+            joining.held = Outbox()  # it was said in the meeting that is over
         room.life = None
         room.elsewhere = None
         room.hearing.forget()
@@ -216,4 +219,5 @@ def _begun(joined: Joined) -> Life:
         region=joined.region,
         node=joined.node,
         is_recording=joined.is_recording,
+        since=joined.participant.resume,
     )

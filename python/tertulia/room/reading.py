@@ -152,4 +152,6 @@ class Reader:
     def _done(self) -> None:
         self._state = None
         self._room.hearing.end_reading()
+        if self._room.life is not None:
+            self._room.life.since = None
         self._listening.replay()

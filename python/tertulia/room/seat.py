@@ -51,7 +51,7 @@ class Joining(Struct, kw_only=True, eq=False):
     claims: RoomClaims
     record: RoomRecord
     resume: str
-    """The resume token that the result will have."""
+    """The resume token that the result will have; each try has its own."""
     tries: int = 0
     """How often the script was run: a join that crosses with the end of the meeting begins anew."""
     held: Outbox[Held] | None
@@ -105,13 +105,15 @@ class Lost(Struct, kw_only=True, eq=False):
     role: Role
     seat: SeatId
     topology: Topology
+    since: float
+    """When the connection went, in the seconds of ``now``."""
     missed: Missed
     """What the client misses."""
     shown: bool = False
     """The others have been told ConnectionLost."""
 
     @classmethod
-    def of(cls, seat: Seated, some_lost: bool) -> Lost:
+    def of(cls, seat: Seated, some_lost: bool, now: float) -> Lost:
         """The seat of a connection that is gone; ``some_lost``: events are known not to have reached it."""
         return cls(
             connection=seat.connection,
@@ -119,6 +121,7 @@ class Lost(Struct, kw_only=True, eq=False):
             role=seat.role,
             seat=seat.seat,
             topology=seat.topology,
+            since=now,
             missed=Missed(some_lost or seat.unconfirmed),
         )
 

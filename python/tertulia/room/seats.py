@@ -57,10 +57,10 @@ class Seats:
             self.lost[seat.user_id] = seat
         self._of[seat.connection] = seat
 
-    def lose(self, seat: Seated, some_lost: bool) -> Lost:
+    def lose(self, seat: Seated, some_lost: bool, now: float) -> Lost:
         """The connection of a seat is gone without a word."""
         del self.present[seat.user_id]
-        lost = Lost.of(seat, some_lost)
+        lost = Lost.of(seat, some_lost, now)
         self.sit(lost)
         return lost
 
