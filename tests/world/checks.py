@@ -48,9 +48,10 @@ def when_gone(world: World) -> None:
     for hub in world.living_hubs():
         if hub.meetings or hub.timers:
             world.fail("left over", f"{hub.id} keeps {list(hub.meetings)}, timers {list(hub.timers)}")
-        if hub.waits() or list(hub.connections()):
+        holds = [wire.id for wire in hub.connections()]
+        if hub.waits() or holds:
             world.fail(
-                "left over", f"{hub.id} waits for {hub.waits()}, holds {[wire.id for wire in hub.connections()]}"
+                "left over", f"{hub.id} waits for {hub.waits()}, holds {[held.id for held in hub.connections()]}"
             )
 
 

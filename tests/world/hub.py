@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
 
 from tertulia.contract import CALLS, Empty, JoinRoom
-from tertulia.errors import AlreadyJoined, BadToken, NotJoined
+from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, HubId, RoomId, UserId
 from tertulia.room import effects, inputs, steps
 from tertulia.room.answers import Joined, RoomRecord
-from tertulia.room.closing import NOT_JOINED, CloseReason
-from tertulia.room.events import Event
+from tertulia.room.closing import GOING_AWAY, NOT_JOINED
+from tertulia.room.line import Call, Departed, Farewell, Line, Overdue, Taken
 from tertulia.room.meeting import Meeting
 from tertulia.room.messages import RoomMessage
 from tertulia.room.nodes import Nodes
+from tertulia.room.permissions import check_seat
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import Stateless, Surroundings
 from tertulia.room.timers import Timer
@@ -53,32 +55,25 @@ class Counted:
 class Conn:
     """A hub's record of a connection."""
 
-    __slots__ = (
-        "call",
-        "call_since",
-        "calls",
-        "farewell",
-        "is_clean",
-        "is_closed",
-        "is_gone",
-        "join_due",
-        "room",
-        "wire",
-    )
+    __slots__ = ("call_since", "is_here", "is_lost", "join_due", "joining", "line", "room", "wire")
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self.line = Line()
         self.room: RoomId | None = None
         """Where it has its seat."""
-        self.call: int | None = None
-        """The one under way."""
+        self.joining: RoomId | None = None
+        """Where its JoinRoom is under way."""
+        self.is_here = True
+        self.is_lost = False
         self.call_since = 0.0
-        self.calls: deque[tuple[int, str, Any]] = deque()
-        self.is_gone = False
-        self.is_clean = False
-        self.is_closed = False
-        self.farewell: tuple[Event, CloseReason] | None = None
         self.join_due: Entry | None = None
+
+    def end_join_time(self) -> None:
+        """It has joined, or is gone."""
+        self.line.in_time()
+        if self.join_due is not None:
+            self.join_due.cancel()
 
 
 class Hub:
@@ -112,6 +107,8 @@ class Hub:
         self._asked = 0
         self._inputs: deque[tuple[RoomId, inputs.Input]] = deque()
         self._is_handling = False
+        self._answered: deque[Conn] = deque()
+        """Whose call under way has been answered."""
         self.surroundings = Surroundings(
             hub=self.id, settings=settings, nodes=Nodes(REGION), names=Counted(name), stateless=Stateless()
         )
@@ -128,25 +125,33 @@ class Hub:
     def called(self, wire: Wire, call: int, event: str, payload: Any) -> None:
         """A client calls."""
         conn = self._conns.get(wire.id)
-        if conn is None or conn.is_closed:
+        if conn is None or not conn.is_here:
             return
         if conn.room is not None:
             self.meetings[conn.room].heard(wire.id)
-        conn.calls.append((call, event, payload))
-        self._next_call(conn)
+        made = Call(call, event, payload)
+        if conn.line.take(made) is Taken.RUN:
+            self._run(conn, made)
 
     def disconnected(self, wire: Wire, clean: bool, some_lost: bool) -> None:
         """A client is gone."""
         conn = self._conns.get(wire.id)
-        if conn is None or conn.is_gone:
+        if conn is None or not conn.is_here:
             return
-        conn.is_gone, conn.is_clean = True, clean
-        if conn.join_due is not None:
-            conn.join_due.cancel()
-        if not clean:
-            for room in list(self.meetings):
-                self._give(room, inputs.ConnectionLost(wire.id, some_lost))
-        self._next_call(conn)
+        conn.is_here, conn.is_lost = False, not clean
+        conn.end_join_time()
+        is_all = conn.line.gone(clean)
+        room = conn.room or conn.joining
+        if not clean and room is not None:
+            self._give(room, inputs.ConnectionLost(wire.id, some_lost))
+        if is_all:
+            self._departed(conn, clean)
+
+    def stop(self) -> None:
+        """Tell every client to go elsewhere."""
+        for conn in self._conns.values():
+            if conn.is_here:
+                conn.wire.close(GOING_AWAY.code)
 
     # --- for the control plane
 
@@ -168,9 +173,9 @@ class Hub:
         """What it has waited for at least so long."""
         before = self.clock.now - seconds
         calls = [
-            f"call {conn.call} of {conn.wire.id}"
+            f"{conn.line.under_way.event} of {conn.wire.id}"
             for conn in self._conns.values()
-            if conn.call is not None and conn.call_since <= before
+            if conn.line.under_way is not None and conn.call_since <= before
         ]
         return calls + [f"request {number}" for number, (since, _) in self._requests.items() if since <= before]
 
@@ -229,71 +234,75 @@ class Hub:
 
     # --- calls
 
-    def _next_call(self, conn: Conn) -> None:
-        while conn.calls and conn.call is None:
-            conn.call, event, payload = conn.calls.popleft()
-            conn.call_since = self.clock.now
-            self._run(conn, event, payload)
-        if conn.is_gone and conn.call is None:
-            if conn.is_clean and conn.room is not None:
-                self._give(conn.room, inputs.ConnectionClosed(conn.wire.id))
-            self._conns.pop(conn.wire.id, None)
-
-    def _run(self, conn: Conn, event: str, payload: Any) -> None:
-        kind = CALLS[event]
-        if kind is JoinRoom:
-            self._begin_join(conn, payload)
-        elif conn.room is None:
-            self._answer(conn, NotJoined("call JoinRoom first"))
+    def _run(self, conn: Conn, call: Call) -> None:
+        conn.call_since = self.clock.now
+        try:
+            check_seat(call.event, conn.room is not None)
+        except TertuliaError as e:
+            self._answer(conn, e)
+            return
+        if conn.room is None:
+            self._begin_join(conn, call.payload)
         else:
-            given = _EMPTY if kind is Empty else payload
-            self._give(conn.room, inputs.Call(conn.wire.id, event, given, self.clock.now))
+            given = _EMPTY if CALLS[call.event] is Empty else call.payload
+            self._give(conn.room, inputs.Call(conn.wire.id, call.event, given, self.clock.now))
 
-    def _begin_join(self, conn: Conn, payload: JoinRoom) -> None:
-        claims = self._claims.get(payload.token)
-        if conn.room is not None:
-            self._answer(conn, AlreadyJoined("this connection is in a room already"))
-        elif claims is None or claims.room_id != payload.room_id:
-            self._answer(conn, BadToken("unknown"))
-        else:
-            room = claims.room_id
-            self._sql.run(
-                self.process, lambda: self._sql.record(room), lambda record: self._join(conn, payload, claims, record)
-            )
+    def _begin_join(self, conn: Conn, payload: Any) -> None:
+        claims = self._claims[payload.token]
+        work = partial(self._sql.record, claims.room_id)
+        self._sql.run(self.process, work, partial(self._join, conn, payload, claims))
 
     def _join(self, conn: Conn, payload: JoinRoom, claims: RoomClaims, record: RoomRecord | Exception) -> None:
         if isinstance(record, Exception):
             self._answer(conn, record)
-        elif conn.is_gone:
-            self._answer(conn, NotJoined("the client is gone"))
-        else:
-            self._give(claims.room_id, inputs.Join(conn.wire.id, payload, claims, record))
+            return
+        conn.joining = claims.room_id
+        self._give(claims.room_id, inputs.Join(conn.wire.id, payload, claims, record))
+        if conn.is_lost:
+            self._give(claims.room_id, inputs.ConnectionLost(conn.wire.id, some_lost=True))
 
     def _answer(self, conn: Conn, answer: Struct | Exception) -> None:
-        call, conn.call = conn.call, None
+        call = conn.line.under_way
         if call is None:
             raise AssertionError(f"no call of {conn.wire.id} is under way: {answer}")
-        if not conn.is_gone and not conn.is_closed:
+        if isinstance(answer, Exception) and not isinstance(answer, TertuliaError):
+            raise answer
+        conn.joining = None
+        if conn.is_here:
             if isinstance(answer, Exception):
-                conn.wire.refuse(call, answer)
+                conn.wire.refuse(call.id, answer)
             else:
-                conn.wire.reply(call, answer)
-        if conn.farewell is not None:
-            self._close(conn, *conn.farewell)
-        self.clock.after(0.0, self.process, self._next_call, conn)
+                conn.wire.reply(call.id, answer)
+        self._answered.append(conn)
+        if not self._is_handling:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        while self._answered:
+            conn = self._answered.popleft()
+            following = conn.line.done()
+            if isinstance(following, Call):
+                self._run(conn, following)
+            elif isinstance(following, Farewell):
+                self._part(conn, following)
+            elif isinstance(following, Departed):
+                self._departed(conn, following.clean)
+            elif isinstance(following, Overdue) and conn.room is None:
+                self._too_late(conn)
 
     def _too_late(self, conn: Conn) -> None:
-        if conn.call is not None:
-            conn.join_due = self.clock.after(0.5, self.process, self._too_late, conn)
-        elif conn.room is None and not conn.is_closed and not conn.is_gone:
-            self._close(conn, None, NOT_JOINED)
+        if conn.room is None and conn.line.too_late():
+            conn.wire.close(NOT_JOINED.code)
 
-    def _close(self, conn: Conn, event: Event | None, close: CloseReason) -> None:
-        conn.is_closed = True
-        conn.calls.clear()
-        if event is not None:
-            conn.wire.send(event)
-        conn.wire.close(close.code)
+    def _part(self, conn: Conn, farewell: Farewell) -> None:
+        if conn.is_here:
+            conn.wire.send(farewell.event)
+            conn.wire.close(farewell.close.code)
+
+    def _departed(self, conn: Conn, clean: bool) -> None:
+        if clean and conn.room is not None:
+            self._give(conn.room, inputs.ConnectionClosed(conn.wire.id))
+        del self._conns[conn.wire.id]
 
     # --- inputs and effects
 
@@ -303,11 +312,10 @@ class Hub:
         if self._is_handling:
             return
         self._is_handling = True
-        try:
-            while self._inputs:
-                self._handle(*self._inputs.popleft())
-        finally:
-            self._is_handling = False
+        while self._inputs:
+            self._handle(*self._inputs.popleft())
+        self._is_handling = False
+        self._go_on()
 
     def _handle(self, room: RoomId, given: inputs.Input) -> None:
         meeting = self.meetings.get(room)
@@ -329,7 +337,7 @@ class Hub:
     def _deliver(self, room: RoomId, effect: effects.Deliver) -> None:
         for connection in effect.to:
             conn = self._conns.get(connection)
-            if conn is not None and not conn.is_gone and not conn.is_closed:
+            if conn is not None and conn.is_here:
                 conn.wire.send(effect.event)
 
     def _reply(self, room: RoomId, effect: effects.Reply) -> None:
@@ -340,20 +348,14 @@ class Hub:
 
     def _let_go(self, room: RoomId, effect: effects.LetGo) -> None:
         conn = self._conns.get(effect.connection)
-        if conn is None or conn.is_gone or conn.is_closed:
-            return
-        if conn.call is None:
-            self._close(conn, effect.event, effect.close)
-        else:
-            conn.calls.clear()
-            conn.farewell = effect.event, effect.close
+        farewell = Farewell(effect.event, effect.close)
+        if conn is not None and conn.line.let_go(farewell):
+            self._part(conn, farewell)
 
     def _sat(self, room: RoomId, effect: effects.Sat) -> None:
-        conn = self._conns.get(effect.connection)
-        if conn is not None:
-            conn.room = room
-            if conn.join_due is not None:
-                conn.join_due.cancel()
+        conn = self._conns[effect.connection]  # its JoinRoom is being answered
+        conn.room = room
+        conn.end_join_time()
 
     def _stood(self, room: RoomId, effect: effects.Stood) -> None:
         conn = self._conns.get(effect.connection)
@@ -362,18 +364,20 @@ class Hub:
 
     def _run_step(self, room: RoomId, effect: effects.Run) -> None:
         step, ticket = effect.step, effect.ticket
-        script = SCRIPTS.get(type(step))
-        if script is not None:
-            self.link.call(lambda state: script(state, room, step), lambda reply: self._done(room, ticket, step, reply))
+        done = partial(self._done, room, ticket)
+        transaction = TRANSACTIONS.get(type(step))
+        if transaction is not None:
+            self._sql.run(self.process, partial(transaction, self._sql, room, step), done)
+        elif type(step) in _MAY_WAIT and self.weather.chance(0.1):
+            self.clock.after(self.weather.delay(), self.process, self._run_script, room, step, done)
         else:
-            work = TRANSACTIONS[type(step)]
-            self._sql.run(
-                self.process,
-                lambda: work(self._sql, room, step),
-                lambda reply: self._done(room, ticket, step, reply),
-            )
+            self._run_script(room, step, done)
 
-    def _done(self, room: RoomId, ticket: inputs.Ticket, step: steps.Step, reply: Any) -> None:
+    def _run_script(self, room: RoomId, step: steps.Step, done: Done) -> None:
+        script = SCRIPTS[type(step)]
+        self.link.call(lambda state: script(state, room, step), done)
+
+    def _done(self, room: RoomId, ticket: inputs.Ticket, reply: Any) -> None:
         if isinstance(reply, Joined) and reply.resumed:
             self.returned.add(reply.participant.connection_id)
         answer = inputs.Failed(ticket, reply) if isinstance(reply, Exception) else inputs.Answered(ticket, reply)
@@ -398,6 +402,7 @@ class Hub:
             lambda: self._give(room, inputs.Subscribed()),
             lambda message: self._hear(room, message),
             lambda: self._give(room, inputs.Gap()),
+            lambda error: self._give(room, inputs.NotSubscribed(error)),
         )
         self.link.subscribe(room, channel)
 
@@ -419,6 +424,8 @@ class Hub:
         self._requests.pop(effect.request)[1](effect.result)
 
     def _reject(self, room: RoomId, effect: effects.Reject) -> None:
+        if not isinstance(effect.error, TertuliaError):
+            raise effect.error
         self._requests.pop(effect.request)[1](effect.error)
 
     def _unused(self, room: RoomId, effect: effects.Unused) -> None:
@@ -429,6 +436,9 @@ class Hub:
     def _ignore(self, room: RoomId, effect: effects.Effect) -> None:
         pass
 
+
+_MAY_WAIT: Final = (steps.Expire, steps.Move)
+"""The hub's own clock runs only so many of these at once: they may be sent a little later than others."""
 
 _OPENING: Final = (inputs.Join, inputs.EndRoom, inputs.RemoveParticipant, inputs.Reap)
 """What makes a meeting where the hub has none."""

@@ -125,14 +125,19 @@ class _Call:
 class Channel:
     """One subscription of a client."""
 
-    __slots__ = ("is_known", "is_live", "on_confirmed", "on_gap", "on_message")
+    __slots__ = ("is_known", "is_live", "on_confirmed", "on_failed", "on_gap", "on_message")
 
     def __init__(
-        self, on_confirmed: Callable[[], None], on_message: Callable[[RoomMessage], None], on_gap: Callable[[], None]
+        self,
+        on_confirmed: Callable[[], None],
+        on_message: Callable[[RoomMessage], None],
+        on_gap: Callable[[], None],
+        on_failed: Callable[[Exception], None],
     ) -> None:
         self.on_confirmed = on_confirmed
         self.on_message = on_message
         self.on_gap = on_gap
+        self.on_failed = on_failed
         self.is_live = False
         self.is_known = False
         """It was confirmed once."""
@@ -194,6 +199,7 @@ class Link:
         self._channels[room] = channel
         if self._subscriber is not None:
             self._subscriber.up.send(self.server.subscribe, self._subscriber, room, channel)
+        self.clock.after(CALL_SECONDS, self.process, self._give_up, room, channel)
 
     def unsubscribe(self, room: RoomId) -> None:
         """Hear it no more."""
@@ -310,6 +316,11 @@ class Link:
         else:
             channel.is_known = True
             channel.on_confirmed()
+
+    def _give_up(self, room: RoomId, channel: Channel) -> None:
+        if self._channels.get(room) is channel and not channel.is_known:
+            self.unsubscribe(room)
+            channel.on_failed(Unavailable("the subscription was not confirmed"))
 
     def heard(self, subscriber: Subscriber, room: RoomId, message: RoomMessage) -> None:
         """A channel says something."""
