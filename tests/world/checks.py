@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from tertulia.contract import RaiseHand, SendOffer
 from tertulia.ids import UserId, transport_id
 from tests.world.client import Client
+from tests.world.people import say
 from tests.world.redis import NO_TTL, Keys
 from tests.world.world import ROOM, World
 
@@ -19,6 +21,13 @@ def always(world: World) -> None:
     if keys.hash and not world.has_forgotten and not keys.is_intact:
         world.fail("count", f"{keys.hash} with {list(keys.people)} and {list(keys.seen)}")
     _check_ttls(world, keys)
+    for client in world.clients:
+        removed_at = keys.removed.get(client.user)
+        sits = keys.people.get(client.user)
+        if removed_at is None or sits is None or client.wire is None or sits.connection_id != client.wire.id:
+            continue
+        if client.issued_at_ms <= removed_at:
+            world.fail("removed", f"{client} was removed, and sits by a token from before")
 
 
 def when_quiet(world: World) -> None:
@@ -32,10 +41,40 @@ def when_quiet(world: World) -> None:
             _check_views(world, client, keys)
             _check_endpoint(world, client, keys)
             _check_chats(world, client)
+            _check_recording(world, client, keys)
     _check_sessions(world, keys)
     for hub in world.living_hubs():
         if hub.waits(ANSWER_WITHIN):
             world.fail("waits", f"{hub.id} still waits for {hub.waits(ANSWER_WITHIN)}")
+
+
+def probe(world: World) -> None:
+    """Everybody says and does something: what is said must reach all, once all is quiet again."""
+    world.is_lossy = False
+    world.said.clear()
+    world.probed.clear()
+    for client in world.clients:
+        client.answers.clear()
+        if client.is_seated and client.wire is not None:
+            world.probed.append((client, client.wire))
+            say(world, client)
+            client.call("RaiseHand", RaiseHand(raised=client.number % 2 == 0))
+            if client.endpoint is not None:
+                client.call("SendOffer", SendOffer(target_user_id="sfu", sdp="v=0"))
+
+
+def when_probed(world: World) -> None:
+    """Everything has reached everybody."""
+    when_quiet(world)
+    for client, wire in world.probed:
+        if not client.is_seated or client.wire is not wire:
+            continue
+        if client.pending:
+            world.fail("no answer", f"{client} waits for {client.pending}")
+        if not any(text.startswith(f"{client.user}:{client.number}:") for text in client.chats):
+            world.fail("missed", f"{client} never heard its own words")
+        if client.endpoint is not None and client.endpoint not in client.answers:
+            world.fail("no answer", f"{client} never got an answer of {client.endpoint}, but of {client.answers}")
 
 
 def when_gone(world: World) -> None:
@@ -112,7 +151,17 @@ def _kind_of_view(same_people: bool) -> str:
     return "state" if same_people else "view"
 
 
+def _check_recording(world: World, client: Client, keys: Keys) -> None:
+    is_recording = keys.hash["isRecording"] == "true"
+    if client.is_recording is not None and client.is_recording != is_recording:
+        world.fail("recording", f"{client} was told {client.is_recording}, Redis has {is_recording}")
+
+
 def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
+    if world.story.topology == "p2p":
+        if client.endpoint is not None:
+            world.fail("node", f"{client} was told of {client.endpoint} in a room without SFU")
+        return
     node = keys.hash.get("sfuNode")
     alive = {node.id for node in world.nodes if node.entry() is not None}
     if node not in alive:
@@ -127,13 +176,15 @@ def _check_chats(world: World, client: Client) -> None:
     if world.is_lossy:
         return
     for text, at, seen in world.said:
-        is_meant = client.user in seen and at > client.seat_since and world.was_taken(text)
+        is_meant = client.user in seen and at > client.seat_since and world.was_heard(text)
         if is_meant and text not in client.chats:
             world.fail("missed", f"{client}, here since {client.seat_since:.3f}, never heard {text} of {at:.3f}")
 
 
 def _check_sessions(world: World, keys: Keys) -> None:
+    if not keys.people:
+        return  # in time: see when_gone
     open_ones = [session.id for session in world.sql.open_sessions()]
-    live = [keys.hash["sessionId"]] if keys.hash else []
-    if open_ones != live and (keys.people or set(open_ones) - set(live)):
+    live = [keys.hash["sessionId"]]
+    if open_ones != live:
         world.fail("session", f"SQL has open {open_ones}, Redis has {live}")

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import JoinResult, JoinRoom, Role
+from tertulia.contract import JoinResult, JoinRoom, Role, UpdateState
 from tertulia.errors import Refused
 from tertulia.ids import ConnectionId, RoomId, UserId
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
@@ -31,7 +31,6 @@ class Around(Protocol):
 
     def note(self, text: str) -> None: ...
     def fail(self, kind: str, text: str) -> None: ...
-    def cut(self, wire: Wire, told_after: float) -> None: ...
     def return_later(self, client: Client) -> None: ...
     def has_returned(self, connection: ConnectionId) -> bool: ...
 
@@ -68,12 +67,14 @@ class Shown:
 class Wire:
     """One connection of a client to a hub, until it breaks or one of them closes it."""
 
-    __slots__ = ("arrived", "client", "down", "hub", "id", "is_cut", "is_open", "sent", "up")
+    __slots__ = ("arrived", "client", "down", "hub", "id", "is_cut", "is_open", "process", "sent", "up")
 
     def __init__(self, world: Around, client: Client, hub: HubPort, process: Process, number: int) -> None:
         self.id = ConnectionId(f"c{number}")
         self.client = client
         self.hub = hub
+        self.process = process
+        """The hub's."""
         self.up = Pipe(world.clock, world.weather, process)
         self.down = Pipe(world.clock, world.weather, None)
         self.is_open = True
@@ -120,6 +121,8 @@ class Client:
         self.wire: Wire | None = None
         self.wants_in = True
         self.returns = True
+        self.is_eager = False
+        """It calls more before JoinRoom is answered."""
         self.is_silent = False
         self.is_seated = False
         self.resume: str | None = None
@@ -130,6 +133,12 @@ class Client:
         self.may_come_again: set[UserId] = set()
         """In the list, so that a ParticipantJoined may still come."""
         self.endpoint: str | None = None
+        self.endpoints: set[str] = set()
+        """All that it was told of since it sits."""
+        self.answers: list[str] = []
+        """From whom offers were answered."""
+        self.is_recording: bool | None = None
+        """As it was last told."""
         self.pending: dict[int, tuple[str, float]] = {}
         self.seat_since = 0.0
         """Since when it should have got every event."""
@@ -153,10 +162,12 @@ class Client:
         self._last_words = None
         wire.up.send(wire.hub.connected, wire)
         self.join()
+        if self.is_eager:
+            self.call("UpdateState", UpdateState(is_muted=True))
 
-    def join(self) -> None:
-        """JoinRoom, with the resume token if there is one."""
-        if self.wants_in and self.wire is not None and not self.is_seated:
+    def join(self, *, anyway: bool = False) -> None:
+        """JoinRoom, with the resume token if there is one; also if it has a seat, if ``anyway``."""
+        if self.wants_in and self.wire is not None and (anyway or not self.is_seated):
             payload = JoinRoom(room_id=self.room, token=self.token, resume_token=self.resume)
             self.call("JoinRoom", payload)
 
@@ -182,11 +193,10 @@ class Client:
             wire.up.send(wire.hub.disconnected, wire, True, False)
             self._gone()
 
-    def cut(self, told_after: float) -> None:
-        """The connection breaks; the hub hears of it after so many seconds."""
-        wire = self.wire
-        if wire is not None and not wire.is_cut:
-            self.world.cut(wire, told_after)
+    def next_words(self) -> str:
+        """A text that says who speaks and how often before."""
+        self.said += 1
+        return f"{self.user}:{self.number}:{self.said}"
 
     # --- what it is told
 
@@ -258,8 +268,8 @@ class Client:
             self._sits(result)
         elif not isinstance(result, Refused):
             self.world.clock.after(1.0, None, self.join)  # the server has trouble: again, while it lets us
-        else:
-            self.wants_in = self.wants_in and result.code == "room_full"
+        elif result.code != "already_joined":
+            self.wants_in = False
 
     def _sits(self, result: JoinResult) -> None:
         world = self.world
@@ -273,6 +283,9 @@ class Client:
             self.may_come_again = set(self.members)
             self.last_chat.clear()
             self.seat_since = world.clock.now
+        if self.wire is None or not world.has_returned(self.wire.id):
+            self.endpoints.clear()
+            self.endpoint = self.is_recording = None
         self._keep_alive(world.settings.keep_alive)
 
     def _keep_alive(self, after: float) -> None:
@@ -341,6 +354,16 @@ class Client:
 
     def _sfu_endpoint(self, payload: dict[str, Any]) -> None:
         self.endpoint = payload["transportId"]
+        self.endpoints.add(payload["transportId"])
+
+    def _receive_answer(self, payload: dict[str, Any]) -> None:
+        source = payload["sourceUserId"]
+        if source.startswith("sfu_") and source not in self.endpoints:
+            self.world.fail("another's answer", f"{self} gets an answer of {source}, its own are {self.endpoints}")
+        self.answers.append(source)
+
+    def _recording_changed(self, payload: dict[str, Any]) -> None:
+        self.is_recording = payload["isRecording"]
 
     def _last_word(self, name: str) -> None:
         self._last_words = name
@@ -359,6 +382,8 @@ _HANDLERS: Final[dict[str, Callable[[Client, dict[str, Any]], None]]] = {
     "ConnectionBack": Client._connection_back,
     "ChatMessage": Client._chat,
     "SfuEndpoint": Client._sfu_endpoint,
+    "ReceiveAnswer": Client._receive_answer,
+    "RecordingChanged": Client._recording_changed,
     "Replaced": lambda client, _: client._last_word("Replaced"),
     "Removed": lambda client, _: client._last_word("Removed"),
     "RoomEnded": lambda client, _: client._last_word("RoomEnded"),

@@ -41,20 +41,20 @@ class Entry:
 class Clock:
     """Virtual: it jumps from one entry to the next."""
 
-    __slots__ = ("_count", "_queue", "now", "steps")
+    __slots__ = ("_count", "_first", "_queue", "now", "steps")
 
     def __init__(self) -> None:
         self.now = START
         self.steps = 0
         """Entries run so far."""
         self._count = 0
+        self._first = 0
         self._queue: list[tuple[float, int, Entry]] = []
 
     def at(self, when: float, owner: Process | None, run: Callable[..., None], *args: Any) -> Entry:
         """Let ``owner`` (None: the world outside) do something at ``when``; entries of the same time go in order."""
         entry = Entry(when, owner, run, args)
-        self._count += 1
-        heapq.heappush(self._queue, (when, self._count, entry))
+        self._push(when, entry)
         return entry
 
     def after(self, seconds: float, owner: Process | None, run: Callable[..., None], *args: Any) -> Entry:
@@ -88,13 +88,13 @@ class Clock:
         process.is_frozen = True
 
     def thaw(self, process: Process) -> None:
-        """It goes on: what has waited happens now, in order."""
+        """It goes on: what has waited happens now, in order, and before anything else."""
         process.is_frozen = False
         backlog, process.backlog = process.backlog, []
-        for entry in backlog:
-            if entry.run is not None:
-                self.at(self.now, process, entry.run, *entry.args)
+        self._first -= len(backlog)
+        for number, entry in enumerate(backlog, self._first):
+            heapq.heappush(self._queue, (self.now, number, entry))
 
-    def pending(self, owner: Process) -> list[Entry]:
-        """What the process has still to do."""
-        return [entry for _, _, entry in self._queue if entry.owner is owner and entry.run is not None]
+    def _push(self, when: float, entry: Entry) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (when, self._count, entry))

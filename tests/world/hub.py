@@ -378,8 +378,10 @@ class Hub:
         self.link.call(lambda state: script(state, room, step), done)
 
     def _done(self, room: RoomId, ticket: inputs.Ticket, reply: Any) -> None:
-        if isinstance(reply, Joined) and reply.resumed:
-            self.returned.add(reply.participant.connection_id)
+        if isinstance(reply, Joined):
+            self.returned.discard(reply.participant.connection_id)
+            if reply.resumed:
+                self.returned.add(reply.participant.connection_id)
         answer = inputs.Failed(ticket, reply) if isinstance(reply, Exception) else inputs.Answered(ticket, reply)
         self._give(room, answer)
 

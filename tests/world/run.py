@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tests.world import checks
+from tests.world import checks, faults, people
 from tests.world.story import Action, Story, tell
 from tests.world.world import SETTINGS, Broken, World
 
@@ -16,9 +16,13 @@ SETTLE: Final = SETTINGS.seat * 2 + 20
 """Seconds after which all is quiet: seats time out, also those that were doubted when Redis came back."""
 GONE: Final = SETTLE + SETTINGS.empty_room + 2 * SETTINGS.reap
 """Seconds after which nothing is left when everybody has gone."""
+PROBED: Final = 5.0
+"""Seconds after which everything that is said has reached everybody."""
 LOOK_EVERY: Final = 4.0
 PATIENT: Final = 4
 """One of so many worlds is left alone for the whole time, also if all is quiet before: nothing may happen then."""
+
+_ACTIONS: Final = {**people.ACTIONS, **faults.ACTIONS}
 
 
 class Failure(Struct):
@@ -33,11 +37,13 @@ def run(story: Story, say: Callable[[str], None] | None = None) -> Failure | Non
     """Play it; None: everything held."""
     try:
         world = World(story, say)
-        world.play(checks.always)
+        _play(world)
         world.calm_down()
         if story.seed % PATIENT == 0:
             world.let_pass(SETTLE)
         _wait_for(world, checks.when_quiet, SETTLE)
+        checks.probe(world)
+        _wait_for(world, checks.when_probed, PROBED)
         world.everybody_goes()
         _wait_for(world, checks.when_gone, GONE)
     except Broken as e:
@@ -45,6 +51,15 @@ def run(story: Story, say: Callable[[str], None] | None = None) -> Failure | Non
     except Exception as e:  # the core itself has failed
         return Failure(type(e).__name__, traceback.format_exc(limit=-6), story)
     return None
+
+
+def _play(world: World) -> None:
+    for action in world.story.actions:
+        world.let_pass(action.gap)
+        world.weather.random.seed(action.luck)
+        world.note(f"== {action}")
+        _ACTIONS[action.kind](world, action)
+        checks.always(world)
 
 
 def _wait_for(world: World, check: Callable[[World], None], seconds: float) -> None:

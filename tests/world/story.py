@@ -5,9 +5,14 @@ from __future__ import annotations
 import random
 from typing import Final, NamedTuple
 
+from tertulia.contract import Topology
+
 GAPS: Final = (0.0, 0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.5, 2.0)
 LONG_GAPS: Final = (4.0, 8.0, 12.0, 25.0, 40.0)
 """Seconds. A keep-alive interval is 10, a seat lasts 30."""
+
+
+TOPOLOGIES: Final[tuple[Topology, ...]] = ("sfu", "sfu", "sfu", "p2p")
 
 
 class Action(NamedTuple):
@@ -34,6 +39,7 @@ CALM: Final[dict[str, int]] = {
     "chat": 6,
     "whisper": 2,
     "offer": 3,
+    "join_again": 1,
 }
 """kind → weight; every story has these."""
 
@@ -53,6 +59,7 @@ EXTRAS: Final[dict[str, int]] = {
 
 FAULTS: Final[dict[str, int]] = {
     "kill_hub": 2,
+    "restart_hub": 2,
     "stop_hub": 3,
     "kill_node": 2,
     "stop_node": 2,
@@ -76,6 +83,7 @@ class Story(NamedTuple):
     hubs: int
     nodes: int
     limit: int
+    topology: Topology
     actions: tuple[Action, ...]
 
 
@@ -96,6 +104,7 @@ def tell(seed: int) -> Story:
         hubs=rng.randint(1, 3),
         nodes=rng.randint(1, 2),
         limit=rng.choice((2, 100, 100)),
+        topology=rng.choice(TOPOLOGIES),
         actions=actions,
     )
 
