@@ -16,6 +16,7 @@ from tertulia.room.hearing import Hearing
 from tertulia.room.life import Life
 from tertulia.room.messages import EventMessage, RoomMessage
 from tertulia.room.participant import Participant
+from tertulia.room.pending import GivingUp, Leaving, LeavingUnrecorded
 from tertulia.room.seat import Lost, Seated
 from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
@@ -70,8 +71,10 @@ class Room:
         return self.life.node if self.life is not None else None
 
     def mine(self) -> list[Participant]:
-        """The members whose connection this hub holds, those whose JoinRoom is not answered yet included."""
-        held = self.seats.connections()
+        """The members whose connection this hub holds, those whose JoinRoom is not answered yet included. Who is about
+        to leave is not: that script runs first."""
+        leaving = Leaving | LeavingUnrecorded | GivingUp
+        held = self.seats.connections() - {w.connection for w in self.agenda.pending.values() if isinstance(w, leaving)}
         return [member for member in self.members.values() if member.connection_id in held]
 
     # --- telling

@@ -25,6 +25,7 @@ from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.hub.client import Client
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
@@ -147,6 +148,11 @@ class PlainClient:
         await self.socket.wait_closed()
         await self._reader
 
+    async def hang_up(self) -> None:
+        """End the TCP connection without a close frame, from this side; what the hub has written still arrives."""
+        self.socket.transport.write_eof()
+        await self._reader
+
     async def _read(self) -> None:
         try:
             async for text in self.socket:
@@ -160,30 +166,40 @@ class PlainClient:
                 self._arrived.notify_all()
 
 
+class WatchedHub(Hub):
+    """A hub that shows which clients the transports gave it."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.clients: list[Client] = []
+
+    def connected(self, client: Client) -> None:
+        self.clients.append(client)
+        super().connected(client)
+
+
 class Worker:
     """One web worker: a hub and a server."""
 
-    def __init__(self, hub: Hub, server: uvicorn.Server, redis: Redis, channels: Channels) -> None:
+    def __init__(
+        self, hub: WatchedHub, server: uvicorn.Server, redis: Redis, channels: Channels, rooms: RoomState
+    ) -> None:
         self.hub = hub
         self.server = server
         self.redis = redis
         self.channels = channels
+        self.rooms = rooms
+        """What the hub changes rooms by: a test may slow it down."""
 
     @property
     def url(self) -> str:
         port = self.server.servers[0].sockets[0].getsockname()[1]
         return f"ws://127.0.0.1:{port}"
 
-    async def drop(self, client: PlainClient) -> None:
-        """End the TCP connection from this side without a close frame; what was written before still arrives."""
-        name = client.socket.local_address
-        for connection in self.hub._connections.values():
-            transport = connection.client._ws.underlying_transport  # type: ignore[attr-defined]
-            if transport.get_extra_info("peername") == name:
-                transport.abort()
-                await client.closed()
-                return
-        raise AssertionError("this client is not connected here")
+    async def die(self) -> None:
+        """It neither says nor hears anything in Redis any more, like a process that was killed."""
+        await self.channels.close()
+        await self.redis.close()
 
     async def connect(self, **options: Any) -> PlainClient:
         socket = await connect(f"{self.url}/ws", compression=None, ping_interval=None, max_size=None, **options)
@@ -328,7 +344,7 @@ class Fleet:
         channels = Channels(redis)
         hub_id = HubId(new_token("hub_"))
         rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
-        hub = Hub(
+        hub = WatchedHub(
             settings=settings,
             hub_id=hub_id,
             rooms=rooms,
@@ -354,7 +370,7 @@ class Fleet:
         serving = asyncio.create_task(server.serve())
         await server.is_up.wait()
         try:
-            yield Worker(hub, server, redis, channels)
+            yield Worker(hub, server, redis, channels, rooms)
         finally:
             await hub.stop()
             server.should_exit = True

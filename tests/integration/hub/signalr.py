@@ -26,6 +26,10 @@ class SignalRClient(PlainClient):
             message["invocationId"] = json.dumps(frame["id"])
         await self.socket.send(json.dumps(message) + END)
 
+    async def acknowledge(self, sequence_id: int) -> None:
+        """Say that everything up to this message has come."""
+        await self.socket.send(json.dumps({"type": 8, "sequenceId": sequence_id}) + END)
+
     async def _read(self) -> None:
         try:
             async for text in self.socket:

@@ -257,8 +257,8 @@ async def test_empty_fragments_add_nothing(worker: Worker, member: PlainClient) 
     empty = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True, extensions=[])
     member.socket.transport.write(empty * 10_000)
     await (await member.socket.ping())  # all that is here now
-    (connection,) = worker.hub._connections.values()
-    assert len(connection.client._parts) == 1  # type: ignore[attr-defined]
+    (client,) = worker.hub.clients
+    assert len(client._parts) == 1  # type: ignore[attr-defined]
     await _raw(member, Frame(Opcode.CONT, b'"KeepAlive", "id": "whole"}'))
     assert await member.answer("whole") == {}
 

@@ -102,18 +102,16 @@ async def test_nothing_is_lost_or_doubled_while_the_room_talks_on(fleet: Fleet, 
             await talker.call("SendChat", {"text": f"{number}:{i}"})
 
     talking = asyncio.gather(*(talk(t, n) for n, t in enumerate(talkers)))
-    now = worker
     for turn, at in enumerate((there, worker, there, worker)):
         seen = len(bob.named("ChatMessage"))
         await bob.frame(lambda f, b=bob, s=seen: len(b.named("ChatMessage")) > s or talking.done())
         if turn % 2:
             await bob.fence()  # what came until now is known to have arrived
-        await now.drop(bob)
+        await bob.hang_up()
         received += [(p["text"], turn) for p in bob.named("ChatMessage")]
         bob, _ = await fleet.join(at, room, user, resumeToken=bob.result["resumeToken"])
         if "missed" in bob.result:
             flagged.add(turn + 1)
-        now = at
     await talking
     await talkers[0].call("SendChat", {"text": "end:0"})
     await bob.event("ChatMessage", text="end:0")
@@ -132,17 +130,17 @@ async def test_what_is_said_while_a_call_of_the_lost_connection_is_under_way(
     ann, _ = await fleet.join(worker, room)
     bob, user = await fleet.join(worker, room)
     under_way, gate = asyncio.Event(), asyncio.Event()
-    update = worker.hub._calls._rooms.update
+    update = worker.rooms.update
 
     async def slow(*args: Any, **more: Any) -> Any:
         under_way.set()
         await gate.wait()
         return await update(*args, **more)
 
-    monkeypatch.setattr(worker.hub._calls._rooms, "update", slow)
+    monkeypatch.setattr(worker.rooms, "update", slow)
     await bob.post("UpdateState", {"isMuted": True})
     await under_way.wait()
-    await worker.drop(bob)
+    await bob.hang_up()
     await ann.call("SendChat", {"text": "are you there?"})
     gate.set()
     await ann.event("StateChanged", userId=user)
@@ -203,7 +201,7 @@ async def test_the_hub_that_kept_it_died(fleet: Fleet, worker: Worker) -> None:
     await fleet.join(living, room)
     bob, user = await fleet.join(dying, room)
     await bob.cut()
-    dying.hub._live_rooms.close()  # it hears nothing any more, like a process that was killed
+    await dying.die()
     back, _ = await fleet.join(living, room, user, resumeToken=bob.result["resumeToken"])
     assert back.result["missed"] is True
     assert len(back.result["participants"]) == 1
@@ -267,9 +265,6 @@ async def test_many_connections_of_one_user_leave_one_member(fleet: Fleet, worke
     room, user = await fleet.room(), new_uuid()
     ann, _ = await fleet.join(worker, room)
     clients = await asyncio.gather(*(fleet.join((worker, second)[i % 2], room, user) for i in range(10)))
-    holder = (await fleet.members(room))[user]["connectionId"]
-    live = [w.hub._connections[holder] for w in (worker, second) if holder in w.hub._connections]
-    assert len(live) == 1
     closed = [client for client, _ in clients if client.socket.close_code is not None]
     for client, _ in clients:
         if client not in closed:

@@ -10,7 +10,7 @@ import pytest
 from tertulia.contract import SettingsChange
 from tertulia.errors import Unavailable
 from tertulia.ids import NodeId, RoomId, SeatId, UserId, new_uuid, transport_id
-from tertulia.room import commands, nodes
+from tertulia.room import commands
 from tertulia.state import keys
 from tests.integration.hub.harness import FakeNode, Fleet
 
@@ -143,14 +143,14 @@ async def test_the_node_hears_of_a_removal_by_a_worker_that_does_not_know_the_ro
     _, bob_id = await fleet.join(second, sfu_room)
     transport = await _transport(fleet, sfu_room, bob_id)
     under_way, gate = asyncio.Event(), asyncio.Event()
-    join = worker.hub._joining._rooms.join
+    join = worker.rooms.join
 
     async def slow(*args: Any, **more: Any) -> Any:
         under_way.set()
         await gate.wait()
         return await join(*args, **more)
 
-    monkeypatch.setattr(worker.hub._joining._rooms, "join", slow)
+    monkeypatch.setattr(worker.rooms, "join", slow)
     joining = asyncio.create_task(fleet.join(worker, sfu_room))
     await under_way.wait()
     assert await worker.hub.remove_participant(RoomId(sfu_room), UserId(bob_id))
@@ -243,14 +243,14 @@ async def test_a_room_that_cannot_be_reached_does_not_keep_the_others_from_a_nod
     worker = await fleet.worker()
     rooms = [RoomId(await fleet.room(topology="sfu")) for _ in range(3)]
     clients = [(await fleet.join(worker, room))[0] for room in rooms]
-    move = worker.hub._watch._rooms.move
+    move = worker.rooms.move
 
     async def away(room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
         if room == rooms[0]:
             raise Unavailable("its shard is away")
         return await move(room, from_node, to_node)
 
-    monkeypatch.setattr(worker.hub._watch._rooms, "move", away)
+    monkeypatch.setattr(worker.rooms, "move", away)
     await fleet.node("late")
     for client in clients[1:]:
         await client.event("SfuEndpoint")
@@ -276,35 +276,6 @@ async def test_a_lost_room_whose_state_another_hub_made_does_not_split(fleet: Fl
     await bob.event("SfuEndpoint", transportId=await _transport(fleet, room, bob_id, "n1"))
     await ann.call("KeepAlive")
     await ann.event("SfuEndpoint", transportId=await _transport(fleet, room, ann_id, "n1"))
-
-
-async def test_a_lost_room_stays_where_its_hub_knows_it(fleet: Fleet) -> None:
-    await fleet.node("n2")
-    worker = await fleet.worker()
-    room = await fleet.room(topology="sfu")
-    await fleet.join(worker, room)
-    await fleet.node("n1")
-    await worker.hub._nodes.refresh()
-    await _lose(fleet, room)
-    bob, bob_id = await fleet.join(worker, room)
-    endpoint = await bob.event("SfuEndpoint")
-    assert endpoint["transportId"] == await _transport(fleet, room, bob_id, "n2")
-    assert (await fleet.hash(room))["sfuNode"] == "n2"
-
-
-async def test_a_hub_that_did_not_hear_of_a_move_finds_the_new_node(
-    fleet: Fleet, node: FakeNode, sfu_room: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nodes, "GONE_AFTER", 0)
-    worker = await fleet.worker()
-    ann, user = await fleet.join(worker, sfu_room)
-    await fleet.node("n2")
-    live = worker.hub._live_rooms.get(RoomId(sfu_room))
-    assert live is not None
-    live.hearing.begin_reading("none")  # deaf
-    assert await fleet.state.move(RoomId(sfu_room), NodeId("n1"), NodeId("n2"))
-    await fleet.kill_node("n1")
-    await ann.event("SfuEndpoint", transportId=await _transport(fleet, sfu_room, user, "n2"))
 
 
 async def test_the_region_asked_for_sticks(fleet: Fleet, node: FakeNode) -> None:

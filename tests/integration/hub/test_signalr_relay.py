@@ -37,7 +37,7 @@ async def _relayed(worker: Worker, owner: Worker) -> SignalRClient:
 
 async def test_a_ping_is_answered(worker: Worker, owner: Worker) -> None:
     client = await _relayed(worker, owner)
-    assert len(owner.hub._connections) == 1
+    assert len(owner.hub.clients) == 1
     async with asyncio.timeout(5):
         await (await client.socket.ping(b"are you there"))
 

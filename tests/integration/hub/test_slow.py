@@ -17,7 +17,7 @@ from tertulia.room.closing import STUCK
 from tertulia.room.events import Event
 from tertulia.sockets import outgoing, websocket
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
-from tests.integration.hub.signalr import connect_signalr
+from tests.integration.hub.signalr import SignalRClient, connect_signalr
 
 DIALECTS = ("plain", "SignalR", "stateful SignalR")
 
@@ -177,11 +177,16 @@ async def test_what_is_said_in_the_turn_in_which_the_hub_closes_is_missed(
     ann, _ = await fleet.join(worker, room)
     stalled, user = await _stalled(fleet, worker, room, dialect)
     await ann.event("ParticipantJoined", userId=user)
-    (bob,) = (c for c in worker.hub._connections.values() if c.seated is not None and c.seated.user_id == user)
+    member = (await fleet.members(room))[user]
+    (bob,) = (client for client in worker.hub.clients if client.id == member["connectionId"])
     if dialect.startswith("stateful"):
-        bob.client._link.core._outgoing.ack(10)  # type: ignore[attr-defined]  # nothing else is missed
-    bob.client.close(1008, "too many calls for too long")
-    bob.deliver(Event("ChatMessage", {}))
+        assert isinstance(stalled, SignalRClient)
+        await stalled.acknowledge(10)
+    await stalled.post("KeepAlive")  # nothing else is missed
+    await ann.fence()
+    await ann.fence()
+    bob.close(1008, "too many calls for too long")
+    bob.send(Event("ChatMessage", {}))
     await ann.event("ConnectionLost", userId=user)
     await stalled.cut()
     back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])
@@ -249,7 +254,7 @@ LONG = "x" * 190_000
     ids=["an offer", "a candidate", "a text", "bad text", "an unknown call", "a long name"],
 )
 async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(
-    fleet: Fleet, worker: Worker, event: str, payload: object, code: str
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, event: str, payload: object, code: str
 ) -> None:
     """While JoinRoom waits, at most a megabyte of text waits behind it; the rest is refused."""
     room = await fleet.room()
@@ -257,21 +262,18 @@ async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(
     frames = [{"event": "JoinRoom", "payload": {"roomId": room, "token": fleet.token(room, user)}, "id": 0}]
     frames += [{"event": event, "payload": payload, "id": n} for n in range(1, 20)]
     gate = asyncio.Event()
-    verify = worker.hub._joining._keys.verify_room
+    verify = fleet.keyring.verify_room
 
     async def slow(token: str) -> object:
         await gate.wait()
         return await verify(token)
 
-    worker.hub._joining._keys.verify_room = slow  # type: ignore[method-assign, assignment]
-    try:
-        for frame in frames:
-            await client.send(json.dumps(frame))
-        await client.frame(lambda f: f.get("replyTo") == 19)
-        gate.set()
-        await client.frame(lambda f: f.get("replyTo") == 1)
-    finally:
-        worker.hub._joining._keys.verify_room = verify  # type: ignore[method-assign]
+    monkeypatch.setattr(fleet.keyring, "verify_room", slow)
+    for frame in frames:
+        await client.send(json.dumps(frame))
+    await client.frame(lambda f: f.get("replyTo") == 19)
+    gate.set()
+    await client.frame(lambda f: f.get("replyTo") == 1)
     codes = {f["replyTo"]: f["error"]["code"] for f in client.frames if "error" in f}
     assert [codes[n] for n in range(1, 6)] == [code] * 5
     assert codes[19] == "rate_limited"

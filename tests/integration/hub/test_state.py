@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tertulia.errors import NotJoined
-from tertulia.ids import RoomId, UserId, new_uuid
+from tertulia.ids import ConnectionId, RoomId, UserId, new_uuid
 from tests.integration.hub.harness import Fleet, PlainClient, Worker
 
 
@@ -75,12 +75,11 @@ async def test_what_changes_nothing_is_not_shown(three: Three, payload: dict[str
 
 
 async def test_an_update_of_a_replaced_connection_changes_nothing(fleet: Fleet, worker: Worker, three: Three) -> None:
-    live = worker.hub._live_rooms.get(RoomId(three.room))
-    assert live is not None
-    old = live.seats[three.ann_id]
+    old = ConnectionId((await fleet.members(three.room))[three.ann_id]["connectionId"])
+    incarnation = (await fleet.hash(three.room))["incarnation"]
     await fleet.join(worker, three.room, three.ann_id)
     with pytest.raises(NotJoined):
-        await fleet.state.update(RoomId(three.room), UserId(three.ann_id), old.id, live.incarnation, is_muted=True)
+        await fleet.state.update(RoomId(three.room), UserId(three.ann_id), old, incarnation, is_muted=True)
     assert (await fleet.members(three.room))[three.ann_id]["isMuted"] is False
 
 

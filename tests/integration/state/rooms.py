@@ -8,9 +8,11 @@ from typing import Any
 
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.client import Redis
+from tertulia.room.answers import Joined
 from tertulia.room.messages import RoomMessage, decode
+from tertulia.room.steps import JoinSeat, Placement
 from tertulia.state import keys
-from tertulia.state.rooms import Joined, JoinSeat, Placement, RoomState
+from tertulia.state.rooms import RoomState
 
 TTL_MS = 90_000
 

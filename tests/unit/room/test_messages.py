@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 from tertulia.room import messages as m
+from tertulia.room import participant as p
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 maybe = st.none() | text
 participants = st.builds(
-    m.Participant,
+    p.Participant,
     user_id=text,
     connection_id=text,
     role=st.sampled_from(["host", "attendee"]),
@@ -85,12 +86,12 @@ def test_what_is_encoded_is_decoded(message: m.RoomMessage) -> None:
 
 
 @given(participants)
-def test_participants_too(participant: m.Participant) -> None:
-    assert m.decode_participant(m.encode_participant(participant)) == participant
+def test_participants_too(participant: p.Participant) -> None:
+    assert p.decode_participant(p.encode_participant(participant)) == participant
 
 
 def test_the_names_on_the_wire() -> None:
-    participant = m.Participant(
+    participant = p.Participant(
         user_id=UserId("u"),
         connection_id=ConnectionId("c"),
         role="host",
@@ -102,7 +103,7 @@ def test_the_names_on_the_wire() -> None:
         seat=SeatId("s"),
         resume="r",
     )
-    assert set(msgspec.json.decode(m.encode_participant(participant))) == {
+    assert set(msgspec.json.decode(p.encode_participant(participant))) == {
         *("userId", "connectionId", "role", "isMuted", "isVideoOn", "joinedAt"),
         *("displayName", "hub", "seat", "resume", "handRaised", "saidVideoOff"),
     }
@@ -121,7 +122,7 @@ def test_the_names_on_the_wire() -> None:
 
 @given(st.binary(max_size=40))
 def test_other_bytes_are_malformed(data: bytes) -> None:
-    for decode in (m.decode, m.decode_participant):
+    for decode in (m.decode, p.decode_participant):
         with pytest.raises(Malformed):
             decode(data)
 
