@@ -358,7 +358,7 @@ class Client:
 
     def _receive_answer(self, payload: dict[str, Any]) -> None:
         source = payload["sourceUserId"]
-        if source.startswith("sfu_") and source not in self.endpoints:
+        if source.startswith("sfu_") and self.endpoints and source not in self.endpoints:
             self.world.fail("another's answer", f"{self} gets an answer of {source}, its own are {self.endpoints}")
         self.answers.append(source)
 
