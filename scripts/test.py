@@ -47,6 +47,7 @@ CHECK = (
 TEST = (
     Step("cargo test", ("cargo", "test", "--workspace", "--locked", "-q"), 12),
     Step("unit", (*PYTEST, "tests/unit"), 5),
+    Step("world", (BIN + "python", "-m", "tests.world"), 5),
     Step("page unit", ("npm", "test", "--silent"), 3),
     Step("integration", (*PYTEST, "tests/integration"), 20),
     Step("chaos", (*PYTEST, "tests/chaos"), 8),

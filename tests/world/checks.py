@@ -11,6 +11,8 @@ from tests.world.people import say
 from tests.world.redis import NO_TTL, Keys
 from tests.world.world import ROOM, World
 
+SLOWEST: Final = 8.0
+"""Seconds that an event may be on its way where nothing is wrong."""
 ANSWER_WITHIN: Final = 20.0
 """Seconds for a call: a JoinRoom runs several steps, each with a deadline of 3 s."""
 
@@ -21,6 +23,8 @@ def always(world: World) -> None:
     if keys.hash and not world.has_forgotten and not keys.is_intact:
         world.fail("count", f"{keys.hash} with {list(keys.people)} and {list(keys.seen)}")
     _check_ttls(world, keys)
+    if not world.is_lossy:
+        _check_lost_are_shown(world, keys)
     for client in world.clients:
         removed_at = keys.removed.get(client.user)
         sits = keys.people.get(client.user)
@@ -108,6 +112,19 @@ def _check_ttls(world: World, keys: Keys) -> None:
     for index, key in enumerate(keys.all):
         if key and keys.expires[index] == NO_TTL:
             world.fail("no TTL", f"key {index}: {key}")
+
+
+def _check_lost_are_shown(world: World, keys: Keys) -> None:
+    """Whose connection has been lost for longer than a blip is shown so to the others."""
+    for client in world.clients:
+        wire, sits = client.last_wire, keys.people.get(client.user)
+        if wire is None or sits is None or sits.connection_id != wire.id or wire.lost_at is None:
+            continue
+        for other in world.clients:
+            is_told = other.is_seated and other.seat_since < wire.lost_at and client.user in other.members
+            is_due = world.clock.now - wire.lost_at > world.settings.blip + SLOWEST
+            if is_told and is_due and not other.members[client.user].is_lost:
+                world.fail("loss hidden", f"{other} is not told that {client} is lost since {wire.lost_at:.3f}")
 
 
 def _check_seats(world: World, keys: Keys) -> None:

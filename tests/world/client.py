@@ -67,7 +67,7 @@ class Shown:
 class Wire:
     """One connection of a client to a hub, until it breaks or one of them closes it."""
 
-    __slots__ = ("arrived", "client", "down", "hub", "id", "is_cut", "is_open", "process", "sent", "up")
+    __slots__ = ("arrived", "client", "down", "hub", "id", "is_cut", "is_open", "lost_at", "process", "sent", "up")
 
     def __init__(self, world: Around, client: Client, hub: HubPort, process: Process, number: int) -> None:
         self.id = ConnectionId(f"c{number}")
@@ -80,6 +80,8 @@ class Wire:
         self.is_open = True
         """As the client sees it."""
         self.is_cut = False
+        self.lost_at: float | None = None
+        """When the hub noticed that it is broken."""
         self.sent = 0
         self.arrived = 0
 
@@ -119,6 +121,7 @@ class Client:
         self.token = ""
         self.issued_at_ms = 0
         self.wire: Wire | None = None
+        self.last_wire: Wire | None = None
         self.wants_in = True
         self.returns = True
         self.is_eager = False
@@ -156,7 +159,7 @@ class Client:
 
     def connect(self, wire: Wire) -> None:
         """Open a connection and join."""
-        self.wire = wire
+        self.wire = self.last_wire = wire
         self.is_seated = False
         self.pending.clear()
         self._last_words = None

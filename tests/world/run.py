@@ -16,6 +16,8 @@ SETTLE: Final = SETTINGS.seat * 2 + 20
 """Seconds after which all is quiet: seats time out, also those that were doubted when Redis came back."""
 GONE: Final = SETTLE + SETTINGS.empty_room + 2 * SETTINGS.reap
 """Seconds after which nothing is left when everybody has gone."""
+RECOVER: Final = 8.0
+"""Seconds until every connection that broke has been made again."""
 PROBED: Final = 5.0
 """Seconds after which everything that is said has reached everybody."""
 LOOK_EVERY: Final = 4.0
@@ -39,8 +41,7 @@ def run(story: Story, say: Callable[[str], None] | None = None) -> Failure | Non
         world = World(story, say)
         _play(world)
         world.calm_down()
-        if story.seed % PATIENT == 0:
-            world.let_pass(SETTLE)
+        world.let_pass(SETTLE if story.seed % PATIENT == 0 else RECOVER)
         _wait_for(world, checks.when_quiet, SETTLE)
         checks.probe(world)
         _wait_for(world, checks.when_probed, PROBED)
@@ -67,6 +68,7 @@ def _wait_for(world: World, check: Callable[[World], None], seconds: float) -> N
     end = world.clock.now + seconds
     while world.clock.now < end:
         world.let_pass(LOOK_EVERY)
+        checks.always(world)
         try:
             check(world)
         except Broken:

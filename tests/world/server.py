@@ -21,6 +21,9 @@ from tests.world.redis import ModelState, Redis
 CALL_SECONDS: Final = 3.0
 """The deadline of a call, as in production."""
 
+NOTICED_AFTER: Final = (0.0, 0.1, 1.0, 5.0)
+"""Seconds until a broken connection for channels is made anew: a silent one is asked each 3 s whether it lives."""
+
 Work = Callable[[ModelState], Any]
 Done = Callable[[Any], None]
 """Gets the reply, or the exception instead."""
@@ -238,7 +241,8 @@ class Link:
             self.server.forget(subscriber)
             for channel in self._channels.values():
                 channel.is_live = False
-            self.clock.after(self.weather.delay(), self.process, self._subscribe_again)
+            noticed = self.weather.random.choice(NOTICED_AFTER)
+            self.clock.after(noticed, self.process, self._subscribe_again)
 
     # --- calls
 

@@ -157,6 +157,7 @@ class World:
             self.connect(client, self.weather.random.randrange(64))
 
     def _hub_notices(self, hub: Hub, wire: Wire) -> None:
+        wire.lost_at = self.clock.now
         lost = wire.sent > wire.arrived
         hub.disconnected(wire, False, lost and self.weather.chance(0.5))
 
