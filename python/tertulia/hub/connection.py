@@ -6,7 +6,6 @@ import asyncio
 from typing import Final
 
 from tertulia.hub.client import Client
-from tertulia.ids import ConnectionId
 from tertulia.room.line import Line
 from tertulia.room.meeting import Meeting
 from tertulia.room.rate import Rate
@@ -15,10 +14,11 @@ from tertulia.room.rate import Rate
 class Connection:
     """Kept until the client is gone and all its calls were answered."""
 
-    __slots__ = ("client", "is_lost", "join_timer", "joining", "line", "meeting", "rate")
+    __slots__ = ("client", "id", "is_lost", "join_timer", "joining", "line", "meeting", "rate")
 
     def __init__(self, client: Client, rate: Rate) -> None:
         self.client: Final = client
+        self.id: Final = client.id
         self.rate: Final = rate
         self.line: Final = Line()
         self.meeting: Meeting | None = None
@@ -28,11 +28,6 @@ class Connection:
         self.is_lost = False
         """The client is gone without a word."""
         self.join_timer: asyncio.TimerHandle | None = None
-
-    @property
-    def id(self) -> ConnectionId:
-        """The client's."""
-        return self.client.id
 
     def end_join_time(self) -> None:
         """It has joined, or is gone: no deadline any more."""

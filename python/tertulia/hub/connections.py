@@ -27,36 +27,34 @@ class Connections:
 
     def __init__(self) -> None:
         self._all: dict[ConnectionId, Connection] = {}
-        self._clients: dict[ConnectionId, Client] = {}
-        """Those that are here: the hot path."""
+        self._here: dict[ConnectionId, Connection] = {}
+        """Those whose clients are here."""
+        self.get: Final = self._here.get
+        """One whose client is here, by its id."""
         self.answered: Final[deque[Connection]] = deque()
         """Whose call under way has been answered, for the hub to go on with."""
 
     def __len__(self) -> int:
         """How many clients are here."""
-        return len(self._clients)
+        return len(self._here)
 
     @property
     def here(self) -> list[Connection]:
         """Those whose clients are here."""
-        return [self._all[connection] for connection in self._clients]
-
-    def get(self, connection: ConnectionId) -> Connection | None:
-        """One whose client is here."""
-        return self._all.get(connection) if connection in self._clients else None
+        return list(self._here.values())
 
     def add(self, connection: Connection) -> None:
         """A client is here."""
         self._all[connection.id] = connection
-        self._clients[connection.id] = connection.client
+        self._here[connection.id] = connection
         metrics.CONNECTIONS.inc()
 
     def client_gone(self, client: Client) -> Connection | None:
         """A client is gone; None: that is known."""
-        if self._clients.pop(client.id, None) is None:
-            return None
-        metrics.CONNECTIONS.dec()
-        return self._all[client.id]
+        connection = self._here.pop(client.id, None)
+        if connection is not None:
+            metrics.CONNECTIONS.dec()
+        return connection
 
     def remove(self, connection: Connection) -> None:
         """A client is gone, and all its calls were answered."""
@@ -66,12 +64,12 @@ class Connections:
 
     def deliver(self, effect: Deliver) -> None:
         """Send an event to those who are here."""
-        event, clients = effect.event, self._clients
+        event, here = effect.event, self._here
         metrics.EVENTS.inc(len(effect.to))
-        for connection in effect.to:
-            client = clients.get(connection)
-            if client is not None:
-                client.send(event)
+        for connection_id in effect.to:
+            connection = here.get(connection_id)
+            if connection is not None:
+                connection.client.send(event)
 
     def let_go(self, effect: LetGo) -> None:
         """Say a last word and close, now or behind the answer to the call under way."""
@@ -81,7 +79,7 @@ class Connections:
 
     def part(self, connection: Connection, farewell: Farewell) -> None:
         """Say a last word and close."""
-        if connection.id in self._clients:
+        if connection.id in self._here:
             connection.client.send(farewell.event)
             connection.client.close(farewell.close.code, farewell.close.reason)
 
@@ -109,9 +107,10 @@ class Connections:
             _log.error("an answer to no call", connection=connection)
             return
         metrics.calls(call.event, "ok").inc()
-        if connection in self._clients:
+        if connection in self._here:
             found.client.reply(call.id, result)
-        self._finish(found)
+        found.joining = None
+        self.answered.append(found)
 
     def refuse(self, connection: ConnectionId, error: Exception) -> None:
         """The call under way has failed."""
@@ -121,16 +120,13 @@ class Connections:
             _log.error("a refusal of no call", connection=connection, exc_info=error)
             return
         self.refuse_call(found, call, error)
-        self._finish(found)
+        found.joining = None
+        self.answered.append(found)
 
     def refuse_call(self, connection: Connection, call: Call, error: Exception) -> None:
         """Tell the client that this call has failed."""
         metrics.calls(call.event if call.event in CALLS else "", refusal(error).code).inc()
         if not isinstance(error, Refused):
             _log.error("a call failed", event_name=call.event, exc_info=error)
-        if connection.id in self._clients:
+        if connection.id in self._here:
             connection.client.refuse(call.id, error)
-
-    def _finish(self, connection: Connection) -> None:
-        connection.joining = None
-        self.answered.append(connection)

@@ -23,7 +23,7 @@ from tertulia.hub.tasks import Tasks
 from tertulia.ids import HubId, RoomId, UserId
 from tertulia.redis.channels import Channels
 from tertulia.room import closing, inputs
-from tertulia.room.line import Call, Departed, Farewell, Overdue, Taken
+from tertulia.room.line import Call, Departed, Farewell, Taken
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
@@ -204,13 +204,15 @@ class Hub:
         while answered:
             connection = answered.popleft()
             following = connection.line.done()
+            if following is None:
+                continue  # as nearly always
             if isinstance(following, Call):
                 self._run(connection, following)
             elif isinstance(following, Farewell):
                 self._connections.part(connection, following)
             elif isinstance(following, Departed):
                 self._departed(connection, following.clean)
-            elif isinstance(following, Overdue) and connection.meeting is None:
+            elif connection.meeting is None:
                 self._too_late(connection)
 
     # --- the ends of connections

@@ -79,9 +79,15 @@ class Meetings:
         running = self._running.get(meeting.id)
         if running is None or running.meeting is not meeting:
             return  # nothing of it is of any use any more
+        connections = self._connections
         for effect in meeting.handle(given, time.monotonic()):
             try:
-                self._performers[type(effect)](running, effect)
+                if isinstance(effect, effects.Deliver):
+                    connections.deliver(effect)
+                elif isinstance(effect, effects.Reply):
+                    connections.reply(effect.connection, effect.result)
+                else:
+                    self._performers[type(effect)](running, effect)
             except Exception:  # noqa: BLE001 - the other effects are carried out
                 _log.exception("a fault of ours in an effect", room=meeting.id, effect=type(effect).__name__)
 
@@ -123,8 +129,6 @@ class Meetings:
     def _all_performers(self) -> dict[type[Any], Callable[[_Running, Any], None]]:
         connections = self._connections
         return {
-            effects.Deliver: lambda _, e: connections.deliver(e),
-            effects.Reply: lambda _, e: connections.reply(e.connection, e.result),
             effects.Refuse: lambda _, e: connections.refuse(e.connection, e.error),
             effects.LetGo: lambda _, e: connections.let_go(e),
             effects.Sat: lambda running, e: connections.sat(e.connection, running.meeting),

@@ -7,14 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from tertulia.contract import Empty
 from tertulia.room.effects import CancelTimer, Effect, Log, Refuse, Reject, Reply, Resolve, Run, SetTimer
 from tertulia.room.inputs import Ticket
 from tertulia.room.pending import Caller, OnCall, Pending, Resumable
 from tertulia.room.steps import Step
 from tertulia.room.timers import Timer
-
-_DONE = Empty()
 
 
 class Resumed(Struct, frozen=True):
@@ -71,7 +68,7 @@ class Agenda:
     def answer(self, caller: Caller, result: bool = True) -> None:
         """Tell the caller that it is done: a connection ``{}``, the control plane the ``result``."""
         if isinstance(caller, OnCall):
-            self.effects.append(Reply(caller.connection, _DONE))
+            self.effects.append(Reply(caller.connection))
         elif caller is not None:
             self.effects.append(Resolve(caller.request, result))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tertulia.ids import SeatId, UserId
+from tertulia.ids import ConnectionId, SeatId, UserId
 from tertulia.room.agenda import Agenda
 from tertulia.room.effects import Deliver
 from tertulia.room.events import Event
@@ -11,36 +11,50 @@ from tertulia.room.seats import Seats
 
 
 class Audience:
-    """Who is seated gets an event by one ``Deliver`` for all; for who is lost or still joining it is kept."""
+    """Who is seated gets an event by one ``Deliver`` for all; for who is lost or still joining it is kept.
 
-    __slots__ = ("_agenda", "_seats")
+    What was told to everyone is counted, and each seat knows how much of it its client is known to have got: a
+    broadcast touches no seat.
+    """
+
+    __slots__ = ("_agenda", "_everyone", "_seats", "told")
 
     def __init__(self, agenda: Agenda, seats: Seats) -> None:
         self._agenda = agenda
         self._seats = seats
+        self._everyone: list[ConnectionId] | None = None
+        self.told = 0
+        """Broadcasts so far."""
+
+    def changed(self) -> None:
+        """Somebody sat down, stood up or was lost."""
+        self._everyone = None
 
     def broadcast(self, event: Event, exclude: UserId | None = None) -> None:
         """Tell everyone but ``exclude``."""
-        to = []
-        for user_id, seat in self._seats.present.items():
-            if user_id != exclude:
-                seat.unconfirmed = True
-                to.append(seat.connection)
-        if to:
-            self._agenda.effects.append(Deliver(event, to))
-        for user_id, lost in self._seats.lost.items():
+        seats = self._seats
+        everyone = self._everyone
+        if everyone is None:
+            everyone = self._everyone = [seat.connection for seat in seats.present.values()]
+        if exclude is not None:
+            everyone = self._without(exclude, everyone)
+        self.told += 1
+        if everyone:
+            self._agenda.effects.append(Deliver(event, everyone))
+        for user_id, lost in seats.lost.items():
             if user_id != exclude:
                 lost.missed.add(event)
-        for joining in self._seats.joining.values():
+        for joining in seats.joining.values():
             if joining.user_id != exclude:
                 joining.hold(event)
 
     def tell(self, user_id: UserId, event: Event, seat_id: SeatId | None = None) -> None:
         """Tell one member; with ``seat_id`` only in that seat."""
-        seat = self._seats.held_by(user_id)
-        if seat is not None and seat_id in (None, seat.seat):
+        seats = self._seats
+        seat = seats.present.get(user_id) or seats.lost.get(user_id)
+        if seat is not None and (seat_id is None or seat_id == seat.seat):
             self.tell_seat(seat, event)
-        for joining in self._seats.joining.values():
+        for joining in seats.joining.values():
             if joining.user_id == user_id:
                 joining.hold(event, seat_id)
 
@@ -49,5 +63,24 @@ class Audience:
         if isinstance(seat, Lost):
             seat.missed.add(event)
         else:
-            seat.unconfirmed = True
+            seat.is_told = True
             self._agenda.effects.append(Deliver(event, [seat.connection]))
+
+    # --- what is known to have arrived
+
+    def heard_of(self, seat: Seated) -> None:
+        """Its client was heard of: what it was sent until now has arrived."""
+        seat.confirmed = self.told
+        seat.is_told = False
+
+    def is_in_doubt(self, seat: Seated) -> bool:
+        """Whether it was sent something since it was last heard of: nobody knows whether that arrived."""
+        return seat.is_told or seat.confirmed != self.told
+
+    def _without(self, user_id: UserId, everyone: list[ConnectionId]) -> list[ConnectionId]:
+        seat = self._seats.present.get(user_id)
+        if seat is None:
+            return everyone
+        if seat.confirmed == self.told:
+            seat.confirmed += 1  # it is not sent what is in no doubt
+        return [connection for connection in everyone if connection != seat.connection]

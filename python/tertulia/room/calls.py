@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from tertulia import contract, times
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
@@ -24,8 +24,6 @@ from tertulia.room.permissions import check_call
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated
-
-_DONE: Final = Empty()
 
 Seat = Seated | Lost
 
@@ -59,7 +57,7 @@ class Calls:
 
     def call(self, call: Call) -> None:
         """Carry out a call, or refuse it."""
-        seat = self._room.seats.of(call.connection)
+        seat = self._room.seats.by_connection.get(call.connection)
         if seat is None:
             self._refuse(call.connection, NotJoined("call JoinRoom first"))
             return
@@ -68,9 +66,6 @@ class Calls:
             self._handlers[call.event](seat, call, call.payload)
         except Exception as e:  # noqa: BLE001 - the caller is told; what is a fault of ours is logged by that
             self._room.agenda.effects.append(Refuse(call.connection, e))
-
-    def _done(self, call: Call) -> None:
-        self._room.agenda.effects.append(Reply(call.connection, _DONE))
 
     # --- media
 
@@ -113,7 +108,7 @@ class Calls:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         _check_sdp(payload.sdp)
         self._room.tell(member, Event(event, SdpEvent(source_user_id=seat.user_id, sdp=payload.sdp)))
-        self._done(call)
+        self._room.agenda.effects.append(Reply(call.connection))
 
     def _send_candidate(self, seat: Seat, call: Call, payload: contract.SendIceCandidate) -> None:
         candidate = "" if payload.candidate is None else payload.candidate
@@ -124,7 +119,7 @@ class Calls:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         event = CandidateEvent(source_user_id=seat.user_id, candidate=candidate)
         self._room.tell(member, Event("IceCandidate", event))
-        self._done(call)
+        self._room.agenda.effects.append(Reply(call.connection))
 
     def _set_view(self, seat: Seat, call: Call, view: contract.SetView) -> None:
         node, transport = self._transport(seat, "sfu")
@@ -149,7 +144,7 @@ class Calls:
     def kept_alive(self, work: KeepingAlive, kept: KeptAlive) -> None:
         """Redis has answered a KeepAlive."""
         if kept is KeptAlive.ALIVE:
-            self._room.agenda.effects.append(Reply(work.connection, _DONE))
+            self._room.agenda.effects.append(Reply(work.connection))
         elif kept is KeptAlive.LOST and not work.again:
             self._restoring.begin(work.incarnation, work)
         else:
@@ -187,7 +182,7 @@ class Calls:
                 room=room.id, transport=transport, is_muted=payload.is_muted, is_video_on=payload.is_video_on
             )
             room.agenda.effects.append(Tell(node, state))
-        room.agenda.effects.append(Reply(work.connection, _DONE))
+        room.agenda.effects.append(Reply(work.connection))
 
     def _raise_hand(self, seat: Seat, call: Call, payload: contract.RaiseHand) -> None:
         self._run_raise_hand(seat, payload.raised, again=False)
@@ -205,7 +200,7 @@ class Calls:
         if is_new:
             message = HandMessage(origin=self._room.hub.hub, user_id=work.user_id, raised=work.raised)
             self._membership.changed(message)
-        self._room.agenda.effects.append(Reply(work.connection, _DONE))
+        self._room.agenda.effects.append(Reply(work.connection))
 
     def failed(self, work: KeepingAlive | Updating | RaisingHand, error: Exception) -> None:
         """Redis is away, or has lost the room."""
@@ -254,16 +249,16 @@ class Calls:
             event = Event("ChatMessage", {**message, "private": True, "targetUserId": member.user_id})
             room.tell(member, event)
             room.audience.tell_seat(seat, event)
-        self._done(call)
+        self._room.agenda.effects.append(Reply(call.connection))
 
     def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> None:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         self._room.tell(member, events.mute_requested(seat.user_id))
-        self._done(call)
+        self._room.agenda.effects.append(Reply(call.connection))
 
     def _mute_all(self, seat: Seat, call: Call, payload: Empty) -> None:
         self._room.say(events.mute_requested(seat.user_id), seat.user_id)
-        self._done(call)
+        self._room.agenda.effects.append(Reply(call.connection))
 
     def _remove_participant(self, seat: Seat, call: Call, payload: contract.OneUser) -> None:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tertulia.contract import Empty
 from tertulia.ids import ConnectionId, NodeId
 from tertulia.room.closing import CloseReason
 from tertulia.room.commands import Command
@@ -36,7 +37,7 @@ class Reply(Struct, frozen=True):
     calls may come."""
 
     connection: ConnectionId
-    result: Struct
+    result: Struct = Empty()
 
 
 class Refuse(Struct, frozen=True):

@@ -308,12 +308,14 @@ class Joiner:
             role=member.role,
             seat=member.seat,
             topology=joining.record.settings.topology,
+            confirmed=room.audience.told,
         )
         taken: Seated | Lost = seat
         if joining.outcome is Outcome.LOST:
             taken = Lost.of(seat, some_lost=True, now=room.agenda.now)
             room.agenda.set_timer(Blip(seat.connection), room.agenda.now + room.hub.settings.blip)
         room.seats.sit(taken)
+        room.audience.changed()
         room.agenda.effects.append(Sat(joining.connection))
         if isinstance(taken, Seated):
             room.announce(taken)

@@ -27,14 +27,6 @@ MAX_WAITING_BYTES: Final = 1024 * 1024
 """Of text in them. Both bounds are refused as ``rate_limited``."""
 
 
-class Call(Struct):
-    """A call as it came; ``id`` is the transport's."""
-
-    id: Any
-    event: str
-    payload: object
-
-
 class Farewell(Struct, frozen=True):
     """A last word, and how to close."""
 
@@ -46,6 +38,17 @@ class Overdue(Struct, frozen=True):
     """The time to join was over while a call was under way."""
 
 
+class Call(Struct):
+    """A call as it came; ``id`` is the transport's. Also the state of a line that is busy with it: one is made for each
+    call, and nothing else."""
+
+    id: Any
+    event: str
+    payload: object
+    then: Farewell | Overdue | None = None
+    """What follows its answer."""
+
+
 class Departed(Struct, frozen=True):
     """The client is gone, and all its calls were answered. ``clean``: it said goodbye."""
 
@@ -54,13 +57,6 @@ class Departed(Struct, frozen=True):
 
 class _Idle(Struct):
     """No call is under way."""
-
-
-class _Busy(Struct):
-    """``call`` is under way; ``then`` follows its answer."""
-
-    call: Call
-    then: Farewell | Overdue | None = None
 
 
 class _Draining(Struct):
@@ -101,21 +97,24 @@ class Line:
     __slots__ = ("_bytes", "_state", "_waiting")
 
     def __init__(self) -> None:
-        self._state: _Idle | _Busy | _Draining | _Closing | _Gone = _IDLE
+        self._state: _Idle | Call | _Draining | _Closing | _Gone = _IDLE
         self._waiting: deque[tuple[Call, int]] = deque()
         self._bytes = 0
 
     @property
     def under_way(self) -> Call | None:
         """The call that is to be answered now."""
-        return self._state.call if isinstance(self._state, _Busy | _Draining) else None
+        state = self._state
+        if type(state) is Call:
+            return state
+        return state.call if isinstance(state, _Draining) else None
 
     def take(self, call: Call) -> Taken:
         """A call came."""
         if self._state is _IDLE:
-            self._state = _Busy(call)
+            self._state = call
             return Taken.RUN
-        if not isinstance(self._state, _Busy):
+        if not isinstance(self._state, Call):
             return Taken.IGNORED
         size = _size(call)
         if len(self._waiting) >= MAX_WAITING_CALLS or self._bytes + size > MAX_WAITING_BYTES:
@@ -128,14 +127,15 @@ class Line:
         """The call under way was answered. What follows: the next one to carry out, which is under way now; a last
         word; the deadline to join, which was held up; the end."""
         state = self._state
-        if isinstance(state, _Busy):
+        if type(state) is Call:
             if isinstance(state.then, Farewell):
                 self._drop_waiting()
                 self._state = _CLOSING
                 return state.then
             if self._waiting:
-                state.call = self._next()
-                return state.call
+                self._state = call = self._next()
+                call.then = state.then
+                return call
             self._state = _IDLE
             return state.then
         if isinstance(state, _Draining):
@@ -152,25 +152,25 @@ class Line:
         if self._state is _IDLE:
             self._state = _CLOSING
             return True
-        if isinstance(self._state, _Busy):
+        if isinstance(self._state, Call):
             self._state.then = farewell
         return False
 
     def too_late(self) -> bool:
         """The time to join is over: close at once (True), or see after the call under way."""
-        if isinstance(self._state, _Busy) and self._state.then is None:
+        if isinstance(self._state, Call) and self._state.then is None:
             self._state.then = Overdue()
         return self._state is _IDLE
 
     def in_time(self) -> None:
         """It has joined: no deadline any more."""
-        if isinstance(self._state, _Busy) and isinstance(self._state.then, Overdue):
+        if isinstance(self._state, Call) and isinstance(self._state.then, Overdue):
             self._state.then = None
 
     def gone(self, clean: bool) -> bool:
         """The client is gone: at once (True), or once the calls that came before are answered."""
-        if isinstance(self._state, _Busy):
-            self._state = _Draining(self._state.call, clean)
+        if isinstance(self._state, Call):
+            self._state = _Draining(self._state, clean)
             return False
         self._state = _GONE
         return True

@@ -6,8 +6,8 @@ and its answer comes as an input, to be matched with what is pending and with th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from tertulia.ids import ConnectionId, RoomId
 from tertulia.room import inputs, pending, timers
@@ -21,6 +21,7 @@ from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
 from tertulia.room.membership import Membership
 from tertulia.room.moving import Mover
+from tertulia.room.participant import Participant
 from tertulia.room.pending import OnRequest, Otherwise
 from tertulia.room.reading import Reader
 from tertulia.room.restoring import Restoring
@@ -37,8 +38,10 @@ class Meeting:
 
     def __init__(self, room: RoomId, surroundings: Surroundings) -> None:
         """``surroundings``: what all meetings of a hub share."""
+        self.id: Final = room
         self._agenda = Agenda()
         self._room = facts = Room(room, surroundings, self._agenda)
+        self._seats = facts.seats
         self._membership = membership = Membership(facts)
         self._listening = listening = Listening(facts, membership)
         self._restoring = restoring = Restoring(facts, membership)
@@ -55,14 +58,14 @@ class Meeting:
         self._timers = self._timer_handlers()
 
     @property
-    def id(self) -> RoomId:
-        """The room."""
-        return self._room.id
-
-    @property
     def seats(self) -> Seats:
         """Who of this hub has a seat or wants one; to be read only."""
-        return self._room.seats
+        return self._seats
+
+    @property
+    def members(self) -> Mapping[str, Participant]:
+        """Who is in the room, as far as this hub knows, by userId; to be read only."""
+        return self._room.members
 
     def handle(self, given: Input, now: float) -> list[Effect]:
         """What follows from an input. ``now`` is in seconds, on any clock that never runs backwards."""
@@ -71,19 +74,20 @@ class Meeting:
         effects: list[Effect] = []
         agenda.effects = effects
         self._inputs[type(given)](given)
+        seats = self._seats
         while agenda.resumed:
             resumed = agenda.resumed.popleft()
             self._resumes[type(resumed.work)](resumed.work, resumed.error)
-        if not self._room.seats.in_use:
+        if not (seats.by_connection or seats.joining):
             self._rest()
         return effects
 
     def heard(self, connection: ConnectionId) -> None:
         """The client was heard of (any frame of it that is no garbage beneath the dialect): what it was sent until now
         has arrived. To be called when the frame comes, before its call; no effect without a seat here."""
-        seat = self._room.seats.of(connection)
-        if isinstance(seat, Seated):
-            seat.unconfirmed = False
+        seat = self._room.seats.by_connection.get(connection)
+        if type(seat) is Seated:
+            self._room.audience.heard_of(seat)
 
     def _rest(self) -> None:
         """Nobody of this hub is in the room: it is not listened to any more, and what was known of it grows old."""
@@ -127,7 +131,9 @@ class Meeting:
             joining.outcome = Outcome.LOST
         seat = room.seats.of(given.connection)
         if isinstance(seat, Seated):
-            room.seats.lose(seat, given.some_lost, self._agenda.now)
+            some_lost = given.some_lost or room.audience.is_in_doubt(seat)
+            room.seats.lose(seat, some_lost, self._agenda.now)
+            room.audience.changed()
             self._agenda.set_timer(timers.Blip(given.connection), self._agenda.now + room.hub.settings.blip)
 
     def _connection_closed(self, given: inputs.ConnectionClosed) -> None:

@@ -21,7 +21,7 @@ from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver, ReadingWanted
 from tertulia.room.room import Room
-from tertulia.room.seat import Lost, Outcome
+from tertulia.room.seat import Lost, Outcome, Seated
 
 
 class Membership:
@@ -175,15 +175,19 @@ class Membership:
                 room.agenda.effects.append(LetGo(one.old.connection_id, events.replaced(), REPLACED))
             return
         room.stand(seat)
-        if isinstance(seat, Lost):
-            missed = seat.missed
-            if seat.shown:
-                room.say(events.connection_back(one.new.user_id), one.new.user_id)
-        else:
-            missed = Missed(seat.unconfirmed)
-        if one.resumed and not self.hand_over(one.new.connection_id, missed):
-            self._hand_over_elsewhere(one.new.connection_id, missed)
+        if isinstance(seat, Lost) and seat.shown:
+            room.say(events.connection_back(one.new.user_id), one.new.user_id)
+        if one.resumed:
+            self._return(seat, one.new.connection_id)
         room.agenda.effects.append(LetGo(seat.connection, events.replaced(), REPLACED))
+
+    def _return(self, seat: Seated | Lost, connection: ConnectionId) -> None:
+        """The client of a seat that was held here has returned by another connection, on this hub or elsewhere."""
+        missed = seat.missed if isinstance(seat, Lost) else Missed(self._room.audience.is_in_doubt(seat))
+        if not self.hand_over(connection, missed):
+            self._hand_over_elsewhere(connection, missed)
+        elif isinstance(seat, Lost):
+            self._room.seats.joining[connection].held = Outbox()  # the lost seat has kept all of that too
 
     def _hand_over_elsewhere(self, connection: ConnectionId, missed: Missed) -> None:
         frames = [(event.name, Raw(event.json())) for event in missed.take()]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Final
+
+import msgspec
 
 from tertulia.room.events import Event
 from tertulia.room.outbox import Outbox
@@ -12,6 +13,7 @@ from tertulia.room.outbox import Outbox
 MAX_EVENTS: Final = 500
 MAX_BYTES: Final = 256 * 1024
 """A lost seat lives for half a minute: this is plenty for it, and a thousand lost seats still cost less than 300 MB."""
+_PRESENCE: Final = frozenset({"ParticipantJoined", "ParticipantLeft"})
 
 
 class Missed:
@@ -38,18 +40,30 @@ class Missed:
         return events
 
 
-def without_overlap(handed_over: list[Event], held: Iterable[Event]) -> list[Event]:
+def without_overlap(handed_over: list[Event], held: list[Event]) -> list[Event]:
     """What was kept for the lost connection, then what was held for the returning one, nothing twice.
 
     Both hear the room while the seat goes from one to the other, be it on one hub or on two. What both have is the same
-    in name and payload; an event that is really said twice in these milliseconds says nothing new the second time.
+    in name and payload; an event that is really said twice in these milliseconds says nothing new the second time. But
+    for who came and went: of each member the last word of what was held is the last word.
     """
     known = Counter((event.name, event.json()) for event in handed_over)
-    rest = []
+    following = list(handed_over)
     for event in held:
         key = event.name, event.json()
         if known[key]:
             known[key] -= 1
         else:
-            rest.append(event)
-    return handed_over + rest
+            following.append(event)
+    last = _last_words(following)
+    return following + [word for user, word in _last_words(held).items() if word.name != last[user].name]
+
+
+def _last_words(events: list[Event]) -> dict[str, Event]:
+    """Of each member who came or went, the last event that says so."""
+    return {_user(event): event for event in events if event.name in _PRESENCE}
+
+
+def _user(event: Event) -> str:
+    payload = msgspec.to_builtins(event.value())
+    return str(payload["userId"])

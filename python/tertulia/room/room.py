@@ -132,5 +132,6 @@ class Room:
     def stand(self, seat: Seated | Lost) -> None:
         """The connection holds its seat no more."""
         self.seats.free(seat)
+        self.audience.changed()
         self.agenda.cancel_timer(Blip(seat.connection))
         self.agenda.effects.append(Stood(seat.connection))

@@ -91,9 +91,11 @@ class Seated(Struct, kw_only=True, eq=False):
     """As it was when this connection joined: a changed setting holds from the next JoinRoom on."""
     announced: NodeId | None = None
     """The SFU node of the last SfuEndpoint."""
-    unconfirmed: bool = False
-    """Events were sent since the client was last heard of: nobody knows whether they arrived. (A hub that keeps what it
-    sent last, for an exact replay, keeps it in this place.)"""
+    confirmed: int
+    """How many of the audience's broadcasts its client is known to have got, or was not sent."""
+    is_told: bool = False
+    """It alone was sent an event since it was last heard of. (Who keeps what was sent last, for an exact replay, keeps
+    it in the place of these two.)"""
 
 
 class Lost(Struct, kw_only=True, eq=False):
@@ -114,7 +116,7 @@ class Lost(Struct, kw_only=True, eq=False):
 
     @classmethod
     def of(cls, seat: Seated, some_lost: bool, now: float) -> Lost:
-        """The seat of a connection that is gone; ``some_lost``: events are known not to have reached it."""
+        """The seat of a connection that is gone; ``some_lost``: events may not have reached it."""
         return cls(
             connection=seat.connection,
             user_id=seat.user_id,
@@ -122,7 +124,7 @@ class Lost(Struct, kw_only=True, eq=False):
             seat=seat.seat,
             topology=seat.topology,
             since=now,
-            missed=Missed(some_lost or seat.unconfirmed),
+            missed=Missed(some_lost),
         )
 
 

@@ -12,42 +12,38 @@ from tertulia.room.seat import Joining, Lost, Seated
 class Seats:
     """A user has one seat here at most, and a connection is in one place at most."""
 
-    __slots__ = ("_of", "joining", "lost", "present")
+    __slots__ = ("by_connection", "joining", "lost", "present")
 
     def __init__(self) -> None:
         self.joining: dict[ConnectionId, Joining] = {}
         self.present: dict[UserId, Seated] = {}
         self.lost: dict[UserId, Lost] = {}
-        self._of: dict[ConnectionId, Seated | Lost] = {}
+        self.by_connection: dict[ConnectionId, Seated | Lost] = {}
 
     def __len__(self) -> int:
         """How many seats are held; those that are wanted do not count."""
-        return len(self._of)
+        return len(self.by_connection)
 
     @property
     def in_use(self) -> bool:
         """Whether anyone has a seat or wants one."""
-        return bool(self._of or self.joining)
+        return bool(self.by_connection or self.joining)
 
     def __iter__(self) -> Iterator[Seated | Lost]:
-        return iter(list(self._of.values()))
+        return iter(list(self.by_connection.values()))
 
     def of(self, connection: ConnectionId) -> Seated | Lost | None:
         """The seat of a connection."""
-        return self._of.get(connection)
-
-    def held_by(self, user_id: UserId) -> Seated | Lost | None:
-        """The seat of a user."""
-        return self.present.get(user_id) or self.lost.get(user_id)
+        return self.by_connection.get(connection)
 
     def holder(self, member: Participant) -> Seated | Lost | None:
         """The member's seat, if it is held here, and by that connection."""
-        seat = self._of.get(member.connection_id)
+        seat = self.by_connection.get(member.connection_id)
         return seat if seat is not None and seat.user_id == member.user_id else None
 
     def connections(self) -> set[ConnectionId]:
         """Those that hold a seat or want one."""
-        return self._of.keys() | self.joining.keys()
+        return self.by_connection.keys() | self.joining.keys()
 
     def sit(self, seat: Seated | Lost) -> None:
         """A seat is taken. The user has none here."""
@@ -55,7 +51,7 @@ class Seats:
             self.present[seat.user_id] = seat
         else:
             self.lost[seat.user_id] = seat
-        self._of[seat.connection] = seat
+        self.by_connection[seat.connection] = seat
 
     def lose(self, seat: Seated, some_lost: bool, now: float) -> Lost:
         """The connection of a seat is gone without a word."""
@@ -66,7 +62,7 @@ class Seats:
 
     def free(self, seat: Seated | Lost) -> None:
         """A seat is gone."""
-        del self._of[seat.connection]
+        del self.by_connection[seat.connection]
         if isinstance(seat, Seated):
             del self.present[seat.user_id]
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Raw
 
+from tertulia.contract import ParticipantLeft
 from tertulia.room.events import Event
 from tertulia.room.missed import Missed, without_overlap
 from tertulia.room.outbox import Outbox
@@ -83,6 +84,17 @@ def test_what_both_hubs_heard_is_delivered_once() -> None:
     together = without_overlap(kept, held)
     assert [(e.name, e.json()) for e in together[:5]] == [(e.name, e.json()) for e in kept]
     assert together[5:] == [held[1], held[3]]
+
+
+def test_of_who_came_and_went_the_last_word_counts() -> None:
+    """Somebody left, came back and left again while the seat went from one hub to the other."""
+    kept = [Event("ParticipantLeft", {"userId": "u", "reason": "left"})]
+    held = [
+        Event("ParticipantJoined", Raw(b'{"userId":"u"}')),
+        Event("ParticipantLeft", ParticipantLeft(user_id="u", reason="left")),
+    ]
+    assert without_overlap(kept, held) == [*kept, *held]
+    assert without_overlap([*kept, *held], held) == [*kept, *held]
 
 
 def test_an_event_is_encoded_once_for_each_dialect() -> None:
