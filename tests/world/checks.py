@@ -47,6 +47,8 @@ def when_quiet(world: World) -> None:
             _check_chats(world, client)
             _check_recording(world, client, keys)
     _check_sessions(world, keys)
+    if not world.is_lossy:
+        _check_peers(world, keys)
     for hub in world.living_hubs():
         if hub.waits(ANSWER_WITHIN):
             world.fail("waits", f"{hub.id} still waits for {hub.waits(ANSWER_WITHIN)}")
@@ -54,7 +56,7 @@ def when_quiet(world: World) -> None:
 
 def probe(world: World) -> None:
     """Everybody says and does something: what is said must reach all, once all is quiet again."""
-    world.is_lossy = False
+    world.is_probed = True
     world.said.clear()
     world.probed.clear()
     for client in world.clients:
@@ -188,9 +190,18 @@ def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
         world.fail("node", f"{client} was told {client.endpoint}, its transport is {expected} on {node}")
 
 
+def _check_peers(world: World, keys: Keys) -> None:
+    """The room's node has no peer whose seat is gone."""
+    for node in world.nodes:
+        if node.id == keys.hash.get("sfuNode"):
+            ghosts = set(node.peers) - {transport_id(member.seat, node.id) for member in keys.people.values()}
+            if ghosts:
+                world.fail("peers", f"{node.id} still has {[node.peers[ghost] for ghost in ghosts]}")
+
+
 def _check_chats(world: World, client: Client) -> None:
     """Where nothing is lost between hubs, what is said to all reaches all whom the sender saw."""
-    if world.is_lossy:
+    if world.is_lossy and not world.is_probed:
         return
     for text, at, seen in world.said:
         is_meant = client.user in seen and at > client.seat_since and world.was_heard(text)

@@ -52,6 +52,8 @@ class World:
         """Something happened by which messages between hubs may be lost."""
         self.has_forgotten = False
         """Redis has lost something."""
+        self.is_probed = False
+        """All was quiet, and everybody was asked to say something."""
         self.said: list[tuple[str, float, set[UserId]]] = []
         """The chat messages sent to all, when, and whom the sender saw then."""
         self.probed: list[tuple[Client, Wire]] = []
