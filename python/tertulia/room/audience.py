@@ -6,7 +6,7 @@ from tertulia.ids import ConnectionId, SeatId, UserId
 from tertulia.room.agenda import Agenda
 from tertulia.room.effects import Deliver
 from tertulia.room.events import Event
-from tertulia.room.seat import Lost, Seated
+from tertulia.room.seat import Lost, Seated, Source
 from tertulia.room.seats import Seats
 
 
@@ -30,7 +30,7 @@ class Audience:
         """Somebody sat down, stood up or was lost."""
         self._everyone = None
 
-    def broadcast(self, event: Event, exclude: UserId | None = None) -> None:
+    def broadcast(self, event: Event, exclude: UserId | None, source: Source) -> None:
         """Tell everyone but ``exclude``."""
         seats = self._seats
         everyone = self._everyone
@@ -46,9 +46,9 @@ class Audience:
                 lost.missed.add(event)
         for joining in seats.joining.values():
             if joining.user_id != exclude:
-                joining.hold(event)
+                joining.hold(event, None, source)
 
-    def tell(self, user_id: UserId, event: Event, seat_id: SeatId | None = None) -> None:
+    def tell(self, user_id: UserId, event: Event, seat_id: SeatId | None, source: Source) -> None:
         """Tell one member; with ``seat_id`` only in that seat."""
         seats = self._seats
         seat = seats.present.get(user_id) or seats.lost.get(user_id)
@@ -56,7 +56,7 @@ class Audience:
             self.tell_seat(seat, event)
         for joining in seats.joining.values():
             if joining.user_id == user_id:
-                joining.hold(event, seat_id)
+                joining.hold(event, seat_id, source)
 
     def tell_seat(self, seat: Seated | Lost, event: Event) -> None:
         """Tell who sits there."""

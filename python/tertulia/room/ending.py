@@ -14,7 +14,6 @@ from tertulia.room.effects import Tell
 from tertulia.room.membership import Membership
 from tertulia.room.pending import (
     Caller,
-    CheckingClosed,
     ClosingSession,
     Dropping,
     Ending,
@@ -96,16 +95,9 @@ class Ender:
             self._close(record.session_id, work.caller, result=False)
 
     def closed(self, work: ClosingSession) -> None:
-        """SQL has closed the session, unless somebody rejoined it between its end in Redis and now."""
-        self._room.agenda.run(Summary(), CheckingClosed(work.session_id, work.caller, work.result))
-
-    def checked(self, work: CheckingClosed, summary: RoomSummary | None) -> None:
-        """Redis says whether they did."""
-        if summary is not None and summary.session_id == work.session_id:
-            end = End(reason="ended", session_id=work.session_id)
-            self._room.agenda.run(end, EndingRejoined(work.session_id, work.caller, work.result))
-        else:
-            self._room.agenda.answer(work.caller, work.result)
+        """SQL has closed the session. Whoever rejoined it between its end in Redis and now is to be told."""
+        end = End(reason="ended", session_id=work.session_id)
+        self._room.agenda.run(end, EndingRejoined(work.session_id, work.caller, work.result))
 
     def ended_rejoined(self, work: EndingRejoined) -> None:
         """They have been told."""
@@ -114,7 +106,7 @@ class Ender:
 
     def failed(
         self,
-        work: Ending | Dropping | FindingSession | ClosingSession | CheckingClosed | EndingRejoined | Reaping,
+        work: Ending | Dropping | FindingSession | ClosingSession | EndingRejoined | Reaping,
         error: Exception,
     ) -> None:
         """Redis or SQL is away, or the room was deleted."""

@@ -33,6 +33,7 @@ from tertulia.room.pending import (
     ClosingStale,
     Confirming,
     DroppingState,
+    EndingStale,
     GivingUp,
     HandedOver,
     OpeningSession,
@@ -42,14 +43,24 @@ from tertulia.room.pending import (
 )
 from tertulia.room.permissions import check_role
 from tertulia.room.room import Channel, Room
-from tertulia.room.seat import Joining, Lost, Outcome, Seated
+from tertulia.room.seat import Joining, Lost, Outcome, Seated, Source
 from tertulia.room.steps import CloseSession, End, JoinSeat, Leave, OpenSession, Placement, ReadRecord, Summary
 from tertulia.room.timers import Blip, Handover
 
 _TRIES: Final = 3
 """A join that crosses with the end of the meeting begins anew."""
 
-Step = TakingSeat | Settling | OpeningSession | Confirming | ClosingStale | DroppingState | RereadingRecord | GivingUp
+Step = (
+    TakingSeat
+    | Settling
+    | OpeningSession
+    | Confirming
+    | ClosingStale
+    | EndingStale
+    | DroppingState
+    | RereadingRecord
+    | GivingUp
+)
 
 
 class Joiner:
@@ -72,6 +83,7 @@ class Joiner:
             claims=call.claims,
             record=call.record,
             resume="",
+            resume_hash="",
             held=Outbox(),
         )
         self._room.seats.joining[call.connection] = joining
@@ -114,6 +126,9 @@ class Joiner:
             room.hub.nodes.reserve(reserved)
         joining.tries += 1
         joining.resume = room.hub.names.token()
+        joining.resume_hash = _digest(joining.resume)
+        joining.is_heard = False
+        joining.held = Outbox()
         step = steps.Join(
             seat=self._seat(joining),
             max_participants=joining.record.settings.max_participants,
@@ -153,7 +168,8 @@ class Joiner:
         """The seat counts as taken. What was said of the room meanwhile can be heard now."""
         joining = self._room.seats.joining[connection]
         joining.joined = joined
-        self._membership.admit(joined)
+        joining.drop_older(Source.ANSWER)
+        self._membership.admit(joined, joining.is_heard)
         self._listening.replay()
         if not joined.first_of_session and joined.session_id == joining.record.session_id:
             self._await_missed(joining, joined)
@@ -180,7 +196,12 @@ class Joiner:
             self._await_missed(self._room.seats.joining[work.connection], work.joined)
 
     def closed_stale(self, work: ClosingStale) -> None:
-        """SQL has closed the session of a meeting that was over already."""
+        """SQL has closed the session of a meeting that was over already, unless somebody rejoined it between."""
+        end = End(reason="ended", session_id=work.joined.session_id)
+        self._room.agenda.run(end, EndingStale(work.connection, work.joined))
+
+    def ended_stale(self, work: EndingStale) -> None:
+        """They have been told."""
         self._membership.ended(work.joined.session_id, "ended")
         self._await_missed(self._room.seats.joining[work.connection], work.joined)
 
@@ -216,12 +237,12 @@ class Joiner:
             self._refuse(joining, work.error)
         else:
             step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
-            self._room.agenda.run(step, GivingUp(joining.connection, error))
+            self._room.agenda.run(step, GivingUp(joining.connection, error, work.joined.node))
 
     def gave_up(self, work: GivingUp, left: Left | None) -> None:
         """Redis has freed the seat."""
         if left is not None:
-            self._leaver.freed(left.participant, left.remaining, "left", self._room.node)
+            self._leaver.freed(left.participant, left.remaining, "left", self._room.node or work.node)
         self._refuse(self._room.seats.joining[work.connection], work.error)
 
     def _refuse(self, joining: Joining, error: Exception) -> None:
@@ -286,13 +307,8 @@ class Joiner:
         self._sit_down(joining, joined, following)
 
     def _others(self, joined: Joined) -> list[Participant]:
-        """The list for the result: from here on, what the room is told brings it up to date.
-
-        What this hub knows counts, and beside it those whom the script saw and of whom this hub has not heard yet.
-        """
-        known, freed = self._room.members, self._room.freed
-        unheard = [m for m in joined.others if m.user_id not in known and m.connection_id not in freed]
-        return [m for m in known.values() if m.user_id != joined.participant.user_id] + unheard
+        """The list for the result: from here on, what the room is told brings it up to date."""
+        return [m for m in self._room.members.values() if m.user_id != joined.participant.user_id]
 
     def _sit_down(self, joining: Joining, joined: Joined, following: list[events.Event]) -> None:
         room = self._room
@@ -344,7 +360,7 @@ class Joiner:
             is_muted=bool(payload.is_muted),
             is_video_on=bool(payload.is_video_on),
             seat=SeatId(self._room.hub.names.uuid()),
-            resume=_digest(joining.resume),
+            resume=joining.resume_hash,
             returning=_digest(payload.resume_token) if payload.resume_token else None,
         )
 

@@ -20,7 +20,7 @@ from tertulia.room.pending import (
     Sweeping,
 )
 from tertulia.room.room import Room
-from tertulia.room.seat import Lost, Seated
+from tertulia.room.seat import Lost, Seated, Source
 from tertulia.room.steps import Expire, Leave, Remove, Summary
 
 
@@ -37,14 +37,14 @@ class Leaver:
     def leave(self, seat: Seated | Lost, reason: LeaveReason, caller: Caller) -> None:
         """Give up a seat. If Redis does not hear it, the seat stays for a call, and times out for a closed socket."""
         step = Leave(user=seat.user_id, connection=seat.connection, reason=reason)
-        self._room.agenda.run(step, Leaving(seat.connection, reason, caller))
+        self._room.agenda.run(step, Leaving(seat.connection, reason, caller, self._room.node))
 
     def left(self, work: Leaving, left: answers.Left | None) -> None:
         """Redis has freed the seat; None: it knows nothing of it."""
         if left is None:
             self._room.agenda.run(Summary(), LeavingUnrecorded(work.connection, work.reason, work.caller))
             return
-        self.freed(left.participant, left.remaining, work.reason, self._room.node)
+        self.freed(left.participant, left.remaining, work.reason, self._room.node or work.node)
         self.forget(work.connection)
         self._room.agenda.answer(work.caller)
 
@@ -109,17 +109,17 @@ class Leaver:
         if room.life is None or room.agenda.is_pending(Sweeping):
             return
         seat, now = room.hub.settings.seat, room.agenda.now
-        self._membership.show(room.life.mirror.doubt(now))
-        room.agenda.run(Expire(silent_for_ms=round(seat * 1000)), Sweeping())
+        self._membership.show(room.life.mirror.doubt(now), Source.ANSWER)
+        room.agenda.run(Expire(silent_for_ms=round(seat * 1000)), Sweeping(room.node))
         if any(now - lost.since > 2 * seat for lost in room.seats.lost.values()):
             # It should have timed out: Redis has lost the room, and nobody here calls who would notice.
             room.agenda.resume(ReadingWanted())
 
-    def swept(self, expired: Expired | None) -> None:
+    def swept(self, work: Sweeping, expired: Expired | None) -> None:
         """Redis has freed them."""
         if expired is not None:
             for member in expired.participants:
-                self.freed(member, expired.remaining, "timeout", self._room.node)
+                self.freed(member, expired.remaining, "timeout", self._room.node or work.node)
 
     def sweep_failed(self, work: Sweeping, error: Exception) -> None:
         """Redis is away; the next sweep will try again."""

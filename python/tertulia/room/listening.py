@@ -21,6 +21,7 @@ from tertulia.room.messages import (
 from tertulia.room.missed import Missed
 from tertulia.room.pending import Marked, ReadingWanted
 from tertulia.room.room import Room
+from tertulia.room.seat import Source
 
 
 class Listening:
@@ -53,6 +54,13 @@ class Listening:
             if self._is_over():
                 break
 
+    def _note_join(self, message: JoinedMessage) -> None:
+        """The channel has come to a JoinRoom that is under way here: what it said before is not for that connection."""
+        joining = self._room.seats.joining.get(message.participant.connection_id)
+        if joining is not None and message.participant.resume == joining.resume_hash:
+            joining.is_heard = True
+            joining.drop_older(Source.CHANNEL)
+
     def _is_older(self, message: RoomMessage) -> bool:
         """Whether this was said before what is known of the room was read."""
         life = self._room.life
@@ -68,6 +76,8 @@ class Listening:
 
     def _handle(self, message: RoomMessage) -> None:
         membership = self._membership
+        if isinstance(message, JoinedMessage):
+            self._note_join(message)
         if self._is_older(message) and not isinstance(message, EndedMessage):
             return
         if isinstance(message, EventMessage):
@@ -88,9 +98,9 @@ class Listening:
         """Tell the members on this hub what another hub or an SFU node has to say."""
         event = events.relayed(message)
         if message.to is None:
-            self._room.audience.broadcast(event, message.exclude)
+            self._room.audience.broadcast(event, message.exclude, Source.CHANNEL)
         else:
-            self._room.audience.tell(message.to, event, message.seat)
+            self._room.audience.tell(message.to, event, message.seat, Source.CHANNEL)
 
 
 def _missed(message: HandoverMessage) -> Missed:

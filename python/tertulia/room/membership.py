@@ -21,7 +21,7 @@ from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver, ReadingWanted
 from tertulia.room.room import Room
-from tertulia.room.seat import Lost, Outcome, Seated
+from tertulia.room.seat import Lost, Outcome, Seated, Source
 
 
 class Membership:
@@ -34,10 +34,10 @@ class Membership:
 
     # --- who is in the room
 
-    def admit(self, joined: Joined) -> None:
+    def admit(self, joined: Joined, is_heard: bool) -> None:
         """Redis' answer to a JoinRoom of this hub. Its session is this room's, if that has one (:meth:`conflicts`).
 
-        Of no effect if that session has ended since.
+        Of no effect if that session has ended since. ``is_heard``: the channel has said this join already.
         """
         room = self._room
         if self.is_over(joined.session_id):
@@ -51,26 +51,35 @@ class Membership:
         )
         if room.life is None:
             room.life = _begun(joined)
-            if room.hearing.overflowed:
-                room.agenda.resume(ReadingWanted())
+            if is_heard or room.hearing.overflowed:
+                room.agenda.resume(ReadingWanted())  # what was said since then counted for another session, or is gone
         elif room.life.incarnation != joined.incarnation:
             # The state was lost, and this join made it again: the others have to be written too.
             room.agenda.resume(ReadingWanted())
         self.changed(message)
+        self._meet(joined.others)
+
+    def _meet(self, others: list[Participant]) -> None:
+        """Those whom the join script saw and of whom this hub has not heard yet."""
+        life, freed = self._room.life, self._room.freed
+        if life is not None:
+            unheard = [m for m in others if m.user_id not in life.mirror.members and m.connection_id not in freed]
+            self.show(life.mirror.present(unheard), Source.CHANNEL)
 
     def changed(self, message: MemberMessage) -> None:
         """A script of this hub changed the membership: its answer, as the message that it published."""
         self._note_freed(message)
         life = self._room.life
         if life is not None:
-            self.show(life.mirror.own(message))
+            self.show(life.mirror.own(message), Source.ANSWER)
 
     def heard(self, message: MemberMessage) -> None:
         """The channel told of a change of the membership."""
         self._note_freed(message)
         life = self._room.life
         if life is not None:
-            self.show(life.mirror.heard(message, own=message.origin == self._room.hub.hub))
+            own = message.origin == self._room.hub.hub
+            self.show(life.mirror.heard(message, own), Source.CHANNEL)
 
     def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
         """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
@@ -83,7 +92,8 @@ class Membership:
         for new in displaced:
             life = self._room.life
             if life is not None:
-                self.show(life.mirror.heard(JoinedMessage(origin="", user_id=new.user_id, participant=new), own=False))
+                message = JoinedMessage(origin="", user_id=new.user_id, participant=new)
+                self.show(life.mirror.heard(message, own=False), Source.ANSWER)
 
     def hand_over(self, connection: ConnectionId, missed: Missed) -> bool:
         """Hand what a lost connection missed to the one that returns, if that is joining here."""
@@ -125,14 +135,13 @@ class Membership:
             joining.held = Outbox()  # it was said in the meeting that is over
         room.life = None
         room.elsewhere = None
-        room.hearing.forget()
 
     def recording(self, is_recording: bool) -> None:
         """Recording has begun or ended."""
         life = self._room.life
         if life is not None and is_recording != life.is_recording:
             life.is_recording = is_recording
-            self._room.audience.broadcast(events.recording_changed(is_recording))
+            self._room.audience.broadcast(events.recording_changed(is_recording), None, Source.CHANNEL)
 
     def moved(self, node: NodeId, region: str) -> None:
         """The room lives on another SFU node now."""
@@ -151,21 +160,21 @@ class Membership:
 
     # --- what the members of this hub see of it
 
-    def show(self, shown: Iterable[Shown]) -> None:
+    def show(self, shown: Iterable[Shown], source: Source) -> None:
         """Tell the others; let go who has no seat any more."""
-        room = self._room
-        room.elsewhere = None
+        audience = self._room.audience
+        self._room.elsewhere = None
         for one in shown:
             if isinstance(one, Came):
-                room.audience.broadcast(events.participant_joined(one.participant), one.participant.user_id)
+                audience.broadcast(events.participant_joined(one.participant), one.participant.user_id, source)
             elif isinstance(one, Superseded):
                 self._superseded(one)
             elif isinstance(one, Went):
-                self._went(one)
+                self._went(one, source)
             elif isinstance(one, Changed):
-                room.audience.broadcast(events.state_changed(one.participant))
+                audience.broadcast(events.state_changed(one.participant), None, source)
             elif isinstance(one, Hand):
-                room.audience.broadcast(events.hand_raised(one.participant))
+                audience.broadcast(events.hand_raised(one.participant), None, source)
 
     def _superseded(self, one: Superseded) -> None:
         room = self._room
@@ -195,14 +204,14 @@ class Membership:
             HandoverMessage(origin=self._room.hub.hub, connection_id=connection, frames=frames, missed=missed.some_lost)
         )
 
-    def _went(self, one: Went) -> None:
+    def _went(self, one: Went, source: Source) -> None:
         room, member = self._room, one.participant
         seat = room.seats.holder(member)
         if seat is not None:
             room.stand(seat)
         if (seat is not None or self._take_from_joining(member)) and one.reason == "removed":
             room.agenda.effects.append(LetGo(member.connection_id, events.removed(), REMOVED))
-        room.audience.broadcast(events.participant_left(one), member.user_id)
+        room.audience.broadcast(events.participant_left(one), member.user_id, source)
 
     def _take_from_joining(self, member: Participant) -> bool:
         """The member's JoinRoom is not answered yet, and has lost its seat; False: there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 MAX_ITEMS: Final = 1000
@@ -50,6 +50,11 @@ class Outbox(Generic[T]):
         item, size = self._items.pop(next(iter(self._items)))
         self._size -= size
         return item
+
+    def keep(self, wanted: Callable[[T], bool]) -> None:
+        """Drop the items that are not wanted any more."""
+        self._items = {key: (item, size) for key, (item, size) in self._items.items() if wanted(item)}
+        self._size = sum(size for _, size in self._items.values())
 
     def __len__(self) -> int:
         return len(self._items)

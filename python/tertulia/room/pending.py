@@ -72,6 +72,13 @@ class ClosingStale(Struct, frozen=True):
     joined: Joined
 
 
+class EndingStale(Struct, frozen=True):
+    """The end script, for whoever rejoined that session meanwhile."""
+
+    connection: ConnectionId
+    joined: Joined
+
+
 class DroppingState(Struct, frozen=True):
     """The end script, for a session that SQL has closed: the join begins anew."""
 
@@ -90,6 +97,8 @@ class GivingUp(Struct, frozen=True):
 
     connection: ConnectionId
     error: Exception
+    node: NodeId | None
+    """Where the room's media is, if nothing else is known."""
 
 
 class HandedOver(Struct, frozen=True):
@@ -137,6 +146,8 @@ class Leaving(Struct, frozen=True):
     connection: ConnectionId
     reason: LeaveReason
     caller: Caller
+    node: NodeId | None
+    """Where the room's media was."""
 
 
 class LeavingUnrecorded(Struct, frozen=True):
@@ -163,6 +174,9 @@ class FindingNode(Struct, frozen=True):
 
 class Sweeping(Struct, frozen=True):
     """The expire script."""
+
+    node: NodeId | None
+    """Where the room's media was."""
 
 
 # --- the room as a whole ----------------------------------------------------------------------------------------------
@@ -241,16 +255,8 @@ class ClosingSession(Struct, frozen=True):
     result: bool
 
 
-class CheckingClosed(Struct, frozen=True):
-    """The summary: has somebody rejoined the session between its end in Redis and now?"""
-
-    session_id: SessionId
-    caller: Caller
-    result: bool
-
-
 class EndingRejoined(Struct, frozen=True):
-    """The end script, for them."""
+    """The end script, for whoever rejoined the session between its end in Redis and in SQL."""
 
     session_id: SessionId
     caller: Caller
@@ -280,6 +286,7 @@ Pending = (
     | OpeningSession
     | Confirming
     | ClosingStale
+    | EndingStale
     | DroppingState
     | RereadingRecord
     | GivingUp
@@ -298,7 +305,6 @@ Pending = (
     | Dropping
     | FindingSession
     | ClosingSession
-    | CheckingClosed
     | EndingRejoined
     | Reaping
     | Moving

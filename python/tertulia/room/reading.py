@@ -13,6 +13,7 @@ from tertulia.room.membership import Membership
 from tertulia.room.pending import Reading
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Room
+from tertulia.room.seat import Source
 from tertulia.room.steps import Read
 from tertulia.room.timers import Mark, ReadAgain
 
@@ -73,7 +74,7 @@ class Reader:
             self._done()  # the first JoinRoom's answer will say who is there
         elif work.again:
             if found is not None:
-                self._membership.show(life.mirror.present(found.participants))
+                self._membership.show(life.mirror.present(found.participants), Source.CHANNEL)
             self._await_mark()
         elif found is None or found.summary.incarnation != life.incarnation:
             self._restoring.begin(life.incarnation, work)
@@ -123,7 +124,7 @@ class Reader:
         self._room.agenda.run(Read(mark=mark), Reading(mark, again))
 
     def _take(self, life: Life, found: answers.Reading) -> None:
-        self._membership.show(life.mirror.snapshot(found.participants))
+        self._membership.show(life.mirror.snapshot(found.participants), Source.CHANNEL)
         self._membership.settled(found.summary)
         self._await_mark()
 

@@ -17,7 +17,7 @@ from tertulia.room.life import Life
 from tertulia.room.messages import EventMessage, RoomMessage
 from tertulia.room.participant import Participant
 from tertulia.room.pending import GivingUp, Leaving, LeavingUnrecorded
-from tertulia.room.seat import Lost, Seated
+from tertulia.room.seat import Lost, Seated, Source
 from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
 from tertulia.room.timers import Blip
@@ -81,14 +81,14 @@ class Room:
 
     def say(self, event: Event, exclude: UserId | None = None) -> None:
         """Tell every member, on this hub and elsewhere, but ``exclude``."""
-        self.audience.broadcast(event, exclude)
+        self.audience.broadcast(event, exclude, Source.MEMBER)
         if self._is_elsewhere():
             self._say_elsewhere(event, None, exclude)
 
     def tell(self, member: Participant, event: Event) -> None:
         """Tell one member, wherever connected."""
         if member.hub == self.hub.hub:
-            self.audience.tell(member.user_id, event)
+            self.audience.tell(member.user_id, event, None, Source.MEMBER)
         else:
             self._say_elsewhere(event, member.user_id, None)
 

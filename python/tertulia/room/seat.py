@@ -25,12 +25,24 @@ from tertulia.room.outbox import Outbox
 from tertulia.tokens import RoomClaims
 
 
+class Source(enum.Enum):
+    """Where this hub has an event from, and with that: what of it is older than a JoinRoom under way."""
+
+    CHANNEL = enum.auto()
+    """The room's channel: older until the channel has said the join."""
+    ANSWER = enum.auto()
+    """A script of this hub: older until the join was answered."""
+    MEMBER = enum.auto()
+    """A member on this hub, who spoke when the join was asked for already."""
+
+
 class Held(Struct, frozen=True):
     """An event that waits for the answer to a JoinRoom."""
 
     event: Event
     seat: SeatId | None
     """For that seat only; None: for whoever sits there."""
+    source: Source
 
 
 class Outcome(enum.Enum):
@@ -52,6 +64,8 @@ class Joining(Struct, kw_only=True, eq=False):
     record: RoomRecord
     resume: str
     """The resume token that the result will have; each try has its own."""
+    resume_hash: str
+    """What Redis and the channel have of it."""
     tries: int = 0
     """How often the script was run: a join that crosses with the end of the meeting begins anew."""
     held: Outbox[Held] | None
@@ -61,16 +75,23 @@ class Joining(Struct, kw_only=True, eq=False):
     handed_over: Missed | None = None
     """What the lost connection missed, to whose seat this one returns."""
     outcome: Outcome = Outcome.SEATED
+    is_heard: bool = False
+    """The channel has said this join already."""
 
     @property
     def user_id(self) -> UserId:
         """Who joins."""
         return self.claims.user_id
 
-    def hold(self, event: Event, seat: SeatId | None = None) -> None:
+    def hold(self, event: Event, seat: SeatId | None, source: Source) -> None:
         """Keep an event (meant for ``seat`` only, if given) until the answer. None fits any more: nothing is kept."""
-        if self.held is not None and not self.held.add(Held(event, seat), len(event.json()), event.latest):
+        if self.held is not None and not self.held.add(Held(event, seat, source), len(event.json()), event.latest):
             self.held = None
+
+    def drop_older(self, source: Source) -> None:
+        """What is held from there is older than the join: it was said to the connection whose seat this one takes."""
+        if self.held is not None:
+            self.held.keep(lambda held: held.source is not source)
 
     def take_held(self) -> tuple[list[Held], bool]:
         """What was kept, the oldest first, and whether that is all there was."""
