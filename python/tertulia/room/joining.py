@@ -246,7 +246,7 @@ class Joiner:
         self._refuse(self._room.seats.joining[work.connection], work.error)
 
     def _refuse(self, joining: Joining, error: Exception) -> None:
-        self._expect_no_more(joining)
+        del self._room.seats.joining[joining.connection]
         self._room.agenda.effects.append(Refuse(joining.connection, error))
 
     # --- what a returning client has missed
@@ -284,10 +284,10 @@ class Joiner:
         """Answer, and sit down in the same turn. ``missed``: the client returns, and this is what it missed."""
         room = self._room
         self._ender.rejoined()
-        if joined.replaced is not None and not joined.resumed:
+        if joined.replaced is not None and not joined.resumed and joined.replaced.hub != room.hub.hub:
             room.close_peer(room.node, joined.replaced.seat)
         others = self._others(joined)
-        self._expect_no_more(joining)
+        del self._room.seats.joining[joining.connection]
         held, all_held = joining.take_held()
         some_lost = not all_held or (missed is not None and missed.some_lost)
         following = [h.event for h in held if h.seat in (None, joined.participant.seat)]
@@ -337,12 +337,6 @@ class Joiner:
             room.announce(taken)
         for event in following:
             room.audience.tell_seat(taken, event)
-
-    def _expect_no_more(self, joining: Joining) -> None:
-        room = self._room
-        del room.seats.joining[joining.connection]
-        if not room.seats.joining:
-            room.freed.clear()
 
     def _release(self, work: TakingSeat) -> None:
         if work.reserved is not None:

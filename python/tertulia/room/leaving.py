@@ -56,7 +56,6 @@ class Leaver:
             member = room.members.get(seat.user_id)
             if member is not None and member.connection_id == work.connection:
                 self._membership.leave_unrecorded(member, work.reason)
-                room.close_peer(life.node, seat.seat)
         self.forget(work.connection)
         room.agenda.answer(work.caller)
 
@@ -134,7 +133,9 @@ class Leaver:
 
     def freed(self, member: Participant, remaining: int, reason: LeaveReason, node: NodeId | None) -> None:
         """A script of this hub has freed the member's seat."""
+        is_here = self._room.seats.holder(member) is not None
         self._membership.changed(LeftMessage.of(member, reason, self._room.hub.hub))
-        self._room.close_peer(node, member.seat)
+        if not is_here:
+            self._room.close_peer(node, member.seat)
         if remaining == 0:
             self._ender.emptied()

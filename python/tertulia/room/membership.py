@@ -57,25 +57,24 @@ class Membership:
             # The state was lost, and this join made it again: the others have to be written too.
             room.agenda.resume(ReadingWanted())
         self.changed(message)
-        self._meet(joined.others)
+        if not is_heard:
+            self._meet(joined.others)
 
     def _meet(self, others: list[Participant]) -> None:
-        """Those whom the join script saw and of whom this hub has not heard yet."""
-        life, freed = self._room.life, self._room.freed
+        """Those whom the join script saw and of whom this hub has not heard yet: the channel is not so far."""
+        life = self._room.life
         if life is not None:
-            unheard = [m for m in others if m.user_id not in life.mirror.members and m.connection_id not in freed]
+            unheard = [m for m in others if m.user_id not in life.mirror.members]
             self.show(life.mirror.present(unheard), Source.CHANNEL)
 
     def changed(self, message: MemberMessage) -> None:
         """A script of this hub changed the membership: its answer, as the message that it published."""
-        self._note_freed(message)
         life = self._room.life
         if life is not None:
             self.show(life.mirror.own(message), Source.ANSWER)
 
     def heard(self, message: MemberMessage) -> None:
         """The channel told of a change of the membership."""
-        self._note_freed(message)
         life = self._room.life
         if life is not None:
             own = message.origin == self._room.hub.hub
@@ -104,10 +103,6 @@ class Membership:
             joining.handed_over = missed
             self._room.agenda.resume(HandedOver(connection))
         return True
-
-    def _note_freed(self, message: MemberMessage) -> None:
-        if isinstance(message, LeftMessage) and self._room.seats.joining:
-            self._room.freed.add(message.connection_id)
 
     # --- the room itself
 
@@ -188,6 +183,8 @@ class Membership:
             room.say(events.connection_back(one.new.user_id), one.new.user_id)
         if one.resumed:
             self._return(seat, one.new.connection_id)
+        else:
+            room.close_peer(room.node, seat.seat)  # by its own hub, behind the last command of that seat
         room.agenda.effects.append(LetGo(seat.connection, events.replaced(), REPLACED))
 
     def _return(self, seat: Seated | Lost, connection: ConnectionId) -> None:
@@ -209,6 +206,7 @@ class Membership:
         seat = room.seats.holder(member)
         if seat is not None:
             room.stand(seat)
+            room.close_peer(room.node, seat.seat)
         if (seat is not None or self._take_from_joining(member)) and one.reason == "removed":
             room.agenda.effects.append(LetGo(member.connection_id, events.removed(), REMOVED))
         room.audience.broadcast(events.participant_left(one), member.user_id, source)

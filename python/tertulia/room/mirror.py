@@ -116,7 +116,7 @@ class Mirror:
     def snapshot(self, members: Iterable[Participant]) -> list[Shown]:
         """The truth, read anew after messages were missed: what has to be shown to come from here to there. Of the
         doubtful it says nothing: their hub may still write them again."""
-        self._forget_changes()
+        self.caught_up()
         now = {m.user_id: m for m in members}
         self._doubtful = {u: until for u, until in self._doubtful.items() if u not in now}
         gone = [u for u in self.members if u not in now and u not in self._doubtful]
@@ -135,7 +135,7 @@ class Mirror:
 
     def lost(self, mine: Iterable[str], until: float) -> None:
         """Redis has lost the room. ``mine`` are written again by this hub; the others are believed ``until`` then."""
-        self._forget_changes()
+        self.caught_up()
         kept = set(mine)
         self._doubtful = {u: self._doubtful.get(u, until) for u in self.members if u not in kept}
 
@@ -150,7 +150,8 @@ class Mirror:
                 shown.append(Went(member, "timeout"))
         return shown
 
-    def _forget_changes(self) -> None:
+    def caught_up(self) -> None:
+        """What the channel says from now on comes behind every own change that was answered."""
         for changes in (self._ahead, self._early, self._told):
             changes.clear()
 

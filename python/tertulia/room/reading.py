@@ -73,6 +73,7 @@ class Reader:
         if life is None:
             self._done()  # the first JoinRoom's answer will say who is there
         elif work.again:
+            life.mirror.caught_up()
             if found is not None:
                 self._membership.show(life.mirror.present(found.participants), Source.CHANNEL)
             self._await_mark()

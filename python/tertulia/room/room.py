@@ -6,7 +6,7 @@ import enum
 
 from msgspec import Raw
 
-from tertulia.ids import ConnectionId, NodeId, RoomId, SeatId, UserId, transport_id
+from tertulia.ids import NodeId, RoomId, SeatId, UserId, transport_id
 from tertulia.room import commands, events
 from tertulia.room.agenda import Agenda
 from tertulia.room.audience import Audience
@@ -48,8 +48,6 @@ class Room:
         self.channel = Channel.UNHEARD
         self.life: Life | None = None
         """None: no JoinRoom of this hub was answered yet, or the meeting is over."""
-        self.freed: set[ConnectionId] = set()
-        """Connections whose seats were freed while a JoinRoom is under way."""
         self.elsewhere: bool | None = None
         """Whether the room has members on other hubs; None: to be looked up, the members have changed."""
 
