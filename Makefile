@@ -1,6 +1,7 @@
 # make run     a meeting on this machine          make test    install what tests need, prove everything
 # make check   formatters, linters, types         make bench   the measurements, each with its command
 # make build   the wheel, in dist/                make lock    write requirements/ again
+# make fix     apply what formatters and linters can fix
 
 SHELL := /bin/sh
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -20,19 +21,21 @@ run: $(VENV)/installed
 	@exec $(BIN)/tertulia dev $(ARGS)
 
 test:
-	@sh scripts/need.sh run test
+	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py $(ARGS)
 
-check: $(VENV)/installed $(VENV)/tested npm
+check:
+	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py check
 
-bench: $(VENV)/installed $(VENV)/tested npm
+bench:
+	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py bench
 
 build: $(VENV)/python
 	@$(BIN)/maturin build --release --locked --out dist
 
-# What `make check` finds and a tool can mend.
+# What `make check` finds and a tool can fix.
 fix: $(VENV)/tested
 	cargo fmt --all
 	$(BIN)/ruff check --fix .
@@ -66,10 +69,11 @@ $(VENV)/tested: $(VENV)/python requirements/test.txt
 	@$(PIP) --require-hashes -r requirements/test.txt
 	@touch $@
 
-# Each directory that has a package-lock.json has packages of its own.
+# Each directory with a package-lock.json has packages of its own.
 NPM := $(CURDIR) $(CURDIR)/tests/integration/signalr $(CURDIR)/bench/signaling
 npm: $(NPM:%=%/node_modules/installed)
 %/node_modules/installed: %/package.json %/package-lock.json
 	@echo "make: npm packages into $(@D)"
+	@sh scripts/need.sh node
 	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,6 +1,7 @@
 #!/bin/sh
-# need.sh run [test]: what has to be on this machine. What is missing is said in one line, with the command that
-# installs it. Debian packages of the tests are installed, where this is root.
+# need.sh [run] [node] [test]: checks that this machine has what Tertulia needs to run, for npm packages, and for its
+# tests. What is missing is named in one line, with the command that installs it. The Debian packages of the last two are
+# installed, if this is root.
 set -u
 
 need() {
@@ -24,21 +25,30 @@ run() {
     command -v cc >/dev/null || need "a C compiler" "$apt gcc libc6-dev"
 }
 
-debian_packages() {
-    command -v chromium >/dev/null || echo chromium
-    command -v redis-server >/dev/null || echo redis-server
-    command -v redis-cli >/dev/null || echo redis-tools
-    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
-    command -v turnserver >/dev/null || echo coturn
-    command -v ffmpeg >/dev/null || echo ffmpeg
-    command -v node >/dev/null || echo nodejs
-    command -v npm >/dev/null || echo npm
+# The Debian packages that bring what a part needs and this machine lacks.
+lacking() {
+    case $1 in
+    node)
+        command -v node >/dev/null || echo nodejs
+        command -v npm >/dev/null || echo npm
+        ;;
+    test)
+        command -v chromium >/dev/null || echo chromium
+        command -v redis-server >/dev/null || echo redis-server
+        command -v redis-cli >/dev/null || echo redis-tools
+        ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
+        command -v turnserver >/dev/null || echo coturn
+        command -v ffmpeg >/dev/null || echo ffmpeg
+        ;;
+    esac
 }
 
-tests() {
-    missing=$(debian_packages | tr '\n' ' ')
+debian() {
+    missing=$(lacking "$1" | tr '\n' ' ')
+    missing=${missing% }
     [ -n "$missing" ] || return 0
-    [ "$(id -u)" = 0 ] || need "Debian packages for its tests" "$apt $missing"
+    what="Debian packages for its tests"
+    [ "$(id -u)" = 0 ] || need "$what" "$apt $missing"
     echo "need.sh: installing $missing"
     # The packages' own services are not wanted: each test starts its own server.
     policy=/usr/sbin/policy-rc.d
@@ -48,13 +58,13 @@ tests() {
     fi
     # shellcheck disable=SC2086
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } \
-        </dev/null >/dev/null || need "Debian packages for its tests" "$apt $missing"
+        </dev/null >/dev/null || need "$what" "$apt $missing"
 }
 
 for part in "$@"; do
     case $part in
     run) run ;;
-    test) tests ;;
-    *) echo "usage: need.sh run [test]" >&2 && exit 2 ;;
+    node | test) debian "$part" ;;
+    *) echo "usage: need.sh [run] [node] [test]" >&2 && exit 2 ;;
     esac
 done

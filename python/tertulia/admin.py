@@ -1,4 +1,4 @@
-"""What the command line does with the database: tenants, keys, a room. Prints for people, one thing a line."""
+"""Commands that work on the database: tenants, keys, a room. They print for people, one thing per line."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tertulia.db.engine import Database
 from tertulia.db.keyring import SigningKeys
 from tertulia.errors import ConfigError, Refused
 from tertulia.ids import RoomId, UserId, new_uuid
-from tertulia.rest.links import Base
+from tertulia.rest.addresses import Base
 from tertulia.times import rfc3339
 from tertulia.tokens import INVITE_MAX_SECONDS, JOIN_TOKEN_SECONDS, Tokens
 
 MAX_NAME = 100
-"""Characters of a tenant's or key's name."""
+"""Characters of the name of a tenant or key."""
 
 
 def run(database_url: str, act: Callable[[Admin], Awaitable[None]]) -> int:
-    """Carry out ``act`` and give the exit status.
+    """Carry out ``act`` and return the exit status.
 
     Raises:
-        TertuliaError: in words for the person at the terminal.
+        TertuliaError: with a message for the person at the terminal.
     """
 
     async def serve() -> None:
@@ -50,7 +50,7 @@ class Admin:
         self._access = Access(database)
 
     async def migrate(self, down_to: str | None) -> None:
-        """To the newest schema, or down to an older one."""
+        """Upgrade to the newest schema, or downgrade to an older one."""
         if down_to is None:
             await migrate.upgrade(self._database)
         else:
@@ -58,23 +58,26 @@ class Admin:
         print(f"the schema is {await migrate.version(self._database) or 'empty'}")
 
     async def create_tenant(self, name: str) -> None:
+        """Create a tenant."""
         await self._check_schema()
         tenant = await self._access.create_tenant(_name(name), times.from_seconds(time.time()))
         print(f"{tenant.id}  {tenant.name}")
 
     async def list_tenants(self) -> None:
+        """Print all tenants."""
         await self._check_schema()
         for tenant in await self._access.tenants():
             print(f"{tenant.id}  {rfc3339(tenant.created_at)}  {tenant.name}")
 
     async def create_key(self, tenant: str, name: str) -> None:
-        """The secret is printed alone on its line: it can be piped."""
+        """Create an API key. Only the secret is printed, so that it can be piped."""
         await self._check_schema()
         owner = await self._access.tenant(tenant)
         made = await self._access.create_key(owner.id, name and _name(name), times.from_seconds(time.time()))
         print(made.secret)
 
     async def list_keys(self, tenant: str | None) -> None:
+        """Print the API keys of a tenant, or all, without their secrets."""
         await self._check_schema()
         owner = await self._access.tenant(tenant) if tenant else None
         for key in await self._access.keys(owner.id if owner else None):
@@ -82,6 +85,7 @@ class Admin:
             print(f"{key.id}  {rfc3339(key.created_at)}  {state}  {key.name}".rstrip())
 
     async def revoke_key(self, key_id: str) -> None:
+        """Revoke an API key."""
         await self._check_schema()
         try:
             canonical = str(uuid.UUID(key_id))
@@ -91,12 +95,13 @@ class Admin:
         print(f"revoked {canonical}")
 
     async def rotate(self, *, revoke: bool) -> None:
+        """Sign with a new key, and with ``revoke`` void what was signed before."""
         await self._check_schema()
         keys = await SigningKeys(self._database).rotate(time.time(), revoke=revoke)
-        print(f"signing with {keys[-1].kid}; every worker has it within half a minute")
+        print(f"signing with {keys[-1].kid}; all web workers have it within half a minute")
 
     async def create_room(self, tenant: str, base_url: str) -> None:
-        """A room with a new host, and two links: the fragments hold the tokens."""
+        """Create a room with a new host, and print two links, with the tokens in the fragments."""
         await self._check_schema()
         now = time.time()
         at = times.from_seconds(now)

@@ -1,4 +1,4 @@
-"""The composition root: the only place where the parts of a web worker are wired."""
+"""``tertulia web``: the only place where the parts of a web worker are wired together."""
 
 from __future__ import annotations
 
@@ -45,27 +45,28 @@ from tertulia.rest.openapi import Description
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
 from tertulia.room.settings import HubSettings
-from tertulia.sockets import plain, plain_socket
-from tertulia.sockets.signalr_site import SignalRSite
+from tertulia.sockets.plain import socket as plain
+from tertulia.sockets.plain.frames import MAX_FRAME
+from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.websocket import protocol_class
-from tertulia.sockets.workers import Workers
 from tertulia.state.connection import connect_redis
-from tertulia.state.registry import BEAT_SECONDS, Worker, sfu_nodes, web_workers
+from tertulia.state.registry import BEAT_SECONDS, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 
 OPEN_TENANT: Final = "default"
 """The tenant of an open development server, and of ``tertulia room``."""
 PURGE_SECONDS: Final = 600.0
-"""How often each worker drops Idempotency-Keys that are older than a day."""
+"""How often each web worker deletes idempotency keys that are older than a day."""
 STOP_SECONDS: Final = 5
-"""How long requests that are being answered may take when the worker stops."""
+"""How long open requests may take when the web worker stops."""
 BACKLOG: Final = 1024
 
 _log = structlog.get_logger(__name__)
 
 
 class Web(NamedTuple):
-    """A running web worker, but for its sockets."""
+    """A running web worker, without its sockets."""
 
     asgi: ASGIApp
     hub: Hub
@@ -73,9 +74,9 @@ class Web(NamedTuple):
 
 
 def run_web(config: Config, is_one_of_many: bool = False) -> int:
-    """Serve until SIGINT or SIGTERM and give the exit status.
+    """Serve until SIGINT or SIGTERM, and return the exit status.
 
-    ``is_one_of_many``: other workers listen on the same port, which the command that started them has bound.
+    ``is_one_of_many``: other web workers listen on the same port, which the process that started them has bound.
 
     Raises:
         ConfigError, Unavailable: it cannot start.
@@ -84,15 +85,14 @@ def run_web(config: Config, is_one_of_many: bool = False) -> int:
     forget_dead_workers()
     listener = bind_public(config.host, config.port, is_shared=is_one_of_many)
     if not is_one_of_many:
-        listener.listen(BACKLOG)  # who comes early waits: there is nobody else to serve them
+        listener.listen(BACKLOG)  # early clients wait, as nobody else can serve them
     uvloop.run(_serve(config, listener))
     return 0
 
 
 def _relax_the_collector() -> None:
-    """What a message leaves behind is freed by reference counts, so the cyclic collector finds next to nothing, and
-    looks for it each 700 objects: a tenth of the CPU time under load. What is there at the start stays, and need not
-    be looked at again."""
+    """Run the cyclic garbage collector less often. Messages are freed by reference counts, so it finds next to nothing,
+    yet by default it would take a tenth of the CPU time under load. What exists at the start stays, and is left out."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -123,7 +123,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
 
 @asynccontextmanager
 async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
-    """Wire the parts and start them; stop them at the end, in the opposite order.
+    """Wire the parts and start them; stop them at the end, in reverse order.
 
     Raises:
         ConfigError, Unavailable
@@ -167,7 +167,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
-        signalr = SignalRSite(hub, keyring, services.callers, Workers(registry), config.max_message_bytes)
+        signalr = SignalRSite(hub, keyring, services.callers, OtherWorkers(registry), config.max_message_bytes)
         yield Web(_asgi(config, services, signalr), hub, signalr)
 
 
@@ -190,7 +190,7 @@ async def _services(
         idempotency=Idempotency(database),
         keyring=keyring,
         callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
-        ice=IceServers(sfu_nodes(redis), config.turn_urls, config.turn_secret, config.stun_urls),
+        ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
         redis=redis,
         rooms=rooms,
         hub=hub,
@@ -221,7 +221,7 @@ def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
 
 
 def _origins(config: Config) -> tuple[str, ...]:
-    """From which origins pages may come, beside our own."""
+    """The origins of pages that may call, beside the server's own."""
     return ("*",) if config.open else config.cors_origins
 
 
@@ -230,10 +230,10 @@ def _server_config(config: Config, web: Web) -> uvicorn.Config:
         web.asgi,
         http=BoundedHttp,
         ws=protocol_class(
-            {"/ws": plain_socket.endpoint(web.hub), "/hub": web.signalr.open},
+            {"/ws": plain.endpoint(web.hub), "/hub": web.signalr.open},
             _origins(config),
-            # A SignalR message that is too long is answered by a Close message: it has to be read for that.
-            max_frame=2 * max(config.max_message_bytes, plain.MAX_FRAME),
+            # A SignalR message that is too long has to be read, to be answered by a Close message.
+            max_frame=2 * max(config.max_message_bytes, MAX_FRAME),
         ),
         lifespan="off",
         log_config=None,
@@ -246,7 +246,7 @@ def _server_config(config: Config, web: Web) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which leaves the signals to us: the hub says goodbye first."""
+    """uvicorn's server, which leaves the signals to us: the hub takes leave of its clients first."""
 
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]
@@ -254,7 +254,7 @@ class _Server(uvicorn.Server):
 
 
 def _internal_socket(config: Config) -> socket.socket:
-    """Where the other workers reach this one, on a free port."""
+    """Where other web workers reach this one: a free port of the internal address."""
     try:
         internal = bind(config.internal_host, 0)
         internal.listen(BACKLOG)
@@ -265,7 +265,7 @@ def _internal_socket(config: Config) -> socket.socket:
 
 @asynccontextmanager
 async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Run ``act`` every so many seconds meanwhile. A part that does not answer is asked again the next time."""
+    """Run ``act`` at this interval. If a part does not answer, the next run tries again."""
 
     async def run() -> None:
         while True:
@@ -285,5 +285,5 @@ async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
         await act()
     except Unavailable as e:
         _log.warning("a part does not answer", error=e.message)
-    except Exception:  # noqa: BLE001 — a heartbeat that one mistake ends would take the worker out of the fleet
-        _log.exception("a regular task failed; it goes on")
+    except Exception:  # noqa: BLE001 — if a heartbeat ended, the web worker would drop out of the fleet
+        _log.exception("a regular task failed; it is tried again")

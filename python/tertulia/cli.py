@@ -1,7 +1,6 @@
-"""The command line: ``tertulia dev | web | sfu | migrate | tenant | key | signing-key | room``.
+"""The command line: a table of commands, from which parser, help and dispatch are made.
 
-Every setting of :mod:`tertulia.config` is a flag of every command. A command imports what it needs when it runs: the
-processes that ``tertulia dev`` starts should not wait for what they do not use. What is wrong is said in one line.
+A command imports what it needs when it runs: processes should not wait for what they do not use. Errors are one line.
 """
 
 from __future__ import annotations
@@ -9,33 +8,231 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
-from tertulia.config import PREFIX, SETTINGS, Config, load
+from tertulia.config import PREFIX, Config, Reader, default_of, environment, flag, load, settings_of
 from tertulia.errors import ConfigError, TertuliaError
 
-WRONG_USE: Final = 2
-"""The exit status for a wrong command or setting: starting it again would not help. argparse's own, too."""
 
-Run = Callable[[argparse.Namespace, dict[str, str | None]], int]
+class Given(NamedTuple):
+    """What a command is run with."""
+
+    args: argparse.Namespace
+    config: Config
+    env: dict[str, str]
+    """The environment with the settings that were flags, for child processes."""
+
+
+Run: TypeAlias = Callable[[Given], int]
+
+
+class Argument(NamedTuple):
+    """An argument of a command that is no setting; ``options`` are those of argparse."""
+
+    name: str
+    about: str
+    options: Mapping[str, Any] = {}
+
+
+class Command(NamedTuple):
+    """A row of the table."""
+
+    words: str
+    about: str
+    reads: Reader
+    """Whose settings are its flags."""
+    run: Run
+    then: str
+    """What to do next, for its help."""
+    arguments: tuple[Argument, ...] = ()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command in ``argv`` and exit with its status."""
-    args = _parser().parse_args(argv)
-    flags = {name: getattr(args, name) for name in SETTINGS}
-    run: Run = args.run
+    args, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    command: Command = args.command
+    flags = {name: getattr(args, name) for name in settings_of(command.reads)}
     try:
-        sys.exit(run(args, flags))
-    except ConfigError as e:
-        print(f"tertulia: {e.message}", file=sys.stderr)
-        sys.exit(WRONG_USE)
+        given = Given(args, load(os.environ, flags), environment(os.environ, flags))
+        sys.exit(command.run(given))
     except TertuliaError as e:
         print(f"tertulia: {e.message}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(e.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+# -- What the commands do ---------------------------------------------------------------------------------------------
+
+
+def _dev(given: Given) -> int:
+    from tertulia.dev import dev
+
+    return dev.run(given.env)
+
+
+def _web(given: Given) -> int:
+    if given.config.workers > 1 and not given.args.one_of_many:
+        from tertulia.http import workers
+
+        return workers.run(given.config, given.env)
+    from tertulia import app
+
+    return app.run_web(given.config, given.args.one_of_many)
+
+
+def _sfu(given: Given) -> int:
+    import uvloop
+
+    from tertulia import logging
+    from tertulia.sfu.node import run_node
+
+    logging.configure(given.config.log_level, given.config.log_format)
+    uvloop.run(run_node(given.config))
+    return 0
+
+
+def _admin(act: Callable[[Any, Given], Awaitable[None]]) -> Run:
+    """A command that calls a method of :class:`tertulia.admin.Admin`."""
+
+    def run(given: Given) -> int:
+        from tertulia import admin
+
+        return admin.run(_database_url(given.config), lambda it: act(it, given))
+
+    return run
+
+
+def _database_url(config: Config) -> str:
+    """The database to work on: if none is set, that of ``tertulia dev``."""
+    of_dev = config.data_dir / "tertulia.db"
+    if config.database_url is None and of_dev.exists():
+        return f"sqlite:///{of_dev}"
+    return config.need("database_url")
+
+
+def _base_url(config: Config) -> str:
+    return config.public_url or f"http://localhost:{config.port}"
+
+
+# -- The table --------------------------------------------------------------------------------------------------------
+
+GROUPS: Final = {
+    "tenant": "manage tenants: the organisations that share this server",
+    "key": "manage the API keys of tenants",
+    "signing-key": "manage the keys that sign room tokens and invites",
+}
+"""The first words of commands that have two."""
+
+COMMANDS: Final = (
+    Command(
+        "dev",
+        "run everything on this machine, for this machine only and without credentials",
+        "dev",
+        _dev,
+        "Open the address that it prints.\n"
+        "To serve others: tertulia migrate, then tertulia web and tertulia sfu, behind a proxy that speaks TLS.",
+    ),
+    Command(
+        "web",
+        "run web workers: the REST API, the hub and the page",
+        "web",
+        _web,
+        "Before the first start and after each upgrade: tertulia migrate.\n"
+        "Beside it: tertulia sfu, with the same --redis-url.\n"
+        "GET /readyz says whether it can serve. An API key: tertulia tenant create, tertulia key create.",
+        (Argument("--one-of-many", argparse.SUPPRESS, {"action": "store_true"}),),
+    ),
+    Command(
+        "sfu",
+        "run an SFU node, which forwards the media",
+        "sfu",
+        _sfu,
+        "Beside it: tertulia web, with the same --redis-url.\n"
+        "Behind NAT: --sfu-advertise with the public address. Open the media ports in the firewall, UDP and TCP.",
+    ),
+    Command(
+        "migrate",
+        "bring the database to the schema of this version",
+        "database",
+        _admin(lambda admin, given: admin.migrate(given.args.down_to)),
+        "Then start tertulia web. For the first API key: tertulia tenant create.",
+        (Argument("--down-to", "go back to an older schema; `base` drops everything", {"metavar": "REVISION"}),),
+    ),
+    Command(
+        "tenant create",
+        "create a tenant",
+        "database",
+        _admin(lambda admin, given: admin.create_tenant(given.args.name)),
+        "Then create an API key for it: tertulia key create NAME.",
+        (Argument("name", "its name, 1 to 100 characters"),),
+    ),
+    Command(
+        "tenant list",
+        "list all tenants",
+        "database",
+        _admin(lambda admin, _: admin.list_tenants()),
+        "To create one: tertulia tenant create. Its API keys: tertulia key list NAME.",
+    ),
+    Command(
+        "key create",
+        "create an API key and print it, this once",
+        "database",
+        _admin(lambda admin, given: admin.create_key(given.args.tenant, given.args.name)),
+        "Send it with each request to the API, as `Authorization: Bearer KEY`; /docs on the server shows the requests.",
+        (
+            Argument("tenant", "the name or id of the tenant"),
+            Argument("--name", "what the key is for", {"default": ""}),
+        ),
+    ),
+    Command(
+        "key list",
+        "list API keys, without the keys themselves",
+        "database",
+        _admin(lambda admin, given: admin.list_keys(given.args.tenant)),
+        "To revoke one: tertulia key revoke ID.",
+        (Argument("tenant", "only those of this tenant", {"nargs": "?"}),),
+    ),
+    Command(
+        "key revoke",
+        "revoke an API key, at once",
+        "database",
+        _admin(lambda admin, given: admin.revoke_key(given.args.id)),
+        "To replace it: tertulia key create.",
+        (Argument("id", "its id, from tertulia key list"),),
+    ),
+    Command(
+        "signing-key rotate",
+        "sign tokens and invites with a new key from now on",
+        "database",
+        _admin(lambda admin, given: admin.rotate(revoke=given.args.revoke)),
+        "Nothing: every web worker has the new key within half a minute.",
+        (Argument("--revoke", "void everything that was signed before, too", {"action": "store_true"}),),
+    ),
+    Command(
+        "room",
+        "create a room and print two links to it, the host's and the guests'",
+        "room",
+        _admin(lambda admin, given: admin.create_room(given.args.tenant, _base_url(given.config))),
+        "Open the host's link yourself and send the other one to your guests.",
+        (Argument("--tenant", "its name; created if need be (default: %(default)s)", {"default": "default"}),),
+    ),
+)
+
+
+# -- The parser -------------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit as wrong use, with one line."""
+        self.exit(ConfigError.exit_status, f"{self.prog}: {message}: see `{self.prog} --help`\n")
 
 
 class _Version(argparse.Action):
@@ -47,133 +244,37 @@ class _Version(argparse.Action):
 
 
 def _parser() -> argparse.ArgumentParser:
-    settings = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    group = settings.add_argument_group("settings", f"each also by environment: {PREFIX}REDIS_URL, …")
-    for name, about in SETTINGS.items():
-        group.add_argument(f"--{name.replace('_', '-')}", metavar="…", help=about.replace("%", "%%"))
-
-    about_us = "Video meetings on your own machine."
-    parser = argparse.ArgumentParser(prog="tertulia", description=about_us, allow_abbrev=False)
+    parser = _Parser(
+        prog="tertulia",
+        description="Video meetings on your own machine.",
+        epilog="To try it: tertulia dev.\n"
+        "To serve others: tertulia migrate, then tertulia web and tertulia sfu; see --help of each.",
+    )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="command")
-
-    def command(name: str, run: Run, about: str, under: object = commands) -> argparse.ArgumentParser:
-        added: argparse.ArgumentParser = under.add_parser(  # type: ignore[attr-defined]
-            name, help=about, description=about, parents=[settings], allow_abbrev=False
-        )
-        added.set_defaults(run=run)
-        return added
-
-    def group_of(name: str, about: str) -> object:
-        added = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
-        return added.add_subparsers(title="commands", required=True, metavar="command")
-
-    command("dev", _dev, "everything on this machine, without credentials, for this machine only")
-    web = command("web", _web, "the control plane and the hub")
-    web.add_argument("--one-of-many", action="store_true", help=argparse.SUPPRESS)  # what --workers starts
-    command("sfu", _sfu, "one SFU node")
-    migrate = command("migrate", _migrate, "bring the database to the schema of this version")
-    migrate.add_argument("--down-to", metavar="REVISION", help="go back to an older schema; `base` drops everything")
-    tenants = group_of("tenant", "tenants: who shares this server")
-    command("create", _tenant_create, "a new tenant", tenants).add_argument("name")
-    command("list", _tenant_list, "all tenants", tenants)
-    keys = group_of("key", "a tenant's API keys")
-    create = command("create", _key_create, "a new API key: shown once", keys)
-    create.add_argument("tenant", help="its name or id")
-    create.add_argument("--name", default="", help="what it is for")
-    command("list", _key_list, "all API keys", keys).add_argument("tenant", nargs="?", help="only this tenant's")
-    command("revoke", _key_revoke, "make an API key worthless, at once", keys).add_argument("id")
-    signing = group_of("signing-key", "the keys that sign room tokens and invites")
-    rotate = command("rotate", _signing_key_rotate, "sign with a new key from now on", signing)
-    rotate.add_argument("--revoke", action="store_true", help="and let everything signed so far count no more")
-    room = command("room", _room, "make a room and print the host's and the guests' link")
-    room.add_argument("--tenant", default="default", help="its name; made if there is none (default: %(default)s)")
+    top = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    groups: dict[str, Any] = {}
+    for command in COMMANDS:
+        group, _, name = command.words.rpartition(" ")
+        if group and group not in groups:
+            about = GROUPS[group]
+            added = top.add_parser(group, help=about, description=_sentence(about))
+            groups[group] = added.add_subparsers(title="commands", required=True, metavar="COMMAND")
+        _add(groups.get(group, top), name, command)
     return parser
 
 
-def _dev(_args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia.dev import dev
-
-    return dev.run(os.environ, flags)
-
-
-def _web(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import app
-
-    config = load(os.environ, flags)
-    if config.workers > 1 and not args.one_of_many:
-        from tertulia import workers
-
-        return workers.run(config, os.environ, flags)
-    return app.run_web(config, args.one_of_many)
+def _add(commands: Any, name: str, command: Command) -> None:
+    about, then = _sentence(command.about), "next:\n  " + command.then.replace("\n", "\n  ")
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=command.about, description=about, epilog=then)
+    parser.set_defaults(command=command, parser=parser)
+    for argument in command.arguments:
+        parser.add_argument(argument.name, help=argument.about, **argument.options)
+    settings = parser.add_argument_group("settings", f"each also by environment, as {PREFIX}…")
+    for setting, meaning in settings_of(command.reads).items():
+        default = default_of(setting)
+        shown = f"{meaning} (default: {default})" if default else meaning
+        settings.add_argument(flag(setting), metavar="VALUE", help=shown.replace("%", "%%"))
 
 
-def _sfu(_args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    import uvloop
-
-    from tertulia import logging
-    from tertulia.sfu.node import run_node
-
-    config = load(os.environ, flags)
-    logging.configure(config.log_level, config.log_format)
-    uvloop.run(run_node(config))
-    return 0
-
-
-def _admin(flags: dict[str, str | None]) -> tuple[Config, str]:
-    """The settings, and the database they name: without one, that of ``tertulia dev``."""
-    config = load(os.environ, flags)
-    of_dev = config.data_dir / "tertulia.db"
-    if config.database_url is None and of_dev.exists():
-        return config, f"sqlite:///{of_dev}"
-    return config, config.need("database_url")
-
-
-def _migrate(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    return admin.run(_admin(flags)[1], lambda a: a.migrate(args.down_to))
-
-
-def _tenant_create(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    return admin.run(_admin(flags)[1], lambda a: a.create_tenant(args.name))
-
-
-def _tenant_list(_args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    return admin.run(_admin(flags)[1], lambda a: a.list_tenants())
-
-
-def _key_create(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    return admin.run(_admin(flags)[1], lambda a: a.create_key(args.tenant, args.name))
-
-
-def _key_list(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    return admin.run(_admin(flags)[1], lambda a: a.list_keys(args.tenant))
-
-
-def _key_revoke(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    return admin.run(_admin(flags)[1], lambda a: a.revoke_key(args.id))
-
-
-def _signing_key_rotate(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    return admin.run(_admin(flags)[1], lambda a: a.rotate(revoke=args.revoke))
-
-
-def _room(args: argparse.Namespace, flags: dict[str, str | None]) -> int:
-    from tertulia import admin
-
-    config, url = _admin(flags)
-    base = config.public_url or f"http://localhost:{config.port}"
-    return admin.run(url, lambda a: a.create_room(args.tenant, base))
+def _sentence(about: str) -> str:
+    return f"{about[0].upper()}{about[1:]}."

@@ -1,7 +1,6 @@
-"""Every REST body and hub payload as a typed struct.
+"""Every REST body and hub payload as a typed struct: the source for validation, OpenAPI and both dialects of the hub.
 
-The one source for validation, for OpenAPI and for both dialects of the hub. API names are camelCase (msgspec's rename),
-attributes snake_case. Times are RFC 3339 in UTC, milliseconds, as text.
+API names are camelCase (msgspec's rename), attributes snake_case. Times are text: RFC 3339, in UTC, with milliseconds.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 MAX_SDP: Final = 200_000
-"""Characters. An offer of a few hundred m-lines; with its envelope it fits into one frame of 256 KiB."""
+"""Characters: enough for an offer of a few hundred m-lines, and with its envelope it fits into a frame of 256 KiB."""
 
 Uuid = Annotated[
     str,
@@ -22,11 +21,11 @@ Uuid = Annotated[
 ]
 """36 characters: ``$`` alone would let a final newline pass."""
 _NO_NUL: Final = {"pattern": r"^[^\u0000]*$"}
-"""For OpenAPI; :mod:`tertulia.validation` refuses NULs everywhere."""
+"""For OpenAPI: :mod:`tertulia.validation` refuses NUL everywhere."""
 DisplayName = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema=_NO_NUL)]
 Region = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_NO_NUL)]
 EMAIL_PATTERN: Final = r"^[^@\s\u0000-\u001f\u007f\u0085\ufeff]+@[^@\s\u0000-\u001f\u007f\u0085\ufeff]+$"
-"""What lies between is spelled out, because "whitespace" is not the same in Python and in JSON Schema."""
+"""The excluded characters are spelled out, because whitespace is not the same in Python and in JSON Schema."""
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=EMAIL_PATTERN)]
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(max_length=MAX_SDP)]
@@ -52,7 +51,7 @@ class Strict(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_f
 
 
 class SettingsChange(Strict, frozen=True):
-    """``settings`` as a caller sends them: each key may be left out."""
+    """``settings`` as a caller sends them: any key may be left out."""
 
     is_recording_enabled: bool | UnsetType = UNSET
     max_participants: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
@@ -69,7 +68,7 @@ class Settings(Strict, frozen=True):
     topology: Topology = "sfu"
 
     def merged(self, change: SettingsChange) -> Settings:
-        """These settings with what ``change`` names put in; doubled roles count once."""
+        """These settings with those of ``change``; a role that is listed twice counts once."""
         given = {k: v for k, v in msgspec.structs.asdict(change).items() if v is not UNSET}
         if "allowed_roles" in given:
             given["allowed_roles"] = tuple(dict.fromkeys(given["allowed_roles"]))
@@ -77,27 +76,45 @@ class Settings(Strict, frozen=True):
 
 
 class CreateRoom(Wire, frozen=True):
+    """POST /v1/rooms."""
+
     host_id: Uuid
     settings: SettingsChange = SettingsChange()
 
 
 class ChangeRoom(Wire, frozen=True):
+    """PATCH /v1/rooms/{id}: what is left out stays as it is."""
+
     settings: SettingsChange = SettingsChange()
 
 
+class RoomQuery(Wire, frozen=True):
+    """The query of GET /v1/rooms."""
+
+    status: RoomStatus | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    cursor: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
+
+
 class JoinRequest(Wire, frozen=True):
+    """POST /v1/rooms/{id}/join. ``display_name`` is for this meeting; ``region`` where its media should be."""
+
     user_id: Uuid
     display_name: DisplayName | UnsetType = UNSET
     region: Region | UnsetType = UNSET
 
 
 class CreateUser(Wire, frozen=True):
+    """POST /v1/users."""
+
     display_name: DisplayName
     email: Email | UnsetType = UNSET
     id: Uuid | UnsetType = UNSET
 
 
 class CreateInvite(Wire, frozen=True):
+    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds."""
+
     role: Role
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
 
@@ -106,6 +123,8 @@ class CreateInvite(Wire, frozen=True):
 
 
 class UserView(Wire, frozen=True):
+    """A user; a guest has no email."""
+
     id: str
     email: str | None
     display_name: str
@@ -114,6 +133,8 @@ class UserView(Wire, frozen=True):
 
 
 class RoomView(Wire, frozen=True):
+    """A room."""
+
     id: str
     host_user_id: str
     tenant_id: str
@@ -123,11 +144,15 @@ class RoomView(Wire, frozen=True):
 
 
 class RoomList(Wire, frozen=True):
+    """A page of rooms; ``next`` is the cursor of the next one, null on the last."""
+
     items: list[RoomView]
     next: str | None
 
 
 class RoomCreated(Wire, frozen=True):
+    """A new room and its host's token."""
+
     room_id: str
     join_token: str
     expires_at: str
@@ -142,6 +167,8 @@ class IceServer(Wire, omit_defaults=True, frozen=True):
 
 
 class JoinGrant(Wire, frozen=True):
+    """A room token and where to go with it."""
+
     token: str
     ice_servers: list[IceServer]
     ws_url: str
@@ -150,12 +177,16 @@ class JoinGrant(Wire, frozen=True):
 
 
 class InviteView(Wire, frozen=True):
+    """An invite, and the address of the page for whoever holds it."""
+
     invite_token: str
     url: str
     expires_at: str
 
 
 class SessionView(Wire, frozen=True):
+    """One meeting of a room; ``end_time`` is null while it is on."""
+
     id: str
     room_id: str
     start_time: str
@@ -164,6 +195,8 @@ class SessionView(Wire, frozen=True):
 
 
 class RecordingView(Wire, frozen=True):
+    """A recording; ``url`` is null until it is ready, ``duration`` is in seconds."""
+
     id: str
     session_id: str
     kind: Literal["composite", "track"]
@@ -175,12 +208,14 @@ class RecordingView(Wire, frozen=True):
 
 
 class RecordingStarted(Wire, frozen=True):
+    """A recording that has begun."""
+
     id: str
     status: Literal["recording"] = "recording"
 
 
 class Health(Wire, frozen=True, omit_defaults=True):
-    """The answer of /healthz and /readyz. ``checks``: of each part, ``ok`` or what is wrong with it."""
+    """/healthz and /readyz. ``checks``: for each service that is needed, ``ok`` or what is wrong with it."""
 
     status: str
     checks: dict[str, str] = msgspec.field(default_factory=dict)
@@ -198,6 +233,8 @@ class Problem(Wire, omit_defaults=True, frozen=True):
 
 
 class ProblemField(Wire, frozen=True):
+    """What is wrong with one field; ``field`` is dotted, "" the body itself."""
+
     field: str
     message: str
 
@@ -208,6 +245,8 @@ Candidate = Annotated[str, Meta(max_length=4096)] | dict[str, Any] | None
 
 
 class JoinRoom(Wire, frozen=True):
+    """``resume_token``: returns to the seat that a lost connection held."""
+
     room_id: Uuid
     token: Token
     resume_token: Annotated[str, Meta(max_length=256)] | None = None
@@ -216,7 +255,7 @@ class JoinRoom(Wire, frozen=True):
 
 
 class SendOffer(Wire, frozen=True):
-    """``slots`` and ``tracks`` are Tertulia's own (docs/protocol.md); they mean something to the SFU only."""
+    """An SDP offer, to a user or the SFU. ``slots`` and ``tracks`` are extensions for the SFU (docs/protocol.md)."""
 
     target_user_id: Target
     sdp: Sdp
@@ -225,6 +264,8 @@ class SendOffer(Wire, frozen=True):
 
 
 class SendAnswer(Wire, frozen=True):
+    """An SDP answer, to a user or the SFU."""
+
     target_user_id: Target
     sdp: Sdp
 
@@ -237,41 +278,47 @@ class SendIceCandidate(Wire, frozen=True):
 
 
 class UpdateState(Wire, frozen=True):
+    """What is left out stays as it is."""
+
     is_muted: bool | None = None
     is_video_on: bool | None = None
 
 
 class WantedVideo(Wire, frozen=True):
+    """A video that the caller wants to see, at most ``max_height`` pixels high."""
+
     user_id: Uuid
     source: Literal["camera", "screen"] = "camera"
     max_height: Annotated[int, Meta(ge=1, le=4320)] | None = None
 
 
 class SetView(Wire, frozen=True):
-    """Which videos the caller's video slots should show, the most important first."""
+    """The videos that the caller's video slots should show, the most important first."""
 
     videos: Annotated[list[WantedVideo], Meta(max_length=64)]
 
 
 class SendChat(Wire, frozen=True):
-    """To everyone, or to one member."""
+    """A chat message, to everyone or to one participant."""
 
     text: Annotated[str, Meta(min_length=1, max_length=4000)]
     target_user_id: Target | None = None
 
 
 class RaiseHand(Wire, frozen=True):
+    """Raise or lower the hand."""
+
     raised: bool
 
 
 class OneUser(Wire, frozen=True):
-    """AskToMute and RemoveParticipant: the host's calls about one member."""
+    """AskToMute and RemoveParticipant: a host's calls about one participant."""
 
     target_user_id: Target
 
 
 class Empty(Wire, frozen=True):
-    """KeepAlive, LeaveRoom, EndRoom, MuteAll: no payload."""
+    """KeepAlive, LeaveRoom, EndRoom and MuteAll have no payload."""
 
 
 CALLS: Final[dict[str, type[Wire]]] = {
@@ -297,7 +344,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
 
 
 class ParticipantView(Wire, frozen=True):
-    """A member, as JoinRoom's result, ParticipantJoined and REST show them."""
+    """A participant, as in JoinRoom's result, ParticipantJoined and REST."""
 
     user_id: str
     display_name: str
@@ -309,6 +356,8 @@ class ParticipantView(Wire, frozen=True):
 
 
 class JoinResult(Wire, omit_defaults=True, frozen=True):
+    """The caller and the other participants. ``missed``: events were lost while the caller was away."""
+
     user_id: str
     role: Role
     participants: list[ParticipantView]
@@ -320,6 +369,8 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
 
 
 class SfuEndpoint(Wire, frozen=True):
+    """Which SFU node to send offers to."""
+
     ip: str
     port: int
     transport_id: str
@@ -333,16 +384,22 @@ class SdpEvent(Wire, frozen=True):
 
 
 class CandidateEvent(Wire, frozen=True):
+    """IceCandidate."""
+
     source_user_id: str
     candidate: str | dict[str, Any]
 
 
 class StateChanged(Wire, frozen=True):
+    """A participant was muted or unmuted, or turned the video on or off."""
+
     user_id: str
     is_muted: bool
     is_video_on: bool
 
 
 class ParticipantLeft(Wire, frozen=True):
+    """A participant left."""
+
     user_id: str
     reason: LeaveReason

@@ -5,7 +5,7 @@
     TertuliaError
     ├── ConfigError            a setting is missing, unknown or wrong: one line at start
     ├── Unavailable            Redis, the database or an SFU node does not answer (503 / ``internal``)
-    └── Refused                what a client is told, by REST as a problem, by the hub as an error
+    └── Refused                a client is told: by REST as a problem, by the hub as an error
         ├── Unauthorized       unauthorized            401
         ├── BadToken           bad_token               401 (hub only)
         ├── TooLarge           too_large               413
@@ -44,10 +44,13 @@ class FieldError(NamedTuple):
 
 
 class TertuliaError(Exception):
-    """The root; ``str()`` says what happened, to what, and what to do."""
+    """The root. ``str()`` says what happened, to what, and what to do."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
+    """Of an HTTP answer."""
+    exit_status: int = 1
+    """Of a command that fails with it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -55,16 +58,21 @@ class TertuliaError(Exception):
 
 
 class ConfigError(TertuliaError):
+    """A setting is missing, unknown or wrong."""
+
     code = "config"
+    exit_status = 2
 
 
 class Unavailable(TertuliaError):
+    """Redis, the database or an SFU node does not answer."""
+
     code = "unavailable"
     status = 503
 
 
 class Refused(TertuliaError):
-    """A client asked for what it may not have, or not in that form. Nothing was changed."""
+    """A client asked for something that it cannot have, or in the wrong form. Nothing was changed."""
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
@@ -88,100 +96,144 @@ class _FieldRefused(Refused):
 
 
 class Unauthorized(Refused):
+    """No credential, or one that is not valid."""
+
     code, status = "unauthorized", 401
 
 
 class BadToken(Refused):
+    """A token that is not valid."""
+
     code, status = "bad_token", 401
 
 
 class TooLarge(Refused):
+    """The body is too large."""
+
     code, status = "too_large", 413
 
 
 class UnsupportedMedia(Refused):
+    """The body is not declared as JSON in UTF-8."""
+
     code, status = "unsupported_media_type", 415
 
 
 class NotJson(Refused):
+    """The body is not JSON."""
+
     code, status = "not_json", 400
 
 
 class Malformed(Refused):
+    """A frame or an argument cannot be read."""
+
     code, status = "malformed", 400
 
 
 class Invalid(_FieldRefused):
+    """Fields are wrong."""
+
     code, status = "invalid", 422
 
 
 class InvalidSdp(Refused):
+    """An SDP that the SFU refuses."""
+
     code, status = "invalid_sdp", 422
 
 
 class NotFound(Refused):
+    """What was named does not exist."""
+
     code, status = "not_found", 404
 
 
 class UnknownEvent(Refused):
+    """The hub has no such call."""
+
     code, status = "unknown_event", 404
 
 
 class UnknownTarget(Refused):
+    """Nobody in the room has that id."""
+
     code, status = "unknown_target", 404
 
 
 class Forbidden(Refused):
+    """The caller may not do this."""
+
     code, status = "forbidden", 403
 
 
 class RoleNotAllowed(Refused):
+    """The room's settings do not allow the role."""
+
     code, status = "role_not_allowed", 403
 
 
 class RoomFull(Refused):
+    """The room has as many participants as it may."""
+
     code, status = "room_full", 409
 
 
 class NoSession(Refused):
+    """No meeting is on."""
+
     code, status = "no_session", 409
 
 
 class AlreadyRecording(Refused):
+    """The meeting is being recorded."""
+
     code, status = "already_recording", 409
 
 
 class AlreadyExists(_FieldRefused):
+    """The id or the email is taken."""
+
     code, status = "already_exists", 409
 
 
 class AlreadyJoined(Refused):
+    """The connection has joined a room."""
+
     code, status = "already_joined", 409
 
 
 class NotJoined(Refused):
+    """The connection has not joined a room."""
+
     code, status = "not_joined", 409
 
 
 class InProgress(Refused):
+    """The same request is being carried out."""
+
     code, status = "in_progress", 409
 
 
 class MethodNotAllowed(Refused):
-    """``allow``: the value of the Allow header (RFC 9110, section 10.2.1)."""
+    """The path does not offer the method. ``allow``: the value of the Allow header (RFC 9110, section 10.2.1)."""
 
     code, status = "method_not_allowed", 405
 
     def __init__(self, method: str, allow: str) -> None:
-        super().__init__(f"{method} is not offered here; {allow} are")
+        super().__init__(f"{method} is not allowed here; these are: {allow}")
         self.allow = allow
 
 
 class NotAcceptable(Refused):
+    """The Accept header does not allow JSON."""
+
     code, status = "not_acceptable", 406
 
 
 class RateLimited(Refused):
+    """Too many requests or calls; ``retry_after`` is in seconds."""
+
     code, status = "rate_limited", 429
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:

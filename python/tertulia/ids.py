@@ -1,6 +1,6 @@
-"""The kinds of identifiers, as distinct types, and how new ones are made.
+"""Identifiers, each kind a type of its own, and how to make new ones.
 
-All UUIDs are text in canonical lower case (RFC 9562, section 4).
+UUIDs are strings in lower case (RFC 9562, section 4).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ RecordingId = NewType("RecordingId", str)
 ConnectionId = NewType("ConnectionId", str)
 """One client connection (a socket, or a SignalR connection over any transport), unique in the fleet."""
 SeatId = NewType("SeatId", str)
-"""One tenure of one user in one room: kept when a lost connection resumes, new when another takes the seat."""
+"""A user's place in a room. A connection that returns to it keeps the id; one that takes it over gets a new one."""
 HubId = NewType("HubId", str)
-"""One web worker process."""
+"""One web worker."""
 NodeId = NewType("NodeId", str)
-"""One SFU node process."""
+"""One SFU node."""
 TransportId = NewType("TransportId", str)
-"""The SFU's end of one seat's media: what a client addresses as ``targetUserId``."""
+"""The SFU's end of the media of one seat, which clients address as ``targetUserId``."""
 
 SFU_ALIAS = "sfu"
-"""The word a client may use for its own transportId."""
+"""What a client may call its own transport."""
 TRANSPORT_PREFIX = "sfu_"
 
 
@@ -44,8 +44,8 @@ def new_token(prefix: str = "", size: int = 16) -> str:
 def transport_id(seat: SeatId, node: NodeId) -> TransportId:
     """The transport of a seat on a node.
 
-    Derived, so that every hub and node names it alike without storing it: the same seat on the same node keeps its
-    transport, another seat or another node gets another one.
+    It is derived, so that all hubs and nodes agree on it without storing it. Another seat or another node gives another
+    transport.
     """
     digest = hashlib.blake2b(f"{seat}\0{node}".encode(), digest_size=12).hexdigest()
     return TransportId(TRANSPORT_PREFIX + digest)

@@ -1,4 +1,4 @@
-"""The log: one line an event on standard error, JSON unless a person watches. Secrets and tokens are struck out."""
+"""The log: one line per event on standard error, JSON unless it goes to a terminal. Secrets are replaced by ``…``."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Any, Final
 
 import structlog
 
-_STRUCK: Final = "…"
+_HIDDEN: Final = "…"
 _SECRET: Final = re.compile(
     r"""
-      eyJ[\w-]{5,}\.[\w-]*\.?[\w-]*                  # a JWT, or the beginning of one
-    | \btk_[\w-]{8,}                                 # an API key
-    | (?<=://) [^/@\s:]* : [^/@\s]+ (?=@)            # user and password of a URL
-    | (?<=access_token=) [^&\s"']+
-    | (?i:(?<=bearer\ )) [^\s"']+
+      (?<=://) [^/@\s:]*+ : [^/@\s]++ (?=@)             # the user and password of a URL
+    | (?<=access_token=) [^&\s"']++
+    | (?i:(?<=bearer\ )) [^\s"']++
+    | \btk_[\w-]{8,}+                                   # an API key
+    | (?<![\w-]) (?>[\w-]*?eyJ[\w-]{5,}) \. [\w-]*+ (?:\.[\w-]*+)?   # a word with a JWT in it, cut off or whole
     """,
     re.VERBOSE,
 )
+"""Paths and queries of anyone's making are searched, so this takes linear time: no alternative goes back over what it
+has read (possessive quantifiers, an atomic group), and none begins twice in one word."""
 _SECRET_KEYS: Final = re.compile(r"token|secret|password|authorization|credential|^resume$|^sdp$", re.IGNORECASE)
 
 
 def configure(level: str, form: str = "auto") -> None:
-    """Send what structlog and the standard library log, from ``level`` on, through the same striking out.
+    """Log what structlog and the standard library are given, from ``level`` up, with secrets replaced.
 
     ``form`` is ``json``, ``text``, or ``auto``: text on a terminal.
     """
@@ -37,7 +39,7 @@ def configure(level: str, form: str = "auto") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            strike,
+            hide_secrets,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
             if as_text
             else structlog.processors.JSONRenderer(),
@@ -49,33 +51,33 @@ def configure(level: str, form: str = "auto") -> None:
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[_Forward()], force=True)
 
 
-def strike(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: puts ``…`` where a secret stands."""
+def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor that replaces secrets, by the name of their field or by what they look like."""
     for key, value in event.items():
-        event[key] = _STRUCK if _SECRET_KEYS.search(key) and value is not None else _struck(value)
+        event[key] = _HIDDEN if _SECRET_KEYS.search(key) and value is not None else _without_secrets(value)
     return event
 
 
-def _struck(value: Any) -> Any:
+def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
-        return _SECRET.sub(_STRUCK, value)
+        return _SECRET.sub(_HIDDEN, value)
     if isinstance(value, dict):
-        return strike(None, "", dict(value))
+        return hide_secrets(None, "", dict(value))
     if isinstance(value, list | tuple):
-        return [_struck(item) for item in value]
+        return [_without_secrets(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _SECRET.sub(_STRUCK, str(value))
+    return _SECRET.sub(_HIDDEN, str(value))
 
 
 class _Forward(logging.Handler):
-    """What libraries log by the standard library."""
+    """Passes on what libraries log through the standard library."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Never raises: what cannot be formatted is logged as it stands."""
+        """Log a record. Never raises: a message that cannot be formatted is logged unformatted."""
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001 — a library's mistake in a log call must not end what it was doing
+        except Exception:  # noqa: BLE001 — a library's wrong log call must not break what it was doing
             message = str(record.msg)
         structlog.get_logger(record.name).log(
             record.levelno, message, logger=record.name, exc_info=record.exc_info or None

@@ -1,4 +1,4 @@
-"""Moments: aware ``datetime`` in UTC with whole milliseconds inside, RFC 3339 text outside."""
+"""Times: aware ``datetime`` in UTC with whole milliseconds inside, RFC 3339 text outside."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Signed tokens (JWT, RFC 7519): what they say, how they are made and checked. Pure: keys and ``now`` are given.
+"""Signed tokens (JWT, RFC 7519): what they say, how they are issued and verified. Pure: keys and ``now`` are given.
 
-Two kinds, told apart by the header's ``typ`` (RFC 8725, section 3.11), so that one never passes for the other:
+There are two kinds, told apart by the ``typ`` in the header (RFC 8725, section 3.11):
 
-- a *room token* admits one user to one room in one role (the host's ``joinToken`` is one that lives longer);
-- an *invite* lets whoever holds it join one room in one role, as a user it makes itself.
+- a *room token* admits one user to one room in one role (the host's ``joinToken`` is one that is valid longer);
+- an *invite* lets whoever holds it join one room in one role, as a new user.
 
-Signed with HS256. ``kid`` names the key: one key signs, the older ones verify until what they signed has expired.
-The algorithm is ours to choose, never the token's.
+They are signed with HS256, whatever algorithm a token names. ``kid`` is the key's id: one key signs, and the older ones
+verify until what they have signed is expired.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from tertulia.errors import BadToken
 from tertulia.ids import RoomId, TenantId, UserId, new_token
 
 ROOM_TOKEN_SECONDS: Final = 3600
-"""How long a room token lives (the contract's 1 h)."""
+"""How long a room token is valid."""
 JOIN_TOKEN_SECONDS: Final = 24 * 3600
-"""How long the host's ``joinToken`` lives (the contract's 24 h)."""
+"""How long the host's ``joinToken`` is valid."""
 INVITE_MAX_SECONDS: Final = 30 * 86400
-"""The longest an invite may live: a retired key has to verify for this long."""
+"""The longest that an invite may be valid, and so how long a retired key has to verify."""
 
 _ALGORITHMS: Final = ("HS256",)
 _ROOM_TYPE: Final = "tertulia-room+jwt"
 _INVITE_TYPE: Final = "tertulia-invite+jwt"
 _MAX_LENGTH: Final = 8192
-"""Characters; a longer text is not even parsed."""
+"""Characters. A longer text is not even parsed."""
 
 
 class SigningKey(Struct, frozen=True):
-    """A secret that signs or verifies. ``retired_at`` (Unix seconds): since then it only verifies."""
+    """A secret that signs and verifies. Since ``retired_at`` (Unix seconds) it only verifies."""
 
     kid: str
     secret: bytes
@@ -51,7 +51,7 @@ class SigningKey(Struct, frozen=True):
     retired_at: float | None = None
 
     def verifies(self, now: float) -> bool:
-        """Whether something it signed may still be valid."""
+        """Whether something that it signed may still be valid."""
         return self.retired_at is None or now < self.retired_at + INVITE_MAX_SECONDS
 
     def __repr__(self) -> str:
@@ -59,7 +59,7 @@ class SigningKey(Struct, frozen=True):
 
 
 class RoomClaims(Struct, frozen=True):
-    """What a room token says. A removal after ``issued_at_ms`` voids it; ``expires_at`` is in Unix seconds."""
+    """What a room token says. A removal at or after ``issued_at_ms`` voids it; ``expires_at`` is in Unix seconds."""
 
     user_id: UserId
     room_id: RoomId
@@ -72,7 +72,7 @@ class RoomClaims(Struct, frozen=True):
 
 
 class InviteClaims(Struct, frozen=True):
-    """What an invite says. Users made through it carry ``invite_id``."""
+    """What an invite says. Users that come by it have its ``invite_id``."""
 
     invite_id: str
     room_id: RoomId
@@ -92,7 +92,7 @@ class Issued(Struct, frozen=True):
 
 
 class UnknownKey(BadToken):
-    """Signed by a key that is not in the ring, perhaps one that is newer than the ring."""
+    """Signed by a key that is not known, perhaps because it is new."""
 
 
 class _Header(Struct):
@@ -127,7 +127,7 @@ def new_signing_key(now: float) -> SigningKey:
 
 
 class Tokens:
-    """Makes and checks tokens with a fixed ring of keys; the youngest that is not retired signs."""
+    """Issues and verifies tokens with a fixed set of keys. The youngest key that is not retired signs."""
 
     def __init__(self, keys: Iterable[SigningKey]) -> None:
         self._keys = {key.kid: key for key in keys}
@@ -149,7 +149,7 @@ class Tokens:
         region: str | None = None,
         lifetime: int = ROOM_TOKEN_SECONDS,
     ) -> Issued:
-        """A room token, valid for ``lifetime`` seconds. ``iat`` has milliseconds."""
+        """Issue a room token, valid for ``lifetime`` seconds. Its ``iat`` has milliseconds."""
         expires_at = math.floor(now) + lifetime
         payload = _RoomPayload(
             sub=user_id,
@@ -166,31 +166,31 @@ class Tokens:
     def issue_invite(
         self, *, invite_id: str, room_id: RoomId, role: Role, tenant_id: TenantId, now: float, lifetime: int
     ) -> Issued:
-        """An invite, valid for ``lifetime`` seconds (at most INVITE_MAX_SECONDS)."""
+        """Issue an invite, valid for ``lifetime`` seconds (at most :data:`INVITE_MAX_SECONDS`)."""
         if lifetime > INVITE_MAX_SECONDS:
-            raise ValueError(f"an invite lives at most {INVITE_MAX_SECONDS} s")
+            raise ValueError(f"an invite is valid for at most {INVITE_MAX_SECONDS} s")
         expires_at = math.floor(now) + lifetime
         payload = _InvitePayload(jti=invite_id, room=room_id, role=role, tenant=tenant_id, exp=expires_at)
         return Issued(self._sign(_INVITE_TYPE, payload), expires_at)
 
     def verify_room(self, token: str, now: float) -> RoomClaims:
-        """What a room token says, if it is one of ours and has not expired.
+        """What a room token says, if it is genuine and has not expired.
 
         Raises:
-            UnknownKey: its key is not in this ring (read the ring again).
-            BadToken: anything else.
+            UnknownKey: its key is not known (read the keys again).
+            BadToken: it is not valid.
         """
         p = self._verify(token, _ROOM_TYPE, _RoomPayload, now)
         return RoomClaims(p.sub, p.room, p.role, p.tenant, p.name, p.region, round(p.iat * 1000), p.exp)
 
     def verify_invite(self, token: str, now: float) -> InviteClaims:
-        """What an invite says; raises as :meth:`verify_room` does."""
+        """What an invite says. Raises what :meth:`verify_room` raises."""
         p = self._verify(token, _INVITE_TYPE, _InvitePayload, now)
         return InviteClaims(p.jti, p.room, p.role, p.tenant, p.exp)
 
     def derived(self, purpose: bytes) -> list[bytes]:
-        """Keys for another purpose, one from each signing key, the oldest first: every worker has that one, also
-        while it has not heard of the youngest yet. To sign with the first and verify with all."""
+        """Keys for another purpose, one from each signing key, the oldest first. Sign with the first, which every web
+        worker knows, and verify with all: not every worker knows the youngest yet."""
         oldest_first = sorted(self._keys.values(), key=lambda key: (key.created_at, key.kid))
         return [hmac.digest(key.secret, purpose, "sha256") for key in oldest_first]
 
@@ -209,7 +209,7 @@ class Tokens:
         try:
             parsed = jwt.decode(token, key_of, algorithms=_ALGORITHMS)
         except (JoseError, ValueError, TypeError, RecursionError):
-            raise BadToken("the token is not signed by this server, or damaged") from None
+            raise BadToken("the token was not signed by this server, or is damaged") from None
         if parsed.header.get("typ") != kind:
             raise BadToken("the token is of another kind")
         try:
@@ -229,7 +229,7 @@ class Tokens:
 
 
 def kind_of(token: str) -> Literal["room", "invite"]:
-    """Which of the two a text claims to be, unchecked: what to verify it as. Anything else counts as a room token."""
+    """Which kind a token claims to be, unverified. Anything else counts as a room token."""
     header = token.partition(".")[0][:_MAX_LENGTH]
     try:
         decoded = msgspec.json.decode(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)), type=_Header)

@@ -1,7 +1,7 @@
-"""Untyped JSON values → the structs of :mod:`tertulia.contract`, with every fault named at once.
+"""From untyped JSON values to the structs of :mod:`tertulia.contract`, with every fault reported at once.
 
-msgspec stops at the first fault; here each field, and each item of a list, is converted by itself, so that a caller
-sees all of them, up to :data:`MAX_FAULTS`.
+msgspec stops at the first fault. Here each field, and each item of a list, is converted by itself, so that a caller is
+told of all of them, up to :data:`MAX_FAULTS`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tertulia.errors import FieldError, Invalid
 S = TypeVar("S", bound=Struct)
 
 MAX_FAULTS: Final = 100
-"""Told at once. A body made of nothing but faults would cost more to answer than to send."""
-_BAD_TEXT: Final = "must hold no NUL and no lone surrogate"
+"""Reported at once: a body made of nothing but faults would cost more to answer than to send."""
+_BAD_TEXT: Final = "must contain no NUL and no lone surrogate"
 
 _PLACE: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
-"""Where msgspec says the fault is, behind its message."""
+"""Where the fault is, as msgspec puts it at the end of its message."""
 _WORDS: Final = (
     ("`object`", "an object"),
     ("`array`", "a list"),
@@ -42,8 +42,8 @@ def read(kind: type[S], value: object, *, null_is_absent: bool = False) -> S:
     wherever the type does not allow it (REST's).
 
     Raises:
-        Invalid: with all faults (the first MAX_FAULTS), in the order of the struct's fields, unknown keys of a strict
-            struct last.
+        Invalid: with the first MAX_FAULTS faults, in the order of the struct's fields; unknown keys of a strict struct
+            come last.
     """
     errors: list[FieldError] = []
     cleaned = _struct(kind, value, "", errors, null_is_absent)
@@ -59,9 +59,7 @@ def has_bad_text(text: str) -> bool:
 
 @cache
 def _plan(kind: type[Struct]) -> tuple[tuple[FieldInfo, Any, type[Struct] | None, Any], ...]:
-    """For each field: what msgspec knows of it, its type, the struct in it if any, the item type of the list in it if
-    any.
-    """
+    """For each field: what msgspec knows of it, its type, and if its type has one, the struct or the type of items."""
     hints = get_type_hints(kind, include_extras=True)
     plan = []
     for field in msgspec.structs.fields(kind):
@@ -77,7 +75,7 @@ def _bare(hint: Any) -> Any:
 
 
 def _struct(kind: type[Struct], value: object, path: str, errors: list[FieldError], null_is_absent: bool) -> object:
-    """Append what is wrong with ``value``; return it without the keys that count as absent."""
+    """Append what is wrong with ``value``, and return it without the keys that count as absent."""
     if not isinstance(value, dict):
         _leaf(kind, value, path, errors)
         return value
@@ -107,7 +105,7 @@ def _struct(kind: type[Struct], value: object, path: str, errors: list[FieldErro
 
 
 def _unknown_key(path: str, name: str) -> FieldError:
-    # A name that UTF-8 cannot carry cannot be told either.
+    # A name that UTF-8 cannot carry cannot be reported either.
     return FieldError(path, _BAD_TEXT) if has_bad_text(name) else FieldError(_join(path, name), "is not a known key")
 
 
@@ -136,7 +134,7 @@ def _list(
 
 
 def _longest(hint: Any) -> int | None:
-    """How many items a list may have, where its type says."""
+    """How many items a list may have, if its type says so."""
     bounds = [meta.max_length for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
     return min((bound for bound in bounds if bound is not None), default=None)
 
@@ -155,7 +153,7 @@ def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None
 
 
 def _sentence(message: str) -> str:
-    """msgspec's message in the words of a person who writes JSON."""
+    """msgspec's message, in words for someone who writes JSON."""
     if "matching regex" in message:  # the only patterns of the contract
         return "must be an email address" if "@" in message else "must be a UUID"
     for code, word in _WORDS:

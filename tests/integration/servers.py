@@ -79,8 +79,8 @@ class Server:
         """Wait until ``text`` is in the log."""
         self.wait_until(lambda: text in self.log(), deadline=deadline, what=f"write {text!r}")
 
-    def wait(self, deadline: float = STOP_SECONDS) -> int:
-        """Wait for its end and give the exit status, negative for a signal."""
+    def wait(self, deadline: float = START_SECONDS) -> int:
+        """Wait for its end and give the exit status, negative for a signal. It may have to start first."""
         try:
             return self.process.wait(deadline)
         except subprocess.TimeoutExpired:
@@ -481,7 +481,7 @@ def tertulia_web(
 def tertulia_sfu(directory: Path, *arguments: str, settings: Mapping[str, str]) -> Iterator[Server]:
     """``tertulia sfu``, registered in Redis (under ``{sfu}:nodes``)."""
     with command("tertulia sfu", directory, "sfu", *arguments, settings=settings) as server:
-        server.wait_for_log("sfu_started")
+        server.wait_for_log("SFU node runs")
         yield server
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tertulia.config import SETTINGS, load
+from tertulia.config import SETTINGS, default_of, environment, is_loopback, load
 from tertulia.errors import ConfigError
 
 
@@ -115,9 +115,32 @@ def test_each_media_worker_needs_a_port() -> None:
 
 
 def test_what_a_part_needs_is_asked_for_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"^TERTULIA_REDIS_URL is not set: give it, or --redis-url$"):
+    with pytest.raises(ConfigError, match=r"^TERTULIA_REDIS_URL is not set: set it, or pass --redis-url$"):
         load({}).need("redis_url")
 
 
 def test_every_setting_says_what_it_is_about() -> None:
     assert all(about and len(about) < 120 for about in SETTINGS.values())
+
+
+def test_the_environment_of_a_child_has_the_flags() -> None:
+    given = environment({"PATH": "/bin", "TERTULIA_PORT": "1"}, {"port": "2", "redis_url": "redis://a", "host": None})
+    assert given == {"PATH": "/bin", "TERTULIA_PORT": "2", "TERTULIA_REDIS_URL": "redis://a"}
+
+
+def test_defaults_are_shown_as_one_would_write_them() -> None:
+    shown = {name: default_of(name) for name in ("port", "open", "sfu_ports", "redis_url", "turn_urls")}
+    assert shown == {"port": "8080", "open": "false", "sfu_ports": "0", "redis_url": "", "turn_urls": ""}
+    load({f"TERTULIA_{name.upper()}": default_of(name) for name in SETTINGS if default_of(name)})
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
+def test_loopback_hosts(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "localhost.evil.example", "192.168.0.1", "127.0.0.1.nip.io", "0.0.0.0"]
+)
+def test_other_hosts(host: str) -> None:
+    assert not is_loopback(host)

@@ -19,14 +19,14 @@ WHOLE = {
 }
 
 
-def need(directory: Path, programs: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def need(directory: Path, programs: dict[str, str], part: str = "run") -> subprocess.CompletedProcess[str]:
     """Run the script on a machine that has only these programs: name → shell script."""
-    for tool in TOOLS:
+    for tool in set(TOOLS) - set(programs):
         (directory / tool).symlink_to(str(shutil.which(tool)))
     for name, script in programs.items():
         (directory / name).write_text(f"#!/bin/sh\n{script}\n")
         (directory / name).chmod(0o755)
-    argv = ["/bin/sh", str(SCRIPT), "run"]
+    argv = ["/bin/sh", str(SCRIPT), part]
     env = {"PATH": str(directory)}
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
 
@@ -58,3 +58,19 @@ def test_what_is_missing_is_said_in_one_line(
     assert done.stderr.count("\n") == 1
     assert what in done.stderr
     assert command in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("part", "has", "packages"),
+    [
+        ("node", ["npm"], ["nodejs"]),
+        ("node", [], ["nodejs", "npm"]),
+        ("test", ["chromium", "redis-server", "redis-cli", "ffmpeg"], ["coturn"]),
+    ],
+)
+def test_debian_packages_are_asked_for_by_name(part: str, has: list[str], packages: list[str], tmp_path: Path) -> None:
+    done = need(tmp_path, {"id": "echo 1000", "ls": "exit 0", **dict.fromkeys(has, "exit 0")}, part)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Tertulia needs Debian packages for its tests. Install it with: sudo apt-get install -y {' '.join(packages)}\n"
+    )

@@ -45,5 +45,5 @@ def test_unknown_keys_end() -> None:
 @pytest.mark.parametrize("key", ["\ud800", "\0", "a\udfffb"])
 def test_a_key_that_cannot_be_told(key: str) -> None:
     assert faults(CreateRoom, {"hostId": new_uuid(), "settings": {key: 1}}) == [
-        ("settings", "must hold no NUL and no lone surrogate")
+        ("settings", "must contain no NUL and no lone surrogate")
     ]

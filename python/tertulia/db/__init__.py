@@ -1,1 +1,1 @@
-"""What outlives a meeting: users, rooms, sessions, tenants, keys. SQLite or PostgreSQL."""
+"""What outlives a meeting, in SQLite or PostgreSQL: users, rooms, sessions, tenants, keys."""

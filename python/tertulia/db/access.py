@@ -15,12 +15,12 @@ from tertulia.errors import AlreadyExists, FieldError, NotFound
 from tertulia.ids import TenantId, new_token, new_uuid
 
 KEY_PREFIX: Final = "tk_"
-"""What every API key begins with."""
+"""How every API key begins."""
 _KEY_BYTES: Final = 32
 
 
 class NewKey(NamedTuple):
-    """A key and its secret, which nobody can read again."""
+    """A key and its secret, which cannot be read again."""
 
     key: ApiKey
     secret: str
@@ -33,7 +33,11 @@ class Access:
         self._database = database
 
     async def create_tenant(self, name: str, at: datetime) -> Tenant:
-        """A new tenant. Raises AlreadyExists."""
+        """Create a tenant.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
         tenant = Tenant(TenantId(new_uuid()), name, at)
         values = {"id": tenant.id, "name": name, "created_at": at}
         async with self._database.write() as connection:
@@ -42,7 +46,7 @@ class Access:
         return tenant
 
     async def ensure_tenant(self, name: str, at: datetime) -> Tenant:
-        """The tenant of that name, made if there is none."""
+        """The tenant of that name, created if need be."""
         values = {"id": new_uuid(), "name": name, "created_at": at}
         async with self._database.write() as connection:
             await connection.execute(insert_new(connection, TENANTS, values))
@@ -56,14 +60,18 @@ class Access:
             return [Tenant(**row._mapping) for row in rows]
 
     async def tenant(self, name_or_id: str) -> Tenant:
-        """Raises NotFound."""
+        """A tenant, by name or id.
+
+        Raises:
+            NotFound
+        """
         for tenant in await self.tenants():
             if name_or_id in (tenant.name, tenant.id):
                 return tenant
         raise NotFound(f"there is no tenant {name_or_id}: see `tertulia tenant list`")
 
     async def create_key(self, tenant: TenantId, name: str, at: datetime) -> NewKey:
-        """A new API key: its secret is in this answer only, its digest in the table."""
+        """Create an API key. Its secret is only in this answer; the table has a digest."""
         secret = new_token(KEY_PREFIX, _KEY_BYTES)
         key = ApiKey(new_uuid(), tenant, name, at, None)
         values = {"id": key.id, "tenant_id": tenant, "name": name, "digest": _digest(secret), "created_at": at}
@@ -72,7 +80,7 @@ class Access:
         return NewKey(key, secret)
 
     async def keys(self, tenant: TenantId | None = None) -> list[ApiKey]:
-        """The keys of a tenant, or all, the oldest first; revoked ones too."""
+        """The keys of a tenant, or of all, the oldest first, including revoked ones."""
         query = _KEY.order_by(API_KEYS.c.created_at, API_KEYS.c.id)
         if tenant is not None:
             query = query.where(API_KEYS.c.tenant_id == tenant)
@@ -80,7 +88,11 @@ class Access:
             return [ApiKey(**row._mapping) for row in await connection.execute(query)]
 
     async def revoke_key(self, key_id: str, at: datetime) -> None:
-        """The key opens nothing from the next request on; may be called again. Raises NotFound."""
+        """Revoke a key, from the next request on. May be called again.
+
+        Raises:
+            NotFound
+        """
         ours = API_KEYS.c.id == key_id
         async with self._database.write() as connection:
             if (await connection.execute(_KEY.where(ours))).one_or_none() is None:
@@ -89,7 +101,7 @@ class Access:
             await connection.execute(revokes.values(revoked_at=at))
 
     async def key_of(self, secret: str) -> ApiKey | None:
-        """The key that ``secret`` opens, unless it is revoked or none of ours."""
+        """The key with this secret. None: there is none, or it is revoked."""
         query = _KEY.where(API_KEYS.c.digest == _digest(secret), API_KEYS.c.revoked_at.is_(None))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()

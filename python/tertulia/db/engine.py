@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL, behind two verbs: ``read`` and ``write``. Nothing waits longer than DEADLINE."""
+"""The database, SQLite or PostgreSQL, to ``read`` or to ``write``. No wait is longer than :data:`DEADLINE`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from tertulia.errors import ConfigError, Unavailable
 
 DEADLINE: Final = 5.0
-"""Seconds for one use of the database: pool, connection and statements together."""
+"""Seconds for one use of the database, including the wait for a connection."""
 _POOL: Final = 10
-"""Connections a worker keeps at most. More callers wait their turn, within the deadline."""
+"""The most connections of a web worker. Further callers wait, within the deadline."""
 _BUSY_PAUSE: Final = 0.02
-"""Seconds between two tries to switch an SQLite file to its write-ahead log."""
+"""Seconds between two attempts to switch an SQLite file to its write-ahead log."""
 _WRITE: Final = "tertulia_write"
 
 _DOWN: Final = (
@@ -36,11 +36,11 @@ _DOWN: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
 )
-"""What the drivers raise when the database does not answer, or refuses to."""
+"""What drivers raise when the database does not answer, or refuses to."""
 _DOWN_STATES: Final = ("08", "40", "53", "57", "58")
 """Classes of SQLSTATE (PostgreSQL, appendix A) that pass: connection, serialization, resources, operator, system."""
 _READ_ONLY: Final = "25006"
-"""What a server says after a failover, while it is not the primary yet or any more."""
+"""SQLSTATE of a server that is not the primary, in a failover."""
 
 
 class Database:
@@ -51,7 +51,7 @@ class Database:
         self.is_sqlite = address.drivername.startswith("sqlite")
         pool: dict[str, Any] = {"pool_size": _POOL, "max_overflow": 0, "pool_timeout": DEADLINE}
         pool["pool_pre_ping"] = not self.is_sqlite
-        # Parameters are people's names and addresses: they stay out of the text of errors.
+        # Parameters hold names and addresses of people, which must not show in error texts.
         self.engine: AsyncEngine = create_async_engine(address, connect_args=args, hide_parameters=True, **pool)
         if self.is_sqlite:
             sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
@@ -70,11 +70,11 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, committed at the end of the block, rolled back where it raises.
+        """A transaction, committed at the end of the block, or rolled back if the block raises.
 
         Raises:
-            Unavailable: the database does not answer in time. Whether it committed is then unknown: try again with the
-                same ids.
+            Unavailable: the database does not answer in time. Whether it committed is then unknown: repeat the call
+                with the same ids.
         """
         with _Unavailable():
             async with asyncio.timeout(DEADLINE), self.unhurried() as connection:
@@ -82,7 +82,7 @@ class Database:
 
     @asynccontextmanager
     async def unhurried(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction as :meth:`write` gives, without the deadline: for migrations."""
+        """A transaction as in :meth:`write`, but without a deadline, for migrations."""
         with _Unavailable():
             async with self.engine.connect() as connection:
                 await connection.execution_options(**{_WRITE: True})
@@ -95,19 +95,19 @@ class Database:
 
 
 def insert_new(connection: AsyncConnection, table: sa.Table, values: dict[str, Any]) -> sa.Insert:
-    """An INSERT that does nothing where a row with the same unique values is there (``rowcount`` says which)."""
+    """An INSERT that does nothing if there is a row with the same unique values; its ``rowcount`` is then 0."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     return insert(table).values(values).on_conflict_do_nothing()
 
 
 def driver_url(url: str) -> tuple[sa.URL, dict[str, Any]]:
-    """The SQLAlchemy URL and driver arguments of a database URL as people write it.
+    """SQLAlchemy's URL and the driver's arguments for a database URL as people write it.
 
-    ``postgres://`` and ``postgresql://`` are driven by asyncpg; libpq's ``sslmode``, which managed databases hand
-    out, is understood.
+    ``postgres://`` and ``postgresql://`` mean asyncpg. libpq's ``sslmode``, common in URLs of managed databases, is
+    understood.
 
     Raises:
-        ConfigError: what is no URL, or an ``sslmode`` that does not exist.
+        ConfigError: it is no URL, or its ``sslmode`` does not exist.
     """
     try:
         given = make_url(url)
@@ -133,7 +133,7 @@ def _tls(mode: str) -> ssl.SSLContext | str:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver would begin transactions at moments of its own choosing
+    connection.isolation_level = None  # else the driver begins transactions when it likes
     connection.run_async(_use_wal)
     cursor = connection.cursor()
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
@@ -142,8 +142,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 async def _use_wal(connection: aiosqlite.Connection) -> None:
-    # Two that switch a new file over at the same time hold what the other waits for: SQLite says BUSY to one of them
-    # at once, whatever its timeout.
+    # If two processes switch a new file at the same time, SQLite says BUSY to one of them, whatever its timeout.
     end = time.monotonic() + DEADLINE
     while True:
         try:
@@ -156,13 +155,13 @@ async def _use_wal(connection: aiosqlite.Connection) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that reads first and writes later would fail at once where another wrote in between.
+    # Otherwise a transaction that first reads and then writes fails if another one wrote in between.
     immediate = connection.get_execution_options().get(_WRITE)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 class _Unavailable:
-    """Turns what the drivers raise for a database that does not answer into Unavailable."""
+    """Turns what drivers raise for a database that does not answer into Unavailable."""
 
     def __enter__(self) -> None:
         return None

@@ -1,7 +1,7 @@
-"""Requests that may be sent twice: who works on one, and what the answer was.
+"""Idempotency keys: which request is being answered, and what the answer was.
 
-A key is claimed for LEASE; who claims it answers or lets go before that. A worker that dies leaves a claim that the
-next try takes over when the lease has run out, with the same ``made_id``: what the first try made under that id is
+A request claims its key for :data:`LEASE`, and finishes or forgets it before. If the web worker dies, the next attempt
+takes over the claim when the lease has run out, with the same ``made_id``: what the first attempt made under that id is
 found, not made again.
 """
 
@@ -19,14 +19,14 @@ from tertulia.errors import FieldError, InProgress, Invalid
 from tertulia.ids import new_uuid
 
 KEPT: Final = timedelta(hours=24)
-"""How long the same answer is given again (the contract's 24 h)."""
+"""How long the same answer is given again."""
 LEASE: Final = timedelta(seconds=30)
-"""Longer than any request takes (rest/api.py has the deadline)."""
+"""Longer than any request takes (rest/api.py has that deadline)."""
 HEADER: Final = "Idempotency-Key"
 
 
 class Claim(NamedTuple):
-    """The request is the caller's to carry out; what it makes gets ``made_id``. ``again``: a try was broken off."""
+    """Carry out the request, and give what it makes the id ``made_id``. ``again``: an attempt was broken off."""
 
     digest: str
     made_id: str
@@ -34,19 +34,19 @@ class Claim(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The request was carried out: this was the answer."""
+    """The request was carried out, with this answer."""
 
     status: int
     answer: str
 
 
 def digest(*parts: str) -> str:
-    """One name for caller, method, path and key."""
+    """One name for a caller, method, path and key."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 class Idempotency:
-    """The table of keys."""
+    """The table of idempotency keys."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,8 +73,8 @@ class Idempotency:
             if (await connection.execute(insert_new(connection, KEYS, fresh))).rowcount:
                 return Claim(key, made_id, again=False)
             row = (await connection.execute(sa.select(KEYS).where(ours).with_for_update())).one_or_none()
-            if row is None:  # let go in between: the first try was refused and changed nothing
-                raise InProgress("the same request is just being answered; send it again")
+            if row is None:  # forgotten in between: the first attempt was refused and changed nothing
+                raise InProgress("the same request has just been answered: send it again")
             if row.created_at <= at - KEPT:
                 await connection.execute(sa.update(KEYS).where(ours).values(fresh))
                 return Claim(key, made_id, again=False)
@@ -83,29 +83,29 @@ class Idempotency:
             if row.status is not None:
                 return Done(row.status, row.answer)
             if row.leased_until is not None and row.leased_until > at:
-                raise InProgress("the same request is being carried out; send it again in a moment")
+                raise InProgress("the same request is being carried out: send it again in a moment")
             await connection.execute(sa.update(KEYS).where(ours).values(leased_until=at + LEASE))
             return Claim(key, row.made_id, again=True)
 
     async def finish(self, claim: Claim, status: int, answer: str) -> None:
-        """Keep the answer."""
+        """Store the answer."""
         done = sa.update(KEYS).where(KEYS.c.digest == claim.digest)
         async with self._database.write() as connection:
             await connection.execute(done.values(status=status, answer=answer, leased_until=None))
 
     async def forget(self, claim: Claim) -> None:
-        """The request was refused and changed nothing: the key is free again."""
+        """Free the key: the request was refused and changed nothing."""
         unanswered = sa.and_(KEYS.c.digest == claim.digest, KEYS.c.status.is_(None))
         async with self._database.write() as connection:
             await connection.execute(sa.delete(KEYS).where(unanswered))
 
     async def break_off(self, claim: Claim) -> None:
-        """Whether the request took effect is not known: the next try takes it over, with the same ``made_id``."""
+        """Let the next attempt take over, with the same ``made_id``: whether the request took effect is not known."""
         unanswered = sa.and_(KEYS.c.digest == claim.digest, KEYS.c.status.is_(None))
         async with self._database.write() as connection:
             await connection.execute(sa.update(KEYS).where(unanswered).values(leased_until=None))
 
     async def purge(self, at: datetime) -> None:
-        """Drop what is older than KEPT."""
+        """Delete keys that are older than :data:`KEPT`."""
         async with self._database.write() as connection:
             await connection.execute(sa.delete(KEYS).where(KEYS.c.created_at <= at - KEPT))

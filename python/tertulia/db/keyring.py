@@ -1,4 +1,4 @@
-"""The signing keys, shared by all workers through SQL, and the ring each worker keeps of them."""
+"""The signing keys, shared by all web workers through SQL, and the copy that each worker keeps."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tertulia.tokens import (
 )
 
 RELOAD_SECONDS: Final = 30.0
-"""How soon every worker has heard of a rotation or a revocation."""
+"""How soon every web worker knows of a rotation or revocation."""
 _EAGER_SECONDS: Final = 1.0
-"""The least time between two readings that unknown key ids cause: anyone can send one."""
+"""The least time between two readings because of unknown key ids, as anyone can send one."""
 
 _log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class SigningKeys:
         self._database = database
 
     async def all(self) -> list[SigningKey]:
-        """Every key, the oldest first; the first one is made where there is none."""
+        """All keys, the oldest first. If none signs, one is created."""
         query = sa.select(SIGNING_KEYS).order_by(SIGNING_KEYS.c.created_at)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
@@ -47,9 +47,9 @@ class SigningKeys:
         return [_as_key(row) for row in rows]
 
     async def rotate(self, now: float, *, revoke: bool = False) -> list[SigningKey]:
-        """Make a new key that signs from now on; the others only verify, or with ``revoke`` not even that.
+        """Create the key that signs from now on. The others only verify, or are deleted with ``revoke``.
 
-        Keys that have nothing left to verify are dropped.
+        Keys with nothing left to verify are deleted. Returns all keys.
         """
         key = new_signing_key(now)
         at = times.from_seconds(now)
@@ -72,37 +72,45 @@ def _as_key(row: sa.Row[Any]) -> SigningKey:
 
 
 class Keyring:
-    """A worker's ring: read at the start, each RELOAD_SECONDS, and when a token names a key it does not have."""
+    """A web worker's copy of the keys, read at the start, regularly, and when a token names another key."""
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
         self._tokens: Tokens | None = None
         self._tried_at = -_EAGER_SECONDS
         self._failure: Unavailable | None = None
-        """Of the last reading that an unknown key id caused."""
+        """Of the last reading because of an unknown key id."""
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the keys; raises Unavailable."""
+        """Read the keys.
+
+        Raises:
+            Unavailable
+        """
         await self._read()
         self._task = asyncio.create_task(self._reload(), name="keyring")
 
     async def stop(self) -> None:
-        """End the reloading."""
+        """Stop reading them."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     @property
     def tokens(self) -> Tokens:
-        """To issue with, and to verify where a fresh key need not be known yet."""
+        """The present keys: to issue tokens, or to verify without reading the keys again."""
         if self._tokens is None:
             raise RuntimeError("the keyring is not started")
         return self._tokens
 
     async def verify_room(self, token: str) -> RoomClaims:
-        """What a room token says now; raises BadToken."""
+        """What a room token says.
+
+        Raises:
+            BadToken, Unavailable
+        """
         try:
             return self.tokens.verify_room(token, time.time())
         except UnknownKey:
@@ -110,7 +118,11 @@ class Keyring:
             return self.tokens.verify_room(token, time.time())
 
     async def verify_invite(self, token: str) -> InviteClaims:
-        """What an invite says now; raises BadToken."""
+        """What an invite says.
+
+        Raises:
+            BadToken, Unavailable
+        """
         try:
             return self.tokens.verify_invite(token, time.time())
         except UnknownKey:
@@ -121,7 +133,7 @@ class Keyring:
         self._tokens = Tokens(await self._keys.all())
 
     async def _read_eagerly(self) -> None:
-        """Read once more; of many who ask meanwhile, one reads for all. Raises Unavailable."""
+        """Read the keys now. Of many callers at once, one reads for all."""
         asked = time.monotonic()
         async with self._reading:
             if self._tried_at <= asked:
@@ -139,6 +151,6 @@ class Keyring:
             try:
                 await self._read()
             except Unavailable as e:
-                _log.warning("signing keys not read again, the known ones go on", error=e.message)
-            except Exception:  # noqa: BLE001 - a loop that ends would never be missed, and revoked keys count on
-                _log.exception("signing keys not read again by a fault of ours")
+                _log.warning("the signing keys cannot be read again; the known ones stay in use", error=e.message)
+            except Exception:  # noqa: BLE001 - if this loop ended, nobody would notice, and revoked keys would stay valid
+                _log.exception("reading the signing keys failed; it is tried again")

@@ -1,4 +1,4 @@
-"""The schema's versions: up, down, and which one a database has. Migrations are in ``migrations/versions``."""
+"""Upgrading and downgrading the schema. Migrations are in ``migrations/versions``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tertulia.db.engine import Database
 from tertulia.errors import ConfigError
 
 _LOCK: Final = 0x7E27_0114
-"""The PostgreSQL advisory lock that lets one process migrate at a time; SQLite has one writer anyway."""
+"""The PostgreSQL advisory lock by which one process at a time migrates. (SQLite has one writer anyway.)"""
 
 
 def _config() -> Config:
@@ -26,7 +26,7 @@ def _config() -> Config:
 
 
 def head() -> str:
-    """The newest version there is."""
+    """The newest version."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:
         raise RuntimeError("the package has no migrations")
@@ -34,12 +34,12 @@ def head() -> str:
 
 
 async def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to ``revision``. Other processes that do the same wait."""
+    """Upgrade the database to ``revision``. Other processes that do the same wait."""
     await _run(database, command.upgrade, revision)
 
 
 async def downgrade(database: Database, revision: str) -> None:
-    """Bring the database back to ``revision`` (``base``: empty). What newer versions held is lost.
+    """Downgrade the database to ``revision``; ``base`` is empty. What only newer versions store is lost.
 
     Raises:
         ConfigError: there is no such revision.
@@ -52,7 +52,11 @@ async def downgrade(database: Database, revision: str) -> None:
 
 
 async def version(database: Database) -> str | None:
-    """The version of the database's schema; None: none. Raises Unavailable."""
+    """The version of the database's schema; None: it has none.
+
+    Raises:
+        Unavailable
+    """
     async with database.read() as connection:
         return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
 

@@ -1,4 +1,4 @@
-"""The rows, as typed values. Moments are aware, in UTC."""
+"""The rows of the tables, as typed values. All times are in UTC."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 
 
 class Tenant(Struct, frozen=True):
+    """An organisation that shares the server with others."""
+
     id: TenantId
     name: str
     created_at: datetime
 
 
 class User(Struct, frozen=True):
-    """``invite_id``: the invite through which a guest made it, None where a key vouched for it."""
+    """A person. ``invite_id``: the invite by which a guest came; None: an API key vouched for them."""
 
     id: UserId
     tenant_id: TenantId
@@ -29,6 +31,8 @@ class User(Struct, frozen=True):
 
 
 class Room(Struct, frozen=True):
+    """A room, in which any number of sessions are held."""
+
     id: RoomId
     tenant_id: TenantId
     host_user_id: UserId
@@ -36,11 +40,11 @@ class Room(Struct, frozen=True):
     status: RoomStatus
     created_at: datetime
     session_id: SessionId | None
-    """The session that is open now."""
+    """The open session, if any."""
 
 
 class Session(Struct, frozen=True):
-    """One meeting; open while ``end_time`` is None. ``recording_url`` is a path in blob storage."""
+    """One meeting, open while ``end_time`` is None. ``recording_url`` is a path in blob storage."""
 
     id: SessionId
     room_id: RoomId
@@ -50,7 +54,7 @@ class Session(Struct, frozen=True):
 
 
 class Recording(Struct, frozen=True):
-    """``path`` is in blob storage; ``duration`` in seconds."""
+    """A recording. ``path`` is a path in blob storage, ``duration`` is in seconds."""
 
     id: RecordingId
     session_id: SessionId
@@ -63,7 +67,7 @@ class Recording(Struct, frozen=True):
 
 
 class ApiKey(Struct, frozen=True):
-    """A tenant's key; its secret is known to its holder only."""
+    """An API key of a tenant, without its secret."""
 
     id: str
     tenant_id: TenantId

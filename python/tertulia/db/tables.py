@@ -1,6 +1,6 @@
-"""The tables. Names are snake_case; UUIDs are text in lower case on our side; moments are UTC with milliseconds.
+"""The tables. Names are snake_case; UUIDs are strings in lower case in Python; times are in UTC, with milliseconds.
 
-``migrations/`` makes them; a test compares the two.
+``migrations/`` creates them; a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ METADATA: Final = sa.MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-"""Constraints have names, so that a migration can drop them on either database."""
+"""Constraints have names so that a migration can drop them on either database."""
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
-    """An aware datetime in UTC; SQLite itself would forget the zone."""
+    """An aware datetime in UTC. SQLite itself does not store the zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """From Python to the database."""
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        """From the database to Python."""
         if value is None:
             return None
         moment: datetime = value
@@ -75,7 +77,7 @@ USERS: Final = sa.Table(
     _tenant(),
     sa.Column("email", sa.String(254)),
     sa.Column("display_name", sa.String(100), nullable=False),
-    sa.Column("invite_id", sa.String(64)),  # the invite through which a guest made it
+    sa.Column("invite_id", sa.String(64)),  # the invite by which a guest came
     _moment("created_at"),
     sa.UniqueConstraint("tenant_id", "email"),
 )
@@ -147,9 +149,9 @@ IDEMPOTENCY_KEYS: Final = sa.Table(
     METADATA,
     sa.Column("digest", sa.String(64), primary_key=True),  # SHA-256 of caller, method, path and key
     sa.Column("request", sa.String(64), nullable=False),  # SHA-256 of the body
-    sa.Column("made_id", Uuid, nullable=False),  # the id of what the request makes, the same when it is tried again
+    sa.Column("made_id", Uuid, nullable=False),  # the id of what the request makes, also if it is repeated
     _moment("created_at"),
-    _moment("leased_until", nullable=True),  # while a worker is at it
+    _moment("leased_until", nullable=True),  # while a web worker is answering the request
     sa.Column("status", sa.Integer),
     sa.Column("answer", sa.Text),
     sa.Index(None, "created_at"),

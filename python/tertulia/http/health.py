@@ -1,4 +1,4 @@
-"""Whether the worker lives (/healthz) and whether it can do its work (/readyz)."""
+"""Whether a web worker runs (/healthz), and whether it can serve (/readyz)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from tertulia.errors import Unavailable
 from tertulia.rest.services import Services
 
 CHECK_SECONDS: Final = 2.0
-"""How long a part has to answer."""
+"""How long Redis or the database may take to answer."""
 
 
 async def healthz(_request: Request) -> Response:
-    """The process runs."""
+    """200: the process runs."""
     return _answer(200, Health(status="ok"))
 
 
 class Readiness:
-    """The parts a worker needs."""
+    """Whether the parts are there that a web worker needs."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._head = migrate.head()
 
     async def readyz(self, _request: Request) -> Response:
-        """503 while Redis, the database or its schema is not as needed."""
+        """200, or 503 while Redis or the database does not answer, or the schema is of another version."""
         redis, schema = await asyncio.gather(
             _check(self._services.redis.ping(), lambda _: "ok"),
             _check(migrate.version(self._services.database), self._judge),

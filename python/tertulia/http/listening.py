@@ -1,4 +1,4 @@
-"""Sockets to listen with, and their hosts in URLs."""
+"""Binding the sockets to listen on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tertulia.errors import ConfigError
 
 
 def bind(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
-    """A TCP socket bound there; port 0 is any free one. A port that was in use a moment ago is free.
+    """A TCP socket bound to ``host`` and ``port``; 0 is any free port.
 
-    ``is_shared``: others may be bound to it too, and the kernel spreads connections over those that listen
-    (SO_REUSEPORT).
+    ``is_shared``: other sockets may be bound to the same port, and the kernel spreads connections over those that
+    listen (SO_REUSEPORT).
 
     Raises:
-        OSError: there is no such host, or somebody else is there.
+        OSError: there is no such host, or the port is taken.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     made = socket.socket(family, kind, protocol)
@@ -30,16 +30,20 @@ def bind(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
 
 
 def bind_public(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
-    """The same for the address that clients connect to. Raises ConfigError: it cannot be had."""
+    """As :func:`bind`, for the address that clients connect to.
+
+    Raises:
+        ConfigError: it cannot be bound.
+    """
     try:
         return bind(host, port, is_shared=is_shared)
     except OSError as e:
         raise ConfigError(
             f"cannot listen on {host} port {port} ({e.strerror or e}): "
-            f"stop what listens there, or take another with --port {port + 1}"
+            f"stop what listens there, or choose another port, such as --port {port + 1}"
         ) from None
 
 
 def in_url(host: str) -> str:
-    """A host as URLs have it: IPv6 addresses in brackets."""
+    """A host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host

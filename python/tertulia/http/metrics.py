@@ -1,11 +1,10 @@
-"""/metrics: Prometheus text. Workers behind one port share their figures by files (``PROMETHEUS_MULTIPROC_DIR``)."""
+"""/metrics: Prometheus text. Web workers on one port share their figures through files."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import Final
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -19,34 +18,32 @@ from prometheus_client import (
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tertulia.http.workers import SHARED_FIGURES
 from tertulia.hub import metrics as hub_metrics
 
 REQUESTS = Counter("tertulia_http_requests", "REST requests answered", ["operation", "status"])
 SECONDS = Histogram(
     "tertulia_http_request_seconds",
-    "How long they took",
+    "Seconds until they were answered",
     ["operation"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
 
-_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
-
-
 def forget_dead_workers() -> None:
-    """Drop the gauges of workers that ended, as their connections are gone; counters stay. Called when one starts."""
-    if _SHARED in os.environ:
-        for path in Path(os.environ[_SHARED]).glob("gauge_live*_*.db"):
+    """Drop the gauges of workers that ended, whose connections are gone; counters stay. To be called at each start."""
+    if SHARED_FIGURES in os.environ:
+        for path in Path(os.environ[SHARED_FIGURES]).glob("gauge_live*_*.db"):
             pid = int(re.sub(r"\D", "", path.stem.rpartition("_")[2]) or 0)
             if not Path(f"/proc/{pid}").exists():
                 multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 async def metrics(_request: Request) -> Response:
-    """The figures of all workers of this command."""
+    """The figures of all web workers on this port."""
     hub_metrics.settle()
     registry = REGISTRY
-    if _SHARED in os.environ:
+    if SHARED_FIGURES in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return Response(generate_latest(registry), 200, {"Cache-Control": "no-store"}, CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""Files served as they are: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one to try the API (``/docs``)."""
+"""Static files: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one for trying out the API (``/docs``)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tertulia.errors import NotFound
 WEB: Final = Path(__file__).parent.parent / "web"
 DOCS: Final = Path(__file__).parent / "docs"
 _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-"""What the system's own table may have otherwise."""
+"""Types that the system's own table may have wrong."""
 CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data: blob:; "
     "media-src 'self' blob:; style-src 'self'; script-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""``connect-src`` is wide: ``wsUrl`` may name another host."""
+"""``connect-src`` is wide because ``wsUrl`` may name another host."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 
 
@@ -32,9 +32,9 @@ class _Asset(NamedTuple):
 
 
 class Pages:
-    """Serves the files below a directory. They are read at each request, and small: a change shows at the next reload.
+    """The files in a directory. They are small, and read at each request, so that a change shows at the next reload.
 
-    ``assets``: the folder below it that :meth:`asset` serves.
+    ``assets`` is the subdirectory that :meth:`asset` serves.
     """
 
     def __init__(self, root: Path = WEB, assets: str = "static") -> None:
@@ -42,11 +42,15 @@ class Pages:
         self._assets = assets
 
     async def index(self, request: Request) -> Response:
-        """The page."""
+        """Serve the page itself."""
         return self._send(request, "index.html")
 
     async def asset(self, request: Request) -> Response:
-        """One of its assets. Raises NotFound."""
+        """Serve one of its assets.
+
+        Raises:
+            NotFound
+        """
         return self._send(request, f"{self._assets}/{request.path_params['path']}")
 
     def _send(self, request: Request, name: str) -> Response:

@@ -1,4 +1,4 @@
-"""Everything that is served over HTTP, as one ASGI application: routes, and what every answer goes through."""
+"""Everything served over HTTP, as one ASGI application: the routes, and what applies to every response."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from tertulia.errors import MethodNotAllowed, NotFound
 from tertulia.http.cors import Cors
 from tertulia.http.metrics import REQUESTS, SECONDS
 from tertulia.rest.api import Api, allowed
-from tertulia.rest.operation import Operation
+from tertulia.rest.operation import AnyOperation
 from tertulia.rest.problem import is_fault, problem
 
 Serve = Callable[[Request], Awaitable[Response]]
 
 _log = structlog.get_logger(__name__)
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked for every few seconds by machines."""
+"""Paths that machines ask for every few seconds: not logged."""
 
 
 class Site:
-    """The outermost application: CORS, figures, the log, and a problem for whatever went wrong."""
+    """The outermost application: CORS, metrics, the log, and a problem for whatever goes wrong."""
 
     def __init__(self, routes: Sequence[BaseRoute], cors: Cors, api: Api) -> None:
         self._cors = cors
         self._router = Router(routes, redirect_slashes=False, default=_Endpoint("unknown", _Unknown(api).serve))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI. Only ``http`` scopes: WebSockets never get here, the lifespan is the server's business."""
+        """ASGI, ``http`` only: WebSockets do not come here, and lifespan events are off."""
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} scope is served here")
         await self._router(scope, receive, self._marked(scope, send))
@@ -57,7 +57,7 @@ class Site:
 
 
 class _Endpoint:
-    """One route: from a coroutine function to ASGI, for every method."""
+    """One route: makes an ASGI application of a coroutine function, for every method."""
 
     def __init__(self, name: str, serve: Serve) -> None:
         self._name = name
@@ -84,7 +84,7 @@ class _Endpoint:
 
 
 class _Unknown:
-    """Paths that do not exist: below /v1 only who may call is told so."""
+    """Paths that do not exist. Below /v1 only a caller with a credential is told so."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -95,15 +95,15 @@ class _Unknown:
         raise NotFound(f"there is nothing at {request.url.path}")
 
 
-def api_routes(api: Api, operations: Sequence[Operation]) -> list[BaseRoute]:
-    """A route for each path of the table."""
-    by_path: dict[str, dict[str, Operation]] = {}
+def api_routes(api: Api, operations: Sequence[AnyOperation]) -> list[BaseRoute]:
+    """A route for each path in the table."""
+    by_path: dict[str, dict[str, AnyOperation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
     return [_api_route(api, path, offered) for path, offered in by_path.items()]
 
 
-def _api_route(api: Api, path: str, offered: Mapping[str, Operation]) -> Route:
+def _api_route(api: Api, path: str, offered: Mapping[str, AnyOperation]) -> Route:
     async def serve(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": allowed(offered)})
@@ -113,7 +113,7 @@ def _api_route(api: Api, path: str, offered: Mapping[str, Operation]) -> Route:
 
 
 def page_route(path: str, serve: Serve) -> Route:
-    """A route that is only read."""
+    """A route that can only be read."""
 
     async def serve_get(request: Request) -> Response:
         if request.method == "OPTIONS":

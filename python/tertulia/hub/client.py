@@ -22,7 +22,8 @@ class Client(Protocol):
     """
 
     @property
-    def id(self) -> ConnectionId: ...
+    def id(self) -> ConnectionId:
+        """Unique in the fleet."""
 
     def send(self, event: Event) -> None:
         """Hand over an event. A client that does not keep up has a bounded outbox, then is closed (1013)."""

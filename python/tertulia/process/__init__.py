@@ -1,1 +1,1 @@
-"""Child processes and their supervision."""
+"""Child processes and their supervision. Knows nothing of Tertulia but its errors."""

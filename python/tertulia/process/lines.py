@@ -1,4 +1,4 @@
-"""The output of a child process, line by line, with its name in front."""
+"""The output of a child process, line by line."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Final
 
 MAX_LINE: Final = 64 * 1024
-"""Bytes. A longer line is cut into pieces, so that a child that writes no line end needs no more memory than this."""
+"""Bytes. A longer line is cut, so that a child that never ends a line needs no more memory than this."""
 
 
 class Lines:
-    """Cuts bytes into lines. Pure: :meth:`feed` gives those that are complete, :meth:`end` the rest."""
+    """Cuts bytes into lines, without their line ends."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that ``data`` completes, without their line ends."""
+        """The lines that ``data`` completes."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         while len(self._rest) > MAX_LINE:
             lines.append(self._rest[:MAX_LINE])
@@ -25,15 +25,15 @@ class Lines:
         return lines
 
     def end(self) -> list[bytes]:
-        """The last line, if it has no line end."""
+        """The last line, if it was not ended."""
         rest, self._rest = self._rest, b""
         return [rest] if rest else []
 
 
-class Forward(asyncio.Protocol):
-    """Reads a pipe and hands each line to ``write``. ``done`` is set at its end.
+class LineReader(asyncio.Protocol):
+    """Reads a pipe and passes each line to ``write``. ``done`` is set at its end.
 
-    Nothing is queued: where ``write`` is slow the pipe fills, and the child waits (it holds 64 KiB, pipe(7)).
+    Nothing is queued: while ``write`` blocks, the pipe (64 KiB, pipe(7)) fills up and the child waits.
     """
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
@@ -41,12 +41,14 @@ class Forward(asyncio.Protocol):
         self.done = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
-        self._hand_on(self._lines.feed(data))
+        """More output has come."""
+        self._pass_on(self._lines.feed(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._hand_on(self._lines.end())
+        """The pipe was closed."""
+        self._pass_on(self._lines.end())
         self.done.set()
 
-    def _hand_on(self, lines: list[bytes]) -> None:
+    def _pass_on(self, lines: list[bytes]) -> None:
         for line in lines:
             self._write(line)

@@ -1,7 +1,7 @@
 """Child processes that cannot outlive the one that started them.
 
-Linux only: it uses the parent-death signal of prctl(2). The kernel sends that signal when the *thread* that forked
-ends, so children are spawned from the main thread.
+Linux only: it uses the parent-death signal of prctl(2). The kernel sends it when the *thread* that forked ends, so
+children are spawned from the main thread.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
     """Ask the kernel to send ``death_signal`` to the calling process when the thread that forked it ends.
 
-    ``parent`` is the process id of that parent, taken before the fork: if it died before the request was made, nothing
-    would ever be sent, so the caller ends at once. The request outlives execve(2), but not a change of credentials.
+    ``parent`` is the parent's process id, read before the fork. If the parent died before this request, no signal would
+    ever come, so the caller exits at once. The request survives execve(2), but not a change of credentials.
     """
     if _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
         os._exit(126)
@@ -51,14 +51,16 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start ``argv`` in a session of its own, as a child that dies with the calling process.
 
-    ``output`` takes stdout and stderr together (a file, or a descriptor); None inherits them. Standard input is
-    empty. A session of its own keeps a terminal's Ctrl-C away: who starts a child stops it.
+    ``output`` (a file or a descriptor) receives stdout and stderr; None inherits them. Standard input is empty. With a
+    session of its own, the child does not get a terminal's Ctrl-C: its parent stops it.
 
-    Raises RuntimeError outside the main thread, OSError if ``argv[0]`` cannot be started.
+    Raises:
+        RuntimeError: outside the main thread.
+        OSError: ``argv[0]`` cannot be started.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("spawn children from the main thread: they die with the thread that started them")
-    # preexec_fn: the request has to be made in the child, after the change of user and before execve.
+    # preexec_fn: the child has to make the request itself, after the change of user and before execve.
     return subprocess.Popen(
         list(argv),
         env=None if env is None else dict(env),

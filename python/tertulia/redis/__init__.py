@@ -1,1 +1,1 @@
-"""A Redis client: one server or a cluster, commands, scripts and sharded channels. Knows nothing of Tertulia."""
+"""A client for Redis or Valkey, one server or a cluster: commands, scripts, sharded channels."""

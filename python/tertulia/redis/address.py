@@ -1,4 +1,4 @@
-"""TERTULIA_REDIS_URL → where to connect, and as whom."""
+"""From a Redis URL: where to connect, and as whom."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Address(NamedTuple):
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """What the URL says. Not to be logged: it holds the password."""
+    """What a URL says. Not to be logged: it holds the password."""
 
     seeds: tuple[Address, ...]
-    """One server, or some of a cluster's."""
+    """One server, or some servers of a cluster."""
     tls: bool = False
     database: int = 0
     username: str | None = None
@@ -38,22 +38,22 @@ class Target(Struct, frozen=True, kw_only=True):
 def parse_url(url: str) -> Target:
     """``redis://[user[:password]@]host[:port][,host…][/database]``, ``rediss://`` for TLS, ``unix:///path?db=0``.
 
-    ``valkey``, ``valkeys``, ``redis+cluster`` and ``rediss+cluster`` mean the same: whether it is a cluster the server
-    tells.
+    ``valkey``, ``valkeys``, ``redis+cluster`` and ``rediss+cluster`` mean the same: the server says whether it is a
+    cluster.
 
     Raises:
-        ConfigError: it is not such a URL. The message does not show it, for the sake of the password.
+        ConfigError: it is not such a URL. The message leaves the URL out, as it may hold a password.
     """
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ConfigError("redis_url: is no URL; write it as redis://localhost:6379") from None
+        raise ConfigError("the Redis URL cannot be read: write it like redis://localhost:6379") from None
     userinfo, _, hosts = parts.netloc.rpartition("@")
     username, _, password = userinfo.partition(":")
     name, secret = unquote(username) or None, unquote(password) or None
     if parts.scheme == "unix":
         if not parts.path:
-            raise ConfigError("redis_url: the socket's path is missing, as in unix:///run/redis.sock")
+            raise ConfigError("the Redis URL lacks the socket's path, as in unix:///run/redis.sock")
         database = parse_qs(parts.query).get("db", ["0"])[0]
         return Target(
             seeds=(Address(unquote(parts.path), 0),),
@@ -62,7 +62,7 @@ def parse_url(url: str) -> Target:
             password=secret,
         )
     if parts.scheme not in _TLS:
-        raise ConfigError("redis_url: must begin with redis://, rediss:// or unix://")
+        raise ConfigError("the Redis URL must begin with redis://, rediss:// or unix://")
     return Target(
         seeds=tuple(_address(host) for host in hosts.split(",")),
         tls=_TLS[parts.scheme],
@@ -80,11 +80,11 @@ def _address(text: str) -> Address:
     elif ":" in text:
         host, _, port = text.rpartition(":")
     if not host:
-        raise ConfigError("redis_url: a host is missing, as in redis://localhost:6379")
+        raise ConfigError("the Redis URL lacks a host, as in redis://localhost:6379")
     return Address(unquote(host), _number(port, "port") if port else DEFAULT_PORT)
 
 
 def _number(text: str, what: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise ConfigError(f"redis_url: the {what} must be a number, as in redis://localhost:6379/0")
+        raise ConfigError(f"the {what} in the Redis URL must be a number, as in redis://localhost:6379/0")
     return int(text)

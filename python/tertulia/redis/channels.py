@@ -1,4 +1,4 @@
-"""Sharded channels: one name, served by the server that owns its slot, wherever that moves."""
+"""Sharded channels: each is served by the server that owns its slot, and follows the slot when it moves."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tertulia.redis.client import Redis
 from tertulia.redis.subscriber import Channel, Subscriber, tell_gap
 
 AGAIN_SECONDS: Final = 0.2
-"""Before a subscription is asked for again that the cluster could not take."""
+"""Before a subscription that the cluster could not take is tried again."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Channels:
-    """Subscriptions and messages. Callbacks are called from the event loop: they must not block."""
+    """Subscriptions and messages. Callbacks run in the event loop and must not block."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -32,17 +32,17 @@ class Channels:
         redis.listen(self._moved, self._came_back)
 
     async def subscribe(self, name: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
-        """Receive what is published on ``name``; returns when Redis has confirmed it, so that nothing later is missed.
+        """Receive what is published on ``name``. Returns when Redis has confirmed it: nothing later is missed.
 
-        ``on_gap`` is called, with the subscription in force again, whenever messages (or the replies to calls) may
-        have been lost: the connection broke, or the channel moved to another server. Read what the messages would have
-        told.
+        ``on_gap`` is called when messages, or replies to calls, may have been lost: the connection broke, or the
+        channel moved to another server. The subscription is in force again by then, so the caller can read what the
+        messages would have said.
 
         Raises:
-            Unavailable: no confirmation in time; the subscription is withdrawn.
+            Unavailable: Redis did not confirm it in time; there is no subscription.
         """
         if name in self._channels:
-            raise ValueError(f"{name} is subscribed already")
+            raise ValueError(f"{name} is already subscribed")
         channel = Channel(name, on_message, on_gap, self._loop.create_future())
         self._channels[name] = channel
         self._place(channel)
@@ -57,19 +57,19 @@ class Channels:
             raise
 
     def unsubscribe(self, name: str) -> None:
-        """No callback is called from now on. No effect if it is not subscribed."""
+        """Unsubscribe: no callback is called from now on. No effect if there is no subscription."""
         channel = self._channels.get(name)
         if channel is not None:
             self._withdraw(channel)
 
     def publish(self, name: str, payload: bytes) -> None:
-        """Send ``payload`` to all subscribers, behind every call already made on keys of the same slot.
+        """Send ``payload`` to all subscribers, after every call made before on keys of the same slot.
 
-        What is published in one turn of the event loop goes out in one write. A message is lost if Redis is away for
-        longer than a call's deadline.
+        All that is published in one turn of the event loop is one write. A message is lost if Redis is away for longer
+        than the deadline of a call.
 
         Raises:
-            Unavailable: too much is queued.
+            Unavailable: the queue is full.
         """
         self._redis.post(name, b"SPUBLISH", name, payload)
 
@@ -126,15 +126,15 @@ class Channels:
         if text.startswith("MOVED ") and asked is not None:
             self._redis.note_moved(text, asked)
         else:
-            _log.warning("subscription_refused", channel=channel.name, error=text)
+            _log.warning("Redis refused a subscription", channel=channel.name, error=text)
         self._later(channel)
 
     def _dropped(self, channel: Channel) -> None:
-        """The server gave the slot away, or reshards."""
+        """The server ended the subscription: the slot moves to another one."""
         self._later(channel)
 
     def _moved(self) -> None:
-        """Slots have other owners: move the channels that are at the wrong server."""
+        """Slots have new owners: move the channels that are at the wrong server."""
         for channel in list(self._channels.values()):
             owner = self._redis.address_of(channel.name)
             if owner is not None and channel.address is not None and channel.address != owner:
@@ -147,8 +147,7 @@ class Channels:
                 self._leaving = {s for s in self._leaving if s.up} | {subscriber}
 
     def _came_back(self, address: Address) -> None:
-        """Calls to that server failed whose effect is unknown: their messages came with our own origin, and were
-        skipped."""
+        """Calls to that server failed, and their effect is unknown: to the caller, that is a gap."""
         for channel in list(self._channels.values()):
             if channel.live and channel.address == address:
                 tell_gap(channel)

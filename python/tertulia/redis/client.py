@@ -1,8 +1,7 @@
-"""Redis or Valkey, one server or a cluster: commands and scripts, pipelined per turn of the event loop, in order per
-key.
+"""Calls to Redis or Valkey, one server or a cluster: in order for each key, and one write per turn of the event loop.
 
-Our own rather than a general client, because the hub calls it once an event: a command costs a few microseconds here,
-and a cluster's sharded channels need the same knowledge of slots (:mod:`tertulia.redis.channels`).
+Not one of the general clients, because a command has to cost a few microseconds, and because sharded channels
+(:mod:`tertulia.redis.channels`) need the same knowledge of slots.
 """
 
 from __future__ import annotations
@@ -16,29 +15,28 @@ import structlog
 
 from tertulia.errors import ConfigError, TertuliaError, Unavailable
 from tertulia.redis.address import Address, Target, parse_url
-from tertulia.redis.link import Hello, pack
+from tertulia.redis.connection import Hello, Value, pack
 from tertulia.redis.script import Script
 from tertulia.redis.server import Call, Server
 from tertulia.redis.slots import SLOTS, read_redirect, read_slots, slot_of
 
 CALL_SECONDS: Final = 3.0
-"""The deadline of every call. Redis replies within milliseconds or is in trouble; a failover of a cluster takes some
-seconds."""
+"""The deadline of a call. Redis replies within milliseconds, but a cluster's failover takes some seconds."""
 MAX_REDIRECTS: Final = 8
-"""In a row, of one call. A slot that moves costs one or two."""
+"""Of one call, in a row. A slot that moves costs one or two."""
 RETRY_SECONDS: Final = 0.1
-"""Before a call is sent again that the server could not take yet (loading, failover)."""
+"""Before a call that the server cannot take yet (loading, failover) is sent again."""
 REFRESH_SECONDS: Final = 1.0
-"""At most so often is the cluster asked who owns what."""
+"""The least time between two requests for the owners of the slots."""
 
-# TRYAGAIN: a slot is on its way and not all keys of the script are on one side.
+# TRYAGAIN: a slot is moving, and the keys of the call are not all on one side.
 _NOT_YET: Final = ("TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN")
 
 _log = structlog.get_logger(__name__)
 
 
 class Redis:
-    """Made by :meth:`connect`. To be used from one event loop."""
+    """A client, made by :meth:`connect`. To be used from one event loop."""
 
     def __init__(self, target: Target, scripts: Sequence[Script] = (), call_seconds: float = CALL_SECONDS) -> None:
         self.target = target
@@ -47,10 +45,10 @@ class Redis:
         self._loop = asyncio.get_running_loop()
         self._servers: dict[Address, Server] = {}
         self._owners: list[Address | None] | None = None
-        """The slots' owners; None: not a cluster."""
+        """The owner of each slot; None: not a cluster."""
         self._seed = target.seeds[0]
         self._leaving: set[Server] = set()
-        """Closed, or closing behind their last reply."""
+        """Closed, or closing after their last reply."""
         self._refreshing: asyncio.Task[None] | None = None
         self._refresh_again = False
         self._closed = False
@@ -61,11 +59,11 @@ class Redis:
     async def connect(cls, url: str, scripts: Sequence[Script] = (), *, call_seconds: float = CALL_SECONDS) -> Redis:
         """Connect to the server, or to all masters of the cluster, that ``url`` names.
 
-        ``scripts`` are loaded into each server on connecting, so that calls of them keep their order from the first on.
+        Each connection begins by loading ``scripts``, so that even the first calls of them keep their order.
 
         Raises:
             ConfigError: the URL is wrong, the login is refused, or the server is too old or a replica.
-            Unavailable: nobody answers.
+            Unavailable: no server answers.
         """
         redis = cls(parse_url(url), scripts, call_seconds)
         try:
@@ -91,40 +89,41 @@ class Redis:
     async def _explore(self, hello: Hello) -> None:
         if hello.cluster:
             if self.target.database:
-                raise ConfigError("redis_url: a cluster has database 0 only")
+                raise ConfigError("the Redis URL names a database, but a Redis Cluster has only database 0")
             self._owners = [None] * SLOTS
             await self._refresh_from(self._server(self._seed))
             return
         if hello.role != "master":
-            raise ConfigError(f"redis_url: {self._seed} is a {hello.role}; name the one that is written to")
+            raise ConfigError(f"Redis at {self._seed} is a {hello.role}: name its primary in the Redis URL")
 
     @property
     def is_cluster(self) -> bool:
+        """Whether it is a cluster."""
         return self._owners is not None
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
     def call(self, key: str, *command: str | bytes) -> asyncio.Future[Any]:
-        """Send ``command``, which concerns ``key`` (and other keys of its slot only); the future has the reply.
+        """Send ``command``, which touches ``key`` and no key of another slot. The future gives the reply.
 
         Commands on keys of one slot are sent in the order of the calls.
 
         Raises (the future):
-            Unavailable: no reply in time, or Redis refuses. Whether it had its effect is unknown.
+            Unavailable: no reply in time, or an error. Whether the command took effect is unknown.
         """
         return self._begin(key, pack(*command), None)
 
-    def run(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes]) -> asyncio.Future[Any]:
-        """Run a script; as :meth:`call`."""
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Value]) -> asyncio.Future[Any]:
+        """Run a script, as :meth:`call` does a command."""
         count = str(len(keys))
         command = pack(b"EVALSHA", script.sha, count, *keys, *args)
         return self._begin(keys[0], command, lambda: pack(b"EVAL", script.text, count, *keys, *args))
 
     def post(self, key: str, *command: str | bytes) -> None:
-        """Send ``command`` without waiting for the reply; what goes wrong later is logged.
+        """Send ``command`` and leave the reply; an error is logged.
 
         Raises:
-            Unavailable: too much is queued already.
+            Unavailable: the queue is full.
         """
         packed = pack(*command)
         address = self.address_of(key)
@@ -133,7 +132,7 @@ class Redis:
         self._send(Call(key, packed, self._loop.time() + self.call_seconds, _log_failure, None))
 
     async def ping(self) -> None:
-        """Whether every server answers.
+        """Check that every server answers.
 
         Raises:
             Unavailable: one does not.
@@ -146,7 +145,7 @@ class Redis:
         return future
 
     def _direct(self, server: Server, *command: str | bytes) -> asyncio.Future[Any]:
-        """A call to this server, whatever it owns."""
+        """A call to this server, whichever slots it owns."""
         future, done = self._future()
         server.send(Call("", pack(*command), self._loop.time() + self.call_seconds, done, None))
         return future
@@ -170,7 +169,7 @@ class Redis:
             return
         address = self.address_of(call.key)
         if address is None:
-            self._later(call, "nobody serves this part of the cluster")
+            self._later(call, "no server owns this slot of the cluster")
         else:
             self._server(address).send(call)
 
@@ -183,7 +182,7 @@ class Redis:
             call.done(Unavailable(f"Redis at {server.address} refused a command: {text}"))
 
     def _sent_again(self, server: Server, call: Call, text: str) -> bool:
-        """Whether an error reply says where or how to send the call instead."""
+        """Send the call again where the error says how or where to; False: it does not."""
         if text.startswith(_NOT_YET):
             self._refresh()
             self._later(call, text)
@@ -206,7 +205,7 @@ class Redis:
         return True
 
     def _later(self, call: Call, why: str) -> None:
-        """Try again in a moment, as long as the deadline allows."""
+        """Send it again in a moment, if the deadline allows."""
         if self._loop.time() + RETRY_SECONDS >= call.deadline:
             call.done(Unavailable(f"Redis cannot take the call now: {why}"))
         else:
@@ -216,19 +215,19 @@ class Redis:
     # -- topology -----------------------------------------------------------------------------------------------------
 
     def address_of(self, key: str) -> Address | None:
-        """The server that owns ``key``, as far as we know; None: nobody."""
+        """The server that owns ``key``, as far as known; None: no server."""
         if self._owners is None:
             return self._seed
         return self._owners[slot_of(key)]
 
     def listen(self, on_moved: Callable[[], None], on_back: Callable[[Address], None]) -> None:
-        """``on_moved``: slots have other owners. ``on_back``: a lost connection to that server is there again (what
-        was in flight may or may not have happened)."""
+        """Call ``on_moved`` when slots have new owners, and ``on_back`` when a lost connection to a server is up again
+        (calls that were under way may or may not have taken effect)."""
         self._on_moved.append(on_moved)
         self._on_back.append(on_back)
 
     def note_moved(self, text: str, asked: Address) -> None:
-        """A server said MOVED."""
+        """Take note that the server ``asked`` replied ``text``, a MOVED error."""
         if self._owners is None:
             return
         slot, address = read_redirect(text, asked)
@@ -259,7 +258,7 @@ class Redis:
         self._refresh()
 
     def _refresh(self) -> None:
-        """Ask the cluster who owns what, soon."""
+        """Ask the cluster for the owners of its slots, soon."""
         if self._owners is None or self._closed:
             return
         self._refresh_again = True
@@ -276,7 +275,9 @@ class Redis:
                         await self._refresh_from(server)
                         break
                     except Unavailable as e:
-                        _log.warning("redis_slots_unknown", server=str(server.address), error=e.message)
+                        _log.warning(
+                            "the slots of the Redis Cluster cannot be read", server=str(server.address), error=e.message
+                        )
                 await asyncio.sleep(REFRESH_SECONDS)
         finally:
             self._refreshing = None
@@ -300,7 +301,7 @@ class Redis:
                 self._send(call)
 
     async def close(self) -> None:
-        """End all connections; calls still queued fail with Unavailable."""
+        """Close all connections. Calls that are queued fail with Unavailable."""
         self._closed = True
         if self._refreshing is not None:
             self._refreshing.cancel()
@@ -314,4 +315,4 @@ class Redis:
 
 def _log_failure(reply: Any) -> None:
     if isinstance(reply, Exception):
-        _log.warning("redis_message_lost", error=str(reply))
+        _log.warning("a message to Redis was lost", error=str(reply))

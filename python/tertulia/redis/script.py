@@ -1,4 +1,4 @@
-"""A Lua script that Redis runs as one atomic step."""
+"""A Lua script, which Redis runs as one atomic step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 
 class Script:
-    """A script's text, and the name under which Redis caches it."""
+    """The text of a script, put together from ``parts``, and the SHA-1 by which Redis knows it."""
 
     __slots__ = ("name", "sha", "text")
 

@@ -1,4 +1,4 @@
-"""One Redis server: a connection that is kept up, and the calls that wait for it or for their replies."""
+"""One Redis server: a connection that is renewed when lost, and the calls that wait for it or for their replies."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import structlog
 
 from tertulia.errors import TertuliaError, Unavailable
 from tertulia.redis.address import Address, Target
-from tertulia.redis.link import Hello, Link, open_link, pack
+from tertulia.redis.connection import Connection, Hello, open_connection, pack
 
 MAX_CALLS: Final = 20_000
-"""Calls that wait for one server or its replies: a tenth of a second of what it can do. One more is refused."""
+"""Calls that wait for one server or its replies: what it can do in a tenth of a second. One more is refused."""
 MAX_BYTES: Final = 64 * 2**20
-"""Their size."""
+"""Bytes of those calls."""
 FIRST_RETRY_SECONDS: Final = 0.05
 LAST_RETRY_SECONDS: Final = 1.0
-"""The pause between attempts to connect doubles from the first to the last; half of it is random."""
+"""The pause between attempts to connect doubles from the first to the last. Half of it is random."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Call:
-    """One command on its way. ``done`` gets the reply, or an Unavailable or ReplyError instead, once."""
+    """One command under way. ``done`` is called once, with the reply, a ReplyError or an Unavailable."""
 
     __slots__ = ("command", "deadline", "done", "fallback", "key", "redirects")
 
@@ -43,20 +43,21 @@ class Call:
         self.deadline = deadline
         self.done = done
         self.fallback = fallback
-        """The command to send if the server does not know the script."""
+        """Makes the command to send if the server does not know the script."""
         self.redirects = 0
 
 
 def pause_seconds(attempt: int) -> float:
-    """How long to wait after the ``attempt``-th (from 0) failure."""
+    """How long to wait after the ``attempt``-th failure in a row, from 0."""
     longest = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempt, 10))
     return float(longest * (0.5 + random.random() / 2))  # noqa: S311 - jitter, no secret
 
 
 class Server:
-    """Calls are sent in the order made. Those made while there is no connection wait for one, until their deadline.
+    """The calls to one server, sent in the order in which they were made. Without a connection they wait for one, until
+    their deadline.
 
-    When the connection is lost, calls that were sent fail: nobody knows whether they had their effect.
+    When the connection is lost, the calls that were sent fail: nobody knows whether they took effect.
     """
 
     def __init__(
@@ -68,8 +69,8 @@ class Server:
         on_back: Callable[[Server], None],
         on_trouble: Callable[[Server], None],
     ) -> None:
-        """``setup``: the commands that each connection begins with. ``on_reply`` gets every reply; ``on_back`` is
-        told when a lost connection is there again, ``on_trouble`` of each failure."""
+        """``setup``: the commands with which each connection begins. ``on_reply`` gets each reply; ``on_back`` is
+        called when a lost connection is up again, ``on_trouble`` on each failure."""
         self.address = address
         self._target = target
         self._setup = setup
@@ -77,7 +78,7 @@ class Server:
         self._on_back = on_back
         self._on_trouble = on_trouble
         self._loop = asyncio.get_running_loop()
-        self._link: Link | None = None
+        self._connection: Connection | None = None
         self._sent: deque[Call] = deque()
         self._waiting: deque[Call] = deque()
         self._bytes = 0
@@ -88,17 +89,18 @@ class Server:
 
     @property
     def up(self) -> bool:
-        return self._link is not None
+        """Whether there is a connection."""
+        return self._connection is not None
 
     async def open(self) -> Hello:
-        """Connect now; raises as :func:`~tertulia.redis.link.open_link` does."""
-        link, hello = await open_link(self._target, self.address, self._setup, self._replied, self._lost)
-        self._attach(link)
+        """Connect, and raise what :func:`~tertulia.redis.connection.open_connection` raises."""
+        connection, hello = await open_connection(self._target, self.address, self._setup, self._replied, self._lost)
+        self._attach(connection)
         return hello
 
     def connect(self) -> None:
-        """Begin to connect, if it is not connected."""
-        if self._link is None and not self._closed:
+        """Begin to connect, if there is no connection."""
+        if self._connection is None and not self._closed:
             self._reconnect()
 
     def has_room(self, size: int) -> bool:
@@ -106,35 +108,35 @@ class Server:
         return len(self._sent) + len(self._waiting) < MAX_CALLS and self._bytes + size <= MAX_BYTES
 
     def send(self, call: Call) -> None:
-        """Queue it; the call gets Unavailable at once if too much is queued."""
+        """Queue a call. It fails with Unavailable at once if the queue is full."""
         if self._closed:
             call.done(Unavailable("the connection to Redis is closed"))
             return
         if not self.has_room(len(call.command)):
-            call.done(Unavailable(f"too many calls wait for Redis at {self.address}"))
+            call.done(Unavailable(f"too many calls are waiting for Redis at {self.address}"))
             return
         self._bytes += len(call.command)
-        if self._link is None:
+        if self._connection is None:
             self._waiting.append(call)
             self._reconnect()
         else:
             self._sent.append(call)
-            self._link.write(call.command)
+            self._connection.write(call.command)
         if self._clock is None:
             self._clock = self._loop.call_at(call.deadline, self._overdue)
 
     def send_asking(self, call: Call) -> None:
-        """Send it to the server that is importing the slot: redirected by ASK."""
+        """Send a call that was redirected by ASK to this server, which is importing the slot."""
         self.send(Call(call.key, _ASKING, call.deadline, _ignore, None))
         self.send(call)
 
     def reset(self) -> None:
-        """Connect anew: the name may lead to another server by now."""
-        if self._link is not None:
-            self._link.abort()
+        """Connect anew: the host name may lead to another server by now."""
+        if self._connection is not None:
+            self._connection.abort()
 
     def retire(self) -> list[Call]:
-        """Close when the last reply has come; the calls that were not sent yet are given back."""
+        """Close when the last reply has come. Returns the calls that were not sent."""
         waiting, self._waiting = list(self._waiting), deque()
         self._bytes -= sum(len(call.command) for call in waiting)
         self._retired = True
@@ -143,7 +145,7 @@ class Server:
         return waiting
 
     def close(self) -> None:
-        """End the connection; everything queued fails."""
+        """Close the connection. All queued calls fail."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
@@ -153,18 +155,18 @@ class Server:
         self._fail(self._waiting, "the connection to Redis is closed")
 
     async def closed(self) -> None:
-        """Wait until nothing of it runs any more; after :meth:`close`."""
+        """Wait, after :meth:`close`, until nothing runs any more."""
         if self._connecting is not None:
             await asyncio.wait([self._connecting])
-        if self._link is not None:
-            await self._link.ended.wait()
+        if self._connection is not None:
+            await self._connection.ended.wait()
 
-    def _attach(self, link: Link) -> None:
-        self._link = link
+    def _attach(self, connection: Connection) -> None:
+        self._connection = connection
         waiting, self._waiting = self._waiting, deque()
         for call in waiting:
             self._sent.append(call)
-            link.write(call.command)
+            connection.write(call.command)
 
     def _replied(self, reply: Any) -> None:
         call = self._sent.popleft()
@@ -175,9 +177,9 @@ class Server:
             self.close()
 
     def _lost(self) -> None:
-        self._link = None
+        self._connection = None
         if not self._closed:
-            _log.warning("redis_connection_lost", server=str(self.address), calls=len(self._sent))
+            _log.warning("the connection to Redis was lost", server=str(self.address), calls=len(self._sent))
         self._fail(self._sent, f"the connection to Redis at {self.address} was lost")
         if self._closed or self._retired:
             return
@@ -203,26 +205,26 @@ class Server:
                     break
                 except TertuliaError as e:
                     if attempt == 0:
-                        _log.warning("redis_unreachable", server=str(self.address), error=e.message)
+                        _log.warning("Redis cannot be reached", server=str(self.address), error=e.message)
                 self._on_trouble(self)
                 await asyncio.sleep(pause_seconds(attempt))
                 attempt += 1
         finally:
             self._connecting = None
-        _log.info("redis_connected", server=str(self.address))
+        _log.info("connected to Redis", server=str(self.address))
         self._on_back(self)
 
     def _overdue(self) -> None:
-        """The oldest call's deadline: what waits fails; a server that does not reply is cut off, which fails what was
-        sent."""
+        """The deadline of the oldest call has come. Calls that were not sent fail; if a sent one has no reply, the
+        connection is ended, which fails all that were sent."""
         self._clock = None
         now = self._loop.time()
         while self._waiting and self._waiting[0].deadline <= now:
             call = self._waiting.popleft()
             self._bytes -= len(call.command)
             call.done(Unavailable(f"Redis at {self.address} cannot be reached"))
-        if self._sent and self._sent[0].deadline <= now and self._link is not None:
-            self._link.abort()
+        if self._sent and self._sent[0].deadline <= now and self._connection is not None:
+            self._connection.abort()
             return
         pending = self._sent or self._waiting
         if pending:

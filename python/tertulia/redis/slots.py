@@ -9,12 +9,12 @@ from tertulia.redis.address import Address
 
 SLOTS: Final = 16384
 _UNKNOWN: Final = ("", "?")
-"""What a server calls itself that does not know its own address."""
+"""The host of a server that does not know its own address."""
 
 
 def slot_of(key: str) -> int:
-    """CRC16 (XMODEM) of what is between the first ``{`` and the next ``}``, if that is not empty; else of the whole
-    key."""
+    """The slot of a key: CRC16 (XMODEM) of its hash tag, which stands between the first ``{`` and the next ``}``, or of
+    the whole key if that is empty or missing."""
     start = key.find("{")
     if start >= 0:
         end = key.find("}", start + 1)
@@ -24,7 +24,7 @@ def slot_of(key: str) -> int:
 
 
 def read_slots(reply: Any, asked: Address) -> list[Address | None]:
-    """CLUSTER SLOTS → the owner of each slot. ``asked`` is the server that replied: an unnamed host is its own."""
+    """The owner of each slot, from the reply to CLUSTER SLOTS. A host without a name is ``asked``, which replied."""
     owners: list[Address | None] = [None] * SLOTS
     for first, last, master, *_ in reply:
         host = (master[0] or b"").decode()
@@ -34,7 +34,7 @@ def read_slots(reply: Any, asked: Address) -> list[Address | None]:
 
 
 def read_redirect(text: str, asked: Address) -> tuple[int, Address]:
-    """``MOVED 3999 127.0.0.1:6381`` (or ASK) → slot and server. An empty host is the one that was asked."""
+    """Slot and server of ``MOVED 3999 127.0.0.1:6381`` or ``ASK …``. An empty host is ``asked``, which replied."""
     _, slot, place = text.split(" ")[:3]
     host, _, port = place.rpartition(":")
     host = asked.host if host in _UNKNOWN else host.strip("[]")

@@ -1,4 +1,4 @@
-"""The sharded channels that one Redis server serves us: one connection, kept up, nothing but subscriptions on it."""
+"""The subscriptions at one Redis server, over one connection that has no other use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import structlog
 
 from tertulia.errors import TertuliaError
 from tertulia.redis.address import Address, Target
-from tertulia.redis.link import Link, open_link, pack
+from tertulia.redis.connection import Connection, open_connection, pack
 from tertulia.redis.server import pause_seconds
 
 PING_SECONDS: Final = 3.0
-"""So often a silent server is asked whether it is there; the next time it has to have said something."""
+"""How often a server is pinged. One that says nothing between two pings is gone."""
 
 _PING: Final = pack(b"PING")
 _log = structlog.get_logger(__name__)
@@ -39,14 +39,15 @@ class Channel:
         self.on_message = on_message
         self.on_gap = on_gap
         self.confirmed = confirmed
-        """Done when Redis has confirmed it for the first time."""
+        """Done when Redis has confirmed the subscription for the first time."""
         self.live = False
+        """Whether the subscription is in force."""
         self.address: Address | None = None
         """The server that was asked for it."""
 
 
 class Subscriber:
-    """Asks for the channels given, again after each loss of the connection."""
+    """Subscribes to channels, and again whenever the connection was lost."""
 
     def __init__(
         self,
@@ -55,18 +56,17 @@ class Subscriber:
         on_refused: Callable[[Channel, str], None],
         on_dropped: Callable[[Channel], None],
     ) -> None:
-        """``on_refused``: the server's error for a channel (MOVED…); ``on_dropped``: it ended the subscription by
-        itself.
-        In both cases the channel is not the subscriber's any more."""
+        """``on_refused`` gets the server's error for a channel (MOVED, …); ``on_dropped`` is called when the server
+        ended a subscription by itself. In both cases the subscriber has given up the channel."""
         self.address = address
         self._target = target
         self._on_refused = on_refused
         self._on_dropped = on_dropped
         self._loop = asyncio.get_running_loop()
-        self._link: Link | None = None
+        self._connection: Connection | None = None
         self._channels: dict[bytes, Channel] = {}
         self._asked: deque[tuple[bool, bytes]] = deque()
-        """What was sent and is not confirmed: (subscribe or not, channel)."""
+        """What was sent and not confirmed: whether to subscribe or unsubscribe, and the channel."""
         self._heard = True
         self._clock: asyncio.TimerHandle | None = None
         self._closed = False
@@ -79,7 +79,7 @@ class Subscriber:
         self._ask(True, channel.wire_name)
 
     def remove(self, channel: Channel) -> None:
-        """Unsubscribe; nothing is delivered from now on."""
+        """Unsubscribe. Nothing is delivered from now on."""
         channel.live = False
         if self._channels.get(channel.wire_name) is channel:
             del self._channels[channel.wire_name]
@@ -87,44 +87,48 @@ class Subscriber:
 
     @property
     def up(self) -> bool:
-        return self._link is not None
+        """Whether there is a connection."""
+        return self._connection is not None
 
     @property
     def idle(self) -> bool:
-        """It has no channel."""
+        """Whether it has no channel."""
         return not self._channels
 
     def close(self) -> None:
+        """Close the connection. No callback is called from now on."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
         if self._clock is not None:
             self._clock.cancel()
-        if self._link is not None:
-            self._link.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     async def closed(self) -> None:
-        """Wait until nothing of it runs any more; after :meth:`close`."""
+        """Wait, after :meth:`close`, until nothing runs any more."""
         if self._connecting is not None:
             await asyncio.wait([self._connecting])
-        if self._link is not None:
-            await self._link.ended.wait()
+        if self._connection is not None:
+            await self._connection.ended.wait()
 
     def _ask(self, subscribe: bool, name: bytes) -> None:
-        if self._link is not None:
+        if self._connection is not None:
             self._asked.append((subscribe, name))
-            self._link.write(pack(b"SSUBSCRIBE" if subscribe else b"SUNSUBSCRIBE", name))
+            self._connection.write(pack(b"SSUBSCRIBE" if subscribe else b"SUNSUBSCRIBE", name))
 
     async def _connect(self) -> None:
         attempt = 0
         try:
             while True:
                 try:
-                    self._link, _ = await open_link(self._target, self.address, [], self._replied, self._lost)
+                    self._connection, _ = await open_connection(
+                        self._target, self.address, [], self._replied, self._lost
+                    )
                     break
                 except TertuliaError as e:
                     if attempt == 0:
-                        _log.warning("redis_unreachable", server=str(self.address), error=e.message)
+                        _log.warning("Redis cannot be reached", server=str(self.address), error=e.message)
                 await asyncio.sleep(pause_seconds(attempt))
                 attempt += 1
         finally:
@@ -135,24 +139,24 @@ class Subscriber:
             self._ask(True, name)
 
     def _check(self) -> None:
-        if self._link is None:
+        if self._connection is None:
             return
         if not self._heard:
-            self._link.abort()
+            self._connection.abort()
             return
         self._heard = False
-        self._link.write(_PING)
+        self._connection.write(_PING)
         self._clock = self._loop.call_later(PING_SECONDS, self._check)
 
     def _lost(self) -> None:
-        self._link = None
+        self._connection = None
         self._asked.clear()
         if self._clock is not None:
             self._clock.cancel()
         for channel in self._channels.values():
             channel.live = False
         if not self._closed:
-            _log.warning("redis_subscriptions_lost", server=str(self.address), channels=len(self._channels))
+            _log.warning("the subscriptions at Redis were lost", server=str(self.address), channels=len(self._channels))
             self._connecting = self._loop.create_task(self._connect())
 
     def _replied(self, reply: Any) -> None:
@@ -173,8 +177,8 @@ class Subscriber:
             return
         try:
             channel.on_message(payload)
-        except Exception:  # noqa: BLE001 - its bug must not end the other channels of this connection
-            _log.exception("channel_callback_failed", channel=channel.name)
+        except Exception:  # noqa: BLE001 - a bug in it must not end the other channels
+            _log.exception("a channel's callback failed", channel=channel.name)
 
     def _confirmed(self, name: bytes) -> None:
         self._asked.popleft()
@@ -208,8 +212,8 @@ class Subscriber:
 
 
 def tell_gap(channel: Channel) -> None:
-    """Let the channel's owner know that it may have missed something."""
+    """Call the channel's ``on_gap``."""
     try:
         channel.on_gap()
     except Exception:  # noqa: BLE001 - as above
-        _log.exception("channel_callback_failed", channel=channel.name)
+        _log.exception("a channel's callback failed", channel=channel.name)

@@ -1,4 +1,4 @@
-"""The body of a request: bounded, of the right type, strict JSON."""
+"""The body and the query of a request: bounded, of the right type, strict JSON."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import json
 import re
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from tertulia import strict_json, validation
+from tertulia.contract import Wire
 from tertulia.errors import NotJson, TooLarge, UnsupportedMedia
+from tertulia.rest.operation import AnyOperation
 
 MAX_BODY: Final = 64 * 1024
 """Bytes (the contract's 64 KiB)."""
-MAX_DEPTH: Final = 32
-"""Levels of nesting, the outer object being the first."""
 BODY_SECONDS: Final = 10.0
 """How long a body may take to arrive."""
 _MAX_DIGITS: Final = 40
-"""Of an integer: none of our fields needs more, and Python takes quadratic time to read very long ones."""
-
+"""Of an integer: no field needs more, and Python takes quadratic time to read very long ones."""
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _EXACT: Final = 2.0**53
-"""Below it ``5.0`` is the whole number 5, as in JSON Schema."""
-
-_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""Below this ``5.0`` is the whole number 5, as in JSON Schema."""
 
 
 async def read(request: Request) -> bytes:
@@ -35,17 +35,36 @@ async def read(request: Request) -> bytes:
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
-        raise TooLarge(f"the body has more than {MAX_BODY} bytes")
+        raise TooLarge(f"the body is larger than {MAX_BODY} bytes")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY:
-                    raise TooLarge(f"the body has more than {MAX_BODY} bytes")
+                    raise TooLarge(f"the body is larger than {MAX_BODY} bytes")
     except (TimeoutError, ClientDisconnect):
         raise NotJson(f"the body did not arrive within {BODY_SECONDS:.0f} s") from None
     return bytes(body)
+
+
+def of_operation(request: Request, raw: bytes, operation: AnyOperation) -> Any:
+    """The body or the query as the operation's struct; None where it has neither.
+
+    Raises:
+        UnsupportedMedia, NotJson, Invalid
+    """
+    if operation.body is not None:
+        check_media_type(request)
+        return validation.read(operation.body, parse(raw))
+    if operation.query is not None:
+        return _query(operation.query, request)
+    return None
+
+
+def canonical(raw: bytes) -> bytes:
+    """A JSON body in a form that is the same for bodies that say the same. Raises NotJson."""
+    return json.dumps(parse(raw), sort_keys=True).encode()
 
 
 def check_media_type(request: Request) -> None:
@@ -59,9 +78,7 @@ def check_media_type(request: Request) -> None:
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value in ``body`` (RFC 8259, and no key twice).
-
-    Lone surrogates pass: only who knows the field can say which one holds it.
+    """The JSON value in ``body`` (see :mod:`tertulia.strict_json`), in which no object has a key twice.
 
     Raises:
         NotJson
@@ -70,35 +87,30 @@ def parse(body: bytes) -> Any:
         text = body.decode()
     except UnicodeDecodeError:
         raise NotJson("the body is not UTF-8") from None
-    _check_depth(text)
     try:
-        return json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_number
-        )
-    except (ValueError, RecursionError) as e:
+        return strict_json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number)
+    except ValueError as e:
         raise NotJson(f"the body is not JSON: {e}") from None
 
 
-def _check_depth(text: str) -> None:
-    depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        if match[0] in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise NotJson(f"the body is nested more than {MAX_DEPTH} levels deep")
-        elif match[0] in "]}":
-            depth -= 1
+def _query(kind: type[Wire], request: Request) -> Any:
+    """A query holds text: what looks like a whole number is read as one where one is wanted."""
+    given: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        values = request.query_params.getlist(field.encode_name)
+        if len(values) > 1:
+            given[field.encode_name] = values  # a list, which no parameter takes
+        elif values:
+            is_whole = field.encode_name == "limit" and _WHOLE.fullmatch(values[0])
+            given[field.encode_name] = int(values[0]) if is_whole else values[0]
+    return validation.read(kind, given)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return found
-
-
-def _constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON number")
 
 
 def _number(text: str) -> int | float:

@@ -1,8 +1,7 @@
-"""Who calls, by which credential, and what that credential lets them do."""
+"""Who calls, by which credential."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from msgspec import Struct
@@ -11,14 +10,13 @@ from starlette.requests import Request
 from tertulia.config import is_loopback
 from tertulia.db.access import KEY_PREFIX, Access
 from tertulia.db.keyring import Keyring
-from tertulia.db.models import Room, User
-from tertulia.errors import BadToken, Forbidden, Unauthorized
-from tertulia.ids import RoomId, TenantId, UserId
+from tertulia.errors import BadToken, Unauthorized
+from tertulia.ids import TenantId
+from tertulia.signalr.credentials import bearer
 from tertulia.state.rooms import RoomState
 from tertulia.tokens import InviteClaims, RoomClaims, kind_of
 
-_BEARER: Final = re.compile(r"bearer +([\x21-\x7e]+) *", re.IGNORECASE)
-_UNKNOWN_KEY: Final = "the API key is not known, or was revoked"
+_UNKNOWN_KEY: Final = "the API key is unknown or was revoked"
 
 
 class Caller(Struct, frozen=True):
@@ -39,16 +37,13 @@ class Member(Caller, frozen=True):
 
 
 class Invitee(Caller, frozen=True):
-    """Holds an invite: may join one room, as a user it makes itself."""
+    """Holds an invite: may join one room, as a user that the invite makes."""
 
     claims: InviteClaims
 
 
 class Callers:
-    """Finds out who calls.
-
-    ``open_tenant``: the tenant of those who bring no credential, on an open development server; None elsewhere.
-    """
+    """Finds out who calls. ``open_tenant``: the tenant of those who send no credential, in open development."""
 
     def __init__(self, access: Access, keyring: Keyring, rooms: RoomState, open_tenant: TenantId | None) -> None:
         self._access = access
@@ -57,30 +52,30 @@ class Callers:
         self._open_tenant = open_tenant
 
     async def identify(self, request: Request) -> Caller:
-        """Raises Unauthorized: no credential, or one that does not count."""
+        """Who sent the request. Raises Unauthorized: no credential was sent, or one that is not valid."""
         given = request.headers.getlist("authorization")
         if not given:
             return self._anonymous(request)
-        match = _BEARER.fullmatch(given[0])
-        if match is None or len(given) > 1:
+        credential = bearer(given[0])
+        if not credential or len(given) > 1:
             raise Unauthorized("send one credential, as `Authorization: Bearer …`")
         try:
-            return await self.holder(match[1])
+            return await self.holder(credential)
         except BadToken as e:
             raise Unauthorized(e.message) from None
 
     def _anonymous(self, request: Request) -> Caller:
         if self._open_tenant is None:
-            raise Unauthorized("a credential is needed: `Authorization: Bearer` with an API key, invite or room token")
-        # Else any page of the web could call us by a name of its own that resolves to this machine (DNS rebinding).
+            raise Unauthorized("send a credential: `Authorization: Bearer` with an API key, an invite or a room token")
+        # Else any web page could call us by a name of its own that resolves to this machine (DNS rebinding).
         if not is_loopback(request.url.hostname or ""):
             raise Unauthorized(
-                "an open development server answers by a loopback address only, such as http://localhost"
+                "an open development server answers at a loopback address only, such as http://localhost"
             )
         return Owner(self._open_tenant, "open")
 
     async def holder(self, credential: str) -> Caller:
-        """Who holds a credential. Raises Unauthorized, BadToken: it does not count."""
+        """Who holds a credential. Raises Unauthorized, BadToken: it is not valid."""
         if credential.startswith(KEY_PREFIX):
             key = await self._access.key_of(credential)
             if key is None:
@@ -93,36 +88,3 @@ class Callers:
         if await self._rooms.is_void(claims.room_id, claims.user_id, claims.issued_at_ms):
             raise Unauthorized("the token's user was removed from the meeting")
         return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims)
-
-
-def must_own(caller: Caller) -> None:
-    """Raises Forbidden unless the caller may do everything in its tenant."""
-    if not isinstance(caller, Owner):
-        raise Forbidden("only an API key may do this")
-
-
-def must_host(caller: Caller, room_id: RoomId) -> None:
-    """Raises Forbidden unless the caller may do what a host of the room may."""
-    if isinstance(caller, Owner):
-        return
-    if not (isinstance(caller, Member) and caller.claims.room_id == room_id and caller.claims.role == "host"):
-        raise Forbidden("only a host of this room, or an API key, may do this")
-
-
-def must_belong(caller: Caller, room_id: RoomId) -> None:
-    """Raises Forbidden unless the caller may see the room as a member does."""
-    if isinstance(caller, Owner):
-        return
-    if not (isinstance(caller, Member) and caller.claims.room_id == room_id):
-        raise Forbidden("only a member of this room, or an API key, may do this")
-
-
-def must_speak_for(caller: Caller, room: Room, user_id: UserId, known: User | None) -> None:
-    """Raises Forbidden unless the caller may join the room as the user (``known``: its record, if there is one)."""
-    if isinstance(caller, Member) and (caller.claims.room_id != room.id or caller.claims.user_id != user_id):
-        raise Forbidden("a room token joins its own room, as its own user")
-    if isinstance(caller, Invitee):
-        if caller.claims.room_id != room.id:
-            raise Forbidden("the invite is for another room")
-        if known is not None and known.invite_id != caller.claims.invite_id:
-            raise Forbidden("an invite joins as a user it made itself: send a new userId")

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import ipaddress
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,26 +13,22 @@ from tertulia.contract import IceServer
 from tertulia.errors import Unavailable
 from tertulia.ids import UserId
 from tertulia.room.placement import Node
-from tertulia.state.registry import Registry
+from tertulia.state.registry import RegistryCache
 
-_KEPT_SECONDS: Final = 2.0
-"""How long the list of nodes is believed: one heartbeat."""
 _MOST_NODES: Final = 3
-"""STUN servers in an answer: browsers warn when there are five or more, and one is enough."""
+"""STUN servers in an answer. One is enough, and browsers warn at five or more."""
 
 
 class IceServers:
     """Answers which ICE servers a client should use."""
 
     def __init__(
-        self, nodes: Registry[Node], turn_urls: Sequence[str], turn_secret: str | None, stun_urls: Sequence[str]
+        self, nodes: RegistryCache[Node], turn_urls: Sequence[str], turn_secret: str | None, stun_urls: Sequence[str]
     ) -> None:
         self._nodes = nodes
         self._turn_urls = list(turn_urls)
         self._turn_secret = turn_secret
         self._stun_urls = list(stun_urls)
-        self._alive: Sequence[Node] = ()
-        self._read_at = float("-inf")
 
     async def servers(self, user_id: UserId, expires_at: int) -> list[IceServer]:
         """What ``RTCPeerConnection`` takes; never empty.
@@ -52,11 +47,8 @@ class IceServers:
         return servers
 
     async def _node_urls(self) -> list[str]:
-        now = time.monotonic()
-        if now - self._read_at > _KEPT_SECONDS:
-            self._alive = await self._nodes.alive()
-            self._read_at = now
-        urls = [stun_url(node) for node in self._alive if node.ports][:_MOST_NODES]
+        nodes = (await self._nodes.fresh()).values()
+        urls = [stun_url(node) for node in nodes if node.ports][:_MOST_NODES]
         if not urls:
             raise Unavailable("no SFU node is alive, and neither TERTULIA_TURN_URLS nor TERTULIA_STUN_URLS is set")
         return urls

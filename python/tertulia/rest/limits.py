@@ -1,4 +1,4 @@
-"""Token buckets, one a caller: how many requests a second each may make."""
+"""Token buckets, one for each caller: how many requests a second it may make."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 from tertulia.errors import RateLimited
 
 BURST_SECONDS: Final = 4
-"""A caller that was quiet may make so many seconds' worth of requests at once."""
+"""A caller that was quiet may make this many seconds' worth of requests at once."""
 _MOST_BUCKETS: Final = 50_000
-"""Callers remembered, some 10 MB. The one that was quiet the longest is forgotten: its bucket is full or nearly so."""
+"""Callers remembered, in some 10 MB. The one quiet for longest is forgotten: its bucket is full, or nearly so."""
 
 
 class RateLimit:
-    """``per_second`` requests each caller, after a burst of BURST_SECONDS' worth; 0: no limit."""
+    """``per_second`` requests for each caller, after a burst of BURST_SECONDS' worth; 0: no limit."""
 
     def __init__(self, per_second: int) -> None:
         self._rate = per_second
@@ -22,7 +22,7 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name → (tokens, when)
 
     def take(self, name: str, now: float) -> RateLimited | None:
-        """Count a request of ``name`` at ``now`` (monotonic seconds): the refusal it has earned, if any."""
+        """Count a request of ``name`` at ``now`` (monotonic seconds). Returns the refusal it has earned, if any."""
         if not self._rate:
             return None
         tokens, then = self._buckets.pop(name, (float(self._burst), now))
@@ -33,4 +33,4 @@ class RateLimit:
             self._buckets.popitem(last=False)
         if allowed:
             return None
-        return RateLimited(f"more than {self._rate} requests a second; wait", (1 - tokens) / self._rate)
+        return RateLimited(f"you may make {self._rate} requests a second; wait", (1 - tokens) / self._rate)

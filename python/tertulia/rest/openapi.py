@@ -27,20 +27,20 @@ from tertulia.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from tertulia.rest.operation import Operation
+from tertulia.rest.operation import AnyOperation
 from tertulia.rest.problem import MEDIA_TYPE
 
 _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = (Unauthorized, TooLarge, Forbidden, RateLimited, Unavailable)
 _DESCRIPTION: Final = """\
-Video meetings: rooms, users, invites and recordings. Media and signaling go over the hub (`wsUrl`, `hubUrl`).
+Video meetings: rooms, users, invites and recordings. Signaling goes through the hub (`wsUrl`, `hubUrl`).
 
-Errors are RFC 9457 problems with a stable `code`, checked in this order:
+Errors are RFC 9457 problems with a stable `code`. They are checked in this order:
 401, 413, 415, 400, 422, 404, 403, 409, 405, 406, 429.\
 """
 
 
-def document(operations: Sequence[Operation]) -> dict[str, Any]:
+def document(operations: Sequence[AnyOperation]) -> dict[str, Any]:
     """The whole OpenAPI document."""
     types = [t for o in operations for t in (o.body, o.query, o.answer) if t is not None]
     schemas, components = msgspec.json.schema_components([*types, Problem, Health], ref_template=_REF)
@@ -66,7 +66,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A tenant's API key, an invite, or a room token.",
+                    "description": "An API key, an invite or a room token",
                 }
             },
         },
@@ -74,13 +74,13 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
 
 
 class Description:
-    """Serves the document, made once."""
+    """Serves the document, which is made once."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[AnyOperation]) -> None:
         self._content = msgspec.json.encode(document(operations))
 
     async def openapi(self, request: Request) -> Response:
-        """/openapi.json"""
+        """The document."""
         return Response(self._content, 200, {"Cache-Control": "no-cache"}, "application/json")
 
 
@@ -96,10 +96,11 @@ def _version() -> str:
         return "0"
 
 
-def _operation(operation: Operation, schema_of: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
+def _operation(operation: AnyOperation, schema_of: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
+        "description": _description(operation),
         "parameters": [
             *_path_parameters(operation.path),
             *(_query_parameters(schema_of[id(operation.query)], components) if operation.query else ()),
@@ -113,13 +114,17 @@ def _operation(operation: Operation, schema_of: dict[int, Any], components: dict
     return described
 
 
-def _success(operation: Operation, schema_of: dict[int, Any]) -> dict[str, Any]:
+def _description(operation: AnyOperation) -> str:
+    return f"{operation.description} Needs {operation.allows.who}.".lstrip()
+
+
+def _success(operation: AnyOperation, schema_of: dict[int, Any]) -> dict[str, Any]:
     if operation.answer is None:
-        return {"description": "Done."}
-    return {"description": "Done.", "content": {"application/json": {"schema": schema_of[id(operation.answer)]}}}
+        return {"description": "Success"}
+    return {"description": "Success", "content": {"application/json": {"schema": schema_of[id(operation.answer)]}}}
 
 
-def _refusals(operation: Operation) -> dict[str, Any]:
+def _refusals(operation: AnyOperation) -> dict[str, Any]:
     kinds: list[type[TertuliaError]] = [*_ALWAYS, *operation.refuses]
     if operation.body is not None:
         kinds += [UnsupportedMedia, NotJson]
@@ -143,7 +148,7 @@ def _problem(status: int, codes: list[str]) -> dict[str, Any]:
         "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
     }
     if status in (RateLimited.status, Unavailable.status):
-        seconds = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+        seconds = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
         described["headers"] = {"Retry-After": seconds}
     return described
 
@@ -152,7 +157,7 @@ _IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same request with the same key gets the same answer again, for 24 hours.",
+    "description": "For 24 hours the same request with the same key gets the same answer again.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
@@ -171,18 +176,18 @@ def _query_parameters(reference: dict[str, Any], components: dict[str, Any]) -> 
 
 
 def _open_paths() -> dict[str, Any]:
-    """What asks for no credential."""
+    """The paths that need no credential."""
     health = {"application/json": {"schema": {"$ref": _REF.format(name="Health")}}}
 
     def get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
         return {"get": {"operationId": name, "summary": summary, "security": [], "responses": responses}}
 
-    ready = {"200": {"description": "Yes.", "content": health}, "503": {"description": "No.", "content": health}}
+    ready = {"200": {"description": "Ready", "content": health}, "503": {"description": "Not ready", "content": health}}
     text = {"text/plain": {"schema": {"type": "string"}}}
     document = {"application/json": {"schema": {"type": "object"}}}
     return {
-        "/healthz": get("healthz", "Whether the process runs.", {"200": {"description": "Yes.", "content": health}}),
-        "/readyz": get("readyz", "Whether it can do its work.", ready),
-        "/metrics": get("metrics", "Prometheus text.", {"200": {"description": "Figures.", "content": text}}),
-        "/openapi.json": get("openapi", "This document.", {"200": {"description": "It.", "content": document}}),
+        "/healthz": get("healthz", "Liveness", {"200": {"description": "The process runs", "content": health}}),
+        "/readyz": get("readyz", "Readiness", ready),
+        "/metrics": get("metrics", "Metrics, as Prometheus text", {"200": {"description": "Success", "content": text}}),
+        "/openapi.json": get("openapi", "This document", {"200": {"description": "Success", "content": document}}),
     }

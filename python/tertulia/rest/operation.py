@@ -3,63 +3,50 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
-from starlette.requests import Request
 
 from tertulia.contract import Wire
-from tertulia.db.idempotency import Claim
-from tertulia.errors import NotAcceptable, NotFound, RateLimited, Refused
-from tertulia.ids import new_uuid
+from tertulia.errors import NotFound, Refused
+from tertulia.rest.addresses import Base
 from tertulia.rest.callers import Caller
+from tertulia.rest.reads import Reads
 from tertulia.rest.services import Services
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
+B = TypeVar("B", bound=Wire | None)
+"""The body or the query; None where an operation has neither."""
+T = TypeVar("T")
+"""What a request is about."""
+T_contra = TypeVar("T_contra", contravariant=True)
+
 
 class Answer(Struct, frozen=True):
-    """A successful answer; no body where ``body`` is unset."""
+    """A successful answer; without a body where ``body`` is unset."""
 
     status: int
     body: Any = msgspec.UNSET
 
 
-class Call:
-    """One request whose caller, body and query have been checked.
+class Asked(Struct, Generic[B], frozen=True, kw_only=True):
+    """A request whose caller, body and query are in order: what the other checks look at."""
 
-    What is left to check is the handler's; then it calls :meth:`admit`.
-    """
+    caller: Caller
+    path: Mapping[str, str]
+    body: B
+    reads: Reads
+    made_id: str
+    """The id for what this request makes: the same one when it is tried again with its Idempotency-Key."""
+    again: bool = False
+    """An earlier try of this request (same Idempotency-Key) was broken off, and may have taken effect."""
 
-    def __init__(
-        self,
-        services: Services,
-        request: Request,
-        caller: Caller,
-        body: Any,
-        limited: RateLimited | None,
-        *,
-        answers_json: bool,
-    ) -> None:
-        self.services = services
-        self.request = request
-        self.caller = caller
-        self.body = body
-        self.claim: Claim | None = None
-        self.admitted = False
-        self._limited = limited
-        self._answers_json = answers_json
-
-    @property
-    def again(self) -> bool:
-        """An earlier try of this request (same Idempotency-Key) was broken off and may have taken effect."""
-        return self.claim is not None and self.claim.again
-
-    def id(self, name: str) -> Any:
-        """A UUID of the path, in lower case. Raises NotFound: it is none."""
-        text = str(self.request.path_params[name])
+    def id(self, name: str) -> str:
+        """A UUID of the path, in lower case. Raises NotFound: it is not one."""
+        text = self.path[name]
         try:
             canonical = str(uuid.UUID(text))
         except ValueError:
@@ -68,53 +55,77 @@ class Call:
             raise NotFound(f"{name} is not a UUID")
         return canonical
 
-    def made_id(self) -> str:
-        """The id for what this request makes: the same one when it is tried again with its Idempotency-Key."""
-        return self.claim.made_id if self.claim else new_uuid()
 
-    def admit(self) -> None:
-        """The last checks. Call it before anything is changed or answered.
+class Call(Struct, Generic[B], frozen=True, kw_only=True):
+    """A request that has passed every check, and what it takes to carry it out."""
 
-        Raises:
-            NotAcceptable, RateLimited
-        """
-        if self._answers_json and not accepts_json(self.request):
-            raise NotAcceptable("the answer is application/json, which the Accept header does not allow")
-        if self._limited is not None:
-            raise self._limited
-        self.admitted = True
+    asked: Asked[B]
+    services: Services
+    base: Base
 
+    @property
+    def body(self) -> B:
+        """The body or the query."""
+        return self.asked.body
 
-def accepts_json(request: Request) -> bool:
-    """Whether the Accept header allows application/json (RFC 9110, section 12.5.1). The most specific range decides."""
-    header = ",".join(request.headers.getlist("accept"))
-    if not header.strip():
-        return True
-    found: dict[str, bool] = {}
-    for item in header.lower().split(","):
-        kind, *parameters = (part.strip() for part in item.split(";"))
-        found[kind] = not any(_is_zero(p) for p in parameters)
-    return next((found[k] for k in ("application/json", "application/*", "*/*") if k in found), False)
+    @property
+    def caller(self) -> Caller:
+        """Who calls."""
+        return self.asked.caller
 
 
-def _is_zero(parameter: str) -> bool:
-    name, _, value = parameter.partition("=")
-    return name.strip() == "q" and value.strip() in ("0", "0.", "0.0", "0.00", "0.000")
+class Rule(Struct, Generic[T_contra], frozen=True):
+    """Who may call an operation.
+
+    ``who`` names the credentials, for OpenAPI ("an API key"); ``check`` raises Forbidden.
+    """
+
+    who: str
+    check: Callable[[Caller, T_contra], None]
 
 
-class Operation(Struct, frozen=True, kw_only=True):
-    """One row of the contract's table."""
+async def no_check(_asked: Asked[Any], _found: object) -> None:
+    """Of an operation that has nothing more to check."""
+
+
+class Operation(Struct, Generic[T, B], frozen=True, kw_only=True):
+    """One row of the contract's table.
+
+    A request is carried out by :meth:`run`, which alone calls ``act``: what precedes it gets no means to change
+    anything, and cannot be left out.
+    """
 
     name: str
     method: Method
     path: str
     """With ``{name}`` for each UUID; ``{room_id}`` is a room of the caller's tenant."""
     summary: str
-    handle: Callable[[Call], Awaitable[Answer]]
+    description: str = ""
+    find: Callable[[Asked[B]], Awaitable[T]]
+    """What the request is about. Raises NotFound: it is not there."""
+    allows: Rule[T]
+    """Who may call."""
+    check: Callable[[Asked[B], T], Awaitable[None]] = no_check
+    """What is particular to this operation: other reasons for 403, and those for 409."""
+    act: Callable[[Call[B], T], Awaitable[Answer]]
+    """Carry it out."""
     status: int
     answer: Any = None
-    """The type of the body; None: there is none."""
-    body: type[Wire] | None = None
-    query: type[Wire] | None = None
+    """The type of the answer's body; None: it has none."""
+    body: type[B] | None = None
+    query: type[B] | None = None
     refuses: tuple[type[Refused], ...] = ()
-    """What the handler itself may refuse with, beyond what every operation may."""
+    """What ``check`` and ``act`` may refuse with, beyond what every operation may."""
+
+    async def run(self, asked: Asked[B], admit: Callable[[Asked[B]], Call[B]]) -> Answer:
+        """Check the request in the contract's order (404 · 403 · 409 · 406 · 429), then carry it out.
+
+        ``admit`` makes the last checks and hands over what it takes to act.
+        """
+        found = await self.find(asked)
+        self.allows.check(asked.caller, found)
+        await self.check(asked, found)
+        return await self.act(admit(asked), found)
+
+
+AnyOperation = Operation[Any, Any]

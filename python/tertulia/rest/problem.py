@@ -13,18 +13,18 @@ from tertulia.contract import Problem, ProblemField
 from tertulia.errors import MethodNotAllowed, RateLimited, Refused, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
-_HIDDEN: Final = "something went wrong on the server; it has been logged"
+_HIDDEN: Final = "something went wrong on the server, and has been logged"
 
 
 def problem(error: BaseException) -> Response:
-    """The answer for ``error``. What is none of ours is a 500 whose text stays in the log."""
+    """The answer for ``error``. One that is not ours is a 500, whose text stays in the log."""
     code, status, detail = "internal", 500, _HIDDEN
     fields: list[ProblemField] = []
     extra: dict[str, str] = {}
     if isinstance(error, Refused | Unavailable):
         code, status, detail = error.code, error.status, error.message
     if isinstance(error, Unavailable):
-        detail = "the server cannot reach a part it needs; try again in a moment"
+        detail = "the server cannot reach a service that it needs; try again in a moment"
         extra["Retry-After"] = "2"
     if isinstance(error, Refused):
         fields = [ProblemField(field=e.field, message=e.message) for e in error.errors]
@@ -35,7 +35,7 @@ def problem(error: BaseException) -> Response:
     if isinstance(error, RateLimited):
         extra["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     body = Problem(
-        type="about:blank",  # RFC 9457, section 4.2.1: the status says it all; `code` is ours
+        type="about:blank",  # RFC 9457, section 4.2.1: no more than the status; `code` is our own
         title=HTTPStatus(status).phrase,
         status=status,
         code=code,
@@ -46,5 +46,5 @@ def problem(error: BaseException) -> Response:
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether the server is to blame, and the log should say so."""
+    """Whether the server is at fault, so that the log should say so."""
     return not isinstance(error, Refused)

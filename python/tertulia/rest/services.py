@@ -1,4 +1,4 @@
-"""What the handlers work with."""
+"""What operations are carried out with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operation of the API: the contract's section 3 as a table."""
+"""Every operation of the API: the contract's section on REST as a table."""
 
 from __future__ import annotations
 
@@ -17,174 +17,233 @@ from tertulia.contract import (
     RecordingView,
     RoomCreated,
     RoomList,
+    RoomQuery,
     RoomView,
     SessionView,
     UserView,
 )
+from tertulia.db.models import User
+from tertulia.db.paging import Position
 from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
-from tertulia.rest import joining, members, recordings, rooms, users
+from tertulia.ids import UserId
+from tertulia.rest import rules, targets
+from tertulia.rest.handlers import invites, join, members, recordings, rooms, users
 from tertulia.rest.operation import Operation
+from tertulia.rest.targets import Host, Joiner, OfParticipant, OfRecording, OfRoom
 
 _ROOM: Final = "/v1/rooms/{room_id}"
 _RECORDINGS: Final = _ROOM + "/recordings"
 
 OPERATIONS: Final = (
-    Operation(
+    Operation[Host, CreateRoom](
         name="createRoom",
         method="POST",
         path="/v1/rooms",
-        summary="Make a room. A hostId not known yet becomes a user. The joinToken is the host's, for 24 hours.",
-        handle=rooms.create_room,
+        summary="Create a room",
+        description="A `hostId` that is not known yet becomes a user. `joinToken` is the host's and lives 24 hours.",
         body=CreateRoom,
+        find=targets.host,
+        allows=rules.OWNERS,
+        act=rooms.create,
         status=201,
         answer=RoomCreated,
     ),
-    Operation(
+    Operation[Position | None, RoomQuery](
         name="listRooms",
         method="GET",
         path="/v1/rooms",
-        summary="The tenant's rooms, newest first. `next` is the cursor of the next page, null on the last.",
-        handle=rooms.list_rooms,
-        query=rooms.RoomQuery,
+        summary="List rooms",
+        description="The tenant's rooms, newest first. `next` is the cursor of the next page, null on the last.",
+        query=RoomQuery,
+        find=rooms.find_page,
+        allows=rules.OWNERS,
+        act=rooms.list_page,
         status=200,
         answer=RoomList,
     ),
-    Operation(
+    Operation[OfRoom, None](
         name="getRoom",
         method="GET",
         path=_ROOM,
-        summary="One room.",
-        handle=rooms.get_room,
+        summary="Get a room",
+        find=targets.room,
+        allows=rules.MEMBERS,
+        act=rooms.get,
         status=200,
         answer=RoomView,
     ),
-    Operation(
+    Operation[OfRoom, ChangeRoom](
         name="changeRoom",
         method="PATCH",
         path=_ROOM,
-        summary="Merge into the settings. They hold from the next JoinRoom on.",
-        handle=rooms.change_room,
+        summary="Change a room's settings",
+        description="Settings that are left out stay as they are. The change applies from the next JoinRoom on.",
         body=ChangeRoom,
+        find=targets.room,
+        allows=rules.HOSTS,
+        act=rooms.change,
         status=200,
         answer=RoomView,
     ),
-    Operation(
+    Operation[OfRoom, None](
         name="deleteRoom",
         method="DELETE",
         path=_ROOM,
-        summary="End the meeting and delete the room, its sessions and recordings.",
-        handle=rooms.delete_room,
+        summary="Delete a room",
+        description="Ends its meeting, and deletes its sessions and recordings.",
+        find=targets.room,
+        allows=rules.HOSTS,
+        act=rooms.delete,
         status=204,
     ),
-    Operation(
+    Operation[Joiner, JoinRequest](
         name="joinRoom",
         method="POST",
         path=_ROOM + "/join",
-        summary="A room token for a user, for an hour, and where to go with it. An id not known yet becomes a user.",
-        handle=joining.join_room,
+        summary="Join a room",
+        description=(
+            "Returns a room token, which lives an hour, the ICE servers, and the addresses to connect to. "
+            "A `userId` that is not known yet becomes a user."
+        ),
         body=JoinRequest,
+        find=targets.joiner,
+        allows=rules.SPEAKERS,
+        check=join.check,
+        act=join.join,
         status=200,
         answer=JoinGrant,
         refuses=(RoleNotAllowed, RoomFull),
     ),
-    Operation(
+    Operation[OfRoom, None](
         name="endRoom",
         method="POST",
         path=_ROOM + "/end",
-        summary="End the meeting: everyone is told and let go. No effect where there is none.",
-        handle=rooms.end_room,
+        summary="End the meeting",
+        description="Everyone in it is told and disconnected. Without a meeting this has no effect.",
+        find=targets.room,
+        allows=rules.HOSTS,
+        act=rooms.end,
         status=204,
     ),
-    Operation(
+    Operation[OfRoom, CreateInvite](
         name="createInvite",
         method="POST",
         path=_ROOM + "/invites",
-        summary="An invite: whoever holds it may join this room in that role, until it expires.",
-        handle=joining.create_invite,
+        summary="Create an invite",
+        description="Whoever holds it may join the room in that role, until it expires.",
         body=CreateInvite,
+        find=targets.room,
+        allows=rules.HOSTS,
+        act=invites.create,
         status=201,
         answer=InviteView,
     ),
-    Operation(
+    Operation[OfRoom, None](
         name="listParticipants",
         method="GET",
         path=_ROOM + "/participants",
-        summary="Who is in the meeting now, in the order in which they came.",
-        handle=members.list_participants,
+        summary="List participants",
+        description="Those who are in the meeting, in the order in which they joined.",
+        find=targets.room,
+        allows=rules.MEMBERS,
+        act=members.list_participants,
         status=200,
         answer=list[ParticipantView],
     ),
-    Operation(
+    Operation[OfParticipant, None](
         name="removeParticipant",
         method="DELETE",
         path=_ROOM + "/participants/{user_id}",
-        summary="Put one out of the meeting and void their tokens for it.",
-        handle=members.remove_participant,
+        summary="Remove a participant",
+        description="Their tokens for this meeting become void.",
+        find=targets.participant,
+        allows=rules.HOSTS,
+        act=members.remove_participant,
         status=204,
     ),
-    Operation(
+    Operation[OfRoom, None](
         name="listSessions",
         method="GET",
         path=_ROOM + "/sessions",
-        summary="The meetings held in this room, newest first.",
-        handle=members.list_sessions,
+        summary="List sessions",
+        description="The meetings held in this room, newest first.",
+        find=targets.room,
+        allows=rules.HOSTS,
+        act=members.list_sessions,
         status=200,
         answer=list[SessionView],
     ),
-    Operation(
+    Operation[OfRoom, None](
         name="listRecordings",
         method="GET",
         path=_RECORDINGS,
-        summary="The room's recordings, newest first. `url` is signed until `expiresAt`.",
-        handle=recordings.list_recordings,
+        summary="List recordings",
+        description="The room's recordings, newest first. `url` is signed and works until `expiresAt`.",
+        find=targets.room,
+        allows=rules.HOSTS,
+        act=recordings.list_recordings,
         status=200,
         answer=list[RecordingView],
     ),
-    Operation(
+    Operation[OfRoom, None](
         name="startRecording",
         method="POST",
         path=_RECORDINGS,
-        summary="Begin to record the meeting.",
-        handle=recordings.start_recording,
+        summary="Start recording",
+        find=targets.room,
+        allows=rules.HOSTS,
+        check=recordings.check_start,
+        act=recordings.start,
         status=202,
         answer=RecordingStarted,
         refuses=(NoSession, AlreadyRecording),
     ),
-    Operation(
+    Operation[OfRecording, None](
         name="stopRecording",
         method="POST",
         path=_RECORDINGS + "/{recording_id}/stop",
-        summary="Stop it. May be called again.",
-        handle=recordings.stop_recording,
+        summary="Stop a recording",
+        description="May be called again.",
+        find=targets.recording,
+        allows=rules.HOSTS,
+        act=recordings.stop,
         status=202,
         refuses=(NoSession,),
     ),
-    Operation(
+    Operation[OfRecording, None](
         name="deleteRecording",
         method="DELETE",
         path=_RECORDINGS + "/{recording_id}",
-        summary="Delete a recording.",
-        handle=recordings.delete_recording,
+        summary="Delete a recording",
+        find=targets.recording,
+        allows=rules.HOSTS,
+        act=recordings.delete,
         status=204,
     ),
-    Operation(
+    Operation[UserId, CreateUser](
         name="createUser",
         method="POST",
         path="/v1/users",
-        summary="Make a user of the tenant.",
-        handle=users.create_user,
+        summary="Create a user",
         body=CreateUser,
+        find=users.find_new,
+        allows=rules.OWNERS,
+        check=users.check_new,
+        act=users.create,
         status=201,
         answer=UserView,
         refuses=(AlreadyExists,),
     ),
-    Operation(
+    Operation[User, None](
         name="getUser",
         method="GET",
         path="/v1/users/{user_id}",
-        summary="One user.",
-        handle=users.get_user,
+        summary="Get a user",
+        find=targets.user,
+        allows=rules.THE_USER,
+        act=users.get,
         status=200,
         answer=UserView,
     ),
 )
+"""Their checks, in order: ``find`` (404), ``allows`` (403), ``check`` (403, 409), and then those that all have."""

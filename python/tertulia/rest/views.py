@@ -8,6 +8,7 @@ from tertulia.times import rfc3339
 
 
 def user_view(user: User) -> UserView:
+    """A user."""
     return UserView(
         id=user.id,
         email=user.email,
@@ -18,6 +19,7 @@ def user_view(user: User) -> UserView:
 
 
 def room_view(room: Room) -> RoomView:
+    """A room."""
     return RoomView(
         id=room.id,
         host_user_id=room.host_user_id,
@@ -29,6 +31,7 @@ def room_view(room: Room) -> RoomView:
 
 
 def session_view(session: Session) -> SessionView:
+    """A session."""
     return SessionView(
         id=session.id,
         room_id=session.room_id,
@@ -39,7 +42,7 @@ def session_view(session: Session) -> SessionView:
 
 
 def recording_view(recording: Recording) -> RecordingView:
-    """Without a link: files that are ready get theirs from whoever can sign it."""
+    """A recording, without a URL: whoever can sign one adds it."""
     return RecordingView(
         id=recording.id,
         session_id=recording.session_id,

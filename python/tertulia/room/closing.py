@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 
 class CloseReason(NamedTuple):
+    """A close code and what it means."""
+
     code: int
     reason: str
     """At most 123 bytes: a close frame holds no more."""

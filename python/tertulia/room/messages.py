@@ -70,6 +70,8 @@ class StateMessage(_Message, tag="state", frozen=True):
 
 
 class HandMessage(_Message, tag="hand", frozen=True):
+    """A hand was raised or lowered."""
+
     user_id: UserId
     raised: bool
 
@@ -83,6 +85,8 @@ class EndedMessage(_Message, tag="ended", frozen=True):
 
 
 class RecordingMessage(_Message, tag="recording", frozen=True):
+    """Recording has begun or ended."""
+
     is_recording: bool
 
 

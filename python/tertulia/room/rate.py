@@ -10,6 +10,8 @@ _CALM: Final = 1.0
 
 
 class Verdict(enum.Enum):
+    """What becomes of a call."""
+
     ADMIT = enum.auto()
     REFUSE = enum.auto()
     CLOSE = enum.auto()

@@ -39,13 +39,26 @@ class Engine(Protocol):
 
     def offer(
         self, room: str, transport: str, user_id: str, sdp: str, *, slots: bool = ..., tracks: dict[str, str] = ...
-    ) -> None: ...
-    def answer(self, room: str, transport: str, sdp: str) -> None: ...
-    def candidate(self, room: str, transport: str, candidate: str) -> None: ...
-    def view(self, room: str, transport: str, videos: list[tuple[str, str, int | None]]) -> None: ...
-    def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None: ...
-    def close(self, room: str, transport: str) -> None: ...
-    def end(self, room: str) -> None: ...
+    ) -> None:
+        """An offer of the client; opens its peer if there is none."""
+
+    def answer(self, room: str, transport: str, sdp: str) -> None:
+        """The client's answer to the last offer of the SFU."""
+
+    def candidate(self, room: str, transport: str, candidate: str) -> None:
+        """A candidate line of the client; empty for the end of candidates."""
+
+    def view(self, room: str, transport: str, videos: list[tuple[str, str, int | None]]) -> None:
+        """The videos (userId, source, height) that the client wants in its slots, the most wanted first."""
+
+    def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
+        """What is muted is not forwarded; None leaves it as it is."""
+
+    def close(self, room: str, transport: str) -> None:
+        """Close one peer."""
+
+    def end(self, room: str) -> None:
+        """Close every peer of the room."""
 
 
 class Message(NamedTuple):

@@ -1,6 +1,6 @@
-"""``tertulia sfu``: one SFU node. It runs the engine, does what hubs ask on its channel, and says that it is alive.
+"""``tertulia sfu``: one SFU node. It runs the engine, carries out the commands on its channel, and sends heartbeats.
 
-Media does not depend on Redis: while that is away the engine goes on, and the heartbeat registers the node again.
+Media does not depend on Redis: while Redis is away the engine goes on, and the next heartbeat registers the node again.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from tertulia.state import keys, registry
 from tertulia.state.connection import connect_redis
 
 EVENTS_PER_TURN: Final = 256
-"""Events of the engine handled before the event loop has its turn again: some milliseconds."""
+"""Engine events handled in one turn of the event loop: some milliseconds."""
 STOP_SECONDS: Final = 5.0
-"""What saying goodbye may take; supervisors kill after ten."""
+"""How long closing the peers and deregistering may take; supervisors kill after 10 s."""
 
 _log = structlog.get_logger(__name__)
 
 
 async def run_node(config: Config) -> None:
-    """Run a node until SIGTERM or SIGINT, then close its peers, say so, and deregister.
+    """Run a node until SIGTERM or SIGINT, then close its peers, tell the hubs, and deregister.
 
     Raises:
-        ConfigError: a port cannot be bound, there is no address to advertise, or no or a wrong Redis is configured.
-        Unavailable: Redis does not answer at the start, or a media thread has failed: supervisors start another node.
+        ConfigError: a port cannot be bound, there is no address to advertise, or Redis is not configured correctly.
+        Unavailable: Redis does not answer at the start, or a media thread has failed: start another node.
     """
     redis = await connect_redis(config.need("redis_url"))
     try:
@@ -46,7 +46,7 @@ async def run_node(config: Config) -> None:
         try:
             await _Node(config, redis, Channels(redis), engine).run()
         finally:
-            with contextlib.suppress(OSError):  # told before, by an event
+            with contextlib.suppress(OSError):  # an event has told of it before
                 await asyncio.to_thread(engine.stop)
     finally:
         await redis.close()
@@ -58,7 +58,9 @@ def _start_engine(config: Config) -> _sfu.Sfu:
     try:
         return _sfu.Sfu(config.sfu_bind, ports, config.sfu_advertise, loopback=config.open)
     except OSError as e:
-        raise ConfigError(f"the media ports cannot be opened: {e}; see TERTULIA_SFU_BIND, _PORTS, _ADVERTISE") from e
+        raise ConfigError(
+            f"the media ports cannot be opened: {e}: see --sfu-bind, --sfu-ports and --sfu-advertise"
+        ) from e
 
 
 class _Node:
@@ -82,9 +84,9 @@ class _Node:
         try:
             await self._channels.subscribe(keys.sfu_commands(self._id), self._on_command, self._on_gap)
             await self._beat()
-            _log.info("sfu_started", node=self._id, region=self._region, addresses=self._engine.addresses)
+            _log.info("SFU node runs", node=self._id, region=self._region, addresses=self._engine.addresses)
             await self._beat_until_stopped()
-            await self._say_goodbye()
+            await self._shut_down()
             if self._failure is not None:
                 raise Unavailable(self._failure)
         finally:
@@ -99,31 +101,31 @@ class _Node:
                 await self._beat()
             except Unavailable as e:
                 if self._registered:
-                    _log.warning("sfu_heartbeat_failed", node=self._id, error=e.message)
+                    _log.warning("the SFU node could not send its heartbeat", node=self._id, error=e.message)
                 self._registered = False
 
     async def _beat(self) -> None:
         await self._registry.beat(self._entry())
         if not self._registered:
-            _log.info("sfu_registered", node=self._id)
+            _log.info("the SFU node is registered", node=self._id)
         self._registered = True
 
     def _entry(self) -> Node:
-        workers = self._engine.stats()
+        threads = self._engine.stats()
         return Node(
             id=self._id,
             region=self._region,
             ip=self._engine.addresses[0][0],
             ports=self._engine.ports,
             load=round(self._load.measure(), 3),
-            rooms=sum(w["rooms"] for w in workers),
-            peers=sum(w["peers"] for w in workers),
+            rooms=sum(thread["rooms"] for thread in threads),
+            peers=sum(thread["peers"] for thread in threads),
             draining=self._stop.is_set(),
         )
 
-    async def _say_goodbye(self) -> None:
-        """The last heartbeat has said ``draining``: no new rooms come. Now close the peers, tell of it, and go."""
-        _log.info("sfu_stopping", node=self._id)
+    async def _shut_down(self) -> None:
+        """Close the peers, tell the hubs, and deregister. The last heartbeat said ``draining``: no new rooms come."""
+        _log.info("SFU node stops", node=self._id)
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._stop_engine()
@@ -131,21 +133,21 @@ class _Node:
                     self._tell(events)
                 await self._registry.leave(self._id)
         except (Unavailable, TimeoutError) as e:
-            _log.warning("sfu_goodbye_failed", node=self._id, error=str(e))
+            _log.warning("the SFU node could not deregister", node=self._id, error=str(e))
 
     async def _stop_engine(self) -> None:
         try:
             await asyncio.to_thread(self._engine.stop)
-        except OSError as e:  # of one media thread: the others have closed their peers all the same
-            _log.warning("sfu_stop_failed", node=self._id, error=str(e))
+        except OSError as e:  # one media thread failed; the others have closed their peers
+            _log.warning("a media thread did not stop cleanly", node=self._id, error=str(e))
 
     def _on_command(self, data: bytes) -> None:
         for message in self._agent.command(data):
             self._publish(message)
 
     def _on_gap(self) -> None:
-        # What was missed mends itself: a client without an answer, or without media, offers again.
-        _log.info("sfu_commands_may_be_lost", node=self._id)
+        # Nothing to make up for: a client without an answer, or without media, offers again.
+        _log.info("commands to the SFU node may have been lost", node=self._id)
 
     def _on_events(self) -> None:
         self._tell(self._engine.drain(EVENTS_PER_TURN))
@@ -163,4 +165,9 @@ class _Node:
         try:
             self._channels.publish(keys.room_events(message.room), messages.encode(message.event))
         except Unavailable as e:
-            _log.warning("sfu_message_dropped", room=message.room, event_name=message.event.event, error=e.message)
+            _log.warning(
+                "a message of the SFU node was dropped",
+                room=message.room,
+                event_name=message.event.event,
+                error=e.message,
+            )

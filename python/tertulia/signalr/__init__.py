@@ -6,8 +6,8 @@ asyncio:
 - :mod:`~tertulia.signalr.messages`: the nine messages of the hub protocol
 - :mod:`~tertulia.signalr.json_protocol`, :mod:`~tertulia.signalr.messagepack_protocol`: their two encodings
 - :mod:`~tertulia.signalr.framing`: where one message ends, over any chunking
-- :mod:`~tertulia.signalr.handshake`, :mod:`~tertulia.signalr.negotiate`, :mod:`~tertulia.signalr.tokens`: how a
-connection begins
+- :mod:`~tertulia.signalr.handshake`, :mod:`~tertulia.signalr.negotiate`, :mod:`~tertulia.signalr.tokens`,
+  :mod:`~tertulia.signalr.credentials`: how a connection begins
 - :mod:`~tertulia.signalr.reconnect`: nothing lost or doubled when a socket is replaced
 - :mod:`~tertulia.signalr.connection`: all of it as one state machine
 

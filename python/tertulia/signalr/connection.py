@@ -4,10 +4,10 @@
 
     HANDSHAKE ── the client's handshake ──▶ OPEN ── Close, error, timeout, end ──▶ CLOSED
 
-A shell calls :meth:`receive` with what the transport delivers, :meth:`tick` when ``deadline`` is reached, writes
-``outbox`` to the transport and clears it after each call, and ends the transport when ``phase`` is CLOSED. Invariant:
-``now`` never goes back. With stateful reconnect the shell also says when the transport is :meth:`lost` and when
-another one :meth:`replaced` it.
+A shell calls :meth:`Connection.receive` with what the transport delivers and :meth:`Connection.tick` when ``deadline``
+is reached. After each call it writes ``outbox`` to the transport and clears it; it ends the transport when ``phase`` is
+CLOSED. Invariant: ``now`` never goes back. With stateful reconnect the shell also says when the transport is
+:meth:`~Connection.lost` and when another one :meth:`~Connection.replaced` it.
 """
 
 from __future__ import annotations
@@ -21,32 +21,15 @@ from msgspec import Struct
 from tertulia.signalr import handshake
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.errors import CLOSED_WITH_ERROR, HandshakeRefused, ProtocolError
-from tertulia.signalr.framing import RECORD_SEPARATOR, Framer
+from tertulia.signalr.framing import Framer
 from tertulia.signalr.messages import TRACKED, Ack, Close, Invocation, Message, Sequence, Tracked
+from tertulia.signalr.options import Options
 from tertulia.signalr.reconnect import ACK_DELAY, Incoming, Outgoing
 
 
-class Options(Struct, frozen=True, kw_only=True):
-    """The bounds of a connection, in seconds and bytes; the defaults are ASP.NET Core's."""
-
-    keep_alive: float = 15
-    """A Ping is sent as often as this."""
-    client_timeout: float = 30
-    """A client that is silent for so long is gone."""
-    handshake_timeout: float = 15
-    reconnect_timeout: float = 15
-    """How long a stateful connection lives without a socket, a negotiated one without a transport, a polled one
-    without a poll.
-    """
-    max_message: int = 32 * 1024
-    """Of an inbound message, in bytes."""
-    replay_bound: int = 100_000
-    """Unacknowledged bytes of a stateful connection; what follows waits."""
-    max_waiting: int = 1024 * 1024
-    """Bytes that may wait for a client that does not keep up; beyond, its connection is closed."""
-
-
 class Phase(enum.Enum):
+    """Where a connection is in its life."""
+
     HANDSHAKE = enum.auto()
     OPEN = enum.auto()
     CLOSED = enum.auto()
@@ -59,8 +42,8 @@ class Opened(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """The connection is over; the last event. ``clean``: the client said so. ``error``: why, for the log. ``unsent``:
-    something is known not to have reached the client, or not known to have."""
+    """The connection is over; the last input. ``clean``: the client said so. ``error``: why, for the log. ``unsent``:
+    something did not reach the client, or may not have."""
 
     clean: bool
     error: str | None = None
@@ -75,13 +58,13 @@ _NEVER: Final = math.inf
 
 class Connection:
     """See the module. ``binary``: the transport carries bytes. ``stateful``: negotiated with stateful reconnect.
-    ``pings``: False for long polling, whose polls are sign of life enough."""
+    ``pings``: False for long polling, where each poll shows that the client is alive."""
 
     __slots__ = (
         "_ack_at",
-        "_begin",
         "_binary",
         "_framer",
+        "_handshake",
         "_heard",
         "_incoming",
         "_lost_at",
@@ -102,7 +85,7 @@ class Connection:
         self._binary = binary
         self._stateful = stateful
         self._pings = pings
-        self._begin: bytes | None = b""
+        self._handshake = handshake.Reader(options.max_message)
         self._framer: Framer | None = None
         self._heard = now
         self._ping_at = self._ack_at = self._lost_at = _NEVER
@@ -129,27 +112,32 @@ class Connection:
 
     @property
     def stateful(self) -> bool:
-        """A lost socket may be replaced."""
+        """Whether a lost socket may be replaced."""
         return self._outgoing is not None and self.phase is Phase.OPEN
 
     @property
     def direct(self) -> bool:
-        """Frames of this connection's encoding may go straight to its transport, without :meth:`send_frame`."""
+        """Whether frames of this connection's encoding may go straight to its transport, without :meth:`send_frame`."""
         return self._outgoing is None and self.phase is Phase.OPEN
 
     @property
     def congested(self) -> bool:
-        """A stateful client owes Acks: who can should wait before sending more."""
+        """Whether a stateful client owes so many Acks that senders should wait, if they can."""
         return self._outgoing is not None and self._outgoing.full
 
+    @property
+    def overflowing(self) -> bool:
+        """Whether more waits for a stateful client's Acks than may: close the connection."""
+        return self._outgoing is not None and self._outgoing.waiting_bytes > self._options.max_waiting
+
     def undelivered(self) -> list[bytes]:
-        """The frames of which a stateful client may have got nothing."""
+        """The frames that a stateful client may not have got."""
         return self._outgoing.undelivered() if self._outgoing is not None else []
 
     # --- in
 
     def receive(self, data: bytes, now: float) -> list[Input]:
-        """Bytes from the transport, in any chunks; the inputs they complete."""
+        """Take bytes from the transport, in any chunks; the inputs they complete."""
         if self.phase is Phase.CLOSED:
             return []
         inputs: list[Input] = []
@@ -177,21 +165,16 @@ class Connection:
         return inputs
 
     def _shake_hands(self, data: bytes, now: float, inputs: list[Input]) -> bytes | None:
-        """The bytes behind the handshake, once it is whole and accepted."""
-        begin = (self._begin or b"") + data
-        request, separator, rest = begin.partition(RECORD_SEPARATOR)
-        if len(request) > self._options.max_message:
-            self._refuse(handshake.TIMED_OUT, inputs)
-            return None
-        if not separator:
-            self._begin = begin
-            return None
+        """The bytes behind the handshake, once it is complete and accepted."""
         try:
+            found = self._handshake.feed(data)
+            if found is None:
+                return None
+            request, rest = found
             self.protocol, version = handshake.parse(request, binary=self._binary)
         except HandshakeRefused as error:
             self._refuse(str(error), inputs)
             return None
-        self._begin = None
         self._framer = self.protocol.framer(self._options.max_message)
         self._heard = now
         if self._pings:
@@ -226,7 +209,7 @@ class Connection:
             return False
         elif isinstance(message, Ack) and self._outgoing is not None:
             self.outbox += self._outgoing.ack(message.sequence_id)
-        # A Ping was heard, and that is all it is for; Ack and Sequence mean nothing without stateful reconnect.
+        # A Ping has done its work by being heard. Ack and Sequence mean nothing without stateful reconnect.
         return True
 
     # --- out
@@ -242,13 +225,8 @@ class Connection:
         if self._outgoing is None or (self._outgoing.push(frame) and self._lost_at == _NEVER):
             self.outbox.append(frame)
 
-    @property
-    def overflowing(self) -> bool:
-        """More waits for the client's Acks than may: close the connection."""
-        return self._outgoing is not None and self._outgoing.waiting_bytes > self._options.max_waiting
-
     def close(self, error: str | None = None, *, allow_reconnect: bool = False) -> None:
-        """End the connection by a Close message; before the handshake there is none."""
+        """End the connection with a Close message; before the handshake there is none."""
         if self.phase is Phase.OPEN and self._lost_at == _NEVER:
             self.outbox.append(self.protocol.encode(Close(error, allow_reconnect)))
         self.phase = Phase.CLOSED
@@ -261,7 +239,7 @@ class Connection:
         if now < self.deadline:
             return inputs
         if self.phase is Phase.HANDSHAKE:
-            self._refuse(handshake.TIMED_OUT, inputs)
+            self._refuse(handshake.CANCELED, inputs)
         elif self._lost_at != _NEVER:
             self.phase = Phase.CLOSED
             unsent = bool(self.undelivered())
@@ -269,10 +247,10 @@ class Connection:
         elif self._pings and now >= self._heard + self._options.client_timeout:
             self._fail(None, "The client was silent for too long.", inputs)
         else:
-            self._due(now)
+            self._send_due(now)
         return inputs
 
-    def _due(self, now: float) -> None:
+    def _send_due(self, now: float) -> None:
         if now >= self._ack_at and self._incoming is not None:
             self._incoming.acked = self._incoming.latest
             self._ack_at = _NEVER
@@ -287,9 +265,8 @@ class Connection:
         self.outbox.clear()
 
     def replaced(self, now: float) -> None:
-        """Another socket took the place of the stateful connection's, lost or not: it has to say Sequence first, and
-        so do we.
-        """
+        """Another socket has taken the place of the stateful connection's, lost or not. It has to send a Sequence
+        first, and so do we."""
         assert self._incoming is not None  # noqa: S101 - the shell asks `stateful` first
         assert self._outgoing is not None  # noqa: S101
         assert self._framer is not None  # noqa: S101

@@ -25,14 +25,14 @@ class HubProtocol(Protocol):
         """A new framer for one connection's inbound messages of at most ``bound`` bytes."""
 
     def decode(self, payload: bytes) -> Message | None:
-        """A message; None for a type of the future, to be ignored. Raises ProtocolError."""
+        """A message; None for a type that is not known, and to be ignored. Raises ProtocolError."""
 
     def encode(self, message: Message) -> bytes:
         """A frame. Raises what msgspec raises for values it cannot encode."""
 
 
 def checked(message: Message) -> Message:
-    """The rules that a type cannot say (HubProtocol.md, "Errors"); raises ProtocolError."""
+    """``message``, if it keeps the rules that types cannot express (HubProtocol.md, "Errors"). Raises ProtocolError."""
     if isinstance(message, Invocation):
         if message.target:
             return message

@@ -3,9 +3,9 @@
 ::
 
     SignalRError
-    ├── ProtocolError          the peer sent what is no message: the connection ends
+    ├── ProtocolError          the peer sent something that is not a message: the connection ends
     │   └── MessageTooLarge    a message is longer than the bound
-    ├── HandshakeRefused       the handshake asks for what we do not speak; ``str()`` is the answer's text
+    ├── HandshakeRefused       the handshake asks for something that we do not speak; ``str()`` is for the client
     ├── HubException           raised by a hub method: the one exception whose text the client sees
     ├── ClientError            the client answered our invocation with an error
     └── ConnectionLost         the connection ended before what was awaited came
@@ -19,7 +19,7 @@ class SignalRError(Exception):
 
 
 class ProtocolError(SignalRError):
-    """The peer sent what is no message of the protocol."""
+    """The peer sent something that is not a message of the protocol."""
 
 
 class MessageTooLarge(ProtocolError):
@@ -30,11 +30,11 @@ class MessageTooLarge(ProtocolError):
 
 
 class HandshakeRefused(SignalRError):
-    """The handshake cannot be met; the text goes to the client."""
+    """The handshake cannot be accepted; the text goes to the client."""
 
 
 class HubException(SignalRError):
-    """Raise it in a hub method to tell the caller why; the text of every other exception stays on the server."""
+    """Raised in a hub method to tell the caller why: the text of every other exception stays on the server."""
 
 
 class ClientError(SignalRError):
@@ -66,7 +66,7 @@ def unknown_method(target: str) -> str:
 
 
 CLOSED_WITH_ERROR = "Connection closed with an error."
-"""The text of a Close message after an error of ours or of the peer's; its cause is not told."""
+"""The text of a Close message after an error on either side; the cause is not told."""
 
 
 def connection_failed(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Where one message ends and the next begins, over any chunking of the transport's bytes.
 
-A framer keeps what is incomplete, at most ``bound`` bytes. :meth:`feed` returns the complete payloads that precede a
-breach of the bound, and then says so by ``broken``, so that what came in order before the breach still counts.
+A framer keeps what is incomplete, at most ``bound`` bytes. When the bound is exceeded, :meth:`Framer.feed` still
+returns the payloads before that, which arrived in order, and ``broken`` says what is wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ MAX_LENGTH: Final = 0x7FFFFFFF
 
 
 class Framer(Protocol):
+    """Splits the bytes of one connection into messages."""
+
     broken: ProtocolError | None
+    """Why nothing more can be read."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that ``data`` completes."""
@@ -39,6 +42,7 @@ class RecordFramer:
         self.broken: ProtocolError | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
+        """The payloads that ``data`` completes, without their 0x1E."""
         end = data.find(RECORD_SEPARATOR)
         if end == len(data) - 1 and not self._chunks and 0 <= end <= self._bound:
             # One whole message, as nearly always; bytes.split is slow with long ones.
@@ -65,6 +69,7 @@ class RecordFramer:
         return payloads
 
     def reset(self) -> None:
+        """Forget what is incomplete."""
         self._chunks = []
         self._size = 0
 
@@ -80,6 +85,7 @@ class LengthFramer:
         self.broken: ProtocolError | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
+        """The payloads that ``data`` completes, without their lengths."""
         buffer = self._buffer
         if not buffer:
             length, begin = _prefix(data, 0)
@@ -118,6 +124,7 @@ class LengthFramer:
         return -1
 
     def reset(self) -> None:
+        """Forget what is incomplete."""
         self._buffer = bytearray()
 
 

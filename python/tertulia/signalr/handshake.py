@@ -1,4 +1,4 @@
-"""The handshake (HubProtocol.md, "Overview"): always JSON ended by 0x1E, before anything else."""
+"""The handshake (HubProtocol.md, "Overview"): the first thing that each side sends, in JSON, ended by 0x1E."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ JSON: Final = JsonProtocol()
 MESSAGEPACK: Final = MessagePackProtocol()
 PROTOCOLS: Final[dict[str, HubProtocol]] = {JSON.name: JSON, MESSAGEPACK.name: MESSAGEPACK}
 NEWEST_VERSION: Final = 2
+"""Of the hub protocol."""
 STATEFUL_VERSION: Final = 2
 """Ack and Sequence came with version 2; an older client gets no stateful reconnect."""
 ACCEPTED: Final = b"{}" + RECORD_SEPARATOR
-TIMED_OUT: Final = "Handshake was canceled."
+"""The frame of a handshake response that accepts."""
+CANCELED: Final = "Handshake was canceled."
+"""ASP.NET Core's words for a handshake that took too long or never ended."""
 
 
 class _Request(Struct):
@@ -33,6 +36,28 @@ class _Response(Struct, omit_defaults=True):
 
 
 _request: Final = msgspec.json.Decoder(_Request)
+
+
+class Reader:
+    """Collects the handshake request from chunks of any size, in linear time; ``bound``: bytes it may have."""
+
+    __slots__ = ("_bound", "_request")
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._request = bytearray()
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """The request (without its 0x1E) and the bytes behind it; None while it is incomplete.
+
+        Raises:
+            HandshakeRefused: it is too long.
+        """
+        head, separator, rest = data.partition(RECORD_SEPARATOR)
+        self._request += head
+        if len(self._request) > self._bound:
+            raise HandshakeRefused(CANCELED)
+        return (bytes(self._request), rest) if separator else None
 
 
 def parse(payload: bytes, *, binary: bool) -> tuple[HubProtocol, int]:

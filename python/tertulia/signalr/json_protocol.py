@@ -24,14 +24,18 @@ KNOWN: Final = range(1, 10)
 
 
 class JsonProtocol:
+    """A :class:`~tertulia.signalr.encoding.HubProtocol`."""
+
     name: ClassVar[str] = "json"
     binary: ClassVar[bool] = False
     ping: ClassVar[bytes] = b'{"type":6}' + RECORD_SEPARATOR
 
     def framer(self, bound: int) -> RecordFramer:
+        """A new framer for one connection."""
         return RecordFramer(bound)
 
     def decode(self, payload: bytes) -> Message | None:
+        """A message; None for a type that is not known. Raises ProtocolError."""
         try:
             return checked(_decoder.decode(payload))
         except msgspec.ValidationError as error:
@@ -43,11 +47,12 @@ class JsonProtocol:
 
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:
-        """New message types may be added; who does not know them ignores them."""
+        """Whether the type is not known: later versions may add some, which are to be ignored."""
         try:
             return _envelope.decode(payload).type not in KNOWN
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return False
 
     def encode(self, message: Message) -> bytes:
+        """A frame."""
         return _encoder.encode(message) + RECORD_SEPARATOR

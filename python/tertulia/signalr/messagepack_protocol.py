@@ -19,7 +19,7 @@ ERROR, VOID, RESULT = 1, 2, 3
 
 
 class _Array(Struct, array_like=True):
-    """Items behind those of the struct are a later version's, and ignored."""
+    """Items behind those of the struct belong to a later version, and are ignored."""
 
 
 class _Invocation(_Array, tag=1):
@@ -82,14 +82,18 @@ KNOWN: Final = range(1, 10)
 
 
 class MessagePackProtocol:
+    """A :class:`~tertulia.signalr.encoding.HubProtocol`."""
+
     name: ClassVar[str] = "messagepack"
     binary: ClassVar[bool] = True
     ping: ClassVar[bytes] = b"\x02\x91\x06"
 
     def framer(self, bound: int) -> LengthFramer:
+        """A new framer for one connection."""
         return LengthFramer(bound)
 
     def decode(self, payload: bytes) -> m.Message | None:
+        """A message; None for a type that is not known. Raises ProtocolError."""
         try:
             return checked(_message(_decoder.decode(payload)))
         except msgspec.ValidationError as error:
@@ -108,6 +112,7 @@ class MessagePackProtocol:
         return isinstance(items, list) and bool(items) and type(items[0]) is int and items[0] not in KNOWN
 
     def encode(self, message: m.Message) -> bytes:
+        """A frame."""
         return with_length(_encoder.encode(_array(message)))
 
 
@@ -160,7 +165,7 @@ def _completion(array: _Completion) -> m.Completion:
 
 
 def _array(message: m.Message) -> list[Any]:
-    # The two of nearly every call first.
+    # First the two that nearly every call takes.
     if isinstance(message, m.Completion):
         return _completed(message)
     if isinstance(message, m.Invocation):

@@ -18,9 +18,8 @@ class _Message(Struct, tag_field="type", rename="camel", omit_defaults=True, fro
 
 
 class Invocation(_Message, tag=1, frozen=True):
-    """Call ``target``. Without an ``invocation_id`` no answer is wanted. ``stream_ids``: the streams that the caller
-    will send.
-    """
+    """Call ``target``. Without an ``invocation_id`` no answer is wanted. ``stream_ids``: of streams that the caller
+    sends."""
 
     target: str
     arguments: list[Any]
@@ -61,7 +60,7 @@ class CancelInvocation(_Message, tag=5, frozen=True):
 
 
 class Ping(_Message, tag=6, frozen=True):
-    """I am here."""
+    """A sign of life."""
 
 
 class Close(_Message, tag=7, frozen=True):
@@ -78,9 +77,7 @@ class Ack(_Message, tag=8, frozen=True):
 
 
 class Sequence(_Message, tag=9, frozen=True):
-    """The next tracked message that I send is ``sequence_id``: the oldest unacknowledged one, else the total sent
-    plus one.
-    """
+    """The next tracked message from this side is ``sequence_id``: the oldest unacknowledged, or the total plus 1."""
 
     sequence_id: int
 

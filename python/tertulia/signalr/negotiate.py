@@ -1,6 +1,5 @@
-"""Negotiation (TransportProtocols.md, "POST [endpoint-base]/negotiate"): which transports there are, and an identity
-to use them with.
-"""
+"""Negotiation (TransportProtocols.md, "POST [endpoint-base]/negotiate"): which transports there are, and the ids of a
+new connection."""
 
 from __future__ import annotations
 
@@ -28,13 +27,11 @@ class Request(Struct, frozen=True):
 
 
 class Refused(Exception):
-    """The request cannot be met; the text is the answer's ``error``."""
+    """The request cannot be met; the text is the ``error`` of the answer."""
 
 
 def parse(query: Mapping[str, str]) -> Request:
-    """The request of a negotiate's query, whose keys are in lower case (they are matched in any case). Raises
-    Refused.
-    """
+    """The request in a query, whose keys are in lower case (they are matched in any case). Raises Refused."""
     asked = query.get("negotiateversion")
     if asked is None:
         version = 0

@@ -1,9 +1,9 @@
-"""Stateful reconnect: a replaced socket loses and doubles nothing.
+"""Stateful reconnect: when a socket is replaced, no message is lost or doubled.
 
-Both sides number the tracked messages that they send, from 1, keep them until an Ack, and after a replacement send a
-Sequence and then again what is unacknowledged. HubProtocol.md says the Sequence names the next *new* message; ASP.NET
-Core's server and every client send, and expect, the id of the *oldest unacknowledged* one (the total plus one if
-there is none). We do as they do.
+Both sides number the tracked messages that they send, from 1, and keep them until an Ack. After a replacement each
+sends a Sequence, and then again what is unacknowledged. HubProtocol.md says that the Sequence names the next *new*
+message; ASP.NET Core's server and every client send, and expect, the id of the *oldest unacknowledged* one (the total
+plus one if there is none). We do as they do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.messages import TRACKED, Message, Sequence
 
 ACK_DELAY: Final = 1.0
-"""Seconds from an arrival to its Ack, as ASP.NET Core's: so that many arrivals share one."""
+"""Seconds from an arrival to its Ack, as in ASP.NET Core, so that many arrivals share one."""
 
 
 class Outgoing:
@@ -44,7 +44,7 @@ class Outgoing:
 
     @property
     def full(self) -> bool:
-        """The next frame waits."""
+        """Whether the next frame has to wait."""
         return self.unacked_bytes > self._bound
 
     def push(self, frame: bytes) -> bool:
@@ -100,6 +100,7 @@ class Incoming:
         self._latest = 0
         self._awaiting_sequence = False
         self.acked = 0
+        """What our last Ack said."""
 
     @property
     def latest(self) -> int:
@@ -108,6 +109,7 @@ class Incoming:
 
     @property
     def unacked(self) -> bool:
+        """Whether an Ack is owed."""
         return self.acked < self._latest
 
     def replaced(self) -> None:

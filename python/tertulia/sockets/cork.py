@@ -1,8 +1,8 @@
-"""What many sockets write in one turn of the event loop goes out at its end, with one system call for each socket.
+"""What sockets write in one turn of the event loop is sent at its end, with one system call for each socket.
 
-A system call costs more than anything else the hub does for a message. uvloop and picows make one for each write;
-under load a turn handles many messages, and members of a room get several frames in it. Alone, a frame waits for
-nothing: the turn ends at once.
+A system call costs more than anything else the hub does for a message, and uvloop and picows make one for each write.
+Under load a turn handles many messages, and members of a room get several frames in it. A lone frame is not delayed:
+its turn ends at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Write = Callable[[bytes], object]
 
 
 class Cork:
-    """One socket's frames of this turn; ``write`` is its transport's."""
+    """What one socket has to send in this turn; ``write`` is its transport's."""
 
     __slots__ = ("_frames", "_turn", "_write")
 
@@ -24,26 +24,26 @@ class Cork:
         self._frames: list[bytes] = []
 
     def write(self, frame: bytes) -> None:
-        """Write before the turn ends."""
+        """Send ``frame`` when the turn ends, or at the next flush."""
         frames = self._frames
         if not frames:
             self._turn.add(self)
         frames.append(frame)
 
     def flush(self) -> None:
-        """Write now: something follows that does not go through the cork."""
+        """Send now: what follows does not go through the cork."""
         frames = self._frames
         if frames:
             self._frames = []
             self._write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def drop(self) -> None:
-        """Forget what is held: the connection is gone."""
+        """Discard what is held: the connection is gone."""
         self._frames = []
 
 
 class Turn:
-    """The corks that hold something. One for an event loop."""
+    """The corks that hold something; one for each event loop."""
 
     __slots__ = ("_corks",)
 
@@ -51,7 +51,7 @@ class Turn:
         self._corks: list[Cork] = []
 
     def add(self, cork: Cork) -> None:
-        """A cork holds its first frame of this turn."""
+        """Flush ``cork`` when this turn ends."""
         if not self._corks:
             asyncio.get_running_loop().call_soon(self._end)
         self._corks.append(cork)

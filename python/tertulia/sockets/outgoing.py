@@ -1,4 +1,4 @@
-"""What a WebSocket of ours sends: corked for the turn, bounded while nobody reads, closed if that lasts."""
+"""The sending half of a WebSocket: corked for the turn, bounded while nobody reads, closed if that lasts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from picows import WSCloseCode, WSTransport
 from tertulia.hub import metrics
 from tertulia.room.outbox import Outbox
 from tertulia.sockets.cork import Cork, Turn
-from tertulia.sockets.websocket import WebSocketListener
+from tertulia.sockets.upgrade import WebSocketListener
 
 STUCK_AFTER: Final = 20.0
-"""Seconds in which a client has to catch up (asyncio's low-water mark, 16 KiB): a phone in a tunnel gets through, a
-stopped process does not."""
+"""Seconds that a client has to catch up (to asyncio's low-water mark, 16 KiB): long enough for a phone in a tunnel, too
+short for a stopped process."""
 CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
-"""Close codes by which a client says that it leaves."""
+"""Close codes with which a client leaves on purpose."""
 _TEXT, _BINARY, _PONG = 0x81, 0x82, 0x8A
 """The first byte of a whole message (RFC 6455, section 5.2)."""
 
 
 def wire(message: bytes, binary: bool) -> bytes:
-    """A whole, unmasked WebSocket message (RFC 6455, section 5.2): the same for all who get it."""
+    """A whole, unmasked WebSocket message (RFC 6455, section 5.2): the same bytes for everyone who gets it."""
     first = _BINARY if binary else _TEXT
     size = len(message)
     if size < 126:
@@ -37,11 +37,11 @@ def wire(message: bytes, binary: bool) -> bytes:
 
 
 def _nowhere(data: bytes) -> None:
-    """Where a socket sends before it is there, and when it is gone."""
+    """What a socket sends with before it is open and after it is lost."""
 
 
 class OutgoingSocket(WebSocketListener, ABC):
-    """The sending half of a listener. ``turn``: the one of this event loop."""
+    """Sends for one client. ``turn``: the one of this event loop."""
 
     __slots__ = ("_closed", "_cork", "_dropped", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
 
@@ -52,7 +52,7 @@ class OutgoingSocket(WebSocketListener, ABC):
         self._send: Callable[[bytes], None] = _nowhere
         self._closed = False
         self._outbox: Outbox[bytes] | None = None
-        """What waits while the client does not read."""
+        """What waits while the client does not read; None while it does."""
         self._dropped = False
         self._paused = False
         self._stuck_timer: asyncio.TimerHandle | None = None
@@ -66,13 +66,13 @@ class OutgoingSocket(WebSocketListener, ABC):
 
     @property
     def unsent(self) -> bool:
-        """Something waits, or was dropped."""
+        """Whether something waits, or was dropped."""
         return self._dropped or self._outbox is not None
 
     def pause_writing(self) -> None:
         """The transport's buffer is full (asyncio's high-water mark, 64 KiB)."""
         if self._closed:
-            self._dropped = True  # the last words may not arrive
+            self._dropped = True  # the last messages may not arrive
             return
         self._paused = True
         if self._outbox is None:
@@ -99,8 +99,8 @@ class OutgoingSocket(WebSocketListener, ABC):
     # --- for the socket of a dialect
 
     def _pong(self, payload: bytes) -> None:
-        """Answer a ping, whose ``payload`` has at most 125 bytes: picows sees to that. Only the newest has to be
-        answered (RFC 6455, section 5.5.3)."""
+        """Answer a ping, whose ``payload`` has at most 125 bytes (picows checks). Only the newest has to be answered
+        (RFC 6455, section 5.5.3)."""
         self.write_wire(bytes((_PONG, len(payload))) + payload, "pong")
 
     def _caught_up(self) -> None:
@@ -111,13 +111,13 @@ class OutgoingSocket(WebSocketListener, ABC):
         """Close: the client does not read."""
 
     def _begin(self, transport: WSTransport) -> None:
-        """The WebSocket is there."""
+        """The WebSocket is open."""
         self._ws = transport
         self._cork = Cork(self._turn, transport.underlying_transport.write)
         self._send = self._cork.write
 
     def _hang_up(self, code: int, reason: str) -> None:
-        """Send what waits, and a close frame."""
+        """Send what waits, then a close frame."""
         if self._closed or self._ws is None:
             return
         while self._outbox is not None and (waiting := self._outbox.pop()) is not None:
@@ -127,14 +127,14 @@ class OutgoingSocket(WebSocketListener, ABC):
         self._ws.disconnect()
 
     def _answer_close(self, code: WSCloseCode) -> None:
-        """The client closed: said in kind, 1000 where it gave no code (picows cannot send an empty close frame)."""
+        """Answer the client's close frame with its code, or 1000 if it had none: picows cannot send an empty one."""
         self._end()
         if self._ws is not None:
             self._ws.send_close(WSCloseCode.OK if code is WSCloseCode.NO_INFO else code)
             self._ws.disconnect()
 
     def _end(self, *, lost: bool = False) -> None:
-        """Nothing more is sent or heard. ``lost``: there is nobody to send what is corked to."""
+        """Send and receive nothing more. ``lost``: the connection is gone, so what is corked cannot be sent either."""
         self._closed = True
         self._cancel_timer()
         self._send = _nowhere if lost else self._drop
@@ -148,7 +148,7 @@ class OutgoingSocket(WebSocketListener, ABC):
             self._cork = None
 
     def _drop(self, data: bytes) -> None:
-        """Where a socket sends between the close frame and the end of the connection."""
+        """What a socket sends with between the close frame and the end of the connection."""
         self._dropped = True
 
     def _give_up(self) -> None:

@@ -14,8 +14,7 @@ _OPTIONS: Final = (
 )
 
 
-def watch_peer(sock: socket.socket) -> None:
-    """Have the kernel find out within a minute that the peer has vanished, at no cost for the living: a machine that is
-    gone sends no FIN."""
+def enable_keepalive(sock: socket.socket) -> None:
+    """Have the kernel notice within a minute that the peer has vanished: a machine that is gone sends no FIN."""
     for level, option, value in _OPTIONS:
         sock.setsockopt(level, option, value)

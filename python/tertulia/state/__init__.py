@@ -1,4 +1,4 @@
-"""Who is here, in Redis: rooms, channels and registries.
+"""Who is meeting where, in Redis: the rooms, and the registries of SFU nodes and web workers.
 
-Redis is a cache of that, not the truth: the hubs that hold the connections are, and write it again when it is lost.
+Redis is a cache of that. The truth is in the hubs, which hold the connections and write it again when it is lost.
 """

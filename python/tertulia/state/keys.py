@@ -1,52 +1,73 @@
-"""The names of every key and channel in Redis.
+"""The names of all keys and channels in Redis.
 
-The braces are literal: the hash tag that puts all keys of a room, and its channel, into one slot of a cluster.
+The braces are literal: they are the hash tag that keeps all keys of a room, and its channel, in one slot of a cluster.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from tertulia.ids import NodeId, RoomId
 
-SFU_NODES: Final = "{sfu}:nodes"
-SFU_BEATS: Final = "{sfu}:beats"
-HUB_WORKERS: Final = "{hub}:workers"
-HUB_BEATS: Final = "{hub}:beats"
+
+class RoomKeys(NamedTuple):
+    """All keys of a room."""
+
+    room: str
+    """Hash: sfuRegion, participantCount, isRecording; sfuNode, sessionId, incarnation, emptySince, sweptAt,
+    watchedFrom."""
+    participants: str
+    """Hash: userId → the JSON of :class:`~tertulia.room.participant.Participant`."""
+    seen: str
+    """Sorted set: userId → when the seat last sent JoinRoom or KeepAlive, in ms."""
+    removed: str
+    """Hash: userId → ms; tokens issued up to then are void for this session."""
+
+
+class RegistryKeys(NamedTuple):
+    """The keys of a registry."""
+
+    entries: str
+    """Hash: id → JSON."""
+    beats: str
+    """Sorted set: id → the last heartbeat, in ms."""
+
+
+SFU_NODES: Final = RegistryKeys("{sfu}:nodes", "{sfu}:beats")
+WEB_WORKERS: Final = RegistryKeys("{hub}:workers", "{hub}:beats")
 
 
 def room(room: RoomId) -> str:
-    """Hash: sfuRegion, participantCount, isRecording; sfuNode, sessionId, incarnation, emptySince, sweptAt,
-    watchedFrom."""
+    """See :attr:`RoomKeys.room`."""
     return f"room:{{{room}}}"
 
 
 def participants(room: RoomId) -> str:
-    """Hash: userId → the JSON of :class:`~tertulia.room.participant.Participant`."""
+    """See :attr:`RoomKeys.participants`."""
     return f"room:{{{room}}}:participants"
 
 
 def seen(room: RoomId) -> str:
-    """Sorted set: userId → ms of the last JoinRoom or KeepAlive of the seat."""
+    """See :attr:`RoomKeys.seen`."""
     return f"room:{{{room}}}:seen"
 
 
 def removed(room: RoomId) -> str:
-    """Hash: userId → ms; tokens issued up to then are void for this session."""
+    """See :attr:`RoomKeys.removed`."""
     return f"room:{{{room}}}:removed"
 
 
 def room_keys(room: RoomId) -> tuple[str, str, str, str]:
-    """All keys of a room, in the order in which every script takes them."""
+    """All keys of a room, in the order of :class:`RoomKeys` (a plain tuple, as every call of a script makes one)."""
     base = f"room:{{{room}}}"
     return base, f"{base}:participants", f"{base}:seen", f"{base}:removed"
 
 
 def room_events(room: RoomId) -> str:
-    """Channel: room messages to every hub that has members in the room."""
+    """The channel of a room: messages to every hub that has members in it."""
     return f"room:{{{room}}}:events"
 
 
 def sfu_commands(node: NodeId) -> str:
-    """Channel: SFU commands to one node."""
+    """The channel of an SFU node: commands from hubs."""
     return f"sfu:{{{node}}}:commands"

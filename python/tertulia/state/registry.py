@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -16,7 +17,9 @@ from tertulia.state import keys, scripts
 BEAT_SECONDS: Final = 1.0
 """How often to call :meth:`Registry.beat`."""
 DEAD_AFTER_MS: Final = 4_000
-"""Four heartbeats missed."""
+"""Four missed heartbeats."""
+FRESH_SECONDS: Final = BEAT_SECONDS
+"""How long a reading of a registry is good for: nothing in it changes faster."""
 
 
 class Worker(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -31,28 +34,32 @@ Entry = TypeVar("Entry", Node, Worker)
 
 
 class Registry(Generic[Entry]):
-    """One of the two registries; make it by :func:`sfu_nodes` or :func:`web_workers`."""
+    """One of the two registries, made by :func:`sfu_nodes` or :func:`web_workers`."""
 
-    def __init__(self, redis: Redis, entries: str, beats: str, kind: type[Entry]) -> None:
+    def __init__(self, redis: Redis, names: keys.RegistryKeys, kind: type[Entry]) -> None:
         self._redis = redis
-        self._keys = (entries, beats)
+        self._keys = names
         self._decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(kind)
 
     async def beat(self, entry: Entry) -> None:
-        """Register, or say that it is still alive, with its present figures; forgets the dead."""
-        await self._redis.run(scripts.BEAT, self._keys, (entry.id, msgspec.json.encode(entry), str(DEAD_AFTER_MS)))
+        """Register, or stay registered with new figures. Whoever is dead is forgotten.
+
+        Raises:
+            Unavailable: Redis does not answer, as for all methods.
+        """
+        beat = scripts.Beat(entry.id, msgspec.json.encode(entry), dead_after=DEAD_AFTER_MS)
+        await self._redis.run(scripts.BEAT, self._keys, beat)
 
     async def leave(self, entry_id: str) -> None:
-        """Deregister; may be called twice."""
-        await self._redis.run(scripts.DEREGISTER, self._keys, (entry_id,))
+        """Deregister. May be called twice."""
+        await self._redis.run(scripts.DEREGISTER, self._keys, scripts.Deregister(entry_id))
 
-    async def alive(self) -> Sequence[Entry]:
-        """Who has a heartbeat younger than :data:`DEAD_AFTER_MS`, ordered by id. One round trip: callers keep it for a
-        second or two.
+    async def alive(self) -> list[Entry]:
+        """Everyone with a heartbeat younger than :data:`DEAD_AFTER_MS`, ordered by id: one round trip.
 
         An entry that cannot be read (of another version) is left out.
         """
-        reply = await self._redis.run(scripts.ALIVE, self._keys, (str(DEAD_AFTER_MS),))
+        reply = await self._redis.run(scripts.ALIVE, self._keys, scripts.Alive(dead_after=DEAD_AFTER_MS))
         found = []
         for text in reply:
             try:
@@ -63,8 +70,42 @@ class Registry(Generic[Entry]):
 
 
 def sfu_nodes(redis: Redis) -> Registry[Node]:
-    return Registry(redis, keys.SFU_NODES, keys.SFU_BEATS, Node)
+    """The registry of SFU nodes."""
+    return Registry(redis, keys.SFU_NODES, Node)
 
 
 def web_workers(redis: Redis) -> Registry[Worker]:
-    return Registry(redis, keys.HUB_WORKERS, keys.HUB_BEATS, Worker)
+    """The registry of web workers."""
+    return Registry(redis, keys.WEB_WORKERS, Worker)
+
+
+class RegistryCache(Generic[Entry]):
+    """A registry as last read, so that not every request costs a round trip."""
+
+    def __init__(self, registry: Registry[Entry], clock: Callable[[], float] = time.monotonic) -> None:
+        self._registry: Registry[Entry] = registry
+        self._clock = clock
+        self._read_at = float("-inf")
+        self.entries: Mapping[str, Entry] = {}
+        """Id → entry, ordered by id, however old the reading is."""
+
+    async def refresh(self) -> None:
+        """Read the registry now; what was read before stays where that fails.
+
+        Raises:
+            Unavailable: Redis does not answer, as for all methods.
+        """
+        self.entries = {entry.id: entry for entry in await self._registry.alive()}
+        self._read_at = self._clock()
+
+    async def fresh(self) -> Mapping[str, Entry]:
+        """The entries, of a reading that is at most :data:`FRESH_SECONDS` old."""
+        if self._clock() - self._read_at > FRESH_SECONDS:
+            await self.refresh()
+        return self.entries
+
+    async def find(self, entry_id: str) -> Entry | None:
+        """One entry. An id that is not there is looked for again: it may be new. None: it is not registered."""
+        if entry_id not in await self.fresh():
+            await self.refresh()
+        return self.entries.get(entry_id)

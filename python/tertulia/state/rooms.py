@@ -1,4 +1,4 @@
-"""Rooms in Redis: who is in them, and where they live. Every change is one script, atomic, on Redis' own clock."""
+"""Rooms in Redis: who is in them, and where they live. Every change is one script: atomic, by the clock of Redis."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from tertulia.contract import LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SessionId, UserId
 from tertulia.redis.client import Redis
-from tertulia.redis.script import Script
 from tertulia.room.answers import Ended, Expired, Joined, KeptAlive, Left, Reading, Restored, RoomSummary, StateLost
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, decode_participant, encode_participant
 from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
+from tertulia.state.lua import Args, LuaScript
 
 MIN_TTL_MS: Final = 90_000
-"""The contract's least TTL of a room's keys."""
+"""The least TTL of a room's keys."""
 
 
 def room_ttl_ms(keep_alive_seconds: float) -> int:
@@ -25,21 +25,21 @@ def room_ttl_ms(keep_alive_seconds: float) -> int:
 
 
 class RoomState:
-    """The rooms, as one hub (or the control plane) changes them.
+    """The rooms, as one hub or the REST API changes them.
 
-    Calls for one room take effect in the order in which they were made, publishes to its channel included. All
-    methods raise :class:`~tertulia.errors.Unavailable` when Redis does not answer in time: whether the change happened
-    is then unknown, and every method may be called again.
+    Calls for one room take effect in the order in which they were made, and so do publishes to its channel. All methods
+    raise :class:`~tertulia.errors.Unavailable` when Redis does not answer in time: whether the change was made is then
+    unknown, and every method may be called again.
     """
 
     def __init__(self, redis: Redis, origin: HubId, ttl_ms: int) -> None:
-        """``origin`` marks the messages; ``ttl_ms`` is :func:`room_ttl_ms`."""
+        """``origin`` marks the messages that result; ``ttl_ms`` is :func:`room_ttl_ms`."""
         self._redis = redis
         self._origin = origin
         self._ttl = str(ttl_ms)
 
-    async def _run(self, script: Script, room: RoomId, *args: str | bytes) -> Any:
-        given = (keys.room_events(room), self._origin, self._ttl, *args)
+    async def _run(self, script: LuaScript[Args], room: RoomId, args: Args) -> Any:
+        given = (keys.room_events(room), self._origin, self._ttl, *script.values(args))
         return await self._redis.run(script, keys.room_keys(room), given)
 
     async def join(
@@ -51,14 +51,13 @@ class RoomState:
         token_issued_at_ms: int,
         placement: Placement,
     ) -> Joined:
-        """Sit down: as a new member, in the place of the user's other connection, or back in a seat that was lost.
+        """Take a seat: a new one, that of the user's other connection, or one's own after a lost connection.
 
-        Who is a member already is never too many, and joining again from the same connection changes nothing but the
-        resume token.
+        A member never makes a room too full. Joining again on the same connection only changes the resume token.
 
         Raises:
             BadToken: the user was removed at or after ``token_issued_at_ms``.
-            RoomFull: ``max_participants`` are in it; a host is no exception.
+            RoomFull: ``max_participants`` others are in the room, whatever the role.
         """
         new = Participant(
             user_id=seat.user_id,
@@ -75,20 +74,22 @@ class RoomState:
         reply = await self._run(
             scripts.JOIN,
             room,
-            seat.user_id,
-            encode_participant(new),
-            seat.returning or "",
-            str(max_participants),
-            str(token_issued_at_ms),
-            placement.region,
-            placement.node or "",
-            placement.session_id,
-            placement.incarnation,
+            scripts.Join(
+                user=seat.user_id,
+                new=encode_participant(new),
+                returning=seat.returning or "",
+                limit=max_participants,
+                issued=token_issued_at_ms,
+                region=placement.region,
+                node=placement.node or "",
+                session=placement.session_id,
+                incarnation=placement.incarnation,
+            ),
         )
         if reply[0] == b"full":
-            raise RoomFull(f"the room has its {max_participants} participants; try again when somebody has left")
+            raise RoomFull(f"the room is full with {max_participants} participants: try again when somebody has left")
         if reply[0] == b"void":
-            raise BadToken("you were removed from this meeting; the token counts no longer")
+            raise BadToken("you were removed from this meeting, and the token is no longer valid")
         _, stored, replaced, resumed, first, summary, members = reply
         known = _fields(summary)
         return Joined(
@@ -105,18 +106,18 @@ class RoomState:
         )
 
     async def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:
-        """Free the seat if ``connection`` holds it; None: it does not, nothing happened."""
-        reply = await self._run(scripts.LEAVE, room, user, connection, reason)
+        """Free the seat if ``connection`` holds it. None: it does not, and nothing was changed."""
+        reply = await self._run(scripts.LEAVE, room, scripts.Leave(user, connection, reason))
         return _left(reply)
 
     async def remove(self, room: RoomId, user: UserId) -> Left | None:
-        """Free the user's seat whoever holds it, and void the tokens issued to them so far; None: not a member."""
-        reply = await self._run(scripts.REMOVE, room, user)
+        """Free the user's seat, and void the tokens issued to them so far. None: they have no seat."""
+        reply = await self._run(scripts.REMOVE, room, scripts.Remove(user))
         return _left(reply)
 
     async def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
-        """Refresh the seat and the TTLs, if ``connection`` holds the seat in the state known by ``incarnation``."""
-        reply = await self._run(scripts.KEEP_ALIVE, room, user, connection, incarnation)
+        """Refresh the seat and the TTLs, if ``connection`` holds the seat and the state is ``incarnation``."""
+        reply = await self._run(scripts.KEEP_ALIVE, room, scripts.KeepAlive(user, connection, incarnation))
         return KeptAlive(reply.decode())
 
     async def update(
@@ -129,15 +130,14 @@ class RoomState:
         is_muted: bool | None = None,
         is_video_on: bool | None = None,
     ) -> StateMessage | None:
-        """Set what is given; the state as it is now, or None if that changed nothing.
+        """Set what is given. Returns the participant's new state, or None if nothing has changed.
 
         Raises:
             NotJoined: ``connection`` does not hold the seat.
             StateLost: restore first.
         """
-        reply = await self._run(
-            scripts.UPDATE, room, user, connection, incarnation, _flag(is_muted), _flag(is_video_on), ""
-        )
+        change = scripts.Update(user, connection, incarnation, muted=_flag(is_muted), video_on=_flag(is_video_on))
+        reply = await self._run(scripts.UPDATE, room, change)
         changed, muted, video, said_off = _changed(reply)
         if not changed:
             return None
@@ -148,13 +148,14 @@ class RoomState:
     async def raise_hand(
         self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, raised: bool
     ) -> bool:
-        """Whether that changed anything.
+        """Raise or lower the hand. Returns whether that changed anything.
 
         Raises:
             NotJoined: ``connection`` does not hold the seat.
             StateLost: restore first.
         """
-        reply = await self._run(scripts.UPDATE, room, user, connection, incarnation, "", "", _flag(raised))
+        change = scripts.Update(user, connection, incarnation, hand_raised=_flag(raised))
+        reply = await self._run(scripts.UPDATE, room, change)
         return _changed(reply)[0]
 
     async def end(
@@ -165,26 +166,25 @@ class RoomState:
         session_id: SessionId | None = None,
         only_if_empty_for_ms: int | None = None,
     ) -> Ended | None:
-        """Drop the room's state and tell everyone; None: there was none, or a condition does not hold.
+        """Drop the room's state and tell everyone. None: there was no state, or a condition does not hold.
 
-        ``session_id``: only if that session is the live one. ``only_if_empty_for_ms``: only if nobody has been in it
-        so long.
+        ``session_id``: only if that session is live. ``only_if_empty_for_ms``: only if the room has been empty so long.
         """
         empty = "" if only_if_empty_for_ms is None else str(only_if_empty_for_ms)
-        reply = await self._run(scripts.END, room, reason, session_id or "", empty)
+        reply = await self._run(scripts.END, room, scripts.End(reason, session=session_id or "", least_empty=empty))
         if not reply:
             return None
         session, members = reply
         return Ended(session_id=SessionId(session.decode()), participants=[decode_participant(p) for p in members])
 
     async def expire(self, room: RoomId, silent_for_ms: int) -> Expired | None:
-        """Free the seats that were silent for ``silent_for_ms`` (three keep-alive intervals); None: the room has no
-        state.
+        """Free the seats that have been silent for ``silent_for_ms`` (three keep-alive intervals). None: the room has
+        no state.
 
-        To be called more often than each ``silent_for_ms / 3``. After a longer gap nobody swept, and perhaps nobody
-        could keep alive (Redis was away): then every seat first gets ``silent_for_ms / 3`` to show itself.
+        To be called at least every ``silent_for_ms / 3``. After a longer gap, perhaps nobody could send KeepAlive
+        because Redis was away: then every seat first gets another ``silent_for_ms / 3``.
         """
-        reply = await self._run(scripts.EXPIRE, room, str(silent_for_ms))
+        reply = await self._run(scripts.EXPIRE, room, scripts.Expire(silent_for_ms))
         if not reply:
             return None
         remaining, members = reply
@@ -193,26 +193,28 @@ class RoomState:
     async def restore(
         self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str
     ) -> Restored:
-        """Write what a hub knows into a state that was lost: adds what is absent (members, a node), overwrites nothing.
+        """Write what a hub knows into a state that was lost. Adds members and a node if missing, overwrites nothing.
 
-        Part of a KeepAlive: it sets the TTLs. Each member added is published as ``joined``. ``maxParticipants`` is not
-        asked: these people are in the meeting.
+        It is part of a KeepAlive, so it sets the TTLs. Each member added is published as ``joined``. The limit of
+        participants does not apply: these people are in the meeting.
 
         Raises:
-            NoSession: a session of the room other than ``known.session_id`` is live by now.
+            NoSession: another session of the room than ``known.session_id`` is live.
         """
         reply = await self._run(
             scripts.RESTORE,
             room,
-            known.region,
-            known.node or "",
-            known.session_id,
-            "true" if known.is_recording else "false",
-            new_incarnation,
-            *(part for m in members for part in (m.user_id, encode_participant(m))),
+            scripts.Restore(
+                region=known.region,
+                node=known.node or "",
+                session=known.session_id,
+                recording=_flag(known.is_recording),
+                incarnation=new_incarnation,
+                members=tuple(part for m in members for part in (m.user_id, encode_participant(m))),
+            ),
         )
         if reply == b"other_session":
-            raise NoSession("the meeting is over; another one has begun in this room")
+            raise NoSession("the meeting is over, and another one has begun in this room")
         created, summary, displaced = reply
         now = _fields(summary)
         return Restored(
@@ -225,59 +227,60 @@ class RoomState:
         )
 
     async def move(self, room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
-        """Let the room live on ``to_node`` if it lives on ``from_node`` (None: on none yet); published as ``node``.
+        """Move the room from ``from_node`` (None: from none) to ``to_node``; published as ``node``.
 
-        False: another was quicker, or the state is gone: read :meth:`summary`. The room's region stays what it is.
+        False: it is not on ``from_node``, or has no state; :meth:`summary` tells. The region does not change.
         """
-        return bool(await self._run(scripts.MOVE, room, from_node or "", to_node))
+        return bool(await self._run(scripts.MOVE, room, scripts.Move(from_node=from_node or "", to_node=to_node)))
 
     async def set_recording(self, room: RoomId, is_recording: bool) -> bool:
-        """Whether that changed anything: of two who start at once, one gets True.
+        """Set whether the room is recorded. Returns whether that changed it: of two that start at once, one gets True.
 
         Raises:
             NoSession: the room has no state.
         """
-        reply = await self._run(scripts.SET_RECORDING, room, "true" if is_recording else "false")
+        reply = await self._run(scripts.SET_RECORDING, room, scripts.SetRecording(_flag(is_recording)))
         if reply == -1:
             raise NoSession("nobody is meeting in this room")
         return bool(reply)
 
     async def participants(self, room: RoomId) -> list[Participant]:
-        """Everyone in the room; empty if it has no state."""
+        """Everyone in the room; nobody if it has no state."""
         key = keys.participants(room)
         return [decode_participant(p) for p in await self._redis.call(key, b"HVALS", key)]
 
     async def participant(self, room: RoomId, user: UserId) -> Participant | None:
+        """A user in the room; None: they have no seat."""
         key = keys.participants(room)
         found = await self._redis.call(key, b"HGET", key, user)
         return None if found is None else decode_participant(found)
 
     async def summary(self, room: RoomId) -> RoomSummary | None:
-        """The room's hash; None: it has no state."""
-        reply = await self._run(scripts.SUMMARY, room)
+        """The room; None: it has no state."""
+        reply = await self._run(scripts.SUMMARY, room, scripts.Summary())
         return _summary(*reply) if reply else None
 
     async def read(self, room: RoomId, mark: str) -> Reading | None:
-        """The room and everyone in it; None: it has no state.
+        """The room and everyone in it. None: it has no state.
 
-        ``mark`` is published in the same step (:class:`~tertulia.room.messages.ReadMessage`): what the channel says
-        before it is older than what was read.
+        ``mark`` is published in the same step (:class:`~tertulia.room.messages.ReadMessage`): messages before it on the
+        channel are older than what was read.
         """
-        reply = await self._run(scripts.READ, room, mark)
+        reply = await self._run(scripts.READ, room, scripts.Read(mark))
         if not reply:
             return None
         *summary, members = reply
         return Reading(summary=_summary(*summary), participants=[decode_participant(p) for p in members])
 
     async def is_void(self, room: RoomId, user: UserId, token_issued_at_ms: int) -> bool:
-        """Whether a removal from the present session voids a token of that age."""
+        """Whether a removal from the present session has voided a token that was issued then."""
         key = keys.removed(room)
         at = await self._redis.call(key, b"HGET", key, user)
         return at is not None and token_issued_at_ms <= int(at)
 
 
 def _fields(flat: list[bytes]) -> dict[str, str]:
-    """A hash as HGETALL returns it."""
+    """A hash, from the reply to HGETALL."""
     it = iter(flat)
     return {k.decode(): v.decode() for k, v in zip(it, it, strict=True)}
 
@@ -312,10 +315,10 @@ def _left(reply: Any) -> Left | None:
 
 
 def _changed(reply: Any) -> tuple[bool, bool, bool, bool]:
-    """(changed, is muted, is video on, said that the video is off)."""
+    """Whether anything changed; isMuted, isVideoOn, saidVideoOff."""
     if reply == b"not_joined":
-        raise NotJoined("this connection has no seat in the room; call JoinRoom")
+        raise NotJoined("this connection has no seat in the room: call JoinRoom")
     if reply == b"lost":
-        raise StateLost("the room's state was lost; restore it and call again")
+        raise StateLost("the room's state was lost: restore it and call again")
     changed, muted, video, said_off = reply
     return changed == 1, muted == 1, video == 1, said_off == 1

@@ -9,9 +9,10 @@ import pytest
 from tertulia.contract import Settings, SettingsChange
 from tertulia.db import migrate
 from tertulia.db.access import Access
-from tertulia.db.directory import Directory, read_cursor
+from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.models import Room
+from tertulia.db.paging import read_cursor
 from tertulia.errors import AlreadyExists, Invalid, NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId, new_uuid
 

@@ -35,10 +35,10 @@ from tertulia.room import commands, messages
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
 from tertulia.room.settings import HubSettings
-from tertulia.sockets import plain_socket
-from tertulia.sockets.signalr_site import PATH, SignalRSite
+from tertulia.sockets.plain import socket as plain
+from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class
-from tertulia.sockets.workers import Workers
 from tertulia.state import keys
 from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes, web_workers
@@ -356,12 +356,12 @@ class Fleet:
         )
         await hub.start()
         callers = Callers(self._access, self.keyring, rooms, None)
-        signalr = SignalRSite(hub, self.keyring, callers, Workers(web_workers(redis)), MAX_MESSAGE)
+        signalr = SignalRSite(hub, self.keyring, callers, OtherWorkers(web_workers(redis)), MAX_MESSAGE)
         config = uvicorn.Config(
             signalr,
             host="127.0.0.1",
             port=0,
-            ws=protocol_class({"/ws": plain_socket.endpoint(hub), PATH: signalr.open}, origins),
+            ws=protocol_class({"/ws": plain.endpoint(hub), PATH: signalr.open}, origins),
             lifespan="off",
             log_config=None,
             timeout_graceful_shutdown=2,

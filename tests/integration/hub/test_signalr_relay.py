@@ -14,8 +14,8 @@ from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
 from tertulia.ids import new_uuid
-from tertulia.sockets import signalr_relay
-from tertulia.sockets.workers import Workers
+from tertulia.sockets.signalr import relay
+from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.state import registry
 from tertulia.state.registry import web_workers
 from tests.integration.hub.harness import Fleet, Worker
@@ -71,7 +71,7 @@ async def _is_told_to_begin_anew(socket: ClientConnection) -> None:
         await socket.send('{"type":9,"sequenceId":1}' + END)
         assert [json.loads(one) for one in str(await socket.recv()).split(END) if one] == [
             {"type": 9, "sequenceId": 1},
-            {"type": 7, "error": signalr_relay.GONE, "allowReconnect": True},
+            {"type": 7, "error": relay.GONE, "allowReconnect": True},
         ]
         await socket.wait_closed()
     assert socket.close_code == 1012
@@ -80,7 +80,7 @@ async def _is_told_to_begin_anew(socket: ClientConnection) -> None:
 async def test_a_client_that_says_nothing_to_a_worker_that_is_gone(
     worker: Worker, owner: Worker, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signalr_relay, "REFUSED_SECONDS", 0.2)
+    monkeypatch.setattr(relay, "REFUSED_SECONDS", 0.2)
     await web_workers(fleet.redis).leave(owner.hub.id)
     socket = await _bare(worker, owner)
     async with asyncio.timeout(5):
@@ -94,10 +94,10 @@ async def test_what_nobody_expected_is_logged_and_told(
 ) -> None:
     secret = new_uuid()
 
-    async def broken(self: Workers, worker: str) -> str | None:
+    async def broken(self: OtherWorkers, worker: str) -> str | None:
         raise ValueError(secret)
 
-    monkeypatch.setattr(Workers, "url", broken)
+    monkeypatch.setattr(OtherWorkers, "url", broken)
     with capture_logs() as logs:
         await _is_told_to_begin_anew(await _bare(worker, owner))
     (entry,) = (log for log in logs if log["log_level"] == "error")
@@ -109,7 +109,7 @@ async def test_what_nobody_expected_is_logged_and_told(
 async def test_an_owner_that_answers_too_late_is_left_alone(
     worker: Worker, owner: Worker, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signalr_relay, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(relay, "CONNECT_SECONDS", 0.2)
     told, left = asyncio.Event(), asyncio.Event()
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

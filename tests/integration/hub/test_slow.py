@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 from tertulia.ids import new_uuid
 from tertulia.room.closing import STUCK
 from tertulia.room.events import Event
-from tertulia.sockets import outgoing, websocket
+from tertulia.sockets import lingering, outgoing
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import SignalRClient, connect_signalr
 
@@ -223,7 +223,7 @@ async def test_a_reader_that_reads_again_in_time_hears_why_it_was_closed(
 
     monkeypatch.setattr(outgoing.OutgoingSocket, "_give_up", noted)
     monkeypatch.setattr(outgoing, "STUCK_AFTER", 0.3)
-    monkeypatch.setattr(websocket, "LINGER", 10)
+    monkeypatch.setattr(lingering, "LINGER", 10)
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     stalled, user = await _stalled(fleet, worker, room, dialect)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tertulia.process.supervisor import Child, ChildFailed, Supervisor
+from tertulia.process.child import Child, ChildFailed
+from tertulia.process.supervisor import Supervisor
 from tests.integration.servers import all_end
 
 READY_THEN_SLEEP = "import os,signal,sys; print('pid', os.getpid(), flush=True); signal.pause()"
@@ -143,7 +144,7 @@ async def test_a_child_that_does_not_listen_is_killed() -> None:
     async with Supervisor(out) as supervisor:
         await supervisor.start(python("one", DEAF, stop_seconds=0.2))
         await out.line("ready")
-    assert "one did not end within 0.2 s: killed" in out.lines[-1]
+    assert "one did not end within 0.2 s and was killed" in out.lines[-1]
 
 
 async def test_stopping_does_not_wait_for_a_child_that_waits_to_start_again() -> None:
@@ -169,7 +170,8 @@ async def test_being_told_to_stop_interrupts_a_wait_and_ends_what_runs() -> None
 SCRIPT = textwrap.dedent(
     """
     import asyncio, os, sys
-    from tertulia.process.supervisor import Child, Supervisor
+    from tertulia.process.child import Child
+    from tertulia.process.supervisor import Supervisor
 
     LEAF = "import os,signal; print('pid', os.getpid(), flush=True); signal.pause()"
 

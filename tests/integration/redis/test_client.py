@@ -161,7 +161,7 @@ async def test_password_and_user(guarded: str) -> None:
 
 @pytest.mark.parametrize("login", ["", ":wrongpassword@", "app:wrongpassword@"])
 async def test_a_wrong_login_is_told_without_the_password(guarded: str, login: str) -> None:
-    with pytest.raises(ConfigError, match="redis_url") as refused:
+    with pytest.raises(ConfigError, match="^TERTULIA_REDIS_URL: ") as refused:
         await connect_redis(f"redis://{login}{guarded}")
     assert "wrongpassword" not in str(refused.value)
 

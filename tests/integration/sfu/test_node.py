@@ -245,7 +245,7 @@ async def test_media_goes_on_without_redis_and_the_node_registers_again(server_d
                     for member in (ann, bob):
                         await member.decodes(1)
                     redis_server.kill()
-                    await asyncio.to_thread(process.wait_for_log, "sfu_heartbeat_failed")
+                    await asyncio.to_thread(process.wait_for_log, "the SFU node could not send its heartbeat")
                     await asyncio.gather(ann.decodes_more(30), bob.decodes_more(30))
                     with pytest.raises(Unavailable):
                         await registry.sfu_nodes(redis).alive()
@@ -253,7 +253,7 @@ async def test_media_goes_on_without_redis_and_the_node_registers_again(server_d
                     redis_server.start()
                     again = await the_node(redis)
                     assert (again.id, again.peers) == (node.id, 2)
-                    await asyncio.to_thread(process.wait_for_log, "sfu_commands_may_be_lost")
+                    await asyncio.to_thread(process.wait_for_log, "commands to the SFU node may have been lost")
                     await asyncio.wait_for(channel.back.wait(), SECONDS)
                     await ann.offer(ice_restart=True)
                     await asyncio.gather(ann.decodes_more(5), bob.decodes_more(5))

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tertulia.signalr.connection import Options
 from tertulia.signalr.errors import HubException
+from tertulia.signalr.options import Options
 from tertulia.signalr.serve import Caller, Hub, SignalR
 from tertulia.signalr.serve.asgi import Unauthorized
 
@@ -102,12 +102,12 @@ def build(**options: Any) -> tuple[SignalR, Hub]:
 
     @hub.method
     async def hang_up(caller: Caller, error: str, again: bool) -> None:
-        caller.link.close(error, allow_reconnect=again)
+        caller.connection.close(error, allow_reconnect=again)
 
     @hub.method
     async def cut(caller: Caller) -> None:
         """End the transport without a word."""
-        caller.link.transport.close(1011, "cut")  # type: ignore[union-attr]
+        caller.connection.transport.close(1011, "cut")  # type: ignore[union-attr]
 
     async def authenticate(credential: str | None) -> str | None:
         if credential not in (None, SECRET):

@@ -21,7 +21,7 @@ from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
 from tertulia.signalr.messages import Close, Sequence
 from tertulia.signalr.tokens import Claims, Tokens
-from tertulia.sockets.signalr_site import PURPOSE
+from tertulia.sockets.signalr.site import PURPOSE
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import PlainClient

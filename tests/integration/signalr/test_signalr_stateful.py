@@ -16,9 +16,9 @@ CALLS = 400
 
 def replaceable(caller: Caller) -> bool:
     """The client can stand a cut: it has the handshake's answer, and is not replacing its socket: it tries once."""
-    link = caller.link
-    incoming = link.core._incoming
-    if link.transport is None or incoming is None:
+    connection = caller.connection
+    incoming = connection.core._incoming
+    if connection.transport is None or incoming is None:
         return False
     return incoming.latest > 0 and not incoming._awaiting_sequence
 

@@ -161,7 +161,7 @@ async def test_who_stops_polling_is_gone() -> None:
         token = await polled(client)
         await asyncio.wait_for(gone.wait(), PATIENCE)
         assert (await client.get(f"/hub?id={token}")).status_code == 404
-        assert app.endpoint.links == set()
+        assert app.endpoint.connections == set()
 
 
 async def test_a_transport_cannot_be_changed(port: int) -> None:
@@ -235,7 +235,7 @@ async def test_a_handshake_that_does_not_come() -> None:
     app, _ = build(handshake_timeout=0.5)
     async with served(app) as port, socket(port, shake=None) as ws:
         assert await said(ws) == [{"error": "Handshake was canceled."}]
-        assert app.endpoint.links == set()
+        assert app.endpoint.connections == set()
 
 
 async def test_a_handshake_that_is_wrong(port: int) -> None:

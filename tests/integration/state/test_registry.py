@@ -1,4 +1,4 @@
-"""The registries of SFU nodes and web workers."""
+"""The registries of SFU nodes and web workers, and what is kept of a reading."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tertulia.ids import HubId, NodeId
 from tertulia.redis.client import Redis
 from tertulia.room.placement import Node
 from tertulia.state import keys
-from tertulia.state.registry import DEAD_AFTER_MS, Worker, sfu_nodes, web_workers
+from tertulia.state.registry import DEAD_AFTER_MS, RegistryCache, Worker, sfu_nodes, web_workers
 
 NODE = Node(id=NodeId("b"), region="eu", ip="192.0.2.1", ports=[5000, 5001], load=0.25, rooms=1, peers=2)
 
@@ -30,12 +30,12 @@ async def test_who_beats_is_alive_with_its_latest_figures(redis: Redis) -> None:
 async def test_who_is_silent_is_dead_and_forgotten(redis: Redis) -> None:
     nodes = sfu_nodes(redis)
     await nodes.beat(NODE)
-    await redis.call(keys.SFU_BEATS, "ZINCRBY", keys.SFU_BEATS, str(-DEAD_AFTER_MS), "b")
+    await redis.call(keys.SFU_NODES.beats, "ZINCRBY", keys.SFU_NODES.beats, str(-DEAD_AFTER_MS), "b")
     assert await nodes.alive() == []
     other = replace(NODE, id=NodeId("a"))
     await nodes.beat(other)
-    assert await redis.call(keys.SFU_NODES, "HKEYS", keys.SFU_NODES) == [b"a"]
-    assert await redis.call(keys.SFU_BEATS, "ZCARD", keys.SFU_BEATS) == 1
+    assert await redis.call(keys.SFU_NODES.entries, "HKEYS", keys.SFU_NODES.entries) == [b"a"]
+    assert await redis.call(keys.SFU_NODES.beats, "ZCARD", keys.SFU_NODES.beats) == 1
     await nodes.beat(NODE)
     assert await nodes.alive() == [other, NODE]
 
@@ -46,7 +46,7 @@ async def test_the_registry_of_workers_is_another(redis: Redis) -> None:
     await workers.beat(worker)
     assert await workers.alive() == [worker]
     assert await nodes.alive() == []
-    for name in (keys.HUB_WORKERS, keys.HUB_BEATS):
+    for name in keys.WEB_WORKERS:
         assert 0 < await redis.call(name, "PTTL", name) <= 60_000
 
 
@@ -54,5 +54,14 @@ async def test_an_entry_of_another_version_is_left_out(redis: Redis) -> None:
     nodes = sfu_nodes(redis)
     await nodes.beat(replace(NODE, id=NodeId("a")))
     await nodes.beat(NODE)
-    await redis.call(keys.SFU_NODES, "HSET", keys.SFU_NODES, "a", '{"id":1}')
+    await redis.call(keys.SFU_NODES.entries, "HSET", keys.SFU_NODES.entries, "a", '{"id":1}')
     assert await nodes.alive() == [NODE]
+
+
+async def test_a_cache_has_what_the_registry_said(redis: Redis) -> None:
+    nodes = sfu_nodes(redis)
+    await nodes.beat(NODE)
+    cache = RegistryCache(nodes)
+    assert await cache.fresh() == {"b": NODE}
+    assert await cache.find("b") == NODE
+    assert await cache.find("a") is None

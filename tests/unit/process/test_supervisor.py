@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tertulia.process.supervisor import FIRST_DELAY, LAST_DELAY, delay_after, describe
+from tertulia.process.supervisor import FIRST_DELAY, LAST_DELAY, delay_after
 
 
 def test_each_crash_in_a_row_doubles_the_delay_up_to_a_bound() -> None:
@@ -8,8 +8,3 @@ def test_each_crash_in_a_row_doubles_the_delay_up_to_a_bound() -> None:
     assert delays[:3] == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]
     assert delays[-1] == LAST_DELAY
     assert delays == sorted(delays)
-
-
-def test_an_end_is_told_in_words() -> None:
-    assert describe(3) == "ended with status 3"
-    assert describe(-9) == "was ended by SIGKILL"

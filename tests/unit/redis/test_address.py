@@ -45,7 +45,7 @@ def test_urls(url: str, expected: Target) -> None:
     ],
 )
 def test_wrong_urls_are_told_without_the_password(url: str) -> None:
-    with pytest.raises(ConfigError, match="redis_url") as wrong:
+    with pytest.raises(ConfigError, match="Redis URL") as wrong:
         parse_url(url)
     assert "secret" not in str(wrong.value)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tertulia.ids import NodeId, RoomId
 from tertulia.redis.address import Address
 from tertulia.redis.slots import SLOTS, read_redirect, read_slots, slot_of
-from tertulia.state import keys
 
 ASKED = Address("asked", 6379)
 
@@ -30,18 +28,6 @@ def test_slot_of(key: str, slot: int) -> None:
 
 def test_an_empty_tag_does_not_count() -> None:
     assert slot_of("foo{}bar") != slot_of("")
-
-
-def test_all_names_of_a_room_share_a_slot() -> None:
-    room = RoomId("6f1c0000-0000-4000-8000-000000000000")
-    names = [*keys.room_keys(room), keys.room_events(room), room]
-    assert len({slot_of(name) for name in names}) == 1
-    assert keys.room_keys(room) == (keys.room(room), keys.participants(room), keys.seen(room), keys.removed(room))
-    assert keys.room(room) == "room:{6f1c0000-0000-4000-8000-000000000000}"
-    assert keys.participants(room) == "room:{6f1c0000-0000-4000-8000-000000000000}:participants"
-    assert slot_of(keys.SFU_NODES) == slot_of(keys.SFU_BEATS)
-    assert slot_of(keys.HUB_WORKERS) == slot_of(keys.HUB_BEATS)
-    assert keys.sfu_commands(NodeId("n")) == "sfu:{n}:commands"
 
 
 def test_read_slots() -> None:

@@ -1,16 +1,13 @@
-"""What answers hold: links, ICE servers, problems, CORS headers, files."""
+"""What answers hold: addresses, ICE servers, problems."""
 
 import base64
 import hashlib
 import hmac
 import json
-from pathlib import Path
 
 import pytest
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
-from tertulia.config import is_loopback
 from tertulia.errors import (
     AlreadyExists,
     FieldError,
@@ -21,11 +18,9 @@ from tertulia.errors import (
     Unauthorized,
     Unavailable,
 )
-from tertulia.http.cors import Cors
-from tertulia.http.pages import Pages
 from tertulia.ids import NodeId, RoomId, UserId
+from tertulia.rest.addresses import Base, base_of
 from tertulia.rest.ice import stun_url, turn_credential
-from tertulia.rest.links import Base, base_of
 from tertulia.rest.problem import problem
 from tertulia.room.placement import Node
 
@@ -45,7 +40,7 @@ def request(host: str = "meet.example.org", scheme: str = "https", path: str = "
     return Request(scope)
 
 
-# --- links
+# --- addresses
 
 
 def test_addresses_follow_the_request() -> None:
@@ -126,107 +121,3 @@ def test_what_the_server_is_to_blame_for_is_not_told() -> None:
         body, _ = read(error)
         assert "secret" not in json.dumps(body)
     assert read(RuntimeError("x"))[0]["code"] == "internal"
-
-
-# --- CORS
-
-
-def marked(cors: Cors, origin: str | None, **asked: str) -> dict[str, str]:
-    given = {"origin": origin} if origin else {}
-    request_headers = Headers({**given, **{k.replace("_", "-"): v for k, v in asked.items()}})
-    response = MutableHeaders()
-    cors.mark(request_headers, response)
-    cors.mark_preflight(request_headers, response, "GET, HEAD, POST, OPTIONS")
-    return dict(response)
-
-
-def test_a_listed_origin_may_call() -> None:
-    headers = marked(Cors(["https://a.example"]), "https://a.example")
-    assert headers["access-control-allow-origin"] == "https://a.example"
-    assert headers["vary"] == "Origin"
-
-
-@pytest.mark.parametrize("origin", [None, "https://b.example", "http://a.example", "null", "https://a.example.evil"])
-def test_others_may_not(origin: str | None) -> None:
-    assert marked(Cors(["https://a.example"]), origin, access_control_request_method="POST") == {}
-
-
-def test_any_origin_in_development() -> None:
-    assert marked(Cors(["*"]), "http://x")["access-control-allow-origin"] == "http://x"
-
-
-def test_a_preflight_hears_what_is_allowed() -> None:
-    headers = marked(
-        Cors(["*"]),
-        "http://x",
-        access_control_request_method="POST",
-        access_control_request_headers="authorization,content-type,x-signalr-user-agent",
-    )
-    assert headers["access-control-allow-methods"] == "GET, HEAD, POST, OPTIONS"
-    assert headers["access-control-allow-headers"] == "authorization,content-type,x-signalr-user-agent"
-
-
-# --- open development
-
-
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
-def test_loopback_hosts(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize(
-    "host", ["", "evil.example", "localhost.evil.example", "192.168.0.1", "127.0.0.1.nip.io", "0.0.0.0"]
-)
-def test_other_hosts(host: str) -> None:
-    assert not is_loopback(host)
-
-
-# --- files
-
-
-@pytest.fixture
-def pages(tmp_path: Path) -> Pages:
-    root = tmp_path / "web"
-    (root / "static" / "deep").mkdir(parents=True)
-    (root / "index.html").write_text("<!doctype html>")
-    (root / "static" / "app.js").write_text("export {}")
-    (root / "static" / "deep" / "a.css").write_text("")
-    (root / "static" / ".hidden").write_text("")
-    (tmp_path / "secret").write_text("")
-    (root / "static" / "link").symlink_to(tmp_path / "secret")
-    return Pages(root)
-
-
-def asset(path: str, **headers: str) -> Request:
-    made = request(**headers)
-    made.scope["path_params"] = {"path": path}
-    return made
-
-
-async def test_files_have_type_etag_and_policy(pages: Pages) -> None:
-    index = await pages.index(request())
-    assert index.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'self'" in index.headers["content-security-policy"]
-    assert "camera=(self)" in index.headers["permissions-policy"]
-    script = await pages.asset(asset("app.js"))
-    assert script.headers["content-type"].startswith("text/javascript")
-    assert script.headers["cache-control"] == "no-cache"
-    assert (await pages.asset(asset("deep/a.css"))).headers["content-type"].startswith("text/css")
-
-
-async def test_what_the_browser_has_is_not_sent_again(pages: Pages) -> None:
-    first = await pages.asset(asset("app.js"))
-    etag = first.headers["etag"]
-    for given in (etag, f'"other", {etag}', f"W/{etag}", "*"):
-        again = await pages.asset(asset("app.js", if_none_match=given))
-        assert (again.status_code, bytes(again.body), again.headers["etag"]) == (304, b"", etag)
-    assert (await pages.asset(asset("app.js", if_none_match='"other"'))).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["", "missing.js", "../index.html", "../../secret", "link", ".hidden", "deep", "a\0b", "/etc/passwd", "x" * 5000],
-)
-async def test_nothing_else_is_served(pages: Pages, path: str) -> None:
-    with pytest.raises(NotFound):
-        await pages.asset(asset(path))

@@ -1,15 +1,18 @@
+from typing import cast
+
 import pytest
-from starlette.requests import Request
 
 from tertulia.contract import CreateUser
-from tertulia.errors import Invalid
-from tertulia.rest.operation import accepts_json
+from tertulia.errors import Forbidden, Invalid
+from tertulia.ids import TenantId
+from tertulia.rest.accept import accepts_json
+from tertulia.rest.addresses import Base
+from tertulia.rest.callers import Caller
+from tertulia.rest.operation import Answer, Asked, Call, Operation, Rule
+from tertulia.rest.reads import Reads
+from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
 from tertulia.validation import read
-
-
-def request(*accept: str) -> Request:
-    return Request({"type": "http", "headers": [(b"accept", value.encode()) for value in accept]})
 
 
 @pytest.mark.parametrize(
@@ -27,7 +30,7 @@ def request(*accept: str) -> Request:
     ],
 )
 def test_json_is_acceptable(accept: tuple[str, ...]) -> None:
-    assert accepts_json(request(*accept))
+    assert accepts_json(accept)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,7 @@ def test_json_is_acceptable(accept: tuple[str, ...]) -> None:
     ],
 )
 def test_json_is_not_acceptable(accept: tuple[str, ...]) -> None:
-    assert not accepts_json(request(*accept))
+    assert not accepts_json(accept)
 
 
 def test_every_row_of_the_contract_is_there() -> None:
@@ -65,6 +68,77 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("POST", "/v1/users"),
         ("GET", "/v1/users/{userid}"),
     }
+
+
+# --- the order of the checks
+
+
+class Trial:
+    """An operation each of whose checks may refuse; ``done`` has what was called."""
+
+    def __init__(self, refuses: str | None) -> None:
+        self._refuses = refuses
+        self.done: list[str] = []
+
+    def _step(self, name: str) -> None:
+        self.done.append(name)
+        if name == self._refuses:
+            raise Forbidden(name)
+
+    async def run(self) -> Answer:
+        async def find(_asked: Asked[None]) -> str:
+            self._step("find")
+            return "found"
+
+        def allows(_caller: Caller, found: str) -> None:
+            assert found == "found"
+            self._step("allows")
+
+        async def check(_asked: Asked[None], found: str) -> None:
+            assert found == "found"
+            self._step("check")
+
+        def admit(asked: Asked[None]) -> Call[None]:
+            self._step("admit")
+            return Call(asked=asked, services=cast("Services", None), base=Base("http://h"))
+
+        async def act(call: Call[None], found: str) -> Answer:
+            self._step("act")
+            return Answer(200, (call.caller.name, found))
+
+        operation = Operation[str, None](
+            name="try",
+            method="POST",
+            path="/",
+            summary="Try",
+            find=find,
+            allows=Rule[str]("anything", allows),
+            check=check,
+            act=act,
+            status=200,
+        )
+        asked = Asked(caller=Caller(TenantId("t"), "me"), path={}, body=None, reads=cast("Reads", None), made_id="made")
+        return await operation.run(asked, admit)
+
+
+STEPS = ["find", "allows", "check", "admit", "act"]
+
+
+async def test_a_request_that_passes_every_check_is_carried_out() -> None:
+    trial = Trial(refuses=None)
+    assert await trial.run() == Answer(200, ("me", "found"))
+    assert trial.done == STEPS
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
+async def test_nothing_follows_the_first_refusal(step: str) -> None:
+    trial = Trial(refuses=step)
+    with pytest.raises(Forbidden, match=step):
+        await trial.run()
+    assert trial.done == STEPS[: STEPS.index(step) + 1]
+
+
+# --- what is wrong with a body
 
 
 @pytest.mark.parametrize(

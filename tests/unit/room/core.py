@@ -143,7 +143,7 @@ class Core:
         self, user: str, connection: str, role: Role = "attendee", resume_token: str | None = None
     ) -> list[Effect]:
         """JoinRoom, up to the script."""
-        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token)  # noqa: S106
+        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token)
         claims = RoomClaims(
             user_id=UserId(user),
             room_id=ROOM,
@@ -152,8 +152,7 @@ class Core:
             display_name=user,
             region=None,
             issued_at_ms=0,
-            expires_at=1e9,
-            **_more(RoomClaims),
+            expires_at=10**9,
         )
         return self.give(inputs.Join(ConnectionId(connection), payload, claims, self.record))
 
@@ -202,13 +201,12 @@ class Core:
 
     def events(self, connection: str) -> list[str]:
         """The names of the events that a connection was sent, the last word included."""
-        named = []
-        for effect in self.effects:
-            if (isinstance(effect, effects.Deliver) and connection in effect.to) or (
-                isinstance(effect, effects.LetGo) and effect.connection == connection
-            ):
-                named.append(effect.event.name)
-        return named
+        return [
+            effect.event.name
+            for effect in self.effects
+            if (isinstance(effect, effects.Deliver) and connection in effect.to)
+            or (isinstance(effect, effects.LetGo) and effect.connection == connection)
+        ]
 
     def texts(self, connection: str) -> list[str]:
         """The chat that a connection was sent."""

@@ -9,11 +9,11 @@ import pytest
 from tertulia.sfu.load import Load
 
 
-def test_load_is_cpu_time_per_worker_and_at_most_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_is_cpu_time_per_thread_and_at_most_one(monkeypatch: pytest.MonkeyPatch) -> None:
     clocks = {"monotonic": 10.0, "process_time": 1.0}
     monkeypatch.setattr(time, "monotonic", lambda: clocks["monotonic"])
     monkeypatch.setattr(time, "process_time", lambda: clocks["process_time"])
-    load = Load(workers=2)
+    load = Load(threads=2)
 
     def after(elapsed: float, used: float) -> float:
         clocks["monotonic"] += elapsed

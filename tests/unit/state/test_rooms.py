@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tertulia.redis.server import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, pause_seconds
 from tertulia.state.rooms import room_ttl_ms
 
 
@@ -10,10 +9,3 @@ def test_the_ttl_is_the_greater_of_90_s_and_four_intervals() -> None:
     assert room_ttl_ms(10) == 90_000
     assert room_ttl_ms(22.5) == 90_000
     assert room_ttl_ms(30) == 120_000
-
-
-def test_pauses_grow_to_a_bound_and_differ() -> None:
-    assert all(FIRST_RETRY_SECONDS / 2 <= pause_seconds(0) <= FIRST_RETRY_SECONDS for _ in range(50))
-    late = {pause_seconds(1000) for _ in range(50)}
-    assert all(LAST_RETRY_SECONDS / 2 <= pause <= LAST_RETRY_SECONDS for pause in late)
-    assert len(late) > 1

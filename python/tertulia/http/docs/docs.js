@@ -1,10 +1,10 @@
-// Lists the operations of /openapi.json and sends them.
+// Lists the operations of /openapi.json, with a form to try each.
 
 /** @typedef {{ $ref?: string, type?: string, format?: string, enum?: unknown[], default?: unknown, anyOf?: Schema[], items?: Schema,
  *   properties?: Record<string, Schema>, required?: string[] }} Schema */
 /** @typedef {{ name: string, in: string, required: boolean, schema: Schema, description?: string }} Parameter */
 /** @typedef {{ description: string, content?: Record<string, { schema: Schema }> }} Answer */
-/** @typedef {{ summary: string, parameters?: Parameter[], requestBody?: { content: Record<string, { schema: Schema }> },
+/** @typedef {{ summary: string, description?: string, parameters?: Parameter[], requestBody?: { content: Record<string, { schema: Schema }> },
  *   responses: Record<string, Answer> }} Operation */
 
 /** @template {Element} E @param {ParentNode} root @param {string} selector @param {new () => E} kind @returns {E} */
@@ -33,6 +33,7 @@ function render(path, method, operation) {
   find(node, ".method", HTMLElement).textContent = method;
   find(node, ".path", HTMLElement).textContent = path;
   find(node, ".about", HTMLElement).textContent = operation.summary;
+  find(node, ".more", HTMLElement).textContent = operation.description ?? "";
   const fields = find(node, ".fields", HTMLElement);
   for (const parameter of operation.parameters ?? []) fields.append(field(parameter));
   const schema = operation.requestBody?.content["application/json"]?.schema;
@@ -65,7 +66,7 @@ function field(parameter) {
 /** @param {Schema} schema @returns {Node} */
 function body(schema) {
   const label = document.createElement("label");
-  label.textContent = "body";
+  label.textContent = "Body";
   const area = document.createElement("textarea");
   area.name = "body";
   area.value = JSON.stringify(example(schema), null, 2);
@@ -86,7 +87,7 @@ function describe(status, answer) {
   return [term, details];
 }
 
-/** What a value of the schema looks like. @param {Schema} schema @returns {unknown} */
+/** An example of a value of the schema. @param {Schema} schema @returns {unknown} */
 function example(schema) {
   if (schema.$ref) return example(description.components.schemas[schema.$ref.split("/").at(-1) ?? ""]);
   if (schema.default !== undefined && schema.type !== "object" && !schema.properties) return schema.default;

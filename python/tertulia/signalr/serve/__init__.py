@@ -1,8 +1,8 @@
 """SignalR on asyncio: the thin I/O around the core.
 
-- :mod:`.link`: one client's connection: the core, the transport of the moment, the application
+- :mod:`.connection`: one client's connection: the core, the transport of the moment, the application
 - :mod:`.endpoint`: the connections of one worker, by their tokens; negotiation; time
-- :mod:`.websocket`, :mod:`.sse`, :mod:`.longpolling`: the transports, on ASGI
+- :mod:`.queued`, :mod:`.websocket`, :mod:`.sse`, :mod:`.longpolling`: the transports, on ASGI
 - :mod:`.asgi`: the three under one path
 - :mod:`.hub`: an application whose methods are coroutines and asynchronous generators
 """

@@ -10,25 +10,25 @@ from msgspec import UNSET
 
 from tertulia.signalr.errors import ClientError, ConnectionLost
 from tertulia.signalr.messages import Completion, Invocation
-from tertulia.signalr.serve.link import Link
+from tertulia.signalr.serve.connection import HubConnection
 
 
 class Caller:
-    """Who calls. ``id`` is the public connectionId, ``user`` what authentication made of the first request."""
+    """A client. ``id`` is the public connectionId, ``user`` what authentication made of the first request."""
 
-    def __init__(self, link: Link) -> None:
-        self.link = link
-        self.id = link.id
-        self.user = link.user
+    def __init__(self, connection: HubConnection) -> None:
+        self.connection = connection
+        self.id = connection.id
+        self.user = connection.user
         self._invocations = 0
         self._waiting: dict[str, asyncio.Future[Any]] = {}
 
     def send(self, target: str, *arguments: Any) -> None:
-        """Invoke ``target`` on the client and want no answer."""
-        self.link.send(Invocation(target, list(arguments)))
+        """Invoke ``target`` on the client without waiting for a result."""
+        self.connection.send(Invocation(target, list(arguments)))
 
     async def invoke(self, target: str, *arguments: Any, returns: Any = Any, within: float = 30) -> Any:
-        """Invoke ``target`` on the client and wait for its result, converted to ``returns``, ``within`` seconds.
+        """Invoke ``target`` on the client and wait up to ``within`` seconds for its result, converted to ``returns``.
 
         Raises ClientError if its handler failed or there is none, ConnectionLost, TimeoutError, msgspec's
         ValidationError.
@@ -37,7 +37,7 @@ class Caller:
         invocation_id = f"s{self._invocations}"
         self._waiting[invocation_id] = answer = asyncio.get_running_loop().create_future()
         try:
-            self.link.send(Invocation(target, list(arguments), invocation_id))
+            self.connection.send(Invocation(target, list(arguments), invocation_id))
             async with asyncio.timeout(within):
                 return msgspec.convert(await answer, returns)
         finally:
@@ -45,9 +45,9 @@ class Caller:
 
     def close(self, error: str | None = None) -> None:
         """End the connection; with ``error`` the client is told that."""
-        self.link.close(error)
+        self.connection.close(error)
 
-    # --- from the conversation
+    # --- from the calls
 
     def completed(self, completion: Completion) -> None:
         """The client answered; an answer that nobody waits for is ignored."""

@@ -1,4 +1,4 @@
-"""The connections of one worker: negotiation, and whose a request's token is."""
+"""The connections of one worker: negotiation, and which connection a request is for."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import enum
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from tertulia.signalr import negotiate
-from tertulia.signalr.connection import Connection, Options
+from tertulia.signalr.connection import Connection
+from tertulia.signalr.options import Options
 from tertulia.signalr.serve.clock import Clock
-from tertulia.signalr.serve.link import Application, Link
+from tertulia.signalr.serve.connection import Application, HubConnection
+from tertulia.signalr.serve.queued import PostedTransport
 from tertulia.signalr.tokens import Claims, Tokens
 
 MAX_NEGOTIATED: Final = 100_000
-"""Negotiated connections that no transport has begun, a few hundred bytes each; the oldest is forgotten for a new
-one.
-"""
+"""Negotiated connections that no transport has begun, of a few hundred bytes each; beyond, the oldest is forgotten."""
 
 
 class Kind(enum.Enum):
+    """Which transport a connection uses."""
+
     WEBSOCKETS = enum.auto()
     SERVER_SENT_EVENTS = enum.auto()
     LONG_POLLING = enum.auto()
@@ -48,13 +50,11 @@ CANNOT_CHANGE: Final = Refusal(400, "Cannot change transports mid-connection")
 
 
 class Active(Struct):
-    """A negotiated connection that a transport has begun. ``carrier``: the transport's own, for those that span
-    requests.
-    """
+    """A negotiated connection that a transport has begun. ``transport``: where it spans several requests."""
 
     kind: Kind
-    link: Link
-    carrier: Any = None
+    connection: HubConnection
+    transport: PostedTransport | None = None
 
 
 class Endpoint:
@@ -70,22 +70,24 @@ class Endpoint:
         self._clock = Clock()
         self._negotiated: dict[str, tuple[float, Claims]] = {}
         self._active: dict[str, Active] = {}
-        self.links: set[Link] = set()
+        self.connections: set[HubConnection] = set()
         """Every connection that a transport has begun."""
 
-    # --- what links ask
+    # --- what connections ask
 
     now = staticmethod(time.monotonic)
 
-    def schedule(self, link: Link) -> None:
-        self._clock.schedule(link)
+    def schedule(self, connection: HubConnection) -> None:
+        """Tick ``connection`` when its deadline is reached."""
+        self._clock.schedule(connection)
 
-    def gone(self, link: Link) -> None:
-        self.links.discard(link)
-        active = self._active.get(link.token)
+    def gone(self, connection: HubConnection) -> None:
+        """``connection`` has ended."""
+        self.connections.discard(connection)
+        active = self._active.get(connection.token)
         if active is not None and active.kind is not Kind.LONG_POLLING:
-            # A poll comes once more to hear that it was the last.
-            del self._active[link.token]
+            # One more poll comes, to hear that it was the last.
+            del self._active[connection.token]
 
     # --- negotiation
 
@@ -103,16 +105,16 @@ class Endpoint:
         return negotiate.answer(request, claims.connection_id, token)
 
     def _forget_negotiated(self) -> None:
-        """Drop those that are too old; they are in the order of their age."""
+        """Drop those that are too old; the oldest come first."""
         while self._negotiated:
             token = next(iter(self._negotiated))
             if self._negotiated[token][0] > self.now() and len(self._negotiated) < MAX_NEGOTIATED:
                 return
             del self._negotiated[token]
 
-    # --- whose a request is
+    # --- which connection a request is for
 
-    def websocket(self, token: str, user: object = None) -> Link | Elsewhere | Refusal:
+    def websocket(self, token: str, user: object = None) -> HubConnection | Elsewhere | Refusal:
         """The connection that a WebSocket is for: a new one, or the stateful one whose socket it replaces."""
         if not token:
             return self._new(Kind.WEBSOCKETS, "", None, user)
@@ -124,12 +126,11 @@ class Endpoint:
             return self._new(Kind.WEBSOCKETS, token, begun, user) if isinstance(begun, Claims) else begun
         if active.kind is not Kind.WEBSOCKETS:
             return CANNOT_CHANGE
-        return active.link if active.link.core.stateful else ALREADY_ACTIVE
+        return active.connection if active.connection.core.stateful else ALREADY_ACTIVE
 
     def request(self, token: str) -> Active | Claims | Elsewhere | Refusal:
-        """What a GET, POST or DELETE is for: an active connection, or a negotiated one that begins now by
-        :meth:`begin`.
-        """
+        """What a GET, POST or DELETE is for: an active connection, or the claims of a negotiated one, for
+        :meth:`begin`."""
         if not token:
             return ID_REQUIRED
         active = self._active.get(token)
@@ -161,7 +162,7 @@ class Endpoint:
             return None
         return claims
 
-    def _new(self, kind: Kind, token: str, claims: Claims | None, user: object) -> Link:
+    def _new(self, kind: Kind, token: str, claims: Claims | None, user: object) -> HubConnection:
         core = Connection(
             self.options,
             self.now(),
@@ -170,13 +171,13 @@ class Endpoint:
             pings=kind is not Kind.LONG_POLLING,
         )
         public = claims.connection_id if claims is not None else secrets.token_urlsafe(16)
-        link = Link(self, core, id=public, token=token, user=user)
-        self.links.add(link)
+        connection = HubConnection(self, core, id=public, token=token, user=user)
+        self.connections.add(connection)
         if token:
-            self._active[token] = Active(kind, link)
-        return link
+            self._active[token] = Active(kind, connection)
+        return connection
 
     def close_all(self, error: str, code: int) -> None:
-        """The worker goes: every client may come back, to another one."""
-        for link in list(self.links):
-            link.close(error, allow_reconnect=True, code=code)
+        """The worker stops: every client may come back, to another one."""
+        for connection in list(self.connections):
+            connection.close(error, allow_reconnect=True, code=code)

@@ -1,84 +1,66 @@
-"""Long polling (TransportProtocols.md, "Long Polling"): each GET waits for what there is to say, POSTs bring what the
-client says.
-"""
+"""Long polling (TransportProtocols.md, "Long Polling"): each GET waits for messages; the client sends by POST."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Final
 
-from tertulia.signalr.serve.link import Link
+from tertulia.signalr.serve.connection import HubConnection
+from tertulia.signalr.serve.queued import PostedTransport
+from tertulia.signalr.serve.request import NO_CACHE, ClientGone, Request
 
 POLL_TIMEOUT: Final = 90.0
-"""Seconds after which a poll without data is answered with nothing, as ASP.NET Core's; the npm client gives up after
-100.
-"""
+"""Seconds after which a poll without data is answered with nothing, as in ASP.NET Core; the npm client gives up after
+100."""
+_BYTES: Final = b"application/octet-stream"
 
 
-class LongPolling:
-    """What a polled connection keeps between its requests. ``forget``: call it when the last request was answered."""
+class LongPolling(PostedTransport):
+    """What a polled connection keeps between its requests.
 
-    def __init__(self, link: Link, idle: float, bound: int, forget: Callable[[], None]) -> None:
-        self.link = link
-        self.sending = asyncio.Lock()
-        """Held by the POST whose body is being read."""
+    ``idle``: seconds that a connection lives without a poll. ``forget``: called when the last request was answered.
+    """
+
+    def __init__(self, connection: HubConnection, bound: int, idle: float, forget: Callable[[], None]) -> None:
+        super().__init__(connection, bound)
         self._idle_timeout = idle
-        self._bound = bound
         self._forget = forget
-        self._waiting: list[bytes] = []
-        self._size = 0
-        self._closed = False
         self._poll: asyncio.Future[bool] | None = None
-        self._readable = asyncio.Event()
-        self._readable.set()
+        """The poll that waits. True: there is something to answer; False: a newer poll took its place."""
         self._idle = asyncio.get_running_loop().call_later(idle, self._nobody_polls)
 
-    # --- the transport of a Link
+    async def begin(self, request: Request) -> None:
+        """Answer the first poll at once, with nothing: the client may post from now on."""
+        self.connection.attach(self)
+        await request.answer(200, b"", _BYTES, NO_CACHE)
 
-    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
-        self._waiting.append(frame)
-        self._size += len(frame)
-        if self._size > self._bound:
-            asyncio.get_running_loop().call_soon(self.link.close, "The client does not keep up.")
-        self._wake(answered=True)
+    async def answer(self, request: Request) -> None:
+        """Answer a poll when there is something to say. 204: it was the last, or a newer one took its place."""
+        try:
+            data = await request.while_connected(self._next())
+        except ClientGone:
+            return
+        if data is None:
+            await request.answer(204, b"", b"text/plain", NO_CACHE)
+        else:
+            await request.answer(200, data, _BYTES, NO_CACHE)
 
-    def close(self, code: int, reason: str) -> None:
-        self._closed = True
-        self._readable.set()
-        self._wake(answered=True)
-
-    def pause(self) -> None:
-        self._readable.clear()
-
-    def resume(self) -> None:
-        self._readable.set()
-
-    @property
-    def unsent(self) -> bool:
-        return bool(self._waiting)
-
-    @property
-    def congested(self) -> bool:
-        return self._size > self._bound // 4
-
-    # --- the requests
-
-    async def readable(self) -> None:
-        """Wait until the application takes more."""
-        await self._readable.wait()
-
-    async def poll(self) -> bytes | None:
-        """What is to be said, b"" after a time, or None: this was the last poll, or a newer one took its place
-        (status 204).
-        """
+    def end(self) -> None:
+        """The client asked for the end (DELETE)."""
         self._idle.cancel()
-        self._wake(answered=False)
+        self._abandon(clean=True)
+        self._forget()
+
+    async def _next(self) -> bytes | None:
+        """What the poll is answered with: b"" after POLL_TIMEOUT, None for 204."""
+        self._idle.cancel()
+        self._release(answered=False)
         self._poll = poll = asyncio.get_running_loop().create_future()
         try:
-            if not self._waiting and not self._closed and not await self._data(poll):
+            if not self._waiting and self._closing is None and not await self._data(poll):
                 return None
-            return self._take()
+            return self._available()
         except TimeoutError:
             return b""
         finally:
@@ -91,30 +73,23 @@ class LongPolling:
         async with asyncio.timeout(POLL_TIMEOUT):
             return await poll
 
-    def _take(self) -> bytes | None:
+    def _available(self) -> bytes | None:
         if not self._waiting:
             self._idle.cancel()
             self._forget()
             return None
-        data = b"".join(self._waiting)
-        self._waiting, self._size = [], 0
-        self.link.drained()
+        data = self._take_text()
+        self._sent(len(data))
         return data
 
-    def _wake(self, *, answered: bool) -> None:
-        """End the poll that waits: it is answered, or a newer one took its place."""
+    def _wake(self) -> None:
+        self._release(answered=True)
+
+    def _release(self, *, answered: bool) -> None:
+        """End the poll that waits."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(answered)
 
-    def end(self) -> None:
-        """The client asked for the end (DELETE)."""
-        self.link.detached(self, clean=True)
-        self._waiting.clear()
-        self.close(1000, "")
-        self._idle.cancel()
-        self._forget()
-
     def _nobody_polls(self) -> None:
-        self.link.detached(self, clean=False)
-        self.close(1000, "")
+        self._abandon(clean=False)
         self._forget()

@@ -1,72 +1,63 @@
-"""Server-Sent Events (TransportProtocols.md): one answer without end, POSTs bring what the client says. Text only."""
+"""Server-Sent Events (TransportProtocols.md): one response without end; the client sends by POST. Text only."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from functools import partial
+from typing import Final
 
-from tertulia.signalr.serve.link import Link
+from tertulia.signalr.serve.connection import HubConnection
+from tertulia.signalr.serve.queued import PostedTransport
+from tertulia.signalr.serve.request import NO_CACHE, ClientGone, Request
+
+GOODBYE_SECONDS: Final = 1.0
+"""How long after the end of the stream a Close message may arrive: a client that stops closes its stream at the same
+time as it posts that message."""
+_HEADERS: Final = [
+    (b"content-type", b"text/event-stream"),
+    *NO_CACHE[:2],
+    (b"content-encoding", b"identity"),
+    # Proxies that buffer would hold the events back.
+    (b"x-accel-buffering", b"no"),
+]
 
 
-class ServerSentEvents:
+class ServerSentEvents(PostedTransport):
     """The stream of one connection."""
 
-    def __init__(self, link: Link, bound: int) -> None:
-        self.link = link
-        self.sending = asyncio.Lock()
-        """Held by the POST whose body is being read."""
-        self._bound = bound
-        self._waiting: list[bytes] = []
-        self._size = 0
-        self._closed = False
+    def __init__(self, connection: HubConnection, bound: int) -> None:
+        super().__init__(connection, bound)
         self._news = asyncio.Event()
-        self._readable = asyncio.Event()
-        self._readable.set()
 
-    # --- the transport of a Link
-
-    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
-        self._waiting.append(frame)
-        self._size += len(frame)
-        if self._size > self._bound:
-            asyncio.get_running_loop().call_soon(self.link.close, "The client does not keep up.")
+    def _wake(self) -> None:
         self._news.set()
 
-    def close(self, code: int, reason: str) -> None:
-        self._closed = True
-        self._readable.set()
-        self._news.set()
+    async def run(self, request: Request) -> None:
+        """Answer ``request`` with the stream, until either side ends it."""
+        self.connection.attach(self)
+        await request.start(200, _HEADERS)
+        try:
+            await request.while_connected(self._stream(request))
+        except ClientGone:
+            pass
+        finally:
+            detach = partial(self.connection.detached, self, clean=False)
+            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, detach)
 
-    def pause(self) -> None:
-        self._readable.clear()
+    async def _stream(self, request: Request) -> None:
+        # A comment, so that the client hears at once that the stream is open.
+        await request.body(b":\r\n", more=True)
+        while (data := await self._next()) is not None:
+            # One ``data`` line carries it all, because JSON escapes line breaks.
+            await request.body(b"data: " + data + b"\r\n\r\n", more=True)
+            self._sent(len(data))
+        await request.body(b"", more=False)
 
-    def resume(self) -> None:
-        self._readable.set()
-
-    @property
-    def unsent(self) -> bool:
-        return bool(self._waiting)
-
-    @property
-    def congested(self) -> bool:
-        return self._size > self._bound // 4
-
-    # --- the requests
-
-    async def readable(self) -> None:
-        """Wait until the application takes more."""
-        await self._readable.wait()
-
-    async def event(self) -> bytes | None:
-        """The next event of the stream, None at its end. JSON escapes line breaks, so one ``data`` line carries it
-        all.
-        """
+    async def _next(self) -> bytes | None:
+        """What the next event carries, None at the end."""
         while not self._waiting:
-            if self._closed:
+            if self._closing is not None:
                 return None
             self._news.clear()
             await self._news.wait()
-        data = b"".join(self._waiting)
-        self._waiting, self._size = [], 0
-        self.link.drained()
-        return b"data: " + data + b"\r\n\r\n"
+        return self._take_text()

@@ -16,9 +16,8 @@ CAPACITY: Final = 10
 
 
 class Upload:
-    """Filled by the connection, emptied by the method that iterates over it. ``flow``: call it when items were taken
-    or came.
-    """
+    """Filled by the connection, emptied by the method that iterates over it. ``flow`` is called when an item arrives or
+    is taken."""
 
     def __init__(self, flow: Callable[[], None]) -> None:
         self._flow = flow
@@ -30,11 +29,12 @@ class Upload:
 
     @property
     def full(self) -> bool:
+        """Whether more items wait than may."""
         return len(self._items) > CAPACITY
 
     def of(self, kind: Any) -> AsyncIterator[Any]:
-        """The iterator for the method. An item that is no ``kind`` raises msgspec's ValidationError there, a stream
-        that the client broke off raises ClientError."""
+        """The iterator for the method. An item of another kind raises msgspec's ValidationError there, a
+        stream that the client broke off raises ClientError."""
         self._kind = kind
         return self._iterate()
 
@@ -52,12 +52,14 @@ class Upload:
             await self._news.wait()
 
     def push(self, item: Any) -> None:
+        """An item arrived."""
         if not self._finished:
             self._items.append(item)
             self._news.set()
             self._flow()
 
     def finish(self, error: str | None) -> None:
+        """The client ended the stream, with ``error`` if it broke off."""
         if not self._finished:
             self._finished, self._error = True, error
             self._news.set()

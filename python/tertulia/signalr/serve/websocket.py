@@ -1,73 +1,37 @@
-"""WebSockets on ASGI. On a server with callbacks (picows), a listener of its own is cheaper: see :mod:`.link`."""
+"""WebSockets on ASGI. A server with callbacks (picows) is better served by a transport of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
 from typing import Final
 
-from tertulia.signalr.serve.link import Link
-from tertulia.signalr.serve.types import Receive, Send
+from tertulia.signalr.serve.connection import HubConnection
+from tertulia.signalr.serve.queued import Frame, QueuedTransport
+from tertulia.signalr.serve.types import Event, Receive, Send
 
 CLEAN: Final = (1000, 1001)
-"""Close codes by which a client says that it leaves. ASGI reports a close frame without a code as it does a lost
-connection (1005); clients of this decade send a Close message before it."""
+"""Close codes with which a client leaves on purpose. ASGI reports a close frame without a code as it does a lost
+connection (1005); current clients send a Close message before it."""
+_MAX_REASON: Final = 100
+"""Characters of a close reason; its frame holds 123 bytes (RFC 6455, section 5.5)."""
 
 
-class AsgiWebSocket:
+class AsgiWebSocket(QueuedTransport):
     """One accepted WebSocket."""
 
-    def __init__(self, link: Link, receive: Receive, send: Send, bound: int) -> None:
-        self.link = link
+    def __init__(self, connection: HubConnection, receive: Receive, send: Send, bound: int) -> None:
+        super().__init__(connection, bound)
         self._receive = receive
         self._send = send
-        self._bound = bound
-        self._waiting: list[tuple[bytes, bool]] = []
-        self._size = 0
-        self._closing: tuple[int, str] | None = None
         self._news = asyncio.Event()
-        self._readable = asyncio.Event()
-        self._readable.set()
 
-    # --- the transport of a Link
-
-    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
-        if self._closing is None:
-            self._waiting.append((frame, binary))
-            self._size += len(frame)
-            if self._size > self._bound:
-                asyncio.get_running_loop().call_soon(self._stuck)
-            self._news.set()
-
-    def _stuck(self) -> None:
-        self._waiting.clear()
-        self.link.close("The client does not keep up.", allow_reconnect=True, code=1013)
-
-    def close(self, code: int, reason: str) -> None:
-        if self._closing is None:
-            self._closing = (code, reason[:100])
-            self._news.set()
-
-    def pause(self) -> None:
-        self._readable.clear()
-
-    def resume(self) -> None:
-        self._readable.set()
-
-    @property
-    def unsent(self) -> bool:
-        return self._size > 0
-
-    @property
-    def congested(self) -> bool:
-        return self._size > self._bound // 4
-
-    # --- its life
+    def _wake(self) -> None:
+        self._news.set()
 
     async def run(self) -> None:
-        """Carry both ways until either side ends it."""
+        """Carry frames both ways until either side ends it."""
         await self._send({"type": "websocket.accept"})
-        self.link.attach(self)
+        self.connection.attach(self)
         writing = asyncio.create_task(self._write())
         reading = asyncio.create_task(self._read())
         try:
@@ -76,32 +40,31 @@ class AsgiWebSocket:
             for task in (writing, reading):
                 task.cancel()
             await asyncio.gather(writing, reading, return_exceptions=True)
-            self.link.detached(self, clean=False)
+            self.connection.detached(self, clean=False)
 
     async def _read(self) -> None:
         while True:
             await self._readable.wait()
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
-                self.link.detached(self, clean=event.get("code") in CLEAN)
+                self.connection.detached(self, clean=event.get("code") in CLEAN)
                 return
             data = event.get("bytes")
-            self.link.receive(data if data is not None else event["text"].encode())
+            self.connection.receive(data if data is not None else event["text"].encode())
 
     async def _write(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
-            waiting, self._waiting = self._waiting, []
-            for frame, binary in waiting:
-                await self._send({"type": "websocket.send", "bytes": frame} if binary else _text(frame))
-                self._size -= len(frame)
-            self.link.drained()
+            for frame in self._take():
+                await self._send(_event(frame))
+                self._sent(len(frame.data))
             if self._closing is not None and not self._waiting:
                 code, reason = self._closing
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                await self._send({"type": "websocket.close", "code": code, "reason": reason[:_MAX_REASON]})
                 return
 
 
-def _text(frame: bytes) -> dict[str, object]:
-    return {"type": "websocket.send", "text": frame.decode()}
+def _event(frame: Frame) -> Event:
+    content = {"bytes": frame.data} if frame.binary else {"text": frame.data.decode()}
+    return {"type": "websocket.send", **content}

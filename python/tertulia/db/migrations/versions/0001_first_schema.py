@@ -17,6 +17,7 @@ JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
 def upgrade() -> None:
+    """Create the tables."""
     op.create_table(
         "idempotency_keys",
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -121,6 +122,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop them."""
     op.drop_index(op.f("ix_recordings_room_id_created_at"), table_name="recordings")
     op.drop_table("recordings")
     op.drop_index(op.f("ix_sessions_room_id_start_time"), table_name="sessions")

@@ -1,0 +1,110 @@
+"""Users, rooms and sessions within a transaction: what the calls of :mod:`tertulia.db.directory` are made of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tertulia.contract import Settings
+from tertulia.db.engine import insert_new
+from tertulia.db.models import Room, Session, User
+from tertulia.db.tables import ROOMS, SESSIONS, USERS
+from tertulia.errors import NotFound
+from tertulia.ids import RoomId, SessionId, TenantId, UserId
+
+_OPEN_SESSION: Final = (
+    sa.select(SESSIONS.c.id)
+    .where(SESSIONS.c.room_id == ROOMS.c.id, SESSIONS.c.end_time.is_(None))
+    .order_by(SESSIONS.c.start_time.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("session_id")
+)
+ROOM_QUERY: Final = sa.select(ROOMS, _OPEN_SESSION)
+"""Rooms, each with its open session."""
+
+
+def user_row(
+    tenant: TenantId, user_id: UserId, display_name: str, email: str | None, invite_id: str | None, at: datetime
+) -> dict[str, Any]:
+    """The values of a row of ``users``."""
+    return {
+        "id": user_id,
+        "tenant_id": tenant,
+        "email": email,
+        "display_name": display_name,
+        "invite_id": invite_id,
+        "created_at": at,
+    }
+
+
+async def ensure_user(connection: AsyncConnection, row: dict[str, Any]) -> User:
+    """The user of ``row``, created if the id is not known.
+
+    Raises:
+        NotFound: the id is another tenant's user's.
+    """
+    await connection.execute(insert_new(connection, USERS, row))
+    user = await find_user(connection, row["id"]) or not_found(row["id"])
+    return check_tenant(user, row["tenant_id"])
+
+
+async def find_user(connection: AsyncConnection, user_id: UserId) -> User | None:
+    """A user; None: nobody has this id."""
+    row = (await connection.execute(sa.select(USERS).where(USERS.c.id == user_id))).one_or_none()
+    return User(**row._mapping) if row else None
+
+
+def check_tenant(user: User, tenant: TenantId) -> User:
+    """``user``, if they are of ``tenant``.
+
+    Raises:
+        NotFound
+    """
+    return user if user.tenant_id == tenant else not_found(user.id)
+
+
+async def find_room(connection: AsyncConnection, room_id: RoomId, tenant: TenantId | None) -> Room:
+    """A room, of ``tenant`` unless None.
+
+    Raises:
+        NotFound
+    """
+    query = ROOM_QUERY.where(ROOMS.c.id == room_id)
+    if tenant is not None:
+        query = query.where(ROOMS.c.tenant_id == tenant)
+    row = (await connection.execute(query)).one_or_none()
+    return as_room(row) if row else not_found(room_id)
+
+
+def as_room(row: sa.Row[Any]) -> Room:
+    """A row of :data:`ROOM_QUERY`."""
+    values = dict(row._mapping)
+    return Room(**(values | {"settings": msgspec.convert(values["settings"], Settings)}))
+
+
+async def lock_room(connection: AsyncConnection, room_id: RoomId) -> None:
+    """Keep other transactions from changing the room and its sessions. (SQLite has one writer anyway.)"""
+    await connection.execute(sa.select(ROOMS.c.id).where(ROOMS.c.id == room_id).with_for_update())
+
+
+async def set_status(connection: AsyncConnection, room_id: RoomId) -> None:
+    """Make a room ACTIVE if it has an open session, else COMPLETED."""
+    is_open = sa.exists().where(SESSIONS.c.room_id == room_id, SESSIONS.c.end_time.is_(None))
+    status = sa.case((is_open, "ACTIVE"), else_="COMPLETED")
+    await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(status=status))
+
+
+async def find_session(connection: AsyncConnection, session_id: SessionId) -> Session | None:
+    """A session; None: there is none."""
+    row = (await connection.execute(sa.select(SESSIONS).where(SESSIONS.c.id == session_id))).one_or_none()
+    return Session(**row._mapping) if row else None
+
+
+def not_found(what: str) -> Any:
+    """Raises NotFound. (To be used as a value that does not exist.)"""
+    raise NotFound(f"{what} is not known")

@@ -1,0 +1,45 @@
+"""Several web workers on one port: started together, and restarted when they crash."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Final
+
+from tertulia.config import PREFIX, Config
+from tertulia.http.listening import bind_public
+from tertulia.process.child import Child
+from tertulia.process.supervisor import Supervisor
+
+SHARED_FIGURES: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable, of prometheus_client, for the directory in which the workers' figures are added up."""
+
+
+def run(config: Config, env: Mapping[str, str]) -> int:
+    """Run ``config.workers`` workers until a signal to stop, and return the exit status. ``env`` has their settings.
+
+    Each worker has a listening socket of its own. With a common one, a worker that is awake would accept most of the
+    connections that come at once, and keep them for as long as a meeting lasts.
+
+    Raises:
+        ConfigError: the address cannot be bound.
+        ChildFailed: a worker could not start.
+    """
+    bind_public(config.host, config.port).close()  # fails where anyone listens, also one that would share the port
+    with (
+        bind_public(config.host, config.port, is_shared=True) as held,
+        tempfile.TemporaryDirectory(prefix="tertulia-metrics-") as figures,
+    ):
+        ours = {f"{PREFIX}PORT": str(held.getsockname()[1]), SHARED_FIGURES: figures}
+        asyncio.run(_run(config.workers, {**env, **ours}))
+    return 0
+
+
+async def _run(count: int, env: Mapping[str, str]) -> None:
+    argv = (sys.executable, "-m", "tertulia", "web", "--one-of-many")
+    async with Supervisor() as supervisor:
+        names = [f"web {number}" for number in range(1, count + 1)]
+        await supervisor.start(*[Child(name=name, argv=argv, env=env) for name in names])
+        await supervisor.until_stopped()

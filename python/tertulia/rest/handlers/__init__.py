@@ -1,0 +1,1 @@
+"""What the operations do, once a request has passed every check."""

@@ -1,0 +1,24 @@
+"""Who is in a room, and when it met."""
+
+from __future__ import annotations
+
+from tertulia.rest.operation import Answer, Call
+from tertulia.rest.targets import OfParticipant, OfRoom
+from tertulia.rest.views import session_view
+
+
+async def list_participants(call: Call[None], about: OfRoom) -> Answer:
+    """The participants, in the order in which they joined."""
+    members = await call.services.rooms.participants(about.room.id)
+    return Answer(200, [member.view() for member in sorted(members, key=lambda m: (m.joined_at, m.user_id))])
+
+
+async def remove_participant(call: Call[None], about: OfParticipant) -> Answer:
+    """Removes one from the meeting and voids their tokens for it."""
+    await call.services.hub.remove_participant(about.room.id, about.user_id)
+    return Answer(204)
+
+
+async def list_sessions(call: Call[None], about: OfRoom) -> Answer:
+    """The room's meetings, newest first."""
+    return Answer(200, [session_view(session) for session in await call.services.directory.sessions(about.room.id)])

@@ -1,0 +1,75 @@
+"""Rooms: create, list, read, change, delete, end."""
+
+from __future__ import annotations
+
+import time
+
+from tertulia.contract import ChangeRoom, CreateRoom, RoomCreated, RoomList, RoomQuery, Settings
+from tertulia.db.directory import GUEST_NAME
+from tertulia.db.paging import Position, read_cursor
+from tertulia.ids import RoomId
+from tertulia.rest.operation import Answer, Asked, Call
+from tertulia.rest.targets import Host, OfRoom
+from tertulia.rest.views import room_view
+from tertulia.times import from_seconds, rfc3339
+from tertulia.tokens import JOIN_TOKEN_SECONDS
+
+
+async def create(call: Call[CreateRoom], host: Host) -> Answer:
+    """The room and its host's joinToken."""
+    services, tenant = call.services, call.caller.tenant_id
+    settings = Settings().merged(call.body.settings)
+    room_id = RoomId(call.asked.made_id)
+    room = await services.directory.create_room(tenant, room_id, host.user_id, settings, services.now())
+    issued = services.keyring.tokens.issue_room(
+        user_id=host.user_id,
+        room_id=room.id,
+        role="host",
+        tenant_id=tenant,
+        display_name=host.known.display_name if host.known else GUEST_NAME,
+        now=time.time(),
+        lifetime=JOIN_TOKEN_SECONDS,
+    )
+    expires_at = rfc3339(from_seconds(issued.expires_at))
+    return Answer(201, RoomCreated(room_id=room.id, join_token=issued.token, expires_at=expires_at))
+
+
+async def find_page(asked: Asked[RoomQuery]) -> Position | None:
+    """Where the page begins; None: at the newest room. Raises Invalid: no page gave that cursor."""
+    return read_cursor(asked.body.cursor) if asked.body.cursor else None
+
+
+async def list_page(call: Call[RoomQuery], after: Position | None) -> Answer:
+    """One page of the tenant's rooms."""
+    query = call.body
+    page = await call.services.directory.list_rooms(
+        call.caller.tenant_id, status=query.status or None, limit=query.limit, after=after
+    )
+    return Answer(200, RoomList(items=[room_view(room) for room in page.rooms], next=page.next))
+
+
+async def get(_call: Call[None], about: OfRoom) -> Answer:
+    """The room."""
+    return Answer(200, room_view(about.room))
+
+
+async def change(call: Call[ChangeRoom], about: OfRoom) -> Answer:
+    """The room with its new settings."""
+    room = about.room
+    changed = await call.services.directory.change_settings(room.tenant_id, room.id, call.body.settings)
+    return Answer(200, room_view(changed))
+
+
+async def delete(call: Call[None], about: OfRoom) -> Answer:
+    """Ends the meeting, too. Whoever slips in between the end and the deletion is disconnected after it."""
+    services, room = call.services, about.room
+    await services.hub.end_room(room.id, "deleted")
+    await services.directory.delete_room(room.tenant_id, room.id)
+    await services.hub.end_room(room.id, "deleted")
+    return Answer(204)
+
+
+async def end(call: Call[None], about: OfRoom) -> Answer:
+    """Ends the meeting."""
+    await call.services.hub.end_room(about.room.id, "ended")
+    return Answer(204)

@@ -1,0 +1,68 @@
+"""A POST with an Idempotency-Key is carried out once: the same request gets the same answer again, for 24 hours."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final, Protocol
+
+import msgspec
+
+from tertulia.db.idempotency import HEADER, Claim, Done, Idempotency, digest
+from tertulia.errors import FieldError, Invalid, Refused
+from tertulia.rest.operation import Answer
+from tertulia.rest.services import Services
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class Attempt(Protocol):
+    """A request that can be carried out."""
+
+    async def run(self, made_id: str, *, again: bool) -> Answer:
+        """Carry it out. What it makes gets ``made_id``; ``again``: an earlier try may have taken effect."""
+
+    def check_last(self) -> None:
+        """The checks that an answer given again needs, too. Raises Refused."""
+
+
+class Once:
+    """Keeps answers by the key, the caller, the method and the path."""
+
+    def __init__(self, idempotency: Idempotency) -> None:
+        self._idempotency = idempotency
+
+    async def run(self, key: str, name: tuple[str, ...], content: bytes, attempt: Attempt) -> Done:
+        """The answer to a request with ``key`` and a body that says ``content``.
+
+        Raises:
+            Invalid: the key is not one, or was used with another body.
+            InProgress: the same request is being carried out.
+        """
+        if not _KEY.fullmatch(key):
+            raise Invalid([FieldError(HEADER, "must be 1 to 255 visible ASCII characters")])
+        fingerprint = hashlib.sha256(content).hexdigest()
+        claim = await self._idempotency.claim(digest(*name, key), fingerprint, Services.now())
+        if isinstance(claim, Done):
+            attempt.check_last()
+            return claim
+        return await self._carry_out(claim, attempt)
+
+    async def _carry_out(self, claim: Claim, attempt: Attempt) -> Done:
+        try:
+            answer = await attempt.run(claim.made_id, again=claim.again)
+        except Refused:
+            # An earlier try may have taken effect: what it made is found again by the claim's id only.
+            await (self._idempotency.break_off if claim.again else self._idempotency.forget)(claim)
+            raise
+        except BaseException:
+            await self._idempotency.break_off(claim)
+            raise
+        done = Done(answer.status, encode(answer).decode())
+        await self._idempotency.finish(claim, *done)
+        return done
+
+
+def encode(answer: Answer) -> bytes:
+    """The body of an answer."""
+    return b"" if answer.body is msgspec.UNSET else msgspec.json.encode(answer.body)

@@ -1,0 +1,45 @@
+"""What the checks of a request may look at. It only reads, so a check cannot change anything."""
+
+from __future__ import annotations
+
+from tertulia.db.directory import Directory
+from tertulia.db.models import Recording, Room, User
+from tertulia.ids import RecordingId, RoomId, TenantId, UserId
+from tertulia.state.rooms import RoomState
+
+
+class Reads:
+    """Rows and the state of meetings. Everything may raise Unavailable."""
+
+    def __init__(self, directory: Directory, rooms: RoomState) -> None:
+        self._directory = directory
+        self._rooms = rooms
+
+    async def room(self, tenant: TenantId, room_id: RoomId) -> Room:
+        """A room of the tenant. Raises NotFound."""
+        return await self._directory.room(room_id, tenant)
+
+    async def user(self, tenant: TenantId, user_id: UserId) -> User:
+        """A user of the tenant. Raises NotFound."""
+        return await self._directory.user(tenant, user_id)
+
+    async def find_user(self, tenant: TenantId, user_id: UserId) -> User | None:
+        """The same; None: the id is not known at all. Raises NotFound: it is another tenant's."""
+        return await self._directory.find_user(tenant, user_id)
+
+    async def check_user_is_new(self, tenant: TenantId, user_id: UserId, email: str | None) -> None:
+        """Raises AlreadyExists: the id is taken, or the email within the tenant."""
+        await self._directory.check_user_is_new(tenant, user_id, email)
+
+    async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
+        """A recording of the room. Raises NotFound."""
+        return await self._directory.recording(room_id, recording_id)
+
+    async def is_in_meeting(self, room_id: RoomId, user_id: UserId) -> bool:
+        """Whether the user is in the room's meeting."""
+        return await self._rooms.participant(room_id, user_id) is not None
+
+    async def participant_count(self, room_id: RoomId) -> int | None:
+        """How many are in the room's meeting; None: no meeting is on."""
+        meeting = await self._rooms.summary(room_id)
+        return None if meeting is None else meeting.participant_count

@@ -1,0 +1,1 @@
+"""The plain dialect: one JSON object in each text frame of a WebSocket."""

@@ -1,0 +1,141 @@
+"""The plain dialect over a WebSocket: picows' frames in, calls of the hub out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+from picows import WSFrame, WSMsgType, WSTransport
+
+from tertulia.hub.client import CallId
+from tertulia.hub.hub import Hub
+from tertulia.ids import ConnectionId, new_token
+from tertulia.room import closing
+from tertulia.room.events import Event
+from tertulia.sockets.cork import Turn
+from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
+from tertulia.sockets.plain import frames
+from tertulia.sockets.upgrade import Upgrade
+
+_WIRE: Final = "plain on a WebSocket"
+
+
+def endpoint(hub: Hub) -> Callable[[Upgrade], PlainSocket]:
+    """The endpoint of the plain dialect."""
+    turn = Turn()
+    return lambda _: PlainSocket(hub, turn)
+
+
+def _event_wire(event: Event) -> bytes:
+    return wire(frames.event_frame(event), binary=False)
+
+
+class PlainSocket(OutgoingSocket):
+    """One client of the plain dialect (a :class:`tertulia.hub.client.Client`)."""
+
+    __slots__ = ("_hub", "_id", "_parts", "_size")
+
+    def __init__(self, hub: Hub, turn: Turn) -> None:
+        super().__init__(turn)
+        self._hub = hub
+        self._id = ConnectionId(new_token("c_"))
+        self._parts: list[bytes] | None = None
+        """The fragments of a message that is still incomplete, ``_size`` bytes together."""
+        self._size = 0
+
+    # --- the hub's side
+
+    @property
+    def id(self) -> ConnectionId:
+        """The connection's id."""
+        return self._id
+
+    def send(self, event: Event) -> None:
+        """Send an event."""
+        self.write_wire(event.frame(_WIRE, _event_wire), event.latest)
+
+    def reply(self, call: CallId, result: Struct) -> None:
+        """Answer a call with its result."""
+        frame = frames.reply_frame(call, result)
+        if frame is not None:
+            self.write_wire(wire(frame, binary=False))
+
+    def refuse(self, call: CallId, error: Exception) -> None:
+        """Answer a call with an error."""
+        self.write_wire(wire(frames.refusal_frame(call, error), binary=False))
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what waits, then close."""
+        self._hang_up(code, reason)
+
+    def shutdown(self) -> None:
+        """The server is stopping."""
+        self.close(*closing.GOING_AWAY)
+
+    # --- picows' side
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The WebSocket is open."""
+        self._begin(transport)
+        self._hub.connected(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """A frame."""
+        if self._closed:
+            return
+        kind = frame.msg_type
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(*closing.PROTOCOL)
+        elif frame.payload_size > frames.MAX_FRAME:
+            self.close(*closing.TOO_BIG)
+        elif kind is WSMsgType.TEXT and frame.fin and self._parts is None:
+            self._message(frame.get_payload_as_bytes())
+        elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:
+            self._fragment(frame)
+        elif kind is WSMsgType.BINARY:
+            self.close(*closing.BINARY)
+        elif kind is WSMsgType.PING:
+            self._pong(frame.get_payload_as_bytes())
+        elif kind is WSMsgType.CLOSE:
+            code = frame.get_close_code()
+            self._answer_close(code)
+            self._hub.disconnected(self, clean=code in CLEAN, some_lost=self.unsent)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The connection is gone."""
+        self._end(lost=True)
+        self._hub.disconnected(self, clean=False, some_lost=self.unsent)
+
+    def _message(self, data: bytes) -> None:
+        try:
+            call = frames.parse(data)
+        except frames.BadText:
+            self.close(*closing.BAD_TEXT)
+            return
+        if isinstance(call, frames.Call):
+            self._hub.call(self, call.id, call.event, call.payload)
+        else:
+            self._hub.malformed(self, call.id, call.error)
+
+    def _fragment(self, frame: WSFrame) -> None:
+        """Take a fragment of a message (RFC 6455, section 5.4)."""
+        if (frame.msg_type is WSMsgType.CONTINUATION) == (self._parts is None):
+            self.close(*closing.PROTOCOL)
+            return
+        if self._parts is None:
+            self._parts = []
+            self._size = 0
+        self._size += frame.payload_size
+        if self._size > frames.MAX_FRAME:
+            self.close(*closing.TOO_BIG)
+            return
+        if frame.payload_size:
+            self._parts.append(frame.get_payload_as_bytes())
+        if frame.fin:
+            data = b"".join(self._parts)
+            self._parts = None
+            self._message(data)
+
+    def _stuck(self) -> None:
+        self.close(*closing.STUCK)

@@ -1,0 +1,74 @@
+"""Tertulia's hub for SignalR clients: each call of the contract is a hub method whose one argument is its payload."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from tertulia.contract import CALLS
+from tertulia.errors import Malformed
+from tertulia.hub.hub import Hub
+from tertulia.signalr.connection import Ended
+from tertulia.signalr.errors import unknown_method
+from tertulia.signalr.messages import Invocation, StreamInvocation, Tracked
+from tertulia.signalr.serve.connection import HubConnection
+from tertulia.signalr.serve.method import not_streaming, wrong_streams
+from tertulia.sockets.signalr import arguments
+from tertulia.sockets.signalr.client import Call, SignalRClient, Worded
+
+METHODS: Final = {name.lower(): name for name in CALLS}
+"""Hub methods are found in any case, as in ASP.NET Core."""
+
+
+class SignalRHub:
+    """The application behind SignalR connections: hands their calls to the hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def opened(self, connection: HubConnection) -> None:
+        """The handshake is done."""
+        connection.state = client = SignalRClient(connection)
+        self._hub.connected(client)
+
+    def received(self, connection: HubConnection, message: Tracked) -> None:
+        """A message. Streams and completions belong to no call that we have; they are ignored."""
+        if isinstance(message, Invocation):
+            self._invoked(connection.state, message)
+        elif isinstance(message, StreamInvocation):
+            is_known = message.target.lower() in METHODS
+            text = not_streaming(message.target) if is_known else unknown_method(message.target)
+            self._hub.malformed(connection.state, Call(message.invocation_id, message.target), Worded(text))
+
+    def ended(self, connection: HubConnection, ended: Ended) -> None:
+        """The connection is over."""
+        client: SignalRClient = connection.state
+        if client.closing:
+            # The hub is closing it at this moment, and must not be called before that has returned.
+            asyncio.get_running_loop().call_soon(self._gone, client, ended)
+        else:
+            self._gone(client, ended)
+
+    def _gone(self, client: SignalRClient, ended: Ended) -> None:
+        self._hub.disconnected(client, ended.clean, some_lost=ended.unsent or client.late)
+
+    def _invoked(self, client: SignalRClient, message: Invocation) -> None:
+        call = Call(message.invocation_id, message.target)
+        event = METHODS.get(message.target.lower(), message.target)
+        if message.stream_ids:
+            text = wrong_streams(message.target, len(message.stream_ids), 0)
+            self._hub.malformed(client, call, Worded(text))
+        elif len(message.arguments) > 1:
+            self._hub.malformed(client, call, Malformed(f"{event} takes one argument"))
+        else:
+            payload = message.arguments[0] if message.arguments else None
+            self._call(client, call, event, payload)
+
+    def _call(self, client: SignalRClient, call: Call, event: str, payload: object) -> None:
+        converted = arguments.convert(event, payload)
+        if converted is not None:
+            self._hub.call(client, call, event, converted)
+        elif arguments.is_json(payload):
+            self._hub.call(client, call, event, payload)
+        else:
+            self._hub.malformed(client, call, Malformed("the argument is too deep, or has no equivalent in JSON"))

@@ -1,0 +1,114 @@
+"""Where SignalR is served: ``/hub`` for WebSockets on picows, and for negotiation, Server-Sent Events and long
+polling on ASGI.
+
+No credential is needed, since JoinRoom brings the token; one that is sent is checked. ``access_token`` of the query is
+for browsers, whose sockets cannot set headers; nothing here logs a query.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from tertulia.db.access import KEY_PREFIX
+from tertulia.db.keyring import Keyring
+from tertulia.errors import BadToken, TertuliaError, Unavailable
+from tertulia.hub.hub import Hub
+from tertulia.ids import HubId
+from tertulia.rest.callers import Callers
+from tertulia.room import closing
+from tertulia.signalr.credentials import credential as credential_of
+from tertulia.signalr.options import Options
+from tertulia.signalr.serve.asgi import SignalR, Unauthorized
+from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal
+from tertulia.signalr.tokens import Tokens
+from tertulia.sockets import upgrade as upgrades
+from tertulia.sockets.cork import Turn
+from tertulia.sockets.signalr.forward import Forward, answer
+from tertulia.sockets.signalr.hub import SignalRHub
+from tertulia.sockets.signalr.other_workers import FORWARDED, OtherWorkers
+from tertulia.sockets.signalr.relay import RelaySocket
+from tertulia.sockets.signalr.socket import SignalRSocket
+from tertulia.sockets.upgrade import Upgrade, WebSocketListener
+from tertulia.tokens import UnknownKey, kind_of
+
+PATH: Final = "/hub"
+PURPOSE: Final = b"signalr connection token"
+"""What the keys of connection tokens are derived for."""
+
+
+class SignalRSite:
+    """An ASGI application for ``/hub`` and ``/hub/negotiate``; :meth:`open` is for the WebSockets at ``/hub``."""
+
+    def __init__(self, hub: Hub, keyring: Keyring, callers: Callers, workers: OtherWorkers, max_message: int) -> None:
+        self._keyring = keyring
+        self._callers = callers
+        self._workers = workers
+        self._turn = Turn()
+        self._app = SignalR(
+            SignalRHub(hub),
+            path=PATH,
+            options=Options(max_message=max_message),
+            tokens=Tokens(lambda: keyring.tokens.derived(PURPOSE), hub.id),
+            authenticate=self._authenticate,
+            forward=lambda worker: Forward(workers, HubId(worker)),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI, ``http`` only."""
+        try:
+            await self._app(scope, receive, send)
+        except Unavailable:
+            # Nothing has been answered yet: only the check of a credential asks others.
+            await answer(send, HTTPStatus.SERVICE_UNAVAILABLE, b"The credential cannot be checked now")
+
+    def stop(self) -> None:
+        """Close the connections of clients that poll or read events: they may come back, to another worker."""
+        self._app.endpoint.close_all(closing.GOING_AWAY.reason, closing.GOING_AWAY.code)
+
+    def open(self, upgrade: Upgrade) -> WebSocketListener | upgrades.Refusal:
+        """What answers a request for a WebSocket."""
+        query = {name.lower(): value for name, value in parse_qsl(upgrade.query, keep_blank_values=True)}
+        credential = credential_of(upgrade.headers.get("Authorization"), query.get("access_token"))
+        check = None
+        if credential is not None:
+            try:
+                if not self._is_good(credential):
+                    check = partial(self._authenticate, credential)
+            except BadToken:
+                return upgrades.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
+        found = self._app.endpoint.websocket(query.get("id", ""))
+        if isinstance(found, Elsewhere):
+            if FORWARDED not in upgrade.headers:
+                return RelaySocket(self._workers, HubId(found.worker), f"{upgrade.path}?{upgrade.query}")
+            found = UNKNOWN
+        if isinstance(found, Refusal):
+            return upgrades.Refusal(HTTPStatus(found.status), found.text)
+        return SignalRSocket(found, self._turn, check)
+
+    def _is_good(self, credential: str) -> bool:
+        """Whether a token proves itself; False: only :meth:`_authenticate` can tell. Raises BadToken."""
+        if credential.startswith(KEY_PREFIX):
+            return False
+        tokens = self._keyring.tokens
+        verify = tokens.verify_invite if kind_of(credential) == "invite" else tokens.verify_room
+        try:
+            verify(credential, time.time())
+        except UnknownKey:
+            return False
+        return True
+
+    async def _authenticate(self, credential: str | None) -> None:
+        if credential is None:
+            return
+        try:
+            await self._callers.holder(credential)
+        except Unavailable:
+            raise
+        except TertuliaError as error:
+            raise Unauthorized(error.message) from None

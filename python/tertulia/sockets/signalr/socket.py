@@ -1,0 +1,134 @@
+"""SignalR over a WebSocket: picows' frames in, bytes for the connection out. A frame need not be a whole message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final
+
+from picows import WSFrame, WSMsgType, WSTransport
+
+from tertulia.errors import Unavailable
+from tertulia.room import closing
+from tertulia.signalr import handshake
+from tertulia.signalr.connection import Phase
+from tertulia.signalr.serve.asgi import Unauthorized
+from tertulia.signalr.serve.connection import HubConnection
+from tertulia.sockets.cork import Turn
+from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
+
+REFUSED_SECONDS: Final = 15.0
+"""How long a client whose credential was refused may take to send the handshake, in answer to which it is told."""
+Check = Callable[[], Awaitable[None]]
+"""Raises Unauthorized or Unavailable."""
+
+_TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+
+
+class SignalRSocket(OutgoingSocket):
+    """One WebSocket (a :class:`tertulia.signalr.serve.transport.Transport`).
+
+    ``check``: what has to succeed before anything is read, where the upgrade could not wait for it.
+    """
+
+    __slots__ = ("_check", "_checking", "_connection", "_refusal")
+
+    def __init__(self, connection: HubConnection, turn: Turn, check: Check | None = None) -> None:
+        super().__init__(turn)
+        self._connection = connection
+        self._check = check
+        self._checking: asyncio.Task[None] | None = None
+        self._refusal: bytes | None = None
+
+    # --- the connection's side
+
+    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
+        """Send one message."""
+        self.write_wire(wire(frame, binary), latest)
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what waits, then close."""
+        self._hang_up(code, reason)
+
+    def pause(self) -> None:
+        """Read nothing more for now."""
+        if self._ws is not None and not self._closed:
+            self._ws.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._ws is not None and not self._closed:
+            self._ws.underlying_transport.resume_reading()
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client does not keep up."""
+        return self._outbox is not None
+
+    def shutdown(self) -> None:
+        """The server is stopping."""
+        self._connection.close(closing.GOING_AWAY.reason, allow_reconnect=True, code=closing.GOING_AWAY.code)
+
+    # --- picows' side
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The WebSocket is open."""
+        self._begin(transport)
+        if self._check is None:
+            self._connection.attach(self)
+        else:
+            self.pause()
+            self._checking = asyncio.create_task(self._checked(self._check))
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """A frame."""
+        if self._closed:
+            return
+        kind = frame.msg_type
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._connection.close(closing.PROTOCOL.reason, code=closing.PROTOCOL.code)
+        elif kind is WSMsgType.PING:
+            self._pong(frame.get_payload_as_bytes())
+        elif self._refusal is not None:
+            # Not before the client has sent its own: the npm client does not expect an answer earlier.
+            self.write(self._refusal, binary=False)
+            self.close(1000, "")
+        elif kind is _TEXT or kind is _BINARY or kind is _CONTINUATION:
+            self._connection.receive(frame.get_payload_as_bytes())
+        elif kind is WSMsgType.CLOSE:
+            code = frame.get_close_code()
+            self._answer_close(code)
+            self._connection.detached(self, clean=code in CLEAN)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The connection is gone."""
+        self._end(lost=True)
+        if self._checking is not None and self._checking.cancel():
+            self._abandon()
+        self._connection.detached(self, clean=False)
+
+    # --- within
+
+    async def _checked(self, check: Check) -> None:
+        try:
+            await check()
+        except (Unauthorized, Unavailable) as error:
+            self._refusal = handshake.refusal(f"The credential is not accepted: {error}")
+            self._abandon()
+            self.resume()
+            self._stuck_timer = asyncio.get_running_loop().call_later(REFUSED_SECONDS, self.close, 1000, "")
+        else:
+            if not self._closed:
+                self._connection.attach(self)
+                self.resume()
+
+    def _abandon(self) -> None:
+        """This socket will not be the connection's. A new connection ends with it; a stateful one goes on as it was."""
+        if self._connection.core.phase is Phase.HANDSHAKE:
+            self._connection.close()
+
+    def _caught_up(self) -> None:
+        self._connection.drained()
+
+    def _stuck(self) -> None:
+        self._connection.close(closing.STUCK.reason, allow_reconnect=True, code=closing.STUCK.code)

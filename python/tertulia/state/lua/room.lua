@@ -1,0 +1,65 @@
+-- What all scripts of a room share. Only refresh_ttl sets a TTL, and only JoinRoom and KeepAlive (of which restore is a
+-- part) call it. A script that does not find the state intact writes nothing: no key is ever made without a TTL.
+-- needs: now
+-- keys: room, participants, seen, removed
+-- args: channel, origin, ttl
+
+local function refresh_ttl()
+  for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], ttl) end
+end
+
+-- Whether the state exists and is whole: one of its keys may have been evicted, or deleted by somebody else.
+local function intact()
+  if redis.call('HEXISTS', room, 'incarnation') == 0 then return false end
+  local count = tonumber(redis.call('HGET', room, 'participantCount') or '0')
+  return count == redis.call('HLEN', participants) and count == redis.call('ZCARD', seen)
+end
+
+local function publish(kind, fields)
+  redis.call('SPUBLISH', channel, '{"t":"' .. kind .. '","origin":' .. cjson.encode(origin) .. ',' .. fields .. '}')
+end
+
+-- Make the state, in place of what is left of a broken one. Whoever was removed stays removed.
+local function create(region, node, session, recording, incarnation)
+  redis.call('DEL', room, participants, seen)
+  redis.call('HSET', room, 'sfuRegion', region, 'isRecording', recording, 'sfuNode', node, 'sessionId', session,
+    'incarnation', incarnation)
+end
+
+-- Add a member. The caller refreshes the TTL.
+local function add(user, text)
+  redis.call('HSET', participants, user, text)
+  redis.call('HINCRBY', room, 'participantCount', 1)
+  redis.call('ZADD', seen, ms(now), user)
+  redis.call('HDEL', room, 'emptySince')
+end
+
+-- Take a member out and return how many remain.
+local function drop(user, text, reason)
+  local was = cjson.decode(text)
+  redis.call('HDEL', participants, user)
+  redis.call('ZREM', seen, user)
+  local left = redis.call('HINCRBY', room, 'participantCount', -1)
+  if left == 0 then redis.call('HSET', room, 'emptySince', ms(now)) end
+  publish('left', '"userId":' .. cjson.encode(user) .. ',"connectionId":' .. cjson.encode(was.connectionId) ..
+    ',"seat":' .. cjson.encode(was.seat) .. ',"reason":' .. cjson.encode(reason))
+  return left
+end
+
+-- Let the room live on another SFU node.
+local function move(node)
+  redis.call('HSET', room, 'sfuNode', node)
+  publish('node', '"sfuNode":' .. cjson.encode(node) .. ',"sfuRegion":' ..
+    cjson.encode(redis.call('HGET', room, 'sfuRegion')))
+end
+
+local function publish_joined(user, text, replaced, resumed, restored)
+  publish('joined', '"userId":' .. cjson.encode(user) .. ',"participant":' .. text .. ',"replaced":' .. replaced ..
+    ',"resumed":' .. tostring(resumed) .. ',"restored":' .. tostring(restored))
+end
+
+-- For how many milliseconds the room has been empty; -1: it is not.
+local function empty_for()
+  local since = redis.call('HGET', room, 'emptySince')
+  return since and now - tonumber(since) or -1
+end

@@ -1,0 +1,24 @@
+-- Change what a participant says of themselves. Each value is 'true', 'false', or '' for no change.
+-- needs: seat
+-- args: muted, video_on, hand_raised
+-- Returns whether anything changed, isMuted, isVideoOn and saidVideoOff.
+
+local function apply(field, value)
+  if value == '' or me[field] == (value == 'true') then return false end
+  me[field] = value == 'true'
+  return true
+end
+local opposite = { ['true'] = 'false', ['false'] = 'true', [''] = '' }
+me.saidVideoOff = me.saidVideoOff or false
+local mute, video, hand = apply('isMuted', muted), apply('isVideoOn', video_on), apply('handRaised', hand_raised)
+video = apply('saidVideoOff', opposite[video_on]) or video
+if mute or video or hand then redis.call('HSET', participants, user, cjson.encode(me)) end
+if mute or video then
+  publish('state', '"userId":' .. cjson.encode(user) .. ',"isMuted":' .. tostring(me.isMuted) ..
+    ',"isVideoOn":' .. tostring(me.isVideoOn) .. ',"saidVideoOff":' .. tostring(me.saidVideoOff))
+end
+if hand then
+  publish('hand', '"userId":' .. cjson.encode(user) .. ',"raised":' .. tostring(me.handRaised))
+end
+local function bit(value) return value and 1 or 0 end
+return {bit(mute or video or hand), bit(me.isMuted), bit(me.isVideoOn), bit(me.saidVideoOff)}

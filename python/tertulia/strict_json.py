@@ -1,0 +1,62 @@
+"""JSON as RFC 8259 has it, in text that somebody else wrote: no NaN, no Infinity, and bounded nesting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+MAX_DEPTH: Final = 32
+"""Levels of nesting, the outer object being the first (the contract's 32)."""
+
+
+class TooDeep(ValueError):
+    """The value is nested more than MAX_DEPTH levels deep."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it is nested more than {MAX_DEPTH} levels deep")
+
+
+def loads(text: str, **hooks: Any) -> Any:
+    """The value in ``text``. Lone surrogates pass: only who knows the field can say which one holds it.
+
+    ``hooks`` are those of :func:`json.loads`.
+
+    Raises:
+        TooDeep
+        ValueError: it is not JSON.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, **hooks)
+    except RecursionError:
+        raise TooDeep from None
+    check_depth(value)
+    return value
+
+
+def check_depth(value: object) -> None:
+    """Raises TooDeep: ``value`` has more than MAX_DEPTH levels of objects and lists."""
+    for _ in levels(value):
+        pass
+
+
+def levels(value: object) -> Iterator[list[Any]]:
+    """The values on each level of nesting, the outermost first. Without recursion: no depth exhausts the stack.
+
+    Raises:
+        TooDeep: after MAX_DEPTH levels of objects and lists there is another.
+    """
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        yield level
+        containers = [item for item in level if isinstance(item, dict | list)]
+        if not containers:
+            return
+        level = []
+        for container in containers:
+            level += container.values() if isinstance(container, dict) else container
+    raise TooDeep
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

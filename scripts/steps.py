@@ -1,0 +1,91 @@
+"""The steps that prove Tertulia: what each runs, how long it may take, and what has to be there first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ".venv/bin/"
+PYTEST = (BIN + "python", "-m", "pytest", "-q", "--durations=5", "--tb=short", "-rfE")
+# Compilers leave the machine to the tests that run beside them.
+CARGO = ("nice", "-n", "10", "cargo")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, named.
+
+    ``minutes`` is several times what it takes on two cores: past that it hangs. ``needs`` names the steps that have to
+    succeed first. Two steps with the same ``lock`` do not run at the same time; a step that is ``alone`` measures
+    time, and nothing runs beside it. ``covered`` steps are Python whose coverage counts.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    minutes: float = 5
+    needs: tuple[str, ...] = ()
+    lock: str = ""
+    alone: bool = False
+    covered: bool = False
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The command that also measures coverage, for a step of which it counts."""
+        python, *arguments = self.argv
+        return (python, "-m", "coverage", "run", *arguments) if self.covered else self.argv
+
+
+PACKAGES = ("python packages",)
+BUILT = ("python packages", "build")
+SERVED = ("debian packages", "python packages", "build", "npm packages")
+
+INSTALL = (
+    Step("debian packages", ("sh", "scripts/need.sh", "test"), 10, lock="apt"),
+    Step("python packages", ("make", "-s", ".venv/tested"), 8),
+    Step("build", ("make", "-s", ".venv/installed"), 15, needs=PACKAGES),
+    Step("npm packages", ("make", "-s", "npm"), 8, lock="apt"),
+)
+CHECK = (
+    Step("rustfmt", ("cargo", "fmt", "--all", "--check")),
+    Step("ruff", (BIN + "ruff", "check", "--quiet", "."), needs=PACKAGES),
+    Step("ruff format", (BIN + "ruff", "format", "--check", "--quiet", "."), needs=PACKAGES),
+    Step("mypy", (BIN + "mypy",), needs=PACKAGES),
+    Step("tsc", ("node_modules/.bin/tsc", "--project", "."), needs=("npm packages",)),
+    Step("dependencies", (BIN + "python", "scripts/dependencies.py"), needs=("python packages", "npm packages")),
+    Step(
+        "clippy",
+        (*CARGO, "clippy", "--workspace", "--all-targets", "--locked", "-q", "--", "-D", "warnings"),
+        15,
+        lock="target/debug",
+    ),
+    Step("imports", (BIN + "lint-imports",), needs=BUILT),
+    Step("stubs", (BIN + "stubtest", "--mypy-config-file", "pyproject.toml", "tertulia.sfu._sfu"), needs=BUILT),
+)
+# Two halves, because each waits for its servers most of the time. What is not a meeting is in the second.
+MEETINGS = tuple(f"tests/integration/{name}" for name in ("clients", "fleet", "hub", "sfu", "signalr"))
+OTHERS = ("tests/integration", *(f"--ignore={path}" for path in MEETINGS))
+INTEGRATION = (
+    Step("integration meetings", (*PYTEST, *MEETINGS), 25, needs=SERVED, covered=True),
+    Step("integration others", (*PYTEST, *OTHERS), 25, needs=SERVED, covered=True),
+)
+TEST = (
+    Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
+    Step("unit", (*PYTEST, "tests/unit"), 5, needs=BUILT, covered=True),
+    Step("world", (BIN + "python", "-m", "tests.world"), 5, needs=BUILT),
+    Step("page unit", ("npm", "test", "--silent"), 3, needs=("npm packages",)),
+    *INTEGRATION,
+    Step(
+        "coverage",
+        ("sh", "-c", f"{BIN}coverage combine -q && {BIN}coverage report"),
+        needs=("unit", *(step.name for step in INTEGRATION)),
+    ),
+    Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, alone=True),
+    Step("browser", (*PYTEST, "tests/browser"), 10, needs=SERVED, alone=True),
+)
+BENCH = tuple(
+    Step(f"bench {path.parent.name}", (BIN + "python", "-m", f"bench.{path.parent.name}"), 10, needs=SERVED, alone=True)
+    for path in sorted(ROOT.glob("bench/*/__main__.py"))
+)
+GROUPS = {"check": CHECK, "test": (*INSTALL, *CHECK, *TEST), "integration": INTEGRATION, "bench": BENCH}
+STEPS = {step.name: step for step in (*INSTALL, *CHECK, *TEST, *BENCH)}

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+
+from tertulia.errors import NotFound
+from tertulia.http.pages import Pages
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Pages:
+    root = tmp_path / "web"
+    (root / "static" / "deep").mkdir(parents=True)
+    (root / "index.html").write_text("<!doctype html>")
+    (root / "static" / "app.js").write_text("export {}")
+    (root / "static" / "deep" / "a.css").write_text("")
+    (root / "static" / ".hidden").write_text("")
+    (tmp_path / "secret").write_text("")
+    (root / "static" / "link").symlink_to(tmp_path / "secret")
+    return Pages(root)
+
+
+def request(**headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "path": "/", "query_string": b"", "headers": raw})
+
+
+def asset(path: str, **headers: str) -> Request:
+    made = request(**headers)
+    made.scope["path_params"] = {"path": path}
+    return made
+
+
+async def test_files_have_type_etag_and_policy(pages: Pages) -> None:
+    index = await pages.index(request())
+    assert index.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'self'" in index.headers["content-security-policy"]
+    assert "camera=(self)" in index.headers["permissions-policy"]
+    script = await pages.asset(asset("app.js"))
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert script.headers["cache-control"] == "no-cache"
+    assert (await pages.asset(asset("deep/a.css"))).headers["content-type"].startswith("text/css")
+
+
+async def test_what_the_browser_has_is_not_sent_again(pages: Pages) -> None:
+    first = await pages.asset(asset("app.js"))
+    etag = first.headers["etag"]
+    for given in (etag, f'"other", {etag}', f"W/{etag}", "*"):
+        again = await pages.asset(asset("app.js", if_none_match=given))
+        assert (again.status_code, bytes(again.body), again.headers["etag"]) == (304, b"", etag)
+    assert (await pages.asset(asset("app.js", if_none_match='"other"'))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "missing.js", "../index.html", "../../secret", "link", ".hidden", "deep", "a\0b", "/etc/passwd", "x" * 5000],
+)
+async def test_nothing_else_is_served(pages: Pages, path: str) -> None:
+    with pytest.raises(NotFound):
+        await pages.asset(asset(path))

@@ -1,0 +1,105 @@
+"""Who may call what: each rule of the table with each kind of caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from tertulia.contract import Role, Settings
+from tertulia.db.models import Room, User
+from tertulia.errors import Forbidden
+from tertulia.ids import RoomId, TenantId, UserId
+from tertulia.rest import rules
+from tertulia.rest.callers import Caller, Invitee, Member, Owner
+from tertulia.rest.openapi import document
+from tertulia.rest.table import OPERATIONS
+from tertulia.rest.targets import Joiner, OfRoom
+from tertulia.tokens import InviteClaims, RoomClaims
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+TENANT, HOST, ANN = TenantId("tenant"), UserId("host"), UserId("ann")
+
+
+def room(name: str) -> Room:
+    return Room(RoomId(name), TENANT, HOST, Settings(), "SCHEDULED", AT, None)
+
+
+def user(invite_id: str | None) -> User:
+    return User(ANN, TENANT, None, "Ann", invite_id, AT)
+
+
+def member(role: Role, room_id: str = "here", user_id: UserId = ANN) -> Member:
+    claims = RoomClaims(user_id, RoomId(room_id), role, TENANT, "Ann", None, 0, 0)
+    return Member(TENANT, "member", claims)
+
+
+def invitee(room_id: str = "here") -> Invitee:
+    return Invitee(TENANT, "invite", InviteClaims("i1", RoomId(room_id), "attendee", TENANT, 0))
+
+
+OWNER = Owner(TENANT, "key")
+HERE = OfRoom(room("here"))
+
+
+def passes(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except Forbidden:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("caller", "owns", "hosts", "belongs"),
+    [
+        (OWNER, True, True, True),
+        (member("host"), False, True, True),
+        (member("attendee"), False, False, True),
+        (member("host", "elsewhere"), False, False, False),
+        (member("attendee", "elsewhere"), False, False, False),
+        (invitee(), False, False, False),
+    ],
+)
+def test_a_room(caller: Caller, owns: bool, hosts: bool, belongs: bool) -> None:
+    assert passes(lambda: rules.OWNERS.check(caller, HERE)) is owns
+    assert passes(lambda: rules.HOSTS.check(caller, HERE)) is hosts
+    assert passes(lambda: rules.MEMBERS.check(caller, HERE)) is belongs
+
+
+@pytest.mark.parametrize(
+    ("caller", "known", "may"),
+    [
+        (OWNER, None, True),
+        (OWNER, user("i2"), True),
+        (member("attendee"), user(None), True),
+        (member("host", "elsewhere"), user(None), False),
+        (member("host", user_id=HOST), user(None), False),
+        (invitee(), None, True),
+        (invitee(), user("i1"), True),
+        (invitee(), user("i2"), False),
+        (invitee(), user(None), False),
+        (invitee("elsewhere"), None, False),
+    ],
+)
+def test_joining_as_a_user(caller: Caller, known: User | None, may: bool) -> None:
+    joiner = Joiner(HERE.room, ANN, known)
+    assert passes(lambda: rules.SPEAKERS.check(caller, joiner)) is may
+
+
+@pytest.mark.parametrize(
+    ("caller", "may"),
+    [(OWNER, True), (member("attendee"), True), (member("host", user_id=HOST), False), (invitee(), False)],
+)
+def test_a_users_record(caller: Caller, may: bool) -> None:
+    assert passes(lambda: rules.THE_USER.check(caller, user(None))) is may
+
+
+def test_the_description_says_who_may_call() -> None:
+    described = {o["operationId"]: o for path in document(OPERATIONS)["paths"].values() for o in path.values()}
+    for operation in OPERATIONS:
+        text = described[operation.name]["description"]
+        assert text.endswith(f"Needs {operation.allows.who}.")
+        assert operation.summary[0].isupper()
+        assert not operation.summary.endswith(".")
