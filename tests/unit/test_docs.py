@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| `(TERTULIA_[A-Z_]+)` \| (.*?) \| (.+) \|$", re.MULTILINE)
 COMMON = re.compile(r"TERTULIA_[A-Z_]+[A-Z]")
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-BASES = [ROOT, ROOT / "docs", ROOT / "python/tertulia", ROOT / "python/tertulia/web/static"]
+BASES = [ROOT / base for base in ("", "docs", "python/tertulia", "python/tertulia/web/static", "tests/world")]
 """A path in a document is relative to one of these: architecture.md names modules as they are in the package."""
 MADE = {"dist/"}
 """What a command makes."""

@@ -1,0 +1,393 @@
+"""Clients: each is one tab of one user, with its connection and what it shows of the meeting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tertulia.contract import JoinResult, JoinRoom, Role, UpdateState
+from tertulia.errors import Refused
+from tertulia.ids import ConnectionId, RoomId, UserId
+from tertulia.room.closing import ENDED, REMOVED, REPLACED
+from tertulia.room.events import Event
+from tertulia.room.settings import HubSettings
+from tests.world.clock import Clock, Process
+from tests.world.network import Pipe, Weather
+
+KEEP_ALIVE: Final = "KeepAlive"
+FINAL_CODES: Final = {ENDED.code, REPLACED.code, REMOVED.code}
+"""Who is closed by one of these does not come back by itself."""
+
+
+class Around(Protocol):
+    """What a client needs of the world."""
+
+    clock: Clock
+    weather: Weather
+    settings: HubSettings
+
+    def note(self, text: str) -> None: ...
+    def fail(self, kind: str, text: str) -> None: ...
+    def return_later(self, client: Client) -> None: ...
+    def has_returned(self, connection: ConnectionId) -> bool: ...
+
+
+class HubPort(Protocol):
+    """What a connection needs of a hub."""
+
+    def connected(self, wire: Wire) -> None: ...
+    def called(self, wire: Wire, call: int, event: str, payload: Any) -> None: ...
+    def disconnected(self, wire: Wire, clean: bool, some_lost: bool) -> None: ...
+
+
+class Shown:
+    """What a client shows of another member."""
+
+    __slots__ = ("hand_raised", "is_lost", "is_muted", "is_video_on")
+
+    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool) -> None:
+        self.is_muted = is_muted
+        self.is_video_on = is_video_on
+        self.hand_raised = hand_raised
+        self.is_lost = False
+
+    def copy(self) -> Shown:
+        other = Shown(self.is_muted, self.is_video_on, self.hand_raised)
+        other.is_lost = self.is_lost
+        return other
+
+    @property
+    def state(self) -> tuple[bool, bool, bool]:
+        return self.is_muted, self.is_video_on, self.hand_raised
+
+
+class Wire:
+    """One connection of a client to a hub, until it breaks or one of them closes it."""
+
+    __slots__ = ("arrived", "client", "down", "hub", "id", "is_cut", "is_open", "lost_at", "process", "sent", "up")
+
+    def __init__(self, world: Around, client: Client, hub: HubPort, process: Process, number: int) -> None:
+        self.id = ConnectionId(f"c{number}")
+        self.client = client
+        self.hub = hub
+        self.process = process
+        """The hub's."""
+        self.up = Pipe(world.clock, world.weather, process)
+        self.down = Pipe(world.clock, world.weather, None)
+        self.is_open = True
+        """As the client sees it."""
+        self.is_cut = False
+        self.lost_at: float | None = None
+        """When the hub noticed that it is broken."""
+        self.sent = 0
+        self.arrived = 0
+
+    # --- for the hub
+
+    def send(self, event: Event) -> None:
+        """An event to the client."""
+        self.sent += 1
+        self.down.send(self._event, event)
+
+    def reply(self, call: int, result: Struct) -> None:
+        """The answer to a call."""
+        self.down.send(self.client.answered, self, call, result)
+
+    def refuse(self, call: int, error: Exception) -> None:
+        """The other answer."""
+        self.down.send(self.client.answered, self, call, error)
+
+    def close(self, code: int) -> None:
+        """End the connection, behind what was sent."""
+        self.down.send(self.client.closed, self, code)
+
+    def _event(self, event: Event) -> None:
+        self.arrived += 1
+        self.client.heard(self, event)
+
+
+class Client:
+    """A tab. It says KeepAlive while it has a seat, and comes back when its connection breaks if ``returns``."""
+
+    def __init__(self, world: Around, number: int, room: RoomId, user: UserId, role: Role) -> None:
+        self.world = world
+        self.number = number
+        self.room = room
+        self.user = user
+        self.role: Role = role
+        self.token = ""
+        self.issued_at_ms = 0
+        self.wire: Wire | None = None
+        self.last_wire: Wire | None = None
+        self.wants_in = True
+        self.returns = True
+        self.is_eager = False
+        """It calls more before JoinRoom is answered."""
+        self.is_silent = False
+        self.is_seated = False
+        self.resume: str | None = None
+        self.members: dict[UserId, Shown] = {}
+        """By JoinRoom's list and the events since."""
+        self.followed: dict[UserId, Shown] = {}
+        """By the list of the first JoinRoom and all events since, those that a return replayed among them."""
+        self.may_come_again: set[UserId] = set()
+        """In the list, so that a ParticipantJoined may still come."""
+        self.endpoint: str | None = None
+        self.endpoints: set[str] = set()
+        """All that it was told of since it sits."""
+        self.answers: list[str] = []
+        """From whom offers were answered."""
+        self.is_recording: bool | None = None
+        """As it was last told."""
+        self.pending: dict[int, tuple[str, float]] = {}
+        self.seat_since = 0.0
+        """Since when it should have got every event."""
+        self.last_chat: dict[tuple[str, int], int] = {}
+        self.chats: set[str] = set()
+        self.said = 0
+        self._calls = 0
+        self._keep_alive_due = 0.0
+        self._last_words: str | None = None
+
+    def __str__(self) -> str:
+        return f"client {self.number} ({self.user})"
+
+    # --- what it does
+
+    def connect(self, wire: Wire) -> None:
+        """Open a connection and join."""
+        self.wire = self.last_wire = wire
+        self.is_seated = False
+        self.pending.clear()
+        self._last_words = None
+        wire.up.send(wire.hub.connected, wire)
+        self.join()
+        if self.is_eager:
+            self.call("UpdateState", UpdateState(is_muted=True))
+
+    def join(self, *, anyway: bool = False) -> None:
+        """JoinRoom, with the resume token if there is one; also if it has a seat, if ``anyway``."""
+        if self.wants_in and self.wire is not None and (anyway or not self.is_seated):
+            payload = JoinRoom(room_id=self.room, token=self.token, resume_token=self.resume)
+            self.call("JoinRoom", payload)
+
+    def call(self, event: str, payload: Any) -> None:
+        """Send a call, if there is a connection."""
+        wire = self.wire
+        if wire is not None and wire.is_open:
+            self._calls += 1
+            self.pending[self._calls] = (event, self.world.clock.now)
+            wire.up.send(wire.hub.called, wire, self._calls, event, payload)
+
+    def leave(self) -> None:
+        """LeaveRoom; the socket stays."""
+        self.wants_in = False
+        self.call("LeaveRoom", None)
+
+    def close(self) -> None:
+        """Close the socket with a word."""
+        wire = self.wire
+        self.wants_in = False
+        if wire is not None and wire.is_open:
+            wire.is_open = False
+            wire.up.send(wire.hub.disconnected, wire, True, False)
+            self._gone()
+
+    def next_words(self) -> str:
+        """A text that says who speaks and how often before."""
+        self.said += 1
+        return f"{self.user}:{self.number}:{self.said}"
+
+    # --- what it is told
+
+    def answered(self, wire: Wire, call: int, result: Any) -> None:
+        """The result of a call, or the error."""
+        if wire is not self.wire:
+            return
+        if call not in self.pending:
+            self.world.fail("answered twice", f"{self}: call {call} has no answer to come")
+            return
+        event, _ = self.pending.pop(call)
+        self.world.note(f"{self} gets {_short(result)} for {event}")
+        if event == "JoinRoom":
+            self._joined(result)
+        elif isinstance(result, Exception):
+            self._refused(event, result)
+        elif event == "LeaveRoom":
+            self._stood()
+
+    def heard(self, wire: Wire, event: Event) -> None:
+        """An event."""
+        if wire is not self.wire:
+            return
+        self.world.note(f"{self} hears {event.name} {_short(event.payload)}")
+        handler = _HANDLERS.get(event.name)
+        if handler is not None:
+            payload = event.payload
+            if isinstance(payload, Raw):
+                payload = msgspec.json.decode(payload)
+            elif isinstance(payload, Struct):
+                payload = msgspec.to_builtins(payload)
+            handler(self, payload)
+
+    def closed(self, wire: Wire, code: int) -> None:
+        """The hub has closed the connection."""
+        wire.up.send(wire.hub.disconnected, wire, False, False)
+        wire.is_open = False
+        if wire is not self.wire:
+            return
+        self.world.note(f"{self} is closed with {code}")
+        expected = {ENDED.code: "RoomEnded", REPLACED.code: "Replaced", REMOVED.code: "Removed"}.get(code)
+        if expected is not None and self._last_words != expected:
+            self.world.fail("closed without a word", f"{self}: {code} without {expected}")
+        if code in FINAL_CODES:
+            self.wants_in = False
+        self._gone()
+
+    def lost(self, wire: Wire) -> None:
+        """It notices that its connection is broken."""
+        wire.is_open = False
+        if wire is self.wire:
+            self._gone()
+
+    # --- within
+
+    def _gone(self) -> None:
+        self.wire = None
+        self.is_seated = False
+        self.pending.clear()
+        if self.wants_in and self.returns:
+            self.world.return_later(self)
+
+    def _stood(self) -> None:
+        self.is_seated = False
+        self.resume = None
+
+    def _joined(self, result: Any) -> None:
+        if isinstance(result, JoinResult):
+            self._sits(result)
+        elif not isinstance(result, Refused):
+            self.world.clock.after(1.0, None, self.join)  # the server has trouble: again, while it lets us
+        elif result.code != "already_joined":
+            self.wants_in = False
+
+    def _sits(self, result: JoinResult) -> None:
+        world = self.world
+        self.is_seated = True
+        self.resume = result.resume_token
+        self.members = {UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised) for p in result.participants}
+        if len(self.members) != len(result.participants) or self.user in self.members:
+            world.fail("shown twice", f"{self}: JoinRoom's list has {[p.user_id for p in result.participants]}")
+        if result.missed or self.wire is None or not world.has_returned(self.wire.id):
+            self.followed = {user: shown.copy() for user, shown in self.members.items()}
+            self.may_come_again = set(self.members)
+            self.last_chat.clear()
+            self.seat_since = world.clock.now
+        if self.wire is None or not world.has_returned(self.wire.id):
+            self.endpoints.clear()
+            self.endpoint = self.is_recording = None
+        self._keep_alive(world.settings.keep_alive)
+
+    def _keep_alive(self, after: float) -> None:
+        due = self.world.clock.now + after
+        self._keep_alive_due = due
+        self.world.clock.at(due, None, self._keep_alive_now, self.wire)
+
+    def _keep_alive_now(self, wire: Wire) -> None:
+        if wire is self.wire and self.is_seated and self._keep_alive_due <= self.world.clock.now:
+            if not self.is_silent:
+                self.call(KEEP_ALIVE, None)
+            self._keep_alive(self.world.settings.keep_alive)
+
+    def _refused(self, event: str, error: Exception) -> None:
+        if getattr(error, "code", "") == "not_joined":
+            self.is_seated = False
+            if self.wants_in and not self.is_silent and not any(e == "JoinRoom" for e, _ in self.pending.values()):
+                self.join()
+
+    def _views(self) -> tuple[dict[UserId, Shown], dict[UserId, Shown]]:
+        return self.members, self.followed
+
+    def _participant_joined(self, payload: dict[str, Any]) -> None:
+        user = UserId(payload["userId"])
+        if user == self.user:
+            self.world.fail("shown twice", f"{self} is told of itself")
+        if user in self.followed and user not in self.may_come_again:
+            self.world.fail("shown twice", f"{self} is told of {user} again")
+        self.may_come_again.discard(user)
+        for view in self._views():
+            view[user] = Shown(payload["isMuted"], payload["isVideoOn"], payload.get("handRaised", False))
+
+    def _participant_left(self, payload: dict[str, Any]) -> None:
+        user = UserId(payload["userId"])
+        self.may_come_again.discard(user)
+        for view in self._views():
+            view.pop(user, None)
+
+    def _state_changed(self, payload: dict[str, Any]) -> None:
+        self._change(payload, is_muted=payload["isMuted"], is_video_on=payload["isVideoOn"])
+
+    def _hand_raised(self, payload: dict[str, Any]) -> None:
+        self._change(payload, hand_raised=payload["raised"])
+
+    def _connection_lost(self, payload: dict[str, Any]) -> None:
+        self._change(payload, is_lost=True)
+
+    def _connection_back(self, payload: dict[str, Any]) -> None:
+        self._change(payload, is_lost=False)
+
+    def _change(self, payload: dict[str, Any], **values: bool) -> None:
+        for view in self._views():
+            shown = view.get(UserId(payload["userId"]))
+            if shown is not None:
+                for name, value in values.items():
+                    setattr(shown, name, value)
+
+    def _chat(self, payload: dict[str, Any]) -> None:
+        text = payload["text"]
+        sender, number, count = text.split(":")
+        key = sender, int(number)
+        if int(count) <= self.last_chat.get(key, 0):
+            self.world.fail("order", f"{self} hears {text} after {self.last_chat[key]} of {key}")
+        self.last_chat[key] = int(count)
+        self.chats.add(text)
+
+    def _sfu_endpoint(self, payload: dict[str, Any]) -> None:
+        self.endpoint = payload["transportId"]
+        self.endpoints.add(payload["transportId"])
+
+    def _receive_answer(self, payload: dict[str, Any]) -> None:
+        source = payload["sourceUserId"]
+        if source.startswith("sfu_") and self.endpoints and source not in self.endpoints:
+            self.world.fail("another's answer", f"{self} gets an answer of {source}, its own are {self.endpoints}")
+        self.answers.append(source)
+
+    def _recording_changed(self, payload: dict[str, Any]) -> None:
+        self.is_recording = payload["isRecording"]
+
+    def _last_word(self, name: str) -> None:
+        self._last_words = name
+
+
+def _short(value: Any) -> str:
+    return bytes(value).decode() if isinstance(value, Raw) else repr(value)
+
+
+_HANDLERS: Final[dict[str, Callable[[Client, dict[str, Any]], None]]] = {
+    "ParticipantJoined": Client._participant_joined,
+    "ParticipantLeft": Client._participant_left,
+    "StateChanged": Client._state_changed,
+    "HandRaised": Client._hand_raised,
+    "ConnectionLost": Client._connection_lost,
+    "ConnectionBack": Client._connection_back,
+    "ChatMessage": Client._chat,
+    "SfuEndpoint": Client._sfu_endpoint,
+    "ReceiveAnswer": Client._receive_answer,
+    "RecordingChanged": Client._recording_changed,
+    "Replaced": lambda client, _: client._last_word("Replaced"),
+    "Removed": lambda client, _: client._last_word("Removed"),
+    "RoomEnded": lambda client, _: client._last_word("RoomEnded"),
+}

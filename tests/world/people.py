@@ -1,0 +1,192 @@
+"""What people do, by their clients and by REST. Each function is one kind of action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tertulia.contract import OneUser, RaiseHand, SendChat, SendOffer, UpdateState
+from tertulia.ids import UserId
+from tests.world.client import Client
+from tests.world.story import Action
+from tests.world.world import ROOM, World
+
+NOTICES: Final = (0.0, 0.0, 0.01, 1.0, 6.0, 20.0)
+"""Seconds until a hub hears that a connection is broken."""
+
+
+def join(world: World, action: Action) -> None:
+    """A tab is opened; whoever has one already takes their own seat."""
+    user = world.users[action.who % len(world.users)]
+    client = Client(world, len(world.clients), ROOM, user, "host" if user == world.users[0] else "attendee")
+    client.returns = action.how % 4 != 0
+    client.is_eager = action.how % 3 == 0
+    world.clients.append(client)
+    world.connect(client, action.where)
+
+
+def join_again(world: World, action: Action) -> None:
+    """JoinRoom on a socket that is there: it is refused, or follows a LeaveRoom."""
+    client = _pick(world, action, lambda client: client.wire is not None)
+    if client is not None:
+        client.wants_in = True
+        client.join(anyway=True)
+
+
+def leave(world: World, action: Action) -> None:
+    """LeaveRoom."""
+    client = _pick(world, action, lambda client: client.wire is not None)
+    if client is not None:
+        client.leave()
+
+
+def close(world: World, action: Action) -> None:
+    """A tab is closed."""
+    client = _pick(world, action, lambda client: client.wire is not None)
+    if client is not None:
+        client.close()
+
+
+def cut(world: World, action: Action) -> None:
+    """A connection breaks."""
+    client = _pick(world, action, lambda client: client.wire is not None)
+    if client is not None and client.wire is not None and not client.wire.is_cut:
+        world.cut(client.wire, NOTICES[action.how % len(NOTICES)])
+
+
+def come_back(world: World, action: Action) -> None:
+    """A client whose connection broke returns, with its resume token."""
+    client = _pick(world, action, lambda client: client.wire is None and client.resume is not None)
+    if client is not None:
+        client.wants_in = True
+        world.connect(client, action.where)
+
+
+def come_anew(world: World, action: Action) -> None:
+    """A tab is loaded again: it has no resume token."""
+    client = _pick(world, action, lambda client: client.wire is None)
+    if client is not None:
+        client.wants_in, client.resume = True, None
+        world.connect(client, action.where)
+
+
+def silence(world: World, action: Action) -> None:
+    """A client stops saying KeepAlive, or begins again."""
+    client = _seated(world, action)
+    if client is not None:
+        client.is_silent = not client.is_silent
+
+
+def update(world: World, action: Action) -> None:
+    """Microphone and camera."""
+    client = _seated(world, action)
+    if client is not None:
+        values = (None, True, False)
+        payload = UpdateState(is_muted=values[action.how % 3], is_video_on=values[action.how // 3 % 3])
+        client.call("UpdateState", payload)
+
+
+def hand(world: World, action: Action) -> None:
+    """The hand goes up or down."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("RaiseHand", RaiseHand(raised=action.how % 2 == 0))
+
+
+def chat(world: World, action: Action) -> None:
+    """A word to all."""
+    client = _seated(world, action)
+    if client is not None:
+        say(world, client)
+
+
+def whisper(world: World, action: Action) -> None:
+    """A word to one."""
+    client = _seated(world, action)
+    if client is not None:
+        target = world.users[action.where % len(world.users)]
+        client.call("SendChat", SendChat(text=client.next_words(), target_user_id=target))
+
+
+def offer(world: World, action: Action) -> None:
+    """An offer to the SFU, or to another user where there is none."""
+    client = _seated(world, action)
+    if client is not None:
+        target = client.endpoint or ("sfu" if action.how % 2 else world.users[action.where % len(world.users)])
+        client.call("SendOffer", SendOffer(target_user_id=target, sdp="v=0"))
+
+
+def mute_all(world: World, action: Action) -> None:
+    """MuteAll; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("MuteAll", None)
+
+
+def remove(world: World, action: Action) -> None:
+    """RemoveParticipant; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        target = world.users[action.where % len(world.users)]
+        client.call("RemoveParticipant", OneUser(target_user_id=target))
+
+
+def end(world: World, action: Action) -> None:
+    """EndRoom; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("EndRoom", None)
+
+
+def rest_remove(world: World, action: Action) -> None:
+    """DELETE of a participant."""
+    hub = world.pick_hub(action)
+    user = world.users[action.who % len(world.users)]
+    if hub is not None:
+        world.clock.after(0.0, hub.process, hub.remove, ROOM, user, lambda done: _was_removed(world, user, done))
+
+
+def rest_end(world: World, action: Action) -> None:
+    """POST …/end."""
+    hub = world.pick_hub(action)
+    if hub is not None:
+        world.clock.after(0.0, hub.process, hub.end_room, ROOM, "host", lambda done: world.note(f"ended: {done}"))
+
+
+def record(world: World, action: Action) -> None:
+    """A recording starts or stops."""
+    hub = world.pick_hub(action)
+    if hub is not None:
+        hub.link.call(lambda state: state.set_recording(ROOM, action.how % 2 == 0), lambda _: None)
+
+
+def say(world: World, client: Client) -> str:
+    """Send a word to all; which."""
+    text = client.next_words()
+    world.said.append((text, world.clock.now, set(client.members)))
+    client.call("SendChat", SendChat(text=text))
+    return text
+
+
+def _was_removed(world: World, user: UserId, done: Any) -> None:
+    if done is True:
+        world.note(f"{user} was removed")
+        world.removed.add(user)
+
+
+def _seated(world: World, action: Action) -> Client | None:
+    return _pick(world, action, lambda client: client.is_seated)
+
+
+def _pick(world: World, action: Action, which: Callable[[Client], bool]) -> Client | None:
+    there = [client for client in world.clients if which(client)]
+    return there[action.who % len(there)] if there else None
+
+
+ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
+    do.__name__: do
+    for do in (
+        *(join, join_again, leave, close, cut, come_back, come_anew, silence),
+        *(update, hand, chat, whisper, offer, mute_all, remove, end, rest_remove, rest_end, record),
+    )
+}

@@ -1,0 +1,479 @@
+"""A model of Redis that runs the room scripts: pure, with a clock of its own.
+
+It gives the replies of :class:`tertulia.state.rooms.RoomState` and publishes the same messages in the same order.
+tests/integration/state/test_model.py holds it to what the Lua does on a real server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from tertulia import times
+from tertulia.contract import LeaveReason
+from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
+from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SessionId, UserId
+from tertulia.room.answers import (
+    Ended,
+    Expired,
+    Joined,
+    KeptAlive,
+    Left,
+    Reading,
+    Restored,
+    RoomSummary,
+    StateLost,
+)
+from tertulia.room.messages import (
+    EndedMessage,
+    HandMessage,
+    JoinedMessage,
+    LeftMessage,
+    NodeMessage,
+    ReadMessage,
+    RecordingMessage,
+    RoomMessage,
+    StateMessage,
+)
+from tertulia.room.participant import Participant
+from tertulia.room.steps import JoinSeat, KnownRoom, Placement
+
+Publish = Callable[[RoomId, RoomMessage], None]
+
+NO_TTL: Final = 1 << 62
+"""When a key without a TTL expires."""
+SWEPT_AT_ONCE: Final = 100
+"""Seats that one ``expire`` frees at most."""
+
+
+class Keys:
+    """The four keys of one room. A key that is empty does not exist, as in Redis."""
+
+    __slots__ = ("expires", "hash", "people", "removed", "seen")
+
+    def __init__(self) -> None:
+        self.hash: dict[str, str] = {}
+        self.people: dict[UserId, Participant] = {}
+        self.seen: dict[UserId, int] = {}
+        self.removed: dict[UserId, int] = {}
+        self.expires = [NO_TTL] * 4
+        """When each expires, in the order of :func:`tertulia.state.keys.room_keys`."""
+
+    @property
+    def all(self) -> tuple[dict[str, str], dict[UserId, Participant], dict[UserId, int], dict[UserId, int]]:
+        """In the order of :func:`tertulia.state.keys.room_keys`."""
+        return self.hash, self.people, self.seen, self.removed
+
+    @property
+    def is_intact(self) -> bool:
+        count = int(self.hash.get("participantCount", "0"))
+        return "incarnation" in self.hash and count == len(self.people) == len(self.seen)
+
+    def delete(self, *which: int) -> None:
+        """DEL of the keys with these numbers."""
+        for index in which:
+            self.all[index].clear()
+            self.expires[index] = NO_TTL
+
+    def pass_time(self, now: int) -> None:
+        """Drop what has expired."""
+        if min(self.expires) <= now:
+            self.delete(*(index for index, at in enumerate(self.expires) if at <= now))
+
+    def touch(self, until: int) -> None:
+        """PEXPIRE of those that exist."""
+        self.expires = [until if key else NO_TTL for key in self.all]
+
+    def copy(self) -> Keys:
+        """Another with the same content."""
+        other = Keys()
+        other.hash, other.people = dict(self.hash), dict(self.people)
+        other.seen, other.removed = dict(self.seen), dict(self.removed)
+        other.expires = list(self.expires)
+        return other
+
+
+class Redis:
+    """The keys of all rooms. ``now_ms`` is its clock: whoever owns the model sets it, and never back."""
+
+    def __init__(self, publish: Publish, now_ms: int) -> None:
+        self.publish = publish
+        self.now_ms = now_ms
+        self._rooms: dict[RoomId, Keys] = {}
+
+    def keys(self, room: RoomId) -> Keys:
+        """The keys of a room as they are now."""
+        found = self._rooms.get(room)
+        if found is None:
+            found = self._rooms[room] = Keys()
+        found.pass_time(self.now_ms)
+        return found
+
+    def flush(self) -> None:
+        """FLUSHALL."""
+        self._rooms.clear()
+
+    def copy(self, publish: Publish) -> Redis:
+        """Another with the same keys and clock."""
+        other = Redis(publish, self.now_ms)
+        other._rooms = {room: keys.copy() for room, keys in self._rooms.items()}
+        return other
+
+
+class ModelState:
+    """:class:`tertulia.state.rooms.RoomState` on the model: the same calls, answered at once."""
+
+    def __init__(self, redis: Redis, origin: HubId, ttl_ms: int) -> None:
+        self._redis = redis
+        self._origin = origin
+        self._ttl_ms = ttl_ms
+
+    def join(
+        self, room: RoomId, seat: JoinSeat, *, max_participants: int, token_issued_at_ms: int, placement: Placement
+    ) -> Joined:
+        """JOIN."""
+        keys, now, user = self._redis.keys(room), self._redis.now_ms, seat.user_id
+        void = keys.removed.get(user)
+        if void is not None and token_issued_at_ms <= void:
+            raise BadToken("removed")
+        first = not keys.is_intact
+        if first:
+            _create(keys, placement.region, placement.node, placement.session_id, False, placement.incarnation)
+        old = keys.people.get(user)
+        others = [member for other, member in keys.people.items() if other != user]
+        me = self._newcomer(seat)
+        replaced = resumed = False
+        if old is not None:
+            resumed = bool(seat.returning) and seat.returning == old.resume
+            replaced = old.connection_id != me.connection_id
+            me = _with_state_of(me, old, keeps_seat=resumed or not replaced)
+            keys.people[user] = me
+            keys.seen[user] = now
+        elif len(others) >= max_participants:
+            raise RoomFull("full")
+        else:
+            me = replace(me, joined_at=times.rfc3339(times.from_ms(now)))
+            self._add(keys, me)
+        keys.touch(now + self._ttl_ms)
+        taken = old if replaced else None
+        self._tell_joined(room, me, taken, resumed=resumed, restored=False)
+        return Joined(
+            participant=me,
+            others=others,
+            region=keys.hash["sfuRegion"],
+            node=_node(keys),
+            session_id=SessionId(keys.hash["sessionId"]),
+            incarnation=keys.hash["incarnation"],
+            is_recording=keys.hash["isRecording"] == "true",
+            replaced=taken,
+            resumed=resumed,
+            first_of_session=first,
+        )
+
+    def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:
+        """LEAVE."""
+        keys = self._redis.keys(room)
+        member = keys.people.get(user)
+        if member is None or not keys.is_intact or member.connection_id != connection:
+            return None
+        return Left(participant=member, remaining=self._drop(room, keys, member, reason))
+
+    def remove(self, room: RoomId, user: UserId) -> Left | None:
+        """REMOVE."""
+        keys = self._redis.keys(room)
+        member = keys.people.get(user)
+        if member is None or not keys.is_intact:
+            return None
+        keys.removed[user] = self._redis.now_ms
+        keys.expires[3] = keys.expires[0]
+        return Left(participant=member, remaining=self._drop(room, keys, member, "removed"))
+
+    def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
+        """KEEP_ALIVE."""
+        keys = self._redis.keys(room)
+        try:
+            _seat(keys, user, connection, incarnation)
+        except StateLost:
+            return KeptAlive.LOST
+        except NotJoined:
+            return KeptAlive.NOT_JOINED
+        keys.seen[user] = self._redis.now_ms
+        keys.touch(self._redis.now_ms + self._ttl_ms)
+        return KeptAlive.ALIVE
+
+    def update(
+        self,
+        room: RoomId,
+        user: UserId,
+        connection: ConnectionId,
+        incarnation: str,
+        *,
+        is_muted: bool | None = None,
+        is_video_on: bool | None = None,
+    ) -> StateMessage | None:
+        """UPDATE of the microphone and the camera."""
+        keys = self._redis.keys(room)
+        was = _seat(keys, user, connection, incarnation)
+        now = replace(
+            was,
+            is_muted=was.is_muted if is_muted is None else is_muted,
+            is_video_on=was.is_video_on if is_video_on is None else is_video_on,
+            said_video_off=was.said_video_off if is_video_on is None else not is_video_on,
+        )
+        if now == was:
+            return None
+        keys.people[user] = now
+        message = StateMessage(
+            origin=self._origin,
+            user_id=user,
+            is_muted=now.is_muted,
+            is_video_on=now.is_video_on,
+            said_video_off=now.said_video_off,
+        )
+        self._redis.publish(room, message)
+        return message
+
+    def raise_hand(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, raised: bool) -> bool:
+        """UPDATE of the hand."""
+        keys = self._redis.keys(room)
+        was = _seat(keys, user, connection, incarnation)
+        if was.hand_raised == raised:
+            return False
+        keys.people[user] = replace(was, hand_raised=raised)
+        self._redis.publish(room, HandMessage(origin=self._origin, user_id=user, raised=raised))
+        return True
+
+    def end(
+        self,
+        room: RoomId,
+        reason: str,
+        *,
+        session_id: SessionId | None = None,
+        only_if_empty_for_ms: int | None = None,
+    ) -> Ended | None:
+        """END."""
+        keys = self._redis.keys(room)
+        live = keys.hash.get("sessionId")
+        if session_id is not None and live != session_id:
+            return None
+        if only_if_empty_for_ms is not None:
+            empty_for = self._empty_for_ms(keys)
+            if empty_for is None or not keys.is_intact or empty_for < only_if_empty_for_ms:
+                return None
+        members = list(keys.people.values())
+        keys.delete(0, 1, 2, 3)
+        if live is None:
+            return None
+        ended = SessionId(live)
+        self._redis.publish(room, EndedMessage(origin=self._origin, session_id=ended, reason=reason))
+        return Ended(session_id=ended, participants=members)
+
+    def expire(self, room: RoomId, silent_for_ms: int) -> Expired | None:
+        """EXPIRE."""
+        keys, now = self._redis.keys(room), self._redis.now_ms
+        if not keys.is_intact:
+            return None
+        swept, watched = int(keys.hash.get("sweptAt", "0")), int(keys.hash.get("watchedFrom", "0"))
+        if now - swept > silent_for_ms / 3:
+            watched = now
+        keys.hash["sweptAt"], keys.hash["watchedFrom"] = str(now), str(watched)
+        gone, left = [], len(keys.people)
+        if now - watched >= silent_for_ms / 3:
+            silent = sorted((at, user) for user, at in keys.seen.items() if at <= now - silent_for_ms)
+            for _, user in silent[:SWEPT_AT_ONCE]:
+                gone.append(keys.people[user])
+                left = self._drop(room, keys, gone[-1], "timeout")
+        return Expired(participants=gone, remaining=left)
+
+    def restore(self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str) -> Restored:
+        """RESTORE."""
+        keys, now = self._redis.keys(room), self._redis.now_ms
+        created = not keys.is_intact
+        if created:
+            _create(keys, known.region, known.node, known.session_id, known.is_recording, new_incarnation)
+        elif keys.hash["sessionId"] != known.session_id:
+            raise NoSession("another session")
+        elif known.node is not None and not keys.hash["sfuNode"]:
+            self._move(room, keys, known.node)
+        displaced = []
+        for member in members:
+            present = keys.people.get(member.user_id)
+            if present is None:
+                self._add(keys, member)
+                self._tell_joined(room, member, None, resumed=True, restored=True)
+            elif present.connection_id != member.connection_id:
+                displaced.append(present)
+        if not keys.people:
+            keys.hash.setdefault("emptySince", str(now))
+        keys.touch(now + self._ttl_ms)
+        return Restored(
+            incarnation=keys.hash["incarnation"],
+            region=keys.hash["sfuRegion"],
+            node=_node(keys),
+            is_recording=keys.hash["isRecording"] == "true",
+            created=created,
+            displaced=displaced,
+        )
+
+    def move(self, room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
+        """MOVE."""
+        keys = self._redis.keys(room)
+        if keys.hash.get("sfuNode") != (from_node or ""):
+            return False
+        self._move(room, keys, to_node)
+        return True
+
+    def set_recording(self, room: RoomId, is_recording: bool) -> bool:
+        """SET_RECORDING."""
+        keys = self._redis.keys(room)
+        was, now = keys.hash.get("isRecording"), _flag(is_recording)
+        if was is None:
+            raise NoSession("no state")
+        if was == now:
+            return False
+        keys.hash["isRecording"] = now
+        self._redis.publish(room, RecordingMessage(origin=self._origin, is_recording=is_recording))
+        return True
+
+    def participants(self, room: RoomId) -> list[Participant]:
+        """HVALS of the participants hash."""
+        return list(self._redis.keys(room).people.values())
+
+    def participant(self, room: RoomId, user: UserId) -> Participant | None:
+        """HGET of the participants hash."""
+        return self._redis.keys(room).people.get(user)
+
+    def summary(self, room: RoomId) -> RoomSummary | None:
+        """SUMMARY."""
+        keys = self._redis.keys(room)
+        return self._summary(keys) if keys.is_intact else None
+
+    def read(self, room: RoomId, mark: str) -> Reading | None:
+        """READ."""
+        self._redis.publish(room, ReadMessage(origin=self._origin, mark=mark))
+        keys = self._redis.keys(room)
+        if not keys.is_intact:
+            return None
+        return Reading(summary=self._summary(keys), participants=list(keys.people.values()))
+
+    def is_void(self, room: RoomId, user: UserId, token_issued_at_ms: int) -> bool:
+        """HGET of the removed hash."""
+        at = self._redis.keys(room).removed.get(user)
+        return at is not None and token_issued_at_ms <= at
+
+    # --- what the scripts share
+
+    def _newcomer(self, seat: JoinSeat) -> Participant:
+        return Participant(
+            user_id=seat.user_id,
+            connection_id=seat.connection_id,
+            role=seat.role,
+            is_muted=seat.is_muted,
+            is_video_on=seat.is_video_on,
+            joined_at="",
+            display_name=seat.display_name,
+            hub=self._origin,
+            seat=seat.seat,
+            resume=seat.resume,
+        )
+
+    def _add(self, keys: Keys, member: Participant) -> None:
+        keys.people[member.user_id] = member
+        _count(keys, 1)
+        keys.seen[member.user_id] = self._redis.now_ms
+        keys.hash.pop("emptySince", None)
+
+    def _drop(self, room: RoomId, keys: Keys, member: Participant, reason: LeaveReason) -> int:
+        del keys.people[member.user_id]
+        del keys.seen[member.user_id]
+        left = _count(keys, -1)
+        if left == 0:
+            keys.hash["emptySince"] = str(self._redis.now_ms)
+        self._redis.publish(room, LeftMessage.of(member, reason, self._origin))
+        return left
+
+    def _move(self, room: RoomId, keys: Keys, node: NodeId) -> None:
+        keys.hash["sfuNode"] = node
+        region = keys.hash["sfuRegion"]
+        self._redis.publish(room, NodeMessage(origin=self._origin, sfu_node=node, sfu_region=region))
+
+    def _tell_joined(
+        self, room: RoomId, member: Participant, replaced: Participant | None, *, resumed: bool, restored: bool
+    ) -> None:
+        message = JoinedMessage(
+            origin=self._origin,
+            user_id=member.user_id,
+            participant=member,
+            replaced=replaced,
+            resumed=resumed,
+            restored=restored,
+        )
+        self._redis.publish(room, message)
+
+    def _summary(self, keys: Keys) -> RoomSummary:
+        return RoomSummary(
+            region=keys.hash["sfuRegion"],
+            node=_node(keys),
+            session_id=SessionId(keys.hash["sessionId"]),
+            incarnation=keys.hash["incarnation"],
+            participant_count=int(keys.hash.get("participantCount", "0")),
+            is_recording=keys.hash["isRecording"] == "true",
+            empty_for_ms=self._empty_for_ms(keys),
+        )
+
+    def _empty_for_ms(self, keys: Keys) -> int | None:
+        since = keys.hash.get("emptySince")
+        return None if since is None else self._redis.now_ms - int(since)
+
+
+def _create(
+    keys: Keys, region: str, node: NodeId | None, session: SessionId, is_recording: bool, incarnation: str
+) -> None:
+    keys.delete(0, 1, 2)
+    keys.hash.update(
+        sfuRegion=region,
+        isRecording=_flag(is_recording),
+        sfuNode=node or "",
+        sessionId=session,
+        incarnation=incarnation,
+    )
+
+
+def _with_state_of(me: Participant, was: Participant, *, keeps_seat: bool) -> Participant:
+    return replace(
+        me,
+        is_muted=was.is_muted,
+        is_video_on=was.is_video_on,
+        joined_at=was.joined_at,
+        hand_raised=was.hand_raised,
+        display_name=was.display_name,
+        said_video_off=was.said_video_off,
+        seat=was.seat if keeps_seat else me.seat,
+    )
+
+
+def _seat(keys: Keys, user: UserId, connection: ConnectionId, incarnation: str) -> Participant:
+    """The member who calls; raises StateLost or NotJoined."""
+    if not keys.is_intact or keys.hash["incarnation"] != incarnation:
+        raise StateLost("lost")
+    me = keys.people.get(user)
+    if me is None or me.connection_id != connection:
+        raise NotJoined("no seat")
+    return me
+
+
+def _count(keys: Keys, by: int) -> int:
+    count = int(keys.hash.get("participantCount", "0")) + by
+    keys.hash["participantCount"] = str(count)
+    return count
+
+
+def _node(keys: Keys) -> NodeId | None:
+    node = keys.hash["sfuNode"]
+    return NodeId(node) if node else None
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,45 @@
+"""The steps of a meeting, carried out by the models of Redis and SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tertulia.ids import RoomId
+from tertulia.room import steps
+from tests.world.redis import ModelState
+from tests.world.sql import Sql
+
+SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
+    steps.Join: lambda state, room, step: state.join(
+        room,
+        step.seat,
+        max_participants=step.max_participants,
+        token_issued_at_ms=step.token_issued_at_ms,
+        placement=step.placement,
+    ),
+    steps.Leave: lambda state, room, step: state.leave(room, step.user, step.connection, step.reason),
+    steps.Remove: lambda state, room, step: state.remove(room, step.user),
+    steps.KeepAlive: lambda state, room, step: state.keep_alive(room, step.user, step.connection, step.incarnation),
+    steps.Update: lambda state, room, step: state.update(
+        room, step.user, step.connection, step.incarnation, is_muted=step.is_muted, is_video_on=step.is_video_on
+    ),
+    steps.RaiseHand: lambda state, room, step: state.raise_hand(
+        room, step.user, step.connection, step.incarnation, step.raised
+    ),
+    steps.End: lambda state, room, step: state.end(
+        room, step.reason, session_id=step.session_id, only_if_empty_for_ms=step.only_if_empty_for_ms
+    ),
+    steps.Expire: lambda state, room, step: state.expire(room, step.silent_for_ms),
+    steps.Restore: lambda state, room, step: state.restore(room, step.known, step.members, step.new_incarnation),
+    steps.Move: lambda state, room, step: state.move(room, step.from_node, step.to_node),
+    steps.Summary: lambda state, room, step: state.summary(room),
+    steps.Read: lambda state, room, step: state.read(room, step.mark),
+}
+
+TRANSACTIONS: Final[dict[type, Callable[[Sql, RoomId, Any], Any]]] = {
+    steps.OpenSession: lambda sql, room, step: sql.open_session(room, step.session_id),
+    steps.CloseSession: lambda sql, room, step: sql.close_session(step.session_id),
+    steps.IsOpen: lambda sql, room, step: sql.is_open(step.session_id),
+    steps.ReadRecord: lambda sql, room, step: sql.record(room),
+}

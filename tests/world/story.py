@@ -1,0 +1,114 @@
+"""What happens in a world: a list of actions, drawn from a seed. Any part of it is a story too."""
+
+from __future__ import annotations
+
+import random
+from typing import Final, NamedTuple
+
+from tertulia.contract import Topology
+
+GAPS: Final = (0.0, 0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.5, 2.0)
+LONG_GAPS: Final = (4.0, 8.0, 12.0, 25.0, 40.0)
+"""Seconds. A keep-alive interval is 10, a seat lasts 30."""
+
+
+TOPOLOGIES: Final[tuple[Topology, ...]] = ("sfu", "sfu", "sfu", "p2p")
+
+
+class Action(NamedTuple):
+    """One thing that happens ``gap`` seconds after the one before. What ``who``, ``where`` and ``how`` mean depends on
+    the kind; each is taken modulo what there is. ``luck`` decides how long messages take from then on."""
+
+    kind: str
+    gap: float
+    who: int
+    where: int
+    how: int
+    luck: int
+
+    def __str__(self) -> str:
+        return f"+{self.gap:g} {self.kind} who={self.who} where={self.where} how={self.how}"
+
+
+CALM: Final[dict[str, int]] = {
+    "join": 14,
+    "leave": 4,
+    "close": 3,
+    "update": 4,
+    "hand": 3,
+    "chat": 6,
+    "whisper": 2,
+    "offer": 3,
+    "join_again": 1,
+}
+"""kind → weight; every story has these."""
+
+EXTRAS: Final[dict[str, int]] = {
+    "cut": 8,
+    "come_back": 8,
+    "come_anew": 4,
+    "silence": 3,
+    "remove": 3,
+    "rest_remove": 3,
+    "rest_end": 2,
+    "end": 1,
+    "record": 2,
+    "mute_all": 1,
+}
+"""Of these each story has some."""
+
+FAULTS: Final[dict[str, int]] = {
+    "kill_hub": 2,
+    "restart_hub": 2,
+    "stop_hub": 3,
+    "kill_node": 2,
+    "stop_node": 2,
+    "flush": 3,
+    "lose_key": 3,
+    "redis_away": 2,
+    "redis_hangs": 2,
+    "break_calls": 4,
+    "break_channels": 4,
+    "sql_trouble": 2,
+    "rough": 3,
+}
+"""Of these too, but not all stories."""
+
+
+class Story(NamedTuple):
+    """The actors and what happens to them."""
+
+    seed: int
+    users: int
+    hubs: int
+    nodes: int
+    limit: int
+    topology: Topology
+    actions: tuple[Action, ...]
+
+
+def tell(seed: int) -> Story:
+    """The story of a seed."""
+    rng = random.Random(seed)
+    weights = dict(CALM)
+    weights |= {kind: weight for kind, weight in EXTRAS.items() if rng.random() < 0.6}
+    if rng.random() < 0.75:
+        share = rng.choice((0.15, 0.3, 0.6))
+        weights |= {kind: weight for kind, weight in FAULTS.items() if rng.random() < share}
+    kinds, odds = list(weights), list(weights.values())
+    length = rng.choice((8, 12, 16, 24))
+    actions = tuple(_action(rng, kind) for kind in rng.choices(kinds, odds, k=length))
+    return Story(
+        seed=seed,
+        users=rng.randint(2, 4),
+        hubs=rng.randint(1, 3),
+        nodes=rng.randint(1, 2),
+        limit=rng.choice((2, 100, 100)),
+        topology=rng.choice(TOPOLOGIES),
+        actions=actions,
+    )
+
+
+def _action(rng: random.Random, kind: str) -> Action:
+    gap = rng.choice(LONG_GAPS) if rng.random() < 0.1 else rng.choice(GAPS)
+    return Action(kind, gap, rng.randrange(64), rng.randrange(64), rng.randrange(64), rng.randrange(1 << 30))
