@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 32
-"""Levels of nesting, the outer object being the first (the contract's 32)."""
+"""Levels of nesting, the outer object being the first."""
 
 
 class TooDeep(ValueError):

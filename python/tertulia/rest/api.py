@@ -1,4 +1,4 @@
-"""One request through the contract's checks, in the contract's order:
+"""One request through all checks, in the order of docs/protocol.md:
 
 401 · 413 · 415 · 400 · 422 · 404 · 403 · 409 · 405 · 406 · 429. Nothing is changed before all of them have passed.
 """

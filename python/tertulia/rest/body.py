@@ -16,7 +16,7 @@ from tertulia.errors import NotJson, TooLarge, UnsupportedMedia
 from tertulia.rest.operation import AnyOperation
 
 MAX_BODY: Final = 64 * 1024
-"""Bytes (the contract's 64 KiB)."""
+"""Bytes."""
 BODY_SECONDS: Final = 10.0
 """How long a body may take to arrive."""
 _MAX_DIGITS: Final = 40

@@ -1,4 +1,4 @@
-"""The API described as OpenAPI 3.1, made from the table of operations and the contract's types."""
+"""The API described as OpenAPI 3.1, made from the table of operations and the types of the contract module."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ async def no_check(_asked: Asked[Any], _found: object) -> None:
 
 
 class Operation(Struct, Generic[T, B], frozen=True, kw_only=True):
-    """One row of the contract's table.
+    """One row of the table of operations.
 
     A request is carried out by :meth:`run`, which alone calls ``act``: what precedes it gets no means to change
     anything, and cannot be left out.
@@ -118,7 +118,7 @@ class Operation(Struct, Generic[T, B], frozen=True, kw_only=True):
     """What ``check`` and ``act`` may refuse with, beyond what every operation may."""
 
     async def run(self, asked: Asked[B], admit: Callable[[Asked[B]], Call[B]]) -> Answer:
-        """Check the request in the contract's order (404 · 403 · 409 · 406 · 429), then carry it out.
+        """Check the request in the order of docs/protocol.md (404 · 403 · 409 · 406 · 429), then carry it out.
 
         ``admit`` makes the last checks and hands over what it takes to act.
         """

@@ -1,4 +1,4 @@
-"""Every operation of the API: the contract's section on REST as a table."""
+"""Every operation of the API, as a table: the REST part of docs/protocol.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 3 of the contract: rooms, users, invites, sessions. Each test is run with SQLite and with PostgreSQL."""
+"""Rooms, users, invites, sessions over REST (docs/protocol.md). Each test is run with SQLite and with PostgreSQL."""
 
 import base64
 import json

@@ -76,7 +76,7 @@ async def desk(bind: str = "127.0.0.1", workers: int = 1, **options: Any) -> Asy
 
 
 class Client:
-    """A libwebrtc peer that knows only the contract."""
+    """A libwebrtc peer that knows only docs/protocol.md."""
 
     def __init__(self, desk: Desk, room: str) -> None:
         self.desk = desk

@@ -1,4 +1,4 @@
-"""Media through the engine, between clients that know only the contract."""
+"""Media through the engine, between clients that know only docs/protocol.md."""
 
 from __future__ import annotations
 
