@@ -36,8 +36,9 @@ build: $(VENV)/python
 	@$(BIN)/maturin build --release --locked --out dist
 
 # What `make check` finds and a tool can fix.
-fix: $(VENV)/tested
+fix: $(VENV)/tested npm
 	cargo fmt --all
+	node_modules/.bin/biome check --write .
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -51,6 +51,7 @@ CHECK = (
     Step("ruff", (BIN + "ruff", "check", "--quiet", "."), needs=PACKAGES),
     Step("ruff format", (BIN + "ruff", "format", "--check", "--quiet", "."), needs=PACKAGES),
     Step("mypy", (BIN + "mypy",), needs=PACKAGES),
+    Step("biome", ("node_modules/.bin/biome", "check", "--error-on-warnings", "."), needs=("npm packages",)),
     Step("tsc", ("node_modules/.bin/tsc", "--project", "."), needs=("npm packages",)),
     Step("dependencies", (BIN + "python", "scripts/dependencies.py"), needs=("python packages", "npm packages")),
     Step(

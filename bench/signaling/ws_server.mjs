@@ -9,26 +9,42 @@ const rooms = new Map();
 const dialects = {
   plain: {
     binary: false,
-    read: (data) => { const { event, payload, id } = JSON.parse(data); return [{ event, payload, id }]; },
+    read: (data) => {
+      const { event, payload, id } = JSON.parse(data);
+      return [{ event, payload, id }];
+    },
     event: (name, payload) => JSON.stringify({ event: name, payload }),
     reply: (id, result) => JSON.stringify({ replyTo: id, result }),
     refuse: (id, code, message) => JSON.stringify({ replyTo: id, error: { code, message } }),
   },
   json: {
     binary: false,
-    read: (data) => data.toString().split(RS).slice(0, -1).map(JSON.parse).filter((m) => m.type === 1)
-      .map((m) => ({ event: m.target, payload: m.arguments[0], id: m.invocationId })),
+    read: (data) =>
+      data
+        .toString()
+        .split(RS)
+        .slice(0, -1)
+        .map(JSON.parse)
+        .filter((m) => m.type === 1)
+        .map((m) => ({ event: m.target, payload: m.arguments[0], id: m.invocationId })),
     event: (target, payload) => JSON.stringify({ type: 1, target, arguments: [payload] }) + RS,
     reply: (invocationId, result) => JSON.stringify({ type: 3, invocationId, result }) + RS,
-    refuse: (invocationId, code, message) => JSON.stringify({ type: 3, invocationId, error: `${code}: ${message}` }) + RS,
+    refuse: (invocationId, code, message) =>
+      JSON.stringify({ type: 3, invocationId, error: `${code}: ${message}` }) + RS,
   },
   messagepack: {
     binary: true,
     read: (data) => {
       const calls = [];
-      for (let at = 0; at < data.length;) {
-        let length = 0, shift = 0, byte;
-        do { byte = data[at++]; length |= (byte & 0x7f) << shift; shift += 7; } while (byte & 0x80);
+      for (let at = 0; at < data.length; ) {
+        let length = 0,
+          shift = 0,
+          byte;
+        do {
+          byte = data[at++];
+          length |= (byte & 0x7f) << shift;
+          shift += 7;
+        } while (byte & 0x80);
         for (const m of decodeMulti(data.subarray(at, at + length))) {
           if (m[0] === 1) calls.push({ event: m[3], payload: m[4][0], id: m[2] });
         }
@@ -45,7 +61,10 @@ const dialects = {
 function framed(body) {
   const prefix = [];
   let length = body.length;
-  do { prefix.push(length > 0x7f ? (length & 0x7f) | 0x80 : length); length >>= 7; } while (length > 0);
+  do {
+    prefix.push(length > 0x7f ? (length & 0x7f) | 0x80 : length);
+    length >>= 7;
+  } while (length > 0);
   return Buffer.concat([Buffer.from(prefix), body]);
 }
 
@@ -53,7 +72,10 @@ function say(room, name, payload) {
   const frames = new Map();
   for (const { socket, dialect } of room.values()) {
     let frame = frames.get(dialect);
-    if (frame === undefined) frames.set(dialect, frame = dialect.event(name, payload));
+    if (frame === undefined) {
+      frame = dialect.event(name, payload);
+      frames.set(dialect, frame);
+    }
     socket.send(frame, { binary: dialect.binary });
   }
 }
@@ -81,7 +103,10 @@ const calls = {
   JoinRoom(me, { roomId, token }) {
     const { sub, name } = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
     let room = rooms.get(roomId);
-    if (room === undefined) rooms.set(roomId, room = new Map());
+    if (room === undefined) {
+      room = new Map();
+      rooms.set(roomId, room);
+    }
     me.room = room;
     me.id = sub;
     me.name = name;
@@ -109,15 +134,22 @@ const calls = {
 const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
 server.on("listening", () => console.log(server.address().port));
 server.on("connection", (socket, request) => {
-  const me = { socket, dialect: request.url.startsWith("/hub") ? null : dialects.plain, room: null, id: null, name: null,
-    tokens: 500, at: performance.now() };
+  const me = {
+    socket,
+    dialect: request.url.startsWith("/hub") ? null : dialects.plain,
+    room: null,
+    id: null,
+    name: null,
+    tokens: 500,
+    at: performance.now(),
+  };
   socket.on("error", () => {});
   socket.on("close", () => me.room?.delete(me.id));
   socket.on("message", (data) => {
     if (me.dialect === null) {
       const { protocol } = JSON.parse(data.toString().slice(0, -1));
       me.dialect = dialects[protocol];
-      socket.send("{}" + RS, { binary: me.dialect.binary });
+      socket.send(`{}${RS}`, { binary: me.dialect.binary });
       return;
     }
     const { dialect } = me;

@@ -12,11 +12,12 @@ from tests.browser.test_two_people import meet
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_asking_someone_to_mute(come: Come, base: str) -> None:
+async def test_muting_someone(come: Come, base: str) -> None:
     ana, ben = await meet(come, base)
     await ana.press("p")
-    await ana.button("Ask Ben to mute").click()
-    await ben.hears("Ana muted you.")
+    await ana.button("Mute Ben").click()
+    await ana.hears("Ben is being muted. They can unmute themselves.")
+    await ben.hears("Ana muted you. You can unmute yourself.")
     await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
     await ben.button("Unmute").last.click()
     await expect(ana.tile("Ben").get_by_role("img", name="Muted")).to_have_count(0)
@@ -26,7 +27,7 @@ async def test_muting_all(come: Come, base: str) -> None:
     ana, ben = await meet(come, base)
     await ana.press("p")
     await ana.button("Mute all").click()
-    await ben.hears("Ana muted you.")
+    await ben.hears("Ana muted you. You can unmute yourself.")
     await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
     await expect(ana.tile("Ana (you)").get_by_role("img", name="Muted")).to_have_count(0)
 
@@ -44,7 +45,7 @@ async def test_ending_for_all(come: Come, base: str) -> None:
     ana, ben = await meet(come, base)
     await ana.tile("Ben").wait_for()
     await ana.button("Leave").click()
-    await ana.page.get_by_role("menuitem", name="End it for everyone").click()
+    await ana.page.get_by_role("menuitem", name="End the meeting for everyone").click()
     await ana.page.get_by_role("dialog").get_by_role("button", name="End the meeting").click()
     for person in (ana, ben):
         await person.page.get_by_role("heading", name="The meeting has ended").wait_for()

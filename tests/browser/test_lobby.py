@@ -21,9 +21,9 @@ async def test_a_new_meeting_and_a_guest_by_its_invite_link(come: Come, base: st
     await ana.page.goto(base)
     await ana.page.get_by_label("Your name").fill("Ana María")
     await ana.button("New meeting").click()
-    await ana.page.get_by_role("heading", name="You are the first one here").wait_for()
+    await ana.page.get_by_role("heading", name="You are the only one here").wait_for()
     await ana.page.get_by_role("main").get_by_role("button", name="Copy invite link").click()
-    await ana.hears("The invite link is copied.")
+    await ana.hears("Invite link copied.")
     link = await ana.page.evaluate("navigator.clipboard.readText()")
     assert re.fullmatch(rf"{base}/r/[0-9a-f-]{{36}}", link)
     ben = await come("Ben")
@@ -76,7 +76,7 @@ async def test_joining_when_devices_are_denied(base: str) -> None:
         browser = await playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=[*arguments, "--deny-permission-prompts"]
         )
-        await joins_without_media(browser, base, "The browser may not use your")
+        await joins_without_media(browser, base, "Access to your")
         await browser.close()
 
 
@@ -87,7 +87,7 @@ async def joins_without_media(browser: Browser, base: str, words: str) -> None:
     await (
         ana.page.get_by_role("alert")
         .get_by_text(words)
-        .or_(ana.page.get_by_role("alert").get_by_text("No microphone was found"))
+        .or_(ana.page.get_by_role("alert").get_by_text("No microphone found"))
         .first.wait_for()
     )
     await ana.page.get_by_role("button", name="Join now").click()
@@ -99,9 +99,9 @@ async def joins_without_media(browser: Browser, base: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("link", "words"),
     [
-        ("/r/00000000-0000-4000-8000-000000000000", "There is no such meeting."),
-        ("/r/{room}#invite=nonsense", "This link is not valid"),
-        ("/r/{room}#token=nonsense", "This link is not valid"),
+        ("/r/00000000-0000-4000-8000-000000000000", "This meeting does not exist."),
+        ("/r/{room}#invite=nonsense", "This link is invalid"),
+        ("/r/{room}#token=nonsense", "This link is invalid"),
     ],
 )
 async def test_links_that_are_not_good(come: Come, base: str, link: str, words: str) -> None:
@@ -128,7 +128,7 @@ async def test_nonsense_is_no_link(come: Come, base: str) -> None:
     field = ana.page.get_by_label("Meeting link")
     await field.fill("hello")
     await ana.button("Join").click()
-    assert "no meeting link" in await field.evaluate("(input) => input.validationMessage")
+    assert "not a meeting link" in await field.evaluate("(input) => input.validationMessage")
 
 
 async def test_every_file_of_the_page_is_served_and_none_comes_from_elsewhere(
@@ -151,7 +151,7 @@ async def test_devices_and_theme_in_the_settings(come: Come, base: str) -> None:
     await ana.page.get_by_role("menuitem", name="Settings").click()
     dialog = ana.page.get_by_role("dialog")
     await expect(dialog.get_by_label("Camera").locator("option")).not_to_have_count(1)
-    await dialog.get_by_label("Quality of my picture").select_option("standard")
+    await dialog.get_by_label("Video quality").select_option("standard")
     await dialog.get_by_label("Appearance").select_option("dark")
     assert await ana.page.evaluate("document.documentElement.dataset.theme") == "dark"
     await ana.press("Escape")

@@ -17,7 +17,7 @@ from tests.integration import servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-BANNER = "Connection lost. Coming back…"
+BANNER = "Connection lost. Reconnecting…"
 
 
 async def test_a_cut_connection_comes_back_and_media_never_stops(
@@ -59,6 +59,35 @@ async def test_what_was_said_while_away_is_read_afterwards(come: Come, base: str
         await ana.page.get_by_role("log").get_by_text("Are you there?").wait_for()
         proxy.mend()
         await ben.button("Chat, 1 unread").wait_for()
+        forgive_cut(ben)
+        await ben.close()
+
+
+async def test_a_message_that_cannot_be_sent_stays_and_is_sent_again(
+    come: Come, base: str, server: servers.Tertulia
+) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    async with Proxy(server.port) as proxy:
+        await ben.join(room.link.replace(str(server.port), str(proxy.port)))
+        await ana.tile("Ben").wait_for()
+        proxy.cut()
+        await ben.page.get_by_text(BANNER).wait_for()
+        await ben.press("c")
+        await ben.page.keyboard.type("Can you hear me?")
+        await ben.press("Enter")
+        messages = ben.page.get_by_role("log")
+        await messages.get_by_text("Not sent.").wait_for()
+        await expect(messages.get_by_text("Can you hear me?")).to_be_visible()
+        await ben.button("Send again").click()
+        await messages.get_by_text("Not sent.").wait_for()
+        proxy.mend()
+        await expect(ben.page.get_by_text(BANNER)).to_be_hidden(timeout=30_000)
+        await ben.button("Send again").click()
+        await ana.button("Chat, 1 unread").wait_for()
+        await expect(messages.get_by_text("Not sent.")).to_have_count(0)
+        await expect(messages.get_by_text("Can you hear me?")).to_have_count(1)
         forgive_cut(ben)
         await ben.close()
 
@@ -106,12 +135,12 @@ async def test_the_same_person_from_another_window_takes_over(come: Come, base: 
     await ben.tile("Ana").wait_for()
     second = await come("Ana")
     await second.join(room.host_link)
-    await ana.page.get_by_role("heading", name="You are in the meeting elsewhere").wait_for()
+    await ana.page.get_by_role("heading", name="You joined from somewhere else").wait_for()
     await asyncio.gather(ben.sees("Ana"), second.sees("Ben"))
     await ben.sees_tiles(2)
     await ana.page.get_by_role("button", name="Use this window instead").click()
     await ana.page.get_by_role("button", name="Join now").click()
-    await second.page.get_by_role("heading", name="You are in the meeting elsewhere").wait_for()
+    await second.page.get_by_role("heading", name="You joined from somewhere else").wait_for()
     await asyncio.gather(ben.sees("Ana"), ana.sees("Ben"))
 
 
@@ -134,8 +163,8 @@ async def test_an_sfu_that_is_killed_is_replaced(come: Come, tmp_path: Path) -> 
         await ben.join(room.link)
         await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
         os.kill(child(started.server.pid, "sfu"), signal.SIGKILL)
-        await ana.page.get_by_text("Sound and picture stopped.").wait_for()
-        await expect(ana.page.get_by_text("Sound and picture stopped.")).to_be_hidden(timeout=60_000)
+        await ana.page.get_by_text("Sound and video stopped.").wait_for()
+        await expect(ana.page.get_by_text("Sound and video stopped.")).to_be_hidden(timeout=60_000)
         await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
         await asyncio.gather(ana.decodes(1), ben.decodes(1))
         await asyncio.gather(ana.hears_tones(), ben.hears_tones())

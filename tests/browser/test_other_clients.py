@@ -1,4 +1,4 @@
-"""Chromium in a call with stacks that are not ours, which know docs/protocol.md only and play a video file."""
+"""Chromium in a call with foreign stacks. They know docs/protocol.md only, play a video file and announce nothing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
 from tests.browser.conftest import Come
-from tests.browser.person import call, new_room
+from tests.browser.person import PATIENCE, call, new_room
 from tests.clients import aiortc_call, wrtc_call
 from tests.clients.signaling import joined
 from tests.clients.video_file import write_video
@@ -23,6 +24,7 @@ async def test_a_client_from_elsewhere(come: Come, base: str, tmp_path: Path, st
     ana = await come("Ana")
     await ana.join(room.host_link)
     async with joined(base, room.id, "Other") as member, stack.in_call(member, video) as other:  # type: ignore[attr-defined]
+        await expect(ana.tile("Other")).to_contain_class("has-picture", timeout=PATIENCE)
         await ana.decodes(1)
         await ana.hears_tones()
         (seen,) = [p for p in call("GET", f"{base}/v1/rooms/{room.id}/participants") if p["displayName"] == "Ana"]

@@ -7,7 +7,9 @@ What whoever runs a meeting guarantees:
   before. A :class:`Join` or :class:`Call` is answered by exactly one of these, in the end (``Tell`` may answer too).
 - :class:`Join` only for a connection without a seat in any meeting; :class:`Call` only for one that has its seat here,
   by the effects ``Sat`` and ``Stood``. A call that crossed with ``Stood`` is refused, not wrong.
-- Every ticket is answered once, in any order, within a bounded time: ``Failed(ticket, Unavailable(…))`` at the latest.
+- Every ticket is answered once, within a bounded time: ``Failed(ticket, Unavailable(…))`` at the latest. Answers to
+  scripts come in the order in which the scripts ran; failures, and answers of SQL, at any time. Where answers may have
+  been lost, :class:`Gap` comes too.
 - :class:`Message` comes in the order of the channel, and only between ``Subscribe`` and ``Unsubscribe``; after
   :class:`Subscribed` nothing that is published is missed, unless :class:`Gap` says so.
 - After the effect ``Unused`` nothing comes any more.

@@ -26,7 +26,7 @@ from tertulia.room.inputs import Join
 from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
 from tertulia.room.membership import Membership
-from tertulia.room.missed import Missed, without_overlap
+from tertulia.room.missed import Missed, without_gone, without_overlap
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import (
@@ -291,6 +291,7 @@ class Joiner:
         held, all_held = joining.take_held()
         some_lost = not all_held or (missed is not None and missed.some_lost)
         following = [h.event for h in held if h.seat in (None, joined.participant.seat)]
+        following = without_gone(following, room.members)
         if missed is not None:
             room.agenda.effects.append(Returned(some_lost))
             following = without_overlap(missed.take(), following)

@@ -96,8 +96,7 @@ class Meeting:
             room.channel = Channel.UNHEARD
             self._agenda.effects.append(Unsubscribe())
             self._reader.stop()
-            room.life = None
-            room.elsewhere = None
+            room.forget()
             room.hearing.forget()
         if self._agenda.is_empty:
             self._agenda.effects.append(Unused())

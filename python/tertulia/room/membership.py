@@ -58,14 +58,16 @@ class Membership:
             room.agenda.resume(ReadingWanted())
         self.changed(message)
         if not is_heard:
-            self._meet(joined.others)
+            self._meet(joined)
 
-    def _meet(self, others: list[Participant]) -> None:
+    def _meet(self, joined: Joined) -> None:
         """Those whom the join script saw and of whom this hub has not heard yet: the channel is not so far."""
-        life = self._room.life
-        if life is not None:
-            unheard = [m for m in others if m.user_id not in life.mirror.members]
-            self.show(life.mirror.present(unheard), Source.CHANNEL)
+        room = self._room
+        if any(member.hub != room.hub.hub for member in joined.others):
+            room.ahead.add(joined.participant.resume)
+        if room.life is not None:
+            unheard = [m for m in joined.others if m.user_id not in room.life.mirror.members]
+            self.show(room.life.mirror.present(unheard), Source.CHANNEL)
 
     def changed(self, message: MemberMessage) -> None:
         """A script of this hub changed the membership: its answer, as the message that it published."""
@@ -128,8 +130,7 @@ class Membership:
             room.agenda.effects.append(LetGo(seat.connection, told, ENDED))
         for joining in room.seats.joining.values():
             joining.held = Outbox()  # it was said in the meeting that is over
-        room.life = None
-        room.elsewhere = None
+        room.forget()
 
     def recording(self, is_recording: bool) -> None:
         """Recording has begun or ended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Final
 
 import msgspec
@@ -57,6 +58,17 @@ def without_overlap(handed_over: list[Event], held: list[Event]) -> list[Event]:
             following.append(event)
     last = _last_words(following)
     return following + [word for user, word in _last_words(held).items() if word.name != last[user].name]
+
+
+def without_gone(held: list[Event], members: Container[str]) -> list[Event]:
+    """What was held for a JoinRoom, without those who came and are no ``members`` now: that they left was said before
+    the join, and is not held."""
+    last = _last_words(held)
+    return [
+        event
+        for event in held
+        if event.name != "ParticipantJoined" or last[_user(event)] is not event or _user(event) in members
+    ]
 
 
 def _last_words(events: list[Event]) -> dict[str, Event]:

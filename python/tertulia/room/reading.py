@@ -154,6 +154,7 @@ class Reader:
     def _done(self) -> None:
         self._state = None
         self._room.hearing.end_reading()
+        self._room.ahead.clear()
         if self._room.life is not None:
             self._room.life.since = None
         self._listening.replay()

@@ -48,6 +48,8 @@ class Room:
         self.channel = Channel.UNHEARD
         self.life: Life | None = None
         """None: no JoinRoom of this hub was answered yet, or the meeting is over."""
+        self.ahead: set[str] = set()
+        """Joins, by their resume hash, whose scripts saw members on other hubs while the channel is not so far."""
         self.elsewhere: bool | None = None
         """Whether the room has members on other hubs; None: to be looked up, the members have changed."""
 
@@ -116,10 +118,16 @@ class Room:
             if seat.announced != self.node:
                 self.announce(seat)
 
+    def forget(self) -> None:
+        """The meeting is over, or nobody here is in it."""
+        self.life = None
+        self.elsewhere = None
+        self.ahead.clear()
+
     def _is_elsewhere(self) -> bool:
         if self.elsewhere is None:
             self.elsewhere = any(m.hub != self.hub.hub for m in self.members.values())
-        return self.elsewhere
+        return self.elsewhere or bool(self.ahead)
 
     def _say_elsewhere(self, event: Event, to: UserId | None, exclude: UserId | None) -> None:
         payload = Raw(event.json())

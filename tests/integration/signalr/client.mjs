@@ -8,12 +8,21 @@ const logged = [];
 function build(options = {}, tweak = (builder) => builder) {
   const builder = new signalR.HubConnectionBuilder()
     .withUrl(asked.url, { transport: signalR.HttpTransportType[asked.transport], ...options })
-    .configureLogging({ log: (level, text) => { logged.push(text); if (asked.verbose) console.error(level, text); } });
+    .configureLogging({
+      log: (level, text) => {
+        logged.push(text);
+        if (asked.verbose) console.error(level, text);
+      },
+    });
   if (asked.protocol === "messagepack") builder.withHubProtocol(new MessagePackHubProtocol());
   return tweak(builder).build();
 }
 
-const outcome = (promise) => promise.then((value) => ({ value }), (error) => ({ error: error?.message ?? String(error) }));
+const outcome = (promise) =>
+  promise.then(
+    (value) => ({ value }),
+    (error) => ({ error: error?.message ?? String(error) }),
+  );
 
 function collected(stream) {
   return new Promise((resolve) => {
@@ -27,16 +36,17 @@ function collected(stream) {
 }
 
 const closed = (connection) => new Promise((resolve) => connection.onclose((error) => resolve(error?.message ?? null)));
-const until = (condition) => new Promise((resolve) => {
-  const look = () => (condition() ? resolve() : setTimeout(look, 10));
-  look();
-});
+const until = (condition) =>
+  new Promise((resolve) => {
+    const look = () => (condition() ? resolve() : setTimeout(look, 10));
+    look();
+  });
 
 const scenarios = {
   async calls() {
     const connection = build();
     await connection.start();
-    const value = { text: "é\u001e\n\"", list: [1, 2.5, null, true], nested: { a: { b: [] } } };
+    const value = { text: 'é\u001e\n"', list: [1, 2.5, null, true], nested: { a: { b: [] } } };
     const result = {
       connectionId: connection.connectionId,
       who: await connection.invoke("Who"),
@@ -63,7 +73,9 @@ const scenarios = {
   async order() {
     const connection = build();
     const numbers = [];
-    connection.on("Numbered", (number) => { numbers.push(number); });
+    connection.on("Numbered", (number) => {
+      numbers.push(number);
+    });
     await connection.start();
     const slow = connection.invoke("Slow", 0.2, "slow");
     const fast = connection.invoke("Echo", "fast");
@@ -83,8 +95,15 @@ const scenarios = {
     const got = [];
     await new Promise((resolve) => {
       const subscription = connection.stream("Count", 1000000, 0.001).subscribe({
-        next: (item) => { got.push(item); if (got.length === 3) { subscription.dispose(); resolve(); } },
-        complete: () => {}, error: () => {},
+        next: (item) => {
+          got.push(item);
+          if (got.length === 3) {
+            subscription.dispose();
+            resolve();
+          }
+        },
+        complete: () => {},
+        error: () => {},
       });
     });
     const cancelled = await connection.invoke("Cancelled_Streams");
@@ -100,7 +119,15 @@ const scenarios = {
     const doubled = collected(connection.stream("Doubled", both));
     for (const number of [1, 2, 3]) both.next(number);
     both.complete();
-    const result = { down, broken, crashed, cancelled, total: await total, failed: await failed, doubled: await doubled };
+    const result = {
+      down,
+      broken,
+      crashed,
+      cancelled,
+      total: await total,
+      failed: await failed,
+      doubled: await doubled,
+    };
     await connection.stop();
     return result;
   },
@@ -118,7 +145,9 @@ const scenarios = {
   async large() {
     const connection = build();
     let event = 0;
-    connection.on("Large", (text) => { event = text.length; });
+    connection.on("Large", (text) => {
+      event = text.length;
+    });
     await connection.start();
     const result = (await connection.invoke("Large", asked.size)).length;
     const inbound = (await connection.invoke("Echo", "z".repeat(200000))).length;
@@ -179,9 +208,13 @@ const scenarios = {
     const heard = [];
     const reconnects = [];
     let ended = false;
-    connection.on("Numbered", (number) => { heard.push(number); });
+    connection.on("Numbered", (number) => {
+      heard.push(number);
+    });
     connection.onreconnecting(() => reconnects.push("reconnecting"));
-    connection.onclose(() => { ended = true; });
+    connection.onclose(() => {
+      ended = true;
+    });
     await connection.start();
     const id = connection.connectionId;
     const answers = [];
@@ -197,12 +230,21 @@ const scenarios = {
     const who = ended ? null : await connection.invoke("Who");
     await connection.stop();
     const bad = logged.filter((text) => /Sequence ID|error/i.test(text));
-    return { answers, heard: heard.length, inOrder: heard.every((n, i) => n === i % 3), same, reconnects, who, id, bad };
+    return {
+      answers,
+      heard: heard.length,
+      inOrder: heard.every((n, i) => n === i % 3),
+      same,
+      reconnects,
+      who,
+      id,
+      bad,
+    };
   },
 
   // Does what standard input says, one JSON a line, and tells what happens in the same way.
   async driven() {
-    const say = (what) => process.stdout.write(JSON.stringify(what) + "\n");
+    const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
     const options = asked.token ? { accessTokenFactory: () => asked.token } : {};
     if (asked.skipNegotiation) options.skipNegotiation = true;
     const connection = build(options, (builder) => {
@@ -210,7 +252,10 @@ const scenarios = {
       if (asked.stateful) builder.withStatefulReconnect();
       return builder;
     });
-    for (const name of asked.events) connection.on(name, (...args) => { say({ event: name, args }); });
+    for (const name of asked.events)
+      connection.on(name, (...args) => {
+        say({ event: name, args });
+      });
     connection.onclose((error) => say({ closed: error?.message ?? null }));
     connection.onreconnecting(() => say({ reconnecting: true }));
     connection.onreconnected((id) => say({ reconnected: id }));

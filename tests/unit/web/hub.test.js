@@ -69,6 +69,21 @@ describe("Hub", () => {
     await assert.rejects(hub.join(), { code: "room_full" });
     assert.equal(ends[0].reason, "refused");
     assert.equal(hub.state, "closed");
+    assert.equal(FakeSocket.opened[0].closedWith.code, 4999);
+  });
+
+  test("a token that was just fetched and is refused is not exchanged", async () => {
+    FakeSocket.reset(refuse("bad_token"));
+    const grants = [];
+    await assert.rejects(newHub(grants).join(), { code: "bad_token" });
+    assert.deepEqual(grants, [false]);
+  });
+
+  test("before it joins there is nothing to check, and nothing can be called", async () => {
+    const hub = newHub();
+    hub.check();
+    await assert.rejects(hub.call("KeepAlive"), { code: "unreachable" });
+    assert.equal(FakeSocket.opened.length, 0);
   });
 
   test("gives the server's events by their names", async () => {
@@ -188,7 +203,11 @@ describe("Hub", () => {
     assert.deepEqual(ends, ["unauthorized"]);
   });
 
-  for (const [code, reason] of [[4000, "ended"], [4001, "replaced"], [4003, "removed"]]) {
+  for (const [code, reason] of [
+    [4000, "ended"],
+    [4001, "replaced"],
+    [4003, "removed"],
+  ]) {
     test(`close ${code} is final: ${reason}`, async () => {
       const hub = await joinedHub();
       const ends = [];
@@ -209,6 +228,17 @@ describe("Hub", () => {
     hub.leave();
     assert.deepEqual(ends, ["left"]);
     assert.equal(FakeSocket.opened[0].closedWith.code, 1000);
+  });
+
+  test("left at the moment of JoinRoom's answer, it stays left", async () => {
+    const hub = newHub();
+    FakeSocket.answer = (socket, message) => {
+      answerAll(socket, message);
+      hub.leave();
+    };
+    await assert.rejects(hub.join(), { code: "unreachable" });
+    mock.timers.tick(60_000);
+    assert.deepEqual([hub.state, FakeSocket.opened[0].calls("KeepAlive")], ["closed", []]);
   });
 
   test("leaving while reconnecting stops the tries", async () => {
@@ -236,7 +266,8 @@ describe("Hub", () => {
 
   test("errors of the hub keep code and field", async () => {
     const hub = await joinedHub();
-    FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "invalid", message: "m", field: "text" } });
+    FakeSocket.answer = (socket, { id }) =>
+      socket.say({ replyTo: id, error: { code: "invalid", message: "m", field: "text" } });
     await assert.rejects(hub.call("SendChat", { text: "" }), { code: "invalid", field: "text", message: "m" });
   });
 });

@@ -1,15 +1,35 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { GAP, bestGrid, chooseSeen, gridRects, mostTiles, stageRects } from "../../../python/tertulia/web/static/view/layout.js";
+import {
+  bestGrid,
+  chooseSeen,
+  GAP,
+  gridRects,
+  mostTiles,
+  stageRects,
+} from "../../../python/tertulia/web/static/view/layout.js";
 
-const AREAS = [[1248, 660], [1888, 900], [900, 660], [374, 680], [812, 290], [2540, 1300]];
+const AREAS = [
+  [1248, 660],
+  [1888, 900],
+  [900, 660],
+  [374, 680],
+  [812, 290],
+  [2540, 1300],
+];
 
 const overlap = (a, b) =>
-  a.x < b.x + b.width - 0.01 && b.x < a.x + a.width - 0.01 && a.y < b.y + b.height - 0.01 && b.y < a.y + a.height - 0.01;
+  a.x < b.x + b.width - 0.01 &&
+  b.x < a.x + a.width - 0.01 &&
+  a.y < b.y + b.height - 0.01 &&
+  b.y < a.y + a.height - 0.01;
 
 function assertFits(rects, width, height) {
   for (const [i, r] of rects.entries()) {
-    assert.ok(r.x >= -0.01 && r.y >= -0.01 && r.x + r.width <= width + 0.01 && r.y + r.height <= height + 0.01, `${i} is outside`);
+    assert.ok(
+      r.x >= -0.01 && r.y >= -0.01 && r.x + r.width <= width + 0.01 && r.y + r.height <= height + 0.01,
+      `${i} is outside`,
+    );
     assert.ok(r.width > 20 && r.height > 20, `${i} is too small`);
     for (const other of rects.slice(i + 1)) assert.ok(!overlap(r, other), `${i} overlaps`);
   }
@@ -22,7 +42,8 @@ describe("the grid", () => {
         const rects = gridRects(n, width, height);
         assert.equal(rects.length, n);
         assertFits(rects, width, height);
-        for (const { width: w, height: h } of rects) assert.ok(w / h <= 16 / 9 + 0.01 && w / h >= 0.74, `${n}: ${w / h}`);
+        for (const { width: w, height: h } of rects)
+          assert.ok(w / h <= 16 / 9 + 0.01 && w / h >= 0.74, `${n}: ${w / h}`);
       }
     });
   }
@@ -73,12 +94,27 @@ describe("who is seen", () => {
   });
 
   test("a speaker takes the place of the one silent longest", () => {
-    const spoke = new Map([["a", 5000], ["b", 1000], ["d", 9000]]);
+    const spoke = new Map([
+      ["a", 5000],
+      ["b", 1000],
+      ["d", 9000],
+    ]);
     assert.deepEqual(chooseSeen(["a", "b", "c", "d"], ["a", "b"], spoke, 2), ["a", "d"]);
   });
 
   test("two who talk with each other do not take turns in one tile", () => {
-    assert.deepEqual(chooseSeen(["a", "b"], ["a"], new Map([["a", 7000], ["b", 9000]]), 1), ["a"]);
+    assert.deepEqual(
+      chooseSeen(
+        ["a", "b"],
+        ["a"],
+        new Map([
+          ["a", 7000],
+          ["b", 9000],
+        ]),
+        1,
+      ),
+      ["a"],
+    );
   });
 
   test("who never spoke displaces nobody", () => {

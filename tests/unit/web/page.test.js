@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const WEB = new URL("../../../python/tertulia/web/", import.meta.url);
@@ -26,7 +26,7 @@ test("nothing inline and nothing from another host, as the content policy demand
 });
 
 test("arrows: protocol knows no media, media no meeting, none of them the page", () => {
-  const arrows = { protocol: ["protocol"], media: ["media", "protocol"] };
+  const arrows = { protocol: ["protocol"], media: ["media", "protocol"], meeting: ["media", "protocol"] };
   for (const [part, known] of Object.entries(arrows)) {
     for (const name of FILES.filter((n) => n === `${part}.js` || n.startsWith(`${part}/`))) {
       const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");

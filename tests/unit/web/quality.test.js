@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backoff } from "../../../python/tertulia/web/static/protocol/backoff.js";
 import { Counters, judge } from "../../../python/tertulia/web/static/media/quality.js";
+import { backoff } from "../../../python/tertulia/web/static/protocol/backoff.js";
 
 const flow = { received: 1000, lost: 0, jitter: 0.01, roundTrip: 0.05, expected: true };
 
@@ -28,13 +28,28 @@ test("duplicates, which count as negative loss, are no loss", () => {
 
 test("counters give their growth, and nothing after they began anew", () => {
   const counters = new Counters();
-  assert.deepEqual([5, 9, 2, 4].map((n) => counters.growth("a", n)), [0, 4, 0, 2]);
+  assert.deepEqual(
+    [5, 9, 2, 4].map((n) => counters.growth("a", n)),
+    [0, 4, 0, 2],
+  );
   assert.equal(counters.growth("b", undefined), 0);
 });
 
 test("pauses grow from an eighth of a second to eight, with jitter", () => {
-  assert.equal(backoff(0, () => 0), 125);
-  assert.equal(backoff(0, () => 0.999), 250);
-  assert.equal(backoff(3, () => 0.999), 1999);
-  assert.equal(backoff(1000, () => 0.999), 7996);
+  assert.equal(
+    backoff(0, () => 0),
+    125,
+  );
+  assert.equal(
+    backoff(0, () => 0.999),
+    250,
+  );
+  assert.equal(
+    backoff(3, () => 0.999),
+    1999,
+  );
+  assert.equal(
+    backoff(1000, () => 0.999),
+    7996,
+  );
 });

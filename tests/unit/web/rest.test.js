@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Rest, claimsOf, newUuid } from "../../../python/tertulia/web/static/protocol.js";
+import { claimsOf, newUuid, Rest } from "../../../python/tertulia/web/static/protocol.js";
 
 const answering = (status, body) => {
   const asked = [];
@@ -15,18 +15,28 @@ test("join posts who one is, with the credential", async () => {
   const { asked, fetchImpl } = answering(200, { token: "t" });
   assert.deepEqual(await new Rest("https://x/", "key", fetchImpl).join("room", "user", "Ana"), { token: "t" });
   const [{ url, method, body, headers }] = asked;
-  assert.deepEqual([url, method, JSON.parse(body)], ["https://x/v1/rooms/room/join", "POST", { userId: "user", displayName: "Ana" }]);
+  assert.deepEqual(
+    [url, method, JSON.parse(body)],
+    ["https://x/v1/rooms/room/join", "POST", { userId: "user", displayName: "Ana" }],
+  );
   assert.equal(headers.Authorization, "Bearer key");
 });
 
 test("problem details become errors with their code", async () => {
   const { fetchImpl } = answering(409, { code: "room_full", detail: "The room is full.", status: 409 });
-  await assert.rejects(new Rest("https://x", null, fetchImpl).join("r", "u", "n"), { code: "room_full", status: 409, message: "The room is full." });
+  await assert.rejects(new Rest("https://x", null, fetchImpl).join("r", "u", "n"), {
+    code: "room_full",
+    status: 409,
+    message: "The room is full.",
+  });
 });
 
 test("the first wrong field is told", async () => {
   const { fetchImpl } = answering(422, { code: "invalid", errors: [{ field: "displayName", message: "too long" }] });
-  await assert.rejects(new Rest("https://x", null, fetchImpl).join("r", "u", "n"), { field: "displayName", message: "too long" });
+  await assert.rejects(new Rest("https://x", null, fetchImpl).join("r", "u", "n"), {
+    field: "displayName",
+    message: "too long",
+  });
 });
 
 test("an answer that is no JSON is an error of its status", async () => {
@@ -43,7 +53,10 @@ test("no answer is unreachable", async () => {
 
 test("whether rooms may be made", async () => {
   assert.equal(await new Rest("https://x", null, answering(200, { items: [] }).fetchImpl).mayCreateRooms(), true);
-  assert.equal(await new Rest("https://x", null, answering(401, { code: "unauthorized" }).fetchImpl).mayCreateRooms(), false);
+  assert.equal(
+    await new Rest("https://x", null, answering(401, { code: "unauthorized" }).fetchImpl).mayCreateRooms(),
+    false,
+  );
 });
 
 test("a token's claims are read without trusting them", () => {

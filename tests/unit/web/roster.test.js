@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Emitter, Roster } from "../../../python/tertulia/web/static/protocol.js";
 
-const person = (userId, more = {}) => ({ userId, displayName: userId, role: "attendee", isMuted: false, isVideoOn: true, joinedAt: "", ...more });
+const person = (userId, more = {}) => ({
+  userId,
+  displayName: userId,
+  role: "attendee",
+  isMuted: false,
+  isVideoOn: true,
+  joinedAt: "",
+  ...more,
+});
 
 function setUp() {
   const hub = new Emitter();

@@ -45,8 +45,12 @@ function render(path, method, operation) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     send(path, method, operation, new FormData(form)).then(
-      (text) => { output.textContent = text; },
-      (error) => { output.textContent = String(error); },
+      (text) => {
+        output.textContent = text;
+      },
+      (error) => {
+        output.textContent = String(error);
+      },
     );
   });
   return node;
@@ -119,6 +123,8 @@ async function send(path, method, operation, data) {
   const url = query.size ? `${target}?${query}` : target;
   const answer = await fetch(url, { method, headers, body: text === null ? null : String(text) });
   const content = await answer.text();
-  const shown = answer.headers.get("Content-Type")?.includes("json") ? JSON.stringify(JSON.parse(content), null, 2) : content;
+  const shown = answer.headers.get("Content-Type")?.includes("json")
+    ? JSON.stringify(JSON.parse(content), null, 2)
+    : content;
   return `${answer.status} ${answer.statusText}\n${shown}`;
 }

@@ -1,6 +1,5 @@
 /**
- * Tertulia's media: devices, the connection to the SFU or to the other members, and how well it flows. No DOM beyond
- * MediaStream.
+ * Tertulia's media: devices, the link to the SFU or to the other members, and its quality. No DOM beyond MediaStream.
  *
  * @module
  */
@@ -8,6 +7,5 @@
 export { canShareScreen, deviceTrouble, listDevices } from "./media/devices.js";
 export { VIDEO_QUALITIES } from "./media/encoding.js";
 export { LevelMeter } from "./media/level.js";
+export { createLink } from "./media/link.js";
 export { LocalMedia } from "./media/local.js";
-export { Mesh } from "./media/mesh.js";
-export { MAX_VIDEO_SLOTS, SfuLink } from "./media/sfu.js";

@@ -1,10 +1,11 @@
 /**
  * Tertulia's client protocol: REST and the plain WebSocket dialect of the hub (docs/protocol.md). No DOM: it runs in
- * browsers, workers and Node, and serves as a client library.
+ * browsers, workers and Node, and can be used as a client library.
  *
  * @module
  */
 
+export { Credentials } from "./protocol/credentials.js";
 export { Emitter } from "./protocol/emitter.js";
 export { TertuliaError, UnreachableError } from "./protocol/errors.js";
 export { Hub } from "./protocol/hub.js";

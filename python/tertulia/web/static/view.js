@@ -14,7 +14,7 @@ import { Room } from "./view/room.js";
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const anyone = new Rest(location.origin);
 
-/** Shows the lobby: of the room whose link was followed, or the start page. */
+/** Shows the lobby of the room that the address names, or the start page. */
 function showLobby() {
   const entry = entryFrom(location);
   const { microphone, camera, quality } = preferences();
@@ -29,7 +29,10 @@ function showLobby() {
     try {
       await enter(entry ?? (await newMeeting()), name, local, screen.close);
     } catch (error) {
-      const known = error instanceof TertuliaError ? error : new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
+      const known =
+        error instanceof TertuliaError
+          ? error
+          : new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
       if (!(error instanceof TertuliaError)) console.error(error);
       if (entry?.kind === "token" && known.status === 401) forgetToken(entry.roomId);
       screen.fail(explain(known));
@@ -55,7 +58,12 @@ async function newMeeting() {
  */
 async function enter(entry, displayName, local, onJoined) {
   const rest = new Rest(location.origin, entry.credential);
-  const meeting = new Meeting({ roomId: entry.roomId, displayName, local, grant: await grantFor(entry, rest, displayName) });
+  const meeting = new Meeting({
+    roomId: entry.roomId,
+    displayName,
+    local,
+    grant: await grantFor(entry, rest, displayName),
+  });
   /** @type {Room | null} */
   let room = null;
   /** @type {{reason: EndReason, error: TertuliaError | null} | null} */
@@ -90,7 +98,7 @@ async function enter(entry, displayName, local, onJoined) {
 }
 
 /**
- * How to get a room token, now and whenever it has run out.
+ * Makes what gets a room token, now and whenever a new one is needed.
  *
  * @param {Entry} entry
  * @param {Rest} rest
@@ -110,7 +118,8 @@ async function grantFor(entry, rest, displayName) {
 }
 
 /**
- * What to send to others: on an open server the plain address, a host's fresh invite, or the invite one came by.
+ * The link to send to others: on an open server the plain address, from a host a new invite, else the invite we came
+ * with.
  *
  * @param {Entry} entry
  * @param {Meeting} meeting

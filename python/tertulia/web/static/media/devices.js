@@ -4,7 +4,7 @@ import { VIDEO_QUALITIES } from "./encoding.js";
 /** @typedef {{microphones: MediaDeviceInfo[], cameras: MediaDeviceInfo[], speakers: MediaDeviceInfo[]}} Devices */
 
 /**
- * The devices there are. Labels are empty until the person has allowed one.
+ * Lists the devices. Labels are empty until the person has granted access to one.
  *
  * @returns {Promise<Devices>}
  */
@@ -15,7 +15,9 @@ export async function listDevices() {
 }
 
 /**
- * @param {string} deviceId "" is the system's choice
+ * Opens a microphone.
+ *
+ * @param {string} deviceId "" is the system default
  * @returns {Promise<MediaStreamTrack>}
  * @throws {DOMException} as getUserMedia
  */
@@ -29,7 +31,9 @@ export function openMicrophone(deviceId) {
 }
 
 /**
- * @param {string} deviceId "" is the system's choice
+ * Opens a camera.
+ *
+ * @param {string} deviceId "" is the system default
  * @param {VideoQuality} quality
  * @returns {Promise<MediaStreamTrack>}
  * @throws {DOMException} as getUserMedia
@@ -45,16 +49,22 @@ export function openCamera(deviceId, quality) {
 }
 
 /**
+ * Asks the person for a screen or window.
+ *
  * @returns {Promise<{video: MediaStreamTrack, audio: MediaStreamTrack | null}>}
  * @throws {DOMException} as getDisplayMedia
  */
 export async function openScreen() {
-  const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15, max: 30 } }, audio: true });
+  const stream = await navigator.mediaDevices.getDisplayMedia({
+    video: { frameRate: { ideal: 15, max: 30 } },
+    audio: true,
+  });
   const [video] = stream.getVideoTracks();
-  if (!video) throw new DOMException("No picture was shared.", "NotFoundError");
+  if (!video) throw new DOMException("Nothing was shared.", "NotFoundError");
   return { video, audio: stream.getAudioTracks()[0] ?? null };
 }
 
+/** Whether this browser can share a screen: phones cannot. */
 export function canShareScreen() {
   return typeof navigator.mediaDevices?.getDisplayMedia === "function";
 }
@@ -65,21 +75,21 @@ export function canShareScreen() {
  */
 async function open(kind, constraints) {
   if (!navigator.mediaDevices) {
-    throw new DOMException("This page is not on https or localhost.", "SecurityError");
+    throw new DOMException("This page is not served over HTTPS or from localhost.", "SecurityError");
   }
   const stream = await navigator.mediaDevices.getUserMedia({ [kind]: constraints }).catch((error) => {
     const { deviceId, ...rest } = constraints;
-    // The chosen device is not plugged in any more: better the system's choice than none.
+    // The chosen device is no longer plugged in: better the system default than none.
     if (!deviceId || !["OverconstrainedError", "NotFoundError"].includes(error.name)) throw error;
     return navigator.mediaDevices.getUserMedia({ [kind]: rest });
   });
   const [track] = stream.getTracks();
-  if (!track) throw new DOMException("The device gave nothing.", "NotReadableError");
+  if (!track) throw new DOMException("The device has no track.", "NotReadableError");
   return track;
 }
 
 /**
- * What went wrong with a device, and what to do, in a sentence.
+ * Says what is wrong with a device, and what to do about it.
  *
  * @param {"microphone" | "camera" | "screen"} what
  * @param {unknown} error
@@ -88,16 +98,18 @@ async function open(kind, constraints) {
 export function deviceTrouble(what, error) {
   switch (error instanceof DOMException ? error.name : "") {
     case "NotAllowedError":
-      return `The browser may not use your ${what}. Allow it in the address bar, then try again.`;
+      return what === "screen"
+        ? "Your browser or system does not allow sharing the screen. Allow it in the system settings, then try again."
+        : `Access to your ${what} is blocked. Allow it by the icon next to the address, then try again.`;
     case "NotFoundError":
     case "OverconstrainedError":
-      return `No ${what} was found. Plug one in, then try again.`;
+      return `No ${what} found. Connect one, then try again.`;
     case "NotReadableError":
     case "AbortError":
-      return `Your ${what} is in use by another program. Close that, then try again.`;
+      return `Your ${what} is in use by another app. Close that app, then try again.`;
     case "SecurityError":
-      return `Browsers give the ${what} to pages on https or localhost only. Ask for an https address.`;
+      return `Browsers allow the ${what} on secure pages only. Ask for a link that begins with https.`;
     default:
-      return `Your ${what} could not be started.`;
+      return `Your ${what} could not be started. Try again.`;
   }
 }

@@ -1,28 +1,32 @@
 /** @import { Source } from "../protocol/types.js" */
 
 /**
- * @typedef {"low" | "standard" | "high"} VideoQuality what a person may choose, for a slow machine or a good one
+ * @typedef {"low" | "standard" | "high"} VideoQuality what people can choose from, to suit their machine
  */
 
 /** @type {Record<VideoQuality, {width: number, height: number, frameRate: number, words: string}>} */
 export const VIDEO_QUALITIES = {
-  low: { width: 320, height: 180, frameRate: 15, words: "Low picture quality (180p)" },
-  standard: { width: 640, height: 360, frameRate: 30, words: "Standard picture quality (360p)" },
-  high: { width: 1280, height: 720, frameRate: 30, words: "High picture quality (720p)" },
+  low: { width: 320, height: 180, frameRate: 15, words: "Low video quality (180p)" },
+  standard: { width: 640, height: 360, frameRate: 30, words: "Standard video quality (360p)" },
+  high: { width: 1280, height: 720, frameRate: 30, words: "High video quality (720p)" },
 };
 
 /**
- * Bits per second that VP8 needs for a talking head of this height without visible blocks.
+ * Bits per second that VP8 needs for a talking head of this height without visible blocking.
  *
  * @type {[height: number, bitrate: number][]}
  */
-const CAMERA_BITRATES = [[180, 250_000], [360, 700_000], [720, 1_700_000]];
-/** A screen's text must be sharp; its motion may be slow. */
+const CAMERA_BITRATES = [
+  [180, 250_000],
+  [360, 700_000],
+  [720, 1_700_000],
+];
+/** On a screen, text must be sharp; motion may stutter. */
 const SCREEN = { maxBitrate: 2_500_000, maxFramerate: 15 };
 
 /**
  * @param {Source} source
- * @param {number} [height] of the captured picture
+ * @param {number} [height] of the captured video
  * @returns {{maxBitrate: number, maxFramerate?: number}}
  */
 function encodingFor(source, height = 360) {
@@ -32,9 +36,9 @@ function encodingFor(source, height = 360) {
 }
 
 /**
- * Bounds what a sender's encoder may spend on the track it has now.
+ * Limits the bitrate of a sender to what suits its track.
  *
- * @param {RTCRtpSender} sender negotiated
+ * @param {RTCRtpSender} sender whose m-line is negotiated
  * @param {Source} source
  */
 export async function applyEncoding(sender, source) {
@@ -47,7 +51,7 @@ export async function applyEncoding(sender, source) {
   try {
     await sender.setParameters(parameters);
   } catch (error) {
-    // A negotiation began meanwhile; it does this again when it is done.
+    // A negotiation has begun meanwhile; this is done again at its end.
     if (!(error instanceof DOMException) || error.name !== "InvalidModificationError") throw error;
   }
 }

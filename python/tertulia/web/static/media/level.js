@@ -1,7 +1,7 @@
-/** Full deflection at this root mean square: loud speech near the microphone. */
+/** The root mean square at which the meter is full: loud speech close to the microphone. */
 const LOUD = 0.25;
 
-/** Measures how loud a track is, for a meter. */
+/** Measures the level of a track, for a meter. */
 export class LevelMeter {
   #context = new AudioContext();
   #analyser = this.#context.createAnalyser();
@@ -13,7 +13,7 @@ export class LevelMeter {
     this.#analyser.fftSize = this.#samples.length;
   }
 
-  /** @param {MediaStreamTrack | null} track */
+  /** @param {MediaStreamTrack | null} track null: nothing */
   listenTo(track) {
     this.#source?.disconnect();
     this.#source = track && this.#context.createMediaStreamSource(new MediaStream([track]));
@@ -29,6 +29,7 @@ export class LevelMeter {
     return Math.min(1, Math.sqrt(mean) / LOUD);
   }
 
+  /** Frees the audio context. */
   close() {
     this.#source?.disconnect();
     void this.#context.close();

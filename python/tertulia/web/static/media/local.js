@@ -5,12 +5,12 @@ import { openCamera, openMicrophone, openScreen } from "./devices.js";
 
 /**
  * @typedef {object} LocalEvents
- * @property {{source: Source, track: MediaStreamTrack | null}} track a track began, was exchanged, or ended
+ * @property {{source: Source, track: MediaStreamTrack | null}} track a track started, was replaced, or ended
  * @property {null} changed muted or unmuted
  */
 
 /**
- * One's own microphone, camera and screen.
+ * Our own microphone, camera and screen.
  *
  * @extends {Emitter<LocalEvents>}
  */
@@ -18,19 +18,21 @@ export class LocalMedia extends Emitter {
   /** @type {Map<Source, MediaStreamTrack>} */
   #tracks = new Map();
   #muted = false;
-  /** Counts the switches of the microphone: opening one takes time, and the last word counts. */
+  /** Counts the calls of setMuted: opening a microphone takes time, and the latest call wins. */
   #turn = 0;
   #stopped = false;
   /** @type {{microphone: string, camera: string, quality: VideoQuality}} */
   #choice;
 
-  /** @param {{microphone: string, camera: string, quality: VideoQuality}} choice device ids, "" is the system's choice */
+  /** @param {{microphone: string, camera: string, quality: VideoQuality}} choice device ids; "" is the system default */
   constructor(choice) {
     super();
     this.#choice = { ...choice };
   }
 
   /**
+   * The track of a source, if it is on.
+   *
    * @param {Source} source
    * @returns {MediaStreamTrack | null}
    */
@@ -38,20 +40,27 @@ export class LocalMedia extends Emitter {
     return this.#tracks.get(source) ?? null;
   }
 
+  /** @returns {Map<Source, MediaStreamTrack>} a copy */
+  tracks() {
+    return new Map(this.#tracks);
+  }
+
   /** Muted, or without a microphone. */
   get isMuted() {
     return this.#muted || !this.#tracks.has("microphone");
   }
 
+  /** Whether there is a camera track. */
   get isVideoOn() {
     return this.#tracks.has("camera");
   }
 
+  /** Whether a screen is shared. */
   get isSharing() {
     return this.#tracks.has("screen");
   }
 
-  /** @param {boolean} muted a muted microphone stays open, so that unmuting is instant, and sends silence */
+  /** @param {boolean} muted a muted microphone stays open and sends silence, so that unmuting is instant */
   async setMuted(muted) {
     const turn = ++this.#turn;
     if (!muted && !this.#tracks.has("microphone")) {
@@ -65,24 +74,26 @@ export class LocalMedia extends Emitter {
     this.emit("changed", null);
   }
 
-  /** @param {boolean} on off frees the camera: its light goes out */
+  /** @param {boolean} on turning it off releases the camera, and its light goes out */
   async setCamera(on) {
     if (!on) this.#drop("camera");
     else if (!this.isVideoOn) this.#put("camera", await openCamera(this.#choice.camera, this.#choice.quality));
   }
 
+  /** Asks the person for a screen or window, and shares it. */
   async shareScreen() {
     const { video, audio } = await openScreen();
     if (audio) this.#put("screen-audio", audio);
     this.#put("screen", video);
   }
 
+  /** Stops sharing. */
   stopScreen() {
     this.#drop("screen-audio");
     this.#drop("screen");
   }
 
-  /** @param {string} deviceId */
+  /** @param {string} deviceId "" is the system default */
   async chooseMicrophone(deviceId) {
     this.#choice.microphone = deviceId;
     if (this.#tracks.has("microphone")) await this.#openMicrophone();
@@ -101,7 +112,7 @@ export class LocalMedia extends Emitter {
     }
   }
 
-  /** For good: what is being opened is closed when it comes. */
+  /** Releases everything for good, also a device that is still being opened. */
   stop() {
     this.#stopped = true;
     for (const source of [...this.#tracks.keys()]) this.#drop(source);
@@ -125,7 +136,7 @@ export class LocalMedia extends Emitter {
     this.emit("track", { source, track });
   }
 
-  /** @param {Source} source ended by the browser: unplugged, or "stop sharing" was pressed there */
+  /** @param {Source} source ended by the browser: it was unplugged, or "Stop sharing" was clicked there */
   #ended(source) {
     if (source === "screen") this.stopScreen();
     else this.#drop(source);

@@ -1,155 +1,172 @@
+/** @import { Hub } from "../protocol/hub.js" */
 /** @import { Source } from "../protocol/types.js" */
-/** @import { Link, LinkEvents, LinkReport, RemoteTrack } from "./sources.js" */
+/** @import { Link, LinkEvents, LinkOptions, LinkReport, Quality, RemoteTrack } from "./link.js" */
 import { Emitter } from "../protocol/emitter.js";
 import { Peer } from "./peer.js";
 
-/** A member that joined after us offers; a client that does not know so gets an offer after this time. */
+/** A member who joins after us offers; one whose client does not know that gets our offer after this time. */
 const OFFER_GRACE_MS = 3000;
+/** Audio level from which someone counts as speaking. */
+const SPEAKING_LEVEL = 0.02;
 
 /**
- * @typedef {object} MeshSignal How the other members are reached.
- * @property {(userId: string, sdp: string) => Promise<unknown>} offer
- * @property {(userId: string, sdp: string) => Promise<unknown>} answer
- * @property {(userId: string, candidate: RTCIceCandidateInit | null) => Promise<unknown>} candidate
+ * What there is between us and another member: we wait for their offer, or there is a connection.
+ *
+ * @typedef {{is: "expected", timer: ReturnType<typeof setTimeout>} | {is: "connected", peer: Peer}} Member
  */
 
 /**
- * A connection to each other member (topology `p2p`). The one who came later offers.
+ * The link of a room without an SFU (topology `p2p`): a connection to each other member. Whoever joined later offers.
  *
  * @implements {Link}
  * @extends {Emitter<LinkEvents>}
  */
 export class Mesh extends Emitter {
-  #selfId;
+  /** @type {Hub} */
+  #hub;
+  #userId;
   #iceServers;
-  #signal;
-  /** @type {Map<string, Peer>} */
-  #peers = new Map();
-  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
-  #waiting = new Map();
-  /** @type {Map<Source, MediaStreamTrack>} */
-  #sending = new Map();
+  /** @type {Map<string, Member>} by userId */
+  #members = new Map();
+  #sending;
+  #unsubscribe;
+  /** Nothing to wait for: each connection comes up by itself. */
+  agreed = Promise.resolve();
 
-  /**
-   * @param {string} selfId
-   * @param {RTCIceServer[]} iceServers
-   * @param {MeshSignal} signal
-   */
-  constructor(selfId, iceServers, signal) {
+  /** @param {LinkOptions} options whose roster has the members who were there before us */
+  constructor({ hub, roster, userId, iceServers, tracks }) {
     super();
-    this.#selfId = selfId;
+    this.#hub = hub;
+    this.#userId = userId;
     this.#iceServers = iceServers;
-    this.#signal = signal;
-  }
-
-  /** @param {string} userId a member who was there before us: we offer */
-  call(userId) {
-    if (!this.#peers.has(userId)) this.#peer(userId).open();
-  }
-
-  /** @param {string} userId a member who came after us: it offers */
-  expect(userId) {
-    if (this.#peers.has(userId) || this.#waiting.has(userId)) return;
-    this.#waiting.set(userId, setTimeout(() => this.call(userId), OFFER_GRACE_MS));
-  }
-
-  /** @param {string} userId */
-  drop(userId) {
-    clearTimeout(this.#waiting.get(userId));
-    this.#waiting.delete(userId);
-    this.#peers.get(userId)?.close();
-    this.#peers.delete(userId);
-    this.#changed();
+    this.#sending = new Map(tracks);
+    this.#unsubscribe = [
+      hub.on("joined", () => this.#resume()),
+      hub.on("ReceiveOffer", ({ sourceUserId, sdp }) => this.#connect(sourceUserId).receiveOffer(sdp)),
+      hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#peer(sourceUserId)?.receiveAnswer(sdp)),
+      hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#peer(sourceUserId)?.receiveCandidate(candidate)),
+      roster.on("joined", (member) => this.#expect(member.userId)),
+      roster.on("left", (member) => this.#drop(member.userId)),
+    ];
+    for (const member of roster.all) if (member.userId !== userId) this.#connect(member.userId).open();
   }
 
   /**
-   * @param {string} userId
-   * @param {string} sdp
-   */
-  receiveOffer(userId, sdp) {
-    this.#peer(userId).receiveOffer(sdp);
-  }
-
-  /**
-   * @param {string} userId
-   * @param {string} sdp
-   */
-  receiveAnswer(userId, sdp) {
-    this.#peers.get(userId)?.receiveAnswer(sdp);
-  }
-
-  /**
-   * @param {string} userId
-   * @param {string | RTCIceCandidateInit} candidate
-   */
-  receiveCandidate(userId, candidate) {
-    this.#peers.get(userId)?.receiveCandidate(candidate);
-  }
-
-  /**
-   * @param {Source} source a screen's sound is not sent: the m-lines of a pair are three
+   * @param {Source} source a connection has no m-line for the sound of a screen
    * @param {MediaStreamTrack | null} track
    */
   setTrack(source, track) {
-    if (source === "screen-audio") return;
     if (track) this.#sending.set(source, track);
     else this.#sending.delete(source);
-    for (const peer of this.#peers.values()) peer.setTrack(source, track);
+    for (const peer of this.#peers()) peer.setTrack(source, track);
   }
 
-  /** The signaling is back after an interruption. */
-  resume() {
-    for (const peer of this.#peers.values()) peer.resume();
-  }
+  /** Everyone sends everything. */
+  setView() {}
 
-  /** @param {RTCIceServer[]} iceServers fresh ones: credentials expire */
+  /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     this.#iceServers = iceServers;
-    for (const peer of this.#peers.values()) peer.setIceServers(iceServers);
+    for (const peer of this.#peers()) peer.setIceServers(iceServers);
   }
 
   /** @returns {RemoteTrack[]} */
   tracks() {
-    return [...this.#peers.values()].flatMap((peer) => peer.tracks());
+    return this.#peers().flatMap((peer) => peer.tracks());
   }
 
   /** @returns {Promise<LinkReport>} */
   async report() {
-    const reports = await Promise.all([...this.#peers.values()].map((peer) => peer.report()));
-    const own = reports.map(({ qualities }) => qualities.get("")).filter((q) => q !== undefined);
-    const worst = own.reduce((a, b) => (b.bars < a.bars ? b : a), { bars: 3, loss: 0, roundTrip: NaN, jitter: NaN });
-    const qualities = new Map(reports.flatMap((r) => [...r.qualities]));
-    return { qualities: qualities.set("", worst), levels: new Map(reports.flatMap((r) => [...r.levels])) };
+    const reports = await Promise.all(this.#peers().map((peer) => peer.report()));
+    const levels = new Map(reports.flatMap((report) => [...report.levels]));
+    const loud = [...levels].filter(([, level]) => level > SPEAKING_LEVEL).sort((a, b) => b[1] - a[1]);
+    this.emit(
+      "speakers",
+      loud.map(([userId]) => userId),
+    );
+    const qualities = new Map(reports.flatMap((report) => [...report.qualities]));
+    return { qualities: qualities.set("", worst(reports)), levels };
   }
 
   close() {
-    for (const userId of [...this.#waiting.keys(), ...this.#peers.keys()]) this.drop(userId);
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    for (const userId of [...this.#members.keys()]) this.#drop(userId);
+  }
+
+  #peers() {
+    return [...this.#members.values()].flatMap((member) => (member.is === "connected" ? [member.peer] : []));
   }
 
   /** @param {string} userId */
   #peer(userId) {
-    clearTimeout(this.#waiting.get(userId));
-    this.#waiting.delete(userId);
-    const known = this.#peers.get(userId);
-    if (known) return known;
-    const peer = new Peer({
-      userId,
-      polite: this.#selfId < userId,
-      iceServers: this.#iceServers,
-      sending: this.#sending,
-      changed: () => this.#changed(),
-      signal: {
-        offer: (sdp) => this.#signal.offer(userId, sdp),
-        answer: (sdp) => this.#signal.answer(userId, sdp),
-        candidate: (candidate) => this.#signal.candidate(userId, candidate),
-      },
+    const member = this.#members.get(userId);
+    return member?.is === "connected" ? member.peer : null;
+  }
+
+  /** @param {string} userId a member who joined after us */
+  #expect(userId) {
+    if (userId === this.#userId || this.#members.has(userId)) return;
+    this.#members.set(userId, {
+      is: "expected",
+      timer: setTimeout(() => this.#connect(userId).open(), OFFER_GRACE_MS),
     });
-    this.#peers.set(userId, peer);
+  }
+
+  /**
+   * @param {string} userId
+   * @returns {Peer} the connection to a member, made if there is none
+   */
+  #connect(userId) {
+    const member = this.#members.get(userId);
+    if (member?.is === "connected") return member.peer;
+    clearTimeout(member?.timer);
+    const peer = this.#newPeer(userId);
+    this.#members.set(userId, { is: "connected", peer });
     return peer;
   }
 
-  #changed() {
-    this.emit("tracks", null);
-    this.emit("state", [...this.#peers.values()].every((peer) => peer.isConnected) ? "connected" : "connecting");
+  /** @param {string} targetUserId */
+  #newPeer(targetUserId) {
+    return new Peer({
+      userId: targetUserId,
+      polite: this.#userId < targetUserId,
+      iceServers: this.#iceServers,
+      tracks: this.#sending,
+      onChanged: () => this.#onChanged(),
+      signal: {
+        offer: (sdp) => this.#hub.call("SendOffer", { targetUserId, sdp }),
+        answer: (sdp) => this.#hub.call("SendAnswer", { targetUserId, sdp }),
+        candidate: (candidate) => this.#hub.call("SendIceCandidate", { targetUserId, candidate }),
+      },
+    });
   }
+
+  /** @param {string} userId */
+  #drop(userId) {
+    const member = this.#members.get(userId);
+    if (!member) return;
+    this.#members.delete(userId);
+    if (member.is === "expected") clearTimeout(member.timer);
+    else member.peer.close();
+    this.#onChanged();
+  }
+
+  /** The signaling is back after an interruption. */
+  #resume() {
+    for (const peer of this.#peers()) peer.resume();
+  }
+
+  #onChanged() {
+    this.emit("tracks", null);
+    this.emit("state", this.#peers().every((peer) => peer.isConnected) ? "connected" : "connecting");
+  }
+}
+
+/**
+ * @param {LinkReport[]} reports of the connections
+ * @returns {Quality} our own, on the connection where it is worst
+ */
+function worst(reports) {
+  const own = reports.flatMap(({ qualities }) => qualities.get("") ?? []);
+  return own.reduce((a, b) => (b.bars < a.bars ? b : a), { bars: 3, loss: 0, roundTrip: NaN, jitter: NaN });
 }

@@ -1,38 +1,43 @@
 /** @import { Source } from "../protocol/types.js" */
-/** @import { RemoteTrack } from "./sources.js" */
+/** @import { RemoteTrack } from "./link.js" */
 import { applyEncoding } from "./encoding.js";
 import { Reporter } from "./report.js";
-import { hint, kindOf } from "./sources.js";
-import { report } from "./trouble.js";
+import { logFailure, Serial } from "./serial.js";
+import { candidateInit, hint, kindOf } from "./sources.js";
 
 /** The m-lines of a connection between two members, in this order: the first video is the camera, the second a screen. */
 const LINES = /** @type {const} */ (["microphone", "camera", "screen"]);
+/** @typedef {typeof LINES[number]} Line */
 
 /**
+ * How the other member is reached.
+ *
  * @typedef {object} PeerSignal
  * @property {(sdp: string) => Promise<unknown>} offer
  * @property {(sdp: string) => Promise<unknown>} answer
  * @property {(candidate: RTCIceCandidateInit | null) => Promise<unknown>} candidate
  */
 
-/** A connection to one other member, by perfect negotiation (W3C WebRTC, section 10.7). */
+/**
+ * A connection to one other member, by perfect negotiation (W3C WebRTC, section 10.7). Since every step of it runs in
+ * `#work`, two offers collide exactly if one arrives while ours is unanswered.
+ */
 export class Peer {
   #pc;
   #signal;
   #polite;
   #userId;
-  #changed;
-  #makingOffer = false;
-  #ignoringOffer = false;
-  /** @type {"offer" | "answer" | null} a description that did not get as far as the hub */
-  #unsent = null;
+  #onChanged;
+  #work = new Serial();
+  #reporter = new Reporter();
+  /** @type {"none" | "accepted" | "ignored"} what became of the other's last offer */
+  #remoteOffer = "none";
+  /** @type {"none" | "sent" | "lost"} how far our last answer got: one that did not reach the hub is sent again */
+  #answer = "none";
   /** @type {Map<Source, MediaStreamTrack>} */
   #sending;
   /** @type {RTCRtpTransceiver[]} in the order of LINES */
   #lines = [];
-  /** @type {Promise<void>} */
-  #chain = Promise.resolve();
-  #reporter = new Reporter();
 
   /**
    * @param {object} options
@@ -40,22 +45,22 @@ export class Peer {
    * @param {boolean} options.polite yields when both offer at once
    * @param {RTCIceServer[]} options.iceServers
    * @param {PeerSignal} options.signal
-   * @param {Map<Source, MediaStreamTrack>} options.sending
-   * @param {() => void} options.changed tracks or state changed
+   * @param {Map<Source, MediaStreamTrack>} options.tracks what to send
+   * @param {() => void} options.onChanged the tracks or the state changed
    */
-  constructor({ userId, polite, iceServers, signal, sending, changed }) {
+  constructor({ userId, polite, iceServers, signal, tracks, onChanged }) {
     this.#userId = userId;
     this.#polite = polite;
     this.#signal = signal;
-    this.#sending = new Map(sending);
-    this.#changed = changed;
+    this.#sending = new Map(tracks);
+    this.#onChanged = onChanged;
     this.#pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
-    this.#pc.onnegotiationneeded = () => this.#offer();
-    this.#pc.onicecandidate = ({ candidate }) => void signal.candidate(candidate?.toJSON() ?? null).catch(report);
+    this.#pc.onnegotiationneeded = () => this.#work.run(() => this.#offer());
+    this.#pc.onicecandidate = ({ candidate }) => void signal.candidate(candidate?.toJSON() ?? null).catch(logFailure);
     this.#pc.oniceconnectionstatechange = () => this.#onIceState();
   }
 
-  /** Begins; who does not waits for the other's offer. */
+  /** Offers. A peer that is not opened waits for the other's offer. */
   open() {
     for (const source of LINES) {
       const track = this.#sending.get(source);
@@ -85,62 +90,60 @@ export class Peer {
   setTrack(source, track) {
     if (track) this.#sending.set(source, track);
     else this.#sending.delete(source);
-    const line = this.#lines[LINES.findIndex((s) => s === source)];
+    const line = this.#lines[LINES.indexOf(/** @type {Line} */ (source))];
     if (line) this.#put(line, source);
   }
 
   /** @param {string} sdp */
   receiveOffer(sdp) {
-    this.#queue(async () => {
-      const collides = this.#makingOffer || this.#pc.signalingState !== "stable";
-      this.#ignoringOffer = !this.#polite && collides;
-      if (this.#ignoringOffer) return;
+    this.#work.run(async () => {
+      const collides = this.#pc.signalingState !== "stable";
+      this.#remoteOffer = collides && !this.#polite ? "ignored" : "accepted";
+      if (this.#remoteOffer === "ignored") return;
       await this.#pc.setRemoteDescription({ type: "offer", sdp });
       this.#adoptOffered();
       await this.#pc.setLocalDescription();
-      await this.#send("answer");
-      await this.#applyEncodings();
-      this.#changed();
+      await this.#sendAnswer();
+      await this.#onAgreed();
     });
   }
 
   /** @param {string} sdp */
   receiveAnswer(sdp) {
-    this.#queue(async () => {
+    this.#work.run(async () => {
       if (this.#pc.signalingState !== "have-local-offer") return;
       await this.#pc.setRemoteDescription({ type: "answer", sdp });
-      await this.#applyEncodings();
-      this.#changed();
+      await this.#onAgreed();
     });
   }
 
   /** @param {string | RTCIceCandidateInit} candidate */
   receiveCandidate(candidate) {
-    const init = typeof candidate === "string" ? { candidate, sdpMLineIndex: 0 } : candidate;
-    this.#queue(async () => {
+    this.#work.run(async () => {
       try {
-        await this.#pc.addIceCandidate(init);
+        await this.#pc.addIceCandidate(candidateInit(candidate));
       } catch (error) {
-        if (!this.#ignoringOffer) throw error;
+        if (this.#remoteOffer !== "ignored") throw error;
       }
     });
   }
 
   report() {
-    return this.#reporter.read(this.#pc, (mid) =>
-      this.tracks().find(({ track }) => this.#lines.some((l) => l.mid === mid && l.receiver.track === track)));
+    return this.#reporter.read(this.#pc, () => this.#userId);
   }
 
-  /** The signaling is back after an interruption: says again what may be lost, or finds a new path. */
+  /** The signaling is back after an interruption: sends again what may be lost, or looks for another path. */
   resume() {
-    this.#queue(async () => {
-      if (this.#unsent === "answer") await this.#send("answer");
-      else if (this.#pc.signalingState === "have-local-offer") await this.#send("offer");
+    this.#work.run(async () => {
+      if (this.#answer === "lost") {
+        await this.#sendAnswer();
+        await this.#onAgreed();
+      } else if (this.#pc.signalingState === "have-local-offer") await this.#signal.offer(this.#localSdp);
       else if (!this.isConnected) this.#pc.restartIce();
     });
   }
 
-  /** @param {RTCIceServer[]} iceServers fresh ones: credentials expire. For the next path that is looked for */
+  /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     this.#pc.setConfiguration({ iceServers, bundlePolicy: "max-bundle" });
   }
@@ -149,26 +152,29 @@ export class Peer {
     this.#pc.close();
   }
 
+  get #localSdp() {
+    return this.#pc.localDescription?.sdp ?? "";
+  }
+
   async #offer() {
-    try {
-      this.#makingOffer = true;
-      await this.#pc.setLocalDescription();
-      await this.#send("offer");
-    } catch (error) {
-      report(error);
-    } finally {
-      this.#makingOffer = false;
-    }
+    // Otherwise the browser asks again once the negotiation under way is done.
+    if (this.#pc.signalingState !== "stable") return;
+    await this.#pc.setLocalDescription();
+    await this.#signal.offer(this.#localSdp);
   }
 
-  /** @param {"offer" | "answer"} type of the local description */
-  async #send(type) {
-    this.#unsent = type;
-    await this.#signal[type](this.#pc.localDescription?.sdp ?? "");
-    this.#unsent = null;
+  async #sendAnswer() {
+    this.#answer = "lost";
+    await this.#signal.answer(this.#localSdp);
+    this.#answer = "sent";
   }
 
-  /** Takes the m-lines of the other's offer for ours; what we had offered at the same time is void. */
+  async #onAgreed() {
+    await this.#applyEncodings();
+    this.#onChanged();
+  }
+
+  /** Takes the m-lines of the other's offer for ours; those that we offered at the same time are void. */
   #adoptOffered() {
     const offered = this.#pc.getTransceivers().filter(({ mid }) => mid !== null);
     for (const line of this.#lines.filter(({ mid }) => mid === null)) line.stop();
@@ -179,7 +185,8 @@ export class Peer {
   /** @param {RTCRtpTransceiver} line */
   #adopt(line) {
     const i = this.#lines.push(line) - 1;
-    line.receiver.track.onmute = line.receiver.track.onunmute = () => this.#changed();
+    line.receiver.track.onmute = () => this.#onChanged();
+    line.receiver.track.onunmute = () => this.#onChanged();
     this.#put(line, LINES[i] ?? "screen");
   }
 
@@ -190,13 +197,13 @@ export class Peer {
   #put(line, source) {
     const track = this.#sending.get(source) ?? null;
     if (track) hint(source, track);
-    line.sender.replaceTrack(track).catch(report);
-    this.#queue(() => this.#applyEncodings());
+    line.sender.replaceTrack(track).catch(logFailure);
+    this.#work.run(() => this.#applyEncodings());
     const direction = source === "screen" && !track ? "recvonly" : "sendrecv";
     if (line.direction !== direction && line.direction !== "stopped") line.direction = direction;
   }
 
-  /** Between negotiations only: browsers refuse it while one is under way. */
+  /** Only between negotiations: browsers refuse it during one. */
   async #applyEncodings() {
     if (this.#pc.signalingState !== "stable" || !this.#pc.currentRemoteDescription) return;
     for (const [i, { sender }] of this.#lines.entries()) await applyEncoding(sender, LINES[i] ?? "screen");
@@ -205,11 +212,6 @@ export class Peer {
   #onIceState() {
     const state = this.#pc.iceConnectionState;
     if (state === "failed" || state === "disconnected") this.#pc.restartIce();
-    this.#changed();
-  }
-
-  /** @param {() => Promise<void>} step signaling messages take effect in the order they came */
-  #queue(step) {
-    this.#chain = this.#chain.then(step).catch(report);
+    this.#onChanged();
   }
 }

@@ -1,7 +1,7 @@
-/** @import { Quality } from "./sources.js" */
+/** @import { Quality } from "./link.js" */
 
 /**
- * @typedef {object} Flow What was counted for one person's media since the last look.
+ * @typedef {object} Flow What was counted for one person's media since the last report.
  * @property {number} received packets
  * @property {number} lost packets
  * @property {number} jitter seconds; NaN unknown
@@ -9,14 +9,16 @@
  * @property {boolean} expected whether packets should have come
  */
 
-/** Shares of lost packets above which picture and sound suffer visibly, and badly. */
+/** Packet loss above which video and sound suffer noticeably, and badly. */
 const LOSS = [0.02, 0.08];
-/** Round trips in ms above which talking becomes awkward, and hard (ITU-T G.114 has 150 and 400 ms one way). */
+/** Round-trip times in ms above which a conversation becomes awkward, and hard (ITU-T G.114: 150 and 400 ms one way). */
 const ROUND_TRIP = [300, 800];
-/** Jitter in ms above which buffers grow noticeably, and badly. */
+/** Jitter in ms above which jitter buffers add noticeable delay, and much of it. */
 const JITTER = [40, 100];
 
 /**
+ * Rates the quality of a flow by its worst measure.
+ *
  * @param {Flow} flow
  * @returns {Quality}
  */
@@ -31,7 +33,7 @@ export function judge({ received, lost, jitter, roundTrip, expected }) {
 }
 
 /**
- * @param {number} value NaN counts as fine
+ * @param {number} value NaN counts as good
  * @param {number[]} limits
  * @returns {0 | 1 | 2}
  */
@@ -39,7 +41,7 @@ function step(value, limits) {
   return /** @type {0 | 1 | 2} */ (limits.filter((limit) => value > limit).length);
 }
 
-/** Remembers counters between looks and gives their growth. */
+/** Turns cumulative counters into their growth since the last report. */
 export class Counters {
   /** @type {Map<string, number>} */
   #last = new Map();
@@ -47,7 +49,7 @@ export class Counters {
   /**
    * @param {string} key
    * @param {number | undefined} value
-   * @returns {number} 0 at the first look and after a counter began anew
+   * @returns {number} 0 in the first report, and after the counter was reset
    */
   growth(key, value) {
     if (value === undefined) return 0;

@@ -1,12 +1,12 @@
 const FIRST_MS = 250;
-/** The longest pause: short enough that a laptop that wakes up is back before its user wonders. */
+/** Short enough that a laptop that wakes up has reconnected before its user wonders. */
 const LONGEST_MS = 8000;
 
 /**
- * How long to wait before attempt `attempt` (0 is the first): exponential with full jitter in its upper half, so that a
- * fleet of clients does not come back in one wave.
+ * How long to wait after a failed attempt to reconnect: exponential, with jitter in the upper half, so that many clients
+ * do not come back all at once.
  *
- * @param {number} attempt
+ * @param {number} attempt 0 is the first
  * @param {() => number} random in [0, 1)
  * @returns {number} milliseconds
  */

@@ -20,14 +20,17 @@ export class Emitter {
   }
 
   /**
-   * Calls every listener; one that throws does not keep the others from hearing.
+   * Calls every listener. One that throws does not keep the others from hearing; one that is removed meanwhile hears
+   * nothing more.
    *
    * @template {keyof T} K
    * @param {K} name
    * @param {T[K]} payload
    */
   emit(name, payload) {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+    const set = this.#listeners.get(name) ?? new Set();
+    for (const listener of [...set]) {
+      if (!set.has(listener)) continue;
       try {
         listener(payload);
       } catch (error) {

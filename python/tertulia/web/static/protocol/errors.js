@@ -1,9 +1,9 @@
-/** An error that the server named: REST's problem details (RFC 9457) and the hub's errors share their codes. */
+/** An error of the server: REST's problem details (RFC 9457) and the hub's errors share their codes. */
 export class TertuliaError extends Error {
   /**
    * @param {string} code stable, such as `room_full`
-   * @param {string} message for people
-   * @param {{status?: number, field?: string}} [more] the HTTP status; the payload's field at fault
+   * @param {string} message for people to read
+   * @param {{status?: number, field?: string}} [more] the HTTP status; the field of the payload that is wrong
    */
   constructor(code, message, more = {}) {
     super(message);
@@ -14,7 +14,7 @@ export class TertuliaError extends Error {
   }
 }
 
-/** No answer came: the network or the server is away. Trying again may help. */
+/** No answer came: the network or the server is down. Trying again may help. */
 export class UnreachableError extends TertuliaError {
   /** @param {string} message */
   constructor(message) {

@@ -5,25 +5,48 @@ import { TertuliaError, UnreachableError } from "./errors.js";
 import { Socket } from "./socket.js";
 import { claimsOf } from "./tokens.js";
 
-/** The server's close codes after which coming back is pointless, and what they mean. */
+/**
+ * Close codes after which reconnecting is pointless, and why.
+ *
+ * @type {Map<number, EndReason>}
+ */
 const FINAL = new Map([
   [4000, "ended"],
   [4001, "replaced"],
   [4003, "removed"],
 ]);
-/** Errors of JoinRoom that another try with a fresh token cannot mend. */
-const REFUSED = new Set(["room_full", "role_not_allowed", "forbidden", "not_found", "invalid", "bad_token", "unauthorized"]);
-/** Not a close that leaves: JoinRoom may have returned to the seat. */
+/** Errors of JoinRoom that a fresh token does not cure. */
+const REFUSED = new Set([
+  "room_full",
+  "role_not_allowed",
+  "forbidden",
+  "not_found",
+  "invalid",
+  "bad_token",
+  "unauthorized",
+]);
+/** Closes a socket without leaving: the seat is kept for a return. */
 const GIVEN_UP = 4999;
+/** A KeepAlive that is not answered within this time means that the socket is dead. */
+const KEEP_ALIVE_TIMEOUT_MS = 5000;
 
 /**
  * @typedef {"ended" | "replaced" | "removed" | "left" | "refused"} EndReason
- * @typedef {"idle" | "joining" | "joined" | "reconnecting" | "closed"} HubState
+ *
+ * @typedef {{is: "opening"} | {is: "asking", socket: Socket} | {is: "pausing", wake: () => void}} Attempt An attempt to
+ *   join: its socket is being opened; JoinRoom was sent; or it failed, and the next one waits (`wake` ends the wait).
+ *
+ * @typedef {{is: "idle"}
+ *   | {is: "joining", attempt: Attempt}
+ *   | {is: "joined", socket: Socket, keepAlive: ReturnType<typeof setInterval>}
+ *   | {is: "reconnecting", attempt: Attempt}
+ *   | {is: "closed"}} State
+ * @typedef {State["is"]} HubState
  *
  * @typedef {object} OwnEvents
  * @property {HubState} state
- * @property {null} asked JoinRoom is on its way: what is called from now on takes effect after it
- * @property {JoinResult} joined after every successful JoinRoom, the first and those of reconnects
+ * @property {null} asked JoinRoom was sent; calls from now on take effect after it
+ * @property {JoinResult} joined after every successful JoinRoom, the first one and those that reconnect
  * @property {{reason: EndReason, error: TertuliaError | null}} end the meeting is over for this client
  */
 
@@ -31,31 +54,25 @@ const GIVEN_UP = 4999;
  * @typedef {object} HubOptions
  * @property {string} roomId
  * @property {(refused: boolean) => Promise<{wsUrl: string, token: string}>} grant a room token; a fresh one if the last was refused
- * @property {() => {isMuted: boolean, isVideoOn: boolean}} state one's own, for JoinRoom
+ * @property {() => {isMuted: boolean, isVideoOn: boolean}} state our own, for JoinRoom
  * @property {typeof WebSocket} [WebSocket]
  */
 
 /**
- * A member's connection to a room: joins, keeps the seat alive, comes back to it when the network was away.
+ * A member's connection to a room: joins, keeps the seat alive, and reconnects when the network comes back.
  *
- * Emits every event of the server by its name, and the events of `OwnEvents`.
+ * Emits the server's events by their names, and `OwnEvents`.
  *
  * @extends {Emitter<HubEvents & OwnEvents>}
  */
 export class Hub extends Emitter {
   #options;
-  /** @type {Socket | null} */
-  #socket = null;
-  /** @type {HubState} */
-  #state = "idle";
+  /** @type {State} */
+  #state = { is: "idle" };
   /** @type {{wsUrl: string, token: string} | null} */
   #grant = null;
   /** @type {string | undefined} */
   #resumeToken;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #keepAlive;
-  /** @type {(() => void) | null} ends the pause between two attempts */
-  #wake = null;
 
   /** @param {HubOptions} options */
   constructor(options) {
@@ -65,7 +82,7 @@ export class Hub extends Emitter {
 
   /** @returns {HubState} */
   get state() {
-    return this.#state;
+    return this.#state.is;
   }
 
   /**
@@ -75,7 +92,7 @@ export class Hub extends Emitter {
    * @throws {TertuliaError} refused, or `unreachable`; the hub is closed then
    */
   async join() {
-    this.#setState("joining");
+    this.#become({ is: "joining", attempt: { is: "opening" } });
     try {
       return await this.#attempt();
     } catch (error) {
@@ -85,7 +102,7 @@ export class Hub extends Emitter {
   }
 
   /**
-   * Calls the hub.
+   * Calls a method of the hub.
    *
    * @param {string} event
    * @param {object} [payload]
@@ -103,36 +120,51 @@ export class Hub extends Emitter {
     socket?.close(1000, "left");
   }
 
-  /** Checks the connection now; for when the machine woke up or the network changed. */
+  /** Checks the connection now: the machine woke up, or the network changed. */
   check() {
-    if (this.#wake) this.#wake();
-    else if (this.#state === "joined") void this.#beat();
+    const state = this.#state;
+    if (state.is === "joined") void this.#beat(state.socket);
+    else if ("attempt" in state && state.attempt.is === "pausing") state.attempt.wake();
+  }
+
+  /** @returns {Socket | null} the socket that calls go to */
+  get #socket() {
+    const state = this.#state;
+    if (state.is === "joined") return state.socket;
+    return "attempt" in state && state.attempt.is === "asking" ? state.attempt.socket : null;
   }
 
   /**
-   * @param {boolean} [refused] the token at hand was refused
+   * @param {boolean} [refused] the token we have was refused
    * @returns {Promise<JoinResult>}
    */
   async #attempt(refused = false) {
     const mayBeStale = this.#grant !== null && !refused;
     if (!this.#grant || refused) this.#grant = await this.#options.grant(refused);
-    const socket = await Socket.open(this.#grant.wsUrl, this.#options.WebSocket ?? WebSocket);
-    if (this.#state === "closed") {
-      socket.close(1000);
-      throw new UnreachableError("The meeting was left.");
-    }
-    this.#socket = socket;
-    socket.on("event", ({ event, payload }) => this.emit(event, payload));
-    socket.on("closed", ({ code }) => this.#lost(socket, code));
+    const socket = await this.#open(this.#grant.wsUrl);
     try {
       return await this.#joinRoom(socket);
     } catch (error) {
-      this.#socket = null;
+      this.#try({ is: "opening" });
       socket.close(GIVEN_UP, "JoinRoom failed");
-      // One that has not expired is void: who was removed does not come back by itself.
-      if (!(error instanceof TertuliaError) || error.code !== "bad_token" || !mayBeStale || !this.#hasExpired()) throw error;
+      // A token that is refused before it expires is void: who was removed does not come back.
+      const isStale = error instanceof TertuliaError && error.code === "bad_token" && mayBeStale && this.#hasExpired();
+      if (!isStale) throw error;
       return this.#attempt(true);
     }
+  }
+
+  /** @param {string} url */
+  async #open(url) {
+    const socket = await Socket.open(url, this.#options.WebSocket ?? WebSocket);
+    if (this.#state.is === "closed") {
+      socket.close(1000);
+      throw new UnreachableError("You left the meeting.");
+    }
+    this.#try({ is: "asking", socket });
+    socket.on("event", ({ event, payload }) => this.emit(event, payload));
+    socket.on("closed", ({ code }) => this.#onClosed(socket, code));
+    return socket;
   }
 
   #hasExpired() {
@@ -152,20 +184,22 @@ export class Hub extends Emitter {
     this.emit("asked", null);
     /** @type {JoinResult} */
     const result = await answer;
+    if (this.#state.is === "closed") throw new UnreachableError("You left the meeting.");
     this.#resumeToken = result.resumeToken;
-    clearInterval(this.#keepAlive);
-    this.#keepAlive = setInterval(() => void this.#beat(), result.keepAliveSeconds * 1000);
-    this.#setState("joined");
+    const keepAlive = setInterval(() => void this.#beat(socket), result.keepAliveSeconds * 1000);
+    this.#become({ is: "joined", socket, keepAlive });
     this.emit("joined", result);
     return result;
   }
 
-  /** KeepAlive; a socket that does not answer in time is dead, whatever the browser believes. */
-  async #beat() {
-    const socket = this.#socket;
-    if (!socket) return;
+  /**
+   * Sends KeepAlive. A socket that does not answer in time is dead, whatever the browser believes.
+   *
+   * @param {Socket} socket
+   */
+  async #beat(socket) {
     try {
-      await socket.call("KeepAlive", undefined, 5000);
+      await socket.call("KeepAlive", undefined, KEEP_ALIVE_TIMEOUT_MS);
     } catch (error) {
       if (socket !== this.#socket) return;
       if (error instanceof TertuliaError && error.code === "not_joined") await this.#rejoin(socket);
@@ -173,7 +207,7 @@ export class Hub extends Emitter {
     }
   }
 
-  /** @param {Socket} socket whose seat timed out while it lived */
+  /** @param {Socket} socket still open, but its seat has timed out */
   async #rejoin(socket) {
     try {
       await this.#joinRoom(socket);
@@ -186,18 +220,16 @@ export class Hub extends Emitter {
    * @param {Socket} socket
    * @param {number} code
    */
-  #lost(socket, code) {
-    if (socket !== this.#socket || this.#state === "closed") return;
-    this.#socket = null;
-    clearInterval(this.#keepAlive);
+  #onClosed(socket, code) {
+    if (socket !== this.#socket) return;
     const reason = FINAL.get(code);
-    if (reason) return this.#finish(/** @type {EndReason} */ (reason), null);
-    if (this.#state === "joined") void this.#reconnect();
+    if (reason) this.#finish(reason, null);
+    else if (this.#state.is === "joined") void this.#reconnect();
   }
 
   async #reconnect() {
-    this.#setState("reconnecting");
-    for (let attempt = 0; this.#state === "reconnecting"; attempt++) {
+    this.#become({ is: "reconnecting", attempt: { is: "opening" } });
+    for (let attempt = 0; this.state === "reconnecting"; attempt++) {
       try {
         await this.#attempt();
         return;
@@ -214,11 +246,11 @@ export class Hub extends Emitter {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
-        this.#wake = null;
+        this.#try({ is: "opening" });
         resolve(undefined);
       };
       const timer = setTimeout(wake, ms);
-      this.#wake = wake;
+      this.#try({ is: "pausing", wake });
     });
   }
 
@@ -227,19 +259,25 @@ export class Hub extends Emitter {
    * @param {TertuliaError | null} error
    */
   #finish(reason, error) {
-    if (this.#state === "closed") return;
-    clearInterval(this.#keepAlive);
-    this.#setState("closed");
-    this.#wake?.();
-    this.#socket = null;
+    const before = this.#state;
+    if (before.is === "closed") return;
+    this.#become({ is: "closed" });
+    if ("attempt" in before && before.attempt.is === "pausing") before.attempt.wake();
     this.emit("end", { reason, error });
   }
 
-  /** @param {HubState} state */
-  #setState(state) {
-    if (this.#state === state) return;
+  /** @param {Attempt} attempt how far the attempt has got; no effect once the hub is joined or closed */
+  #try(attempt) {
+    const state = this.#state;
+    if (state.is === "joining" || state.is === "reconnecting") this.#state = { is: state.is, attempt };
+  }
+
+  /** @param {State} state */
+  #become(state) {
+    const before = this.#state;
+    if (before.is === "joined") clearInterval(before.keepAlive);
     this.#state = state;
-    this.emit("state", state);
+    if (before.is !== state.is) this.emit("state", state.is);
   }
 }
 

@@ -1,10 +1,10 @@
 /** @import { JoinGrant } from "./types.js" */
 import { TertuliaError, UnreachableError } from "./errors.js";
 
-/** A REST answer later than this is treated as lost. */
+/** A request that is not answered within this time fails. */
 const TIMEOUT_MS = 15_000;
 
-/** The control plane, as one caller with at most one credential sees it. */
+/** The REST API, called with one credential, or without any. */
 export class Rest {
   #base;
   #credential;
@@ -21,12 +21,14 @@ export class Rest {
     this.#fetch = fetchImpl;
   }
 
-  /** @returns {string | null} */
+  /** @returns {string | null} what requests are authorized by */
   get credential() {
     return this.#credential;
   }
 
   /**
+   * Creates a room.
+   *
    * @param {string} hostId
    * @param {object} [settings]
    * @returns {Promise<{roomId: string, joinToken: string, expiresAt: string}>}
@@ -36,6 +38,8 @@ export class Rest {
   }
 
   /**
+   * Gets a room token.
+   *
    * @param {string} roomId
    * @param {string} userId
    * @param {string} displayName
@@ -46,6 +50,8 @@ export class Rest {
   }
 
   /**
+   * Creates an invite.
+   *
    * @param {string} roomId
    * @param {"host" | "attendee"} role
    * @returns {Promise<{inviteToken: string, url: string, expiresAt: string}>}
@@ -55,7 +61,7 @@ export class Rest {
   }
 
   /**
-   * Whether this caller may make rooms: an open development server, or an API key.
+   * Whether this caller may create rooms: on an open development server, or by an API key.
    *
    * @returns {Promise<boolean>}
    */
@@ -70,11 +76,13 @@ export class Rest {
   }
 
   /**
+   * Sends a request.
+   *
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @returns {Promise<any>} the decoded answer; null for 204
-   * @throws {TertuliaError} what the server said, by its code
+   * @throws {TertuliaError} the server's error
    * @throws {UnreachableError} no answer
    */
   async request(method, path, body) {

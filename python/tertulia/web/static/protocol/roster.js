@@ -12,7 +12,7 @@ import { Emitter } from "./emitter.js";
  */
 
 /**
- * Who is in the room, oneself included, kept by the events of a hub. Pure state.
+ * The members of the room, ourselves included, kept up to date by the hub's events.
  *
  * @extends {Emitter<RosterEvents>}
  */
@@ -31,12 +31,14 @@ export class Roster extends Emitter {
     hub.on("ConnectionBack", ({ userId }) => this.update(userId, { isAway: false }));
   }
 
-  /** @returns {Member[]} */
+  /** @returns {Member[]} in the order of joining */
   get all() {
     return [...this.#members.values()];
   }
 
   /**
+   * Finds a member.
+   *
    * @param {string} userId
    * @returns {Member | undefined}
    */
@@ -45,7 +47,7 @@ export class Roster extends Emitter {
   }
 
   /**
-   * Takes the list of a JoinRoom as the truth: who is not in it has left.
+   * Takes over the list of JoinRoom's result: whoever is not in it has left.
    *
    * @param {Participant} self
    * @param {Participant[]} others
@@ -57,6 +59,8 @@ export class Roster extends Emitter {
   }
 
   /**
+   * Changes what is known of a member; no effect if there is no such member.
+   *
    * @param {string} userId
    * @param {Partial<Member>} change
    */

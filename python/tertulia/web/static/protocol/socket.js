@@ -2,12 +2,14 @@
 import { Emitter } from "./emitter.js";
 import { TertuliaError, UnreachableError } from "./errors.js";
 
-/** A call that is not answered within this time is given up. */
+/** A call that is not answered within this time fails. */
 const CALL_TIMEOUT_MS = 10_000;
-/** A WebSocket that does not open within this time is given up. */
+/** A WebSocket that does not open within this time fails. */
 const OPEN_TIMEOUT_MS = 10_000;
 
 /**
+ * A call that waits for its answer.
+ *
  * @typedef {object} Pending
  * @property {(result: any) => void} resolve
  * @property {(error: Error) => void} reject
@@ -17,11 +19,12 @@ const OPEN_TIMEOUT_MS = 10_000;
 /**
  * @typedef {object} SocketEvents
  * @property {{event: keyof HubEvents, payload: any}} event
- * @property {{code: number, reason: string}} closed once, whatever ended it
+ * @property {{code: number, reason: string}} closed emitted once, whatever the reason
  */
 
 /**
- * One WebSocket in the plain dialect: calls with answers, and events. It knows nothing of rooms and does not reconnect.
+ * One WebSocket in the plain dialect: calls with their answers, and events. It knows nothing about rooms and does not
+ * reconnect.
  *
  * @extends {Emitter<SocketEvents>}
  */
@@ -32,7 +35,7 @@ export class Socket extends Emitter {
   /** @type {Map<number, Pending>} */
   #pending = new Map();
 
-  /** @param {WebSocket} ws open */
+  /** @param {WebSocket} ws already open */
   constructor(ws) {
     super();
     this.#ws = ws;
@@ -41,6 +44,8 @@ export class Socket extends Emitter {
   }
 
   /**
+   * Opens a WebSocket.
+   *
    * @param {string} url
    * @param {typeof WebSocket} WebSocketImpl
    * @returns {Promise<Socket>}
@@ -64,11 +69,14 @@ export class Socket extends Emitter {
     });
   }
 
+  /** Whether calls can be sent. */
   get isOpen() {
     return !this.#closed && this.#ws.readyState === 1;
   }
 
   /**
+   * Calls a method of the hub.
+   *
    * @param {string} event
    * @param {object} [payload]
    * @param {number} [timeout] milliseconds
@@ -89,7 +97,7 @@ export class Socket extends Emitter {
   }
 
   /**
-   * Closes the WebSocket without waiting for the other side to agree, which a dead network never would.
+   * Closes the WebSocket without waiting for the other side's close frame, which never comes over a dead network.
    *
    * @param {number} code
    * @param {string} [reason]

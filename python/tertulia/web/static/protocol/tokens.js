@@ -1,5 +1,5 @@
 /**
- * The claims of a JWT, unverified: only to read one's own user id and expiry out of a token that the server made.
+ * The claims of a JWT, unverified: for reading our own user id and the expiry from a token that the server issued.
  *
  * @param {string} token
  * @returns {{sub?: string, role?: string, room?: string, exp?: number} | null} null: not a JWT

@@ -1,5 +1,5 @@
 /**
- * The shapes that pass between a client and the server, as docs/protocol.md has them.
+ * The payloads that client and server exchange; docs/protocol.md describes them.
  *
  * @typedef {"host" | "attendee"} Role
  * @typedef {"sfu" | "p2p"} Topology
@@ -22,7 +22,7 @@
  * @property {string} resumeToken
  * @property {number} keepAliveSeconds
  * @property {Topology} [topology] absent: the room uses the SFU
- * @property {boolean} [missed] a resumed connection missed more than the server kept
+ * @property {boolean} [missed] events were lost that the server no longer had
  *
  * @typedef {object} JoinGrant The answer to `POST /v1/rooms/{id}/join`.
  * @property {string} token
@@ -31,7 +31,7 @@
  * @property {string} hubUrl
  * @property {string} expiresAt
  *
- * @typedef {object} Slot One receive-only m-line of an SFU client and whose media is in it.
+ * @typedef {object} Slot A receive-only m-line, and whose media it carries.
  * @property {string} mid
  * @property {string | null} userId
  * @property {Source} source

@@ -1,7 +1,8 @@
 /**
- * Keeps the screen on during a meeting, where the browser can. It lets go whenever the page is hidden; asked again then.
+ * Keeps the screen on during a meeting, where the browser supports it. Browsers end that whenever the page is hidden, so
+ * we ask again when it is visible.
  *
- * @returns {() => void} ends it
+ * @returns {() => void} lets the screen turn off again
  */
 export function stayAwake() {
   /** @type {WakeLockSentinel | null} */
@@ -9,7 +10,7 @@ export function stayAwake() {
   let ended = false;
   const ask = async () => {
     if (document.visibilityState !== "visible" || !("wakeLock" in navigator)) return;
-    // Refused when the battery is low: nothing to be done about it.
+    // Refused when the battery is low.
     lock = await navigator.wakeLock.request("screen").catch(() => null);
     if (ended) await lock?.release();
   };

@@ -2,7 +2,7 @@ import { h } from "./dom.js";
 import { mark } from "./icons.js";
 
 /**
- * The name beside its mark.
+ * The logo: the mark and the name.
  *
  * @param {string} [href] makes it a link
  * @returns {HTMLElement}

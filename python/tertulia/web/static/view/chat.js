@@ -4,18 +4,18 @@ import { h, initials, tint } from "./dom.js";
 import { icon } from "./icons.js";
 import { panel } from "./panel.js";
 
-/** Messages of one person within this time stand under one name. */
+/** Messages that a person sends within this time are grouped under one name. */
 const GROUP_MS = 120_000;
-/** Older messages are dropped from the page. */
+/** Messages kept on the page; older ones are removed. */
 const KEPT = 500;
 const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
 
-/** The conversation in writing. */
+/** The chat panel. */
 export class Chat {
   #meeting;
   #list = h("ol");
   #scroller = h("div", { class: "messages", role: "log", tabIndex: 0, "aria-label": "Messages" }, this.#list);
-  #empty = h("p", { class: "empty" }, "Messages are seen by everyone here, and are gone when the meeting ends.");
+  #empty = h("p", { class: "empty" }, "Everyone here can read messages. They are deleted when the meeting ends.");
   #input;
   #form;
   /** @type {{userId: string, at: number, isPrivate: boolean} | null} */
@@ -27,35 +27,54 @@ export class Chat {
    */
   constructor(meeting, onClose) {
     this.#meeting = meeting;
-    this.#input = h("textarea", { rows: 1, maxLength: 4000, placeholder: "Message everyone", onkeydown: this.#onKey, oninput: this.#grow });
+    this.#input = h("textarea", {
+      rows: 1,
+      maxLength: 4000,
+      placeholder: "Message everyone",
+      onkeydown: this.#onKey,
+      oninput: this.#grow,
+    });
     this.#input.setAttribute("aria-label", "Message");
-    const send = h("button", { type: "submit", class: "send", "aria-label": "Send message", title: "Send" }, icon("send"));
+    const send = h(
+      "button",
+      { type: "submit", class: "send", "aria-label": "Send message", title: "Send" },
+      icon("send"),
+    );
     this.#form = h("form", { class: "compose", onsubmit: this.#onSubmit }, this.#input, send);
     this.element = panel("chat", "Chat", onClose, this.#empty, this.#scroller, this.#form);
   }
 
+  /** Puts the cursor into the field, and shows the newest message. */
   focus() {
     this.#input.focus();
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  /** @param {ChatMessage} message */
+  /** @param {ChatMessage} message that was sent or received */
   add({ userId, displayName, text, sentAt, private: isPrivate = false }) {
-    this.#empty.hidden = true;
     const at = Date.parse(sentAt) || Date.now();
-    const isGrouped = this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
+    const isGrouped =
+      this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
     const isOwn = userId === this.#meeting.userId;
     const name = this.#meeting.roster.get(userId)?.displayName ?? displayName;
     const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const head = h("div", { class: "message-head" }, h("b", {}, isOwn ? "You" : name),
-      isPrivate ? h("span", { class: "private" }, "privately") : null, h("time", { dateTime: sentAt }, time));
+    const head = h(
+      "div",
+      { class: "message-head" },
+      h("b", {}, isOwn ? "You" : name),
+      isPrivate ? h("span", { class: "private" }, "privately") : null,
+      h("time", { dateTime: sentAt }, time),
+    );
     const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const nearEnd = scrollHeight - scrollTop - clientHeight < 80;
-    this.#list.append(h("li", { class: isGrouped ? "grouped" : "" }, isGrouped ? null : face,
-      h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text)))));
-    while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
-    if (nearEnd || isOwn) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    const item = h(
+      "li",
+      { class: isGrouped ? "grouped" : "" },
+      isGrouped ? null : face,
+      h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text))),
+    );
+    this.#append(item, nearEnd || isOwn);
     this.#last = { userId, at, isPrivate };
   }
 
@@ -65,15 +84,36 @@ export class Chat {
     const text = this.#input.value.trim();
     if (!text) return;
     this.#write("");
+    await this.#send(text);
+  };
+
+  /** @param {string} text stays in the list until it is sent, with a button that tries again */
+  async #send(text) {
     try {
       await this.#meeting.sendChat(text);
     } catch {
-      this.#write([text, this.#input.value].filter(Boolean).join("\n"));
-      this.#input.setCustomValidity("Not sent: the connection is away. Try again in a moment.");
-      this.#input.reportValidity();
-      this.#input.setCustomValidity("");
+      const again = h("button", { type: "button", class: "text-button" }, "Send again");
+      const note = h("small", {}, "Not sent. ", again);
+      const unsent = h("li", { class: "unsent" }, h("div", {}, h("p", {}, ...linked(text)), note));
+      again.onclick = () => {
+        unsent.remove();
+        this.#input.focus();
+        void this.#send(text);
+      };
+      this.#append(unsent, true);
     }
-  };
+  }
+
+  /**
+   * @param {HTMLElement} item
+   * @param {boolean} follow whether to scroll to it
+   */
+  #append(item, follow) {
+    this.#empty.hidden = true;
+    this.#list.append(item);
+    while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
+    if (follow) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
 
   /** @param {KeyboardEvent} event */
   #onKey = (event) => {
@@ -96,7 +136,7 @@ export class Chat {
 
 /**
  * @param {string} text
- * @returns {(Node | string)[]} with its web addresses as links
+ * @returns {(Node | string)[]} the text, with its URLs as links
  */
 function linked(text) {
   /** @type {(Node | string)[]} */

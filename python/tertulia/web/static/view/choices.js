@@ -1,6 +1,6 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { Devices } from "../media/devices.js" */
-import { VIDEO_QUALITIES, deviceTrouble, listDevices } from "../media.js";
+import { deviceTrouble, listDevices, VIDEO_QUALITIES } from "../media.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { notice } from "./notices.js";
@@ -17,7 +17,7 @@ const KINDS = {
 };
 
 /**
- * Selects for microphone, camera, speaker and picture quality, kept up to date with what is plugged in.
+ * Selects for microphone, camera, speaker and video quality. The lists follow what is plugged in.
  *
  * @param {LocalMedia} local
  * @param {(deviceId: string) => void} [onSpeaker]
@@ -65,15 +65,24 @@ function deviceSelect(kind, apply) {
       }
     },
   });
-  const element = h("label", { class: "choice" }, icon(name), h("span", { class: "hidden" }, label), select);
+  const element = h("label", { class: "choice" }, icon(name), h("span", { class: "choice-label" }, label), select);
   const show = (/** @type {Devices} */ devices) => {
     const found = devices[list];
     const chosen = preferences()[kind];
     element.hidden = kind === "speaker" && found.length === 0;
     select.disabled = found.length === 0;
-    const standard = h("option", { value: "" }, found.length ? `System ${label.toLowerCase()}` : `No ${label.toLowerCase()}`);
-    fill(select, standard, ...found.filter((d) => d.deviceId !== "default").map((device, i) =>
-      h("option", { value: device.deviceId }, device.label || `${label} ${i + 1}`)));
+    const standard = h(
+      "option",
+      { value: "" },
+      found.length ? `System ${label.toLowerCase()}` : `No ${label.toLowerCase()}`,
+    );
+    fill(
+      select,
+      standard,
+      ...found
+        .filter((d) => d.deviceId !== "default")
+        .map((device, i) => h("option", { value: device.deviceId }, device.label || `${label} ${i + 1}`)),
+    );
     select.value = found.some((d) => d.deviceId === chosen) ? chosen : "";
   };
   return { element, show };
@@ -81,17 +90,27 @@ function deviceSelect(kind, apply) {
 
 /** @param {LocalMedia} local */
 function qualitySelect(local) {
-  const select = h("select", {
-    onchange: async () => {
-      const quality = /** @type {import("../media/encoding.js").VideoQuality} */ (select.value);
-      prefer({ quality });
-      try {
-        await local.chooseCamera({ quality });
-      } catch (error) {
-        notice(deviceTrouble("camera", error));
-      }
+  const select = h(
+    "select",
+    {
+      onchange: async () => {
+        const quality = /** @type {import("../media/encoding.js").VideoQuality} */ (select.value);
+        prefer({ quality });
+        try {
+          await local.chooseCamera({ quality });
+        } catch (error) {
+          notice(deviceTrouble("camera", error));
+        }
+      },
     },
-  }, ...Object.entries(VIDEO_QUALITIES).map(([value, { words }]) => h("option", { value }, words)));
+    ...Object.entries(VIDEO_QUALITIES).map(([value, { words }]) => h("option", { value }, words)),
+  );
   select.value = preferences().quality;
-  return h("label", { class: "choice" }, icon("settings"), h("span", { class: "hidden" }, "Quality of my picture"), select);
+  return h(
+    "label",
+    { class: "choice" },
+    icon("settings"),
+    h("span", { class: "choice-label" }, "Video quality"),
+    select,
+  );
 }

@@ -16,7 +16,7 @@ import { icon } from "./icons.js";
  * @property {boolean} isHost
  */
 
-/** The bar of buttons at the bottom. */
+/** The toolbar at the bottom, with its menus. */
 export class Controls {
   #act;
   #buttons;
@@ -26,7 +26,7 @@ export class Controls {
   #badge = h("span", { class: "unread", hidden: true });
   #people = h("span", { class: "people-count", "aria-hidden": "true" });
 
-  /** @param {(action: Action) => void} act */
+  /** @param {(action: Action) => void} act what a button does */
   constructor(act) {
     this.#act = act;
     this.#buttons = {
@@ -46,17 +46,33 @@ export class Controls {
       ["hand", "hand", "Raise or lower hand", "narrow-only"],
       ["invite", "link", "Copy invite link", ""],
       ["settings", "settings", "Settings", ""],
-      ["theme", "theme", "Light or dark", ""],
+      ["theme", "theme", "Switch between light and dark", ""],
       ["help", "keyboard", "Keyboard shortcuts", ""],
     ]);
-    this.#leaveMenu = this.#popover("leave-menu", [["leave", "leave", "Leave the meeting", ""], ["end", "close", "End it for everyone", "dangerous"]]);
-    this.#end = h("button", { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave" }, icon("leave"));
+    this.#leaveMenu = this.#popover("leave-menu", [
+      ["leave", "leave", "Leave the meeting", ""],
+      ["end", "close", "End the meeting for everyone", "dangerous"],
+    ]);
+    this.#end = h(
+      "button",
+      { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave" },
+      icon("leave"),
+    );
     this.#end.onclick = () => this.#act("leave");
-    const more = h("button", { type: "button", class: "control more", "aria-label": "More", title: "More" }, icon("more"));
+    const more = h(
+      "button",
+      { type: "button", class: "control more", "aria-label": "More", title: "More" },
+      icon("more"),
+    );
     opens(more, this.#menu);
     const { mic, camera, screen, hand, chat, people } = this.#buttons;
-    const bar = h("div", { class: "bar", role: "toolbar", "aria-label": "Controls" },
-      h("div", { class: "group" }, mic, camera, screen, hand), h("div", { class: "group" }, chat, people, more), this.#end);
+    const bar = h(
+      "div",
+      { class: "bar", role: "toolbar", "aria-label": "Controls" },
+      h("div", { class: "group" }, mic, camera, screen, hand),
+      h("div", { class: "group" }, chat, people, more),
+      this.#end,
+    );
     this.element = h("footer", { class: "controls" }, bar, this.#menu, this.#leaveMenu);
   }
 
@@ -83,6 +99,11 @@ export class Controls {
     shareItem.hidden = !canShare;
   }
 
+  /** @param {"chat" | "people"} panel whose button gets the focus */
+  focus(panel) {
+    this.#buttons[panel].focus();
+  }
+
   /**
    * @param {import("./keyboard.js").Command} command
    * @param {string} key
@@ -99,29 +120,41 @@ export class Controls {
    * @param {[Action, import("./icons.js").IconName, string, string][]} items
    */
   #popover(id, items) {
-    const menu = h("div", { id, class: "menu", role: "menu", popover: "auto", onkeydown: walkMenu }, ...items.map(([action, name, words, look]) => {
-      const item = h("button", {
-        type: "button", role: "menuitem", class: look, onclick: () => {
-          menu.hidePopover();
-          this.#act(action);
-        },
-      }, icon(name), words);
-      item.dataset.action = action;
-      return item;
-    }));
+    const menu = h(
+      "div",
+      { id, class: "menu", role: "menu", popover: "auto", onkeydown: walkMenu },
+      ...items.map(([action, name, words, look]) => {
+        const item = h(
+          "button",
+          {
+            type: "button",
+            role: "menuitem",
+            class: look,
+            onclick: () => {
+              menu.hidePopover();
+              this.#act(action);
+            },
+          },
+          icon(name),
+          words,
+        );
+        item.dataset.action = action;
+        return item;
+      }),
+    );
     return menu;
   }
 }
 
 /**
- * Makes `button` open and close `menu`. The first item has the focus at once: a "toggle" event would come later than the
- * next key of someone quick.
+ * Makes `button` open and close `menu`. The first item gets the focus at once: a "toggle" event would come after the next
+ * key of a fast typist.
  *
  * @param {HTMLButtonElement} button
  * @param {HTMLElement} menu
  */
 function opens(button, menu) {
-  // Tells the browser whose menu it is: a press on the button is not one beside the menu, which would close it first.
+  // Tells the browser that the button belongs to the menu: else a click on it would close the menu first, as one outside.
   button.setAttribute("popovertarget", menu.id);
   button.setAttribute("aria-haspopup", "menu");
   button.onclick = (event) => {
@@ -145,7 +178,9 @@ function walkMenu(event) {
  * @returns {HTMLElement[]}
  */
 function visible(menu) {
-  return [...menu.querySelectorAll("button")].filter((item) => item.offsetParent !== null || item.getClientRects().length > 0);
+  return [...menu.querySelectorAll("button")].filter(
+    (item) => item.offsetParent !== null || item.getClientRects().length > 0,
+  );
 }
 
 /**

@@ -7,10 +7,10 @@ import { prefer, preferences } from "./preferences.js";
 import { setTheme, theme } from "./theme.js";
 
 /**
- * Asks before something that cannot be undone.
+ * Asks for confirmation of what cannot be undone.
  *
  * @param {string} question
- * @param {string} yes the words on the button that does it
+ * @param {string} yes the label of the button that confirms
  * @returns {Promise<boolean>}
  */
 export function confirmation(question, yes) {
@@ -19,42 +19,76 @@ export function confirmation(question, yes) {
       resolve(answer);
       dialog.close();
     };
-    const dialog = open(question, h("div", { class: "dialog-actions" },
-      h("button", { type: "button", class: "secondary", onclick: choose(false) }, "Cancel"),
-      h("button", { type: "button", class: "danger", onclick: choose(true) }, yes)));
+    const dialog = open(
+      question,
+      h(
+        "div",
+        { class: "dialog-actions" },
+        h("button", { type: "button", class: "secondary", onclick: choose(false) }, "Cancel"),
+        h("button", { type: "button", class: "danger", onclick: choose(true) }, yes),
+      ),
+    );
     dialog.addEventListener("close", () => resolve(false));
   });
 }
 
 /**
+ * Shows the settings.
+ *
  * @param {LocalMedia} local
  * @param {(deviceId: string) => void} onSpeaker
  */
 export function settingsDialog(local, onSpeaker) {
   const choices = deviceChoices(local, onSpeaker);
-  const select = h("select", { onchange: () => setTheme(/** @type {import("./theme.js").Theme} */ (select.value)) },
-    h("option", { value: "system" }, "As the system"), h("option", { value: "light" }, "Light"), h("option", { value: "dark" }, "Dark"));
+  const select = h(
+    "select",
+    { onchange: () => setTheme(/** @type {import("./theme.js").Theme} */ (select.value)) },
+    h("option", { value: "system" }, "Same as the system"),
+    h("option", { value: "light" }, "Light"),
+    h("option", { value: "dark" }, "Dark"),
+  );
   select.value = theme();
-  const look = h("label", { class: "choice" }, icon("theme"), h("span", { class: "hidden" }, "Appearance"), select);
+  const look = h(
+    "label",
+    { class: "choice" },
+    icon("theme"),
+    h("span", { class: "choice-label" }, "Appearance"),
+    select,
+  );
   choices.element.append(look);
   open("Settings", choices.element).addEventListener("close", choices.close);
 }
 
+/** Shows the keyboard shortcuts. */
 export function shortcutsDialog() {
-  const rows = SHORTCUTS.map(({ keys, words }) => h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)));
-  const enabled = h("input", { type: "checkbox", checked: preferences().shortcuts, onchange: () => prefer({ shortcuts: enabled.checked }) });
-  open("Keyboard shortcuts", h("dl", { class: "shortcuts" }, ...rows), h("label", { class: "check" }, enabled, "Use single-key shortcuts"));
+  const rows = SHORTCUTS.map(({ keys, words }) =>
+    h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)),
+  );
+  const enabled = h("input", {
+    type: "checkbox",
+    checked: preferences().shortcuts,
+    onchange: () => prefer({ shortcuts: enabled.checked }),
+  });
+  open(
+    "Keyboard shortcuts",
+    h("dl", { class: "shortcuts" }, ...rows),
+    h("label", { class: "check" }, enabled, "Use single-key shortcuts"),
+  );
 }
 
-/** @param {string} link shown where the page may not copy: not on https, or not allowed */
+/**
+ * Shows a link to copy by hand, where the page may not: on an insecure page, or when access was denied.
+ *
+ * @param {string} link
+ */
 export function linkDialog(link) {
   const field = h("input", { readOnly: true, value: link, onfocus: () => field.select() });
   field.setAttribute("aria-label", "Invite link");
-  open("Invite link", h("p", { class: "lead" }, "Copy this link and send it to those you want to meet."), field);
+  open("Invite link", h("p", { class: "lead" }, "Copy this link and send it to the people you want to meet."), field);
   field.focus();
 }
 
-/** What was asked is of no interest any more. */
+/** Closes every dialog unanswered. */
 export function closeDialogs() {
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }
@@ -62,11 +96,24 @@ export function closeDialogs() {
 /**
  * @param {string} title
  * @param {...Node} content
- * @returns {HTMLDialogElement} gone from the page once it is closed
+ * @returns {HTMLDialogElement} removed from the page when it is closed
  */
 function open(title, ...content) {
-  const dialog = h("dialog", {}, h("header", {}, h("h2", {}, title),
-    h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))), ...content);
+  const dialog = h(
+    "dialog",
+    {},
+    h(
+      "header",
+      {},
+      h("h2", {}, title),
+      h(
+        "button",
+        { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() },
+        icon("close"),
+      ),
+    ),
+    ...content,
+  );
   dialog.setAttribute("aria-label", title);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

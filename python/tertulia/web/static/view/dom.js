@@ -1,6 +1,6 @@
 /**
- * Makes an element. Properties whose names begin with `on` become listeners, those the element has as a property are
- * set as such, the rest become attributes; null, undefined and false leave an attribute out.
+ * Creates an element. Properties whose names begin with `on` become listeners, those that the element has are set on it,
+ * the rest become attributes. Null and undefined leave a property out, false an attribute.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -28,7 +28,7 @@ function set(element, name, value) {
 }
 
 /**
- * Puts `children` in place of what an element has.
+ * Replaces the children of an element.
  *
  * @param {Element} element
  * @param {...(Node | string)} children
@@ -38,19 +38,26 @@ export function fill(element, ...children) {
 }
 
 /**
+ * The initials of a name.
+ *
  * @param {string} name
  * @returns {string} up to two letters
  */
 export function initials(name) {
   const words = name.trim().split(/\s+/).filter(Boolean);
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0] ?? "?"];
-  return letters.map((word) => [...(word ?? "")][0] ?? "").join("").toLocaleUpperCase();
+  return letters
+    .map((word) => [...(word ?? "")][0] ?? "")
+    .join("")
+    .toLocaleUpperCase();
 }
 
-/** How many avatar tints tile.css has. */
+/** The number of avatar tints in tile.css. */
 const TINTS = 8;
 
 /**
+ * The tint of a user's avatar.
+ *
  * @param {string} userId
  * @returns {string} a class; the same for a user everywhere
  */

@@ -5,15 +5,19 @@ import { h } from "./dom.js";
 
 /** @type {Record<EndReason, [title: string, words: string, again: string]>} */
 const WORDS = {
-  left: ["You left the meeting", "It goes on without you for as long as others are there.", "Join again"],
+  left: ["You left the meeting", "The others can go on without you.", "Join again"],
   ended: ["The meeting has ended", "The host ended it for everyone.", ""],
-  removed: ["You were removed", "The host took you out of the meeting.", ""],
-  replaced: ["You are in the meeting elsewhere", "You joined again from another window or device, which took your place.", "Use this window instead"],
+  removed: ["You were removed", "The host removed you from the meeting.", ""],
+  replaced: [
+    "You joined from somewhere else",
+    "You are now in the meeting from another window or device.",
+    "Use this window instead",
+  ],
   refused: ["You are no longer in the meeting", "", "Try again"],
 };
 
 /**
- * What is seen after a meeting.
+ * The screen after a meeting.
  *
  * @param {EndReason} reason
  * @param {TertuliaError | null} error
@@ -24,32 +28,46 @@ export function endedScreen(reason, error, onAgain) {
   const [title, words, again] = WORDS[reason];
   const heading = h("h1", { tabIndex: -1 }, title);
   queueMicrotask(() => heading.focus());
-  return h("div", { class: "ended" }, h("header", { class: "page-header" }, brand("/")), h("main", {}, heading,
-    h("p", { class: "lead" }, error ? explain(error) : words),
-    h("div", { class: "ended-actions" },
-      again && h("button", { type: "button", class: "primary", onclick: onAgain }, again),
-      h("a", { class: "secondary", href: "/" }, "To the start page"))));
+  return h(
+    "div",
+    { class: "ended" },
+    h("header", { class: "page-header" }, brand("/")),
+    h(
+      "main",
+      {},
+      heading,
+      h("p", { class: "lead" }, error ? explain(error) : words),
+      h(
+        "div",
+        { class: "ended-actions" },
+        again && h("button", { type: "button", class: "primary", onclick: onAgain }, again),
+        h("a", { class: "secondary", href: "/" }, "Go to the start page"),
+      ),
+    ),
+  );
 }
 
 /**
+ * Says in plain words what an error means.
+ *
  * @param {TertuliaError} error
  * @returns {string} for people
  */
 export function explain(error) {
   switch (error.code) {
     case "room_full":
-      return "The meeting is full. Try again when someone has left.";
+      return "The meeting is full. Try again after someone has left.";
     case "role_not_allowed":
-      return "This meeting does not admit guests. Ask the host for another link.";
+      return "Guests cannot join this meeting. Ask the host for another link.";
     case "not_found":
-      return "There is no such meeting. Check the link, or ask for a new one.";
+      return "This meeting does not exist. Check the link, or ask for a new one.";
     case "unauthorized":
     case "bad_token":
-      return "This link is not valid, or not any more. Ask the host for a new one.";
+      return "This link is invalid or has expired. Ask the host for a new one.";
     case "forbidden":
-      return "You may not join this meeting with this link. Ask the host for another.";
+      return "You cannot join this meeting with this link. Ask the host for another one.";
     case "rate_limited":
-      return "Too many tries at once. Wait a minute, then try again.";
+      return "Too many attempts. Wait a minute, then try again.";
     case "unreachable":
       return "The server does not answer. Check your connection and try again.";
     default:

@@ -1,7 +1,7 @@
 import { claimsOf, newUuid } from "../protocol.js";
 
 /**
- * How one comes to a room: by a plain link (open development server), an invite, or one's own room token.
+ * How someone enters a room: by a plain link (on an open development server), an invite, or a room token of their own.
  *
  * @typedef {object} Entry
  * @property {string} roomId
@@ -12,11 +12,11 @@ import { claimsOf, newUuid } from "../protocol.js";
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Reads a room's address. A room token is taken out of the address bar and kept for this tab, so that a copied
- * address does not hand over who one is; an invite stays, it is there to be passed on.
+ * Reads a room's address. A room token is removed from the address bar and kept for this tab, so that whoever copies the
+ * address does not give away their identity. An invite stays: it is meant to be passed on.
  *
  * @param {Location} location
- * @returns {Entry | null} null: no room's address
+ * @returns {Entry | null} null: not the address of a room
  */
 export function entryFrom(location) {
   const roomId = roomIdOf(location.pathname);
@@ -34,8 +34,10 @@ export function entryFrom(location) {
 }
 
 /**
- * @param {string} text what someone pasted: a link, or a room's id
- * @returns {string | null} the path to go to
+ * Reads what someone pasted: a link, or a room's id.
+ *
+ * @param {string} text
+ * @returns {string | null} the path to go to; null: neither
  */
 export function pathFrom(text) {
   const trimmed = text.trim();
@@ -47,6 +49,8 @@ export function pathFrom(text) {
 }
 
 /**
+ * Keeps a room token for this tab.
+ *
  * @param {string} roomId
  * @param {string} token
  */
@@ -54,18 +58,18 @@ export function keepToken(roomId, token) {
   sessionStorage.setItem(tokenKey(roomId), token);
 }
 
-/** @param {string} roomId */
+/** @param {string} roomId whose token is no longer valid */
 export function forgetToken(roomId) {
   sessionStorage.removeItem(tokenKey(roomId));
 }
 
-/** @returns {string} this browser's own user, who hosts the meetings made here */
+/** @returns {string} this browser's user, who hosts the meetings created here */
 export function ownUserId() {
   return stored(localStorage, "tertulia.user");
 }
 
 /**
- * Who one is in a room. A second tab of the same browser is a second person: the first one's seat is not taken away.
+ * Who we are in a room. A second tab of the same browser is a second person, and does not take the first one's seat.
  *
  * @param {Entry} entry
  * @returns {Promise<string>}
@@ -84,7 +88,7 @@ export async function userIdFor({ kind, roomId, credential }) {
 }
 
 /**
- * An invite speaks only for users it made itself: begin as somebody new.
+ * Starts over as a new user: an invite is valid only for users that it created.
  *
  * @param {string} roomId
  * @returns {string}
@@ -94,21 +98,21 @@ export function newGuest(roomId) {
   return stored(localStorage, `tertulia.guest.${roomId}`);
 }
 
-/** @type {Map<string, () => void>} locks this tab holds */
+/** @type {Map<string, () => void>} locks that this tab holds: how to release each */
 const held = new Map();
 
-/** Lets other tabs be the ones that this tab was. */
+/** Lets other tabs use the identities of this one. */
 export function releaseUsers() {
   for (const release of held.values()) release();
   held.clear();
 }
 
 /**
- * Holds a lock on being `userId` in a room, among this browser's tabs.
+ * Locks an identity in a room against this browser's other tabs.
  *
  * @param {string} roomId
  * @param {string} userId
- * @returns {Promise<boolean>} false: another tab is
+ * @returns {Promise<boolean>} false: another tab has it
  */
 function claim(roomId, userId) {
   const name = `tertulia/${roomId}/${userId}`;
@@ -129,7 +133,7 @@ function tokenKey(roomId) {
 /**
  * @param {Storage} storage
  * @param {string} key
- * @returns {string} a UUID, made at the first call
+ * @returns {string} a UUID, created by the first call
  */
 function stored(storage, key) {
   const value = storage.getItem(key) ?? newUuid();

@@ -1,14 +1,13 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
-/** @import { RemoteTrack } from "../media/sources.js" */
+/** @import { RemoteTrack } from "../media/link.js" */
 import { h } from "./dom.js";
 import { chooseSeen, gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
 import { Tile } from "./tile.js";
 
-
 /** @typedef {{key: string, userId: string, isScreen: boolean}} Item */
 
-/** The tiles of a meeting: who is seen, where, and how large. */
+/** The tiles of a meeting: who has one, where, and how large. */
 export class Grid {
   #meeting;
   #local;
@@ -27,18 +26,18 @@ export class Grid {
   /**
    * @param {Meeting} meeting
    * @param {LocalMedia} local
-   * @param {() => void} onOverflow shows everyone, for those who have no tile
+   * @param {() => void} onOverflow shows the list of people, for those who have no tile
    */
   constructor(meeting, local, onOverflow) {
     this.#meeting = meeting;
     this.#local = local;
-    /** For those who have no tile; it stands outside the grid. */
+    /** Says how many people have no tile. It is not part of the grid's element. */
     this.more = h("button", { type: "button", class: "top-button", hidden: true, onclick: onOverflow });
     this.element = h("section", { class: "grid", "aria-label": "Participants" });
     this.#observer.observe(this.element);
   }
 
-  /** @param {string[]} userIds */
+  /** @param {string[]} userIds who speaks */
   setSpeakers(userIds) {
     const now = performance.now();
     this.#speaking = new Set(userIds);
@@ -46,7 +45,7 @@ export class Grid {
     this.schedule();
   }
 
-  /** @param {Map<string, import("../media/sources.js").Quality>} qualities */
+  /** @param {Map<string, import("../media/link.js").Quality>} qualities by userId; our own under "" */
   setQualities(qualities) {
     for (const [key, tile] of this.#tiles) {
       const userId = key.slice(0, key.indexOf("/"));
@@ -55,7 +54,7 @@ export class Grid {
     }
   }
 
-  /** Draws again before the next frame. */
+  /** Updates before the next frame, once for all changes until then. */
   schedule() {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -65,16 +64,19 @@ export class Grid {
     });
   }
 
+  /** Lays out the tiles. */
   update() {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || height === 0) return;
     const tracks = this.#meeting.tracks().filter(({ kind }) => kind === "video");
-    const screens = tracks.filter(({ source, userId }) => source === "screen" && userId && this.#meeting.roster.get(userId));
+    const screens = tracks.filter(
+      ({ source, userId }) => source === "screen" && userId && this.#meeting.roster.get(userId),
+    );
     const stage = this.#stage(screens);
     const people = this.#people(stage, stage ? stripPlaces(width, height) : mostTiles(width, height));
     const placed = stage ? this.#placeStage(stage, people, width, height) : this.#placeGrid(people, width, height);
     this.#show(placed, tracks);
-    this.#wish(placed);
+    this.#want(placed);
   }
 
   close() {
@@ -85,12 +87,14 @@ export class Grid {
 
   /**
    * @param {RemoteTrack[]} screens
-   * @returns {Item | null} what is shown large: what was pinned, else the screen that was shared last
+   * @returns {Item | null} what is shown large: the pinned tile, else the screen that was shared last
    */
   #stage(screens) {
     const [pinnedUser = "", source] = this.#pinned.split("/");
     const isScreen = source === "screen";
-    const exists = isScreen ? screens.some(({ userId }) => userId === pinnedUser) : this.#meeting.roster.get(pinnedUser);
+    const exists = isScreen
+      ? screens.some(({ userId }) => userId === pinnedUser)
+      : this.#meeting.roster.get(pinnedUser);
     if (exists) return { key: this.#pinned, userId: pinnedUser, isScreen };
     const latest = screens.reduce((a, b) => (a && a.since > b.since ? a : b), screens[0]);
     return latest?.userId ? { key: `${latest.userId}/screen`, userId: latest.userId, isScreen: true } : null;
@@ -99,7 +103,7 @@ export class Grid {
   /**
    * @param {Item | null} stage
    * @param {number} most
-   * @returns {Item[]} the others that are seen, then oneself
+   * @returns {Item[]} the others who get a tile, then ourselves
    */
   #people(stage, most) {
     const self = this.#meeting.userId;
@@ -175,7 +179,6 @@ export class Grid {
     const isSelf = userId === this.#meeting.userId;
     const source = isScreen ? "screen" : "camera";
     const remote = isSelf ? undefined : tracks.find((t) => t.userId === userId && t.source === source);
-    const on = isScreen || member.isVideoOn;
     return {
       name: member.displayName,
       isMuted: !isScreen && member.isMuted,
@@ -183,8 +186,9 @@ export class Grid {
       handRaised: !isScreen && member.handRaised,
       speaking: !isScreen && this.#speaking.has(userId) && !member.isMuted,
       pinned: this.#pinned === key,
-      track: isSelf ? this.#local.track(source) : on ? remote?.track ?? null : null,
+      track: isSelf ? this.#local.track(source) : (remote?.track ?? null),
       since: remote?.since ?? 0,
+      isOn: isSelf || isScreen || member.isVideoOn,
     };
   }
 
@@ -201,14 +205,14 @@ export class Grid {
   }
 
   /**
-   * Tells the SFU which pictures are wanted, the largest first.
+   * Tells which videos are wanted, the most important first. Cameras that nobody says are on may be on all the same.
    *
    * @param {{item: Item, rect: import("./layout.js").Rect | null, large: boolean}[]} placed
    */
-  #wish(placed) {
+  #want(placed) {
     const wanted = placed.flatMap(({ item, rect }) => {
       const isSelf = item.userId === this.#meeting.userId;
-      if (!rect || isSelf || !(item.isScreen || this.#meeting.roster.get(item.userId)?.isVideoOn)) return [];
+      if (!rect || isSelf) return [];
       const maxHeight = nearestHeight(rect.height * devicePixelRatio);
       /** @type {import("../protocol/types.js").WantedVideo} */
       const video = { userId: item.userId, source: item.isScreen ? "screen" : "camera", maxHeight };
@@ -219,7 +223,7 @@ export class Grid {
 }
 
 /**
- * In steps, so that a window that is dragged larger does not ask anew at every pixel.
+ * Rounds to steps, so that resizing a window does not change the view at every pixel.
  *
  * @param {number} height
  */

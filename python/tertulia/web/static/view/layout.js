@@ -1,20 +1,20 @@
 /** @typedef {{x: number, y: number, width: number, height: number}} Rect */
 
-/** Between tiles, in px. */
+/** The gap between tiles, in px. */
 export const GAP = 10;
-/** Widths under this are phones: tiles may be upright there. */
+/** Narrower areas are phones, where tiles may be portrait. */
 const NARROW = 640;
 const WIDEST = 16 / 9;
-/** Cameras are cropped no further than this. */
+/** Cameras are cropped to no taller an aspect ratio. */
 const TALLEST_LANDSCAPE = 4 / 3;
 const TALLEST_PORTRAIT = 3 / 4;
-/** Tiles at once: five by five. */
+/** The most tiles at once: five by five. */
 const MOST_TILES = 25;
-/** Smaller tiles would be stamps. */
+/** The smallest useful tile. */
 const SMALLEST = { width: 120, height: 90 };
 
 /**
- * The rows and columns in which `count` tiles become largest.
+ * Finds the number of columns that makes `count` tiles largest.
  *
  * @param {number} count at least 1
  * @param {number} width
@@ -35,7 +35,7 @@ export function bestGrid(count, width, height) {
 }
 
 /**
- * How many tiles may be shown in an area: as many as are not too small, at least two.
+ * How many tiles fit into an area without being too small; at least two.
  *
  * @param {number} width
  * @param {number} height
@@ -50,7 +50,7 @@ export function mostTiles(width, height) {
 }
 
 /**
- * Where each of `count` tiles goes; rows that are not full are centred.
+ * Places `count` tiles in a grid; an incomplete row is centred.
  *
  * @param {number} count
  * @param {number} width
@@ -77,12 +77,12 @@ export function gridRects(count, width, height) {
 }
 
 /**
- * One large tile and the others in a strip beside it, or under it where the area is upright.
+ * Places one large tile, and the others in a strip beside it, or below it in a portrait area.
  *
  * @param {number} count tiles in the strip
  * @param {number} width
  * @param {number} height
- * @returns {{stage: Rect, strip: Rect[]}} the strip has as many as fit
+ * @returns {{stage: Rect, strip: Rect[]}} the strip has as many tiles as fit
  */
 export function stageRects(count, width, height) {
   if (count === 0) return { stage: { x: 0, y: 0, width, height }, strip: [] };
@@ -95,9 +95,7 @@ export function stageRects(count, width, height) {
   const start = (room - shown * size - GAP * (shown - 1)) / 2;
   const strip = Array.from({ length: shown }, (_, i) => {
     const along = start + i * (size + GAP);
-    return beside
-      ? { x: width - tile.width, y: along, ...tile }
-      : { x: along, y: height - tile.height, ...tile };
+    return beside ? { x: width - tile.width, y: along, ...tile } : { x: along, y: height - tile.height, ...tile };
   });
   const stage = beside
     ? { x: 0, y: 0, width: width - tile.width - GAP, height }
@@ -121,12 +119,12 @@ function sideTile(width) {
   return { width: Math.max(130, Math.min(240, width * 0.18)), height: 0 };
 }
 
-/** Milliseconds of silence after which someone's tile may be given to a speaker: a lively talk must not make tiles flicker. */
+/** Milliseconds of silence after which someone's tile may go to a speaker, so that tiles do not flicker in a lively talk. */
 const HOLD = 6000;
 
 /**
- * Who is seen where there are more people than tiles: those who were seen stay where they are; a speaker without a
- * tile takes that of the one who was silent longest, if that was long.
+ * Chooses who gets a tile when there are more people than tiles. Those who have one keep it; a speaker without one takes
+ * that of whoever has been silent longest, if that is long enough.
  *
  * @param {string[]} all
  * @param {string[]} seen in the order of their tiles

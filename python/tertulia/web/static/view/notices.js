@@ -1,29 +1,35 @@
 import { h } from "./dom.js";
 
-/** How long a notice stays: time to read two short lines. */
+/** How long a notice is shown: time to read two short lines. */
 const SHOWN_MS = 5000;
-/** More at once would cover the meeting; the oldest goes. */
+/** More would cover the meeting: the oldest is removed. */
 const MOST = 4;
 
 /**
- * Shows a short notice and has screen readers say it.
+ * Shows a short notice, which screen readers read out.
  *
  * @param {string} text
  * @param {object} [options]
  * @param {{label: string, run: () => void}} [options.action]
- * @param {string} [options.topic] a newer notice of a topic takes the place of the older one
+ * @param {string} [options.topic] a new notice replaces the previous one of its topic
  */
 export function notice(text, { action, topic } = {}) {
   if (topic) clearNotices(topic);
   const close = () => element.remove();
-  const button = action && h("button", {
-    type: "button",
-    class: "text-button",
-    onclick: () => {
-      close();
-      action.run();
-    },
-  }, action.label);
+  const button =
+    action &&
+    h(
+      "button",
+      {
+        type: "button",
+        class: "text-button",
+        onclick: () => {
+          close();
+          action.run();
+        },
+      },
+      action.label,
+    );
   const element = h("div", { class: "notice" }, h("span", {}, text), button);
   element.dataset.topic = topic ?? "";
   const shown = area();
@@ -32,7 +38,7 @@ export function notice(text, { action, topic } = {}) {
   setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
 }
 
-/** @param {string} [topic] without it every notice goes */
+/** @param {string} [topic] which notices to remove; all without it */
 export function clearNotices(topic) {
   for (const element of area().querySelectorAll(topic ? `[data-topic="${topic}"]` : ".notice")) element.remove();
 }

@@ -5,7 +5,7 @@ import { icon } from "./icons.js";
 import { notice } from "./notices.js";
 import { panel } from "./panel.js";
 
-/** Who is here; for a host, what can be asked of them. */
+/** The list of people, with what a host can do to each. */
 export class People {
   #meeting;
   #onInvite;
@@ -25,13 +25,33 @@ export class People {
     this.#meeting = meeting;
     this.#onInvite = onInvite;
     this.#confirm = confirm;
-    this.#muteAll = h("button", { type: "button", class: "secondary", onclick: () => this.#run(meeting.muteAll(), "Everyone was asked to mute.") },
-      icon("muteAll"), "Mute all");
-    const invite = h("button", { type: "button", class: "secondary", onclick: () => this.#onInvite() }, icon("link"), "Copy invite link");
-    this.element = panel("people", "People", onClose, h("div", { class: "panel-actions" }, invite, this.#muteAll), this.#count, this.#list);
+    this.#muteAll = h(
+      "button",
+      {
+        type: "button",
+        class: "secondary",
+        onclick: () => this.#run(meeting.muteAll(), "Everyone is being muted. They can unmute themselves."),
+      },
+      icon("muteAll"),
+      "Mute all",
+    );
+    const invite = h(
+      "button",
+      { type: "button", class: "secondary", onclick: () => this.#onInvite() },
+      icon("link"),
+      "Copy invite link",
+    );
+    this.element = panel(
+      "people",
+      "People",
+      onClose,
+      h("div", { class: "panel-actions" }, invite, this.#muteAll),
+      this.#count,
+      this.#list,
+    );
   }
 
-  /** To be called once it is shown, too: what nobody sees is not drawn. */
+  /** Updates the list if it is visible; to be called when it is shown, too. */
   update() {
     if (this.element.hidden) return;
     const { roster, role, userId } = this.#meeting;
@@ -40,7 +60,10 @@ export class People {
     this.#count.textContent = members.length === 1 ? "Only you are here" : `${members.length} people`;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.act;
     const raised = members.filter((m) => m.handRaised);
-    fill(this.#list, ...[...raised, ...members.filter((m) => !m.handRaised)].map((m) => this.#row(m, m.userId === userId)));
+    fill(
+      this.#list,
+      ...[...raised, ...members.filter((m) => !m.handRaised)].map((m) => this.#row(m, m.userId === userId)),
+    );
     if (focused) this.#list.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
   }
 
@@ -51,17 +74,24 @@ export class People {
   #row(member, isSelf) {
     const { userId, displayName, role, isMuted, isVideoOn, handRaised, isAway } = member;
     const note = [isSelf && "You", role === "host" && "Host", isAway && "Reconnecting…"].filter(Boolean).join(" · ");
-    return h("li", { class: isAway ? "is-away" : "" }, h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
+    return h(
+      "li",
+      { class: isAway ? "is-away" : "" },
+      h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
       h("span", { class: "who" }, h("span", { class: "name" }, displayName), note && h("small", {}, note)),
       handRaised && sign("hand", "Hand raised", "raised"),
-      ...(this.#meeting.role === "host" && !isSelf ? this.#hostActions(member) : [sign(isMuted ? "micOff" : "mic", isMuted ? "Muted" : "Microphone on", isMuted ? "off" : "")]),
-      sign(isVideoOn ? "camera" : "cameraOff", isVideoOn ? "Camera on" : "Camera off", isVideoOn ? "" : "off"));
+      ...(this.#meeting.role === "host" && !isSelf ? this.#hostActions(member) : [microphoneSign(isMuted)]),
+      isVideoOn ? sign("camera", "Camera on", "") : sign("cameraOff", "Camera off", "off"),
+    );
   }
 
   /** @param {Member} member */
   #hostActions({ userId, displayName, isMuted }) {
-    const mute = isMuted ? sign("micOff", "Muted", "off") : this.#act(`mute-${userId}`, "mic", `Ask ${displayName} to mute`, () =>
-      this.#run(this.#meeting.askToMute(userId), `${displayName} was asked to mute.`));
+    const mute = isMuted
+      ? microphoneSign(isMuted)
+      : this.#act(`mute-${userId}`, "mic", `Mute ${displayName}`, () =>
+          this.#run(this.#meeting.askToMute(userId), `${displayName} is being muted. They can unmute themselves.`),
+        );
     const remove = this.#act(`remove-${userId}`, "remove", `Remove ${displayName}`, async () => {
       const sure = await this.#confirm(`Remove ${displayName} from the meeting?`, "Remove");
       if (sure) await this.#run(this.#meeting.remove(userId), `${displayName} was removed.`);
@@ -76,7 +106,11 @@ export class People {
    * @param {() => void} run
    */
   #act(act, name, label, run) {
-    const button = h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick: run }, icon(name));
+    const button = h(
+      "button",
+      { type: "button", class: "quiet", "aria-label": label, title: label, onclick: run },
+      icon(name),
+    );
     button.dataset.act = act;
     button.addEventListener("refocus", () => button.focus());
     return button;
@@ -103,4 +137,9 @@ export class People {
  */
 function sign(name, label, look) {
   return h("span", { class: `sign ${look}`, role: "img", "aria-label": label, title: label }, icon(name));
+}
+
+/** @param {boolean} isMuted */
+function microphoneSign(isMuted) {
+  return isMuted ? sign("micOff", "Muted", "off") : sign("mic", "Microphone on", "");
 }

@@ -2,27 +2,34 @@
 import { VIDEO_QUALITIES } from "../media.js";
 
 /**
- * What a person chose, kept in this browser.
+ * A person's choices, kept in this browser.
  *
  * @typedef {object} Preferences
  * @property {string} name
- * @property {string} microphone device id, "" is the system's choice
+ * @property {string} microphone device id; "" is the system default
  * @property {string} camera
  * @property {string} speaker
  * @property {VideoQuality} quality
- * @property {boolean} micOn how to come in
- * @property {boolean} cameraOn
- * @property {boolean} shortcuts whether single keys do something
+ * @property {boolean} micOn whether to join with the microphone on
+ * @property {boolean} cameraOn whether to join with the camera on
+ * @property {boolean} shortcuts whether single-key shortcuts are on
  */
 
 const KEY = "tertulia.preferences";
 
 /** @type {Preferences} */
 const DEFAULTS = {
-  name: "", microphone: "", camera: "", speaker: "", quality: "standard", micOn: true, cameraOn: true, shortcuts: true,
+  name: "",
+  microphone: "",
+  camera: "",
+  speaker: "",
+  quality: "standard",
+  micOn: true,
+  cameraOn: true,
+  shortcuts: true,
 };
 
-/** @returns {Preferences} what is missing or of a wrong type in the store is the default */
+/** @returns {Preferences} the default for what is missing or has a wrong type in the store */
 export function preferences() {
   const stored = parse(localStorage.getItem(KEY));
   const kept = Object.entries(DEFAULTS).map(([k, v]) => [k, typeof stored[k] === typeof v ? stored[k] : v]);
@@ -31,7 +38,7 @@ export function preferences() {
   return result;
 }
 
-/** @param {Partial<Preferences>} change */
+/** @param {Partial<Preferences>} change to be stored */
 export function prefer(change) {
   localStorage.setItem(KEY, JSON.stringify({ ...preferences(), ...change }));
 }

@@ -1,26 +1,26 @@
 /** @import { LocalMedia } from "../media.js" */
-import { LevelMeter, deviceTrouble } from "../media.js";
+import { deviceTrouble, LevelMeter } from "../media.js";
 import { deviceChoices } from "./choices.js";
 import { fill, h, initials } from "./dom.js";
 import { icon } from "./icons.js";
 import { prefer, preferences } from "./preferences.js";
 
-/** Steps of the level meter. */
+/** The number of steps of the level meter. */
 const STEPS = 12;
 const METER_MS = 80;
 
 /**
- * One's own picture and sound before joining: a mirror, a meter, switches and the choice of devices.
+ * The preview before joining: our own video, a level meter, switches and the choice of devices.
  *
  * @param {LocalMedia} local
  * @returns {{element: HTMLElement, setName: (name: string) => void, close: () => void}}
  */
 export function preview(local) {
   const video = h("video", { muted: true, autoplay: true, playsInline: true, class: "mirrored" });
-  video.setAttribute("aria-label", "Your picture");
+  video.setAttribute("aria-label", "Your video");
   const face = h("span", { class: "face" });
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-  /** @type {Map<string, string>} by device */
+  /** @type {Map<string, string>} what is wrong, by device */
   const troubles = new Map();
   const mic = switchButton("microphone", () => toggle("microphone"));
   const camera = switchButton("camera", () => toggle("camera"));
@@ -53,10 +53,20 @@ export function preview(local) {
 
   const unsubscribe = [local.on("track", show), local.on("changed", show)];
   const choices = deviceChoices(local);
-  const element = h("section", { class: "preview", "aria-label": "Camera and microphone" },
-    h("div", { class: "mirror" }, h("div", { class: "no-picture" }, face), video,
-      h("div", { class: "switches" }, mic.element, camera.element), meter.element),
-    trouble, foldedOnPhones(choices.element));
+  const element = h(
+    "section",
+    { class: "preview", "aria-label": "Camera and microphone" },
+    h(
+      "div",
+      { class: "mirror" },
+      h("div", { class: "no-picture" }, face),
+      video,
+      h("div", { class: "switches" }, mic.element, camera.element),
+      meter.element,
+    ),
+    trouble,
+    foldedOnPhones(choices.element),
+  );
   show();
   void startChosen();
 
@@ -116,7 +126,7 @@ function levelBar(local) {
   const timer = setInterval(() => {
     const level = local.isMuted ? 0 : meter.read();
     element.setAttribute("aria-valuenow", String(Math.round(level * 100)));
-    steps.forEach((step, i) => step.classList.toggle("lit", level * STEPS > i + 0.3));
+    for (const [i, step] of steps.entries()) step.classList.toggle("lit", level * STEPS > i + 0.3);
   }, METER_MS);
   listen();
   return {

@@ -1,37 +1,38 @@
-/** @import { RemoteTrack } from "../media/sources.js" */
+/** @import { RemoteTrack } from "../media/link.js" */
 import { h } from "./dom.js";
 
-/** Plays the others' sound: one element a track, on the chosen speaker. */
+/** Plays the others' audio on the chosen speaker, each track by an element of its own. */
 export class Sound {
   /** @type {Map<MediaStreamTrack, HTMLAudioElement>} */
   #players = new Map();
   #speaker = "";
   #onBlocked;
 
-  /** @param {() => void} onBlocked the browser plays no sound before the person has pressed something */
+  /** @param {() => void} onBlocked the browser plays no audio before the person has clicked something */
   constructor(onBlocked) {
     this.#onBlocked = onBlocked;
     this.element = h("div", { hidden: true });
   }
 
-  /** @param {RemoteTrack[]} tracks */
+  /** @param {RemoteTrack[]} tracks of which the audio is played */
   update(tracks) {
     const wanted = new Set(tracks.filter(({ kind }) => kind === "audio").map(({ track }) => track));
     for (const [track, player] of this.#players) if (!wanted.has(track)) this.#drop(track, player);
     for (const track of wanted) if (!this.#players.has(track)) this.#add(track);
   }
 
-  /** Tries again, in answer to a press. */
+  /** Tries again, after a click. */
   start() {
     for (const player of this.#players.values()) this.#play(player);
   }
 
-  /** @param {string} deviceId */
+  /** @param {string} deviceId "" is the system default */
   setSpeaker(deviceId) {
     this.#speaker = deviceId;
     for (const player of this.#players.values()) void this.#direct(player);
   }
 
+  /** Stops playing. */
   close() {
     for (const [track, player] of this.#players) this.#drop(track, player);
   }
@@ -60,7 +61,7 @@ export class Sound {
     player.play().catch((error) => error.name === "NotAllowedError" && this.#onBlocked());
   }
 
-  /** @param {HTMLAudioElement} player the system's speaker if the chosen one is gone */
+  /** @param {HTMLAudioElement} player on the system default if the chosen speaker is gone */
   async #direct(player) {
     if (!this.#speaker || !("setSinkId" in player)) return;
     await player.setSinkId(this.#speaker).catch(() => player.setSinkId(""));

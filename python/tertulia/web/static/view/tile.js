@@ -1,7 +1,8 @@
-/** @import { Quality } from "../media/sources.js" */
+/** @import { Quality } from "../media/link.js" */
 /** @import { Rect } from "./layout.js" */
 import { fill, h, initials, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
+import { Picture } from "./picture.js";
 
 /**
  * @typedef {object} TileState
@@ -11,21 +12,21 @@ import { bars, icon } from "./icons.js";
  * @property {boolean} handRaised
  * @property {boolean} speaking
  * @property {boolean} pinned
- * @property {MediaStreamTrack | null} track null: the avatar is shown
- * @property {number} since performance.now(): frames received earlier are not this person's
+ * @property {MediaStreamTrack | null} track null: only the avatar is shown
+ * @property {number} since performance.now(): frames received before are someone else's
+ * @property {boolean} isOn whether they say that the camera is on
  */
 
 const QUALITY_WORDS = ["No media", "Poor connection", "Fair connection", "Good connection"];
 
-/** One person's picture, or one screen. */
+/** The tile of a person, or of a screen. */
 export class Tile {
-  #video;
+  #picture;
   #name = h("span", { class: "name" });
   #badges = h("span", { class: "badges" });
   #away = h("div", { class: "away" }, "Reconnecting…");
   #signal = h("span", { class: "signal", role: "img" }, bars());
   #pin;
-  #since = NaN;
   #isSelf;
   #isScreen;
 
@@ -39,16 +40,29 @@ export class Tile {
   constructor({ userId, isSelf, isScreen, onPin }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
-    this.#video = h("video", { muted: true, autoplay: true, playsInline: true, class: isSelf && !isScreen ? "mirrored" : "" });
+    const video = h("video", {
+      muted: true,
+      autoplay: true,
+      playsInline: true,
+      class: isSelf && !isScreen ? "mirrored" : "",
+    });
+    this.#picture = new Picture(video, (visible) => this.element.classList.toggle("has-picture", visible));
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
-    this.element = h("article", { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
-      h("div", { class: `avatar ${tint(userId)}` }), this.#video, this.#away,
-      h("div", { class: "plate" }, this.#badges, this.#name), this.#signal, this.#pin);
+    this.element = h(
+      "article",
+      { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
+      h("div", { class: `avatar ${tint(userId)}` }),
+      video,
+      this.#away,
+      h("div", { class: "plate" }, this.#badges, this.#name),
+      this.#signal,
+      this.#pin,
+    );
     this.element.dataset.user = userId;
     this.setQuality({ bars: 3, loss: 0, roundTrip: NaN, jitter: NaN });
   }
 
-  /** @param {TileState} state */
+  /** @param {TileState} state what to show */
   update(state) {
     const { name, isMuted, isAway, handRaised, speaking, pinned } = state;
     const label = this.#isScreen ? `${name}’s screen` : this.#isSelf ? `${name} (you)` : name;
@@ -65,10 +79,10 @@ export class Tile {
     this.#pin.setAttribute("aria-label", pinLabel);
     this.#pin.setAttribute("aria-pressed", String(pinned));
     this.#pin.title = pinLabel;
-    this.#show(state.track, state.since);
+    this.#picture.show(state);
   }
 
-  /** @param {Quality} quality */
+  /** @param {Quality} quality of this person's media */
   setQuality({ bars: count, loss, roundTrip }) {
     const words = QUALITY_WORDS[count] ?? "";
     const delay = Number.isNaN(roundTrip) ? "" : `, ${Math.round(roundTrip)} ms`;
@@ -78,7 +92,7 @@ export class Tile {
     this.#signal.setAttribute("aria-label", words);
   }
 
-  /** @param {Rect | null} rect null: not seen */
+  /** @param {Rect | null} rect null: hidden */
   place(rect) {
     this.element.hidden = rect === null;
     if (!rect) return;
@@ -90,37 +104,10 @@ export class Tile {
     this.element.classList.toggle("tiny", rect.width < 130);
   }
 
+  /** Removes the tile. */
   close() {
-    this.#video.srcObject = null;
+    this.#picture.close();
     this.element.remove();
-  }
-
-  /**
-   * Shows a track once its first own frame is there: a slot's last picture may be another person's.
-   *
-   * @param {MediaStreamTrack | null} track
-   * @param {number} since
-   */
-  #show(track, since) {
-    const video = this.#video;
-    const shown = /** @type {MediaStream | null} */ (video.srcObject)?.getTracks()[0] ?? null;
-    if (shown === track && (track === null || since === this.#since)) return;
-    this.#since = since;
-    this.element.classList.remove("has-picture");
-    if (shown !== track) video.srcObject = track && new MediaStream([track]);
-    if (!track) return;
-    void video.play().catch(() => {});
-    this.#awaitFrame(since);
-  }
-
-  /** @param {number} since */
-  #awaitFrame(since) {
-    if (!("requestVideoFrameCallback" in this.#video)) return void this.element.classList.add("has-picture");
-    this.#video.requestVideoFrameCallback((now, { receiveTime = now }) => {
-      if (this.#since !== since) return;
-      if (receiveTime >= since) this.element.classList.add("has-picture");
-      else this.#awaitFrame(since);
-    });
   }
 }
 

@@ -1,0 +1,75 @@
+/** @import { Source, Topology, WantedVideo } from "../protocol/types.js" */
+/** @import { Emitter } from "../protocol/emitter.js" */
+/** @import { Hub } from "../protocol/hub.js" */
+/** @import { Roster } from "../protocol/roster.js" */
+import { Mesh } from "./mesh.js";
+import { SfuLink } from "./sfu/link.js";
+
+/**
+ * A remote track as the view sees it. `track` may carry no media while nobody is in its slot.
+ *
+ * @typedef {object} RemoteTrack
+ * @property {string} key stays the same as long as the same media is meant
+ * @property {string | null} userId null: an audio slot with nobody in it
+ * @property {Source} source
+ * @property {"audio" | "video"} kind
+ * @property {MediaStreamTrack} track
+ * @property {number} since performance.now() at which the user got this track: frames received before are someone else's
+ */
+
+/**
+ * How well media flows.
+ *
+ * @typedef {object} Quality
+ * @property {0 | 1 | 2 | 3} bars 3 good, 2 fair, 1 poor, 0 no media
+ * @property {number} loss share of packets lost, [0, 1]
+ * @property {number} roundTrip milliseconds; NaN unknown
+ * @property {number} jitter milliseconds; NaN unknown
+ *
+ * @typedef {object} LinkReport
+ * @property {Map<string, Quality>} qualities by userId; our own under ""
+ * @property {Map<string, number>} levels audio level in [0, 1] by userId, where known
+ */
+
+/**
+ * @typedef {"connecting" | "connected" | "interrupted"} LinkState interrupted: media stopped, another path is looked for
+ *
+ * @typedef {object} LinkEvents
+ * @property {null} tracks the list of tracks, or who is in them, changed
+ * @property {LinkState} state
+ * @property {string[]} speakers userIds, the loudest first
+ */
+
+/**
+ * What carries media between us and the others: one connection to the SFU, or one to each member. A link listens to
+ * the hub by itself; whoever holds it need not know which kind it is.
+ *
+ * @typedef {object} LinkMethods
+ * @property {Promise<void>} agreed resolves once the browser has what it needs to connect
+ * @property {(source: Source, track: MediaStreamTrack | null) => void} setTrack what to send from now on
+ * @property {(videos: WantedVideo[]) => void} setView which videos are on screen, the most important first
+ * @property {() => RemoteTrack[]} tracks
+ * @property {() => Promise<LinkReport>} report to be called every few seconds: it also notices that media stopped
+ * @property {(iceServers: RTCIceServer[]) => void} setIceServers used for the next path, since credentials expire
+ * @property {() => void} close
+ *
+ * @typedef {LinkMethods & Emitter<LinkEvents>} Link
+ *
+ * @typedef {object} LinkOptions
+ * @property {Hub} hub
+ * @property {Roster} roster
+ * @property {string} userId our own; "" before JoinRoom is answered
+ * @property {RTCIceServer[]} iceServers
+ * @property {Map<Source, MediaStreamTrack>} tracks what to send
+ */
+
+/**
+ * Makes the link that a room of this topology uses.
+ *
+ * @param {Topology} topology
+ * @param {LinkOptions} options
+ * @returns {Link}
+ */
+export function createLink(topology, options) {
+  return topology === "p2p" ? new Mesh(options) : new SfuLink(options);
+}

@@ -1,0 +1,209 @@
+/** @import { Hub } from "../../protocol/hub.js" */
+/** @import { Source, WantedVideo } from "../../protocol/types.js" */
+/** @import { Link, LinkEvents, LinkOptions, LinkState } from "../link.js" */
+import { Emitter, TertuliaError } from "../../protocol.js";
+import { SfuConnection } from "./connection.js";
+import { MAX_VIDEO_SLOTS } from "./slots.js";
+
+/** What the SFU is called before its name is known. */
+const SFU = "sfu";
+/** Why an offer to it may find no SFU: the room has none, or none yet, or was not joined. */
+const NO_SFU = new Set(["unknown_target", "not_joined", "unreachable"]);
+/** Video slots of the first offer, which is made before it is known how many people there are. */
+const FIRST_VIDEO_SLOTS = 6;
+/** Slots beyond the tiles, which the SFU fills with screens that someone begins to share. */
+const SPARE_SLOTS = 2;
+/** A view that was not sent yet: the SFU chooses by itself. */
+const NO_VIEW = "[]";
+
+/**
+ * The link of a room that uses an SFU (topology `sfu`). It replaces its connection when the room moves to another SFU,
+ * or when the SFU has lost it.
+ *
+ * @implements {Link}
+ * @extends {Emitter<LinkEvents>}
+ */
+export class SfuLink extends Emitter {
+  /** @type {Hub} */
+  #hub;
+  #iceServers;
+  #sending;
+  #transportId = "";
+  /** @type {LinkState} */
+  #state = "connecting";
+  /** The views wanted by us, and known to the SFU, as JSON. */
+  #view = { wanted: NO_VIEW, sent: NO_VIEW };
+  #videoSlots = FIRST_VIDEO_SLOTS;
+  #connection;
+  /** @type {(() => void)[]} */
+  #unsubscribe;
+  /** @type {() => void} */
+  #onAgreed = () => {};
+  /** @type {Promise<void>} */
+  agreed = new Promise((resolve) => {
+    this.#onAgreed = resolve;
+  });
+
+  /** @param {LinkOptions} options */
+  constructor({ hub, iceServers, tracks }) {
+    super();
+    this.#hub = hub;
+    this.#iceServers = iceServers;
+    this.#sending = new Map(tracks);
+    this.#connection = this.#connect();
+    this.#connection.prepare();
+    this.#unsubscribe = this.#listen();
+  }
+
+  /**
+   * @param {Source} source
+   * @param {MediaStreamTrack | null} track
+   */
+  setTrack(source, track) {
+    if (track) this.#sending.set(source, track);
+    else this.#sending.delete(source);
+    this.#connection.setTrack(source, track);
+  }
+
+  /** @param {WantedVideo[]} videos */
+  setView(videos) {
+    this.#view.wanted = JSON.stringify(videos);
+    this.#videoSlots = Math.min(MAX_VIDEO_SLOTS, Math.max(FIRST_VIDEO_SLOTS, videos.length + SPARE_SLOTS));
+    this.#sendView();
+  }
+
+  tracks() {
+    return this.#connection.tracks();
+  }
+
+  report() {
+    return this.#connection.report();
+  }
+
+  /** @param {RTCIceServer[]} iceServers */
+  setIceServers(iceServers) {
+    this.#iceServers = iceServers;
+    this.#connection.setIceServers(iceServers);
+  }
+
+  close() {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#connection.close();
+  }
+
+  #listen() {
+    const hub = this.#hub;
+    return [
+      // The first offer follows JoinRoom without waiting for its answer.
+      hub.on("asked", () => this.#transportId === "" && this.#connection.open()),
+      hub.on("joined", ({ missed = false }) => this.#onJoined(missed)),
+      hub.on("SfuEndpoint", ({ transportId }) => this.#onEndpoint(transportId)),
+      hub.on("ReceiveOffer", ({ sourceUserId, sdp }) => this.#from(sourceUserId)?.receiveOffer(sdp)),
+      hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#from(sourceUserId)?.receiveAnswer(sdp)),
+      hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#from(sourceUserId)?.receiveCandidate(candidate)),
+      hub.on("Slots", ({ slots }) => this.#connection.assign(slots)),
+      hub.on(
+        "TransportState",
+        ({ transportId, state }) => state === "closed" && this.#from(transportId) && this.#onDead(),
+      ),
+      hub.on("SfuError", (error) => this.#onError(error)),
+      hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds)),
+    ];
+  }
+
+  /**
+   * @param {string} transportId
+   * @returns {SfuConnection | null} null: it is about a connection that was replaced
+   */
+  #from(transportId) {
+    return transportId === this.#transportId ? this.#connection : null;
+  }
+
+  /** @param {boolean} missed */
+  #onJoined(missed) {
+    this.#connection.resume(missed);
+    this.#view.sent = NO_VIEW;
+    this.#sendView();
+  }
+
+  /** @param {string} transportId another one than before: another SFU, or another seat */
+  #onEndpoint(transportId) {
+    const isOther = this.#transportId !== "" && transportId !== this.#transportId;
+    this.#transportId = transportId;
+    if (isOther) this.#replace();
+    this.#connection.open();
+  }
+
+  /** The SFU has lost the connection: begin anew under the same name. While the hub is away, its return does that. */
+  #onDead() {
+    this.#replace();
+    if (this.#hub.state === "joined") this.#connection.open();
+  }
+
+  /** @param {{transportId: string, code: string, message: string}} error */
+  #onError({ transportId, code, message }) {
+    const connection = this.#from(transportId);
+    if (!connection) return;
+    console.warn("SFU:", code, message);
+    connection.receiveError(code);
+  }
+
+  #replace() {
+    this.#connection.close();
+    this.#connection = this.#connect();
+    this.emit("tracks", null);
+  }
+
+  #connect() {
+    const connection = new SfuConnection({
+      iceServers: this.#iceServers,
+      tracks: this.#sending,
+      videoSlots: this.#videoSlots,
+      signal: {
+        offer: (offer) => this.#offer(offer),
+        answer: (sdp) => this.#hub.call("SendAnswer", { targetUserId: this.#target, sdp }),
+        candidate: (candidate) => this.#hub.call("SendIceCandidate", { targetUserId: this.#target, candidate }),
+      },
+    });
+    connection.on("tracks", () => this.emit("tracks", null));
+    connection.on("state", (state) => this.#onState(state));
+    connection.on("agreed", () => this.#onAgreed());
+    connection.on("dead", () => connection === this.#connection && this.#onDead());
+    return connection;
+  }
+
+  get #target() {
+    return this.#transportId || SFU;
+  }
+
+  /** @param {{sdp: string, tracks: Record<string, Source>}} offer */
+  async #offer({ sdp, tracks }) {
+    const targetUserId = this.#target;
+    try {
+      await this.#hub.call("SendOffer", { targetUserId, sdp, slots: true, tracks });
+      return true;
+    } catch (error) {
+      if (targetUserId !== SFU || !(error instanceof TertuliaError) || !NO_SFU.has(error.code)) throw error;
+      return false;
+    }
+  }
+
+  /** @param {LinkState} state */
+  #onState(state) {
+    this.#state = state;
+    if (state === "connecting") this.#view.sent = NO_VIEW;
+    this.emit("state", state);
+    this.#sendView();
+  }
+
+  /** Tells the SFU which videos are on screen, where it does not know yet. */
+  #sendView() {
+    const { wanted, sent } = this.#view;
+    if (wanted === sent || this.#state !== "connected" || this.#hub.state !== "joined") return;
+    this.#view.sent = wanted;
+    this.#connection.setVideoSlots(this.#videoSlots);
+    this.#hub.call("SetView", { videos: JSON.parse(wanted) }).catch(() => {
+      this.#view.sent = NO_VIEW;
+    });
+  }
+}

@@ -1,0 +1,80 @@
+/** @import { Meeting } from "../meeting.js" */
+/** @import { Member } from "../protocol/roster.js" */
+import { notice } from "./notices.js";
+
+/** In a room with more people, notices of who comes and goes would be noise. */
+const ANNOUNCED_UP_TO = 30;
+/** People who come within this time of the one before them are announced together. */
+const TOGETHER_MS = 5000;
+
+/** Announces who joins, leaves and raises a hand. */
+export class Announcer {
+  #meeting;
+  #joined = new Gathering("joined");
+  #left = new Gathering("left");
+  /** Whose hands are up: announced already, or up before we came. */
+  #raised;
+
+  /** @param {Meeting} meeting */
+  constructor(meeting) {
+    this.#meeting = meeting;
+    this.#raised = new Set(meeting.roster.all.filter((member) => member.handRaised).map((member) => member.userId));
+  }
+
+  /** @returns {(() => void)[]} ends it */
+  listen() {
+    const { roster } = this.#meeting;
+    return [
+      roster.on("joined", (member) => this.#gather(member, this.#joined, "joined")),
+      roster.on("left", (member) => this.#gather(member, this.#left, "left")),
+      roster.on("changed", (member) => this.#onChanged(member)),
+    ];
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Gathering} gathering
+   * @param {string} topic
+   */
+  #gather({ userId, displayName }, gathering, topic) {
+    if (userId === this.#meeting.userId || this.#meeting.roster.all.length > ANNOUNCED_UP_TO) return;
+    notice(gathering.add(displayName, performance.now()), { topic });
+  }
+
+  /** @param {Member} member */
+  #onChanged({ userId, displayName, handRaised }) {
+    const isNews = handRaised && !this.#raised.has(userId) && userId !== this.#meeting.userId;
+    if (isNews) notice(`${displayName} raised a hand`);
+    if (handRaised) this.#raised.add(userId);
+    else this.#raised.delete(userId);
+  }
+}
+
+/** Puts those who joined (or left) shortly after one another into one sentence, so that they do not flood the screen. */
+export class Gathering {
+  #verb;
+  /** @type {string[]} the newest first */
+  #names = [];
+  #at = -Infinity;
+
+  /** @param {string} verb such as "joined" */
+  constructor(verb) {
+    this.#verb = verb;
+  }
+
+  /**
+   * @param {string} name of one more
+   * @param {number} now milliseconds
+   * @returns {string} the sentence, which replaces the one before
+   */
+  add(name, now) {
+    if (now - this.#at > TOGETHER_MS) this.#names = [];
+    this.#at = now;
+    this.#names.unshift(name);
+    const [newest, second, third, ...rest] = this.#names;
+    if (!second) return `${newest} ${this.#verb}`;
+    if (!third) return `${second} and ${newest} ${this.#verb}`;
+    const others = rest.length ? `${rest.length + 1} others` : "one other";
+    return `${newest}, ${second} and ${others} ${this.#verb}`;
+  }
+}

@@ -1,0 +1,82 @@
+import { brand } from "./brand.js";
+import { fill, h } from "./dom.js";
+import { icon } from "./icons.js";
+
+/** The bar on top of a meeting: how long we are in it, what is going on, and the way to invite others. */
+export class Header {
+  #clock = h("time", { class: "clock", title: "Time since you joined" });
+  #recording = h("span", { class: "recording", hidden: true }, "Recording");
+  #banner = h("div", { class: "banner", role: "alert", hidden: true });
+  #sharing;
+  #joinedAt = Date.now();
+  #timer;
+
+  /**
+   * @param {object} parts
+   * @param {HTMLElement} parts.more what stands before the invite button
+   * @param {() => void} parts.onInvite
+   * @param {() => void} parts.onStopSharing
+   */
+  constructor({ more, onInvite, onStopSharing }) {
+    const stop = h("button", { type: "button", class: "text-button", onclick: onStopSharing }, "Stop");
+    this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), "You are sharing your screen", stop);
+    this.element = h(
+      "header",
+      { class: "top" },
+      h("h1", { class: "hidden" }, "Meeting"),
+      brand(),
+      this.#clock,
+      this.#recording,
+      this.#sharing,
+      this.#banner,
+      h("div", { class: "top-end" }, more, inviteButton(onInvite)),
+    );
+    this.#tick();
+    this.#timer = setInterval(() => this.#tick(), 1000);
+  }
+
+  /**
+   * @param {object} state
+   * @param {boolean} state.isSharing
+   * @param {boolean} state.isRecording
+   * @param {string} state.trouble what is wrong with the connection; "" if nothing is
+   */
+  update({ isSharing, isRecording, trouble }) {
+    this.#sharing.hidden = !isSharing;
+    this.#recording.hidden = !isRecording;
+    this.#banner.hidden = trouble === "";
+    // The same text again would be read out again.
+    if (this.#banner.textContent !== trouble) this.#banner.textContent = trouble;
+  }
+
+  close() {
+    clearInterval(this.#timer);
+  }
+
+  #tick() {
+    fill(this.#clock, duration(Date.now() - this.#joinedAt));
+  }
+}
+
+/** @param {() => void} onInvite */
+function inviteButton(onInvite) {
+  const button = h(
+    "button",
+    { type: "button", class: "top-button", title: "Copy invite link (I)", onclick: onInvite },
+    icon("link"),
+    h("span", {}, "Invite"),
+  );
+  button.setAttribute("aria-label", "Copy invite link");
+  return button;
+}
+
+/**
+ * @param {number} ms
+ * @returns {string} minutes and seconds, such as "4:05", or "1:04:05" after an hour
+ */
+export function duration(ms) {
+  const seconds = Math.floor(ms / 1000);
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const shown = parts[0] ? parts : parts.slice(1);
+  return shown.map((part, i) => (i ? String(part).padStart(2, "0") : String(part))).join(":");
+}

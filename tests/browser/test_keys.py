@@ -1,0 +1,70 @@
+"""The space bar speaks while it is held, and never presses a button that was clicked."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, new_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HOLD_MS = 600
+
+
+async def alone(come: Come, base: str) -> Person:
+    ana = await come("Ana")
+    await ana.join(new_room(base).host_link)
+    return ana
+
+
+async def hold_space(ana: Person) -> None:
+    """Holds the key as a keyboard does, with repeats, and checks that it speaks and falls silent."""
+    keyboard = ana.page.keyboard
+    for _ in range(3):
+        await keyboard.down(" ")
+        await ana.page.wait_for_timeout(HOLD_MS / 3)
+    await expect(ana.button("Mute")).to_be_visible()
+    await keyboard.up(" ")
+    await expect(ana.button("Unmute")).to_be_visible()
+
+
+async def test_hold_to_speak_after_a_click_on_mute(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.button("Mute").click()
+    await expect(ana.button("Unmute")).to_be_focused()
+    await hold_space(ana)
+    await ana.page.wait_for_timeout(300)
+    await expect(ana.button("Unmute")).to_be_visible()
+
+
+async def test_space_does_not_press_what_was_clicked(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.button("Turn camera off").click()
+    await expect(ana.button("Turn camera on")).to_be_focused()
+    await ana.press(" ")
+    await ana.page.wait_for_timeout(300)
+    await expect(ana.button("Turn camera on")).to_be_visible()
+    await expect(ana.button("Mute")).to_be_visible()
+
+
+async def test_by_keyboard_a_short_press_is_the_button_s_and_a_long_one_speaks(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.button("Mute").click()
+    await ana.press("Tab")
+    await expect(ana.button("Turn camera off")).to_be_focused()
+    await hold_space(ana)
+    await expect(ana.button("Turn camera off")).to_be_visible()
+    await ana.press(" ")
+    await expect(ana.button("Turn camera on")).to_be_visible()
+    await expect(ana.button("Unmute")).to_be_visible()
+
+
+async def test_leaving_the_window_falls_silent(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.press("m")
+    await ana.page.keyboard.down(" ")
+    await expect(ana.button("Mute")).to_be_visible()
+    await ana.page.evaluate("dispatchEvent(new Event('blur'))")
+    await expect(ana.button("Unmute")).to_be_visible()

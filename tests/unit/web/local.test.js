@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, mock, test } from "node:test";
+import { deviceTrouble, LocalMedia } from "../../../python/tertulia/web/static/media.js";
+import { FakeStream, FakeTrack } from "./fake_media.js";
+import { settle } from "./settle.js";
+
+/** What the browser was asked for, and what it gives: by default a track of each kind asked for. */
+const devices = {
+  asked: [],
+  /** @type {((constraints: any) => any) | null} */
+  answer: null,
+};
+
+async function give(constraints) {
+  devices.asked.push(constraints);
+  const given = await devices.answer?.(constraints);
+  return given ?? new FakeStream(Object.keys(constraints).map((kind) => new FakeTrack(kind)));
+}
+
+function setUp(choice = {}) {
+  const local = new LocalMedia({ microphone: "", camera: "", quality: "standard", ...choice });
+  const log = [];
+  local.on("track", ({ source, track }) => log.push(`${source} ${track ? "on" : "off"}`));
+  local.on("changed", () => log.push("changed"));
+  return { local, log };
+}
+
+/** An answer that the test gives later. */
+function later() {
+  /** @type {(stream: FakeStream) => void} */
+  let resolve = () => {};
+  const promise = new Promise((r) => {
+    resolve = r;
+  });
+  return { promise, resolve };
+}
+
+beforeEach(() => {
+  mock.reset();
+  devices.asked = [];
+  devices.answer = null;
+  const mediaDevices = { getUserMedia: give, getDisplayMedia: give };
+  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
+});
+
+describe("the microphone", () => {
+  test("is opened when we unmute, and stays open when we mute", async () => {
+    const { local, log } = setUp();
+    assert.equal(local.isMuted, true);
+    await local.setMuted(false);
+    const track = local.track("microphone");
+    assert.deepEqual([local.isMuted, track.enabled], [false, true]);
+    await local.setMuted(true);
+    assert.deepEqual([local.isMuted, track.enabled, track.readyState], [true, false, "live"]);
+    await local.setMuted(false);
+    assert.deepEqual([local.track("microphone"), devices.asked.length], [track, 1]);
+    assert.deepEqual(log, ["microphone on", "changed", "changed", "changed"]);
+  });
+
+  test("that opens after we muted again is muted", async () => {
+    const { local } = setUp();
+    const { promise, resolve } = later();
+    devices.answer = () => promise;
+    const unmuting = local.setMuted(false);
+    await local.setMuted(true);
+    resolve(undefined);
+    await unmuting;
+    assert.deepEqual([local.isMuted, local.track("microphone").enabled], [true, false]);
+  });
+
+  test("that is not allowed leaves us muted", async () => {
+    const { local } = setUp();
+    devices.answer = () => {
+      throw new DOMException("no", "NotAllowedError");
+    };
+    await assert.rejects(local.setMuted(false), { name: "NotAllowedError" });
+    assert.equal(local.isMuted, true);
+  });
+
+  test("is exchanged for another one, muted if it was", async () => {
+    const { local } = setUp();
+    await local.setMuted(false);
+    await local.setMuted(true);
+    const before = local.track("microphone");
+    await local.chooseMicrophone("other");
+    assert.deepEqual(devices.asked[1].audio.deviceId, { exact: "other" });
+    assert.deepEqual([before.readyState, local.track("microphone").enabled], ["ended", false]);
+  });
+
+  test("that was chosen once and is gone is the system's", async () => {
+    const { local } = setUp({ microphone: "unplugged" });
+    devices.answer = ({ audio }) => {
+      if (audio.deviceId) throw new DOMException("gone", "OverconstrainedError");
+    };
+    await local.setMuted(false);
+    assert.equal(devices.asked.length, 2);
+    assert.equal(local.isMuted, false);
+  });
+
+  test("that is unplugged mutes us, and that is told", async () => {
+    const { local, log } = setUp();
+    await local.setMuted(false);
+    log.length = 0;
+    local.track("microphone").end();
+    assert.deepEqual([local.isMuted, local.track("microphone"), log], [true, null, ["microphone off", "changed"]]);
+  });
+});
+
+describe("the camera", () => {
+  test("is released when it is turned off", async () => {
+    const { local, log } = setUp();
+    await local.setCamera(true);
+    await local.setCamera(true);
+    const track = local.track("camera");
+    await local.setCamera(false);
+    assert.deepEqual([track.readyState, local.isVideoOn, devices.asked.length], ["ended", false, 1]);
+    assert.deepEqual(log, ["camera on", "camera off"]);
+  });
+
+  test("is opened anew for another quality, if it is on", async () => {
+    const { local } = setUp();
+    await local.chooseCamera({ quality: "high" });
+    assert.equal(devices.asked.length, 0);
+    await local.setCamera(true);
+    await local.chooseCamera({ quality: "low" });
+    assert.deepEqual(
+      devices.asked.map(({ video }) => video.height.ideal),
+      [720, 180],
+    );
+  });
+
+  test("that cannot be opened anew is off", async () => {
+    const { local, log } = setUp();
+    await local.setCamera(true);
+    devices.answer = () => {
+      throw new DOMException("busy", "NotReadableError");
+    };
+    await assert.rejects(local.chooseCamera({ deviceId: "other" }), { name: "NotReadableError" });
+    assert.deepEqual([local.isVideoOn, log], [false, ["camera on", "camera off"]]);
+  });
+});
+
+describe("the screen", () => {
+  test("is shared with its sound, and ends with it", async () => {
+    const { local, log } = setUp();
+    await local.shareScreen();
+    assert.equal(local.isSharing, true);
+    local.track("screen").end();
+    assert.equal(local.isSharing, false);
+    const all = ["screen-audio on", "screen on", "screen-audio off", "screen off", "changed"];
+    assert.deepEqual(log, all);
+  });
+
+  test("may have no sound", async () => {
+    const { local } = setUp();
+    devices.answer = () => new FakeStream([new FakeTrack("video")]);
+    await local.shareScreen();
+    assert.deepEqual([...local.tracks().keys()], ["screen"]);
+    local.stopScreen();
+    assert.equal(local.isSharing, false);
+  });
+
+  test("without a picture is none", async () => {
+    const { local } = setUp();
+    devices.answer = () => new FakeStream([]);
+    await assert.rejects(local.shareScreen(), { name: "NotFoundError" });
+  });
+});
+
+test("stopped, everything is released, also what is still being opened", async () => {
+  const { local } = setUp();
+  await local.setCamera(true);
+  const camera = local.track("camera");
+  const voice = new FakeTrack("audio");
+  const { promise, resolve } = later();
+  devices.answer = () => promise;
+  const unmuting = local.setMuted(false);
+  local.stop();
+  resolve(new FakeStream([voice]));
+  await unmuting;
+  await settle();
+  assert.deepEqual([camera.readyState, voice.readyState, local.tracks().size], ["ended", "ended", 0]);
+});
+
+test("on an insecure page there are no devices, and that is said", async () => {
+  Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
+  const { local } = setUp();
+  const error = await local.setCamera(true).catch((e) => e);
+  assert.equal(error.name, "SecurityError");
+  assert.match(deviceTrouble("camera", error), /https/);
+});
+
+test("each trouble says what to do", () => {
+  const names = ["NotAllowedError", "NotFoundError", "NotReadableError", "SecurityError", "Other"];
+  const said = names.map((name) => deviceTrouble("microphone", new DOMException("", name)));
+  assert.equal(new Set(said).size, names.length);
+  for (const words of said) assert.match(words, /microphone.*\. (Allow|Connect|Close|Ask|Try)\b.*\.|secure pages/);
+  assert.match(deviceTrouble("screen", new DOMException("", "NotAllowedError")), /system settings/);
+});

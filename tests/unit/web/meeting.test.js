@@ -1,0 +1,365 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, mock, test } from "node:test";
+import { Meeting } from "../../../python/tertulia/web/static/meeting.js";
+import { Emitter } from "../../../python/tertulia/web/static/protocol.js";
+import { FakeClock } from "./fake_clock.js";
+import { FakeTrack } from "./fake_media.js";
+import { answerTo, FakePeerConnection, fakeBrowser } from "./fake_peer_connection.js";
+import { FakeSocket } from "./fake_socket.js";
+import { failOnThrowingListeners } from "./listeners.js";
+import { settle } from "./settle.js";
+
+/** @type {FakeClock} */
+let clock;
+
+const person = (userId) => ({
+  userId,
+  displayName: userId,
+  role: "attendee",
+  isMuted: true,
+  isVideoOn: true,
+  joinedAt: "",
+});
+
+/** How long a grant is valid. */
+const GRANT_MS = 300_000;
+
+class FakeLocal extends Emitter {
+  isMuted = false;
+  camera = new FakeTrack("video");
+
+  get isVideoOn() {
+    return this.camera !== null;
+  }
+
+  tracks() {
+    return new Map(this.camera ? [["camera", this.camera]] : []);
+  }
+
+  setCamera(track) {
+    this.camera = track;
+    this.emit("track", { source: "camera", track });
+  }
+}
+
+/**
+ * A server: it admits Mia, to a room that has an SFU unless `joined` says otherwise, and answers everything else with
+ * an empty result.
+ */
+function serve(joined = {}) {
+  const result = {
+    userId: "mia",
+    role: "host",
+    participants: [person("ana")],
+    resumeToken: "r",
+    keepAliveSeconds: 10,
+    ...joined,
+  };
+  FakeSocket.reset((socket, { event, id }) => {
+    socket.say({ replyTo: id, result: event === "JoinRoom" ? result : {} });
+    if (event === "JoinRoom" && !result.topology) say("SfuEndpoint", { transportId: "sfu_1" }, socket);
+  });
+}
+
+const say = (event, payload, socket = FakeSocket.opened.at(-1)) => socket.say({ event, payload });
+const calls = (event) => FakeSocket.opened.flatMap((socket) => socket.calls(event)).map(({ payload }) => payload);
+const closed = () => FakePeerConnection.made.map(({ signalingState }) => signalingState === "closed");
+
+function setUp() {
+  const local = new FakeLocal();
+  const grants = [];
+  const meeting = new Meeting({
+    roomId: "room",
+    displayName: "Mia",
+    local,
+    WebSocket: FakeSocket,
+    grant: async () => {
+      const expiresAt = new Date(Date.now() + GRANT_MS).toISOString();
+      const grant = {
+        token: `t${grants.length}`,
+        wsUrl: "ws://a",
+        iceServers: [{ urls: `turn:${grants.length}` }],
+        expiresAt,
+      };
+      grants.push(grant);
+      return grant;
+    },
+  });
+  const log = [];
+  for (const name of ["state", "tracks", "media", "speakers", "chat", "muteRequested", "recording", "end"]) {
+    meeting.on(name, (payload) => log.push([name, payload]));
+  }
+  return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };
+}
+
+/** The SFU answers the latest offer. */
+async function sfuAnswers() {
+  await settle();
+  const { sdp } = calls("SendOffer").at(-1);
+  say("ReceiveAnswer", { sourceUserId: "sfu_1", sdp: await answerTo(sdp) });
+  await settle();
+}
+
+async function joined(options) {
+  serve(options);
+  const one = setUp();
+  const joining = one.meeting.join();
+  if (!options?.topology) await sfuAnswers();
+  await joining;
+  return one;
+}
+
+beforeEach(() => {
+  clock = new FakeClock();
+  fakeBrowser();
+  mock.method(console, "warn", () => {});
+});
+failOnThrowingListeners();
+
+describe("joining a room with an SFU", () => {
+  test("the first offer goes out behind JoinRoom, before its answer", async () => {
+    FakeSocket.reset(null);
+    const { meeting } = setUp();
+    void meeting.join();
+    await settle();
+    assert.deepEqual(
+      FakeSocket.opened[0].sent.map(({ event }) => event),
+      ["JoinRoom", "SendOffer"],
+    );
+    assert.deepEqual(calls("SendOffer")[0].tracks, { 0: "microphone", 1: "camera" });
+    assert.deepEqual(FakePeerConnection.made[0].configuration.iceServers, [{ urls: "turn:0" }]);
+    assert.equal(FakePeerConnection.made[0].getTransceivers()[1].sender.track.kind, "video");
+  });
+
+  test("waits for the SFU's answer, but not for long", async () => {
+    serve();
+    const { meeting } = setUp();
+    let done = false;
+    void meeting.join().then(() => (done = true));
+    await clock.advance(400);
+    assert.equal(done, false);
+    await clock.advance(200);
+    assert.equal(done, true);
+  });
+
+  test("is done as soon as the SFU has answered", async () => {
+    const { meeting, of } = await joined();
+    assert.deepEqual([meeting.userId, meeting.role, of("state")], ["mia", "host", ["joining", "joined"]]);
+    assert.deepEqual(
+      meeting.roster.all.map(({ displayName }) => displayName),
+      ["Mia", "ana"],
+    );
+    assert.equal(FakePeerConnection.made.length, 1);
+  });
+
+  test("refused, it leaves nothing behind", async () => {
+    FakeSocket.reset((socket, { id }) => socket.say({ replyTo: id, error: { code: "room_full", message: "" } }));
+    const { meeting, local, of } = setUp();
+    await assert.rejects(meeting.join(), { code: "room_full" });
+    assert.deepEqual([of("end").map(({ reason }) => reason), closed()], [["refused"], [true]]);
+    local.setCamera(null);
+    assert.deepEqual([meeting.tracks(), calls("UpdateState")], [[], []]);
+  });
+});
+
+describe("joining a room without an SFU", () => {
+  test("the SFU's connection makes way for one to each member", async () => {
+    const { meeting, of } = await joined({ topology: "p2p", participants: [person("ana"), person("ben")] });
+    await settle();
+    assert.deepEqual(of("tracks").length > 0 && closed(), [true, false, false]);
+    assert.deepEqual(
+      calls("SendOffer").map(({ targetUserId }) => targetUserId),
+      ["sfu", "ana", "ben"],
+    );
+    assert.equal(meeting.roster.all.length, 3);
+    assert.ok(FakePeerConnection.made.slice(1).every((pc) => pc.getTransceivers()[1].sender.track));
+  });
+
+  test("a return keeps the connections", async () => {
+    await joined({ topology: "p2p" });
+    await settle();
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.deepEqual(closed(), [true, false]);
+  });
+
+  test("who speaks is measured here", async () => {
+    const { of } = await joined({ topology: "p2p" });
+    await settle();
+    const { sdp } = calls("SendOffer").at(-1);
+    say("ReceiveAnswer", { sourceUserId: "ana", sdp: await answerTo(sdp) });
+    await settle();
+    const pc = FakePeerConnection.made.at(-1);
+    const [{ mid }] = pc.getTransceivers();
+    pc.stats = [{ id: "i", type: "inbound-rtp", kind: "audio", mid, packetsReceived: 1, audioLevel: 0.3 }];
+    await clock.advance(2000);
+    assert.deepEqual(of("speakers").at(-1), ["ana"]);
+  });
+});
+
+describe("our state", () => {
+  test("goes to the others whenever it changes, with the track to the SFU", async () => {
+    const { meeting, local } = await joined();
+    local.setCamera(null);
+    await settle();
+    assert.deepEqual(calls("UpdateState").at(-1), { isMuted: false, isVideoOn: false });
+    assert.equal(meeting.roster.get("mia").isVideoOn, false);
+    assert.equal(FakePeerConnection.made[0].getTransceivers()[1].sender.track, null);
+    local.isMuted = true;
+    local.emit("changed", null);
+    assert.equal(calls("UpdateState").at(-1).isMuted, true);
+  });
+
+  test("a camera that is switched off while joining is not sent", async () => {
+    FakeSocket.reset(null);
+    const { meeting, local } = setUp();
+    void meeting.join();
+    await settle();
+    local.setCamera(null);
+    await settle();
+    assert.equal(FakePeerConnection.made[0].getTransceivers()[1].sender.track, null);
+  });
+
+  test("is said again after a return, with the raised hand", async () => {
+    const { meeting } = await joined();
+    await meeting.raiseHand(true);
+    const before = calls("UpdateState").length;
+    assert.equal(calls("RaiseHand").length, 1);
+    const { joinedAt } = meeting.roster.get("mia");
+    await clock.advance(1000);
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.equal(meeting.hub.state, "joined");
+    assert.ok(calls("UpdateState").length > before);
+    assert.deepEqual(calls("RaiseHand"), [{ raised: true }, { raised: true }]);
+    assert.equal(meeting.handRaised, true);
+    assert.equal(meeting.roster.get("mia").joinedAt, joinedAt);
+    assert.equal(joinedAt, "2030-01-01T00:00:00.000Z");
+  });
+
+  test("is said again to an SFU that connects anew", async () => {
+    const { meeting } = await joined();
+    FakePeerConnection.made[0].ice("connected");
+    const before = calls("UpdateState").length;
+    say("TransportState", { transportId: "sfu_1", state: "closed" });
+    await sfuAnswers();
+    FakePeerConnection.made[1].ice("connected");
+    assert.equal(calls("UpdateState").length, before + 1);
+    assert.equal(meeting.handRaised, false);
+  });
+
+  test("a hand that the hub did not take is not up", async () => {
+    const { meeting } = await joined();
+    FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "forbidden", message: "" } });
+    await assert.rejects(meeting.raiseHand(true), { code: "forbidden" });
+    assert.equal(meeting.handRaised, false);
+  });
+});
+
+describe("what is told", () => {
+  test("whether media flows", async () => {
+    const { of } = await joined();
+    FakePeerConnection.made[0].ice("connected");
+    FakePeerConnection.made[0].ice("disconnected");
+    FakePeerConnection.made[0].ice("connected");
+    assert.deepEqual(of("media"), ["connecting", "connected", "interrupted", "connected"]);
+  });
+
+  test("chat, requests to mute, speakers and recording", async () => {
+    const { meeting, of } = await joined();
+    say("ChatMessage", { id: "1", text: "hello" });
+    say("MuteRequested", { byUserId: "ana" });
+    say("ActiveSpeakers", { userIds: ["ana"] });
+    for (const isRecording of [true, true, false]) say("RecordingChanged", { isRecording });
+    assert.deepEqual(
+      of("chat").map(({ text }) => text),
+      ["hello"],
+    );
+    assert.deepEqual([of("muteRequested"), of("speakers"), of("recording")], [["ana"], [["ana"]], [true, false]]);
+    assert.equal(meeting.isRecording, false);
+  });
+
+  test("how well media flows, every two seconds", async () => {
+    const { meeting } = await joined();
+    let reports = 0;
+    meeting.on("report", ({ qualities }) => qualities.has("") && reports++);
+    await clock.advance(6000);
+    assert.equal(reports, 3);
+  });
+});
+
+test("which tracks and views there are is the link's affair", async () => {
+  const { meeting } = await joined();
+  FakePeerConnection.made[0].ice("connected");
+  meeting.setView([{ userId: "ana", source: "camera" }]);
+  let changes = 0;
+  meeting.on("tracks", () => changes++);
+  say("Slots", { slots: [{ mid: "6", userId: "ana", source: "camera", kind: "video" }] });
+  assert.equal(changes, 1);
+  assert.deepEqual(calls("SetView"), [{ videos: [{ userId: "ana", source: "camera" }] }]);
+  assert.deepEqual(
+    meeting
+      .tracks()
+      .filter(({ userId }) => userId)
+      .map(({ userId }) => userId),
+    ["ana"],
+  );
+});
+
+test("what a host may call", async () => {
+  const { meeting } = await joined();
+  await meeting.sendChat("hello");
+  await meeting.askToMute("ana");
+  await meeting.muteAll();
+  await meeting.remove("ana");
+  await meeting.endForAll();
+  const [chat, ask, , remove] = ["SendChat", "AskToMute", "MuteAll", "RemoveParticipant", "EndRoom"].map((event) => {
+    assert.equal(calls(event).length, 1, event);
+    return calls(event)[0];
+  });
+  assert.deepEqual([chat, ask, remove], [{ text: "hello" }, { targetUserId: "ana" }, { targetUserId: "ana" }]);
+});
+
+test("tokens and TURN credentials are renewed before they expire", async () => {
+  const { meeting, grants } = await joined();
+  await clock.advance(GRANT_MS - 100_000);
+  assert.equal(grants.length, 1);
+  await clock.advance(60_000);
+  assert.equal(grants.length, 2);
+  assert.deepEqual(FakePeerConnection.made.at(-1).configuration.iceServers, [{ urls: "turn:1" }]);
+  assert.equal(await meeting.token(), "t1");
+  const configured = mock.method(FakePeerConnection.prototype, "setConfiguration");
+  await clock.advance(60_000);
+  assert.equal(configured.mock.callCount(), 0);
+});
+
+test("the end stops everything, and is told once", async () => {
+  const { meeting, local, of } = await joined();
+  meeting.leave();
+  meeting.leave();
+  let reports = 0;
+  meeting.on("report", () => reports++);
+  const before = FakeSocket.opened[0].sent.length;
+  local.setCamera(null);
+  await clock.advance(70_000);
+  assert.deepEqual(
+    of("end").map(({ reason }) => reason),
+    ["left"],
+  );
+  assert.deepEqual([reports, meeting.tracks(), closed()], [0, [], [true]]);
+  assert.equal(FakeSocket.opened[0].sent.length, before);
+});
+
+test("left while the SFU's answer is awaited, nothing goes on", async () => {
+  serve();
+  const { meeting } = setUp();
+  const joining = meeting.join();
+  await settle();
+  meeting.leave();
+  await clock.advance(500);
+  await joining;
+  let reports = 0;
+  meeting.on("report", () => reports++);
+  await clock.advance(10_000);
+  assert.deepEqual([reports, closed()], [0, [true]]);
+});

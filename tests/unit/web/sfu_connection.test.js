@@ -1,0 +1,436 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, mock, test } from "node:test";
+import { SfuConnection } from "../../../python/tertulia/web/static/media/sfu/connection.js";
+import { FakeClock } from "./fake_clock.js";
+import { FakeTrack } from "./fake_media.js";
+import { answerTo, FakePeerConnection, fakeBrowser, parse } from "./fake_peer_connection.js";
+import { settle } from "./settle.js";
+
+/** @type {FakeClock} */
+let clock;
+
+/** A connection to an SFU that takes offers and answers them only when the test does. */
+function setUp({ tracks = new Map(), videoSlots = 2 } = {}) {
+  const sent = [];
+  const log = [];
+  const sfu = { takes: true };
+  const connection = new SfuConnection({
+    iceServers: [{ urls: "stun:a" }],
+    tracks,
+    videoSlots,
+    signal: {
+      offer: async (offer) => {
+        sent.push({ what: "offer", ...offer });
+        if (sfu.takes instanceof Error) throw sfu.takes;
+        return sfu.takes;
+      },
+      answer: async (sdp) => sent.push({ what: "answer", sdp }),
+      candidate: async (candidate) => sent.push({ what: "candidate", candidate }),
+    },
+  });
+  connection.on("state", (state) => log.push(state));
+  for (const name of ["agreed", "dead"]) connection.on(name, () => log.push(name));
+  const changes = { tracks: 0 };
+  connection.on("tracks", () => changes.tracks++);
+  const pc = FakePeerConnection.made.at(-1);
+  const of = (what) => sent.filter((message) => message.what === what);
+  return { connection, pc, sent, log, sfu, of, changes };
+}
+
+/** One whose first offer was answered, and whose path is up. */
+async function connected(options) {
+  const one = setUp(options);
+  one.connection.open();
+  await settle();
+  one.connection.receiveAnswer(await answerTo(one.sent[0].sdp));
+  await settle();
+  one.pc.ice("connected");
+  one.sent.length = one.log.length = 0;
+  return one;
+}
+
+const sfuOffer = async () => {
+  const sfu = new FakePeerConnection();
+  sfu.addTransceiver("video", { direction: "sendonly", streams: [{ id: "ben/screen" }] });
+  await sfu.setLocalDescription();
+  return sfu.localDescription.sdp.replaceAll('"mid":"0"', '"mid":"90"');
+};
+
+beforeEach(() => {
+  clock = new FakeClock();
+  fakeBrowser();
+  mock.method(console, "warn", () => {});
+});
+
+describe("the first offer", () => {
+  test("has our microphone and camera, four audio slots and the video slots", async () => {
+    const { connection, of } = setUp({ videoSlots: 3 });
+    connection.open();
+    await settle();
+    const [{ sdp, tracks }] = of("offer");
+    const lines = parse(sdp).lines.map(({ kind, direction }) => `${kind} ${direction}`);
+    assert.deepEqual(lines.slice(0, 2), ["audio sendonly", "video sendonly"]);
+    assert.deepEqual(lines.slice(2), [...Array(4).fill("audio recvonly"), ...Array(3).fill("video recvonly")]);
+    assert.deepEqual(tracks, { 0: "microphone", 1: "camera" });
+  });
+
+  test("is made ahead of time and sent as it is", async () => {
+    const { connection, pc, of } = setUp();
+    connection.prepare();
+    await settle();
+    assert.deepEqual([pc.offers, of("offer").length], [1, 0]);
+    connection.open();
+    await settle();
+    assert.deepEqual([pc.offers, of("offer").length], [1, 1]);
+  });
+
+  test("is made again if the m-lines changed since", async () => {
+    const { connection, of } = setUp({ videoSlots: 2 });
+    connection.prepare();
+    await settle();
+    connection.setVideoSlots(5);
+    connection.open();
+    await settle();
+    assert.equal(parse(of("offer")[0].sdp).lines.length, 2 + 4 + 5);
+  });
+
+  test("is sent once, however often the connection is opened", async () => {
+    const { connection, of, log } = setUp();
+    connection.open();
+    connection.open();
+    await settle();
+    connection.open();
+    await settle();
+    assert.equal(of("offer").length, 1);
+    assert.deepEqual(log, ["connecting"]);
+  });
+
+  test("candidates follow it, in order, once the SFU took it", async () => {
+    const { connection, pc, sent } = setUp();
+    pc.find("a");
+    connection.open();
+    pc.find("b");
+    await settle();
+    pc.find(null);
+    assert.deepEqual(
+      sent.map(({ what, candidate }) => (what === "offer" ? what : (candidate?.candidate ?? null))),
+      ["offer", "a", "b", null],
+    );
+  });
+
+  test("where there is no SFU yet, it is made again when there is one", async () => {
+    const { connection, pc, sfu, of } = setUp();
+    sfu.takes = false;
+    pc.find("a");
+    connection.open();
+    await settle();
+    await clock.advance(20_000);
+    assert.deepEqual([of("offer").length, of("candidate").length], [1, 0]);
+    sfu.takes = true;
+    connection.open();
+    await settle();
+    assert.deepEqual([of("offer").length, of("candidate").length], [2, 1]);
+  });
+
+  test("that could not be sent is no offer: opening sends one", async () => {
+    const { connection, sfu, of } = setUp();
+    sfu.takes = new Error("away");
+    connection.open();
+    await settle();
+    sfu.takes = true;
+    connection.open();
+    await settle();
+    assert.equal(of("offer").length, 2);
+    assert.equal(console.warn.mock.callCount(), 1);
+  });
+});
+
+describe("an answer", () => {
+  test("is accepted, and told", async () => {
+    const { connection, pc, of, log, changes } = setUp();
+    connection.open();
+    await settle();
+    connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
+    await settle();
+    assert.deepEqual([pc.signalingState, pc.restarts], ["stable", 0]);
+    assert.deepEqual([log, changes.tracks], [["connecting", "agreed"], 1]);
+  });
+
+  test("that nobody waits for is ignored", async () => {
+    const { connection, pc, log } = await connected();
+    connection.receiveAnswer("v=0");
+    await settle();
+    assert.deepEqual([pc.signalingState, log], ["stable", []]);
+  });
+
+  test("that does not come makes another offer; after three the connection is dead", async () => {
+    const { connection, log, of } = await connected();
+    connection.setVideoSlots(3);
+    await clock.advance(4900);
+    assert.equal(of("offer").length, 1);
+    await clock.advance(200);
+    assert.equal(of("offer").length, 2);
+    await clock.advance(10_000);
+    assert.deepEqual([of("offer").length, log], [3, ["dead"]]);
+  });
+
+  test("that does not come while the path is down restarts ICE", async () => {
+    const { connection, pc, log } = setUp();
+    connection.open();
+    await clock.advance(5100);
+    assert.deepEqual([pc.restarts, pc.offers], [1, 2]);
+    assert.deepEqual(log, ["connecting", "interrupted"]);
+  });
+
+  test("ends the count of those that did not come", async () => {
+    const { connection, of, log } = await connected();
+    connection.setVideoSlots(3);
+    await clock.advance(10_100);
+    connection.receiveAnswer(await answerTo(of("offer").at(-1).sdp));
+    await settle();
+    connection.setVideoSlots(4);
+    await clock.advance(10_100);
+    assert.deepEqual(log, ["agreed"]);
+  });
+});
+
+describe("changes", () => {
+  test("while an offer is unanswered are all in the next one", async () => {
+    const { connection, of } = await connected({ videoSlots: 2 });
+    for (const count of [3, 4, 5]) connection.setVideoSlots(count);
+    await settle();
+    connection.setVideoSlots(6);
+    connection.setVideoSlots(7);
+    await settle();
+    assert.equal(of("offer").length, 1);
+    connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
+    await settle();
+    assert.equal(of("offer").length, 2);
+    assert.equal(parse(of("offer")[1].sdp).lines.length, 2 + 4 + 7);
+  });
+
+  test("a pool that is large enough needs no offer", async () => {
+    const { connection, of } = await connected({ videoSlots: 3 });
+    connection.setVideoSlots(2);
+    await settle();
+    assert.equal(of("offer").length, 0);
+  });
+
+  test("a microphone that comes or goes needs no offer, a screen does, and its end", async () => {
+    const { connection, pc, of } = await connected();
+    const voice = new FakeTrack("audio");
+    connection.setTrack("microphone", voice);
+    await settle();
+    assert.equal(pc.getTransceivers()[0].sender.track, voice);
+    connection.setTrack("microphone", null);
+    await settle();
+    assert.equal(of("offer").length, 0);
+    connection.setTrack("screen", new FakeTrack("video"));
+    await settle();
+    assert.ok(Object.values(of("offer")[0].tracks).includes("screen"));
+    connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
+    connection.setTrack("screen", null);
+    await settle();
+    assert.ok(!Object.values(of("offer")[1].tracks).includes("screen"));
+  });
+
+  test("a screen that replaces another one needs no offer", async () => {
+    const { connection, of } = await connected({ tracks: new Map([["screen", new FakeTrack("video")]]) });
+    connection.setTrack("screen", new FakeTrack("video"));
+    await settle();
+    assert.equal(of("offer").length, 0);
+  });
+
+  test("the camera's bitrate is bounded by its height", async () => {
+    const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 180)]]) });
+    const camera = pc.getTransceivers()[1].sender;
+    assert.equal(camera.getParameters().encodings[0].maxBitrate, 250_000);
+    connection.setTrack("camera", new FakeTrack("video", 720));
+    await settle();
+    assert.equal(camera.getParameters().encodings[0].maxBitrate, 1_700_000);
+  });
+});
+
+describe("an offer of the SFU", () => {
+  test("is answered, and its track is one of ours", async () => {
+    const { connection, pc, of, changes } = await connected();
+    const before = changes.tracks;
+    connection.receiveOffer(await sfuOffer());
+    await settle();
+    assert.deepEqual([of("answer").map(({ sdp }) => sdp), changes.tracks], [[pc.localDescription.sdp], before + 1]);
+    const offered = connection.tracks().filter(({ userId }) => userId === "ben");
+    assert.deepEqual(
+      offered.map(({ source }) => source),
+      ["screen"],
+    );
+  });
+
+  test("that collides with ours comes first; ours is made again", async () => {
+    const { connection, sent, pc, log } = await connected();
+    connection.setVideoSlots(4);
+    await settle();
+    connection.receiveOffer(await sfuOffer());
+    await settle();
+    assert.deepEqual(
+      sent.map(({ what }) => what),
+      ["offer", "answer", "offer"],
+    );
+    connection.receiveAnswer(await answerTo(sent[2].sdp));
+    await settle();
+    assert.deepEqual([pc.signalingState, log], ["stable", ["agreed"]]);
+    assert.equal(console.warn.mock.callCount(), 0);
+  });
+});
+
+describe("errors of the SFU", () => {
+  test("an offer that it refused counts as unanswered at once", async () => {
+    const { connection, of } = await connected();
+    connection.setVideoSlots(3);
+    await settle();
+    connection.receiveError("invalid_sdp");
+    await settle();
+    assert.equal(of("offer").length, 2);
+  });
+
+  test("a connection that it does not know any more is dead", async () => {
+    const { connection, log } = await connected();
+    connection.receiveError("not_found");
+    assert.deepEqual(log, ["dead"]);
+  });
+
+  test("unless it is just being introduced: the offer makes it known", async () => {
+    const { connection, log } = setUp();
+    connection.receiveError("not_found");
+    connection.open();
+    await settle();
+    connection.receiveError("not_found");
+    assert.deepEqual(log, ["connecting"]);
+  });
+});
+
+describe("after the signaling was away", () => {
+  test("nothing is said if nothing was missed", async () => {
+    const { connection, sent } = await connected();
+    connection.resume(false);
+    await settle();
+    assert.deepEqual(sent, []);
+  });
+
+  test("an offer has the SFU say everything again if something was", async () => {
+    const { connection, of } = await connected();
+    connection.resume(true);
+    await settle();
+    assert.equal(of("offer").length, 1);
+  });
+
+  test("an offer that got lost is made again", async () => {
+    const { connection, sfu, of } = await connected();
+    sfu.takes = new Error("away");
+    connection.setVideoSlots(3);
+    await settle();
+    sfu.takes = true;
+    connection.resume(false);
+    await settle();
+    assert.equal(of("offer").length, 2);
+  });
+
+  test("a path that is down is looked for again", async () => {
+    const { connection, pc } = await connected();
+    pc.iceConnectionState = "checking";
+    connection.resume(false);
+    await settle();
+    assert.equal(pc.restarts, 1);
+  });
+
+  test("a connection that the SFU never heard of waits to be opened", async () => {
+    const { connection, sent, log } = setUp();
+    connection.resume(true);
+    await settle();
+    assert.deepEqual([sent, log], [[], []]);
+  });
+});
+
+describe("reports", () => {
+  const path = (bytesReceived) => ({ id: "p", type: "candidate-pair", nominated: true, bytesReceived });
+
+  test("silence restarts ICE, and is over when something comes", async () => {
+    const { connection, pc, log } = await connected();
+    pc.stats = [path(100)];
+    await connection.report();
+    await clock.advance(5100);
+    await connection.report();
+    await settle();
+    assert.deepEqual([pc.restarts, log], [1, ["interrupted"]]);
+    pc.stats = [path(200)];
+    await connection.report();
+    assert.deepEqual(log, ["interrupted", "connected"]);
+  });
+
+  test("silence before the first offer is no trouble", async () => {
+    const { connection, log } = setUp();
+    await clock.advance(10_000);
+    await connection.report();
+    connection.open();
+    await connection.report();
+    assert.deepEqual(log, ["connecting"]);
+  });
+
+  test("silence after it is, also while the hub does not answer", async () => {
+    const { connection, sfu, log } = setUp();
+    sfu.takes = new Promise(() => {});
+    connection.open();
+    await clock.advance(5100);
+    await connection.report();
+    assert.deepEqual(log, ["connecting", "interrupted"]);
+  });
+
+  test("the answer to a restart of a path that was good after all ends the interruption", async () => {
+    const { connection, pc, log, of } = await connected();
+    await clock.advance(5100);
+    await connection.report();
+    await settle();
+    connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
+    await settle();
+    assert.deepEqual([pc.restarts, log], [1, ["interrupted", "agreed", "connected"]]);
+  });
+});
+
+test("candidates of the SFU: a line, or the browser's object", async () => {
+  const { connection, pc } = await connected();
+  connection.receiveCandidate("candidate:1");
+  connection.receiveCandidate({ candidate: "candidate:2", sdpMid: "0" });
+  await settle();
+  assert.deepEqual(pc.candidates, [
+    { candidate: "candidate:1", sdpMLineIndex: 0 },
+    { candidate: "candidate:2", sdpMid: "0" },
+  ]);
+});
+
+test("a closed connection is silent, whatever was under way", async () => {
+  const { connection, pc, sent, log } = await connected();
+  connection.setVideoSlots(3);
+  await settle();
+  pc.ice("disconnected");
+  pc.ice("failed");
+  sent.length = log.length = 0;
+  connection.close();
+  pc.find("late");
+  connection.setVideoSlots(5);
+  connection.open();
+  await clock.advance(30_000);
+  assert.deepEqual([pc.signalingState, sent, log], ["closed", [], []]);
+});
+
+test("an assignment of the slots changes the tracks", async () => {
+  const { connection, changes } = await connected();
+  const before = changes.tracks;
+  connection.assign([{ mid: "6", userId: "ana", source: "camera", kind: "video" }]);
+  assert.equal(changes.tracks, before + 1);
+  assert.ok(connection.tracks().some(({ userId }) => userId === "ana"));
+});
+
+test("fresh ICE servers are for the next path", async () => {
+  const { connection, pc } = await connected();
+  connection.setIceServers([{ urls: "turn:b" }]);
+  assert.deepEqual(pc.configuration, { iceServers: [{ urls: "turn:b" }], bundlePolicy: "max-bundle" });
+});

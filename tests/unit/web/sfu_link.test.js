@@ -1,0 +1,304 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, mock, test } from "node:test";
+import { SfuLink } from "../../../python/tertulia/web/static/media/sfu/link.js";
+import { TertuliaError } from "../../../python/tertulia/web/static/protocol.js";
+import { FakeClock } from "./fake_clock.js";
+import { FakeHub } from "./fake_hub.js";
+import { FakeTrack } from "./fake_media.js";
+import { answerTo, FakePeerConnection, fakeBrowser, parse } from "./fake_peer_connection.js";
+import { failOnThrowingListeners } from "./listeners.js";
+import { settle } from "./settle.js";
+
+const CAMERA = new FakeTrack("video");
+const ANA = [{ userId: "ana", source: "camera", maxHeight: 360 }];
+const BEN = [{ userId: "ben", source: "camera", maxHeight: 360 }];
+
+function setUp() {
+  const hub = new FakeHub();
+  const link = new SfuLink({
+    hub,
+    roster: null,
+    userId: "",
+    iceServers: [{ urls: "stun:a" }],
+    tracks: new Map([["camera", CAMERA]]),
+  });
+  const log = [];
+  link.on("state", (state) => log.push(state));
+  const changes = { tracks: 0 };
+  link.on("tracks", () => changes.tracks++);
+  return { hub, link, log, changes, pc: () => FakePeerConnection.made.at(-1) };
+}
+
+/** The SFU answers the latest offer, and ICE finds a path. */
+async function answer({ hub, pc }, sourceUserId = "sfu_1") {
+  await settle();
+  hub.emit("ReceiveAnswer", { sourceUserId, sdp: await answerTo(hub.called("SendOffer").at(-1).sdp) });
+  await settle();
+  pc().ice("connected");
+}
+
+async function connected() {
+  const one = setUp();
+  one.hub.emit("asked", null);
+  one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+  await answer(one);
+  one.log.length = 0;
+  return one;
+}
+
+beforeEach(() => {
+  new FakeClock();
+  fakeBrowser();
+  mock.method(console, "warn", () => {});
+});
+failOnThrowingListeners();
+
+describe("joining", () => {
+  test("the first offer follows JoinRoom at once, and was made before", async () => {
+    const { hub, pc } = setUp();
+    await settle();
+    assert.deepEqual([pc().offers, hub.calls.length], [1, 0]);
+    hub.emit("asked", null);
+    await settle();
+    const [{ targetUserId, slots, tracks }] = hub.called("SendOffer");
+    assert.deepEqual([targetUserId, slots, tracks], ["sfu", true, { 0: "microphone", 1: "camera" }]);
+    assert.equal(pc().offers, 1);
+  });
+
+  test("the endpoint's name is used from when it is known; no second offer", async () => {
+    const { hub, pc } = setUp();
+    hub.emit("asked", null);
+    hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    await settle();
+    assert.equal(hub.called("SendOffer").length, 1);
+    pc().find("c");
+    assert.equal(hub.called("SendIceCandidate")[0].targetUserId, "sfu_1");
+  });
+
+  for (const code of ["unknown_target", "not_joined", "unreachable"]) {
+    test(`an early offer that found no SFU (${code}) is made again when there is one`, async () => {
+      const { hub } = setUp();
+      hub.answers.SendOffer = ({ targetUserId }) => {
+        if (targetUserId === "sfu") throw new TertuliaError(code, "no SFU");
+      };
+      hub.emit("asked", null);
+      await settle();
+      hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+      await settle();
+      assert.deepEqual(
+        hub.called("SendOffer").map(({ targetUserId }) => targetUserId),
+        ["sfu", "sfu_1"],
+      );
+      assert.equal(console.warn.mock.callCount(), 0);
+    });
+  }
+
+  test("agreed once the first answer is accepted", async () => {
+    const one = setUp();
+    let agreed = false;
+    void one.link.agreed.then(() => (agreed = true));
+    one.hub.emit("asked", null);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    await settle();
+    assert.equal(agreed, false);
+    await answer(one);
+    assert.deepEqual([agreed, one.log], [true, ["connecting", "connected"]]);
+  });
+});
+
+describe("another SFU, or a lost connection", () => {
+  test("the same endpoint again changes nothing", async () => {
+    const { hub } = await connected();
+    hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    await settle();
+    assert.deepEqual([FakePeerConnection.made.length, hub.called("SendOffer").length], [1, 1]);
+  });
+
+  test("another endpoint gets a new connection with the same tracks; the old one is closed", async () => {
+    const one = await connected();
+    const screen = new FakeTrack("video");
+    one.link.setTrack("screen", screen);
+    await answer(one);
+    assert.ok(Object.values(one.hub.called("SendOffer").at(-1).tracks).includes("screen"));
+    const before = one.changes.tracks;
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+    await settle();
+    const [old, now] = FakePeerConnection.made;
+    assert.deepEqual([old.signalingState, one.changes.tracks], ["closed", before + 1]);
+    const { targetUserId, tracks } = one.hub.called("SendOffer").at(-1);
+    assert.deepEqual([targetUserId, Object.values(tracks)], ["sfu_2", ["microphone", "camera", "screen"]]);
+    assert.deepEqual(
+      now.getTransceivers().flatMap(({ sender }) => sender.track ?? []),
+      [CAMERA, screen],
+    );
+  });
+
+  test("what the old one still says is not heard", async () => {
+    const one = await connected();
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+    await settle();
+    one.hub.emit("ReceiveAnswer", { sourceUserId: "sfu_1", sdp: "v=0{}" });
+    one.hub.emit("IceCandidate", { sourceUserId: "sfu_1", candidate: "old" });
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed" });
+    one.hub.emit("SfuError", { transportId: "sfu_1", code: "not_found", message: "" });
+    await settle();
+    assert.deepEqual([FakePeerConnection.made.length, one.pc().signalingState], [2, "have-local-offer"]);
+    await answer(one, "sfu_2");
+    assert.equal(one.pc().signalingState, "stable");
+  });
+
+  for (const [why, event] of [
+    ["the transport is closed", ["TransportState", { transportId: "sfu_1", state: "closed" }]],
+    ["the SFU does not know it", ["SfuError", { transportId: "sfu_1", code: "not_found", message: "" }]],
+  ]) {
+    test(`${why}: a new connection under the same name`, async () => {
+      const one = await connected();
+      one.hub.emit(...event);
+      await answer(one);
+      assert.equal(FakePeerConnection.made.length, 2);
+      assert.equal(one.hub.called("SendOffer").at(-1).targetUserId, "sfu_1");
+      assert.deepEqual(one.log, ["connecting", "connected"]);
+    });
+  }
+
+  test("lost while the hub is away, it begins anew when the hub is back", async () => {
+    const one = await connected();
+    one.hub.state = "reconnecting";
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed" });
+    await settle();
+    assert.equal(one.hub.called("SendOffer").length, 1);
+    one.hub.state = "joined";
+    one.hub.emit("joined", {});
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    await settle();
+    assert.equal(one.hub.called("SendOffer").length, 2);
+  });
+
+  test("a state that is not closed is no reason", async () => {
+    const { hub } = await connected();
+    hub.emit("TransportState", { transportId: "sfu_1", state: "connected" });
+    assert.equal(FakePeerConnection.made.length, 1);
+  });
+
+  test("a return to the seat that missed something asks the SFU to say it again", async () => {
+    const { hub } = await connected();
+    hub.emit("joined", { missed: true });
+    await settle();
+    assert.equal(hub.called("SendOffer").length, 2);
+  });
+});
+
+describe("the view", () => {
+  test("is sent once media flows, and once only", async () => {
+    const one = setUp();
+    one.link.setView(ANA);
+    one.hub.emit("asked", null);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    await settle();
+    assert.equal(one.hub.called("SetView").length, 0);
+    await answer(one);
+    one.link.setView([...ANA]);
+    assert.deepEqual(one.hub.called("SetView"), [{ event: "SetView", videos: ANA }]);
+  });
+
+  test("each other one is sent, and the pool grows with it", async () => {
+    const { link, hub, pc } = await connected();
+    link.setView(ANA);
+    pc().ice("disconnected");
+    pc().ice("connected");
+    assert.equal(hub.called("SetView").length, 1);
+    link.setView(Array.from({ length: 9 }, (_, i) => ({ userId: `u${i}`, source: "camera" })));
+    await settle();
+    hub.emit("ReceiveAnswer", { sourceUserId: "sfu_1", sdp: await answerTo(hub.called("SendOffer").at(-1).sdp) });
+    await settle();
+    assert.equal(hub.called("SetView").length, 2);
+    const videos = parse(hub.called("SendOffer").at(-1).sdp).lines.filter(
+      ({ kind, direction }) => kind === "video" && direction === "recvonly",
+    );
+    assert.equal(videos.length, 9 + 2);
+  });
+
+  test("is sent again after a return, and to a new connection", async () => {
+    const one = await connected();
+    one.link.setView(ANA);
+    one.hub.emit("joined", {});
+    assert.equal(one.hub.called("SetView").length, 2);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+    await answer(one, "sfu_2");
+    assert.equal(one.hub.called("SetView").length, 3);
+  });
+
+  test("that could not be sent is sent with the next occasion", async () => {
+    const { link, hub } = await connected();
+    hub.answers.SetView = () => {
+      throw new TertuliaError("rate_limited", "");
+    };
+    link.setView(ANA);
+    await settle();
+    link.setView(ANA);
+    assert.equal(hub.called("SetView").length, 2);
+  });
+
+  test("waits while the hub is away", async () => {
+    const { link, hub } = await connected();
+    hub.state = "reconnecting";
+    link.setView(BEN);
+    assert.equal(hub.called("SetView").length, 0);
+    hub.state = "joined";
+    hub.emit("joined", {});
+    assert.deepEqual(hub.called("SetView"), [{ event: "SetView", videos: BEN }]);
+  });
+});
+
+test("slots, candidates, offers and speakers of the hub arrive", async () => {
+  const { link, hub, pc, changes } = await connected();
+  const before = changes.tracks;
+  const speakers = [];
+  link.on("speakers", (userIds) => speakers.push(userIds));
+  hub.emit("Slots", { slots: [{ mid: "6", userId: "ana", source: "camera", kind: "video" }] });
+  assert.equal(changes.tracks, before + 1);
+  hub.emit("IceCandidate", { sourceUserId: "sfu_1", candidate: "c" });
+  hub.emit("ActiveSpeakers", { userIds: ["ana"] });
+  hub.emit("ReceiveOffer", { sourceUserId: "sfu_1", sdp: 'v=0{"lines":[]}' });
+  await settle();
+  assert.deepEqual(
+    link
+      .tracks()
+      .filter(({ kind }) => kind === "video")
+      .map(({ userId }) => userId),
+    ["ana"],
+  );
+  assert.equal(pc().candidates.length, 1);
+  assert.deepEqual(speakers, [["ana"]]);
+  assert.equal(hub.called("SendAnswer")[0].targetUserId, "sfu_1");
+});
+
+test("an SFU that refuses an offer is logged, and so is a hub that does", async () => {
+  const { link, hub } = await connected();
+  hub.emit("SfuError", { transportId: "sfu_1", code: "overloaded", message: "" });
+  assert.equal(console.warn.mock.callCount(), 1);
+  hub.answers.SendOffer = () => {
+    throw new TertuliaError("unknown_target", "it moved");
+  };
+  link.setTrack("screen", new FakeTrack("video"));
+  await settle();
+  assert.equal(console.warn.mock.callCount(), 2);
+});
+
+test("fresh ICE servers reach the connection there is and the next one", async () => {
+  const { link, hub } = await connected();
+  const servers = () => FakePeerConnection.made.map(({ configuration }) => configuration.iceServers[0].urls);
+  assert.deepEqual(servers(), ["stun:a"]);
+  link.setIceServers([{ urls: "turn:b" }]);
+  hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+  assert.deepEqual(servers(), ["turn:b", "turn:b"]);
+});
+
+test("a closed link hears nothing more", async () => {
+  const { link, hub } = await connected();
+  link.close();
+  hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+  await settle();
+  assert.equal(FakePeerConnection.made.length, 1);
+  assert.equal(FakePeerConnection.made[0].signalingState, "closed");
+});
