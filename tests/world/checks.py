@@ -13,6 +13,9 @@ from tests.world.world import ROOM, World
 
 SLOWEST: Final = 8.0
 """Seconds that an event may be on its way where nothing is wrong."""
+ENDED_WITHIN: Final = 6.0
+"""Seconds until an end has reached everybody where nothing is wrong: shorter than a keep-alive interval, which finds it
+too."""
 PROMPT: Final = 2.0
 """Seconds for a call when all is quiet."""
 ANSWER_WITHIN: Final = 20.0
@@ -27,6 +30,7 @@ def always(world: World) -> None:
     _check_ttls(world, keys)
     if not world.is_lossy:
         _check_lost_are_shown(world, keys)
+        _check_who_left(world, keys)
     for client in world.clients:
         removed_at = keys.removed.get(client.user)
         sits = keys.people.get(client.user)
@@ -130,6 +134,21 @@ def _check_lost_are_shown(world: World, keys: Keys) -> None:
             is_due = world.clock.now - wire.lost_at > world.settings.blip + SLOWEST
             if is_told and is_due and not other.followed[client.user].is_lost:
                 world.fail("loss hidden", f"{other} is not told that {client} is lost since {wire.lost_at:.3f}")
+
+
+def _check_who_left(world: World, keys: Keys) -> None:
+    """Who closed the socket has no seat any more, and who was in a meeting that was ended was let go."""
+    now = world.clock.now
+    for client in world.clients:
+        wire, sits = client.last_wire, keys.people.get(client.user)
+        if wire is None:
+            continue
+        is_kept = sits is not None and sits.connection_id == wire.id
+        if is_kept and wire.closed_at is not None and now - wire.closed_at > ANSWER_WITHIN:
+            world.fail("close ignored", f"{client} closed {wire.id} at {wire.closed_at:.3f} and still has its seat")
+        for asked, done in world.ended:
+            if client.is_seated and client.seat_since < asked and now - done > ENDED_WITHIN:
+                world.fail("end ignored", f"{client} sits since {client.seat_since:.3f}; the end was at {done:.3f}")
 
 
 def _check_seats(world: World, keys: Keys) -> None:

@@ -67,7 +67,20 @@ class Shown:
 class Wire:
     """One connection of a client to a hub, until it breaks or one of them closes it."""
 
-    __slots__ = ("arrived", "client", "down", "hub", "id", "is_cut", "is_open", "lost_at", "process", "sent", "up")
+    __slots__ = (
+        "arrived",
+        "client",
+        "closed_at",
+        "down",
+        "hub",
+        "id",
+        "is_cut",
+        "is_open",
+        "lost_at",
+        "process",
+        "sent",
+        "up",
+    )
 
     def __init__(self, world: Around, client: Client, hub: HubPort, process: Process, number: int) -> None:
         self.id = ConnectionId(f"c{number}")
@@ -80,6 +93,8 @@ class Wire:
         self.is_open = True
         """As the client sees it."""
         self.is_cut = False
+        self.closed_at: float | None = None
+        """When the client closed it with a word."""
         self.lost_at: float | None = None
         """When the hub noticed that it is broken."""
         self.sent = 0
@@ -193,6 +208,7 @@ class Client:
         self.wants_in = False
         if wire is not None and wire.is_open:
             wire.is_open = False
+            wire.closed_at = None if wire.is_cut else self.world.clock.now
             wire.up.send(wire.hub.disconnected, wire, True, False)
             self._gone()
 

@@ -150,7 +150,8 @@ def rest_end(world: World, action: Action) -> None:
     """POST …/end."""
     hub = world.pick_hub(action)
     if hub is not None:
-        world.clock.after(0.0, hub.process, hub.end_room, ROOM, "host", lambda done: world.note(f"ended: {done}"))
+        asked = world.clock.now
+        world.clock.after(0.0, hub.process, hub.end_room, ROOM, "host", lambda done: _was_ended(world, asked, done))
 
 
 def record(world: World, action: Action) -> None:
@@ -172,6 +173,12 @@ def _was_removed(world: World, user: UserId, done: Any) -> None:
     if done is True:
         world.note(f"{user} was removed")
         world.removed.add(user)
+
+
+def _was_ended(world: World, asked: float, done: Any) -> None:
+    world.note(f"ended: {done}")
+    if done is True:
+        world.ended.append((asked, world.clock.now))
 
 
 def _seated(world: World, action: Action) -> Client | None:

@@ -21,6 +21,7 @@ RECOVER: Final = 8.0
 PROBED: Final = 5.0
 """Seconds after which everything that is said has reached everybody."""
 LOOK_EVERY: Final = 4.0
+"""Seconds."""
 PATIENT: Final = 4
 """One of so many worlds is left alone for the whole time, also if all is quiet before: nothing may happen then."""
 
@@ -41,7 +42,7 @@ def run(story: Story, say: Callable[[str], None] | None = None) -> Failure | Non
         world = World(story, say)
         _play(world)
         world.calm_down()
-        world.let_pass(SETTLE if story.seed % PATIENT == 0 else RECOVER)
+        _let_pass(world, SETTLE if story.seed % PATIENT == 0 else RECOVER)
         _wait_for(world, checks.when_quiet, SETTLE)
         checks.probe(world)
         _wait_for(world, checks.when_probed, PROBED)
@@ -60,6 +61,13 @@ def _play(world: World) -> None:
         world.weather.random.seed(action.luck)
         world.note(f"== {action}")
         _ACTIONS[action.kind](world, action)
+        checks.always(world)
+
+
+def _let_pass(world: World, seconds: float) -> None:
+    end = world.clock.now + seconds
+    while world.clock.now < end:
+        world.let_pass(LOOK_EVERY)
         checks.always(world)
 
 

@@ -58,6 +58,8 @@ class World:
         """The chat messages sent to all, when, and whom the sender saw then."""
         self.probed: list[tuple[Client, Wire]] = []
         """Who was asked to say something when all was quiet."""
+        self.ended: list[tuple[float, float]] = []
+        """When REST asked to end the meeting, and when that was done."""
         self.removed: set[UserId] = set()
         """By REST: they get no new token."""
         self._say = say
@@ -136,6 +138,7 @@ class World:
         if wire.is_cut:
             return
         wire.is_cut = True
+        wire.closed_at = None
         last = wire.up.cut()
         wire.down.cut()
         hub = wire.hub

@@ -24,14 +24,7 @@ from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.redis.script import Script
 from tertulia.room.answers import Joined, Restored, StateLost
-from tertulia.room.messages import (
-    EndedMessage,
-    EventMessage,
-    JoinedMessage,
-    LeftMessage,
-    RoomMessage,
-    encode,
-)
+from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, LeftMessage, RoomMessage, encode
 from tertulia.room.participant import Participant
 from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 from tertulia.state import keys
