@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
-
 from tertulia import contract
 from tertulia.contract import CALLS, JoinResult, Role, Settings
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, TenantId, UserId
 from tertulia.room import effects, inputs, steps
-from tertulia.room.answers import Answer, Joined, RoomRecord, RoomSummary
+from tertulia.room.answers import Answer, Joined, Left, RoomRecord, RoomSummary
 from tertulia.room.effects import Effect
 from tertulia.room.inputs import Input
 from tertulia.room.meeting import Meeting
@@ -80,8 +78,12 @@ def left(participant: Participant, reason: contract.LeaveReason = "left", origin
 class Core:
     """The meeting, and everything that it decided."""
 
-    def __init__(self, topology: contract.Topology = "p2p", settings: HubSettings = SETTINGS) -> None:
+    def __init__(
+        self, topology: contract.Topology = "p2p", settings: HubSettings = SETTINGS, *, is_heard: bool = True
+    ) -> None:
+        """``is_heard``: the channel is heard as soon as the meeting asks for it."""
         self.now = 100.0
+        self._is_heard = is_heard
         self.nodes = Nodes("r")
         self.hub = Surroundings(
             hub=HERE, settings=settings, nodes=self.nodes, names=CountedNames(), stateless=Stateless()
@@ -105,13 +107,17 @@ class Core:
         for effect in made:
             if isinstance(effect, effects.Run):
                 self.open[effect.ticket] = effect.step
-            elif isinstance(effect, effects.Subscribe):
+            elif isinstance(effect, effects.Subscribe) and self._is_heard:
                 made = made + self.give(inputs.Subscribed())
         return made
 
     def step(self, kind: type[E]) -> E:
         """The oldest step of that kind that waits for its answer."""
         return next(step for step in self.open.values() if isinstance(step, kind))
+
+    def asks(self, kind: type[steps.Step]) -> bool:
+        """Whether a step of that kind waits for its answer."""
+        return any(isinstance(step, kind) for step in self.open.values())
 
     def answer(self, kind: type[steps.Step], answer: Answer) -> list[Effect]:
         """Answer the oldest step of that kind."""
@@ -244,6 +250,6 @@ class Core:
         """Forget what was decided so far."""
         self.effects.clear()
 
-    def of_member(self, user: str, **fields: Any) -> Participant:
-        """A member as this hub knows them, with other values."""
-        return replace(self.members[user], **fields)
+    def left(self, user: str, remaining: int = 1) -> Left:
+        """The answer of a script that frees the user's seat."""
+        return Left(participant=self.members[user], remaining=remaining)

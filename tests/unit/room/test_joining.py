@@ -1,0 +1,240 @@
+"""JoinRoom, step by step: what a meeting asks, and what follows from each answer."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tertulia.contract import Settings
+from tertulia.errors import RoleNotAllowed, RoomFull, Unavailable
+from tertulia.ids import NodeId, SessionId, UserId
+from tertulia.room import effects, inputs, steps
+from tertulia.room.commands import Close
+from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage
+from tests.unit.room.core import HERE, ROOM, SESSION, THERE, Core, came, left, member, node
+
+ANN, BOB = member("ann", "a"), member("bob", "b")
+
+
+def test_the_channel_is_heard_before_the_script_runs() -> None:
+    core = Core()
+    made = core.ask_to_join("ann", "a")
+    assert [type(e) for e in made] == [effects.Subscribe, effects.Run]
+
+
+def test_a_channel_that_cannot_be_heard_refuses_everyone_who_waits_for_it() -> None:
+    core = Core(is_heard=False)
+    core.ask_to_join("ann", "a")
+    core.ask_to_join("bob", "b")
+    core.give(inputs.NotSubscribed(Unavailable("away")))
+    assert core.answers("a") == core.answers("b") == [Unavailable]
+    assert isinstance(core.effects[-1], effects.Unused)
+
+
+def test_the_result_then_the_seat_then_what_follows() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n1")
+    core.nodes.refresh([node("n1")], core.now)
+    core.ask_to_join("ann", "a")
+    made = core.answer(steps.Join, core.joined([BOB]))
+    assert [type(e) for e in made] == [effects.Reply, effects.Sat, effects.Deliver]
+    assert [p.user_id for p in core.result("a").participants] == ["bob"]
+    assert core.events("a") == ["SfuEndpoint"]
+
+
+@pytest.mark.parametrize("error", [RoomFull("full"), Unavailable("away")])
+def test_a_script_that_fails_changes_nothing(error: Exception) -> None:
+    core = Core()
+    core.ask_to_join("ann", "a")
+    made = core.fail(steps.Join, error)
+    assert [type(e) for e in made] == [effects.Refuse, effects.Unsubscribe, effects.Unused]
+    assert core.answers("a") == [type(error)]
+
+
+def test_a_role_that_is_not_admitted_is_refused_before_anything_is_asked() -> None:
+    core = Core()
+    core.record = replace(core.record, settings=Settings(allowed_roles=("host",)))
+    assert [type(e) for e in core.ask_to_join("ann", "a")] == [effects.Refuse, effects.Unused]
+    assert core.answers("a") == [RoleNotAllowed]
+
+
+def _first(core: Core, user: str = "ann", connection: str = "a") -> None:
+    """A join that made the room's state."""
+    core.record = replace(core.record, session_id=None)
+    core.ask_to_join(user, connection)
+    core.answer(steps.Join, core.joined([], first_of_session=True))
+
+
+def test_the_first_opens_the_session_before_the_answer() -> None:
+    core = Core()
+    _first(core)
+    assert core.step(steps.OpenSession).session_id == SESSION
+    assert core.answers("a") == []
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.Summary, core.summary())
+    assert core.result("a").user_id == "ann"
+
+
+def test_a_session_that_cannot_be_opened_gives_the_seat_up() -> None:
+    core = Core()
+    core.join("bob", "b")
+    _first(core)
+    core.fail(steps.OpenSession, Unavailable("SQL is away"))
+    leave = core.step(steps.Leave)
+    assert (leave.user, leave.connection) == ("ann", "a")
+    core.answer(steps.Leave, core.left("ann"))
+    assert core.answers("a") == [Unavailable]
+    assert core.events("b") == ["ParticipantJoined", "ParticipantLeft"]
+    assert core.members.keys() == {"bob"}
+
+
+def test_a_session_that_is_closed_already_begins_anew() -> None:
+    core = Core()
+    _first(core)
+    core.answer(steps.OpenSession, False)
+    assert core.step(steps.End).session_id == SESSION
+    core.answer(steps.End, None)
+    core.answer(steps.ReadRecord, replace(core.record, session_id=None))
+    first = core.step(steps.Join)
+    assert first.placement.session_id != SESSION
+    core.answer(steps.Join, core.joined([], session_id=first.placement.session_id, first_of_session=True))
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.Summary, core.summary(session_id=first.placement.session_id))
+    assert core.result("a").user_id == "ann"
+
+
+def test_a_join_that_crosses_with_the_end_again_and_again_is_refused_in_the_end() -> None:
+    core = Core()
+    _first(core)
+    for _ in range(2):
+        core.answer(steps.OpenSession, False)
+        core.answer(steps.End, None)
+        core.answer(steps.ReadRecord, replace(core.record, session_id=None))
+        session = core.step(steps.Join).placement.session_id
+        core.answer(steps.Join, core.joined([], session_id=session, first_of_session=True))
+    core.answer(steps.OpenSession, False)
+    core.answer(steps.End, None)
+    assert core.answers("a") == [Unavailable]
+
+
+def test_a_meeting_that_ended_before_its_session_was_open_is_closed_in_sql() -> None:
+    core = Core()
+    _first(core)
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.Summary, None)
+    assert core.step(steps.CloseSession).session_id == SESSION
+    core.answer(steps.CloseSession, None)
+    core.answer(steps.End, None)
+    assert core.events("a") == ["RoomEnded"]
+
+
+def test_two_sessions_cannot_be_on_at_once() -> None:
+    core = Core()
+    core.join("bob", "b")
+    core.record = replace(core.record, session_id=SessionId("next"))
+    core.ask_to_join("ann", "a")
+    core.answer(steps.Join, core.joined([], session_id=SessionId("next"), incarnation="other"))
+    core.answer(steps.Summary, core.summary(session_id=SessionId("next")))
+    assert core.events("b") == ["RoomEnded"]
+    assert core.result("a").participants == []
+
+
+def test_what_was_said_of_an_earlier_session_counts_for_nothing() -> None:
+    core = Core()
+    core.ask_to_join("ann", "a")
+    core.give(came(BOB))
+    core.give(inputs.Message(EndedMessage(origin=THERE, session_id=SessionId("before"), reason="host")))
+    joined = core.joined([])
+    core.answer(steps.Join, joined)
+    core.give(inputs.Message(JoinedMessage(origin=HERE, user_id=UserId("ann"), participant=joined.participant)))
+    assert core.members.keys() == {"ann"}
+    core.give(came(BOB))
+    assert core.events("a") == ["ParticipantJoined"]
+
+
+def test_who_joins_meanwhile_is_in_the_list_or_comes() -> None:
+    core = Core()
+    core.ask_to_join("ann", "a")
+    joined = core.joined([])
+    core.give(inputs.Message(JoinedMessage(origin=HERE, user_id=UserId("ann"), participant=joined.participant)))
+    core.give(came(BOB))
+    core.answer(steps.Join, joined)
+    assert [p.user_id for p in core.result("a").participants] == ["bob"]
+
+
+def test_those_whom_the_script_saw_are_told_before_the_channel_has_them() -> None:
+    core = Core()
+    core.join("ann", "a")
+    core.ask_to_join("eve", "e")
+    core.answer(steps.Join, core.joined([member("ann", "a", HERE), BOB]))
+    assert core.events("a") == ["ParticipantJoined", "ParticipantJoined"]
+    core.call("e", "SendChat", text="hello")
+    assert [type(e.message) for e in core.of(effects.Publish)] == [EventMessage]
+    core.give(came(BOB))
+    assert core.events("a").count("ParticipantJoined") == 2
+
+
+def test_whom_the_channel_has_said_to_be_gone_is_not_listed() -> None:
+    core = Core()
+    core.join("ann", "a", [BOB])
+    core.ask_to_join("eve", "e")
+    joined = core.joined([member("ann", "a", HERE), BOB])
+    core.give(inputs.Message(JoinedMessage(origin=HERE, user_id=UserId("eve"), participant=joined.participant)))
+    core.give(came(member("bob", "b2")))
+    core.give(left(member("bob", "b2"), "removed"))
+    core.answer(steps.Join, joined)
+    assert [p.user_id for p in core.result("e").participants] == ["ann"]
+
+
+def test_the_same_user_again_takes_the_seat() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n1")
+    core.nodes.refresh([node("n1")], core.now)
+    core.join("bob", "b")
+    core.join("ann", "a")
+    core.clear()
+    core.ask_to_join("ann", "a2")
+    core.answer(steps.Join, core.joined([core.members["bob"]], replaced=core.members["ann"]))
+    assert core.events("a") == ["Replaced"]
+    assert core.events("b") == []
+    assert [type(e.command) for e in core.of(effects.Tell)] == [Close]
+    assert [e.connection for e in core.of(effects.Sat)] == ["a2"]
+
+
+def test_a_seat_that_is_taken_before_the_answer() -> None:
+    core = Core()
+    core.join("bob", "b")
+    _first(core)
+    core.ask_to_join("ann", "a2")
+    core.answer(steps.Join, core.joined([core.members["bob"]], replaced=core.members["ann"]))
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.Summary, core.summary())
+    assert core.events("a") == ["Replaced"]
+    assert "a" not in [e.connection for e in core.of(effects.Sat)]
+
+
+def test_a_lost_room_goes_on_where_this_hub_knows_it_to_live() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n2")
+    core.nodes.refresh([node("n2")], core.now)
+    core.join("ann", "a")
+    core.nodes.refresh([node("n1"), node("n2")], core.now)
+    core.ask_to_join("bob", "b")
+    assert core.step(steps.Join).placement.node == "n2"
+
+
+def test_a_client_that_is_gone_before_the_answer_has_a_lost_seat() -> None:
+    core = Core()
+    core.ask_to_join("ann", "a")
+    core.give(inputs.ConnectionLost(ANN.connection_id, some_lost=False))
+    core.answer(steps.Join, core.joined([]))
+    assert core.meeting.seats.lost.keys() == {"ann"}
+    assert core.of(effects.SetTimer)
+
+
+def test_the_meeting_is_not_used_once_nobody_wants_it() -> None:
+    core = Core()
+    core.ask_to_join("ann", "a")
+    core.fail(steps.Join, RoomFull("full"))
+    assert core.of(effects.Unused)
+    assert core.meeting.id == ROOM

@@ -1,0 +1,211 @@
+"""Connections that are lost, and clients that come back: what is kept, what is handed over, what is missed."""
+
+from __future__ import annotations
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from tertulia.contract import JoinResult
+from tertulia.ids import ConnectionId, UserId
+from tertulia.room import effects, inputs, steps
+from tertulia.room.answers import Joined
+from tertulia.room.messages import EventMessage, HandoverMessage, JoinedMessage
+from tertulia.room.participant import Participant
+from tertulia.room.timers import Blip, Handover
+from tests.unit.room.core import HERE, THERE, Core, came, left, member
+
+A, B = ConnectionId("a"), ConnectionId("b")
+
+
+def _two() -> Core:
+    """Ann and bob, both here; bob was heard of since he was last told something."""
+    core = Core()
+    core.join("ann", "a")
+    core.join("bob", "b")
+    core.meeting.heard(B)
+    core.clear()
+    return core
+
+
+def _lose(core: Core, some_lost: bool = False) -> None:
+    core.give(inputs.ConnectionLost(B, some_lost))
+
+
+def _return(core: Core, connection: str = "b2") -> Joined:
+    """Bob's JoinRoom with his resume token, up to the script's answer."""
+    bob = core.members["bob"]
+    core.ask_to_join("bob", connection, resume_token="r")
+    others = [m for m in core.members.values() if m.user_id != "bob"]
+    joined = core.joined(others, replaced=bob, resumed=True)
+    return replace(joined, participant=replace(joined.participant, seat=bob.seat))
+
+
+def _come_back(core: Core) -> JoinResult:
+    core.answer(steps.Join, _return(core))
+    return core.result("b2")
+
+
+def test_what_was_missed_is_delivered_in_order() -> None:
+    core = _two()
+    _lose(core)
+    for text in ("one", "two"):
+        core.call("a", "SendChat", text=text)
+    assert core.texts("b") == []
+    result = _come_back(core)
+    assert not result.missed
+    assert core.texts("b2") == ["one", "two"]
+    core.call("a", "SendChat", text="three")
+    assert core.texts("b2") == ["one", "two", "three"]
+    assert [e.some_lost for e in core.of(effects.Returned)] == [False]
+
+
+def test_what_came_while_the_join_was_under_way_comes_once() -> None:
+    core = _two()
+    _lose(core)
+    core.call("a", "SendChat", text="one")
+    joined = _return(core)
+    core.call("a", "SendChat", text="two")
+    core.answer(steps.Join, joined)
+    core.call("a", "SendChat", text="three")
+    assert core.texts("b2") == ["one", "two", "three"]
+
+
+def test_nobody_knows_whether_what_was_sent_last_arrived() -> None:
+    core = _two()
+    core.call("a", "SendChat", text="into a socket that breaks")
+    _lose(core)
+    assert _come_back(core).missed
+
+
+def test_what_was_not_sent_is_in_no_doubt() -> None:
+    core = _two()
+    core.give(inputs.Message(EventMessage(origin=THERE, event="X", payload=Raw(b"{}"), exclude=UserId("bob"))))
+    _lose(core)
+    assert not _come_back(core).missed
+
+
+def test_what_was_sent_and_then_answered_by_a_sign_of_life_has_arrived() -> None:
+    core = _two()
+    core.call("a", "SendChat", text="heard")
+    core.meeting.heard(B)
+    _lose(core)
+    assert not _come_back(core).missed
+
+
+def test_events_that_are_known_to_be_lost_are_missed() -> None:
+    core = _two()
+    _lose(core, some_lost=True)
+    assert _come_back(core).missed
+
+
+def test_what_is_said_while_a_call_of_the_lost_connection_is_under_way() -> None:
+    core = _two()
+    core.call("b", "UpdateState", is_muted=True)
+    _lose(core)
+    core.call("a", "SendChat", text="are you there?")
+    core.answer(steps.Update, None)
+    assert [type(e) for e in core.effects[-1:]] == [effects.Reply]
+    assert not _come_back(core).missed
+    assert core.texts("b2") == ["are you there?"]
+
+
+def test_a_blip_shows_nothing() -> None:
+    core = _two()
+    _lose(core)
+    _come_back(core)
+    assert core.events("a") == []
+    assert Blip(B) in [e.timer for e in core.of(effects.CancelTimer)]
+
+
+def test_a_longer_loss_is_shown_and_so_is_its_end() -> None:
+    core = _two()
+    _lose(core)
+    core.due(Blip)
+    _come_back(core)
+    assert core.events("a") == ["ConnectionLost", "ConnectionBack"]
+
+
+def test_the_hub_that_held_the_connection_hands_over() -> None:
+    core = _two()
+    _lose(core)
+    core.call("a", "SendChat", text="kept")
+    new = replace(core.members["bob"], connection_id=ConnectionId("far"), hub=THERE)
+    core.give(came(new, replaced=core.members["bob"], resumed=True))
+    [handover] = [e.message for e in core.of(effects.Publish) if isinstance(e.message, HandoverMessage)]
+    assert (handover.connection_id, handover.missed) == ("far", False)
+    assert [name for name, _ in handover.frames] == ["ChatMessage"]
+
+
+def _returned_from_elsewhere() -> tuple[Core, Participant]:
+    core = Core()
+    core.join("ann", "a", [member("bob", "far")])
+    core.ask_to_join("bob", "b", resume_token="r")
+    bob = core.members["bob"]
+    joined = core.joined([core.members["ann"]], replaced=bob, resumed=True)
+    core.answer(steps.Join, joined)
+    core.give(
+        inputs.Message(
+            JoinedMessage(
+                origin=HERE, user_id=UserId("bob"), participant=joined.participant, replaced=bob, resumed=True
+            )
+        )
+    )
+    return core, joined.participant
+
+
+def _handover(*texts: str, missed: bool = False) -> inputs.Message:
+    frames = [("ChatMessage", Raw(b'{"text":"%s"}' % text.encode())) for text in texts]
+    return inputs.Message(HandoverMessage(origin=THERE, connection_id=B, frames=frames, missed=missed))
+
+
+def test_what_another_hub_kept_is_awaited() -> None:
+    core, _ = _returned_from_elsewhere()
+    assert core.answers("b") == []
+    core.give(_handover("one", "two"))
+    assert core.texts("b") == ["one", "two"]
+    assert not core.result("b").missed
+    assert Handover(B) in [e.timer for e in core.of(effects.CancelTimer)]
+
+
+def test_a_hub_that_died_hands_nothing_over() -> None:
+    core, _ = _returned_from_elsewhere()
+    core.due(Handover)
+    assert core.result("b").missed
+    core.give(_handover("too late"))
+    assert core.texts("b") == []
+
+
+def test_what_both_hubs_heard_comes_once() -> None:
+    core, _ = _returned_from_elsewhere()
+    core.give(inputs.Message(EventMessage(origin=THERE, event="ChatMessage", payload=Raw(b'{"text":"both"}'))))
+    core.give(_handover("before", "both"))
+    assert core.texts("b") == ["before", "both"]
+
+
+def test_what_was_said_before_the_return_comes_from_the_other_hub_alone() -> None:
+    core = Core()
+    core.join("ann", "a", [member("bob", "far"), member("eve", "e")])
+    core.ask_to_join("bob", "b", resume_token="r")
+    core.give(left(member("eve", "e")))
+    bob = core.members["bob"]
+    joined = core.joined([core.members["ann"]], replaced=bob, resumed=True)
+    own = JoinedMessage(origin=HERE, user_id=UserId("bob"), participant=joined.participant, replaced=bob, resumed=True)
+    core.give(inputs.Message(own))
+    core.answer(steps.Join, joined)
+    core.give(_handover())
+    assert core.events("b") == []
+
+
+def test_returning_while_the_old_socket_seems_to_live() -> None:
+    core = _two()
+    core.call("a", "SendChat", text="to the old socket")
+    assert _come_back(core).missed
+    assert core.events("b") == ["ChatMessage", "Replaced"]
+
+
+def test_a_lost_seat_that_redis_forgot_is_looked_for() -> None:
+    core = _two()
+    _lose(core)
+    core.now += 2.5 * core.hub.settings.seat
+    core.give(inputs.Sweep())
+    assert core.asks(steps.Read)
