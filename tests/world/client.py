@@ -301,10 +301,11 @@ class Client:
             self.followed = {user: shown.copy() for user, shown in self.members.items()}
             self.may_come_again = set(self.members)
             self.last_chat.clear()
+            self.is_recording = None
             self.seat_since = world.clock.now
         if self.wire is None or not world.has_returned(self.wire.id):
             self.endpoints.clear()
-            self.endpoint = self.is_recording = None
+            self.endpoint = None
         self._keep_alive(world.settings.keep_alive)
 
     def _keep_alive(self, after: float) -> None:

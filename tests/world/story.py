@@ -50,8 +50,8 @@ EXTRAS: Final[dict[str, int]] = {
     "silence": 3,
     "remove": 3,
     "rest_remove": 3,
-    "rest_end": 2,
-    "end": 1,
+    "rest_end": 4,
+    "end": 3,
     "record": 2,
     "mute_all": 1,
 }

@@ -18,7 +18,7 @@ from tests.world import hub
 from tests.world.run import Failure, run, run_seed, shortest
 from tests.world.story import tell
 
-SEEDS = range(400)
+SEEDS = range(1000)
 """Within which each fault of the core has to be found."""
 
 Hears = Callable[[Input], bool]
