@@ -15,7 +15,7 @@ from tertulia.hub.client import Client
 from tertulia.hub.connection import Connection
 from tertulia.hub.refusal import refusal
 from tertulia.ids import ConnectionId
-from tertulia.room.effects import Deliver, LetGo
+from tertulia.room.effects import LetGo
 from tertulia.room.line import Call, Farewell
 from tertulia.room.meeting import Meeting
 
@@ -61,15 +61,6 @@ class Connections:
         del self._all[connection.id]
 
     # --- what a meeting has them told
-
-    def deliver(self, effect: Deliver) -> None:
-        """Send an event to those who are here."""
-        event, here = effect.event, self._here
-        metrics.EVENTS.inc(len(effect.to))
-        for connection_id in effect.to:
-            connection = here.get(connection_id)
-            if connection is not None:
-                connection.client.send(event)
 
     def let_go(self, effect: LetGo) -> None:
         """Say a last word and close, now or behind the answer to the call under way."""

@@ -235,7 +235,8 @@ def _checked(call: Call, is_seated: bool) -> Any:
     kind = CALLS.get(call.event)
     if kind is None:
         raise UnknownEvent(f"there is no call {call.event!r}"[:100])
-    check_seat(call.event, is_seated)
+    if is_seated is (call.event == "JoinRoom"):
+        check_seat(call.event, is_seated)
     if type(call.payload) is kind:
         return call.payload
     return read(kind, {} if call.payload is None and kind is Empty else call.payload, null_is_absent=True)

@@ -83,7 +83,12 @@ class Meetings:
         for effect in meeting.handle(given, time.monotonic()):
             try:
                 if isinstance(effect, effects.Deliver):
-                    connections.deliver(effect)
+                    event, get = effect.event, connections.get
+                    metrics.EVENTS.inc(len(effect.to))
+                    for connection_id in effect.to:
+                        connection = get(connection_id)
+                        if connection is not None:
+                            connection.client.send(event)
                 elif isinstance(effect, effects.Reply):
                     connections.reply(effect.connection, effect.result)
                 else:

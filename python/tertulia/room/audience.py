@@ -53,7 +53,11 @@ class Audience:
         seats = self._seats
         seat = seats.present.get(user_id) or seats.lost.get(user_id)
         if seat is not None and (seat_id is None or seat_id == seat.seat):
-            self.tell_seat(seat, event)
+            if type(seat) is Seated:
+                seat.is_told = True
+                self._agenda.effects.append(Deliver(event, [seat.connection]))
+            else:
+                self.tell_seat(seat, event)
         for joining in seats.joining.values():
             if joining.user_id == user_id:
                 joining.hold(event, seat_id, source)
@@ -67,11 +71,6 @@ class Audience:
             self._agenda.effects.append(Deliver(event, [seat.connection]))
 
     # --- what is known to have arrived
-
-    def heard_of(self, seat: Seated) -> None:
-        """Its client was heard of: what it was sent until now has arrived."""
-        seat.confirmed = self.told
-        seat.is_told = False
 
     def is_in_doubt(self, seat: Seated) -> bool:
         """Whether it was sent something since it was last heard of: nobody knows whether that arrived."""

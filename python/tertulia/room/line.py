@@ -60,9 +60,8 @@ class _Idle(Struct):
 
 
 class _Draining(Struct):
-    """The client is gone; ``call`` is under way."""
+    """The client is gone; a call is under way."""
 
-    call: Call
     clean: bool
 
 
@@ -94,25 +93,19 @@ class Taken(enum.Enum):
 class Line:
     """Who carries out a call says :meth:`done` once it is answered, and does what that returns."""
 
-    __slots__ = ("_bytes", "_state", "_waiting")
+    __slots__ = ("_bytes", "_state", "_waiting", "under_way")
 
     def __init__(self) -> None:
         self._state: _Idle | Call | _Draining | _Closing | _Gone = _IDLE
         self._waiting: deque[tuple[Call, int]] = deque()
         self._bytes = 0
-
-    @property
-    def under_way(self) -> Call | None:
-        """The call that is to be answered now."""
-        state = self._state
-        if type(state) is Call:
-            return state
-        return state.call if isinstance(state, _Draining) else None
+        self.under_way: Call | None = None
+        """The call that is to be answered now; to be read only."""
 
     def take(self, call: Call) -> Taken:
         """A call came."""
         if self._state is _IDLE:
-            self._state = call
+            self._state = self.under_way = call
             return Taken.RUN
         if not isinstance(self._state, Call):
             return Taken.IGNORED
@@ -126,7 +119,7 @@ class Line:
     def done(self) -> Call | Farewell | Overdue | Departed | None:
         """The call under way was answered. What follows: the next one to carry out, which is under way now; a last
         word; the deadline to join, which was held up; the end."""
-        state = self._state
+        state, self.under_way = self._state, None
         if type(state) is Call:
             if isinstance(state.then, Farewell):
                 self._drop_waiting()
@@ -140,8 +133,7 @@ class Line:
             return state.then
         if isinstance(state, _Draining):
             if self._waiting:
-                state.call = self._next()
-                return state.call
+                return self._next()
             self._state = _GONE
             return Departed(state.clean)
         return None
@@ -170,15 +162,15 @@ class Line:
     def gone(self, clean: bool) -> bool:
         """The client is gone: at once (True), or once the calls that came before are answered."""
         if isinstance(self._state, Call):
-            self._state = _Draining(self._state, clean)
+            self._state = _Draining(clean)
             return False
         self._state = _GONE
         return True
 
     def _next(self) -> Call:
-        call, size = self._waiting.popleft()
+        self.under_way, size = self._waiting.popleft()
         self._bytes -= size
-        return call
+        return self.under_way
 
     def _drop_waiting(self) -> None:
         self._waiting.clear()

@@ -87,7 +87,8 @@ class Meeting:
         has arrived. To be called when the frame comes, before its call; no effect without a seat here."""
         seat = self._room.seats.by_connection.get(connection)
         if type(seat) is Seated:
-            self._room.audience.heard_of(seat)
+            seat.confirmed = self._room.audience.told
+            seat.is_told = False
 
     def _rest(self) -> None:
         """Nobody of this hub is in the room: it is not listened to any more, and what was known of it grows old."""
