@@ -127,11 +127,11 @@ class Hub:
         conn = self._conns.get(wire.id)
         if conn is None or not conn.is_here:
             return
-        if conn.room is not None:
-            self.meetings[conn.room].heard(wire.id)
         made = Call(call, event, payload)
         if conn.line.take(made) is Taken.RUN:
-            self._run(conn, made)
+            self._run(conn, made, has_waited=False)
+        elif conn.room is not None:
+            self.meetings[conn.room].heard(wire.id)
 
     def disconnected(self, wire: Wire, clean: bool, some_lost: bool) -> None:
         """A client is gone."""
@@ -234,7 +234,7 @@ class Hub:
 
     # --- calls
 
-    def _run(self, conn: Conn, call: Call) -> None:
+    def _run(self, conn: Conn, call: Call, has_waited: bool) -> None:
         conn.call_since = self.clock.now
         try:
             check_seat(call.event, conn.room is not None)
@@ -245,7 +245,7 @@ class Hub:
             self._begin_join(conn, call.payload)
         else:
             given = _EMPTY if CALLS[call.event] is Empty else call.payload
-            self._give(conn.room, inputs.Call(conn.wire.id, call.event, given, self.clock.now))
+            self._give(conn.room, inputs.Call(conn.wire.id, call.event, given, self.clock.now, has_waited))
 
     def _begin_join(self, conn: Conn, payload: Any) -> None:
         claims = self._claims[payload.token]
@@ -282,7 +282,7 @@ class Hub:
             conn = self._answered.popleft()
             following = conn.line.done()
             if isinstance(following, Call):
-                self._run(conn, following)
+                self._run(conn, following, has_waited=True)
             elif isinstance(following, Farewell):
                 self._part(conn, following)
             elif isinstance(following, Departed):

@@ -14,7 +14,7 @@ from tertulia.room.rate import Rate
 class Connection:
     """Kept until the client is gone and all its calls were answered."""
 
-    __slots__ = ("client", "id", "is_lost", "join_timer", "joining", "line", "meeting", "rate")
+    __slots__ = ("client", "id", "is_here", "is_lost", "join_timer", "joining", "line", "meeting", "rate")
 
     def __init__(self, client: Client, rate: Rate) -> None:
         self.client: Final = client
@@ -25,9 +25,16 @@ class Connection:
         """In which it has its seat."""
         self.joining: Meeting | None = None
         """Which has its JoinRoom under way."""
+        self.is_here = True
+        """Its client is not gone."""
         self.is_lost = False
         """The client is gone without a word."""
         self.join_timer: asyncio.TimerHandle | None = None
+
+    def heard(self) -> None:
+        """The client was heard of, though not by a call that is carried out at once."""
+        if self.meeting is not None:
+            self.meeting.heard(self.id)
 
     def end_join_time(self) -> None:
         """It has joined, or is gone: no deadline any more."""

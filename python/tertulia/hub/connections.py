@@ -53,6 +53,7 @@ class Connections:
         """A client is gone; None: that is known."""
         connection = self._here.pop(client.id, None)
         if connection is not None:
+            connection.is_here = False
             metrics.CONNECTIONS.dec()
         return connection
 
@@ -70,7 +71,7 @@ class Connections:
 
     def part(self, connection: Connection, farewell: Farewell) -> None:
         """Say a last word and close."""
-        if connection.id in self._here:
+        if connection.is_here:
             connection.client.send(farewell.event)
             connection.client.close(farewell.close.code, farewell.close.reason)
 
@@ -93,12 +94,11 @@ class Connections:
     def reply(self, connection: ConnectionId, result: Struct) -> None:
         """The call under way has this result."""
         found = self._all.get(connection)
-        call = found.line.under_way if found is not None else None
-        if found is None or call is None:
+        if found is None or (call := found.line.under_way) is None:
             _log.error("an answer to no call", connection=connection)
             return
         metrics.calls(call.event, "ok").inc()
-        if connection in self._here:
+        if found.is_here:
             found.client.reply(call.id, result)
         found.joining = None
         self.answered.append(found)
@@ -119,5 +119,5 @@ class Connections:
         metrics.calls(call.event if call.event in CALLS else "", refusal(error).code).inc()
         if not isinstance(error, Refused):
             _log.error("a call failed", event_name=call.event, exc_info=error)
-        if connection.id in self._here:
+        if connection.is_here:
             connection.client.refuse(call.id, error)

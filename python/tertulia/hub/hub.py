@@ -23,6 +23,7 @@ from tertulia.hub.tasks import Tasks
 from tertulia.ids import HubId, RoomId, UserId
 from tertulia.redis.channels import Channels
 from tertulia.room import closing, inputs
+from tertulia.room.effects import Effect
 from tertulia.room.line import Call, Departed, Farewell, Taken
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
@@ -36,6 +37,9 @@ from tertulia.validation import read
 
 STOP_WITHIN: Final = 3.0
 """Seconds that clients get to go when the hub stops."""
+
+_DONE: Final = Empty()
+_NONE: Final[list[Effect]] = []
 
 _log = structlog.get_logger(__name__)
 
@@ -91,18 +95,18 @@ class Hub:
         connection = self._connections.get(client.id)
         if connection is None or not self._admits(connection, call):
             return
-        made = Call(call, event, payload)
-        taken = connection.line.take(made)
-        if taken is Taken.RUN:
-            self._run(connection, made)
-            self._go_on()
-        elif taken is Taken.TOO_MANY:
+        if connection.line.is_idle():
+            self._begin(connection, call, event, payload)
+            return
+        connection.heard()
+        if connection.line.take(Call(call, event, payload)) is Taken.TOO_MANY:
             client.refuse(call, RateLimited("too many calls wait for an earlier one"))
 
     def malformed(self, client: Client, call: CallId, error: TertuliaError) -> None:
         """A client sent what is no call: refused with ``error``, and counted by the rate limit."""
         connection = self._connections.get(client.id)
         if connection is not None and self._admits(connection, call):
+            connection.heard()
             self._connections.refuse_call(connection, Call(call, "", None), error)
 
     def disconnected(self, client: Client, clean: bool, *, some_lost: bool = False) -> None:
@@ -162,8 +166,6 @@ class Hub:
             time.monotonic(), settings.calls_per_second, settings.burst, settings.limited_for
         )
         if verdict is Verdict.ADMIT:
-            if connection.meeting is not None:
-                connection.meeting.heard(connection.id)
             return True
         metrics.calls("", "rate_limited").inc()
         connection.client.refuse(call, RateLimited(f"more than {settings.calls_per_second:g} calls a second"))
@@ -171,15 +173,40 @@ class Hub:
             connection.client.close(*closing.RATE_LIMITED)
         return False
 
-    def _run(self, connection: Connection, call: Call) -> None:
-        """Carry out the call that is under way now."""
+    def _begin(self, connection: Connection, call: CallId, event: str, payload: Any) -> None:
+        """Carry out a call behind which none waits: nearly all of them, and most are answered at once."""
+        meeting, made, is_answered = connection.meeting, _NONE, False
         try:
-            meeting = connection.meeting
-            payload = _checked(call, meeting is not None)
+            payload = _checked(event, payload, meeting is not None)
+            if meeting is not None:
+                given = inputs.Call(connection.id, event, payload, time.time())
+                made, is_answered = meeting.call(given, time.monotonic())
+        except Exception as e:  # noqa: BLE001 - the caller is told, the log too
+            connection.heard()
+            self._connections.refuse_call(connection, Call(call, event, payload), e)
+            return
+        if not is_answered:
+            connection.line.take(Call(call, event, payload))
+        if meeting is None:
+            self._tasks.spawn(self._join(connection, payload))
+            return
+        self._meetings.perform(meeting, made)
+        if is_answered:
+            metrics.calls(event, "ok").inc()
+            connection.client.reply(call, _DONE)
+        else:
+            self._go_on()
+
+    def _run(self, connection: Connection, call: Call) -> None:
+        """Carry out a call that has waited, and is under way now."""
+        meeting = connection.meeting
+        try:
+            payload = _checked(call.event, call.payload, meeting is not None)
             if meeting is None:
                 self._tasks.spawn(self._join(connection, payload))
             else:
-                self._meetings.feed(meeting, inputs.Call(connection.id, call.event, payload, time.time()))
+                given = inputs.Call(connection.id, call.event, payload, time.time(), has_waited=True)
+                self._meetings.feed(meeting, given)
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             self._connections.refuse(connection.id, e)
 
@@ -229,14 +256,13 @@ class Hub:
         self._connections.remove(connection)
 
 
-def _checked(call: Call, is_seated: bool) -> Any:
+def _checked(event: str, payload: object, is_seated: bool) -> Any:
     """The payload as its struct; where a call has none, null is as good as ``{}``. Raises UnknownEvent, AlreadyJoined,
     NotJoined, Invalid."""
-    kind = CALLS.get(call.event)
+    kind = CALLS.get(event)
+    if type(payload) is kind and is_seated is not (kind is JoinRoom):
+        return payload
     if kind is None:
-        raise UnknownEvent(f"there is no call {call.event!r}"[:100])
-    if is_seated is (call.event == "JoinRoom"):
-        check_seat(call.event, is_seated)
-    if type(call.payload) is kind:
-        return call.payload
-    return read(kind, {} if call.payload is None and kind is Empty else call.payload, null_is_absent=True)
+        raise UnknownEvent(f"there is no call {event!r}"[:100])
+    check_seat(event, is_seated)
+    return read(kind, {} if payload is None and kind is Empty else payload, null_is_absent=True)

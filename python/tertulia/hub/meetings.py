@@ -20,6 +20,7 @@ from tertulia.ids import RoomId
 from tertulia.redis.channels import Channels
 from tertulia.room import commands, effects, inputs, messages
 from tertulia.room.answers import Answer
+from tertulia.room.effects import Deliver, Effect, Reply
 from tertulia.room.inputs import Input
 from tertulia.room.meeting import Meeting
 from tertulia.room.surroundings import Surroundings
@@ -77,19 +78,22 @@ class Meetings:
     def feed(self, meeting: Meeting, given: Input) -> None:
         """Give a meeting an input and carry out what follows; calls that were answered are gone on with later."""
         running = self._running.get(meeting.id)
-        if running is None or running.meeting is not meeting:
-            return  # nothing of it is of any use any more
-        connections = self._connections
-        for effect in meeting.handle(given, time.monotonic()):
+        if running is not None and running.meeting is meeting:  # else nothing of it is of any use any more
+            self.perform(meeting, meeting.handle(given, time.monotonic()))
+
+    def perform(self, meeting: Meeting, made: list[Effect]) -> None:
+        """Carry out what a meeting has decided just now."""
+        running, connections = self._running[meeting.id], self._connections
+        for effect in made:
             try:
-                if isinstance(effect, effects.Deliver):
+                if isinstance(effect, Deliver):
                     event, get = effect.event, connections.get
                     metrics.EVENTS.inc(len(effect.to))
                     for connection_id in effect.to:
                         connection = get(connection_id)
                         if connection is not None:
                             connection.client.send(event)
-                elif isinstance(effect, effects.Reply):
+                elif isinstance(effect, Reply):
                     connections.reply(effect.connection, effect.result)
                 else:
                     self._performers[type(effect)](running, effect)

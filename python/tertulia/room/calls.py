@@ -33,13 +33,16 @@ class Calls:
 
     def __init__(self, room: Room, membership: Membership, restoring: Restoring, leaver: Leaver, ender: Ender) -> None:
         self._room = room
+        self._agenda = room.agenda
+        self._seats = room.seats.by_connection
+        self._audience = room.audience
         self._membership = membership
         self._restoring = restoring
         self._leaver = leaver
         self._ender = ender
         self._chat = room.hub.names.token()
         self._chats = itertools.count(1)  # with the above a message's id: no randomness has to be fetched for each
-        self._handlers: dict[str, Callable[[Seat, Call, Any], None]] = {
+        self._handlers: dict[str, Callable[[Seat, Call, Any], bool]] = {
             "SendOffer": self._send_offer,
             "SendAnswer": self._send_answer,
             "SendIceCandidate": self._send_candidate,
@@ -55,25 +58,27 @@ class Calls:
             "EndRoom": self._end_room,
         }
 
-    def call(self, call: Call) -> None:
-        """Carry out a call, or refuse it."""
-        seat = self._room.seats.by_connection.get(call.connection)
+    def call(self, call: Call) -> bool:
+        """Carry out a call. True: its answer is ``{}``; False: the answer comes later, or by ``Tell``.
+
+        Raises:
+            Refused: nothing has changed.
+        """
+        seat = self._seats.get(call.connection)
         if seat is None:
-            self._refuse(call.connection, NotJoined("call JoinRoom first"))
-            return
-        try:
-            if seat.role != "host":
-                check_call(call.event, seat.role)
-            self._handlers[call.event](seat, call, call.payload)
-        except Exception as e:  # noqa: BLE001 - the caller is told; what is a fault of ours is logged by that
-            self._room.agenda.effects.append(Refuse(call.connection, e))
+            raise NotJoined("call JoinRoom first")
+        if type(seat) is Seated and not call.has_waited:
+            seat.confirmed = self._audience.told
+            seat.is_told = False
+        if seat.role != "host":
+            check_call(call.event, seat.role)
+        return self._handlers[call.event](seat, call, call.payload)
 
     # --- media
 
-    def _send_offer(self, seat: Seat, call: Call, offer: SendOffer) -> None:
+    def _send_offer(self, seat: Seat, call: Call, offer: SendOffer) -> bool:
         if not targets.is_sfu(offer.target_user_id):
-            self._forward_sdp("ReceiveOffer", seat, call, offer)
-            return
+            return self._forward_sdp("ReceiveOffer", seat, offer)
         node, transport = self._transport(seat, offer.target_user_id)
         _check_sdp(offer.sdp)
         command = commands.Offer(
@@ -87,6 +92,7 @@ class Calls:
         )
         self._tell(node, command, call)
         self._tell_state(seat, node, transport)
+        return False
 
     def _tell_state(self, seat: Seat, node: NodeId, transport: TransportId) -> None:
         """A peer begins with everything on: what was turned off before its first offer is said behind it."""
@@ -95,65 +101,67 @@ class Calls:
         video = False if member.said_video_off else None
         if (muted, video) != (None, None):
             state = commands.State(room=self._room.id, transport=transport, is_muted=muted, is_video_on=video)
-            self._room.agenda.effects.append(Tell(node, state))
+            self._agenda.effects.append(Tell(node, state))
 
-    def _send_answer(self, seat: Seat, call: Call, answer: SendAnswer) -> None:
+    def _send_answer(self, seat: Seat, call: Call, answer: SendAnswer) -> bool:
         if not targets.is_sfu(answer.target_user_id):
-            self._forward_sdp("ReceiveAnswer", seat, call, answer)
-            return
+            return self._forward_sdp("ReceiveAnswer", seat, answer)
         node, transport = self._transport(seat, answer.target_user_id)
         _check_sdp(answer.sdp)
-        self._tell(node, commands.Answer(room=self._room.id, transport=transport, sdp=answer.sdp), call)
+        return self._tell(node, commands.Answer(room=self._room.id, transport=transport, sdp=answer.sdp), call)
 
-    def _forward_sdp(self, event: str, seat: Seat, call: Call, payload: SendOffer | SendAnswer) -> None:
+    def _forward_sdp(self, event: str, seat: Seat, payload: SendOffer | SendAnswer) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         _check_sdp(payload.sdp)
         self._room.tell(member, Event(event, SdpEvent(source_user_id=seat.user_id, sdp=payload.sdp)))
-        self._room.agenda.effects.append(Reply(call.connection))
+        return True
 
-    def _send_candidate(self, seat: Seat, call: Call, payload: contract.SendIceCandidate) -> None:
+    def _send_candidate(self, seat: Seat, call: Call, payload: contract.SendIceCandidate) -> bool:
         candidate = "" if payload.candidate is None else payload.candidate
         if targets.is_sfu(payload.target_user_id):
             node, transport = self._transport(seat, payload.target_user_id)
-            self._tell(node, commands.Candidate(room=self._room.id, transport=transport, candidate=candidate), call)
-            return
+            candidates = commands.Candidate(room=self._room.id, transport=transport, candidate=candidate)
+            return self._tell(node, candidates, call)
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         event = CandidateEvent(source_user_id=seat.user_id, candidate=candidate)
         self._room.tell(member, Event("IceCandidate", event))
-        self._room.agenda.effects.append(Reply(call.connection))
+        return True
 
-    def _set_view(self, seat: Seat, call: Call, view: contract.SetView) -> None:
+    def _set_view(self, seat: Seat, call: Call, view: contract.SetView) -> bool:
         node, transport = self._transport(seat, "sfu")
-        self._tell(node, commands.View(room=self._room.id, transport=transport, videos=view.videos), call)
+        return self._tell(node, commands.View(room=self._room.id, transport=transport, videos=view.videos), call)
 
     def _transport(self, seat: Seat, target: str) -> tuple[NodeId, TransportId]:
         return targets.transport(target, seat.seat, self._room.node, seat.topology)
 
-    def _tell(self, node: NodeId, command: commands.Command, call: Call) -> None:
-        self._room.agenda.effects.append(Tell(node, command, answers=call.connection))
+    def _tell(self, node: NodeId, command: commands.Command, call: Call) -> bool:
+        self._agenda.effects.append(Tell(node, command, answers=call.connection))
+        return False
 
     # --- the seat
 
-    def _keep_alive(self, seat: Seat, call: Call, payload: Empty) -> None:
+    def _keep_alive(self, seat: Seat, call: Call, payload: Empty) -> bool:
         self._run_keep_alive(seat, again=False)
+        return False
 
     def _run_keep_alive(self, seat: Seat, again: bool) -> None:
         life = self._room.life_of_seats
         step = steps.KeepAlive(user=seat.user_id, connection=seat.connection, incarnation=life.incarnation)
-        self._room.agenda.run(step, KeepingAlive(seat.connection, life.incarnation, again))
+        self._agenda.run(step, KeepingAlive(seat.connection, life.incarnation, again))
 
     def kept_alive(self, work: KeepingAlive, kept: KeptAlive) -> None:
         """Redis has answered a KeepAlive."""
         if kept is KeptAlive.ALIVE:
-            self._room.agenda.effects.append(Reply(work.connection))
+            self._agenda.effects.append(Reply(work.connection))
         elif kept is KeptAlive.LOST and not work.again:
             self._restoring.begin(work.incarnation, work)
         else:
             self._leaver.forget(work.connection)
             self._refuse(work.connection, NotJoined("the seat timed out; call JoinRoom"))
 
-    def _update_state(self, seat: Seat, call: Call, payload: contract.UpdateState) -> None:
+    def _update_state(self, seat: Seat, call: Call, payload: contract.UpdateState) -> bool:
         self._run_update(seat, payload, again=False)
+        return False
 
     def _run_update(self, seat: Seat, payload: contract.UpdateState, again: bool) -> None:
         life = self._room.life_of_seats
@@ -164,7 +172,7 @@ class Calls:
             is_muted=payload.is_muted,
             is_video_on=payload.is_video_on,
         )
-        self._room.agenda.run(step, Updating(seat.connection, payload, life.incarnation, again))
+        self._agenda.run(step, Updating(seat.connection, payload, life.incarnation, again))
 
     def updated(self, work: Updating, message: StateMessage | None) -> None:
         """Redis has the state; None: that changed nothing."""
@@ -185,8 +193,9 @@ class Calls:
             room.agenda.effects.append(Tell(node, state))
         room.agenda.effects.append(Reply(work.connection))
 
-    def _raise_hand(self, seat: Seat, call: Call, payload: contract.RaiseHand) -> None:
+    def _raise_hand(self, seat: Seat, call: Call, payload: contract.RaiseHand) -> bool:
         self._run_raise_hand(seat, payload.raised, again=False)
+        return False
 
     def _run_raise_hand(self, seat: Seat, raised: bool, again: bool) -> None:
         life = self._room.life_of_seats
@@ -194,14 +203,14 @@ class Calls:
             user=seat.user_id, connection=seat.connection, incarnation=life.incarnation, raised=raised
         )
         work = RaisingHand(seat.connection, seat.user_id, raised, life.incarnation, again)
-        self._room.agenda.run(step, work)
+        self._agenda.run(step, work)
 
     def hand_raised(self, work: RaisingHand, is_new: bool) -> None:
         """Redis has the hand."""
         if is_new:
             message = HandMessage(origin=self._room.hub.hub, user_id=work.user_id, raised=work.raised)
             self._membership.changed(message)
-        self._room.agenda.effects.append(Reply(work.connection))
+        self._agenda.effects.append(Reply(work.connection))
 
     def failed(self, work: KeepingAlive | Updating | RaisingHand, error: Exception) -> None:
         """Redis is away, or has lost the room."""
@@ -227,14 +236,15 @@ class Calls:
             self._run_raise_hand(seat, work.raised, again=True)
 
     def _refuse(self, connection: ConnectionId, error: Exception) -> None:
-        self._room.agenda.effects.append(Refuse(connection, error))
+        self._agenda.effects.append(Refuse(connection, error))
 
-    def _leave_room(self, seat: Seat, call: Call, payload: Empty) -> None:
+    def _leave_room(self, seat: Seat, call: Call, payload: Empty) -> bool:
         self._leaver.leave(seat, "left", OnCall(seat.connection))
+        return False
 
     # --- among people
 
-    def _send_chat(self, seat: Seat, call: Call, payload: contract.SendChat) -> None:
+    def _send_chat(self, seat: Seat, call: Call, payload: contract.SendChat) -> bool:
         room = self._room
         message = {
             "id": f"{self._chat}-{next(self._chats)}",
@@ -250,22 +260,23 @@ class Calls:
             event = Event("ChatMessage", {**message, "private": True, "targetUserId": member.user_id})
             room.tell(member, event)
             room.audience.tell_seat(seat, event)
-        self._room.agenda.effects.append(Reply(call.connection))
+        return True
 
-    def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> None:
+    def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         self._room.tell(member, events.mute_requested(seat.user_id))
-        self._room.agenda.effects.append(Reply(call.connection))
+        return True
 
-    def _mute_all(self, seat: Seat, call: Call, payload: Empty) -> None:
+    def _mute_all(self, seat: Seat, call: Call, payload: Empty) -> bool:
         self._room.say(events.mute_requested(seat.user_id), seat.user_id)
-        self._room.agenda.effects.append(Reply(call.connection))
+        return True
 
-    def _remove_participant(self, seat: Seat, call: Call, payload: contract.OneUser) -> None:
+    def _remove_participant(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         self._leaver.remove(member.user_id, OnCall(seat.connection))
+        return False
 
-    def _end_room(self, seat: Seat, call: Call, payload: Empty) -> None:
+    def _end_room(self, seat: Seat, call: Call, payload: Empty) -> bool:
         life = self._room.life_of_seats
         self._ender.begin(
             Ending(
@@ -276,6 +287,7 @@ class Calls:
                 incarnation=life.incarnation,
             )
         )
+        return False
 
 
 def _check_sdp(sdp: str) -> None:

@@ -54,6 +54,9 @@ class Call(Struct, frozen=True):
     payload: Any
     at: float
     """Unix seconds: when it came."""
+    has_waited: bool = False
+    """Behind an earlier one: what the client was sent meanwhile is not known to have arrived. Otherwise the call itself
+    says that everything sent until now has."""
 
 
 class ConnectionLost(Struct, frozen=True):

@@ -38,15 +38,12 @@ class Overdue(Struct, frozen=True):
     """The time to join was over while a call was under way."""
 
 
-class Call(Struct):
-    """A call as it came; ``id`` is the transport's. Also the state of a line that is busy with it: one is made for each
-    call, and nothing else."""
+class Call(Struct, frozen=True):
+    """A call as it came; ``id`` is the transport's."""
 
     id: Any
     event: str
     payload: object
-    then: Farewell | Overdue | None = None
-    """What follows its answer."""
 
 
 class Departed(Struct, frozen=True):
@@ -55,27 +52,22 @@ class Departed(Struct, frozen=True):
     clean: bool
 
 
-class _Idle(Struct):
+class _State(enum.Enum):
+    IDLE = enum.auto()
     """No call is under way."""
-
-
-class _Draining(Struct):
-    """The client is gone; a call is under way."""
-
-    clean: bool
-
-
-class _Closing(Struct):
+    BUSY = enum.auto()
+    DRAINING_CLEAN = enum.auto()
+    """The client has said goodbye; a call is under way."""
+    DRAINING_LOST = enum.auto()
+    """The client is gone without a word; a call is under way."""
+    CLOSING = enum.auto()
     """The client was let go, and is not gone yet."""
-
-
-class _Gone(Struct):
+    GONE = enum.auto()
     """The client is gone, and nothing is under way."""
 
 
-_IDLE: Final = _Idle()
-_CLOSING: Final = _Closing()
-_GONE: Final = _Gone()
+_IDLE: Final = _State.IDLE
+_BUSY: Final = _State.BUSY
 
 
 class Taken(enum.Enum):
@@ -93,21 +85,28 @@ class Taken(enum.Enum):
 class Line:
     """Who carries out a call says :meth:`done` once it is answered, and does what that returns."""
 
-    __slots__ = ("_bytes", "_state", "_waiting", "under_way")
+    __slots__ = ("_bytes", "_state", "_then", "_waiting", "under_way")
 
     def __init__(self) -> None:
-        self._state: _Idle | Call | _Draining | _Closing | _Gone = _IDLE
+        self._state = _IDLE
+        self._then: Farewell | Overdue | None = None
+        """While busy: what follows the answer."""
         self._waiting: deque[tuple[Call, int]] = deque()
         self._bytes = 0
         self.under_way: Call | None = None
         """The call that is to be answered now; to be read only."""
 
+    def is_idle(self) -> bool:
+        """Whether a call may be carried out at once. One that is answered at once need not be taken."""
+        return self._state is _IDLE
+
     def take(self, call: Call) -> Taken:
         """A call came."""
         if self._state is _IDLE:
-            self._state = self.under_way = call
+            self._state = _BUSY
+            self.under_way = call
             return Taken.RUN
-        if not isinstance(self._state, Call):
+        if self._state is not _BUSY:
             return Taken.IGNORED
         size = _size(call)
         if len(self._waiting) >= MAX_WAITING_CALLS or self._bytes + size > MAX_WAITING_BYTES:
@@ -119,62 +118,52 @@ class Line:
     def done(self) -> Call | Farewell | Overdue | Departed | None:
         """The call under way was answered. What follows: the next one to carry out, which is under way now; a last
         word; the deadline to join, which was held up; the end."""
-        state, self.under_way = self._state, None
-        if type(state) is Call:
-            if isinstance(state.then, Farewell):
-                self._drop_waiting()
-                self._state = _CLOSING
-                return state.then
-            if self._waiting:
-                self._state = call = self._next()
-                call.then = state.then
-                return call
-            self._state = _IDLE
-            return state.then
-        if isinstance(state, _Draining):
-            if self._waiting:
-                return self._next()
-            self._state = _GONE
-            return Departed(state.clean)
-        return None
+        self.under_way = None
+        state, then = self._state, self._then
+        if isinstance(then, Farewell):
+            self._state, self._then = _State.CLOSING, None
+            self._waiting.clear()
+            self._bytes = 0
+            return then
+        if self._waiting:
+            self.under_way, size = self._waiting.popleft()
+            self._bytes -= size
+            return self.under_way
+        if state is _BUSY:
+            self._state, self._then = _IDLE, None
+            return then
+        self._state = _State.GONE
+        return Departed(clean=state is _State.DRAINING_CLEAN)
 
     def let_go(self, farewell: Farewell) -> bool:
         """Say a last word and close: at once (True), behind the answer to the call under way, or never (the client is
         gone)."""
         if self._state is _IDLE:
-            self._state = _CLOSING
+            self._state = _State.CLOSING
             return True
-        if isinstance(self._state, Call):
-            self._state.then = farewell
+        if self._state is _BUSY:
+            self._then = farewell
         return False
 
     def too_late(self) -> bool:
         """The time to join is over: close at once (True), or see after the call under way."""
-        if isinstance(self._state, Call) and self._state.then is None:
-            self._state.then = Overdue()
+        if self._state is _BUSY and self._then is None:
+            self._then = Overdue()
         return self._state is _IDLE
 
     def in_time(self) -> None:
         """It has joined: no deadline any more."""
-        if isinstance(self._state, Call) and isinstance(self._state.then, Overdue):
-            self._state.then = None
+        if isinstance(self._then, Overdue):
+            self._then = None
 
     def gone(self, clean: bool) -> bool:
         """The client is gone: at once (True), or once the calls that came before are answered."""
-        if isinstance(self._state, Call):
-            self._state = _Draining(clean)
+        if self._state is _BUSY:
+            self._state = _State.DRAINING_CLEAN if clean else _State.DRAINING_LOST
+            self._then = None
             return False
-        self._state = _GONE
+        self._state = _State.GONE
         return True
-
-    def _next(self) -> Call:
-        self.under_way, size = self._waiting.popleft()
-        self._bytes -= size
-        return self.under_way
-
-    def _drop_waiting(self) -> None:
-        self._waiting.clear()
-        self._bytes = 0
 
 
 def _size(call: Call) -> int:

@@ -13,7 +13,7 @@ from tertulia.ids import ConnectionId, RoomId
 from tertulia.room import inputs, pending, timers
 from tertulia.room.agenda import Agenda
 from tertulia.room.calls import Calls
-from tertulia.room.effects import Effect, Unsubscribe, Unused
+from tertulia.room.effects import Effect, Refuse, Reply, Unsubscribe, Unused
 from tertulia.room.ending import Ender
 from tertulia.room.inputs import Input
 from tertulia.room.joining import Joiner
@@ -74,17 +74,37 @@ class Meeting:
         effects: list[Effect] = []
         agenda.effects = effects
         self._inputs[type(given)](given)
+        self._finish()
+        return effects
+
+    def call(self, given: inputs.Call, now: float) -> tuple[list[Effect], bool]:
+        """As :meth:`handle`, for the hot path: an answer that is ``{}`` at once is no effect, but True.
+
+        Raises:
+            Refused: that is the answer; nothing has changed. (Anything else: a fault of ours.)
+        """
+        agenda = self._agenda
+        agenda.now = now
+        effects: list[Effect] = []
+        agenda.effects = effects
+        is_answered = self._calls.call(given)
+        if agenda.resumed:
+            self._finish()
+        return effects, is_answered
+
+    def _finish(self) -> None:
+        """What goes on within this input, and whether anyone is left."""
+        agenda = self._agenda
         seats = self._seats
         while agenda.resumed:
             resumed = agenda.resumed.popleft()
             self._resumes[type(resumed.work)](resumed.work, resumed.error)
         if not (seats.by_connection or seats.joining):
             self._rest()
-        return effects
 
     def heard(self, connection: ConnectionId) -> None:
-        """The client was heard of (any frame of it that is no garbage beneath the dialect): what it was sent until now
-        has arrived. To be called when the frame comes, before its call; no effect without a seat here."""
+        """The client was heard of otherwise than by a call that is given to :meth:`handle` at once: by one that waits,
+        or is refused. What it was sent until now has arrived; no effect without a seat here."""
         seat = self._room.seats.by_connection.get(connection)
         if type(seat) is Seated:
             seat.confirmed = self._room.audience.told
@@ -106,7 +126,7 @@ class Meeting:
 
     def _input_handlers(self) -> dict[type[Any], Handler]:
         return {
-            inputs.Call: self._calls.call,
+            inputs.Call: self._call,
             inputs.Message: lambda given: self._listening.hear(given.message),
             inputs.Answered: self._answered,
             inputs.Failed: self._failed,
@@ -123,6 +143,14 @@ class Meeting:
             inputs.RemoveParticipant: lambda given: self._leaver.remove(given.user, OnRequest(given.request)),
             inputs.Reap: lambda given: self._ender.reap(given.session_id, OnRequest(given.request)),
         }
+
+    def _call(self, given: inputs.Call) -> None:
+        effects = self._agenda.effects
+        try:
+            if self._calls.call(given):
+                effects.append(Reply(given.connection))
+        except Exception as e:  # noqa: BLE001 - the caller is told; what is a fault of ours is logged by that
+            effects.append(Refuse(given.connection, e))
 
     def _connection_lost(self, given: inputs.ConnectionLost) -> None:
         room = self._room

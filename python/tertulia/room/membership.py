@@ -50,7 +50,7 @@ class Membership:
             resumed=joined.resumed,
         )
         if room.life is None:
-            room.life = _begun(joined)
+            room.begin(_begun(joined))
             if is_heard or room.hearing.overflowed:
                 room.agenda.resume(ReadingWanted())  # what was said since then counted for another session, or is gone
         elif room.life.incarnation != joined.incarnation:

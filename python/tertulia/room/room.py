@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 from msgspec import Raw
 
@@ -48,6 +49,8 @@ class Room:
         self.channel = Channel.UNHEARD
         self.life: Life | None = None
         """None: no JoinRoom of this hub was answered yet, or the meeting is over."""
+        self.members: Mapping[str, Participant] = {}
+        """Who is in the room, by userId: those of the life's mirror."""
         self.ahead: set[str] = set()
         """Joins, by their resume hash, whose scripts saw members on other hubs while the channel is not so far."""
         self.elsewhere: bool | None = None
@@ -59,11 +62,6 @@ class Room:
         if self.life is None:
             raise RuntimeError(f"there are seats in {self.id}, and no meeting")
         return self.life
-
-    @property
-    def members(self) -> dict[str, Participant]:
-        """Who is in the room, by userId."""
-        return self.life.mirror.members if self.life is not None else {}
 
     @property
     def node(self) -> NodeId | None:
@@ -118,9 +116,15 @@ class Room:
             if seat.announced != self.node:
                 self.announce(seat)
 
+    def begin(self, life: Life) -> None:
+        """The meeting is known from now on."""
+        self.life = life
+        self.members = life.mirror.members
+
     def forget(self) -> None:
         """The meeting is over, or nobody here is in it."""
         self.life = None
+        self.members = {}
         self.elsewhere = None
         self.ahead.clear()
 

@@ -69,7 +69,7 @@ def test_what_a_client_had_sent_is_carried_out_after_it_is_gone() -> None:
     assert isinstance(following, Call)
     assert made.under_way == following
     assert made.done() == Departed(clean=True)
-    assert made.done() is None
+    assert made.gone(clean=True)
 
 
 def test_a_client_that_is_gone_is_told_nothing() -> None:
