@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tertulia.redis.channels import Channels
+from tertulia.redis.client import Redis
+from tertulia.state.connection import connect_redis
 from tests.integration import servers
 
 
@@ -92,3 +95,17 @@ def tertulia_dev(server_dir: Path) -> Iterator[servers.Tertulia]:
     """A ``tertulia dev`` for the whole run: make rooms of your own in it."""
     with servers.tertulia_dev(server_dir) as started:
         yield started
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = await connect_redis(redis_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def channels(redis: Redis) -> AsyncIterator[Channels]:
+    made = Channels(redis)
+    yield made
+    await made.close()

@@ -108,15 +108,15 @@ class Agent:
         try:
             command = commands.decode(data)
         except Malformed as e:
-            _log.warning("sfu_command_malformed", error=e.message)
+            _log.warning("an SFU command could not be read", error=e.message)
             return []
         try:
             self._call(command)
         except _sfu.Overloaded:
-            _log.warning("sfu_overloaded", room=command.room)
+            _log.warning("the SFU engine has no room for a command", room=command.room)
             return self._error(command, "overloaded", "the media server is busy: try again")
         except (_sfu.Stopped, ValueError) as e:
-            _log.warning("sfu_command_failed", room=command.room, error=str(e))
+            _log.warning("the SFU engine refused a command", room=command.room, error=str(e))
             return self._error(command, "internal", "the media server cannot take this command")
         return []
 
@@ -138,10 +138,10 @@ class Agent:
             case _sfu.ActiveSpeakers():
                 return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
             case _sfu.Lost():
-                _log.error("sfu_events_lost", count=event.count)
+                _log.error("events of the SFU engine were lost", count=event.count)
                 return None
             case _sfu.Restarted():
-                _log.error("sfu_worker_restarted", port=event.port, reason=event.reason)
+                _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
                 return None
             case _sfu.Failed():
                 _log.critical("sfu_worker_failed", port=event.port, reason=event.reason)
