@@ -96,11 +96,6 @@ class Redis:
         if hello.role != "master":
             raise ConfigError(f"Redis at {self._seed} is a {hello.role}: name its primary in the Redis URL")
 
-    @property
-    def is_cluster(self) -> bool:
-        """Whether it is a cluster."""
-        return self._owners is not None
-
     # -- calls --------------------------------------------------------------------------------------------------------
 
     def call(self, key: str, *command: str | bytes) -> asyncio.Future[Any]:

@@ -24,11 +24,6 @@ class Seats:
         """How many seats are held; those that are wanted do not count."""
         return len(self.by_connection)
 
-    @property
-    def in_use(self) -> bool:
-        """Whether anyone has a seat or wants one."""
-        return bool(self.by_connection or self.joining)
-
     def __iter__(self) -> Iterator[Seated | Lost]:
         return iter(list(self.by_connection.values()))
 
