@@ -17,11 +17,12 @@ from tertulia.errors import ConfigError
 
 PREFIX: Final = "TERTULIA_"
 
-Reader: TypeAlias = Literal["dev", "web", "sfu", "database", "room"]
+Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room"]
 """A command, or those that work on the database (``database``; ``room`` reads more)."""
 _WEB: Final[tuple[Reader, ...]] = ("dev", "web")
 _SFU: Final[tuple[Reader, ...]] = ("dev", "sfu")
 _SERVERS: Final[tuple[Reader, ...]] = ("dev", "web", "sfu")
+_STORAGE: Final[tuple[Reader, ...]] = ("dev", "web", "recorder", "database")
 _ADMIN: Final[tuple[Reader, ...]] = ("database", "room")
 
 
@@ -50,14 +51,20 @@ class Config:
     database_url: str | None = _setting(
         values.url("sqlite", "sqlite+aiosqlite", "postgresql", "postgres", "postgresql+asyncpg"),
         None,
-        (*_WEB, *_ADMIN),
+        (*_WEB, "recorder", *_ADMIN),
         "the database: postgresql://user:password@host/name, or sqlite:////path/to/file",
     )
     storage_url: str | None = _setting(
         values.url("file", "s3", "gs", "az", "azure"),
         None,
-        _WEB,
-        "where recordings are stored: s3://bucket/prefix, az://…, gs://…, file:///…",
+        _STORAGE,
+        "where recordings are stored: s3://bucket/prefix, az://…, gs://…, file:///…; if not set, in the data directory",
+    )
+    recordings_dir: Path | None = _setting(
+        values.directory,
+        None,
+        ("dev", "sfu", "recorder", "database"),
+        "where SFU nodes write and recorders read raw recordings; if not set, in the data directory",
     )
     public_url: str | None = _setting(
         values.web_url, None, (*_WEB, "room"), "the address people open; if not set, the one that each request came to"
@@ -120,14 +127,33 @@ class Config:
         values.text, "127.0.0.1", _WEB, "the address at which other web workers reach this one"
     )
     data_dir: Path = _setting(
-        values.directory, _default_data_dir, ("dev", *_ADMIN), "the directory in which `tertulia dev` keeps its files"
+        values.directory,
+        _default_data_dir,
+        ("dev", "web", "sfu", "recorder", *_ADMIN),
+        "the directory for files that have no other place",
     )
     log_format: str = _setting(
-        values.one_of("auto", "json", "text"), "auto", _SERVERS, "json, text, or auto: text on a terminal"
+        values.one_of("auto", "json", "text"),
+        "auto",
+        (*_SERVERS, "recorder"),
+        "json, text, or auto: text on a terminal",
     )
     log_level: str = _setting(
-        values.one_of("debug", "info", "warning", "error"), "info", _SERVERS, "debug, info, warning or error"
+        values.one_of("debug", "info", "warning", "error"),
+        "info",
+        (*_SERVERS, "recorder"),
+        "debug, info, warning or error",
     )
+
+    @property
+    def raw_dir(self) -> Path:
+        """Where raw recordings are."""
+        return self.recordings_dir or self.data_dir / "recordings"
+
+    @property
+    def storage(self) -> str:
+        """The URL of the blob storage."""
+        return self.storage_url or (self.data_dir / "storage").absolute().as_uri()
 
     def need(self, name: str) -> str:
         """The value of a setting that the caller cannot do without.

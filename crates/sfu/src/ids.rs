@@ -70,6 +70,8 @@ names! {
     TransportId,
     /// A user's seat in a room. It is passed through, so that what is said to a peer reaches the seat it belongs to.
     SeatId,
+    /// A recording.
+    RecordingId,
 }
 
 /// Whose peer it is and where. A transport belongs to one room, user and seat for its life.

@@ -37,12 +37,14 @@ mod sdp;
 mod shard;
 mod stats;
 mod stun;
+mod tap;
 mod throttle;
 mod timers;
 
 pub use command::{Command, Outcome, Refusal, RefusalCode, Source, TrackName, WantedVideo};
 pub use config::{Limits, LocalCandidate, ShardConfig, Transport};
 pub use event::{Body, CloseReason, Event, MediaKind, Recipient, SlotAssignment, TransportState};
-pub use ids::{PeerId, RoomId, SeatId, TransportId, UserId};
+pub use ids::{PeerId, RecordingId, RoomId, SeatId, TransportId, UserId};
 pub use shard::{Shard, Transmit};
 pub use stats::ShardStats;
+pub use tap::{AUDIO_LEVEL, Heard, StopReason, TapFormat, TapPeer, TapTrack, Tapped, VIDEO_ORIENTATION};

@@ -82,6 +82,7 @@ class Calls:
         node, transport = self._transport(seat, offer.target_user_id)
         _check_sdp(offer.sdp)
         command = commands.Offer(
+            name=self._room.members[seat.user_id].display_name,
             room=self._room.id,
             transport=transport,
             seat=seat.seat,

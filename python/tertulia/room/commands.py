@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tertulia.contract import Source, WantedVideo
 from tertulia.errors import Malformed
-from tertulia.ids import RoomId, SeatId, TransportId, UserId
+from tertulia.ids import RecordingId, RoomId, SeatId, TransportId, UserId
 
 
 class _Command(Struct, rename="camel", tag_field="op", kw_only=True, frozen=True, omit_defaults=True):
@@ -27,6 +27,10 @@ class Offer(_Command, tag="offer", frozen=True):
     """What the node sends is delivered only while the user holds it."""
     user_id: UserId
     sdp: str
+    name: str
+    """The user's name in this meeting."""
+    recording: RecordingId | None = None
+    """What the peer's media is recorded in; the client knows."""
     slots: bool = False
     tracks: dict[str, Source] = {}
     """mid → what the client sends there."""
@@ -61,6 +65,19 @@ class State(_Command, tag="state", frozen=True):
     is_video_on: bool | None = None
 
 
+class Record(_Command, tag="record", frozen=True):
+    """What the peer's media is recorded in from now on; None: in nothing. The client has been told before."""
+
+    transport: TransportId
+    recording: RecordingId | None = None
+
+
+class StopRecording(_Command, tag="stopRecording", frozen=True):
+    """Ends a recording. It does not begin again on this node."""
+
+    recording: RecordingId
+
+
 class Close(_Command, tag="close", frozen=True):
     """Closes one peer."""
 
@@ -71,7 +88,7 @@ class End(_Command, tag="end", frozen=True):
     """Closes every peer of the room."""
 
 
-Command = Offer | Answer | Candidate | View | State | Close | End
+Command = Offer | Answer | Candidate | View | State | Record | StopRecording | Close | End
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final[msgspec.json.Decoder[Command]] = msgspec.json.Decoder(Command)

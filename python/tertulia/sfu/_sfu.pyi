@@ -194,6 +194,8 @@ class Sfu:
         seat: str,
         sdp: str,
         *,
+        name: str = "",
+        recording: str | None = None,
         slots: bool = False,
         tracks: dict[str, str] = ...,
     ) -> None:
@@ -220,6 +222,12 @@ class Sfu:
 
     def state(self, room: str, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
         """What the user said by UpdateState: muted media is not forwarded. None: not said."""
+
+    def record(self, room: str, transport: str, recording: str | None) -> None:
+        """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
+
+    def stop_recording(self, room: str, recording: str) -> None:
+        """End a recording. It does not begin again here."""
 
     def close(self, room: str, transport: str) -> None:
         """Close one peer."""

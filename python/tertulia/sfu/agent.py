@@ -33,6 +33,8 @@ class Engine(Protocol):
         seat: str,
         sdp: str,
         *,
+        name: str = ...,
+        recording: str | None = ...,
         slots: bool = ...,
         tracks: dict[str, str] = ...,
     ) -> None:
@@ -49,6 +51,12 @@ class Engine(Protocol):
 
     def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
         """What is muted is not forwarded; None leaves it as it is."""
+
+    def record(self, room: str, transport: str, recording: str | None) -> None:
+        """What a peer's media is recorded in from now on."""
+
+    def stop_recording(self, room: str, recording: str) -> None:
+        """End a recording."""
 
     def close(self, room: str, transport: str) -> None:
         """Close one peer."""
@@ -155,7 +163,17 @@ class Agent:
             case commands.Offer(room=room, transport=transport):
                 tracks: dict[str, str] = dict(command.tracks)
                 user_id, seat, sdp = command.user_id, command.seat, command.sdp
-                engine.offer(room, transport, user_id, seat, sdp, slots=command.slots, tracks=tracks)
+                engine.offer(
+                    room,
+                    transport,
+                    user_id,
+                    seat,
+                    sdp,
+                    name=command.name,
+                    recording=command.recording,
+                    slots=command.slots,
+                    tracks=tracks,
+                )
             case commands.Answer(room=room, transport=transport):
                 engine.answer(room, transport, command.sdp)
             case commands.Candidate(room=room, transport=transport):
@@ -164,6 +182,10 @@ class Agent:
                 engine.view(room, transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
             case commands.State(room=room, transport=transport):
                 engine.state(room, transport, command.is_muted, command.is_video_on)
+            case commands.Record(room=room, transport=transport):
+                engine.record(room, transport, command.recording)
+            case commands.StopRecording(room=room):
+                engine.stop_recording(room, command.recording)
             case commands.Close(room=room, transport=transport):
                 engine.close(room, transport)
             case commands.End(room=room):

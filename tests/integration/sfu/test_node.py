@@ -137,7 +137,7 @@ class _Desk:
 
 
 def offer(transport: TransportId, seat: SeatId, user_id: UserId, sdp: str) -> commands.Offer:
-    return commands.Offer(room=ROOM, transport=transport, seat=seat, user_id=user_id, sdp=sdp)
+    return commands.Offer(room=ROOM, transport=transport, seat=seat, user_id=user_id, name="Ann", sdp=sdp)
 
 
 class _Engine:

@@ -15,7 +15,9 @@ from tertulia.sfu.agent import Agent, EngineEvent, Message
 
 USER = UserId(new_uuid())
 ROOM, PEER, SEAT = RoomId("r"), TransportId("t"), SeatId("seat-1")
-OFFER = commands.Offer(room=ROOM, transport=PEER, seat=SEAT, user_id=USER, sdp="v=0", tracks={"1": "screen"})
+OFFER = commands.Offer(
+    room=ROOM, transport=PEER, seat=SEAT, user_id=USER, name="Ann", sdp="v=0", tracks={"1": "screen"}
+)
 
 
 class Engine:

@@ -17,7 +17,14 @@ ROOM, PEER, SEAT = RoomId("r"), TransportId("t"), SeatId("s")
 WIRE = [
     (
         commands.Offer(
-            room=ROOM, transport=PEER, seat=SEAT, user_id=USER, sdp="v=0", slots=True, tracks={"0": "microphone"}
+            room=ROOM,
+            transport=PEER,
+            seat=SEAT,
+            user_id=USER,
+            name="Ann",
+            sdp="v=0",
+            slots=True,
+            tracks={"0": "microphone"},
         ),
         {
             "op": "offer",
@@ -25,6 +32,7 @@ WIRE = [
             "transport": "t",
             "seat": "s",
             "userId": USER,
+            "name": "Ann",
             "sdp": "v=0",
             "slots": True,
             "tracks": {"0": "microphone"},

@@ -1,0 +1,1 @@
+"""From raw recordings to films: docs/decisions/0015-raw-first-film-later.md."""

@@ -1,0 +1,1 @@
+"""Blob storage: a local directory, S3, Azure or GCS."""
