@@ -19,7 +19,7 @@ from tertulia.recorder import manifest
 from tertulia.recorder.jobs.inputs import Fault, Gathered, NoMedia, NotYet
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.manifest import Manifest
-from tertulia.recorder.place import WORK, Place
+from tertulia.recorder.place import Place
 from tertulia.storage.storage import Storage
 
 WRITER_PAUSE: Final = 2.0
@@ -45,7 +45,7 @@ async def gather(storage: Storage, recordings: Path, job: Job, now: datetime) ->
     # After the links were made: files of the source go only when the manifest is there.
     stored = await load_manifest(storage, directory_of(job.room_id, job.source_id), place.work)
     if stored is not None:
-        await _fetch(storage, directory_of(job.room_id, job.source_id), stored, place)
+        await fetch(storage, directory_of(job.room_id, job.source_id), stored, place)
     if place.parts():
         return Gathered()
     if not is_first:
@@ -62,26 +62,35 @@ async def load_manifest(storage: Storage, prefix: str, work: Path) -> Manifest |
     """
     if not await storage.exists(prefix + manifest.PATH):
         return None
-    work.mkdir(parents=True, exist_ok=True)
-    path = work / f".parts.{os.getpid()}.json"
-    await storage.get_file(prefix + manifest.PATH, path)
-    try:
-        return manifest.decode(path.read_bytes())
-    finally:
-        path.unlink()
+    path = work / f".{os.getpid()}.parts"
+    await _get(storage, prefix + manifest.PATH, path)
+    return await asyncio.to_thread(_read_manifest, path)
 
 
-async def _fetch(storage: Storage, prefix: str, stored: Manifest, place: Place) -> None:
+def _read_manifest(path: Path) -> Manifest:
+    data = path.read_bytes()
+    path.unlink()
+    return manifest.decode(data)
+
+
+async def fetch(storage: Storage, prefix: str, stored: Manifest, place: Place) -> None:
+    """Download the raw files that ``place`` does not have.
+
+    Raises:
+        StorageError, OSError
+    """
     here = set(place.raw_files())
     for file in stored.files:
-        if file.raw in here:
-            continue
-        path = place.path / file.part / file.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        coming = place.path / WORK / f".{os.getpid()}.coming"
-        coming.parent.mkdir(parents=True, exist_ok=True)
-        await storage.get_file(prefix + file.path, coming)
-        coming.replace(path)
+        if file.raw not in here:
+            await _get(storage, prefix + file.path, place.path / file.part / file.name)
+
+
+async def _get(storage: Storage, key: str, path: Path) -> None:
+    """Download to ``path``, which is there only once it is whole."""
+    coming = path.with_name(f".{os.getpid()}.coming")
+    await asyncio.to_thread(coming.parent.mkdir, parents=True, exist_ok=True)
+    await storage.get_file(key, coming)
+    await asyncio.to_thread(coming.replace, path)
 
 
 def _link(source: Place, place: Place) -> None:

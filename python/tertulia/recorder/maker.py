@@ -58,15 +58,11 @@ def _make(directory: Path, layout: Layout, *, with_tracks: bool) -> Said:
     work = directory / WORK
     work.mkdir(exist_ok=True)
     share = TRACKS_SHARE if with_tracks else 0.0
-    tracks = [_export(recording, track, number, work) for number, track in _counted(playable, share, with_tracks)]
+    tracks = [_export(recording, track, number, work) for number, track in enumerate(playable, 1) if with_tracks]
     film = work / f"{layout}.mp4"
     made = compose(recording, layout, work, film, lambda done: _say(Fraction(share + (1.0 - share) * done)))
     composite = File(film.name, recording.begins, made.duration)
     return Films(composite, tuple(tracks), recording.trouble)
-
-
-def _counted(tracks: list[Track], share: float, with_tracks: bool) -> list[tuple[int, Track]]:
-    return list(enumerate(tracks, 1)) if with_tracks else []
 
 
 def _export(recording: Recording, track: Track, number: int, work: Path) -> TrackFile:

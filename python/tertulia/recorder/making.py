@@ -53,7 +53,7 @@ async def make(place: Place, job: Job, progress: Callable[[float], None]) -> Fil
 
 async def _watch(process: Process) -> None:
     """Kill the process once it has too much memory; returns only then."""
-    while _resident(process.pid) <= MEMORY:
+    while _resident(process.pid) <= MEMORY:  # noqa: ASYNC110 - the kernel has no event for it
         await asyncio.sleep(WATCH)
     process.kill()
 

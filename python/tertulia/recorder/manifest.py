@@ -1,4 +1,4 @@
-"""``raw/parts.json`` in storage: which raw files of a recording are stored. It is stored last, so all that it lists is."""
+"""``raw/parts.json`` in storage: the raw files of a recording that are stored. It is stored last."""
 
 from __future__ import annotations
 

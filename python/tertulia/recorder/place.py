@@ -46,7 +46,7 @@ class Place:
             RawFile(part.name, file.name, file.stat().st_size)
             for part in self.parts()
             for file in sorted(part.iterdir())
-            if file.is_file()
+            if file.is_file() and not file.name.startswith(".")  # one that is being downloaded
         ]
 
     def is_being_written(self) -> bool:

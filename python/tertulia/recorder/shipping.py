@@ -84,7 +84,7 @@ class Shipping:
         return StoredFile(part, name, note.size, note.sha256)
 
     async def _put(self, path: Path, name: str) -> _Note:
-        key, about = self._prefix + name, path.stat()
+        key, about = self._prefix + name, await asyncio.to_thread(path.stat)
         note = self._notes.get(key)
         known = note is not None and (note.size, note.changed) == (about.st_size, about.st_mtime_ns)
         if note is None or not known or await self._storage.size(key) != note.size:
