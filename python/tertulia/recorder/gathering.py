@@ -20,7 +20,7 @@ from tertulia.recorder.jobs.inputs import Fault, Gathered, NoMedia, NotYet
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.manifest import Manifest
 from tertulia.recorder.place import Place
-from tertulia.storage.storage import Storage
+from tertulia.storage import Storage
 
 WRITER_PAUSE: Final = 2.0
 """Seconds until one looks again whether the writers have ended; they do so within a second after the recording."""
@@ -60,7 +60,7 @@ async def load_manifest(storage: Storage, prefix: str, work: Path) -> Manifest |
     Raises:
         StorageError, OSError
     """
-    if not await storage.exists(prefix + manifest.PATH):
+    if await storage.size(prefix + manifest.PATH) is None:
         return None
     path = work / f".{os.getpid()}.parts"
     await _get(storage, prefix + manifest.PATH, path)

@@ -15,15 +15,14 @@ from typing import Final, cast
 
 import msgspec
 
-from tertulia.contract import Source
-from tertulia.db.models import Layout
+from tertulia.contract import Layout, Source
 from tertulia.ids import UserId
 from tertulia.recorder.film.compose import compose
 from tertulia.recorder.films import Broken, File, Films, Fraction, Nothing, Said, TrackFile
 from tertulia.recorder.place import WORK
 from tertulia.recorder.raw import export
-from tertulia.recorder.raw.read import read
-from tertulia.recorder.raw.recording import Recording, Track
+from tertulia.recorder.raw.errors import RawError
+from tertulia.recorder.raw.recording import Recording, Track, read
 
 NICE: Final = 10
 """Media and meetings come first."""
@@ -51,7 +50,10 @@ def _give_way() -> None:
 
 
 def _make(directory: Path, layout: Layout, *, with_tracks: bool) -> Said:
-    recording = read(directory)
+    try:
+        recording = read(directory)
+    except RawError as error:
+        return Nothing(str(error))
     playable = [track for track in recording.tracks if track.spans]
     if not playable:
         return Nothing("; ".join(recording.trouble) or "nobody sent anything that can be played")

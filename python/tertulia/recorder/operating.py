@@ -16,14 +16,13 @@ from tertulia.db.engine import Database
 from tertulia.db.models import Recording
 from tertulia.db.recording_rows import directory_of
 from tertulia.db.recordings import Recordings
-from tertulia.errors import NotFound, Refused
+from tertulia.errors import NotFound, Refused, StorageError
 from tertulia.ids import RecordingId, RoomId, new_uuid
 from tertulia.recorder import manifest
 from tertulia.recorder.gathering import fetch, load_manifest
 from tertulia.recorder.manifest import Manifest
 from tertulia.recorder.place import Place
-from tertulia.storage import storage as stores
-from tertulia.storage.storage import Storage, StorageError
+from tertulia.storage import Storage, open_storage
 
 FILMS: Final = "films"
 """Where an export has what can be played, beside the raw parts."""
@@ -141,7 +140,7 @@ class Operator:
         return [it for it in await self._rows.of_room(row.room_id) if it.source_id == row.source_id]
 
     def _storage(self) -> Storage:
-        return stores.open(self._storage_url)
+        return open_storage(self._storage_url)
 
 
 class Tally:
@@ -227,7 +226,7 @@ def _check_directory(directory: Path) -> Iterator[str]:
 
 
 def _read_parts(directory: Path) -> Iterator[str]:
-    from tertulia.recorder.raw.read import read  # noqa: PLC0415 — only where raw files are read
+    from tertulia.recorder.raw.recording import read  # noqa: PLC0415 — only where raw files are read
 
     place = Place(directory.parent, directory.name)
     if place.parts():

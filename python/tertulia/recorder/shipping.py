@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tertulia import times
 from tertulia.db.models import Job, Made, MadeTrack
 from tertulia.db.recording_rows import directory_of
 from tertulia.recorder import manifest
@@ -18,7 +17,7 @@ from tertulia.recorder.films import File, Films
 from tertulia.recorder.jobs.inputs import Stored
 from tertulia.recorder.manifest import Manifest, StoredFile
 from tertulia.recorder.place import Place
-from tertulia.storage.storage import Storage
+from tertulia.storage import Storage
 
 NOTES: Final = "stored.jsonl"
 """In the work directory: what is stored, one file a line."""
@@ -64,7 +63,7 @@ class Shipping:
                 user_id=track.user_id,
                 user_name=track.user_name,
                 source=track.source,
-                created_at=times.from_seconds(track.file.begins),
+                offset=track.file.begins - films.composite.begins,
                 file=await self._film(track.file),
             )
             for track in films.tracks

@@ -20,12 +20,12 @@ from tertulia.db.engine import Database
 from tertulia.db.models import Deletion
 from tertulia.db.recording_rows import directory_of
 from tertulia.db.recordings import Recordings
-from tertulia.errors import Unavailable
+from tertulia.errors import StorageError, Unavailable
 from tertulia.ids import RecordingId
 from tertulia.recorder.gathering import load_manifest
 from tertulia.recorder.jobs.retry import delay_after
 from tertulia.recorder.place import Place, places
-from tertulia.storage.storage import Storage, StorageError
+from tertulia.storage import Storage
 
 DELETE_SECONDS: Final = 5.0
 """How often one looks for deletions."""

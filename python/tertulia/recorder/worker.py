@@ -24,7 +24,7 @@ from tertulia.db import migrate
 from tertulia.db.engine import Database
 from tertulia.db.jobs import Jobs
 from tertulia.db.models import Job
-from tertulia.errors import ConfigError, TertuliaError, Unavailable
+from tertulia.errors import ConfigError, StorageError, TertuliaError, Unavailable
 from tertulia.recorder.gathering import gather
 from tertulia.recorder.jobs import effects, inputs
 from tertulia.recorder.jobs.recorder import LEASE, LOOK, Recorder
@@ -34,8 +34,7 @@ from tertulia.recorder.making import make
 from tertulia.recorder.place import Place
 from tertulia.recorder.shipping import Shipping
 from tertulia.recorder.sweeping import Sweeper
-from tertulia.storage import storage as stores
-from tertulia.storage.storage import Storage, StorageError
+from tertulia.storage import Storage, open_storage
 
 END_SECONDS: Final = 0.5
 """How long what is under way may take to end, once the recorder has ended."""
@@ -54,7 +53,7 @@ async def run_recorder(config: Config) -> None:
     try:
         if await migrate.version(database) != migrate.head():
             raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
-        await Worker(database, stores.open(config.storage), config.raw_dir).run()
+        await Worker(database, open_storage(config.storage), config.raw_dir).run()
     finally:
         await database.close()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tertulia.db.models import Job, Stage
+from tertulia.contract import RecordingStage
+from tertulia.db.models import Job
 from tertulia.recorder.films import Films
 from tertulia.recorder.jobs.inputs import Stored
 
@@ -94,7 +95,7 @@ class Renew:
     """Renew the lease, and say how far the job is. ``remaining`` is in seconds; None: not known."""
 
     job: Job
-    stage: Stage
+    stage: RecordingStage
     fraction: float
     remaining: float | None
 

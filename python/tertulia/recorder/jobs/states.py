@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tertulia.db.models import Job, Stage
+from tertulia.contract import RecordingStage
+from tertulia.db.models import Job
 from tertulia.recorder.jobs.effects import Verdict
 from tertulia.recorder.jobs.pace import Pace
 
@@ -38,7 +39,7 @@ class Working:
 
     job: Job
     lease: Lease
-    stage: Stage
+    stage: RecordingStage
     pace: Pace
 
 
