@@ -237,7 +237,7 @@ COMMANDS: Final = (
         "recording list",
         "list the newest recordings, and how far they are",
         "recording",
-        _recording(lambda operator, args: operator.list(args.room, args.limit)),
+        _recording(lambda operator, args: operator.newest(args.room, args.limit)),
         "To have one that failed made again: tertulia recording compose ID.",
         (
             Argument("--room", "only those of the room with this id"),

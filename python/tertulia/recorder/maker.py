@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import msgspec
 
-from tertulia.contract import Layout, Source
+from tertulia.contract import Layout
 from tertulia.ids import UserId
 from tertulia.recorder.film.compose import compose
 from tertulia.recorder.films import Broken, File, Films, Fraction, Nothing, Said, TrackFile
@@ -72,7 +72,7 @@ def _export(recording: Recording, track: Track, number: int, work: Path) -> Trac
     (work / "tracks").mkdir(exist_ok=True)
     made = export.export_track(track, work / name)
     file = File(name, recording.begins + made.begins, made.duration)
-    return TrackFile(file, UserId(track.user_id), track.name, cast("Source", track.source))
+    return TrackFile(file, UserId(track.user_id), track.name, track.source)
 
 
 def _say(what: Said) -> None:

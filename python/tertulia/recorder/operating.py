@@ -48,7 +48,7 @@ class Operator:
         self._storage_url = storage_url
         self._recordings = recordings
 
-    async def list(self, room_id: str | None, limit: int) -> AsyncIterator[str]:
+    async def newest(self, room_id: str | None, limit: int) -> AsyncIterator[str]:
         """The newest recordings."""
         for row in await self._rows.newest(limit, RoomId(room_id) if room_id else None):
             yield _line(row)

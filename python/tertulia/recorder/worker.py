@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -170,22 +170,23 @@ class Worker:
         self._feed(inputs.Renewed(effect.job, asked_at, held))
 
     async def _close(self, effect: effects.Close) -> inputs.Outcome:
-        job, now = effect.job, _now()
-        match effect.verdict:
+        return inputs.Closed(await self._write(effect.job, effect.verdict, _now()))
+
+    async def _write(self, job: Job, verdict: effects.Verdict, now: datetime) -> bool:
+        match verdict:
             case effects.Ready(stored):
                 _log.info("a film is ready", recording=job.id, seconds=round(stored.film.duration, 1))
-                held = await self._jobs.ready(job, stored.film, stored.tracks, stored.trouble)
+                return await self._jobs.ready(job, stored.film, stored.tracks, stored.trouble)
             case effects.Empty():
                 _log.info("a recording is empty", recording=job.id)
-                held = await self._jobs.empty(job)
+                return await self._jobs.empty(job)
             case effects.Failed(error, retry_in):
                 _log.warning("a film could not be made", recording=job.id, error=error, again_in=retry_in)
                 retry_at = None if retry_in is None else now + timedelta(seconds=retry_in)
-                held = await self._jobs.failed(job, error, retry_at)
+                return await self._jobs.failed(job, error, retry_at)
             case effects.GivenBack(retry_in):
-                held = await self._jobs.give_back(job, now + timedelta(seconds=retry_in))
-        return inputs.Closed(held)
+                return await self._jobs.give_back(job, now + timedelta(seconds=retry_in))
 
 
-def _now() -> Any:
+def _now() -> datetime:
     return times.from_seconds(time.time())
