@@ -9,7 +9,6 @@ from typing import cast
 import av
 import numpy as np
 from av import AudioFrame, VideoFrame
-from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from numpy.typing import NDArray
@@ -112,7 +111,7 @@ def audio(
 
     def samples() -> Iterator[Sample]:
         for span in spans:
-            encoder = cast("AudioCodecContext", av.CodecContext.create("libopus", "w"))
+            encoder = av.CodecContext.create("libopus", "w")
             encoder.sample_rate, encoder.layout, encoder.format = 48_000, "stereo", "s16"
             encoder.bit_rate, encoder.time_base = 64_000, Fraction(1, 48_000)
             encoder.options = {"application": "lowdelay"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from av import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
@@ -45,7 +47,7 @@ class _Cell:
     def __init__(self, place: Place, canvas: Planes) -> None:
         rect = place.rect
         self._area = canvas.part(*rect)
-        self._avatar = lambda: drawing.avatar(place.user_id, place.name, rect.width, rect.height)
+        self._avatar = functools.partial(drawing.avatar, place.user_id, place.name, rect.width, rect.height)
         name = f"{place.name} (screen)" if place.is_screen else place.name
         label = drawing.label(place.user_id, name, rect.width, rect.height)
         label = label.part(0, 0, min(label.width, rect.width), min(label.height, rect.height))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -66,12 +66,12 @@ def scenes(recording: Recording, layout: Layout) -> list[Scene]:
 def speaker_turns(speakers: Sequence[Speaking]) -> list[Turn]:
     """Who is the speaker when: the loudest, each for at least ``HOLD_SECONDS``, and on through silence."""
     turns: list[Turn] = []
-    for speaking, end in zip(speakers, [*(s.at for s in speakers[1:]), math.inf], strict=True):
+    for speaking, following in itertools.zip_longest(speakers, speakers[1:]):
         loudest = next(iter(speaking.user_ids), None)
         if loudest is None or (turns and turns[-1].user_id == loudest):
             continue
         at = max(speaking.at, turns[-1].at + HOLD_SECONDS) if turns else speaking.at
-        if at < end:
+        if following is None or at < following.at:
             turns.append(Turn(at, loudest))
     return turns
 

@@ -7,7 +7,6 @@ from typing import NamedTuple, cast
 
 import numpy as np
 from av import CodecContext, Packet
-from av.audio.codeccontext import AudioCodecContext
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
@@ -53,7 +52,7 @@ def mixed(tracks: Sequence[Track], samples: int, chunk: int = SAMPLE_RATE) -> It
 
 def decoded(track: Track) -> Iterator[Piece]:
     """The track's packets, each where it says it belongs. What cannot be decoded is left out."""
-    decoder = cast("AudioCodecContext", CodecContext.create("opus", "r"))
+    decoder = CodecContext.create("opus", "r")
     decoder.sample_rate, decoder.layout = SAMPLE_RATE, "stereo"
     for sample in track.samples():
         try:

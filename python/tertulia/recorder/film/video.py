@@ -59,7 +59,7 @@ class VideoTrack:
             frames = self._decoder.decode(Packet(sample.data))
         except FFmpegError:
             return  # the picture before stands
-        if frames:
+        if frames and not sample.is_hidden:
             self._shot = Shot(frames[-1], sample.rotation)
             self._at = sample.at
 
