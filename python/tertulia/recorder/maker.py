@@ -17,7 +17,8 @@ import msgspec
 
 from tertulia.contract import Layout
 from tertulia.ids import UserId
-from tertulia.recorder.film.compose import compose
+from tertulia.recorder.film.compose import compose, digest
+from tertulia.recorder.film.encode import whole
 from tertulia.recorder.films import Broken, File, Films, Fraction, Nothing, Said, TrackFile
 from tertulia.recorder.place import WORK
 from tertulia.recorder.raw import export
@@ -59,18 +60,45 @@ def _make(directory: Path, layout: Layout, *, with_tracks: bool) -> Said:
         return Nothing("; ".join(recording.trouble) or "nobody sent anything that can be played")
     work = directory / WORK
     work.mkdir(exist_ok=True)
-    share = TRACKS_SHARE if with_tracks else 0.0
-    tracks = [_export(recording, track, number, work) for number, track in enumerate(playable, 1) if with_tracks]
+    memo = work / f"films-{digest(recording, layout, with_tracks)}.json"
+    films = _remembered(memo, work)
+    if films is None:
+        films = _films(recording, playable if with_tracks else [], layout, work)
+        with whole(memo) as partial:
+            partial.write_bytes(msgspec.json.encode(films))
+    return films
+
+
+def _remembered(memo: Path, work: Path) -> Films | None:
+    """What an earlier process has made, if it is all there."""
+    if not memo.exists():
+        return None
+    films = msgspec.json.decode(memo.read_bytes(), type=Films)
+    files = [films.composite, *(track.file for track in films.tracks)]
+    return films if all((work / file.path).exists() for file in files) else None
+
+
+def _films(recording: Recording, tracks: list[Track], layout: Layout, work: Path) -> Films:
+    share = TRACKS_SHARE if tracks else 0.0
+    trouble = list(recording.trouble)
+    exported = []
+    for number, track in enumerate(tracks, 1):
+        try:
+            exported.append(_export(recording, track, number, work))
+        except RawError as error:
+            trouble.append(str(error))
+        _say(Fraction(share * number / len(tracks)))
     film = work / f"{layout}.mp4"
     made = compose(recording, layout, work, film, lambda done: _say(Fraction(share + (1.0 - share) * done)))
-    composite = File(film.name, recording.begins, made.duration)
-    return Films(composite, tuple(tracks), recording.trouble)
+    return Films(File(film.name, recording.begins, made.duration), tuple(exported), tuple(trouble))
 
 
 def _export(recording: Recording, track: Track, number: int, work: Path) -> TrackFile:
     name = f"tracks/{number}-{track.source}{export.suffix(track)}"
-    (work / "tracks").mkdir(exist_ok=True)
-    made = export.export_track(track, work / name)
+    path = work / name
+    path.parent.mkdir(exist_ok=True)
+    with whole(path) as partial:
+        made = export.export_track(track, partial)
     file = File(name, recording.begins + made.begins, made.duration)
     return TrackFile(file, UserId(track.user_id), track.name, track.source)
 
