@@ -1,12 +1,13 @@
 """Known content: a flash and a beep at each full second, and a counter that a program can read.
 
-The upper two thirds of a picture are white for the first tenth of a second, else grey. The lower third has sixteen bars,
-black or white: the number of the picture, the highest bit on the left.
+The upper two thirds of a picture are white for the first tenth of a second, else grey. The lower third has sixteen
+bars, black or white: the number of the picture, the highest bit on the left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cache
 from typing import Final, NamedTuple
@@ -26,11 +27,13 @@ FPS: Final = 10
 SOUND_RATE: Final = 48_000
 OPUS_FRAME: Final = 960
 
+# Errors only: it writes to stderr what it is.
+os.environ.setdefault("SVT_LOG", "1")
 _ENCODERS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "VP8": ("libvpx", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}),
     "VP9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}),
     "H264": ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "scenecut=0:repeat-headers=1"}),
-    "AV1": ("libsvtav1", {"preset": "11", "svtav1-params": "pred-struct=1:rc=2:tbr=300"}),
+    "AV1": ("libsvtav1", {"preset": "9", "svtav1-params": "pred-struct=1:rc=2:rtc=1:max-qp=30"}),
 }
 
 
@@ -83,7 +86,7 @@ def _encode_video(
     yield from _packets(encoder.encode(None), fps)
 
 
-def _packets(packets: list[av.Packet], fps: int) -> Iterator[Encoded]:
+def _packets(packets: Iterable[av.Packet[av.VideoStream]], fps: int) -> Iterator[Encoded]:
     for packet in packets:
         assert packet.pts is not None
         yield Encoded(packet.pts / fps, bytes(packet), packet.is_keyframe)

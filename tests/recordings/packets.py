@@ -22,18 +22,18 @@ def opus(data: bytes, number: int, *, is_keyframe: bool) -> list[bytes]:
 
 def vp8(data: bytes, number: int, *, is_keyframe: bool) -> list[bytes]:
     """RFC 7741, with a picture id of 15 bits."""
-    id = (0x8000 | number & 0x7FFF).to_bytes(2)
-    return [bytes([0x90 if not i else 0x80, 0x80]) + id + piece for i, piece in enumerate(_pieces(data))]
+    id_ = (0x8000 | number & 0x7FFF).to_bytes(2)
+    return [bytes([0x90 if not i else 0x80, 0x80]) + id_ + piece for i, piece in enumerate(_pieces(data))]
 
 
 def vp9(data: bytes, number: int, *, is_keyframe: bool) -> list[bytes]:
     """RFC 9628, not flexible, one layer."""
-    pieces, id = _pieces(data), (0x8000 | number & 0x7FFF).to_bytes(2)
+    pieces, id_ = _pieces(data), (0x8000 | number & 0x7FFF).to_bytes(2)
     heads = [
         0x80 | (0 if is_keyframe else 0x40) | (0x08 if not i else 0) | (0x04 if i == len(pieces) - 1 else 0)
         for i in range(len(pieces))
     ]
-    return [bytes([head]) + id + piece for head, piece in zip(heads, pieces, strict=True)]
+    return [bytes([head]) + id_ + piece for head, piece in zip(heads, pieces, strict=True)]
 
 
 def h264(data: bytes, number: int, *, is_keyframe: bool) -> list[bytes]:
@@ -55,7 +55,7 @@ def h264(data: bytes, number: int, *, is_keyframe: bool) -> list[bytes]:
 
 
 def av1(data: bytes, number: int, *, is_keyframe: bool) -> list[bytes]:
-    """RTP Payload Format For AV1: all OBUs without delimiter and sizes, each packet one element (W is 1) or more (W is 0)."""
+    """RTP Payload Format For AV1: OBUs without delimiter and sizes, one element a packet."""
     pieces: list[tuple[bytes, bool, bool]] = []
     for unit in _obus(data):
         parts = _pieces(unit)

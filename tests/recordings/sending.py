@@ -84,8 +84,8 @@ class SentTrack:
     def _send(self, payload: bytes, second: float, at: float, is_marked: bool) -> bool:
         arrival = self.network.carry(at)
         is_sound = self.written.codec == "opus"
-        type = (111 if is_sound else 96) | (0x80 if is_marked and not is_sound else 0)
-        head = bytes([0x80, type]) + self.sequence.to_bytes(2) + self.rtp(second).to_bytes(4)
+        payload_type = (111 if is_sound else 96) | (0x80 if is_marked and not is_sound else 0)
+        head = bytes([0x80, payload_type]) + self.sequence.to_bytes(2) + self.rtp(second).to_bytes(4)
         self.sequence = self.sequence + 1 & 0xFFFF
         if arrival is None:
             return False

@@ -19,10 +19,12 @@ Spans = list[tuple[float, float]]
 class ExpectedTrack:
     """What must come out of a track."""
 
+    id: str
+    """``{part}/{number}``."""
     sent: SentTrack
     user: str
-    spans: Spans
-    """When it has media, in seconds of the recording."""
+    spans: Spans | None
+    """When it has media, in seconds of the recording; None where that is a matter of chance."""
     least: float = 1.0
     """How much of what was sent must come out, at least; 1 is every frame."""
 
@@ -46,6 +48,7 @@ class Expected:
             "hasTrouble": self.has_trouble,
             "tracks": [
                 {
+                    "id": track.id,
                     "user": track.user,
                     "source": track.sent.written.source,
                     "codec": track.sent.written.codec,
@@ -86,7 +89,9 @@ class Stage:
 
     def expect(self, peer: Peer, track: SentTrack, *spans: tuple[float, float], least: float = 1.0) -> None:
         """What must come out of a track."""
-        self.expected.append(ExpectedTrack(track, peer.user, list(spans), least))
+        self.expected.append(
+            ExpectedTrack(f"{peer.part.name}/{track.written.number}", track, peer.user, list(spans), least)
+        )
 
     def ends(self, at: float, reason: str | None = "stopped") -> None:
         """The last part ends; is there no reason, its node dies."""

@@ -46,6 +46,11 @@ class WrittenPart:
     lines: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     tracks: list[WrittenTrack] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """Of its directory."""
+        return f"{round((BEGINS + self.begin) * 1e3)}-{self.node}-40000"
+
     def tell(self, at: float, t: str, **fields: Any) -> None:
         """A line of the sidecar, at this second of the recording."""
         self.lines.append((at, {"t": t, **fields}))
@@ -53,7 +58,7 @@ class WrittenPart:
     def write(self, directory: Path) -> Path:
         """Write it into a recording's directory."""
         wall = round((BEGINS + self.begin) * 1e6)
-        path = directory / f"{wall // 1000}-{self.node}-40000"
+        path = directory / self.name
         path.mkdir(parents=True)
         for track in self.tracks:
             self._write_track(path, track)
