@@ -30,9 +30,7 @@ Seat = Seated | Lost
 class Calls:
     """The calls that need nothing but memory are answered at once; the others begin a step."""
 
-    def __init__(
-        self, room: Room, upkeep: Upkeep, leaver: Leaver, ender: Ender, recorder: Recorder, tap: Tap
-    ) -> None:
+    def __init__(self, room: Room, upkeep: Upkeep, leaver: Leaver, ender: Ender, recorder: Recorder, tap: Tap) -> None:
         self._room = room
         self._agenda = room.agenda
         self._seats = room.seats.by_connection

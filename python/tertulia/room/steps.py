@@ -225,8 +225,8 @@ class ReadRecord(Struct, frozen=True, kw_only=True):
 
 
 class StartRecording(Struct, frozen=True, kw_only=True):
-    """Record that a recording goes on; of no effect if it does or did. Answer: None. Fails by ``NoSession`` (the session
-    is not open) or ``AlreadyRecording`` (another one of that session goes on)."""
+    """Record that a recording goes on; of no effect if it does or did. Answer: None. Fails by ``NoSession`` (the
+    session is not open) or ``AlreadyRecording`` (another one of that session goes on)."""
 
     recording: RecordingId
     session_id: SessionId

@@ -47,7 +47,7 @@ class Tap:
         return life.recording
 
     def mark(self, seat: Seated | Lost) -> None:
-        """Tell the node what this seat is recorded in, or that it is not. Who has no peer yet is told of by an offer."""
+        """Tell the node what this seat is recorded in, or that it is not. Without a peer, an offer says it."""
         room = self._room
         if room.node is not None and seat.topology == "sfu":
             transport = transport_id(seat.seat, room.node)
@@ -72,7 +72,9 @@ class Tap:
     def say_over(self, recording: RecordingId, nodes: set[NodeId]) -> None:
         """Tell these nodes that a recording is over."""
         for node in sorted(nodes):
-            self._room.agenda.effects.append(Tell(node, commands.StopRecording(room=self._room.id, recording=recording)))
+            self._room.agenda.effects.append(
+                Tell(node, commands.StopRecording(room=self._room.id, recording=recording))
+            )
 
     def say_again(self) -> None:
         """Commands may be lost: say once more who is recorded, and what is over."""

@@ -135,9 +135,7 @@ def _step(seat: Seat, work: Work) -> steps.Script:
     if isinstance(work, RaisingHand):
         return steps.RaiseHand(user=user, connection=connection, incarnation=incarnation, raised=work.raised)
     if isinstance(work, OptingOut):
-        return steps.SetRecordingOptOut(
-            user=user, connection=connection, incarnation=incarnation, opt_out=work.opt_out
-        )
+        return steps.SetRecordingOptOut(user=user, connection=connection, incarnation=incarnation, opt_out=work.opt_out)
     return steps.Update(
         user=user,
         connection=connection,
