@@ -15,9 +15,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tertulia.contract import RecordingStage
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
-from tertulia.db.models import Job, Made, MadeTrack, Stage
+from tertulia.db.models import Job, Made, MadeTrack
 from tertulia.db.recording_rows import to_row
 from tertulia.db.tables import IS_PROCESSING, RECORDINGS, ROOMS
 from tertulia.ids import RecordingId, new_uuid
@@ -62,7 +63,7 @@ class Jobs:
             return await _job(connection, row.id, worker, lease_seconds)
 
     async def renew(
-        self, job: Job, now: datetime, stage: Stage, progress: float, expected_at: datetime | None = None
+        self, job: Job, now: datetime, stage: RecordingStage, progress: float, expected_at: datetime | None = None
     ) -> bool:
         """Keep the lease, and say how far it is."""
         until = now + timedelta(seconds=job.lease_seconds)
@@ -163,8 +164,9 @@ async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: s
 
 async def _put_track(connection: AsyncConnection, job: Job, track: MadeTrack) -> None:
     key = track_id(job.id, track.name)
-    about = {"user_id": track.user_id, "user_name": track.user_name, "source": track.source}
-    values = {**about, **to_row(track.file), "created_at": track.created_at}
+    begins = job.created_at + timedelta(seconds=track.offset)
+    about = {"user_id": track.user_id, "user_name": track.user_name, "source": track.source, "offset": track.offset}
+    values = {**about, **to_row(track.file), "created_at": begins}
     fixed = {"id": key, "session_id": job.session_id, "room_id": job.room_id, "parent_id": job.id, "kind": "track"}
     row = {**recording_rows.first_values(), **fixed, **values, "status": "ready", "progress": 1.0}
     if not (await connection.execute(insert_new(connection, RECORDINGS, row))).rowcount:

@@ -12,9 +12,10 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tertulia.contract import Layout, RecordingStatus
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
-from tertulia.db.models import Layout, Recording, RecordingStatus
+from tertulia.db.models import Recording
 from tertulia.db.recording_rows import RECORDING_QUERY, as_recording
 from tertulia.db.tables import IS_RUNNING, RECORDINGS, ROOMS, TENANTS
 from tertulia.errors import AlreadyRecording, NoSession, NotFound
