@@ -79,7 +79,7 @@ class Jobs:
     async def failed(self, job: Job, error: str, retry_at: datetime | None) -> bool:
         """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed."""
         if retry_at is not None:
-            return await self._update(job, _held(job), error=error, **_given_up(retry_at))
+            return await self._update(job, _held_or(job, "processing"), error=error, **_given_up(retry_at))
         return await self._finish(job, "failed", error=error)
 
     async def empty(self, job: Job) -> bool:
