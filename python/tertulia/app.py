@@ -144,6 +144,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         hub_id = HubId(new_token("hub_", 9))
         rooms = RoomState(redis, hub_id, room_ttl_ms(config.keep_alive_seconds))
         directory = Directory(database)
+        recordings = Recordings(database)
         hub = Hub(
             settings=HubSettings(
                 keep_alive=config.keep_alive_seconds,
@@ -155,12 +156,13 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,
+            recordings=recordings,
             keys=keyring,
             default_region=config.region,
         )
         await hub.start()
         stack.push_async_callback(hub.stop)
-        services = await _services(config, database, directory, keyring, redis, rooms, hub)
+        services = await _services(config, database, directory, recordings, keyring, redis, rooms, hub)
         worker = Worker(id=hub_id, internal_url=internal_url)
         registry = web_workers(redis)
         await registry.beat(worker)
@@ -176,6 +178,7 @@ async def _services(
     config: Config,
     database: Database,
     directory: Directory,
+    recordings: Recordings,
     keyring: Keyring,
     redis: Redis,
     rooms: RoomState,
@@ -187,7 +190,7 @@ async def _services(
         config=config,
         database=database,
         directory=directory,
-        recordings=Recordings(database),
+        recordings=recordings,
         access=access,
         idempotency=Idempotency(database),
         keyring=keyring,

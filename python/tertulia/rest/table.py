@@ -20,6 +20,7 @@ from tertulia.contract import (
     RoomQuery,
     RoomView,
     SessionView,
+    StartRecording,
     UserView,
 )
 from tertulia.db.models import User
@@ -185,11 +186,17 @@ OPERATIONS: Final = (
         status=200,
         answer=list[RecordingView],
     ),
-    Operation[OfRoom, None](
+    Operation[OfRoom, StartRecording](
         name="startRecording",
         method="POST",
         path=_RECORDINGS,
         summary="Start recording",
+        description=(
+            "Everyone in the meeting is told before anything is recorded. The recording goes on until it is stopped or "
+            "the meeting ends; then its film is made, in the `layout` given (`grid` unless it is)."
+        ),
+        body=StartRecording,
+        body_is_optional=True,
         find=targets.room,
         allows=rules.HOSTS,
         check=recordings.check_start,
@@ -203,12 +210,11 @@ OPERATIONS: Final = (
         method="POST",
         path=_RECORDINGS + "/{recording_id}/stop",
         summary="Stop a recording",
-        description="May be called again.",
+        description="May be called again. The film follows: see the recording's `status` and `progress`.",
         find=targets.recording,
         allows=rules.HOSTS,
         act=recordings.stop,
         status=202,
-        refuses=(NoSession,),
     ),
     Operation[OfRecording, None](
         name="deleteRecording",
