@@ -23,17 +23,6 @@ from tertulia.db.recording_rows import to_row
 from tertulia.db.tables import IS_PROCESSING, RECORDINGS, ROOMS
 from tertulia.ids import RecordingId, new_uuid
 
-MOST_ATTEMPTS: Final = 8
-"""How often a job is tried before it has failed: over some 4 hours."""
-_FIRST_PAUSE: Final = 30
-_LONGEST_PAUSE: Final = 3600
-"""Seconds."""
-
-
-def pause_after(attempts: int) -> timedelta:
-    """How long to wait after so many attempts, before the next one."""
-    return timedelta(seconds=min(_FIRST_PAUSE << min(attempts - 1, 16), _LONGEST_PAUSE))
-
 
 def track_id(recording_id: RecordingId, name: str) -> RecordingId:
     """The id of a recording's track: the same each time it is made."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -204,10 +203,3 @@ async def test_what_was_asked_for_anew_is_out_of_the_old_workers_reach(meetings:
     assert not await meetings.jobs.failed(job, "no", None)
     assert not await meetings.jobs.ready(job, made())
     assert (await meetings.read(recording)).status == "processing"
-
-
-def test_the_pauses_grow_up_to_an_hour() -> None:
-    pauses = [jobs.pause_after(attempts) for attempts in range(1, 40)]
-    assert pauses[:3] == [timedelta(seconds=30), timedelta(seconds=60), timedelta(seconds=120)]
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == timedelta(hours=1)
