@@ -70,7 +70,7 @@ class Recordings:
             return {row.session_id: row.id for row in await connection.execute(query)}
 
     async def of_room(self, room_id: RoomId) -> list[Recording]:
-        """The recordings of a room, the newest first; the tracks of one after it."""
+        """The recordings of a room, the newest first."""
         query = RECORDING_QUERY.where(RECORDINGS.c.room_id == room_id)
         order = (RECORDINGS.c.created_at.desc(), RECORDINGS.c.kind, RECORDINGS.c.id.desc())
         async with self._database.read() as connection:

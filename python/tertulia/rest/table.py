@@ -6,6 +6,7 @@ from typing import Final
 
 from tertulia.contract import (
     ChangeRoom,
+    ComposeRecording,
     CreateInvite,
     CreateRoom,
     CreateUser,
@@ -186,6 +187,18 @@ OPERATIONS: Final = (
         status=200,
         answer=list[RecordingView],
     ),
+    Operation[OfRecording, None](
+        name="getRecording",
+        method="GET",
+        path=_RECORDINGS + "/{recording_id}",
+        summary="Get a recording",
+        description="`progress` says how far its film is.",
+        find=targets.recording,
+        allows=rules.HOSTS,
+        act=recordings.get,
+        status=200,
+        answer=RecordingView,
+    ),
     Operation[OfRoom, StartRecording](
         name="startRecording",
         method="POST",
@@ -216,11 +229,30 @@ OPERATIONS: Final = (
         act=recordings.stop,
         status=202,
     ),
+    Operation[OfRecording, ComposeRecording](
+        name="composeRecording",
+        method="POST",
+        path=_RECORDINGS + "/{recording_id}/compose",
+        summary="Make another film",
+        description="Of the same raw files, in the `layout` given. It is a recording of its own.",
+        body=ComposeRecording,
+        find=targets.recording,
+        allows=rules.HOSTS,
+        check=recordings.check_compose,
+        act=recordings.compose,
+        status=202,
+        answer=RecordingStarted,
+        refuses=(AlreadyRecording,),
+    ),
     Operation[OfRecording, None](
         name="deleteRecording",
         method="DELETE",
         path=_RECORDINGS + "/{recording_id}",
         summary="Delete a recording",
+        description=(
+            "With it go its tracks, its raw files and all films of these; a track or another film goes alone. "
+            "The files in storage are deleted soon after. A recording that is running is stopped."
+        ),
         find=targets.recording,
         allows=rules.HOSTS,
         act=recordings.delete,

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from tertulia.contract import RecordingStarted, StartRecording
-from tertulia.errors import AlreadyRecording, NoSession
+import time
+
+import structlog
+
+from tertulia.contract import ComposeRecording, RecordingStarted, RecordingView, StartRecording
+from tertulia.db.models import Recording
+from tertulia.errors import AlreadyRecording, NoSession, NotFound
 from tertulia.ids import RecordingId
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import OfRecording, OfRoom
 from tertulia.rest.views import recording_view
 from tertulia.room.permissions import check_recordable
 
+_log = structlog.get_logger(__name__)
+
 
 async def list_recordings(call: Call[None], about: OfRoom) -> Answer:
     """The room's recordings, newest first."""
     recordings = await call.services.recordings.of_room(about.room.id)
-    return Answer(200, [recording_view(recording) for recording in recordings])
+    return Answer(200, [await _view(call, recording) for recording in recordings])
+
+
+async def get(call: Call[None], about: OfRecording) -> Answer:
+    """The recording."""
+    return Answer(200, await _view(call, about.recording))
 
 
 async def check_start(asked: Asked[StartRecording], about: OfRoom) -> None:
@@ -39,7 +51,32 @@ async def stop(call: Call[None], about: OfRecording) -> Answer:
     return Answer(202)
 
 
+async def check_compose(_asked: Asked[ComposeRecording], about: OfRecording) -> None:
+    """Raises NotFound: it is a track, of which there is no film; AlreadyRecording: its film is yet to come."""
+    if about.recording.kind == "track":
+        raise NotFound(f"{about.recording.id} is a track: compose the recording that it is of")
+    if about.recording.status == "recording":
+        raise AlreadyRecording("stop the recording first: its film is made when it has ended")
+
+
+async def compose(call: Call[ComposeRecording], about: OfRecording) -> Answer:
+    """Has another film made of the same raw files."""
+    services, film = call.services, RecordingId(call.asked.made_id)
+    made = await services.recordings.compose(film, about.recording, call.body.layout, services.now())
+    return Answer(202, RecordingStarted(id=made.id, status="processing"))
+
+
 async def delete(call: Call[None], about: OfRecording) -> Answer:
-    """Deletes a recording."""
-    await call.services.recordings.delete(about.room.id, about.recording.id, call.services.now())
+    """Deletes a recording; one that is running is stopped first."""
+    services, room, recording = call.services, about.room.id, about.recording
+    if recording.status == "recording":
+        await services.hub.stop_recording(room, recording.id, call.caller.name)
+    await services.recordings.delete(room, recording.id, services.now())
+    _log.info("a recording is deleted", room=room, recording=recording.id, by=call.caller.name)
     return Answer(204)
+
+
+async def _view(call: Call[None], recording: Recording) -> RecordingView:
+    if recording.status != "ready" or recording.path is None:
+        return recording_view(recording, None)
+    return recording_view(recording, await call.services.links.link(call.base, recording.path, time.time()))
