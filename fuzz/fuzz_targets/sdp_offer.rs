@@ -35,6 +35,8 @@ fn offer(sdp: &str, slots: bool) -> Command {
         sdp: sdp.to_string(),
         slots,
         tracks: Vec::new(),
+        name: String::new(),
+        recording: None,
     }
 }
 

@@ -26,6 +26,7 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.recordings import Recordings
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.http import health, site
 from tertulia.http.cors import Cors
@@ -186,6 +187,7 @@ async def _services(
         config=config,
         database=database,
         directory=directory,
+        recordings=Recordings(database),
         access=access,
         idempotency=Idempotency(database),
         keyring=keyring,

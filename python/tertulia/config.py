@@ -58,13 +58,13 @@ class Config:
         values.url("file", "s3", "gs", "az", "azure"),
         None,
         _STORAGE,
-        "where recordings are stored: s3://bucket/prefix, az://…, gs://…, file:///…; if not set, in the data directory",
+        "where films go: s3://bucket/prefix, az://…, gs://…, file:///…; else the data directory",
     )
     recordings_dir: Path | None = _setting(
         values.directory,
         None,
         ("dev", "sfu", "recorder", "database"),
-        "where SFU nodes write and recorders read raw recordings; if not set, in the data directory",
+        "where SFU nodes leave recordings for recorders; if not set, in the data directory",
     )
     public_url: str | None = _setting(
         values.web_url, None, (*_WEB, "room"), "the address people open; if not set, the one that each request came to"

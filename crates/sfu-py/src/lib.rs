@@ -101,6 +101,8 @@ impl Sfu {
                 sdp,
                 slots,
                 tracks,
+                name: String::new(),
+                recording: None,
             },
         )
     }

@@ -1,7 +1,7 @@
 //! What the hub asks of a shard, and the answers.
 
 use crate::event::{Body, Event, Recipient};
-use crate::ids::{PeerId, RoomId, TransportId, UserId};
+use crate::ids::{PeerId, RecordingId, RoomId, TransportId, UserId};
 
 /// What a track carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +69,10 @@ pub enum Command {
         slots: bool,
         /// What the client sends on which m-line; those not named follow the rule in [`Source`].
         tracks: Vec<TrackName>,
+        /// The user's name, for people.
+        name: String,
+        /// The recording to which the peer belongs from its first packet on. `None` changes nothing.
+        recording: Option<RecordingId>,
     },
     /// The client's answer to the last [`Body::Offer`].
     Answer {
@@ -100,6 +104,20 @@ pub enum Command {
         is_muted: Option<bool>,
         /// Whether the camera is on: if not, it is not forwarded and leaves its slots. A screen is not affected.
         is_video_on: Option<bool>,
+    },
+    /// Records what a peer publishes, or nothing of it any more.
+    Record {
+        /// The peer.
+        transport: TransportId,
+        /// The recording of its room. One that was stopped does not begin again: it is as `None`.
+        recording: Option<RecordingId>,
+    },
+    /// Stops a recording, if it runs, and for good: it never begins again in this room.
+    StopRecording {
+        /// The room.
+        room: RoomId,
+        /// The recording.
+        recording: RecordingId,
     },
     /// Closes one peer, if it is open.
     Close {

@@ -37,6 +37,8 @@ pub struct Limits {
     pub transmits: usize,
     /// Events waiting for [`crate::Shard::poll_event`].
     pub events: usize,
+    /// What waits for [`crate::Shard::poll_tapped`].
+    pub tapped: usize,
     /// Plain STUN binding requests answered each second, of all clients together (RFC 8489).
     pub stun_per_second: u32,
     /// How long ICE may be silent, or may take to connect, before the peer is closed.
@@ -54,6 +56,7 @@ impl Default for Limits {
             tracks: 8,
             transmits: 16_384,
             events: 16_384,
+            tapped: 4_096,
             stun_per_second: 1_000,
             ice_silence: Duration::from_secs(30),
         }

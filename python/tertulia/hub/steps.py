@@ -55,7 +55,12 @@ class Steps:
     async def record(self, room: RoomId, tenant: TenantId | None) -> RoomRecord:
         """The room's record. Raises NotFound, Unavailable."""
         found = await self._directory.room(room, tenant)
-        return RoomRecord(host_user_id=found.host_user_id, settings=found.settings, session_id=found.session_id)
+        return RoomRecord(
+            host_user_id=found.host_user_id,
+            settings=found.settings,
+            session_id=found.session_id,
+            recording_id=found.recording_id,
+        )
 
     def _join(self, room: RoomId, step: steps.Join) -> Awaitable[Answer]:
         return self._rooms.join(

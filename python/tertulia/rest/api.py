@@ -40,7 +40,7 @@ class Api:
     def __init__(self, services: Services, limit: RateLimit) -> None:
         self._services = services
         self._limit = limit
-        self._reads = Reads(services.directory, services.rooms)
+        self._reads = Reads(services.directory, services.recordings, services.rooms)
         self._once = Once(services.idempotency)
 
     async def serve(self, request: Request, operations: Mapping[str, AnyOperation]) -> Response:

@@ -14,6 +14,7 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring
+from tertulia.db.recordings import Recordings
 from tertulia.hub.hub import Hub
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
@@ -27,6 +28,7 @@ class Services(Struct, frozen=True, kw_only=True):
     config: Config
     database: Database
     directory: Directory
+    recordings: Recordings
     access: Access
     idempotency: Idempotency
     keyring: Keyring

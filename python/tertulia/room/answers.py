@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tertulia.contract import Settings
 from tertulia.errors import TertuliaError
-from tertulia.ids import NodeId, SessionId, UserId
+from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant
 
@@ -111,6 +111,8 @@ class RoomRecord(Struct, frozen=True, kw_only=True):
     settings: Settings
     session_id: SessionId | None
     """The session that is open now."""
+    recording_id: RecordingId | None = None
+    """The recording of it that is running."""
 
 
 Answer = (

@@ -303,6 +303,7 @@ class Joiner:
             keep_alive_seconds=room.hub.settings.keep_alive_seconds,
             missed=some_lost,
             topology=joining.record.settings.topology,
+            is_recording=joined.is_recording,
         )
         room.agenda.effects.append(Reply(joining.connection, result))
         self._sit_down(joining, joined, following)

@@ -121,7 +121,7 @@ async def test_another_tenants_room_is_out_of_reach(directory: Directory, tenant
     with pytest.raises(NotFound):
         await directory.change_settings(other, room.id, SettingsChange(max_participants=1))
     with pytest.raises(NotFound):
-        await directory.delete_room(other, room.id)
+        await directory.delete_room(other, room.id, AT)
     assert await directory.room(room.id, tenant) == room
 
 
@@ -172,7 +172,7 @@ async def test_rooms_by_status(directory: Directory, tenant: TenantId) -> None:
 async def test_a_deleted_room_takes_its_sessions_along(directory: Directory, tenant: TenantId) -> None:
     room = await make_room(directory, tenant)
     session = await directory.open_session(session_id(), room.id, AT)
-    await directory.delete_room(tenant, room.id)
+    await directory.delete_room(tenant, room.id, AT)
     with pytest.raises(NotFound):
         await directory.room(room.id)
     assert await directory.session(session.id) is None
@@ -247,10 +247,3 @@ async def test_closing_and_opening_at_once_never_leaves_an_open_session_in_a_com
         )
         assert (await directory.room(room.id)).status == "ACTIVE"
         last = following
-
-
-async def test_there_are_no_recordings_yet(directory: Directory, tenant: TenantId) -> None:
-    room = await make_room(directory, tenant)
-    assert await directory.recordings(room.id) == []
-    with pytest.raises(NotFound):
-        await directory.recording(room.id, new_uuid())  # type: ignore[arg-type]

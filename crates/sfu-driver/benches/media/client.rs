@@ -90,6 +90,8 @@ impl Client {
             sdp: offer.to_sdp_string(),
             slots: true,
             tracks: Vec::new(),
+            name: String::new(),
+            recording: None,
         }
     }
 

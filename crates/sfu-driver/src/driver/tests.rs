@@ -40,6 +40,8 @@ fn offer() -> Command {
         sdp: api.apply().unwrap().0.to_sdp_string(),
         slots: true,
         tracks: Vec::new(),
+        name: String::new(),
+        recording: None,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::peer::{Said, SessionFactory};
 use crate::queue::Queue;
 use crate::router::Router;
 use crate::stats::ShardStats;
+use crate::tap::Tapped;
 use clock::{Clock, Timer};
 use peers::Peers;
 
@@ -48,6 +49,7 @@ pub struct Shard {
     router: Router,
     transmits: Queue<Transmit>,
     events: Queue<Event>,
+    tapped: Queue<Tapped>,
     ended_rooms: Vec<RoomId>,
     stats: ShardStats,
 }
@@ -64,6 +66,7 @@ impl Shard {
             router: Router::new(),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
+            tapped: Queue::new(config.limits.tapped),
             ended_rooms: Vec::new(),
             stats: ShardStats::default(),
             config,
@@ -88,6 +91,7 @@ impl Shard {
                 sdp,
                 slots,
                 tracks,
+                ..
             } => return self.offer(peer, &sdp, slots, tracks),
             Command::Answer { transport, sdp } => return self.answer(self.peers.find(&transport)?, &sdp),
             // An ICE-lite agent makes no checks: it learns the client's addresses from the client's.
@@ -105,6 +109,8 @@ impl Shard {
                 is_muted,
                 is_video_on,
             } => self.say(self.peers.find(&transport)?, Said { is_muted, is_video_on }),
+            Command::Record { transport, .. } => drop(self.peers.find(&transport)?),
+            Command::StopRecording { .. } => {}
             Command::Close { transport } => {
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
@@ -188,6 +194,11 @@ impl Shard {
         self.events.pop()
     }
 
+    /// The next thing that a recording heard. To be polled after [`Self::poll_event`].
+    pub fn poll_tapped(&mut self) -> Option<Tapped> {
+        self.tapped.pop()
+    }
+
     /// The next room whose last peer is gone. It may have begun again since.
     pub fn poll_ended_room(&mut self) -> Option<RoomId> {
         self.ended_rooms.pop()
@@ -231,8 +242,9 @@ impl Shard {
             | Command::Candidate { transport, .. }
             | Command::View { transport, .. }
             | Command::State { transport, .. }
+            | Command::Record { transport, .. }
             | Command::Close { transport } => transport,
-            Command::End { .. } => return None,
+            Command::StopRecording { .. } | Command::End { .. } => return None,
         };
         let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
         peer.map(|peer| peer.id().clone())

@@ -43,6 +43,8 @@ fn join(shard: &mut Shard, now: Instant, transport: &str) {
         sdp,
         slots: false,
         tracks: vec![],
+        name: String::new(),
+        recording: None,
     };
     assert!(matches!(shard.command(now, offer), Ok(Outcome::Answer { .. })));
 }

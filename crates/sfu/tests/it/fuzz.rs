@@ -99,6 +99,8 @@ fn mutated_first_offers() {
             sdp,
             slots: rng.bool(),
             tracks: vec![],
+            name: String::new(),
+            recording: None,
         };
         match shard.command(now, offer) {
             Ok(Outcome::Answer { to, .. }) => {

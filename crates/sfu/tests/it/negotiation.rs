@@ -251,6 +251,8 @@ fn a_client_can_name_its_tracks() {
         sdp,
         slots: false,
         tracks,
+        name: String::new(),
+        recording: None,
     });
     world.run(SECOND);
     let b = world.join("ben");

@@ -12,7 +12,7 @@ _NO_RECORDER = "this server has no recorder, so nothing can be recorded yet"
 
 async def list_recordings(call: Call[None], about: OfRoom) -> Answer:
     """The room's recordings, newest first."""
-    recordings = await call.services.directory.recordings(about.room.id)
+    recordings = await call.services.recordings.of_room(about.room.id)
     return Answer(200, [recording_view(recording) for recording in recordings])
 
 
@@ -36,5 +36,5 @@ async def stop(_call: Call[None], _about: OfRecording) -> Answer:
 
 async def delete(call: Call[None], about: OfRecording) -> Answer:
     """Deletes a recording."""
-    await call.services.directory.delete_recording(about.room.id, about.recording.id)
+    await call.services.recordings.delete(about.room.id, about.recording.id, call.services.now())
     return Answer(204)

@@ -64,6 +64,8 @@ pub(crate) fn plain_offer(peer: PeerId, sdp: impl Into<String>) -> Command {
         sdp: sdp.into(),
         slots: false,
         tracks: vec![],
+        name: String::new(),
+        recording: None,
     }
 }
 
@@ -153,6 +155,8 @@ impl World {
             sdp,
             slots: client.slots,
             tracks,
+            name: String::new(),
+            recording: None,
         };
         self.post(Post::ToShard(command));
     }
