@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { TertuliaError } from "../../../python/tertulia/web/static/protocol.js";
 import {
   bytes,
+  date,
   details,
   downloadUrl,
   progressWords,
-  title,
 } from "../../../python/tertulia/web/static/view/recording/film.js";
 import { refusal } from "../../../python/tertulia/web/static/view/recording/refusal.js";
 
@@ -36,7 +36,7 @@ test("how far a film is", () => {
 test("what a film is like", () => {
   assert.equal(
     details({ status: "ready", duration: 725.4, layout: "grid", size: 12_345_678 }),
-    "12:05 · Everyone at once · 12 MB",
+    "12:05 · Everyone the same size · 12 MB",
   );
   assert.equal(details({ status: "processing", duration: 0, layout: "speaker", size: null }).includes("0:00"), false);
   assert.equal(details({ status: "ready", duration: 3, layout: null, size: null }), "0:03");
@@ -53,8 +53,8 @@ test("sizes", () => {
   ]);
 });
 
-test("the title has the day and the time", () => {
-  assert.match(title({ recordedAt: "2026-11-28T12:15:00Z" }), /^Recording of .*2026.*15/);
+test("the date has the day and the time", () => {
+  assert.match(date({ recordedAt: "2026-11-28T12:15:00Z" }), /2026.*15/);
 });
 
 test("only our own route is asked for a download", () => {

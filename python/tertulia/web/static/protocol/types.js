@@ -75,7 +75,7 @@
  * @property {string | null} [userId] of a track: whose it is
  * @property {string | null} [userName]
  * @property {Source | null} [source]
- * @property {number} [offset] of a track: seconds from the beginning of the film to that of the track
+ * @property {number | null} [offset] of a track: seconds from the beginning of the film to that of the track
  * @property {Layout | null} [layout]
  * @property {number | null} [size] bytes
  * @property {string | null} [error] for people, if it failed

@@ -122,12 +122,6 @@ export class Controls {
     this.#showRecording(recording);
   }
 
-  /** Puts open menus where their buttons are now. */
-  place() {
-    this.#menu.place();
-    this.#leaveMenu.place();
-  }
-
   /** @param {RecordingChoices} choices */
   #showRecording({ record, isRecording, optOut }) {
     const { record: button } = this.#buttons;

@@ -55,14 +55,15 @@ export class Menu {
     button.onclick = (event) => {
       event.preventDefault();
       if (!this.element.togglePopover()) return;
-      this.place();
+      this.#place();
+      addEventListener("resize", this.#place);
       visible(this.element)[0]?.focus();
     };
   }
 
-  /** Puts the open menu above the middle of its button, within the window. To be called when the window changes, too. */
-  place() {
-    if (!this.#button || !this.element.matches(":popover-open")) return;
+  /** Puts the open menu above the middle of its button, within the window. */
+  #place = () => {
+    if (!this.#button || !this.element.matches(":popover-open")) return removeEventListener("resize", this.#place);
     const { left, width, top } = this.#button.getBoundingClientRect();
     const wide = this.element.offsetWidth;
     const middle = left + width / 2 - wide / 2;
@@ -70,7 +71,7 @@ export class Menu {
     style.left = `${Math.max(GAP, Math.min(middle, document.documentElement.clientWidth - wide - GAP))}px`;
     style.bottom = `${innerHeight - top + GAP}px`;
     style.maxHeight = `${top - 2 * GAP}px`;
-  }
+  };
 
   /**
    * @param {A} action

@@ -103,7 +103,6 @@ export class Room {
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
       ...this.#recording.listen(),
-      listenToResize(() => this.#controls.place()),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -268,15 +267,6 @@ export class Room {
     this.#startSound.hidden = true;
     this.#sound.start();
   }
-}
-
-/**
- * @param {() => void} onResize
- * @returns {() => void} ends it
- */
-function listenToResize(onResize) {
-  addEventListener("resize", onResize);
-  return () => removeEventListener("resize", onResize);
 }
 
 /** @param {unknown} error of a call that someone made */

@@ -4,10 +4,10 @@ import { duration } from "../header.js";
 
 /** @type {Record<Layout, string>} */
 export const LAYOUTS = {
-  grid: "Everyone at once",
-  speaker: "Who speaks large, the others small",
-  single: "Only who speaks",
-  "screen-first": "Shared screens large",
+  grid: "Everyone the same size",
+  speaker: "Speaker large, others small",
+  single: "Speaker only",
+  "screen-first": "Shared screen large",
 };
 
 /** @param {Pick<Film, "status">} film */
@@ -16,13 +16,13 @@ export function isReady({ status }) {
 }
 
 /**
- * The name of a film.
+ * When a film was recorded.
  *
  * @param {Pick<Film, "recordedAt">} film
- * @returns {string} such as "Recording of 28 November 2026, 20:15"
+ * @returns {string} such as "28 November 2026 at 20:15"
  */
-export function title({ recordedAt }) {
-  return `Recording of ${new Date(recordedAt).toLocaleString([], { dateStyle: "long", timeStyle: "short" })}`;
+export function date({ recordedAt }) {
+  return new Date(recordedAt).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
 }
 
 /**

@@ -4,8 +4,11 @@ import { Library } from "../../protocol.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { notice } from "../notices.js";
-import { isReady, title } from "./film.js";
+import { date, isReady } from "./film.js";
 import { FilmRow } from "./row.js";
+
+/** So many are shown at first. */
+const FEW = 5;
 
 /** The recordings of a room, for its hosts: nothing is shown of a room that has none. */
 export class Recordings {
@@ -16,6 +19,8 @@ export class Recordings {
   #rows = new Map();
   /** @type {Set<string>} ids of what was not finished when it was seen last */
   #awaited = new Set();
+  #most = FEW;
+  #more;
 
   /**
    * @param {string} roomId
@@ -24,12 +29,14 @@ export class Recordings {
   constructor(roomId, rest) {
     this.#library = new Library(roomId, rest);
     this.#library.on("changed", (state) => this.#show(state));
+    this.#more = h("button", { type: "button", class: "secondary", hidden: true, onclick: () => this.#showAll() });
     this.element = h(
       "section",
       { class: "recordings", hidden: true, "aria-label": "Recordings" },
       h("h2", {}, icon("film"), "Recordings"),
       this.#note,
       this.#list,
+      this.#more,
     );
     void this.#library.read();
   }
@@ -47,9 +54,25 @@ export class Recordings {
     if (this.#note.textContent !== trouble) this.#note.textContent = trouble;
     this.element.hidden = films.length === 0 && trouble === "";
     this.#announce(films);
+    this.#showRows(films.slice(0, this.#most));
+    this.#more.hidden = films.length <= this.#most;
+    this.#more.textContent = `Show all ${films.length} recordings`;
+  }
+
+  /** @param {Film[]} films */
+  #showRows(films) {
     const ids = new Set(films.map(({ id }) => id));
     for (const [id, row] of this.#rows) if (!ids.has(id)) this.#drop(id, row);
     films.forEach((film, i) => void this.#place(film, i));
+  }
+
+  #showAll() {
+    const next = this.#list.children.length;
+    this.#most = Infinity;
+    this.#show(this.#library.state);
+    /** @type {HTMLElement | null} */
+    const first = this.#list.children[next]?.querySelector("button:not([hidden])") ?? null;
+    first?.focus();
   }
 
   /**
@@ -76,7 +99,7 @@ export class Recordings {
   /** @param {Film[]} films */
   #announce(films) {
     for (const film of films) {
-      if (isReady(film) && this.#awaited.delete(film.id)) notice(`${title(film)} is ready.`);
+      if (isReady(film) && this.#awaited.delete(film.id)) notice(`The recording of ${date(film)} is ready.`);
       if (!isReady(film)) this.#awaited.add(film.id);
     }
   }

@@ -88,10 +88,10 @@ export class Player {
     this.#endSounds();
     const ends = this.#voices()
       .filter((track) => track.userId === userId)
-      .map(({ url, offset = 0 }) => {
+      .map(({ url, offset }) => {
         const sound = h("audio", { preload: "auto", src: url, volume: this.#video.volume });
         this.#sounds.append(sound);
-        const end = follow(this.#video, sound, offset);
+        const end = follow(this.#video, sound, offset ?? 0);
         return () => {
           end();
           sound.removeAttribute("src");

@@ -5,7 +5,7 @@ import { confirmation, openDialog } from "../dialogs.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { notice } from "../notices.js";
-import { details, downloadUrl, isReady, LAYOUTS, progressWords, title } from "./film.js";
+import { date, details, downloadUrl, isReady, LAYOUTS, progressWords } from "./film.js";
 import { Player } from "./player.js";
 
 /** One recording in the list: what it is, how far it is, and what can be done with it. */
@@ -39,7 +39,7 @@ export class FilmRow {
     this.element = h(
       "li",
       { class: "film" },
-      h("div", { class: "film-text" }, h("h3", {}, title(film)), this.#details, this.#words, this.#bar),
+      h("div", { class: "film-text" }, h("h3", {}, date(film)), this.#details, this.#words, this.#bar),
       h("div", { class: "film-actions" }, this.#play, this.#download, this.#compose, this.#remove),
       this.#place,
     );
@@ -75,7 +75,7 @@ export class FilmRow {
   #toggle() {
     if (this.#player) this.#closePlayer();
     else {
-      this.#player = new Player(this.#film, title(this.#film), () => this.#fresh());
+      this.#player = new Player(this.#film, `Recording of ${date(this.#film)}`, () => this.#fresh());
       this.#place.append(this.#player.element);
     }
     this.#showPlay();
