@@ -110,6 +110,7 @@ async function enter(entry, displayName, local, onJoined) {
   onJoined();
   room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
   fill(app, room.element);
+  room.focus();
   document.title = "Meeting · Tertulia";
   addEventListener("pagehide", leave);
   addEventListener("online", check);

@@ -133,9 +133,9 @@ export class Controls {
     this.#menu.show("optOut", optOut !== null, optOut ?? "");
   }
 
-  /** @param {"chat" | "people"} panel whose button gets the focus */
-  focus(panel) {
-    this.#buttons[panel].focus();
+  /** @param {"mic" | "chat" | "people"} button that gets the focus */
+  focus(button) {
+    this.#buttons[button].focus();
   }
 
   /**

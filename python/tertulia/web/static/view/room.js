@@ -71,16 +71,22 @@ export class Room {
       "div",
       { class: "meeting" },
       this.#header.element,
+      // By keyboard the microphone comes before the pins of the tiles.
+      this.#controls.element,
       h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
       this.#chat.element,
       this.#people.element,
-      this.#controls.element,
       this.#sound.element,
     );
     this.#cleanup = this.#listen();
     this.#sound.setSpeaker(preferences().speaker);
     this.#onTracks();
     this.#update();
+  }
+
+  /** Puts the focus on the microphone: the button that joined is gone. */
+  focus() {
+    this.#controls.focus("mic");
   }
 
   close() {
