@@ -22,10 +22,13 @@ export function confirmation(question, yes, { words = [], isHarmless = false } =
       resolve(answer);
       dialog.close();
     };
-    const list = h("ul", { class: "consequences" }, ...words.map((sentence) => h("li", {}, sentence)));
+    const [only = "", ...others] = words;
+    const consequences = others.length
+      ? h("ul", { class: "consequences" }, ...words.map((sentence) => h("li", {}, sentence)))
+      : h("p", { class: "consequences" }, only);
     const dialog = openDialog(
       question,
-      ...(words.length ? [list] : []),
+      ...(only ? [consequences] : []),
       h(
         "div",
         { class: "dialog-actions" },

@@ -14,7 +14,7 @@ const START_WORDS = [
   "The video is made after you stop. The hosts of this room can watch, download and delete it.",
 ];
 const STOP_WORDS = [
-  "The video is made now, which takes some minutes. You find it on the page after the meeting, and before the next one.",
+  "The video will be ready some minutes later: under Recordings, after you leave and before you join again.",
 ];
 
 /** @type {Record<TroubleReason, string>} */
@@ -132,7 +132,7 @@ export class RecordingControl {
   #tell(words) {
     if (this.#meeting.recordingOptOut) return notice(`${words} You are not.`, { topic: "recording" });
     const action = { label: "Don’t record me", run: () => void this.setOptOut(true) };
-    notice(words, { action, topic: "recording", stays: true });
+    notice(`${words} Its hosts can watch it afterwards.`, { action, topic: "recording", stays: true });
   }
 
   /** @param {TroubleReason} reason */

@@ -75,7 +75,7 @@ function processing(progress, error) {
 
 /** @param {string} at RFC 3339 */
 function clock(at) {
-  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(at).toLocaleTimeString([], { timeStyle: "short" });
 }
 
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
