@@ -40,6 +40,7 @@ lacking() {
         command -v turnserver >/dev/null || echo coturn
         command -v ffmpeg >/dev/null || echo ffmpeg
         command -v janus-pp-rec >/dev/null || echo janus-tools
+        command -v firefox-esr >/dev/null || echo firefox-esr
         ;;
     esac
 }
