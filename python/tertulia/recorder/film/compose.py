@@ -17,6 +17,7 @@ from tertulia.recorder.film.format import (
     SAMPLE_RATE,
     SEGMENT_FRAMES,
     VERSION,
+    WHOLE_FRAMES,
 )
 from tertulia.recorder.film.join import join
 from tertulia.recorder.film.layout import Layout
@@ -129,9 +130,10 @@ def _write_segment(path: Path, drawn: Iterator[Drawn], first: int, last: int, re
     """Frames ``first`` to ``last``. What repeats the frame before is left out, but for the last one of the segment."""
     keyframe = written = first
     with SegmentWriter(path, first) as writer:
-        for number, frame, is_changed in drawn:
-            is_keyframe = number == first or number - keyframe >= KEYFRAME_FRAMES
-            if is_changed or is_keyframe or number - written >= LONGEST_FRAME or number == last:
+        for number, frame, is_changed, is_cut in drawn:
+            is_keyframe = is_cut or number == first or number - keyframe >= KEYFRAME_FRAMES
+            is_due = number < WHOLE_FRAMES or number - written >= LONGEST_FRAME or number == last
+            if is_changed or is_keyframe or is_due:
                 writer.write(frame, number, is_keyframe=is_keyframe)
                 written = number
                 keyframe = number if is_keyframe else keyframe
