@@ -15,8 +15,8 @@ class BadSidecar(RawError):
     """Not a ``part.jsonl`` of a version that we know."""
 
 
-class NoParts(RawError):
-    """A directory without a single part that can be read."""
+class Unplayable(RawError):
+    """There is nothing to play: no part of a recording, or nothing in a track."""
 
 
 class BadPacket(RawError):

@@ -10,13 +10,25 @@ from pathlib import Path
 from msgspec import Struct
 
 from tertulia.recorder.raw import sidecar
-from tertulia.recorder.raw.errors import BadSidecar, NoParts
+from tertulia.recorder.raw.errors import BadSidecar, Unplayable
 from tertulia.recorder.raw.part import Part, read_part
 from tertulia.recorder.raw.sample import Codec, Kind, Sample, Source, Span
 from tertulia.recorder.raw.spans import subtract, unite
 from tertulia.recorder.raw.trouble import describe_trouble
 
-__all__ = ["Codec", "Kind", "Person", "Recording", "Sample", "Source", "Span", "Speaking", "Track", "read"]
+__all__ = [
+    "Codec",
+    "Kind",
+    "Person",
+    "Recording",
+    "Sample",
+    "Source",
+    "Span",
+    "Speaking",
+    "Track",
+    "Unplayable",
+    "read",
+]
 
 
 class Person(Struct, frozen=True):
@@ -79,11 +91,11 @@ def read(directory: Path) -> Recording:
     """The recording whose parts are in this directory.
 
     It reads each file once, to know its clock; nothing of the media stays in memory. What cannot be read of it is in
-    ``trouble``. Raises :class:`~tertulia.recorder.raw.errors.NoParts` if there is nothing at all.
+    ``trouble``. Raises :class:`~tertulia.recorder.raw.errors.Unplayable` if there is nothing at all.
     """
     parts, trouble = _read_parts(directory)
     if not parts:
-        raise NoParts(f"No part of a recording in {directory.name} can be read")
+        raise Unplayable(f"No part of a recording in {directory.name} can be read")
     begins = parts[0].line.wall / 1e6
     return Recording(
         id=parts[0].line.recording,

@@ -27,6 +27,7 @@ _SILENCE: Final[dict[Source, float]] = {
 }
 """Seconds without a frame after which there is no media. With DTX, Opus has a packet each 0.4 s; a screen may stand
 still for as long as it likes."""
+_SILENCE_IN_TIME: Final = 0.5
 _LONGEST_LAST: Final = 0.2
 """Seconds for which the last picture before such a silence stands."""
 
@@ -69,7 +70,12 @@ class TrackFile(Struct, frozen=True, kw_only=True):
 
     def spans(self, clock: TrackClock) -> tuple[Span, ...]:
         """When there was media that can be decoded and was not muted, in seconds since the part began."""
-        return subtract([self._span(run, clock) for run in self.scan.runs], self.heard.muted)
+        spans = [self._span(run, clock) for run in self.scan.runs]
+        for i in range(1, len(spans)):
+            if spans[i].begin - spans[i - 1].end < _SILENCE_IN_TIME:
+                # It arrived late, and belongs together.
+                spans[i - 1] = Span(spans[i - 1].begin, spans[i].begin)
+        return subtract(spans, self.heard.muted)
 
     def samples(self, clock: TrackClock, shift: float) -> Iterator[Sample]:
         """Its samples, ``shift`` seconds added to their place in the part."""

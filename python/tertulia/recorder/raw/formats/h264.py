@@ -52,6 +52,11 @@ class H264:
             self._sets[unit[0] & 31] = unit
 
 
+def sequence_parameter_sets(picture: bytes) -> list[bytes]:
+    """Those of a picture in Annex B."""
+    return [unit for unit in picture.split(_START) if unit and unit[0] & 31 == _SPS]
+
+
 def _parameter_sets(fmtp: str) -> Iterator[bytes]:
     for parameter in fmtp.split(";"):
         name, _, value = parameter.strip().partition("=")

@@ -15,13 +15,15 @@ def read_duration(packet: bytes) -> float:
     """How many seconds an Opus packet holds. Raises :class:`BadPayload`."""
     if not packet:
         raise BadPayload("An Opus packet is empty")
-    duration = _frame_duration(packet[0] >> 3) * _count_frames(packet)
+    duration = read_frame_duration(packet) * _count_frames(packet)
     if not 0 < duration <= 0.1201:
         raise BadPayload("An Opus packet holds more than 120 ms")
     return duration
 
 
-def _frame_duration(config: int) -> float:
+def read_frame_duration(packet: bytes) -> float:
+    """How many seconds each frame of a packet holds, which is not empty."""
+    config = packet[0] >> 3
     if config < 12:
         return _SILK[config & 3]
     if config < 16:
