@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import msgspec
 
+from tertulia import contract
 from tertulia.recorder.film.encode import SegmentWriter, whole, write_sound
 from tertulia.recorder.film.format import (
     FPS,
@@ -50,7 +51,7 @@ def _never() -> bool:
 
 def compose(
     recording: Recording,
-    layout: Layout,
+    layout: Layout | contract.Layout,
     work: Path,
     out: Path,
     progress: Progress,
@@ -71,7 +72,7 @@ def compose(
     work.mkdir(parents=True, exist_ok=True)
     report(0.0)
     sound = _sound(recording, work, lambda part: report(SOUND_SHARE * part))
-    segments = _segments(recording, layout, work, lambda part: report(SOUND_SHARE + PICTURE_SHARE * part))
+    segments = _segments(recording, Layout(layout), work, lambda part: report(SOUND_SHARE + PICTURE_SHARE * part))
     with whole(out) as partial:
         join(segments, sound, partial)
     report(1.0)
