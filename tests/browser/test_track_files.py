@@ -16,18 +16,7 @@ from tertulia.recorder.raw.recording import read
 from tests.browser.chromium import launch
 from tests.recordings.__main__ import build
 
-_CASES = [
-    "vp8",
-    "vp9",
-    "h264",
-    "av1",
-    "late_joiner",
-    "codec_change",
-    "resolution_vp8",
-    "resolution_h264",
-    "camera_off",
-    "dtx",
-]
+_CASES = ["av1", "codec_change", "late_joiner", "resolution_h264", "resolution_vp8", "vp9"]
 
 _PLAY = """
 async ([url, kind]) => {
@@ -50,8 +39,7 @@ async ([url, kind]) => {
     await seeked;
     seeks.push(media.currentTime / duration);
   }
-  media.currentTime = Math.max(0, duration - 1.5);
-  media.playbackRate = 2;
+  media.currentTime = Math.max(0, duration - 0.7);
   ready = is("ended");
   await media.play();
   await ready;
@@ -97,13 +85,13 @@ class _Files(SimpleHTTPRequestHandler):
         self.wfile.write(data[begin : end + 1])
 
 
-@pytest.mark.parametrize("name", _CASES)
-async def test_files_of_tracks_play(name: str, page: Page, tmp_path: Path) -> None:
-    build(name, tmp_path / "raw")
-    for number, track in enumerate(read(tmp_path / "raw").tracks):
-        path = tmp_path / f"{number}{suffix(track)}"
-        made = export_track(track, path)
-        played = await page.evaluate(_PLAY, [path.name, track.kind])
-        assert played["duration"] == pytest.approx(made.duration, abs=0.1), track
-        assert played["seeks"] == pytest.approx([0.9, 0.3, 0.6], abs=0.05)
-        assert bool(played["width"]) == (track.kind == "video")
+async def test_files_of_tracks_play(page: Page, tmp_path: Path) -> None:
+    for name in _CASES:
+        build(name, tmp_path / name)
+        for number, track in enumerate(read(tmp_path / name).tracks):
+            path = tmp_path / f"{name}-{number}{suffix(track)}"
+            made = export_track(track, path)
+            played = await page.evaluate(_PLAY, [path.name, track.kind])
+            assert played["duration"] == pytest.approx(made.duration, abs=0.1), path.name
+            assert played["seeks"] == pytest.approx([0.9, 0.3, 0.6], abs=0.05), path.name
+            assert bool(played["width"]) == (track.kind == "video")
