@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.stream import Stream
 
 from tertulia.recorder.raw.opus_stream import RATE, fill
-from tertulia.recorder.raw.recording import Track
+from tertulia.recorder.raw.recording import Span, Track
 
 _OPTIONS: Final = {".webm": {"cues_to_front": "1"}, ".mp4": {"movflags": "faststart"}}
 _FORMATS: Final = {".webm": "webm", ".mp4": "mp4"}
@@ -40,8 +40,8 @@ def put(
     output.mux(packet)
 
 
-def write_sound(track: Track, path: Path) -> float:
-    """A track of Opus as WebM. Returns where it ends, in seconds."""
+def write_sound(track: Track, path: Path) -> Span:
+    """A track of Opus as WebM. Returns where on the timeline it is."""
     end = 0
     with open_output(path) as output:
         # An encoder that encodes nothing: it has the header that Opus needs.
@@ -49,4 +49,4 @@ def write_sound(track: Track, path: Path) -> float:
         for packet in fill(track.samples()):
             put(output, stream, packet.data, packet.begin - _PRE_SKIP, packet.length, RATE, is_keyframe=True)
             end = packet.begin + packet.length
-    return end / RATE
+    return Span(0.0, end / RATE)
