@@ -23,17 +23,6 @@ from tertulia.db.recording_rows import to_row
 from tertulia.db.tables import IS_PROCESSING, RECORDINGS, ROOMS
 from tertulia.ids import RecordingId, new_uuid
 
-MOST_ATTEMPTS: Final = 8
-"""How often a job is tried before it has failed: over some 4 hours."""
-_FIRST_PAUSE: Final = 30
-_LONGEST_PAUSE: Final = 3600
-"""Seconds."""
-
-
-def pause_after(attempts: int) -> timedelta:
-    """How long to wait after so many attempts, before the next one."""
-    return timedelta(seconds=min(_FIRST_PAUSE << min(attempts - 1, 16), _LONGEST_PAUSE))
-
 
 def track_id(recording_id: RecordingId, name: str) -> RecordingId:
     """The id of a recording's track: the same each time it is made."""
@@ -79,7 +68,7 @@ class Jobs:
     async def failed(self, job: Job, error: str, retry_at: datetime | None) -> bool:
         """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed."""
         if retry_at is not None:
-            return await self._update(job, _held(job), error=error, **_given_up(retry_at))
+            return await self._update(job, _held_or(job, "processing"), error=error, **_given_up(retry_at))
         return await self._finish(job, "failed", error=error)
 
     async def empty(self, job: Job) -> bool:

@@ -63,8 +63,14 @@ class Recordings:
             found: RecordingId | None = (await connection.execute(query)).scalar_one_or_none()
             return found
 
+    async def all_running(self) -> dict[SessionId, RecordingId]:
+        """The running recordings of all tenants, by session: for the reaper."""
+        query = sa.select(RECORDINGS.c.session_id, RECORDINGS.c.id).where(IS_RUNNING)
+        async with self._database.read() as connection:
+            return {row.session_id: row.id for row in await connection.execute(query)}
+
     async def of_room(self, room_id: RoomId) -> list[Recording]:
-        """The recordings of a room, the newest first; the tracks of one after it."""
+        """The recordings of a room, the newest first."""
         query = RECORDING_QUERY.where(RECORDINGS.c.room_id == room_id)
         order = (RECORDINGS.c.created_at.desc(), RECORDINGS.c.kind, RECORDINGS.c.id.desc())
         async with self._database.read() as connection:

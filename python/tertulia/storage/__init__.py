@@ -7,10 +7,10 @@ stored under it is replaced as a whole or not at all.
 from __future__ import annotations
 
 from tertulia.storage.address import Address
-from tertulia.storage.local import LocalStorage
+from tertulia.storage.local import LocalStorage, OpenFile
 from tertulia.storage.port import Storage, Stored
 
-__all__ = ["LocalStorage", "Storage", "Stored", "open_storage"]
+__all__ = ["LocalStorage", "OpenFile", "Storage", "Stored", "open_storage"]
 
 
 def open_storage(url: str) -> Storage:

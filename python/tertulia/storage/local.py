@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
@@ -83,6 +84,18 @@ class LocalStorage:
         check_key(key)
         return None
 
+    async def open_file(self, key: str) -> OpenFile | None:
+        """What is stored under ``key``, to be read in parts; None: nothing is."""
+        path = self.path_of(key)
+
+        def opened() -> OpenFile | None:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+                return OpenFile(path, os.fdopen(number, "rb", buffering=0))
+            return None
+
+        return await _call("read", path, opened)
+
     def path_of(self, key: str) -> Path:
         """The file of ``key``, below the root: the names of a key have no meaning for the file system.
 
@@ -97,6 +110,26 @@ class LocalStorage:
             while directory != self._root:
                 directory.rmdir()
                 directory = directory.parent
+
+
+class OpenFile:
+    """A file as it was when it was opened, whatever is stored under its key meanwhile. To be closed."""
+
+    def __init__(self, path: Path, file: FileIO) -> None:
+        found = os.fstat(file.fileno())
+        self.size = found.st_size
+        self.changed_ns = found.st_mtime_ns
+        """When it was written, in nanoseconds since the Unix epoch."""
+        self._path = path
+        self._file = file
+
+    async def read(self, begin: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``begin`` on; none at its end."""
+        return await _call("read", self._path, lambda: os.pread(self._file.fileno(), size, begin))
+
+    def close(self) -> None:
+        """Close it. May be called again."""
+        self._file.close()
 
 
 class _Copy:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Annotated, BinaryIO, Final, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tertulia.recorder.raw.errors import BadMjr
 
@@ -26,14 +26,14 @@ VIDEO_ORIENTATION: Final = "urn:3gpp:video-orientation"
 class Header(Struct, frozen=True):
     """What an MJR file says of itself; only what is used here."""
 
-    first_packet: int = msgspec.field(name="u")
+    first_packet: Annotated[int, Meta(ge=0, le=1 << 53)] = msgspec.field(name="u")
     """Unix microseconds."""
     extensions: dict[str, str] = msgspec.field(name="x", default_factory=dict)
     """URIs of header extensions by their ids."""
 
     def extension(self, uri: str) -> int | None:
         """The id of an extension in this file's packets."""
-        return next((int(key) for key, value in self.extensions.items() if value == uri and key.isdecimal()), None)
+        return next((number for number in range(1, 256) if self.extensions.get(str(number)) == uri), None)
 
 
 class Arrived(NamedTuple):
@@ -77,7 +77,7 @@ def _read_header(file: BinaryIO) -> Header | None:
         return None
     try:
         return _decoder.decode(text)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMjr(f"The header of an MJR file is wrong: {error}") from error
 
 
