@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person, Room, new_room
@@ -126,6 +127,28 @@ async def test_a_refusal_is_said_in_words(come: Come, base: str) -> None:
     await expect(ana.button("Record the meeting")).to_be_visible()
     await expect(ana.page.locator(".recording")).to_be_hidden()
     ana.trouble.clear()
+
+
+async def test_trouble_is_told_to_hosts_alone(come: Come, base: str) -> None:
+    """What the server says then is put into the connection of each."""
+    room = new_room(base, isRecordingEnabled=True)
+    sockets: list[WebSocketRoute] = []
+
+    def keep(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    ana, ben = await come("Ana"), await come("Ben")
+    for person, link in ((ana, room.host_link), (ben, room.link)):
+        await person.page.route_web_socket(re.compile("/ws$"), keep)
+        await person.join(link)
+    for reason in ("disk_slow", "disk_full"):
+        payload = {"recordingId": "r", "reason": reason}
+        for socket in sockets:
+            socket.send(json.dumps({"event": "RecordingTrouble", "payload": payload}))
+    await ana.hears("The recording has stopped: the server’s disk is full.")
+    await expect(ana.page.locator("#notices").get_by_text("too slow")).to_have_count(0)
+    await expect(ben.page.locator("#notices").get_by_text("disk")).to_have_count(0)
 
 
 async def test_on_a_phone_the_menu_has_it(come: Come, base: str) -> None:
