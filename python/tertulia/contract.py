@@ -382,10 +382,13 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "SetView": SetView,
     "SendChat": SendChat,
     "RaiseHand": RaiseHand,
+    "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
     "RemoveParticipant": OneUser,
     "MuteAll": Empty,
     "EndRoom": Empty,
+    "StartRecording": StartRecording,
+    "StopRecording": Empty,
 }
 """Every call of the hub and its payload."""
 

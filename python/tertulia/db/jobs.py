@@ -15,23 +15,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tertulia.contract import RecordingStage
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
-from tertulia.db.models import Job, Made, MadeTrack, Stage
+from tertulia.db.models import Job, Made, MadeTrack
 from tertulia.db.recording_rows import to_row
 from tertulia.db.tables import IS_PROCESSING, RECORDINGS, ROOMS
 from tertulia.ids import RecordingId, new_uuid
-
-MOST_ATTEMPTS: Final = 8
-"""How often a job is tried before it has failed: over some 4 hours."""
-_FIRST_PAUSE: Final = 30
-_LONGEST_PAUSE: Final = 3600
-"""Seconds."""
-
-
-def pause_after(attempts: int) -> timedelta:
-    """How long to wait after so many attempts, before the next one."""
-    return timedelta(seconds=min(_FIRST_PAUSE << min(attempts - 1, 16), _LONGEST_PAUSE))
 
 
 def track_id(recording_id: RecordingId, name: str) -> RecordingId:
@@ -62,7 +52,7 @@ class Jobs:
             return await _job(connection, row.id, worker, lease_seconds)
 
     async def renew(
-        self, job: Job, now: datetime, stage: Stage, progress: float, expected_at: datetime | None = None
+        self, job: Job, now: datetime, stage: RecordingStage, progress: float, expected_at: datetime | None = None
     ) -> bool:
         """Keep the lease, and say how far it is."""
         until = now + timedelta(seconds=job.lease_seconds)
@@ -78,7 +68,7 @@ class Jobs:
     async def failed(self, job: Job, error: str, retry_at: datetime | None) -> bool:
         """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed."""
         if retry_at is not None:
-            return await self._update(job, _held(job), error=error, **_given_up(retry_at))
+            return await self._update(job, _held_or(job, "processing"), error=error, **_given_up(retry_at))
         return await self._finish(job, "failed", error=error)
 
     async def empty(self, job: Job) -> bool:
@@ -163,8 +153,9 @@ async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: s
 
 async def _put_track(connection: AsyncConnection, job: Job, track: MadeTrack) -> None:
     key = track_id(job.id, track.name)
-    about = {"user_id": track.user_id, "user_name": track.user_name, "source": track.source}
-    values = {**about, **to_row(track.file), "created_at": track.created_at}
+    begins = job.created_at + timedelta(seconds=track.offset)
+    about = {"user_id": track.user_id, "user_name": track.user_name, "source": track.source, "offset": track.offset}
+    values = {**about, **to_row(track.file), "created_at": begins}
     fixed = {"id": key, "session_id": job.session_id, "room_id": job.room_id, "parent_id": job.id, "kind": "track"}
     row = {**recording_rows.first_values(), **fixed, **values, "status": "ready", "progress": 1.0}
     if not (await connection.execute(insert_new(connection, RECORDINGS, row))).rowcount:

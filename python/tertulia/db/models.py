@@ -7,12 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tertulia.contract import RoomStatus, Settings, Source
+from tertulia.contract import Layout, RecordingStage, RecordingStatus, RoomStatus, Settings, Source
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
-
-RecordingStatus = Literal["recording", "processing", "ready", "failed", "empty"]
-Stage = Literal["waiting", "composing", "uploading"]
-Layout = Literal["grid", "speaker", "single", "screen-first"]
 
 
 class Tenant(Struct, frozen=True):
@@ -86,11 +82,13 @@ class Recording(Struct, frozen=True):
     user_name: str | None
     source: Source | None
     """Whose track it is, and from what."""
+    offset: float | None
+    """Of a track: how long after its composite it begins, in seconds."""
     size: int | None
     sha256: str | None
     error: str | None
     """Why it failed, or why it is tried again."""
-    stage: Stage | None
+    stage: RecordingStage | None
     progress: float
     """From 0 to 1."""
     expected_at: datetime | None
@@ -132,13 +130,16 @@ class Made(Struct, frozen=True):
 
 
 class MadeTrack(Struct, frozen=True):
-    """The file of one track. ``name`` tells it from the recording's others, the same each time it is made."""
+    """The file of one track. ``name`` tells it from the recording's others, the same each time it is made.
+
+    ``offset``: how long after the composite it begins, in seconds.
+    """
 
     name: str
     user_id: UserId
     user_name: str
     source: Source
-    created_at: datetime
+    offset: float
     file: Made
 
 

@@ -12,9 +12,10 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tertulia.contract import Layout, RecordingStatus
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
-from tertulia.db.models import Layout, Recording, RecordingStatus
+from tertulia.db.models import Recording
 from tertulia.db.recording_rows import RECORDING_QUERY, as_recording
 from tertulia.db.tables import IS_RUNNING, RECORDINGS, ROOMS, TENANTS
 from tertulia.errors import AlreadyRecording, NoSession, NotFound
@@ -62,8 +63,14 @@ class Recordings:
             found: RecordingId | None = (await connection.execute(query)).scalar_one_or_none()
             return found
 
+    async def all_running(self) -> dict[SessionId, RecordingId]:
+        """The running recordings of all tenants, by session: for the reaper."""
+        query = sa.select(RECORDINGS.c.session_id, RECORDINGS.c.id).where(IS_RUNNING)
+        async with self._database.read() as connection:
+            return {row.session_id: row.id for row in await connection.execute(query)}
+
     async def of_room(self, room_id: RoomId) -> list[Recording]:
-        """The recordings of a room, the newest first; the tracks of one after it."""
+        """The recordings of a room, the newest first."""
         query = RECORDING_QUERY.where(RECORDINGS.c.room_id == room_id)
         order = (RECORDINGS.c.created_at.desc(), RECORDINGS.c.kind, RECORDINGS.c.id.desc())
         async with self._database.read() as connection:
@@ -80,6 +87,20 @@ class Recordings:
         if found is None or found.room_id != room_id:
             raise NotFound(f"{recording_id} is not a recording of this room")
         return found
+
+    async def by_id(self, recording_id: RecordingId) -> Recording | None:
+        """A recording of any room; None: there is none."""
+        async with self._database.read() as connection:
+            return await recording_rows.find(connection, recording_id)
+
+    async def newest(self, limit: int, room_id: RoomId | None = None) -> list[Recording]:
+        """The newest films, of one room or of all rooms and tenants: for operators."""
+        query = RECORDING_QUERY.where(RECORDINGS.c.kind == "composite")
+        if room_id is not None:
+            query = query.where(RECORDINGS.c.room_id == room_id)
+        order = (RECORDINGS.c.created_at.desc(), RECORDINGS.c.id.desc())
+        async with self._database.read() as connection:
+            return [as_recording(row) for row in await connection.execute(query.order_by(*order).limit(limit))]
 
     async def statuses(self, ids: Collection[str]) -> dict[str, RecordingStatus]:
         """The status of each of some recordings; those that are gone are left out."""

@@ -126,6 +126,7 @@ RECORDINGS: Final = sa.Table(
     sa.Column("user_id", Uuid),  # whose track it is
     sa.Column("user_name", sa.String(100)),
     sa.Column("source", sa.String(16)),
+    sa.Column("offset", sa.Float),  # of a track: how many seconds after its composite it begins
     sa.Column("size", sa.BigInteger),  # bytes
     sa.Column("sha256", sa.String(64)),
     sa.Column("error", sa.Text),

@@ -21,7 +21,7 @@ CONTENT_POLICY: Final = (
     "media-src 'self' blob: http: https:; style-src 'self'; script-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""``connect-src`` is wide because ``wsUrl`` may name another host, ``media-src`` because recordings may be on one."""
+"""``connect-src`` is wide because ``wsUrl`` may name another host, ``media-src`` because of recordings in a bucket."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 
 

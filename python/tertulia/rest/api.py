@@ -80,7 +80,7 @@ class Api:
         if key is None:
             return await attempt.run(new_uuid(), again=False)
         name = (attempt.caller.name, attempt.request.method, attempt.request.url.path)
-        content = raw if attempt.operation.body is None else bodies.canonical(raw)
+        content = raw if attempt.operation.body is None else bodies.canonical(raw or b"{}")
         return await self._once.run(key, name, content, attempt)
 
 

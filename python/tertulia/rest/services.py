@@ -19,6 +19,7 @@ from tertulia.hub.hub import Hub
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
 from tertulia.rest.ice import IceServers
+from tertulia.rest.links import Links
 from tertulia.state.rooms import RoomState
 
 
@@ -34,6 +35,7 @@ class Services(Struct, frozen=True, kw_only=True):
     keyring: Keyring
     callers: Callers
     ice: IceServers
+    links: Links
     redis: Redis
     rooms: RoomState
     hub: Hub

@@ -1,46 +1,17 @@
 """Users, rooms and sessions, the same on SQLite and PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from tertulia.contract import Settings, SettingsChange
-from tertulia.db import migrate
-from tertulia.db.access import Access
 from tertulia.db.directory import Directory
-from tertulia.db.engine import Database
 from tertulia.db.models import Room
 from tertulia.db.paging import read_cursor
 from tertulia.errors import AlreadyExists, Invalid, NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId, new_uuid
-
-AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
-"""The moment that most of this happens at."""
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url)
-    await migrate.upgrade(database)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def directory(database: Database) -> Directory:
-    return Directory(database)
-
-
-@pytest.fixture
-async def tenant(database: Database) -> TenantId:
-    return (await Access(database).create_tenant("first", AT)).id
-
-
-@pytest.fixture
-async def other(database: Database) -> TenantId:
-    return (await Access(database).create_tenant("other", AT)).id
+from tests.integration.db.conftest import AT
 
 
 async def make_room(directory: Directory, tenant: TenantId, at: datetime = AT) -> Room:

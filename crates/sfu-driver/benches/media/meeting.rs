@@ -44,6 +44,7 @@ impl Meeting {
             ports: vec![0],
             advertised: Vec::new(),
             loopback: false,
+            recordings: None,
         };
         let mut driver = Driver::start(&config).expect("a free port");
         let mut clients = self.clients(&driver);

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("user_id", UUID, nullable=True),
         sa.Column("user_name", sa.String(length=100), nullable=True),
         sa.Column("source", sa.String(length=16), nullable=True),
+        sa.Column("offset", sa.Float(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
