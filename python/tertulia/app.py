@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 import structlog
 import uvicorn
 import uvloop
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -26,9 +26,11 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.recordings import Recordings
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.http import health, site
 from tertulia.http.cors import Cors
+from tertulia.http.files import Files
 from tertulia.http.listening import bind, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers, metrics
 from tertulia.http.pages import DOCS, Pages
@@ -41,6 +43,7 @@ from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
 from tertulia.rest.ice import IceServers
 from tertulia.rest.limits import RateLimit
+from tertulia.rest.links import FILES, Links
 from tertulia.rest.openapi import Description
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
@@ -53,6 +56,7 @@ from tertulia.sockets.websocket import protocol_class
 from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
+from tertulia.storage import LocalStorage, open_storage
 
 OPEN_TENANT: Final = "default"
 """The tenant of an open development server, and of ``tertulia room``."""
@@ -143,6 +147,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         hub_id = HubId(new_token("hub_", 9))
         rooms = RoomState(redis, hub_id, room_ttl_ms(config.keep_alive_seconds))
         directory = Directory(database)
+        recordings = Recordings(database)
         hub = Hub(
             settings=HubSettings(
                 keep_alive=config.keep_alive_seconds,
@@ -154,12 +159,13 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,
+            recordings=recordings,
             keys=keyring,
             default_region=config.region,
         )
         await hub.start()
         stack.push_async_callback(hub.stop)
-        services = await _services(config, database, directory, keyring, redis, rooms, hub)
+        services = await _services(config, database, directory, recordings, keyring, redis, rooms, hub)
         worker = Worker(id=hub_id, internal_url=internal_url)
         registry = web_workers(redis)
         await registry.beat(worker)
@@ -175,6 +181,7 @@ async def _services(
     config: Config,
     database: Database,
     directory: Directory,
+    recordings: Recordings,
     keyring: Keyring,
     redis: Redis,
     rooms: RoomState,
@@ -186,11 +193,13 @@ async def _services(
         config=config,
         database=database,
         directory=directory,
+        recordings=recordings,
         access=access,
         idempotency=Idempotency(database),
         keyring=keyring,
         callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
+        links=Links(open_storage(config.storage), keyring),
         redis=redis,
         rooms=rooms,
         hub=hub,
@@ -204,6 +213,7 @@ def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
         *site.api_routes(api, OPERATIONS),
         Route("/hub", signalr),
         Route("/hub/negotiate", signalr),
+        *_file_routes(services),
         site.page_route("/healthz", health.healthz),
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/metrics", metrics),
@@ -218,6 +228,14 @@ def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
     if config.trusted_proxies:
         app = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), list(config.trusted_proxies)))
     return app
+
+
+def _file_routes(services: Services) -> list[BaseRoute]:
+    """The route to files in a directory; other storages have addresses of their own."""
+    storage = services.links.storage
+    if not isinstance(storage, LocalStorage):
+        return []
+    return [site.page_route(FILES + "/{key:path}", Files(storage, services.links).serve)]
 
 
 def _origins(config: Config) -> tuple[str, ...]:

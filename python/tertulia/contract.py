@@ -37,6 +37,11 @@ Topology = Literal["sfu", "p2p"]
 RoomStatus = Literal["SCHEDULED", "ACTIVE", "COMPLETED"]
 LeaveReason = Literal["left", "closed", "timeout", "removed", "ended"]
 Source = Literal["microphone", "camera", "screen", "screen-audio"]
+Layout = Literal["grid", "speaker", "single", "screen-first"]
+"""How a recording shows who is in it."""
+RecordingStatus = Literal["recording", "processing", "ready", "failed", "empty"]
+RecordingStage = Literal["waiting", "composing", "uploading"]
+RecordingTroubleReason = Literal["disk_full", "disk_error", "disk_slow"]
 
 
 class Wire(Struct, rename="camel", kw_only=True, frozen=True):
@@ -119,6 +124,18 @@ class CreateInvite(Wire, frozen=True):
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
 
 
+class StartRecording(Wire, frozen=True):
+    """POST /v1/rooms/{id}/recordings, and the hub's call of the same name."""
+
+    layout: Layout = "grid"
+
+
+class ComposeRecording(Wire, frozen=True):
+    """POST /v1/rooms/{id}/recordings/{recordingId}/compose: another film of the same meeting."""
+
+    layout: Layout
+
+
 # --- REST: answers ----------------------------------------------------------------------------------------------------
 
 
@@ -194,24 +211,50 @@ class SessionView(Wire, frozen=True):
     recording_url: str | None
 
 
+class RecordingProgress(Wire, frozen=True):
+    """How far the film is: ``fraction`` 0 to 1 of this stage, ``expected_at`` when it should be ready."""
+
+    stage: RecordingStage
+    fraction: float
+    expected_at: str | None
+
+
 class RecordingView(Wire, frozen=True):
-    """A recording; ``url`` is null until it is ready, ``duration`` is in seconds."""
+    """A recording; ``url`` is null until it is ready, ``duration`` and ``offset`` are in seconds, ``size`` in bytes."""
 
     id: str
     session_id: str
     kind: Literal["composite", "track"]
-    status: Literal["recording", "processing", "ready", "failed", "empty"]
+    status: RecordingStatus
     url: str | None
     duration: float
     created_at: str
     expires_at: str | None
+    ended_at: str | None = None
+    """When the recording was stopped; null while it runs."""
+    recording_id: str | None = None
+    """Of a track: its composite. Of another film of the same meeting: the first one."""
+    user_id: str | None = None
+    """Of a track: whose it is."""
+    user_name: str | None = None
+    source: Source | None = None
+    """Of a track: what was recorded."""
+    offset: float | None = None
+    """Of a track: how long after the composite it begins."""
+    layout: Layout | None = None
+    """Of a composite."""
+    size: int | None = None
+    error: str | None = None
+    """Why it failed, or what went wrong at the last attempt."""
+    progress: RecordingProgress | None = None
+    """While it is being processed."""
 
 
 class RecordingStarted(Wire, frozen=True):
-    """A recording that has begun."""
+    """A recording that has begun, or a film that is being made."""
 
     id: str
-    status: Literal["recording"] = "recording"
+    status: Literal["recording", "processing"] = "recording"
 
 
 class Health(Wire, frozen=True, omit_defaults=True):
@@ -252,6 +295,7 @@ class JoinRoom(Wire, frozen=True):
     resume_token: Annotated[str, Meta(max_length=256)] | None = None
     is_muted: bool | None = None
     is_video_on: bool | None = None
+    recording_opt_out: bool | None = None
 
 
 class SendOffer(Wire, frozen=True):
@@ -311,6 +355,12 @@ class RaiseHand(Wire, frozen=True):
     raised: bool
 
 
+class SetRecordingOptOut(Wire, frozen=True):
+    """Whether the caller is left out of recordings."""
+
+    opt_out: bool
+
+
 class OneUser(Wire, frozen=True):
     """AskToMute and RemoveParticipant: a host's calls about one participant."""
 
@@ -318,7 +368,7 @@ class OneUser(Wire, frozen=True):
 
 
 class Empty(Wire, frozen=True):
-    """KeepAlive, LeaveRoom, EndRoom and MuteAll have no payload."""
+    """KeepAlive, LeaveRoom, EndRoom, MuteAll and StopRecording have no payload."""
 
 
 CALLS: Final[dict[str, type[Wire]]] = {
@@ -332,10 +382,13 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "SetView": SetView,
     "SendChat": SendChat,
     "RaiseHand": RaiseHand,
+    "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
     "RemoveParticipant": OneUser,
     "MuteAll": Empty,
     "EndRoom": Empty,
+    "StartRecording": StartRecording,
+    "StopRecording": Empty,
 }
 """Every call of the hub and its payload."""
 
@@ -353,6 +406,7 @@ class ParticipantView(Wire, frozen=True):
     is_video_on: bool
     joined_at: str
     hand_raised: bool = False
+    recording_opt_out: bool = False
 
 
 class JoinResult(Wire, omit_defaults=True, frozen=True):
@@ -363,9 +417,18 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     participants: list[ParticipantView]
     resume_token: str
     keep_alive_seconds: int
+    is_recording: bool
     missed: bool = False
     topology: Topology = "sfu"
     """Whether an ``SfuEndpoint`` will come."""
+    recording_id: str | None = None
+    """Of the recording that goes on."""
+
+
+class RecordingBegun(Wire, frozen=True):
+    """StartRecording's result."""
+
+    recording_id: str
 
 
 class SfuEndpoint(Wire, frozen=True):
@@ -403,3 +466,24 @@ class ParticipantLeft(Wire, frozen=True):
 
     user_id: str
     reason: LeaveReason
+
+
+class RecordingChanged(Wire, frozen=True):
+    """Recording has begun, or is over (``recording_id`` null)."""
+
+    is_recording: bool
+    recording_id: str | None
+
+
+class RecordingOptOutChanged(Wire, frozen=True):
+    """A participant is left out of recordings from now on, or no more."""
+
+    user_id: str
+    opt_out: bool
+
+
+class RecordingTrouble(Wire, frozen=True):
+    """Something of a recording cannot be written. The meeting goes on."""
+
+    recording_id: str
+    reason: RecordingTroubleReason

@@ -5,6 +5,7 @@
     TertuliaError
     ├── ConfigError            a setting is missing, unknown or wrong: one line at start
     ├── Unavailable            Redis, the database or an SFU node does not answer (503 / ``internal``)
+    ├── StorageError           blob storage did not do what it was asked to
     └── Refused                a client is told: by REST as a problem, by the hub as an error
         ├── Unauthorized       unauthorized            401
         ├── BadToken           bad_token               401 (hub only)
@@ -69,6 +70,20 @@ class Unavailable(TertuliaError):
 
     code = "unavailable"
     status = 503
+
+
+class StorageError(TertuliaError):
+    """Blob storage did not do what it was asked to.
+
+    ``is_retryable``: the same call may work later, without anybody changing a setting.
+    """
+
+    code = "storage"
+    status = 503
+
+    def __init__(self, message: str, *, is_retryable: bool) -> None:
+        super().__init__(message)
+        self.is_retryable = is_retryable
 
 
 class Refused(TertuliaError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tertulia.contract import RaiseHand, SendOffer
-from tertulia.ids import UserId, transport_id
+from tertulia.ids import SessionId, UserId, transport_id
 from tests.world.client import Client
 from tests.world.people import say
 from tests.world.redis import NO_TTL, Keys
@@ -31,6 +31,9 @@ def always(world: World) -> None:
     if not world.is_lossy:
         _check_lost_are_shown(world, keys)
         _check_who_left(world, keys)
+    _check_marks(world)
+    if not world.is_lossy:
+        _check_recorded(world)
     for client in world.clients:
         removed_at = keys.removed.get(client.user)
         sits = keys.people.get(client.user)
@@ -53,6 +56,7 @@ def when_quiet(world: World) -> None:
             _check_chats(world, client)
             _check_recording(world, client, keys)
     _check_sessions(world, keys)
+    _check_node_records(world, keys)
     if not world.is_lossy:
         _check_peers(world, keys)
     for hub in world.living_hubs():
@@ -147,7 +151,8 @@ def _check_who_left(world: World, keys: Keys) -> None:
         if is_kept and wire.closed_at is not None and now - wire.closed_at > ANSWER_WITHIN:
             world.fail("close ignored", f"{client} closed {wire.id} at {wire.closed_at:.3f} and still has its seat")
         for asked, done in world.ended:
-            if client.is_seated and client.seat_since < asked and now - done > ENDED_WITHIN:
+            was_there = client.is_seated and client.seat_since < asked and not client.was_silent
+            if was_there and now - done > ENDED_WITHIN:
                 world.fail("end ignored", f"{client} sits since {client.seat_since:.3f}; the end was at {done:.3f}")
 
 
@@ -175,7 +180,7 @@ def _check_pending(world: World, client: Client) -> None:
 
 def _check_views(world: World, client: Client, keys: Keys) -> None:
     expected = {
-        user: (member.is_muted, member.is_video_on, member.hand_raised)
+        user: (member.is_muted, member.is_video_on, member.hand_raised, member.recording_opt_out)
         for user, member in keys.people.items()
         if user != client.user
     }
@@ -193,9 +198,58 @@ def _kind_of_view(same_people: bool) -> str:
 
 
 def _check_recording(world: World, client: Client, keys: Keys) -> None:
-    is_recording = keys.hash["isRecording"] == "true"
-    if client.is_recording is not None and client.is_recording != is_recording:
-        world.fail("recording", f"{client} was told {client.is_recording}, Redis has {is_recording}")
+    recording = keys.hash["recordingId"] or None
+    if client.recording != recording:
+        world.fail("recording", f"{client} was told {client.recording}, Redis has {recording}")
+    if keys.hash["isRecording"] != ("true" if recording else "false"):
+        world.fail("recording", f"isRecording {keys.hash['isRecording']}, recordingId {recording}")
+
+
+def _check_marks(world: World) -> None:
+    """Nobody is recorded whose client a hub has not told before."""
+    for node in world.nodes:
+        for transport, recording in node.marked:
+            owner = world.owners.get(transport)
+            if owner is not None and recording not in owner.told:
+                world.fail("not told", f"{owner} is recorded in {recording}, and was told of {owner.told}")
+        node.marked.clear()
+
+
+def _check_recorded(world: World) -> None:
+    """Nobody is recorded in what was stopped, or after they were told that they are left out."""
+    now = world.clock.now
+    for node in world.nodes:
+        for transport, recording in node.recorded.items():
+            stopped = world.stopped.get(recording)
+            if node.process.is_alive and stopped is not None and now - stopped > SLOWEST:
+                world.fail("recorded", f"{transport} is recorded in {recording}, stopped at {stopped:.3f}")
+            owner = world.owners.get(transport)
+            if owner is None or owner.out_since is None or not owner.is_seated or owner.endpoint != transport:
+                continue
+            if now - owner.out_since > SLOWEST:
+                world.fail("recorded", f"{owner} is recorded in {recording}, left out since {owner.out_since:.3f}")
+
+
+def _check_node_records(world: World, keys: Keys) -> None:
+    """The room's node records whom it has to, and nobody else; SQL knows the same recording as Redis."""
+    if not keys.people:
+        return
+    recording = world.sql.running(SessionId(keys.hash["sessionId"]))
+    if (recording or "") != keys.hash["recordingId"]:
+        world.fail("recording", f"SQL has {recording}, Redis has {keys.hash['recordingId']!r}")
+    for node in world.nodes:
+        if node.id == keys.hash["sfuNode"]:
+            wanted = {
+                transport: recording
+                for member in keys.people.values()
+                if (transport := transport_id(member.seat, node.id)) in node.peers
+                and recording is not None
+                and not member.recording_opt_out
+            }
+            present = {transport_id(member.seat, node.id) for member in keys.people.values()}
+            recorded = {transport: found for transport, found in node.recorded.items() if transport in present}
+            if recorded != wanted or any(found != recording for found in node.recorded.values()):
+                world.fail("recorded", f"{node.id} records {node.recorded}, and has to record {wanted}")
 
 
 def _check_endpoint(world: World, client: Client, keys: Keys) -> None:

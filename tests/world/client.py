@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import JoinResult, JoinRoom, Role, UpdateState
+from tertulia.contract import JoinResult, JoinRoom, Role, SetRecordingOptOut, UpdateState
 from tertulia.errors import Refused
 from tertulia.ids import ConnectionId, RoomId, UserId
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
@@ -28,6 +28,9 @@ class Around(Protocol):
     clock: Clock
     weather: Weather
     settings: HubSettings
+    has_forgotten: bool
+    owners: dict[str, Client]
+    """The client of each transport."""
 
     def note(self, text: str) -> None: ...
     def fail(self, kind: str, text: str) -> None: ...
@@ -46,22 +49,23 @@ class HubPort(Protocol):
 class Shown:
     """What a client shows of another member."""
 
-    __slots__ = ("hand_raised", "is_lost", "is_muted", "is_video_on")
+    __slots__ = ("hand_raised", "is_lost", "is_muted", "is_video_on", "opt_out")
 
-    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool) -> None:
+    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool, opt_out: bool) -> None:
         self.is_muted = is_muted
         self.is_video_on = is_video_on
         self.hand_raised = hand_raised
+        self.opt_out = opt_out
         self.is_lost = False
 
     def copy(self) -> Shown:
-        other = Shown(self.is_muted, self.is_video_on, self.hand_raised)
+        other = Shown(self.is_muted, self.is_video_on, self.hand_raised, self.opt_out)
         other.is_lost = self.is_lost
         return other
 
     @property
-    def state(self) -> tuple[bool, bool, bool]:
-        return self.is_muted, self.is_video_on, self.hand_raised
+    def state(self) -> tuple[bool, bool, bool, bool]:
+        return self.is_muted, self.is_video_on, self.hand_raised, self.opt_out
 
 
 class Wire:
@@ -105,10 +109,13 @@ class Wire:
     def send(self, event: Event) -> None:
         """An event to the client."""
         self.sent += 1
+        self.client.is_sent(event)
         self.down.send(self._event, event)
 
     def reply(self, call: int, result: Struct) -> None:
         """The answer to a call."""
+        if isinstance(result, JoinResult):
+            self.client.told.add(result.recording_id)
         self.down.send(self.client.answered, self, call, result)
 
     def refuse(self, call: int, error: Exception) -> None:
@@ -142,6 +149,8 @@ class Client:
         self.is_eager = False
         """It calls more before JoinRoom is answered."""
         self.is_silent = False
+        self.was_silent = False
+        """Since it sits: it may have been timed out, and hears of that by its next call."""
         self.is_seated = False
         self.resume: str | None = None
         self.members: dict[UserId, Shown] = {}
@@ -155,8 +164,16 @@ class Client:
         """All that it was told of since it sits."""
         self.answers: list[str] = []
         """From whom offers were answered."""
-        self.is_recording: bool | None = None
-        """As it was last told."""
+        self.recording: str | None = None
+        """The one that goes on, as it was last told."""
+        self.told: set[str | None] = set()
+        """The recordings that a hub has told it of, be it that the words have arrived."""
+        self.joins_out = False
+        """It joins with the wish not to be recorded."""
+        self.out_since: float | None = None
+        """When it was told that it is left out of recordings, and has not asked for anything else since."""
+        self._over: set[str] = set()
+        """Recordings of whose end it has heard by this connection."""
         self.pending: dict[int, tuple[str, float]] = {}
         self.seat_since = 0.0
         """Since when it should have got every event."""
@@ -166,6 +183,7 @@ class Client:
         self._calls = 0
         self._keep_alive_due = 0.0
         self._last_words: str | None = None
+        self._wants_out = False
 
     def __str__(self) -> str:
         return f"client {self.number} ({self.user})"
@@ -178,6 +196,7 @@ class Client:
         self.is_seated = False
         self.pending.clear()
         self._last_words = None
+        self._over.clear()
         wire.up.send(wire.hub.connected, wire)
         self.join()
         if self.is_eager:
@@ -186,7 +205,9 @@ class Client:
     def join(self, *, anyway: bool = False) -> None:
         """JoinRoom, with the resume token if there is one; also if it has a seat, if ``anyway``."""
         if self.wants_in and self.wire is not None and (anyway or not self.is_seated):
-            payload = JoinRoom(room_id=self.room, token=self.token, resume_token=self.resume)
+            payload = JoinRoom(
+                room_id=self.room, token=self.token, resume_token=self.resume, recording_opt_out=self.joins_out
+            )
             self.call("JoinRoom", payload)
 
     def call(self, event: str, payload: Any) -> None:
@@ -196,6 +217,12 @@ class Client:
             self._calls += 1
             self.pending[self._calls] = (event, self.world.clock.now)
             wire.up.send(wire.hub.called, wire, self._calls, event, payload)
+
+    def opt_out(self, opt_out: bool) -> None:
+        """SetRecordingOptOut."""
+        self.out_since = None
+        self.call("SetRecordingOptOut", SetRecordingOptOut(opt_out=opt_out))
+        self._wants_out = opt_out
 
     def leave(self) -> None:
         """LeaveRoom; the socket stays."""
@@ -234,6 +261,15 @@ class Client:
             self._refused(event, result)
         elif event == "LeaveRoom":
             self._stood()
+        elif event == "SetRecordingOptOut" and self._wants_out and not self._is_pending(event):
+            self.out_since = self.world.clock.now
+
+    def is_sent(self, event: Event) -> None:
+        """A hub sends it an event."""
+        if event.name == "SfuEndpoint":
+            self.world.owners[_payload(event)["transportId"]] = self
+        elif event.name == "RecordingChanged":
+            self.told.add(_payload(event)["recordingId"])
 
     def heard(self, wire: Wire, event: Event) -> None:
         """An event."""
@@ -242,12 +278,7 @@ class Client:
         self.world.note(f"{self} hears {event.name} {_short(event.payload)}")
         handler = _HANDLERS.get(event.name)
         if handler is not None:
-            payload = event.payload
-            if isinstance(payload, Raw):
-                payload = msgspec.json.decode(payload)
-            elif isinstance(payload, Struct):
-                payload = msgspec.to_builtins(payload)
-            handler(self, payload)
+            handler(self, _payload(event))
 
     def closed(self, wire: Wire, code: int) -> None:
         """The hub has closed the connection."""
@@ -294,18 +325,25 @@ class Client:
         world = self.world
         self.is_seated = True
         self.resume = result.resume_token
-        self.members = {UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised) for p in result.participants}
+        self.members = {
+            UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised, p.recording_opt_out)
+            for p in result.participants
+        }
         if len(self.members) != len(result.participants) or self.user in self.members:
             world.fail("shown twice", f"{self}: JoinRoom's list has {[p.user_id for p in result.participants]}")
         if result.missed or self.wire is None or not world.has_returned(self.wire.id):
             self.followed = {user: shown.copy() for user, shown in self.members.items()}
             self.may_come_again = set(self.members)
             self.last_chat.clear()
-            self.is_recording = None
             self.seat_since = world.clock.now
         if self.wire is None or not world.has_returned(self.wire.id):
             self.endpoints.clear()
             self.endpoint = None
+        self.was_silent = self.is_silent
+        self.out_since = None
+        self._records(result.recording_id)
+        if result.is_recording != (result.recording_id is not None):
+            world.fail("recording", f"{self}: isRecording {result.is_recording}, recordingId {result.recording_id}")
         self._keep_alive(world.settings.keep_alive)
 
     def _keep_alive(self, after: float) -> None:
@@ -322,8 +360,11 @@ class Client:
     def _refused(self, event: str, error: Exception) -> None:
         if getattr(error, "code", "") == "not_joined":
             self.is_seated = False
-            if self.wants_in and not self.is_silent and not any(e == "JoinRoom" for e, _ in self.pending.values()):
+            if self.wants_in and not self.is_silent and not self._is_pending("JoinRoom"):
                 self.join()
+
+    def _is_pending(self, event: str) -> bool:
+        return any(pending == event for pending, _ in self.pending.values())
 
     def _views(self) -> tuple[dict[UserId, Shown], dict[UserId, Shown]]:
         return self.members, self.followed
@@ -336,7 +377,9 @@ class Client:
             self.world.fail("shown twice", f"{self} is told of {user} again")
         self.may_come_again.discard(user)
         for view in self._views():
-            view[user] = Shown(payload["isMuted"], payload["isVideoOn"], payload.get("handRaised", False))
+            view[user] = Shown(
+                payload["isMuted"], payload["isVideoOn"], payload["handRaised"], payload["recordingOptOut"]
+            )
 
     def _participant_left(self, payload: dict[str, Any]) -> None:
         user = UserId(payload["userId"])
@@ -349,6 +392,9 @@ class Client:
 
     def _hand_raised(self, payload: dict[str, Any]) -> None:
         self._change(payload, hand_raised=payload["raised"])
+
+    def _opt_out_changed(self, payload: dict[str, Any]) -> None:
+        self._change(payload, opt_out=payload["optOut"])
 
     def _connection_lost(self, payload: dict[str, Any]) -> None:
         self._change(payload, is_lost=True)
@@ -383,10 +429,26 @@ class Client:
         self.answers.append(source)
 
     def _recording_changed(self, payload: dict[str, Any]) -> None:
-        self.is_recording = payload["isRecording"]
+        self._records(payload["recordingId"])
+        if payload["isRecording"] != (payload["recordingId"] is not None):
+            self.world.fail("recording", f"{self} hears {payload}")
+
+    def _records(self, recording: str | None) -> None:
+        if self.recording is not None and recording != self.recording:
+            self._over.add(self.recording)
+        if recording in self._over and not self.world.has_forgotten:
+            self.world.fail("began again", f"{self} hears of {recording} again, whose end it has heard")
+        self.recording = recording
 
     def _last_word(self, name: str) -> None:
         self._last_words = name
+
+
+def _payload(event: Event) -> dict[str, Any]:
+    payload = event.payload
+    if isinstance(payload, Raw):
+        return msgspec.json.decode(payload)  # type: ignore[no-any-return]
+    return payload if isinstance(payload, dict) else msgspec.to_builtins(payload)
 
 
 def _short(value: Any) -> str:
@@ -404,6 +466,7 @@ _HANDLERS: Final[dict[str, Callable[[Client, dict[str, Any]], None]]] = {
     "SfuEndpoint": Client._sfu_endpoint,
     "ReceiveAnswer": Client._receive_answer,
     "RecordingChanged": Client._recording_changed,
+    "RecordingOptOutChanged": Client._opt_out_changed,
     "Replaced": lambda client, _: client._last_word("Replaced"),
     "Removed": lambda client, _: client._last_word("Removed"),
     "RoomEnded": lambda client, _: client._last_word("RoomEnded"),

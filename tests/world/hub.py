@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tertulia.contract import CALLS, Empty, JoinRoom
 from tertulia.errors import TertuliaError
-from tertulia.ids import ConnectionId, HubId, RoomId, UserId
+from tertulia.ids import ConnectionId, HubId, RecordingId, RoomId, UserId
 from tertulia.room import effects, inputs, steps
 from tertulia.room.answers import Joined, RoomRecord
 from tertulia.room.closing import GOING_AWAY, NOT_JOINED
@@ -47,7 +47,7 @@ class Counted:
     def token(self) -> str:
         """The next one."""
         self._count += 1
-        return f"{self._prefix}-{self._count}"
+        return f"{self._prefix}-{self._count:06}"
 
     uuid = token
 
@@ -105,6 +105,7 @@ class Hub:
         self._conns: dict[ConnectionId, Conn] = {}
         self._requests: dict[int, tuple[float, Done]] = {}
         self._asked = 0
+        self._recordings = 0
         self._inputs: deque[tuple[RoomId, inputs.Input]] = deque()
         self._is_handling = False
         self._answered: deque[Conn] = deque()
@@ -163,6 +164,16 @@ class Hub:
         """Remove a member."""
         self._give(room, inputs.RemoveParticipant(self._ask(done), user))
 
+    def start_recording(self, room: RoomId, done: Done) -> None:
+        """Record the meeting."""
+        self._recordings += 1
+        recording = RecordingId(f"rest-{self.id}.{self._recordings:06}")
+        self._give(room, inputs.StartRecording(self._ask(done), recording, "grid", "rest"))
+
+    def stop_recording(self, room: RoomId, recording: RecordingId, done: Done) -> None:
+        """End a recording."""
+        self._give(room, inputs.StopRecording(self._ask(done), recording, "rest"))
+
     # --- what can be seen of it
 
     def connections(self) -> Iterable[Wire]:
@@ -217,15 +228,15 @@ class Hub:
         return 0.9 + 0.2 * self.weather.random.random()
 
     def _reap(self) -> None:
-        self._sql.run(self.process, self._sql.open_sessions, self._reap_these)
+        self._sql.run(self.process, self._sql.to_reap, self._reap_these)
         self._again(self.settings.reap * self._unevenly(), self._reap)
 
-    def _reap_these(self, sessions: list[Session] | Exception) -> None:
+    def _reap_these(self, sessions: list[tuple[Session, RecordingId | None]] | Exception) -> None:
         if isinstance(sessions, Exception):
             return
-        self.surroundings.stateless.keep({session.id for session in sessions})
-        for session in sessions:
-            self._give(session.room, inputs.Reap(self._ask(_nothing), session.id))
+        self.surroundings.stateless.keep({session.id for session, _ in sessions})
+        for session, recording in sessions:
+            self._give(session.room, inputs.Reap(self._ask(_nothing), session.id, recording))
 
     def _ask(self, done: Done) -> int:
         self._asked += 1
@@ -339,6 +350,8 @@ class Hub:
             conn = self._conns.get(connection)
             if conn is not None and conn.is_here:
                 conn.wire.send(effect.event)
+            elif conn is not None and not conn.is_lost:
+                conn.wire.client.is_sent(effect.event)  # who has said goodbye needs to be told nothing
 
     def _reply(self, room: RoomId, effect: effects.Reply) -> None:
         self._answer(self._conns[effect.connection], effect.result)
@@ -442,7 +455,14 @@ class Hub:
 _MAY_WAIT: Final = (steps.Expire, steps.Move)
 """The hub's own clock runs only so many of these at once: they may be sent a little later than others."""
 
-_OPENING: Final = (inputs.Join, inputs.EndRoom, inputs.RemoveParticipant, inputs.Reap)
+_OPENING: Final = (
+    inputs.Join,
+    inputs.EndRoom,
+    inputs.RemoveParticipant,
+    inputs.Reap,
+    inputs.StartRecording,
+    inputs.StopRecording,
+)
 """What makes a meeting where the hub has none."""
 
 _CARRY_OUT: Final[dict[type, Callable[[Hub, RoomId, Any], None]]] = {

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from tertulia.contract import SdpEvent
-from tertulia.ids import NodeId, RoomId, SeatId, TransportId, UserId
+from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TransportId, UserId
 from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
@@ -25,8 +25,13 @@ class SfuNode:
         self.id = NodeId(name)
         self.process = Process(name)
         self.peers: dict[TransportId, tuple[RoomId, UserId, SeatId]] = {}
+        self.recorded: dict[TransportId, RecordingId] = {}
+        """Whose media it writes down, and in what."""
+        self.marked: list[tuple[TransportId, RecordingId]] = []
+        """The same, as it happened; whoever looks at it clears it."""
         self.stopped_at: float | None = None
         """Since when it stands still."""
+        self._over: set[RecordingId] = set()
         self._phase = phase
         self._server = server
         self._clock: Clock = server.clock
@@ -50,11 +55,27 @@ class SfuNode:
         """A command of a hub."""
         if isinstance(command, commands.Offer):
             self.peers[command.transport] = command.room, command.user_id, command.seat
+            self._record(command.transport, command.recording)
             self._answer(command)
+        elif isinstance(command, commands.Record):
+            self._record(command.transport, command.recording)
+        elif isinstance(command, commands.StopRecording):
+            self._over.add(command.recording)
+            self.recorded = {t: recording for t, recording in self.recorded.items() if recording != command.recording}
         elif isinstance(command, commands.Close):
             self.peers.pop(command.transport, None)
+            self.recorded.pop(command.transport, None)
         elif isinstance(command, commands.End):
             self.peers = {t: peer for t, peer in self.peers.items() if peer[0] != command.room}
+            self.recorded = {t: recording for t, recording in self.recorded.items() if t in self.peers}
+
+    def _record(self, transport: TransportId, recording: RecordingId | None) -> None:
+        """A recording that was stopped does not begin again."""
+        if recording is None or recording in self._over:
+            self.recorded.pop(transport, None)
+        elif transport in self.peers:
+            self.recorded[transport] = recording
+            self.marked.append((transport, recording))
 
     def _answer(self, offer: commands.Offer) -> None:
         payload = Raw(msgspec.json.encode(SdpEvent(source_user_id=offer.transport, sdp="v=0 answer")))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tertulia.contract import OneUser, RaiseHand, SendChat, SendOffer, UpdateState
-from tertulia.ids import UserId
+from tertulia.contract import OneUser, RaiseHand, SendChat, SendOffer, StartRecording, UpdateState
+from tertulia.ids import RecordingId, UserId
 from tests.world.client import Client
 from tests.world.story import Action
 from tests.world.world import ROOM, World
@@ -21,6 +21,7 @@ def join(world: World, action: Action) -> None:
     client = Client(world, len(world.clients), ROOM, user, "host" if user == world.users[0] else "attendee")
     client.returns = action.how % 4 != 0
     client.is_eager = action.how % 3 == 0
+    client.joins_out = action.how % 8 == 7
     world.clients.append(client)
     world.connect(client, action.where)
 
@@ -75,6 +76,7 @@ def silence(world: World, action: Action) -> None:
     client = _seated(world, action)
     if client is not None:
         client.is_silent = not client.is_silent
+        client.was_silent = True
 
 
 def update(world: World, action: Action) -> None:
@@ -154,11 +156,40 @@ def rest_end(world: World, action: Action) -> None:
         world.clock.after(0.0, hub.process, hub.end_room, ROOM, "host", lambda done: _was_ended(world, asked, done))
 
 
+def opt_out(world: World, action: Action) -> None:
+    """Not to be recorded, or to be."""
+    client = _seated(world, action)
+    if client is not None:
+        client.opt_out(action.how % 3 != 0)
+
+
 def record(world: World, action: Action) -> None:
-    """A recording starts or stops."""
+    """StartRecording or StopRecording; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        if action.how % 2:
+            client.call("StopRecording", None)
+        else:
+            client.call("StartRecording", StartRecording())
+
+
+def rest_record(world: World, action: Action) -> None:
+    """POST …/recordings."""
     hub = world.pick_hub(action)
     if hub is not None:
-        hub.link.call(lambda state: state.set_recording(ROOM, action.how % 2 == 0), lambda _: None)
+        world.clock.after(
+            0.0, hub.process, hub.start_recording, ROOM, lambda done: world.note(f"recording started: {done}")
+        )
+
+
+def rest_stop_recording(world: World, action: Action) -> None:
+    """POST …/stop, mostly of the last recording."""
+    hub, known = world.pick_hub(action), list(world.sql.recordings)
+    if hub is not None and known:
+        recording = known[-1] if action.how % 4 else known[action.who % len(known)]
+        world.clock.after(
+            0.0, hub.process, hub.stop_recording, ROOM, recording, lambda done: _was_stopped(world, recording, done)
+        )
 
 
 def say(world: World, client: Client) -> str:
@@ -173,6 +204,12 @@ def _was_removed(world: World, user: UserId, done: Any) -> None:
     if done is True:
         world.note(f"{user} was removed")
         world.removed.add(user)
+
+
+def _was_stopped(world: World, recording: RecordingId, done: Any) -> None:
+    world.note(f"stopped {recording}: {done}")
+    if done is True:
+        world.stopped[recording] = world.clock.now
 
 
 def _was_ended(world: World, asked: float, done: Any) -> None:
@@ -194,6 +231,7 @@ ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
     do.__name__: do
     for do in (
         *(join, join_again, leave, close, cut, come_back, come_anew, silence),
-        *(update, hand, chat, whisper, offer, mute_all, remove, end, rest_remove, rest_end, record),
+        *(update, hand, chat, whisper, offer, mute_all, remove, end, rest_remove, rest_end),
+        *(opt_out, record, rest_record, rest_stop_recording),
     )
 }

@@ -14,14 +14,16 @@ from msgspec.structs import replace
 from tertulia import times
 from tertulia.contract import LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
-from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SessionId, UserId
+from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
+    Begun,
     Ended,
     Expired,
     Joined,
     KeptAlive,
     Left,
     Reading,
+    RecordingOver,
     Restored,
     RoomSummary,
     StateLost,
@@ -32,6 +34,7 @@ from tertulia.room.messages import (
     JoinedMessage,
     LeftMessage,
     NodeMessage,
+    OptOutMessage,
     ReadMessage,
     RecordingMessage,
     RoomMessage,
@@ -46,6 +49,8 @@ NO_TTL: Final = 1 << 62
 """When a key without a TTL expires."""
 SWEPT_AT_ONCE: Final = 100
 """Seats that one ``expire`` frees at most."""
+OVER_KEPT: Final = 296
+"""Characters kept of the ids of recordings that are over."""
 
 
 class Keys:
@@ -140,7 +145,7 @@ class ModelState:
             raise BadToken("removed")
         first = not keys.is_intact
         if first:
-            _create(keys, placement.region, placement.node, placement.session_id, False, placement.incarnation)
+            _create(keys, placement, placement.incarnation)
         old = keys.people.get(user)
         others = [member for other, member in keys.people.items() if other != user]
         me = self._newcomer(seat)
@@ -166,7 +171,7 @@ class ModelState:
             node=_node(keys),
             session_id=SessionId(keys.hash["sessionId"]),
             incarnation=keys.hash["incarnation"],
-            is_recording=keys.hash["isRecording"] == "true",
+            recording=_recording(keys),
             replaced=taken,
             resumed=resumed,
             first_of_session=first,
@@ -245,6 +250,18 @@ class ModelState:
         self._redis.publish(room, HandMessage(origin=self._origin, user_id=user, raised=raised))
         return True
 
+    def set_recording_opt_out(
+        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, opt_out: bool
+    ) -> bool:
+        """UPDATE of whether the participant is recorded."""
+        keys = self._redis.keys(room)
+        was = _seat(keys, user, connection, incarnation)
+        if was.recording_opt_out == opt_out:
+            return False
+        keys.people[user] = replace(was, recording_opt_out=opt_out)
+        self._redis.publish(room, OptOutMessage(origin=self._origin, user_id=user, opt_out=opt_out))
+        return True
+
     def end(
         self,
         room: RoomId,
@@ -292,7 +309,7 @@ class ModelState:
         keys, now = self._redis.keys(room), self._redis.now_ms
         created = not keys.is_intact
         if created:
-            _create(keys, known.region, known.node, known.session_id, known.is_recording, new_incarnation)
+            _create(keys, known, new_incarnation)
         elif keys.hash["sessionId"] != known.session_id:
             raise NoSession("another session")
         elif known.node is not None and not keys.hash["sfuNode"]:
@@ -312,7 +329,7 @@ class ModelState:
             incarnation=keys.hash["incarnation"],
             region=keys.hash["sfuRegion"],
             node=_node(keys),
-            is_recording=keys.hash["isRecording"] == "true",
+            recording=_recording(keys),
             created=created,
             displaced=displaced,
         )
@@ -325,17 +342,29 @@ class ModelState:
         self._move(room, keys, to_node)
         return True
 
-    def set_recording(self, room: RoomId, is_recording: bool) -> bool:
-        """SET_RECORDING."""
+    def begin_recording(self, room: RoomId, recording: RecordingId, session_id: SessionId) -> Begun:
+        """BEGIN_RECORDING."""
         keys = self._redis.keys(room)
-        was, now = keys.hash.get("isRecording"), _flag(is_recording)
-        if was is None:
-            raise NoSession("no state")
-        if was == now:
-            return False
-        keys.hash["isRecording"] = now
-        self._redis.publish(room, RecordingMessage(origin=self._origin, is_recording=is_recording))
-        return True
+        if not keys.is_intact or keys.hash["sessionId"] != session_id:
+            return Begun.NO_MEETING
+        if recording in keys.hash.get("recordingsOver", ""):
+            return Begun.OVER
+        before = _recording(keys)
+        if before != recording:
+            if before is not None:
+                _note_over(keys, before)
+            self._set_recording(room, keys, recording)
+        return Begun.BEGUN
+
+    def end_recording(self, room: RoomId, recording: RecordingId) -> RecordingOver | None:
+        """END_RECORDING."""
+        keys = self._redis.keys(room)
+        if "incarnation" not in keys.hash:
+            return None
+        _note_over(keys, recording)
+        if _recording(keys) == recording:
+            self._set_recording(room, keys, None)
+        return RecordingOver(_node(keys))
 
     def participants(self, room: RoomId) -> list[Participant]:
         """HVALS of the participants hash."""
@@ -377,7 +406,14 @@ class ModelState:
             hub=self._origin,
             seat=seat.seat,
             resume=seat.resume,
+            recording_opt_out=seat.recording_opt_out,
         )
+
+    def _set_recording(self, room: RoomId, keys: Keys, recording: RecordingId | None) -> None:
+        is_recording = recording is not None
+        keys.hash.update(isRecording=_flag(is_recording), recordingId=recording or "")
+        message = RecordingMessage(origin=self._origin, is_recording=is_recording, recording_id=recording)
+        self._redis.publish(room, message)
 
     def _add(self, keys: Keys, member: Participant) -> None:
         keys.people[member.user_id] = member
@@ -419,7 +455,7 @@ class ModelState:
             session_id=SessionId(keys.hash["sessionId"]),
             incarnation=keys.hash["incarnation"],
             participant_count=int(keys.hash.get("participantCount", "0")),
-            is_recording=keys.hash["isRecording"] == "true",
+            recording=_recording(keys),
             empty_for_ms=self._empty_for_ms(keys),
         )
 
@@ -428,17 +464,27 @@ class ModelState:
         return None if since is None else self._redis.now_ms - int(since)
 
 
-def _create(
-    keys: Keys, region: str, node: NodeId | None, session: SessionId, is_recording: bool, incarnation: str
-) -> None:
+def _create(keys: Keys, room: Placement | KnownRoom, incarnation: str) -> None:
     keys.delete(0, 1, 2)
     keys.hash.update(
-        sfuRegion=region,
-        isRecording=_flag(is_recording),
-        sfuNode=node or "",
-        sessionId=session,
+        sfuRegion=room.region,
+        isRecording=_flag(room.recording is not None),
+        recordingId=room.recording or "",
+        sfuNode=room.node or "",
+        sessionId=room.session_id,
         incarnation=incarnation,
     )
+
+
+def _recording(keys: Keys) -> RecordingId | None:
+    recording = keys.hash.get("recordingId", "")
+    return RecordingId(recording) if recording else None
+
+
+def _note_over(keys: Keys, recording: RecordingId) -> None:
+    over = keys.hash.get("recordingsOver", "")
+    if recording not in over:
+        keys.hash["recordingsOver"] = f"{recording} {over}"[:OVER_KEPT]
 
 
 def _with_state_of(me: Participant, was: Participant, *, keeps_seat: bool) -> Participant:
@@ -450,6 +496,7 @@ def _with_state_of(me: Participant, was: Participant, *, keeps_seat: bool) -> Pa
         hand_raised=was.hand_raised,
         display_name=was.display_name,
         said_video_off=was.said_video_off,
+        recording_opt_out=was.recording_opt_out,
         seat=was.seat if keeps_seat else me.seat,
     )
 

@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from tertulia.contract import Settings
-from tertulia.errors import NotFound, TertuliaError, Unavailable
-from tertulia.ids import RoomId, SessionId, UserId
-from tertulia.room.answers import RoomRecord
+from tertulia.errors import AlreadyRecording, NoSession, NotFound, TertuliaError, Unavailable
+from tertulia.ids import RecordingId, RoomId, SessionId, UserId
+from tertulia.room.answers import Ongoing, RoomRecord
 from tests.world.clock import Clock, Process
 from tests.world.network import Weather
 
@@ -24,12 +24,20 @@ class Session(Struct):
     end: float | None = None
 
 
+class Recording(Struct):
+    """A row of recordings."""
+
+    session: SessionId
+    is_running: bool = True
+
+
 class Sql:
     """The database, and what may happen on the way to it. ``failures``: the share of transactions that fail, whether
     they took effect or not."""
 
     def __init__(self, clock: Clock, weather: Weather) -> None:
         self.sessions: dict[SessionId, Session] = {}
+        self.recordings: dict[RecordingId, Recording] = {}
         self.failures = 0.0
         self._rooms: dict[RoomId, tuple[UserId, Settings]] = {}
         self._clock = clock
@@ -68,7 +76,9 @@ class Sql:
         host, settings = self._rooms[room]
         open_ones = [session for session in self.open_sessions() if session.room == room]
         latest = max(open_ones, key=lambda session: session.start, default=None)
-        return RoomRecord(host_user_id=host, settings=settings, session_id=latest.id if latest else None)
+        session_id = latest.id if latest else None
+        recording = self.running(session_id) if session_id else None
+        return RoomRecord(host_user_id=host, settings=settings, session_id=session_id, recording=recording)
 
     def open_session(self, room: RoomId, session: SessionId) -> bool:
         """Whether the session is open now; it is made if it is new. Raises NotFound."""
@@ -77,15 +87,47 @@ class Sql:
         return found.end is None
 
     def close_session(self, session: SessionId) -> None:
-        """End it, unless it has ended or is unknown."""
+        """End it with its recording, unless it has ended or is unknown."""
         found = self.sessions.get(session)
         if found is not None and found.end is None:
             found.end = self._clock.now
+            running = self.running(session)
+            if running is not None:
+                self.stop_recording(running)
 
-    def is_open(self, session: SessionId) -> bool:
-        """Whether there is such a session and it has not ended."""
+    def read_session(self, session: SessionId) -> Ongoing | None:
+        """What is recorded of it; None: there is no such session, or it has ended."""
         found = self.sessions.get(session)
-        return found is not None and found.end is None
+        return Ongoing(self.running(session)) if found is not None and found.end is None else None
+
+    def running(self, session: SessionId) -> RecordingId | None:
+        """The recording of the session that goes on."""
+        running = [key for key, row in self.recordings.items() if row.session == session and row.is_running]
+        return running[0] if running else None
+
+    def start_recording(self, recording: RecordingId, session: SessionId) -> None:
+        """A recording of the session goes on, unless it is there already. Raises NoSession, AlreadyRecording."""
+        if recording in self.recordings:
+            return
+        ongoing = self.read_session(session)
+        if ongoing is None:
+            raise NoSession("the session is not open")
+        if ongoing.recording is not None:
+            raise AlreadyRecording("another one")
+        self.recordings[recording] = Recording(session)
+
+    def stop_recording(self, recording: RecordingId) -> None:
+        """It is over, unless it is unknown."""
+        if recording in self.recordings:
+            self.recordings[recording].is_running = False
+
+    def withdraw_recording(self, recording: RecordingId) -> None:
+        """It is unknown from now on."""
+        self.recordings.pop(recording, None)
+
+    def to_reap(self) -> list[tuple[Session, RecordingId | None]]:
+        """The open sessions, each with its recording that goes on."""
+        return [(session, self.running(session.id)) for session in self.open_sessions()]
 
     def open_sessions(self) -> list[Session]:
         """All that have not ended."""

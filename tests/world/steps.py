@@ -27,6 +27,11 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
     steps.RaiseHand: lambda state, room, step: state.raise_hand(
         room, step.user, step.connection, step.incarnation, step.raised
     ),
+    steps.SetRecordingOptOut: lambda state, room, step: state.set_recording_opt_out(
+        room, step.user, step.connection, step.incarnation, step.opt_out
+    ),
+    steps.BeginRecording: lambda state, room, step: state.begin_recording(room, step.recording, step.session_id),
+    steps.EndRecording: lambda state, room, step: state.end_recording(room, step.recording),
     steps.End: lambda state, room, step: state.end(
         room, step.reason, session_id=step.session_id, only_if_empty_for_ms=step.only_if_empty_for_ms
     ),
@@ -40,6 +45,9 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
 TRANSACTIONS: Final[dict[type, Callable[[Sql, RoomId, Any], Any]]] = {
     steps.OpenSession: lambda sql, room, step: sql.open_session(room, step.session_id),
     steps.CloseSession: lambda sql, room, step: sql.close_session(step.session_id),
-    steps.IsOpen: lambda sql, room, step: sql.is_open(step.session_id),
+    steps.ReadSession: lambda sql, room, step: sql.read_session(step.session_id),
     steps.ReadRecord: lambda sql, room, step: sql.record(room),
+    steps.StartRecording: lambda sql, room, step: sql.start_recording(step.recording, step.session_id),
+    steps.StopRecording: lambda sql, room, step: sql.stop_recording(step.recording),
+    steps.WithdrawRecording: lambda sql, room, step: sql.withdraw_recording(step.recording),
 }

@@ -52,7 +52,10 @@ EXTRAS: Final[dict[str, int]] = {
     "rest_remove": 3,
     "rest_end": 4,
     "end": 3,
-    "record": 2,
+    "opt_out": 3,
+    "record": 3,
+    "rest_record": 4,
+    "rest_stop_recording": 3,
     "mute_all": 1,
 }
 """Of these each story has some."""

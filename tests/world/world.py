@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tertulia.contract import Settings
-from tertulia.ids import ConnectionId, RoomId, TenantId, UserId
+from tertulia.ids import ConnectionId, RecordingId, RoomId, TenantId, UserId
 from tertulia.room.settings import HubSettings
 from tertulia.tokens import RoomClaims
 from tests.world.client import Client, Wire
@@ -60,6 +60,10 @@ class World:
         """Who was asked to say something when all was quiet."""
         self.ended: list[tuple[float, float]] = []
         """When REST asked to end the meeting, and when that was done."""
+        self.owners: dict[str, Client] = {}
+        """The client of each transport that a hub has told of."""
+        self.stopped: dict[RecordingId, float] = {}
+        """Recordings that REST was told to be stopped, and when."""
         self.removed: set[UserId] = set()
         """By REST: they get no new token."""
         self._say = say

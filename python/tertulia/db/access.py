@@ -70,6 +70,17 @@ class Access:
                 return tenant
         raise NotFound(f"there is no tenant {name_or_id}: see `tertulia tenant list`")
 
+    async def set_retention(self, tenant: TenantId, days: int | None) -> None:
+        """Keep the tenant's recordings for so many days after they ended; None: until somebody deletes them.
+
+        Raises:
+            ValueError: less than a day.
+        """
+        if days is not None and days < 1:
+            raise ValueError("recordings are kept for at least one day")
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(TENANTS).where(TENANTS.c.id == tenant).values(retention_days=days))
+
     async def create_key(self, tenant: TenantId, name: str, at: datetime) -> NewKey:
         """Create an API key. Its secret is only in this answer; the table has a digest."""
         secret = new_token(KEY_PREFIX, _KEY_BYTES)

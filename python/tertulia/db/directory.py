@@ -13,13 +13,13 @@ import msgspec
 import sqlalchemy as sa
 
 from tertulia.contract import RoomStatus, Settings, SettingsChange
-from tertulia.db import rows
+from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
-from tertulia.db.models import Recording, Room, Session, User
+from tertulia.db.models import Room, Session, User
 from tertulia.db.paging import Page, Position, cursor_of
 from tertulia.db.tables import RECORDINGS, ROOMS, SESSIONS, USERS
-from tertulia.errors import AlreadyExists, FieldError, NotFound
-from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
+from tertulia.errors import AlreadyExists, FieldError
+from tertulia.ids import RoomId, SessionId, TenantId, UserId
 
 GUEST_NAME: Final = "Guest"
 """The name of a user of whom only the id is known."""
@@ -169,16 +169,17 @@ class Directory:
             await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=settings))
             return await rows.find_room(connection, room_id, tenant)
 
-    async def delete_room(self, tenant: TenantId, room_id: RoomId) -> None:
-        """Delete the room with its sessions and recordings.
+    async def delete_room(self, tenant: TenantId, room_id: RoomId, now: datetime) -> None:
+        """Delete the room with its sessions and recordings; what is stored of these becomes deletions.
 
         Raises:
             NotFound
         """
-        query = sa.delete(ROOMS).where(ROOMS.c.id == room_id, ROOMS.c.tenant_id == tenant)
         async with self._database.write() as connection:
-            if not (await connection.execute(query)).rowcount:
-                rows.not_found(room_id)
+            await rows.lock_room(connection, room_id)
+            await rows.find_room(connection, room_id, tenant)
+            await recording_rows.delete_rows(connection, RECORDINGS.c.room_id == room_id, now)
+            await connection.execute(sa.delete(ROOMS).where(ROOMS.c.id == room_id))
 
     # --- sessions
 
@@ -201,7 +202,8 @@ class Directory:
         return session
 
     async def close_session(self, session_id: SessionId, at: datetime) -> None:
-        """End the session ``at``, unless it has ended. Its room is COMPLETED when it has no open session.
+        """End the session ``at``, unless it has ended, and its recording. Its room is COMPLETED when it has no open
+        session.
 
         An unknown session is no error.
         """
@@ -213,6 +215,7 @@ class Directory:
             ends = sa.update(SESSIONS).where(SESSIONS.c.id == session_id, SESSIONS.c.end_time.is_(None))
             if (await connection.execute(ends.values(end_time=max(at, session.start_time)))).rowcount:
                 await rows.set_status(connection, session.room_id)
+                await recording_rows.stop_running(connection, RECORDINGS.c.session_id == session_id, at)
 
     async def session(self, session_id: SessionId) -> Session | None:
         """The session; None: there is none."""
@@ -236,27 +239,3 @@ class Directory:
         async with self._database.read() as connection:
             found = await connection.execute(query.order_by(SESSIONS.c.start_time.desc(), SESSIONS.c.id.desc()))
             return [Session(**row._mapping) for row in found]
-
-    async def recordings(self, room_id: RoomId) -> list[Recording]:
-        """The recordings of a room, the newest first."""
-        query = sa.select(RECORDINGS).where(RECORDINGS.c.room_id == room_id)
-        async with self._database.read() as connection:
-            found = await connection.execute(query.order_by(RECORDINGS.c.created_at.desc(), RECORDINGS.c.id.desc()))
-            return [Recording(**row._mapping) for row in found]
-
-    async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
-        """One of them.
-
-        Raises:
-            NotFound
-        """
-        for recording in await self.recordings(room_id):
-            if recording.id == recording_id:
-                return recording
-        raise NotFound(f"{recording_id} is not a recording of this room")
-
-    async def delete_recording(self, room_id: RoomId, recording_id: RecordingId) -> None:
-        """Delete the row. The caller deletes the file first."""
-        ours = sa.and_(RECORDINGS.c.id == recording_id, RECORDINGS.c.room_id == room_id)
-        async with self._database.write() as connection:
-            await connection.execute(sa.delete(RECORDINGS).where(ours))

@@ -7,16 +7,20 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tertulia.contract import RoomStatus, Settings
+from tertulia.contract import Layout, RecordingStage, RecordingStatus, RoomStatus, Settings, Source
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 
 
 class Tenant(Struct, frozen=True):
-    """An organisation that shares the server with others."""
+    """An organisation that shares the server with others.
+
+    ``retention_days``: how long its recordings are kept; None: until somebody deletes them.
+    """
 
     id: TenantId
     name: str
     created_at: datetime
+    retention_days: int | None = None
 
 
 class User(Struct, frozen=True):
@@ -41,6 +45,8 @@ class Room(Struct, frozen=True):
     created_at: datetime
     session_id: SessionId | None
     """The open session, if any."""
+    recording_id: RecordingId | None
+    """The recording of it that is running, if any."""
 
 
 class Session(Struct, frozen=True):
@@ -54,16 +60,100 @@ class Session(Struct, frozen=True):
 
 
 class Recording(Struct, frozen=True):
-    """A recording. ``path`` is a path in blob storage, ``duration`` is in seconds."""
+    """A recording: the film of a session (``composite``), or what one person sent from one source (``track``).
+
+    ``path`` is a path in blob storage, ``duration`` in seconds, ``size`` in bytes.
+    """
 
     id: RecordingId
     session_id: SessionId
     room_id: RoomId
     kind: Literal["composite", "track"]
-    status: Literal["recording", "processing", "ready", "failed", "empty"]
+    status: RecordingStatus
     path: str | None
     duration: float
     created_at: datetime
+    ended_at: datetime | None
+    parent_id: RecordingId | None
+    """Of a track, its composite; of another film of the same raw files, the recording that they are of."""
+    layout: Layout | None
+    """Of a composite."""
+    user_id: UserId | None
+    user_name: str | None
+    source: Source | None
+    """Whose track it is, and from what."""
+    offset: float | None
+    """Of a track: how long after its composite it begins, in seconds."""
+    size: int | None
+    sha256: str | None
+    error: str | None
+    """Why it failed, or why it is tried again."""
+    stage: RecordingStage | None
+    progress: float
+    """From 0 to 1."""
+    expected_at: datetime | None
+    """When it will be ready, as far as the worker can tell."""
+
+    @property
+    def source_id(self) -> RecordingId:
+        """The recording whose raw files it is made of."""
+        return self.parent_id or self.id
+
+
+class Job(Struct, frozen=True):
+    """A recording that a worker has a lease on, to make its film."""
+
+    id: RecordingId
+    source_id: RecordingId
+    """The recording whose raw files it is made of: itself, unless it is another film of an earlier one."""
+    room_id: RoomId
+    session_id: SessionId
+    tenant_id: TenantId
+    layout: Layout
+    created_at: datetime
+    ended_at: datetime | None
+    attempts: int
+    """How often a worker has taken it, this time included."""
+    worker: str
+    lease: str
+    """Unlike that of any other time it was taken."""
+    lease_seconds: float
+
+
+class Made(Struct, frozen=True):
+    """A file that a worker has made and stored."""
+
+    path: str
+    duration: float
+    size: int
+    sha256: str
+
+
+class MadeTrack(Struct, frozen=True):
+    """The file of one track. ``name`` tells it from the recording's others, the same each time it is made.
+
+    ``offset``: how long after the composite it begins, in seconds.
+    """
+
+    name: str
+    user_id: UserId
+    user_name: str
+    source: Source
+    offset: float
+    file: Made
+
+
+class Deletion(Struct, frozen=True):
+    """Something to delete from storage. ``path`` with a slash at its end means all that begins with it.
+
+    ``recording_id``: the recording whose raw files on disk are to be deleted, too.
+    """
+
+    path: str
+    recording_id: RecordingId | None
+    due_at: datetime
+    attempts: int
+    error: str | None
 
 
 class ApiKey(Struct, frozen=True):

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tertulia.contract import Settings
 from tertulia.db.engine import insert_new
 from tertulia.db.models import Room, Session, User
-from tertulia.db.tables import ROOMS, SESSIONS, USERS
+from tertulia.db.tables import IS_RUNNING, RECORDINGS, ROOMS, SESSIONS, USERS
 from tertulia.errors import NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 
@@ -21,11 +21,17 @@ _OPEN_SESSION: Final = (
     .where(SESSIONS.c.room_id == ROOMS.c.id, SESSIONS.c.end_time.is_(None))
     .order_by(SESSIONS.c.start_time.desc())
     .limit(1)
+    .correlate(ROOMS)
     .scalar_subquery()
-    .label("session_id")
 )
-ROOM_QUERY: Final = sa.select(ROOMS, _OPEN_SESSION)
-"""Rooms, each with its open session."""
+_RUNNING_RECORDING: Final = (
+    sa.select(RECORDINGS.c.id)
+    .where(RECORDINGS.c.session_id == _OPEN_SESSION, IS_RUNNING)
+    .correlate(ROOMS)
+    .scalar_subquery()
+)
+ROOM_QUERY: Final = sa.select(ROOMS, _OPEN_SESSION.label("session_id"), _RUNNING_RECORDING.label("recording_id"))
+"""Rooms, each with its open session, and the recording of it that is running."""
 
 
 def user_row(

@@ -67,6 +67,7 @@ TENANTS: Final = sa.Table(
     _id(),
     sa.Column("name", sa.String(100), nullable=False),
     _moment("created_at"),
+    sa.Column("retention_days", sa.Integer),  # how long recordings are kept; NULL: until they are deleted
     sa.UniqueConstraint("name"),
 )
 
@@ -118,9 +119,60 @@ RECORDINGS: Final = sa.Table(
     sa.Column("path", sa.Text),  # in blob storage
     sa.Column("duration", sa.Float, nullable=False),  # seconds
     _moment("created_at"),
+    _moment("ended_at", nullable=True),
+    # Of a track, its composite; of another film of the same raw files, the recording that they are of.
+    sa.Column("parent_id", Uuid, sa.ForeignKey("recordings.id", ondelete="CASCADE")),
+    sa.Column("layout", sa.String(12)),  # of a composite
+    sa.Column("user_id", Uuid),  # whose track it is
+    sa.Column("user_name", sa.String(100)),
+    sa.Column("source", sa.String(16)),
+    sa.Column("offset", sa.Float),  # of a track: how many seconds after its composite it begins
+    sa.Column("size", sa.BigInteger),  # bytes
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("error", sa.Text),
+    # The job: see tertulia.db.jobs.
+    sa.Column("stage", sa.String(9)),
+    sa.Column("progress", sa.Float, nullable=False),  # 0 to 1
+    _moment("expected_at", nullable=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    _moment("next_try_at", nullable=True),
+    sa.Column("leased_by", sa.String(100)),
+    sa.Column("lease", Uuid),  # another one each time a worker takes the job
+    _moment("leased_until", nullable=True),
     sa.CheckConstraint("kind IN ('composite', 'track')", name="kind"),
     sa.CheckConstraint("status IN ('recording', 'processing', 'ready', 'failed', 'empty')", name="status"),
+    sa.CheckConstraint("stage IN ('waiting', 'composing', 'uploading')", name="stage"),
     sa.Index(None, "room_id", "created_at"),
+    sa.Index(None, "parent_id"),
+    sa.Index(
+        "ix_recordings_running",
+        "session_id",
+        unique=True,
+        postgresql_where=sa.text("status = 'recording'"),
+        sqlite_where=sa.text("status = 'recording'"),
+    ),
+    sa.Index(
+        "ix_recordings_due",
+        "next_try_at",
+        postgresql_where=sa.text("status = 'processing'"),
+        sqlite_where=sa.text("status = 'processing'"),
+    ),
+)
+
+IS_RUNNING: Final = RECORDINGS.c.status == sa.literal_column("'recording'")
+"""The condition of its index, which neither database uses for a parameter."""
+IS_PROCESSING: Final = RECORDINGS.c.status == sa.literal_column("'processing'")
+"""The same, of the index of jobs."""
+
+DELETIONS: Final = sa.Table(
+    "deletions",
+    METADATA,
+    sa.Column("path", sa.Text, primary_key=True),  # in blob storage; with a slash at its end, all that begins with it
+    sa.Column("recording_id", Uuid),  # whose raw files on disk go, too
+    _moment("due_at"),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),  # of the last attempt
+    sa.Index(None, "due_at"),
 )
 
 API_KEYS: Final = sa.Table(

@@ -18,10 +18,10 @@ _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "t
 """Types that the system's own table may have wrong."""
 CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; style-src 'self'; script-src 'self'; object-src 'none'; "
+    "media-src 'self' blob: http: https:; style-src 'self'; script-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""``connect-src`` is wide because ``wsUrl`` may name another host."""
+"""``connect-src`` is wide because ``wsUrl`` may name another host, ``media-src`` because of recordings in a bucket."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 
 

@@ -6,16 +6,19 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import structlog
 
 from tertulia.db.directory import Directory
 from tertulia.db.models import Session
+from tertulia.db.recordings import Recordings
 from tertulia.errors import TertuliaError
 from tertulia.hub import metrics
 from tertulia.hub.meetings import Meetings
 from tertulia.hub.tasks import Tasks, for_each
+from tertulia.ids import RecordingId, SessionId
 from tertulia.room.inputs import NodesSeen, Reap, Sweep
 from tertulia.room.placement import Node
 from tertulia.room.surroundings import Surroundings
@@ -35,12 +38,18 @@ class Clock:
     """Four loops; each goes on after Redis or SQL was away."""
 
     def __init__(
-        self, surroundings: Surroundings, meetings: Meetings, registry: Registry[Node], directory: Directory
+        self,
+        surroundings: Surroundings,
+        meetings: Meetings,
+        registry: Registry[Node],
+        directory: Directory,
+        recordings: Recordings,
     ) -> None:
         self._surroundings = surroundings
         self._meetings = meetings
         self._registry = registry
         self._directory = directory
+        self._recordings = recordings
 
     async def read_nodes(self) -> None:
         """Read the registry of nodes. Raises Unavailable."""
@@ -63,11 +72,13 @@ class Clock:
 
     async def _reap(self) -> None:
         sessions = await self._directory.open_sessions()
+        recordings = await self._recordings.all_running()
         self._surroundings.stateless.keep({session.id for session in sessions})
-        await for_each(sessions, self._reap_one, REAPED_AT_ONCE)
+        await for_each(sessions, partial(self._reap_one, recordings), REAPED_AT_ONCE)
 
-    async def _reap_one(self, session: Session) -> None:
-        await self._meetings.ask(session.room_id, lambda request: Reap(request, session.id))
+    async def _reap_one(self, recordings: dict[SessionId, RecordingId], session: Session) -> None:
+        recording = recordings.get(session.id)
+        await self._meetings.ask(session.room_id, lambda request: Reap(request, session.id, recording))
 
 
 async def _settle_figures() -> None:

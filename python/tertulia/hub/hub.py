@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import structlog
 
-from tertulia.contract import CALLS, Empty, JoinRoom
+from tertulia.contract import CALLS, Empty, JoinRoom, Layout
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
+from tertulia.db.recordings import Recordings
 from tertulia.errors import RateLimited, TertuliaError, UnknownEvent
 from tertulia.hub import metrics
 from tertulia.hub.client import CallId, Client
@@ -20,7 +21,7 @@ from tertulia.hub.connections import Connections
 from tertulia.hub.meetings import Meetings
 from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks
-from tertulia.ids import HubId, RoomId, UserId
+from tertulia.ids import HubId, RecordingId, RoomId, UserId
 from tertulia.redis.channels import Channels
 from tertulia.room import closing, inputs
 from tertulia.room.effects import Effect
@@ -56,6 +57,7 @@ class Hub:
         channels: Channels,
         nodes: Registry[Node],
         directory: Directory,
+        recordings: Recordings,
         keys: Keyring,
         default_region: str,
     ) -> None:
@@ -67,12 +69,12 @@ class Hub:
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        self._steps = Steps(rooms, directory)
+        self._steps = Steps(rooms, directory, recordings)
         surroundings = Surroundings(
             hub=hub_id, settings=settings, nodes=Nodes(default_region), names=RandomNames(), stateless=Stateless()
         )
         self._meetings = Meetings(surroundings, channels, self._steps, self._connections, self._tasks, self._go_on)
-        self._clock = Clock(surroundings, self._meetings, nodes, directory)
+        self._clock = Clock(surroundings, self._meetings, nodes, directory, recordings)
 
     # --- for transports
 
@@ -157,6 +159,19 @@ class Hub:
     async def remove_participant(self, room: RoomId, user: UserId) -> bool:
         """Remove a member and void their tokens; False: not a member. Raises Unavailable."""
         return await self._meetings.ask(room, lambda request: inputs.RemoveParticipant(request, user))
+
+    async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
+        """Record the meeting; ``by`` is who asks, for the log. May be called again with the same id.
+
+        Raises:
+            Forbidden, NoSession, AlreadyRecording
+            Unavailable: it may still begin; what SQL knows of is completed by the next reaping.
+        """
+        await self._meetings.ask(room, lambda request: inputs.StartRecording(request, recording, layout, by))
+
+    async def stop_recording(self, room: RoomId, recording: RecordingId, by: str) -> None:
+        """End a recording, whether it goes on or not: in SQL, in Redis, on the SFU nodes. Raises Unavailable."""
+        await self._meetings.ask(room, lambda request: inputs.StopRecording(request, recording, by))
 
     # --- calls
 

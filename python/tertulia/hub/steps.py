@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from tertulia import times
 from tertulia.db.directory import Directory
+from tertulia.db.recordings import Recordings
 from tertulia.ids import RoomId, TenantId
 from tertulia.room import steps
-from tertulia.room.answers import Answer, RoomRecord
+from tertulia.room.answers import Answer, Ongoing, RoomRecord
 from tertulia.state.rooms import RoomState
 
 AT_ONCE: Final = 200
@@ -25,9 +26,10 @@ _Run = Callable[[RoomId, Any], Awaitable[Answer]]
 class Steps:
     """Every step ends within the deadlines of the clients of Redis and SQL."""
 
-    def __init__(self, rooms: RoomState, directory: Directory) -> None:
+    def __init__(self, rooms: RoomState, directory: Directory, recordings: Recordings) -> None:
         self._rooms = rooms
         self._directory = directory
+        self._recordings = recordings
         self._regular = asyncio.Semaphore(AT_ONCE)
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
@@ -36,6 +38,9 @@ class Steps:
             steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
             steps.Update: self._update,
             steps.RaiseHand: lambda room, s: rooms.raise_hand(room, s.user, s.connection, s.incarnation, s.raised),
+            steps.SetRecordingOptOut: self._set_recording_opt_out,
+            steps.BeginRecording: lambda room, s: rooms.begin_recording(room, s.recording, s.session_id),
+            steps.EndRecording: lambda room, s: rooms.end_recording(room, s.recording),
             steps.End: self._end,
             steps.Expire: self._expire,
             steps.Restore: lambda room, s: rooms.restore(room, s.known, s.members, s.new_incarnation),
@@ -44,8 +49,11 @@ class Steps:
             steps.Read: lambda room, s: rooms.read(room, s.mark),
             steps.OpenSession: self._open_session,
             steps.CloseSession: lambda _, s: directory.close_session(s.session_id, _now()),
-            steps.IsOpen: lambda _, s: directory.is_open(s.session_id),
+            steps.ReadSession: self._read_session,
             steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
+            steps.StartRecording: self._start_recording,
+            steps.StopRecording: lambda _, s: recordings.stop(s.recording, _now()),
+            steps.WithdrawRecording: lambda room, s: recordings.delete(room, s.recording, _now()),
         }
 
     def run(self, room: RoomId, step: steps.Step) -> Awaitable[Answer]:
@@ -55,7 +63,12 @@ class Steps:
     async def record(self, room: RoomId, tenant: TenantId | None) -> RoomRecord:
         """The room's record. Raises NotFound, Unavailable."""
         found = await self._directory.room(room, tenant)
-        return RoomRecord(host_user_id=found.host_user_id, settings=found.settings, session_id=found.session_id)
+        return RoomRecord(
+            host_user_id=found.host_user_id,
+            settings=found.settings,
+            session_id=found.session_id,
+            recording=found.recording_id,
+        )
 
     def _join(self, room: RoomId, step: steps.Join) -> Awaitable[Answer]:
         return self._rooms.join(
@@ -76,6 +89,9 @@ class Steps:
             is_video_on=step.is_video_on,
         )
 
+    def _set_recording_opt_out(self, room: RoomId, step: steps.SetRecordingOptOut) -> Awaitable[Answer]:
+        return self._rooms.set_recording_opt_out(room, step.user, step.connection, step.incarnation, step.opt_out)
+
     def _end(self, room: RoomId, step: steps.End) -> Awaitable[Answer]:
         return self._rooms.end(
             room, step.reason, session_id=step.session_id, only_if_empty_for_ms=step.only_if_empty_for_ms
@@ -92,6 +108,15 @@ class Steps:
     async def _open_session(self, room: RoomId, step: steps.OpenSession) -> Answer:
         session = await self._directory.open_session(step.session_id, room, _now())
         return session.end_time is None
+
+    async def _read_session(self, _: RoomId, step: steps.ReadSession) -> Answer:
+        if not await self._directory.is_open(step.session_id):
+            return None
+        return Ongoing(await self._recordings.running(step.session_id))
+
+    async def _start_recording(self, room: RoomId, step: steps.StartRecording) -> Answer:
+        await self._recordings.start(step.recording, room, step.session_id, step.layout, _now())
+        return None
 
 
 def _now() -> datetime:

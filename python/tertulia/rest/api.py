@@ -40,7 +40,7 @@ class Api:
     def __init__(self, services: Services, limit: RateLimit) -> None:
         self._services = services
         self._limit = limit
-        self._reads = Reads(services.directory, services.rooms)
+        self._reads = Reads(services.directory, services.recordings, services.rooms)
         self._once = Once(services.idempotency)
 
     async def serve(self, request: Request, operations: Mapping[str, AnyOperation]) -> Response:
@@ -80,7 +80,7 @@ class Api:
         if key is None:
             return await attempt.run(new_uuid(), again=False)
         name = (attempt.caller.name, attempt.request.method, attempt.request.url.path)
-        content = raw if attempt.operation.body is None else bodies.canonical(raw)
+        content = raw if attempt.operation.body is None else bodies.canonical(raw or b"{}")
         return await self._once.run(key, name, content, attempt)
 
 

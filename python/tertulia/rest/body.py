@@ -55,6 +55,8 @@ def of_operation(request: Request, raw: bytes, operation: AnyOperation) -> Any:
         UnsupportedMedia, NotJson, Invalid
     """
     if operation.body is not None:
+        if operation.body_is_optional and not raw:
+            return validation.read(operation.body, {})
         check_media_type(request)
         return validation.read(operation.body, parse(raw))
     if operation.query is not None:

@@ -110,7 +110,7 @@ def _operation(operation: AnyOperation, schema_of: dict[int, Any], components: d
     }
     if operation.body is not None:
         content = {"application/json": {"schema": schema_of[id(operation.body)]}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": not operation.body_is_optional, "content": content}
     return described
 
 

@@ -113,6 +113,8 @@ class Operation(Struct, Generic[T, B], frozen=True, kw_only=True):
     answer: Any = None
     """The type of the answer's body; None: it has none."""
     body: type[B] | None = None
+    body_is_optional: bool = False
+    """A request without a body is as good as one with ``{}``."""
     query: type[B] | None = None
     refuses: tuple[type[Refused], ...] = ()
     """What ``check`` and ``act`` may refuse with, beyond what every operation may."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tertulia.db.directory import Directory
 from tertulia.db.models import Recording, Room, User
+from tertulia.db.recordings import Recordings
 from tertulia.ids import RecordingId, RoomId, TenantId, UserId
 from tertulia.state.rooms import RoomState
 
@@ -11,8 +12,9 @@ from tertulia.state.rooms import RoomState
 class Reads:
     """Rows and the state of meetings. Everything may raise Unavailable."""
 
-    def __init__(self, directory: Directory, rooms: RoomState) -> None:
+    def __init__(self, directory: Directory, recordings: Recordings, rooms: RoomState) -> None:
         self._directory = directory
+        self._recordings = recordings
         self._rooms = rooms
 
     async def room(self, tenant: TenantId, room_id: RoomId) -> Room:
@@ -33,7 +35,7 @@ class Reads:
 
     async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
         """A recording of the room. Raises NotFound."""
-        return await self._directory.recording(room_id, recording_id)
+        return await self._recordings.find(room_id, recording_id)
 
     async def is_in_meeting(self, room_id: RoomId, user_id: UserId) -> bool:
         """Whether the user is in the room's meeting."""

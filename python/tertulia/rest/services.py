@@ -14,10 +14,12 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring
+from tertulia.db.recordings import Recordings
 from tertulia.hub.hub import Hub
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
 from tertulia.rest.ice import IceServers
+from tertulia.rest.links import Links
 from tertulia.state.rooms import RoomState
 
 
@@ -27,11 +29,13 @@ class Services(Struct, frozen=True, kw_only=True):
     config: Config
     database: Database
     directory: Directory
+    recordings: Recordings
     access: Access
     idempotency: Idempotency
     keyring: Keyring
     callers: Callers
     ice: IceServers
+    links: Links
     redis: Redis
     rooms: RoomState
     hub: Hub

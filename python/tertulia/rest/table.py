@@ -6,6 +6,7 @@ from typing import Final
 
 from tertulia.contract import (
     ChangeRoom,
+    ComposeRecording,
     CreateInvite,
     CreateRoom,
     CreateUser,
@@ -20,6 +21,7 @@ from tertulia.contract import (
     RoomQuery,
     RoomView,
     SessionView,
+    StartRecording,
     UserView,
 )
 from tertulia.db.models import User
@@ -185,11 +187,29 @@ OPERATIONS: Final = (
         status=200,
         answer=list[RecordingView],
     ),
-    Operation[OfRoom, None](
+    Operation[OfRecording, None](
+        name="getRecording",
+        method="GET",
+        path=_RECORDINGS + "/{recording_id}",
+        summary="Get a recording",
+        description="`progress` says how far its film is.",
+        find=targets.recording,
+        allows=rules.HOSTS,
+        act=recordings.get,
+        status=200,
+        answer=RecordingView,
+    ),
+    Operation[OfRoom, StartRecording](
         name="startRecording",
         method="POST",
         path=_RECORDINGS,
         summary="Start recording",
+        description=(
+            "Everyone in the meeting is told before anything is recorded. The recording goes on until it is stopped or "
+            "the meeting ends; then its film is made, in the `layout` given (`grid` unless it is)."
+        ),
+        body=StartRecording,
+        body_is_optional=True,
         find=targets.room,
         allows=rules.HOSTS,
         check=recordings.check_start,
@@ -203,18 +223,36 @@ OPERATIONS: Final = (
         method="POST",
         path=_RECORDINGS + "/{recording_id}/stop",
         summary="Stop a recording",
-        description="May be called again.",
+        description="May be called again. The film follows: see the recording's `status` and `progress`.",
         find=targets.recording,
         allows=rules.HOSTS,
         act=recordings.stop,
         status=202,
-        refuses=(NoSession,),
+    ),
+    Operation[OfRecording, ComposeRecording](
+        name="composeRecording",
+        method="POST",
+        path=_RECORDINGS + "/{recording_id}/compose",
+        summary="Make another film",
+        description="Of the same raw files, in the `layout` given. It is a recording of its own.",
+        body=ComposeRecording,
+        find=targets.recording,
+        allows=rules.HOSTS,
+        check=recordings.check_compose,
+        act=recordings.compose,
+        status=202,
+        answer=RecordingStarted,
+        refuses=(AlreadyRecording,),
     ),
     Operation[OfRecording, None](
         name="deleteRecording",
         method="DELETE",
         path=_RECORDINGS + "/{recording_id}",
         summary="Delete a recording",
+        description=(
+            "With it go its tracks, its raw files and all films of these; a track or another film goes alone. "
+            "The files in storage are deleted soon after. A recording that is running is stopped."
+        ),
         find=targets.recording,
         allows=rules.HOSTS,
         act=recordings.delete,

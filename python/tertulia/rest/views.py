@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tertulia.contract import RecordingView, RoomView, SessionView, UserView
+from tertulia.contract import RecordingProgress, RecordingView, RoomView, SessionView, UserView
 from tertulia.db.models import Recording, Room, Session, User
+from tertulia.rest.links import Link
 from tertulia.times import rfc3339
 
 
@@ -41,15 +42,32 @@ def session_view(session: Session) -> SessionView:
     )
 
 
-def recording_view(recording: Recording) -> RecordingView:
-    """A recording, without a URL: whoever can sign one adds it."""
+def recording_view(recording: Recording, link: Link | None) -> RecordingView:
+    """A recording; ``link`` leads to its file."""
     return RecordingView(
         id=recording.id,
         session_id=recording.session_id,
         kind=recording.kind,
         status=recording.status,
-        url=None,
+        url=link.url if link else None,
         duration=recording.duration,
         created_at=rfc3339(recording.created_at),
-        expires_at=None,
+        expires_at=rfc3339(link.expires_at) if link else None,
+        ended_at=rfc3339(recording.ended_at) if recording.ended_at else None,
+        recording_id=recording.parent_id,
+        user_id=recording.user_id,
+        user_name=recording.user_name,
+        source=recording.source,
+        offset=recording.offset,
+        layout=recording.layout,
+        size=recording.size,
+        error=recording.error,
+        progress=_progress(recording),
     )
+
+
+def _progress(recording: Recording) -> RecordingProgress | None:
+    if recording.stage is None:
+        return None
+    expected_at = rfc3339(recording.expected_at) if recording.expected_at else None
+    return RecordingProgress(stage=recording.stage, fraction=recording.progress, expected_at=expected_at)

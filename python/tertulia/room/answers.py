@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tertulia.contract import Settings
 from tertulia.errors import TertuliaError
-from tertulia.ids import NodeId, SessionId, UserId
+from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant
 
@@ -37,7 +37,8 @@ class Joined(Struct, frozen=True, kw_only=True):
     node: NodeId | None
     session_id: SessionId
     incarnation: str
-    is_recording: bool
+    recording: RecordingId | None
+    """The one that goes on."""
     replaced: Participant | None
     """The connection whose seat this one took or returned to: its hub hears the same by ``joined``."""
     resumed: bool
@@ -77,7 +78,7 @@ class Restored(Struct, frozen=True, kw_only=True):
     region: str
     node: NodeId | None
     """Where the room lives: whoever made the state may have known better."""
-    is_recording: bool
+    recording: RecordingId | None
     created: bool
     """This call made the room again."""
     displaced: list[Participant]
@@ -92,7 +93,7 @@ class RoomSummary(Struct, frozen=True, kw_only=True):
     session_id: SessionId
     incarnation: str
     participant_count: int
-    is_recording: bool
+    recording: RecordingId | None
     empty_for_ms: int | None
     """How long nobody has been in it, on Redis' clock; None: somebody is."""
 
@@ -104,6 +105,31 @@ class Reading(Struct, frozen=True, kw_only=True):
     participants: list[Participant]
 
 
+class Begun(enum.Enum):
+    """What became of the beginning of a recording."""
+
+    BEGUN = "begun"
+    """It goes on, be it that it had begun already."""
+    OVER = "over"
+    """It has been ended before it began."""
+    NO_MEETING = "no_meeting"
+    """Its session is not live."""
+
+
+class RecordingOver(Struct, frozen=True):
+    """A recording does not go on, and cannot begin any more."""
+
+    node: NodeId | None
+    """Where the room's media is."""
+
+
+class Ongoing(Struct, frozen=True):
+    """A session that has not ended."""
+
+    recording: RecordingId | None
+    """Of this session, the one that goes on."""
+
+
 class RoomRecord(Struct, frozen=True, kw_only=True):
     """What SQL says of a room that somebody wants to join."""
 
@@ -111,6 +137,8 @@ class RoomRecord(Struct, frozen=True, kw_only=True):
     settings: Settings
     session_id: SessionId | None
     """The session that is open now."""
+    recording: RecordingId | None
+    """Of this session, the one that goes on."""
 
 
 Answer = (
@@ -123,6 +151,9 @@ Answer = (
     | Restored
     | RoomSummary
     | Reading
+    | Begun
+    | RecordingOver
+    | Ongoing
     | RoomRecord
     | bool
     | None

@@ -9,21 +9,20 @@ from typing import Any
 from tertulia import contract, times
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
 from tertulia.errors import InvalidSdp, NotJoined
-from tertulia.ids import ConnectionId, NodeId, TransportId
-from tertulia.room import commands, events, steps, targets
-from tertulia.room.answers import KeptAlive, StateLost
-from tertulia.room.effects import Refuse, Reply, Tell
+from tertulia.ids import NodeId, RecordingId, TransportId
+from tertulia.room import commands, events, targets
+from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
 from tertulia.room.events import Event
 from tertulia.room.inputs import Call
 from tertulia.room.leaving import Leaver
-from tertulia.room.membership import Membership
-from tertulia.room.messages import HandMessage, StateMessage
-from tertulia.room.pending import Ending, KeepingAlive, OnCall, Otherwise, RaisingHand, Updating
+from tertulia.room.pending import Ending, OnCall, Otherwise
 from tertulia.room.permissions import check_call
-from tertulia.room.restoring import Restoring
+from tertulia.room.recording import Recorder
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated
+from tertulia.room.tap import Tap
+from tertulia.room.upkeep import Upkeep
 
 Seat = Seated | Lost
 
@@ -31,15 +30,16 @@ Seat = Seated | Lost
 class Calls:
     """The calls that need nothing but memory are answered at once; the others begin a step."""
 
-    def __init__(self, room: Room, membership: Membership, restoring: Restoring, leaver: Leaver, ender: Ender) -> None:
+    def __init__(self, room: Room, upkeep: Upkeep, leaver: Leaver, ender: Ender, recorder: Recorder, tap: Tap) -> None:
         self._room = room
         self._agenda = room.agenda
         self._seats = room.seats.by_connection
         self._audience = room.audience
-        self._membership = membership
-        self._restoring = restoring
+        self._upkeep = upkeep
         self._leaver = leaver
         self._ender = ender
+        self._recorder = recorder
+        self._tap = tap
         self._chat = room.hub.names.token()
         self._chats = itertools.count(1)  # with the above a message's id: no randomness has to be fetched for each
         self._handlers: dict[str, Callable[[Seat, Call, Any], bool]] = {
@@ -52,10 +52,13 @@ class Calls:
             "SetView": self._set_view,
             "SendChat": self._send_chat,
             "RaiseHand": self._raise_hand,
+            "SetRecordingOptOut": self._opt_out,
             "AskToMute": self._ask_to_mute,
             "MuteAll": self._mute_all,
             "RemoveParticipant": self._remove_participant,
             "EndRoom": self._end_room,
+            "StartRecording": self._start_recording,
+            "StopRecording": self._stop_recording,
         }
 
     def call(self, call: Call) -> bool:
@@ -87,6 +90,7 @@ class Calls:
             transport=transport,
             seat=seat.seat,
             user_id=seat.user_id,
+            recording=self._tap.recording_of(seat),
             sdp=offer.sdp,
             slots=bool(offer.slots),
             tracks=offer.tracks or {},
@@ -142,102 +146,20 @@ class Calls:
     # --- the seat
 
     def _keep_alive(self, seat: Seat, call: Call, payload: Empty) -> bool:
-        self._run_keep_alive(seat, again=False)
+        self._upkeep.keep_alive(seat)
         return False
-
-    def _run_keep_alive(self, seat: Seat, again: bool) -> None:
-        life = self._room.life_of_seats
-        step = steps.KeepAlive(user=seat.user_id, connection=seat.connection, incarnation=life.incarnation)
-        self._agenda.run(step, KeepingAlive(seat.connection, life.incarnation, again))
-
-    def kept_alive(self, work: KeepingAlive, kept: KeptAlive) -> None:
-        """Redis has answered a KeepAlive."""
-        if kept is KeptAlive.ALIVE:
-            self._agenda.effects.append(Reply(work.connection))
-        elif kept is KeptAlive.LOST and not work.again:
-            self._restoring.begin(work.incarnation, work)
-        else:
-            self._leaver.forget(work.connection)
-            self._refuse(work.connection, NotJoined("the seat timed out; call JoinRoom"))
 
     def _update_state(self, seat: Seat, call: Call, payload: contract.UpdateState) -> bool:
-        self._run_update(seat, payload, again=False)
+        self._upkeep.update(seat, payload)
         return False
-
-    def _run_update(self, seat: Seat, payload: contract.UpdateState, again: bool) -> None:
-        life = self._room.life_of_seats
-        step = steps.Update(
-            user=seat.user_id,
-            connection=seat.connection,
-            incarnation=life.incarnation,
-            is_muted=payload.is_muted,
-            is_video_on=payload.is_video_on,
-        )
-        self._agenda.run(step, Updating(seat.connection, payload, life.incarnation, again))
-
-    def updated(self, work: Updating, message: StateMessage | None) -> None:
-        """Redis has the state; None: that changed nothing."""
-        room, payload = self._room, work.payload
-        if message is not None:
-            self._membership.changed(message)
-        seat = room.seats.of(work.connection)
-        if (
-            seat is not None
-            and room.node is not None
-            and seat.topology == "sfu"
-            and (payload.is_muted, payload.is_video_on) != (None, None)
-        ):
-            node, transport = self._transport(seat, "sfu")
-            state = commands.State(
-                room=room.id, transport=transport, is_muted=payload.is_muted, is_video_on=payload.is_video_on
-            )
-            room.agenda.effects.append(Tell(node, state))
-        room.agenda.effects.append(Reply(work.connection))
 
     def _raise_hand(self, seat: Seat, call: Call, payload: contract.RaiseHand) -> bool:
-        self._run_raise_hand(seat, payload.raised, again=False)
+        self._upkeep.raise_hand(seat, payload.raised)
         return False
 
-    def _run_raise_hand(self, seat: Seat, raised: bool, again: bool) -> None:
-        life = self._room.life_of_seats
-        step = steps.RaiseHand(
-            user=seat.user_id, connection=seat.connection, incarnation=life.incarnation, raised=raised
-        )
-        work = RaisingHand(seat.connection, seat.user_id, raised, life.incarnation, again)
-        self._agenda.run(step, work)
-
-    def hand_raised(self, work: RaisingHand, is_new: bool) -> None:
-        """Redis has the hand."""
-        if is_new:
-            message = HandMessage(origin=self._room.hub.hub, user_id=work.user_id, raised=work.raised)
-            self._membership.changed(message)
-        self._agenda.effects.append(Reply(work.connection))
-
-    def failed(self, work: KeepingAlive | Updating | RaisingHand, error: Exception) -> None:
-        """Redis is away, or has lost the room."""
-        if not isinstance(error, StateLost):
-            self._refuse(work.connection, error)
-        elif work.again:
-            self._refuse(work.connection, NotJoined("the meeting is over; call JoinRoom"))
-        else:
-            self._restoring.begin(work.incarnation, work)
-
-    def restored(self, work: KeepingAlive | Updating | RaisingHand, error: Exception | None) -> None:
-        """The room was written again: call once more."""
-        seat = self._room.seats.of(work.connection)
-        if error is not None:
-            self._refuse(work.connection, error)
-        elif seat is None:
-            self._refuse(work.connection, NotJoined("the meeting is over; call JoinRoom"))
-        elif isinstance(work, KeepingAlive):
-            self._run_keep_alive(seat, again=True)
-        elif isinstance(work, Updating):
-            self._run_update(seat, work.payload, again=True)
-        else:
-            self._run_raise_hand(seat, work.raised, again=True)
-
-    def _refuse(self, connection: ConnectionId, error: Exception) -> None:
-        self._agenda.effects.append(Refuse(connection, error))
+    def _opt_out(self, seat: Seat, call: Call, payload: contract.SetRecordingOptOut) -> bool:
+        self._upkeep.opt_out(seat, payload.opt_out)
+        return False
 
     def _leave_room(self, seat: Seat, call: Call, payload: Empty) -> bool:
         self._leaver.leave(seat, "left", OnCall(seat.connection))
@@ -288,6 +210,15 @@ class Calls:
                 incarnation=life.incarnation,
             )
         )
+        return False
+
+    def _start_recording(self, seat: Seat, call: Call, payload: contract.StartRecording) -> bool:
+        recording = RecordingId(self._room.hub.names.uuid())
+        self._recorder.start(recording, payload.layout, OnCall(seat.connection), seat.user_id)
+        return False
+
+    def _stop_recording(self, seat: Seat, call: Call, payload: Empty) -> bool:
+        self._recorder.stop_running(OnCall(seat.connection), seat.user_id)
         return False
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from tertulia.errors import NotFound
-from tertulia.ids import NodeId, SessionId
+from tertulia.ids import NodeId, RecordingId, SessionId
 from tertulia.room import answers, commands
 from tertulia.room.answers import RoomRecord, RoomSummary
 from tertulia.room.effects import Tell
@@ -15,6 +15,7 @@ from tertulia.room.membership import Membership
 from tertulia.room.pending import (
     Caller,
     ClosingSession,
+    Comparing,
     Dropping,
     Ending,
     EndingRejoined,
@@ -25,7 +26,7 @@ from tertulia.room.pending import (
 )
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Room
-from tertulia.room.steps import CloseSession, End, ReadRecord, Summary
+from tertulia.room.steps import CloseSession, End, ReadRecord, ReadSession, Summary
 from tertulia.room.timers import Empty
 
 _MARGIN: Final = 0.05
@@ -140,9 +141,9 @@ class Ender:
 
     # --- sessions that nobody closed
 
-    def reap(self, session_id: SessionId, caller: OnRequest) -> None:
+    def reap(self, session_id: SessionId, recording: RecordingId | None, caller: OnRequest) -> None:
         """SQL says that the session is open. Close it if its meeting is over: the processes that were in it died."""
-        self._room.agenda.run(Summary(), Reaping(session_id, caller))
+        self._room.agenda.run(Summary(), Reaping(session_id, recording, caller))
 
     def looked_at(self, work: Reaping, summary: RoomSummary | None) -> None:
         """Redis says whether there is a meeting, and anyone in it."""
@@ -151,6 +152,9 @@ class Ender:
             hub.stateless.found(work.session_id)
             if summary.empty_for_ms is not None and summary.empty_for_ms >= hub.settings.empty_room * 1000:
                 self.still_empty(work.caller)
+            elif summary.recording != work.recording:
+                step = ReadSession(session_id=work.session_id)
+                agenda.run(step, Comparing(work.session_id, summary.recording, work.caller))
             else:
                 agenda.answer(work.caller, result=False)
             return

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import ParticipantLeft, SfuEndpoint, StateChanged
+from tertulia.contract import ParticipantLeft, RecordingChanged, RecordingOptOutChanged, SfuEndpoint, StateChanged
+from tertulia.ids import RecordingId
 from tertulia.room.messages import EventMessage
 from tertulia.room.mirror import Went
 from tertulia.room.participant import Participant
@@ -100,9 +101,16 @@ def sfu_endpoint(ip: str, port: int, transport: str) -> Event:
     return Event("SfuEndpoint", SfuEndpoint(ip=ip, port=port, transport_id=transport), "SfuEndpoint")
 
 
-def recording_changed(is_recording: bool) -> Event:
-    """Recording has begun or ended."""
-    return Event("RecordingChanged", {"isRecording": is_recording}, "RecordingChanged")
+def recording_changed(recording: RecordingId | None) -> Event:
+    """A recording goes on from now on, or none."""
+    payload = RecordingChanged(is_recording=recording is not None, recording_id=recording)
+    return Event("RecordingChanged", payload, "RecordingChanged")
+
+
+def opt_out_changed(member: Participant) -> Event:
+    """A member is left out of recordings, or no more."""
+    payload = RecordingOptOutChanged(user_id=member.user_id, opt_out=member.recording_opt_out)
+    return Event("RecordingOptOutChanged", payload, _of("RecordingOptOutChanged", member.user_id))
 
 
 def mute_requested(by: str) -> Event:

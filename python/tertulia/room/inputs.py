@@ -22,7 +22,8 @@ from typing import Any
 from msgspec import Struct
 
 from tertulia import contract
-from tertulia.ids import ConnectionId, SessionId, UserId
+from tertulia.contract import Layout
+from tertulia.ids import ConnectionId, RecordingId, SessionId, UserId
 from tertulia.room.answers import Answer, RoomRecord
 from tertulia.room.messages import RoomMessage
 from tertulia.room.timers import Timer
@@ -149,12 +150,32 @@ class RemoveParticipant(Struct, frozen=True):
     user: UserId
 
 
+class StartRecording(Struct, frozen=True):
+    """Record the meeting. Answered by ``Resolve``, or ``Reject``: why not. After ``Unavailable`` it may still begin:
+    the same request may be made again, and a reaping completes what SQL knows of."""
+
+    request: Request
+    recording: RecordingId
+    layout: Layout
+    by: str
+    """Who asks, for the log."""
+
+
+class StopRecording(Struct, frozen=True):
+    """End a recording, whether it goes on or not. Answered by ``Resolve``; or ``Reject``: it may be asked again."""
+
+    request: Request
+    recording: RecordingId
+    by: str
+
+
 class Reap(Struct, frozen=True):
-    """SQL says that this session of the room is open: close it if its meeting is over. Answered by ``Resolve``: whether
-    it was closed; or ``Reject``."""
+    """SQL says that this session of the room is open, and what is recorded of it: close it if its meeting is over, and
+    let Redis say the same of its recording. Answered by ``Resolve``: whether it was closed; or ``Reject``."""
 
     request: Request
     session_id: SessionId
+    recording: RecordingId | None
 
 
 Input = (
@@ -173,5 +194,7 @@ Input = (
     | Sweep
     | EndRoom
     | RemoveParticipant
+    | StartRecording
+    | StopRecording
     | Reap
 )

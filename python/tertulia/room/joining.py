@@ -45,6 +45,7 @@ from tertulia.room.permissions import check_role
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Joining, Lost, Outcome, Seated, Source
 from tertulia.room.steps import CloseSession, End, JoinSeat, Leave, OpenSession, Placement, ReadRecord, Summary
+from tertulia.room.tap import Tap
 from tertulia.room.timers import Blip, Handover
 
 _TRIES: Final = 3
@@ -66,8 +67,11 @@ Step = (
 class Joiner:
     """Any number of JoinRooms, one for each connection."""
 
-    def __init__(self, room: Room, membership: Membership, listening: Listening, leaver: Leaver, ender: Ender) -> None:
+    def __init__(
+        self, room: Room, membership: Membership, listening: Listening, leaver: Leaver, ender: Ender, tap: Tap
+    ) -> None:
         self._room = room
+        self._tap = tap
         self._membership = membership
         self._listening = listening
         self._leaver = leaver
@@ -295,6 +299,7 @@ class Joiner:
         if missed is not None:
             room.agenda.effects.append(Returned(some_lost))
             following = without_overlap(missed.take(), following)
+        recording = room.life.recording if room.life is not None else None
         result = JoinResult(
             user_id=joining.user_id,
             role=joined.participant.role,
@@ -303,6 +308,8 @@ class Joiner:
             keep_alive_seconds=room.hub.settings.keep_alive_seconds,
             missed=some_lost,
             topology=joining.record.settings.topology,
+            is_recording=recording is not None,
+            recording_id=recording,
         )
         room.agenda.effects.append(Reply(joining.connection, result))
         self._sit_down(joining, joined, following)
@@ -329,7 +336,7 @@ class Joiner:
         )
         taken: Seated | Lost = seat
         if joining.outcome is Outcome.LOST:
-            taken = Lost.of(seat, some_lost=True, now=room.agenda.now)
+            taken = Lost.of(seat, some_lost=True, told=None, now=room.agenda.now)
             room.agenda.set_timer(Blip(seat.connection), room.agenda.now + room.hub.settings.blip)
         room.seats.sit(taken)
         room.audience.changed()
@@ -338,6 +345,8 @@ class Joiner:
             room.announce(taken)
         for event in following:
             room.audience.tell_seat(taken, event)
+        if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
+            self._tap.mark(taken)  # its media went on, and its client may not have known
 
     def _release(self, work: TakingSeat) -> None:
         if work.reserved is not None:
@@ -354,6 +363,7 @@ class Joiner:
             role=claims.role,
             is_muted=bool(payload.is_muted),
             is_video_on=bool(payload.is_video_on),
+            recording_opt_out=bool(payload.recording_opt_out),
             seat=SeatId(self._room.hub.names.uuid()),
             resume=joining.resume_hash,
             returning=_digest(payload.resume_token) if payload.resume_token else None,
@@ -372,6 +382,7 @@ class Joiner:
             region=region,
             node=node,
             session_id=record.session_id or SessionId(room.hub.names.uuid()),
+            recording=record.recording,
             incarnation=room.hub.names.token(),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tertulia.ids import NodeId, SessionId
+from tertulia.ids import NodeId, RecordingId, SessionId
 from tertulia.room.mirror import Mirror
 from tertulia.room.steps import KnownRoom
 
@@ -19,11 +19,12 @@ class Life(Struct, kw_only=True, eq=False):
     region: str
     node: NodeId | None
     """Where the room's media is."""
-    is_recording: bool
+    recording: RecordingId | None
+    """The one that goes on; the members of this hub were told."""
     since: str | None
     """The resume hash of the join that this knowledge comes from, which the channel has still to say: whatever it says
     until then is older, and may be of another session. None: it has said it, or the room was read since."""
 
     def known(self) -> KnownRoom:
         """What Redis has to know of the room."""
-        return KnownRoom(region=self.region, node=self.node, session_id=self.session_id, is_recording=self.is_recording)
+        return KnownRoom(region=self.region, node=self.node, session_id=self.session_id, recording=self.recording)

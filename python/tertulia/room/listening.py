@@ -14,6 +14,7 @@ from tertulia.room.messages import (
     JoinedMessage,
     LeftMessage,
     NodeMessage,
+    OptOutMessage,
     RecordingMessage,
     RoomMessage,
     StateMessage,
@@ -84,12 +85,12 @@ class Listening:
         if isinstance(message, EventMessage):
             if message.origin != self._room.hub.hub:
                 self._relay(message)
-        elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage):
+        elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage):
             membership.heard(message)
         elif isinstance(message, EndedMessage):
             membership.ended(SessionId(message.session_id), message.reason)
         elif isinstance(message, RecordingMessage):
-            membership.recording(message.is_recording)
+            membership.recorded(message.recording_id)
         elif isinstance(message, NodeMessage):
             membership.moved(message.sfu_node, message.sfu_region)
         elif isinstance(message, HandoverMessage):

@@ -24,11 +24,14 @@ from tertulia.room.moving import Mover
 from tertulia.room.participant import Participant
 from tertulia.room.pending import OnRequest, Otherwise
 from tertulia.room.reading import Reader
+from tertulia.room.recording import Recorder
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Outcome, Seated
 from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
+from tertulia.room.tap import Tap
+from tertulia.room.upkeep import Upkeep
 
 Handler = Callable[..., None]
 
@@ -42,15 +45,18 @@ class Meeting:
         self._agenda = Agenda()
         self._room = facts = Room(room, surroundings, self._agenda)
         self._seats = facts.seats
-        self._membership = membership = Membership(facts)
+        self._tap = tap = Tap(facts)
+        self._membership = membership = Membership(facts, tap)
         self._listening = listening = Listening(facts, membership)
         self._restoring = restoring = Restoring(facts, membership)
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
         self._leaver = leaver = Leaver(facts, membership, ender)
         self._mover = Mover(facts, membership)
-        self._joiner = Joiner(facts, membership, listening, leaver, ender)
-        self._calls = Calls(facts, membership, restoring, leaver, ender)
+        self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
+        self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
+        self._recorder = recorder = Recorder(facts, tap)
+        self._calls = Calls(facts, upkeep, leaver, ender, recorder, tap)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
         self._failures = self._failure_handlers()
@@ -138,10 +144,12 @@ class Meeting:
             inputs.NotSubscribed: lambda given: self._joiner.not_subscribed(given.error),
             inputs.Gap: lambda _: self._reader.start(),
             inputs.NodesSeen: lambda _: self._mover.look(),
-            inputs.Sweep: lambda _: self._leaver.sweep(),
+            inputs.Sweep: lambda _: self._sweep(),
             inputs.EndRoom: self._end_room,
             inputs.RemoveParticipant: lambda given: self._leaver.remove(given.user, OnRequest(given.request)),
-            inputs.Reap: lambda given: self._ender.reap(given.session_id, OnRequest(given.request)),
+            inputs.StartRecording: self._start_recording,
+            inputs.StopRecording: self._stop_recording,
+            inputs.Reap: lambda given: self._ender.reap(given.session_id, given.recording, OnRequest(given.request)),
         }
 
     def _call(self, given: inputs.Call) -> None:
@@ -160,7 +168,7 @@ class Meeting:
         seat = room.seats.of(given.connection)
         if isinstance(seat, Seated):
             some_lost = given.some_lost or room.audience.is_in_doubt(seat)
-            room.seats.lose(seat, some_lost, self._agenda.now)
+            room.seats.lose(seat, some_lost, room.life_of_seats.recording, self._agenda.now)
             room.audience.changed()
             self._agenda.set_timer(timers.Blip(given.connection), self._agenda.now + room.hub.settings.blip)
 
@@ -174,6 +182,16 @@ class Meeting:
             reason=given.reason, caller=OnRequest(given.request), otherwise=Otherwise.RESTORE_OR_CLOSE
         )
         self._ender.begin(ending)
+
+    def _start_recording(self, given: inputs.StartRecording) -> None:
+        self._recorder.start(given.recording, given.layout, OnRequest(given.request), given.by)
+
+    def _stop_recording(self, given: inputs.StopRecording) -> None:
+        self._recorder.stop(given.recording, OnRequest(given.request), given.by)
+
+    def _sweep(self) -> None:
+        self._leaver.sweep()
+        self._tap.say_again()
 
     # --- answers
 
@@ -189,7 +207,8 @@ class Meeting:
         self._failures[type(work)](work, given.error)
 
     def _answer_handlers(self) -> dict[type[Any], Handler]:
-        joiner, calls, leaver, ender = self._joiner, self._calls, self._leaver, self._ender
+        joiner, leaver, ender = self._joiner, self._leaver, self._ender
+        upkeep, recorder = self._upkeep, self._recorder
         return {
             pending.TakingSeat: joiner.took_seat,
             pending.Settling: joiner.settled,
@@ -200,9 +219,10 @@ class Meeting:
             pending.DroppingState: lambda work, _: joiner.dropped_state(work),
             pending.RereadingRecord: joiner.reread_record,
             pending.GivingUp: joiner.gave_up,
-            pending.KeepingAlive: calls.kept_alive,
-            pending.Updating: calls.updated,
-            pending.RaisingHand: calls.hand_raised,
+            pending.KeepingAlive: upkeep.kept_alive,
+            pending.Updating: upkeep.updated,
+            pending.RaisingHand: upkeep.hand_raised,
+            pending.OptingOut: upkeep.opted_out,
             pending.Leaving: leaver.left,
             pending.LeavingUnrecorded: leaver.left_unrecorded,
             pending.Removing: leaver.removed,
@@ -217,6 +237,15 @@ class Meeting:
             pending.ClosingSession: lambda work, _: ender.closed(work),
             pending.EndingRejoined: lambda work, _: ender.ended_rejoined(work),
             pending.Reaping: ender.looked_at,
+            pending.Starting: recorder.checked,
+            pending.StartingInSql: lambda work, _: recorder.started(work),
+            pending.Beginning: recorder.begun,
+            pending.Withdrawing: lambda work, _: recorder.withdrawn(work),
+            pending.FindingRecording: recorder.found,
+            pending.Stopping: lambda work, _: recorder.stopped(work),
+            pending.EndingRecording: recorder.ended,
+            pending.Comparing: recorder.compared,
+            pending.Repairing: lambda work, _: recorder.repaired(work),
             pending.Moving: self._mover.moved,
             pending.Following: lambda _, summary: self._mover.found(summary),
         }
@@ -234,7 +263,7 @@ class Meeting:
                 pending.RereadingRecord,
                 pending.GivingUp,
             ),
-            self._calls.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand),
+            self._upkeep.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand, pending.OptingOut),
             self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
             self._leaver.remove_failed: (pending.Removing, pending.FindingNode),
             self._leaver.sweep_failed: (pending.Sweeping,),
@@ -248,6 +277,14 @@ class Meeting:
                 pending.EndingRejoined,
                 pending.Reaping,
             ),
+            self._recorder.start_failed: (
+                pending.Starting,
+                pending.StartingInSql,
+                pending.Beginning,
+                pending.Withdrawing,
+            ),
+            self._recorder.stop_failed: (pending.FindingRecording, pending.Stopping, pending.EndingRecording),
+            self._recorder.repair_failed: (pending.Comparing, pending.Repairing),
             self._mover.failed: (pending.Moving, pending.Following),
         }
         return {kind: failed for failed, kinds in parts.items() for kind in kinds}
@@ -256,9 +293,10 @@ class Meeting:
 
     def _resume_handlers(self) -> dict[type[Any], Handler]:
         return {
-            pending.KeepingAlive: self._calls.restored,
-            pending.Updating: self._calls.restored,
-            pending.RaisingHand: self._calls.restored,
+            pending.KeepingAlive: self._upkeep.restored,
+            pending.Updating: self._upkeep.restored,
+            pending.RaisingHand: self._upkeep.restored,
+            pending.OptingOut: self._upkeep.restored,
             pending.Reading: self._reader.restored,
             pending.Ending: self._ender.restored,
             pending.HandedOver: lambda work, _: self._joiner.handed_over(work),

@@ -8,27 +8,29 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from tertulia.contract import LeaveReason
-from tertulia.ids import ConnectionId, NodeId, SessionId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId
 from tertulia.room import events
 from tertulia.room.answers import Joined, Restored, RoomSummary
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
 from tertulia.room.effects import LetGo
 from tertulia.room.life import Life
 from tertulia.room.messages import HandoverMessage, JoinedMessage, LeftMessage
-from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Shown, Superseded, Went
+from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, OptedOut, Shown, Superseded, Went
 from tertulia.room.missed import Missed
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver, ReadingWanted
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Outcome, Seated, Source
+from tertulia.room.tap import Tap
 
 
 class Membership:
     """Every change of a room passes here, whoever made it."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, tap: Tap) -> None:
         self._room = room
+        self._tap = tap
         self._over: deque[SessionId] = deque(maxlen=8)
         """Sessions known to have ended, for JoinRooms that cross with the end."""
 
@@ -124,20 +126,29 @@ class Membership:
             self._over.append(session_id)
         if room.life is None or room.life.session_id != session_id:
             return
+        if room.life.recording is not None:
+            self._tap.end(room.life.recording)
         told = events.room_ended(reason)
         for seat in room.seats:
             room.stand(seat)
+            room.close_peer(room.node, seat.seat)  # whoever ended it does so too, but an offer may come behind that
             room.agenda.effects.append(LetGo(seat.connection, told, ENDED))
         for joining in room.seats.joining.values():
             joining.held = Outbox()  # it was said in the meeting that is over
         room.forget()
 
-    def recording(self, is_recording: bool) -> None:
-        """Recording has begun or ended."""
+    def recorded(self, recording: RecordingId | None) -> None:
+        """This recording goes on from now on, or none: as the channel says it, or a reading that knows its place in
+        the channel. What is known otherwise may be older than what the channel has said."""
         life = self._room.life
-        if life is not None and is_recording != life.is_recording:
-            life.is_recording = is_recording
-            self._room.audience.broadcast(events.recording_changed(is_recording), None, Source.CHANNEL)
+        if life is None or recording == life.recording:
+            return
+        before, life.recording = life.recording, recording
+        if before is not None:
+            self._tap.end(before)
+        self._room.audience.broadcast(events.recording_changed(recording), None, Source.CHANNEL)
+        if recording is not None:
+            self._tap.begin()
 
     def moved(self, node: NodeId, region: str) -> None:
         """The room lives on another SFU node now."""
@@ -149,8 +160,7 @@ class Membership:
                 self._room.announce_missing()
 
     def settled(self, found: RoomSummary | Restored) -> None:
-        """Redis was asked where the room lives, and whether it is recorded."""
-        self.recording(found.is_recording)
+        """Redis was asked where the room lives."""
         if found.node is not None:
             self.moved(found.node, found.region)
 
@@ -171,6 +181,18 @@ class Membership:
                 audience.broadcast(events.state_changed(one.participant), None, source)
             elif isinstance(one, Hand):
                 audience.broadcast(events.hand_raised(one.participant), None, source)
+            elif isinstance(one, OptedOut):
+                self._opted_out(one, source)
+
+    def _opted_out(self, one: OptedOut, source: Source) -> None:
+        """Out at once; in when everyone has been told."""
+        seat, life = self._room.seats.holder(one.participant), self._room.life
+        is_recording = life is not None and life.recording is not None
+        if seat is not None and is_recording and one.participant.recording_opt_out:
+            self._tap.mark(seat)
+        self._room.audience.broadcast(events.opt_out_changed(one.participant), None, source)
+        if seat is not None and is_recording and not one.participant.recording_opt_out:
+            self._tap.mark(seat)
 
     def _superseded(self, one: Superseded) -> None:
         room = self._room
@@ -230,6 +252,6 @@ def _begun(joined: Joined) -> Life:
         incarnation=joined.incarnation,
         region=joined.region,
         node=joined.node,
-        is_recording=joined.is_recording,
+        recording=joined.recording,
         since=joined.participant.resume,
     )

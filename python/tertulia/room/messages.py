@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from tertulia.contract import LeaveReason
 from tertulia.errors import Malformed
-from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId, UserId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.participant import Participant
 
 Origin = str
@@ -76,6 +76,13 @@ class HandMessage(_Message, tag="hand", frozen=True):
     raised: bool
 
 
+class OptOutMessage(_Message, tag="optOut", frozen=True):
+    """A member is left out of recordings, or no more."""
+
+    user_id: UserId
+    opt_out: bool
+
+
 class EndedMessage(_Message, tag="ended", frozen=True):
     """The meeting is over and its keys are gone. ``reason`` is for people and logs: ``host``, ``empty``,
     ``deleted``…"""
@@ -88,6 +95,8 @@ class RecordingMessage(_Message, tag="recording", frozen=True):
     """Recording has begun or ended."""
 
     is_recording: bool
+    recording_id: RecordingId | None = None
+    """The one that goes on now."""
 
 
 class NodeMessage(_Message, tag="node", frozen=True):
@@ -132,6 +141,7 @@ RoomMessage = (
     | LeftMessage
     | StateMessage
     | HandMessage
+    | OptOutMessage
     | EndedMessage
     | RecordingMessage
     | NodeMessage
@@ -140,7 +150,7 @@ RoomMessage = (
     | HandoverMessage
 )
 
-Kind = Literal["joined", "left", "state", "hand", "ended", "recording", "node", "event", "read", "handover"]
+Kind = Literal["joined", "left", "state", "hand", "optOut", "ended", "recording", "node", "event", "read", "handover"]
 
 _encoder: Final = msgspec.json.Encoder()
 _messages: Final[msgspec.json.Decoder[RoomMessage]] = msgspec.json.Decoder(RoomMessage)

@@ -20,10 +20,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tertulia.contract import LeaveReason
-from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, StateMessage
+from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, OptOutMessage, StateMessage
 from tertulia.room.participant import Participant
 
-MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage
+MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage
 
 
 class Came(Struct, frozen=True):
@@ -59,7 +59,13 @@ class Hand(Struct, frozen=True):
     participant: Participant
 
 
-Shown = Came | Superseded | Went | Changed | Hand
+class OptedOut(Struct, frozen=True):
+    """Whether a member is left out of recordings: shown to all."""
+
+    participant: Participant
+
+
+Shown = Came | Superseded | Went | Changed | Hand | OptedOut
 
 _Key = tuple[str, str, object]
 
@@ -174,6 +180,8 @@ class Mirror:
             return [Went(member, message.reason)]
         if isinstance(message, StateMessage):
             return self._change(member, _with_state(member, message))
+        if isinstance(message, OptOutMessage):
+            return self._change(member, replace(member, recording_opt_out=message.opt_out))
         return self._change(member, replace(member, hand_raised=message.raised))
 
     def _seat(self, member: Participant, resumed: bool) -> list[Shown]:
@@ -193,6 +201,8 @@ class Mirror:
             shown.append(Changed(new))
         if old.hand_raised != new.hand_raised:
             shown.append(Hand(new))
+        if old.recording_opt_out != new.recording_opt_out:
+            shown.append(OptedOut(new))
         return shown
 
 
@@ -216,6 +226,8 @@ def _key(message: MemberMessage) -> _Key:
         return "left", message.user_id, message.connection_id
     if isinstance(message, StateMessage):
         return "state", message.user_id, (message.is_muted, message.is_video_on, message.said_video_off)
+    if isinstance(message, OptOutMessage):
+        return "optOut", message.user_id, message.opt_out
     return "hand", message.user_id, message.raised
 
 

@@ -40,6 +40,10 @@ class Nodes:
         """A node that is alive."""
         return self._alive.get(node)
 
+    def alive(self) -> set[NodeId]:
+        """All nodes that are alive."""
+        return set(self._alive)
+
     def region(self, wanted: str | None) -> str:
         """The ``sfuRegion`` of a new room."""
         return room_region(self._alive.values(), wanted, self._default_region)

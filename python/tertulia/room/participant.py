@@ -32,6 +32,8 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     hand_raised: bool = False
     said_video_off: bool = False
     """By UpdateState: ``is_video_on`` false alone may mean that it was never given."""
+    recording_opt_out: bool = False
+    """Left out of recordings."""
 
     def view(self) -> ParticipantView:
         """As clients see it."""
@@ -43,6 +45,7 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
             is_video_on=self.is_video_on,
             joined_at=self.joined_at,
             hand_raised=self.hand_raised,
+            recording_opt_out=self.recording_opt_out,
         )
 
 

@@ -10,8 +10,8 @@ import enum
 from msgspec import Struct
 
 from tertulia import contract
-from tertulia.contract import LeaveReason
-from tertulia.ids import ConnectionId, NodeId, SessionId, UserId
+from tertulia.contract import Layout, LeaveReason
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId
 from tertulia.room.answers import Joined, Left
 from tertulia.room.inputs import Request
 
@@ -133,6 +133,16 @@ class RaisingHand(Struct, frozen=True):
     connection: ConnectionId
     user_id: UserId
     raised: bool
+    incarnation: str
+    again: bool = False
+
+
+class OptingOut(Struct, frozen=True):
+    """The update script, for recordings; ``again``: after the room was restored."""
+
+    connection: ConnectionId
+    user_id: UserId
+    opt_out: bool
     incarnation: str
     again: bool = False
 
@@ -264,9 +274,79 @@ class EndingRejoined(Struct, frozen=True):
 
 
 class Reaping(Struct, frozen=True):
-    """The summary: is the meeting of an open session over?"""
+    """The summary: is the meeting of an open session over, and is it recorded as SQL says?"""
 
     session_id: SessionId
+    recording: RecordingId | None
+    caller: Caller
+
+
+# --- recording --------------------------------------------------------------------------------------------------------
+
+
+class Starting(Struct, frozen=True, kw_only=True):
+    """The room's record: may the meeting be recorded?"""
+
+    recording: RecordingId
+    layout: Layout
+    caller: Caller
+    by: str
+    """Who asks, for the log."""
+
+
+class StartingInSql(Struct, frozen=True):
+    """The recording in SQL."""
+
+    starting: Starting
+    session_id: SessionId
+
+
+class Beginning(Struct, frozen=True):
+    """The script that lets it begin."""
+
+    starting: Starting
+    session_id: SessionId
+
+
+class Withdrawing(Struct, frozen=True):
+    """The recording in SQL: its meeting was over before it began."""
+
+    starting: Starting
+
+
+class FindingRecording(Struct, frozen=True):
+    """The room's record: which recording is to be stopped?"""
+
+    caller: Caller
+    by: str
+
+
+class Stopping(Struct, frozen=True, kw_only=True):
+    """The recording in SQL."""
+
+    recording: RecordingId
+    caller: Caller
+    by: str
+
+
+class EndingRecording(Struct, frozen=True):
+    """The script that ends it."""
+
+    stopping: Stopping
+
+
+class Comparing(Struct, frozen=True):
+    """The session: which of its recordings goes on, where a reaping found SQL and Redis to disagree?"""
+
+    session_id: SessionId
+    seen: RecordingId | None
+    """What Redis said before SQL is asked."""
+    caller: Caller
+
+
+class Repairing(Struct, frozen=True):
+    """The script that lets Redis say what SQL says."""
+
     caller: Caller
 
 
@@ -293,6 +373,7 @@ Pending = (
     | KeepingAlive
     | Updating
     | RaisingHand
+    | OptingOut
     | Leaving
     | LeavingUnrecorded
     | Removing
@@ -307,10 +388,19 @@ Pending = (
     | ClosingSession
     | EndingRejoined
     | Reaping
+    | Starting
+    | StartingInSql
+    | Beginning
+    | Withdrawing
+    | FindingRecording
+    | Stopping
+    | EndingRecording
+    | Comparing
+    | Repairing
     | Moving
     | Following
 )
 """What waits for the answer to a ticket."""
 
-Resumable = KeepingAlive | Updating | RaisingHand | Reading | Ending | HandedOver | ReadingWanted | Marked
+Resumable = KeepingAlive | Updating | RaisingHand | OptingOut | Reading | Ending | HandedOver | ReadingWanted | Marked
 """What goes on without one: after the room was restored, or for another reason within the meeting."""

@@ -9,7 +9,9 @@ from tertulia.errors import AlreadyJoined, BadToken, Forbidden, NotJoined, RoleN
 from tertulia.ids import RoomId
 from tertulia.tokens import RoomClaims
 
-HOST_CALLS: Final = frozenset({"AskToMute", "MuteAll", "RemoveParticipant", "EndRoom"})
+HOST_CALLS: Final = frozenset(
+    {"AskToMute", "MuteAll", "RemoveParticipant", "EndRoom", "StartRecording", "StopRecording"}
+)
 """Calls that only a host may make."""
 
 
@@ -53,3 +55,18 @@ def check_role(settings: Settings, role: Role, is_the_host: bool) -> None:
     wanted = "host" if role == "host" else "guest"
     if not is_the_host and wanted not in settings.allowed_roles:
         raise RoleNotAllowed(f"this room does not admit the role {role}")
+
+
+def check_recordable(settings: Settings) -> None:
+    """Whether a meeting in a room with these settings may be recorded.
+
+    Raises:
+        Forbidden: recording is not enabled, or no SFU sees the media.
+    """
+    if not settings.is_recording_enabled:
+        raise Forbidden("recording is not enabled in this room: set settings.isRecordingEnabled to true")
+    if settings.topology == "p2p":
+        raise Forbidden(
+            "a peer-to-peer room cannot be recorded, because its media does not pass the server: "
+            'set settings.topology to "sfu", and let everyone join again'
+        )

@@ -74,8 +74,9 @@ class Reader:
             self._done()  # the first JoinRoom's answer will say who is there
         elif work.again:
             life.mirror.caught_up()
-            if found is not None:
+            if found is not None and found.summary.session_id == life.session_id:
                 self._membership.show(life.mirror.present(found.participants), Source.CHANNEL)
+                self._membership.recorded(found.summary.recording)
             self._await_mark()
         elif found is None or found.summary.incarnation != life.incarnation:
             self._restoring.begin(life.incarnation, work)
@@ -127,6 +128,7 @@ class Reader:
     def _take(self, life: Life, found: answers.Reading) -> None:
         self._membership.show(life.mirror.snapshot(found.participants), Source.CHANNEL)
         self._membership.settled(found.summary)
+        self._membership.recorded(found.summary.recording)
         self._await_mark()
 
     def _await_mark(self) -> None:

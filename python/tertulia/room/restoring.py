@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tertulia.errors import NoSession
 from tertulia.ids import SessionId
-from tertulia.room.answers import Restored
+from tertulia.room.answers import Ongoing, Restored
 from tertulia.room.membership import Membership
 from tertulia.room.pending import CheckingSession, ReadingWanted, Resumable
 from tertulia.room.pending import Restoring as Writing
 from tertulia.room.room import Room
-from tertulia.room.steps import IsOpen, Restore
+from tertulia.room.steps import ReadSession, Restore
 
 
 class Restoring:
@@ -32,17 +34,18 @@ class Restoring:
             return
         self._waiting.append(then)
         if len(self._waiting) == 1:
-            self._room.agenda.run(IsOpen(session_id=life.session_id), CheckingSession(life.session_id))
+            self._room.agenda.run(ReadSession(session_id=life.session_id), CheckingSession(life.session_id))
 
-    def checked(self, work: CheckingSession, is_open: bool) -> None:
-        """SQL says whether the session is still open."""
+    def checked(self, work: CheckingSession, session: Ongoing | None) -> None:
+        """SQL says whether the session is still open, and what is recorded of it."""
         life = self._room.life
         if life is None or life.session_id != work.session_id:
             self._go_on()
-        elif not is_open:
+        elif session is None:
             self._over(work.session_id)
         else:
-            step = Restore(known=life.known(), members=self._room.mine(), new_incarnation=self._room.hub.names.token())
+            known = replace(life.known(), recording=session.recording)
+            step = Restore(known=known, members=self._room.mine(), new_incarnation=self._room.hub.names.token())
             self._room.agenda.run(step, Writing(life.session_id))
 
     def written(self, work: Writing, restored: Restored) -> None:
@@ -54,7 +57,7 @@ class Restoring:
             life.mirror.lost((m.user_id for m in mine), room.agenda.now + room.hub.settings.seat)
             self._membership.settled(restored)
             self._membership.replace_missing(restored.displaced)
-            if not restored.created:
+            if not restored.created or restored.recording != life.recording:
                 room.agenda.resume(ReadingWanted())  # who was written before us is there for certain
             room.agenda.log("a room was written to Redis again", members=len(mine))
         self._go_on()

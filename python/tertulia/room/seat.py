@@ -17,7 +17,7 @@ import enum
 from msgspec import Struct
 
 from tertulia.contract import JoinRoom, Role, Topology
-from tertulia.ids import ConnectionId, NodeId, SeatId, UserId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, UserId
 from tertulia.room.answers import Joined, RoomRecord
 from tertulia.room.events import Event
 from tertulia.room.missed import Missed
@@ -132,11 +132,13 @@ class Lost(Struct, kw_only=True, eq=False):
     """When the connection went, in the seconds of ``now``."""
     missed: Missed
     """What the client misses."""
+    told: RecordingId | None
+    """The recording that its client knew to go on when the connection went: the only one it may be recorded in."""
     shown: bool = False
     """The others have been told ConnectionLost."""
 
     @classmethod
-    def of(cls, seat: Seated, some_lost: bool, now: float) -> Lost:
+    def of(cls, seat: Seated, some_lost: bool, told: RecordingId | None, now: float) -> Lost:
         """The seat of a connection that is gone; ``some_lost``: events may not have reached it."""
         return cls(
             connection=seat.connection,
@@ -146,6 +148,7 @@ class Lost(Struct, kw_only=True, eq=False):
             topology=seat.topology,
             since=now,
             missed=Missed(some_lost),
+            told=told,
         )
 
 

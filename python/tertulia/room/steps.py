@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tertulia.contract import LeaveReason, Role
-from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId, TenantId, UserId
+from tertulia.contract import Layout, LeaveReason, Role
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
 from tertulia.room.participant import Participant
 
 # --- what scripts take ------------------------------------------------------------------------------------------------
 
 
 class JoinSeat(Struct, frozen=True, kw_only=True):
-    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``display_name`` and ``seat`` count for a new member
-    only."""
+    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``recording_opt_out``, ``display_name`` and ``seat`` count
+    for a new member only."""
 
     user_id: UserId
     connection_id: ConnectionId
@@ -26,6 +26,7 @@ class JoinSeat(Struct, frozen=True, kw_only=True):
     role: Role
     is_muted: bool
     is_video_on: bool
+    recording_opt_out: bool = False
     seat: SeatId
     """The SeatId to use unless the connection returns to its seat."""
     resume: str
@@ -41,6 +42,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     node: NodeId | None
     """None: no node is alive, or the room needs none."""
     session_id: SessionId
+    recording: RecordingId | None = None
+    """The one that goes on in that session, as SQL knows it."""
     incarnation: str
 
 
@@ -50,7 +53,7 @@ class KnownRoom(Struct, frozen=True, kw_only=True):
     region: str
     node: NodeId | None
     session_id: SessionId
-    is_recording: bool
+    recording: RecordingId | None
 
 
 # --- Redis ------------------------------------------------------------------------------------------------------------
@@ -107,6 +110,28 @@ class RaiseHand(Struct, frozen=True, kw_only=True):
     raised: bool
 
 
+class SetRecordingOptOut(Struct, frozen=True, kw_only=True):
+    """Answer: whether that changed anything. Fails as ``Update`` does."""
+
+    user: UserId
+    connection: ConnectionId
+    incarnation: str
+    opt_out: bool
+
+
+class BeginRecording(Struct, frozen=True, kw_only=True):
+    """Let a recording of the session go on, in place of any other. Answer: ``Begun``."""
+
+    recording: RecordingId
+    session_id: SessionId
+
+
+class EndRecording(Struct, frozen=True, kw_only=True):
+    """End a recording, so that it cannot begin any more. Answer: ``RecordingOver``, or None: the room has no state."""
+
+    recording: RecordingId
+
+
 class End(Struct, frozen=True, kw_only=True):
     """Drop the room's state and tell everyone. Answer: ``Ended``, or None: there was none, or a condition does not
     hold."""
@@ -152,8 +177,22 @@ class Read(Struct, frozen=True, kw_only=True):
 
 
 Script = (
-    Join | Leave | Remove | KeepAlive | Update | RaiseHand | End | Expire | Restore | Move | Summary | Read
-)  # fmt: skip
+    Join
+    | Leave
+    | Remove
+    | KeepAlive
+    | Update
+    | RaiseHand
+    | SetRecordingOptOut
+    | BeginRecording
+    | EndRecording
+    | End
+    | Expire
+    | Restore
+    | Move
+    | Summary
+    | Read
+)
 
 # --- SQL --------------------------------------------------------------------------------------------------------------
 
@@ -166,13 +205,13 @@ class OpenSession(Struct, frozen=True, kw_only=True):
 
 
 class CloseSession(Struct, frozen=True, kw_only=True):
-    """Close the session unless it is closed or unknown. Answer: None."""
+    """Close the session unless it is closed or unknown; its recording stops with it. Answer: None."""
 
     session_id: SessionId
 
 
-class IsOpen(Struct, frozen=True, kw_only=True):
-    """Answer: whether there is such a session and it has not ended."""
+class ReadSession(Struct, frozen=True, kw_only=True):
+    """Answer: ``Ongoing``, or None: there is no such session, or it has ended."""
 
     session_id: SessionId
 
@@ -185,6 +224,27 @@ class ReadRecord(Struct, frozen=True, kw_only=True):
     """None: whosever it is."""
 
 
-Sql = OpenSession | CloseSession | IsOpen | ReadRecord
+class StartRecording(Struct, frozen=True, kw_only=True):
+    """Record that a recording goes on; of no effect if it does or did. Answer: None. Fails by ``NoSession`` (the
+    session is not open) or ``AlreadyRecording`` (another one of that session goes on)."""
+
+    recording: RecordingId
+    session_id: SessionId
+    layout: Layout
+
+
+class StopRecording(Struct, frozen=True, kw_only=True):
+    """Record that it is over: its film can be made. Of no effect if it is over or unknown. Answer: None."""
+
+    recording: RecordingId
+
+
+class WithdrawRecording(Struct, frozen=True, kw_only=True):
+    """Forget a recording that goes on in SQL only: nobody was ever recorded in it. Answer: None."""
+
+    recording: RecordingId
+
+
+Sql = OpenSession | CloseSession | ReadSession | ReadRecord | StartRecording | StopRecording | WithdrawRecording
 
 Step = Script | Sql

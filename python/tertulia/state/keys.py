@@ -14,8 +14,8 @@ class RoomKeys(NamedTuple):
     """All keys of a room."""
 
     room: str
-    """Hash: sfuRegion, participantCount, isRecording; sfuNode, sessionId, incarnation, emptySince, sweptAt,
-    watchedFrom."""
+    """Hash: sfuRegion, participantCount, isRecording; recordingId, recordingsOver, sfuNode, sessionId, incarnation,
+    emptySince, sweptAt, watchedFrom."""
     participants: str
     """Hash: userId → the JSON of :class:`~tertulia.room.participant.Participant`."""
     seen: str

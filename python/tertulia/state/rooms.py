@@ -6,9 +6,21 @@ from typing import Any, Final
 
 from tertulia.contract import LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
-from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SessionId, UserId
+from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.redis.client import Redis
-from tertulia.room.answers import Ended, Expired, Joined, KeptAlive, Left, Reading, Restored, RoomSummary, StateLost
+from tertulia.room.answers import (
+    Begun,
+    Ended,
+    Expired,
+    Joined,
+    KeptAlive,
+    Left,
+    Reading,
+    RecordingOver,
+    Restored,
+    RoomSummary,
+    StateLost,
+)
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, decode_participant, encode_participant
 from tertulia.room.steps import JoinSeat, KnownRoom, Placement
@@ -70,6 +82,7 @@ class RoomState:
             hub=self._origin,
             seat=seat.seat,
             resume=seat.resume,
+            recording_opt_out=seat.recording_opt_out,
         )
         reply = await self._run(
             scripts.JOIN,
@@ -83,6 +96,7 @@ class RoomState:
                 region=placement.region,
                 node=placement.node or "",
                 session=placement.session_id,
+                recording=placement.recording or "",
                 incarnation=placement.incarnation,
             ),
         )
@@ -99,7 +113,7 @@ class RoomState:
             node=_node(known),
             session_id=SessionId(known["sessionId"]),
             incarnation=known["incarnation"],
-            is_recording=known["isRecording"] == "true",
+            recording=_recording(known),
             replaced=decode_participant(replaced) if replaced else None,
             resumed=resumed == 1,
             first_of_session=first == 1,
@@ -158,6 +172,19 @@ class RoomState:
         reply = await self._run(scripts.UPDATE, room, change)
         return _changed(reply)[0]
 
+    async def set_recording_opt_out(
+        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, opt_out: bool
+    ) -> bool:
+        """Leave the participant out of recordings, or not. Returns whether that changed anything.
+
+        Raises:
+            NotJoined: ``connection`` does not hold the seat.
+            StateLost: restore first.
+        """
+        change = scripts.Update(user, connection, incarnation, opt_out=_flag(opt_out))
+        reply = await self._run(scripts.UPDATE, room, change)
+        return _changed(reply)[0]
+
     async def end(
         self,
         room: RoomId,
@@ -208,7 +235,7 @@ class RoomState:
                 region=known.region,
                 node=known.node or "",
                 session=known.session_id,
-                recording=_flag(known.is_recording),
+                recording=known.recording or "",
                 incarnation=new_incarnation,
                 members=tuple(part for m in members for part in (m.user_id, encode_participant(m))),
             ),
@@ -221,7 +248,7 @@ class RoomState:
             incarnation=now["incarnation"],
             region=now["sfuRegion"],
             node=_node(now),
-            is_recording=now["isRecording"] == "true",
+            recording=_recording(now),
             created=created == 1,
             displaced=[decode_participant(p) for p in displaced],
         )
@@ -233,16 +260,16 @@ class RoomState:
         """
         return bool(await self._run(scripts.MOVE, room, scripts.Move(from_node=from_node or "", to_node=to_node)))
 
-    async def set_recording(self, room: RoomId, is_recording: bool) -> bool:
-        """Set whether the room is recorded. Returns whether that changed it: of two that start at once, one gets True.
+    async def begin_recording(self, room: RoomId, recording: RecordingId, session_id: SessionId) -> Begun:
+        """Let this recording of the session go on, in place of any other; published as ``recording``."""
+        given = scripts.BeginRecording(recording, session_id)
+        return Begun((await self._run(scripts.BEGIN_RECORDING, room, given)).decode())
 
-        Raises:
-            NoSession: the room has no state.
-        """
-        reply = await self._run(scripts.SET_RECORDING, room, scripts.SetRecording(_flag(is_recording)))
-        if reply == -1:
-            raise NoSession("nobody is meeting in this room")
-        return bool(reply)
+    async def end_recording(self, room: RoomId, recording: RecordingId) -> RecordingOver | None:
+        """End this recording, so that it cannot begin any more; published as ``recording`` if it went on. None: the
+        room has no state."""
+        reply = await self._run(scripts.END_RECORDING, room, scripts.EndRecording(recording))
+        return None if reply is None else RecordingOver(node=NodeId(reply.decode()) if reply else None)
 
     async def participants(self, room: RoomId) -> list[Participant]:
         """Everyone in the room; nobody if it has no state."""
@@ -293,7 +320,7 @@ def _summary(flat: list[bytes], empty_for_ms: int) -> RoomSummary:
         session_id=SessionId(known["sessionId"]),
         incarnation=known["incarnation"],
         participant_count=int(known.get("participantCount", "0")),
-        is_recording=known["isRecording"] == "true",
+        recording=_recording(known),
         empty_for_ms=None if empty_for_ms < 0 else empty_for_ms,
     )
 
@@ -301,6 +328,11 @@ def _summary(flat: list[bytes], empty_for_ms: int) -> RoomSummary:
 def _node(known: dict[str, str]) -> NodeId | None:
     node = known.get("sfuNode", "")
     return NodeId(node) if node else None
+
+
+def _recording(known: dict[str, str]) -> RecordingId | None:
+    recording = known.get("recordingId", "")
+    return RecordingId(recording) if recording else None
 
 
 def _flag(value: bool | None) -> str:

@@ -17,7 +17,7 @@ ROOM_ARGS: Final = ("channel", "origin", "ttl")
 
 
 class Join(NamedTuple):
-    """Arguments of :data:`JOIN`; the last four count only if the room has no state."""
+    """Arguments of :data:`JOIN`; the last five count only if the room has no state."""
 
     user: UserId
     new: bytes
@@ -31,6 +31,8 @@ class Join(NamedTuple):
     region: str
     node: str
     session: str
+    recording: str
+    """The id of the recording that goes on, or ``""``."""
     incarnation: str
 
 
@@ -57,7 +59,7 @@ class KeepAlive(NamedTuple):
 
 
 class Update(NamedTuple):
-    """Arguments of :data:`UPDATE`: the last three are ``true``, ``false``, or ``""`` for no change."""
+    """Arguments of :data:`UPDATE`: the last four are ``true``, ``false``, or ``""`` for no change."""
 
     user: UserId
     connection: ConnectionId
@@ -65,6 +67,7 @@ class Update(NamedTuple):
     muted: str = ""
     video_on: str = ""
     hand_raised: str = ""
+    opt_out: str = ""
 
 
 class End(NamedTuple):
@@ -101,8 +104,15 @@ class Move(NamedTuple):
     to_node: str
 
 
-class SetRecording(NamedTuple):
-    """Arguments of :data:`SET_RECORDING`."""
+class BeginRecording(NamedTuple):
+    """Arguments of :data:`BEGIN_RECORDING`."""
+
+    recording: str
+    session: str
+
+
+class EndRecording(NamedTuple):
+    """Arguments of :data:`END_RECORDING`."""
 
     recording: str
 
@@ -152,7 +162,8 @@ END: Final = _room_script("end", End)
 EXPIRE: Final = _room_script("expire", Expire)
 RESTORE: Final = _room_script("restore", Restore)
 MOVE: Final = _room_script("move", Move)
-SET_RECORDING: Final = _room_script("set_recording", SetRecording)
+BEGIN_RECORDING: Final = _room_script("begin_recording", BeginRecording)
+END_RECORDING: Final = _room_script("end_recording", EndRecording)
 SUMMARY: Final = _room_script("summary", Summary)
 READ: Final = _room_script("read", Read)
 
@@ -161,7 +172,7 @@ DEREGISTER: Final = load("deregister", RegistryKeys, Deregister)
 ALIVE: Final = load("alive", RegistryKeys, Alive)
 
 ALL: Final = (
-    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, SET_RECORDING, SUMMARY, READ),
-    *(BEAT, DEREGISTER, ALIVE),
+    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, BEGIN_RECORDING, END_RECORDING),
+    *(SUMMARY, READ, BEAT, DEREGISTER, ALIVE),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""

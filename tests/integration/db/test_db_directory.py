@@ -1,46 +1,17 @@
 """Users, rooms and sessions, the same on SQLite and PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from tertulia.contract import Settings, SettingsChange
-from tertulia.db import migrate
-from tertulia.db.access import Access
 from tertulia.db.directory import Directory
-from tertulia.db.engine import Database
 from tertulia.db.models import Room
 from tertulia.db.paging import read_cursor
 from tertulia.errors import AlreadyExists, Invalid, NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId, new_uuid
-
-AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
-"""The moment that most of this happens at."""
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url)
-    await migrate.upgrade(database)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def directory(database: Database) -> Directory:
-    return Directory(database)
-
-
-@pytest.fixture
-async def tenant(database: Database) -> TenantId:
-    return (await Access(database).create_tenant("first", AT)).id
-
-
-@pytest.fixture
-async def other(database: Database) -> TenantId:
-    return (await Access(database).create_tenant("other", AT)).id
+from tests.integration.db.conftest import AT
 
 
 async def make_room(directory: Directory, tenant: TenantId, at: datetime = AT) -> Room:
@@ -121,7 +92,7 @@ async def test_another_tenants_room_is_out_of_reach(directory: Directory, tenant
     with pytest.raises(NotFound):
         await directory.change_settings(other, room.id, SettingsChange(max_participants=1))
     with pytest.raises(NotFound):
-        await directory.delete_room(other, room.id)
+        await directory.delete_room(other, room.id, AT)
     assert await directory.room(room.id, tenant) == room
 
 
@@ -172,7 +143,7 @@ async def test_rooms_by_status(directory: Directory, tenant: TenantId) -> None:
 async def test_a_deleted_room_takes_its_sessions_along(directory: Directory, tenant: TenantId) -> None:
     room = await make_room(directory, tenant)
     session = await directory.open_session(session_id(), room.id, AT)
-    await directory.delete_room(tenant, room.id)
+    await directory.delete_room(tenant, room.id, AT)
     with pytest.raises(NotFound):
         await directory.room(room.id)
     assert await directory.session(session.id) is None
@@ -247,10 +218,3 @@ async def test_closing_and_opening_at_once_never_leaves_an_open_session_in_a_com
         )
         assert (await directory.room(room.id)).status == "ACTIVE"
         last = following
-
-
-async def test_there_are_no_recordings_yet(directory: Directory, tenant: TenantId) -> None:
-    room = await make_room(directory, tenant)
-    assert await directory.recordings(room.id) == []
-    with pytest.raises(NotFound):
-        await directory.recording(room.id, new_uuid())  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.recordings import Recordings
 from tertulia.hub.client import Client
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
@@ -249,6 +250,7 @@ class Fleet:
         self.redis_url = redis_url
         self.redis = redis
         self.directory = Directory(database)
+        self.recordings = Recordings(database)
         self._access = Access(database)
         self.keyring = keyring
         self.tenant = tenant
@@ -351,6 +353,7 @@ class Fleet:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=self.directory,
+            recordings=self.recordings,
             keys=self.keyring,
             default_region="us-east-1",
         )

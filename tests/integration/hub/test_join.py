@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tertulia.contract import SettingsChange
 from tertulia.ids import RoomId, UserId, new_uuid
 from tertulia.state import keys
+from tertulia.times import from_seconds
 from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, Worker
 
 
@@ -97,7 +98,7 @@ async def test_another_tenants_token_finds_no_room(fleet: Fleet, worker: Worker)
 
 async def test_a_deleted_room_is_gone(fleet: Fleet, worker: Worker) -> None:
     room = await fleet.room()
-    await fleet.directory.delete_room(fleet.tenant, RoomId(room))  # type: ignore[arg-type]
+    await fleet.directory.delete_room(fleet.tenant, RoomId(room), from_seconds(time.time()))  # type: ignore[arg-type]
     client = await worker.connect()
     assert await client.refused("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())}) == "not_found"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,8 @@ class Rest:
     settings: dict[str, str]
     key: str = ""
     other_key: str = ""
+    storage: Path = Path()
+    """What it has for blob storage."""
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -165,9 +168,11 @@ def rest(request: pytest.FixtureRequest) -> Rest:
 @contextmanager
 def started(directory: Path, redis: str, database: str, **settings: str) -> Iterator[Rest]:
     """A web worker with two tenants on an empty database."""
+    storage = Path(tempfile.mkdtemp(prefix="storage-", dir=directory))
     env = {
         "TERTULIA_REDIS_URL": redis,
         "TERTULIA_DATABASE_URL": database,
+        "TERTULIA_STORAGE_URL": storage.as_uri(),
         "TERTULIA_STUN_URLS": STUN,
         "TERTULIA_RATE_LIMIT": "0",
         **{f"TERTULIA_{name.upper()}": value for name, value in settings.items()},
@@ -175,7 +180,7 @@ def started(directory: Path, redis: str, database: str, **settings: str) -> Iter
     with ThreadPoolExecutor(1) as thread:  # a test may have a loop running
         keys = thread.submit(asyncio.run, prepare(database)).result(60)
     with servers.tertulia_web(directory, settings=env) as web:
-        rest = Rest(web, env, *keys)
+        rest = Rest(web, env, keys[0], keys[1], storage)
         try:
             yield rest
         finally:

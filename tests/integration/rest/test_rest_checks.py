@@ -199,12 +199,20 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/rooms/{room_id}/sessions"): {HOST},
     ("GET", "/v1/rooms/{room_id}/recordings"): {HOST},
     ("POST", "/v1/rooms/{room_id}/recordings"): {HOST},
+    ("GET", "/v1/rooms/{room_id}/recordings/{recording_id}"): {HOST},
     ("POST", "/v1/rooms/{room_id}/recordings/{recording_id}/stop"): {HOST},
+    ("POST", "/v1/rooms/{room_id}/recordings/{recording_id}/compose"): {HOST},
     ("DELETE", "/v1/rooms/{room_id}/recordings/{recording_id}"): {HOST},
     ("POST", "/v1/users"): set(),
     ("GET", "/v1/users/{user_id}"): {HOST, GUEST},
 }
-BODY = {"/v1/rooms": {"hostId": UUID}, "/v1/users": {"displayName": "A"}, "invites": {"role": "host"}, "{room_id}": {}}
+BODY = {
+    "/v1/rooms": {"hostId": UUID},
+    "/v1/users": {"displayName": "A"},
+    "invites": {"role": "host"},
+    "compose": {"layout": "grid"},
+    "{room_id}": {},
+}
 
 
 @pytest.mark.parametrize(("method", "path"), ALL)
@@ -270,7 +278,7 @@ def test_not_acceptable_and_nothing_is_changed(rest: Rest, method: str, path: st
         target = path.format(room_id=room, recording_id=UUID)
         body = {"userId": new_id()} if path.endswith("join") else BODY.get(path, BODY.get(path.rsplit("/", 1)[-1]))
         body = None if method == "GET" else body
-    if path.endswith("stop"):
+    if "{recording_id}" in path:
         rest.refused(method, target, body, headers={"Accept": "text/html"}, status=404, code="not_found")
         return
     before = len(rest.ok("GET", "/v1/rooms?limit=100")["items"])
@@ -364,6 +372,16 @@ async def test_a_refused_retry_does_not_make_it_happen_twice(rest: Rest) -> None
         again = rest.ok("POST", path, body, 201, headers=headers)
         name = "roomId" if path == "/v1/rooms" else "id"
         assert again[name] == first[name]
+
+
+async def test_a_recording_whose_start_was_broken_off_is_the_same_one(rest: Rest) -> None:
+    room, headers = rest.room(isRecordingEnabled=True), {"Idempotency-Key": new_id()}
+    path = f"/v1/rooms/{room}/recordings"
+    with rest.meeting(room, new_id()):
+        first = rest.ok("POST", path, status=202, headers=headers)
+        await break_off(rest.settings["TERTULIA_DATABASE_URL"])
+        assert rest.ok("POST", path, status=202, headers=headers) == first
+    assert len(rest.ok("GET", path)) == 1
 
 
 async def test_a_retry_is_not_given_somebody_else(rest: Rest) -> None:

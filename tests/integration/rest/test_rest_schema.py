@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tertulia.rest.table import OPERATIONS
 from tests.integration.rest.conftest import Rest, new_id
+from tests.integration.rest.recorded import stopped
 
 EXAMPLES = 12
 """For each operation and kind of data: some 500 requests in all, a few seconds."""
@@ -48,6 +49,7 @@ def test_no_undocumented_answer(
         pytest.skip("nothing in it could be wrong but ids, which test_rest_checks.py has")
     room, user = rest.room(isRecordingEnabled=True), new_id()
     rest.token(room, user)
+    recording = stopped(rest, room).id if "{recordingId}" in path else ""
 
     @settings(
         max_examples=EXAMPLES,
@@ -62,9 +64,8 @@ def test_no_undocumented_answer(
         nonlocal room
         if path == "/v1/rooms/{roomId}" and method == "DELETE":
             room = rest.room()
-        case.path_parameters.update(
-            {k: {"roomId": room, "userId": user}.get(k, v) for k, v in case.path_parameters.items()}
-        )
+        known = {"roomId": room, "userId": user, "recordingId": recording}
+        case.path_parameters.update({k: known.get(k, v) for k, v in case.path_parameters.items()})
         case.query.pop("cursor", None)  # opaque: only what a page gave is valid
         if mode is schemathesis.GenerationMode.POSITIVE and "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = new_id()  # with another body it would be 422

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Raw
 
 from tertulia.errors import BadToken, Refused
-from tertulia.ids import ConnectionId, HubId, NodeId, SeatId, SessionId, UserId, new_token, new_uuid
+from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.redis.script import Script
@@ -39,6 +39,8 @@ ROOMS = 60
 STEPS = 60
 HUBS = 3
 USERS = 5
+RECORDINGS = 12
+"""More than are remembered to be over."""
 LIMIT = 3
 TTL_MS = 90_000
 SILENT_MS = 30_000
@@ -389,6 +391,7 @@ class Player:
     seats: list[tuple[int, Participant]] = field(default_factory=list)
     """Who ever had a seat, and the hub; most of them no longer do."""
     incarnations: list[str] = field(default_factory=lambda: ["never"])
+    recordings: list[RecordingId] = field(default_factory=lambda: [RecordingId(new_uuid()) for _ in range(RECORDINGS)])
     sessions: list[SessionId] = field(default_factory=lambda: [SessionId(new_uuid())])
 
     def learn(self, call: Call, reply: Any) -> None:
@@ -413,7 +416,9 @@ class Player:
             (4, lambda: self._any("expire", SILENT_MS)),
             (4, self._restore),
             (2, self._move),
-            (2, lambda: self._any("set_recording", self._coin())),
+            (2, lambda: self._on_seat("set_recording_opt_out", self._coin())),
+            (4, lambda: self._any("begin_recording", self._recording(), self._recent(self.sessions))),
+            (3, lambda: self._any("end_recording", self._recording())),
             (1, lambda: self._any("summary")),
             (1, lambda: self._any("read", new_token())),
             (1, lambda: self._any("participants")),
@@ -427,6 +432,9 @@ class Player:
 
     def _user(self) -> UserId:
         return self.rng.choice(self.users)
+
+    def _recording(self) -> RecordingId:
+        return self.rng.choice(self.recordings)
 
     def _recent(self, items: Sequence[Any]) -> Any:
         """The last ones are the likeliest."""
@@ -455,6 +463,7 @@ class Player:
             role=self.rng.choice(["host", "attendee"]),
             is_muted=self._coin(),
             is_video_on=self._coin(),
+            recording_opt_out=self._coin(),
             seat=SeatId(new_token("s")),
             resume=new_token("r"),
             returning=returning,
@@ -463,6 +472,7 @@ class Player:
             region=self.rng.choice(["eu", "us"]),
             node=self.rng.choice([None, NodeId("n1"), NodeId("n2")]),
             session_id=SessionId(new_uuid()) if self._coin() else self._recent(self.sessions),
+            recording=self.rng.choice([None, self._recording()]),
             incarnation=new_token("i"),
         )
         more = {"max_participants": LIMIT, "placement": placement}
@@ -488,7 +498,7 @@ class Player:
             region=self.rng.choice(["eu", "us"]),
             node=self.rng.choice([None, NodeId("n1"), NodeId("n2")]),
             session_id=self._recent(self.sessions),
-            is_recording=self._coin(),
+            recording=self.rng.choice([None, self._recording()]),
         )
         mine = {me.user_id: me for _, me in self.seats[-4:] if self._coin()}
         return self._any("restore", known, list(mine.values()), new_token("i"))

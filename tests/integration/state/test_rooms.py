@@ -9,20 +9,21 @@ import msgspec
 import pytest
 
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
-from tertulia.ids import NodeId, SeatId, SessionId
+from tertulia.ids import NodeId, RecordingId, SeatId, SessionId, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
-from tertulia.room.answers import KeptAlive, StateLost
+from tertulia.room.answers import Begun, KeptAlive, RecordingOver, StateLost
 from tertulia.room.messages import (
     EndedMessage,
     HandMessage,
     JoinedMessage,
     LeftMessage,
     NodeMessage,
+    OptOutMessage,
     RecordingMessage,
     StateMessage,
 )
-from tertulia.room.steps import KnownRoom
+from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 from tertulia.state import keys
 from tertulia.state.connection import connect_redis
 from tertulia.state.rooms import RoomState
@@ -51,12 +52,12 @@ async def test_the_first_join_makes_the_room(redis: Redis, rooms: RoomState) -> 
     room, user = new_room(), new_user()
     joined = await join(rooms, room, user, is_video_on=True, display_name='Ada "/" 🎈\n')
     assert (joined.region, joined.node, joined.first_of_session) == ("us-east-1", "node-1", True)
-    assert (joined.others, joined.replaced, joined.resumed, joined.is_recording) == ([], None, False, False)
+    assert (joined.others, joined.replaced, joined.resumed, joined.recording) == ([], None, False, None)
     stored = await redis.call(keys.room(room), "HGETALL", keys.room(room))
     fields = dict(zip(stored[::2], stored[1::2], strict=True))
     assert fields[b"sfuRegion"] == b"us-east-1"
     assert fields[b"participantCount"] == b"1"
-    assert fields[b"isRecording"] == b"false"
+    assert (fields[b"isRecording"], fields[b"recordingId"]) == (b"false", b"")
     text = await redis.call(keys.room(room), "HGET", keys.participants(room), user)
     member = msgspec.json.decode(text)
     assert (member["role"], member["isMuted"], member["isVideoOn"]) == ("attendee", True, True)
@@ -220,7 +221,9 @@ async def test_only_join_and_keep_alive_refresh_the_ttl(redis: Redis, rooms: Roo
     await shorten(redis, room, 20_000)
     await rooms.update(*mine, joined.incarnation, is_muted=False)
     await rooms.raise_hand(*mine, joined.incarnation, True)
-    await rooms.set_recording(room, True)
+    await rooms.set_recording_opt_out(*mine, joined.incarnation, True)
+    await rooms.begin_recording(room, RecordingId("r"), joined.session_id)
+    await rooms.end_recording(room, RecordingId("r"))
     await rooms.move(room, NodeId("node-1"), NodeId("node-2"))
     await rooms.remove(room, other)
     await rooms.expire(room, 30_000)
@@ -257,8 +260,8 @@ async def test_nothing_is_made_where_there_is_no_state(redis: Redis, rooms: Room
     assert await rooms.end(room, "host") is None
     assert not await rooms.move(room, NodeId("node-1"), NodeId("node-2"))
     assert not await rooms.move(room, None, NodeId("node-2"))
-    with pytest.raises(NoSession):
-        await rooms.set_recording(room, True)
+    assert await rooms.begin_recording(room, RecordingId("r"), SessionId("s")) is Begun.NO_MEETING
+    assert await rooms.end_recording(room, RecordingId("r")) is None
     assert await rooms.summary(room) is None
     assert await ttls(redis, room) == {}
 
@@ -358,7 +361,9 @@ async def test_a_lost_state_is_restored_by_each_hub(redis: Redis) -> None:
     me = first.participant
     await redis.call(keys.room(room), "DEL", *keys.room_keys(room))
     assert await a.keep_alive(room, me.user_id, me.connection_id, first.incarnation) is KeptAlive.LOST
-    known = KnownRoom(region="us-east-1", node=NodeId("node-1"), session_id=first.session_id, is_recording=True)
+    known = KnownRoom(
+        region="us-east-1", node=NodeId("node-1"), session_id=first.session_id, recording=RecordingId("r")
+    )
     done = await a.restore(room, known, [me], "made-by-a")
     assert (done.incarnation, done.created, done.displaced) == ("made-by-a", True, [])
     other = second.participant
@@ -370,7 +375,7 @@ async def test_a_lost_state_is_restored_by_each_hub(redis: Redis) -> None:
     assert sorted(await a.participants(room), key=lambda p: p.user_id) == sorted([me, other], key=lambda p: p.user_id)
     summary = await a.summary(room)
     assert summary is not None
-    assert (summary.is_recording, summary.session_id, summary.node) == (True, first.session_id, "node-1")
+    assert (summary.recording, summary.session_id, summary.node) == ("r", first.session_id, "node-1")
     found = await ttls(redis, room)
     assert len(found) == 3
     assert all(TTL_MS - 5000 < ttl <= TTL_MS for ttl in found.values())
@@ -381,14 +386,12 @@ async def test_restore_tells_whose_seat_is_taken_by_now(redis: Redis, rooms: Roo
     old = await join(rooms, room, user)
     await redis.call(keys.room(room), "DEL", *keys.room_keys(room))
     new = await join(rooms, room, user)
-    known = KnownRoom(region="us-east-1", node=None, session_id=new.session_id, is_recording=False)
+    known = KnownRoom(region="us-east-1", node=None, session_id=new.session_id, recording=None)
     done = await rooms.restore(room, known, [old.participant], "x")
     assert done.displaced == [new.participant]
     assert await rooms.participants(room) == [new.participant]
     with pytest.raises(NoSession):
-        await rooms.restore(
-            room, KnownRoom(region="r", node=None, session_id=old.session_id, is_recording=False), [], "x"
-        )
+        await rooms.restore(room, KnownRoom(region="r", node=None, session_id=old.session_id, recording=None), [], "x")
 
 
 async def test_restore_tells_where_the_room_lives_by_now(redis: Redis, rooms: RoomState, channels: Channels) -> None:
@@ -398,19 +401,19 @@ async def test_restore_tells_where_the_room_lives_by_now(redis: Redis, rooms: Ro
     for node, lives in (("node-2", "node-2"), (None, "node-1")):
         await redis.call(keys.room(room), "DEL", *keys.room_keys(room))
         made = await join(rooms, room, new_user(), node=node, region="eu-west-1")
-        await rooms.set_recording(room, True)
+        await rooms.begin_recording(room, RecordingId("r"), made.session_id)
         if node is None:
             await channels.subscribe(keys.room_events(room), inbox.on_message, inbox.on_gap)
-        known = KnownRoom(region="us-east-1", node=NodeId("node-1"), session_id=made.session_id, is_recording=False)
+        known = KnownRoom(region="us-east-1", node=NodeId("node-1"), session_id=made.session_id, recording=None)
         done = await rooms.restore(room, known, [member], "x")
         assert (done.created, done.incarnation) == (False, made.incarnation)
-        assert (done.region, done.node, done.is_recording) == ("eu-west-1", lives, True)
+        assert (done.region, done.node, done.recording) == ("eu-west-1", lives, "r")
     assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node=NodeId("node-1"), sfu_region="eu-west-1")
 
 
 async def test_a_room_restored_without_members_is_empty(redis: Redis, rooms: RoomState) -> None:
     room = new_room()
-    known = KnownRoom(region="us-east-1", node=None, session_id=SessionId("s"), is_recording=False)
+    known = KnownRoom(region="us-east-1", node=None, session_id=SessionId("s"), recording=None)
     assert (await rooms.restore(room, known, [], "i")).created
     summary = await rooms.summary(room)
     assert summary is not None
@@ -430,7 +433,7 @@ async def test_a_half_lost_state_counts_as_lost(redis: Redis, rooms: RoomState, 
     assert await rooms.leave(room, me.user_id, me.connection_id, "left") is None
     assert await rooms.keep_alive(room, me.user_id, me.connection_id, joined.incarnation) is KeptAlive.LOST
     assert await rooms.summary(room) is None
-    known = KnownRoom(region="us-east-1", node=None, session_id=joined.session_id, is_recording=False)
+    known = KnownRoom(region="us-east-1", node=None, session_id=joined.session_id, recording=None)
     assert (await rooms.restore(room, known, [me], "again")).created
     assert await counts(redis, room) == (1, 1, 1)
     assert all(ttl > 0 for ttl in (await ttls(redis, room)).values())
@@ -447,13 +450,56 @@ async def test_a_room_moves_from_the_node_it_is_on_only(rooms: RoomState) -> Non
     assert (summary.node, summary.region) == ("node-2", "us-east-1")
 
 
-async def test_of_two_who_start_recording_one_does(rooms: RoomState) -> None:
+async def test_a_recording_that_is_over_never_begins_again(rooms: RoomState) -> None:
+    room, one, two = new_room(), RecordingId(new_uuid()), RecordingId(new_uuid())
+    session = (await join(rooms, room, new_user())).session_id
+    for _ in range(2):
+        assert await rooms.begin_recording(room, one, session) is Begun.BEGUN
+    assert (await join(rooms, room, new_user())).recording == one
+    assert await rooms.begin_recording(room, two, SessionId("another")) is Begun.NO_MEETING
+    assert await rooms.begin_recording(room, two, session) is Begun.BEGUN  # in place of the other
+    assert await rooms.begin_recording(room, one, session) is Begun.OVER
+    for _ in range(2):
+        assert await rooms.end_recording(room, two) == RecordingOver(NodeId("node-1"))
+    assert await rooms.begin_recording(room, two, session) is Begun.OVER
+    late = RecordingId(new_uuid())
+    assert await rooms.end_recording(room, late) is not None
+    assert await rooms.begin_recording(room, late, session) is Begun.OVER
+    assert (await join(rooms, room, new_user())).recording is None
+
+
+async def test_a_state_made_again_knows_the_recording(redis: Redis, rooms: RoomState) -> None:
     room = new_room()
-    await join(rooms, room, new_user())
-    started = await asyncio.gather(*(rooms.set_recording(room, True) for _ in range(5)))
-    assert sorted(started) == [False] * 4 + [True]
-    assert (await join(rooms, room, new_user())).is_recording
-    assert await rooms.set_recording(room, False)
+    placement = Placement(
+        region="r", node=None, session_id=SessionId("s"), recording=RecordingId("one"), incarnation="i"
+    )
+    seat = JoinSeat(
+        user_id=new_user(),
+        connection_id=new_connection(),
+        display_name="Ada",
+        role="host",
+        is_muted=False,
+        is_video_on=False,
+        seat=SeatId("seat"),
+        resume="r",
+    )
+    joined = await rooms.join(room, seat, max_participants=2, token_issued_at_ms=now_ms(), placement=placement)
+    assert joined.recording == "one"
+    name = keys.room(room)
+    assert await redis.call(name, "HMGET", name, "isRecording", "recordingId") == [b"true", b"one"]
+
+
+async def test_who_opted_out_stays_out(rooms: RoomState) -> None:
+    room, user = new_room(), new_user()
+    joined = await join(rooms, room, user, recording_opt_out=True)
+    assert joined.participant.recording_opt_out
+    mine = (room, user, joined.participant.connection_id, joined.incarnation)
+    assert await rooms.set_recording_opt_out(*mine, False)
+    assert not await rooms.set_recording_opt_out(*mine, False)
+    assert await rooms.set_recording_opt_out(*mine, True)
+    again = await join(rooms, room, user)
+    assert again.participant.recording_opt_out  # the seat is taken over with its state
+    assert again.participant.seat != joined.participant.seat
 
 
 async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, channels: Channels, redis: Redis) -> None:
@@ -470,11 +516,15 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     assert await inbox.next() == StateMessage(origin="hub-a", user_id=user, is_muted=True, is_video_on=True)
     await rooms.raise_hand(*mine, True)
     assert await inbox.next() == HandMessage(origin="hub-a", user_id=user, raised=True)
-    await rooms.set_recording(room, True)
-    assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=True)
+    await rooms.set_recording_opt_out(*mine, True)
+    assert await inbox.next() == OptOutMessage(origin="hub-a", user_id=user, opt_out=True)
+    await rooms.begin_recording(room, RecordingId("r"), back.session_id)
+    assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=True, recording_id=RecordingId("r"))
+    await rooms.end_recording(room, RecordingId("r"))
+    assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=False)
     await rooms.move(room, NodeId("node-1"), NodeId("node-2"))
     assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node=NodeId("node-2"), sfu_region="us-east-1")
-    known = KnownRoom(region="r", node=None, session_id=back.session_id, is_recording=False)
+    known = KnownRoom(region="r", node=None, session_id=back.session_id, recording=None)
     other = msgspec.structs.replace(me, user_id=new_user())
     await rooms.restore(room, known, [other], "x")
     assert await inbox.next() == JoinedMessage(

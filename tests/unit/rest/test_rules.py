@@ -23,7 +23,7 @@ TENANT, HOST, ANN = TenantId("tenant"), UserId("host"), UserId("ann")
 
 
 def room(name: str) -> Room:
-    return Room(RoomId(name), TENANT, HOST, Settings(), "SCHEDULED", AT, None)
+    return Room(RoomId(name), TENANT, HOST, Settings(), "SCHEDULED", AT, None, None)
 
 
 def user(invite_id: str | None) -> User:

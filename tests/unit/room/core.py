@@ -95,7 +95,10 @@ class Core:
         self.incarnation = "state"
         self.node: NodeId | None = None
         self.record = RoomRecord(
-            host_user_id=HOST, settings=Settings(topology=topology, max_participants=10), session_id=SESSION
+            host_user_id=HOST,
+            settings=Settings(topology=topology, max_participants=10, is_recording_enabled=True),
+            session_id=SESSION,
+            recording=None,
         )
 
     # --- inputs
@@ -175,7 +178,7 @@ class Core:
             "node": self.node,
             "session_id": SESSION,
             "incarnation": self.incarnation,
-            "is_recording": False,
+            "recording": None,
             "replaced": None,
             "resumed": False,
             "first_of_session": False,
@@ -241,7 +244,7 @@ class Core:
             "session_id": SESSION,
             "incarnation": self.incarnation,
             "participant_count": len(self.members),
-            "is_recording": False,
+            "recording": None,
             "empty_for_ms": None,
         }
         return RoomSummary(**{**values, **fields})

@@ -9,7 +9,7 @@ from tertulia.contract import LeaveReason
 from tertulia.errors import NotFound, NotJoined, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SessionId, UserId
 from tertulia.room import answers, commands, effects, inputs, nodes, steps
-from tertulia.room.answers import Ended, Expired, KeptAlive
+from tertulia.room.answers import Ended, Expired, KeptAlive, Ongoing
 from tertulia.room.messages import EndedMessage, LeftMessage, NodeMessage
 from tertulia.room.timers import Empty
 from tests.unit.room.core import HERE, SESSION, THERE, Core, came, left, member, node
@@ -175,10 +175,10 @@ def test_a_lost_room_is_put_back_to_be_ended() -> None:
     core.join("host", "h", role="host")
     core.call("h", "EndRoom")
     core.answer(steps.End, None)
-    core.answer(steps.IsOpen, True)
+    core.answer(steps.ReadSession, Ongoing(None))
     core.answer(
         steps.Restore,
-        answers.Restored(incarnation="n", region="r", node=None, is_recording=False, created=True, displaced=[]),
+        answers.Restored(incarnation="n", region="r", node=None, recording=None, created=True, displaced=[]),
     )
     core.answer(steps.End, _ended())
     assert core.events("h") == ["RoomEnded"]
@@ -252,7 +252,7 @@ def test_the_end_of_another_session_is_not_ours() -> None:
 
 def test_the_reaper_closes_what_nobody_is_in() -> None:
     core = Core()
-    core.give(inputs.Reap(1, SESSION))
+    core.give(inputs.Reap(1, SESSION, None))
     core.answer(steps.Summary, core.summary(empty_for_ms=60_000))
     core.answer(steps.Summary, core.summary())
     assert core.step(steps.End).only_if_empty_for_ms == 60_000
@@ -260,18 +260,18 @@ def test_the_reaper_closes_what_nobody_is_in() -> None:
 
 def test_the_reaper_gives_a_lost_state_time_to_come_back() -> None:
     core = Core()
-    core.give(inputs.Reap(1, SESSION))
+    core.give(inputs.Reap(1, SESSION, None))
     core.answer(steps.Summary, None)
     assert [e.result for e in core.of(effects.Resolve)] == [False]
     core.now += 15
-    core.give(inputs.Reap(2, SESSION))
+    core.give(inputs.Reap(2, SESSION, None))
     core.answer(steps.Summary, None)
     assert core.step(steps.CloseSession).session_id == SESSION
 
 
 def test_the_reaper_leaves_the_living_alone() -> None:
     core = Core()
-    core.give(inputs.Reap(1, SESSION))
+    core.give(inputs.Reap(1, SESSION, None))
     core.answer(steps.Summary, core.summary())
     assert [e.result for e in core.of(effects.Resolve)] == [False]
     assert isinstance(core.effects[-1], effects.Unused)

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from tertulia.errors import NoSession, NotJoined, Unavailable
 from tertulia.ids import ConnectionId, SeatId, UserId
 from tertulia.room import answers, effects, hearing, inputs, steps
-from tertulia.room.answers import KeptAlive, Reading, Restored, StateLost
+from tertulia.room.answers import KeptAlive, Ongoing, Reading, Restored, StateLost
 from tertulia.room.messages import EventMessage, JoinedMessage, ReadMessage, StateMessage
 from tertulia.room.participant import Participant
 from tertulia.room.timers import Mark, ReadAgain
 from tests.unit.room.core import HERE, THERE, Core, came, left, member
 
 BOB = member("bob", "b")
-RESTORED = Restored(incarnation="new", region="r", node=None, is_recording=False, created=True, displaced=[])
+RESTORED = Restored(incarnation="new", region="r", node=None, recording=None, created=True, displaced=[])
 
 
 def _mark(core: Core) -> inputs.Message:
@@ -43,7 +43,7 @@ def test_everyone_who_finds_the_state_lost_at_once_is_answered() -> None:
         core.call(f"c-{user}", "KeepAlive")
     for _ in range(3):
         core.answer(steps.KeepAlive, KeptAlive.LOST)
-    core.answer(steps.IsOpen, True)
+    core.answer(steps.ReadSession, Ongoing(None))
     assert {m.user_id for m in core.step(steps.Restore).members} == {"ann", "bob", "eve"}
     core.answer(steps.Restore, RESTORED)
     assert {s.incarnation for s in core.open.values() if isinstance(s, steps.KeepAlive)} == {"new"}
@@ -59,7 +59,7 @@ def test_other_calls_put_it_back_too(event: str) -> None:
     core.call("a", event, **({"is_muted": True} if event == "UpdateState" else {"raised": True}))
     kind = steps.Update if event == "UpdateState" else steps.RaiseHand
     core.fail(kind, StateLost("lost"))
-    core.answer(steps.IsOpen, True)
+    core.answer(steps.ReadSession, Ongoing(None))
     core.answer(steps.Restore, RESTORED)
     core.fail(kind, StateLost("lost again"))
     assert core.answers("a")[-1] is NotJoined
@@ -70,7 +70,7 @@ def test_a_session_that_ended_is_not_put_back() -> None:
     core.join("ann", "a")
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
-    made = core.answer(steps.IsOpen, False)
+    made = core.answer(steps.ReadSession, None)
     assert core.events("a") == ["RoomEnded"]
     assert core.answers("a")[-1] is NotJoined
     assert isinstance(made[-1], effects.Unused)
@@ -81,7 +81,7 @@ def test_another_session_in_the_room_ends_this_one() -> None:
     core.join("ann", "a")
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
-    core.answer(steps.IsOpen, True)
+    core.answer(steps.ReadSession, Ongoing(None))
     core.fail(steps.Restore, NoSession("another has begun"))
     assert core.events("a") == ["RoomEnded"]
 
@@ -91,11 +91,11 @@ def test_what_cannot_be_put_back_now_is_refused_and_tried_by_the_next() -> None:
     core.join("ann", "a")
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
-    core.fail(steps.IsOpen, Unavailable("SQL is away"))
+    core.fail(steps.ReadSession, Unavailable("SQL is away"))
     assert core.answers("a")[-1] is Unavailable
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
-    assert core.asks(steps.IsOpen)
+    assert core.asks(steps.ReadSession)
 
 
 def test_who_is_about_to_leave_is_not_written_again() -> None:
@@ -105,14 +105,14 @@ def test_who_is_about_to_leave_is_not_written_again() -> None:
     core.call("b", "LeaveRoom")
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
-    core.answer(steps.IsOpen, True)
+    core.answer(steps.ReadSession, Ongoing(None))
     assert [m.user_id for m in core.step(steps.Restore).members] == ["ann"]
 
 
 def _restored(core: Core) -> None:
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
-    core.answer(steps.IsOpen, True)
+    core.answer(steps.ReadSession, Ongoing(None))
     core.answer(steps.Restore, RESTORED)
     core.answer(steps.KeepAlive, KeptAlive.ALIVE)
 
@@ -171,7 +171,7 @@ def test_who_sits_where_a_member_of_this_hub_sat_replaces_them() -> None:
     core.join("ann", "a")
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
-    core.answer(steps.IsOpen, True)
+    core.answer(steps.ReadSession, Ongoing(None))
     other = member("ann", "elsewhere", seat=SeatId("other"))
     core.answer(steps.Restore, replace(RESTORED, displaced=[other]))
     assert core.events("a") == ["Replaced"]

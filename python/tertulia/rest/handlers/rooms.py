@@ -64,7 +64,7 @@ async def delete(call: Call[None], about: OfRoom) -> Answer:
     """Ends the meeting, too. Whoever slips in between the end and the deletion is disconnected after it."""
     services, room = call.services, about.room
     await services.hub.end_room(room.id, "deleted")
-    await services.directory.delete_room(room.tenant_id, room.id)
+    await services.directory.delete_room(room.tenant_id, room.id, services.now())
     await services.hub.end_room(room.id, "deleted")
     return Answer(204)
 

@@ -1,6 +1,6 @@
 -- Take a seat: a new one, that of another connection of the same user, or one's own after a lost connection.
 -- needs: room, iso
--- args: user, new, returning, limit (number), issued (number), region, node, session, incarnation
+-- args: user, new, returning, limit (number), issued (number), region, node, session, recording, incarnation
 -- Returns 'joined', the participant, the one replaced or '', resumed, first, the room's hash and the others; or 'void'
 -- (removed since the token was issued), or 'full'.
 
@@ -8,7 +8,7 @@ local void = redis.call('HGET', removed, user)
 if void and issued <= tonumber(void) then return {'void'} end
 
 local first = not intact()
-if first then create(region, node, session, 'false', incarnation) end
+if first then create(region, node, session, recording, incarnation) end
 
 local others, old = {}, false
 local all = redis.call('HGETALL', participants)
@@ -21,6 +21,7 @@ if old then
   local was = cjson.decode(old)
   me.isMuted, me.isVideoOn, me.joinedAt = was.isMuted, was.isVideoOn, was.joinedAt
   me.handRaised, me.displayName, me.saidVideoOff = was.handRaised, was.displayName, was.saidVideoOff
+  me.recordingOptOut = was.recordingOptOut
   resumed = returning ~= '' and returning == was.resume
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end

@@ -20,10 +20,11 @@ local function publish(kind, fields)
 end
 
 -- Make the state, in place of what is left of a broken one. Whoever was removed stays removed.
+-- `recording`: its id, or '' for none.
 local function create(region, node, session, recording, incarnation)
   redis.call('DEL', room, participants, seen)
-  redis.call('HSET', room, 'sfuRegion', region, 'isRecording', recording, 'sfuNode', node, 'sessionId', session,
-    'incarnation', incarnation)
+  redis.call('HSET', room, 'sfuRegion', region, 'isRecording', tostring(recording ~= ''), 'recordingId', recording,
+    'sfuNode', node, 'sessionId', session, 'incarnation', incarnation)
 end
 
 -- Add a member. The caller refreshes the TTL.

@@ -1,6 +1,6 @@
 -- Change what a participant says of themselves. Each value is 'true', 'false', or '' for no change.
 -- needs: seat
--- args: muted, video_on, hand_raised
+-- args: muted, video_on, hand_raised, opt_out
 -- Returns whether anything changed, isMuted, isVideoOn and saidVideoOff.
 
 local function apply(field, value)
@@ -10,9 +10,11 @@ local function apply(field, value)
 end
 local opposite = { ['true'] = 'false', ['false'] = 'true', [''] = '' }
 me.saidVideoOff = me.saidVideoOff or false
+me.recordingOptOut = me.recordingOptOut or false
 local mute, video, hand = apply('isMuted', muted), apply('isVideoOn', video_on), apply('handRaised', hand_raised)
+local opted = apply('recordingOptOut', opt_out)
 video = apply('saidVideoOff', opposite[video_on]) or video
-if mute or video or hand then redis.call('HSET', participants, user, cjson.encode(me)) end
+if mute or video or hand or opted then redis.call('HSET', participants, user, cjson.encode(me)) end
 if mute or video then
   publish('state', '"userId":' .. cjson.encode(user) .. ',"isMuted":' .. tostring(me.isMuted) ..
     ',"isVideoOn":' .. tostring(me.isVideoOn) .. ',"saidVideoOff":' .. tostring(me.saidVideoOff))
@@ -20,5 +22,8 @@ end
 if hand then
   publish('hand', '"userId":' .. cjson.encode(user) .. ',"raised":' .. tostring(me.handRaised))
 end
+if opted then
+  publish('optOut', '"userId":' .. cjson.encode(user) .. ',"optOut":' .. tostring(me.recordingOptOut))
+end
 local function bit(value) return value and 1 or 0 end
-return {bit(mute or video or hand), bit(me.isMuted), bit(me.isVideoOn), bit(me.saidVideoOff)}
+return {bit(mute or video or hand or opted), bit(me.isMuted), bit(me.isVideoOn), bit(me.saidVideoOff)}

@@ -126,10 +126,13 @@ def test_frames() -> None:
     assert frames.reply_frame(7, Empty()) == b'{"replyTo":7,"result":{}}'
     assert frames.reply_frame("x", Empty()) == b'{"replyTo":"x","result":{}}'
     assert frames.reply_frame(None, Empty()) is None
-    result = JoinResult(user_id="u", role="host", participants=[], resume_token="r", keep_alive_seconds=10)
+    result = JoinResult(
+        user_id="u", role="host", participants=[], resume_token="r", keep_alive_seconds=10, is_recording=False
+    )
+    shown = {"userId": "u", "role": "host", "participants": [], "resumeToken": "r", "keepAliveSeconds": 10}
     assert json.loads(frames.reply_frame(None, result) or b"") == {
         "replyTo": None,
-        "result": {"userId": "u", "role": "host", "participants": [], "resumeToken": "r", "keepAliveSeconds": 10},
+        "result": shown | {"isRecording": False},
     }
     assert frames.event_frame(Event("X", {"a": 1})) == b'{"event":"X","payload":{"a":1}}'
 

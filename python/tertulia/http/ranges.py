@@ -1,0 +1,44 @@
+"""Which part of a file is asked for (RFC 9110, section 14). Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+_RANGE: Final = re.compile(r"bytes=[ \t]*(\d{0,18})-(\d{0,18})[ \t]*", re.IGNORECASE | re.ASCII)
+
+
+class Span(NamedTuple):
+    """Bytes from ``begin`` up to, and without, ``end``."""
+
+    begin: int
+    end: int
+
+
+class Unsatisfiable(Exception):
+    """The range has no byte of the file (416)."""
+
+
+def span_of(header: str | None, size: int) -> Span | None:
+    """The span that a Range header asks for of a file with ``size`` bytes. None: all of it.
+
+    What is no single range of bytes is ignored, as section 14.2 allows: a list of ranges gets the whole file.
+
+    Raises:
+        Unsatisfiable
+    """
+    found = _RANGE.fullmatch(header) if header is not None else None
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        begin, end = max(0, size - int(found[2])), size
+        if not int(found[2]):
+            raise Unsatisfiable
+    else:
+        begin = int(found[1])
+        if found[2] and int(found[2]) < begin:
+            return None
+        end = min(int(found[2]) + 1, size) if found[2] else size
+    if begin >= size:
+        raise Unsatisfiable
+    return Span(begin, end)

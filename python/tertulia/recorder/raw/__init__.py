@@ -1,0 +1,1 @@
+"""From the raw files of a recording to tracks on one timeline. Pure, but for reading files."""

@@ -1,0 +1,41 @@
+"""What every storage can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class Stored(NamedTuple):
+    """What is stored under a key, as it was read from there."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+    """In hex."""
+
+
+class Storage(Protocol):
+    """Everything may raise StorageError, and each step of it has a deadline."""
+
+    async def put_file(self, path: Path, key: str) -> Stored:
+        """Store a file, and read back what is stored. May be repeated; who is cancelled leaves nothing behind.
+
+        Raises:
+            StorageError: among others, what is stored is not what was sent.
+        """
+
+    async def get_file(self, key: str, path: Path) -> Stored:
+        """Write what is stored to ``path``, which is there afterwards as a whole or not at all."""
+
+    async def size(self, key: str) -> int | None:
+        """How many bytes are stored under ``key``; None: nothing is."""
+
+    async def delete(self, key: str) -> None:
+        """Delete what is stored under ``key``, if anything is."""
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Delete everything whose key begins with ``prefix``, which ends with a slash."""
+
+    async def sign(self, key: str, seconds: int) -> str | None:
+        """An address at which anybody can read it for so long; None: this storage has no address of its own."""

@@ -1,0 +1,133 @@
+"""Debian's Firefox by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), made fit for calls without a camera."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.integration import servers
+
+PREFERENCES: Final = {
+    # Without these two no candidate is gathered that another process on this machine can reach.
+    "media.peerconnection.ice.loopback": True,
+    "media.peerconnection.ice.obfuscate_host_addresses": False,
+    "media.navigator.streams.fake": True,
+    "media.navigator.permission.disabled": True,
+    "media.autoplay.default": 0,
+    "media.autoplay.blocking_policy": 0,
+    # Firefox would fetch Cisco's OpenH264 from the network.
+    "media.gmp-manager.updateEnabled": False,
+    "app.update.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "remote.active-protocols": 1,
+}
+SECONDS: Final = 45.0
+"""The longest that a command may take."""
+
+_ADDRESS: Final = re.compile(r"WebDriver BiDi listening on (ws://\S+)\n")
+
+
+class Failed(Exception):
+    """Firefox refused a command, or a script threw."""
+
+
+class Page:
+    """A tab. Scripts are expressions in it; a promise is awaited."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._ids = itertools.count(1)
+        self._context = ""
+        self._turn = asyncio.Lock()
+
+    async def command(self, method: str, **params: Any) -> Any:
+        """One command at a time, and its result."""
+        number = next(self._ids)
+        async with self._turn, asyncio.timeout(SECONDS):
+            await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
+            while True:
+                answer = json.loads(await self._socket.recv())
+                if answer.get("id") == number:
+                    break
+        if answer["type"] == "error":
+            raise Failed(f"{method}: {answer['message']}")
+        return answer["result"]
+
+    async def begin(self) -> None:
+        """Take over the first tab."""
+        await self.command("session.new", capabilities={})
+        tree = await self.command("browsingContext.getTree")
+        self._context = tree["contexts"][0]["context"]
+
+    async def goto(self, url: str) -> None:
+        """Open an address, and wait until it is loaded."""
+        await self.command("browsingContext.navigate", context=self._context, url=url, wait="complete")
+
+    async def evaluate(self, expression: str) -> Any:
+        """The value of an expression as JSON has it."""
+        found = await self.command(
+            "script.evaluate",
+            expression=f"Promise.resolve({expression}).then((value) => JSON.stringify(value ?? null))",
+            target={"context": self._context},
+            awaitPromise=True,
+            userActivation=True,
+        )
+        if found["type"] == "exception":
+            raise Failed(found["exceptionDetails"]["text"])
+        return json.loads(found["result"]["value"])
+
+    async def until(self, condition: str) -> Any:
+        """Wait until an expression is truthy, as it is looked at with each picture that is drawn; its value."""
+        return await self.evaluate(
+            f"""new Promise((resolve, reject) => {{
+              const end = performance.now() + {(SECONDS - 5) * 1000};
+              const look = async () => {{
+                const value = await ({condition});
+                if (value) resolve(value);
+                else if (performance.now() > end) reject(new Error("never: " + {json.dumps(condition)}));
+                else setTimeout(look, 50);
+              }};
+              look();
+            }})"""
+        )
+
+    async def picture(self, path: Path) -> None:
+        """A screenshot, to be looked at."""
+        shot = await self.command("browsingContext.captureScreenshot", context=self._context)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+@asynccontextmanager
+async def firefox(directory: Path, size: tuple[int, int] = (1280, 720)) -> AsyncIterator[Page]:
+    """A Firefox with a fresh profile in ``directory``, until the end of the block."""
+    program = servers.program("firefox-esr", "firefox-esr")
+    profile = directory / "firefox"
+    profile.mkdir()
+    lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
+    (profile / "user.js").write_text("".join(lines))
+    arguments = ("--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0")
+    window = (f"--width={size[0]}", f"--height={size[1]}")
+    with servers.running("firefox", (program, *arguments, *window), directory) as server:
+        url = await asyncio.to_thread(_address, server)
+        async with connect(f"{url}/session", max_size=None) as socket:
+            page = Page(socket)
+            await page.begin()
+            yield page
+
+
+def _address(server: servers.Server) -> str:
+    """Where Firefox says that it listens."""
+    server.wait_until(lambda: _ADDRESS.search(server.log()) is not None, deadline=SECONDS, what="listen")
+    found = _ADDRESS.search(server.log())
+    assert found is not None
+    return found[1]
