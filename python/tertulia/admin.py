@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 from tertulia import times
 from tertulia.contract import Settings
@@ -16,12 +17,15 @@ from tertulia.db.engine import Database
 from tertulia.db.keyring import SigningKeys
 from tertulia.errors import ConfigError, Refused
 from tertulia.ids import RoomId, UserId, new_uuid
+from tertulia.recorder.operating import Operator
 from tertulia.rest.addresses import Base
 from tertulia.times import rfc3339
 from tertulia.tokens import INVITE_MAX_SECONDS, JOIN_TOKEN_SECONDS, Tokens
 
 MAX_NAME = 100
 """Characters of the name of a tenant or key."""
+MAX_DAYS = 36_500
+"""A century."""
 
 
 def run(database_url: str, act: Callable[[Admin], Awaitable[None]]) -> int:
@@ -69,6 +73,16 @@ class Admin:
         for tenant in await self._access.tenants():
             print(f"{tenant.id}  {rfc3339(tenant.created_at)}  {tenant.name}")
 
+    async def keep_recordings(self, tenant: str, days: str) -> None:
+        """Set for how many days a tenant's recordings are kept; ``none``: until somebody deletes them."""
+        await self._check_schema()
+        if days != "none" and not (days.isdecimal() and 1 <= int(days) <= MAX_DAYS):
+            raise Refused(f"the days are a whole number from 1 to {MAX_DAYS}, or `none`")
+        owner = await self._access.tenant(tenant)
+        await self._access.set_retention(owner.id, None if days == "none" else int(days))
+        kept = "until they are deleted" if days == "none" else f"for {int(days)} days"
+        print(f"recordings of {owner.name} are kept {kept}")
+
     async def create_key(self, tenant: str, name: str) -> None:
         """Create an API key. Only the secret is printed, so that it can be piped."""
         await self._check_schema()
@@ -99,6 +113,16 @@ class Admin:
         await self._check_schema()
         keys = await SigningKeys(self._database).rotate(time.time(), revoke=revoke)
         print(f"signing with {keys[-1].kid}; all web workers have it within half a minute")
+
+    def operator(self, storage_url: str, recordings: Path) -> Operator:
+        """The commands on recordings."""
+        return Operator(self._database, storage_url, recordings)
+
+    async def show(self, lines: AsyncIterator[str]) -> None:
+        """Print what a command on recordings says, line by line."""
+        await self._check_schema()
+        async for line in lines:
+            print(line, flush=True)
 
     async def create_room(self, tenant: str, base_url: str) -> None:
         """Create a room with a new host, and print two links, with the tokens in the fragments."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from tertulia.config import PREFIX, Config, Reader, default_of, environment, flag, load, settings_of
@@ -95,6 +96,17 @@ def _sfu(given: Given) -> int:
     return 0
 
 
+def _recorder(given: Given) -> int:
+    import asyncio
+
+    from tertulia import logging
+    from tertulia.recorder.worker import run_recorder
+
+    logging.configure(given.config.log_level, given.config.log_format)
+    asyncio.run(run_recorder(given.config))
+    return 0
+
+
 def _admin(act: Callable[[Any, Given], Awaitable[None]]) -> Run:
     """A command that calls a method of :class:`tertulia.admin.Admin`."""
 
@@ -104,6 +116,27 @@ def _admin(act: Callable[[Any, Given], Awaitable[None]]) -> Run:
         return admin.run(_database_url(given.config), lambda it: act(it, given))
 
     return run
+
+
+def _recording(say: Callable[[Any, argparse.Namespace], AsyncIterator[str]]) -> Run:
+    """A command that prints what :class:`tertulia.recorder.operating.Operator` says."""
+
+    async def act(admin: Any, given: Given) -> None:
+        await admin.show(say(admin.operator(given.config.storage, given.config.raw_dir), given.args))
+
+    return _admin(act)
+
+
+def _verify(given: Given) -> int:
+    """A directory is checked without the database: it may be an export, on any machine."""
+    what = given.args.what
+    if not Path(what).is_dir():
+        return _recording(lambda operator, _: operator.verify(what))(given)
+    from tertulia.recorder.operating import verify_directory
+
+    for line in verify_directory(Path(what)):
+        print(line, flush=True)
+    return 0
 
 
 def _database_url(config: Config) -> str:
@@ -123,9 +156,13 @@ def _base_url(config: Config) -> str:
 GROUPS: Final = {
     "tenant": "manage tenants: the organisations that share this server",
     "key": "manage the API keys of tenants",
+    "recording": "see to recordings: list, compose, export, verify",
     "signing-key": "manage the keys that sign room tokens and invites",
 }
 """The first words of commands that have two."""
+
+LAYOUTS: Final = ("grid", "speaker", "single", "screen-first")
+"""As in :mod:`tertulia.contract`, which is not imported for the help."""
 
 COMMANDS: Final = (
     Command(
@@ -155,6 +192,14 @@ COMMANDS: Final = (
         "Behind NAT: --sfu-advertise with the public address. Open the media ports in the firewall, UDP and TCP.",
     ),
     Command(
+        "recorder",
+        "run a recorder, which makes films of what SFU nodes have recorded",
+        "recorder",
+        _recorder,
+        "Any number of them. They share --recordings-dir with the SFU nodes, and --storage-url with the web workers.\n"
+        "What they are doing: tertulia recording list.",
+    ),
+    Command(
         "migrate",
         "bring the database to the schema of this version",
         "database",
@@ -176,6 +221,58 @@ COMMANDS: Final = (
         "database",
         _admin(lambda admin, _: admin.list_tenants()),
         "To create one: tertulia tenant create. Its API keys: tertulia key list NAME.",
+    ),
+    Command(
+        "tenant retention",
+        "say for how long a tenant's recordings are kept",
+        "database",
+        _admin(lambda admin, given: admin.keep_recordings(given.args.name, given.args.days)),
+        "Recorders delete what is older, within ten minutes, also in storage.",
+        (
+            Argument("name", "its name or id"),
+            Argument("days", "for so many days after they ended; none: until somebody deletes them"),
+        ),
+    ),
+    Command(
+        "recording list",
+        "list the newest recordings, and how far they are",
+        "recording",
+        _recording(lambda operator, args: operator.newest(args.room, args.limit)),
+        "To have one that failed made again: tertulia recording compose ID.",
+        (
+            Argument("--room", "only those of the room with this id"),
+            Argument("--limit", "how many (default: %(default)s)", {"type": int, "default": 50}),
+        ),
+    ),
+    Command(
+        "recording compose",
+        "have a film made again, or another one of the same raw files, and print its id",
+        "recording",
+        _recording(lambda operator, args: operator.compose(args.id, args.layout)),
+        "tertulia recorder makes it. To see how far it is: tertulia recording list.",
+        (
+            Argument("id", "the id of the recording, from tertulia recording list"),
+            Argument("--layout", "of the film; if not given, as it was", {"choices": LAYOUTS}),
+        ),
+    ),
+    Command(
+        "recording export",
+        "download a recording: its raw files, its films, the file of each track",
+        "recording",
+        _recording(lambda operator, args: operator.export(args.id, Path(args.directory))),
+        "To check it, on any machine: tertulia recording verify DIRECTORY.",
+        (
+            Argument("id", "the id of the recording, from tertulia recording list"),
+            Argument("directory", "where to; created if need be"),
+        ),
+    ),
+    Command(
+        "recording verify",
+        "check each file of a recording in storage, or in a directory, by its checksum",
+        "recording",
+        _verify,
+        "The exit status is 1 if a file is not right. To have films made again: tertulia recording compose ID.",
+        (Argument("what", "the id of a recording, or a directory with raw files or an export"),),
     ),
     Command(
         "key create",

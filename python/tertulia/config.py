@@ -17,13 +17,13 @@ from tertulia.errors import ConfigError
 
 PREFIX: Final = "TERTULIA_"
 
-Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room"]
-"""A command, or those that work on the database (``database``; ``room`` reads more)."""
+Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room", "recording"]
+"""A command, or those that work on the database (``database``; ``room`` and ``recording`` read more)."""
 _WEB: Final[tuple[Reader, ...]] = ("dev", "web")
 _SFU: Final[tuple[Reader, ...]] = ("dev", "sfu")
 _SERVERS: Final[tuple[Reader, ...]] = ("dev", "web", "sfu")
-_STORAGE: Final[tuple[Reader, ...]] = ("dev", "web", "recorder", "database")
-_ADMIN: Final[tuple[Reader, ...]] = ("database", "room")
+_STORAGE: Final[tuple[Reader, ...]] = ("dev", "web", "recorder", "recording")
+_ADMIN: Final[tuple[Reader, ...]] = ("database", "room", "recording")
 
 
 def _default_data_dir() -> Path:
@@ -63,7 +63,7 @@ class Config:
     recordings_dir: Path | None = _setting(
         values.directory,
         None,
-        ("dev", "sfu", "recorder", "database"),
+        ("dev", "sfu", "recorder", "recording"),
         "where SFU nodes leave recordings for recorders; if not set, in the data directory",
     )
     public_url: str | None = _setting(

@@ -121,6 +121,11 @@ class Person:
         await self.page.get_by_role("button", name="Leave", exact=True).click()
         await self.page.get_by_role("heading", name="You left the meeting").wait_for()
 
+    async def leave_as_host(self) -> None:
+        await self.page.get_by_role("button", name="Leave", exact=True).click()
+        await self.page.get_by_role("menuitem", name="Leave the meeting").click()
+        await self.page.get_by_role("heading", name="You left the meeting").wait_for()
+
     def tile(self, name: str) -> Locator:
         return self.page.get_by_role("article", name=name, exact=True)
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Come
+from tests.browser.films import Recordings, film, track
 from tests.browser.person import Person, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,6 +31,51 @@ async def test_no_violations(come: Come, base: str, scheme: str) -> None:
         await show(ana, screen, room.host_link)
         found[screen] = await violations(ana.page)
     assert {screen: problems for screen, problems in found.items() if problems} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_violations_where_things_are_recorded(come: Come, base: str, scheme: str) -> None:
+    room = new_room(base, isRecordingEnabled=True)
+    ben = await come("Ben Ruiz")
+    await ben.join(room.link)
+    ana = await come("Ana", viewport={"width": 1280, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+    made = film(url=f"{base}/v1/files/none")
+    progress = {"stage": "composing", "fraction": 0.4, "expectedAt": None}
+    views = [film("recording"), film("processing", progress=progress), made, track(made, "Ben", url=made["url"])]
+    await Recordings([*views, film("failed", error="It broke."), film("empty")]).serve(ana.context)
+    found = {}
+    for screen in ("recordings", "question", "recorded", "stop", "player", "layouts", "deletion"):
+        await show_recording(ana, ben, screen, room.host_link)
+        found[screen] = await violations(ana.page)
+    assert {screen: problems for screen, problems in found.items() if problems} == {}
+    ana.trouble.clear()  # the browser itself writes that there is no such film
+
+
+async def show_recording(ana: Person, ben: Person, screen: str, link: str) -> None:
+    match screen:
+        case "recordings":
+            await ana.page.goto(link)
+            await ana.page.get_by_role("heading", name="Recordings").wait_for()
+        case "question":
+            await ana.page.get_by_role("button", name="Join now").click()
+            await ana.tile("Ben Ruiz").wait_for()
+            await ana.button("Record the meeting").click()
+        case "recorded":
+            await ana.button("Start recording").click()
+            await ben.button("Don’t record me").click()
+            await ana.tile("Ben Ruiz").get_by_text("not recorded").wait_for()
+        case "stop":
+            await ana.button("Stop recording").click()
+        case "player":
+            await ana.press("Escape")
+            await ana.leave_as_host()
+            await ana.button("Watch").click()
+            await ana.page.get_by_role("alert").get_by_text("cannot be played").wait_for()
+        case "layouts":
+            await ana.button("Make another layout").first.click()
+        case "deletion":
+            await ana.press("Escape")
+            await ana.button("Delete").first.click()
 
 
 async def show(person: Person, screen: str, link: str) -> None:

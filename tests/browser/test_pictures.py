@@ -12,12 +12,14 @@ import pytest
 from playwright.async_api import ViewportSize, expect
 
 from tests.browser.conftest import Come
+from tests.browser.films import Recordings, film, make_film, track
 from tests.browser.person import Person, Room, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 800}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+NARROW: Final[ViewportSize] = {"width": 320, "height": 640}
 PHONE_LYING: Final[ViewportSize] = {"width": 844, "height": 390}
 
 _CROWD: Final = """async ([roomId, names]) => {
@@ -147,3 +149,70 @@ async def test_screens(come: Come, base: str, pictures: Path, viewport: Viewport
     await page.get_by_role("menuitem", name="Leave the meeting").click()
     await page.get_by_role("heading", name="You left the meeting").wait_for()
     await picture("ended")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE, NARROW], ids=["desktop", "phone", "narrow"])
+async def test_screens_of_recordings(
+    come: Come, base: str, pictures: Path, tmp_path: Path, viewport: ViewportSize, scheme: str
+) -> None:
+    room = new_room(base, isRecordingEnabled=True)
+    ben = await come("Carlos Ruiz")
+    await ben.join(room.link)
+    me = await come("Lorenzo Vidal", viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    page = me.page
+    await list_of_recordings(base, make_film(tmp_path / "film.mp4")).serve(me.context)
+
+    async def picture(name: str, *, full: bool = False) -> None:
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"], f"{name} is wider than the window"
+        path = pictures / f"recording-{name}-{viewport['width']}-{scheme}.png"
+        await page.screenshot(path=path, full_page=full)
+
+    async def choose(name: str) -> None:
+        if viewport is DESKTOP:
+            await me.button(name).click()
+        else:
+            await me.button("More").click()
+            await page.get_by_role("menuitem", name=name).click()
+
+    await page.goto(room.host_link)
+    await page.locator(".mirror video").wait_for()
+    await page.get_by_role("heading", name="Recordings").wait_for()
+    await picture("lobby", full=True)
+    await page.get_by_role("button", name="Join now").click()
+    await me.tile("Carlos Ruiz").wait_for()
+    await choose("Record the meeting")
+    await picture("question")
+    await me.button("Start recording").click()
+    await me.hears("This meeting is being recorded now.")
+    await ben.button("Don’t record me").click()
+    await me.tile("Carlos Ruiz").get_by_text("not recorded").wait_for()
+    await picture("told")
+    await me.button("OK").click()
+    await picture("on")
+    await me.button("More").click()
+    await picture("menu")
+    await me.press("Escape")
+    await choose("Stop recording")
+    await picture("stop")
+    await page.get_by_role("dialog").get_by_role("button", name="Stop recording").click()
+    await me.hears("The recording has stopped.")
+    await me.leave_as_host()
+    await page.get_by_role("heading", name="Recordings").wait_for()
+    await picture("list", full=True)
+    await me.button("Watch").click()
+    await page.wait_for_function("() => document.querySelector('.player video').readyState >= 2")
+    await picture("player", full=True)
+    await me.button("Make another layout").first.click()
+    await picture("layouts")
+
+
+def list_of_recordings(base: str, file: Path) -> Recordings:
+    """One in each state, and two whose sound is there by person."""
+    made = film(url=f"{base}/v1/files/film.mp4?expires=1&signature=s")
+    progress = {"stage": "composing", "fraction": 0.43, "expectedAt": "2026-11-28T20:31:00Z"}
+    voices = [track(made, name, url=made["url"]) for name in ("Ana Belén", "Lucía Fernández-Villaverde del Castillo")]
+    views = [film("recording"), film("processing", progress=progress, layout="speaker"), made, *voices]
+    failed = film("failed", error="There is no space left on the server’s disk.")
+    return Recordings([*views, failed, film("empty")], files={"film.mp4": file})

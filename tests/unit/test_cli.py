@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
 from tertulia import cli
 from tertulia.config import SETTINGS, flag, settings_of
+from tertulia.contract import Layout
 
 WORDS = [command.words for command in cli.COMMANDS]
 
@@ -35,13 +37,18 @@ def test_help_says_what_to_do_next(command: cli.Command, capsys: pytest.CaptureF
 
 
 def test_the_readers_of_the_settings() -> None:
-    assert set(settings_of("database")) == {"database_url", "data_dir", "storage_url", "recordings_dir"}
+    assert set(settings_of("database")) == {"database_url", "data_dir"}
+    assert set(settings_of("recording")) == {"database_url", "data_dir", "storage_url", "recordings_dir"}
     assert set(settings_of("room")) == {"database_url", "data_dir", "public_url", "port"}
     assert not {"database_url", "storage_url", "port", "workers", "turn_secret"} & set(settings_of("sfu"))
     assert not {"sfu_bind", "sfu_ports", "sfu_workers", "recordings_dir"} & set(settings_of("web"))
     assert not {"redis_url", "port", "sfu_bind"} & set(settings_of("recorder"))
     assert set(settings_of("dev")) == {*settings_of("web"), *settings_of("sfu"), *settings_of("recorder")} - {"open"}
     assert set(SETTINGS) == {*settings_of("dev"), "open"}
+
+
+def test_the_layouts_are_those_of_the_contract() -> None:
+    assert get_args(Layout) == cli.LAYOUTS
 
 
 @pytest.mark.parametrize(

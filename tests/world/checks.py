@@ -151,7 +151,8 @@ def _check_who_left(world: World, keys: Keys) -> None:
         if is_kept and wire.closed_at is not None and now - wire.closed_at > ANSWER_WITHIN:
             world.fail("close ignored", f"{client} closed {wire.id} at {wire.closed_at:.3f} and still has its seat")
         for asked, done in world.ended:
-            if client.is_seated and client.seat_since < asked and now - done > ENDED_WITHIN:
+            was_there = client.is_seated and client.seat_since < asked and not client.was_silent
+            if was_there and now - done > ENDED_WITHIN:
                 world.fail("end ignored", f"{client} sits since {client.seat_since:.3f}; the end was at {done:.3f}")
 
 

@@ -149,6 +149,8 @@ class Client:
         self.is_eager = False
         """It calls more before JoinRoom is answered."""
         self.is_silent = False
+        self.was_silent = False
+        """Since it sits: it may have been timed out, and hears of that by its next call."""
         self.is_seated = False
         self.resume: str | None = None
         self.members: dict[UserId, Shown] = {}
@@ -337,6 +339,7 @@ class Client:
         if self.wire is None or not world.has_returned(self.wire.id):
             self.endpoints.clear()
             self.endpoint = None
+        self.was_silent = self.is_silent
         self.out_since = None
         self._records(result.recording_id)
         if result.is_recording != (result.recording_id is not None):

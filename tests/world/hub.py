@@ -350,6 +350,8 @@ class Hub:
             conn = self._conns.get(connection)
             if conn is not None and conn.is_here:
                 conn.wire.send(effect.event)
+            elif conn is not None and not conn.is_lost:
+                conn.wire.client.is_sent(effect.event)  # who has said goodbye needs to be told nothing
 
     def _reply(self, room: RoomId, effect: effects.Reply) -> None:
         self._answer(self._conns[effect.connection], effect.result)

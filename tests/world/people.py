@@ -76,6 +76,7 @@ def silence(world: World, action: Action) -> None:
     client = _seated(world, action)
     if client is not None:
         client.is_silent = not client.is_silent
+        client.was_silent = True
 
 
 def update(world: World, action: Action) -> None:

@@ -16,6 +16,7 @@ use sfu::{Command, RoomId, ShardStats};
 use crate::addresses;
 use crate::events::{Event, EventQueue};
 use crate::handle::{Handle, Sent, queues};
+use crate::recording::{Queue, RecordingStats, Recordings, WriterHandle};
 use crate::rooms::Rooms;
 use crate::sockets;
 use crate::stats::Counters;
@@ -32,6 +33,8 @@ pub struct Config {
     pub advertised: Vec<IpAddr>,
     /// Tell 127.0.0.1 too when bound to all addresses (development).
     pub loopback: bool,
+    /// Where recordings are written; without, none can be.
+    pub recordings: Option<Recordings>,
 }
 
 /// A command was not taken, and nothing was changed.
@@ -68,6 +71,8 @@ pub struct WorkerStats {
 /// Running workers. Dropping it stops them, within [`Driver::STOP_DEADLINE`].
 pub struct Driver {
     workers: Vec<Handle>,
+    /// `None` after the stop.
+    writer: Option<WriterHandle>,
     rooms: Arc<Rooms>,
     events: Arc<EventQueue>,
     advertised: Vec<IpAddr>,
@@ -75,7 +80,9 @@ pub struct Driver {
 
 impl Driver {
     /// How long stopping may take; a thread that does not end by then is left to the end of the process.
-    pub const STOP_DEADLINE: Duration = Duration::from_secs(3);
+    pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
+    /// The time of it that is kept for the end of the recordings.
+    const WRITE_DEADLINE: Duration = Duration::from_secs(1);
 
     /// Binds every port, then starts every thread.
     ///
@@ -92,26 +99,31 @@ impl Driver {
         let ports = config.ports.iter();
         let bound = ports.map(|&port| sockets::bind(SocketAddr::new(config.bind, port)));
         let bound = bound.collect::<io::Result<Vec<_>>>()?;
+        let events = Arc::new(EventQueue::new()?);
+        let writer = WriterHandle::start(config.recordings.clone(), Arc::clone(&events))?;
+        let recordings = writer.queue();
         let mut driver = Driver {
             workers: Vec::new(),
+            writer: Some(writer),
             rooms: Arc::new(Rooms::new(config.ports.len())),
-            events: Arc::new(EventQueue::new()?),
+            events,
             advertised,
         };
         for (index, sockets) in bound.into_iter().enumerate() {
-            let worker = driver.start_worker(index, sockets)?;
+            let worker = driver.start_worker(index, sockets, Arc::clone(&recordings))?;
             driver.workers.push(worker);
         }
         Ok(driver)
     }
 
-    fn start_worker(&self, index: usize, sockets: sockets::Sockets) -> io::Result<Handle> {
+    fn start_worker(&self, index: usize, sockets: sockets::Sockets, recordings: Arc<Queue>) -> io::Result<Handle> {
         let (outbox, inbox) = queues();
         let shared = Shared {
             stop: Arc::new(AtomicBool::new(false)),
             events: Arc::clone(&self.events),
             rooms: Arc::clone(&self.rooms),
             counters: Arc::new(Counters::default()),
+            recordings,
         };
         let config = shard_config(&self.advertised, sockets.local.port());
         let (worker, waker) = Worker::new(index, sockets, config, inbox, shared)?;
@@ -134,6 +146,9 @@ impl Driver {
     /// # Errors
     /// [`CommandError`]
     pub fn command(&self, room: &RoomId, command: Command) -> Result<(), CommandError> {
+        if let Command::StopRecording { .. } = command {
+            return self.command_all(&command);
+        }
         let is_offer = matches!(command, Command::Offer { .. });
         // A room that is nowhere has no peers: any worker says so.
         let index = if is_offer {
@@ -147,6 +162,19 @@ impl Driver {
             self.rooms.withdraw(room);
         }
         sent.map(drop)
+    }
+
+    /// Hands a command to every worker.
+    fn command_all(&self, command: &Command) -> Result<(), CommandError> {
+        if self.workers.is_empty() {
+            return Err(CommandError::Stopped);
+        }
+        let send = |worker: &Handle| match worker.send(command.clone())? {
+            Sent::Queued => Ok(()),
+            Sent::Refused => Err(CommandError::Overloaded), // nobody would hear of it by event
+        };
+        let sent: Vec<_> = self.workers.iter().map(send).collect();
+        sent.into_iter().collect()
     }
 
     /// Takes at most `max` events, oldest first.
@@ -169,10 +197,16 @@ impl Driver {
         self.workers.iter().map(of).collect()
     }
 
-    /// Closes every peer and ends the threads. Events that wait can still be drained. Calling it again does nothing.
+    /// The recordings, as of now; `None` after the stop.
+    pub fn recording_stats(&self) -> Option<RecordingStats> {
+        self.writer.as_ref().map(WriterHandle::stats)
+    }
+
+    /// Closes every peer, ends the recordings and the threads. Events that wait can still be drained. Calling it again does nothing.
     ///
     /// # Errors
-    /// A thread did not end within [`Driver::STOP_DEADLINE`], or had ended with an error of its sockets.
+    /// A thread did not end within [`Driver::STOP_DEADLINE`], or had ended with an error of its sockets. The recordings that are
+    /// not on the disk by then end as if the process was killed.
     pub fn stop(&mut self) -> io::Result<()> {
         self.begin_stop().wait()
     }
@@ -182,13 +216,19 @@ impl Driver {
     pub fn begin_stop(&mut self) -> Stopping {
         let workers = std::mem::take(&mut self.workers);
         workers.iter().for_each(Handle::ask_to_stop);
-        Stopping(workers)
+        Stopping {
+            workers,
+            writer: self.writer.take(),
+        }
     }
 }
 
-/// Workers that were asked to end.
+/// Threads that are to end: the workers were asked, the writer is when they have.
 #[must_use]
-pub struct Stopping(Vec<Handle>);
+pub struct Stopping {
+    workers: Vec<Handle>,
+    writer: Option<WriterHandle>,
+}
 
 impl Stopping {
     /// Waits for their end.
@@ -196,9 +236,11 @@ impl Stopping {
     /// # Errors
     /// As of [`Driver::stop`]; every worker was waited for.
     pub fn wait(self) -> io::Result<()> {
-        let deadline = Instant::now() + Driver::STOP_DEADLINE;
-        let ended = self.0.into_iter().map(|worker| worker.wait(deadline));
-        ended.fold(Ok(()), io::Result::and)
+        let last = Instant::now() + Driver::STOP_DEADLINE;
+        let workers = last - Driver::WRITE_DEADLINE;
+        let ended = self.workers.into_iter().map(|worker| worker.wait(workers));
+        let ended = ended.fold(Ok(()), io::Result::and);
+        ended.and(self.writer.map_or(Ok(()), |writer| writer.end(last)))
     }
 }
 

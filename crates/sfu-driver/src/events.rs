@@ -6,6 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
+use sfu::{RecordingId, RoomId};
+
+use crate::recording::Trouble;
 
 /// Events that wait at most. A thousand peers who join within ten seconds cause about ten thousand.
 const MAX_WAITING: usize = 16_384;
@@ -31,15 +34,27 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A recording is not, or not wholly, written on this node. The call goes on.
+    RecordingTrouble {
+        /// The room.
+        room: RoomId,
+        /// The recording.
+        recording: RecordingId,
+        /// What it means for the recording.
+        trouble: Trouble,
+        /// What the system said, for the operator.
+        detail: String,
+    },
 }
 
 impl Event {
-    /// The end of a peer or of a shard is never dropped: without it the hub would keep dead transports for ever. There are no
-    /// more of them than there were peers.
+    /// The end of a peer, of a shard or of a recording is never dropped: without it the hub would keep dead transports for ever,
+    /// or people believe that they are recorded. There are no more of them than there were peers.
     fn must_arrive(&self) -> bool {
         match self {
             Event::Core(event) => event.is_closed(),
             Event::Lost(_) | Event::Restarted { .. } | Event::Failed { .. } => true,
+            Event::RecordingTrouble { trouble, .. } => *trouble != Trouble::DiskSlow,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sfu::{Command, Refusal, RefusalCode, RoomId, Shard, ShardConfig};
+use sfu::{Command, Refusal, RefusalCode, RoomId, Shard, ShardConfig, Tapped};
 
 use crate::events::{Event, EventQueue};
 use crate::rooms::Rooms;
@@ -18,6 +18,8 @@ pub(crate) struct HostedShard {
     events: Arc<EventQueue>,
     /// Events of this turn.
     batch: Vec<Event>,
+    /// What recordings heard in this turn.
+    tapped: Vec<Tapped>,
 }
 
 impl HostedShard {
@@ -35,6 +37,7 @@ impl HostedShard {
             rooms,
             events,
             batch: Vec::new(),
+            tapped: Vec::new(),
         }
     }
 
@@ -83,6 +86,9 @@ impl HostedShard {
         while let Some(event) = self.shard.poll_event() {
             self.batch.push(Event::Core(event));
         }
+        while let Some(tapped) = self.shard.poll_tapped() {
+            self.tapped.push(tapped);
+        }
         while let Some(room) = self.shard.poll_ended_room() {
             self.report(&room);
         }
@@ -98,6 +104,11 @@ impl HostedShard {
     /// Adds an event of the worker's own.
     pub(crate) fn tell(&mut self, event: Event) {
         self.batch.push(event);
+    }
+
+    /// What recordings heard and nobody took yet.
+    pub(crate) fn tapped(&mut self) -> &mut Vec<Tapped> {
+        &mut self.tapped
     }
 
     /// Hands on what was collected.

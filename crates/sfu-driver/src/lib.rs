@@ -2,9 +2,9 @@
 //!
 //! A [`Driver`] runs one thread for each worker. It owns a [`sfu::Shard`], a UDP socket and a passive TCP listener on the same
 //! port number. Commands go in over a bounded queue for each worker (full: they are refused by event); events come out over one
-//! bounded queue (full: the newest are dropped and counted, media never waits).
+//! bounded queue (full: the newest are dropped and counted, media never waits). One more thread writes what recordings hear.
 //!
-//! Imports run one way: `driver → handle → worker → {hosted, datagrams, streams} → {rooms, events} → leaves`.
+//! Imports run one way: `driver → handle → worker → {hosted, datagrams, streams, recording} → {rooms, events} → leaves`.
 
 mod addresses;
 mod datagrams;
@@ -15,6 +15,7 @@ mod framing;
 mod handle;
 mod hosted;
 mod paths;
+mod recording;
 mod rooms;
 mod sockets;
 mod stats;
@@ -23,4 +24,5 @@ mod worker;
 
 pub use driver::{CommandError, Config, Driver, Stopping, WorkerStats};
 pub use events::Event;
+pub use recording::{RecordingStats, Recordings, Trouble};
 pub use sfu;

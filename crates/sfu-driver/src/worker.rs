@@ -17,6 +17,7 @@ use crate::datagrams::Datagrams;
 use crate::events::{Event, EventQueue};
 use crate::handle::{Inbox, MAX_REFUSED};
 use crate::hosted::HostedShard;
+use crate::recording::{EndReason, Queue, Trouble};
 use crate::rooms::Rooms;
 use crate::sockets::Sockets;
 use crate::stats::Counters;
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) rooms: Arc<Rooms>,
     /// Its counters.
     pub(crate) counters: Arc<Counters>,
+    /// Where it puts what recordings hear.
+    pub(crate) recordings: Arc<Queue>,
 }
 
 /// See the module.
@@ -313,10 +316,25 @@ impl Worker {
         self.streams.flush(self.poll.registry(), now);
         self.shared.counters.tcp_open.set(self.streams.len() as u64);
         self.shared.counters.set_shard(self.hosted.shard().stats());
+        self.record();
         self.hosted.publish();
     }
 
+    /// Hands over what recordings heard.
+    fn record(&mut self) {
+        for (room, recording) in self.shared.recordings.push(self.port, self.hosted.tapped()) {
+            self.hosted.tell(Event::RecordingTrouble {
+                room,
+                recording,
+                trouble: Trouble::DiskSlow,
+                detail: "the disk does not keep up".to_owned(),
+            });
+        }
+    }
+
     fn restart(&mut self, reason: &str) {
+        self.record();
+        self.shared.recordings.gone(self.port, EndReason::Fault);
         self.hosted.restart(Instant::now());
         self.streams.close_all(self.poll.registry());
         self.udp_unread = true;
@@ -332,6 +350,9 @@ impl Worker {
 
     fn end(mut self) {
         let now = Instant::now();
+        self.gather();
+        self.record();
+        self.shared.recordings.gone(self.port, EndReason::Shutdown);
         self.hosted.shard().close_all(now);
         self.give(now);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 use pyo3::{PyClass, PyClassInitializer};
 use sfu_driver::sfu::{self, Body, MediaKind, PeerId, Recipient, SlotAssignment};
-use sfu_driver::{Event, WorkerStats};
+use sfu_driver::{Event, RecordingStats, WorkerStats};
 
 macro_rules! event_classes {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)* })*) => {$(
@@ -49,6 +49,8 @@ event_classes! {
     Restarted { port: u16, reason: String, }
     /// A worker has failed for good.
     Failed { port: u16, reason: String, }
+    /// A recording is not, or not wholly, written here.
+    RecordingTrouble { room: String, recording: String, reason: String, detail: String, }
 }
 
 /// One slot; `user_id` and `source` are None while it is empty.
@@ -91,6 +93,20 @@ pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAn
         Event::Lost(count) => instance(py, Lost { count }),
         Event::Failed { port, reason } => instance(py, Failed { port, reason }),
         Event::Restarted { port, reason } => instance(py, Restarted { port, reason }),
+        Event::RecordingTrouble {
+            room,
+            recording,
+            trouble,
+            detail,
+        } => instance(
+            py,
+            RecordingTrouble {
+                room: room.to_string(),
+                recording: recording.to_string(),
+                reason: trouble.as_str().to_owned(),
+                detail,
+            },
+        ),
     }
 }
 
@@ -169,4 +185,16 @@ pub(crate) fn stats_to_python(stats: WorkerStats) -> HashMap<&'static str, u64> 
         ("faults", shard.faults),
     ];
     stats.sockets.into_iter().chain(of_shard).collect()
+}
+
+/// What the writing of recordings counts, by name.
+pub(crate) fn recording_stats_to_python(stats: RecordingStats) -> HashMap<&'static str, u64> {
+    HashMap::from([
+        ("running", stats.running),
+        ("packets", stats.packets),
+        ("bytes", stats.bytes),
+        ("packets_lost", stats.packets_lost),
+        ("parts_failed", stats.parts_failed),
+        ("delay_ms", u64::try_from(stats.delay.as_millis()).unwrap_or(u64::MAX)),
+    ])
 }

@@ -8,11 +8,12 @@ mod event;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use sfu_driver::sfu::{Command, PeerId, TrackName, WantedVideo};
-use sfu_driver::{Config, Driver};
+use sfu_driver::{Config, Driver, Recordings};
 
 use crate::error::{command_error, parse_ip, parse_source};
 
@@ -38,13 +39,15 @@ impl Sfu {
 #[pymethods]
 impl Sfu {
     #[new]
-    #[pyo3(signature = (bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false))]
+    #[pyo3(signature = (bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false, recordings_dir = None, node = String::new()))]
     fn new(
         py: Python<'_>,
         bind_ip: &str,
         ports: Vec<u16>,
         advertised_ips: Vec<String>,
         loopback: bool,
+        recordings_dir: Option<PathBuf>,
+        node: String,
     ) -> PyResult<Self> {
         let advertised = advertised_ips
             .iter()
@@ -55,6 +58,7 @@ impl Sfu {
             ports,
             advertised,
             loopback,
+            recordings: recordings_dir.map(|directory| Recordings { directory, node }),
         };
         let driver = py.detach(|| Driver::start(&config))?;
         let addresses = driver
@@ -70,7 +74,9 @@ impl Sfu {
         })
     }
 
-    #[pyo3(signature = (room, transport, user_id, seat, sdp, *, slots = false, tracks = HashMap::new()))]
+    #[pyo3(signature = (
+        room, transport, user_id, seat, sdp, *, name = String::new(), recording = None, slots = false, tracks = HashMap::new()
+    ))]
     #[expect(clippy::too_many_arguments, reason = "Python calls most of them by name")]
     fn offer(
         &self,
@@ -79,6 +85,8 @@ impl Sfu {
         user_id: &str,
         seat: &str,
         sdp: String,
+        name: String,
+        recording: Option<String>,
         slots: bool,
         tracks: HashMap<String, String>,
     ) -> PyResult<()> {
@@ -101,8 +109,8 @@ impl Sfu {
                 sdp,
                 slots,
                 tracks,
-                name: String::new(),
-                recording: None,
+                name,
+                recording: recording.map(Into::into),
             },
         )
     }
@@ -157,6 +165,26 @@ impl Sfu {
         )
     }
 
+    fn record(&self, room: &str, transport: &str, recording: Option<String>) -> PyResult<()> {
+        self.command(
+            room,
+            Command::Record {
+                transport: transport.into(),
+                recording: recording.map(Into::into),
+            },
+        )
+    }
+
+    fn stop_recording(&self, room: &str, recording: &str) -> PyResult<()> {
+        self.command(
+            room,
+            Command::StopRecording {
+                room: room.into(),
+                recording: recording.into(),
+            },
+        )
+    }
+
     fn close(&self, room: &str, transport: String) -> PyResult<()> {
         self.command(
             room,
@@ -181,6 +209,11 @@ impl Sfu {
 
     fn stats(&self) -> Vec<HashMap<&'static str, u64>> {
         self.driver().stats().into_iter().map(event::stats_to_python).collect()
+    }
+
+    fn recording_stats(&self) -> HashMap<&'static str, u64> {
+        let stats = self.driver().recording_stats();
+        stats.map(event::recording_stats_to_python).unwrap_or_default()
     }
 
     #[getter]
@@ -213,5 +246,7 @@ mod _sfu {
     #[pymodule_export]
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
-    use super::event::{ActiveSpeakers, Answer, Failed, Lost, Offer, Refused, Restarted, Slot, Slots, TransportState};
+    use super::event::{
+        ActiveSpeakers, Answer, Failed, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot, Slots, TransportState,
+    };
 }

@@ -88,6 +88,20 @@ class Recordings:
             raise NotFound(f"{recording_id} is not a recording of this room")
         return found
 
+    async def by_id(self, recording_id: RecordingId) -> Recording | None:
+        """A recording of any room; None: there is none."""
+        async with self._database.read() as connection:
+            return await recording_rows.find(connection, recording_id)
+
+    async def newest(self, limit: int, room_id: RoomId | None = None) -> list[Recording]:
+        """The newest films, of one room or of all rooms and tenants: for operators."""
+        query = RECORDING_QUERY.where(RECORDINGS.c.kind == "composite")
+        if room_id is not None:
+            query = query.where(RECORDINGS.c.room_id == room_id)
+        order = (RECORDINGS.c.created_at.desc(), RECORDINGS.c.id.desc())
+        async with self._database.read() as connection:
+            return [as_recording(row) for row in await connection.execute(query.order_by(*order).limit(limit))]
+
     async def statuses(self, ids: Collection[str]) -> dict[str, RecordingStatus]:
         """The status of each of some recordings; those that are gone are left out."""
         query = sa.select(RECORDINGS.c.id, RECORDINGS.c.status).where(RECORDINGS.c.id.in_(ids))

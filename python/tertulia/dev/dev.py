@@ -1,8 +1,8 @@
 """``tertulia dev``: everything on this machine, for this machine.
 
-It runs an SFU node and a web worker as child processes, a Valkey unless a Redis is given, and SQLite in the data
-directory unless a database is given. It asks for no credentials, so it listens on loopback only. This process holds
-nothing and imports little.
+It runs an SFU node, a web worker and a recorder as child processes, a Valkey unless a Redis is given, and SQLite in the
+data directory unless a database is given. It asks for no credentials, so it listens on loopback only. This process
+holds nothing and imports little.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, 
         # The node starts in the meantime: it needs no database.
         if not await supervisor.unless_stopped(supervisor.run(_part(env, "migrate"))):
             return 0
-        await supervisor.start(_part(env, "web"))
+        await supervisor.start(_part(env, "web"), _part(env, "recorder"))
         if not await supervisor.unless_stopped(_until(lambda: _is_ready(settings.host, port), "web")):
             return 0
         _announce(supervisor, settings, port, data)

@@ -29,7 +29,7 @@ class Client(Protocol):
         """Hand over an event. A client that does not keep up has a bounded outbox, then is closed (1013)."""
 
     def reply(self, call: CallId, result: Struct) -> None:
-        """Answer a call with its result (``contract.JoinResult`` or ``contract.Empty``)."""
+        """Answer a call with its result (one of :mod:`tertulia.contract`)."""
 
     def refuse(self, call: CallId, error: Exception) -> None:
         """Answer a call with an error: ``refusal.refusal(error)`` says which code, message and field the client

@@ -71,6 +71,11 @@ class Process:
         self.ended = asyncio.create_task(_until_ended(self._popen, reader, write), name=f"run {child.name}")
         """Gives the exit status, once the output has been read. Not to be cancelled."""
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._popen.pid
+
     def kill(self) -> None:
         """Send SIGKILL."""
         if self._popen.poll() is None:

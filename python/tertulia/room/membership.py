@@ -126,9 +126,12 @@ class Membership:
             self._over.append(session_id)
         if room.life is None or room.life.session_id != session_id:
             return
+        if room.life.recording is not None:
+            self._tap.end(room.life.recording)
         told = events.room_ended(reason)
         for seat in room.seats:
             room.stand(seat)
+            room.close_peer(room.node, seat.seat)  # whoever ended it does so too, but an offer may come behind that
             room.agenda.effects.append(LetGo(seat.connection, told, ENDED))
         for joining in room.seats.joining.values():
             joining.held = Outbox()  # it was said in the meeting that is over

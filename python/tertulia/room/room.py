@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Raw
 
-from tertulia.ids import NodeId, RoomId, SeatId, UserId, transport_id
+from tertulia.ids import ConnectionId, NodeId, RoomId, SeatId, UserId, transport_id
 from tertulia.room import commands, events
 from tertulia.room.agenda import Agenda
 from tertulia.room.audience import Audience
@@ -71,9 +71,13 @@ class Room:
     def mine(self) -> list[Participant]:
         """The members whose connection this hub holds, those whose JoinRoom is not answered yet included. Who is about
         to leave is not: that script runs first."""
-        leaving = Leaving | LeavingUnrecorded | GivingUp
-        held = self.seats.connections() - {w.connection for w in self.agenda.pending.values() if isinstance(w, leaving)}
+        held = self.seats.connections() - self.leaving()
         return [member for member in self.members.values() if member.connection_id in held]
+
+    def leaving(self) -> set[ConnectionId]:
+        """The connections that are about to give up their seats."""
+        leaving = Leaving | LeavingUnrecorded | GivingUp
+        return {work.connection for work in self.agenda.pending.values() if isinstance(work, leaving)}
 
     # --- telling
 

@@ -55,9 +55,11 @@ class Tap:
             room.agenda.effects.append(Tell(room.node, command))
 
     def begin(self) -> None:
-        """A recording goes on, and the members of this hub were told."""
+        """A recording goes on, and the members of this hub were told; but for those who are gone already."""
+        leaving = self._room.leaving()
         for seat in self._room.seats.present.values():
-            self.mark(seat)
+            if seat.connection not in leaving:
+                self.mark(seat)
 
     def end(self, recording: RecordingId) -> None:
         """A recording is over."""

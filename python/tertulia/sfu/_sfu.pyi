@@ -2,6 +2,7 @@
 """The media engine of an SFU node: Rust threads that forward media and never take the GIL."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Literal, final
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Lost",
     "Offer",
     "Overloaded",
+    "RecordingTrouble",
     "Refused",
     "Restarted",
     "Sfu",
@@ -165,6 +167,23 @@ class Failed:
     def reason(self) -> str: ...
 
 @final
+class RecordingTrouble:
+    """A recording is not (``disk_full``, ``disk_error``), or not wholly (``disk_slow``), written here.
+
+    The call goes on. ``detail`` is what the system said, for the operator.
+    """
+
+    def __new__(cls, room: str, recording: str, reason: str, detail: str) -> RecordingTrouble: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def recording(self) -> str: ...
+    @property
+    def reason(self) -> Literal["disk_full", "disk_error", "disk_slow"]: ...
+    @property
+    def detail(self) -> str: ...
+
+@final
 class Sfu:
     """One SFU node: worker threads, each with a UDP port and a passive TCP listener on the same port number.
 
@@ -174,16 +193,27 @@ class Sfu:
     """
 
     def __new__(
-        cls, bind_ip: str, ports: Sequence[int], advertised_ips: Sequence[str] = ..., *, loopback: bool = False
+        cls,
+        bind_ip: str,
+        ports: Sequence[int],
+        advertised_ips: Sequence[str] = ...,
+        *,
+        loopback: bool = False,
+        recordings_dir: str | PathLike[str] | None = None,
+        node: str = "",
     ) -> Sfu:
         """Bind a port for each worker (0: a free one) and start the threads.
 
         Clients are told ``advertised_ips``; without them the bound address or, bound to all, every interface's but
         loopback. With ``loopback`` (development) 127.0.0.1 too.
 
+        Recordings are written in ``recordings_dir``, which other nodes may share: ``node`` is this one's name there
+        (letters, digits, ``-`` and ``_``). Where that cannot be done, or is None, each recording is answered by
+        :class:`RecordingTrouble`.
+
         Raises:
             ValueError: what is no IP address.
-            OSError: a port cannot be bound, or there is no address to advertise.
+            OSError: a port cannot be bound, there is no address to advertise, or ``node`` is no name.
         """
 
     def offer(
@@ -201,7 +231,8 @@ class Sfu:
     ) -> None:
         """The client's offer: opens the peer if the transport is new. ``tracks``: mid → source.
 
-        ``seat`` comes back with each event for the peer.
+        ``seat`` comes back with each event for the peer. ``name`` is the user's, for people. ``recording`` is what its
+        media is recorded in from its first packet on; None changes nothing.
 
         Raises:
             ValueError: a source that is none of microphone, camera, screen, screen-audio.
@@ -240,11 +271,29 @@ class Sfu:
 
     def drain(
         self, max: int
-    ) -> list[Answer | Offer | Slots | ActiveSpeakers | TransportState | Refused | Lost | Restarted | Failed]:
+    ) -> list[
+        Answer
+        | Offer
+        | Slots
+        | ActiveSpeakers
+        | TransportState
+        | Refused
+        | Lost
+        | Restarted
+        | Failed
+        | RecordingTrouble
+    ]:
         """Take at most ``max`` events, oldest first."""
 
     def stats(self) -> list[dict[str, int]]:
         """The counters of each worker by name, as of its last turn."""
+
+    def recording_stats(self) -> dict[str, int]:
+        """What the writing of recordings counts; empty after :meth:`stop`.
+
+        ``running`` parts, ``packets`` and ``bytes`` written, ``packets_lost`` because the disk was too slow,
+        ``parts_failed``, and ``delay_ms``: how long the oldest that is not written yet has waited.
+        """
 
     @property
     def events_lost(self) -> int:
@@ -259,7 +308,9 @@ class Sfu:
         """What clients are told: every advertised address with every port, worker by worker."""
 
     def stop(self) -> None:
-        """Close every peer and end the threads; waits for them, 3 s at most. Waiting events can still be drained.
+        """Close every peer, end the recordings and the threads; waits for them, 4 s at most.
+
+        Waiting events can still be drained.
 
         Raises:
             OSError: a thread did not end in time, or had ended with an error before.

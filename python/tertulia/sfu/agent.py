@@ -16,7 +16,9 @@ from tertulia.sfu import _sfu
 
 PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
-EngineEvent: TypeAlias = PeerEvent | _sfu.ActiveSpeakers | _sfu.Lost | _sfu.Restarted | _sfu.Failed
+EngineEvent: TypeAlias = (
+    PeerEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble | _sfu.Lost | _sfu.Restarted | _sfu.Failed
+)
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
@@ -104,6 +106,11 @@ class _Error(Struct, rename="camel"):
     message: str
 
 
+class _Trouble(Struct, rename="camel"):
+    recording_id: str
+    reason: str
+
+
 class Agent:
     """Translates for one node. The engine knows whose each transport is, and says so with each event."""
 
@@ -145,6 +152,15 @@ class Agent:
                 return self._to_peer(event, "SfuError", _Error(event.transport, event.code, event.message))
             case _sfu.ActiveSpeakers():
                 return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
+            case _sfu.RecordingTrouble():
+                _log.error(
+                    "a recording cannot be written as it should",
+                    room=event.room,
+                    recording=event.recording,
+                    reason=event.reason,
+                    error=event.detail,
+                )
+                return self._to_all("RecordingTrouble", event.room, _Trouble(event.recording, event.reason))
             case _sfu.Lost():
                 _log.error("events of the SFU engine were lost", count=event.count)
                 return None
@@ -152,7 +168,7 @@ class Agent:
                 _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
                 return None
             case _sfu.Failed():
-                _log.critical("sfu_worker_failed", port=event.port, reason=event.reason)
+                _log.critical("a media thread of the SFU engine has failed", port=event.port, reason=event.reason)
                 return None
             case _:
                 assert_never(event)

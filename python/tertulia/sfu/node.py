@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
+import tempfile
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -42,9 +45,10 @@ async def run_node(config: Config) -> None:
     """
     redis = await connect_redis(config.need("redis_url"))
     try:
-        engine = _start_engine(config)
+        node = NodeId(new_token("node_", 8))
+        engine = _start_engine(config, node)
         try:
-            await _Node(config, redis, Channels(redis), engine).run()
+            await _Node(node, config, redis, Channels(redis), engine).run()
         finally:
             with contextlib.suppress(OSError):  # an event has told of it before
                 await asyncio.to_thread(engine.stop)
@@ -52,20 +56,47 @@ async def run_node(config: Config) -> None:
         await redis.close()
 
 
-def _start_engine(config: Config) -> _sfu.Sfu:
+def _start_engine(config: Config, node: NodeId) -> _sfu.Sfu:
+    _allow_files()
+    _prepare(config.raw_dir)
     first = config.sfu_ports[0]
     ports = [first + i if first else 0 for i in range(config.sfu_workers)]
     try:
-        return _sfu.Sfu(config.sfu_bind, ports, config.sfu_advertise, loopback=config.open)
+        return _sfu.Sfu(
+            config.sfu_bind,
+            ports,
+            config.sfu_advertise,
+            loopback=config.open,
+            recordings_dir=config.raw_dir,
+            node=node,
+        )
     except OSError as e:
         raise ConfigError(
             f"the media ports cannot be opened: {e}: see --sfu-bind, --sfu-ports and --sfu-advertise"
         ) from e
 
 
+def _allow_files() -> None:
+    """Each track that is recorded has an open file: take all that the system grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _prepare(recordings: Path) -> None:
+    """Make the directory of recordings. Without it there are meetings, and each recording says that it has trouble."""
+    try:
+        recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=recordings):
+            pass
+    except OSError as e:
+        _log.warning(
+            "this node cannot record: see --recordings-dir", recordings_dir=str(recordings), error=e.strerror or str(e)
+        )
+
+
 class _Node:
-    def __init__(self, config: Config, redis: Redis, channels: Channels, engine: _sfu.Sfu) -> None:
-        self._id = NodeId(new_token("node_", 8))
+    def __init__(self, node: NodeId, config: Config, redis: Redis, channels: Channels, engine: _sfu.Sfu) -> None:
+        self._id = node
         self._region = config.region
         self._channels = channels
         self._registry = registry.sfu_nodes(redis)

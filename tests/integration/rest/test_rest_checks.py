@@ -374,6 +374,16 @@ async def test_a_refused_retry_does_not_make_it_happen_twice(rest: Rest) -> None
         assert again[name] == first[name]
 
 
+async def test_a_recording_whose_start_was_broken_off_is_the_same_one(rest: Rest) -> None:
+    room, headers = rest.room(isRecordingEnabled=True), {"Idempotency-Key": new_id()}
+    path = f"/v1/rooms/{room}/recordings"
+    with rest.meeting(room, new_id()):
+        first = rest.ok("POST", path, status=202, headers=headers)
+        await break_off(rest.settings["TERTULIA_DATABASE_URL"])
+        assert rest.ok("POST", path, status=202, headers=headers) == first
+    assert len(rest.ok("GET", path)) == 1
+
+
 async def test_a_retry_is_not_given_somebody_else(rest: Rest) -> None:
     user = rest.ok("POST", "/v1/users", {"displayName": "A"}, 201)["id"]
     headers, body = {"Idempotency-Key": new_id()}, {"displayName": "B", "id": new_id()}

@@ -377,16 +377,68 @@ def test_one_is_removed_and_their_tokens_are_void(rest: Rest) -> None:
 # --- recordings
 
 
-def test_the_paths_of_recordings_answer(rest: Rest) -> None:
+def test_a_recording_starts_where_it_may(rest: Rest) -> None:
     room, recording = rest.room(), new_id()
     path = f"/v1/rooms/{room}/recordings"
     assert rest.ok("GET", path) == []
-    rest.refused("POST", path, status=403, code="forbidden")
-    rest.ok("PATCH", f"/v1/rooms/{room}", {"settings": {"isRecordingEnabled": True}})
+    found = rest.refused("POST", path, status=403, code="forbidden")
+    assert "settings.isRecordingEnabled" in found["detail"]
+    settings = {"isRecordingEnabled": True, "topology": "p2p"}
+    rest.ok("PATCH", f"/v1/rooms/{room}", {"settings": settings})
+    found = rest.refused("POST", path, status=403, code="forbidden")
+    assert 'settings.topology to "sfu"' in found["detail"]
+    rest.ok("PATCH", f"/v1/rooms/{room}", {"settings": {"topology": "sfu"}})
     rest.refused("POST", path, status=409, code="no_session")
-    with rest.meeting(room, new_id()):
-        found = rest.refused("POST", path, status=409, code="no_session")
-        assert "recorder" in found["detail"]
+    rest.refused("POST", path, {"layout": "mosaic"}, status=422, code="invalid")
     rest.refused("POST", f"{path}/{recording}/stop", status=404, code="not_found")
     rest.refused("DELETE", f"{path}/{recording}", status=404, code="not_found")
     rest.refused("POST", f"/v1/rooms/{new_id()}/recordings", status=404, code="not_found")
+
+
+def test_a_recording_is_started_and_stopped(rest: Rest) -> None:
+    room = rest.room(isRecordingEnabled=True)
+    path = f"/v1/rooms/{room}/recordings"
+    with rest.meeting(room, new_id()) as [member]:
+        started = rest.ok("POST", path, status=202)
+        assert started["status"] == "recording"
+        recording = started["id"]
+        changed = next_frame(member, lambda f: f.get("event") == "RecordingChanged")
+        assert changed["payload"] == {"isRecording": True, "recordingId": recording}
+        rest.refused("POST", path, {"layout": "speaker"}, status=409, code="already_recording")
+        [shown] = rest.ok("GET", path)
+        assert (shown["id"], shown["kind"], shown["status"], shown["url"]) == (
+            recording,
+            "composite",
+            "recording",
+            None,
+        )
+        for _ in range(2):
+            assert rest.ok("POST", f"{path}/{recording}/stop", status=202) is None
+            assert rest.ok("GET", path)[0]["status"] == "processing"
+        changed = next_frame(member, lambda f: f.get("event") == "RecordingChanged")
+        assert changed["payload"] == {"isRecording": False, "recordingId": None}
+        second = rest.ok("POST", path, {"layout": "speaker"}, 202)["id"]
+        assert second != recording
+    rest.ok("POST", f"/v1/rooms/{room}/end", status=204)
+    assert {r["id"]: r["status"] for r in rest.ok("GET", path)} == {recording: "processing", second: "processing"}
+    rest.refused("POST", path, status=409, code="no_session")
+
+
+def test_a_start_with_a_key_is_one_recording(rest: Rest) -> None:
+    room, headers = rest.room(isRecordingEnabled=True), {"Idempotency-Key": new_id()}
+    path = f"/v1/rooms/{room}/recordings"
+    with rest.meeting(room, new_id()):
+        first = rest.ok("POST", path, status=202, headers=headers)
+        assert rest.ok("POST", path, {}, 202, headers=headers) == first  # no body is an empty one
+        rest.refused("POST", path, {"layout": "single"}, status=422, code="invalid", headers=headers)
+    assert len(rest.ok("GET", path)) == 1
+
+
+def test_a_host_of_the_room_records_it(rest: Rest) -> None:
+    host = new_id()
+    room = rest.room(host, isRecordingEnabled=True)
+    path, token = f"/v1/rooms/{room}/recordings", rest.token(room, host)
+    with rest.joined(room, token):
+        rest.refused("POST", path, key=rest.token(room), status=403, code="forbidden")
+        recording = rest.ok("POST", path, status=202, key=token)["id"]
+        rest.ok("POST", f"{path}/{recording}/stop", status=202, key=token)

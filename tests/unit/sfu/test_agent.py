@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tertulia.contract import WantedVideo
-from tertulia.ids import NodeId, RoomId, SeatId, TransportId, UserId, new_uuid
+from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TransportId, UserId, new_uuid
 from tertulia.room import commands
 from tertulia.sfu import _sfu
 from tertulia.sfu.agent import Agent, EngineEvent, Message
 
 USER = UserId(new_uuid())
+RECORDING = RecordingId(new_uuid())
 ROOM, PEER, SEAT = RoomId("r"), TransportId("t"), SeatId("seat-1")
 OFFER = commands.Offer(
     room=ROOM, transport=PEER, seat=SEAT, user_id=USER, name="Ann", sdp="v=0", tracks={"1": "screen"}
@@ -56,7 +57,13 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
 @pytest.mark.parametrize(
     ("command", "call"),
     [
-        (OFFER, ("offer", "r", "t", USER, SEAT, "v=0", ("slots", False), ("tracks", {"1": "screen"}))),
+        (
+            OFFER,
+            (
+                *("offer", "r", "t", USER, SEAT, "v=0", ("name", "Ann"), ("recording", None)),
+                *(("slots", False), ("tracks", {"1": "screen"})),
+            ),
+        ),
         (commands.Answer(room=ROOM, transport=PEER, sdp="v=0"), ("answer", "r", "t", "v=0")),
         (
             commands.Candidate(room=ROOM, transport=PEER, candidate="candidate:1"),
@@ -74,6 +81,9 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
             ("view", "r", "t", [(USER, "camera", 360)]),
         ),
         (commands.State(room=ROOM, transport=PEER, is_muted=True), ("state", "r", "t", True, None)),
+        (commands.Record(room=ROOM, transport=PEER, recording=RECORDING), ("record", "r", "t", RECORDING)),
+        (commands.Record(room=ROOM, transport=PEER), ("record", "r", "t", None)),
+        (commands.StopRecording(room=ROOM, recording=RECORDING), ("stop_recording", "r", RECORDING)),
         (commands.Close(room=ROOM, transport=PEER), ("close", "r", "t")),
         (commands.End(room=ROOM), ("end", "r")),
     ],
@@ -129,6 +139,12 @@ def test_what_concerns_a_transport_goes_to_its_seat(agent: Agent, event: EngineE
 
 def test_speakers_go_to_everyone(agent: Agent) -> None:
     assert told(agent.event(_sfu.ActiveSpeakers("r", [USER]))) == ("ActiveSpeakers", None, None, {"userIds": [USER]})
+
+
+def test_everyone_hears_of_trouble_with_a_recording_but_not_what_the_system_said(agent: Agent) -> None:
+    trouble = _sfu.RecordingTrouble("r", RECORDING, "disk_full", "No space left on device")
+    payload = {"recordingId": RECORDING, "reason": "disk_full"}
+    assert told(agent.event(trouble)) == ("RecordingTrouble", None, None, payload)
 
 
 @pytest.mark.parametrize("event", [_sfu.Lost(3), _sfu.Restarted(40_000, "why"), _sfu.Failed(40_000, "why")])

@@ -47,6 +47,12 @@ class FakeLocal extends Emitter {
  * an empty result.
  */
 function serve(joined = {}) {
+  FakeSocket.reset(null);
+  serveAgain(joined);
+}
+
+/** The same for the connections to come. */
+function serveAgain(joined = {}) {
   const result = {
     userId: "mia",
     role: "host",
@@ -55,10 +61,10 @@ function serve(joined = {}) {
     keepAliveSeconds: 10,
     ...joined,
   };
-  FakeSocket.reset((socket, { event, id }) => {
+  FakeSocket.answer = (socket, { event, id }) => {
     socket.say({ replyTo: id, result: event === "JoinRoom" ? result : {} });
     if (event === "JoinRoom" && !result.topology) say("SfuEndpoint", { transportId: "sfu_1" }, socket);
-  });
+  };
 }
 
 const say = (event, payload, socket = FakeSocket.opened.at(-1)) => socket.say({ event, payload });
@@ -86,7 +92,7 @@ function setUp() {
     },
   });
   const log = [];
-  for (const name of ["state", "tracks", "media", "speakers", "chat", "muteRequested", "recording", "end"]) {
+  for (const name of ["state", "tracks", "media", "speakers", "chat", "muteRequested", "end"]) {
     meeting.on(name, (payload) => log.push([name, payload]));
   }
   return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };
@@ -256,6 +262,37 @@ describe("our state", () => {
   });
 });
 
+describe("being recorded", () => {
+  test("is known from JoinRoom's result on, and after a return", async () => {
+    const { meeting } = await joined({ isRecording: true, recordingId: "r1" });
+    assert.deepEqual(meeting.recording.state, { is: "on", recordingId: "r1" });
+    serveAgain({ isRecording: false });
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.deepEqual(meeting.recording.state, { is: "off" });
+  });
+
+  test("can be refused; that is said again after a return, and before anything is sent", async () => {
+    const { meeting } = await joined();
+    assert.equal(calls("JoinRoom")[0].recordingOptOut, false);
+    await meeting.setRecordingOptOut(true);
+    assert.equal(meeting.recordingOptOut, true);
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.equal(calls("JoinRoom")[1].recordingOptOut, true);
+    assert.deepEqual(calls("SetRecordingOptOut"), [{ optOut: true }, { optOut: true }]);
+    await meeting.setRecordingOptOut(false);
+    assert.equal(meeting.recordingOptOut, false);
+  });
+
+  test("is not refused if the hub did not take it", async () => {
+    const { meeting } = await joined();
+    FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "internal", message: "" } });
+    await assert.rejects(meeting.setRecordingOptOut(true), { code: "internal" });
+    assert.equal(meeting.recordingOptOut, false);
+  });
+});
+
 describe("what is told", () => {
   test("whether media flows", async () => {
     const { of } = await joined();
@@ -265,18 +302,16 @@ describe("what is told", () => {
     assert.deepEqual(of("media"), ["connecting", "connected", "interrupted", "connected"]);
   });
 
-  test("chat, requests to mute, speakers and recording", async () => {
-    const { meeting, of } = await joined();
+  test("chat, requests to mute and speakers", async () => {
+    const { of } = await joined();
     say("ChatMessage", { id: "1", text: "hello" });
     say("MuteRequested", { byUserId: "ana" });
     say("ActiveSpeakers", { userIds: ["ana"] });
-    for (const isRecording of [true, true, false]) say("RecordingChanged", { isRecording });
     assert.deepEqual(
       of("chat").map(({ text }) => text),
       ["hello"],
     );
-    assert.deepEqual([of("muteRequested"), of("speakers"), of("recording")], [["ana"], [["ana"]], [true, false]]);
-    assert.equal(meeting.isRecording, false);
+    assert.deepEqual([of("muteRequested"), of("speakers")], [["ana"], [["ana"]]]);
   });
 
   test("how well media flows, every two seconds", async () => {

@@ -17,6 +17,13 @@ test("every style sheet is linked", () => {
   assert.deepEqual(linked.sort(), FILES.filter((name) => name.endsWith(".css")).sort());
 });
 
+test("text grows with the browser's font size", () => {
+  for (const name of FILES.filter((name) => name.endsWith(".css"))) {
+    const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");
+    assert.doesNotMatch(text, /\b(font|font-size|line-height):[^;]*\dpx/, name);
+  }
+});
+
 test("nothing inline and nothing from another host, as the content policy demands", () => {
   assert.doesNotMatch(INDEX, /<style|style="|<script>|\son\w+="/);
   for (const name of FILES) {

@@ -22,6 +22,24 @@ test("join posts who one is, with the credential", async () => {
   assert.equal(headers.Authorization, "Bearer key");
 });
 
+test("a room and its recordings", async () => {
+  const { asked, fetchImpl } = answering(200, []);
+  const rest = new Rest("https://x", "token", fetchImpl);
+  await rest.room("a b");
+  await rest.recordings("room");
+  await rest.compose("room", "rec", "speaker");
+  await rest.deleteRecording("room", "rec");
+  assert.deepEqual(
+    asked.map(({ method, url, body }) => [method, url.slice("https://x/v1/rooms/".length), body]),
+    [
+      ["GET", "a%20b", undefined],
+      ["GET", "room/recordings", undefined],
+      ["POST", "room/recordings/rec/compose", '{"layout":"speaker"}'],
+      ["DELETE", "room/recordings/rec", undefined],
+    ],
+  );
+});
+
 test("problem details become errors with their code", async () => {
   const { fetchImpl } = answering(409, { code: "room_full", detail: "The room is full.", status: 409 });
   await assert.rejects(new Rest("https://x", null, fetchImpl).join("r", "u", "n"), {

@@ -56,6 +56,18 @@ test("hands, lost and returned connections", () => {
   assert.equal(roster.get("a").isAway, false);
 });
 
+test("who does not want to be recorded", () => {
+  const { hub, roster } = setUp();
+  roster.reset(person("me"), [person("a", { recordingOptOut: true }), person("b")]);
+  assert.deepEqual(
+    roster.all.map(({ recordingOptOut }) => recordingOptOut),
+    [false, true, false],
+  );
+  hub.emit("RecordingOptOutChanged", { userId: "b", optOut: true });
+  hub.emit("RecordingOptOutChanged", { userId: "a", optOut: false });
+  assert.deepEqual([roster.get("a").recordingOptOut, roster.get("b").recordingOptOut], [false, true]);
+});
+
 test("who leaves twice left once", () => {
   const { hub, roster, log } = setUp();
   roster.reset(person("me"), [person("a")]);

@@ -14,6 +14,7 @@ fn started(workers: usize) -> Driver {
         ports: vec![0; workers],
         advertised: Vec::new(),
         loopback: false,
+        recordings: None,
     })
     .unwrap()
 }
@@ -99,6 +100,7 @@ fn no_port_and_a_taken_port_are_errors() {
         ports,
         advertised: Vec::new(),
         loopback: false,
+        recordings: None,
     };
     assert!(Driver::start(&config(Vec::new())).is_err());
     let first = started(1);

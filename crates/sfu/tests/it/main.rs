@@ -6,5 +6,6 @@ mod fuzz;
 mod hostile;
 mod negotiation;
 mod paths;
+mod recording;
 mod slots;
 mod support;

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 from msgspec import Struct
 
+from tertulia.recorder.raw import sidecar
+from tertulia.recorder.raw.errors import BadSidecar, Unplayable
+from tertulia.recorder.raw.part import Part, read_part
 from tertulia.recorder.raw.sample import Codec, Kind, Sample, Source, Span
+from tertulia.recorder.raw.spans import subtract, unite
+from tertulia.recorder.raw.trouble import describe_trouble
 
-__all__ = ["Codec", "Kind", "Person", "Recording", "Sample", "Source", "Span", "Speaking", "Track"]
+__all__ = [
+    "Codec",
+    "Kind",
+    "Person",
+    "Recording",
+    "Sample",
+    "Source",
+    "Span",
+    "Speaking",
+    "Track",
+    "Unplayable",
+    "read",
+]
 
 
 class Person(Struct, frozen=True):
@@ -38,7 +58,7 @@ class Track(Struct, frozen=True, kw_only=True):
     read: Callable[[], Iterator[Sample]]
 
     def samples(self) -> Iterator[Sample]:
-        """Its samples in order of ``at``, those sent while muted left out. Each call reads the file anew."""
+        """Its samples in order of ``at``; sound sent while muted is left out. Each call reads the file anew."""
         return self.read()
 
 
@@ -65,3 +85,83 @@ class Recording(Struct, frozen=True, kw_only=True):
     speakers: tuple[Speaking, ...]
     trouble: tuple[str, ...]
     """What is missing or was left out, in words for people; empty if nothing is."""
+
+
+def read(directory: Path) -> Recording:
+    """The recording whose parts are in this directory.
+
+    It reads each file once, to know its clock; nothing of the media stays in memory. What cannot be read of it is in
+    ``trouble``. Raises :class:`~tertulia.recorder.raw.errors.Unplayable` if there is nothing at all.
+    """
+    parts, trouble = _read_parts(directory)
+    if not parts:
+        raise Unplayable(f"No part of a recording in {directory.name} can be read")
+    begins = parts[0].line.wall / 1e6
+    return Recording(
+        id=parts[0].line.recording,
+        room_id=parts[0].line.room,
+        begins=begins,
+        duration=max(_shift(part, begins) + part.end for part in parts),
+        people=_people(parts, begins),
+        tracks=tuple(sorted(_tracks(parts, begins), key=_begin)),
+        speakers=tuple(Speaking(at + _shift(part, begins), users) for part in parts for at, users in part.speakers),
+        trouble=(*trouble, *(text for part in parts for text in describe_trouble(part, _shift(part, begins)))),
+    )
+
+
+def _read_parts(directory: Path) -> tuple[list[Part], list[str]]:
+    parts, trouble = [], []
+    for path in sorted(directory.glob(f"*/{sidecar.FILE}")):
+        try:
+            part = read_part(path.parent)
+        except (BadSidecar, OSError) as error:
+            trouble.append(f"A part cannot be read ({path.parent.name}): {error}.")
+            continue
+        if part is None:
+            trouble.append(f"A part was cut off at its very beginning ({path.parent.name}).")
+        else:
+            parts.append(part)
+    return sorted(parts, key=lambda part: part.line.wall), trouble
+
+
+def _shift(part: Part, begins: float) -> float:
+    return part.line.wall / 1e6 - begins
+
+
+def _people(parts: list[Part], begins: float) -> tuple[Person, ...]:
+    names: dict[str, str] = {}
+    spans: dict[str, list[Span]] = {}
+    for part in parts:
+        shift = _shift(part, begins)
+        for peer in sorted(part.peers.values(), key=lambda peer: peer.begin):
+            names[peer.user_id] = peer.name
+            end = part.end if peer.end is None else peer.end
+            spans.setdefault(peer.user_id, []).append(Span(peer.begin + shift, end + shift))
+    return tuple(Person(user_id, names[user_id], unite(some)) for user_id, some in spans.items())
+
+
+def _tracks(parts: list[Part], begins: float) -> Iterator[Track]:
+    for part in parts:
+        shift = _shift(part, begins)
+        for file in part.tracks:
+            line = file.heard.line
+            peer = part.peers[line.peer]
+            clock = file.clock(part.senders[line.peer])
+            yield Track(
+                id=f"{part.directory.name}/{line.track}",
+                user_id=peer.user_id,
+                name=peer.name,
+                source=line.source,
+                kind=line.kind,
+                codec=line.codec,
+                channels=line.channels or 0,
+                spans=subtract(
+                    (Span(span.begin + shift, span.end + shift) for span in file.spans(clock)),
+                    [Span(-math.inf, 0.0)],
+                ),
+                read=partial(file.samples, clock, shift),
+            )
+
+
+def _begin(track: Track) -> float:
+    return track.spans[0].begin if track.spans else math.inf

@@ -33,3 +33,5 @@ class Sample(Struct, frozen=True):
     """Of video: how many degrees to turn the picture clockwise to show it: 0, 90, 180 or 270."""
     level: int | None = None
     """Of audio: loudness in -dBov (RFC 6464), 0 the loudest, 127 silence. None if the sender did not say."""
+    is_hidden: bool = False
+    """Of video: it came while the camera was off, and is there because what follows refers to it. Not to be shown."""

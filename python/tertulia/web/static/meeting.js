@@ -4,7 +4,7 @@
 /** @import { EndReason, HubState } from "./protocol/hub.js" */
 /** @import { ChatMessage, JoinGrant, JoinResult, Role, Source, Topology, WantedVideo } from "./protocol/types.js" */
 import { createLink } from "./media.js";
-import { Credentials, Emitter, Hub, Roster } from "./protocol.js";
+import { Credentials, Emitter, Hub, Recording, Roster } from "./protocol.js";
 
 /** The SFU answers an offer at once; after this time the meeting is shown without an answer. */
 const ANSWER_WAIT_MS = 500;
@@ -24,7 +24,6 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {LinkReport} report
  * @property {ChatMessage} chat
  * @property {string} muteRequested by whom
- * @property {boolean} recording
  * @property {{reason: EndReason, error: TertuliaError | null}} end
  */
 
@@ -54,20 +53,21 @@ export class Meeting extends Emitter {
    */
   constructor({ roomId, displayName, local, grant, WebSocket }) {
     super();
+    this.roomId = roomId;
     this.userId = "";
     /** @type {Role} */
     this.role = "attendee";
-    this.isRecording = false;
     this.#local = local;
     this.#displayName = displayName;
     this.#credentials = new Credentials(grant);
     this.hub = new Hub({
       roomId,
       grant: (refused) => this.#credentials.current(refused),
-      state: () => ({ isMuted: local.isMuted, isVideoOn: local.isVideoOn }),
+      state: () => ({ isMuted: local.isMuted, isVideoOn: local.isVideoOn, recordingOptOut: this.recordingOptOut }),
       WebSocket,
     });
     this.roster = new Roster(this.hub);
+    this.recording = new Recording(this.hub);
     this.#listen();
   }
 
@@ -109,6 +109,22 @@ export class Meeting extends Emitter {
     this.roster.update(this.userId, { handRaised: raised });
   }
 
+  /** @returns {boolean} whether we do not want to be recorded */
+  get recordingOptOut() {
+    return this.roster.get(this.userId)?.recordingOptOut ?? false;
+  }
+
+  /** @param {boolean} optOut whether what we send is left out of recordings, from now on */
+  async setRecordingOptOut(optOut) {
+    await this.hub.call("SetRecordingOptOut", { optOut });
+    this.roster.update(this.userId, { recordingOptOut: optOut });
+  }
+
+  /** @returns {Topology | null} null: not joined yet, or over */
+  get topology() {
+    return this.#media?.topology ?? null;
+  }
+
   /** @param {string} text */
   sendChat(text) {
     return this.hub.call("SendChat", { text });
@@ -144,7 +160,6 @@ export class Meeting extends Emitter {
     hub.on("end", (end) => this.#onEnd(end));
     hub.on("ChatMessage", (message) => this.emit("chat", message));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
-    hub.on("RecordingChanged", ({ isRecording }) => this.#setRecording(isRecording));
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
       this.#local.on("changed", () => this.#updateState()),
@@ -174,6 +189,7 @@ export class Meeting extends Emitter {
       isVideoOn,
       joinedAt,
       handRaised: this.handRaised,
+      recordingOptOut: this.recordingOptOut,
     };
     this.roster.reset(self, participants);
   }
@@ -226,6 +242,7 @@ export class Meeting extends Emitter {
   #restate() {
     this.#updateState();
     this.raiseHand(this.handRaised).catch(() => {});
+    if (this.recordingOptOut) this.setRecordingOptOut(true).catch(() => {});
   }
 
   /** Tells the others about our microphone and camera. */
@@ -246,13 +263,6 @@ export class Meeting extends Emitter {
   async #report() {
     const report = await this.#media?.link.report();
     if (report) this.emit("report", report);
-  }
-
-  /** @param {boolean} isRecording */
-  #setRecording(isRecording) {
-    if (isRecording === this.isRecording) return;
-    this.isRecording = isRecording;
-    this.emit("recording", isRecording);
   }
 
   /** @param {{reason: EndReason, error: TertuliaError | null}} end */

@@ -9,6 +9,8 @@ export { Credentials } from "./protocol/credentials.js";
 export { Emitter } from "./protocol/emitter.js";
 export { TertuliaError, UnreachableError } from "./protocol/errors.js";
 export { Hub } from "./protocol/hub.js";
+export { Library } from "./protocol/library.js";
+export { Recording } from "./protocol/recording.js";
 export { Rest } from "./protocol/rest.js";
 export { Roster } from "./protocol/roster.js";
 export { claimsOf, newUuid } from "./protocol/tokens.js";

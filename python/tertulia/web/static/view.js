@@ -1,12 +1,13 @@
 /** @import { EndReason } from "./protocol/hub.js" */
 import { LocalMedia } from "./media.js";
 import { Meeting } from "./meeting.js";
-import { Rest, TertuliaError } from "./protocol.js";
+import { claimsOf, Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { endedScreen, explain } from "./view/ended.js";
 import { entryFrom, forgetToken, keepToken, newGuest, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
 import { lobby } from "./view/lobby.js";
 import { preferences } from "./view/preferences.js";
+import { Recordings } from "./view/recording/list.js";
 import { Room } from "./view/room.js";
 
 /** @typedef {import("./view/entry.js").Entry} Entry */
@@ -21,13 +22,18 @@ function showLobby() {
   const local = new LocalMedia({ microphone, camera, quality });
   const mayCreate = entry ? Promise.resolve(false) : anyone.mayCreateRooms();
   const screen = lobby({ local, isHome: entry === null, mayCreate, onGo: (name) => void go(name) });
+  const recordings = entry ? recordingsBefore(entry, screen) : Promise.resolve(null);
+  const close = () => {
+    screen.close();
+    void recordings.then((list) => list?.close());
+  };
   document.title = entry ? "Join the meeting · Tertulia" : "Tertulia";
   fill(app, screen.element);
 
   /** @param {string} name */
   async function go(name) {
     try {
-      await enter(entry ?? (await newMeeting()), name, local, screen.close);
+      await enter(entry ?? (await newMeeting()), name, local, close);
     } catch (error) {
       const known =
         error instanceof TertuliaError
@@ -40,9 +46,34 @@ function showLobby() {
   }
 }
 
+/**
+ * Shows the room's recordings in the lobby, to a host.
+ *
+ * @param {Entry} entry
+ * @param {import("./view/lobby.js").Lobby} screen
+ */
+async function recordingsBefore(entry, screen) {
+  if (!(await isHost(entry))) return null;
+  const list = new Recordings(entry.roomId, async () => new Rest(location.origin, entry.credential));
+  screen.append(list.element);
+  return list;
+}
+
+/**
+ * Whether who enters is a host, as far as that is known before they join.
+ *
+ * @param {Entry} entry
+ */
+async function isHost({ kind, roomId, credential }) {
+  if (kind === "token") return claimsOf(credential ?? "")?.role === "host";
+  if (kind === "invite") return false;
+  const room = await anyone.room(roomId).catch(() => null);
+  return room?.hostUserId === ownUserId();
+}
+
 /** @returns {Promise<Entry>} */
 async function newMeeting() {
-  const { roomId, joinToken } = await anyone.createRoom(ownUserId());
+  const { roomId, joinToken } = await anyone.createRoom(ownUserId(), { isRecordingEnabled: true });
   keepToken(roomId, joinToken);
   history.pushState(null, "", `/r/${roomId}`);
   return { roomId, credential: joinToken, kind: "token" };
@@ -64,6 +95,7 @@ async function enter(entry, displayName, local, onJoined) {
     local,
     grant: await grantFor(entry, rest, displayName),
   });
+  const asMember = async () => new Rest(location.origin, await meeting.token());
   /** @type {Room | null} */
   let room = null;
   /** @type {{reason: EndReason, error: TertuliaError | null} | null} */
@@ -76,8 +108,9 @@ async function enter(entry, displayName, local, onJoined) {
   const check = () => document.visibilityState === "visible" && meeting.hub.check();
   await meeting.join();
   onJoined();
-  room = new Room(meeting, local, () => inviteLink(entry, meeting));
+  room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
   fill(app, room.element);
+  room.focus();
   document.title = "Meeting · Tertulia";
   addEventListener("pagehide", leave);
   addEventListener("online", check);
@@ -93,7 +126,13 @@ async function enter(entry, displayName, local, onJoined) {
     local.stop();
     releaseUsers();
     document.title = "Tertulia";
-    fill(app, endedScreen(reason, error, showLobby));
+    const isOver = reason === "left" || reason === "ended" || reason === "refused";
+    const recordings = isOver && meeting.role === "host" ? new Recordings(entry.roomId, asMember) : null;
+    const again = () => {
+      recordings?.close();
+      showLobby();
+    };
+    fill(app, endedScreen(reason, error, again, recordings?.element ?? null));
   }
 }
 

@@ -1,4 +1,4 @@
-/** @import { JoinGrant } from "./types.js" */
+/** @import { JoinGrant, Layout, RecordingView, Room } from "./types.js" */
 import { TertuliaError, UnreachableError } from "./errors.js";
 
 /** A request that is not answered within this time fails. */
@@ -61,6 +61,48 @@ export class Rest {
   }
 
   /**
+   * Reads a room.
+   *
+   * @param {string} roomId
+   * @returns {Promise<Room>}
+   */
+  room(roomId) {
+    return this.request("GET", `/v1/rooms/${encodeURIComponent(roomId)}`);
+  }
+
+  /**
+   * Lists the recordings of a room.
+   *
+   * @param {string} roomId
+   * @returns {Promise<RecordingView[]>} the newest first
+   */
+  recordings(roomId) {
+    return this.request("GET", `/v1/rooms/${encodeURIComponent(roomId)}/recordings`);
+  }
+
+  /**
+   * Deletes a recording, and the files that belong to it.
+   *
+   * @param {string} roomId
+   * @param {string} recordingId
+   */
+  deleteRecording(roomId, recordingId) {
+    return this.request("DELETE", recordingPath(roomId, recordingId));
+  }
+
+  /**
+   * Has another film made of what was recorded.
+   *
+   * @param {string} roomId
+   * @param {string} recordingId
+   * @param {Layout} layout
+   * @returns {Promise<{id: string, status: RecordingView["status"]}>}
+   */
+  compose(roomId, recordingId, layout) {
+    return this.request("POST", `${recordingPath(roomId, recordingId)}/compose`, { layout });
+  }
+
+  /**
    * Whether this caller may create rooms: on an open development server, or by an API key.
    *
    * @returns {Promise<boolean>}
@@ -114,6 +156,14 @@ export class Rest {
       throw new UnreachableError("The server does not answer. Check your connection and try again.");
     }
   }
+}
+
+/**
+ * @param {string} roomId
+ * @param {string} recordingId
+ */
+function recordingPath(roomId, recordingId) {
+  return `/v1/rooms/${encodeURIComponent(roomId)}/recordings/${encodeURIComponent(recordingId)}`;
 }
 
 /**

@@ -2,7 +2,11 @@
 /** @import { Hub } from "./hub.js" */
 import { Emitter } from "./emitter.js";
 
-/** @typedef {Participant & {handRaised: boolean, isAway: boolean}} Member `isAway`: the connection is lost, the seat is kept */
+/**
+ * `isAway`: the connection is lost, the seat is kept.
+ *
+ * @typedef {Participant & {handRaised: boolean, recordingOptOut: boolean, isAway: boolean}} Member
+ */
 
 /**
  * @typedef {object} RosterEvents
@@ -27,6 +31,7 @@ export class Roster extends Emitter {
     hub.on("ParticipantLeft", ({ userId }) => this.#drop(userId));
     hub.on("StateChanged", ({ userId, ...state }) => this.update(userId, state));
     hub.on("HandRaised", ({ userId, raised }) => this.update(userId, { handRaised: raised }));
+    hub.on("RecordingOptOutChanged", ({ userId, optOut }) => this.update(userId, { recordingOptOut: optOut }));
     hub.on("ConnectionLost", ({ userId }) => this.update(userId, { isAway: true }));
     hub.on("ConnectionBack", ({ userId }) => this.update(userId, { isAway: false }));
   }
@@ -75,7 +80,8 @@ export class Roster extends Emitter {
 
   /** @param {Participant} participant */
   #put(participant) {
-    const state = { ...participant, handRaised: participant.handRaised ?? false, isAway: false };
+    const { handRaised = false, recordingOptOut = false } = participant;
+    const state = { ...participant, handRaised, recordingOptOut, isAway: false };
     if (this.#members.has(participant.userId)) return this.update(participant.userId, state);
     this.#members.set(participant.userId, state);
     this.emit("joined", state);

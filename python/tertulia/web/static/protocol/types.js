@@ -14,6 +14,7 @@
  * @property {boolean} isVideoOn
  * @property {string} joinedAt RFC 3339
  * @property {boolean} [handRaised]
+ * @property {boolean} [recordingOptOut] they do not want to be recorded
  *
  * @typedef {object} JoinResult The answer to JoinRoom; `participants` has the others.
  * @property {string} userId
@@ -23,6 +24,8 @@
  * @property {number} keepAliveSeconds
  * @property {Topology} [topology] absent: the room uses the SFU
  * @property {boolean} [missed] events were lost that the server no longer had
+ * @property {boolean} [isRecording]
+ * @property {string} [recordingId] of the recording that is on
  *
  * @typedef {object} JoinGrant The answer to `POST /v1/rooms/{id}/join`.
  * @property {string} token
@@ -51,6 +54,33 @@
  * @property {boolean} [private] only for `targetUserId`
  * @property {string} [targetUserId]
  *
+ * @typedef {"grid" | "speaker" | "single" | "screen-first"} Layout How a film shows people.
+ * @typedef {"disk_full" | "disk_error" | "disk_slow"} TroubleReason
+ *
+ * @typedef {object} Room The answer to `GET /v1/rooms/{id}`.
+ * @property {string} id
+ * @property {string} hostUserId
+ * @property {{isRecordingEnabled: boolean, topology: Topology}} settings
+ *
+ * @typedef {object} RecordingView A film of a meeting (`composite`), or what one source of one person sent (`track`).
+ * @property {string} id
+ * @property {string} sessionId
+ * @property {"composite" | "track"} kind
+ * @property {"recording" | "processing" | "ready" | "failed" | "empty"} status
+ * @property {string | null} url signed; null until it is ready
+ * @property {number} duration seconds
+ * @property {string} createdAt RFC 3339
+ * @property {string | null} expiresAt until when `url` works
+ * @property {string | null} [recordingId] of a track: its recording; of another film: what it was made of
+ * @property {string | null} [userId] of a track: whose it is
+ * @property {string | null} [userName]
+ * @property {Source | null} [source]
+ * @property {number | null} [offset] of a track: seconds from the beginning of the film to that of the track
+ * @property {Layout | null} [layout]
+ * @property {number | null} [size] bytes
+ * @property {string | null} [error] for people, if it failed
+ * @property {{stage: "waiting" | "composing" | "uploading", fraction: number, expectedAt: string | null} | null} [progress]
+ *
  * @typedef {object} HubEvents What the server sends, by event name.
  * @property {Participant} ParticipantJoined
  * @property {{userId: string, reason: LeaveReason}} ParticipantLeft
@@ -68,7 +98,9 @@
  * @property {{byUserId: string}} MuteRequested
  * @property {{userId: string}} ConnectionLost
  * @property {{userId: string}} ConnectionBack
- * @property {{isRecording: boolean}} RecordingChanged
+ * @property {{isRecording: boolean, recordingId?: string | null}} RecordingChanged
+ * @property {{userId: string, optOut: boolean}} RecordingOptOutChanged
+ * @property {{recordingId: string, reason: TroubleReason}} RecordingTrouble
  * @property {Record<string, never>} Replaced
  * @property {Record<string, never>} Removed
  * @property {{reason: string}} RoomEnded

@@ -1,7 +1,17 @@
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
+import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings"} Action */
+/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut"} Action */
+
+/**
+ * What someone can do about the recording of the meeting, in words; null: nothing to offer.
+ *
+ * @typedef {object} RecordingChoices
+ * @property {boolean} isRecording
+ * @property {{words: string, isPending: boolean} | null} record
+ * @property {string | null} optOut
+ */
 
 /**
  * @typedef {object} ControlState
@@ -14,6 +24,7 @@ import { icon } from "./icons.js";
  * @property {number} unread
  * @property {number} people
  * @property {boolean} isHost
+ * @property {RecordingChoices} recording
  */
 
 /** The toolbar at the bottom, with its menus. */
@@ -36,23 +47,35 @@ export class Controls {
       hand: this.#button("hand", "H"),
       chat: this.#button("chat", "C"),
       people: this.#button("people", "P"),
+      record: this.#button("record"),
     };
     this.#buttons.chat.append(icon("chat"), this.#badge);
     this.#buttons.people.append(icon("people"), this.#people);
     this.#buttons.screen.append(icon("screen"));
     this.#buttons.hand.append(icon("hand"));
-    this.#menu = this.#popover("more-menu", [
-      ["screen", "screen", "Share your screen", "narrow-only"],
-      ["hand", "hand", "Raise or lower hand", "narrow-only"],
-      ["invite", "link", "Copy invite link", ""],
-      ["settings", "settings", "Settings", ""],
-      ["theme", "theme", "Switch between light and dark", ""],
-      ["help", "keyboard", "Keyboard shortcuts", ""],
-    ]);
-    this.#leaveMenu = this.#popover("leave-menu", [
-      ["leave", "leave", "Leave the meeting", ""],
-      ["end", "close", "End the meeting for everyone", "dangerous"],
-    ]);
+    this.#buttons.record.append(icon("record"));
+    this.#menu = new Menu(
+      "more-menu",
+      [
+        ["screen", "screen", "Share your screen", "narrow-only"],
+        ["hand", "hand", "Raise or lower hand", "narrow-only"],
+        ["record", "record", "", "narrow-only"],
+        ["optOut", "notRecorded", ""],
+        ["invite", "link", "Copy invite link"],
+        ["settings", "settings", "Settings"],
+        ["theme", "theme", "Switch between light and dark"],
+        ["help", "keyboard", "Keyboard shortcuts"],
+      ],
+      act,
+    );
+    this.#leaveMenu = new Menu(
+      "leave-menu",
+      [
+        ["leave", "leave", "Leave the meeting"],
+        ["end", "close", "End the meeting for everyone", "dangerous"],
+      ],
+      act,
+    );
     this.#end = h(
       "button",
       { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave" },
@@ -64,20 +87,20 @@ export class Controls {
       { type: "button", class: "control more", "aria-label": "More", title: "More" },
       icon("more"),
     );
-    opens(more, this.#menu);
-    const { mic, camera, screen, hand, chat, people } = this.#buttons;
+    this.#menu.openBy(more);
+    const { mic, camera, screen, hand, record, chat, people } = this.#buttons;
     const bar = h(
       "div",
       { class: "bar", role: "toolbar", "aria-label": "Controls" },
-      h("div", { class: "group" }, mic, camera, screen, hand),
+      h("div", { class: "group" }, mic, camera, screen, hand, record),
       h("div", { class: "group" }, chat, people, more),
       this.#end,
     );
-    this.element = h("footer", { class: "controls" }, bar, this.#menu, this.#leaveMenu);
+    this.element = h("footer", { class: "controls" }, bar, this.#menu.element, this.#leaveMenu.element);
   }
 
   /** @param {ControlState} state */
-  update({ isMuted, isVideoOn, isSharing, canShare, handRaised, open, unread, people, isHost }) {
+  update({ isMuted, isVideoOn, isSharing, canShare, handRaised, open, unread, people, isHost, recording }) {
     const { mic, camera, screen, hand, chat, people: list } = this.#buttons;
     show(mic, isMuted ? "Unmute" : "Mute", "M", { off: isMuted });
     fill(mic, icon(isMuted ? "micOff" : "mic"));
@@ -94,104 +117,48 @@ export class Controls {
     this.#badge.hidden = unread === 0;
     this.#badge.textContent = unread > 99 ? "99+" : String(unread);
     this.#people.textContent = String(people);
-    if (isHost && !this.#end.hasAttribute("popovertarget")) opens(this.#end, this.#leaveMenu);
-    const shareItem = /** @type {HTMLElement} */ (this.#menu.querySelector("[data-action=screen]"));
-    shareItem.hidden = !canShare;
+    if (isHost && !this.#end.hasAttribute("popovertarget")) this.#leaveMenu.openBy(this.#end);
+    this.#menu.show("screen", canShare);
+    this.#showRecording(recording);
   }
 
-  /** @param {"chat" | "people"} panel whose button gets the focus */
-  focus(panel) {
-    this.#buttons[panel].focus();
+  /** @param {RecordingChoices} choices */
+  #showRecording({ record, isRecording, optOut }) {
+    const { record: button } = this.#buttons;
+    button.hidden = record === null;
+    // Not disabled: that would take the focus away from who has just pressed it.
+    button.setAttribute("aria-disabled", String(record?.isPending ?? false));
+    if (record) show(button, record.words, "", { active: isRecording });
+    this.#menu.show("record", record !== null, record?.words);
+    this.#menu.show("optOut", optOut !== null, optOut ?? "");
+  }
+
+  /** @param {"mic" | "chat" | "people"} button that gets the focus */
+  focus(button) {
+    this.#buttons[button].focus();
   }
 
   /**
-   * @param {import("./keyboard.js").Command} command
-   * @param {string} key
+   * @param {import("./keyboard.js").Command | "record"} command
+   * @param {string} [key]
    */
   #button(command, key) {
     const button = h("button", { type: "button", class: "control", onclick: () => this.#act(command) });
-    button.setAttribute("aria-keyshortcuts", key);
+    if (key) button.setAttribute("aria-keyshortcuts", key);
     button.dataset.command = command;
     return button;
   }
-
-  /**
-   * @param {string} id
-   * @param {[Action, import("./icons.js").IconName, string, string][]} items
-   */
-  #popover(id, items) {
-    const menu = h(
-      "div",
-      { id, class: "menu", role: "menu", popover: "auto", onkeydown: walkMenu },
-      ...items.map(([action, name, words, look]) => {
-        const item = h(
-          "button",
-          {
-            type: "button",
-            role: "menuitem",
-            class: look,
-            onclick: () => {
-              menu.hidePopover();
-              this.#act(action);
-            },
-          },
-          icon(name),
-          words,
-        );
-        item.dataset.action = action;
-        return item;
-      }),
-    );
-    return menu;
-  }
-}
-
-/**
- * Makes `button` open and close `menu`. The first item gets the focus at once: a "toggle" event would come after the next
- * key of a fast typist.
- *
- * @param {HTMLButtonElement} button
- * @param {HTMLElement} menu
- */
-function opens(button, menu) {
-  // Tells the browser that the button belongs to the menu: else a click on it would close the menu first, as one outside.
-  button.setAttribute("popovertarget", menu.id);
-  button.setAttribute("aria-haspopup", "menu");
-  button.onclick = (event) => {
-    event.preventDefault();
-    if (menu.togglePopover()) visible(menu)[0]?.focus();
-  };
-}
-
-/** @param {KeyboardEvent} event */
-function walkMenu(event) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const items = visible(/** @type {HTMLElement} */ (event.currentTarget));
-  const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-  items.at((at + step) % items.length)?.focus();
-}
-
-/**
- * @param {HTMLElement} menu
- * @returns {HTMLElement[]}
- */
-function visible(menu) {
-  return [...menu.querySelectorAll("button")].filter(
-    (item) => item.offsetParent !== null || item.getClientRects().length > 0,
-  );
 }
 
 /**
  * @param {HTMLButtonElement} button
  * @param {string} label
- * @param {string} key
+ * @param {string} key "" if there is none
  * @param {{off?: boolean, active?: boolean}} look
  */
 function show(button, label, key, { off = false, active = false }) {
   button.setAttribute("aria-label", label);
-  button.title = `${label} (${key})`;
+  button.title = key ? `${label} (${key})` : label;
   button.classList.toggle("off", off);
   button.classList.toggle("active", active);
 }

@@ -7,25 +7,33 @@ import { prefer, preferences } from "./preferences.js";
 import { setTheme, theme } from "./theme.js";
 
 /**
- * Asks for confirmation of what cannot be undone.
+ * Asks for confirmation.
  *
  * @param {string} question
  * @param {string} yes the label of the button that confirms
+ * @param {object} [more]
+ * @param {string[]} [more.words] what will happen, a sentence or two each
+ * @param {boolean} [more.isHarmless] it can be undone
  * @returns {Promise<boolean>}
  */
-export function confirmation(question, yes) {
+export function confirmation(question, yes, { words = [], isHarmless = false } = {}) {
   return new Promise((resolve) => {
     const choose = (/** @type {boolean} */ answer) => () => {
       resolve(answer);
       dialog.close();
     };
-    const dialog = open(
+    const [only = "", ...others] = words;
+    const consequences = others.length
+      ? h("ul", { class: "consequences" }, ...words.map((sentence) => h("li", {}, sentence)))
+      : h("p", { class: "consequences" }, only);
+    const dialog = openDialog(
       question,
+      ...(only ? [consequences] : []),
       h(
         "div",
         { class: "dialog-actions" },
         h("button", { type: "button", class: "secondary", onclick: choose(false) }, "Cancel"),
-        h("button", { type: "button", class: "danger", onclick: choose(true) }, yes),
+        h("button", { type: "button", class: isHarmless ? "primary" : "danger", onclick: choose(true) }, yes),
       ),
     );
     dialog.addEventListener("close", () => resolve(false));
@@ -56,7 +64,7 @@ export function settingsDialog(local, onSpeaker) {
     select,
   );
   choices.element.append(look);
-  open("Settings", choices.element).addEventListener("close", choices.close);
+  openDialog("Settings", choices.element).addEventListener("close", choices.close);
 }
 
 /** Shows the keyboard shortcuts. */
@@ -69,7 +77,7 @@ export function shortcutsDialog() {
     checked: preferences().shortcuts,
     onchange: () => prefer({ shortcuts: enabled.checked }),
   });
-  open(
+  openDialog(
     "Keyboard shortcuts",
     h("dl", { class: "shortcuts" }, ...rows),
     h("label", { class: "check" }, enabled, "Use single-key shortcuts"),
@@ -84,7 +92,11 @@ export function shortcutsDialog() {
 export function linkDialog(link) {
   const field = h("input", { readOnly: true, value: link, onfocus: () => field.select() });
   field.setAttribute("aria-label", "Invite link");
-  open("Invite link", h("p", { class: "lead" }, "Copy this link and send it to the people you want to meet."), field);
+  openDialog(
+    "Invite link",
+    h("p", { class: "lead" }, "Copy this link and send it to the people you want to meet."),
+    field,
+  );
   field.focus();
 }
 
@@ -94,11 +106,13 @@ export function closeDialogs() {
 }
 
 /**
+ * Opens a dialog.
+ *
  * @param {string} title
  * @param {...Node} content
  * @returns {HTMLDialogElement} removed from the page when it is closed
  */
-function open(title, ...content) {
+export function openDialog(title, ...content) {
   const dialog = h(
     "dialog",
     {},

@@ -22,9 +22,10 @@ const WORDS = {
  * @param {EndReason} reason
  * @param {TertuliaError | null} error
  * @param {() => void} onAgain
+ * @param {HTMLElement | null} recordings of the room, for its hosts
  * @returns {HTMLElement}
  */
-export function endedScreen(reason, error, onAgain) {
+export function endedScreen(reason, error, onAgain, recordings) {
   const [title, words, again] = WORDS[reason];
   const heading = h("h1", { tabIndex: -1 }, title);
   queueMicrotask(() => heading.focus());
@@ -43,6 +44,7 @@ export function endedScreen(reason, error, onAgain) {
         again && h("button", { type: "button", class: "primary", onclick: onAgain }, again),
         h("a", { class: "secondary", href: "/" }, "Go to the start page"),
       ),
+      recordings,
     ),
   );
 }

@@ -184,6 +184,7 @@ export class Grid {
       isMuted: !isScreen && member.isMuted,
       isAway: member.isAway,
       handRaised: !isScreen && member.handRaised,
+      isLeftOut: this.#meeting.recording.isOn && member.recordingOptOut,
       speaking: !isScreen && this.#speaking.has(userId) && !member.isMuted,
       pinned: this.#pinned === key,
       track: isSelf ? this.#local.track(source) : (remote?.track ?? null),

@@ -7,7 +7,13 @@ import { prefer, preferences } from "./preferences.js";
 import { preview } from "./preview.js";
 import { toggleTheme } from "./theme.js";
 
-/** @typedef {{element: HTMLElement, close: () => void, fail: (message: string) => void}} Lobby */
+/**
+ * @typedef {object} Lobby
+ * @property {HTMLElement} element
+ * @property {() => void} close
+ * @property {(message: string) => void} fail
+ * @property {(section: HTMLElement) => void} append shows something below
+ */
 
 /**
  * The screen before a meeting: name, camera and microphone, and the button that joins or creates a meeting.
@@ -55,34 +61,30 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
   const byLink = isHome ? linkForm() : null;
   if (isHome) void offerCreation(mayCreate, form, byLink);
   mirror.setName(name.value);
-  const element = h(
-    "div",
-    { class: "lobby" },
-    header(),
+  const main = h(
+    "main",
+    { class: "lobby-main" },
+    mirror.element,
     h(
-      "main",
-      { class: "lobby-main" },
-      mirror.element,
+      "section",
+      { class: "welcome" },
+      h("h1", {}, isHome ? "Good company, wherever you are." : "Ready to join?"),
       h(
-        "section",
-        { class: "welcome" },
-        h("h1", {}, isHome ? "Good company, wherever you are." : "Ready to join?"),
-        h(
-          "p",
-          { class: "lead" },
-          isHome
-            ? "Start a meeting and share its link, or paste a link that you were sent."
-            : "Check your camera and microphone. Others see you once you join.",
-        ),
-        form,
-        byLink,
-        failure,
+        "p",
+        { class: "lead" },
+        isHome
+          ? "Start a meeting and share its link, or paste a link that you were sent."
+          : "Check your camera and microphone. Others see you once you join.",
       ),
+      form,
+      byLink,
+      failure,
     ),
   );
   return {
-    element,
+    element: h("div", { class: "lobby" }, header(), main),
     close: mirror.close,
+    append: (section) => main.append(section),
     fail: (message) => {
       failure.textContent = message;
       failure.hidden = false;

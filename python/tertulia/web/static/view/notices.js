@@ -12,30 +12,29 @@ const MOST = 4;
  * @param {object} [options]
  * @param {{label: string, run: () => void}} [options.action]
  * @param {string} [options.topic] a new notice replaces the previous one of its topic
+ * @param {boolean} [options.stays] it is shown until someone has closed it
  */
-export function notice(text, { action, topic } = {}) {
+export function notice(text, { action, topic, stays = false } = {}) {
   if (topic) clearNotices(topic);
   const close = () => element.remove();
-  const button =
-    action &&
-    h(
-      "button",
-      {
-        type: "button",
-        class: "text-button",
-        onclick: () => {
-          close();
-          action.run();
-        },
-      },
-      action.label,
-    );
-  const element = h("div", { class: "notice" }, h("span", {}, text), button);
+  const answer = (/** @type {string} */ label, /** @type {() => void} */ run) => {
+    const onclick = () => {
+      close();
+      run();
+    };
+    return h("button", { type: "button", class: "text-button", onclick }, label);
+  };
+  const element = h(
+    "div",
+    { class: stays ? "notice stays" : "notice" },
+    h("span", {}, text),
+    action && answer(action.label, action.run),
+    stays && answer("OK", () => {}),
+  );
   element.dataset.topic = topic ?? "";
-  const shown = area();
-  shown.append(element);
-  while (shown.children.length > MOST) shown.firstElementChild?.remove();
-  setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
+  area().append(element);
+  for (const old of [...area().querySelectorAll(".notice:not(.stays)")].slice(0, -MOST)) old.remove();
+  if (!stays) setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
 }
 
 /** @param {string} [topic] which notices to remove; all without it */

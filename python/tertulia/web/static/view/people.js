@@ -73,7 +73,9 @@ export class People {
    */
   #row(member, isSelf) {
     const { userId, displayName, role, isMuted, isVideoOn, handRaised, isAway } = member;
-    const note = [isSelf && "You", role === "host" && "Host", isAway && "Reconnecting…"].filter(Boolean).join(" · ");
+    const isLeftOut = this.#meeting.recording.isOn && member.recordingOptOut;
+    const notes = [isSelf && "You", role === "host" && "Host", isLeftOut && "Not recorded", isAway && "Reconnecting…"];
+    const note = notes.filter(Boolean).join(" · ");
     return h(
       "li",
       { class: isAway ? "is-away" : "" },

@@ -1,6 +1,7 @@
 /** @import { LinkState } from "../media/link.js" */
 /** @import { LocalMedia } from "../media.js" */
 /** @import { Meeting } from "../meeting.js" */
+/** @import { Rest } from "../protocol.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Action } from "./controls.js" */
 import { canShareScreen, deviceTrouble } from "../media.js";
@@ -17,6 +18,7 @@ import { listenToKeys } from "./keyboard.js";
 import { clearNotices, notice } from "./notices.js";
 import { People } from "./people.js";
 import { preferences } from "./preferences.js";
+import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
 import { toggleTheme } from "./theme.js";
@@ -32,6 +34,7 @@ export class Room {
   #people;
   #controls;
   #sound;
+  #recording;
   #alone;
   #startSound;
   /** @type {"chat" | "people" | null} the side panel that is open */
@@ -45,8 +48,9 @@ export class Room {
    * @param {Meeting} meeting
    * @param {LocalMedia} local
    * @param {() => Promise<string>} inviteLink
+   * @param {() => Promise<Rest>} rest the API, called as this member
    */
-  constructor(meeting, local, inviteLink) {
+  constructor(meeting, local, inviteLink, rest) {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviteLink = inviteLink;
@@ -57,6 +61,7 @@ export class Room {
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
     this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation });
     this.#controls = new Controls((action) => this.#run(action));
+    this.#recording = new RecordingControl(meeting, rest, () => this.#update());
     this.#startSound = startSoundButton(() => this.#onStartSound());
     this.#sound = new Sound(() => {
       this.#startSound.hidden = false;
@@ -66,16 +71,22 @@ export class Room {
       "div",
       { class: "meeting" },
       this.#header.element,
+      // By keyboard the microphone comes before the pins of the tiles.
+      this.#controls.element,
       h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
       this.#chat.element,
       this.#people.element,
-      this.#controls.element,
       this.#sound.element,
     );
     this.#cleanup = this.#listen();
     this.#sound.setSpeaker(preferences().speaker);
     this.#onTracks();
     this.#update();
+  }
+
+  /** Puts the focus on the microphone: the button that joined is gone. */
+  focus() {
+    this.#controls.focus("mic");
   }
 
   close() {
@@ -97,6 +108,7 @@ export class Room {
       stayAwake(),
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
+      ...this.#recording.listen(),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -107,14 +119,13 @@ export class Room {
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
       meeting.on("state", update),
       meeting.on("media", (state) => this.#onMedia(state)),
-      meeting.on("recording", update),
       meeting.on("chat", (message) => this.#onChat(message)),
       meeting.on("muteRequested", (byUserId) => this.#onMuteRequested(byUserId)),
     ];
   }
 
   #update() {
-    const { roster, role, isRecording, handRaised } = this.#meeting;
+    const { roster, role, recording, handRaised } = this.#meeting;
     const { isMuted, isVideoOn, isSharing } = this.#local;
     const people = roster.all.length;
     this.#controls.update({
@@ -127,8 +138,9 @@ export class Room {
       open: this.#open,
       unread: this.#unread,
       isHost: role === "host",
+      recording: this.#recording.choices,
     });
-    this.#header.update({ isSharing, isRecording, trouble: this.#trouble() });
+    this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble() });
     this.#people.update();
     this.#grid.schedule();
     this.#alone.hidden = people > 1;
@@ -170,6 +182,10 @@ export class Room {
         return this.#meeting.leave();
       case "end":
         return void this.#end();
+      case "record":
+        return void this.#recording.toggle();
+      case "optOut":
+        return void this.#recording.setOptOut(!this.#meeting.recordingOptOut);
     }
   }
 

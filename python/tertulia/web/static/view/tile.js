@@ -10,6 +10,7 @@ import { Picture } from "./picture.js";
  * @property {boolean} isMuted
  * @property {boolean} isAway
  * @property {boolean} handRaised
+ * @property {boolean} isLeftOut the meeting is recorded, but they are not
  * @property {boolean} speaking
  * @property {boolean} pinned
  * @property {MediaStreamTrack | null} track null: only the avatar is shown
@@ -24,6 +25,7 @@ export class Tile {
   #picture;
   #name = h("span", { class: "name" });
   #badges = h("span", { class: "badges" });
+  #leftOut = h("span", { class: "left-out", hidden: true }, icon("notRecorded"), h("span", {}, "not recorded"));
   #away = h("div", { class: "away" }, "Reconnecting…");
   #signal = h("span", { class: "signal", role: "img" }, bars());
   #pin;
@@ -54,7 +56,7 @@ export class Tile {
       h("div", { class: `avatar ${tint(userId)}` }),
       video,
       this.#away,
-      h("div", { class: "plate" }, this.#badges, this.#name),
+      h("div", { class: "plate" }, this.#badges, this.#name, this.#leftOut),
       this.#signal,
       this.#pin,
     );
@@ -64,9 +66,10 @@ export class Tile {
 
   /** @param {TileState} state what to show */
   update(state) {
-    const { name, isMuted, isAway, handRaised, speaking, pinned } = state;
+    const { name, isMuted, isAway, handRaised, isLeftOut, speaking, pinned } = state;
     const label = this.#isScreen ? `${name}’s screen` : this.#isSelf ? `${name} (you)` : name;
     this.#name.textContent = label;
+    this.#leftOut.hidden = !isLeftOut;
     fill(/** @type {HTMLElement} */ (this.element.querySelector(".avatar")), h("span", {}, initials(name)));
     const marks = [handRaised && badge("hand", "Hand raised"), isMuted && badge("micOff", "Muted")];
     fill(this.#badges, ...marks.filter((mark) => mark !== false));

@@ -1,0 +1,56 @@
+"""What is made of a recording, and what the process that makes it says. Paths are relative to the work directory."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tertulia.contract import Source
+from tertulia.ids import UserId
+
+
+class File(Struct, frozen=True):
+    """A file that can be played. ``begins``: the Unix time in seconds of its first moment; ``duration`` in seconds."""
+
+    path: str
+    begins: float
+    duration: float
+
+
+class TrackFile(Struct, frozen=True):
+    """The file of one track, and whose it is."""
+
+    file: File
+    user_id: UserId
+    user_name: str
+    source: Source
+
+
+class Films(Struct, frozen=True, tag="films"):
+    """The composite, and the files of the tracks. ``trouble``: what of the recording was lost, in words."""
+
+    composite: File
+    tracks: tuple[TrackFile, ...]
+    trouble: tuple[str, ...] = ()
+
+
+class Fraction(Struct, frozen=True, tag="fraction"):
+    """So much is done, 0 to 1."""
+
+    done: float
+
+
+class Nothing(Struct, frozen=True, tag="nothing"):
+    """There is nothing that can be played: ``reason`` says why."""
+
+    reason: str
+
+
+class Broken(Struct, frozen=True, tag="broken"):
+    """It failed. ``is_disk``: for want of space on the disk, or because the disk fails."""
+
+    error: str
+    is_disk: bool
+
+
+Said = Fraction | Films | Nothing | Broken
+"""One line on the standard output of the process, as JSON."""

@@ -1,0 +1,133 @@
+"""What recorders do beside the jobs: carry out deletions and retention, and clear local files that are stored.
+
+Everything may be done by several recorders at once, and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tertulia import times
+from tertulia.db.deletions import Deletions
+from tertulia.db.engine import Database
+from tertulia.db.models import Deletion
+from tertulia.db.recording_rows import directory_of
+from tertulia.db.recordings import Recordings
+from tertulia.errors import StorageError, Unavailable
+from tertulia.ids import RecordingId
+from tertulia.recorder.gathering import load_manifest
+from tertulia.recorder.jobs.retry import delay_after
+from tertulia.recorder.place import Place, places
+from tertulia.storage import Storage
+
+DELETE_SECONDS: Final = 5.0
+"""How often one looks for deletions."""
+CLEAR_SECONDS: Final = 60.0
+"""How often one looks for local files that a recorder which was killed has left."""
+EXPIRE_SECONDS: Final = 600.0
+"""How often one looks for recordings that are kept no longer."""
+_DONE: Final = ("ready", "empty")
+
+_log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """The sweeps of one recorder."""
+
+    def __init__(self, database: Database, storage: Storage, recordings: Path) -> None:
+        self._deletions = Deletions(database)
+        self._rows = Recordings(database)
+        self._storage = storage
+        self._recordings = recordings
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_each(DELETE_SECONDS, self.delete))
+            tasks.create_task(_each(CLEAR_SECONDS, self.clear_all))
+            tasks.create_task(_each(EXPIRE_SECONDS, self.expire))
+
+    # -- deletions
+
+    async def expire(self) -> None:
+        """Delete what is kept no longer."""
+        while count := await self._rows.expire(_now()):
+            _log.info("recordings are deleted that are kept no longer", count=count)
+
+    async def delete(self) -> None:
+        """Carry out the deletions that are due."""
+        for deletion in await self._deletions.due(_now()):
+            try:
+                await self._delete(deletion)
+            except (StorageError, OSError) as error:
+                await self._put_off(deletion, str(error))
+                continue
+            await self._deletions.done(deletion)
+
+    async def _delete(self, deletion: Deletion) -> None:
+        if deletion.recording_id is not None:
+            place = Place(self._recordings, deletion.recording_id)
+            if place.is_being_written():
+                raise BlockingIOError("its raw files are still being written")
+            await asyncio.to_thread(place.remove)
+        if deletion.path.endswith("/"):
+            await self._storage.delete_prefix(deletion.path)
+        else:
+            await self._storage.delete(deletion.path)
+
+    async def _put_off(self, deletion: Deletion, error: str) -> None:
+        delay = delay_after(deletion.attempts + 1)
+        _log.warning("a recording could not be deleted", path=deletion.path, error=error, again_in=delay)
+        await self._deletions.failed(deletion, error, _now() + timedelta(seconds=delay))
+
+    # -- what is left on disk
+
+    async def clear_all(self) -> None:
+        """Clear the directories of recordings that are done. Those that SQL does not know stay: it may be another's."""
+        names = list(await asyncio.to_thread(lambda: list(places(self._recordings))))
+        statuses = await self._rows.statuses(names) if names else {}
+        for name, status in statuses.items():
+            if status in _DONE:
+                await self.clear(RecordingId(name))
+
+    async def clear(self, recording_id: RecordingId) -> None:
+        """Remove the local files of a recording that is done. Raw files go only if they are stored: media that turns up
+        late is made into the film.
+
+        Raises:
+            StorageError, Unavailable, OSError
+        """
+        row = await self._rows.by_id(recording_id)
+        place = Place(self._recordings, recording_id)
+        if row is None or row.status not in _DONE or place.is_being_written():
+            return
+        if row.source_id == row.id:
+            stored = await load_manifest(self._storage, directory_of(row.room_id, row.id), place.work)
+            files = {file.raw for file in stored.files} if stored is not None else set()
+            if await asyncio.to_thread(place.has_media, files):
+                _log.warning("raw files turned up that are not in the film: it is made again", recording=row.id)
+                await self._rows.requeue(row.id, _now())
+                return
+        await asyncio.to_thread(place.remove)
+
+
+async def _each(seconds: float, sweep: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await sweep()
+        except (Unavailable, StorageError, OSError) as error:
+            _log.warning("a sweep could not be done; it is tried again", error=str(error))
+        except Exception:  # noqa: BLE001 — the other sweeps and the jobs go on
+            _log.exception("a sweep failed; it is tried again")
+        await asyncio.sleep(seconds)
+
+
+def _now() -> datetime:
+    return times.from_seconds(time.time())

@@ -1,0 +1,106 @@
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
+/** @typedef {import("./icons.js").IconName} IconName */
+
+/** Pixels between a menu and its button, and between a menu and the edge of the window. */
+const GAP = 8;
+
+/**
+ * A menu that a button opens.
+ *
+ * @template {string} A what its items do
+ */
+export class Menu {
+  /** @type {Map<A, HTMLElement>} */
+  #items = new Map();
+  /** @type {HTMLElement | null} */
+  #button = null;
+
+  /**
+   * @param {string} id
+   * @param {[action: A, icon: IconName, words: string, look?: string][]} items `look` is a class
+   * @param {(action: A) => void} act
+   */
+  constructor(id, items, act) {
+    this.element = h("div", { id, class: "menu", role: "menu", popover: "auto", onkeydown: walk });
+    for (const [action, name, words, look = ""] of items) {
+      const onclick = () => {
+        this.element.hidePopover();
+        act(action);
+      };
+      const item = h(
+        "button",
+        { type: "button", role: "menuitem", class: look, onclick },
+        icon(name),
+        h("span", {}, words),
+      );
+      item.dataset.action = action;
+      this.#items.set(action, item);
+      this.element.append(item);
+    }
+  }
+
+  /**
+   * Makes a button open and close the menu, which stands above it. The first item gets the focus at once: a "toggle" event
+   * would come after the next key of a fast typist.
+   *
+   * @param {HTMLButtonElement} button
+   */
+  openBy(button) {
+    this.#button = button;
+    // Tells the browser that the button belongs to the menu: else a click on it would close the menu first, as one outside.
+    button.setAttribute("popovertarget", this.element.id);
+    button.setAttribute("aria-haspopup", "menu");
+    button.onclick = (event) => {
+      event.preventDefault();
+      if (!this.element.togglePopover()) return;
+      this.#place();
+      addEventListener("resize", this.#place);
+      visible(this.element)[0]?.focus();
+    };
+  }
+
+  /** Puts the open menu above the middle of its button, within the window. */
+  #place = () => {
+    if (!this.#button || !this.element.matches(":popover-open")) return removeEventListener("resize", this.#place);
+    const { left, width, top } = this.#button.getBoundingClientRect();
+    const wide = this.element.offsetWidth;
+    const middle = left + width / 2 - wide / 2;
+    const { style } = this.element;
+    style.left = `${Math.max(GAP, Math.min(middle, document.documentElement.clientWidth - wide - GAP))}px`;
+    style.bottom = `${innerHeight - top + GAP}px`;
+    style.maxHeight = `${top - 2 * GAP}px`;
+  };
+
+  /**
+   * @param {A} action
+   * @param {boolean} isShown
+   * @param {string} [words] what the item says from now on
+   */
+  show(action, isShown, words) {
+    const item = this.#items.get(action);
+    if (!item) return;
+    item.hidden = !isShown;
+    const label = item.querySelector("span");
+    if (words && label) label.textContent = words;
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function walk(event) {
+  const items = visible(/** @type {HTMLElement} */ (event.currentTarget));
+  const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const next = { ArrowDown: (at + 1) % items.length, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  items.at(next)?.focus();
+}
+
+/**
+ * @param {HTMLElement} menu
+ * @returns {HTMLElement[]}
+ */
+function visible(menu) {
+  return [...menu.querySelectorAll("button")].filter((item) => item.getClientRects().length > 0);
+}

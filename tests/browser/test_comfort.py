@@ -1,0 +1,157 @@
+"""Menus where their buttons are, the focus where one goes on, large type, narrow windows, colours set by the system."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, new_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_APART = """([menu, button]) => {
+  const [m, b] = [menu, button].map((selector) => document.querySelector(selector).getBoundingClientRect());
+  const middle = (r) => r.x + r.width / 2;
+  const isInside = m.left >= 0 && m.right <= innerWidth && m.top >= 0;
+  const covers = m.left <= middle(b) && m.right >= middle(b);
+  return { gap: b.top - m.bottom, shift: Math.abs(middle(m) - middle(b)), isInside, covers };
+}"""
+
+_CUT_OFF = """() => [...document.querySelectorAll("button, a, input, select, h1, h2, .clock, .recording")]
+  .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest(".hidden"))
+  .map((element) => [element, element.getBoundingClientRect()])
+  .filter(([, r]) => r.width > 1 && (r.left < -0.5 || r.right > innerWidth + 0.5))
+  .map(([element, r]) => `${element.outerHTML.slice(0, 80)} ${r.left} to ${r.right}`)"""
+"""What sticks out of the window at its sides."""
+
+_OVERLAPS = """() => {
+  const shown = [...document.querySelectorAll(".controls .control")].filter((button) => button.checkVisibility());
+  const boxes = shown.map((button) => button.getBoundingClientRect());
+  const over = boxes.slice(1).filter((box, i) => box.left < boxes[i].right - 0.5);
+  return over.length + boxes.filter((box) => box.width < 40).length;
+}"""
+"""How many of the controls lie over another, or are too narrow for a finger."""
+
+
+@pytest.mark.parametrize("width", [1280, 844, 390, 320])
+async def test_menus_open_at_their_buttons(come: Come, base: str, width: int) -> None:
+    ana = await come("Ana", viewport={"width": width, "height": 640}, reduced_motion="reduce")
+    await ana.join(new_room(base).host_link)
+    for button, selector, menu in (("More", ".control.more", "#more-menu"), ("Leave", ".hang-up", "#leave-menu")):
+        await ana.button(button).click()
+        place = await ana.page.evaluate(_APART, [menu, selector])
+        assert place["isInside"] and place["covers"] and place["gap"] == pytest.approx(8, abs=1), place
+        if width == 1280:
+            assert place["shift"] < 2
+        await ana.press("Escape")
+        await expect(ana.button(button)).to_be_focused()
+
+
+async def test_an_open_menu_stays_at_its_button_when_the_window_changes(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport={"width": 1280, "height": 800})
+    await ana.join(new_room(base).host_link)
+    await ana.button("More").click()
+    await ana.page.set_viewport_size({"width": 700, "height": 600})
+    apart = f"({_APART})(['#more-menu', '.control.more'])"
+    await ana.page.wait_for_function(f"() => {{ const p = {apart}; return p.isInside && Math.abs(p.gap - 8) < 1.5; }}")
+
+
+async def test_home_end_and_arrows_in_a_menu(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport={"width": 1280, "height": 800})
+    await ana.join(new_room(base).host_link)
+    await ana.button("More").press("Enter")
+    items = ana.page.get_by_role("menuitem")
+    await expect(items.first).to_be_focused()
+    await ana.press("End")
+    await expect(items.last).to_be_focused()
+    await ana.press("ArrowDown")
+    await expect(items.first).to_be_focused()
+    await ana.press("ArrowUp")
+    await expect(items.last).to_be_focused()
+    await ana.press("Home")
+    await expect(items.first).to_be_focused()
+
+
+async def test_the_focus_after_joining_is_on_the_microphone_and_pins_come_later(come: Come, base: str) -> None:
+    room = new_room(base)
+    ben = await come("Ben")
+    await ben.join(room.link)
+    ana = await come("Ana", viewport={"width": 1280, "height": 800})
+    await ana.page.goto(room.host_link)
+    await ana.page.get_by_label("Your name").press("Enter")
+    await expect(ana.button("Mute")).to_be_focused()
+    await ana.tile("Ben").wait_for()
+    await ana.press("Tab")
+    await expect(ana.button("Turn camera off")).to_be_focused()
+    for _ in range(12):
+        await ana.press("Tab")
+        if await ana.page.evaluate("document.activeElement.className") == "pin":
+            return
+    raise AssertionError("no pin can be reached by Tab after the controls")
+
+
+async def test_text_follows_the_font_size_of_the_browser(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    await ana.page.goto(new_room(base).host_link)
+    for screen in ("lobby", "meeting"):
+        if screen == "meeting":
+            await ana.page.get_by_role("button", name="Join now").click()
+            await ana.button("Mute").wait_for()
+        small = await font_sizes(ana)
+        await ana.page.evaluate("() => { document.documentElement.style.fontSize = '24px'; }")
+        large = await font_sizes(ana)
+        assert len(small) == len(large) > 5
+        assert all(b == pytest.approx(a * 1.5, rel=0.2) for a, b in zip(small, large, strict=True)), (small, large)
+        assert await ana.page.evaluate(_CUT_OFF) == []
+        await ana.page.evaluate("() => { document.documentElement.style.fontSize = ''; }")
+
+
+async def font_sizes(person: Person) -> list[float]:
+    script = """() => [...document.querySelectorAll("#app *")]
+      .filter((e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+      .filter((e) => !e.closest(".avatar"))
+      .map((e) => parseFloat(getComputedStyle(e).fontSize))"""
+    sizes: list[float] = await person.page.evaluate(script)
+    return sizes
+
+
+async def test_nothing_is_cut_off_at_320_pixels(come: Come, base: str) -> None:
+    room = new_room(base)
+    ben = await come("Ben")
+    await ben.join(room.link)
+    ana = await come("Ana", viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    page = ana.page
+    await page.goto(room.host_link)
+    await page.locator(".mirror video").wait_for()
+    assert await page.evaluate(_CUT_OFF) == []
+    await page.get_by_role("button", name="Join now").click()
+    await ana.tile("Ben").wait_for()
+    for open_screen in ("", "c", "p", "?"):
+        if open_screen:
+            await ana.press(open_screen)
+        assert await page.evaluate(_CUT_OFF) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") == 320
+        if open_screen:
+            await ana.press("Escape")
+    assert await page.evaluate(_OVERLAPS) == 0
+
+
+async def test_with_colours_of_the_system_edges_say_what_grounds_said(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana = await come("Ana", viewport={"width": 1280, "height": 800}, forced_colors="active")
+    await ana.join(room.host_link)
+    style = "([s, pseudo, name]) => getComputedStyle(document.querySelector(s), pseudo || undefined)[name]"
+
+    async def css(selector: str, name: str, pseudo: str = "") -> str:
+        value: str = await ana.page.evaluate(style, [selector, pseudo, name])
+        return value
+
+    assert await css(".control", "borderTopWidth") == "1px"
+    await ana.button("Mute").click()
+    assert await css("[data-command=mic]", "borderTopStyle") == "dashed"
+    await ana.button("Chat").click()
+    assert await css("[data-command=chat]", "borderTopWidth") == "3px"
+    silent = await css(".tile", "borderTopWidth", "::after")
+    await ana.page.evaluate("() => document.querySelector('.tile').classList.add('is-speaking')")
+    assert (silent, await css(".tile", "borderTopWidth", "::after")) == ("1px", "4px")

@@ -1,0 +1,45 @@
+"""From raw files to stored films, by real recorders."""
+
+from __future__ import annotations
+
+import av
+import pytest
+
+from tests.integration.recorder.studio import ADA, Studio, being_written
+
+
+async def test_a_recording_becomes_a_film_and_tracks_and_nothing_local_is_left(local: Studio) -> None:
+    row = await local.recorded(3.0)
+    with local.recorder() as recorder:
+        ready = await local.until_status(row, "ready", recorder)
+        await local.until_cleared(row)
+    assert ready.path == f"recordings/{row.room_id}/{row.id}/grid.mp4"
+    assert ready.duration == pytest.approx(3.0, abs=0.1)
+    assert ready.error is None
+    storage = local.directory / "storage"
+    with av.open(str(storage / ready.path)) as film:
+        assert {stream.codec_context.name for stream in film.streams} == {"h264", "aac"}
+    tracks = [it for it in await local.rows.of_room(row.room_id) if it.kind == "track"]
+    assert {(it.user_id, it.user_name, it.source) for it in tracks} == {
+        (ADA, "Ada", "microphone"),
+        (ADA, "Ada", "camera"),
+    }
+    for track in tracks:
+        assert track.path is not None
+        assert (storage / track.path).stat().st_size == track.size
+    status, out, err = await local.command("recording", "verify", row.id)
+    assert (status, err) == (0, "")
+    names = sorted(line.split()[1].rpartition("/")[2].rstrip(":").lstrip("12-") for line in out.splitlines())
+    assert names == ["camera.mjr", "camera.webm", "grid.mp4", "microphone.mjr", "microphone.webm", "part.jsonl"]
+
+
+async def test_a_part_that_is_still_being_written_is_waited_for(local: Studio) -> None:
+    row = await local.started()
+    part = local.write_part(row, 2.0)
+    with local.recorder() as recorder:
+        with being_written(part):
+            await local.rows.stop(row.id, row.created_at)
+            waiting = await local.until(row, lambda it: it.stage == "waiting" and "recorder runs" in recorder.log())
+            assert waiting.status == "processing"
+        ready = await local.until_status(row, "ready", recorder)
+    assert ready.duration == pytest.approx(2.0, abs=0.1)
