@@ -63,10 +63,6 @@ async def test_a_fault_that_passes_is_not_noticed(
     method = "POST" if also == "uploads" else "PUT"
     between.fault = first(1, method, fault, also)  # type: ignore[assignment]
     storage, path = open_storage("s3://bucket/prefix"), file_of(tmp_path, BIG)
-    if (fault, also) == ("hang", "uploads"):
-        # A POST that got no answer is not repeated: it may have begun an upload.
-        with pytest.raises(StorageError):
-            await storage.put_file(path, KEY)
     stored = await storage.put_file(path, KEY)
     assert stored.size == BIG
     assert s3.keys() == [f"prefix/{KEY}"]
