@@ -29,7 +29,7 @@ def copy_video(track: Track, path: Path) -> Span:
     if picture is None:
         raise Unplayable(f"{track.name}'s {track.source} has no picture")
     begins, at = picture.at, 0
-    with open_output(path) as output, _add_stream(output, track.codec, picture.data) as stream:
+    with open_output(path, track.codec) as output, _add_stream(output, track.codec, picture.data) as stream:
         while picture is not None:
             length = round(stands * VIDEO_RATE)
             put(output, stream, picture.data, at, length, VIDEO_RATE, is_keyframe=picture.is_keyframe)

@@ -13,12 +13,12 @@ from av.video.stream import VideoStream
 
 from tertulia.recorder.raw.decoding import Decoder
 from tertulia.recorder.raw.errors import Unplayable
-from tertulia.recorder.raw.muxing import VIDEO_RATE, open_output
+from tertulia.recorder.raw.muxing import VIDEO_RATE, FileFormat, format_of, open_output
 from tertulia.recorder.raw.recording import Span, Track
 
-_ENCODERS: Final = {
-    ".mp4": ("libx264", {"preset": "veryfast", "crf": "23", "tune": "zerolatency"}),
-    ".webm": ("libvpx", {"deadline": "realtime", "cpu-used": "6", "crf": "12", "b": "2000000", "lag-in-frames": "0"}),
+_ENCODERS: Final[dict[FileFormat, tuple[str, dict[str, str]]]] = {
+    "mp4": ("libx264", {"preset": "veryfast", "crf": "23", "tune": "zerolatency"}),
+    "webm": ("libvpx", {"deadline": "realtime", "cpu-used": "6", "crf": "12", "b": "2000000", "lag-in-frames": "0"}),
 }
 _TURNS: Final[dict[int, list[tuple[str, str | None]]]] = {
     0: [],
@@ -37,8 +37,8 @@ def encode_video(track: Track, path: Path) -> Span:
     size = _largest(track)
     begins, end = 0.0, -1
     upright: av.VideoFrame | None = None
-    with open_output(path) as output:
-        stream = _add_stream(output, path.suffix, size)
+    with open_output(path, track.codec) as output:
+        stream = _add_stream(output, format_of(track.codec), size)
         decoder, canvas = Decoder(track.codec), _Canvas(size)
         for sample in track.samples():
             for frame in decoder.decode(sample.data):
@@ -110,8 +110,8 @@ def _largest(track: Track) -> tuple[int, int]:
     return width + width % 2, height + height % 2
 
 
-def _add_stream(output: OutputContainer, suffix: str, size: tuple[int, int]) -> VideoStream:
-    name, options = _ENCODERS[suffix]
+def _add_stream(output: OutputContainer, format: FileFormat, size: tuple[int, int]) -> VideoStream:
+    name, options = _ENCODERS[format]
     stream = cast("VideoStream", output.add_stream(name, rate=_RATE, options=options))
     stream.width, stream.height = size
     stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, VIDEO_RATE)

@@ -19,7 +19,7 @@ from tertulia.recorder.raw.copying import copy_video
 from tertulia.recorder.raw.encoding import encode_video
 from tertulia.recorder.raw.errors import Unplayable
 from tertulia.recorder.raw.inspection import inspect
-from tertulia.recorder.raw.muxing import write_sound
+from tertulia.recorder.raw.muxing import format_of, write_sound
 from tertulia.recorder.raw.recording import Span, Track
 
 
@@ -34,12 +34,12 @@ class Made(Struct, frozen=True):
 
 
 def suffix(track: Track) -> str:
-    """What the name of a track's file has to end with."""
-    return ".mp4" if track.codec == "H264" else ".webm"
+    """What the name of a track's file should end with."""
+    return f".{format_of(track.codec)}"
 
 
 def export_track(track: Track, path: Path) -> Made:
-    """Write a track's file. Its name ends with :func:`suffix`. Raises Unplayable if nothing of it can be shown."""
+    """Write a track's file. Raises Unplayable if nothing of it can be shown."""
     if not track.spans:
         raise Unplayable(f"Nothing of {track.name}'s {track.source} can be played")
     try:
