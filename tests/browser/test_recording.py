@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person, Room, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+FILM_MS = 120_000
+"""Until the film of ten seconds is there: two cores, and browsers beside it."""
 TOLD = "This meeting is being recorded"
 
 
@@ -128,6 +131,28 @@ async def test_a_refusal_is_said_in_words(come: Come, base: str) -> None:
     ana.trouble.clear()
 
 
+async def test_trouble_is_told_to_hosts_alone(come: Come, base: str) -> None:
+    """What the server says then is put into the connection of each."""
+    room = new_room(base, isRecordingEnabled=True)
+    sockets: list[WebSocketRoute] = []
+
+    def keep(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    ana, ben = await come("Ana"), await come("Ben")
+    for person, link in ((ana, room.host_link), (ben, room.link)):
+        await person.page.route_web_socket(re.compile("/ws$"), keep)
+        await person.join(link)
+    for reason in ("disk_slow", "disk_full", "disk_full"):
+        payload = {"recordingId": "r", "reason": reason}
+        for socket in sockets:
+            socket.send(json.dumps({"event": "RecordingTrouble", "payload": payload}))
+    await ana.hears("The server’s disk is full: nothing more is recorded.")
+    await expect(ana.page.locator("#notices").get_by_text("too slow")).to_have_count(0)
+    await expect(ben.page.locator("#notices").get_by_text("disk")).to_have_count(0)
+
+
 async def test_on_a_phone_the_menu_has_it(come: Come, base: str) -> None:
     ana = await come("Ana", viewport={"width": 390, "height": 844})
     await ana.join(new_room(base, isRecordingEnabled=True).host_link)
@@ -158,3 +183,31 @@ async def test_it_goes_on_when_the_host_has_left(come: Come, base: str) -> None:
     await expect(ben.page.locator(".recording")).to_be_visible()
     await ana.page.get_by_role("heading", name="Recordings").wait_for()
     await expect(ana.page.locator(".film").first).to_contain_text("Being recorded now.")
+
+
+async def test_the_film_is_watched_after_the_meeting(come: Come, base: str) -> None:
+    _, ana, ben = await meet(come, base)
+    await ana.sees("Ben")
+    await record(ana)
+    await is_told(ben)
+    await ana.decodes(1, frames=60)  # ten seconds
+    await stop(ana)
+    await ana.hears("The recording has stopped.")
+    await ana.leave_as_host()
+    await ben.leave()
+    await ana.button("Watch").click(timeout=FILM_MS)
+    video = ana.page.locator(".player video")
+    await video.evaluate("(video) => video.play()")
+    await ana.page.wait_for_function("() => document.querySelector('.player video').currentTime > 1")
+    figures = "(video) => [video.duration, video.videoWidth, video.getVideoPlaybackQuality().totalVideoFrames]"
+    duration, width, frames = await video.evaluate(figures)
+    assert duration > 9 and width > 0 and frames > 5
+    await video.evaluate("(video) => { video.pause(); video.currentTime = 6; }")
+    await ana.page.wait_for_function("() => !document.querySelector('.player video').seeking")
+    assert await video.evaluate("(video) => video.currentTime") == pytest.approx(6, abs=0.1)
+    await ana.page.get_by_label("Sound").select_option("Only Ben")
+    await video.evaluate("(video) => video.play()")
+    await ana.page.wait_for_function("() => document.querySelector('.player audio').currentTime > 6.5")
+    await ana.button("Delete").click()
+    await ana.page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    await ana.hears("The recording was deleted.")

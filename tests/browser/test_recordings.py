@@ -166,6 +166,28 @@ async def test_another_layout(come: Come, base: str) -> None:
     await expect(rows(ana).nth(0)).to_contain_text("Waiting to be made into a video.")
 
 
+async def test_a_film_that_failed_is_tried_again(come: Come, base: str) -> None:
+    made = film("failed", layout="speaker")
+    recordings = Recordings([made])
+    ana = await in_the_lobby(come, base, recordings)
+    await ana.button("Try again").click()
+    await ana.hears("The video is made again.")
+    assert recordings.asked == [("POST", f"{made['id']}/compose", {"layout": "speaker"})]
+
+
+async def test_deleting_says_what_goes(come: Come, base: str) -> None:
+    made = film(url=address(base, "film.mp4"))
+    other = film(url=made["url"], recordingId=made["id"], layout="single")
+    ana = await in_the_lobby(come, base, Recordings([other, made]))
+    for row, words in (
+        (0, "The recording’s other layouts stay."),
+        (1, "its other layouts and the sound of each person"),
+    ):
+        await rows(ana).nth(row).get_by_role("button", name="Delete").click()
+        await expect(ana.page.get_by_role("dialog")).to_contain_text(words)
+        await ana.press("Escape")
+
+
 async def test_deleting_is_confirmed_first(come: Come, base: str) -> None:
     made = film(url=address(base, "film.mp4"))
     recordings = Recordings([made])

@@ -19,8 +19,8 @@ const STOP_WORDS = [
 
 /** @type {Record<TroubleReason, string>} */
 const TROUBLE = {
-  disk_full: "The recording has stopped: the server’s disk is full. What was recorded until now is kept.",
-  disk_error: "The recording has stopped: the server cannot write it. What was recorded until now is kept.",
+  disk_full: "The server’s disk is full: nothing more is recorded. What was recorded before is kept.",
+  disk_error: "The server cannot write the recording: nothing more is recorded. What was recorded before is kept.",
   disk_slow: "The server’s disk is too slow: parts of the recording are missing.",
 };
 
@@ -39,6 +39,8 @@ export class RecordingControl {
   #onChange;
   /** Whether the room's settings allow recordings. Until they are known, nothing is offered. */
   #isAllowed = false;
+  /** @type {Set<TroubleReason>} what was said of this recording already: the server says it as often as it happens */
+  #troubles = new Set();
 
   /**
    * @param {Meeting} meeting
@@ -120,7 +122,10 @@ export class RecordingControl {
    */
   #onState(before, state) {
     const wasOn = before === "on" || before === "stopping";
-    if (state.is === "on" && !wasOn) this.#tell("This meeting is being recorded now.");
+    if (state.is === "on" && !wasOn) {
+      this.#troubles.clear();
+      this.#tell("This meeting is being recorded now.");
+    }
     if (state.is === "off" && wasOn) {
       clearNotices("recording");
       notice("The recording has stopped.", { topic: "recording" });
@@ -137,7 +142,8 @@ export class RecordingControl {
 
   /** @param {TroubleReason} reason */
   #onTrouble(reason) {
-    if (this.#meeting.role !== "host") return;
+    if (this.#meeting.role !== "host" || this.#troubles.has(reason)) return;
+    this.#troubles.add(reason);
     notice(TROUBLE[reason] ?? TROUBLE.disk_error, { topic: "recording-trouble", stays: true });
   }
 }

@@ -8,6 +8,9 @@ import { notice } from "../notices.js";
 import { date, details, downloadUrl, isReady, LAYOUTS, progressWords } from "./film.js";
 import { Player } from "./player.js";
 
+const ALL_GONE = "The video, its other layouts and the sound of each person are deleted for good, for everyone.";
+const LAYOUT_GONE = "This video is deleted for good, for everyone. The recording’s other layouts stay.";
+
 /** One recording in the list: what it is, how far it is, and what can be done with it. */
 export class FilmRow {
   #library;
@@ -18,6 +21,7 @@ export class FilmRow {
   #words = h("p", { class: "film-words" });
   #bar = h("progress", { max: 1 });
   #play;
+  #again;
   #download;
   #compose;
   #remove;
@@ -32,6 +36,8 @@ export class FilmRow {
     this.#film = film;
     this.#play = h("button", { type: "button", class: "secondary", onclick: () => this.#toggle() });
     this.#play.setAttribute("aria-expanded", "false");
+    const again = { type: "button", class: "secondary", onclick: () => void this.#onAgain() };
+    this.#again = h("button", again, "Try again");
     this.#download = h("a", { class: "quiet", title: "Download", target: "_blank" }, icon("download"));
     this.#compose = quiet("layout", "Make another layout", () => void this.#onCompose());
     this.#remove = quiet("bin", "Delete", () => void this.#onRemove());
@@ -40,7 +46,7 @@ export class FilmRow {
       "li",
       { class: "film" },
       h("div", { class: "film-text" }, h("h3", {}, date(film)), this.#details, this.#words, this.#bar),
-      h("div", { class: "film-actions" }, this.#play, this.#download, this.#compose, this.#remove),
+      h("div", { class: "film-actions" }, this.#play, this.#again, this.#download, this.#compose, this.#remove),
       this.#place,
     );
     this.#download.setAttribute("aria-label", "Download");
@@ -61,6 +67,7 @@ export class FilmRow {
       this.#bar.value = progress.stage === "uploading" ? 1 : progress.fraction;
     else this.#bar.removeAttribute("value");
     this.#play.hidden = this.#download.hidden = !isReady(film);
+    this.#again.hidden = status !== "failed";
     if (url) this.#download.href = downloadUrl(url);
     this.#compose.hidden = status === "recording" || status === "empty" || status === "processing";
     this.#remove.hidden = status === "recording";
@@ -100,9 +107,13 @@ export class FilmRow {
   }
 
   async #onRemove() {
-    const words = ["The video and the sound of each person are deleted for everyone. This cannot be undone."];
+    const words = [this.#film.recordingId ? LAYOUT_GONE : ALL_GONE];
     if (!(await confirmation("Delete this recording?", "Delete", { words }))) return;
     await this.#run(this.#library.remove(this.#film.id), "The recording was deleted.");
+  }
+
+  async #onAgain() {
+    await this.#run(this.#library.compose(this.#film.id, this.#film.layout ?? "grid"), "The video is made again.");
   }
 
   async #onCompose() {
