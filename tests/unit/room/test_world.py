@@ -67,9 +67,9 @@ def is_command(kind: type) -> Callable[[Effect], bool]:
     return lambda effect: isinstance(effect, effects.Tell) and isinstance(effect.command, kind)
 
 
-def lets_nobody_out(effect: Effect) -> bool:
-    is_mark = isinstance(effect, effects.Tell) and isinstance(effect.command, commands.Record)
-    return is_mark and effect.command.recording is None
+def lets_out(effect: Effect) -> bool:
+    command = effect.command if isinstance(effect, effects.Tell) else None
+    return isinstance(command, commands.Record) and command.recording is None
 
 
 def nodes_first(told: list[Effect]) -> list[Effect]:
@@ -134,7 +134,7 @@ FAULTS: dict[str, tuple[Hears, Does]] = {
     "a recording is not told": (everything, without(is_event("RecordingChanged"))),
     "nodes are not told whom to record": (everything, without(is_command(commands.Record))),
     "nodes are not told when to stop": (everything, without(is_command(commands.StopRecording))),
-    "nodes are not told of who opts out": (everything, without(lets_nobody_out)),
+    "nodes are not told of who opts out": (everything, without(lets_out)),
     "nodes are told before the members": (everything, nodes_first),
     "a channel is never left": (everything, without(lambda effect: isinstance(effect, effects.Unused))),
 }
