@@ -9,3 +9,4 @@ mod paths;
 mod recording;
 mod slots;
 mod support;
+mod tapping;

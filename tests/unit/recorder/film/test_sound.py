@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tertulia.recorder.film.sound import FADE, LOUD, TOLERANCE, Pcm, Piece, laid, limited, stretched
+from tertulia.recorder.film.sound import FADE, LOUD, TOLERANCE, Pcm, Piece, laid, limited, mixed, stretched
+from tertulia.recorder.raw.recording import Sample, Span, Track
 
 PACKET = 960
 
@@ -77,3 +79,32 @@ def test_the_mix_never_clips() -> None:
     np.testing.assert_array_equal(bent[below], loud[below])
     assert (np.sign(bent) == np.sign(loud)).all()
     assert np.abs(np.diff(bent)).max() <= np.abs(np.diff(loud)).max()
+
+
+def test_of_many_tracks_only_those_that_sound_are_open() -> None:
+    reading: list[int] = []
+    most = 0
+
+    def track(number: int) -> Track:
+        def samples() -> Iterator[Sample]:
+            reading.append(number)
+            for packet in range(75):
+                yield Sample(number + packet * 0.02, b"\xfc\xff\xfe", is_keyframe=True, duration=0.02)
+            reading.remove(number)
+
+        return Track(
+            id=str(number),
+            user_id="u",
+            name="u",
+            source="microphone",
+            kind="audio",
+            codec="opus",
+            channels=2,
+            spans=(Span(number, number + 1.5),),
+            read=samples,
+        )
+
+    for _ in mixed([track(number) for number in range(50)], 52 * 48_000):
+        most = max(most, len(reading))
+    assert 1 <= most <= 4
+    assert not reading
