@@ -39,6 +39,7 @@ lacking() {
         ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
         command -v turnserver >/dev/null || echo coturn
         command -v ffmpeg >/dev/null || echo ffmpeg
+        command -v janus-pp-rec >/dev/null || echo janus-tools
         command -v firefox-esr >/dev/null || echo firefox-esr
         ;;
     esac

@@ -480,7 +480,8 @@ def tertulia_web(
 @contextmanager
 def tertulia_sfu(directory: Path, *arguments: str, settings: Mapping[str, str]) -> Iterator[Server]:
     """``tertulia sfu``, registered in Redis (under ``{sfu}:nodes``)."""
-    with command("tertulia sfu", directory, "sfu", *arguments, settings=settings) as server:
+    here = {"TERTULIA_DATA_DIR": str(directory / "data")}
+    with command("tertulia sfu", directory, "sfu", *arguments, settings=here | dict(settings)) as server:
         server.wait_for_log("SFU node runs")
         yield server
 

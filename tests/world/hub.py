@@ -12,7 +12,7 @@ from msgspec import Struct
 from tertulia.contract import CALLS, Empty, JoinRoom
 from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, HubId, RecordingId, RoomId, UserId
-from tertulia.room import effects, inputs, steps
+from tertulia.room import commands, effects, inputs, steps
 from tertulia.room.answers import Joined, RoomRecord
 from tertulia.room.closing import GOING_AWAY, NOT_JOINED
 from tertulia.room.line import Call, Departed, Farewell, Line, Overdue, Taken
@@ -98,6 +98,8 @@ class Hub:
         self.timers: dict[tuple[RoomId, Timer], Entry] = {}
         self.returned: set[ConnectionId] = set()
         """Connections that returned to a lost seat."""
+        self.untold: list[str] = []
+        """Who was to be recorded, and their clients had not been told."""
         self.log: Callable[[str, Any], None] | None = None
         """Gets every input and effect."""
         self._sql = sql
@@ -431,9 +433,17 @@ class Hub:
         self.link.say(room, effect.message)
 
     def _tell(self, room: RoomId, effect: effects.Tell) -> None:
+        if isinstance(effect.command, commands.Offer | commands.Record) and effect.command.recording is not None:
+            self._check_told(effect.command.transport, effect.command.recording)
         self.link.command(effect.node, effect.command)
         if effect.answers is not None:
             self._answer(self._conns[effect.answers], _EMPTY)
+
+    def _check_told(self, transport: str, recording: str) -> None:
+        for conn in self._conns.values():
+            owner = conn.wire.client.world.owners.get(transport)
+            if owner is conn.wire.client and recording not in owner.told:
+                self.untold.append(f"{owner} is recorded in {recording}, and was told of {owner.told}")
 
     def _resolve(self, room: RoomId, effect: effects.Resolve) -> None:
         self._requests.pop(effect.request)[1](effect.result)

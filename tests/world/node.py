@@ -27,8 +27,6 @@ class SfuNode:
         self.peers: dict[TransportId, tuple[RoomId, UserId, SeatId]] = {}
         self.recorded: dict[TransportId, RecordingId] = {}
         """Whose media it writes down, and in what."""
-        self.marked: list[tuple[TransportId, RecordingId]] = []
-        """The same, as it happened; whoever looks at it clears it."""
         self.stopped_at: float | None = None
         """Since when it stands still."""
         self._over: set[RecordingId] = set()
@@ -75,7 +73,6 @@ class SfuNode:
             self.recorded.pop(transport, None)
         elif transport in self.peers:
             self.recorded[transport] = recording
-            self.marked.append((transport, recording))
 
     def _answer(self, offer: commands.Offer) -> None:
         payload = Raw(msgspec.json.encode(SdpEvent(source_user_id=offer.transport, sdp="v=0 answer")))

@@ -42,6 +42,8 @@ def run(story: Story, say: Callable[[str], None] | None = None) -> Failure | Non
         world = World(story, say)
         _play(world)
         world.calm_down()
+        if story.seed % 3 == checks.RECORDED:
+            people.rest_record(world, Action("rest_record", 0.0, 0, 0, 0, 0))
         _let_pass(world, SETTLE if story.seed % PATIENT == 0 else RECOVER)
         _wait_for(world, checks.when_quiet, SETTLE)
         checks.probe(world)

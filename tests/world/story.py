@@ -52,13 +52,19 @@ EXTRAS: Final[dict[str, int]] = {
     "rest_remove": 3,
     "rest_end": 4,
     "end": 3,
-    "opt_out": 3,
-    "record": 3,
-    "rest_record": 4,
-    "rest_stop_recording": 3,
+    "record": 2,
     "mute_all": 1,
 }
 """Of these each story has some."""
+
+RECORDING: Final[dict[str, int]] = {
+    "opt_out": 4,
+    "offer": 2,
+    "record": 3,
+    "rest_record": 4,
+    "rest_stop_recording": 2,
+}
+"""Some of these are put in between, in half of the stories."""
 
 FAULTS: Final[dict[str, int]] = {
     "kill_hub": 2,
@@ -100,7 +106,7 @@ def tell(seed: int) -> Story:
         weights |= {kind: weight for kind, weight in FAULTS.items() if rng.random() < share}
     kinds, odds = list(weights), list(weights.values())
     length = rng.choice((8, 12, 16, 24))
-    actions = tuple(_action(rng, kind) for kind in rng.choices(kinds, odds, k=length))
+    actions = _recorded(seed, [_action(rng, kind) for kind in rng.choices(kinds, odds, k=length)])
     return Story(
         seed=seed,
         users=rng.randint(2, 4),
@@ -108,8 +114,17 @@ def tell(seed: int) -> Story:
         nodes=rng.randint(1, 2),
         limit=rng.choice((2, 100, 100)),
         topology=rng.choice(TOPOLOGIES),
-        actions=actions,
+        actions=tuple(actions),
     )
+
+
+def _recorded(seed: int, actions: list[Action]) -> list[Action]:
+    """By dice of its own, so that all else in the story stays as it is."""
+    rng = random.Random(f"recording {seed}")
+    if rng.random() < 0.5:
+        for kind in rng.choices(list(RECORDING), list(RECORDING.values()), k=rng.randint(2, 6)):
+            actions.insert(rng.randint(1, len(actions)), _action(rng, kind))
+    return actions
 
 
 def _action(rng: random.Random, kind: str) -> Action:

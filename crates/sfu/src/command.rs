@@ -69,9 +69,9 @@ pub enum Command {
         slots: bool,
         /// What the client sends on which m-line; those not named follow the rule in [`Source`].
         tracks: Vec<TrackName>,
-        /// The user's name, for people.
+        /// The user's name, for people. Fixed by a peer's first offer.
         name: String,
-        /// The recording to which the peer belongs from its first packet on. `None` changes nothing.
+        /// As of [`Command::Record`], from the first packet on. `None` changes nothing.
         recording: Option<RecordingId>,
     },
     /// The client's answer to the last [`Body::Offer`].
@@ -109,10 +109,11 @@ pub enum Command {
     Record {
         /// The peer.
         transport: TransportId,
-        /// The recording of its room. One that was stopped does not begin again: it is as `None`.
+        /// The recording. One that was stopped does not begin again, and changes nothing. One that is not the room's
+        /// stops that one.
         recording: Option<RecordingId>,
     },
-    /// Stops a recording, if it runs, and for good: it never begins again in this room.
+    /// Stops a recording, if it runs, and for good: it never begins again in this shard.
     StopRecording {
         /// The room.
         room: RoomId,

@@ -6,7 +6,8 @@
 //! 1. feed what happened: [`Shard::receive`], [`Shard::command`], or [`Shard::handle_timeout`];
 //! 2. drain [`Shard::poll_transmit`] until `None` and send (consecutive transmits to one destination are adjacent
 //!    where that costs no latency, so they can be grouped with UDP GSO), then [`Shard::poll_forgotten`],
-//!    [`Shard::poll_event`] and [`Shard::poll_ended_room`] until `None`;
+//!    [`Shard::poll_event`] and [`Shard::poll_ended_room`] until `None`, and [`Shard::poll_tapped`] as far as there is
+//!    space for what recordings hear;
 //! 3. wait until [`Shard::next_timeout`], or for more input, whichever is first.
 //!
 //! `now` never goes backwards from call to call.
@@ -14,7 +15,8 @@
 //! A batch of packets may be fed before the next drain, and is cheaper so: what the shard queues is bounded. When the
 //! transmit queue is full, the newest packet is dropped (RTP receivers request it again). When the event queue is full, the
 //! newest event is dropped and counted in [`ShardStats::events_dropped`], but for the last one of a transport
-//! ([`TransportState::Closed`]), which is always kept.
+//! ([`TransportState::Closed`]), which is always kept. When the queue of recordings is full, packets are left out, which is
+//! told as a [`Heard::Gap`] in their place.
 //!
 //! Imports run one way: `shard → {peer, router} → leaves`. A peer is one WebRTC transport and knows nothing of rooms; the
 //! router decides what is forwarded to whom and knows nothing of sessions.

@@ -21,7 +21,7 @@ impl<T> Queue<T> {
 
     /// Adds an item, or drops it when the queue is full. Gives whether it was added.
     pub(crate) fn push(&mut self, item: T) -> bool {
-        if self.items.len() >= self.bound {
+        if !self.has_room() {
             self.dropped += 1;
             return false;
         }
@@ -37,6 +37,11 @@ impl<T> Queue<T> {
     /// Takes the oldest item.
     pub(crate) fn pop(&mut self) -> Option<T> {
         self.items.pop_front()
+    }
+
+    /// Whether [`Self::push`] adds an item.
+    pub(crate) fn has_room(&self) -> bool {
+        self.items.len() < self.bound
     }
 
     /// How many items were dropped so far.

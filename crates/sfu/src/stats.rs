@@ -23,6 +23,12 @@ pub struct ShardStats {
     pub rtp_oversized: u64,
     /// RTP packets written to subscribers, without retransmissions.
     pub rtp_forwarded: u64,
+    /// RTP packets told to recordings.
+    pub rtp_tapped: u64,
+    /// RTP packets left out of recordings because too much waited for [`crate::Shard::poll_tapped`].
+    pub taps_dropped: u64,
+    /// RTP packets left out of recordings because their peer has changed its SSRCs or formats too often.
+    pub taps_refused: u64,
     /// Packets dropped because they were not STUN, DTLS, RTP or RTCP, were truncated, or were for no peer.
     pub packets_unknown: u64,
     /// Packets dropped because the transmit queue was full.

@@ -46,7 +46,8 @@ pub enum Heard {
         /// The peer.
         peer: TapPeer,
     },
-    /// A track begins: its first packet follows.
+    /// A track begins: its first packet follows. While one of an m-line is sent, the one before it on the same m-line may
+    /// still be open, for packets that come late.
     Began {
         /// The track.
         track: TapTrack,
@@ -65,11 +66,11 @@ pub enum Heard {
         /// one-byte headers).
         packet: Vec<u8>,
     },
-    /// A sender report of the publisher (RFC 3550 section 6.4.1).
+    /// A sender report of the publisher (RFC 3550 section 6.4.1), told before the packet that follows it.
     Report {
         /// The track.
         track: TapTrack,
-        /// The NTP timestamp: seconds since 1900 in the upper half, fractions in the lower.
+        /// The NTP timestamp: seconds since 1900 in the upper half, fractions in the lower, right to a microsecond.
         ntp: u64,
         /// The RTP timestamp of the same moment.
         rtp: u32,
@@ -105,9 +106,9 @@ pub enum Heard {
 /// Why a recording stopped in a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// By [`crate::Command::StopRecording`].
+    /// By [`crate::Command::StopRecording`], or since another recording has begun in its room.
     Command,
-    /// The last peer that was recorded is gone.
+    /// The last peer that was recorded is gone, or not recorded any more. The recording may begin anew.
     Empty,
 }
 

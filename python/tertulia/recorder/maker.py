@@ -11,14 +11,14 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
-from tertulia.contract import Layout
 from tertulia.ids import UserId
 from tertulia.recorder.film.compose import compose, digest
 from tertulia.recorder.film.encode import whole
+from tertulia.recorder.film.layout import Layout
 from tertulia.recorder.films import Broken, File, Films, Fraction, Nothing, Said, TrackFile
 from tertulia.recorder.place import WORK
 from tertulia.recorder.raw import export
@@ -33,7 +33,7 @@ TRACKS_SHARE: Final = 0.1
 
 def main(argv: list[str]) -> int:
     """Make the films, and return the exit status: 0 also if there is nothing to make."""
-    directory, layout = Path(argv[0]), cast("Layout", argv[1])
+    directory, layout = Path(argv[0]), Layout(argv[1])
     _give_way()
     try:
         _say(_make(directory, layout, with_tracks="--tracks" in argv[2:]))

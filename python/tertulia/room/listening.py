@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tertulia.ids import SessionId
 from tertulia.room import events
 from tertulia.room.events import Event
@@ -99,10 +101,15 @@ class Listening:
     def _relay(self, message: EventMessage) -> None:
         """Tell the members on this hub what another hub or an SFU node has to say."""
         event = events.relayed(message)
+        if message.event in _CONNECTION and not self._membership.relayed_connection(event):
+            return
         if message.to is None:
             self._room.audience.broadcast(event, message.exclude, Source.CHANNEL)
         else:
             self._room.audience.tell(message.to, event, message.seat, Source.CHANNEL)
+
+
+_CONNECTION: Final = frozenset({"ConnectionLost", "ConnectionBack"})
 
 
 def _missed(message: HandoverMessage) -> Missed:

@@ -13,6 +13,7 @@ from tertulia.room import events
 from tertulia.room.answers import Joined, Restored, RoomSummary
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
 from tertulia.room.effects import LetGo
+from tertulia.room.events import Event
 from tertulia.room.life import Life
 from tertulia.room.messages import HandoverMessage, JoinedMessage, LeftMessage
 from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, OptedOut, Shown, Superseded, Went
@@ -33,6 +34,10 @@ class Membership:
         self._tap = tap
         self._over: deque[SessionId] = deque(maxlen=8)
         """Sessions known to have ended, for JoinRooms that cross with the end."""
+        self._lost: set[str] = set()
+        """Members on other hubs who were shown as lost."""
+        self._back: set[str] = set()
+        """Those of them who were shown as back before their hub said so, which may be dead."""
 
     # --- who is in the room
 
@@ -53,6 +58,8 @@ class Membership:
         )
         if room.life is None:
             room.begin(_begun(joined))
+            self._lost.clear()
+            self._back.clear()
             if is_heard or room.hearing.overflowed:
                 room.agenda.resume(ReadingWanted())  # what was said since then counted for another session, or is gone
         elif room.life.incarnation != joined.incarnation:
@@ -184,6 +191,17 @@ class Membership:
             elif isinstance(one, OptedOut):
                 self._opted_out(one, source)
 
+    def relayed_connection(self, event: Event) -> bool:
+        """Another hub says that a member's connection is lost, or back. Whether that is to be told here."""
+        user: str = event.value()["userId"]
+        is_known = user in self._back
+        self._back.discard(user)
+        if event.name == "ConnectionLost":
+            self._lost.add(user)
+            return True
+        self._lost.discard(user)
+        return not is_known
+
     def _opted_out(self, one: OptedOut, source: Source) -> None:
         """Out at once; in when everyone has been told."""
         seat, life = self._room.seats.holder(one.participant), self._room.life
@@ -197,6 +215,10 @@ class Membership:
     def _superseded(self, one: Superseded) -> None:
         room = self._room
         seat = room.seats.holder(one.old)
+        if one.new.user_id in self._lost:
+            self._lost.discard(one.new.user_id)
+            self._back.add(one.new.user_id)
+            room.audience.broadcast(events.connection_back(one.new.user_id), one.new.user_id, Source.CHANNEL)
         if seat is None:
             if self._take_from_joining(one.old):
                 room.agenda.effects.append(LetGo(one.old.connection_id, events.replaced(), REPLACED))
@@ -226,6 +248,7 @@ class Membership:
 
     def _went(self, one: Went, source: Source) -> None:
         room, member = self._room, one.participant
+        self._lost.discard(member.user_id)
         seat = room.seats.holder(member)
         if seat is not None:
             room.stand(seat)

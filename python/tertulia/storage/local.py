@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from io import FileIO
@@ -52,7 +53,8 @@ class LocalStorage:
 
         def size() -> int | None:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                return path.stat().st_size
+                found = path.stat()
+                return found.st_size if stat.S_ISREG(found.st_mode) else None
             return None
 
         return await _call("look for", path, size)
@@ -62,7 +64,7 @@ class LocalStorage:
         path = self.path_of(key)
 
         def delete() -> None:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 path.unlink()
             self._tidy(path.parent)
 
@@ -190,8 +192,8 @@ async def _call(what: str, path: Path, act: Callable[[], T], seconds: float = CA
             return await asyncio.to_thread(act)
     except TimeoutError:
         raise StorageError(f"the disk of {path} did not answer within {seconds:.0f} s", is_retryable=True) from None
-    except FileNotFoundError:
-        raise StorageError(f"cannot {what} {path}: it is not there", is_retryable=False) from None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise StorageError(f"cannot {what} {path}: there is no such file", is_retryable=False) from None
     except OSError as e:
         is_retryable = not isinstance(e, PermissionError)
         raise StorageError(f"cannot {what} {path}: {e.strerror or e}", is_retryable=is_retryable) from None

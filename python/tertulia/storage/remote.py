@@ -178,19 +178,21 @@ class RemoteStorage:
         """Turns obstore's errors into ours: the texts of those hold what the store said, credentials included."""
         try:
             return await asked
-        except FileNotFoundError as e:
-            if "NoSuchBucket" in str(e) or "ContainerNotFound" in str(e):
-                raise StorageError(f"{self._name} does not exist: create it", is_retryable=False) from None
-            raise _Missing(f"{key} is not in {self._name}", is_retryable=False) from None
-        except (PermissionDeniedError, UnauthenticatedError) as e:
-            reason = _reason(str(e))
-            raise StorageError(
-                f"{self._name} refuses the credentials{reason}: check those in the environment", is_retryable=False
-            ) from None
-        except BaseError as e:
-            raise StorageError(
-                f"{self._name} does not do what it is asked{_reason(str(e))}", is_retryable=True
-            ) from None
+        except (BaseError, FileNotFoundError) as e:
+            raise self._error(key, e) from None
+
+    def _error(self, key: str, error: Exception) -> StorageError:
+        text = str(error)
+        if "<Code>NoSuchBucket<" in text or "<Code>ContainerNotFound<" in text:
+            return StorageError(f"{self._name} does not exist: create it", is_retryable=False)
+        if isinstance(error, FileNotFoundError):
+            return _Missing(f"{key} is not in {self._name}", is_retryable=False)
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+            return StorageError(
+                f"{self._name} refuses the credentials{_reason(text)}: check those in the environment",
+                is_retryable=False,
+            )
+        return StorageError(f"{self._name} does not do what it is asked{_reason(text)}", is_retryable=True)
 
 
 class _Missing(StorageError):
@@ -242,5 +244,5 @@ def _reason(text: str) -> str:
     code = re.search(r"<Code>([A-Za-z]{1,60})</Code>", text)
     found = [f"HTTP {status[1]}"] if status else []
     found += [code[1]] if code else []
-    found += ["it does not answer in time"] if re.search(r"timed? ?out", text, re.IGNORECASE) else []
+    found += ["it does not answer in time"] if "TimedOut" in text else []
     return f" ({', '.join(found)})" if found else ""

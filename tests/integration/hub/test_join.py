@@ -35,6 +35,7 @@ async def test_result_and_event_have_the_contracts_fields(fleet: Fleet, worker: 
         "isMuted": True,
         "isVideoOn": False,
         "handRaised": False,
+        "recordingOptOut": False,
     }
     shown = await ann.event("ParticipantJoined")
     assert (shown["userId"], shown["displayName"], shown["isMuted"], shown["isVideoOn"]) == (bob_id, "Bob", False, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import obstore
 import pytest
 
@@ -23,17 +24,7 @@ def s3_port(server_dir: Path) -> Iterator[int]:
 @pytest.fixture
 async def proxy(s3_port: int) -> AsyncIterator[Faulty]:
     """A proxy before the S3 server, and an empty bucket behind it."""
-    import boto3
-
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{s3_port}",
-        aws_access_key_id="test",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket=BUCKET)
-    client.close()
+    httpx.put(f"http://127.0.0.1:{s3_port}/{BUCKET}").raise_for_status()
     obstore.delete(bucket := store.bucket(s3_port, BUCKET), list(store.objects(bucket)))
     async with store.faulty(s3_port) as made:
         yield made

@@ -15,21 +15,23 @@ from obstore.store import S3Store
 
 from tests.integration import servers
 
-Mode = Literal["pass", "hang", "error", "cut"]
+Mode = Literal["pass", "hang", "error", "cut", "refuse"]
 BUCKET = "films"
-ERROR = (
-    b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"  # as S3 does now and then
-)
+_DENIAL = b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
+ANSWERS = {
+    "error": b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "refuse": b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_DENIAL), _DENIAL),
+}
+"""What S3 says when it has a bad moment, and to wrong credentials."""
 
 
 @dataclass
 class Faulty:
-    """Passes HTTP on. ``hang``: says nothing; ``error``: answers 500; ``cut``: resets amid an upload."""
+    """Passes HTTP on. ``hang``: says nothing; ``error``: answers 500; ``refuse``: 403; ``cut``: resets an upload."""
 
     upstream: int
     port: int = 0
     mode: Mode = "pass"
-    requests: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
     seen: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the fault was met."""
@@ -64,9 +66,9 @@ class Faulty:
                 self.seen.set()
                 await self.released.wait()
                 return
-            if self.mode == "error":
+            if self.mode in ANSWERS:
                 self.seen.set()
-                client.write(ERROR)
+                client.write(ANSWERS[self.mode])
                 await client.drain()
                 return
             if self.mode == "cut" and data.startswith(b"PUT "):

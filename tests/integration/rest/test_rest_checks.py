@@ -136,7 +136,7 @@ def test_405_comes_after_404_and_says_what_is_offered(rest: Rest) -> None:
     "bad", ["x", UUID[:-1], UUID + "0", UUID.replace("-", ""), "%00", "%ff", "%2e%2e", f"{UUID}%0a", "🙂"]
 )
 def test_an_id_that_is_no_uuid_is_not_found(rest: Rest, method: str, path: str, bad: str) -> None:
-    body = {"userId": UUID} if path.endswith("join") else {"role": "host"} if path.endswith("invites") else {}
+    body = {"userId": UUID, "role": "host", "layout": "grid"} if path.endswith(("join", "invites", "compose")) else {}
     wanted = path.replace("{room_id}", bad) if "{room_id}" in path else path.replace("{user_id}", bad)
     target = wanted.replace("{user_id}", UUID).replace("{recording_id}", UUID)
     problem(rest.call(method, target, body if body or method == "PATCH" else None), 404, "not_found")
@@ -145,7 +145,7 @@ def test_an_id_that_is_no_uuid_is_not_found(rest: Rest, method: str, path: str, 
 @pytest.mark.parametrize(("method", "path"), [(m, p) for m, p in ALL if "{room_id}" in p])
 def test_another_tenants_room_is_not_found(rest: Rest, method: str, path: str) -> None:
     room = rest.room()
-    body = {"userId": UUID} if path.endswith("join") else {"role": "host"} if path.endswith("invites") else None
+    body = {"userId": UUID, "role": "host", "layout": "grid"} if path.endswith(("join", "invites", "compose")) else None
     target = path.format(room_id=room, user_id=UUID, recording_id=UUID)
     answer = rest.call(method, target, body if method != "PATCH" else {}, key=rest.other_key)
     problem(answer, 404, "not_found")

@@ -117,10 +117,8 @@ def test_what_has_no_film(rest: Rest) -> None:
     room = rest.room()
     recorded.ready(rest, room)
     track = next(it for it in rest.ok("GET", path_of(room)) if it["kind"] == "track")
-    found = rest.refused(
-        "POST", path_of(room, track["id"]) + "/compose", {"layout": "grid"}, status=404, code="not_found"
-    )
-    assert "track" in found["detail"]
+    path, body = path_of(room, track["id"]) + "/compose", {"layout": "grid"}
+    assert "track" in rest.refused("POST", path, body, status=404, code="not_found")["detail"]
     empty = recorded.stopped(rest, room)
     job = recorded.claimed(rest, empty)
     recorded.in_sql(rest, lambda sql: Jobs(sql).empty(job))

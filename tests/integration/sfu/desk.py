@@ -88,6 +88,8 @@ class Client:
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self.streams: dict[str, set[str]] = {}
         """msid stream id → kinds of the tracks that came with it."""
+        self.recording: str | None = None
+        """What its next offer says that it is recorded in."""
         self.has_answered = asyncio.Event()
         """It has answered an offer of the SFU's."""
         self.tcp_only = False
@@ -128,7 +130,11 @@ class Client:
             for kind in ("audio", "video"):
                 self.pc.add_transceiver(kind, webrtc.RTCRtpTransceiverInit(direction="recvonly"))
         await self.pc.set_local_description(await self.pc.create_offer(webrtc.RTCOfferOptions(ice_restart=ice_restart)))
-        self.desk.engine.offer(self.room, self.transport, self.user_id, self.seat, self.local_sdp)
+        self.desk.engine.offer(
+            *(self.room, self.transport, self.user_id, self.seat, self.local_sdp),
+            name=f"Name of {self.user_id}",
+            recording=self.recording,
+        )
         async with asyncio.timeout(SECONDS):
             while self.pc.signaling_state != "stable":
                 await asyncio.sleep(0.005)

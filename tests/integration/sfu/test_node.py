@@ -15,7 +15,7 @@ import pytest
 
 from tertulia.config import load
 from tertulia.errors import Unavailable
-from tertulia.ids import RoomId, SeatId, TransportId, UserId, new_uuid
+from tertulia.ids import RecordingId, RoomId, SeatId, TransportId, UserId, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.room import commands, messages
@@ -32,8 +32,9 @@ from tests.integration.sfu.test_port import assert_stun_answers
 ROOM = RoomId(new_uuid())
 
 
-def settings(redis_url: str) -> dict[str, str]:
+def settings(redis_url: str, recordings: Path) -> dict[str, str]:
     return {
+        "TERTULIA_RECORDINGS_DIR": str(recordings),
         "TERTULIA_REDIS_URL": redis_url,
         "TERTULIA_REGION": "eu-1",
         "TERTULIA_SFU_BIND": "127.0.0.1",
@@ -136,17 +137,36 @@ class _Desk:
         self.engine = _Engine(member)
 
 
-def offer(transport: TransportId, seat: SeatId, user_id: UserId, sdp: str) -> commands.Offer:
-    return commands.Offer(room=ROOM, transport=transport, seat=seat, user_id=user_id, name="Ann", sdp=sdp)
+def offer(
+    transport: TransportId,
+    seat: SeatId,
+    user_id: UserId,
+    sdp: str,
+    name: str = "",
+    recording: RecordingId | None = None,
+) -> commands.Offer:
+    return commands.Offer(
+        room=ROOM, transport=transport, seat=seat, user_id=user_id, name=name, recording=recording, sdp=sdp
+    )
 
 
 class _Engine:
     def __init__(self, member: Member) -> None:
         self._member = member
 
-    def offer(self, room: RoomId, transport: TransportId, user_id: UserId, seat: SeatId, sdp: str) -> None:
+    def offer(
+        self,
+        room: RoomId,
+        transport: TransportId,
+        user_id: UserId,
+        seat: SeatId,
+        sdp: str,
+        *,
+        name: str,
+        recording: RecordingId | None,
+    ) -> None:
         assert room == ROOM
-        self._member.channel.command(offer(transport, seat, user_id, sdp))
+        self._member.channel.command(offer(transport, seat, user_id, sdp, name, recording))
 
     def answer(self, room: RoomId, transport: TransportId, sdp: str) -> None:
         self._member.channel.command(commands.Answer(room=room, transport=transport, sdp=sdp))
@@ -157,7 +177,7 @@ class _Engine:
 
 async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_dir: Path) -> None:
     async with hub(redis_url) as (redis, channels):
-        with servers.tertulia_sfu(server_dir, settings=settings(redis_url)) as process:
+        with servers.tertulia_sfu(server_dir, settings=settings(redis_url, server_dir / "recordings")) as process:
             node = await the_node(redis)
             assert (node.region, node.ip, len(node.ports), node.rooms, node.peers) == ("eu-1", "127.0.0.1", 2, 0, 0)
             assert not node.draining
@@ -223,7 +243,7 @@ async def test_a_node_with_a_failed_thread_says_goodbye_too(redis_url: str, monk
         heard: asyncio.Queue[bytes] = asyncio.Queue()
         await channels.subscribe(keys.room_events(ROOM), heard.put_nowait, lambda: None)
         with closing(FailedEngine()) as engine, pytest.raises(Unavailable, match="again and again"):
-            monkeypatch.setattr(sfu_node, "_start_engine", lambda config: engine)
+            monkeypatch.setattr(sfu_node, "_start_engine", lambda config, node: engine)
             await sfu_node.run_node(load({"TERTULIA_REDIS_URL": redis_url}))
         message = messages.decode(await asyncio.wait_for(heard.get(), SECONDS))
         assert isinstance(message, messages.EventMessage)
@@ -235,7 +255,7 @@ async def test_media_goes_on_without_redis_and_the_node_registers_again(server_d
     port = servers.free_port()
     with closing(_Servers(server_dir, port)) as redis_server:
         url = redis_server.start()
-        with servers.tertulia_sfu(server_dir, settings=settings(url)) as process:
+        with servers.tertulia_sfu(server_dir, settings=settings(url, server_dir / "recordings")) as process:
             async with hub(url) as (redis, channels):
                 node = await the_node(redis)
                 async with room_channel(channels, node) as channel:
@@ -286,7 +306,7 @@ class _Servers:
 
 
 async def test_a_wrong_setting_ends_the_start_with_one_line(valkey_url: str, server_dir: Path) -> None:
-    wrong = settings(valkey_url) | {"TERTULIA_SFU_BIND": "192.0.2.250"}
+    wrong = settings(valkey_url, server_dir / "recordings") | {"TERTULIA_SFU_BIND": "192.0.2.250"}
     with servers.command("tertulia sfu", server_dir, "sfu", settings=wrong) as process:
         assert await asyncio.to_thread(process.wait) != 0
         assert "192.0.2.250" in process.log()

@@ -209,3 +209,20 @@ def test_a_lost_seat_that_redis_forgot_is_looked_for() -> None:
     core.now += 2.5 * core.hub.settings.seat
     core.give(inputs.Sweep())
     assert core.asks(steps.Read)
+
+
+def test_who_returns_is_shown_so_even_if_the_hub_that_showed_the_loss_is_dead() -> None:
+    core = _two()
+    eve = member("eve", "e")
+    core.give(came(eve))
+    core.clear()
+    lost = EventMessage(origin=THERE, event="ConnectionLost", payload=Raw(b'{"userId":"eve"}'))
+    back = EventMessage(origin=THERE, event="ConnectionBack", payload=Raw(b'{"userId":"eve"}'))
+    core.give(inputs.Message(lost))
+    core.give(came(replace(eve, connection_id=ConnectionId("e2")), replaced=eve, resumed=True))
+    assert core.events("a") == ["ConnectionLost", "ConnectionBack"]
+    core.give(inputs.Message(back))  # it lives, and says so too
+    assert core.events("a") == ["ConnectionLost", "ConnectionBack"]
+    core.give(inputs.Message(lost))
+    core.give(inputs.Message(back))
+    assert core.events("a") == ["ConnectionLost", "ConnectionBack"] * 2

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from tertulia.room import effects, inputs, messages, steps, timers
+from tertulia.room import commands, effects, inputs, messages, steps, timers
 from tertulia.room.effects import Effect
 from tertulia.room.inputs import Input
 from tertulia.room.meeting import Meeting
@@ -61,6 +61,20 @@ def never_replaced(effect: Effect) -> bool:
 
 def is_event(name: str) -> Callable[[Effect], bool]:
     return lambda effect: isinstance(effect, effects.Deliver) and effect.event.name == name
+
+
+def is_command(kind: type) -> Callable[[Effect], bool]:
+    return lambda effect: isinstance(effect, effects.Tell) and isinstance(effect.command, kind)
+
+
+def lets_out(effect: Effect) -> bool:
+    command = effect.command if isinstance(effect, effects.Tell) else None
+    return isinstance(command, commands.Record) and command.recording is None
+
+
+def nodes_first(told: list[Effect]) -> list[Effect]:
+    """Tells the nodes who is recorded before the members."""
+    return sorted(told, key=lambda effect: not is_command(commands.Record)(effect))
 
 
 def twice(name: str) -> Does:
@@ -115,6 +129,13 @@ FAULTS: dict[str, tuple[Hears, Does]] = {
     "the endpoint is not told": (everything, without(is_event("SfuEndpoint"))),
     "only one is told": (everything, to_the_first),
     "removals do not void tokens": (everything, with_new_tokens),
+    "an opting out elsewhere is not heard": (deaf_to_messages(messages.OptOutMessage), as_told),
+    "a recording is not heard of": (deaf_to_messages(messages.RecordingMessage), as_told),
+    "a recording is not told": (everything, without(is_event("RecordingChanged"))),
+    "nodes are not told whom to record": (everything, without(is_command(commands.Record))),
+    "nodes are not told when to stop": (everything, without(is_command(commands.StopRecording))),
+    "nodes are not told of who opts out": (everything, without(lets_out)),
+    "nodes are told before the members": (everything, nodes_first),
     "a channel is never left": (everything, without(lambda effect: isinstance(effect, effects.Unused))),
 }
 

@@ -13,6 +13,8 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 /// Bytes of a video packet's payload: what browsers send.
 const VIDEO: usize = 1_100;
+/// Bytes of the VP8 payload descriptor that a client sends.
+const DESCRIPTOR: usize = 6;
 /// Bytes of 20 ms of Opus at 32 kbit/s.
 const AUDIO: usize = 80;
 /// How late a packet is still sent.
@@ -21,8 +23,12 @@ const LATE: Duration = Duration::from_millis(50);
 const READS: usize = 64;
 
 pub(crate) struct Client {
+    pub(crate) room: String,
     pub(crate) name: String,
     pub(crate) connected: bool,
+    /// How long each video packet that came took from one client to the other, if it `feeds_back`.
+    pub(crate) delays: Vec<Duration>,
+    clock: Instant,
     feeds_back: bool,
     sends: bool,
     rtc: Rtc,
@@ -40,12 +46,22 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(name: String, frames: u32, frame_packets: usize, feeds_back: bool, now: Instant) -> Self {
+    pub(crate) fn new(
+        room: &str,
+        name: String,
+        frames: u32,
+        frame_packets: usize,
+        feeds_back: bool,
+        now: Instant,
+    ) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_nonblocking(true).expect("a socket");
         Client {
+            room: room.to_owned(),
             name,
             connected: false,
+            delays: Vec::new(),
+            clock: now,
             feeds_back,
             sends: false,
             rtc: RtcConfig::new().set_rtp_mode(true).build(now),
@@ -63,7 +79,8 @@ impl Client {
         }
     }
 
-    pub(crate) fn offer(&mut self, publishes: bool, videos: usize) -> Command {
+    /// With slots for so many of others.
+    pub(crate) fn offer(&mut self, publishes: bool, audios: usize, videos: usize) -> Command {
         self.rtc
             .add_local_candidate(Candidate::host(self.local, "udp").expect("an address"));
         let mut api = self.rtc.sdp_api();
@@ -72,7 +89,7 @@ impl Client {
             let video = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, None);
             self.publishes = Some((audio, video));
         }
-        for _ in 0..3 {
+        for _ in 0..audios {
             api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
         }
         for _ in 0..videos {
@@ -82,7 +99,7 @@ impl Client {
         self.pending = Some(pending);
         Command::Offer {
             peer: PeerId {
-                room: "bench".into(),
+                room: (*self.room).into(),
                 transport: (*self.name).into(),
                 user: (*self.name).into(),
                 seat: (*self.name).into(),
@@ -189,6 +206,7 @@ impl Client {
                     0,
                     0,
                 ];
+                payload.extend_from_slice(&self.clock.elapsed().as_nanos().to_be_bytes());
                 payload.resize(VIDEO, 7);
                 self.send(
                     video,
@@ -229,6 +247,13 @@ impl Client {
                 // A full socket buffer is loss, as on a network.
                 Output::Transmit(transmit) => drop(self.socket.send_to(&transmit.contents, transmit.destination)),
                 Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::RtpPacket(packet)) if packet.payload.len() == VIDEO => {
+                    let sent = packet.payload[DESCRIPTOR..DESCRIPTOR + 16]
+                        .try_into()
+                        .expect("16 bytes");
+                    let sent = Duration::from_nanos(u128::from_be_bytes(sent) as u64);
+                    self.delays.push(self.clock.elapsed().saturating_sub(sent));
+                }
                 Output::Event(_) => {}
             }
         }

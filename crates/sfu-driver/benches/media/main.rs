@@ -2,10 +2,14 @@
 //!
 //! Prints one JSON object for each case; `bench/media` reads them. The clients run in this process on another thread; only
 //! the CPU time of the media thread is counted (`/proc/self/task/*/schedstat`), so theirs does not matter.
+//!
+//! With `recording DIRECTORY` it measures what recording costs instead, with `still DIRECTORY` what a disk does to the media
+//! that somebody else lets stand still; `bench/recording` runs both.
 
 mod client;
 mod floor;
 mod meeting;
+mod recording;
 mod thread_time;
 
 use std::time::Duration;
@@ -16,6 +20,16 @@ use meeting::Meeting;
 const MEASURE: Duration = Duration::from_secs(4);
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match &arguments[..] {
+        [word, directory] if word == "recording" => recording::costs(directory.as_ref()),
+        [word, directory] if word == "still" => recording::delays(directory.as_ref()),
+        [] => forwarding(),
+        _ => panic!("unknown: {arguments:?}"),
+    }
+}
+
+fn forwarding() {
     let cases = [
         // Ten people in a call; each sends audio and 1 Mbit/s of video (30 frames a second of 4 packets) and watches all.
         Meeting {

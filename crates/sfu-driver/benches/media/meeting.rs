@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::thread_time;
 
 /// How long clients may take until everything flows.
-const SETUP: Duration = Duration::from_secs(60);
+pub(crate) const SETUP: Duration = Duration::from_secs(60);
 /// How long media flows before it is measured: caches are warm.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -70,10 +70,17 @@ impl Meeting {
             .collect();
         let publishers = &names[..self.publishers];
         let join = |(n, name): (usize, &String)| {
-            let mut client = Client::new(name.clone(), self.frames, self.frame_packets, self.feeds_back, now);
+            let mut client = Client::new(
+                "bench",
+                name.clone(),
+                self.frames,
+                self.frame_packets,
+                self.feeds_back,
+                now,
+            );
             let publishes = n < self.publishers;
             let videos = self.publishers - usize::from(publishes);
-            for command in [client.offer(publishes, videos), client.view(publishers)] {
+            for command in [client.offer(publishes, 3, videos), client.view(publishers)] {
                 driver.command(&"bench".into(), command).expect("space in the queue");
             }
             client
@@ -82,14 +89,14 @@ impl Meeting {
     }
 }
 
-fn run_for(driver: &Driver, clients: &mut [Client], duration: Duration) {
+pub(crate) fn run_for(driver: &Driver, clients: &mut [Client], duration: Duration) {
     let end = Instant::now() + duration;
     while Instant::now() < end {
         turn(driver, clients);
     }
 }
 
-fn turn(driver: &Driver, clients: &mut [Client]) {
+pub(crate) fn turn(driver: &Driver, clients: &mut [Client]) {
     for event in driver.drain(1_024) {
         match event {
             Event::Core(sfu::Event {
@@ -103,6 +110,7 @@ fn turn(driver: &Driver, clients: &mut [Client]) {
                 body: Body::Refused { message, .. },
                 ..
             }) => panic!("{message}"),
+            Event::RecordingTrouble { detail, .. } => panic!("{detail}"),
             _ => {}
         }
     }

@@ -292,12 +292,9 @@ mod tests {
     /// A queue that has no room for another packet, and how many it has.
     fn full() -> (Queue, usize) {
         let queue = Queue::default();
-        let packets = MAX_BYTES / (ENTRY_BYTES + 1_000);
-        assert!(
-            queue
-                .push(PORT, &mut (0..packets).map(|_| packet(1_000)).collect())
-                .is_empty()
-        );
+        let packets = MAX_BYTES / 1_024;
+        let mut batch = (0..packets).map(|_| packet(1_024 - ENTRY_BYTES)).collect();
+        assert!(queue.push(PORT, &mut batch).is_empty());
         (queue, packets)
     }
 

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use str0m::media::{MediaKind, Mid};
 
+use super::Router;
 use super::slots::place;
-use super::subscription::PeerLine;
-use super::{FarEnd, Router, Subscription};
+use super::subscription::{FarEnd, PeerLine, Subscription};
 use crate::command::WantedVideo;
 use crate::event::SlotAssignment;
 use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
@@ -43,11 +43,10 @@ impl Router {
             let known = before.iter().position(|(mid, _)| *mid == line.mid);
             let key = match known {
                 Some(known) => before.swap_remove(known).1,
-                None => self.subscriptions.insert(Subscription::new(FarEnd::Peer(PeerLine {
-                    peer,
-                    mid: line.mid,
-                    ssrc: None,
-                }))),
+                None => {
+                    let far_end = FarEnd::Peer(PeerLine::new(peer, line.mid));
+                    self.subscriptions.insert(Subscription::new(far_end))
+                }
             };
             self.members[peer].subscriptions.push((line.mid, key));
             self.set_line(now, peer, key, line.state, lines.is_connected);
@@ -101,11 +100,14 @@ impl Router {
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, room: RoomKey, key: SubscriptionKey) {
-        let track = self.subscriptions.remove(key).and_then(|gone| gone.forwarded());
+    /// Removes a subscription. Gives where it ended.
+    pub(super) fn unsubscribe(&mut self, room: RoomKey, key: SubscriptionKey) -> Option<FarEnd> {
+        let gone = self.subscriptions.remove(key)?;
+        let track = gone.forwarded();
         if let Some(track) = track.and_then(|track| self.rooms[room].tracks.get_mut(track)) {
             track.subscribers.retain(|other| *other != key);
         }
+        Some(gone.into_far_end())
     }
 
     fn subscription(&self, peer: PeerKey, mid: Mid) -> Option<&Subscription> {

@@ -6,7 +6,8 @@ use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
 use str0m::rtp::RtpPacket;
 
-use super::{Due, Router, Subscription, TICK};
+use super::subscription::{FarEnd, PeerLine, Subscription};
+use super::{Due, Router, TICK};
 use crate::ids::PeerKey;
 use crate::rtp::Incoming;
 use crate::throttle::Need;
@@ -23,16 +24,16 @@ pub(crate) enum Delivery {
 }
 
 impl Router {
-    /// Hands a publisher's packet to `deliver` for each subscription to its track.
+    /// Brings a publisher's packet to each far end of its track: to peers by `deliver`.
     pub(crate) fn forward(
         &mut self,
         now: Instant,
         publisher: PeerKey,
         (mid, params): (Mid, PayloadParams),
         packet: &RtpPacket,
-        mut deliver: impl FnMut(&mut Subscription, &Incoming<'_>) -> Delivery,
+        mut deliver: impl FnMut(&mut PeerLine, &Incoming<'_>) -> Delivery,
     ) {
-        let Some(member) = self.members.get(publisher) else {
+        let Some(member) = self.members.get_mut(publisher) else {
             return;
         };
         let Some((_, key)) = member.published.iter().find(|(published, _)| *published == mid) else {
@@ -47,9 +48,15 @@ impl Router {
         let incoming = Incoming::new(packet, params);
         let mut needs_keyframe = false;
         for subscription in &track.subscribers {
-            if let Some(subscription) = self.subscriptions.get_mut(*subscription) {
-                needs_keyframe |= deliver(subscription, &incoming) == Delivery::NeedsKeyframe;
-            }
+            let far_end = self.subscriptions.get_mut(*subscription).map(Subscription::far_end);
+            let delivery = match (far_end, &mut member.recorded) {
+                (Some(FarEnd::Peer(line)), _) => deliver(line, &incoming),
+                (Some(FarEnd::Tap(tap)), Some(recorded)) => {
+                    tap.hear(now, *subscription, &incoming, recorded, &mut self.tape)
+                }
+                _ => Delivery::Dropped,
+            };
+            needs_keyframe |= delivery == Delivery::NeedsKeyframe;
         }
         if track.kind() == MediaKind::Audio {
             let level = packet.header.ext_vals.audio_level;

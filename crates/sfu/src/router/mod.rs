@@ -3,12 +3,18 @@
 
 mod assignment;
 mod forwarding;
+mod holes;
 mod keyframes;
+mod open_track;
 mod publishing;
+mod recorded;
+mod recording;
 mod room;
 mod slots;
 mod speakers;
 mod subscription;
+mod tap;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod track;
@@ -21,18 +27,24 @@ use str0m::media::Mid;
 
 pub(crate) use forwarding::Delivery;
 pub(crate) use keyframes::KeyframeRequest;
-pub(crate) use subscription::{FarEnd, Prepared, Subscription};
+pub(crate) use subscription::{PeerLine, Prepared};
 pub(crate) use track::Published;
 
 use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
 use crate::timers::Timers;
+use recorded::Recorded;
+use recording::Stopped;
 use room::{Life, Room};
 use speakers::TICK;
+use subscription::Subscription;
+use tape::Tape;
 
 /// A peer as a member of a room.
 struct Member {
     room: RoomKey,
     user: UserId,
+    /// The user's name, for people.
+    name: String,
     /// What it publishes.
     published: Vec<(Mid, TrackKey)>,
     /// What it is sent, in the order of its m-lines.
@@ -41,6 +53,8 @@ struct Member {
     refused: Vec<TrackKey>,
     /// What it was last told to be in its slots.
     told: Vec<(Mid, Option<TrackKey>)>,
+    /// What is known of it where it is recorded.
+    recorded: Option<Recorded>,
 }
 
 /// What a deadline is for.
@@ -68,11 +82,13 @@ pub(crate) struct Router {
     subscriptions: SlotMap<SubscriptionKey, Subscription>,
     timers: Timers<Due>,
     requests: Vec<KeyframeRequest>,
+    tape: Tape,
+    stopped: Stopped,
 }
 
 impl Router {
-    /// A router without rooms.
-    pub(crate) fn new() -> Self {
+    /// A router without rooms. So much of recordings may wait.
+    pub(crate) fn new(tapped: usize) -> Self {
         Self {
             rooms: SlotMap::with_key(),
             by_id: HashMap::new(),
@@ -80,6 +96,8 @@ impl Router {
             subscriptions: SlotMap::with_key(),
             timers: Timers::new(),
             requests: Vec::new(),
+            tape: Tape::new(tapped),
+            stopped: Stopped::default(),
         }
     }
 
@@ -104,7 +122,7 @@ impl Router {
     }
 
     /// Takes a peer into a room, which begins with its first one.
-    pub(crate) fn join(&mut self, peer: PeerKey, room: &RoomId, user: UserId) {
+    pub(crate) fn join(&mut self, peer: PeerKey, room: &RoomId, user: UserId, name: String) {
         let key = match self.by_id.get(room) {
             Some(key) => *key,
             None => {
@@ -119,10 +137,12 @@ impl Router {
             Member {
                 room: key,
                 user,
+                name,
                 published: Vec::new(),
                 subscriptions: Vec::new(),
                 refused: Vec::new(),
                 told: Vec::new(),
+                recorded: None,
             },
         );
     }
@@ -131,6 +151,7 @@ impl Router {
     /// it goes on.
     pub(crate) fn leave(&mut self, now: Instant, peer: PeerKey) -> Option<RoomKey> {
         let key = self.members.get(peer)?.room;
+        self.record_no_more(now, peer);
         // Nobody is left to miss a track of a room that ends.
         if self.rooms[key].life != Life::Ending {
             for (_, track) in std::mem::take(&mut self.members[peer].published) {
@@ -206,9 +227,10 @@ impl Router {
         if !room.speakers.is_quiet() {
             self.timers.arm(now + TICK, Due::Speakers(key));
         }
-        Some(SpeakersUpdate {
-            room: key,
-            active: changes.active.then(|| (room.id.clone(), room.active_speakers())),
-        })
+        let active = changes
+            .active
+            .then(|| (room.id.clone(), room.active_speakers(|_| true)));
+        self.tell_speakers(now, key);
+        Some(SpeakersUpdate { room: key, active })
     }
 }

@@ -35,6 +35,7 @@ impl Router {
             }
         }
         self.members[peer].published = kept;
+        self.tap_tracks(now, peer);
         self.pause(now, peer, is_paused);
     }
 
@@ -44,7 +45,7 @@ impl Router {
             return;
         };
         let key = member.room;
-        let mut resumed = Vec::new();
+        let mut changed = Vec::new();
         for (_, track_key) in &member.published {
             let room = &mut self.rooms[key];
             let track = &mut room.tracks[*track_key];
@@ -55,20 +56,27 @@ impl Router {
             track.is_paused = paused;
             if paused {
                 room.speakers.hush(*track_key);
-            } else {
-                resumed.push(*track_key);
             }
+            changed.push((*track_key, paused));
             room.set_stale();
         }
-        for track in resumed {
-            for subscription in &self.rooms[key].tracks[track].subscribers {
-                self.subscriptions[*subscription].restart();
+        for (track, is_paused) in changed {
+            self.tell_paused(now, key, track, is_paused);
+            if !is_paused {
+                self.resume(now, key, track);
             }
-            self.request_keyframe(now, key, track, Need::New);
         }
     }
 
+    fn resume(&mut self, now: Instant, room: RoomKey, track: TrackKey) {
+        for subscription in &self.rooms[room].tracks[track].subscribers {
+            self.subscriptions[*subscription].restart();
+        }
+        self.request_keyframe(now, room, track, Need::New);
+    }
+
     pub(super) fn unpublish(&mut self, now: Instant, room: RoomKey, track: TrackKey) {
+        self.untap(now, room, track);
         // Also subscriptions whose sending is not negotiated yet.
         let peers = self.rooms[room].peers.clone();
         for peer in peers {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use slotmap::SlotMap;
 use str0m::media::MediaKind;
 
+use super::recording::Recording;
 use super::speakers::Speakers;
 use super::track::Track;
 use crate::command::{Source, WantedVideo};
@@ -19,6 +20,8 @@ pub(super) struct Room {
     pub(super) tracks: SlotMap<TrackKey, Track>,
     pub(super) speakers: Speakers,
     pub(super) life: Life,
+    /// The recording that runs.
+    pub(super) recording: Option<Recording>,
     /// All tracks, in the order of publishing.
     in_order: Vec<TrackKey>,
     /// The video tracks, in the order in which they belong in slots of a client without a view.
@@ -45,6 +48,7 @@ impl Room {
             tracks: SlotMap::with_key(),
             speakers: Speakers::default(),
             life: Life::Settled,
+            recording: None,
             in_order: Vec::new(),
             videos: Vec::new(),
             by_name: HashMap::new(),
@@ -155,10 +159,11 @@ impl Room {
         self.videos = videos;
     }
 
-    /// The users who speak now, loudest first.
-    pub(super) fn active_speakers(&self) -> Vec<UserId> {
+    /// The users who speak now, loudest first: those whose peers count.
+    pub(super) fn active_speakers(&self, counts: impl Fn(PeerKey) -> bool) -> Vec<UserId> {
         let mut users = Vec::new();
-        for track in self.speakers.active().iter().filter_map(|key| self.tracks.get(*key)) {
+        let tracks = self.speakers.active().iter().filter_map(|key| self.tracks.get(*key));
+        for track in tracks.filter(|track| counts(track.publisher)) {
             if !users.contains(&track.user) {
                 users.push(track.user.clone());
             }

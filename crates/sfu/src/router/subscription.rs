@@ -1,10 +1,11 @@
-//! One track on its way to one far end, renumbered so that a change of track is seamless.
+//! One track on its way to one far end. To a peer it is renumbered, so that a change of track is seamless.
 
 use std::time::Instant;
 
 use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpWrite, Ssrc};
 
+use super::tap::Tap;
 use crate::ids::{PeerKey, TrackKey};
 use crate::rtp::{Incoming, PictureIds, Rewrite};
 
@@ -13,6 +14,8 @@ use crate::rtp::{Incoming, PictureIds, Rewrite};
 pub(crate) enum FarEnd {
     /// An m-line of a peer.
     Peer(PeerLine),
+    /// A recording.
+    Tap(Tap),
 }
 
 /// An m-line of a peer as a far end.
@@ -24,6 +27,20 @@ pub(crate) struct PeerLine {
     pub(crate) mid: Mid,
     /// The stream that is sent there, once known.
     pub(crate) ssrc: Option<Ssrc>,
+    /// Its numbers.
+    pub(crate) stream: OutgoingStream,
+}
+
+impl PeerLine {
+    /// An m-line on which nothing is sent yet.
+    pub(super) fn new(peer: PeerKey, mid: Mid) -> Self {
+        Self {
+            peer,
+            mid,
+            ssrc: None,
+            stream: OutgoingStream::default(),
+        }
+    }
 }
 
 /// See the module.
@@ -32,7 +49,6 @@ pub(crate) struct Subscription {
     assigned: Option<TrackKey>,
     /// Whether the far end takes media: for a peer, what is negotiated.
     is_open: bool,
-    stream: OutgoingStream,
 }
 
 impl Subscription {
@@ -41,7 +57,6 @@ impl Subscription {
             far_end,
             assigned: None,
             is_open: false,
-            stream: OutgoingStream::default(),
         }
     }
 
@@ -65,12 +80,20 @@ impl Subscription {
 
     /// Begins again at the next keyframe.
     pub(super) fn restart(&mut self) {
-        self.stream.restart();
+        match &mut self.far_end {
+            FarEnd::Peer(line) => line.stream.restart(),
+            FarEnd::Tap(tap) => tap.restart(),
+        }
     }
 
-    /// Where it ends, and the stream that is sent there.
-    pub(crate) fn parts(&mut self) -> (&mut FarEnd, &mut OutgoingStream) {
-        (&mut self.far_end, &mut self.stream)
+    /// Where it ends.
+    pub(super) fn far_end(&mut self) -> &mut FarEnd {
+        &mut self.far_end
+    }
+
+    /// Where it ended.
+    pub(super) fn into_far_end(self) -> FarEnd {
+        self.far_end
     }
 }
 
@@ -86,6 +109,7 @@ pub(crate) enum Prepared {
 }
 
 /// The numbers of an outgoing stream.
+#[derive(Debug)]
 pub(crate) struct OutgoingStream {
     rewrite: Rewrite,
     pictures: PictureIds,

@@ -7,8 +7,9 @@ use str0m::media::MediaKind;
 
 use super::{KeyframeRequest, Published, Router};
 use crate::command::Source;
-use crate::ids::PeerKey;
+use crate::ids::{PeerKey, RecordingId};
 use crate::line::{Line, LineState, Lines};
+use crate::tap::{Heard, StopReason};
 use crate::throttle::Need;
 
 fn camera() -> Published {
@@ -34,9 +35,9 @@ fn lines(state: LineState) -> Lines {
 fn room(now: Instant) -> (Router, PeerKey, PeerKey) {
     let mut keys: SlotMap<PeerKey, ()> = SlotMap::with_key();
     let (ana, ben) = (keys.insert(()), keys.insert(()));
-    let mut router = Router::new();
-    router.join(ana, &"room".into(), "ana".into());
-    router.join(ben, &"room".into(), "ben".into());
+    let mut router = Router::new(64);
+    router.join(ana, &"room".into(), "ana".into(), "Ana".into());
+    router.join(ben, &"room".into(), "ben".into(), "Ben".into());
     router.publish(now, ana, &[camera()], |_| false);
     (router, ana, ben)
 }
@@ -103,4 +104,72 @@ fn an_unpublished_track_leaves_its_m_line() {
     assert_eq!(router.leave(now, ben), None);
     assert!(!router.has_room(&"room".into()));
     assert_eq!(router.subscriptions.len(), 0);
+}
+
+fn heard(router: &mut Router) -> Vec<Heard> {
+    std::iter::from_fn(|| router.poll_tapped().map(|tapped| tapped.what)).collect()
+}
+
+#[test]
+fn a_recorded_video_begins_with_a_keyframe() {
+    let now = Instant::now();
+    let (mut router, ana, ben) = room(now);
+    router.record(now, ana, &"r".into());
+    let request = KeyframeRequest {
+        peer: ana,
+        mid: "1".into(),
+    };
+    assert_eq!(requests(&mut router), [request]);
+    assert!(matches!(&heard(&mut router)[..], [Heard::Joined { name, .. }] if name == "Ana"));
+    // Again, as hubs do.
+    router.record(now, ana, &"r".into());
+    router.record_no_more(now, ben);
+    assert_eq!((requests(&mut router), heard(&mut router)), (vec![], vec![]));
+    assert_eq!(router.subscriptions.len(), 1);
+    router.leave(now, ana);
+    let left = heard(&mut router);
+    assert!(matches!(
+        left[..],
+        [Heard::Left { .. }, Heard::Stopped(StopReason::Empty)]
+    ));
+    assert_eq!(router.subscriptions.len(), 0);
+}
+
+#[test]
+fn a_peer_that_was_never_told_has_no_end() {
+    let now = Instant::now();
+    let (mut router, ana, ben) = room(now);
+    router.tape = super::Tape::new(1);
+    router.record(now, ana, &"r".into());
+    router.record(now, ben, &"r".into());
+    router.record_no_more(now, ben);
+    assert!(matches!(heard(&mut router)[..], [Heard::Joined { .. }]));
+    router.record_no_more(now, ana);
+    let left = heard(&mut router);
+    assert!(matches!(
+        left[..],
+        [Heard::Left { .. }, Heard::Stopped(StopReason::Empty)]
+    ));
+    // Nobody was told at all.
+    router.tape = super::Tape::new(0);
+    router.record(now, ana, &"r".into());
+    router.record_no_more(now, ana);
+    assert_eq!(heard(&mut router), []);
+}
+
+#[test]
+fn a_bounded_number_of_stopped_recordings_is_remembered() {
+    let now = Instant::now();
+    let (mut router, ana, _) = room(now);
+    let name = |number: usize| RecordingId::from(format!("r{number}"));
+    for number in 0..1_025 {
+        router.stop_recording(now, &"room".into(), name(number));
+        router.stop_recording(now, &"room".into(), name(number));
+    }
+    for number in 1..1_025 {
+        router.record(now, ana, &name(number));
+    }
+    assert_eq!(heard(&mut router), []);
+    router.record(now, ana, &name(0));
+    assert!(matches!(heard(&mut router)[..], [Heard::Joined { .. }]));
 }

@@ -3,6 +3,7 @@
 mod incoming;
 mod payload;
 mod rewrite;
+mod serialize;
 mod vp8;
 
 pub(crate) use incoming::Incoming;
@@ -10,4 +11,5 @@ pub(crate) use incoming::Incoming;
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
 pub(crate) use rewrite::Rewrite;
+pub(crate) use serialize::serialize;
 pub(crate) use vp8::PictureIds;

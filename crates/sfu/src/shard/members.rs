@@ -7,15 +7,22 @@ use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomKey};
 use crate::peer::{Mode, Peer, PeerDue, Said};
 
+/// What a peer's first offer says of it, for good.
+pub(super) struct Newcomer {
+    pub(super) mode: Mode,
+    /// The user's name, for people.
+    pub(super) name: String,
+}
+
 impl Shard {
     /// Opens a peer, which joins its room.
-    pub(super) fn open(&mut self, id: PeerId, slots: bool) -> PeerKey {
+    pub(super) fn open(&mut self, id: PeerId, newcomer: Newcomer) -> PeerKey {
         let (room, user, now) = (id.room.clone(), id.user.clone(), self.clock.now());
-        let mode = if slots { Mode::Slots } else { Mode::Plain };
+        let Newcomer { mode, name } = newcomer;
         let silence = self.config.limits.ice_silence;
         let session = self.sessions.make(now);
         let key = self.peers.insert(Peer::new(id, mode, session, silence, now));
-        self.router.join(key, &room, user);
+        self.router.join(key, &room, user, name);
         self.arm(key);
         key
     }
@@ -41,10 +48,11 @@ impl Shard {
 
     /// Puts a new peer in the place of one whose client has made a new connection. The hub is told nothing, and what the
     /// client said and wants still holds.
-    pub(super) fn replace(&mut self, key: PeerKey, slots: bool) -> Option<PeerKey> {
+    pub(super) fn replace(&mut self, key: PeerKey, newcomer: Newcomer) -> Option<PeerKey> {
         // In this order the room does not end in between, and no key is used again before the router has let go of it.
-        let new = self.open(self.peers.get(key)?.id().clone(), slots);
+        let new = self.open(self.peers.get(key)?.id().clone(), newcomer);
         let old = self.take_out(key, true)?;
+        self.router.inherit_recording(self.clock.now(), key, new);
         self.router.leave(self.clock.now(), key);
         self.peers.get_mut(new)?.inherit(old);
         Some(new)

@@ -18,12 +18,13 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Said, SessionFactory};
+use crate::peer::{Mode, Said, SessionFactory};
 use crate::queue::Queue;
 use crate::router::Router;
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
 use clock::{Clock, Timer};
+use members::Newcomer;
 use peers::Peers;
 
 /// A packet to send.
@@ -49,7 +50,6 @@ pub struct Shard {
     router: Router,
     transmits: Queue<Transmit>,
     events: Queue<Event>,
-    tapped: Queue<Tapped>,
     ended_rooms: Vec<RoomId>,
     stats: ShardStats,
 }
@@ -63,10 +63,9 @@ impl Shard {
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
             peers: Peers::default(),
-            router: Router::new(),
+            router: Router::new(config.limits.tapped),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
-            tapped: Queue::new(config.limits.tapped),
             ended_rooms: Vec::new(),
             stats: ShardStats::default(),
             config,
@@ -91,8 +90,17 @@ impl Shard {
                 sdp,
                 slots,
                 tracks,
-                ..
-            } => return self.offer(peer, &sdp, slots, tracks),
+                name,
+                recording,
+            } => {
+                let transport = peer.transport.clone();
+                let mode = if slots { Mode::Slots } else { Mode::Plain };
+                let outcome = self.offer(peer, &sdp, tracks, Newcomer { mode, name })?;
+                if let (Some(key), Some(recording)) = (self.peers.by_transport(&transport), recording) {
+                    self.router.record(self.clock.now(), key, &recording);
+                }
+                return Ok(outcome);
+            }
             Command::Answer { transport, sdp } => return self.answer(self.peers.find(&transport)?, &sdp),
             // An ICE-lite agent makes no checks: it learns the client's addresses from the client's.
             Command::Candidate { transport, .. } => drop(self.peers.find(&transport)?),
@@ -109,8 +117,16 @@ impl Shard {
                 is_muted,
                 is_video_on,
             } => self.say(self.peers.find(&transport)?, Said { is_muted, is_video_on }),
-            Command::Record { transport, .. } => drop(self.peers.find(&transport)?),
-            Command::StopRecording { .. } => {}
+            Command::Record { transport, recording } => {
+                let (now, key) = (self.clock.now(), self.peers.find(&transport)?);
+                match recording {
+                    Some(recording) => self.router.record(now, key, &recording),
+                    None => self.router.record_no_more(now, key),
+                }
+            }
+            Command::StopRecording { room, recording } => {
+                self.router.stop_recording(self.clock.now(), &room, recording);
+            }
             Command::Close { transport } => {
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
@@ -194,9 +210,10 @@ impl Shard {
         self.events.pop()
     }
 
-    /// The next thing that a recording heard. To be polled after [`Self::poll_event`].
+    /// The next thing that a recording heard. To be polled after [`Self::poll_event`]. What the caller leaves waits here,
+    /// within [`crate::Limits::tapped`].
     pub fn poll_tapped(&mut self) -> Option<Tapped> {
-        self.tapped.pop()
+        self.router.poll_tapped()
     }
 
     /// The next room whose last peer is gone. It may have begun again since.
@@ -209,7 +226,9 @@ impl Shard {
         self.router.has_room(room)
     }
 
-    /// Gives the shard up, after a panic outside of a peer's session: the events that wait, and the end of every peer.
+    /// Gives the shard up, after a panic outside of a peer's session: the events that wait, and the end of every peer. What
+    /// waits for [`Self::poll_tapped`] can be taken before; after it, all recordings of the shard are over, without a
+    /// [`crate::Heard::Stopped`].
     pub fn abandon(mut self) -> Vec<Event> {
         let mut events: Vec<Event> = std::iter::from_fn(|| self.events.pop()).collect();
         events.extend(self.peers.ids().map(|id| Event {
@@ -252,12 +271,16 @@ impl Shard {
 
     /// The counters.
     pub fn stats(&self) -> ShardStats {
+        let tape = self.router.tape_stats();
         ShardStats {
             rooms: self.router.room_count(),
             peers: self.peers.len(),
             tracks: self.router.track_count(),
             transmits_dropped: self.transmits.dropped(),
             events_dropped: self.events.dropped(),
+            rtp_tapped: tape.told,
+            taps_dropped: tape.dropped,
+            taps_refused: tape.refused,
             ..self.stats
         }
     }

@@ -1,7 +1,7 @@
 //! Offers and answers, in both directions.
 
 use super::Shard;
-use super::members::mutes;
+use super::members::{Newcomer, mutes};
 use super::naming::published;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
 use crate::event::{Body, CloseReason};
@@ -17,15 +17,15 @@ impl Shard {
         &mut self,
         id: PeerId,
         sdp: &str,
-        slots: bool,
         tracks: Vec<TrackName>,
+        newcomer: Newcomer,
     ) -> Result<Outcome, Refusal> {
         let known = self.check_owner(&id)?;
         let offer = self.clean(sdp, tracks).map_err(|reason| invalid(&id, reason))?;
         let outline = self.outline(&offer).map_err(|reason| invalid(&id, reason))?;
         let Some(key) = known else {
             self.check_space(&id)?;
-            let key = self.open(id, slots);
+            let key = self.open(id, newcomer);
             let outcome = self.take_offer(key, &offer, &outline);
             if outcome
                 .as_ref()
@@ -36,7 +36,7 @@ impl Shard {
             return outcome;
         };
         match self.peers.get(key) {
-            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, slots, &offer, &outline),
+            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, newcomer, &offer, &outline),
             Some(peer) if peer.awaits_answer() => self.hold(key, offer),
             _ => self.take_offer(key, &offer, &outline),
         }
@@ -103,13 +103,13 @@ impl Shard {
         &mut self,
         key: PeerKey,
         id: &PeerId,
-        slots: bool,
+        newcomer: Newcomer,
         offer: &ClientOffer,
         outline: &Scan<'_>,
     ) -> Result<Outcome, Refusal> {
         let rehearsed = rehearse(self.sessions.make(self.clock.now()), &offer.sdp);
         self.negotiated(key, id, rehearsed)?;
-        match self.replace(key, slots) {
+        match self.replace(key, newcomer) {
             Some(new) => self.take_offer(new, offer, outline),
             None => Err(faulty(id)),
         }

@@ -180,8 +180,8 @@ impl Shard {
         let Self {
             router, peers, stats, ..
         } = self;
-        router.forward(now, key, located, packet, |subscription, incoming| {
-            let delivery = peers.deliver(now, subscription, incoming);
+        router.forward(now, key, located, packet, |line, incoming| {
+            let delivery = peers.deliver(now, line, incoming);
             stats.rtp_forwarded += u64::from(delivery == Delivery::Written);
             delivery
         });

@@ -8,7 +8,7 @@ use slotmap::SlotMap;
 use crate::command::{Refusal, RefusalCode};
 use crate::ids::{PeerId, PeerKey, TransportId};
 use crate::peer::{Fault, Peer};
-use crate::router::{Delivery, FarEnd, Prepared, Subscription};
+use crate::router::{Delivery, PeerLine, Prepared};
 use crate::rtp::Incoming;
 
 struct Entry {
@@ -125,14 +125,8 @@ impl Peers {
         Some(self.enter(key, |peer| peer.advance(now)).map(|()| key))
     }
 
-    /// Brings a packet to the far end of a subscription.
-    pub(super) fn deliver(
-        &mut self,
-        now: Instant,
-        subscription: &mut Subscription,
-        incoming: &Incoming<'_>,
-    ) -> Delivery {
-        let (FarEnd::Peer(line), stream) = subscription.parts();
+    /// Brings a packet to an m-line.
+    pub(super) fn deliver(&mut self, now: Instant, line: &mut PeerLine, incoming: &Incoming<'_>) -> Delivery {
         let Some(entry) = self.entries.get_mut(line.peer) else {
             return Delivery::Dropped;
         };
@@ -140,7 +134,8 @@ impl Peers {
         if !peer.carries_media() {
             return Delivery::Dropped;
         }
-        let write = match stream.prepare(now, incoming, || peer.payload_for(line.mid, &incoming.params)) {
+        let payload = || peer.payload_for(line.mid, &incoming.params);
+        let write = match line.stream.prepare(now, incoming, payload) {
             Prepared::Write(write) => write,
             Prepared::NeedsKeyframe => return Delivery::NeedsKeyframe,
             Prepared::Drop => return Delivery::Dropped,

@@ -7,8 +7,8 @@ use str0m::media::{Direction, MediaKind};
 
 use super::Shard;
 use crate::{
-    Body, CloseReason, Command, Limits, LocalCandidate, Outcome, PeerId, Recipient, ShardConfig, Transport,
-    TransportId, TransportState,
+    Body, CloseReason, Command, Heard, Limits, LocalCandidate, Outcome, PeerId, Recipient, RecordingId, ShardConfig,
+    StopReason, Transport, TransportId, TransportState,
 };
 
 fn shard(now: Instant) -> Shard {
@@ -27,6 +27,10 @@ fn shard(now: Instant) -> Shard {
 }
 
 fn join(shard: &mut Shard, now: Instant, transport: &str) {
+    join_recorded(shard, now, transport, None);
+}
+
+fn join_recorded(shard: &mut Shard, now: Instant, transport: &str, recording: Option<RecordingId>) {
     let mut rtc = RtcConfig::new().build(now);
     let mut api = rtc.sdp_api();
     api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
@@ -44,7 +48,7 @@ fn join(shard: &mut Shard, now: Instant, transport: &str) {
         slots: false,
         tracks: vec![],
         name: String::new(),
-        recording: None,
+        recording,
     };
     assert!(matches!(shard.command(now, offer), Ok(Outcome::Answer { .. })));
 }
@@ -133,4 +137,24 @@ fn an_abandoned_shard_closes_all_its_peers() {
         })
         .collect();
     assert_eq!(reasons, [("a", CloseReason::Command), ("b", CloseReason::Fault)]);
+}
+
+#[test]
+fn a_panic_ends_what_is_recorded_of_its_peer() {
+    let now = Instant::now();
+    let mut shard = shard(now);
+    join_recorded(&mut shard, now, "a", Some("r".into()));
+    panic(&mut shard, "a");
+    assert_eq!(closed(&mut shard).len(), 1);
+    let heard: Vec<Heard> = std::iter::from_fn(|| shard.poll_tapped())
+        .map(|tapped| tapped.what)
+        .collect();
+    assert!(matches!(
+        heard[..],
+        [
+            Heard::Joined { .. },
+            Heard::Left { .. },
+            Heard::Stopped(StopReason::Empty)
+        ]
+    ));
 }

@@ -6,5 +6,7 @@ mod fuzz;
 mod hostile;
 mod negotiation;
 mod paths;
+mod recording;
 mod slots;
 mod support;
+mod tapping;

@@ -25,19 +25,21 @@ class Canvas:
         self.frame = VideoFrame(WIDTH, HEIGHT, "yuv420p")
         self._planes = planes.of_frame(self.frame)
         self._cells: list[_Cell] = []
+        self._more: Planes | None = None
         self.begin(Scene(0.0, (), 0))
 
     def begin(self, scene: Scene) -> None:
         """Clear it for another scene."""
         self._planes.fill(_GROUND)
         self._cells = [_Cell(place, self._planes) for place in scene.places]
-        if scene.hidden:
-            mark = drawing.more(scene.hidden)
-            self._planes.part(WIDTH - mark.width, HEIGHT - mark.height, mark.width, mark.height).put(mark)
+        self._more = drawing.more(scene.hidden) if scene.hidden else None
 
     def draw(self, shots: list[Shot | None]) -> bool:
         """Draw what each place of the scene shows now, None being an avatar; return whether anything changed."""
         changes = [cell.draw(shot) for cell, shot in zip(self._cells, shots, strict=True)]
+        if self._more is not None and any(changes):
+            width, height = self._more.width, self._more.height
+            self._planes.part(WIDTH - width, HEIGHT - height, width, height).put(self._more)
         return any(changes)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import msgspec
 
+from tertulia import contract
 from tertulia.recorder.film.encode import SegmentWriter, whole, write_sound
 from tertulia.recorder.film.format import (
     FPS,
@@ -17,6 +18,7 @@ from tertulia.recorder.film.format import (
     SAMPLE_RATE,
     SEGMENT_FRAMES,
     VERSION,
+    WHOLE_FRAMES,
 )
 from tertulia.recorder.film.join import join
 from tertulia.recorder.film.layout import Layout
@@ -49,7 +51,7 @@ def _never() -> bool:
 
 def compose(
     recording: Recording,
-    layout: Layout,
+    layout: Layout | contract.Layout,
     work: Path,
     out: Path,
     progress: Progress,
@@ -70,7 +72,7 @@ def compose(
     work.mkdir(parents=True, exist_ok=True)
     report(0.0)
     sound = _sound(recording, work, lambda part: report(SOUND_SHARE * part))
-    segments = _segments(recording, layout, work, lambda part: report(SOUND_SHARE + PICTURE_SHARE * part))
+    segments = _segments(recording, Layout(layout), work, lambda part: report(SOUND_SHARE + PICTURE_SHARE * part))
     with whole(out) as partial:
         join(segments, sound, partial)
     report(1.0)
@@ -129,9 +131,10 @@ def _write_segment(path: Path, drawn: Iterator[Drawn], first: int, last: int, re
     """Frames ``first`` to ``last``. What repeats the frame before is left out, but for the last one of the segment."""
     keyframe = written = first
     with SegmentWriter(path, first) as writer:
-        for number, frame, is_changed in drawn:
-            is_keyframe = number == first or number - keyframe >= KEYFRAME_FRAMES
-            if is_changed or is_keyframe or number - written >= LONGEST_FRAME or number == last:
+        for number, frame, is_changed, is_cut in drawn:
+            is_keyframe = is_cut or number == first or number - keyframe >= KEYFRAME_FRAMES
+            is_due = number < WHOLE_FRAMES or number - written >= LONGEST_FRAME or number == last
+            if is_changed or is_keyframe or is_due:
                 writer.write(frame, number, is_keyframe=is_keyframe)
                 written = number
                 keyframe = number if is_keyframe else keyframe

@@ -18,6 +18,8 @@ KEYFRAME_FRAMES = 4 * FPS
 """A player that seeks decodes at most 120 frames, in well under half a second; a shorter distance costs bits."""
 LONGEST_FRAME = FPS
 """A frame is written at least once a second, so that no player takes the film for stalled."""
+WHOLE_FRAMES = 2 * FPS
+"""So many at the beginning are all written: FFmpeg and what uses it guess the frame rate from the first twenty."""
 
 SAMPLE_RATE = 48_000
 """That of Opus, so that nothing is resampled."""

@@ -21,6 +21,8 @@ class Drawn(NamedTuple):
     number: int
     frame: VideoFrame
     is_changed: bool
+    is_cut: bool
+    """The first one of a scene."""
 
 
 def pictures(recording: Recording, scenes: Sequence[Scene], first: int) -> Iterator[Drawn]:
@@ -37,7 +39,7 @@ def pictures(recording: Recording, scenes: Sequence[Scene], first: int) -> Itera
             current = scene
             canvas.begin(scenes[current])
         is_drawn = canvas.draw([videos.shot(place, at) for place in scenes[current].places])
-        yield Drawn(number, canvas.frame, is_new or is_drawn)
+        yield Drawn(number, canvas.frame, is_new or is_drawn, is_new)
         number += 1
 
 

@@ -42,11 +42,18 @@ class Piece(NamedTuple):
 
 def mixed(tracks: Sequence[Track], samples: int, chunk: int = SAMPLE_RATE) -> Iterator[Pcm]:
     """The sum of all audio tracks: ``samples`` from 0 on, so many at a time."""
-    voices = [_Voice(laid(decoded(track))) for track in tracks if track.kind == "audio" and track.spans]
+    waiting = sorted(
+        (track for track in tracks if track.kind == "audio" and track.spans),
+        key=lambda track: track.spans[0].begin,
+        reverse=True,
+    )
+    voices: list[_Voice] = []
     for begin in range(0, samples, chunk):
         mix = np.zeros((2, min(chunk, samples - begin)), np.float32)
-        for voice in voices:
-            voice.add_to(mix, begin)
+        # No track's file is open before the track begins, nor after it has ended.
+        while waiting and waiting[-1].spans[0].begin * SAMPLE_RATE < begin + 2 * chunk:
+            voices.append(_Voice(laid(decoded(waiting.pop()))))
+        voices = [voice for voice in voices if voice.add_to(mix, begin)]
         yield limited(mix)
 
 
@@ -129,13 +136,14 @@ class _Voice:
         self._pieces = pieces
         self._piece = next(pieces, None)
 
-    def add_to(self, mix: Pcm, begin: int) -> None:
-        """Add what belongs into a chunk that begins there."""
+    def add_to(self, mix: Pcm, begin: int) -> bool:
+        """Add what belongs into a chunk that begins there; return whether there may be more."""
         end = begin + mix.shape[1]
         while (piece := self._piece) is not None and piece.begin < end:
             first, last = max(piece.begin, begin), min(piece.end, end)
             if first < last:
                 mix[:, first - begin : last - begin] += piece.pcm[:, first - piece.begin : last - piece.begin]
             if piece.end > end:
-                return
+                break
             self._piece = next(self._pieces, None)
+        return self._piece is not None

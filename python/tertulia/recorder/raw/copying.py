@@ -16,27 +16,26 @@ from tertulia.recorder.raw.decoding import decode_one
 from tertulia.recorder.raw.errors import Unplayable
 from tertulia.recorder.raw.inspection import visible
 from tertulia.recorder.raw.muxing import VIDEO_RATE, open_output, put
-from tertulia.recorder.raw.recording import Codec, Track
+from tertulia.recorder.raw.recording import Codec, Span, Track
 
 _ELEMENTARY: Final[dict[Codec, str]] = {"H264": "h264", "AV1": "obu"}
 """FFmpeg's names of formats that are nothing but packets: those whose header has to be made of the first one."""
 
 
-def copy_video(track: Track, path: Path) -> float:
-    """Returns where it ends, in seconds."""
+def copy_video(track: Track, path: Path) -> Span:
+    """Returns where on the timeline it is."""
     pictures = visible(track)
     picture, stands = next(pictures, (None, 0.0))
     if picture is None:
         raise Unplayable(f"{track.name}'s {track.source} has no picture")
-    at = last = round(picture.at * VIDEO_RATE)
-    with open_output(path) as output, _add_stream(output, track.codec, picture.data) as stream:
+    begins, at = picture.at, 0
+    with open_output(path, track.codec) as output, _add_stream(output, track.codec, picture.data) as stream:
         while picture is not None:
             length = round(stands * VIDEO_RATE)
             put(output, stream, picture.data, at, length, VIDEO_RATE, is_keyframe=picture.is_keyframe)
-            last = at
             picture, stands = next(pictures, (None, 0.0))
-            at = max(round(picture.at * VIDEO_RATE), last + 1) if picture else last + length
-    return at / VIDEO_RATE
+            at = max(round((picture.at - begins) * VIDEO_RATE), at + 1) if picture else at + length
+    return Span(begins, begins + at / VIDEO_RATE)
 
 
 @contextmanager

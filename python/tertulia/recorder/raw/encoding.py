@@ -13,12 +13,12 @@ from av.video.stream import VideoStream
 
 from tertulia.recorder.raw.decoding import Decoder
 from tertulia.recorder.raw.errors import Unplayable
-from tertulia.recorder.raw.muxing import VIDEO_RATE, open_output
-from tertulia.recorder.raw.recording import Track
+from tertulia.recorder.raw.muxing import VIDEO_RATE, FileFormat, format_of, open_output
+from tertulia.recorder.raw.recording import Span, Track
 
-_ENCODERS: Final = {
-    ".mp4": ("libx264", {"preset": "veryfast", "crf": "23", "tune": "zerolatency"}),
-    ".webm": ("libvpx", {"deadline": "realtime", "cpu-used": "6", "crf": "12", "b": "2000000", "lag-in-frames": "0"}),
+_ENCODERS: Final[dict[FileFormat, tuple[str, dict[str, str]]]] = {
+    "mp4": ("libx264", {"preset": "veryfast", "crf": "23", "tune": "zerolatency"}),
+    "webm": ("libvpx", {"deadline": "realtime", "cpu-used": "6", "crf": "12", "b": "2000000", "lag-in-frames": "0"}),
 }
 _TURNS: Final[dict[int, list[tuple[str, str | None]]]] = {
     0: [],
@@ -32,28 +32,31 @@ _KEYFRAME_EVERY: Final = 300
 """Pictures: to seek, one decodes so many at most."""
 
 
-def encode_video(track: Track, path: Path) -> float:
-    """Returns where it ends, in seconds."""
+def encode_video(track: Track, path: Path) -> Span:
+    """Returns where on the timeline it is."""
     size = _largest(track)
-    end = 0
+    begins, end = 0.0, -1
     upright: av.VideoFrame | None = None
-    with open_output(path) as output:
-        stream = _add_stream(output, path.suffix, size)
+    with open_output(path, track.codec) as output:
+        stream = _add_stream(output, format_of(track.codec), size)
         decoder, canvas = Decoder(track.codec), _Canvas(size)
         for sample in track.samples():
             for frame in decoder.decode(sample.data):
                 if sample.is_hidden:
                     continue
+                begins = sample.at if upright is None else begins
                 upright = canvas.fit(frame, sample.rotation)
-                end = max(round(sample.at * VIDEO_RATE), end + 1)
+                end = max(round((sample.at - begins) * VIDEO_RATE), end + 1)
                 upright.pts, upright.time_base = end, Fraction(1, VIDEO_RATE)
                 output.mux(stream.encode(upright))
-        if upright is not None and (last := round(track.spans[-1].end * VIDEO_RATE) - VIDEO_RATE // _RATE) > end:
+        if upright is not None and (last := round((track.spans[-1].end - begins - 1 / _RATE) * VIDEO_RATE)) > end:
             # So that the last picture stands as long as it did.
             upright.pts = end = last
             output.mux(stream.encode(upright))
         output.mux(stream.encode(None))
-    return end / VIDEO_RATE + 1 / _RATE
+        if upright is None:
+            raise Unplayable(f"{track.name}'s {track.source} has no picture that can be decoded")
+    return Span(begins, begins + end / VIDEO_RATE + 1 / _RATE)
 
 
 class _Canvas:
@@ -107,8 +110,8 @@ def _largest(track: Track) -> tuple[int, int]:
     return width + width % 2, height + height % 2
 
 
-def _add_stream(output: OutputContainer, suffix: str, size: tuple[int, int]) -> VideoStream:
-    name, options = _ENCODERS[suffix]
+def _add_stream(output: OutputContainer, format: FileFormat, size: tuple[int, int]) -> VideoStream:
+    name, options = _ENCODERS[format]
     stream = cast("VideoStream", output.add_stream(name, rate=_RATE, options=options))
     stream.width, stream.height = size
     stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, VIDEO_RATE)

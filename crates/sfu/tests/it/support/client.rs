@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{PeerId, SlotAssignment, Transport};
+use sfu::{PeerId, RecordingId, SlotAssignment, Transport};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
 use str0m::net::{Protocol, Receive, TcpType};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, VideoOrientation};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 use super::peer_id;
@@ -26,6 +26,20 @@ pub(crate) struct Got {
     pub(crate) sequences: Vec<u64>,
     /// VP8 picture ids, in the order of arrival, without repetitions.
     pub(crate) pictures: Vec<u16>,
+}
+
+/// A packet as a client sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) kind: MediaKind,
+    pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) level: Option<u8>,
+    pub(crate) orientation: Option<u8>,
+    pub(crate) payload: Vec<u8>,
 }
 
 struct Sender {
@@ -62,6 +76,15 @@ pub(crate) struct Client {
     pub(crate) sends: bool,
     /// Length of a video packet's payload.
     pub(crate) video_bytes: usize,
+    /// Which of the negotiated formats of video is sent.
+    pub(crate) video_format: usize,
+    /// Video packets are empty.
+    pub(crate) is_padding: bool,
+    /// Keep what is sent in [`Self::sent`].
+    pub(crate) keeps_sent: bool,
+    pub(crate) sent: Vec<Sent>,
+    /// The recording that is named in its offers.
+    pub(crate) recording: Option<RecordingId>,
     pub(crate) got: HashMap<Mid, Got>,
     pub(crate) kinds: HashMap<Mid, MediaKind>,
     pub(crate) connected: bool,
@@ -109,6 +132,11 @@ impl Client {
             level: -40,
             sends: true,
             video_bytes: 900,
+            video_format: 0,
+            is_padding: false,
+            keeps_sent: false,
+            sent: Vec::new(),
+            recording: None,
             got: HashMap::new(),
             kinds: HashMap::new(),
             connected: false,
@@ -330,6 +358,7 @@ impl Client {
         let now = self.now;
         let mut written = false;
         let (index, level, video_bytes) = (self.index as u8, self.level, self.video_bytes);
+        let mut sent = Vec::new();
         for sender in &mut self.senders {
             let Some(media) = self.rtc.media(sender.mid) else {
                 continue;
@@ -337,7 +366,11 @@ impl Client {
             if now < sender.next || !media.direction().is_sending() {
                 continue;
             }
-            let Some(pt) = media.remote_pts().first().copied() else {
+            let format = match sender.kind {
+                MediaKind::Audio => 0,
+                MediaKind::Video => self.video_format,
+            };
+            let Some(pt) = media.remote_pts().get(format).copied() else {
                 continue;
             };
             let mut api = self.rtc.direct_api();
@@ -345,16 +378,33 @@ impl Client {
                 continue;
             };
             written = true;
+            let ssrc = *stream.ssrc();
+            let mut keep = |sequence: u64, timestamp, marker, payload: &[u8], level: Option<u8>| {
+                sent.push(Sent {
+                    kind: sender.kind,
+                    ssrc,
+                    payload_type: *pt,
+                    sequence: sequence as u16,
+                    timestamp,
+                    marker,
+                    level,
+                    orientation: level.is_none().then_some(VideoOrientation::Deg90 as u8),
+                    payload: payload.to_vec(),
+                });
+            };
             match sender.kind {
                 MediaKind::Audio => {
                     sender.next += Duration::from_millis(20);
                     let mut payload = vec![0xfc, index];
+                    payload.extend(sender.sequence.to_be_bytes());
                     payload.resize(80, 0);
                     let extensions = ExtensionValues {
                         audio_level: Some(level),
                         voice_activity: Some(true),
                         ..Default::default()
                     };
+                    let level = 0x80 | level.unsigned_abs();
+                    keep(sender.sequence, sender.timestamp, false, &payload, Some(level));
                     stream.write_rtp(
                         RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload).ext_vals(extensions),
                     );
@@ -378,15 +428,23 @@ impl Client {
                             u8::from(!keyframe),
                             index,
                         ];
-                        payload.resize(video_bytes, part);
+                        payload.resize(if self.is_padding { 0 } else { video_bytes }, part);
+                        let extensions = ExtensionValues {
+                            video_orientation: Some(VideoOrientation::Deg90),
+                            ..Default::default()
+                        };
+                        keep(sender.sequence, sender.timestamp, part == 1, &payload, None);
                         let write = RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload);
-                        stream.write_rtp(write.marker(part == 1).nackable(true));
+                        stream.write_rtp(write.marker(part == 1).nackable(true).ext_vals(extensions));
                         sender.sequence += 1;
                     }
                     sender.picture = (sender.picture + 1) & 0x7fff;
                     sender.timestamp = sender.timestamp.wrapping_add(3_600);
                 }
             }
+        }
+        if self.keeps_sent {
+            self.sent.extend(sent);
         }
         written
     }
@@ -458,6 +516,16 @@ impl Client {
             if got.pictures.last() != Some(&picture) {
                 got.pictures.push(picture);
             }
+        }
+    }
+
+    /// Sends on with other SSRCs.
+    pub(crate) fn change_ssrc(&mut self, kind: MediaKind, ssrc: u32) {
+        for mid in self.mids(kind) {
+            let mut api = self.rtc.direct_api();
+            let before = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
+            api.remove_stream_tx(before.unwrap());
+            api.declare_stream_tx(ssrc.into(), Some((ssrc + 1).into()), mid, None);
         }
     }
 

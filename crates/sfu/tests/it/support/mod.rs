@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs)]
 
 pub(crate) mod client;
+pub(crate) mod tapped;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sfu::{
     Body, Command, Event, Limits, LocalCandidate, Outcome, PeerId, Recipient, Refusal, Shard, ShardConfig,
-    SlotAssignment, Source, TrackName, Transport, TransportState,
+    SlotAssignment, Source, Tapped, TrackName, Transport, TransportState,
 };
 
 pub(crate) use client::Client;
@@ -41,6 +42,12 @@ pub(crate) struct World {
     pub(crate) refused: Vec<Refusal>,
     /// Let commands and SDP events take so long on their way.
     pub(crate) signaling_delay: Duration,
+    /// What recordings heard.
+    pub(crate) tapped: Vec<Tapped>,
+    /// Nobody takes what recordings hear.
+    pub(crate) is_deaf: bool,
+    /// SSRC and sequence number of each RTP packet that came to the shard.
+    pub(crate) arrivals: Vec<(u32, u16)>,
     posts: BTreeMap<(Instant, u64), Post>,
 }
 
@@ -114,6 +121,9 @@ impl World {
             events: Vec::new(),
             refused: Vec::new(),
             signaling_delay: Duration::from_millis(10),
+            tapped: Vec::new(),
+            is_deaf: false,
+            arrivals: Vec::new(),
             posts: BTreeMap::new(),
         }
     }
@@ -155,8 +165,8 @@ impl World {
             sdp,
             slots: client.slots,
             tracks,
-            name: String::new(),
-            recording: None,
+            name: format!("name of {}", client.user),
+            recording: client.recording.clone(),
         };
         self.post(Post::ToShard(command));
     }
@@ -224,6 +234,7 @@ impl World {
         while let Some(entry) = self.flights.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let flight = entry.remove();
             if flight.to == server_udp() {
+                self.arrivals.extend(rtp_numbers(&flight.contents));
                 self.shard
                     .receive(self.now, flight.transport, flight.from, &flight.contents);
             } else if let Some(client) = self
@@ -257,6 +268,9 @@ impl World {
         }
         while let Some(event) = self.shard.poll_event() {
             self.post(Post::ToClient(event));
+        }
+        if !self.is_deaf {
+            self.tapped.extend(std::iter::from_fn(|| self.shard.poll_tapped()));
         }
     }
 
@@ -355,5 +369,15 @@ impl World {
             is_muted,
             is_video_on,
         });
+    }
+}
+
+/// SSRC and sequence number, if it is an RTP packet.
+fn rtp_numbers(packet: &[u8]) -> Option<(u32, u16)> {
+    match *packet {
+        [128..=191, 0..=191 | 224..=255, a, b, _, _, _, _, c, d, e, f, ..] => {
+            Some((u32::from_be_bytes([c, d, e, f]), u16::from_be_bytes([a, b])))
+        }
+        _ => None,
     }
 }

@@ -1,0 +1,126 @@
+"""What recorders do beside the jobs: deletions, retention, files that were left or that turn up late."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tertulia.db.access import Access
+from tertulia.db.deletions import Deletions
+from tertulia.db.jobs import Jobs
+from tertulia.recorder.gathering import GRACE_PAUSE, gather
+from tertulia.recorder.jobs.inputs import NoMedia, NotYet
+from tertulia.recorder.sweeping import Sweeper
+from tertulia.storage import open_storage
+from tests.integration.recorder.store import Faulty
+from tests.integration.recorder.studio import Studio, being_written, now
+
+
+def sweeper(studio: Studio) -> Sweeper:
+    return Sweeper(studio.database, open_storage(studio.settings["TERTULIA_STORAGE_URL"]), studio.recordings)
+
+
+def stored(studio: Studio) -> set[Path]:
+    return {path for path in (studio.directory / "storage").rglob("*") if path.is_file()}
+
+
+async def test_what_is_deleted_is_gone_from_sql_storage_and_disk(local: Studio) -> None:
+    row, kept = await local.recorded(2.0), await local.recorded(2.0)
+    with local.recorder() as recorder:
+        await local.until_status(row, "ready", recorder)
+        await local.until_status(kept, "ready", recorder)
+        await local.until_cleared(kept)
+        local.write_part(row, 1.0, node="late")
+        await local.rows.delete(row.room_id, row.id, now())
+        async with asyncio.timeout(30):
+            while any(row.id in str(path) for path in stored(local)) or (local.recordings / row.id).exists():
+                await asyncio.sleep(0.05)
+            while await Deletions(local.database).due(now() + timedelta(days=1)):
+                await asyncio.sleep(0.05)
+    assert any(kept.id in str(path) for path in stored(local))
+
+
+async def test_what_is_being_written_is_deleted_when_its_writer_has_ended(local: Studio) -> None:
+    row = await local.started()
+    part = local.write_part(row, 2.0)
+    sweep = sweeper(local)
+    with being_written(part):
+        await local.rows.delete(row.room_id, row.id, now())
+        await sweep.delete()
+        assert part.exists()
+        (deletion,) = await Deletions(local.database).due(now() + timedelta(days=1))
+        assert deletion.error == "its raw files are still being written"
+    await Deletions(local.database).failed(deletion, "", now())
+    await sweep.delete()
+    assert not part.exists()
+    assert await Deletions(local.database).due(now() + timedelta(days=1)) == []
+
+
+async def test_storage_that_fails_is_asked_again(remote: Studio, proxy: Faulty) -> None:
+    row = await remote.recorded(2.0)
+    with remote.recorder() as recorder:
+        await remote.until_status(row, "ready", recorder)
+        await remote.until_cleared(row)
+        proxy.become("refuse")
+        await remote.rows.delete(row.room_id, row.id, now())
+        await proxy.seen.wait()
+        async with asyncio.timeout(30):
+            while not any(it.error for it in await Deletions(remote.database).due(now() + timedelta(days=1))):
+                await asyncio.sleep(0.05)
+            proxy.become("pass")
+            while await Deletions(remote.database).due(now() + timedelta(days=1)):
+                await asyncio.sleep(0.05)
+
+
+async def test_what_a_tenant_keeps_no_longer_is_deleted(local: Studio) -> None:
+    old, new = await local.started(), await local.started()
+    await local.rows.stop(old.id, now())
+    await local.rows.stop(new.id, now() + timedelta(days=9))
+    assert (await local.command("tenant", "retention", "acme", "8"))[0] == 0
+    sweep = sweeper(local)
+    await local.rows.expire(now() + timedelta(days=8, minutes=1))
+    await sweep.expire()
+    assert await local.rows.by_id(old.id) is None
+    assert await local.rows.by_id(new.id) is not None
+    assert (await local.command("tenant", "retention", "acme", "none"))[0] == 0
+    assert (await Access(local.database).tenant("acme")).retention_days is None
+
+
+async def test_files_that_a_killed_recorder_left_are_cleared_and_late_ones_get_into_the_film(local: Studio) -> None:
+    row = await local.recorded(2.0)
+    with local.recorder() as recorder:
+        ready = await local.until_status(row, "ready", recorder)
+        await local.until_cleared(row)
+        assert ready.duration == pytest.approx(2.0, abs=0.1)
+        (local.recordings / row.id / "work").mkdir(parents=True)
+        await sweeper(local).clear_all()
+        assert not (local.recordings / row.id).exists()
+        local.write_part(row, 2.0, node="late", begin=2.0)
+        await sweeper(local).clear_all()
+        again = await local.until(row, lambda it: it.status == "ready" and it.duration > 3, recorder)
+        await local.until_cleared(row)
+    assert again.duration == pytest.approx(4.0, abs=0.1)
+    assert (await local.command("recording", "verify", row.id))[0] == 0
+
+
+async def test_directories_that_sql_does_not_know_stay(local: Studio) -> None:
+    unknown = [local.recordings / name for name in ("6f1c0000-0000-4000-8000-000000000001", "lost+found")]
+    for path in unknown:
+        path.mkdir()
+    await sweeper(local).clear_all()
+    assert all(path.exists() for path in unknown)
+
+
+async def test_a_recording_without_any_file_is_empty_only_a_minute_after_its_end(local: Studio) -> None:
+    row = await local.started()
+    await local.rows.stop(row.id, now())
+    job = await Jobs(local.database).claim("test", now(), 15.0)
+    assert job is not None
+    assert job.ended_at is not None
+    storage = open_storage(local.settings["TERTULIA_STORAGE_URL"])
+    at_once = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=59))
+    later = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=61))
+    assert (at_once, later) == (NotYet(GRACE_PAUSE), NoMedia())
