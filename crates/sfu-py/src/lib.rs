@@ -39,7 +39,7 @@ impl Sfu {
 #[pymethods]
 impl Sfu {
     #[new]
-    #[pyo3(signature = (bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false, recordings_dir = None, node = String::new()))]
+    #[pyo3(signature = (bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false, recordings_dir = None, node = ""))]
     fn new(
         py: Python<'_>,
         bind_ip: &str,
@@ -47,7 +47,7 @@ impl Sfu {
         advertised_ips: Vec<String>,
         loopback: bool,
         recordings_dir: Option<PathBuf>,
-        node: String,
+        node: &str,
     ) -> PyResult<Self> {
         let advertised = advertised_ips
             .iter()
@@ -58,7 +58,10 @@ impl Sfu {
             ports,
             advertised,
             loopback,
-            recordings: recordings_dir.map(|directory| Recordings { directory, node }),
+            recordings: recordings_dir.map(|directory| Recordings {
+                directory,
+                node: node.to_owned(),
+            }),
         };
         let driver = py.detach(|| Driver::start(&config))?;
         let addresses = driver
@@ -75,7 +78,7 @@ impl Sfu {
     }
 
     #[pyo3(signature = (
-        room, transport, user_id, seat, sdp, *, name = String::new(), recording = None, slots = false, tracks = HashMap::new()
+        room, transport, user_id, seat, sdp, *, name = "", recording = None, slots = false, tracks = HashMap::new()
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python calls most of them by name")]
     fn offer(
@@ -85,7 +88,7 @@ impl Sfu {
         user_id: &str,
         seat: &str,
         sdp: String,
-        name: String,
+        name: &str,
         recording: Option<String>,
         slots: bool,
         tracks: HashMap<String, String>,
@@ -109,7 +112,7 @@ impl Sfu {
                 sdp,
                 slots,
                 tracks,
-                name,
+                name: name.to_owned(),
                 recording: recording.map(Into::into),
             },
         )

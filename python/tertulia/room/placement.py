@@ -23,6 +23,8 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     """0 idle to 1 full, as the node measures it."""
     rooms: int
     peers: int
+    recordings: int = 0
+    """Parts of recordings that it writes now."""
     draining: bool = False
 
 

@@ -151,6 +151,7 @@ class _Node:
             load=round(self._load.measure(), 3),
             rooms=sum(thread["rooms"] for thread in threads),
             peers=sum(thread["peers"] for thread in threads),
+            recordings=self._engine.recording_stats().get("running", 0),
             draining=self._stop.is_set(),
         )
 

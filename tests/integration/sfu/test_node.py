@@ -230,6 +230,9 @@ class FailedEngine:
     def stats(self) -> list[dict[str, int]]:
         return []
 
+    def recording_stats(self) -> dict[str, int]:
+        return {}
+
     def close(self) -> None:
         self._reader.close()
 

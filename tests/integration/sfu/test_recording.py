@@ -62,7 +62,12 @@ def assert_film(path: Path, kind: str, target: Path) -> float:
     janus(path, target)
     with av.open(target) as container:
         stream = container.streams.get({kind: 0})[0]
-        times = [float(frame.time or 0) for frame in container.decode(stream)]
+        times = [
+            float(frame.time or 0)
+            for packet in container.demux(stream)
+            for frame in packet.decode()
+            if isinstance(frame, av.AudioFrame | av.VideoFrame)
+        ]
     assert times
     return times[-1] - times[0]
 
@@ -212,6 +217,7 @@ async def recorded(redis_url: str, directory: Path, raw: Path) -> AsyncIterator[
                     await member.offer()
                 await asyncio.gather(ann.decodes(1), bob.decodes(1))
                 await until(lambda: len(parts(raw, recording)) == 1)
+                await the_node(redis, lambda node: node.recordings == 1)
                 await asyncio.sleep(3)
                 (part,) = parts(raw, recording)
                 yield process, part

@@ -55,17 +55,15 @@ pub(crate) fn costs(directory: &Path) {
             running.record(false, round);
             without.add(&running.window());
         }
-        let stats = running.driver.recording_stats().expect("it runs");
-        let lost = stats.packets_lost;
+        let lost = running.driver.recording_stats().expect("it runs").packets_lost;
         println!(
             "{{\"case\": \"{name}\", \"seconds\": {:.2}, \"media_with\": {:.4}, \"media_without\": {:.4}, \"writer\": {:.4}, \
-             \"packets\": {}, \"bytes\": {}, \"lost\": {lost}, \"packets_in_with\": {}, \"packets_in_without\": {}}}",
+             \"bytes\": {}, \"lost\": {lost}, \"packets_in_with\": {}, \"packets_in_without\": {}}}",
             with.wall.as_secs_f64(),
             with.media.as_secs_f64(),
             without.media.as_secs_f64(),
             with.writer.as_secs_f64(),
-            stats.packets,
-            stats.bytes,
+            with.written,
             with.packets_in,
             without.packets_in,
         );
@@ -114,6 +112,7 @@ struct Used {
     media: Duration,
     writer: Duration,
     packets_in: u64,
+    written: u64,
 }
 
 impl Used {
@@ -122,6 +121,7 @@ impl Used {
         self.media += other.media;
         self.writer += other.writer;
         self.packets_in += other.packets_in;
+        self.written += other.written;
     }
 }
 
@@ -214,6 +214,7 @@ impl Running {
             media: after.media - before.media,
             writer: after.writer - before.writer,
             packets_in: after.packets_in - before.packets_in,
+            written: after.written - before.written,
         }
     }
 
@@ -226,6 +227,7 @@ impl Running {
             media: thread_time::of_threads("sfu-"),
             writer: thread_time::of_threads("recordings"),
             packets_in: packets_in.expect("it is counted").1,
+            written: self.driver.recording_stats().expect("it runs").bytes,
         }
     }
 }

@@ -12,6 +12,7 @@ _REASONS: Final = {
     "disk_full": "The disk was full at {at}: nothing was recorded from then on.",
     "disk_error": "The disk failed at {at}: nothing was recorded from then on.",
     "shutdown": "The node was shut down at {at}.",
+    "fault": "The node failed at {at}, and went on in another part.",
 }
 _SOURCES: Final[dict[Source, str]] = {
     "microphone": "microphone",
