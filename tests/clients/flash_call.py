@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import webrtc
@@ -27,7 +28,7 @@ class FlashCall(WrtcCall):
     """``skews``: by how much each flash was sent after its beep. A quiet one sends a dark picture and silence."""
 
     def __init__(self, member: Member, target: str, *, is_quiet: bool = False) -> None:
-        super().__init__(member, None)
+        super().__init__(member, Path())  # what it plays is made here
         self._target = target
         self._is_quiet = is_quiet
         self._began: asyncio.Future[float] = asyncio.get_running_loop().create_future()

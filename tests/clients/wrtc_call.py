@@ -29,7 +29,7 @@ class WrtcCall:
     def __init__(
         self,
         member: Member,
-        video: Path | None,
+        video: Path,
         configuration: webrtc.RTCConfiguration | None = None,
         codec: str | None = None,
     ) -> None:

@@ -22,9 +22,9 @@ class Film(NamedTuple):
     flashes: list[float]
     beeps: list[float]
 
-    def skews(self) -> list[float]:
-        """By how much each flash is after the beep next to it."""
-        return [min((flash - beep for beep in self.beeps), key=abs) for flash in self.flashes]
+    def skews(self) -> list[tuple[float, float]]:
+        """Each flash, and by how much it is after the beep next to it."""
+        return [(flash, min((flash - beep for beep in self.beeps), key=abs)) for flash in self.flashes]
 
 
 def watch(path: Path) -> Film:
