@@ -127,6 +127,8 @@ def ffmpegs(directory: Path) -> Cost:
         "1",
         "-c:a",
         "aac",
+        "-aac_coder",
+        "fast",
         "-b:a",
         "128k",
         str(directory / "ffmpeg.mp4"),

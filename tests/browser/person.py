@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
 import uuid
@@ -14,6 +15,8 @@ from tests.browser import chromium
 
 PATIENCE: Final = 45_000
 """Milliseconds. Six people encode and decode on two cores; what takes longer than this does not come."""
+
+POLL_SECONDS: Final = 0.3
 
 _INBOUND: Final = """async () => {
   const found = [];
@@ -167,7 +170,10 @@ class Person:
           delete window.watched[kind + figure];
           return true;
         }}"""
-        await self.page.wait_for_function(script, arg=[kind, figure, by, streams], polling=300, timeout=PATIENCE)
+        # Not wait_for_function: it takes the promise of an answer for a yes.
+        async with asyncio.timeout(PATIENCE / 1000):
+            while not await self.page.evaluate(script, [kind, figure, by, streams]):
+                await asyncio.sleep(POLL_SECONDS)
 
     async def decodes(self, people: int, frames: int = 15) -> None:
         """Waits until ``people`` pictures have each brought so many more frames."""

@@ -441,6 +441,8 @@ class Hub:
 
     def _check_told(self, transport: str, recording: str) -> None:
         for conn in self._conns.values():
+            if not (conn.is_here or conn.is_lost):
+                continue  # who has said goodbye needs to be told nothing
             owner = conn.wire.client.world.owners.get(transport)
             if owner is conn.wire.client and recording not in owner.told:
                 self.untold.append(f"{owner} is recorded in {recording}, and was told of {owner.told}")

@@ -86,9 +86,7 @@ impl HostedShard {
         while let Some(event) = self.shard.poll_event() {
             self.batch.push(Event::Core(event));
         }
-        while let Some(tapped) = self.shard.poll_tapped() {
-            self.tapped.push(tapped);
-        }
+        self.collect_tapped();
         while let Some(room) = self.shard.poll_ended_room() {
             self.report(&room);
         }
@@ -104,6 +102,13 @@ impl HostedShard {
     /// Adds an event of the worker's own.
     pub(crate) fn tell(&mut self, event: Event) {
         self.batch.push(event);
+    }
+
+    /// Collects what recordings heard; all that is left to do with a shard that has panicked.
+    pub(crate) fn collect_tapped(&mut self) {
+        while let Some(tapped) = self.shard.poll_tapped() {
+            self.tapped.push(tapped);
+        }
     }
 
     /// What recordings heard and nobody took yet.

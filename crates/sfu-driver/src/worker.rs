@@ -333,6 +333,7 @@ impl Worker {
     }
 
     fn restart(&mut self, reason: &str) {
+        self.hosted.collect_tapped();
         self.record();
         self.shared.recordings.gone(self.port, EndReason::Fault);
         self.hosted.restart(Instant::now());

@@ -72,7 +72,6 @@ class Part:
         users = {line["peer"]: line["user"] for line in self.of("joined")}
         return {f"{users[t['peer']]}/{t['source']}": self.directory / t["file"] for t in self.of("track")}
 
-    @property
     def is_locked(self) -> bool:
         """Whether it is being written."""
         with (self.directory / "part.jsonl").open() as file:

@@ -1,20 +1,28 @@
-"""Storages: a directory, and S3 as moto serves it, over HTTP."""
+"""Storages: a directory, S3 as moto serves it and Azure Blob Storage as Azurite does, over HTTP."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from tertulia.ids import new_token
 from tertulia.storage import Storage, open_storage
 from tests.integration import servers
 
+ACCOUNT = "devstoreaccount1"
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Azurite's own, which are no secret."""
 KEY_ID, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMIsecretEXAMPLE"
 
 
@@ -65,13 +73,48 @@ def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     return s3_server
 
 
-@pytest.fixture(params=["directory", "s3"])
+@pytest.fixture(scope="session")
+def azurite(server_dir: Path) -> Iterator[str]:
+    """The endpoint of an Azure Blob Storage with one container."""
+    port, program = servers.free_port(), Path(__file__).parent / "node_modules/.bin/azurite-blob"
+    argv = [str(program), "--disableTelemetry", "--skipApiVersionCheck", "--inMemoryPersistence", "--silent"]
+    argv += ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
+    with servers.running("azurite", argv, server_dir) as server:
+        server.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/"))
+        _create_container(endpoint, "container")
+        yield endpoint
+
+
+@pytest.fixture
+def azure(azurite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment with its credentials."""
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", ACCOUNT_KEY)
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azurite)
+
+
+@pytest.fixture(params=["directory", "s3", "azure"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """A storage; the test is run with each kind."""
     if request.param == "s3":
         request.getfixturevalue("s3")
         return open_storage("s3://bucket/some/prefix")
+    if request.param == "azure":
+        request.getfixturevalue("azure")
+        return open_storage(f"az://container/{new_token()}")
     return open_storage((tmp_path / "root").as_uri())
+
+
+def _create_container(endpoint: str, name: str) -> None:
+    """Create it, by Azure's "Authorize with Shared Key": obstore cannot."""
+    headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
+    signed = "\n".join(f"{key}:{value}" for key, value in headers.items())
+    text = "PUT" + "\n" * 12 + f"{signed}\n/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container"
+    digest = hmac.digest(base64.b64decode(ACCOUNT_KEY), text.encode(), hashlib.sha256)
+    headers["Authorization"] = f"SharedKey {ACCOUNT}:{base64.b64encode(digest).decode()}"
+    asked = urllib.request.Request(f"{endpoint}/{name}?restype=container", method="PUT", headers=headers)
+    urllib.request.urlopen(asked, timeout=10).close()
 
 
 def _answers(url: str) -> bool:
