@@ -25,15 +25,13 @@ _DARK, _LIGHT = 40, 235
 
 
 class FlashCall(WrtcCall):
-    """``skews``: by how much each flash was sent after its beep. A quiet one sends a dark picture and silence."""
+    """A quiet one sends a dark picture and silence."""
 
     def __init__(self, member: Member, target: str, *, is_quiet: bool = False) -> None:
         super().__init__(member, Path())  # what it plays is made here
         self._target = target
         self._is_quiet = is_quiet
         self._began: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._flashed: list[float] = []
-        self._beeped: list[float] = []
 
     async def start(self) -> None:
         self.listen()
@@ -41,18 +39,12 @@ class FlashCall(WrtcCall):
         await self._member.call("UpdateState", isMuted=False, isVideoOn=True)
         self._began.set_result(asyncio.get_running_loop().time() + 0.2)
 
-    @property
-    def skews(self) -> list[float]:
-        return [flash - beep for flash, beep in zip(self._flashed, self._beeped, strict=False)]
-
     async def _play_video(self) -> None:
         writer = self._picture.writable.get_writer()
         began, clock = await self._began, asyncio.get_running_loop().time
         for number in range(10**9):
             await asyncio.sleep(max(0.0, began + number / FPS - clock()))
             is_light = number % FPS < LENGTH * FPS and not self._is_quiet
-            if is_light and number % FPS == 0:
-                self._flashed.append(clock())
             data = bytes([_LIGHT if is_light else _DARK]) * (WIDTH * HEIGHT) + bytes([128]) * (WIDTH * HEIGHT // 2)
             init = webrtc.VideoFrameBufferInit(
                 format="I420", coded_width=WIDTH, coded_height=HEIGHT, timestamp=number * 1_000_000 // FPS
@@ -67,8 +59,6 @@ class FlashCall(WrtcCall):
         for number in range(10**9):
             await asyncio.sleep(max(0.0, began + number / per_second - clock()))
             is_loud = number % per_second < LENGTH * per_second and not self._is_quiet
-            if is_loud and number % per_second == 0:
-                self._beeped.append(clock())
             init = webrtc.AudioDataInit(
                 format="s16",
                 sample_rate=SAMPLE_RATE,

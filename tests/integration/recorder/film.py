@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from av import AudioFrame
 from av.container import InputContainer
+
+from tertulia.recorder.raw.recording import read
 
 RATE = 48_000
 STEP = 240
@@ -22,9 +25,9 @@ class Film(NamedTuple):
     flashes: list[float]
     beeps: list[float]
 
-    def skews(self) -> list[tuple[float, float]]:
-        """Each flash, and by how much it is after the beep next to it."""
-        return [(flash, min((flash - beep for beep in self.beeps), key=abs)) for flash in self.flashes]
+    def skews(self) -> list[float]:
+        """By how much each flash is after the beep next to it."""
+        return [min((flash - beep for beep in self.beeps), key=abs) for flash in self.flashes]
 
 
 def watch(path: Path) -> Film:
@@ -38,14 +41,35 @@ def watch(path: Path) -> Film:
         return Film(duration, _rises(light), _rises(list(_loudness(file))))
 
 
+def listen(directory: Path, user: str) -> Film:
+    """The same of what a user sent, by the raw files: where sender reports say that it belongs."""
+    recording = read(directory)
+    light: list[tuple[float, float]] = []
+    loud: list[tuple[float, float]] = []
+    for track in recording.tracks:
+        if track.user_id == user:
+            decoder: Any = av.CodecContext.create("libopus" if track.kind == "audio" else track.codec.lower(), "r")
+            for sample in track.samples():
+                for frame in decoder.decode(av.Packet(sample.data)):
+                    if isinstance(frame, av.VideoFrame):
+                        light.append((sample.at, float(frame.to_ndarray(format="gray").mean())))
+                    elif isinstance(frame, av.AudioFrame):
+                        loud += _steps(sample.at, frame)
+    return Film(recording.duration, _rises(light), _rises(loud))
+
+
 def _loudness(file: InputContainer) -> Iterator[tuple[float, float]]:
     """Of each 5 ms."""
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-    for decoded in file.decode(audio=0):
-        for sound in resampler.resample(decoded):
-            wave = sound.to_ndarray()[0]
-            for i in range(0, len(wave) - STEP + 1, STEP):
-                yield (sound.time or 0.0) + i / RATE, float(np.sqrt(np.mean(wave[i : i + STEP] ** 2)))
+    for sound in file.decode(audio=0):
+        yield from _steps(sound.time or 0.0, sound)
+
+
+def _steps(at: float, sound: AudioFrame) -> Iterator[tuple[float, float]]:
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
+    for mono in resampler.resample(sound):
+        wave = mono.to_ndarray()[0]
+        for i in range(0, len(wave) - STEP + 1, STEP):
+            yield at + i / RATE, float(np.sqrt(np.mean(wave[i : i + STEP] ** 2)))
 
 
 def _rises(values: list[tuple[float, float]]) -> list[float]:
