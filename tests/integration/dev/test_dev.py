@@ -18,6 +18,7 @@ from bench.idle.measure import CPU_BAR, MEMORY_BAR, measure
 from bench.idle.processes import tree
 from tests.integration import servers
 
+PARTS = ("valkey-server", " sfu", " web", " recorder")
 HOST = "6f1c0000-0000-4000-8000-000000000001"
 
 
@@ -45,7 +46,7 @@ def process(dev: servers.Tertulia, part: str) -> int:
 def test_nothing_is_left_whatever_ends_it(number: signal.Signals, tmp_path: Path) -> None:
     with servers.tertulia_dev(tmp_path) as dev:
         processes = tree(dev.server.pid)
-        assert [sum(word in p.command for p in processes) for word in ("valkey-server", " sfu", " web")] == [1, 1, 1]
+        assert [sum(word in p.command for p in processes) for word in PARTS] == [1] * len(PARTS)
         pidfds = [os.pidfd_open(p.pid) for p in processes]
         dev.server.signal(number)
         assert servers.all_end(pidfds, deadline=20), dev.log()
@@ -121,7 +122,7 @@ def test_foreign_keys_of_a_given_redis_are_left_alone(tmp_path: Path) -> None:
         assert 0 < int(client.pttl("session")) <= 3_600_000
 
 
-@pytest.mark.parametrize("part", [" web", " sfu", "valkey-server"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_crashes_comes_back(part: str, tmp_path: Path) -> None:
     with servers.tertulia_dev(tmp_path) as dev:
         before = process(dev, part)
