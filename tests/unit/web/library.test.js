@@ -51,7 +51,8 @@ test("a film of a recording that was deleted stands for itself", () => {
 
 test("reads again while something is being made, more and more seldom, and at once faster when something moves", async () => {
   const { server, library } = setUp();
-  server.answer = () => [making(0)];
+  const other = () => film("b", { url: `https://bucket/?signed=${server.reads}` });
+  server.answer = () => [making(0), other()];
   await library.read();
   await clock.advance(60_000);
   const idle = server.reads;

@@ -69,9 +69,9 @@ export class Library extends Emitter {
     clearTimeout(this.#timer);
     const state = await this.#list();
     if (reading !== this.#reading || !this.#isOpen) return;
-    const before = JSON.stringify(this.films);
+    const before = essence(this.films);
     this.#state = state;
-    this.#pause = JSON.stringify(this.films) === before ? Math.min(LONGEST_MS, this.#pause * GROWTH) : FIRST_MS;
+    this.#pause = essence(this.films) === before ? Math.min(LONGEST_MS, this.#pause * GROWTH) : FIRST_MS;
     this.#schedule();
     this.emit("changed", state);
   }
@@ -146,6 +146,16 @@ export function filmsOf(views) {
       const recordedAt = byId.get(recording)?.createdAt ?? film.createdAt;
       return { ...film, recordedAt, tracks: tracks.filter((track) => track.recordingId === recording) };
     });
+}
+
+/**
+ * @param {Film[]} films
+ * @returns {string} the same as long as nothing has moved: signed addresses may be others each time
+ */
+function essence(films) {
+  return JSON.stringify(
+    films.map(({ id, status, progress, error, tracks }) => [id, status, progress, error, tracks.length]),
+  );
 }
 
 /** @param {Film} film */
