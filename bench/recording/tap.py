@@ -24,7 +24,7 @@ DISK_BYTES = 256 << 20
 
 def costs() -> bool:
     """Print the costs; whether a room of four is within the bar."""
-    with tempfile.TemporaryDirectory(prefix="tertulia-tap-", dir=ROOT) as directory:
+    with tempfile.TemporaryDirectory(prefix="tertulia-tap-", dir=ROOT / "target") as directory:
         argv = (*ARGV, "recording", directory)
         done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     cases = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

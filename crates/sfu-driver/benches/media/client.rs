@@ -13,8 +13,8 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 /// Bytes of a video packet's payload: what browsers send.
 const VIDEO: usize = 1_100;
-/// Bytes of the VP8 payload descriptor that a client sends.
-const DESCRIPTOR: usize = 6;
+/// Bytes of the VP8 payload descriptor that a client sends, and the first of the frame.
+const DESCRIPTOR: usize = 7;
 /// Bytes of 20 ms of Opus at 32 kbit/s.
 const AUDIO: usize = 80;
 /// How late a packet is still sent.

@@ -155,15 +155,9 @@ impl Running {
     fn open(&mut self, case: &Rooms, room: usize) {
         let name = format!("room-{room}");
         let names: Vec<String> = (0..PEOPLE).map(|n| format!("sfu_{room}_{n}")).collect();
+        let now = Instant::now(); // one clock for all of a room
         for who in &names {
-            let mut client = Client::new(
-                &name,
-                who.clone(),
-                case.frames,
-                case.frame_packets,
-                case.watch,
-                Instant::now(),
-            );
+            let mut client = Client::new(&name, who.clone(), case.frames, case.frame_packets, case.watch, now);
             let slots = if case.watch { 3 } else { 0 };
             for command in [client.offer(true, slots, slots), client.view(&names)] {
                 self.driver
