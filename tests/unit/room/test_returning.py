@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -12,19 +13,24 @@ from tertulia.room.answers import Joined
 from tertulia.room.messages import EventMessage, HandoverMessage, JoinedMessage
 from tertulia.room.participant import Participant
 from tertulia.room.timers import Blip, Handover
-from tests.unit.room.core import HERE, THERE, Core, came, left, member
+from tests.unit.room.core import HERE, SETTINGS, THERE, Core, came, left, member
 
 A, B = ConnectionId("a"), ConnectionId("b")
 
 
 def _two() -> Core:
-    """Ann and bob, both here; bob was heard of since he was last told something."""
+    """Ann and bob, both here; bob was heard of well after he was last told something."""
     core = Core()
     core.join("ann", "a")
     core.join("bob", "b")
-    core.meeting.heard(B)
+    _hear_of_bob(core)
     core.clear()
     return core
+
+
+def _hear_of_bob(core: Core, after: float = SETTINGS.arrives_within) -> None:
+    core.now += after
+    core.meeting.heard(B, core.now)
 
 
 def _lose(core: Core, some_lost: bool = False) -> None:
@@ -87,9 +93,19 @@ def test_what_was_not_sent_is_in_no_doubt() -> None:
 def test_what_was_sent_and_then_answered_by_a_sign_of_life_has_arrived() -> None:
     core = _two()
     core.call("a", "SendChat", text="heard")
-    core.meeting.heard(B)
+    _hear_of_bob(core)
     _lose(core)
     assert not _come_back(core).missed
+
+
+@pytest.mark.parametrize("target", [None, "bob"])
+def test_a_sign_of_life_may_have_crossed_with_what_was_sent(target: str | None) -> None:
+    core = _two()
+    core.call("a", "SendChat", text="on its way", target_user_id=target)
+    _hear_of_bob(core, SETTINGS.arrives_within - 0.1)
+    core.call("b", "KeepAlive")
+    _lose(core)
+    assert _come_back(core).missed
 
 
 def test_events_that_are_known_to_be_lost_are_missed() -> None:
