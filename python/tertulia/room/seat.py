@@ -76,7 +76,7 @@ class Joining(Struct, kw_only=True, eq=False):
     """What the lost connection missed, to whose seat this one returns."""
     outcome: Outcome = Outcome.SEATED
     is_heard: bool = False
-    """The channel has said this join already."""
+    """The channel has said this join already, or is known to be past it."""
 
     @property
     def user_id(self) -> UserId:

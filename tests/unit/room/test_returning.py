@@ -65,6 +65,15 @@ def test_what_was_missed_is_delivered_in_order() -> None:
     assert [e.some_lost for e in core.of(effects.Returned)] == [False]
 
 
+def test_whom_the_join_script_saw_is_told_to_who_returns_before_the_channel_says_it() -> None:
+    core = _two()
+    _lose(core)
+    joined = _return(core)
+    core.answer(steps.Join, replace(joined, others=[*joined.others, member("eve", "e")]))
+    assert not core.result("b2").missed
+    assert core.events("b2") == ["ParticipantJoined"]
+
+
 def test_what_came_while_the_join_was_under_way_comes_once() -> None:
     core = _two()
     _lose(core)
