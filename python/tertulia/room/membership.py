@@ -221,6 +221,8 @@ class Membership:
             room.audience.broadcast(events.connection_back(one.new.user_id), one.new.user_id, Source.CHANNEL)
         if seat is None:
             if self._take_from_joining(one.old):
+                if not one.resumed:
+                    room.close_peer(room.node, one.old.seat)  # it may have returned to a seat with a peer
                 room.agenda.effects.append(LetGo(one.old.connection_id, events.replaced(), REPLACED))
             return
         room.stand(seat)

@@ -7,13 +7,14 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.contract import JoinResult
-from tertulia.ids import ConnectionId, UserId
+from tertulia.ids import ConnectionId, NodeId, UserId, transport_id
 from tertulia.room import effects, inputs, steps
 from tertulia.room.answers import Joined
+from tertulia.room.commands import Close
 from tertulia.room.messages import EventMessage, HandoverMessage, JoinedMessage
 from tertulia.room.participant import Participant
 from tertulia.room.timers import Blip, Handover
-from tests.unit.room.core import HERE, SETTINGS, THERE, Core, came, left, member
+from tests.unit.room.core import HERE, ROOM, SETTINGS, THERE, Core, came, left, member, node
 
 A, B = ConnectionId("a"), ConnectionId("b")
 
@@ -205,6 +206,21 @@ def test_what_both_hubs_heard_comes_once() -> None:
     core.give(inputs.Message(EventMessage(origin=THERE, event="ChatMessage", payload=Raw(b'{"text":"both"}'))))
     core.give(_handover("before", "both"))
     assert core.texts("b") == ["before", "both"]
+
+
+def test_who_returned_and_is_replaced_before_the_answer_leaves_no_peer_behind() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n1")
+    core.nodes.refresh([node("n1")], core.now)
+    core.join("bob", "b")
+    _lose(core)
+    returned = _return(core).participant
+    core.give(came(returned, replaced=core.members["bob"], resumed=True))
+    core.clear()
+    core.give(came(member("bob", "far"), replaced=returned))
+    close = Close(room=ROOM, transport=transport_id(returned.seat, core.node))
+    assert [e.command for e in core.of(effects.Tell)] == [close]
+    assert core.events("b2") == ["Replaced"]
 
 
 def test_what_was_said_before_the_return_comes_from_the_other_hub_alone() -> None:
