@@ -45,6 +45,16 @@ def always(world: World) -> None:
             world.fail("removed", f"{client} was removed, and sits by a token from before")
 
 
+def when_settled(world: World) -> None:
+    """Everybody is back and knows the same. Once Redis has lost the room, nobody sits there until somebody comes: then
+    every seat that a hub has kept is there again, for the whole time of a seat, that of a client that never returns
+    too."""
+    coming = [str(client) for client in world.clients if client.is_coming]
+    if coming:
+        world.fail("seats", f"still to come: {coming}")
+    when_quiet(world)
+
+
 def when_quiet(world: World) -> None:
     """Everybody knows the same."""
     always(world)

@@ -134,6 +134,9 @@ class Wire:
 class Client:
     """A tab. It says KeepAlive while it has a seat, and comes back when its connection breaks if ``returns``."""
 
+    comes_at = 0.0
+    """When it will come by itself, or last came."""
+
     def __init__(self, world: Around, number: int, room: RoomId, user: UserId, role: Role) -> None:
         self.world = world
         self.number = number
@@ -187,6 +190,11 @@ class Client:
 
     def __str__(self) -> str:
         return f"client {self.number} ({self.user})"
+
+    @property
+    def is_coming(self) -> bool:
+        """It will come back by itself, or waits for the answer to JoinRoom."""
+        return self.world.clock.now <= self.comes_at or self._is_pending("JoinRoom")
 
     # --- what it does
 
@@ -317,7 +325,8 @@ class Client:
         if isinstance(result, JoinResult):
             self._sits(result)
         elif not isinstance(result, Refused):
-            self.world.clock.after(1.0, None, self.join)  # the server has trouble: again, while it lets us
+            self.comes_at = self.world.clock.now + 1.0  # the server has trouble: again, while it lets us
+            self.world.clock.at(self.comes_at, None, self.join)
         elif result.code != "already_joined":
             self.wants_in = False
 

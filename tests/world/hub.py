@@ -134,7 +134,7 @@ class Hub:
         if conn.line.take(made) is Taken.RUN:
             self._run(conn, made, has_waited=False)
         elif conn.room is not None:
-            self.meetings[conn.room].heard(wire.id)
+            self.meetings[conn.room].heard(wire.id, self.clock.now)
 
     def disconnected(self, wire: Wire, clean: bool, some_lost: bool) -> None:
         """A client is gone."""

@@ -45,7 +45,7 @@ def run(story: Story, say: Callable[[str], None] | None = None) -> Failure | Non
         if story.seed % 3 == checks.RECORDED:
             people.rest_record(world, Action("rest_record", 0.0, 0, 0, 0, 0))
         _let_pass(world, SETTLE if story.seed % PATIENT == 0 else RECOVER)
-        _wait_for(world, checks.when_quiet, SETTLE)
+        _wait_for(world, checks.when_settled, SETTLE)
         checks.probe(world)
         _wait_for(world, checks.when_probed, PROBED)
         world.everybody_goes()

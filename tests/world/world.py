@@ -151,7 +151,8 @@ class World:
 
     def return_later(self, client: Client) -> None:
         """Its connection broke: it comes back in a while."""
-        self.clock.after(self.weather.random.choice((0.1, 1.0, 4.0, 15.0)), None, self._come_back, client)
+        client.comes_at = self.clock.now + self.weather.random.choice((0.1, 1.0, 4.0, 15.0))
+        self.clock.at(client.comes_at, None, self._come_back, client)
 
     def has_returned(self, connection: ConnectionId) -> bool:
         """Whether the connection returned to a lost seat."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 from tertulia.hub.client import Client
@@ -34,7 +35,7 @@ class Connection:
     def heard(self) -> None:
         """The client was heard of, though not by a call that is carried out at once."""
         if self.meeting is not None:
-            self.meeting.heard(self.id)
+            self.meeting.heard(self.id, time.monotonic())
 
     def end_join_time(self) -> None:
         """It has joined, or is gone: no deadline any more."""

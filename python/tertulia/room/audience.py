@@ -17,14 +17,18 @@ class Audience:
     broadcast touches no seat.
     """
 
-    __slots__ = ("_agenda", "_everyone", "_seats", "told")
+    __slots__ = ("_agenda", "_arrives_within", "_everyone", "_seats", "_told_at", "told")
 
-    def __init__(self, agenda: Agenda, seats: Seats) -> None:
+    def __init__(self, agenda: Agenda, seats: Seats, arrives_within: float) -> None:
+        """``arrives_within``: seconds, as in :class:`~tertulia.room.settings.HubSettings`."""
         self._agenda = agenda
+        self._arrives_within = arrives_within
         self._seats = seats
         self._everyone: list[ConnectionId] | None = None
         self.told = 0
         """Broadcasts so far."""
+        self._told_at = -arrives_within
+        """When the last of them was made."""
 
     def changed(self) -> None:
         """Somebody sat down, stood up or was lost."""
@@ -39,6 +43,7 @@ class Audience:
         if exclude is not None:
             everyone = self._without(exclude, everyone)
         self.told += 1
+        self._told_at = self._agenda.now
         if everyone:
             self._agenda.effects.append(Deliver(event, everyone))
         for user_id, lost in seats.lost.items():
@@ -54,7 +59,7 @@ class Audience:
         seat = seats.present.get(user_id) or seats.lost.get(user_id)
         if seat is not None and (seat_id is None or seat_id == seat.seat):
             if type(seat) is Seated:
-                seat.is_told = True
+                seat.told_at = self._agenda.now
                 self._agenda.effects.append(Deliver(event, [seat.connection]))
             else:
                 self.tell_seat(seat, event)
@@ -67,14 +72,22 @@ class Audience:
         if isinstance(seat, Lost):
             seat.missed.add(event)
         else:
-            seat.is_told = True
+            seat.told_at = self._agenda.now
             self._agenda.effects.append(Deliver(event, [seat.connection]))
 
     # --- what is known to have arrived
 
+    def heard_from(self, seat: Seated) -> None:
+        """Its client was heard of: what it was sent has arrived, but for what may have been on the way still."""
+        before = self._agenda.now - self._arrives_within
+        if self._told_at <= before:
+            seat.confirmed = self.told
+        if seat.told_at is not None and seat.told_at <= before:
+            seat.told_at = None
+
     def is_in_doubt(self, seat: Seated) -> bool:
-        """Whether it was sent something since it was last heard of: nobody knows whether that arrived."""
-        return seat.is_told or seat.confirmed != self.told
+        """Whether it was sent something that is not known to have arrived."""
+        return seat.told_at is not None or seat.confirmed != self.told
 
     def _without(self, user_id: UserId, everyone: list[ConnectionId]) -> list[ConnectionId]:
         seat = self._seats.present.get(user_id)

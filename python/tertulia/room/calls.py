@@ -71,8 +71,7 @@ class Calls:
         if seat is None:
             raise NotJoined("call JoinRoom first")
         if type(seat) is Seated and not call.has_waited:
-            seat.confirmed = self._audience.told
-            seat.is_told = False
+            self._audience.heard_from(seat)
         if seat.role != "host":
             check_call(call.event, seat.role)
         return self._handlers[call.event](seat, call, call.payload)

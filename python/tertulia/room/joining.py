@@ -292,6 +292,8 @@ class Joiner:
             room.close_peer(room.node, joined.replaced.seat)
         others = self._others(joined)
         del self._room.seats.joining[joining.connection]
+        if not joining.is_heard:
+            joining.drop_older(Source.CHANNEL)
         held, all_held = joining.take_held()
         some_lost = not all_held or (missed is not None and missed.some_lost)
         following = [h.event for h in held if h.seat in (None, joined.participant.seat)]

@@ -108,13 +108,13 @@ class Meeting:
         if not (seats.by_connection or seats.joining):
             self._rest()
 
-    def heard(self, connection: ConnectionId) -> None:
+    def heard(self, connection: ConnectionId, now: float) -> None:
         """The client was heard of otherwise than by a call that is given to :meth:`handle` at once: by one that waits,
-        or is refused. What it was sent until now has arrived; no effect without a seat here."""
+        or is refused. What it was sent a while ago has arrived; no effect without a seat here."""
+        self._agenda.now = now
         seat = self._room.seats.by_connection.get(connection)
         if type(seat) is Seated:
-            seat.confirmed = self._room.audience.told
-            seat.is_told = False
+            self._room.audience.heard_from(seat)
 
     def _rest(self) -> None:
         """Nobody of this hub is in the room: it is not listened to any more, and what was known of it grows old."""

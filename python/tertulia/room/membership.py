@@ -76,7 +76,7 @@ class Membership:
             room.ahead.add(joined.participant.resume)
         if room.life is not None:
             unheard = [m for m in joined.others if m.user_id not in room.life.mirror.members]
-            self.show(room.life.mirror.present(unheard), Source.CHANNEL)
+            self.show(room.life.mirror.present(unheard), Source.ANSWER)
 
     def changed(self, message: MemberMessage) -> None:
         """A script of this hub changed the membership: its answer, as the message that it published."""
@@ -221,6 +221,8 @@ class Membership:
             room.audience.broadcast(events.connection_back(one.new.user_id), one.new.user_id, Source.CHANNEL)
         if seat is None:
             if self._take_from_joining(one.old):
+                if not one.resumed:
+                    room.close_peer(room.node, one.old.seat)  # it may have returned to a seat with a peer
                 room.agenda.effects.append(LetGo(one.old.connection_id, events.replaced(), REPLACED))
             return
         room.stand(seat)

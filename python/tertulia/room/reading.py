@@ -69,6 +69,8 @@ class Reader:
         """Redis has answered."""
         if not self._is_current(work):
             return
+        for joining in self._room.seats.joining.values():
+            joining.is_heard |= joining.joined is not None  # the reading's mark comes behind it
         life = self._room.life
         if life is None:
             self._done()  # the first JoinRoom's answer will say who is there

@@ -44,7 +44,7 @@ class Room:
         self.hub = hub
         self.agenda = agenda
         self.seats = Seats()
-        self.audience = Audience(agenda, self.seats)
+        self.audience = Audience(agenda, self.seats, hub.settings.arrives_within)
         self.hearing = Hearing()
         self.channel = Channel.UNHEARD
         self.life: Life | None = None

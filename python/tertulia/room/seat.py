@@ -76,7 +76,7 @@ class Joining(Struct, kw_only=True, eq=False):
     """What the lost connection missed, to whose seat this one returns."""
     outcome: Outcome = Outcome.SEATED
     is_heard: bool = False
-    """The channel has said this join already."""
+    """The channel has said this join already, or is known to be past it."""
 
     @property
     def user_id(self) -> UserId:
@@ -114,9 +114,9 @@ class Seated(Struct, kw_only=True, eq=False):
     """The SFU node of the last SfuEndpoint."""
     confirmed: int
     """How many of the audience's broadcasts its client is known to have got, or was not sent."""
-    is_told: bool = False
-    """It alone was sent an event since it was last heard of. (Who keeps what was sent last, for an exact replay, keeps
-    it in the place of these two.)"""
+    told_at: float | None = None
+    """When it alone was last sent an event, in the seconds of ``now``; None: that is known to have arrived. (Who keeps
+    what was sent last, for an exact replay, keeps it in the place of these two.)"""
 
 
 class Lost(Struct, kw_only=True, eq=False):

@@ -22,6 +22,8 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     """A lost connection that is back by then shows the others nothing (ConnectionLost)."""
     handover: float = 2
     """How long a returning client's hub waits for what the lost connection's hub kept."""
+    arrives_within: float = 5
+    """What was sent so long before a call came has arrived. Later events may have crossed with it."""
     reap: float = 10
     """How often each worker looks for sessions whose processes died."""
     calls_per_second: float = 100

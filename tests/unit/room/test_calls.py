@@ -68,6 +68,7 @@ def test_the_short_way_is_the_same_way(core: Core) -> None:
 @pytest.mark.parametrize("has_waited", [False, True])
 def test_a_call_says_that_what_was_sent_has_arrived_unless_it_waited(core: Core, has_waited: bool) -> None:
     core.call("a", "SendChat", text="to bob")
+    core.now += core.hub.settings.arrives_within
     core.give(inputs.Call(B, "KeepAlive", Empty(), 0.0, has_waited))
     core.give(inputs.ConnectionLost(B, some_lost=False))
     assert core.meeting.seats.lost[core.members["bob"].user_id].missed.some_lost is has_waited

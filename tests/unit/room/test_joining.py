@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.contract import Settings
 from tertulia.errors import RoleNotAllowed, RoomFull, Unavailable
 from tertulia.ids import NodeId, SessionId, UserId
 from tertulia.room import effects, inputs, steps
+from tertulia.room.answers import Reading
 from tertulia.room.commands import Close
-from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage
+from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, ReadMessage
 from tests.unit.room.core import HERE, ROOM, SESSION, THERE, Core, came, left, member, node
 
 ANN, BOB = member("ann", "a"), member("bob", "b")
@@ -172,6 +174,41 @@ def test_those_whom_the_script_saw_are_told_before_the_channel_has_them() -> Non
     assert [type(e.message) for e in core.of(effects.Publish)] == [EventMessage]
     core.give(came(BOB))
     assert core.events("a").count("ParticipantJoined") == 2
+
+
+def test_what_the_channel_said_before_the_join_is_not_for_who_joins() -> None:
+    """A user leaves and joins again; the answers of both scripts are here before the channel has said the second."""
+    core = Core()
+    core.join("ann", "a")
+    core.join("bob", "b")
+    gone = core.left("bob")
+    core.call("b", "LeaveRoom")
+    core.ask_to_join("bob", "b2")
+    core.ask_to_join("eve", "e")
+    core.give(left(gone.participant, origin=HERE))
+    core.answer(steps.Leave, gone)
+    core.answer(steps.Join, core.joined([core.members["ann"]]))
+    core.answer(steps.Join, core.joined([*core.members.values()]))
+    assert {p.user_id for p in core.result("e").participants} == {"ann", "bob"}
+    assert core.events("e") == []
+
+
+def test_what_is_said_behind_a_reading_is_for_who_joined_before_it() -> None:
+    """The channel broke, and never says the join itself."""
+    core = Core()
+    core.join("ann", "a")
+    core.record = replace(core.record, session_id=None)
+    core.ask_to_join("eve", "e")
+    core.answer(steps.Join, core.joined([core.members["ann"]]))
+    core.give(inputs.Gap())
+    mark = ReadMessage(origin=HERE, mark=core.step(steps.Read).mark)
+    core.answer(steps.Read, Reading(summary=core.summary(), participants=[*core.members.values(), BOB]))
+    core.give(inputs.Message(mark))
+    core.give(inputs.Message(EventMessage(origin=THERE, event="ChatMessage", payload=Raw(b'{"text":"hi"}'))))
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.Summary, core.summary())
+    assert [p.user_id for p in core.result("e").participants] == ["ann", "bob"]
+    assert core.texts("e") == ["hi"]
 
 
 def test_whom_the_channel_has_said_to_be_gone_is_not_listed() -> None:

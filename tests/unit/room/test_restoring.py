@@ -109,6 +109,17 @@ def test_who_is_about_to_leave_is_not_written_again() -> None:
     assert [m.user_id for m in core.step(steps.Restore).members] == ["ann"]
 
 
+def test_a_lost_seat_is_written_again_for_its_client_to_return_to() -> None:
+    core = Core()
+    core.join("ann", "a")
+    core.join("bob", "b")
+    core.give(inputs.ConnectionLost(ConnectionId("b"), some_lost=False))
+    core.call("a", "KeepAlive")
+    core.answer(steps.KeepAlive, KeptAlive.LOST)
+    core.answer(steps.ReadSession, Ongoing(None))
+    assert {m.user_id for m in core.step(steps.Restore).members} == {"ann", "bob"}
+
+
 def _restored(core: Core) -> None:
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.contract import JoinResult
-from tertulia.ids import ConnectionId, UserId
+from tertulia.ids import ConnectionId, NodeId, UserId, transport_id
 from tertulia.room import effects, inputs, steps
 from tertulia.room.answers import Joined
+from tertulia.room.commands import Close
 from tertulia.room.messages import EventMessage, HandoverMessage, JoinedMessage
 from tertulia.room.participant import Participant
 from tertulia.room.timers import Blip, Handover
-from tests.unit.room.core import HERE, THERE, Core, came, left, member
+from tests.unit.room.core import HERE, ROOM, SETTINGS, THERE, Core, came, left, member, node
 
 A, B = ConnectionId("a"), ConnectionId("b")
 
 
 def _two() -> Core:
-    """Ann and bob, both here; bob was heard of since he was last told something."""
+    """Ann and bob, both here; bob was heard of well after he was last told something."""
     core = Core()
     core.join("ann", "a")
     core.join("bob", "b")
-    core.meeting.heard(B)
+    _hear_of_bob(core)
     core.clear()
     return core
+
+
+def _hear_of_bob(core: Core, after: float = SETTINGS.arrives_within) -> None:
+    core.now += after
+    core.meeting.heard(B, core.now)
 
 
 def _lose(core: Core, some_lost: bool = False) -> None:
@@ -59,6 +66,15 @@ def test_what_was_missed_is_delivered_in_order() -> None:
     assert [e.some_lost for e in core.of(effects.Returned)] == [False]
 
 
+def test_whom_the_join_script_saw_is_told_to_who_returns_before_the_channel_says_it() -> None:
+    core = _two()
+    _lose(core)
+    joined = _return(core)
+    core.answer(steps.Join, replace(joined, others=[*joined.others, member("eve", "e")]))
+    assert not core.result("b2").missed
+    assert core.events("b2") == ["ParticipantJoined"]
+
+
 def test_what_came_while_the_join_was_under_way_comes_once() -> None:
     core = _two()
     _lose(core)
@@ -87,9 +103,19 @@ def test_what_was_not_sent_is_in_no_doubt() -> None:
 def test_what_was_sent_and_then_answered_by_a_sign_of_life_has_arrived() -> None:
     core = _two()
     core.call("a", "SendChat", text="heard")
-    core.meeting.heard(B)
+    _hear_of_bob(core)
     _lose(core)
     assert not _come_back(core).missed
+
+
+@pytest.mark.parametrize("target", [None, "bob"])
+def test_a_sign_of_life_may_have_crossed_with_what_was_sent(target: str | None) -> None:
+    core = _two()
+    core.call("a", "SendChat", text="on its way", target_user_id=target)
+    _hear_of_bob(core, SETTINGS.arrives_within - 0.1)
+    core.call("b", "KeepAlive")
+    _lose(core)
+    assert _come_back(core).missed
 
 
 def test_events_that_are_known_to_be_lost_are_missed() -> None:
@@ -180,6 +206,21 @@ def test_what_both_hubs_heard_comes_once() -> None:
     core.give(inputs.Message(EventMessage(origin=THERE, event="ChatMessage", payload=Raw(b'{"text":"both"}'))))
     core.give(_handover("before", "both"))
     assert core.texts("b") == ["before", "both"]
+
+
+def test_who_returned_and_is_replaced_before_the_answer_leaves_no_peer_behind() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n1")
+    core.nodes.refresh([node("n1")], core.now)
+    core.join("bob", "b")
+    _lose(core)
+    returned = _return(core).participant
+    core.give(came(returned, replaced=core.members["bob"], resumed=True))
+    core.clear()
+    core.give(came(member("bob", "far"), replaced=returned))
+    close = Close(room=ROOM, transport=transport_id(returned.seat, core.node))
+    assert [e.command for e in core.of(effects.Tell)] == [close]
+    assert core.events("b2") == ["Replaced"]
 
 
 def test_what_was_said_before_the_return_comes_from_the_other_hub_alone() -> None:
