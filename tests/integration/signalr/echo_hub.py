@@ -63,7 +63,7 @@ def build(**options: Any) -> tuple[SignalR, Hub]:
             for number in range(to):
                 yield number
                 await asyncio.sleep(delay)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # within the sleep, or while the connection is congested
             cancelled.set()
             raise
 
