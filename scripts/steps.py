@@ -63,11 +63,13 @@ CHECK = (
     Step("imports", (BIN + "lint-imports",), needs=BUILT),
     Step("stubs", (BIN + "stubtest", "--mypy-config-file", "pyproject.toml", "tertulia.sfu._sfu"), needs=BUILT),
 )
-# Two halves, because each waits for its servers most of the time. What is not a meeting is in the second.
+# In three parts, two of which run at a time, because each waits for its servers most of the time.
 MEETINGS = tuple(f"tests/integration/{name}" for name in ("clients", "fleet", "hub", "sfu", "signalr"))
-OTHERS = ("tests/integration", *(f"--ignore={path}" for path in MEETINGS))
+RECORDINGS = tuple(f"tests/integration/{name}" for name in ("recorder", "storage"))
+OTHERS = ("tests/integration", *(f"--ignore={path}" for path in (*MEETINGS, *RECORDINGS)))
 INTEGRATION = (
     Step("integration meetings", (*PYTEST, *MEETINGS), 25, needs=SERVED, covered=True),
+    Step("integration recordings", (*PYTEST, *RECORDINGS), 25, needs=SERVED, covered=True),
     Step("integration others", (*PYTEST, *OTHERS), 25, needs=SERVED, covered=True),
 )
 TEST = (
