@@ -102,7 +102,7 @@ class Recordings:
         async with self._database.read() as connection:
             return [as_recording(row) for row in await connection.execute(query.order_by(*order).limit(limit))]
 
-    async def statuses(self, ids: Collection[str]) -> dict[str, RecordingStatus]:
+    async def statuses(self, ids: Collection[RecordingId]) -> dict[RecordingId, RecordingStatus]:
         """The status of each of some recordings; those that are gone are left out."""
         query = sa.select(RECORDINGS.c.id, RECORDINGS.c.status).where(RECORDINGS.c.id.in_(ids))
         async with self._database.read() as connection:

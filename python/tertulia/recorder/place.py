@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from tertulia.ids import RecordingId
 
 SIDECAR: Final = "part.jsonl"
 """The file that makes a directory a part. Its writer holds a lock on it until the part is whole."""
@@ -15,6 +18,7 @@ WORK: Final = "work"
 """What is made, and what it is made from."""
 MJR: Final = ".mjr"
 _MAGIC: Final = b"MJR00002"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class RawFile(NamedTuple):
@@ -70,10 +74,11 @@ class Place:
             shutil.rmtree(self.path)
 
 
-def places(recordings: Path) -> Iterator[str]:
-    """The names of all directories of recordings."""
+def places(recordings: Path) -> Iterator[RecordingId]:
+    """The recordings that have a directory. Others may have theirs beside them: a file system its ``lost+found``."""
     if recordings.is_dir():
-        yield from (entry.name for entry in os.scandir(recordings) if entry.is_dir())
+        names = (entry.name for entry in os.scandir(recordings) if entry.is_dir())
+        yield from (RecordingId(name) for name in names if _UUID.fullmatch(name))
 
 
 def _is_locked(path: Path) -> bool:

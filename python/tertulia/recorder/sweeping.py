@@ -91,11 +91,11 @@ class Sweeper:
 
     async def clear_all(self) -> None:
         """Clear the directories of recordings that are done. Those that SQL does not know stay: it may be another's."""
-        names = list(await asyncio.to_thread(lambda: list(places(self._recordings))))
-        statuses = await self._rows.statuses(names) if names else {}
-        for name, status in statuses.items():
+        ids = await asyncio.to_thread(lambda: list(places(self._recordings)))
+        statuses = await self._rows.statuses(ids) if ids else {}
+        for recording_id, status in statuses.items():
             if status in _DONE:
-                await self.clear(RecordingId(name))
+                await self.clear(recording_id)
 
     async def clear(self, recording_id: RecordingId) -> None:
         """Remove the local files of a recording that is done. Raw files go only if they are stored: media that turns up

@@ -12,6 +12,7 @@ from tests.integration.rest.conftest import Rest, new_id, problem
 UUID = "6f1c0e9a-0000-4000-8000-000000000000"
 JSON = {"Content-Type": "application/json"}
 BODIES = [(o.method, o.path) for o in OPERATIONS if o.body is not None]
+NEEDED = [(o.method, o.path) for o in OPERATIONS if o.body is not None and not o.body_is_optional]
 
 
 def fill(rest: Rest, path: str) -> str:
@@ -58,7 +59,6 @@ def test_a_body_is_json(rest: Rest, method: str, path: str, kind: str | None) ->
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         b"{",
         b'{"hostId": NaN}',
         b'{"a": 1, "a": 2}',
@@ -71,6 +71,11 @@ def test_a_body_is_json(rest: Rest, method: str, path: str, kind: str | None) ->
 @pytest.mark.parametrize(("method", "path"), BODIES)
 def test_not_json(rest: Rest, method: str, path: str, content: bytes) -> None:
     problem(rest.call(method, fill(rest, path), content=content, headers=JSON), 400, "not_json")
+
+
+@pytest.mark.parametrize(("method", "path"), NEEDED)
+def test_nothing_is_no_json(rest: Rest, method: str, path: str) -> None:
+    problem(rest.call(method, fill(rest, path), content=b"", headers=JSON), 400, "not_json")
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
