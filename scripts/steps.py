@@ -84,7 +84,7 @@ TEST = (
         needs=("unit", *(step.name for step in INTEGRATION)),
     ),
     Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, alone=True),
-    Step("browser", (*PYTEST, "tests/browser"), 10, needs=SERVED, alone=True),
+    Step("browser", (*PYTEST, "tests/browser"), 15, needs=SERVED, alone=True),
 )
 BENCH = tuple(
     Step(f"bench {path.parent.name}", (BIN + "python", "-m", f"bench.{path.parent.name}"), 10, needs=SERVED, alone=True)
