@@ -296,3 +296,28 @@ async def test_a_reader_that_stands_still_is_closed_and_delays_nobody() -> None:
                     pass
         assert len(hub.callers) == 1
         still.transport.abort()
+
+
+async def test_a_stream_is_cancelled_while_a_call_runs(port: int) -> None:
+    """Over SSE, clients send the cancellation behind a call that came later."""
+    count = {"type": 4, "invocationId": "1", "target": "Count", "arguments": [1_000_000, 0.001]}
+    async with socket(port) as ws, asyncio.timeout(PATIENCE):
+        await ws.send(json.dumps(count) + "\x1e")
+        await message_of(ws, 2, "1")
+        await ws.send(
+            json.dumps({"type": 1, "invocationId": "2", "target": "Cancelled_Streams", "arguments": []}) + "\x1e"
+        )
+        await ws.send(json.dumps({"type": 5, "invocationId": "1"}) + "\x1e")
+        done = await message_of(ws, 3, "2")
+    assert done == {"type": 3, "invocationId": "2", "result": True}
+
+
+async def message_of(ws: ClientConnection, kind: int, invocation_id: str) -> dict[str, Any]:
+    """The next message of that type for a call; others are passed over."""
+    async for frame in ws:
+        text = frame if isinstance(frame, str) else frame.decode()
+        for part in filter(None, text.split("\x1e")):
+            message: dict[str, Any] = json.loads(part)
+            if (message["type"], message.get("invocationId")) == (kind, invocation_id):
+                return message
+    raise AssertionError(f"the connection ended without a message of type {kind} for {invocation_id}")

@@ -72,6 +72,9 @@ class Calls:
                     upload.finish(message.error)
                 else:
                     self.caller.completed(message)
+            case CancelInvocation() if message.invocation_id in self._streams:
+                # At once: the call before it may be a long one.
+                self._streams[message.invocation_id].cancel()
             case CancelInvocation():
                 self.enqueue(self._cancel(message.invocation_id))
 
@@ -190,6 +193,7 @@ class Calls:
             self._complete(call, error=error, result=UNSET)
 
     async def _cancel(self, invocation_id: str) -> None:
+        """Cancel a stream that was still waiting for its turn."""
         if (task := self._streams.get(invocation_id)) is not None:
             task.cancel()
 
