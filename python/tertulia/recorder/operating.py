@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -198,7 +199,7 @@ def _copy_local(local: Place, place: Place) -> Manifest:
     for file in local.raw_files():
         path = place.path / file.part / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes((local.path / file.part / file.name).read_bytes())
+        shutil.copyfile(local.path / file.part / file.name, path)
         files.append(manifest.StoredFile(file.part, file.name, file.size, _sha256(path)))
     if not files:
         raise Refused(f"there are no raw files of it, neither in storage nor in {local.path}")
