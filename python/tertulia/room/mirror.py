@@ -68,6 +68,8 @@ class OptedOut(Struct, frozen=True):
 Shown = Came | Superseded | Went | Changed | Hand | OptedOut
 
 _Key = tuple[str, str, object]
+Untold = tuple[str, str]
+"""The kind of a change, and of which user."""
 
 
 class Mirror:
@@ -160,6 +162,10 @@ class Mirror:
         """What the channel says from now on comes behind every own change that was answered."""
         for changes in (self._ahead, self._early, self._told):
             changes.clear()
+
+    def untold(self) -> list[Untold]:
+        """Own changes that the channel has still to tell."""
+        return [(kind, user) for changes in self._ahead.values() for kind, user, _ in changes]
 
     def _holds(self, user_id: str, connection_id: str) -> bool:
         known = self.members.get(user_id)
