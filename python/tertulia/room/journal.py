@@ -6,9 +6,7 @@ events for it alone. So a broadcast touches no connection, and one that has conf
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Hashable, Iterator
-from itertools import islice
+from collections.abc import Hashable
 from typing import Final, NamedTuple
 
 from msgspec import Raw, Struct
@@ -17,13 +15,15 @@ from tertulia.room.events import Event
 
 MAX_EVENTS: Final = 1000
 """Of the broadcasts, and again of the events for one connection alone."""
+SPARE_EVENTS: Final = 100
+"""Of the broadcasts: that many are forgotten at once, which costs less than one at a time."""
 MAX_BROADCAST_BYTES: Final = 1024 * 1024
 """Once a room."""
 MAX_OWN_BYTES: Final = 256 * 1024
 """Once a connection, so that a thousand that never confirm anything cost less than 300 MB."""
 
 
-class Kept(NamedTuple):
+class Kept(Struct, frozen=True, gc=False):
     """An event without its frames."""
 
     name: str
@@ -46,7 +46,7 @@ class Broadcasts:
     __slots__ = ("_kept", "_size", "made")
 
     def __init__(self) -> None:
-        self._kept: deque[Kept] = deque()
+        self._kept: list[Kept] = []  # most are empty, and an empty deque is ten times as large
         self._size = 0
         self.made = 0
         """So far."""
@@ -61,20 +61,23 @@ class Broadcasts:
         self.made += 1
         self._kept.append(kept)
         self._size += len(kept.json)
-        while len(self._kept) > MAX_EVENTS or self._size > MAX_BROADCAST_BYTES:
-            self._drop()
+        if len(self._kept) >= MAX_EVENTS + SPARE_EVENTS or self._size > MAX_BROADCAST_BYTES:
+            self._make_room()
 
     def forget(self, before: int) -> None:
         """Those before this number are of no use any more."""
-        while self.first < min(before, self.made):
-            self._drop()
+        passed = max(0, before - self.first)
+        self._size -= sum(len(kept.json) for kept in self._kept[:passed])
+        del self._kept[:passed]
 
-    def between(self, first: int, last: int) -> Iterator[Kept]:
+    def _make_room(self) -> None:
+        self.forget(self.made - MAX_EVENTS)
+        while self._size > MAX_BROADCAST_BYTES:
+            self.forget(self.first + 1)
+
+    def between(self, first: int, last: int) -> list[Kept]:
         """Those from ``first`` up to but not including ``last``, all of which are kept."""
-        return islice(self._kept, first - self.first, last - self.first)
-
-    def _drop(self) -> None:
-        self._size -= len(self._kept.popleft().json)
+        return self._kept[first - self.first : last - self.first]
 
 
 class _Own(NamedTuple):

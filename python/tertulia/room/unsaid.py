@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -27,17 +26,17 @@ class Unsaid:
     __slots__ = ("_events",)
 
     def __init__(self) -> None:
-        self._events: deque[tuple[str, bytes]] = deque(maxlen=MAX_UNSAID)
+        self._events: list[tuple[str, bytes]] = []
 
     def publish(self, event: Event) -> None:
         """A member's event goes to the channel."""
         self._events.append((event.name, event.json()))
+        del self._events[:-MAX_UNSAID]
 
     def hear(self, name: str, json: bytes) -> None:
         """The channel says one of them; those before it were said, or are lost."""
         if (name, json) in self._events:
-            while self._events.popleft() != (name, json):
-                pass
+            del self._events[: self._events.index((name, json)) + 1]
 
     def clear(self) -> None:
         """The channel has said all that it will say of them."""

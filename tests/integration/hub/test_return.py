@@ -242,6 +242,7 @@ async def test_too_much_was_missed(
     fleet: Fleet, worker: Worker, there: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "MAX_EVENTS", 5)
+    monkeypatch.setattr(journal, "SPARE_EVENTS", 1)
     room, ann, _, bob, user = await _lost(fleet, worker)
     for number in range(10):
         await ann.call("SendChat", {"text": str(number)})

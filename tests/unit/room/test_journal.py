@@ -33,6 +33,7 @@ class Told:
 def test_what_is_kept_is_the_end_of_what_was_sent(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broadcasts, some not for everyone, events for one alone, confirmations, stale ones dropped, too many of each."""
     monkeypatch.setattr(journal, "MAX_EVENTS", 12)
+    monkeypatch.setattr(journal, "SPARE_EVENTS", 3)
     chance = random.Random(seed)
     broadcasts = Broadcasts()
     told = [Told(broadcasts) for _ in range(3)]

@@ -208,6 +208,7 @@ def test_who_says_to_have_received_more_than_was_sent_has_missed_something() -> 
 
 def test_what_is_too_old_is_missed_and_the_rest_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MAX_EVENTS", 2)
+    monkeypatch.setattr(journal, "SPARE_EVENTS", 1)
     core = _two()
     for text in ("one", "two", "three"):
         core.call("a", "SendChat", text=text)
