@@ -412,7 +412,12 @@ class ModelState:
     def _set_recording(self, room: RoomId, keys: Keys, recording: RecordingId | None) -> None:
         is_recording = recording is not None
         keys.hash.update(isRecording=_flag(is_recording), recordingId=recording or "")
-        message = RecordingMessage(origin=self._origin, is_recording=is_recording, recording_id=recording)
+        message = RecordingMessage(
+            origin=self._origin,
+            session_id=SessionId(keys.hash["sessionId"]),
+            is_recording=is_recording,
+            recording_id=recording,
+        )
         self._redis.publish(room, message)
 
     def _add(self, keys: Keys, member: Participant) -> None:

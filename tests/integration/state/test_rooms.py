@@ -519,9 +519,12 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     await rooms.set_recording_opt_out(*mine, True)
     assert await inbox.next() == OptOutMessage(origin="hub-a", user_id=user, opt_out=True)
     await rooms.begin_recording(room, RecordingId("r"), back.session_id)
-    assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=True, recording_id=RecordingId("r"))
+    said = RecordingMessage(
+        origin="hub-a", session_id=back.session_id, is_recording=True, recording_id=RecordingId("r")
+    )
+    assert await inbox.next() == said
     await rooms.end_recording(room, RecordingId("r"))
-    assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=False)
+    assert await inbox.next() == RecordingMessage(origin="hub-a", session_id=back.session_id, is_recording=False)
     await rooms.move(room, NodeId("node-1"), NodeId("node-2"))
     assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node=NodeId("node-2"), sfu_region="us-east-1")
     known = KnownRoom(region="r", node=None, session_id=back.session_id, recording=None)
