@@ -132,7 +132,7 @@ def _verify(given: Given) -> int:
     what = given.args.what
     if not Path(what).is_dir():
         return _recording(lambda operator, _: operator.verify(what))(given)
-    from tertulia.recorder.operating import verify_directory
+    from tertulia.recorder.verifying import verify_directory
 
     for line in verify_directory(Path(what)):
         print(line, flush=True)

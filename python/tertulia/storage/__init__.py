@@ -7,8 +7,9 @@ stored under it is replaced as a whole or not at all.
 from __future__ import annotations
 
 from tertulia.storage.address import Address
+from tertulia.storage.checksum import Stored
 from tertulia.storage.local import LocalStorage, OpenFile
-from tertulia.storage.port import Storage, Stored
+from tertulia.storage.port import Storage
 
 __all__ = ["LocalStorage", "OpenFile", "Storage", "Stored", "open_storage"]
 

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-
-class Stored(NamedTuple):
-    """What is stored under a key, as it was read from there."""
-
-    size: int
-    """Bytes."""
-    sha256: str
-    """In hex."""
+from tertulia.storage.checksum import Stored
 
 
 class Storage(Protocol):
