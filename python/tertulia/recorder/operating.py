@@ -13,16 +13,18 @@ from tertulia import times
 from tertulia.contract import Layout
 from tertulia.db.engine import Database
 from tertulia.db.models import Recording
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
 from tertulia.db.recordings import Recordings
 from tertulia.errors import NotFound, Refused
 from tertulia.ids import RecordingId, RoomId, new_uuid
+from tertulia.master_key import MasterKey
 from tertulia.recorder import manifest
 from tertulia.recorder.gathering import fetch, load_manifest
 from tertulia.recorder.manifest import Manifest
 from tertulia.recorder.place import Place
 from tertulia.recorder.verifying import LIST, Expected, Tally, check_stored
-from tertulia.storage import Storage, open_storage
+from tertulia.storage import SealedStorage, Storage, open_storage
 from tertulia.storage.checksum import checksum_of
 
 FILMS: Final = "films"
@@ -32,8 +34,9 @@ FILMS: Final = "films"
 class Operator:
     """The commands."""
 
-    def __init__(self, database: Database, storage_url: str, recordings: Path) -> None:
+    def __init__(self, database: Database, master: MasterKey | None, storage_url: str, recordings: Path) -> None:
         self._rows = Recordings(database)
+        self._keys = RecordingKeys(database, master)
         self._storage_url = storage_url
         self._recordings = recordings
 
@@ -68,20 +71,20 @@ class Operator:
             Refused, StorageError, OSError
         """
         row = await self._find(recording_id)
-        storage = self._storage()
         place = Place(directory.parent, directory.name)
         await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-        stored = await self._export_raw(storage, row, place)
+        stored = await self._export_raw(row, place)
         yield f"{directory}: {len(stored.files)} raw files"
         for film in await self._films(row):
             if film.path is None:
                 continue
             path = directory / FILMS / film.path.removeprefix(directory_of(film.room_id, row.source_id))
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            await storage.get_file(film.path, path)
+            await self._storage(film).get_file(film.path, path)
             yield str(path)
 
-    async def _export_raw(self, storage: Storage, row: Recording, place: Place) -> Manifest:
+    async def _export_raw(self, row: Recording, place: Place) -> Manifest:
+        storage = self._storage(await self._source(row))
         prefix = directory_of(row.room_id, row.source_id)
         stored = await load_manifest(storage, prefix, place.path)
         if stored is None:
@@ -99,7 +102,7 @@ class Operator:
             Refused: not all of them are right; raised at the end.
         """
         row, tally = await self._find(recording_id), Tally(recording_id)
-        storage, prefix = self._storage(), directory_of(row.room_id, row.source_id)
+        storage, prefix = self._storage(await self._source(row)), directory_of(row.room_id, row.source_id)
         films = [Expected(f.path, f.size or 0, f.sha256 or "") for f in await self._films(row) if f.path]
         async for line in check_stored(storage, prefix, films):
             yield tally.take(line)
@@ -117,8 +120,13 @@ class Operator:
         """The film itself, its tracks, and other films of the same raw files."""
         return [it for it in await self._rows.of_room(row.room_id) if it.source_id == row.source_id]
 
-    def _storage(self) -> Storage:
-        return open_storage(self._storage_url)
+    async def _source(self, row: Recording) -> Recording:
+        """The recording that the raw files are of."""
+        return row if row.source_id == row.id else await self._find(row.source_id)
+
+    def _storage(self, row: Recording) -> Storage:
+        """Where the files of a recording are."""
+        return SealedStorage(open_storage(self._storage_url), self._keys).only(sealed=row.key_id is not None)
 
 
 def _line(row: Recording) -> str:

@@ -14,6 +14,7 @@ from tertulia.recorder.gathering import load_manifest
 from tertulia.recorder.place import Place
 from tertulia.storage import Storage
 from tertulia.storage.checksum import checksum_of
+from tertulia.storage.sealing import Tampered
 
 OK: Final = "ok"
 """How the line of a file that is right begins."""
@@ -82,6 +83,8 @@ def verify_directory(directory: Path) -> Iterator[str]:
 async def _check_stored(storage: Storage, file: Expected, scratch: Path) -> str:
     try:
         await storage.get_file(file.name, scratch)
+    except Tampered as error:
+        return f"WRONG    {error.message}"
     except StorageError as error:
         return f"MISSING  {file.name}: {error.message}"
     return await asyncio.to_thread(_check, file, scratch)

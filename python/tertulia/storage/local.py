@@ -85,14 +85,17 @@ class LocalStorage:
         check_key(key)
         return None
 
-    async def open_file(self, key: str) -> OpenFile | None:
+    async def open_file(self, key: str) -> LocalFile | None:
         """What is stored under ``key``, to be read in parts; None: nothing is."""
         path = self.path_of(key)
 
-        def opened() -> OpenFile | None:
+        def opened() -> LocalFile | None:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-                return OpenFile(path, os.fdopen(number, "rb", buffering=0))
+                if not stat.S_ISREG(os.fstat(number).st_mode):
+                    os.close(number)
+                    return None
+                return LocalFile(path, os.fdopen(number, "rb", buffering=0))
             return None
 
         return await _call("read", path, opened)
@@ -113,8 +116,8 @@ class LocalStorage:
                 directory = directory.parent
 
 
-class OpenFile:
-    """A file as it was when it was opened, whatever is stored under its key meanwhile. To be closed."""
+class LocalFile:
+    """A file that is open: see :class:`~tertulia.storage.port.OpenFile`."""
 
     def __init__(self, path: Path, file: FileIO) -> None:
         found = os.fstat(file.fileno())
@@ -125,7 +128,7 @@ class OpenFile:
         self._file = file
 
     async def read(self, begin: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``begin`` on; none at its end."""
+        """``size`` bytes from ``begin`` on, fewer at its end."""
         return await _call("read", self._path, lambda: os.pread(self._file.fileno(), size, begin))
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -113,6 +113,17 @@ class RemoteStorage:
         signing = obstore.sign_async(self._store, "GET", check_key(key), timedelta(seconds=seconds))
         return str(await self._call(key, signing))
 
+    async def open_file(self, key: str) -> RemoteFile | None:
+        """What is stored under ``key``, to be read in parts; None: nothing is."""
+        try:
+            found = await self._call(key, obstore.head_async(self._store, check_key(key)))
+        except _Missing:
+            return None
+        return RemoteFile(found, lambda begin, end: self._range(key, begin, end))
+
+    async def _range(self, key: str, begin: int, end: int) -> bytes:
+        return bytes(await self._call(key, obstore.get_range_async(self._store, key, start=begin, end=end)))
+
     async def _some(self, prefix: str) -> list[str]:
         """Some of the keys that begin with ``prefix``."""
         pages = obstore.list(self._store, prefix, chunk_size=_DELETED_AT_ONCE)
@@ -192,6 +203,23 @@ class RemoteStorage:
                 is_retryable=False,
             )
         return StorageError(f"{self._name} does not do what it is asked{_reason(text)}", is_retryable=True)
+
+
+class RemoteFile:
+    """An object: see :class:`~tertulia.storage.port.OpenFile`. Nothing is held open."""
+
+    def __init__(self, found: Any, read: Callable[[int, int], Awaitable[bytes]]) -> None:
+        self.size = int(found["size"])
+        self.changed_ns = round(found["last_modified"].timestamp() * 1e9)
+        self._read = read
+
+    async def read(self, begin: int, size: int) -> bytes:
+        """``size`` bytes from ``begin`` on, fewer at its end."""
+        end = min(begin + size, self.size)
+        return await self._read(begin, end) if begin < end else b""
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class _Missing(StorageError):
