@@ -47,7 +47,8 @@ class Meeting:
         self._seats = facts.seats
         self._tap = tap = Tap(facts)
         self._membership = membership = Membership(facts, tap)
-        self._listening = listening = Listening(facts, membership)
+        self._recorder = recorder = Recorder(facts, tap)
+        self._listening = listening = Listening(facts, membership, recorder)
         self._restoring = restoring = Restoring(facts, membership)
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
@@ -55,7 +56,6 @@ class Meeting:
         self._mover = Mover(facts, membership)
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
-        self._recorder = recorder = Recorder(facts, tap)
         self._calls = Calls(facts, upkeep, leaver, ender, recorder, tap)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
@@ -192,6 +192,7 @@ class Meeting:
     def _sweep(self) -> None:
         self._leaver.sweep()
         self._tap.say_again()
+        self._recorder.stop_broken()
 
     # --- answers
 
