@@ -25,7 +25,7 @@ from tertulia.room.messages import (
     RoomMessage,
     StateMessage,
 )
-from tertulia.room.missed import Missed
+from tertulia.room.missed import Backlog
 from tertulia.room.pending import Marked, ReadingWanted
 from tertulia.room.recording import Recorder
 from tertulia.room.room import Room
@@ -91,7 +91,9 @@ class Listening:
         if self._is_older(message) and not isinstance(message, EndedMessage):
             return
         if isinstance(message, EventMessage):
-            if message.origin != self._room.hub.hub:
+            if message.origin == self._room.hub.hub:
+                self._echo(message)
+            else:
                 self._relay(message)
         elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage):
             membership.heard(message)
@@ -102,7 +104,15 @@ class Listening:
         elif isinstance(message, NodeMessage):
             membership.moved(message.sfu_node, message.sfu_region)
         elif isinstance(message, HandoverMessage):
-            membership.hand_over(message.connection_id, _missed(message))
+            membership.handed_over(message.connection_id, _backlog(message))
+
+    def _echo(self, message: EventMessage) -> None:
+        """This hub's own: its members have been told."""
+        payload = bytes(message.payload)
+        self._room.unsaid.hear(message.event, payload)
+        for joining in self._room.seats.joining.values():
+            if not joining.is_heard:
+                joining.hear_echo(message.event, payload)
 
     def _relay(self, message: EventMessage) -> None:
         """Tell the members on this hub what another hub or an SFU node has to say."""
@@ -126,8 +136,11 @@ class Listening:
 _CONNECTION: Final = frozenset({"ConnectionLost", "ConnectionBack"})
 
 
-def _missed(message: HandoverMessage) -> Missed:
-    missed = Missed(message.missed)
-    for name, payload in message.frames:
-        missed.add(Event(name, payload))
-    return missed
+def _backlog(message: HandoverMessage) -> Backlog:
+    return Backlog(
+        first=message.first,
+        events=[Event(name, payload) for name, payload in message.frames],
+        lost_at=message.lost_at,
+        in_doubt=message.in_doubt,
+        unsaid=message.unsaid,
+    )
