@@ -101,6 +101,11 @@ def sfu_endpoint(ip: str, port: int, transport: str) -> Event:
     return Event("SfuEndpoint", SfuEndpoint(ip=ip, port=port, transport_id=transport), "SfuEndpoint")
 
 
+def transport_moved(transport: str) -> Event:
+    """The transport on the node that the room has left is gone; there is another one."""
+    return Event("TransportState", {"transportId": transport, "state": "closed", "reason": "moved"})
+
+
 def recording_changed(recording: RecordingId | None) -> Event:
     """A recording goes on from now on, or none."""
     payload = RecordingChanged(is_recording=recording is not None, recording_id=recording)
