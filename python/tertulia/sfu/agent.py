@@ -87,7 +87,8 @@ class _Slot(Struct, rename="camel"):
     source: str | None
 
 
-class _Slots(Struct):
+class _Slots(Struct, rename="camel"):
+    transport_id: str
     slots: list[_Slot]
 
 
@@ -147,7 +148,7 @@ class Agent:
                 return self._to_peer(event, "ReceiveOffer", _Sdp(event.transport, event.sdp))
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
-                return self._to_peer(event, "Slots", _Slots(slots))
+                return self._to_peer(event, "Slots", _Slots(event.transport, slots))
             case _sfu.TransportState():
                 if event.state == "closed":
                     self._leases.closed(RoomId(event.room), TransportId(event.transport))

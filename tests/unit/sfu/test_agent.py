@@ -109,6 +109,7 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         _sfu.Slots("r", "t", USER, SEAT, [_sfu.Slot("2", "video", "u", "screen"), _sfu.Slot("3", "audio", None, None)]),
         "Slots",
         {
+            "transportId": "t",
             "slots": [
                 {"mid": "2", "kind": "video", "userId": "u", "source": "screen"},
                 {"mid": "3", "kind": "audio", "userId": None, "source": None},
@@ -136,6 +137,16 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
 @pytest.mark.parametrize(("event", "name", "payload"), EVENTS, ids=lambda x: type(x).__name__)
 def test_what_concerns_a_transport_goes_to_its_seat(agent: Agent, event: EngineEvent, name: str, payload: Any) -> None:
     assert told(agent.event(event)) == (name, USER, "seat-1", payload)
+
+
+def test_a_peer_that_no_hub_names_any_more_is_closed(agent: Agent, engine: Engine) -> None:
+    agent.command(commands.encode(OFFER), 0.0)
+    seated = commands.encode(commands.Seated(room=ROOM, transports=[]))
+    engine.calls.clear()
+    assert agent.command(seated, 5.0) == []
+    assert engine.calls == []
+    assert agent.command(seated, 30.0) == []
+    assert engine.calls == [("close", (ROOM, PEER), {})]
 
 
 def test_speakers_go_to_everyone(agent: Agent) -> None:
