@@ -113,7 +113,7 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
             "slots": [
                 {"mid": "2", "kind": "video", "userId": "u", "source": "screen"},
                 {"mid": "3", "kind": "audio", "userId": None, "source": None},
-            ]
+            ],
         },
     ),
     (
