@@ -61,7 +61,9 @@ _WHOLE: Final = frozenset({"ActiveSpeakers", "Slots", "TransportState"})
 
 def relayed(message: EventMessage) -> Event:
     """What another hub or an SFU node wants delivered as it is."""
-    return Event(message.event, Raw(message.payload), (message.event, message.origin) if message.event in _WHOLE else None)
+    return Event(
+        message.event, Raw(message.payload), (message.event, message.origin) if message.event in _WHOLE else None
+    )
 
 
 def participant_joined(member: Participant) -> Event:
