@@ -65,6 +65,7 @@ impl Peer {
     /// [`NegotiationError`]
     pub(crate) fn accept_offer(
         &mut self,
+        now: Instant,
         scratch: Rtc,
         sdp: &str,
         outline: &Scan<'_>,
@@ -76,6 +77,7 @@ impl Peer {
         let answer = self.session.accept_offer(sdp)?.map_err(NegotiationError::Broken)?;
         self.negotiation.offer_taken(outline);
         self.lines.follow_offer(outline);
+        self.set_credentials(now, outline.credentials)?;
         Ok(answer)
     }
 
@@ -132,9 +134,10 @@ impl Peer {
         }
     }
 
-    /// Whether an offer can be planned: to a plain client, and one at a time.
+    /// Whether an offer can be planned: to a plain client that has been connected, and one at a time. Before, nothing could
+    /// be sent, and an offer right behind an answer finds some clients still busy with that.
     pub(crate) fn can_plan_offer(&self) -> bool {
-        self.mode == Mode::Plain && self.negotiation.is_settled()
+        self.mode == Mode::Plain && self.watch.was_up() && self.negotiation.is_settled()
     }
 
     /// Makes an offer of what is wanted and not negotiated. `None`: nothing has to be negotiated, or an offer is outstanding.
@@ -184,7 +187,13 @@ impl Peer {
     ///
     /// # Errors
     /// [`NegotiationError`]
-    pub(crate) fn accept_answer(&mut self, scratch: Rtc, sdp: &str, max_lines: usize) -> Result<(), NegotiationError> {
+    pub(crate) fn accept_answer(
+        &mut self,
+        now: Instant,
+        scratch: Rtc,
+        sdp: &str,
+        max_lines: usize,
+    ) -> Result<(), NegotiationError> {
         if self.negotiation.is_repeated_answer(sdp) {
             return Ok(());
         }
@@ -203,10 +212,14 @@ impl Peer {
         rehearse(scratch, sdp)?;
         if let Some(pending) = self.negotiation.take_pending() {
             let repeats = pending.repeats();
+            // An answer has other credentials than before only where ICE restarts (RFC 8839 section 4.4.1.1.1), which the
+            // server never asks for. Some clients begin anew all the same; with our own credentials unchanged they connect.
+            self.session.set_remote_credentials(outline.credentials)?;
             let taken = self.session.accept_answer(pending.offer, sdp)?;
             taken.map_err(NegotiationError::Broken)?;
             self.negotiation.answer_taken(repeats, sdp, &outline);
             self.lines.follow_answer(&outline);
+            self.set_credentials(now, outline.credentials)?;
         }
         Ok(())
     }

@@ -9,12 +9,13 @@ use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::Receive;
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
-use str0m::{Input, Output, Rtc};
+use str0m::{IceCreds, Input, Output, Rtc};
 
 use super::factory::protocol;
 use crate::config::Transport;
 use crate::line::Label;
 use crate::rtp::matching_payload;
+use crate::sdp::IceCredentials;
 
 /// An address that nothing comes from.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -84,6 +85,15 @@ impl Session {
     /// The ufrag by which the client's STUN requests name this session.
     pub(super) fn ufrag(&mut self) -> Result<String, Fault> {
         self.enter(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
+    }
+
+    /// Takes new credentials of the client's without an ICE restart of our own.
+    pub(super) fn set_remote_credentials(&mut self, remote: IceCredentials<'_>) -> Result<(), Fault> {
+        let credentials = IceCreds {
+            ufrag: remote.ufrag.to_string(),
+            pass: remote.password.to_string(),
+        };
+        self.enter(|rtc| rtc.direct_api().set_remote_ice_credentials(credentials))
     }
 
     /// Takes a packet. `false`: its integrity is wrong, it is not for this session.

@@ -5,4 +5,4 @@ mod payloads;
 mod scan;
 
 pub(crate) use edit::{LineEdit, clean_answer, clean_offer, finish};
-pub(crate) use scan::{Scan, Section, scan};
+pub(crate) use scan::{IceCredentials, Scan, Section, scan};

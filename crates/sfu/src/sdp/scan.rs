@@ -42,6 +42,15 @@ impl Section<'_> {
     }
 }
 
+/// `a=ice-ufrag` and `a=ice-pwd` (RFC 8839 section 5.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct IceCredentials<'a> {
+    /// The user fragment.
+    pub(crate) ufrag: &'a str,
+    /// The password.
+    pub(crate) password: &'a str,
+}
+
 /// The outline of an SDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scan<'a> {
@@ -49,6 +58,8 @@ pub(crate) struct Scan<'a> {
     pub(crate) sections: Vec<Section<'a>>,
     /// The first `a=fingerprint` (RFC 8122): whose certificate it is, and so which connection's. Bundled m-lines share it.
     pub(crate) fingerprint: Option<&'a str>,
+    /// The first credentials of ICE; empty where there are none.
+    pub(crate) credentials: IceCredentials<'a>,
 }
 
 impl<'a> Scan<'a> {
@@ -81,6 +92,7 @@ struct Scanner<'a> {
     sections: Vec<Section<'a>>,
     session_direction: Direction,
     fingerprint: Option<&'a str>,
+    credentials: IceCredentials<'a>,
     payloads: Payloads<'a>,
 }
 
@@ -91,6 +103,7 @@ impl Default for Scanner<'_> {
             sections: Vec::new(),
             session_direction: Direction::SendRecv,
             fingerprint: None,
+            credentials: IceCredentials::default(),
             payloads: Payloads::default(),
         }
     }
@@ -119,6 +132,10 @@ impl<'a> Scanner<'a> {
             self.bundle.get_or_insert_with(|| mids.split_whitespace().collect());
         } else if let Some(value) = line.strip_prefix("a=fingerprint:") {
             self.fingerprint.get_or_insert(value.trim());
+        } else if let Some(ufrag) = line.strip_prefix("a=ice-ufrag:") {
+            keep_first(&mut self.credentials.ufrag, ufrag);
+        } else if let Some(password) = line.strip_prefix("a=ice-pwd:") {
+            keep_first(&mut self.credentials.password, password);
         } else if let Some(mid) = line.strip_prefix("a=mid:") {
             if let Some(section) = self.sections.last_mut() {
                 section.mid = mid.trim_end();
@@ -145,7 +162,14 @@ impl<'a> Scanner<'a> {
         Ok(Scan {
             sections: self.sections,
             fingerprint: self.fingerprint,
+            credentials: self.credentials,
         })
+    }
+}
+
+fn keep_first<'a>(kept: &mut &'a str, value: &'a str) {
+    if kept.is_empty() {
+        *kept = value.trim();
     }
 }
 

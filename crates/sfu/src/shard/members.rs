@@ -20,8 +20,8 @@ impl Shard {
         let (room, user, now) = (id.room.clone(), id.user.clone(), self.clock.now());
         let Newcomer { mode, name } = newcomer;
         let silence = self.config.limits.ice_silence;
-        let session = self.sessions.make(now);
-        let key = self.peers.insert(Peer::new(id, mode, session, silence, now));
+        let peer = Peer::new(id, mode, &self.sessions, silence, now);
+        let key = self.peers.insert(peer);
         self.router.join(key, &room, user, name);
         self.arm(key);
         key
@@ -91,6 +91,7 @@ impl Shard {
         while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
             match due {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
+                PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),
                 PeerDue::MakeOffer => self.make_offer(key),

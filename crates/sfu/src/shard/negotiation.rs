@@ -134,13 +134,14 @@ impl Shard {
     }
 
     fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, outline: &Scan<'_>) -> Result<Outcome, Refusal> {
-        let scratch = self.sessions.make(self.clock.now());
+        let now = self.clock.now();
+        let scratch = self.sessions.make(now);
         let Some(peer) = self.peers.get_mut(key) else {
             // Nothing closes a peer between its look-up and this.
             return Ok(Outcome::Done);
         };
         let id = peer.id().clone();
-        let accepted = peer.accept_offer(scratch, &offer.sdp, outline);
+        let accepted = peer.accept_offer(now, scratch, &offer.sdp, outline);
         let answer = self.negotiated(key, &id, accepted)?;
         let sdp = self.follow_offer(key, &answer, &offer.tracks, outline);
         let sdp = self.negotiated(key, &id, sdp.map_err(NegotiationError::from))?;
@@ -205,7 +206,7 @@ impl Shard {
         };
         let id = peer.id().clone();
         length.map_err(|reason| invalid(&id, reason))?;
-        let accepted = peer.accept_answer(scratch, &clean_answer(sdp), max_lines);
+        let accepted = peer.accept_answer(now, scratch, &clean_answer(sdp), max_lines);
         self.negotiated(key, &id, accepted)?;
         self.follow_lines(key);
         self.plan_offer(key);
