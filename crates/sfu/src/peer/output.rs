@@ -102,7 +102,11 @@ impl Peer {
             Protocol::Udp => (Transport::Udp, transmit.destination),
             _ => (Transport::TcpPassive, transmit.destination),
         };
-        let routed = if is_stun { Some((stated, contents)) } else { self.paths.route(contents) };
+        let routed = if is_stun {
+            Some((stated, contents))
+        } else {
+            self.paths.route(contents)
+        };
         let ((transport, destination), contents) = routed?;
         Some(PeerOutput::Transmit {
             transport,
@@ -115,6 +119,7 @@ impl Peer {
         match event {
             Event::RtpPacket(packet) => {
                 self.watch.heard(now);
+                self.paths.alive(now);
                 Some(PeerOutput::Media(Box::new(packet)))
             }
             Event::KeyframeRequest(request) => Some(PeerOutput::KeyframeRequested(request.mid)),

@@ -69,8 +69,10 @@ pub(super) struct Paths {
     credentials: Option<Credentials>,
     paths: Vec<Path>,
     selected: Option<Address>,
-    /// When something last came from the selected address.
+    /// When something last came from the selected address, authenticated or not.
     selected_heard: Instant,
+    /// When the client last sent something authenticated.
+    alive: Instant,
     seen: VecDeque<(Transaction, Address)>,
     held: Vec<Vec<u8>>,
     outgoing: VecDeque<(Address, Vec<u8>)>,
@@ -84,6 +86,7 @@ impl Paths {
             paths: Vec::new(),
             selected: None,
             selected_heard: now,
+            alive: now,
             seen: VecDeque::new(),
             held: Vec::new(),
             outgoing: VecDeque::new(),
@@ -120,6 +123,7 @@ impl Paths {
         }
         self.seen.push_back((transaction, address));
         self.heard(now, address);
+        self.alive(now);
         if self.selected == Some(address) && self.paths.iter().any(|path| path.address == address) {
             return;
         }
@@ -215,13 +219,15 @@ impl Paths {
             self.select(address);
         }
         self.heard(now, address);
+        self.alive(now);
         true
     }
 
     fn select(&mut self, address: Address) {
         self.selected = Some(address);
         self.paths.iter_mut().for_each(|path| path.is_nominated = false);
-        self.outgoing.extend(self.held.drain(..).map(|packet| (address, packet)));
+        self.outgoing
+            .extend(self.held.drain(..).map(|packet| (address, packet)));
     }
 
     /// The address that media goes to.
@@ -234,6 +240,11 @@ impl Paths {
         if self.selected == Some(address) {
             self.selected_heard = now;
         }
+    }
+
+    /// The client has sent something authenticated.
+    pub(super) fn alive(&mut self, now: Instant) {
+        self.alive = now;
     }
 
     /// Where a packet of the session's is sent. `None`: it waits until an address is verified.
@@ -262,8 +273,10 @@ impl Paths {
 
     fn consent_at(&self) -> Instant {
         let of_selected = self.paths.iter().find(|path| self.selected == Some(path.address));
-        let asked = of_selected.and_then(|path| path.check.as_ref()).map(|check| check.sent_at);
-        asked.map_or(self.selected_heard, |asked| asked.max(self.selected_heard)) + CONSENT
+        let asked = of_selected
+            .and_then(|path| path.check.as_ref())
+            .map(|check| check.sent_at);
+        asked.map_or(self.alive, |asked| asked.max(self.alive)) + CONSENT
     }
 
     /// Sends again what was not answered, and asks a silent client whether it is there.
