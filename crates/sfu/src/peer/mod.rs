@@ -3,6 +3,7 @@
 
 mod admission;
 mod factory;
+mod layout;
 mod lines;
 mod negotiation;
 mod offers;
@@ -20,7 +21,7 @@ use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 
 pub(crate) use factory::SessionFactory;
 pub(crate) use negotiation::{ClientOffer, NegotiationError};
-pub(crate) use offers::rehearse;
+pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use output::{PathChange, PeerOutput};
 pub(crate) use session::{Addition, Arrival, Fault};
 pub(crate) use watch::Turn;
@@ -32,6 +33,7 @@ use crate::line::Lines;
 use crate::sdp::IceCredentials;
 use crate::stun::Transaction;
 use admission::Admission;
+use layout::Layout;
 use lines::MediaLines;
 use negotiation::Negotiation;
 use paths::Paths;
@@ -77,6 +79,7 @@ pub(crate) struct Peer {
     mode: Mode,
     session: Session,
     lines: MediaLines,
+    layout: Layout,
     negotiation: Negotiation,
     watch: Watch,
     admission: Admission,
@@ -93,6 +96,7 @@ impl Peer {
             mode,
             session: Session::new(factory.make(now)),
             lines: MediaLines::default(),
+            layout: Layout::default(),
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
@@ -153,6 +157,11 @@ impl Peer {
             lines: self.lines.states(self.has_slots()),
             is_connected: self.carries_media(),
         }
+    }
+
+    /// The client's own mid of an m-line.
+    pub(crate) fn mid(&self, key: Mid) -> String {
+        self.layout.mid(key).map_or_else(|| key.to_string(), str::to_string)
     }
 
     /// Whether media can be sent to it now.
@@ -301,7 +310,7 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
-        self.session.request_keyframe(mid)
+        self.session.request_keyframe(mid, self.layout.keyframe_request(mid))
     }
 
     /// Begins to close: tells the client.

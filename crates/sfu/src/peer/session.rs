@@ -87,6 +87,16 @@ impl Session {
         self.enter(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
     }
 
+    /// The server's credentials of ICE.
+    pub(super) fn credentials(&mut self) -> Result<IceCreds, Fault> {
+        self.enter(|rtc| rtc.direct_api().local_ice_credentials())
+    }
+
+    /// Goes back to earlier credentials of the server's.
+    pub(super) fn set_credentials(&mut self, local: IceCreds) -> Result<(), Fault> {
+        self.enter(|rtc| rtc.direct_api().set_local_ice_credentials(local))
+    }
+
     /// Takes new credentials of the client's without an ICE restart of our own.
     pub(super) fn set_remote_credentials(&mut self, remote: IceCredentials<'_>) -> Result<(), Fault> {
         let credentials = IceCreds {
@@ -178,10 +188,10 @@ impl Session {
     }
 
     /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
-    pub(super) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
+    pub(super) fn request_keyframe(&mut self, mid: Mid, kind: KeyframeRequestKind) -> Result<bool, Fault> {
         self.enter(|rtc| match rtc.direct_api().stream_rx_by_mid(mid, None) {
             Some(stream) => {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
+                stream.request_keyframe(kind);
                 true
             }
             None => false,

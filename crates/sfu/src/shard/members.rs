@@ -1,5 +1,7 @@
 //! Peers come and go, and what they are sent follows.
 
+use str0m::media::Mid;
+
 use super::Shard;
 use super::clock::Timer;
 use crate::command::Source;
@@ -138,7 +140,10 @@ impl Shard {
         let Some(peer) = self.peers.get(key).filter(|peer| peer.mode() == Mode::Slots) else {
             return;
         };
-        if let Some(slots) = self.router.tell_slots(key, &peer.lines()) {
+        if let Some(mut slots) = self.router.tell_slots(key, &peer.lines()) {
+            for slot in &mut slots {
+                slot.mid = peer.mid(Mid::from(&*slot.mid));
+            }
             self.tell(key, Body::Slots(slots));
         }
     }
