@@ -6,6 +6,9 @@ use str0m::media::{KeyframeRequestKind, MediaKind, Mid};
 use super::negotiation::NegotiationError;
 use crate::sdp::{Place, Purpose, Scan, Slot};
 
+/// m-lines of a session: an SDP has half as many at most, the others are of offers that were withdrawn.
+const MAX_SLOTS: usize = 256;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
@@ -60,40 +63,39 @@ impl Layout {
     }
 
     /// The session's m-lines for an SDP of the client's: those that it has, then those `added` by an offer of the server's,
-    /// then new ones. A new one takes the place of one that carries nothing any more, so that their number is bounded.
-    pub(super) fn slots(&self, outline: &Scan<'_>, added: &[Mid]) -> Vec<Slot> {
-        let media = |key| Slot { key, is_data: false };
+    /// then new ones. A new one takes the place of one that was rejected.
+    pub(super) fn slots(&self, outline: &Scan<'_>, added: &[Mid]) -> Result<Vec<Slot>, NegotiationError> {
+        let slot = |key, is_data| Slot {
+            key,
+            is_data,
+            is_stopped: false,
+        };
         let mut slots = self.slots.clone();
-        slots.extend(added.iter().copied().map(media));
+        slots.extend(added.iter().map(|key| slot(*key, false)));
         for section in &outline.sections {
-            let slot = Slot {
-                key: section.key(),
-                is_data: section.purpose == Purpose::Data && !section.rejected,
-            };
-            if slots.iter().any(|known| known.key == slot.key) {
+            let new = slot(section.key(), section.purpose == Purpose::Data && !section.rejected);
+            if slots.iter().any(|known| known.key == new.key) {
                 continue;
             }
-            let is_free = |known: &Slot| {
-                !known.is_data && !slot.is_data && outline.section(known.key).is_none() && self.is_unused(known.key)
-            };
+            let is_free = |known: &Slot| known.is_stopped && outline.section(known.key).is_none();
             match slots.iter().position(is_free) {
-                Some(free) => slots[free] = slot,
-                None => slots.push(slot),
+                Some(free) => slots[free] = new,
+                None => slots.push(new),
             }
         }
-        slots
-    }
-
-    /// Whether the last SDP of the client's had no use for an m-line of the session's.
-    fn is_unused(&self, key: Mid) -> bool {
-        let mut places = self.places.iter().filter(|place| place.key == key);
-        places.all(|place| place.is_rejected) && self.slots.iter().any(|slot| slot.key == key)
+        if slots.len() > MAX_SLOTS {
+            return Err(NegotiationError::Invalid("too many m-lines were withdrawn".into()));
+        }
+        Ok(slots)
     }
 
     /// An SDP of the client's was taken.
     pub(super) fn keep(&mut self, outline: &Scan<'_>, slots: Vec<Slot>) {
         self.places = outline.sections.iter().map(Place::of).collect();
         self.slots = slots;
+        self.slots
+            .iter_mut()
+            .for_each(|slot| slot.is_stopped = slot.is_stopped_by(outline));
         if let Some(bundle) = &outline.bundle {
             self.bundle = Some(bundle.iter().map(|mid| (*mid).to_string()).collect());
         }

@@ -67,6 +67,8 @@ pub(crate) enum PeerDue {
     CheckPaths,
     /// [`Peer::take_held`]
     TakeHeldOffer,
+    /// [`Peer::go_on`], then [`Peer::plan_offer`]
+    GoOn,
     /// [`Peer::repeat_offer`]
     RepeatOffer,
     /// [`Peer::make_offer`]
@@ -84,6 +86,8 @@ pub(crate) struct Peer {
     watch: Watch,
     admission: Admission,
     paths: Paths,
+    /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
+    goes_on: bool,
     said: Said,
     view: Vec<WantedVideo>,
 }
@@ -101,6 +105,7 @@ impl Peer {
             watch: Watch::new(silence, now),
             admission: Admission::default(),
             paths: Paths::new(factory.hmac(), now),
+            goes_on: false,
             said: Said::default(),
             view: Vec::new(),
         }
@@ -211,6 +216,7 @@ impl Peer {
     ) {
         self.admission.count_address(address);
         self.watch.heard(now);
+        self.goes_on |= self.negotiation.was_checked();
         self.paths.requested(now, address, transaction, nominates);
     }
 
@@ -238,7 +244,7 @@ impl Peer {
     /// [`Fault`]
     fn set_credentials(&mut self, now: Instant, remote: IceCredentials<'_>) -> Result<(), Fault> {
         let local = self.session.ufrag()?;
-        if self.paths.set_credentials(&local, remote.ufrag, remote.password) {
+        if self.paths.set_credentials(&local, remote) {
             self.watch.restarted(now);
         }
         Ok(())
@@ -287,6 +293,7 @@ impl Peer {
         if let (None, Some(mid)) = (known, mid) {
             self.admission.locate(ssrc, mid);
         }
+        self.goes_on |= mid.is_some_and(|mid| self.negotiation.heard_on(mid));
         Ok(mid.zip(params))
     }
 

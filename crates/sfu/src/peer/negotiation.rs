@@ -22,6 +22,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// trip, and the time a phone needs for many m-lines, and then offers again; the offer of any other client has to be taken.
 const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long no offer is made after one was withdrawn, unless the client shows which of the two offers it has gone on with.
+const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Why a negotiation failed.
 #[derive(Debug)]
 pub(crate) enum NegotiationError {
@@ -59,11 +62,17 @@ pub(super) struct Pending {
 }
 
 /// An offer of the server's that was withdrawn for one of the client's. A client that is polite, but slower than the server
-/// waits, answers it all the same: then that is what holds, since it has withdrawn its own.
+/// waits, answers it all the same: then that is what holds, since it has withdrawn its own. Until the client shows which of the
+/// two it has gone on with, no offer is made: its m-lines would not be the client's.
 pub(super) struct Withdrawn {
     pub(super) sdp: String,
     /// The server's credentials by then, which the client goes on with.
     pub(super) credentials: IceCreds,
+    /// What the client sends on since its own offer, which shows that it has the answer.
+    sends_on: Vec<Mid>,
+    /// The client's offer restarts ICE: checks with the new credentials show the same.
+    restarts: bool,
+    until: Instant,
 }
 
 /// See the module.
@@ -84,7 +93,8 @@ impl Negotiation {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
         let held = self.held.as_ref().map(|(_, until)| *until);
-        [self.offer_at, unanswered, held].into_iter().flatten().min()
+        let withdrawn = self.withdrawn.as_ref().map(|withdrawn| withdrawn.until);
+        [self.offer_at, unanswered, held, withdrawn].into_iter().flatten().min()
     }
 
     pub(super) fn due(&self, now: Instant) -> Option<PeerDue> {
@@ -94,6 +104,8 @@ impl Negotiation {
             Some(PeerDue::TakeHeldOffer)
         } else if is_due(unanswered) {
             Some(PeerDue::RepeatOffer)
+        } else if is_due(self.withdrawn.as_ref().map(|withdrawn| withdrawn.until)) {
+            Some(PeerDue::GoOn)
         } else if is_due(self.offer_at) {
             Some(PeerDue::MakeOffer)
         } else {
@@ -108,7 +120,7 @@ impl Negotiation {
 
     /// Whether a new offer may be planned.
     pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_none() && self.offer_at.is_none()
+        self.pending.is_none() && self.offer_at.is_none() && self.withdrawn.is_none()
     }
 
     pub(super) fn plan_offer(&mut self, now: Instant) {
@@ -146,13 +158,35 @@ impl Negotiation {
         self.pending.take()
     }
 
-    /// Withdraws the outstanding offer. Gives whether there was one.
-    pub(super) fn withdraw(&mut self, credentials: IceCreds) -> bool {
+    /// Withdraws the outstanding offer for one of the client's. Gives whether there was one.
+    pub(super) fn withdraw(&mut self, now: Instant, credentials: IceCreds, sends_on: Vec<Mid>, restarts: bool) -> bool {
+        self.withdrawn = None;
+        self.offer_at = None;
         let Some(Pending { sdp, .. }) = self.pending.take() else {
             return false;
         };
-        self.withdrawn = Some(Withdrawn { sdp, credentials });
+        self.withdrawn = Some(Withdrawn {
+            sdp,
+            credentials,
+            sends_on,
+            restarts,
+            until: now + WITHDRAWAL_TIMEOUT,
+        });
         true
+    }
+
+    /// The client has sent media on an m-line. Gives whether that shows that it has gone on with its own offer.
+    pub(super) fn heard_on(&mut self, mid: Mid) -> bool {
+        self.goes_on(|withdrawn| withdrawn.sends_on.contains(&mid))
+    }
+
+    /// The client has made a check. Gives whether that shows that it has gone on with its own offer.
+    pub(super) fn was_checked(&mut self) -> bool {
+        self.goes_on(|withdrawn| withdrawn.restarts)
+    }
+
+    fn goes_on(&mut self, shows: impl FnOnce(&Withdrawn) -> bool) -> bool {
+        self.withdrawn.take_if(|withdrawn| shows(withdrawn)).is_some()
     }
 
     pub(super) fn withdrawn(&self) -> Option<&Withdrawn> {

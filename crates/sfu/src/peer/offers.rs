@@ -46,7 +46,7 @@ fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
 /// # Errors
 /// [`NegotiationError::Invalid`]
 pub(crate) fn rehearse_offer(scratch: Rtc, outline: &Scan<'_>) -> Result<(), NegotiationError> {
-    let slots = Layout::default().slots(outline, &[]);
+    let slots = Layout::default().slots(outline, &[])?;
     rehearse(scratch, &render(outline, &slots))
 }
 
@@ -96,10 +96,10 @@ impl Peer {
 
     fn take_offer(&mut self, now: Instant, scratch: Rtc, outline: &mut Scan<'_>) -> Result<String, NegotiationError> {
         self.check_ssrcs(outline)?;
-        let slots = self.layout.slots(outline, &[]);
+        let slots = self.layout.slots(outline, &[])?;
         let sdp = render(outline, &slots);
         rehearse(scratch, &sdp)?;
-        self.withdraw()?;
+        self.withdraw(now, outline)?;
         let answer = self.session.accept_offer(&sdp)?.map_err(NegotiationError::Broken)?;
         let parsed = SessionSdp::parse(&answer);
         outline.reject(|key| parsed.is_disabled(key));
@@ -205,14 +205,24 @@ impl Peer {
         self.negotiation.repeat(now)
     }
 
-    fn withdraw(&mut self) -> Result<(), Fault> {
+    /// Withdraws the outstanding offer for this one of the client's.
+    fn withdraw(&mut self, now: Instant, outline: &Scan<'_>) -> Result<(), Fault> {
         let credentials = self.session.credentials()?;
-        if self.negotiation.withdraw(credentials) {
+        let is_new = |mid: &Mid| self.layout.mid(*mid).is_none();
+        let sending = outline.sections.iter().filter(|section| section.sends());
+        let sends_on = sending.map(|section| section.key()).filter(is_new).collect();
+        let restarts = self.paths.has_other_credentials(outline.transport.credentials);
+        if self.negotiation.withdraw(now, credentials, sends_on, restarts) {
             for (mid, sends) in self.lines.roll_back() {
                 self.session.set_sending(mid, sends)?;
             }
         }
         Ok(())
+    }
+
+    /// The client has not answered a withdrawn offer for so long that it never will.
+    pub(crate) fn go_on(&mut self) {
+        self.negotiation.take_withdrawn();
     }
 
     /// Takes the client's answer to the outstanding offer. The last answer once more, to an offer that was repeated, changes
@@ -253,7 +263,7 @@ impl Peer {
         outline: &mut Scan<'_>,
     ) -> Result<(), NegotiationError> {
         let added = self.negotiation.pending().map(|pending| pending.added.clone());
-        let slots = self.layout.slots(outline, &added.unwrap_or_default());
+        let slots = self.layout.slots(outline, &added.unwrap_or_default())?;
         let rendered = render(outline, &slots);
         rehearse(scratch, &rendered)?;
         let Some(pending) = self.negotiation.take_pending() else {

@@ -28,6 +28,8 @@ pub(crate) enum PeerOutput {
     Media(Box<RtpPacket>),
     /// Its client wants a keyframe of what it is sent on an m-line.
     KeyframeRequested(Mid),
+    /// An offer may be planned again.
+    GoesOn,
     /// Its path has changed, and with it perhaps its deadline.
     Path(PathChange),
     /// Nothing until then.
@@ -52,6 +54,9 @@ impl Peer {
     /// [`Fault`]
     pub(crate) fn poll(&mut self, now: Instant) -> Result<PeerOutput, Fault> {
         loop {
+            if std::mem::take(&mut self.goes_on) {
+                return Ok(PeerOutput::GoesOn);
+            }
             if let Some(change) = self.watch.poll(now) {
                 return Ok(PeerOutput::Path(change));
             }

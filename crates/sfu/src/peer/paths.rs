@@ -12,6 +12,7 @@ use str0m::crypto::Sha1HmacProvider;
 use str0m::ice::{StunMessage, TransId};
 
 use crate::config::Transport;
+use crate::sdp::IceCredentials;
 use crate::stun::Transaction;
 
 /// An address of a client, with the transport protocol.
@@ -95,19 +96,25 @@ impl Paths {
 
     /// Takes the credentials of both sides. With new ones ICE begins anew; the address in use stays in use until another one
     /// is verified (RFC 8445 section 9). Gives whether they are new.
-    pub(super) fn set_credentials(&mut self, local_ufrag: &str, remote_ufrag: &str, remote_password: &str) -> bool {
-        let username = format!("{remote_ufrag}:{local_ufrag}");
+    pub(super) fn set_credentials(&mut self, local_ufrag: &str, remote: IceCredentials<'_>) -> bool {
+        let username = format!("{}:{local_ufrag}", remote.ufrag);
         let known = self.credentials.as_ref();
-        if known.is_some_and(|known| known.username == username && known.password == remote_password) {
+        if known.is_some_and(|known| known.username == username && known.password == remote.password) {
             return false;
         }
         self.credentials = Some(Credentials {
             username,
-            password: remote_password.to_string(),
+            password: remote.password.to_string(),
         });
         self.paths.clear();
         self.seen.clear();
         true
+    }
+
+    /// Whether these credentials of the client's are not those that it had.
+    pub(super) fn has_other_credentials(&self, remote: IceCredentials<'_>) -> bool {
+        let known = self.credentials.as_ref();
+        known.is_some_and(|known| known.password != remote.password)
     }
 
     /// Whether a request was seen before from another address: somebody replays it.
@@ -146,8 +153,7 @@ impl Paths {
             Some(index) => index,
             None => {
                 if self.paths.len() == MAX_PATHS {
-                    let oldest = (0..MAX_PATHS).min_by_key(|index| self.paths[*index].heard);
-                    oldest.into_iter().for_each(|index| drop(self.paths.remove(index)));
+                    self.forget_one();
                 }
                 self.paths.push(Path {
                     address,
@@ -161,6 +167,15 @@ impl Paths {
         let path = &mut self.paths[index];
         path.heard = now;
         path
+    }
+
+    /// Makes room for another path. The one in use stays.
+    fn forget_one(&mut self) {
+        let selected = self.selected;
+        let others = (0..self.paths.len()).filter(|index| Some(self.paths[*index].address) != selected);
+        if let Some(oldest) = others.min_by_key(|index| self.paths[*index].heard) {
+            self.paths.remove(oldest);
+        }
     }
 
     /// Sends a check. Its transaction cannot be guessed: the client knows the credentials, but learns of the transaction only

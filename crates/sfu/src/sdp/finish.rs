@@ -6,7 +6,8 @@ use std::fmt::Write;
 
 use str0m::media::{Direction, MediaKind, Mid};
 
-use super::scan::{Section, direction, direction_line};
+use super::scan::{direction, direction_line};
+use super::section::Section;
 use crate::line::Label;
 
 /// What an m-line of the server's SDP is to say.

@@ -4,7 +4,9 @@ mod finish;
 mod payloads;
 mod render;
 mod scan;
+mod section;
 
 pub(crate) use finish::{LineEdit, Place, SessionSdp, finish};
 pub(crate) use render::{Slot, render};
-pub(crate) use scan::{IceCredentials, Purpose, Scan, Section, scan};
+pub(crate) use scan::{Scan, scan};
+pub(crate) use section::{IceCredentials, Purpose, Section};

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use str0m::media::{MediaKind, Mid};
 
-use super::scan::{Purpose, Scan, Section, direction_line};
+use super::scan::{Scan, direction_line};
+use super::section::{Purpose, Section};
 
 /// The encodings that can be negotiated, in lower case. Formats that cannot are left out: a parser spends most of its time on
 /// lines that lead to nothing.
@@ -21,19 +22,31 @@ pub(crate) struct Slot {
     pub(crate) key: Mid,
     /// A data channel.
     pub(crate) is_data: bool,
+    /// The client has rejected it before: it carries nothing for good, and its place may be taken by another one.
+    pub(crate) is_stopped: bool,
 }
 
-/// Writes an SDP with the m-lines in `slots`. One that the client does not use carries nothing: it has no format that both
-/// sides know.
+impl Slot {
+    /// Whether an SDP of the client's rejects the m-line, or an earlier one has. A data channel is not rejected.
+    pub(crate) fn is_stopped_by(&self, scan: &Scan<'_>) -> bool {
+        !self.is_data
+            && scan
+                .section(self.key)
+                .map_or(self.is_stopped, |section| section.rejected)
+    }
+}
+
+/// Writes an SDP with the m-lines in `slots`. One that the client does not have carries nothing.
 pub(crate) fn render(scan: &Scan<'_>, slots: &[Slot]) -> String {
     let mut out = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE");
-    for slot in slots {
+    for slot in slots.iter().filter(|slot| !slot.is_stopped_by(scan)) {
         put(&mut out, format_args!(" {}", slot.key));
     }
     out.push_str("\r\n");
     transport(&mut out, scan);
     for slot in slots {
-        match scan.section(slot.key).filter(|section| !section.rejected) {
+        match scan.section(slot.key) {
+            _ if slot.is_stopped_by(scan) => stopped(&mut out, slot.key),
             Some(section) if slot.is_data == (section.purpose == Purpose::Data) => write_section(&mut out, section),
             _ if slot.is_data => data(&mut out, slot.key),
             _ => empty(&mut out, slot.key),
@@ -76,6 +89,14 @@ fn data(out: &mut String, key: Mid) {
     put(
         out,
         format_args!("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:{key}\r\na=sctp-port:5000\r\n"),
+    );
+}
+
+/// Rejected (RFC 3264 section 6).
+fn stopped(out: &mut String, key: Mid) {
+    put(
+        out,
+        format_args!("m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:{key}\r\na=inactive\r\n"),
     );
 }
 
@@ -144,7 +165,7 @@ impl Formats {
             // RTX of a format that is left out (RFC 4588).
             let apt = line.strip_prefix("a=fmtp:").and_then(|value| value.split_once(" apt="));
             if let Some((rtx, of)) = apt
-                && !bit(of).is_some_and(|of| known & of != 0)
+                && bit(of).is_none_or(|of| known & of == 0)
             {
                 known &= !bit(rtx).unwrap_or(0);
             }
@@ -178,7 +199,7 @@ fn mapped(section: &Section<'_>) -> u128 {
         let encoding = encoding.as_bytes();
         let begins =
             |ours: &&str| encoding.len() > ours.len() && encoding[..ours.len()].eq_ignore_ascii_case(ours.as_bytes());
-        ENCODINGS.iter().any(|ours| begins(&ours))
+        ENCODINGS.iter().any(begins)
     });
     ours.filter_map(|(number, _)| bit(number))
         .fold(0, |bits, bit| bits | bit)
@@ -213,6 +234,7 @@ mod tests {
             .map(|section| Slot {
                 key: section.key(),
                 is_data: section.purpose == Purpose::Data,
+                is_stopped: false,
             })
             .collect();
         let video = slots[1].key;
@@ -220,12 +242,12 @@ mod tests {
         assert_eq!(
             rendered,
             format!(
-                "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 {video} 2 3\r\na=ice-ufrag:u\r\n\
+                "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 {video} 2\r\na=ice-ufrag:u\r\n\
                  m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:111 opus/48000/2\r\n\
                  m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:{video}\r\na=recvonly\r\na=rtpmap:96 VP8/90000\r\n\
                  a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:97 nack\r\n\
                  m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n\
-                 m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:3\r\na=inactive\r\na=rtpmap:0 PCMU/8000\r\n"
+                 m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:3\r\na=inactive\r\n"
             )
         );
     }

@@ -253,6 +253,14 @@ impl Shard {
         self.arm(key);
     }
 
+    /// An offer may be made again after one that was withdrawn.
+    pub(super) fn go_on(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.go_on();
+        }
+        self.plan_offer(key);
+    }
+
     /// Sends the outstanding offer again.
     pub(super) fn repeat_offer(&mut self, key: PeerKey) {
         let now = self.clock.now();

@@ -176,6 +176,7 @@ impl Shard {
             match output {
                 PeerOutput::Media(packet) => self.forward(key, &packet),
                 PeerOutput::KeyframeRequested(mid) => self.router.keyframe_requested(now, key, mid),
+                PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
                 PeerOutput::Over => return self.close(key, CloseReason::Dtls),

@@ -3,6 +3,7 @@
 mod addresses;
 mod calls;
 mod churn;
+mod dialects;
 mod fuzz;
 mod hostile;
 mod negotiation;

@@ -497,3 +497,46 @@ fn candidates_may_come_before_the_offer() {
     };
     assert_eq!(world.execute(candidate), Ok(sfu::Outcome::Done));
 }
+
+/// As `glare`, but everything is under way for longer than the server waits for anything.
+fn slow_glare(seed: u64, restart: bool, adds: bool) {
+    let mut world = World::new(seed);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.join("ben");
+    world.run_until(SECOND, "ben is there", |world| world.shard.stats().peers == 2);
+    world.signaling_delay = 8 * SECOND;
+    world.run(Duration::from_millis(15));
+    if adds {
+        world.clients[a].add_track(Video);
+    }
+    if restart {
+        world.clients[a].restart_ice();
+    }
+    world.offer(a);
+    world.run(60 * SECOND);
+    world.signaling_delay = SECOND / 100;
+    assert!(world.clients[a].glares > 0, "the test did not cause glare");
+    let c = world.join("cyn");
+    world.run_until(30 * SECOND, "all media", |world| {
+        let of_ana = |got: &&Got| got.from.contains_key(&(a as u8));
+        world.clients[a].got_from(Video, b) > 0
+            && world.clients[a].got_from(Video, c) > 0
+            && world.clients[c].got.values().filter(of_ana).count() == 2 + usize::from(adds)
+    });
+    world.clients.iter_mut().for_each(|client| client.forget_got());
+    world.run(2 * SECOND);
+    assert!(world.clients[a].got_from(Video, c) > 20 && world.clients[b].got_from(Video, a) > 20);
+    assert_eq!(world.states_of(a), [sfu::TransportState::Connected]);
+}
+
+#[test]
+fn glare_slower_than_any_timer_ends_well() {
+    slow_glare(94, false, true);
+}
+
+#[test]
+fn glare_slower_than_any_timer_with_an_ice_restart_ends_well() {
+    slow_glare(95, true, true);
+    slow_glare(96, true, false);
+}

@@ -96,6 +96,8 @@ pub(crate) struct Client {
     pub(crate) kinds: HashMap<Mid, MediaKind>,
     pub(crate) connected: bool,
     pub(crate) slots_told: Vec<Vec<SlotAssignment>>,
+    /// Its last offer.
+    own_offer: String,
     pub(crate) last_answer: String,
     pub(crate) last_offer: String,
     pub(crate) offers: usize,
@@ -111,6 +113,8 @@ pub(crate) struct Client {
     offered: Vec<Mid>,
     senders: Vec<Sender>,
     restart: bool,
+    /// The pending offer restarts ICE.
+    is_restarting: bool,
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
     /// The last STUN request it sent.
     pub(crate) last_check: Vec<u8>,
@@ -148,6 +152,7 @@ impl Client {
             kinds: HashMap::new(),
             connected: false,
             slots_told: Vec::new(),
+            own_offer: String::new(),
             last_answer: String::new(),
             last_offer: String::new(),
             offers: 0,
@@ -160,6 +165,7 @@ impl Client {
             offered: Vec::new(),
             senders: Vec::new(),
             restart: false,
+            is_restarting: false,
             packets: Vec::new(),
             last_check: Vec::new(),
             stun: &[0, 1],
@@ -223,7 +229,8 @@ impl Client {
     pub(crate) fn offer(&mut self) -> String {
         self.rtc.add_local_candidate(self.candidate());
         let mut api = self.rtc.sdp_api();
-        if std::mem::take(&mut self.restart) {
+        self.is_restarting = std::mem::take(&mut self.restart);
+        if self.is_restarting {
             api.ice_restart(true);
         }
         let mut mids = Vec::new();
@@ -262,6 +269,7 @@ impl Client {
             }
         }
         let sdp = offer.to_sdp_string();
+        self.own_offer.clone_from(&sdp);
         self.drain();
         sdp
     }
@@ -275,6 +283,12 @@ impl Client {
         self.last_answer = sdp.to_string();
         self.answers += 1;
         let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
+        let is_of_another =
+            !self.own_offer.is_empty() && sdp.matches("m=").count() != self.own_offer.matches("m=").count();
+        if is_of_another {
+            // It answers an offer that was rolled back.
+            return;
+        }
         if let Some(pending) = self.pending.take() {
             self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
         }
@@ -308,6 +322,7 @@ impl Client {
     fn roll_back(&mut self) {
         self.pending = None;
         self.offers_again = true;
+        self.restart = self.is_restarting;
         for mid in std::mem::take(&mut self.offered) {
             self.senders.retain(|sender| sender.mid != mid);
             self.tracks.extend(self.kinds.remove(&mid));
