@@ -25,6 +25,7 @@ from tertulia.room.participant import Participant
 from tertulia.room.pending import OnRequest, Otherwise
 from tertulia.room.reading import Reader
 from tertulia.room.recording import Recorder
+from tertulia.room.relocation import Relocation
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Outcome, Seated
@@ -46,16 +47,17 @@ class Meeting:
         self._room = facts = Room(room, surroundings, self._agenda)
         self._seats = facts.seats
         self._tap = tap = Tap(facts)
-        self._membership = membership = Membership(facts, tap)
-        self._listening = listening = Listening(facts, membership)
+        relocation = Relocation(facts)
+        self._membership = membership = Membership(facts, tap, relocation)
+        self._recorder = recorder = Recorder(facts, tap)
+        self._listening = listening = Listening(facts, membership, recorder, relocation)
         self._restoring = restoring = Restoring(facts, membership)
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
         self._leaver = leaver = Leaver(facts, membership, ender)
-        self._mover = Mover(facts, membership)
+        self._mover = Mover(facts, membership, relocation)
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
-        self._recorder = recorder = Recorder(facts, tap)
         self._calls = Calls(facts, upkeep, leaver, ender, recorder, tap)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
@@ -195,7 +197,9 @@ class Meeting:
     def _sweep(self) -> None:
         self._leaver.sweep()
         self._tap.say_again()
+        self._recorder.stop_broken()
         self._room.audience.forget_confirmed()
+        self._mover.vouch()
 
     # --- answers
 
