@@ -66,6 +66,8 @@ PURGE_SECONDS: Final = 600.0
 """How often each web worker deletes idempotency keys that are older than a day."""
 STOP_SECONDS: Final = 5
 """How long open requests may take when the web worker stops."""
+HAND_OVER_SECONDS: Final = 1.5
+"""How long a web worker that stops waits for its clients to return to others, if there are any."""
 BACKLOG: Final = 1024
 
 _log = structlog.get_logger(__name__)
@@ -77,6 +79,7 @@ class Web(NamedTuple):
     asgi: ASGIApp
     hub: Hub
     signalr: SignalRSite
+    workers: Registry[Worker]
 
 
 def run_web(config: Config, is_one_of_many: bool = False) -> int:
@@ -121,7 +124,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
         stopping.cancel()
         for accepting in server.servers:
             accepting.close()
-        await web.hub.stop()
+        await web.hub.stop(await _time_to_hand_over(web))
         web.signalr.stop()
         server.should_exit = True
         await serving
@@ -176,7 +179,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
         signalr = SignalRSite(hub, keyring, services.callers, OtherWorkers(registry), config.max_message_bytes)
-        yield Web(_asgi(config, services, signalr), hub, signalr)
+        yield Web(_asgi(config, services, signalr), hub, signalr, registry)
 
 
 async def _services(
@@ -290,6 +293,14 @@ async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIter
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _time_to_hand_over(web: Web) -> float:
+    try:
+        others = [worker for worker in await web.workers.alive() if worker.id != web.hub.id]
+    except Unavailable:
+        return 0
+    return HAND_OVER_SECONDS if others else 0
 
 
 async def _beat(registry: Registry[Worker], worker: Worker, hub: Hub) -> None:

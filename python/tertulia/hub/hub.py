@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
@@ -136,9 +137,9 @@ class Hub:
         await self._clock.read_nodes()
         self._clock.start(self._tasks)
 
-    async def stop(self) -> None:
-        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can resume
-        elsewhere."""
+    async def stop(self, hand_over_within: float = 0) -> None:
+        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can return
+        elsewhere. What was kept for those who do so within ``hand_over_within`` seconds is handed over."""
         self._stopping = True
         self._all_gone.clear()
         for connection in self._connections.here:
@@ -148,6 +149,8 @@ class Hub:
                 await asyncio.wait_for(self._all_gone.wait(), STOP_WITHIN)
             except TimeoutError:
                 _log.warning("clients did not go in time", clients=len(self._connections))
+        with contextlib.suppress(TimeoutError):  # who has not returned by then may do so later, and misses something
+            await asyncio.wait_for(self._connections.none_seated.wait(), hand_over_within)
         self._meetings.close()
         await self._tasks.stop()
         metrics.settle()
