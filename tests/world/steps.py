@@ -15,7 +15,7 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
         room,
         step.seat,
         max_participants=step.max_participants,
-        token_issued_at_ms=step.token_issued_at_ms,
+        admitted_at_ms=step.admitted_at_ms,
         placement=step.placement,
     ),
     steps.Leave: lambda state, room, step: state.leave(room, step.user, step.connection, step.reason),
@@ -45,6 +45,7 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
 TRANSACTIONS: Final[dict[type, Callable[[Sql, RoomId, Any], Any]]] = {
     steps.OpenSession: lambda sql, room, step: sql.open_session(room, step.session_id),
     steps.CloseSession: lambda sql, room, step: sql.close_session(step.session_id),
+    steps.RecordRemoval: lambda sql, room, step: sql.remove(step.session_id, step.user, step.at_ms),
     steps.ReadSession: lambda sql, room, step: sql.read_session(step.session_id),
     steps.ReadRecord: lambda sql, room, step: sql.record(room),
     steps.StartRecording: lambda sql, room, step: sql.start_recording(step.recording, step.session_id),

@@ -169,17 +169,39 @@ class LeavingUnrecorded(Struct, frozen=True):
 
 
 class Removing(Struct, frozen=True):
-    """The remove script."""
+    """The remove script. ``is_known``: SQL knows of the removal already."""
 
     user: UserId
+    ban: bool
     caller: Caller
+    is_known: bool = False
+
+
+class RecordingRemoval(Struct, frozen=True):
+    """The removal in SQL. ``is_lost``: Redis knew nothing of the meeting."""
+
+    user: UserId
+    ban: bool
+    caller: Caller
+    session_id: SessionId
+    at_ms: int
+    is_lost: bool = False
+    tries: int = 0
+    """How often it has failed."""
 
 
 class FindingNode(Struct, frozen=True):
     """The summary: on which node was the peer of the member who was removed?"""
 
     left: Left
-    caller: Caller
+    then: RecordingRemoval
+
+
+class FindingMeeting(Struct, frozen=True):
+    """The room's record: is a session open of which Redis knows nothing?"""
+
+    removing: Removing
+    at_ms: int
 
 
 class Sweeping(Struct, frozen=True):
@@ -378,6 +400,8 @@ Pending = (
     | LeavingUnrecorded
     | Removing
     | FindingNode
+    | FindingMeeting
+    | RecordingRemoval
     | Sweeping
     | CheckingSession
     | Restoring

@@ -122,7 +122,7 @@ def test_a_removal_that_crosses_a_take_over_on_another_hub() -> None:
     core = _two()
     new = replace(BOB, connection_id=ConnectionId("b2"), hub=THERE)
     core.give(inputs.RemoveParticipant(1, UserId("bob")))
-    core.answer(steps.Remove, answers.Left(participant=new, remaining=1))
+    core.answer(steps.Remove, core.removed(answers.Left(participant=new, remaining=1)))
     assert core.events("b") == []
     core.give(came(new, replaced=core.members["bob"]))
     core.give(left(new, "removed", origin=HERE))
@@ -137,16 +137,6 @@ def test_only_who_is_removed_is_let_go(reason: LeaveReason) -> None:
     core.give(left(core.members["bob"], reason))
     assert core.events("b") == (["Removed"] if reason == "removed" else [])
     assert [e.connection for e in core.of(effects.Stood)] == ["b"]
-
-
-def test_a_removal_in_a_room_of_which_nobody_is_here_finds_the_node() -> None:
-    core = Core("sfu")
-    core.give(inputs.RemoveParticipant(7, UserId("bob")))
-    core.answer(steps.Remove, answers.Left(participant=BOB, remaining=2))
-    core.answer(steps.Summary, core.summary(node=N1))
-    assert _told(core) == [commands.Close]
-    assert [(e.request, e.result) for e in core.of(effects.Resolve)] == [(7, True)]
-    assert isinstance(core.effects[-1], effects.Unused)
 
 
 # --- meetings
