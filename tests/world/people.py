@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tertulia.contract import OneUser, RaiseHand, SendChat, SendOffer, StartRecording, UpdateState
+from tertulia.contract import RaiseHand, RemoveParticipant, SendChat, SendOffer, StartRecording, UpdateState
 from tertulia.ids import RecordingId, UserId
 from tests.world.client import Client
 from tests.world.story import Action
@@ -130,7 +130,7 @@ def remove(world: World, action: Action) -> None:
     client = _seated(world, action)
     if client is not None:
         target = world.users[action.where % len(world.users)]
-        client.call("RemoveParticipant", OneUser(target_user_id=target))
+        client.call("RemoveParticipant", RemoveParticipant(target_user_id=target))
 
 
 def end(world: World, action: Action) -> None:

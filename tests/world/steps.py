@@ -39,6 +39,7 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
     steps.Restore: lambda state, room, step: state.restore(room, step.known, step.members, step.new_incarnation),
     steps.Move: lambda state, room, step: state.move(room, step.from_node, step.to_node),
     steps.Summary: lambda state, room, step: state.summary(room),
+    steps.FindMember: lambda state, room, step: state.participant(room, step.user),
     steps.Read: lambda state, room, step: state.read(room, step.mark),
 }
 

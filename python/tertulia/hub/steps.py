@@ -50,6 +50,7 @@ class Steps:
             steps.Restore: lambda room, s: rooms.restore(room, s.known, s.members, s.new_incarnation),
             steps.Move: self._move,
             steps.Summary: lambda room, _: rooms.summary(room),
+            steps.FindMember: lambda room, s: rooms.participant(room, s.user),
             steps.Read: lambda room, s: rooms.read(room, s.mark),
             steps.OpenSession: self._open_session,
             steps.CloseSession: lambda _, s: directory.close_session(s.session_id, _now()),

@@ -160,6 +160,7 @@ class RoomRecord(Struct, frozen=True, kw_only=True):
 
 Answer = (
     Joined
+    | Participant
     | Left
     | Removed
     | KeptAlive

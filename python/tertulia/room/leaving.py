@@ -12,6 +12,7 @@ from tertulia.room.messages import LeftMessage
 from tertulia.room.participant import Participant
 from tertulia.room.pending import (
     Caller,
+    ClosingPeer,
     Leaving,
     LeavingUnrecorded,
     ReadingWanted,
@@ -19,7 +20,7 @@ from tertulia.room.pending import (
 )
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated, Source
-from tertulia.room.steps import Expire, Leave, Summary
+from tertulia.room.steps import Expire, FindMember, Leave, Summary
 
 
 class Leaver:
@@ -54,8 +55,19 @@ class Leaver:
             member = room.members.get(seat.user_id)
             if member is not None and member.connection_id == work.connection:
                 self._membership.leave_unrecorded(member, work.reason)
+        elif seat is not None and room.node is not None:
+            room.agenda.run(FindMember(user=seat.user_id), ClosingPeer(seat.seat, room.node))
         self.forget(work.connection)
         room.agenda.answer(work.caller)
+
+    def found_member(self, work: ClosingPeer, member: Participant | None) -> None:
+        """Who left has no seat: it was freed by another hub, whose word to the node a last offer may have overtaken."""
+        if member is None or member.seat != work.seat:
+            self._room.close_peer(work.node, work.seat)
+
+    def member_not_found(self, work: ClosingPeer, error: Exception) -> None:
+        """Redis is away: the node finds out by itself that nobody sits there."""
+        self._room.agenda.log("a peer may be left on an SFU node for a while", node=work.node, error=str(error))
 
     def leave_failed(self, work: Leaving | LeavingUnrecorded, error: Exception) -> None:
         """Redis is away."""

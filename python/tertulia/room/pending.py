@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tertulia import contract
 from tertulia.contract import Layout, LeaveReason
-from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.answers import Joined, Left
 from tertulia.room.inputs import Request
 
@@ -166,6 +166,13 @@ class LeavingUnrecorded(Struct, frozen=True):
     connection: ConnectionId
     reason: LeaveReason
     caller: Caller
+
+
+class ClosingPeer(Struct, frozen=True):
+    """The member: who left had no seat any more. Has another connection returned to it, whose peer that is?"""
+
+    seat: SeatId
+    node: NodeId
 
 
 class Removing(Struct, frozen=True):
@@ -398,6 +405,7 @@ Pending = (
     | OptingOut
     | Leaving
     | LeavingUnrecorded
+    | ClosingPeer
     | Removing
     | FindingNode
     | FindingMeeting

@@ -176,6 +176,12 @@ class Summary(Struct, frozen=True):
     """Read the room's hash. Answer: ``RoomSummary``, or None: it has no state."""
 
 
+class FindMember(Struct, frozen=True, kw_only=True):
+    """Read one member. Answer: ``Participant``, or None: they have no seat."""
+
+    user: UserId
+
+
 class Read(Struct, frozen=True, kw_only=True):
     """Read the room and its members, and publish ``mark`` in the same step. Answer: ``Reading``, or None: it has no
     state (the mark is published all the same)."""
@@ -198,6 +204,7 @@ Script = (
     | Restore
     | Move
     | Summary
+    | FindMember
     | Read
 )
 

@@ -254,7 +254,8 @@ async def test_only_join_and_keep_alive_refresh_the_ttl(redis: Redis, rooms: Roo
 async def test_nothing_is_made_where_there_is_no_state(redis: Redis, rooms: RoomState) -> None:
     room, user, connection = new_room(), new_user(), new_connection()
     assert await rooms.leave(room, user, connection, "left") is None
-    assert await rooms.remove(room, user) is None
+    removed = await rooms.remove(room, user)
+    assert (removed.session_id, removed.left) == (None, None)
     assert await rooms.keep_alive(room, user, connection, "i") is KeptAlive.LOST
     with pytest.raises(StateLost):
         await rooms.update(room, user, connection, "i", is_muted=True)
