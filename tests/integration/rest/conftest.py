@@ -211,6 +211,6 @@ def start(tmp_path: Path, rest_redis: str) -> Start:
     """Starts a web worker with settings of its own, on a new SQLite."""
 
     def start_one(**settings: str) -> AbstractContextManager[Rest]:
-        return started(tmp_path, rest_redis, f"sqlite:///{tmp_path / 'test.db'}", **settings)
+        return started(tmp_path, rest_redis, f"sqlite:///{tmp_path / 'test.db'}", environment=None, **settings)
 
     return start_one

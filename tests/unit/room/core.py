@@ -154,11 +154,12 @@ class Core:
         connection: str,
         role: Role = "attendee",
         resume_token: str | None = None,
+        received: int | None = None,
         *,
         is_guest: bool = False,
     ) -> list[Effect]:
         """JoinRoom, up to the script."""
-        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token)
+        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token, received=received)
         claims = RoomClaims(
             user_id=UserId(user),
             room_id=ROOM,
