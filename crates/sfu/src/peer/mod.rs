@@ -8,6 +8,7 @@ mod negotiation;
 mod offers;
 mod output;
 mod session;
+mod sources;
 mod watch;
 
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ pub(crate) use negotiation::{ClientOffer, NegotiationError};
 pub(crate) use offers::rehearse;
 pub(crate) use output::{PathChange, PeerOutput};
 pub(crate) use session::{Addition, Arrival, Fault};
+pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;
 
 use crate::command::WantedVideo;
@@ -33,6 +35,7 @@ use admission::Admission;
 use lines::MediaLines;
 use negotiation::Negotiation;
 use session::Session;
+use sources::Sources;
 use watch::Watch;
 
 /// How a client is sent others' tracks.
@@ -75,6 +78,7 @@ pub(crate) struct Peer {
     negotiation: Negotiation,
     watch: Watch,
     admission: Admission,
+    sources: Sources,
     /// The path that the client nominated last.
     nominated: Option<(Transport, SocketAddr)>,
     said: Said,
@@ -92,6 +96,7 @@ impl Peer {
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
+            sources: Sources::new(now),
             nominated: None,
             said: Said::default(),
             view: Vec::new(),
@@ -172,11 +177,6 @@ impl Peer {
         self.negotiation.due(now)
     }
 
-    /// Whether RTP with an SSRC is taken.
-    pub(crate) fn admits_ssrc(&mut self, ssrc: u32) -> bool {
-        self.admission.admits_ssrc(ssrc)
-    }
-
     /// Whether STUN requests from an address are taken.
     pub(crate) fn admits_address(&self, address: (Transport, SocketAddr)) -> bool {
         self.admission.admits_address(address)
@@ -225,12 +225,8 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn locate(&mut self, packet: &RtpPacket) -> Result<Option<(Mid, PayloadParams)>, Fault> {
-        let ssrc = packet.header.ssrc;
-        let known = self.admission.located(ssrc);
+        let known = self.sources.heard(packet.timestamp, packet.header.ssrc);
         let (mid, params) = self.session.locate(packet, known)?;
-        if let (None, Some(mid)) = (known, mid) {
-            self.admission.locate(ssrc, mid);
-        }
         Ok(mid.zip(params))
     }
 
@@ -249,12 +245,13 @@ impl Peer {
         self.session.write(mid, ssrc, write)
     }
 
-    /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
+    /// Requests a keyframe of the stream `ssrc` on an m-line, or of the one that may come there. `false`: nothing has come there
+    /// yet.
     ///
     /// # Errors
     /// [`Fault`]
-    pub(crate) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
-        self.session.request_keyframe(mid)
+    pub(crate) fn request_keyframe(&mut self, mid: Mid, ssrc: Option<Ssrc>) -> Result<bool, Fault> {
+        self.session.request_keyframe(mid, ssrc)
     }
 
     /// Begins to close: tells the client.

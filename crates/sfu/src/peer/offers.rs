@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use str0m::Rtc;
 use str0m::media::Mid;
+use str0m::rtp::Ssrc;
 
-use super::admission::MAX_SSRCS;
 use super::negotiation::{ClientOffer, NegotiationError};
 use super::session::{Addition, Fault, RawOffer, Session};
+use super::sources::MAX_SSRCS;
 use super::{Mode, Peer};
 use crate::line::Label;
 use crate::sdp::{LineEdit, Scan, finish, scan};
@@ -70,25 +71,14 @@ impl Peer {
         outline: &Scan<'_>,
     ) -> Result<String, NegotiationError> {
         self.negotiation.check_places(outline)?;
-        self.check_ssrcs(sdp)?;
+        let ssrcs = announced_ssrcs(sdp)?;
         rehearse(scratch, sdp)?;
         self.roll_back()?;
         let answer = self.session.accept_offer(sdp)?.map_err(NegotiationError::Broken)?;
         self.negotiation.offer_taken(outline);
         self.lines.follow_offer(outline);
+        self.announce(&ssrcs)?;
         Ok(answer)
-    }
-
-    /// The SSRCs that an offer announces (RFC 5576) count like those that packets come with.
-    fn check_ssrcs(&mut self, sdp: &str) -> Result<(), NegotiationError> {
-        let announced = sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc:"));
-        let mut ssrcs = announced.filter_map(|value| value.split(' ').next()?.parse().ok());
-        if ssrcs.all(|ssrc| self.admission.admits_ssrc(ssrc)) {
-            return Ok(());
-        }
-        Err(NegotiationError::Invalid(format!(
-            "there are more than {MAX_SSRCS} SSRCs"
-        )))
     }
 
     /// Completes the answer: the server sends on each m-line that the client receives on and that has a track. `content`
@@ -210,4 +200,32 @@ impl Peer {
         }
         Ok(())
     }
+}
+
+/// The SSRCs that an offer announces on m-lines on which the client sends (RFC 5576). Some clients have them on all others too.
+fn announced_ssrcs(sdp: &str) -> Result<Vec<Ssrc>, NegotiationError> {
+    let (mut all, mut of_line): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+    let mut sends = false;
+    for line in sdp.lines().chain(["m="]) {
+        if line.starts_with("m=") {
+            if std::mem::take(&mut sends) {
+                all.append(&mut of_line);
+            }
+            of_line.clear();
+        } else if line == "a=sendonly" || line == "a=sendrecv" {
+            sends = true;
+        } else if let Some(ssrc) = line.strip_prefix("a=ssrc:").and_then(|value| value.split(' ').next()?.parse().ok())
+            // Each has some lines, one after the other.
+            && of_line.last() != Some(&ssrc)
+        {
+            of_line.push(ssrc);
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    if all.len() > MAX_SSRCS {
+        let reason = format!("the offer announces more than {MAX_SSRCS} SSRCs");
+        return Err(NegotiationError::Invalid(reason));
+    }
+    Ok(all.into_iter().map(Ssrc::from).collect())
 }

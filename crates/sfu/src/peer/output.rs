@@ -97,7 +97,10 @@ impl Peer {
 
     fn handle(&mut self, now: Instant, event: Event) -> Option<PeerOutput> {
         match event {
-            Event::RtpPacket(packet) => Some(PeerOutput::Media(Box::new(packet))),
+            Event::RtpPacket(packet) => {
+                self.sources.confirm(now);
+                Some(PeerOutput::Media(Box::new(packet)))
+            }
             Event::KeyframeRequest(request) => Some(PeerOutput::KeyframeRequested(request.mid)),
             Event::Connected => Some(PeerOutput::Path(PathChange {
                 turn: self.watch.dtls_up(),

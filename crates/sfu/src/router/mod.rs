@@ -31,6 +31,7 @@ pub(crate) use subscription::{PeerLine, Prepared};
 pub(crate) use track::Published;
 
 use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
+use crate::rtp::SenderClock;
 use crate::timers::Timers;
 use recorded::Recorded;
 use recording::Stopped;
@@ -55,6 +56,8 @@ struct Member {
     told: Vec<(Mid, Option<TrackKey>)>,
     /// What is known of it where it is recorded.
     recorded: Option<Recorded>,
+    /// Its clock, as its sender reports tell it.
+    clock: SenderClock,
 }
 
 /// What a deadline is for.
@@ -143,6 +146,7 @@ impl Router {
                 refused: Vec::new(),
                 told: Vec::new(),
                 recorded: None,
+                clock: SenderClock::default(),
             },
         );
     }

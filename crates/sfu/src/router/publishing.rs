@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use str0m::media::Mid;
+
 use super::Router;
 use super::track::{Published, Track};
 use crate::command::Source;
@@ -37,6 +39,12 @@ impl Router {
         self.members[peer].published = kept;
         self.tap_tracks(now, peer);
         self.pause(now, peer, is_paused);
+    }
+
+    /// The m-lines on which a peer publishes.
+    pub(crate) fn published_lines(&self, peer: PeerKey) -> impl Iterator<Item = Mid> {
+        let published = self.members.get(peer).map(|member| member.published.iter());
+        published.into_iter().flatten().map(|(mid, _)| *mid)
     }
 
     /// Pauses and resumes what a peer publishes.

@@ -78,6 +78,7 @@ fn a_track_is_forwarded_while_its_m_line_is_negotiated() {
     let request = KeyframeRequest {
         peer: ana,
         mid: "1".into(),
+        ssrc: None,
     };
     assert_eq!((subscribers(&router), requests(&mut router)), (1, vec![request]));
     router.set_lines(now, ben, &lines(LineState::Declined));
@@ -118,6 +119,7 @@ fn a_recorded_video_begins_with_a_keyframe() {
     let request = KeyframeRequest {
         peer: ana,
         mid: "1".into(),
+        ssrc: None,
     };
     assert_eq!(requests(&mut router), [request]);
     assert!(matches!(&heard(&mut router)[..], [Heard::Joined { name, .. }] if name == "Ana"));

@@ -2,9 +2,11 @@
 
 use str0m::media::{MediaKind, Mid};
 
+use super::keyframes::KeyframeRequest;
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, UserId};
 use crate::line::Label;
+use crate::rtp::{Encodings, StreamClock};
 use crate::throttle::Throttle;
 
 /// What a client sends on one m-line.
@@ -28,6 +30,10 @@ pub(super) struct Track {
     /// Where it is forwarded to.
     pub(super) subscribers: Vec<SubscriptionKey>,
     pub(super) keyframes: Throttle,
+    /// Which of the streams on its m-line is forwarded.
+    pub(super) encodings: Encodings,
+    /// The clock of that stream.
+    pub(super) clock: StreamClock,
 }
 
 impl Track {
@@ -39,6 +45,17 @@ impl Track {
             is_paused: false,
             subscribers: Vec::new(),
             keyframes: Throttle::default(),
+            encodings: Encodings::default(),
+            clock: StreamClock::default(),
+        }
+    }
+
+    /// A request for a keyframe of what is forwarded.
+    pub(super) fn keyframe_request(&self) -> KeyframeRequest {
+        KeyframeRequest {
+            peer: self.publisher,
+            mid: self.published.mid,
+            ssrc: self.encodings.current(),
         }
     }
 

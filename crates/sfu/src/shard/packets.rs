@@ -11,7 +11,7 @@ use crate::config::Transport;
 use crate::demux::{Class, classify};
 use crate::event::{Body, CloseReason, TransportState};
 use crate::ids::PeerKey;
-use crate::peer::{Arrival, PathChange, PeerOutput, Turn};
+use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
@@ -41,15 +41,32 @@ impl Shard {
         let Some(key) = self.demux.by_address(transport, source) else {
             return false;
         };
-        if let (Class::Rtp, Some(ssrc)) = (class, packet.get(8..).and_then(<[u8]>::first_chunk)) {
-            let ssrc = u32::from_be_bytes(*ssrc);
-            if !self.peers.get_mut(key).is_some_and(|peer| peer.admits_ssrc(ssrc)) {
-                return false;
-            }
+        let expected = match class {
+            Class::Rtp => self.expect(key, packet),
+            _ => Expected::Known,
+        };
+        match expected {
+            Expected::Refused => return false,
+            Expected::Known => {}
+            Expected::Trial => return self.try_packet(key, transport, source, packet),
         }
         // What a session makes of a packet that its address was verified for is its own affair.
         self.hand_over(key, transport, source, packet, false);
         true
+    }
+
+    /// Whether an RTP packet is of one of a peer's streams.
+    fn expect(&mut self, key: PeerKey, packet: &[u8]) -> Expected {
+        let now = self.clock.now();
+        let Self { peers, router, .. } = self;
+        let expected = peers.enter(key, |peer| peer.expect(now, packet, router.published_lines(key)));
+        expected.unwrap_or(Expected::Refused)
+    }
+
+    /// Takes a packet whose stream is not known before it has proved authentic. `false`: it has not.
+    fn try_packet(&mut self, key: PeerKey, transport: Transport, source: SocketAddr, packet: &[u8]) -> bool {
+        self.hand_over(key, transport, source, packet, false);
+        self.peers.enter(key, Peer::end_trial).unwrap_or(false)
     }
 
     /// A STUN binding request. `false`: it is for no peer here, or its integrity is wrong.
@@ -188,9 +205,9 @@ impl Shard {
     }
 
     pub(super) fn request_keyframe(&mut self, request: KeyframeRequest) {
-        let KeyframeRequest { peer, mid } = request;
+        let KeyframeRequest { peer, mid, ssrc } = request;
         // Where nothing has come yet, a keyframe comes first.
-        if self.peers.enter(peer, |peer| peer.request_keyframe(mid)) == Some(true) {
+        if self.peers.enter(peer, |peer| peer.request_keyframe(mid, ssrc)) == Some(true) {
             self.stats.keyframe_requests += 1;
             self.peers.wake(peer);
         }

@@ -8,5 +8,6 @@ mod negotiation;
 mod paths;
 mod recording;
 mod slots;
+mod sources;
 mod support;
 mod tapping;
