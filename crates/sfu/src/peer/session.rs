@@ -338,8 +338,9 @@ impl Session {
                 api.set_direction(*mid, direction(*sends));
             }
             let add = |addition: &Addition| {
-                let Label { stream, track } = addition.label.clone();
-                api.add_media(addition.kind, Direction::SendOnly, Some(stream), Some(track), None)
+                // What str0m is given as the track's id becomes the CNAME; `a=msid` is written when the SDP is finished.
+                let (stream, cname) = (addition.label.stream.clone(), addition.label.cname().to_owned());
+                api.add_media(addition.kind, Direction::SendOnly, Some(stream), Some(cname), None)
             };
             let added = additions.iter().map(add).collect();
             let (offer, pending) = api.apply()?;

@@ -1,7 +1,7 @@
 //! The RTP streams of a publisher: which SSRCs count, where they belong, and which one is forwarded.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sfu::Transport;
 use str0m::media::MediaKind::{self, Audio, Video};
@@ -178,4 +178,50 @@ fn packets_of_strangers_are_nobodys() {
     let stranger: SocketAddr = "203.0.113.5:40000".parse().unwrap();
     world.shard.receive(world.now, Transport::Udp, stranger, &[0x80; 60]);
     assert_eq!(world.shard.stats().packets_unknown - before, 1);
+}
+
+/// Where each sender report that a client got puts what was captured at the time zero, in seconds of NTP.
+fn origins(world: &World, client: usize, kind: MediaKind, rate: f64) -> Vec<f64> {
+    let client = &world.clients[client];
+    let is_of_kind = |ssrc: &u32| {
+        let captures = &client.captures[ssrc];
+        captures.len() > 1 && client.kind_of(*ssrc) == Some(kind)
+    };
+    let ssrc = *client.reports.keys().find(|ssrc| is_of_kind(ssrc)).unwrap();
+    let (timestamp, captured) = *client.captures[&ssrc].last().unwrap();
+    let origin = |(ntp, rtp): &(SystemTime, u32)| {
+        let ticks = f64::from(timestamp.wrapping_sub(*rtp).cast_signed());
+        let ntp = ntp.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+        ntp + ticks / rate - captured as f64 / 1e6
+    };
+    client.reports[&ssrc].iter().map(origin).collect()
+}
+
+#[test]
+fn sender_reports_put_lips_in_sync_and_late_packets_do_not_move_them() {
+    let (mut world, a, b) = call(207);
+    // It takes long to encode a picture, and some come late, repaired.
+    world.clients[a].encoding_time = Duration::from_millis(150);
+    world.loss = 0.05;
+    world.run(8 * SECOND);
+    world.clients[b].reports.clear();
+    world.run(15 * SECOND);
+    let heard = origins(&world, b, Audio, 48_000.0);
+    let seen = origins(&world, b, Video, 90_000.0);
+    assert!(heard.len() >= 2 && seen.len() >= 10, "{} and {} reports", heard.len(), seen.len());
+    let all = || heard.iter().chain(&seen);
+    let (first, last) = (all().copied().fold(f64::MAX, f64::min), all().copied().fold(0.0, f64::max));
+    assert!(last - first < 0.02, "{heard:?} and {seen:?}");
+}
+
+#[test]
+fn what_one_user_sends_has_one_cname() {
+    let (mut world, a, b) = call(208);
+    let c = world.join("cyn");
+    world.run(8 * SECOND);
+    let cnames = |world: &mut World, kind| world.clients[b].cnames(kind);
+    let (heard, seen) = (cnames(&mut world, Audio), cnames(&mut world, Video));
+    assert_eq!(heard, seen);
+    let users: Vec<_> = [a, c].map(|user| world.clients[user].user.clone()).to_vec();
+    assert_eq!(heard, users);
 }

@@ -89,6 +89,8 @@ pub(crate) struct Client {
     pub(crate) reports: HashMap<u32, Vec<(SystemTime, u32)>>,
     /// Timestamps of what it got and when it was captured, which is in the payload, by SSRC.
     pub(crate) captures: HashMap<u32, Vec<(u32, u64)>>,
+    /// The m-lines of what it got, by SSRC.
+    lines_of: HashMap<u32, Mid>,
     /// Keep what is sent in [`Self::sent`].
     pub(crate) keeps_sent: bool,
     pub(crate) sent: Vec<Sent>,
@@ -147,6 +149,7 @@ impl Client {
             encoding_time: Duration::ZERO,
             reports: HashMap::new(),
             captures: HashMap::new(),
+            lines_of: HashMap::new(),
             keeps_sent: false,
             sent: Vec::new(),
             recording: None,
@@ -531,6 +534,7 @@ impl Client {
         else {
             return;
         };
+        self.lines_of.insert(*packet.header.ssrc, mid);
         let video = self.kinds.get(&mid) == Some(&MediaKind::Video);
         let got = self.got.entry(mid).or_default();
         let from = packet.payload[if video { 7 } else { 1 }];
@@ -588,6 +592,23 @@ impl Client {
             api.declare_stream_tx((*ssrc).into(), None, mid, Some(rid.as_str().into()));
         }
         self.encodings = ssrcs.to_vec();
+    }
+
+    /// What comes with an SSRC.
+    pub(crate) fn kind_of(&self, ssrc: u32) -> Option<MediaKind> {
+        let line = self.lines_of.get(&ssrc)?;
+        self.kinds.get(line).copied()
+    }
+
+    /// The CNAMEs of what it is sent, by name, as source descriptions say.
+    pub(crate) fn cnames(&mut self, kind: MediaKind) -> Vec<String> {
+        let ssrcs = self.lines_of.clone();
+        let mut api = self.rtc.direct_api();
+        let of_kind = ssrcs.iter().filter(|(_, mid)| self.kinds.get(mid) == Some(&kind));
+        let cname = |(ssrc, _): (&u32, &Mid)| api.stream_rx(&(*ssrc).into())?.cname().map(str::to_string);
+        let mut cnames: Vec<String> = of_kind.filter_map(cname).collect();
+        cnames.sort();
+        cnames
     }
 
     /// The SSRC with which a kind is sent.
