@@ -17,7 +17,7 @@ from tertulia.sfu import _sfu
 PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
 EngineEvent: TypeAlias = (
-    PeerEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble | _sfu.Lost | _sfu.Restarted | _sfu.Failed
+    PeerEvent | _sfu.Limited | _sfu.ActiveSpeakers | _sfu.RecordingTrouble | _sfu.Lost | _sfu.Restarted | _sfu.Failed
 )
 
 _log = structlog.get_logger(__name__)
@@ -150,6 +150,14 @@ class Agent:
                 return self._to_peer(event, "TransportState", _State(event.transport, event.state, reason))
             case _sfu.Refused():
                 return self._to_peer(event, "SfuError", _Error(event.transport, event.code, event.message))
+            case _sfu.Limited():
+                _log.warning(
+                    "more media comes in than may: the rest is dropped",
+                    room=event.room,
+                    user=event.user_id,
+                    limit=event.scope,
+                )
+                return None
             case _sfu.ActiveSpeakers():
                 return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
             case _sfu.RecordingTrouble():

@@ -189,7 +189,8 @@ impl Session {
             let params = params.find(|params| params.pt() == pt || params.resend() == Some(pt))?;
             let (main_pt, is_repair, has_repair) = (params.pt(), params.pt() != pt, params.resend().is_some());
             let fitting = |(line, _): &&(Mid, Vec<Ssrc>)| {
-                rtc.media(*line).is_some_and(|media| media.remote_pts().contains(&main_pt))
+                rtc.media(*line)
+                    .is_some_and(|media| media.remote_pts().contains(&main_pt))
             };
             let fitting: Vec<_> = lines.iter().filter(fitting).collect();
             let (line, mains) = match named_line(rtc, header, lines) {
@@ -299,7 +300,9 @@ impl Session {
                 Some(ssrc) => api.stream_rx(&ssrc),
                 None => api.stream_rx_by_mid(mid, None),
             };
-            stream.map(|stream| stream.request_keyframe(KeyframeRequestKind::Pli)).is_some()
+            stream
+                .map(|stream| stream.request_keyframe(KeyframeRequestKind::Pli))
+                .is_some()
         })
     }
 

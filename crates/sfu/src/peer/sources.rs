@@ -112,7 +112,10 @@ impl Sources {
 
     /// The main streams on an m-line that are not gone.
     fn mains(&self, line: Mid) -> impl Iterator<Item = Ssrc> {
-        let mains = self.known.iter().filter(move |source| source.line == line && !source.is_repair);
+        let mains = self
+            .known
+            .iter()
+            .filter(move |source| source.line == line && !source.is_repair);
         mains.map(|source| source.ssrc)
     }
 

@@ -9,6 +9,8 @@ use str0m::rtp::RtpPacket;
 use super::subscription::{FarEnd, PeerLine};
 use super::track::Track;
 use super::{Due, Router, TICK};
+use crate::budget::{Budget, Verdict};
+use crate::event::Scope;
 use crate::ids::PeerKey;
 use crate::rtp::{Choice, Incoming, Report, SenderClock, StreamClock};
 use crate::throttle::Need;
@@ -25,7 +27,8 @@ pub(crate) enum Delivery {
 }
 
 impl Router {
-    /// Brings a publisher's packet to each far end of its track: to peers by `deliver`.
+    /// Brings a publisher's packet to each far end of its track: to peers by `deliver`. Gives who sends more than it may, if the
+    /// packet is too much.
     pub(crate) fn forward(
         &mut self,
         now: Instant,
@@ -33,22 +36,22 @@ impl Router {
         (mid, params): (Mid, PayloadParams),
         packet: &RtpPacket,
         mut deliver: impl FnMut(&mut PeerLine, &Incoming<'_>) -> Delivery,
-    ) {
-        let Some(member) = self.members.get_mut(publisher) else {
-            return;
-        };
-        let Some((_, key)) = member.published.iter().find(|(published, _)| *published == mid) else {
-            return;
-        };
+    ) -> Option<(Scope, Verdict)> {
+        let member = self.members.get_mut(publisher)?;
+        let (_, key) = member.published.iter().find(|(published, _)| *published == mid)?;
         let (room_key, key) = (member.room, *key);
         let room = &mut self.rooms[room_key];
         let track = &mut room.tracks[key];
         if track.is_paused {
-            return;
+            return None;
         }
         let choice = track.choose(now, packet);
         if choice == Choice::Ignore {
-            return;
+            return None;
+        }
+        let too_much = track.spend(now, &mut room.budget, packet.payload.len());
+        if too_much.is_some() {
+            return too_much;
         }
         let incoming = Incoming::new(packet, params, track.captured(&mut member.clock, packet, &params));
         let mut need = (choice == Choice::Begin && !incoming.is_keyframe).then_some(Need::New);
@@ -76,10 +79,22 @@ impl Router {
         if let Some(need) = need {
             self.request_keyframe(now, room_key, key, need);
         }
+        None
     }
 }
 
 impl Track {
+    /// Takes a packet of so many bytes out of the budgets of the track and of its room, if it is within both.
+    fn spend(&mut self, now: Instant, room: &mut Budget, bytes: usize) -> Option<(Scope, Verdict)> {
+        match self.budget.take(now, bytes) {
+            Verdict::Within => match room.take(now, bytes) {
+                Verdict::Within => None,
+                verdict => Some((Scope::Room, verdict)),
+            },
+            verdict => Some((Scope::Track(self.source()), verdict)),
+        }
+    }
+
     /// Whether a packet is of the stream that is forwarded.
     fn choose(&mut self, now: Instant, packet: &RtpPacket) -> Choice {
         let header = &packet.header;
@@ -94,6 +109,7 @@ impl Track {
     fn captured(&mut self, sender: &mut SenderClock, packet: &RtpPacket, params: &PayloadParams) -> Instant {
         let (timestamp, clock_rate) = (packet.header.timestamp, params.spec().clock_rate.get());
         let report = Report::of(packet);
-        self.clock.captured(sender, packet.timestamp, report, timestamp, clock_rate)
+        self.clock
+            .captured(sender, packet.timestamp, report, timestamp, clock_rate)
     }
 }

@@ -6,6 +6,7 @@ use str0m::media::Mid;
 
 use super::Router;
 use super::track::{Published, Track};
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::throttle::Need;
@@ -32,7 +33,7 @@ impl Router {
         }
         for published in published {
             if !kept.iter().any(|(mid, _)| *mid == published.mid) {
-                let track = Track::new(peer, user.clone(), *published);
+                let track = Track::new(peer, user.clone(), *published, Budget::new(self.track_kilobits, now));
                 kept.push((published.mid, self.rooms[key].publish(track, now)));
             }
         }

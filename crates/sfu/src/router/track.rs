@@ -3,6 +3,7 @@
 use str0m::media::{MediaKind, Mid};
 
 use super::keyframes::KeyframeRequest;
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, UserId};
 use crate::line::Label;
@@ -30,6 +31,7 @@ pub(super) struct Track {
     /// Where it is forwarded to.
     pub(super) subscribers: Vec<SubscriptionKey>,
     pub(super) keyframes: Throttle,
+    pub(super) budget: Budget,
     /// Which of the streams on its m-line is forwarded.
     pub(super) encodings: Encodings,
     /// The clock of that stream.
@@ -37,7 +39,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    pub(super) fn new(publisher: PeerKey, user: UserId, published: Published) -> Self {
+    pub(super) fn new(publisher: PeerKey, user: UserId, published: Published, budget: Budget) -> Self {
         Self {
             publisher,
             user,
@@ -45,6 +47,7 @@ impl Track {
             is_paused: false,
             subscribers: Vec::new(),
             keyframes: Throttle::default(),
+            budget,
             encodings: Encodings::default(),
             clock: StreamClock::default(),
         }

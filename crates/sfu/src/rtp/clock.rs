@@ -21,7 +21,9 @@ pub(crate) struct SenderClock {
 impl SenderClock {
     /// Brings a time of the publisher's clock, at which something was captured that is here `now`, to the server's clock.
     fn place(&mut self, now: Instant, captured: SystemTime) -> Instant {
-        let placed = self.anchor.and_then(|(theirs, ours)| shift_by_clock(ours, theirs, captured));
+        let placed = self
+            .anchor
+            .and_then(|(theirs, ours)| shift_by_clock(ours, theirs, captured));
         plausible(now, placed).unwrap_or_else(|| {
             // The packet with the shortest way so far, or a clock that was set.
             self.anchor = Some((captured, now));
@@ -142,7 +144,11 @@ mod tests {
     #[test]
     fn lips_are_in_sync_whatever_the_clock_and_the_way() {
         let start = Instant::now();
-        for clock in [ms(0), Duration::from_secs(1_000_000), Duration::from_secs(2_000_000_000)] {
+        for clock in [
+            ms(0),
+            Duration::from_secs(1_000_000),
+            Duration::from_secs(2_000_000_000),
+        ] {
             let (mut sender, mut audio, mut video) =
                 (SenderClock::default(), StreamClock::default(), StreamClock::default());
             let mut rng = fastrand::Rng::with_seed(7);
@@ -150,8 +156,14 @@ mod tests {
             let mut worst = ms(0);
             for at in (0..60_000).step_by(20) {
                 // Reports of their own, at different times; the picture is encoded for 150 ms, both ways waver.
-                let heard = Report { ntp: ntp(at - at % 5_000), rtp: ((at - at % 5_000) * 48) as u32 };
-                let seen = Report { ntp: ntp(at - at % 1_000), rtp: ((at - at % 1_000) * 90) as u32 + 77 };
+                let heard = Report {
+                    ntp: ntp(at - at % 5_000),
+                    rtp: ((at - at % 5_000) * 48) as u32,
+                };
+                let seen = Report {
+                    ntp: ntp(at - at % 1_000),
+                    rtp: ((at - at % 1_000) * 90) as u32 + 77,
+                };
                 let heard = audio.captured(
                     &mut sender,
                     start + ms(at + 30 + rng.u64(..40)),
@@ -186,7 +198,8 @@ mod tests {
             })
         };
         for known in [false, true] {
-            let mut captured = |arrives, at: u32| stream.captured(&mut sender, start + ms(arrives), report(known), at * 90, VIDEO);
+            let mut captured =
+                |arrives, at: u32| stream.captured(&mut sender, start + ms(arrives), report(known), at * 90, VIDEO);
             assert_eq!(captured(1_000, 1_000), start + ms(1_000));
             // Repaired after 300 ms, and one that overtook.
             assert_eq!(captured(1_320, 1_020), start + ms(1_020));

@@ -130,7 +130,15 @@ mod tests {
     fn another_stream_takes_over_when_the_current_one_ends() {
         use Choice::{Begin, Forward, Ignore};
         let (start, mut encodings) = (Instant::now(), Encodings::default());
-        let packets = [(0, 1, 0), (100, 2, 7), (101, 2, 7), (200, 2, 8), (260, 2, 9), (261, 2, 9), (262, 1, 1)];
+        let packets = [
+            (0, 1, 0),
+            (100, 2, 7),
+            (101, 2, 7),
+            (200, 2, 8),
+            (260, 2, 9),
+            (261, 2, 9),
+            (262, 1, 1),
+        ];
         let chosen = choose(&mut encodings, start, &packets);
         assert_eq!(chosen, [Forward, Ignore, Ignore, Ignore, Begin, Forward, Ignore]);
     }
@@ -139,7 +147,9 @@ mod tests {
     fn of_several_others_one_takes_over() {
         let (start, mut encodings) = (Instant::now(), Encodings::default());
         choose(&mut encodings, start, &[(0, 1, 0)]);
-        let both: Vec<_> = (1..20).flat_map(|n| [(n * 33, 2, n as u32), (n * 33, 3, n as u32)]).collect();
+        let both: Vec<_> = (1..20)
+            .flat_map(|n| [(n * 33, 2, n as u32), (n * 33, 3, n as u32)])
+            .collect();
         let begun = choose(&mut encodings, start, &both);
         assert_eq!(begun.iter().filter(|choice| **choice == Choice::Begin).count(), 1);
         assert_eq!(encodings.current(), Some(2.into()));

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::clock::Timer;
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomKey};
@@ -21,8 +22,9 @@ impl Shard {
         let Newcomer { mode, name } = newcomer;
         let silence = self.config.limits.ice_silence;
         let session = self.sessions.make(now);
-        let key = self.peers.insert(Peer::new(id, mode, session, silence, now));
-        self.router.join(key, &room, user, name);
+        let budget = Budget::new(self.config.limits.peer_kilobits, now);
+        let key = self.peers.insert(Peer::new(id, mode, session, silence, now), budget);
+        self.router.join(now, key, &room, user, name);
         self.arm(key);
         key
     }

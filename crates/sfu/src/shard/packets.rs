@@ -7,9 +7,10 @@ use str0m::rtp::RtpPacket;
 
 use super::clock::Timer;
 use super::{Shard, Transmit};
+use crate::budget::Verdict;
 use crate::config::Transport;
 use crate::demux::{Class, classify};
-use crate::event::{Body, CloseReason, TransportState};
+use crate::event::{Body, CloseReason, Scope, TransportState};
 use crate::ids::PeerKey;
 use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
@@ -41,6 +42,9 @@ impl Shard {
         let Some(key) = self.demux.by_address(transport, source) else {
             return false;
         };
+        if !self.is_within_budget(key, packet.len()) {
+            return true;
+        }
         let expected = match class {
             Class::Rtp => self.expect(key, packet),
             _ => Expected::Known,
@@ -53,6 +57,23 @@ impl Shard {
         // What a session makes of a packet that its address was verified for is its own affair.
         self.hand_over(key, transport, source, packet, false);
         true
+    }
+
+    /// Whether a peer may send a packet of so many bytes now. It counts before it costs anything, whether authentic or not.
+    fn is_within_budget(&mut self, key: PeerKey, bytes: usize) -> bool {
+        let verdict = self.peers.spend(self.clock.now(), key, bytes);
+        self.limited(key, Scope::Peer, verdict);
+        verdict == Verdict::Within
+    }
+
+    fn limited(&mut self, key: PeerKey, scope: Scope, verdict: Verdict) {
+        if verdict == Verdict::Within {
+            return;
+        }
+        self.stats.media_limited += 1;
+        if verdict == Verdict::BeginsOver {
+            self.tell(key, Body::Limited(scope));
+        }
     }
 
     /// Whether an RTP packet is of one of a peer's streams.
@@ -84,6 +105,10 @@ impl Shard {
         let Some(key) = self.demux.by_ufrag(ufrag) else {
             return false;
         };
+        if !self.check_sources.take(self.clock.now(), source.ip()) {
+            self.stats.stun_limited += 1;
+            return true;
+        }
         let address = (transport, source);
         let is_admitted = self.peers.get(key).is_some_and(|peer| peer.admits_address(address));
         if !is_admitted || !self.hand_over(key, transport, source, packet, true) {
@@ -98,7 +123,8 @@ impl Shard {
     }
 
     fn answer_plain_binding(&mut self, transport: Transport, source: SocketAddr, request: &BindingRequest<'_>) {
-        if !self.stun_answers.take(self.clock.now()) {
+        let now = self.clock.now();
+        if !self.stun_sources.take(now, source.ip()) || !self.stun_answers.take(now) {
             self.stats.stun_limited += 1;
             return;
         }
@@ -197,11 +223,14 @@ impl Shard {
         let Self {
             router, peers, stats, ..
         } = self;
-        router.forward(now, key, located, packet, |line, incoming| {
+        let limited = router.forward(now, key, located, packet, |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
             stats.rtp_forwarded += u64::from(delivery == Delivery::Written);
             delivery
         });
+        if let Some((scope, verdict)) = limited {
+            self.limited(key, scope, verdict);
+        }
     }
 
     pub(super) fn request_keyframe(&mut self, request: KeyframeRequest) {

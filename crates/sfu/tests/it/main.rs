@@ -1,5 +1,6 @@
 //! The shard with clients that it did not write, on a simulated network.
 
+mod budgets;
 mod calls;
 mod churn;
 mod fuzz;

@@ -26,9 +26,16 @@ fn call(seed: u64) -> (World, usize, usize) {
 /// What a client got of a kind: the sequence numbers, and how many of the senders' first packets were no keyframes.
 fn got(world: &World, client: usize, kind: MediaKind) -> (Vec<u64>, Vec<u16>, usize) {
     let client = &world.clients[client];
-    let mut lines = client.got.iter().filter(|(mid, _)| client.kinds.get(mid) == Some(&kind));
+    let mut lines = client
+        .got
+        .iter()
+        .filter(|(mid, _)| client.kinds.get(mid) == Some(&kind));
     let (_, got) = lines.next().unwrap();
-    (got.sequences.clone(), got.pictures.clone(), got.entered_without_keyframe)
+    (
+        got.sequences.clone(),
+        got.pictures.clone(),
+        got.entered_without_keyframe,
+    )
 }
 
 fn longest_gap(sequences: &[u64]) -> u64 {
@@ -48,7 +55,10 @@ fn another_ssrc_on_an_m_line_goes_on_without_a_gap() {
             world.clients[a].begin_anew(Audio, ssrc + 500, sequence, timestamp);
             let (heard, seen) = (world.clients[b].got_from(Audio, a), world.clients[b].got_from(Video, a));
             world.run(2 * SECOND);
-            let (heard, seen) = (world.clients[b].got_from(Audio, a) - heard, world.clients[b].got_from(Video, a) - seen);
+            let (heard, seen) = (
+                world.clients[b].got_from(Audio, a) - heard,
+                world.clients[b].got_from(Video, a) - seen,
+            );
             assert!(heard > 85 && seen > 75, "{heard} and {seen} packets of {ssrc}");
             let asked = world.clients[a].keyframe_requests;
             assert!(asked > keyframes, "it begins without a keyframe");
@@ -58,7 +68,12 @@ fn another_ssrc_on_an_m_line_goes_on_without_a_gap() {
         assert_eq!(without_keyframe, 0);
         // What is lost on both ways is a gap too.
         assert!(longest_gap(&sequences) <= if loss > 0.0 { 4 } else { 1 });
-        assert!(pictures.windows(2).all(|pair| loss > 0.0 || pair[1] == (pair[0] + 1) & 0x7fff), "{pictures:?}");
+        assert!(
+            pictures
+                .windows(2)
+                .all(|pair| loss > 0.0 || pair[1] == (pair[0] + 1) & 0x7fff),
+            "{pictures:?}"
+        );
         assert!(longest_gap(&got(&world, b, Audio).0) <= if loss > 0.0 { 4 } else { 1 });
     }
 }
@@ -78,12 +93,18 @@ fn of_several_encodings_one_is_forwarded_at_a_time() {
     world.run(SECOND);
     let seen = seen_in(&mut world, 4 * SECOND);
     let chosen = seen.iter().position(|count| *count > 0).unwrap();
-    assert!(seen[chosen] >= 195 && seen.iter().sum::<usize>() == seen[chosen], "{seen:?}");
+    assert!(
+        seen[chosen] >= 195 && seen.iter().sum::<usize>() == seen[chosen],
+        "{seen:?}"
+    );
     // It ends: another one takes its place, for good. They are numbered anew.
     world.clients[a].encodings.remove(chosen);
     world.run(SECOND);
     let seen = seen_in(&mut world, 4 * SECOND);
-    assert!(*seen.iter().max().unwrap() >= 195 && seen.iter().sum::<usize>() <= 200, "{seen:?}");
+    assert!(
+        *seen.iter().max().unwrap() >= 195 && seen.iter().sum::<usize>() <= 200,
+        "{seen:?}"
+    );
     let (sequences, _, without_keyframe) = got(&world, b, Video);
     assert_eq!((longest_gap(&sequences), without_keyframe), (1, 0));
 }
@@ -116,7 +137,11 @@ fn an_ssrc_counts_when_it_is_authentic() {
     let (mut world, a, b) = call(203);
     let source = world.clients[a].address;
     let mid = world.clients[a].mids(Video)[0];
-    let line = world.clients[a].last_answer.lines().find(|line| line.ends_with("sdes:mid")).unwrap();
+    let line = world.clients[a]
+        .last_answer
+        .lines()
+        .find(|line| line.ends_with("sdes:mid"))
+        .unwrap();
     let id: u8 = line["a=extmap:".len()..].split(' ').next().unwrap().parse().unwrap();
     let before = world.shard.stats().packets_unknown;
     for ssrc in 0..20_000_u32 {
@@ -208,9 +233,17 @@ fn sender_reports_put_lips_in_sync_and_late_packets_do_not_move_them() {
     world.run(15 * SECOND);
     let heard = origins(&world, b, Audio, 48_000.0);
     let seen = origins(&world, b, Video, 90_000.0);
-    assert!(heard.len() >= 2 && seen.len() >= 10, "{} and {} reports", heard.len(), seen.len());
+    assert!(
+        heard.len() >= 2 && seen.len() >= 10,
+        "{} and {} reports",
+        heard.len(),
+        seen.len()
+    );
     let all = || heard.iter().chain(&seen);
-    let (first, last) = (all().copied().fold(f64::MAX, f64::min), all().copied().fold(0.0, f64::max));
+    let (first, last) = (
+        all().copied().fold(f64::MAX, f64::min),
+        all().copied().fold(0.0, f64::max),
+    );
     assert!(last - first < 0.02, "{heard:?} and {seen:?}");
 }
 

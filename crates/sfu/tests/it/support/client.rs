@@ -460,7 +460,9 @@ impl Client {
                                 .ext_vals(extensions.clone())
                         };
                         if self.encodings.is_empty() {
-                            api.stream_tx(&ssrc.into()).expect("found before").write_rtp(write(payload));
+                            api.stream_tx(&ssrc.into())
+                                .expect("found before")
+                                .write_rtp(write(payload));
                         } else {
                             for (number, ssrc) in self.encodings.iter().enumerate() {
                                 let mut payload = payload.clone();
@@ -544,7 +546,11 @@ impl Client {
         }
         *got.from.entry(from).or_default() += 1;
         got.last = Some(from);
-        let captured = if video { &packet.payload[8..16] } else { &packet.payload[10..18] };
+        let captured = if video {
+            &packet.payload[8..16]
+        } else {
+            &packet.payload[10..18]
+        };
         let captured = u64::from_be_bytes(captured.try_into().unwrap());
         let captures = self.captures.entry(*packet.header.ssrc).or_default();
         captures.push((packet.header.timestamp, captured));
