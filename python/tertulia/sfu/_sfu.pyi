@@ -123,9 +123,9 @@ class TransportState:
 
 @final
 class Limited:
-    """More media comes in than may: from one track (``scope`` is its source), from all that a peer sends (``peer``), or into
-    the room (``room``; the peer is the one that sent last). What is beyond the limit is dropped. Told once, and again when
-    the limit was kept for ten seconds.
+    """More media comes in than may: from one track (``scope`` is its source), from all that a peer sends (``peer``), or
+    into the room (``room``; the peer is the one that sent last). What is beyond the limit is dropped. Told once, and
+    again when the limit was kept for ten seconds.
     """
 
     def __new__(cls, room: str, transport: str, user_id: str, seat: str, scope: str) -> Limited: ...
@@ -234,8 +234,8 @@ class Sfu:
         (letters, digits, ``-`` and ``_``). Where that cannot be done, or is None, each recording is answered by
         :class:`RecordingTrouble`.
 
-        ``track_kilobits``, ``peer_kilobits`` and ``room_kilobits`` bound what one track, one peer and one room may bring in
-        each second, in kbit (None: the engine's default); see :class:`Limited`.
+        ``track_kilobits``, ``peer_kilobits`` and ``room_kilobits`` bound what one track, one peer and one room may
+        bring in each second, in kbit (None: the engine's default); see :class:`Limited`.
 
         Raises:
             ValueError: what is no IP address.
@@ -303,6 +303,7 @@ class Sfu:
         | Slots
         | ActiveSpeakers
         | TransportState
+        | Limited
         | Refused
         | Lost
         | Restarted

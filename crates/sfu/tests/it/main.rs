@@ -3,6 +3,7 @@
 mod budgets;
 mod calls;
 mod churn;
+mod costs;
 mod fuzz;
 mod hostile;
 mod negotiation;

@@ -118,6 +118,10 @@ pub(crate) struct Client {
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
     /// The last STUN request it sent.
     pub(crate) last_check: Vec<u8>,
+    /// What it sent, the first packets.
+    pub(crate) history: Vec<Vec<u8>>,
+    /// Sent instead of pictures.
+    pub(crate) hostile_payload: Option<Vec<u8>>,
     start: Instant,
     now: Instant,
     timeout: Instant,
@@ -171,6 +175,8 @@ impl Client {
             restart: false,
             packets: Vec::new(),
             last_check: Vec::new(),
+            history: Vec::new(),
+            hostile_payload: None,
             start: now,
             now,
             timeout: now,
@@ -447,6 +453,9 @@ impl Client {
                         ];
                         payload.extend(captured.to_be_bytes());
                         payload.resize(if self.is_padding { 0 } else { video_bytes }, part);
+                        if let Some(hostile) = &self.hostile_payload {
+                            payload.clone_from(hostile);
+                        }
                         let extensions = ExtensionValues {
                             video_orientation: Some(VideoOrientation::Deg90),
                             ..Default::default()
@@ -503,6 +512,9 @@ impl Client {
                     if contents.starts_with(&[0, 1]) {
                         self.last_check.clone_from(&contents);
                     }
+                    if self.history.len() < 200 {
+                        self.history.push(contents.clone());
+                    }
                     self.packets.push((transport, transmit.destination, contents));
                 }
                 Ok(Output::Event(event)) => self.handle(event),
@@ -539,7 +551,15 @@ impl Client {
         self.lines_of.insert(*packet.header.ssrc, mid);
         let video = self.kinds.get(&mid) == Some(&MediaKind::Video);
         let got = self.got.entry(mid).or_default();
-        let from = packet.payload[if video { 7 } else { 1 }];
+        // What hostile clients send is only taken.
+        let Some(from) = packet
+            .payload
+            .get(if video { 7 } else { 1 })
+            .copied()
+            .filter(|_| packet.payload.len() >= 18)
+        else {
+            return;
+        };
         let starts_keyframe = packet.payload[0] & 0x10 != 0 && packet.payload.get(6) == Some(&0);
         if video && got.last != Some(from) && !starts_keyframe {
             got.entered_without_keyframe += 1;
