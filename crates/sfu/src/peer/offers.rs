@@ -71,6 +71,7 @@ impl Peer {
         outline: &Scan<'_>,
     ) -> Result<String, NegotiationError> {
         self.negotiation.check_places(outline)?;
+        check_lines(sdp)?;
         let ssrcs = announced_ssrcs(sdp)?;
         rehearse(scratch, sdp)?;
         self.roll_back()?;
@@ -190,6 +191,7 @@ impl Peer {
                 "the m-lines of the answer are not those of the offer".into(),
             ));
         }
+        check_lines(sdp)?;
         rehearse(scratch, sdp)?;
         if let Some(pending) = self.negotiation.take_pending() {
             let repeats = pending.repeats();
@@ -200,6 +202,23 @@ impl Peer {
         }
         Ok(())
     }
+}
+
+/// Lines of one m-line that are read: browsers have some 150. A session compares those of a kind with each other, so their
+/// number is bounded.
+const MAX_LINES: usize = 400;
+
+/// Checks that no m-line has more lines than are read.
+fn check_lines(sdp: &str) -> Result<(), NegotiationError> {
+    let mut lines = 0;
+    for line in sdp.lines() {
+        lines = if line.starts_with("m=") { 0 } else { lines + 1 };
+        if lines > MAX_LINES {
+            let reason = format!("an m-line has more than {MAX_LINES} lines");
+            return Err(NegotiationError::Invalid(reason));
+        }
+    }
+    Ok(())
 }
 
 /// The SSRCs that an offer announces on m-lines on which the client sends (RFC 5576). Some clients have them on all others too.

@@ -14,13 +14,13 @@ use crate::support::{Client, World, config, peer_id, plain_offer};
 
 /// A packet of a stranger is only looked at.
 const STRANGER: Cost = Cost {
-    fixed: Duration::from_micros(20),
-    per_byte: Duration::from_nanos(20),
+    fixed: Duration::from_micros(50),
+    per_byte: Duration::from_nanos(5),
 };
 /// A packet of a peer is decrypted or verified, and its consequences are done; a DTLS flight is signed.
 const PEER: Cost = Cost {
     fixed: Duration::from_millis(2),
-    per_byte: Duration::from_nanos(200),
+    per_byte: Duration::from_nanos(50),
 };
 /// An offer is read three times, and a session is made for it.
 const OFFER: Cost = Cost {
@@ -228,12 +228,41 @@ fn offers_of_the_greatest_length() {
             sdp += &line.replace("%d", &number.to_string());
             number += 1;
         }
-        OFFER.bounds(&format!("{line:?}"), sdp.len(), || {
-            let peer = peer_id("sfu_1", "ana");
-            let transport = peer.transport.clone();
-            let _ = shard.command(now, plain_offer(peer, sdp.clone()));
-            let _ = shard.command(now, sfu::Command::Close { transport });
-            while shard.poll_event().is_some() {}
-        });
+        take_offer(&mut shard, now, &format!("an offer with many {line:?}"), &sdp);
     }
+    // As many lines as each m-line may have.
+    let [head, audio, video] = offer.split("m=").collect::<Vec<_>>()[..] else {
+        panic!("{offer}");
+    };
+    for line in lines.iter().filter(|line| line.starts_with("a=") && line.len() > 4) {
+        let mut sdp = head.to_owned();
+        let mut number = 10_000;
+        for mid in 2.. {
+            let section = if mid % 2 == 0 { audio } else { video };
+            let section = section.replace("a=mid:", &format!("a=mid:{mid}"));
+            let mut section = format!("m={section}")
+                .replace("a=ssrc", "a=x-ssrc")
+                .replace("sendrecv", "recvonly");
+            while section.lines().count() < 400 {
+                section += &line.replace("%d", &number.to_string());
+                number += 1;
+            }
+            if sdp.len() + section.len() > 200_000 {
+                break;
+            }
+            sdp += &section;
+        }
+        take_offer(&mut shard, now, &format!("an offer with {line:?} on all m-lines"), &sdp);
+    }
+}
+
+/// Takes an offer, which may be refused, and closes its peer.
+fn take_offer(shard: &mut Shard, now: Instant, what: &str, sdp: &str) {
+    OFFER.bounds(what, sdp.len(), || {
+        let peer = peer_id("sfu_1", "ana");
+        let transport = peer.transport.clone();
+        let _ = shard.command(now, plain_offer(peer, sdp));
+        let _ = shard.command(now, sfu::Command::Close { transport });
+        while shard.poll_event().is_some() {}
+    });
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How much slower code is that was built without optimizations, or with a fuzzer's instruments.
-const SLOWNESS: u32 = if cfg!(debug_assertions) { 25 } else { 1 };
+const SLOWNESS: u32 = if cfg!(debug_assertions) { 8 } else { 1 };
 
 /// Attempts for an input that seems too dear: other work of the machine counts too. The cheapest one tells.
 const ATTEMPTS: usize = 6;
