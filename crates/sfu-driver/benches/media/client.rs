@@ -246,7 +246,12 @@ impl Client {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_tx_by_mid(mid, None).expect("a stream of ours");
         let write = RtpWrite::new(pt, (*sequence).into(), timestamp, now, payload);
-        stream.write_rtp(write.marker(marker).nackable(kind == MediaKind::Video).ext_vals(extensions));
+        stream.write_rtp(
+            write
+                .marker(marker)
+                .nackable(kind == MediaKind::Video)
+                .ext_vals(extensions),
+        );
         *sequence += 1;
         // str0m queues what is written; its queues stay short if each packet goes out at once.
         self.write();

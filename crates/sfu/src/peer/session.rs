@@ -9,12 +9,13 @@ use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::Receive;
 use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
-use str0m::{Input, Output, Rtc};
+use str0m::{IceCreds, Input, Output, Rtc};
 
 use super::factory::protocol;
 use crate::config::Transport;
 use crate::line::Label;
 use crate::rtp::{Header, matching_payload};
+use crate::sdp::IceCredentials;
 
 /// An address that nothing comes from.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -117,6 +118,25 @@ impl Session {
     /// The ufrag by which the client's STUN requests name this session.
     pub(super) fn ufrag(&mut self) -> Result<String, Fault> {
         self.enter(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
+    }
+
+    /// The server's credentials of ICE.
+    pub(super) fn credentials(&mut self) -> Result<IceCreds, Fault> {
+        self.enter(|rtc| rtc.direct_api().local_ice_credentials())
+    }
+
+    /// Goes back to earlier credentials of the server's.
+    pub(super) fn set_credentials(&mut self, local: IceCreds) -> Result<(), Fault> {
+        self.enter(|rtc| rtc.direct_api().set_local_ice_credentials(local))
+    }
+
+    /// Takes new credentials of the client's without an ICE restart of our own.
+    pub(super) fn set_remote_credentials(&mut self, remote: IceCredentials<'_>) -> Result<(), Fault> {
+        let credentials = IceCreds {
+            ufrag: remote.ufrag.to_string(),
+            pass: remote.password.to_string(),
+        };
+        self.enter(|rtc| rtc.direct_api().set_remote_ice_credentials(credentials))
     }
 
     /// Takes a packet. `false`: its integrity is wrong, it is not for this session.
@@ -292,7 +312,12 @@ impl Session {
     }
 
     /// Requests a keyframe of the stream `ssrc` on an m-line, or of any there. `false`: nothing has come there yet.
-    pub(super) fn request_keyframe(&mut self, mid: Mid, ssrc: Option<Ssrc>) -> Result<bool, Fault> {
+    pub(super) fn request_keyframe(
+        &mut self,
+        mid: Mid,
+        ssrc: Option<Ssrc>,
+        kind: KeyframeRequestKind,
+    ) -> Result<bool, Fault> {
         self.enter(|rtc| {
             let mut api = rtc.direct_api();
             let ssrc = ssrc.filter(|ssrc| api.stream_rx(ssrc).is_some());
@@ -300,9 +325,7 @@ impl Session {
                 Some(ssrc) => api.stream_rx(&ssrc),
                 None => api.stream_rx_by_mid(mid, None),
             };
-            stream
-                .map(|stream| stream.request_keyframe(KeyframeRequestKind::Pli))
-                .is_some()
+            stream.map(|stream| stream.request_keyframe(kind)).is_some()
         })
     }
 
@@ -369,10 +392,9 @@ impl Session {
 
 /// The MID that a packet carries (RFC 8843 section 15).
 fn named_line<'a>(rtc: &Rtc, header: &Header<'a>, lines: &[(Mid, Vec<Ssrc>)]) -> Option<&'a [u8]> {
-    let (line, _) = lines.first()?;
     // The ids are the same on all m-lines of a BUNDLE group.
-    let id = rtc.media(*line)?.remote_extmap().id_of(Extension::RtpMid)?;
-    header.extension(id)
+    let id_of = |(line, _): &(Mid, Vec<Ssrc>)| rtc.media(*line)?.remote_extmap().id_of(Extension::RtpMid);
+    header.extension(lines.iter().find_map(id_of)?)
 }
 
 /// The m-line that a stream without MID belongs to: the only one, or the only one that has no stream yet.

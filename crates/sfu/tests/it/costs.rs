@@ -209,6 +209,7 @@ fn offers_of_the_greatest_length() {
         "a=rtpmap:%d VP8/90000\r\n",
         "a=fmtp:96 max-fr=30\r\n",
         "a=rtcp-fb:96 nack\r\n",
+        "a=rtcp-fb:* nack\r\n",
         "a=fingerprint:sha-256 00\r\n",
         "a=msid:a b\r\n",
         "a=x:y\r\n",

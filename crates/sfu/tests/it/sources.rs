@@ -59,7 +59,9 @@ fn another_ssrc_on_an_m_line_goes_on_without_a_gap() {
                 world.clients[b].got_from(Audio, a) - heard,
                 world.clients[b].got_from(Video, a) - seen,
             );
-            assert!(heard > 85 && seen > 75, "{heard} and {seen} packets of {ssrc}");
+            // A keyframe, or the request for it, may be lost too.
+            let least = if loss > 0.0 { 40 } else { 75 };
+            assert!(heard > 85 && seen > least, "{heard} and {seen} packets of {ssrc}");
             let asked = world.clients[a].keyframe_requests;
             assert!(asked > keyframes, "it begins without a keyframe");
             keyframes = asked;
