@@ -4,6 +4,7 @@ use str0m::media::Mid;
 
 use super::Shard;
 use super::clock::Timer;
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomKey};
@@ -22,9 +23,10 @@ impl Shard {
         let (room, user, now) = (id.room.clone(), id.user.clone(), self.clock.now());
         let Newcomer { mode, name } = newcomer;
         let silence = self.config.limits.ice_silence;
+        let budget = Budget::new(self.config.limits.peer_kilobits, now);
         let peer = Peer::new(id, mode, &self.sessions, silence, now);
-        let key = self.peers.insert(peer);
-        self.router.join(key, &room, user, name);
+        let key = self.peers.insert(peer, budget);
+        self.router.join(now, key, &room, user, name);
         self.arm(key);
         key
     }

@@ -19,6 +19,7 @@ use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
 use crate::peer::{Mode, Said, SessionFactory};
+use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::Router;
 use crate::stats::ShardStats;
@@ -46,6 +47,10 @@ pub struct Shard {
     demux: Demux,
     /// Bounds the answers to plain STUN requests.
     stun_answers: Bucket,
+    /// Bounds those for one source.
+    stun_sources: PerSource,
+    /// Bounds the ICE checks that are verified for one source.
+    check_sources: PerSource,
     peers: Peers,
     router: Router,
     transmits: Queue<Transmit>,
@@ -62,8 +67,10 @@ impl Shard {
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
+            stun_sources: PerSource::new(config.limits.stun_per_source, now),
+            check_sources: PerSource::new(config.limits.checks_per_source, now),
             peers: Peers::default(),
-            router: Router::new(config.limits.tapped),
+            router: Router::new(&config.limits),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
             ended_rooms: Vec::new(),
