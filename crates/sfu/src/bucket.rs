@@ -22,14 +22,29 @@ impl Bucket {
 
     /// Takes a token, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let has_token = self.has_token(now);
+        if has_token {
+            self.tokens -= 1.0;
+        }
+        has_token
+    }
+
+    /// Whether there is a token.
+    pub(crate) fn has_token(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= 1.0
+    }
+
+    /// Whether nothing is missing.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= self.rate
+    }
+
+    fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = self.at.max(now);
         self.tokens = (self.tokens + passed * self.rate).min(self.rate);
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
     }
 }
 

@@ -1,5 +1,6 @@
 //! All rooms of one worker thread: packets find their peer, time passes, and what peers and the router want is done.
 
+mod budget;
 mod clock;
 mod members;
 mod naming;
@@ -18,13 +19,13 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Mode, Said, SessionFactory};
+use crate::peer::{ClientOffer, Mode, Said, SessionFactory};
 use crate::queue::Queue;
 use crate::router::Router;
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
+use budget::Budgets;
 use clock::{Clock, Timer};
-use members::Newcomer;
 use peers::Peers;
 
 /// A packet to send.
@@ -46,6 +47,7 @@ pub struct Shard {
     demux: Demux,
     /// Bounds the answers to plain STUN requests.
     stun_answers: Bucket,
+    budgets: Budgets,
     peers: Peers,
     router: Router,
     transmits: Queue<Transmit>,
@@ -62,6 +64,7 @@ impl Shard {
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
+            budgets: Budgets::new(now),
             peers: Peers::default(),
             router: Router::new(config.limits.tapped),
             transmits: Queue::new(config.limits.transmits),
@@ -95,7 +98,13 @@ impl Shard {
             } => {
                 let transport = peer.transport.clone();
                 let mode = if slots { Mode::Slots } else { Mode::Plain };
-                let outcome = self.offer(peer, &sdp, tracks, Newcomer { mode, name })?;
+                let offer = ClientOffer {
+                    sdp,
+                    tracks,
+                    mode,
+                    name,
+                };
+                let outcome = self.offer(peer, offer)?;
                 if let (Some(key), Some(recording)) = (self.peers.by_transport(&transport), recording) {
                     self.router.record(self.clock.now(), key, &recording);
                 }
