@@ -4,6 +4,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -47,6 +49,22 @@ type member struct {
 	events     chan message
 }
 
+// configuration has a certificate of RSA if the first argument is "rsa", as stacks from before 2016 have.
+func configuration() (webrtc.Configuration, error) {
+	if len(os.Args) < 2 || os.Args[1] != "rsa" {
+		return webrtc.Configuration{}, nil
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return webrtc.Configuration{}, err
+	}
+	certificate, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return webrtc.Configuration{}, err
+	}
+	return webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}, nil
+}
+
 func newMember(number int) (*member, error) {
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
@@ -55,7 +73,11 @@ func newMember(number int) (*member, error) {
 		return nil, err
 	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine))
-	connection, err := api.NewPeerConnection(webrtc.Configuration{})
+	configuration, err := configuration()
+	if err != nil {
+		return nil, err
+	}
+	connection, err := api.NewPeerConnection(configuration)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::Receive;
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
-use str0m::{IceCreds, Input, Output, Rtc};
+use str0m::{IceCreds, Input, Output, Rtc, RtcError};
 
 use super::factory::protocol;
 use crate::config::Transport;
@@ -60,11 +60,17 @@ pub(super) struct RawOffer {
 pub(super) struct Session {
     rtc: Rtc,
     is_faulty: bool,
+    /// The client's certificate cannot be verified: DTLS will never be done.
+    is_certificate_refused: bool,
 }
 
 impl Session {
     pub(super) fn new(rtc: Rtc) -> Self {
-        Self { rtc, is_faulty: false }
+        Self {
+            rtc,
+            is_faulty: false,
+            is_certificate_refused: false,
+        }
     }
 
     /// Does something with the session.
@@ -115,7 +121,8 @@ impl Session {
             packet,
             is_stun,
         } = *arrival;
-        self.enter(|rtc| {
+        let mut is_certificate_refused = false;
+        let is_taken = self.enter(|rtc| {
             let input = |source| {
                 let receive = Receive::new(protocol(transport), source, destination, packet).ok()?;
                 Some(Input::Receive(now, receive))
@@ -125,11 +132,18 @@ impl Session {
             let Some(input) = input(source).filter(|_| is_ours) else {
                 return false;
             };
-            // An error is a packet that could not be used, by its sender's fault or the network's. If it ends the
+            // Any other error is a packet that could not be used, by its sender's fault or the network's. If it ends the
             // session, that shows when it is polled.
-            let _ = rtc.handle_input(input);
+            is_certificate_refused = rtc.handle_input(input).is_err_and(|error| is_of_certificate(&error));
             true
-        })
+        });
+        self.is_certificate_refused |= is_certificate_refused;
+        is_taken
+    }
+
+    /// Whether the client's certificate cannot be verified.
+    pub(super) fn is_certificate_refused(&self) -> bool {
+        self.is_certificate_refused
     }
 
     /// Tells the time, which also sends what was written.
@@ -256,6 +270,18 @@ impl Session {
         // A faulty session can tell nothing.
         let _ = self.enter(|rtc| rtc.close());
     }
+}
+
+/// Whether DTLS failed because of the certificate: only ECDSA can be verified. A client that has none but RSA sends none, or
+/// one that is no use. The DTLS library says so in words only.
+fn is_of_certificate(error: &RtcError) -> bool {
+    let RtcError::Dtls(error) = error else {
+        return false;
+    };
+    let error = error.to_string();
+    ["certificate", "public key", "signature"]
+        .iter()
+        .any(|word| error.contains(word))
 }
 
 fn direction(sends: bool) -> Direction {
