@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 import structlog
 import uvicorn
 import uvloop
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -26,6 +26,7 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.http import health, site
@@ -37,6 +38,7 @@ from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, new_token
+from tertulia.master_key import master_key
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
@@ -54,9 +56,9 @@ from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state.connection import connect_redis
-from tertulia.state.registry import BEAT_SECONDS, RegistryCache, Worker, sfu_nodes, web_workers
+from tertulia.state.registry import BEAT_SECONDS, Registry, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
-from tertulia.storage import LocalStorage, open_storage
+from tertulia.storage import SealedStorage, open_storage
 
 OPEN_TENANT: Final = "default"
 """The tenant of an open development server, and of ``tertulia room``."""
@@ -170,7 +172,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         registry = web_workers(redis)
         await registry.beat(worker)
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
-        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
+        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker, hub)))
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
         signalr = SignalRSite(hub, keyring, services.callers, OtherWorkers(registry), config.max_message_bytes)
@@ -187,7 +189,7 @@ async def _services(
     rooms: RoomState,
     hub: Hub,
 ) -> Services:
-    access = Access(database)
+    access, keys = Access(database), RecordingKeys(database, master_key(config))
     tenant = await access.ensure_tenant(OPEN_TENANT, Services.now()) if config.open else None
     return Services(
         config=config,
@@ -199,7 +201,7 @@ async def _services(
         keyring=keyring,
         callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
-        links=Links(open_storage(config.storage), keyring),
+        links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
         rooms=rooms,
         hub=hub,
@@ -213,7 +215,7 @@ def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
         *site.api_routes(api, OPERATIONS),
         Route("/hub", signalr),
         Route("/hub/negotiate", signalr),
-        *_file_routes(services),
+        site.page_route(FILES + "/{key:path}", Files(services.links).serve),
         site.page_route("/healthz", health.healthz),
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/metrics", metrics),
@@ -228,14 +230,6 @@ def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
     if config.trusted_proxies:
         app = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), list(config.trusted_proxies)))
     return app
-
-
-def _file_routes(services: Services) -> list[BaseRoute]:
-    """The route to files in a directory; other storages have addresses of their own."""
-    storage = services.links.storage
-    if not isinstance(storage, LocalStorage):
-        return []
-    return [site.page_route(FILES + "/{key:path}", Files(storage, services.links).serve)]
 
 
 def _origins(config: Config) -> tuple[str, ...]:
@@ -296,6 +290,13 @@ async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIter
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _beat(registry: Registry[Worker], worker: Worker, hub: Hub) -> None:
+    """Stay registered. A registry that has forgotten this worker says that Redis has lost what it knew."""
+    if await registry.beat(worker):
+        _log.warning("Redis has forgotten this web worker: its rooms are read again", hub=worker.id)
+        hub.redis_forgot()
 
 
 async def _quietly(act: Callable[[], Awaitable[None]]) -> None:

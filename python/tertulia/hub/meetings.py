@@ -66,6 +66,10 @@ class Meetings:
         self._numbers = itertools.count(1)
         self._performers = self._all_performers()
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._running)
+
     # --- inputs
 
     def open(self, room: RoomId) -> Meeting:
@@ -91,8 +95,8 @@ class Meetings:
                     metrics.EVENTS.inc(len(effect.to))
                     for connection_id in effect.to:
                         connection = get(connection_id)
-                        if connection is not None:
-                            connection.client.send(event)
+                        if connection is not None and not connection.client.send(event):
+                            meeting.superseded(connection_id, event.latest)
                 elif isinstance(effect, Reply):
                     connections.reply(effect.connection, effect.result)
                 else:
