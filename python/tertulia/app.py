@@ -42,7 +42,7 @@ from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
 from tertulia.rest.ice import IceServers
-from tertulia.rest.limits import RateLimit
+from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
 from tertulia.rest.openapi import Description
 from tertulia.rest.services import Services
@@ -54,6 +54,7 @@ from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state.connection import connect_redis
+from tertulia.state.limits import SharedBuckets
 from tertulia.state.registry import BEAT_SECONDS, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 from tertulia.storage import LocalStorage, open_storage
@@ -207,7 +208,13 @@ async def _services(
 
 
 def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
-    api = Api(services, RateLimit(0 if config.open else config.rate_limit))
+    rate = 0 if config.open else config.rate_limit
+    take = SharedBuckets(services.redis).take
+    api = Api(
+        services,
+        by_address=SharedLimit("address", rate * ADDRESS_SHARE, take),
+        by_credential=SharedLimit("credential", rate, take),
+    )
     pages, docs = Pages(), Pages(DOCS, ".")
     routes = [
         *site.api_routes(api, OPERATIONS),

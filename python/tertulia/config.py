@@ -118,7 +118,10 @@ class Config:
         values.whole_number(1, 300), 15, _WEB, "how long a connection may take to join a room"
     )
     rate_limit: int = _setting(
-        values.whole_number(0, 1_000_000), 50, _WEB, "REST requests per second, caller and web worker; 0: no limit"
+        values.whole_number(0, 1_000_000),
+        50,
+        _WEB,
+        "REST requests per second and credential, four times as many per address; 0: no limit",
     )
     max_message_bytes: int = _setting(
         values.whole_number(1024, 64 << 20), 256 * 1024, _WEB, "the longest SignalR message"
