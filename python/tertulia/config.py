@@ -129,6 +129,12 @@ class Config:
     internal_host: str = _setting(
         values.text, "127.0.0.1", _WEB, "the address at which other web workers reach this one"
     )
+    operator_listen: tuple[str, int] | None = _setting(
+        values.listener,
+        None,
+        _WEB,
+        "where /metrics, /docs and /openapi.json are served: 127.0.0.1:9090; else at the public port",
+    )
     data_dir: Path = _setting(
         values.directory,
         _default_data_dir,

@@ -32,7 +32,7 @@ def test_lists_ranges_and_paths() -> None:
             "TERTULIA_CORS_ORIGINS": "https://App.example.org, http://localhost:3000/",
             "TERTULIA_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1",
             "TERTULIA_DATA_DIR": "/data",
-            "TERTULIA_PUBLIC_URL": "https://meet.example.org/x/",
+            "TERTULIA_PUBLIC_URL": "https://meet.example.org/",
         }
     )
     assert config.turn_urls == ("turn:a:3478", "turns:b:5349?transport=tcp")
@@ -41,7 +41,7 @@ def test_lists_ranges_and_paths() -> None:
     assert config.cors_origins == ("https://app.example.org", "http://localhost:3000")
     assert config.trusted_proxies == ("10.0.0.0/8", "127.0.0.1/32")
     assert config.data_dir == Path("/data")
-    assert config.public_url == "https://meet.example.org/x"
+    assert config.public_url == "https://meet.example.org"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,11 @@ def test_lists_ranges_and_paths() -> None:
         ("TERTULIA_DATABASE_URL", "mysql://x"),
         ("TERTULIA_PUBLIC_URL", "meet.example.org"),
         ("TERTULIA_PUBLIC_URL", "https://x/?a"),
+        ("TERTULIA_PUBLIC_URL", "https://x/meet"),
+        ("TERTULIA_PUBLIC_URL", "https://user:secret@x"),
+        ("TERTULIA_OPERATOR_LISTEN", "9090"),
+        ("TERTULIA_OPERATOR_LISTEN", "host:9090"),
+        ("TERTULIA_OPERATOR_LISTEN", "127.0.0.1:0"),
         ("TERTULIA_PUBLIC_URL", "https://"),
         ("TERTULIA_PUBLIC_URL", "https://[::1"),
         ("TERTULIA_SFU_BIND", "localhost"),

@@ -81,6 +81,8 @@ class Connections:
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
+        if found.is_here:
+            found.client.joined()
 
     def stood(self, connection: ConnectionId) -> None:
         """It has its seat no more."""
@@ -111,6 +113,8 @@ class Connections:
             _log.error("a refusal of no call", connection=connection, exc_info=error)
             return
         self.refuse_call(found, call, error)
+        if found.meeting is None and found.is_here:
+            found.client.widen(wide=False)
         found.joining = None
         self.answered.append(found)
 

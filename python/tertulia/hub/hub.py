@@ -203,6 +203,7 @@ class Hub:
         if not is_answered:
             connection.line.take(Call(call, event, payload))
         if meeting is None:
+            connection.client.widen(wide=True)  # what is sent behind it need not wait for its answer
             self._tasks.spawn(self._join(connection, payload))
             return
         self._meetings.perform(meeting, made)
@@ -218,6 +219,7 @@ class Hub:
         try:
             payload = _checked(call.event, call.payload, meeting is not None)
             if meeting is None:
+                connection.client.widen(wide=True)
                 self._tasks.spawn(self._join(connection, payload))
             else:
                 given = inputs.Call(connection.id, call.event, payload, time.time(), has_waited=True)

@@ -1,7 +1,7 @@
 """One request through all checks, in the order of docs/protocol.md:
 
-429 of the address · 401 · 429 of the credential · 413 · 415 · 400 · 422 · 404 · 403 · 409 · 405 · 406. Nothing is changed
-before all of them have passed, and what is too much is refused before it has cost anything.
+429 of the address · 401 · 429 of the credential · 413 · 415 · 400 · 422 · 404 · 403 · 409 · 405 · 406. Nothing is
+changed before all of them have passed, and what is too much is refused before it has cost anything.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Api:
         asked = Asked(caller=caller, path=request.path_params, body=None, reads=self._reads, made_id="")
         async with _deadline():
             await targets.of_path(asked)
-        raise MethodNotAllowed(request.method, allowed(operations))
+        raise MethodNotAllowed(allowed(operations))
 
     async def _answer(self, attempt: _Attempt, raw: bytes) -> Answer | Done:
         key = attempt.request.headers.get(KEY_HEADER) if attempt.request.method == "POST" else None

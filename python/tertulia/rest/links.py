@@ -12,6 +12,7 @@ import hmac
 import math
 from datetime import datetime
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from tertulia import times
 from tertulia.db.keyring import Keyring
@@ -42,6 +43,7 @@ class Links:
     def __init__(self, storage: Storage, keyring: Keyring) -> None:
         self.storage = storage
         self._keyring = keyring
+        self._origin: str | None = None
 
     async def link(self, base: Base, key: str, now: float) -> Link:
         """An address of what is stored under ``key``; ``base`` is this server's.
@@ -55,6 +57,16 @@ class Links:
         except StorageError as e:
             raise Unavailable(e.message) from None
         return Link(url or self._own(base, key, expires), times.from_seconds(expires))
+
+    async def origin(self) -> str | None:
+        """The origin of a bucket's addresses; None: they are this server's own, or the bucket cannot sign now."""
+        if self._origin is None:
+            try:
+                url = urlsplit(await self.storage.sign("origin", 60) or "")
+            except StorageError:
+                return None
+            self._origin = f"{url.scheme}://{url.netloc}" if url.netloc else ""
+        return self._origin or None
 
     def check(self, key: str, expires: str, signature: str, now: float) -> None:
         """Check that this server signed an address, and that it is valid.

@@ -26,7 +26,7 @@ from tests.integration.hub.signalr import END, SignalRClient, connect_signalr, n
 async def owner(fleet: Fleet) -> Worker:
     """The worker that holds the connection; the others know where it is."""
     made = await fleet.worker()
-    entry = registry.Worker(id=made.hub.id, internal_url=made.url.replace("ws", "http", 1))
+    entry = registry.Worker(id=made.hub.id, internal_url=made.internal_url)
     await web_workers(fleet.redis).beat(entry)
     return made
 
