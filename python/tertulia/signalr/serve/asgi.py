@@ -176,12 +176,20 @@ class SignalR:
         if found is None:
             return
         if isinstance(found, Claims):
-            await _refuse(request, _NO_TRANSPORT)
+            await self._post_early(request)
         elif isinstance(found.transport, PostedTransport):
             await found.transport.receive(request.chunks())
             await request.answer(200, b"", b"text/plain")
         else:
             await _refuse(request, _NOT_BY_POST)
+
+    async def _post_early(self, request: Request) -> None:
+        """A POST before the transport has begun: kept for it."""
+        async for data in request.chunks():
+            if not self.endpoint.keep_early(request.token, data):
+                await _refuse(request, _NO_TRANSPORT)
+                return
+        await request.answer(200, b"", b"text/plain")
 
     async def _delete(self, request: Request, user: object) -> None:
         found = await self._find(request)

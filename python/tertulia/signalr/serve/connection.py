@@ -61,7 +61,20 @@ class HubConnection:
     """``id`` is the public connectionId, ``token`` the secret one ("" without negotiation), ``user`` what
     authentication made of the first request; ``state`` is the application's own, ``place`` what admission made."""
 
-    __slots__ = ("_opened", "_owner", "_waiters", "core", "id", "place", "slot", "state", "token", "transport", "user")
+    __slots__ = (
+        "_opened",
+        "_owner",
+        "_waiters",
+        "core",
+        "early",
+        "id",
+        "place",
+        "slot",
+        "state",
+        "token",
+        "transport",
+        "user",
+    )
 
     def __init__(self, owner: Owner, core: Connection, *, id: str, token: str, user: object) -> None:
         self.id = id
@@ -70,6 +83,8 @@ class HubConnection:
         self.user = user
         self.state: Any = None
         self.place: Place | None = None
+        self.early = b""
+        """What the client posted before its transport began."""
         self.transport: Transport | None = None
         self.slot = -1
         """Where the clock keeps it: see :class:`~.clock.Clock`."""
@@ -86,6 +101,9 @@ class HubConnection:
             self.core.replaced(self._owner.now())
         if old is not None:
             old.close(NORMAL, "Replaced by another socket")
+        early, self.early = self.early, b""
+        if early:
+            self.receive(early)
         self._flush()
         self._owner.schedule(self)
 
