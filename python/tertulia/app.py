@@ -305,6 +305,7 @@ def _uvicorn(app: ASGIApp, ws: Any) -> uvicorn.Config:
         app,
         http=BoundedHttp,
         ws=ws,
+        interface="asgi3",  # uvicorn takes bound methods for the older one
         lifespan="off",
         log_config=None,
         access_log=False,  # its lines hold query strings

@@ -182,3 +182,47 @@ def test_loopback_hosts(host: str) -> None:
 )
 def test_other_hosts(host: str) -> None:
     assert not is_loopback(host)
+
+
+def test_secrets_may_be_in_files(tmp_path: Path) -> None:
+    secret, url = tmp_path / "turn", tmp_path / "database"
+    secret.write_text("s3cret with spaces \n")
+    url.write_text("postgresql://user:password@host/name")
+    environ = {
+        "TERTULIA_TURN_URLS": "turn:a:3478",
+        "TERTULIA_TURN_SECRET_FILE": str(secret),
+        "TERTULIA_DATABASE_URL_FILE": str(url),
+    }
+    config = load(environ)
+    assert config.turn_secret == "s3cret with spaces "
+    assert config.database_url == url.read_text()
+    flags = {"turn_secret": "flag"}
+    assert load(environ | {"TERTULIA_TURN_SECRET_FILE": "/nowhere"}, flags).turn_secret == "flag"
+    assert load(environment(environ, flags)).turn_secret == "flag"
+
+
+@pytest.mark.parametrize(
+    ("variable", "content", "words"),
+    [
+        ("TERTULIA_TURN_SECRET_FILE", None, "cannot be read"),
+        ("TERTULIA_TURN_SECRET_FILE", b"\xff", "not text"),
+        ("TERTULIA_TURN_SECRET_FILE", b"\n", "must not be empty"),
+        ("TERTULIA_REDIS_URL_FILE", b"http://secret", "must be a URL"),
+        ("TERTULIA_PORT_FILE", b"1", "is not a setting"),
+        ("TERTULIA_turn_secret_FILE", b"1", "is not a setting"),
+    ],
+)
+def test_a_file_that_holds_no_secret(tmp_path: Path, variable: str, content: bytes | None, words: str) -> None:
+    file = tmp_path / "file"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"^{variable}.*{words}") as refused:
+        load({variable: str(file), "TERTULIA_TURN_URLS": "turn:a:3478"})
+    assert "secret:" not in str(refused.value)
+    assert "//secret" not in str(refused.value)
+
+
+def test_a_secret_is_given_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match="say the same"):
+        load({"TERTULIA_TURN_SECRET": "x", "TERTULIA_TURN_SECRET_FILE": str(tmp_path / "file")})

@@ -18,6 +18,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room.effects import LetGo
 from tertulia.room.line import Call, Farewell
 from tertulia.room.meeting import Meeting
+from tertulia.room.rate import FAILED_JOIN
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -115,6 +116,7 @@ class Connections:
         self.refuse_call(found, call, error)
         if found.meeting is None and found.is_here:
             found.client.widen(wide=False)
+            found.rate.charge(FAILED_JOIN)
         found.joining = None
         self.answered.append(found)
 

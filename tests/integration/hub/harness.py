@@ -404,7 +404,14 @@ class Fleet:
 
 def _config(app: Any, ws: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        app, host="127.0.0.1", port=0, ws=ws, lifespan="off", log_config=None, timeout_graceful_shutdown=2
+        app,
+        host="127.0.0.1",
+        port=0,
+        ws=ws,
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=2,
     )
 
 
