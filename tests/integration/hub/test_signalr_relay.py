@@ -146,9 +146,7 @@ async def test_the_internal_address_is_for_workers_only(owner: Worker) -> None:
             for path in (f"/hub?id={token}", "/hub/negotiate", "/v1/rooms", "/metrics"):
                 assert (await http.post(owner.internal_url + path, headers=headers)).status_code == 403
             with pytest.raises(InvalidStatus) as refused:
-                await connect(
-                    f"{owner.internal_url.replace('http', 'ws', 1)}/hub?id={token}", additional_headers=headers
-                )
+                await connect(f"{sockets}/hub?id={token}", additional_headers=headers)
             assert refused.value.response.status_code == 403
 
 
