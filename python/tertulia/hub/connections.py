@@ -19,6 +19,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room.effects import LetGo
 from tertulia.room.line import Call, Farewell
 from tertulia.room.meeting import Meeting
+from tertulia.room.rate import FAILED_JOIN
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -88,6 +89,8 @@ class Connections:
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
+        if found.is_here:
+            found.client.joined()
 
     def stood(self, connection: ConnectionId) -> None:
         """It has its seat no more."""
@@ -121,6 +124,9 @@ class Connections:
             _log.error("a refusal of no call", connection=connection, exc_info=error)
             return
         self.refuse_call(found, call, error)
+        if found.meeting is None and found.is_here:
+            found.client.widen(wide=False)
+            found.rate.charge(FAILED_JOIN)
         found.joining = None
         self.answered.append(found)
 

@@ -31,7 +31,7 @@ from tertulia.room.line import Call, Departed, Farewell, Taken
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
-from tertulia.room.rate import Rate, Verdict
+from tertulia.room.rate import Rate, Verdict, cost_of
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
@@ -98,7 +98,7 @@ class Hub:
         take effect in the order of these calls.
         """
         connection = self._connections.get(client.id)
-        if connection is None or not self._admits(connection, call):
+        if connection is None or not self._admits(connection, call, event):
             return
         if connection.line.is_idle():
             self._begin(connection, call, event, payload)
@@ -110,7 +110,7 @@ class Hub:
     def malformed(self, client: Client, call: CallId, error: TertuliaError) -> None:
         """A client sent what is no call: refused with ``error``, and counted by the rate limit."""
         connection = self._connections.get(client.id)
-        if connection is not None and self._admits(connection, call):
+        if connection is not None and self._admits(connection, call, ""):
             connection.heard()
             self._connections.refuse_call(connection, Call(call, "", None), error)
 
@@ -185,10 +185,12 @@ class Hub:
 
     # --- calls
 
-    def _admits(self, connection: Connection, call: CallId) -> bool:
+    def _admits(self, connection: Connection, call: CallId, event: str) -> bool:
         settings = self.settings
+        meeting = connection.meeting
+        cost = 1 if meeting is None else cost_of(event, len(meeting.members))
         verdict = connection.rate.call(
-            time.monotonic(), settings.calls_per_second, settings.burst, settings.limited_for
+            time.monotonic(), settings.calls_per_second, settings.burst, settings.limited_for, cost
         )
         if verdict is Verdict.ADMIT:
             return True
@@ -213,6 +215,7 @@ class Hub:
         if not is_answered:
             connection.line.take(Call(call, event, payload))
         if meeting is None:
+            connection.client.widen(wide=True)  # what is sent behind it need not wait for its answer
             self._tasks.spawn(self._join(connection, payload))
             return
         self._meetings.perform(meeting, made)
@@ -228,6 +231,7 @@ class Hub:
         try:
             payload = _checked(call.event, call.payload, meeting is not None)
             if meeting is None:
+                connection.client.widen(wide=True)
                 self._tasks.spawn(self._join(connection, payload))
             else:
                 given = inputs.Call(connection.id, call.event, payload, time.time(), has_waited=True)

@@ -23,8 +23,8 @@ class Attempt(Protocol):
     async def run(self, made_id: str, *, again: bool) -> Answer:
         """Carry it out. What it makes gets ``made_id``; ``again``: an earlier try may have taken effect."""
 
-    def check_last(self) -> None:
-        """The checks that an answer given again needs, too. Raises Refused."""
+    def check_accept(self) -> None:
+        """The check that an answer given again needs, too. Raises NotAcceptable."""
 
 
 class Once:
@@ -46,7 +46,7 @@ class Once:
         fingerprint = hashlib.sha256(content).hexdigest()
         claim = await self._idempotency.claim(digest(*name, key), fingerprint, self._now())
         if isinstance(claim, Done):
-            attempt.check_last()
+            attempt.check_accept()
             return claim
         return await self._carry_out(claim, attempt)
 

@@ -33,6 +33,13 @@ class RegistryKeys(NamedTuple):
     """Sorted set: id → the last heartbeat, in ms."""
 
 
+class BucketKeys(NamedTuple):
+    """The key of a rate limit's bucket."""
+
+    bucket: str
+    """Hash: tokens, at (ms)."""
+
+
 SFU_NODES: Final = RegistryKeys("{sfu}:nodes", "{sfu}:beats")
 WEB_WORKERS: Final = RegistryKeys("{hub}:workers", "{hub}:beats")
 
@@ -71,3 +78,8 @@ def room_events(room: RoomId) -> str:
 def sfu_commands(node: NodeId) -> str:
     """The channel of an SFU node: commands from hubs."""
     return f"sfu:{{{node}}}:commands"
+
+
+def bucket(name: str) -> str:
+    """See :attr:`BucketKeys.bucket`. Buckets are spread over the slots of a cluster."""
+    return f"limit:{{{name}}}"

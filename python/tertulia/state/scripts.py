@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tertulia.ids import ConnectionId, UserId
-from tertulia.state.keys import RegistryKeys, RoomKeys
+from tertulia.state.keys import BucketKeys, RegistryKeys, RoomKeys
 from tertulia.state.lua import Args, LuaScript, load
 
 ROOM_ARGS: Final = ("channel", "origin", "ttl")
@@ -153,6 +153,14 @@ class Alive(NamedTuple):
     """Milliseconds."""
 
 
+class Take(NamedTuple):
+    """Arguments of :data:`TAKE`."""
+
+    per_second: int
+    burst: int
+    want: int
+
+
 def _room_script(name: str, args: type[Args]) -> LuaScript[Args]:
     return load(name, RoomKeys, args, ROOM_ARGS)
 
@@ -175,8 +183,10 @@ BEAT: Final = load("beat", RegistryKeys, Beat)
 DEREGISTER: Final = load("deregister", RegistryKeys, Deregister)
 ALIVE: Final = load("alive", RegistryKeys, Alive)
 
+TAKE: Final = load("take", BucketKeys, Take)
+
 ALL: Final = (
     *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, BEGIN_RECORDING, END_RECORDING),
-    *(SUMMARY, READ, BEAT, DEREGISTER, ALIVE),
+    *(SUMMARY, READ, BEAT, DEREGISTER, ALIVE, TAKE),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""
