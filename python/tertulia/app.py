@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any, Final, NamedTuple, cast
 
 import structlog
@@ -22,6 +23,8 @@ from tertulia import logging
 from tertulia.config import Config
 from tertulia.db import migrate
 from tertulia.db.access import Access
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
@@ -150,6 +153,10 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         rooms = RoomState(redis, hub_id, room_ttl_ms(config.keep_alive_seconds))
         directory = Directory(database)
         recordings = Recordings(database)
+        audit = Audit(database)
+        audit_queue = AuditQueue(audit)
+        audit_queue.start()
+        stack.push_async_callback(audit_queue.stop)
         hub = Hub(
             settings=HubSettings(
                 keep_alive=config.keep_alive_seconds,
@@ -163,11 +170,12 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             directory=directory,
             recordings=recordings,
             keys=keyring,
+            audit=audit_queue,
             default_region=config.region,
         )
         await hub.start()
         stack.push_async_callback(hub.stop)
-        services = await _services(config, database, directory, recordings, keyring, redis, rooms, hub)
+        services = await _services(config, database, directory, recordings, keyring, audit_queue, redis, rooms, hub)
         worker = Worker(id=hub_id, internal_url=internal_url)
         registry = web_workers(redis)
         await registry.beat(worker)
@@ -175,6 +183,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
+        kept = timedelta(days=config.audit_days)
+        await stack.enter_async_context(_each(PURGE_SECONDS, lambda: audit.purge(services.now() - kept)))
         signalr = SignalRSite(hub, keyring, services.callers, OtherWorkers(registry), config.max_message_bytes)
         yield Web(_asgi(config, services, signalr), hub, signalr)
 
@@ -185,6 +195,7 @@ async def _services(
     directory: Directory,
     recordings: Recordings,
     keyring: Keyring,
+    audit_queue: AuditQueue,
     redis: Redis,
     rooms: RoomState,
     hub: Hub,
@@ -197,6 +208,8 @@ async def _services(
         directory=directory,
         recordings=recordings,
         access=access,
+        audit=Audit(database),
+        audit_queue=audit_queue,
         idempotency=Idempotency(database),
         keyring=keyring,
         callers=Callers(access, keyring, rooms, tenant.id if tenant else None),

@@ -129,6 +129,9 @@ class Config:
     rate_limit: int = _setting(
         values.whole_number(0, 1_000_000), 50, _WEB, "REST requests per second, caller and web worker; 0: no limit"
     )
+    audit_days: int = _setting(
+        values.whole_number(1, 3650), 365, _WEB, "how many days entries of the audit log are kept"
+    )
     max_message_bytes: int = _setting(
         values.whole_number(1024, 64 << 20), 256 * 1024, _WEB, "the longest SignalR message"
     )

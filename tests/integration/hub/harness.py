@@ -22,6 +22,8 @@ from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db import migrate
 from tertulia.db.access import Access
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import Keyring, SigningKeys
@@ -257,6 +259,7 @@ class Fleet:
         self.redis = redis
         self.directory = Directory(database)
         self.recordings = Recordings(database)
+        self.audit = Audit(database)
         self._access = Access(database)
         self.keyring = keyring
         self.tenant = tenant
@@ -352,6 +355,8 @@ class Fleet:
         channels = Channels(redis)
         hub_id = HubId(new_token("hub_"))
         rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
+        audit = AuditQueue(self.audit)
+        audit.start()
         hub = WatchedHub(
             settings=settings,
             hub_id=hub_id,
@@ -361,6 +366,7 @@ class Fleet:
             directory=self.directory,
             recordings=self.recordings,
             keys=self.keyring,
+            audit=audit,
             default_region="us-east-1",
         )
         await hub.start()
@@ -382,6 +388,7 @@ class Fleet:
             yield Worker(hub, server, redis, channels, rooms)
         finally:
             await hub.stop()
+            await audit.stop()
             server.should_exit = True
             await serving
             await channels.close()

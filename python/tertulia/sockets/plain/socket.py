@@ -24,7 +24,7 @@ _WIRE: Final = "plain on a WebSocket"
 def endpoint(hub: Hub) -> Callable[[Upgrade], PlainSocket]:
     """The endpoint of the plain dialect."""
     turn = Turn()
-    return lambda _: PlainSocket(hub, turn)
+    return lambda upgrade: PlainSocket(hub, turn, upgrade.client)
 
 
 def _event_wire(event: Event) -> bytes:
@@ -34,10 +34,11 @@ def _event_wire(event: Event) -> bytes:
 class PlainSocket(OutgoingSocket):
     """One client of the plain dialect (a :class:`tertulia.hub.client.Client`)."""
 
-    __slots__ = ("_hub", "_id", "_parts", "_size")
+    __slots__ = ("_address", "_hub", "_id", "_parts", "_size")
 
-    def __init__(self, hub: Hub, turn: Turn) -> None:
+    def __init__(self, hub: Hub, turn: Turn, address: str) -> None:
         super().__init__(turn)
+        self._address = address
         self._hub = hub
         self._id = ConnectionId(new_token("c_"))
         self._parts: list[bytes] | None = None
@@ -50,6 +51,11 @@ class PlainSocket(OutgoingSocket):
     def id(self) -> ConnectionId:
         """The connection's id."""
         return self._id
+
+    @property
+    def address(self) -> str | None:
+        """The IP address it came from."""
+        return self._address or None
 
     def send(self, event: Event) -> bool:
         """Send an event; False: in the place of a stale one."""

@@ -89,7 +89,7 @@ class SignalRSite:
             found = UNKNOWN
         if isinstance(found, Refusal):
             return upgrades.Refusal(HTTPStatus(found.status), found.text)
-        return SignalRSocket(found, self._turn, check)
+        return SignalRSocket(found, self._turn, upgrade.client, check)
 
     def _is_good(self, credential: str) -> bool:
         """Whether a token proves itself; False: only :meth:`_authenticate` can tell. Raises BadToken."""
