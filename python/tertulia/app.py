@@ -59,7 +59,7 @@ from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state.connection import connect_redis
-from tertulia.state.registry import BEAT_SECONDS, RegistryCache, Worker, sfu_nodes, web_workers
+from tertulia.state.registry import BEAT_SECONDS, Registry, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 from tertulia.storage import SealedStorage, open_storage
 
@@ -180,7 +180,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         registry = web_workers(redis)
         await registry.beat(worker)
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
-        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
+        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker, hub)))
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
         kept = timedelta(days=config.audit_days)
@@ -303,6 +303,13 @@ async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIter
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _beat(registry: Registry[Worker], worker: Worker, hub: Hub) -> None:
+    """Stay registered. A registry that has forgotten this worker says that Redis has lost what it knew."""
+    if await registry.beat(worker):
+        _log.warning("Redis has forgotten this web worker: its rooms are read again", hub=worker.id)
+        hub.redis_forgot()
 
 
 async def _quietly(act: Callable[[], Awaitable[None]]) -> None:

@@ -374,6 +374,12 @@ class SetView(Wire, frozen=True):
     videos: Annotated[list[WantedVideo], Meta(max_length=64)]
 
 
+class MediaStopped(Wire, frozen=True):
+    """Nothing has come from the SFU for half a second, on a connection that had media."""
+
+    transport_id: Target
+
+
 class SendChat(Wire, frozen=True):
     """A chat message, to everyone or to one participant."""
 
@@ -418,6 +424,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "KeepAlive": KeepAlive,
     "LeaveRoom": Empty,
     "SetView": SetView,
+    "MediaStopped": MediaStopped,
     "SendChat": SendChat,
     "RaiseHand": RaiseHand,
     "SetRecordingOptOut": SetRecordingOptOut,

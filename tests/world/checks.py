@@ -69,8 +69,7 @@ def when_quiet(world: World) -> None:
             _check_recording(world, client, keys)
     _check_sessions(world, keys)
     _check_node_records(world, keys)
-    if not world.is_lossy:
-        _check_peers(world, keys)
+    _check_peers(world, keys)
     for hub in world.living_hubs():
         if hub.waits(ANSWER_WITHIN):
             world.fail("waits", f"{hub.id} still waits for {hub.waits(ANSWER_WITHIN)}")
@@ -274,7 +273,7 @@ def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
             world.fail("node", f"{client} was told of {client.endpoint} in a room without SFU")
         return
     node = keys.hash.get("sfuNode")
-    alive = {node.id for node in world.nodes if node.entry() is not None}
+    alive = {node.id for node in world.nodes if node.process.is_alive and node.entry() is not None}
     if node not in alive:
         world.fail("node", f"the room lives on {node!r}, alive are {alive}")
     expected = transport_id(keys.people[client.user].seat, node)  # type: ignore[arg-type]
@@ -283,12 +282,17 @@ def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
 
 
 def _check_peers(world: World, keys: Keys) -> None:
-    """The room's node has no peer whose seat is gone."""
+    """No node has a peer whose seat is gone, or whose room lives elsewhere. Where nobody is left to say so, nodes see
+    that the clients have gone."""
+    if not keys.people:
+        return
     for node in world.nodes:
+        seated: set[str] = set()
         if node.id == keys.hash.get("sfuNode"):
-            ghosts = set(node.peers) - {transport_id(member.seat, node.id) for member in keys.people.values()}
-            if ghosts:
-                world.fail("peers", f"{node.id} still has {[node.peers[ghost] for ghost in ghosts]}")
+            seated = {transport_id(member.seat, node.id) for member in keys.people.values()}
+        ghosts = node.peers.keys() - seated
+        if ghosts and node.process.is_alive:
+            world.fail("peers", f"{node.id} still has {[node.peers[ghost] for ghost in ghosts]}")
 
 
 def _check_chats(world: World, client: Client) -> None:

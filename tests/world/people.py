@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tertulia.contract import OneUser, RaiseHand, SendChat, SendOffer, StartRecording, UpdateState
+from tertulia.contract import MediaStopped, OneUser, RaiseHand, SendChat, SendOffer, StartRecording, UpdateState
 from tertulia.ids import RecordingId, UserId
 from tests.world.client import Client
 from tests.world.story import Action
@@ -116,6 +116,13 @@ def offer(world: World, action: Action) -> None:
     if client is not None:
         target = client.endpoint or ("sfu" if action.how % 2 else world.users[action.where % len(world.users)])
         client.call("SendOffer", SendOffer(target_user_id=target, sdp="v=0"))
+
+
+def miss_media(world: World, action: Action) -> None:
+    """A client says that its media has stopped."""
+    client = _seated(world, action)
+    if client is not None and client.endpoint is not None:
+        client.call("MediaStopped", MediaStopped(transport_id=client.endpoint))
 
 
 def mute_all(world: World, action: Action) -> None:
@@ -231,7 +238,7 @@ ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
     do.__name__: do
     for do in (
         *(join, join_again, leave, close, cut, come_back, come_anew, silence),
-        *(update, hand, chat, whisper, offer, mute_all, remove, end, rest_remove, rest_end),
+        *(update, hand, chat, whisper, offer, miss_media, mute_all, remove, end, rest_remove, rest_end),
         *(opt_out, record, rest_record, rest_stop_recording),
     )
 }

@@ -106,7 +106,7 @@ class World:
             client.is_silent = False
         if not self.living_hubs():
             self.start_hub()
-        if not any(node.process.is_alive for node in self.nodes):
+        if not any(node.process.is_alive and not node.is_draining for node in self.nodes):
             self.start_node()
 
     def everybody_goes(self) -> None:
@@ -227,7 +227,7 @@ class World:
 
     def pick_node(self, action: Action) -> SfuNode | None:
         """The node where an action takes place."""
-        nodes = [node for node in self.nodes if node.process.is_alive]
+        nodes = [node for node in self.nodes if node.process.is_alive and not node.is_draining]
         return nodes[action.where % len(nodes)] if nodes else None
 
     def start_node(self) -> None:

@@ -187,6 +187,11 @@ impl Driver {
         self.events.lost()
     }
 
+    /// Has every thread turn once: the counter `turns` of one that does not stand still grows.
+    pub fn wake(&self) {
+        self.workers.iter().for_each(Handle::wake);
+    }
+
     /// The counters of each worker, as of its last turn.
     pub fn stats(&self) -> Vec<WorkerStats> {
         let of = |worker: &Handle| WorkerStats {

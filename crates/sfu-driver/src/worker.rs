@@ -180,6 +180,7 @@ impl Worker {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
             outcome => outcome?,
         }
+        self.shared.counters.turns.add(1);
         let now = Instant::now();
         for event in ready.iter() {
             match event.token() {
@@ -260,7 +261,7 @@ impl Worker {
                 self.stopping = true;
                 return;
             }
-            match self.inbox.orders.try_recv() {
+            match self.inbox.take() {
                 Ok(Order::Command(command)) => self.command(now, command),
                 Err(TryRecvError::Disconnected) => {
                     self.stopping = true;

@@ -210,6 +210,10 @@ impl Sfu {
         events.into_iter().map(|event| event::to_python(py, event)).collect()
     }
 
+    fn wake(&self) {
+        self.driver().wake();
+    }
+
     fn stats(&self) -> Vec<HashMap<&'static str, u64>> {
         self.driver().stats().into_iter().map(event::stats_to_python).collect()
     }

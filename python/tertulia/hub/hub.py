@@ -154,6 +154,10 @@ class Hub:
         await self._tasks.stop()
         metrics.settle()
 
+    def redis_forgot(self) -> None:
+        """Redis may have come back empty: every room is read again, and written where it is lost."""
+        self._meetings.tell_all(inputs.Gap())
+
     async def end_room(self, room: RoomId, reason: str) -> bool:
         """End the meeting for everyone and close its session; False: there is none. Raises Unavailable."""
         return await self._meetings.ask(room, lambda request: inputs.EndRoom(request, reason))

@@ -9,7 +9,7 @@ from typing import Any
 from tertulia import contract, times
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
 from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
-from tertulia.ids import NodeId, RecordingId, TransportId
+from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
 from tertulia.room import commands, events, targets
 from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
@@ -50,6 +50,7 @@ class Calls:
             "KeepAlive": self._keep_alive,
             "LeaveRoom": self._leave_room,
             "SetView": self._set_view,
+            "MediaStopped": self._media_stopped,
             "SendChat": self._send_chat,
             "RaiseHand": self._raise_hand,
             "SetRecordingOptOut": self._opt_out,
@@ -134,6 +135,14 @@ class Calls:
     def _set_view(self, seat: Seat, call: Call, view: contract.SetView) -> bool:
         node, transport = self._transport(seat, "sfu")
         return self._tell(node, commands.View(room=self._room.id, transport=transport, videos=view.videos), call)
+
+    def _media_stopped(self, seat: Seat, call: Call, payload: contract.MediaStopped) -> bool:
+        """Noted, for the next look at the nodes. A client that speaks of a transport it has left already is right."""
+        self._transport(seat, "sfu")
+        node = self._room.node
+        if node is not None and payload.transport_id == transport_id(seat.seat, node):
+            self._room.hub.nodes.missed(node, self._agenda.now)
+        return True
 
     def _transport(self, seat: Seat, target: str) -> tuple[NodeId, TransportId]:
         return targets.transport(target, seat.seat, self._room.node, seat.topology)

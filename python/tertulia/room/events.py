@@ -61,7 +61,9 @@ _WHOLE: Final = frozenset({"ActiveSpeakers", "Slots", "TransportState"})
 
 def relayed(message: EventMessage) -> Event:
     """What another hub or an SFU node wants delivered as it is."""
-    return Event(message.event, Raw(message.payload), message.event if message.event in _WHOLE else None)
+    return Event(
+        message.event, Raw(message.payload), (message.event, message.origin) if message.event in _WHOLE else None
+    )
 
 
 def participant_joined(member: Participant) -> Event:
@@ -99,6 +101,11 @@ def connection_back(user_id: str) -> Event:
 def sfu_endpoint(ip: str, port: int, transport: str) -> Event:
     """Which SFU node to connect to."""
     return Event("SfuEndpoint", SfuEndpoint(ip=ip, port=port, transport_id=transport), "SfuEndpoint")
+
+
+def transport_moved(transport: str) -> Event:
+    """The transport on the node that the room has left is gone; there is another one."""
+    return Event("TransportState", {"transportId": transport, "state": "closed", "reason": "moved"})
 
 
 def recording_changed(recording: RecordingId | None) -> Event:

@@ -25,6 +25,7 @@ from tertulia.room.participant import Participant
 from tertulia.room.pending import OnRequest, Otherwise
 from tertulia.room.reading import Reader
 from tertulia.room.recording import Recorder
+from tertulia.room.relocation import Relocation
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Outcome, Seated
@@ -46,14 +47,15 @@ class Meeting:
         self._room = facts = Room(room, surroundings, self._agenda)
         self._seats = facts.seats
         self._tap = tap = Tap(facts)
-        self._membership = membership = Membership(facts, tap)
+        relocation = Relocation(facts)
+        self._membership = membership = Membership(facts, tap, relocation)
         self._recorder = recorder = Recorder(facts, tap)
-        self._listening = listening = Listening(facts, membership, recorder)
+        self._listening = listening = Listening(facts, membership, recorder, relocation)
         self._restoring = restoring = Restoring(facts, membership)
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
         self._leaver = leaver = Leaver(facts, membership, ender)
-        self._mover = Mover(facts, membership)
+        self._mover = Mover(facts, membership, relocation)
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
         self._calls = Calls(facts, upkeep, leaver, ender, recorder, tap)
@@ -197,6 +199,7 @@ class Meeting:
         self._tap.say_again()
         self._recorder.stop_broken()
         self._room.audience.forget_confirmed()
+        self._mover.vouch()
 
     # --- answers
 

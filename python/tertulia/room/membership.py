@@ -21,6 +21,7 @@ from tertulia.room.missed import Backlog
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver, ReadingWanted
+from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Outcome, Seated, Source
 from tertulia.room.tap import Tap
@@ -29,9 +30,10 @@ from tertulia.room.tap import Tap
 class Membership:
     """Every change of a room passes here, whoever made it."""
 
-    def __init__(self, room: Room, tap: Tap) -> None:
+    def __init__(self, room: Room, tap: Tap, relocation: Relocation) -> None:
         self._room = room
         self._tap = tap
+        self._relocation = relocation
         self._over: deque[SessionId] = deque(maxlen=8)
         """Sessions known to have ended, for JoinRooms that cross with the end."""
         self._lost: set[str] = set()
@@ -160,8 +162,9 @@ class Membership:
         if life is not None:
             life.region = region
             if node != life.node:
-                life.node = node
+                old, life.node = life.node, node
                 self._room.announce_missing()
+                self._relocation.begin(old)
 
     def settled(self, found: RoomSummary | Restored) -> None:
         """Redis was asked where the room lives."""

@@ -285,6 +285,9 @@ class Sfu:
     ]:
         """Take at most ``max`` events, oldest first."""
 
+    def wake(self) -> None:
+        """Have each worker turn once: its counter ``turns`` grows, unless its thread stands still."""
+
     def stats(self) -> list[dict[str, int]]:
         """The counters of each worker by name, as of its last turn."""
 

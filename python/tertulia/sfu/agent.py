@@ -1,4 +1,4 @@
-"""Between the channels and the engine: SFU commands → calls, the engine's events → room messages. No I/O, no state."""
+"""Between the channels and the engine: SFU commands → calls, the engine's events → room messages. No I/O."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import structlog
 from msgspec import UNSET, Raw, Struct
 
 from tertulia.errors import Malformed
-from tertulia.ids import NodeId, RoomId, SeatId, UserId
+from tertulia.ids import NodeId, RoomId, SeatId, TransportId, UserId
 from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
+from tertulia.sfu.leases import Leases
 
 PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
@@ -86,7 +87,8 @@ class _Slot(Struct, rename="camel"):
     source: str | None
 
 
-class _Slots(Struct):
+class _Slots(Struct, rename="camel"):
+    transport_id: str
     slots: list[_Slot]
 
 
@@ -114,19 +116,21 @@ class _Trouble(Struct, rename="camel"):
 class Agent:
     """Translates for one node. The engine knows whose each transport is, and says so with each event."""
 
-    def __init__(self, node: NodeId, engine: Engine) -> None:
+    def __init__(self, node: NodeId, engine: Engine, leases: Leases) -> None:
         self._node = node
         self._engine = engine
+        self._leases = leases
 
-    def command(self, data: bytes) -> list[Message]:
-        """Pass on what a hub asks. The messages tell the client if an offer could not be passed on."""
+    def command(self, data: bytes, now: float) -> list[Message]:
+        """Pass on what a hub asks. The messages tell the client if an offer could not be passed on. ``now`` is in
+        seconds and never runs backwards."""
         try:
             command = commands.decode(data)
         except Malformed as e:
             _log.warning("an SFU command could not be read", error=e.message)
             return []
         try:
-            self._call(command)
+            self._call(command, now)
         except _sfu.Overloaded:
             _log.warning("the SFU engine has no room for a command", room=command.room)
             return self._error(command, "overloaded", "the media server is busy: try again")
@@ -144,8 +148,10 @@ class Agent:
                 return self._to_peer(event, "ReceiveOffer", _Sdp(event.transport, event.sdp))
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
-                return self._to_peer(event, "Slots", _Slots(slots))
+                return self._to_peer(event, "Slots", _Slots(event.transport, slots))
             case _sfu.TransportState():
+                if event.state == "closed":
+                    self._leases.closed(RoomId(event.room), TransportId(event.transport))
                 reason = UNSET if event.reason is None else event.reason
                 return self._to_peer(event, "TransportState", _State(event.transport, event.state, reason))
             case _sfu.Refused():
@@ -173,7 +179,7 @@ class Agent:
             case _:
                 assert_never(event)
 
-    def _call(self, command: commands.Command) -> None:
+    def _call(self, command: commands.Command, now: float) -> None:
         engine = self._engine
         match command:
             case commands.Offer(room=room, transport=transport):
@@ -190,6 +196,7 @@ class Agent:
                     slots=command.slots,
                     tracks=tracks,
                 )
+                self._leases.offered(room, transport, now)
             case commands.Answer(room=room, transport=transport):
                 engine.answer(room, transport, command.sdp)
             case commands.Candidate(room=room, transport=transport):
@@ -202,10 +209,16 @@ class Agent:
                 engine.record(room, transport, command.recording)
             case commands.StopRecording(room=room):
                 engine.stop_recording(room, command.recording)
+            case commands.Seated(room=room):
+                for stranger in self._leases.named(room, command.transports, now):
+                    _log.warning("a peer without a seat is closed", room=room, transport=stranger)
+                    engine.close(room, stranger)
+                    self._leases.closed(room, stranger)
             case commands.Close(room=room, transport=transport):
                 engine.close(room, transport)
             case commands.End(room=room):
                 engine.end(room)
+                self._leases.ended(room)
             case _:
                 assert_never(command)
 

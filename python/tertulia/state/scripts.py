@@ -132,7 +132,7 @@ class Beat(NamedTuple):
 
     id: str
     entry: bytes
-    dead_after: int
+    forget_after: int
     """Milliseconds."""
 
 

@@ -114,7 +114,7 @@ def test_a_sweep_frees_the_silent() -> None:
     core.answer(steps.Expire, Expired(participants=[core.members["bob"]], remaining=1))
     assert core.events("a") == ["ParticipantLeft"]
     assert core.events("b") == []
-    assert _told(core) == [commands.Close]
+    assert _told(core) == [commands.Seated, commands.Seated, commands.Close]
 
 
 def test_a_removal_that_crosses_a_take_over_on_another_hub() -> None:
@@ -285,34 +285,34 @@ def test_a_room_whose_node_dies_moves_and_everyone_hears() -> None:
     core.nodes.refresh([node("n2")], core.now)
     core.give(inputs.NodesSeen())
     assert not core.open
-    core.now += nodes.GONE_AFTER
+    core.now += nodes.GONE_AFTER + 0.1
     core.give(inputs.NodesSeen())
     move = core.step(steps.Move)
     assert (move.from_node, move.to_node) == (N1, N2)
     core.give(inputs.NodesSeen())
     assert len(core.open) == 1
     core.answer(steps.Move, True)
-    assert core.events("a") == core.events("b") == ["SfuEndpoint"]
+    assert core.events("a") == core.events("b") == ["SfuEndpoint", "TransportState"]
     core.give(inputs.Message(NodeMessage(origin=HERE, sfu_node=N2, sfu_region="r")))
-    assert core.events("a") == ["SfuEndpoint"]
+    assert core.events("a") == ["SfuEndpoint", "TransportState"]
 
 
 def test_a_hub_that_did_not_hear_of_a_move_finds_the_new_node() -> None:
     core = _two()
     core.nodes.refresh([node("n2")], core.now)
     core.give(inputs.NodesSeen())
-    core.now += nodes.GONE_AFTER
+    core.now += nodes.GONE_AFTER + 0.1
     core.give(inputs.NodesSeen())
     core.answer(steps.Move, False)
     core.answer(steps.Summary, core.summary(node=N2))
-    assert core.events("a") == ["SfuEndpoint"]
+    assert core.events("a") == ["SfuEndpoint", "TransportState"]
 
 
 def test_a_move_that_fails_is_tried_again() -> None:
     core = _two()
     core.nodes.refresh([node("n2")], core.now)
     core.give(inputs.NodesSeen())
-    core.now += nodes.GONE_AFTER
+    core.now += nodes.GONE_AFTER + 0.1
     core.give(inputs.NodesSeen())
     core.fail(steps.Move, Unavailable("away"))
     core.give(inputs.NodesSeen())

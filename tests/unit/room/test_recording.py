@@ -264,7 +264,7 @@ def test_without_a_recording_nodes_are_told_nothing() -> None:
     core.call("a", "SetRecordingOptOut", opt_out=True)
     core.answer(steps.SetRecordingOptOut, True)
     core.give(inputs.Sweep())
-    assert core.of(effects.Tell) == []
+    assert [type(e.command) for e in core.of(effects.Tell)] == [commands.Seated]
 
 
 # --- what is known of it after a loss

@@ -89,7 +89,7 @@
  * @property {{sourceUserId: string, sdp: string}} ReceiveAnswer
  * @property {{sourceUserId: string, candidate: string | RTCIceCandidateInit}} IceCandidate
  * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
- * @property {{slots: Slot[]}} Slots
+ * @property {{transportId: string, slots: Slot[]}} Slots
  * @property {{userIds: string[]}} ActiveSpeakers
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError
