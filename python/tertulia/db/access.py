@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tertulia.db import audit
 from tertulia.db.engine import Database, insert_new
-from tertulia.db.models import ApiKey, AuditEntry, Tenant
+from tertulia.db.models import ApiKey, Tenant
 from tertulia.db.tables import API_KEYS, TENANTS
 from tertulia.errors import AlreadyExists, FieldError, NotFound
 from tertulia.ids import TenantId, new_token, new_uuid
@@ -89,7 +89,7 @@ class Access:
         values = {"id": key.id, "tenant_id": tenant, "name": name, "digest": _digest(secret), "created_at": at}
         async with self._database.write() as connection:
             await connection.execute(sa.insert(API_KEYS).values(values))
-            await audit.add(connection, _entry(key, "key.created", at))
+            await audit.add(connection, audit.by_operator(tenant, at, "key.created", key.id, name=name))
         return NewKey(key, secret)
 
     async def keys(self, tenant: TenantId | None = None) -> list[ApiKey]:
@@ -113,7 +113,8 @@ class Access:
                 raise NotFound(f"there is no key {key_id}: see `tertulia key list`")
             revokes = sa.update(API_KEYS).where(ours, API_KEYS.c.revoked_at.is_(None))
             if (await connection.execute(revokes.values(revoked_at=at))).rowcount:
-                await audit.add(connection, _entry(ApiKey(**row._mapping), "key.revoked", at))
+                entry = audit.by_operator(row.tenant_id, at, "key.revoked", key_id, name=row.name)
+                await audit.add(connection, entry)
 
     async def key_of(self, secret: str) -> ApiKey | None:
         """The key with this secret. None: there is none, or it is revoked."""
@@ -124,18 +125,6 @@ class Access:
 
 
 _KEY: Final = sa.select(*(c for c in API_KEYS.c if c.name != "digest"))
-
-
-def _entry(key: ApiKey, action: str, at: datetime) -> AuditEntry:
-    return AuditEntry(
-        id=new_uuid(),
-        tenant_id=key.tenant_id,
-        at=at,
-        action=action,
-        actor="operator",
-        target=key.id,
-        details={"name": key.name},
-    )
 
 
 def _digest(secret: str) -> str:

@@ -14,7 +14,7 @@ from tertulia.db.models import AuditEntry
 from tertulia.db.paging import Position, behind, cursor_of
 from tertulia.db.recording_rows import to_row
 from tertulia.db.tables import AUDIT
-from tertulia.ids import TenantId
+from tertulia.ids import TenantId, new_uuid
 
 
 class AuditPage(NamedTuple):
@@ -57,6 +57,13 @@ class Audit:
         """Delete the entries from before that moment."""
         async with self._database.write() as connection:
             await connection.execute(sa.delete(AUDIT).where(AUDIT.c.at < before))
+
+
+def by_operator(tenant: TenantId, at: datetime, action: str, target: str | None, **details: str) -> AuditEntry:
+    """What a command on the server does."""
+    return AuditEntry(
+        id=new_uuid(), tenant_id=tenant, at=at, action=action, actor="operator", target=target, details=details
+    )
 
 
 async def add(connection: AsyncConnection, entry: AuditEntry) -> None:
