@@ -22,10 +22,12 @@ from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db import migrate
 from tertulia.db.access import Access
+from tertulia.db.admissions import Admissions
 from tertulia.db.audit import Audit
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.recordings import Recordings
 from tertulia.hub.client import Client
@@ -260,6 +262,8 @@ class Fleet:
         self.directory = Directory(database)
         self.recordings = Recordings(database)
         self.audit = Audit(database)
+        self.admissions = Admissions(database)
+        self.invites = Invites(database)
         self._access = Access(database)
         self.keyring = keyring
         self.tenant = tenant
@@ -364,13 +368,14 @@ class Fleet:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=self.directory,
+            admissions=self.admissions,
             recordings=self.recordings,
             keys=self.keyring,
             audit=audit,
             default_region="us-east-1",
         )
         await hub.start()
-        callers = Callers(self._access, self.keyring, rooms, None)
+        callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
         signalr = SignalRSite(hub, self.keyring, callers, OtherWorkers(web_workers(redis)), MAX_MESSAGE)
         config = uvicorn.Config(
             signalr,
