@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from tertulia import times
-from tertulia.contract import CALLS, OneUser, RecordingBegun
+from tertulia.contract import CALLS, RecordingBegun, RemoveParticipant, StartRecording
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.models import AuditEntry
 from tertulia.hub.connection import Connection
@@ -30,6 +30,7 @@ def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct) 
     action, claims = _ACTIONS.get(call.event), connection.claims
     if action is None or claims is None:
         return
+    target, details = _about(call, result)
     entry = AuditEntry(
         id=new_uuid(),
         tenant_id=claims.tenant_id,
@@ -38,15 +39,25 @@ def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct) 
         actor=f"user {claims.user_id}",
         address=connection.client.address,
         room_id=claims.room_id,
-        target=_target(call, result),
+        target=target,
+        details=details,
     )
     queue.note(entry)
 
 
-def _target(call: Call, result: Struct) -> str | None:
-    if isinstance(result, RecordingBegun):
-        return result.recording_id
-    if CALLS[call.event] is not OneUser:
-        return None
-    payload = call.payload if isinstance(call.payload, OneUser) else read(OneUser, call.payload)
-    return payload.target_user_id
+def _about(call: Call, result: Struct) -> tuple[str | None, dict[str, str]]:
+    """To whom or what it was done, and what else was asked for: in the words of REST."""
+    payload = _payload(call)
+    if isinstance(payload, RemoveParticipant):
+        return payload.target_user_id, {"ban": "true" if payload.ban else "false"}
+    if isinstance(payload, StartRecording) and isinstance(result, RecordingBegun):
+        return result.recording_id, {"layout": payload.layout}
+    return None, {}
+
+
+def _payload(call: Call) -> Struct:
+    """As its struct. One that has waited may still be as it came."""
+    if isinstance(call.payload, Struct):
+        return call.payload
+    read_payload: Struct = read(CALLS[call.event], call.payload or {}, null_is_absent=True)
+    return read_payload

@@ -29,16 +29,20 @@ def test_what_is_done_by_rest_is_audited(rest: Rest) -> None:
     room, user = rest.room(isRecordingEnabled=True), new_id()
     base = f"/v1/rooms/{room}"
     answer = rest.call("POST", f"{base}/invites", {"role": "attendee"})
+    invite = answer.json()["id"]
+    rest.ok("DELETE", f"{base}/invites/{invite}", status=204)
     with rest.meeting(room, new_id(), user):
-        rest.ok("DELETE", f"{base}/participants/{user}", status=204)
+        rest.ok("DELETE", f"{base}/participants/{user}?ban=true", status=204)
         recording = rest.ok("POST", f"{base}/recordings", status=202)["id"]
         rest.ok("POST", f"{base}/recordings/{recording}/stop", status=202)
         rest.ok("POST", f"{base}/recordings/{recording}/compose", {"layout": "single"}, 202)
         rest.ok("DELETE", f"{base}/recordings/{recording}", status=204)
         rest.ok("POST", f"{base}/end", status=204)
     rest.ok("DELETE", base, status=204)
-    found = entries(rest, room, 8)
-    assert [(it["action"], it["target"]) for it in found[1:]] == [
+    found = entries(rest, room, 9)
+    assert [(it["action"], it["target"]) for it in found] == [
+        ("invite.created", invite),
+        ("invite.revoked", invite),
         ("participant.removed", user),
         ("recording.started", recording),
         ("recording.stopped", recording),
@@ -47,12 +51,11 @@ def test_what_is_done_by_rest_is_audited(rest: Rest) -> None:
         ("room.ended", None),
         ("room.deleted", None),
     ]
-    assert found[0]["action"] == "invite.created"
     assert {it["address"] for it in found} <= LOCAL
     assert all(it["actor"].startswith("key ") for it in found)
     assert found[0]["requestId"] == answer.headers["x-request-id"]
     assert found[0]["details"]["role"] == "attendee"
-    assert found[4]["details"] == {"layout": "single"}
+    assert [found[n]["details"] for n in (2, 5)] == [{"ban": "true"}, {"layout": "single"}]
     log = [json.loads(line) for line in rest.web.log().splitlines() if room in line]
     events = [line for line in log if line["event"] == "audit"]
     assert [line["id"] for line in events] == [it["id"] for it in found]
@@ -76,15 +79,15 @@ def test_what_a_host_does_in_the_meeting_is_audited(rest: Rest) -> None:
     with rest.meeting(room, host, guest) as (socket, _):
         recording = hub_call(socket, "StartRecording", {"layout": "grid"})["result"]["recordingId"]
         hub_call(socket, "StopRecording")
-        hub_call(socket, "RemoveParticipant", {"targetUserId": guest})
+        hub_call(socket, "RemoveParticipant", {"targetUserId": guest, "ban": True})
         assert "error" in hub_call(socket, "RemoveParticipant", {"targetUserId": new_id()})
         hub_call(socket, "EndRoom")
     found = entries(rest, room, 4)
-    assert [(it["action"], it["target"]) for it in found] == [
-        ("recording.started", recording),
-        ("recording.stopped", None),
-        ("participant.removed", guest),
-        ("room.ended", None),
+    assert [(it["action"], it["target"], it["details"]) for it in found] == [
+        ("recording.started", recording, {"layout": "grid"}),
+        ("recording.stopped", None, {}),
+        ("participant.removed", guest, {"ban": "true"}),
+        ("room.ended", None, {}),
     ]
     assert {it["actor"] for it in found} == {f"user {host}"}
     assert {it["address"] for it in found} <= LOCAL
