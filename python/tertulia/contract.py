@@ -106,7 +106,9 @@ class AuditQuery(Wire, frozen=True):
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
     cursor: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
-    since: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    since: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})] | UnsetType = (
+        UNSET
+    )
 
 
 class JoinRequest(Wire, frozen=True):
