@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
@@ -25,6 +25,8 @@ from tertulia.config import Config
 from tertulia.db import migrate
 from tertulia.db.access import Access
 from tertulia.db.admissions import Admissions
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
@@ -177,6 +179,10 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         directory = Directory(database)
         admissions = Admissions(database)
         recordings = Recordings(database)
+        audit = Audit(database)
+        audit_queue = AuditQueue(audit)
+        audit_queue.start()
+        stack.push_async_callback(audit_queue.stop)
         hub = Hub(
             settings=HubSettings(
                 keep_alive=config.keep_alive_seconds,
@@ -191,12 +197,13 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             admissions=admissions,
             recordings=recordings,
             keys=keyring,
+            audit=audit_queue,
             default_region=config.region,
         )
         await hub.start()
         stack.push_async_callback(hub.stop)
         services = await _services(
-            config, clock, database, directory, admissions, recordings, keyring, redis, rooms, hub
+            config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, hub
         )
         worker = Worker(id=hub_id, internal_url=internal_url)
         registry = web_workers(redis)
@@ -205,6 +212,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker, hub)))
         for purge in (services.idempotency.purge, services.invites.purge):
             await stack.enter_async_context(_each(PURGE_SECONDS, partial(_purge, purge, clock)))
+        kept = timedelta(days=config.audit_days)
+        await stack.enter_async_context(_each(PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
         marks = Marks(lambda: keyring.tokens.derived(MARKS))
         lobby = Lobby(0, 0) if config.open else Lobby()
         signalr = SignalRSite(
@@ -222,6 +231,7 @@ async def _services(
     admissions: Admissions,
     recordings: Recordings,
     keyring: Keyring,
+    audit_queue: AuditQueue,
     redis: Redis,
     rooms: RoomState,
     hub: Hub,
@@ -237,6 +247,8 @@ async def _services(
         invites=invites,
         recordings=recordings,
         access=access,
+        audit=Audit(database),
+        audit_queue=audit_queue,
         idempotency=Idempotency(database),
         keyring=keyring,
         callers=Callers(access, admissions, invites, keyring, rooms, tenant.id if tenant else None),

@@ -140,6 +140,9 @@ class Config:
         _WEB,
         "REST requests per second and credential, four times as many per address; 0: no limit",
     )
+    audit_days: int = _setting(
+        values.whole_number(1, 3650), 365, _WEB, "how many days entries of the audit log are kept"
+    )
     max_message_bytes: int = _setting(
         values.whole_number(1024, 64 << 20), 256 * 1024, _WEB, "the longest SignalR message"
     )

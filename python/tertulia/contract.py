@@ -101,6 +101,16 @@ class RoomQuery(Wire, frozen=True):
     cursor: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
 
 
+class AuditQuery(Wire, frozen=True):
+    """The query of GET /v1/audit. ``since`` is in RFC 3339."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    cursor: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
+    since: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})] | UnsetType = (
+        UNSET
+    )
+
+
 class JoinRequest(Wire, frozen=True):
     """POST /v1/rooms/{id}/join. ``display_name`` is for this meeting; ``region`` where its media should be."""
 
@@ -171,6 +181,27 @@ class RoomList(Wire, frozen=True):
     """A page of rooms; ``next`` is the cursor of the next one, null on the last."""
 
     items: list[RoomView]
+    next: str | None
+
+
+class AuditView(Wire, frozen=True):
+    """Who did what: ``target`` is the id of the user, key, invite or recording."""
+
+    id: str
+    at: str
+    action: str
+    actor: str
+    address: str | None
+    request_id: str | None
+    room_id: str | None
+    target: str | None
+    details: dict[str, Any]
+
+
+class AuditList(Wire, frozen=True):
+    """A page of the audit log; ``next`` is the cursor of the next one, null on the last."""
+
+    items: list[AuditView]
     next: str | None
 
 

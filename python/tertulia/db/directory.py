@@ -16,7 +16,7 @@ from tertulia.contract import RoomStatus, Settings, SettingsChange
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room, Session, User
-from tertulia.db.paging import Page, Position, cursor_of
+from tertulia.db.paging import Page, Position, behind, cursor_of
 from tertulia.db.tables import RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
 from tertulia.errors import AlreadyExists, FieldError
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
@@ -150,13 +150,14 @@ class Directory:
         if status is not None:
             query = query.where(ROOMS.c.status == status)
         if after is not None:
-            same_moment = sa.and_(ROOMS.c.created_at == after.created_at, ROOMS.c.id < after.room_id)
-            query = query.where(sa.or_(ROOMS.c.created_at < after.created_at, same_moment))
+            query = query.where(behind(after, ROOMS.c.created_at, ROOMS.c.id))
         query = query.order_by(ROOMS.c.created_at.desc(), ROOMS.c.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
             rooms = [rows.as_room(row) for row in await connection.execute(query)]
-        more = len(rooms) > limit
-        return Page(rooms[:limit], cursor_of(rooms[limit - 1]) if more else None)
+        if len(rooms) <= limit:
+            return Page(rooms, None)
+        last = rooms[limit - 1]
+        return Page(rooms[:limit], cursor_of(Position(last.created_at, last.id)))
 
     async def change_settings(self, tenant: TenantId, room_id: RoomId, change: SettingsChange) -> Room:
         """Merge ``change`` into the settings.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -183,6 +183,25 @@ class Deletion(Struct, frozen=True):
     due_at: datetime
     attempts: int
     error: str | None
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """Who did what, to whom, from where and when."""
+
+    id: str
+    tenant_id: TenantId
+    at: datetime
+    action: str
+    """Such as ``participant.removed``; all are in docs/protocol.md."""
+    actor: str
+    """``key {id}``, ``user {id}``, ``operator`` (a command on the server), or ``open`` (a development server)."""
+    address: str | None = None
+    """The IP address that it came from; None: a command's, or it is not known."""
+    request_id: str | None = None
+    room_id: str | None = None
+    target: str | None = None
+    """The id of the user, key, invite or recording."""
+    details: dict[str, Any] = {}
 
 
 class ApiKey(Struct, frozen=True):

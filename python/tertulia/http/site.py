@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tertulia.errors import Forbidden, MethodNotAllowed, NotFound
 from tertulia.http.cors import Cors
 from tertulia.http.metrics import REQUESTS, SECONDS
+from tertulia.ids import new_token
 from tertulia.rest.api import Api, allowed
 from tertulia.rest.operation import AnyOperation
 from tertulia.rest.problem import is_fault, problem
@@ -74,13 +75,25 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        response = await self._respond(Request(scope, receive))
+        request = Request(scope, receive)
+        request.state.request_id = request_id = new_token(size=9)
+        response = await self._respond(request)
+        response.headers["X-Request-Id"] = request_id
         took = time.perf_counter() - began
         REQUESTS.labels(self._name, str(response.status_code)).inc()
         SECONDS.labels(self._name).observe(took)
         if scope["path"] not in _QUIET:
             milliseconds = round(took * 1000, 1)
-            _log.info("http", method=scope["method"], path=scope["path"], status=response.status_code, ms=milliseconds)
+            _log.info(
+                "http",
+                method=scope["method"],
+                path=scope["path"],
+                status=response.status_code,
+                ms=milliseconds,
+                request=request_id,
+                address=request.client.host if request.client else None,
+                by=getattr(request.state, "caller", None),
+            )
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -88,7 +101,8 @@ class _Endpoint:
             return await self._serve(request)
         except Exception as e:  # noqa: BLE001 — the last line: whatever it is, the client gets an answer, the log the cause
             if is_fault(e):
-                _log.error("request failed", path=request.url.path, method=request.method, exc_info=e)
+                failed = {"path": request.url.path, "method": request.method, "request": request.state.request_id}
+                _log.error("request failed", **failed, exc_info=e)
             return problem(e)
 
 

@@ -25,6 +25,10 @@ class Client(Protocol):
     def id(self) -> ConnectionId:
         """Unique in the fleet."""
 
+    @property
+    def address(self) -> str | None:
+        """The IP address it came from; None: that is not known."""
+
     def send(self, event: Event) -> bool:
         """Hand over an event. A client that does not keep up has a bounded outbox, then is closed (1013). False: the
         one before with the same ``latest`` still waited there, and was dropped for it."""

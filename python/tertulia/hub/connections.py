@@ -10,8 +10,9 @@ import structlog
 from msgspec import Struct
 
 from tertulia.contract import CALLS
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.errors import Refused
-from tertulia.hub import metrics
+from tertulia.hub import auditing, metrics
 from tertulia.hub.client import Client
 from tertulia.hub.connection import Connection
 from tertulia.hub.refusal import refusal
@@ -27,7 +28,8 @@ _log: Final = structlog.get_logger(__name__)
 class Connections:
     """By id. Nothing is sent to a client that is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: AuditQueue) -> None:
+        self._audit = audit
         self._all: dict[ConnectionId, Connection] = {}
         self._here: dict[ConnectionId, Connection] = {}
         """Those whose clients are here."""
@@ -111,6 +113,7 @@ class Connections:
             _log.error("an answer to no call", connection=connection)
             return
         metrics.calls(call.event, "ok").inc()
+        auditing.note(self._audit, found, call, result)
         if found.is_here:
             found.client.reply(call.id, result)
         found.joining = None

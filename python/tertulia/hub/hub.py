@@ -11,6 +11,7 @@ import structlog
 
 from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout
 from tertulia.db.admissions import Admissions
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
@@ -62,13 +63,14 @@ class Hub:
         admissions: Admissions,
         recordings: Recordings,
         keys: Keyring,
+        audit: AuditQueue,
         default_region: str,
     ) -> None:
         """``rooms`` must have ``hub_id`` as its origin."""
         self.id: Final = hub_id
         self.settings: Final = settings
         self._keys = keys
-        self._connections = Connections()
+        self._connections = Connections(audit)
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
@@ -242,7 +244,7 @@ class Hub:
     async def _join(self, connection: Connection, payload: JoinRoom) -> None:
         """What a meeting needs to know before it takes a JoinRoom: who calls, and what the room is."""
         try:
-            claims = await self._keys.verify_room(payload.token)
+            claims = connection.claims = await self._keys.verify_room(payload.token)
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
             record = await self._steps.record(room, claims.tenant_id, claims)

@@ -19,8 +19,8 @@ from tertulia.db.idempotency import HEADER as KEY_HEADER
 from tertulia.db.idempotency import Done
 from tertulia.errors import MethodNotAllowed, NotAcceptable, Unauthorized, Unavailable
 from tertulia.ids import new_uuid
+from tertulia.rest import auditing, targets
 from tertulia.rest import body as bodies
-from tertulia.rest import targets
 from tertulia.rest.accept import accepts_json
 from tertulia.rest.addresses import base_of
 from tertulia.rest.callers import Caller, Invitee
@@ -53,6 +53,7 @@ class Api:
         """
         async with _deadline():
             caller = await self.identify(request)
+        request.state.caller = auditing.actor_of(caller)
         raw = await bodies.read(request)
         operation = operations.get("GET" if request.method == "HEAD" else request.method)
         if operation is None:
@@ -117,7 +118,9 @@ class _Attempt(NamedTuple):
             made_id=made_id,
             again=again,
         )
-        return await self.operation.run(asked, self._admit)
+        answer = await self.operation.run(asked, self._admit)
+        auditing.note(self.services, self.request, self.operation.name, asked)
+        return answer
 
     def _admit(self, asked: Asked[Any]) -> Call[Any]:
         self.check_accept()

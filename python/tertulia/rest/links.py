@@ -30,6 +30,7 @@ LEAST_SECONDS: Final = 11 * 3600
 _STEP: Final = 3600
 """Addresses expire on the hour, so that those given within an hour are the same, and players need not begin anew."""
 _PURPOSE: Final = b"tertulia files"
+_SEALED_PURPOSE: Final = b"tertulia encrypted files"
 _MAX_DIGITS: Final = 12
 _ORIGIN_SECONDS: Final = 1.0
 """How long the page may wait for a bucket's origin. Signing asks others only where credentials are a machine's."""
@@ -84,20 +85,22 @@ class Links:
             Forbidden
         """
         given = signature.encode()
-        known = [_sign(secret, key, expires, is_sealed) for secret in self._keyring.tokens.derived(_PURPOSE)]
+        known = [_sign(secret, key, expires) for secret in self._secrets(is_sealed)]
         if not any(hmac.compare_digest(given, it) for it in known):
             raise Forbidden("the address was not signed by this server, or was changed")
         if len(expires) > _MAX_DIGITS or int(expires) <= now:
             raise Forbidden("the address has expired: ask for the recording again")
 
+    def _secrets(self, is_sealed: bool) -> list[bytes]:
+        """What addresses are signed with: an address of one kind is none of the other."""
+        return self._keyring.tokens.derived(_SEALED_PURPOSE if is_sealed else _PURPOSE)
+
     def _own(self, base: Base, key: str, expires: int, is_sealed: bool) -> str:
         # The oldest key, which every web worker knows.
-        secret = self._keyring.tokens.derived(_PURPOSE)[0]
-        signature = _sign(secret, key, str(expires), is_sealed).decode()
+        signature = _sign(self._secrets(is_sealed)[0], key, str(expires)).decode()
         return f"{base.url}{FILES}/{key}?expires={expires}&signature={signature}{'&sealed=1' if is_sealed else ''}"
 
 
-def _sign(secret: bytes, key: str, expires: str, is_sealed: bool) -> bytes:
-    lines = [expires, key, *(["sealed"] if is_sealed else [])]  # no key has a line break
-    digest = hmac.digest(secret, "\n".join(lines).encode(), hashlib.sha256)
+def _sign(secret: bytes, key: str, expires: str) -> bytes:
+    digest = hmac.digest(secret, f"{expires}\n{key}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=")

@@ -9,6 +9,8 @@ from msgspec import Struct
 from tertulia.config import Config
 from tertulia.db.access import Access
 from tertulia.db.admissions import Admissions
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
@@ -35,6 +37,8 @@ class Services(Struct, frozen=True, kw_only=True):
     invites: Invites
     recordings: Recordings
     access: Access
+    audit: Audit
+    audit_queue: AuditQueue
     idempotency: Idempotency
     keyring: Keyring
     callers: Callers

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from tertulia.contract import (
+    AuditList,
+    AuditQuery,
     ChangeRoom,
     ComposeRecording,
     CreateInvite,
@@ -31,7 +34,7 @@ from tertulia.db.paging import Position
 from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
-from tertulia.rest.handlers import invites, join, members, recordings, rooms, users
+from tertulia.rest.handlers import audit, invites, join, members, recordings, rooms, users
 from tertulia.rest.operation import Operation
 from tertulia.rest.targets import Host, Joiner, OfInvite, OfParticipant, OfRecording, OfRoom
 
@@ -294,6 +297,22 @@ OPERATIONS: Final = (
         allows=rules.HOSTS,
         act=recordings.delete,
         status=204,
+    ),
+    Operation[tuple[Position | None, datetime | None], AuditQuery](
+        name="listAudit",
+        method="GET",
+        path="/v1/audit",
+        summary="Read the audit log",
+        description=(
+            "Who did what, to whom, from where and when, newest first. `since` leaves out what was before. "
+            "`next` is the cursor of the next page, null on the last."
+        ),
+        query=AuditQuery,
+        find=audit.find_page,
+        allows=rules.OWNERS,
+        act=audit.list_page,
+        status=200,
+        answer=AuditList,
     ),
     Operation[UserId, CreateUser](
         name="createUser",

@@ -23,6 +23,8 @@ from tertulia.contract import Settings
 from tertulia.db import migrate
 from tertulia.db.access import Access
 from tertulia.db.admissions import Admissions
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.invites import Invites
@@ -276,6 +278,7 @@ class Fleet:
         self.redis = redis
         self.directory = Directory(database)
         self.recordings = Recordings(database)
+        self.audit = Audit(database)
         self.admissions = Admissions(database)
         self.invites = Invites(database)
         self._access = Access(database)
@@ -375,6 +378,8 @@ class Fleet:
         channels = Channels(redis)
         hub_id = HubId(new_token("hub_"))
         rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
+        audit = AuditQueue(self.audit)
+        audit.start()
         hub = WatchedHub(
             settings=settings,
             hub_id=hub_id,
@@ -385,6 +390,7 @@ class Fleet:
             admissions=self.admissions,
             recordings=self.recordings,
             keys=self.keyring,
+            audit=audit,
             default_region="us-east-1",
         )
         await hub.start()
@@ -401,6 +407,7 @@ class Fleet:
             yield Worker(hub, server, internal, redis, channels, rooms)
         finally:
             await hub.stop()
+            await audit.stop()
             server.should_exit = internal.should_exit = True
             await asyncio.gather(*serving)
             await channels.close()

@@ -359,6 +359,7 @@ def test_an_encrypted_film_is_played_in_parts_and_nothing_else_in_its_place(star
             assert (part.status_code, part.content) == (206, content[begin : last + 1])
         assert [brightness_at(url, second) for second in (15, 3, 19, 0)] == [150, 30, 190, 0]
         problem(httpx.get(url.replace("&sealed=1", "")), 403, "forbidden")
+        problem(httpx.get(film_url(rest) + "&sealed=1"), 403, "forbidden")
         stored = rest.storage / str(recording.path)
         for changed in (stored.read_bytes()[:-1], content):
             stored.write_bytes(changed)

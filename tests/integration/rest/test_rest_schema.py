@@ -68,6 +68,8 @@ def test_no_undocumented_answer(
         known = {"roomId": room, "userId": user, "recordingId": recording, "inviteId": invite}
         case.path_parameters.update({k: known.get(k, v) for k, v in case.path_parameters.items()})
         case.query.pop("cursor", None)  # opaque: only what a page gave is valid
+        if mode is schemathesis.GenerationMode.POSITIVE and "since" in case.query:
+            case.query["since"] = "2026-01-02T03:04:05Z"  # no schema says which days a month has
         if mode is schemathesis.GenerationMode.POSITIVE and "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = new_id()  # with another body it would be 422
         case.call_and_validate(headers={"Authorization": f"Bearer {rest.key}"}, checks=CHECKS, timeout=30)

@@ -27,7 +27,7 @@ def endpoint(hub: Hub, lobby: Lobby) -> Endpoint:
 
     def open_one(upgrade: Upgrade) -> PlainSocket | Refusal:
         place = lobby.enter(upgrade.client)
-        return CROWDED if place is None else PlainSocket(hub, turn, place)
+        return CROWDED if place is None else PlainSocket(hub, turn, upgrade.client, place)
 
     return open_one
 
@@ -39,10 +39,11 @@ def _event_wire(event: Event) -> bytes:
 class PlainSocket(OutgoingSocket):
     """One client of the plain dialect (a :class:`tertulia.hub.client.Client`)."""
 
-    __slots__ = ("_bound", "_hub", "_id", "_parts", "_place", "_size")
+    __slots__ = ("_address", "_bound", "_hub", "_id", "_parts", "_place", "_size")
 
-    def __init__(self, hub: Hub, turn: Turn, place: Place) -> None:
+    def __init__(self, hub: Hub, turn: Turn, address: str, place: Place) -> None:
         super().__init__(turn)
+        self._address = address
         self._hub = hub
         self._place = place
         self._bound = MAX_MESSAGE
@@ -58,6 +59,11 @@ class PlainSocket(OutgoingSocket):
     def id(self) -> ConnectionId:
         """The connection's id."""
         return self._id
+
+    @property
+    def address(self) -> str | None:
+        """The IP address it came from."""
+        return self._address or None
 
     def send(self, event: Event) -> bool:
         """Send an event; False: in the place of a stale one."""

@@ -77,6 +77,12 @@ class SignalRClient:
         """The public connectionId."""
         return self._id
 
+    @property
+    def address(self) -> str | None:
+        """The IP address of its WebSocket; of other transports it is not known."""
+        socket = self._connection.transport
+        return socket.address or None if isinstance(socket, SignalRSocket) else None
+
     def send(self, event: Event) -> bool:
         """Invoke the client's method of the event's name; False: in the place of a stale invocation."""
         if self._socket is not None:

@@ -136,7 +136,7 @@ class SignalRSite:
             found.place = place
         else:
             place.leave()  # it replaces the socket of a connection that has one
-        return SignalRSocket(found, self._turn, check)
+        return SignalRSocket(found, self._turn, upgrade.client, check)
 
     def _is_good(self, credential: str) -> bool:
         """Whether a token proves itself; False: only :meth:`_authenticate` can tell. Raises BadToken."""

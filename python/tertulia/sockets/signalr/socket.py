@@ -31,10 +31,11 @@ class SignalRSocket(OutgoingSocket):
     ``check``: what has to succeed before anything is read, where the upgrade could not wait for it.
     """
 
-    __slots__ = ("_check", "_checking", "_connection", "_refusal")
+    __slots__ = ("_check", "_checking", "_connection", "_refusal", "address")
 
-    def __init__(self, connection: HubConnection, turn: Turn, check: Check | None = None) -> None:
+    def __init__(self, connection: HubConnection, turn: Turn, address: str, check: Check | None = None) -> None:
         super().__init__(turn)
+        self.address = address
         self._connection = connection
         self._check = check
         self._checking: asyncio.Task[None] | None = None
