@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,6 +38,7 @@ from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, new_token
+from tertulia.process import pulse
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
@@ -112,6 +114,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        showing = asyncio.create_task(pulse.show(os.environ))
         serving = asyncio.create_task(server.serve(sockets=[listener, internal]))
         stopping = asyncio.create_task(stop.wait())
         _log.info("web worker runs", address=f"{config.host}:{listener.getsockname()[1]}", hub=web.hub.id)
@@ -123,6 +126,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
         web.signalr.stop()
         server.should_exit = True
         await serving
+        showing.cancel()
 
 
 @asynccontextmanager
