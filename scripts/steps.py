@@ -40,6 +40,11 @@ PACKAGES = ("python packages",)
 BUILT = ("python packages", "build")
 SERVED = ("debian packages", "python packages", "build", "npm packages")
 
+
+def _integration(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"tests/integration/{name}" for name in names)
+
+
 INSTALL = (
     Step("debian packages", ("sh", "scripts/need.sh", "test"), 10, lock="apt"),
     Step("python packages", ("make", "-s", ".venv/tested"), 8),
@@ -63,14 +68,21 @@ CHECK = (
     Step("imports", (BIN + "lint-imports",), needs=BUILT),
     Step("stubs", (BIN + "stubtest", "--mypy-config-file", "pyproject.toml", "tertulia.sfu._sfu"), needs=BUILT),
 )
-# In three parts, two of which run at a time, because each waits for its servers most of the time.
-MEETINGS = tuple(f"tests/integration/{name}" for name in ("clients", "fleet", "hub", "sfu", "signalr"))
-RECORDINGS = tuple(f"tests/integration/{name}" for name in ("recorder", "storage"))
-OTHERS = ("tests/integration", *(f"--ignore={path}" for path in (*MEETINGS, *RECORDINGS)))
+# In parts, the longest first, several of which run at a time, because each waits for its servers most of the time.
+RECORDINGS = ("recorder", "storage")
+SOCKETS = ("fleet", "sfu", "signalr")
+HUB = ("clients", "hub")
 INTEGRATION = (
-    Step("integration meetings", (*PYTEST, *MEETINGS), 25, needs=SERVED, covered=True),
-    Step("integration recordings", (*PYTEST, *RECORDINGS), 25, needs=SERVED, covered=True),
-    Step("integration others", (*PYTEST, *OTHERS), 25, needs=SERVED, covered=True),
+    Step("integration recordings", (*PYTEST, *_integration(RECORDINGS)), 25, needs=SERVED, covered=True),
+    Step("integration sockets", (*PYTEST, *_integration(SOCKETS)), 25, needs=SERVED, covered=True),
+    Step(
+        "integration others",
+        (*PYTEST, "tests/integration", *(f"--ignore={path}" for path in _integration((*RECORDINGS, *SOCKETS, *HUB)))),
+        25,
+        needs=SERVED,
+        covered=True,
+    ),
+    Step("integration hub", (*PYTEST, *_integration(HUB)), 25, needs=SERVED, covered=True),
 )
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),

@@ -2,8 +2,8 @@
 
 usage: test.py [check | test | integration | bench | <name of a step> …]
 
-A step that is asked for brings the steps that it needs. Of a group, independent steps run two at a time; the output of
-each is printed in one piece when it ends. Every step is run, also after another failed, unless it needed that one.
+A step that is asked for brings the steps that it needs. Of a group, independent steps run three at a time; the output
+of each is printed in one piece when it ends. Every step is run, also after another failed, unless it needed that one.
 The exit status is 1 if any failed.
 """
 
@@ -27,6 +27,8 @@ from scripts.steps import GROUPS, ROOT, STEPS, Step
 
 COVERAGE_DATA = ROOT / ".build/coverage"
 OK = "ok"
+LANES = 3
+"""How many steps of a group run at a time: one more than the cores of a small machine, since tests wait much."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def chosen(words: Sequence[str]) -> tuple[list[Step], int]:
             known = [*GROUPS, *(name.replace(" ", "-") for name in STEPS)]
             sys.exit(f"there is no step {word!r}: {', '.join(known)}")
     grouped = any(word in GROUPS for word in words or ["test"])
-    return with_needs(names), 2 if grouped else 1
+    return with_needs(names), LANES if grouped else 1
 
 
 def startable(

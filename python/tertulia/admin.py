@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from tertulia import times
+from tertulia.config import Config
 from tertulia.contract import Settings
 from tertulia.db import migrate
 from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.keyring import SigningKeys
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import ConfigError, Refused
 from tertulia.ids import RoomId, UserId, new_uuid
+from tertulia.master_key import master_key, read_key_file
 from tertulia.recorder.operating import Operator
 from tertulia.rest.addresses import Base
 from tertulia.times import rfc3339
 from tertulia.tokens import INVITE_MAX_SECONDS, JOIN_TOKEN_SECONDS, Tokens
+from tertulia.values import KEY_BYTES
 
 MAX_NAME = 100
 """Characters of the name of a tenant or key."""
@@ -114,9 +119,25 @@ class Admin:
         keys = await SigningKeys(self._database).rotate(time.time(), revoke=revoke)
         print(f"signing with {keys[-1].kid}; all web workers have it within half a minute")
 
-    def operator(self, storage_url: str, recordings: Path) -> Operator:
+    async def set_recording_key(self, tenant: str, config: Config, path: Path | None) -> None:
+        """Encrypt a tenant's recordings from now on, with the key in a file; None: with a random one."""
+        await self._check_schema()
+        owner = await self._access.tenant(tenant)
+        secret = secrets.token_bytes(KEY_BYTES) if path is None else read_key_file(path, "--file")
+        keys = RecordingKeys(self._database, master_key(config))
+        key_id = await keys.replace(owner.id, secret, times.from_seconds(time.time()))
+        print(f"recordings of {owner.name} are encrypted with {key_id} from now on")
+
+    async def drop_recording_key(self, tenant: str) -> None:
+        """Encrypt a tenant's recordings no more, from now on."""
+        await self._check_schema()
+        owner = await self._access.tenant(tenant)
+        await RecordingKeys(self._database, None).retire(owner.id, times.from_seconds(time.time()))
+        print(f"recordings of {owner.name} are not encrypted from now on; earlier ones stay as they are")
+
+    def operator(self, config: Config) -> Operator:
         """The commands on recordings."""
-        return Operator(self._database, storage_url, recordings)
+        return Operator(self._database, master_key(config), config.storage, config.raw_dir)
 
     async def show(self, lines: AsyncIterator[str]) -> None:
         """Print what a command on recordings says, line by line."""

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 import structlog
 import uvicorn
 import uvloop
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -27,6 +27,7 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.http import health, site
@@ -38,6 +39,7 @@ from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, new_token
+from tertulia.master_key import master_key
 from tertulia.process import pulse
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
@@ -58,7 +60,7 @@ from tertulia.sockets.websocket import protocol_class
 from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, Registry, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
-from tertulia.storage import LocalStorage, open_storage
+from tertulia.storage import SealedStorage, open_storage
 
 OPEN_TENANT: Final = "default"
 """The tenant of an open development server, and of ``tertulia room``."""
@@ -191,7 +193,7 @@ async def _services(
     rooms: RoomState,
     hub: Hub,
 ) -> Services:
-    access = Access(database)
+    access, keys = Access(database), RecordingKeys(database, master_key(config))
     tenant = await access.ensure_tenant(OPEN_TENANT, Services.now()) if config.open else None
     return Services(
         config=config,
@@ -203,7 +205,7 @@ async def _services(
         keyring=keyring,
         callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
-        links=Links(open_storage(config.storage), keyring),
+        links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
         rooms=rooms,
         hub=hub,
@@ -217,7 +219,7 @@ def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
         *site.api_routes(api, OPERATIONS),
         Route("/hub", signalr),
         Route("/hub/negotiate", signalr),
-        *_file_routes(services),
+        site.page_route(FILES + "/{key:path}", Files(services.links).serve),
         site.page_route("/healthz", health.healthz),
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/metrics", metrics),
@@ -232,14 +234,6 @@ def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
     if config.trusted_proxies:
         app = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), list(config.trusted_proxies)))
     return app
-
-
-def _file_routes(services: Services) -> list[BaseRoute]:
-    """The route to files in a directory; other storages have addresses of their own."""
-    storage = services.links.storage
-    if not isinstance(storage, LocalStorage):
-        return []
-    return [site.page_route(FILES + "/{key:path}", Files(storage, services.links).serve)]
 
 
 def _origins(config: Config) -> tuple[str, ...]:

@@ -127,9 +127,16 @@ def _recording(say: Callable[[Any, argparse.Namespace], AsyncIterator[str]]) -> 
     """A command that prints what :class:`tertulia.recorder.operating.Operator` says."""
 
     async def act(admin: Any, given: Given) -> None:
-        await admin.show(say(admin.operator(given.config.storage, given.config.raw_dir), given.args))
+        await admin.show(say(admin.operator(given.config), given.args))
 
     return _admin(act)
+
+
+async def _recording_key(admin: Any, given: Given) -> None:
+    if given.args.off:
+        await admin.drop_recording_key(given.args.name)
+    else:
+        await admin.set_recording_key(given.args.name, given.config, given.args.file)
 
 
 def _verify(given: Given) -> int:
@@ -137,7 +144,7 @@ def _verify(given: Given) -> int:
     what = given.args.what
     if not Path(what).is_dir():
         return _recording(lambda operator, _: operator.verify(what))(given)
-    from tertulia.recorder.operating import verify_directory
+    from tertulia.recorder.verifying import verify_directory
 
     for line in verify_directory(Path(what)):
         print(line, flush=True)
@@ -238,6 +245,19 @@ COMMANDS: Final = (
         (
             Argument("name", "its name or id"),
             Argument("days", "for so many days after they ended; none: until somebody deletes them"),
+        ),
+    ),
+    Command(
+        "tenant recording-key",
+        "encrypt a tenant's recordings in storage, with a key of its own",
+        "recording-key",
+        _admin(_recording_key),
+        "Give TERTULIA_MASTER_KEY to recorders and web workers, too. Keep it: what is encrypted is lost without it.\n"
+        "Earlier recordings stay as they are; what was encrypted with an earlier key can still be read.",
+        (
+            Argument("name", "its name or id"),
+            Argument("--file", "with the key in this file: 32 bytes, as they are or in base64 or hex", {"type": Path}),
+            Argument("--off", "encrypt them no more, from now on", {"action": "store_true"}),
         ),
     ),
     Command(

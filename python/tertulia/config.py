@@ -17,13 +17,13 @@ from tertulia.errors import ConfigError
 
 PREFIX: Final = "TERTULIA_"
 
-Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room", "recording"]
-"""A command, or those that work on the database (``database``; ``room`` and ``recording`` read more)."""
+Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room", "recording", "recording-key"]
+"""A command, or those that work on the database (``database``; the others read more)."""
 _WEB: Final[tuple[Reader, ...]] = ("dev", "web")
 _SFU: Final[tuple[Reader, ...]] = ("dev", "sfu")
 _SERVERS: Final[tuple[Reader, ...]] = ("dev", "web", "sfu")
 _STORAGE: Final[tuple[Reader, ...]] = ("dev", "web", "recorder", "recording")
-_ADMIN: Final[tuple[Reader, ...]] = ("database", "room", "recording")
+_ADMIN: Final[tuple[Reader, ...]] = ("database", "room", "recording", "recording-key")
 
 
 def _default_data_dir() -> Path:
@@ -65,6 +65,15 @@ class Config:
         None,
         ("dev", "sfu", "recorder", "recording"),
         "where SFU nodes leave recordings for recorders; if not set, in the data directory",
+    )
+    master_key: bytes | None = _setting(
+        values.key,
+        None,
+        (*_STORAGE, "recording-key"),
+        "encrypts the tenants' recording keys: 32 bytes in base64 or hex",
+    )
+    master_key_file: Path | None = _setting(
+        values.path, None, (*_STORAGE, "recording-key"), "the file that has the master key"
     )
     public_url: str | None = _setting(
         values.web_url, None, (*_WEB, "room"), "the address people open; if not set, the one that each request came to"
@@ -246,6 +255,8 @@ def _check(config: Config) -> None:
             raise ConfigError(
                 f"{PREFIX}OPEN lets anyone in, so it works on a loopback address only, and {_variable(name)} is {host}"
             )
+    if config.master_key is not None and config.master_key_file is not None:
+        raise ConfigError(f"{PREFIX}MASTER_KEY and {PREFIX}MASTER_KEY_FILE say the same: unset one of them")
     if bool(config.turn_urls) != bool(config.turn_secret):
         raise ConfigError(f"{PREFIX}TURN_URLS and {PREFIX}TURN_SECRET belong together: one of them is missing")
     first, last = config.sfu_ports

@@ -284,15 +284,18 @@ class ProblemField(Wire, frozen=True):
 
 # --- Hub: calls -------------------------------------------------------------------------------------------------------
 
+Count = Annotated[int, Meta(ge=0)]
 Candidate = Annotated[str, Meta(max_length=4096)] | dict[str, Any] | None
 
 
 class JoinRoom(Wire, frozen=True):
-    """``resume_token``: returns to the seat that a lost connection held."""
+    """``resume_token``: returns to the seat that a lost connection held, on which the client ``received`` so many
+    events after JoinRoom's result."""
 
     room_id: Uuid
     token: Token
     resume_token: Annotated[str, Meta(max_length=256)] | None = None
+    received: Count | None = None
     is_muted: bool | None = None
     is_video_on: bool | None = None
     recording_opt_out: bool | None = None
@@ -373,8 +376,14 @@ class OneUser(Wire, frozen=True):
     target_user_id: Target
 
 
+class KeepAlive(Wire, frozen=True):
+    """``received``: so many events have come on this connection since JoinRoom's result."""
+
+    received: Count | None = None
+
+
 class Empty(Wire, frozen=True):
-    """KeepAlive, LeaveRoom, EndRoom, MuteAll and StopRecording have no payload."""
+    """LeaveRoom, EndRoom, MuteAll and StopRecording have no payload."""
 
 
 CALLS: Final[dict[str, type[Wire]]] = {
@@ -383,7 +392,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "SendAnswer": SendAnswer,
     "SendIceCandidate": SendIceCandidate,
     "UpdateState": UpdateState,
-    "KeepAlive": Empty,
+    "KeepAlive": KeepAlive,
     "LeaveRoom": Empty,
     "SetView": SetView,
     "MediaStopped": MediaStopped,
@@ -398,6 +407,8 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "StopRecording": Empty,
 }
 """Every call of the hub and its payload."""
+MAY_LACK_PAYLOAD: Final = frozenset({KeepAlive, Empty})
+"""Where an absent payload and null are as good as ``{}``."""
 
 
 # --- Hub: results and events ------------------------------------------------------------------------------------------

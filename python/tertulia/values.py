@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
+
+KEY_BYTES: Final = 32
 
 
 def text(value: str) -> str:
@@ -124,4 +128,20 @@ def region(value: str) -> str:
 
 def directory(value: str) -> Path:
     """The path of a directory."""
+    return path(value)
+
+
+def path(value: str) -> Path:
+    """The path of a file."""
     return Path(text(value)).expanduser().absolute()
+
+
+def key(value: str) -> bytes:
+    """A key of 32 bytes, in base64 or hex."""
+    try:
+        read = bytes.fromhex(value) if len(value) == 2 * KEY_BYTES else base64.b64decode(value, validate=True)
+    except ValueError:
+        read = b""
+    if len(read) != KEY_BYTES:
+        raise ValueError("must be 32 bytes in base64 or hex, as `openssl rand -base64 32` makes them")
+    return read

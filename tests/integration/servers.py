@@ -171,8 +171,15 @@ def _redis(
 
 
 def _redis_command(directory: Path, port: int) -> list[str]:
+    return [program("redis-server", "redis-server"), *_redis_options(directory, port)]
+
+
+def _valkey_command(directory: Path, port: int) -> list[str]:
+    return [str(valkey.binary()), *_redis_options(directory, port)]
+
+
+def _redis_options(directory: Path, port: int) -> list[str]:
     return [
-        program("redis-server", "redis-server"),
         *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)),
         *("--save", "", "--appendonly", "no"),
     ]
@@ -190,7 +197,7 @@ def redis(directory: Path, port: int | None = None) -> Iterator[tuple[Server, st
 def embedded_valkey(directory: Path, port: int | None = None) -> Iterator[tuple[Server, str]]:
     """The Valkey that `tertulia dev` embeds, on a port: the process and its URL."""
     port = port or free_port()
-    with _redis("valkey", valkey.tcp_command, directory, port) as server:
+    with _redis("valkey", _valkey_command, directory, port) as server:
         yield server, f"redis://127.0.0.1:{port}/0"
 
 

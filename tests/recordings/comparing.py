@@ -19,7 +19,7 @@ _TAIL = 40
 
 def differences(expected: Expected, recording: Recording) -> Iterator[str]:
     """What is otherwise than it should be, in words."""
-    if abs(recording.duration - expected.duration) > _NEAR + 0.05:
+    if abs(recording.duration - expected.duration) > _NEAR:
         yield f"It lasts {recording.duration} s, not {expected.duration}"
     if bool(recording.trouble) != expected.has_trouble:
         yield f"Its trouble is {recording.trouble}"

@@ -38,7 +38,9 @@ def test_help_says_what_to_do_next(command: cli.Command, capsys: pytest.CaptureF
 
 def test_the_readers_of_the_settings() -> None:
     assert set(settings_of("database")) == {"database_url", "data_dir"}
-    assert set(settings_of("recording")) == {"database_url", "data_dir", "storage_url", "recordings_dir"}
+    keys = {"master_key", "master_key_file"}
+    assert set(settings_of("recording")) == {"database_url", "data_dir", "storage_url", "recordings_dir", *keys}
+    assert set(settings_of("recording-key")) == {"database_url", "data_dir", *keys}
     assert set(settings_of("room")) == {"database_url", "data_dir", "public_url", "port"}
     assert not {"database_url", "storage_url", "port", "workers", "turn_secret"} & set(settings_of("sfu"))
     assert not {"sfu_bind", "sfu_ports", "sfu_workers", "recordings_dir"} & set(settings_of("web"))

@@ -1,9 +1,11 @@
+import base64
 from pathlib import Path
 
 import pytest
 
 from tertulia.config import SETTINGS, default_of, environment, is_loopback, load
 from tertulia.errors import ConfigError
+from tertulia.master_key import MasterKey, WrongMasterKey, master_key
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -44,9 +46,40 @@ def test_lists_ranges_and_paths() -> None:
     assert config.public_url == "https://meet.example.org/x"
 
 
+def test_the_master_key_is_in_base64_or_hex_or_in_a_file(tmp_path: Path) -> None:
+    key = bytes(range(32))
+    for text in (base64.b64encode(key).decode(), key.hex()):
+        assert load({"TERTULIA_MASTER_KEY": text}).master_key == key
+    file = tmp_path / "key"
+    made = MasterKey(key).wrap(b"secret", "a")
+    for content in (key, key.hex().encode() + b"\n", base64.b64encode(key)):
+        file.write_bytes(content)
+        read = master_key(load({"TERTULIA_MASTER_KEY_FILE": str(file)}))
+        assert read is not None
+        assert read.unwrap(made, "a") == b"secret"
+    for wrong in (b"", b"short", key + key):
+        file.write_bytes(wrong)
+        with pytest.raises(ConfigError, match="TERTULIA_MASTER_KEY_FILE: what is in .* must be 32 bytes"):
+            master_key(load({"TERTULIA_MASTER_KEY_FILE": str(file)}))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        master_key(load({"TERTULIA_MASTER_KEY_FILE": str(tmp_path / "nothing")}))
+    assert master_key(load({})) is None
+
+
+def test_what_one_master_key_wrapped_no_other_unwraps_nor_for_another_purpose() -> None:
+    key, other = MasterKey(bytes(32)), MasterKey(bytes(31) + b"1")
+    made = key.wrap(b"secret", "a")
+    assert key.unwrap(made, "a") == b"secret"
+    assert key.wrap(b"secret", "a") != made
+    for one, wrapped, purpose in ((other, made, "a"), (key, made, "b"), (key, made[:-1], "a"), (key, b"", "a")):
+        with pytest.raises(WrongMasterKey):
+            one.unwrap(wrapped, purpose)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("TERTULIA_MASTER_KEY", "c2hvcnQ="),
         ("TERTULIA_PROT", "1"),
         ("TERTULIA_", "1"),
         ("TERTULIA_port", "1"),

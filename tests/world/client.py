@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import JoinResult, JoinRoom, Role, SetRecordingOptOut, UpdateState
+from tertulia.contract import JoinResult, JoinRoom, KeepAlive, Role, SetRecordingOptOut, UpdateState
 from tertulia.errors import Refused
 from tertulia.ids import ConnectionId, RoomId, UserId
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
@@ -16,6 +16,7 @@ from tertulia.room.events import Event
 from tertulia.room.settings import HubSettings
 from tests.world.clock import Clock, Process
 from tests.world.network import Pipe, Weather
+from tests.world.view import View
 
 KEEP_ALIVE: Final = "KeepAlive"
 FINAL_CODES: Final = {ENDED.code, REPLACED.code, REMOVED.code}
@@ -44,28 +45,6 @@ class HubPort(Protocol):
     def connected(self, wire: Wire) -> None: ...
     def called(self, wire: Wire, call: int, event: str, payload: Any) -> None: ...
     def disconnected(self, wire: Wire, clean: bool, some_lost: bool) -> None: ...
-
-
-class Shown:
-    """What a client shows of another member."""
-
-    __slots__ = ("hand_raised", "is_lost", "is_muted", "is_video_on", "opt_out")
-
-    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool, opt_out: bool) -> None:
-        self.is_muted = is_muted
-        self.is_video_on = is_video_on
-        self.hand_raised = hand_raised
-        self.opt_out = opt_out
-        self.is_lost = False
-
-    def copy(self) -> Shown:
-        other = Shown(self.is_muted, self.is_video_on, self.hand_raised, self.opt_out)
-        other.is_lost = self.is_lost
-        return other
-
-    @property
-    def state(self) -> tuple[bool, bool, bool, bool]:
-        return self.is_muted, self.is_video_on, self.hand_raised, self.opt_out
 
 
 class Wire:
@@ -106,11 +85,12 @@ class Wire:
 
     # --- for the hub
 
-    def send(self, event: Event) -> None:
-        """An event to the client."""
+    def send(self, event: Event) -> bool:
+        """An event to the client; True: no stale one was dropped for it."""
         self.sent += 1
         self.client.is_sent(event)
         self.down.send(self._event, event)
+        return True
 
     def reply(self, call: int, result: Struct) -> None:
         """The answer to a call."""
@@ -156,12 +136,11 @@ class Client:
         """Since it sits: it may have been timed out, and hears of that by its next call."""
         self.is_seated = False
         self.resume: str | None = None
-        self.members: dict[UserId, Shown] = {}
-        """By JoinRoom's list and the events since."""
-        self.followed: dict[UserId, Shown] = {}
-        """By the list of the first JoinRoom and all events since, those that a return replayed among them."""
-        self.may_come_again: set[UserId] = set()
-        """In the list, so that a ParticipantJoined may still come."""
+        self.counts = number % 3 > 0
+        """It says how many events it has received."""
+        self.received = 0
+        """Events by the connection of its last seat."""
+        self.view = View(user, str(self), world.fail)
         self.endpoint: str | None = None
         self.endpoints: set[str] = set()
         """All that it was told of since it sits."""
@@ -177,11 +156,11 @@ class Client:
         """When it was told that it is left out of recordings, and has not asked for anything else since."""
         self._over: set[str] = set()
         """Recordings of whose end it has heard by this connection."""
+        self._replayed: str | None = None
+        """The one that went on when it returned: how it came to that is replayed behind JoinRoom's result."""
         self.pending: dict[int, tuple[str, float]] = {}
         self.seat_since = 0.0
         """Since when it should have got every event."""
-        self.last_chat: dict[tuple[str, int], int] = {}
-        self.chats: set[str] = set()
         self.said = 0
         self._calls = 0
         self._keep_alive_due = 0.0
@@ -214,7 +193,11 @@ class Client:
         """JoinRoom, with the resume token if there is one; also if it has a seat, if ``anyway``."""
         if self.wants_in and self.wire is not None and (anyway or not self.is_seated):
             payload = JoinRoom(
-                room_id=self.room, token=self.token, resume_token=self.resume, recording_opt_out=self.joins_out
+                room_id=self.room,
+                token=self.token,
+                resume_token=self.resume,
+                received=self.received if self.counts else None,
+                recording_opt_out=self.joins_out,
             )
             self.call("JoinRoom", payload)
 
@@ -284,6 +267,8 @@ class Client:
         if wire is not self.wire:
             return
         self.world.note(f"{self} hears {event.name} {_short(event.payload)}")
+        if self.is_seated:
+            self.received += 1
         handler = _HANDLERS.get(event.name)
         if handler is not None:
             handler(self, _payload(event))
@@ -333,23 +318,19 @@ class Client:
     def _sits(self, result: JoinResult) -> None:
         world = self.world
         self.is_seated = True
+        self.received = 0
         self.resume = result.resume_token
-        self.members = {
-            UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised, p.recording_opt_out)
-            for p in result.participants
-        }
-        if len(self.members) != len(result.participants) or self.user in self.members:
-            world.fail("shown twice", f"{self}: JoinRoom's list has {[p.user_id for p in result.participants]}")
+        self.view.take(result)
         if result.missed or self.wire is None or not world.has_returned(self.wire.id):
-            self.followed = {user: shown.copy() for user, shown in self.members.items()}
-            self.may_come_again = set(self.members)
-            self.last_chat.clear()
+            self.view.begin()
             self.seat_since = world.clock.now
         if self.wire is None or not world.has_returned(self.wire.id):
             self.endpoints.clear()
             self.endpoint = None
         self.was_silent = self.is_silent
         self.out_since = None
+        if self.wire is not None and world.has_returned(self.wire.id):
+            self._replayed = result.recording_id
         self._records(result.recording_id)
         if result.is_recording != (result.recording_id is not None):
             world.fail("recording", f"{self}: isRecording {result.is_recording}, recordingId {result.recording_id}")
@@ -363,7 +344,7 @@ class Client:
     def _keep_alive_now(self, wire: Wire) -> None:
         if wire is self.wire and self.is_seated and self._keep_alive_due <= self.world.clock.now:
             if not self.is_silent:
-                self.call(KEEP_ALIVE, None)
+                self.call(KEEP_ALIVE, KeepAlive(received=self.received if self.counts else None))
             self._keep_alive(self.world.settings.keep_alive)
 
     def _refused(self, event: str, error: Exception) -> None:
@@ -374,58 +355,6 @@ class Client:
 
     def _is_pending(self, event: str) -> bool:
         return any(pending == event for pending, _ in self.pending.values())
-
-    def _views(self) -> tuple[dict[UserId, Shown], dict[UserId, Shown]]:
-        return self.members, self.followed
-
-    def _participant_joined(self, payload: dict[str, Any]) -> None:
-        user = UserId(payload["userId"])
-        if user == self.user:
-            self.world.fail("shown twice", f"{self} is told of itself")
-        if user in self.followed and user not in self.may_come_again:
-            self.world.fail("shown twice", f"{self} is told of {user} again")
-        self.may_come_again.discard(user)
-        for view in self._views():
-            view[user] = Shown(
-                payload["isMuted"], payload["isVideoOn"], payload["handRaised"], payload["recordingOptOut"]
-            )
-
-    def _participant_left(self, payload: dict[str, Any]) -> None:
-        user = UserId(payload["userId"])
-        self.may_come_again.discard(user)
-        for view in self._views():
-            view.pop(user, None)
-
-    def _state_changed(self, payload: dict[str, Any]) -> None:
-        self._change(payload, is_muted=payload["isMuted"], is_video_on=payload["isVideoOn"])
-
-    def _hand_raised(self, payload: dict[str, Any]) -> None:
-        self._change(payload, hand_raised=payload["raised"])
-
-    def _opt_out_changed(self, payload: dict[str, Any]) -> None:
-        self._change(payload, opt_out=payload["optOut"])
-
-    def _connection_lost(self, payload: dict[str, Any]) -> None:
-        self._change(payload, is_lost=True)
-
-    def _connection_back(self, payload: dict[str, Any]) -> None:
-        self._change(payload, is_lost=False)
-
-    def _change(self, payload: dict[str, Any], **values: bool) -> None:
-        for view in self._views():
-            shown = view.get(UserId(payload["userId"]))
-            if shown is not None:
-                for name, value in values.items():
-                    setattr(shown, name, value)
-
-    def _chat(self, payload: dict[str, Any]) -> None:
-        text = payload["text"]
-        sender, number, count = text.split(":")
-        key = sender, int(number)
-        if int(count) <= self.last_chat.get(key, 0):
-            self.world.fail("order", f"{self} hears {text} after {self.last_chat[key]} of {key}")
-        self.last_chat[key] = int(count)
-        self.chats.add(text)
 
     def _sfu_endpoint(self, payload: dict[str, Any]) -> None:
         self.endpoint = payload["transportId"]
@@ -445,7 +374,7 @@ class Client:
     def _records(self, recording: str | None) -> None:
         if self.recording is not None and recording != self.recording:
             self._over.add(self.recording)
-        if recording in self._over and not self.world.has_forgotten:
+        if recording in self._over and recording != self._replayed and not self.world.has_forgotten:
             self.world.fail("began again", f"{self} hears of {recording} again, whose end it has heard")
         self.recording = recording
 
@@ -465,17 +394,19 @@ def _short(value: Any) -> str:
 
 
 _HANDLERS: Final[dict[str, Callable[[Client, dict[str, Any]], None]]] = {
-    "ParticipantJoined": Client._participant_joined,
-    "ParticipantLeft": Client._participant_left,
-    "StateChanged": Client._state_changed,
-    "HandRaised": Client._hand_raised,
-    "ConnectionLost": Client._connection_lost,
-    "ConnectionBack": Client._connection_back,
-    "ChatMessage": Client._chat,
+    "ParticipantJoined": lambda client, payload: client.view.came(payload),
+    "ParticipantLeft": lambda client, payload: client.view.went(payload),
+    "StateChanged": lambda client, payload: client.view.change(
+        payload, is_muted=payload["isMuted"], is_video_on=payload["isVideoOn"]
+    ),
+    "HandRaised": lambda client, payload: client.view.change(payload, hand_raised=payload["raised"]),
+    "RecordingOptOutChanged": lambda client, payload: client.view.change(payload, opt_out=payload["optOut"]),
+    "ConnectionLost": lambda client, payload: client.view.change(payload, is_lost=True),
+    "ConnectionBack": lambda client, payload: client.view.change(payload, is_lost=False),
+    "ChatMessage": lambda client, payload: client.view.chat(payload),
     "SfuEndpoint": Client._sfu_endpoint,
     "ReceiveAnswer": Client._receive_answer,
     "RecordingChanged": Client._recording_changed,
-    "RecordingOptOutChanged": Client._opt_out_changed,
     "Replaced": lambda client, _: client._last_word("Replaced"),
     "Removed": lambda client, _: client._last_word("Removed"),
     "RoomEnded": lambda client, _: client._last_word("RoomEnded"),

@@ -202,7 +202,7 @@ def rest_stop_recording(world: World, action: Action) -> None:
 def say(world: World, client: Client) -> str:
     """Send a word to all; which."""
     text = client.next_words()
-    world.said.append((text, world.clock.now, set(client.members)))
+    world.said.append((text, world.clock.now, set(client.view.members)))
     client.call("SendChat", SendChat(text=text))
     return text
 

@@ -160,7 +160,7 @@ class World:
 
     def was_heard(self, text: str) -> bool:
         """Whether anybody has heard this chat message."""
-        return any(text in client.chats for client in self.clients)
+        return any(text in client.view.chats for client in self.clients)
 
     def _come_back(self, client: Client) -> None:
         if client.wants_in:

@@ -133,7 +133,12 @@ def _held_or(job: Job, status: str) -> sa.ColumnElement[bool]:
 
 
 async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: str, lease_seconds: float) -> Job:
-    query = sa.select(RECORDINGS, ROOMS.c.tenant_id).join(ROOMS, ROOMS.c.id == RECORDINGS.c.room_id)
+    source = RECORDINGS.alias("source")
+    query = (
+        sa.select(RECORDINGS, ROOMS.c.tenant_id, source.c.key_id.label("source_key_id"))
+        .join(ROOMS, ROOMS.c.id == RECORDINGS.c.room_id)
+        .join(source, source.c.id == sa.func.coalesce(RECORDINGS.c.parent_id, RECORDINGS.c.id))
+    )
     row = (await connection.execute(query.where(RECORDINGS.c.id == recording_id))).one()
     return Job(
         id=row.id,
@@ -142,6 +147,7 @@ async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: s
         session_id=row.session_id,
         tenant_id=row.tenant_id,
         layout=row.layout,
+        key_id=row.source_key_id,
         created_at=row.created_at,
         ended_at=row.ended_at,
         attempts=row.attempts,

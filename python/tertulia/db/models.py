@@ -86,8 +86,10 @@ class Recording(Struct, frozen=True):
     """Of a track: how long after its composite it begins, in seconds."""
     size: int | None
     sha256: str | None
+    key_id: str | None
+    """The recording key that what is stored is encrypted with; None: it is not encrypted."""
     error: str | None
-    """Why it failed, or why it is tried again."""
+    """Why it failed, why it is tried again, or why it was stopped."""
     stage: RecordingStage | None
     progress: float
     """From 0 to 1."""
@@ -110,6 +112,8 @@ class Job(Struct, frozen=True):
     session_id: SessionId
     tenant_id: TenantId
     layout: Layout
+    key_id: str | None
+    """The recording key that what is stored of the source is encrypted with; None: it is not, or nothing is stored."""
     created_at: datetime
     ended_at: datetime | None
     attempts: int
@@ -121,12 +125,13 @@ class Job(Struct, frozen=True):
 
 
 class Made(Struct, frozen=True):
-    """A file that a worker has made and stored."""
+    """A file that a worker has made and stored, encrypted if there is a ``key_id``; size and checksum are its own."""
 
     path: str
     duration: float
     size: int
     sha256: str
+    key_id: str | None = None
 
 
 class MadeTrack(Struct, frozen=True):

@@ -61,11 +61,13 @@ async def find(connection: AsyncConnection, recording_id: RecordingId) -> Record
     return as_recording(row) if row else None
 
 
-async def stop_running(connection: AsyncConnection, which: sa.ColumnElement[bool], at: datetime) -> None:
-    """End the running recordings among ``which``: a worker may make their films."""
+async def stop_running(
+    connection: AsyncConnection, which: sa.ColumnElement[bool], at: datetime, error: str | None = None
+) -> None:
+    """End the running recordings among ``which``: a worker may make their films. ``error``: why, if nobody asked."""
     moment = sa.literal(at, Moment())
     ended = sa.case((RECORDINGS.c.created_at > moment, RECORDINGS.c.created_at), else_=moment)
-    stops = sa.update(RECORDINGS).where(which, IS_RUNNING).values(ended_at=ended, **waiting(at))
+    stops = sa.update(RECORDINGS).where(which, IS_RUNNING).values(ended_at=ended, error=error, **waiting(at))
     await connection.execute(stops)
 
 

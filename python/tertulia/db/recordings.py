@@ -51,10 +51,13 @@ class Recordings:
                 found = await recording_rows.find(connection, recording_id)
         return found or rows.not_found(recording_id)
 
-    async def stop(self, recording_id: RecordingId, at: datetime) -> None:
-        """End the recording ``at``, unless it has ended or is gone. A worker may then make its film."""
+    async def stop(self, recording_id: RecordingId, at: datetime, error: str | None = None) -> None:
+        """End the recording ``at``, unless it has ended or is gone. A worker may then make its film.
+
+        ``error``: why it ends, if nobody asked for it.
+        """
         async with self._database.write() as connection:
-            await recording_rows.stop_running(connection, RECORDINGS.c.id == recording_id, at)
+            await recording_rows.stop_running(connection, RECORDINGS.c.id == recording_id, at, error)
 
     async def running(self, session_id: SessionId) -> RecordingId | None:
         """The recording of a session that is running, if any."""

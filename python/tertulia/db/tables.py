@@ -129,6 +129,7 @@ RECORDINGS: Final = sa.Table(
     sa.Column("offset", sa.Float),  # of a track: how many seconds after its composite it begins
     sa.Column("size", sa.BigInteger),  # bytes
     sa.Column("sha256", sa.String(64)),
+    sa.Column("key_id", Uuid),  # the recording key that what is stored is encrypted with
     sa.Column("error", sa.Text),
     # The job: see tertulia.db.jobs.
     sa.Column("stage", sa.String(9)),
@@ -173,6 +174,40 @@ DELETIONS: Final = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("error", sa.Text),  # of the last attempt
     sa.Index(None, "due_at"),
+)
+
+RECORDING_KEYS: Final = sa.Table(
+    "recording_keys",
+    METADATA,
+    _id(),
+    _tenant(),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),  # encrypted by the master key
+    _moment("created_at"),
+    _moment("retired_at", nullable=True),
+    sa.Index(
+        "ix_recording_keys_current",
+        "tenant_id",
+        unique=True,
+        postgresql_where=sa.text("retired_at IS NULL"),
+        sqlite_where=sa.text("retired_at IS NULL"),
+    ),
+)
+
+AUDIT: Final = sa.Table(
+    "audit",
+    METADATA,
+    _id(),
+    _tenant(),
+    _moment("at"),
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),  # who: a user's id, an API key's, or the operator
+    sa.Column("address", sa.String(45)),  # from where
+    sa.Column("request_id", sa.String(64)),
+    sa.Column("room_id", Uuid),
+    sa.Column("target", sa.String(200)),  # to whom, or what
+    sa.Column("details", Json, nullable=False),
+    sa.Index(None, "tenant_id", "at", "id"),
+    sa.Index(None, "at"),
 )
 
 API_KEYS: Final = sa.Table(

@@ -43,16 +43,6 @@ def binary() -> Path:
     )
 
 
-def _common(directory: Path) -> list[str]:
-    return [
-        *("--save", "", "--appendonly", "no"),
-        *("--dir", str(directory)),
-        *("--daemonize", "no", "--loglevel", "warning"),
-        # hz: the server's own timer. 10 is the default; idle it costs under 0.2 % of a core.
-        *("--hz", "10"),
-    ]
-
-
 def socket_command(socket: Path) -> tuple[str, ...]:
     """The command of a Valkey that listens on a Unix socket only, which only this user may open.
 
@@ -63,11 +53,10 @@ def socket_command(socket: Path) -> tuple[str, ...]:
         raise ConfigError(f"the path {socket} is too long for a socket: choose a shorter --data-dir")
     return (
         str(binary()),
-        *_common(socket.parent),
+        *("--save", "", "--appendonly", "no"),
+        *("--dir", str(socket.parent)),
+        *("--daemonize", "no", "--loglevel", "warning"),
+        # hz: the server's own timer. 10 is the default; idle it costs under 0.2 % of a core.
+        *("--hz", "10"),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
     )
-
-
-def tcp_command(directory: Path, port: int) -> tuple[str, ...]:
-    """The command of a Valkey that listens on ``127.0.0.1:port``."""
-    return (str(binary()), *_common(directory), *("--bind", "127.0.0.1", "--port", str(port)))

@@ -15,7 +15,7 @@ from starlette.types import Message, Send
 from tertulia.errors import NotFound, StorageError, Unavailable
 from tertulia.http.ranges import Span, Unsatisfiable, span_of
 from tertulia.rest.links import Links
-from tertulia.storage import LocalStorage, OpenFile
+from tertulia.storage import OpenFile
 from tertulia.storage.keys import content_type
 
 SEND_SECONDS: Final = 120.0
@@ -26,10 +26,9 @@ _CONTENT_POLICY: Final = "default-src 'none'; media-src 'self'"
 
 
 class Files:
-    """Serves what is in a directory."""
+    """Serves what is in a directory, and what is encrypted, in whatever storage."""
 
-    def __init__(self, storage: LocalStorage, links: Links) -> None:
-        self._storage = storage
+    def __init__(self, links: Links) -> None:
         self._links = links
 
     async def serve(self, request: Request) -> Response:
@@ -38,13 +37,14 @@ class Files:
         Raises:
             Forbidden: the address is not valid.
             NotFound: it has been deleted.
-            Unavailable: the disk does not answer.
+            Unavailable: the storage does not answer, or what is stored cannot be decrypted.
         """
         key = request.path_params["key"]
         query = request.query_params
-        self._links.check(key, query.get("expires", ""), query.get("signature", ""), time.time())
+        is_sealed = query.get("sealed") == "1"
+        self._links.check(key, query.get("expires", ""), query.get("signature", ""), time.time(), is_sealed=is_sealed)
         try:
-            file = await self._storage.open_file(key)
+            file = await self._links.storage.only(sealed=is_sealed).open_file(key)
         except StorageError as e:
             raise Unavailable(e.message) from None
         if file is None:

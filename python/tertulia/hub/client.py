@@ -25,8 +25,9 @@ class Client(Protocol):
     def id(self) -> ConnectionId:
         """Unique in the fleet."""
 
-    def send(self, event: Event) -> None:
-        """Hand over an event. A client that does not keep up has a bounded outbox, then is closed (1013)."""
+    def send(self, event: Event) -> bool:
+        """Hand over an event. A client that does not keep up has a bounded outbox, then is closed (1013). False: the
+        one before with the same ``latest`` still waited there, and was dropped for it."""
 
     def reply(self, call: CallId, result: Struct) -> None:
         """Answer a call with its result (one of :mod:`tertulia.contract`)."""

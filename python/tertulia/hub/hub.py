@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 
-from tertulia.contract import CALLS, Empty, JoinRoom, Layout
+from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
@@ -284,4 +284,4 @@ def _checked(event: str, payload: object, is_seated: bool) -> Any:
     if kind is None:
         raise UnknownEvent(f"there is no call {event!r}"[:100])
     check_seat(event, is_seated)
-    return read(kind, {} if payload is None and kind is Empty else payload, null_is_absent=True)
+    return read(kind, {} if payload is None and kind in MAY_LACK_PAYLOAD else payload, null_is_absent=True)

@@ -95,8 +95,8 @@ class Meetings:
                     metrics.EVENTS.inc(len(effect.to))
                     for connection_id in effect.to:
                         connection = get(connection_id)
-                        if connection is not None:
-                            connection.client.send(event)
+                        if connection is not None and not connection.client.send(event):
+                            meeting.superseded(connection_id, event.latest)
                 elif isinstance(effect, Reply):
                     connections.reply(effect.connection, effect.result)
                 else:

@@ -66,7 +66,7 @@ class Steps:
             steps.ReadSession: self._read_session,
             steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
             steps.StartRecording: self._start_recording,
-            steps.StopRecording: lambda _, s: recordings.stop(s.recording, _now()),
+            steps.StopRecording: lambda _, s: recordings.stop(s.recording, _now(), s.error),
             steps.WithdrawRecording: lambda room, s: recordings.delete(room, s.recording, _now()),
         }
 

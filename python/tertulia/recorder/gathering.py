@@ -20,7 +20,7 @@ from tertulia.recorder.jobs.inputs import Fault, Gathered, NoMedia, NotYet
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.manifest import Manifest
 from tertulia.recorder.place import Place
-from tertulia.storage import Storage
+from tertulia.storage import SealedStorage, Storage
 
 WRITER_PAUSE: Final = 2.0
 """Seconds until one looks again whether the writers have ended; they do so within a second after the recording."""
@@ -29,7 +29,9 @@ GRACE: Final = timedelta(seconds=60)
 GRACE_PAUSE: Final = 5.0
 
 
-async def gather(storage: Storage, recordings: Path, job: Job, now: datetime) -> Gathered | NotYet | NoMedia | Fault:
+async def gather(
+    storage: SealedStorage, recordings: Path, job: Job, now: datetime
+) -> Gathered | NotYet | NoMedia | Fault:
     """Bring the raw files of ``job`` into its directory.
 
     Raises:
@@ -42,6 +44,7 @@ async def gather(storage: Storage, recordings: Path, job: Job, now: datetime) ->
         return NotYet(WRITER_PAUSE)
     if not is_first:
         await asyncio.to_thread(_link, source, place)
+    storage = storage.only(sealed=job.key_id is not None)
     # After the links were made: files of the source go only when the manifest is there.
     stored = await load_manifest(storage, directory_of(job.room_id, job.source_id), place.work)
     if stored is not None:

@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from tertulia import times
 from tertulia.contract import Layout
 from tertulia.db.engine import Database
 from tertulia.db.models import Recording
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
 from tertulia.db.recordings import Recordings
-from tertulia.errors import NotFound, Refused, StorageError
+from tertulia.errors import NotFound, Refused
 from tertulia.ids import RecordingId, RoomId, new_uuid
+from tertulia.master_key import MasterKey
 from tertulia.recorder import manifest
 from tertulia.recorder.gathering import fetch, load_manifest
 from tertulia.recorder.manifest import Manifest
 from tertulia.recorder.place import Place
-from tertulia.storage import Storage, open_storage
+from tertulia.recorder.verifying import LIST, Expected, Tally, check_stored
+from tertulia.storage import SealedStorage, Storage, open_storage
+from tertulia.storage.checksum import checksum_of
 
 FILMS: Final = "films"
 """Where an export has what can be played, beside the raw parts."""
-OK: Final = "ok"
-"""How the line of a file that is right begins."""
-LIST: Final = "parts.json"
-"""The list of raw files in an export."""
-
-
-class _Expected(NamedTuple):
-    """A file, and what is known of it."""
-
-    name: str
-    size: int
-    sha256: str
 
 
 class Operator:
     """The commands."""
 
-    def __init__(self, database: Database, storage_url: str, recordings: Path) -> None:
+    def __init__(self, database: Database, master: MasterKey | None, storage_url: str, recordings: Path) -> None:
         self._rows = Recordings(database)
+        self._keys = RecordingKeys(database, master)
         self._storage_url = storage_url
         self._recordings = recordings
 
@@ -80,20 +71,20 @@ class Operator:
             Refused, StorageError, OSError
         """
         row = await self._find(recording_id)
-        storage = self._storage()
         place = Place(directory.parent, directory.name)
         await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-        stored = await self._export_raw(storage, row, place)
+        stored = await self._export_raw(row, place)
         yield f"{directory}: {len(stored.files)} raw files"
         for film in await self._films(row):
             if film.path is None:
                 continue
             path = directory / FILMS / film.path.removeprefix(directory_of(film.room_id, row.source_id))
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            await storage.get_file(film.path, path)
+            await self._storage(film).get_file(film.path, path)
             yield str(path)
 
-    async def _export_raw(self, storage: Storage, row: Recording, place: Place) -> Manifest:
+    async def _export_raw(self, row: Recording, place: Place) -> Manifest:
+        storage = self._storage(await self._source(row))
         prefix = directory_of(row.room_id, row.source_id)
         stored = await load_manifest(storage, prefix, place.path)
         if stored is None:
@@ -104,29 +95,18 @@ class Operator:
         await asyncio.to_thread((place.path / LIST).write_bytes, stored.encode())
         return stored
 
-    # -- verify
-
     async def verify(self, recording_id: str) -> AsyncIterator[str]:
         """Download each of a recording's files from storage and check it: a line for each.
 
         Raises:
             Refused: not all of them are right; raised at the end.
         """
-        tally = Tally(recording_id)
-        async for line in self._stored(recording_id):
+        row, tally = await self._find(recording_id), Tally(recording_id)
+        storage, prefix = self._storage(await self._source(row)), directory_of(row.room_id, row.source_id)
+        films = [Expected(f.path, f.size or 0, f.sha256 or "") for f in await self._films(row) if f.path]
+        async for line in check_stored(storage, prefix, films):
             yield tally.take(line)
         tally.end()
-
-    async def _stored(self, recording_id: str) -> AsyncIterator[str]:
-        row = await self._find(recording_id)
-        storage, prefix = self._storage(), directory_of(row.room_id, row.source_id)
-        expected = [_Expected(f.path, f.size or 0, f.sha256 or "") for f in await self._films(row) if f.path]
-        with tempfile.TemporaryDirectory(prefix="tertulia-verify-") as name:
-            stored = await load_manifest(storage, prefix, Path(name))
-            if stored is not None:
-                expected += [_Expected(prefix + file.path, file.size, file.sha256) for file in stored.files]
-            for file in expected:
-                yield await _check_stored(storage, file, Path(name) / "file")
 
     # -- what they have in common
 
@@ -140,45 +120,13 @@ class Operator:
         """The film itself, its tracks, and other films of the same raw files."""
         return [it for it in await self._rows.of_room(row.room_id) if it.source_id == row.source_id]
 
-    def _storage(self) -> Storage:
-        return open_storage(self._storage_url)
+    async def _source(self, row: Recording) -> Recording:
+        """The recording that the raw files are of."""
+        return row if row.source_id == row.id else await self._find(row.source_id)
 
-
-class Tally:
-    """Counts the lines of a check of ``what``."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._count = self._wrong = 0
-
-    def take(self, line: str) -> str:
-        """Count a line; returns it."""
-        self._count += 1
-        self._wrong += not line.startswith(OK)
-        return line
-
-    def end(self) -> None:
-        """Say how it went.
-
-        Raises:
-            Refused: a file is not right, or there is none.
-        """
-        if not self._count:
-            raise Refused(f"there is nothing to check in {self._what}")
-        if self._wrong:
-            raise Refused(f"{self._wrong} of {self._count} files are not right")
-
-
-def verify_directory(directory: Path) -> Iterator[str]:
-    """Check the raw parts in a directory, or an export: a line for each file.
-
-    Raises:
-        Refused: not all of them are right; raised at the end.
-    """
-    tally = Tally(str(directory))
-    for line in _check_directory(directory):
-        yield tally.take(line)
-    tally.end()
+    def _storage(self, row: Recording) -> Storage:
+        """Where the files of a recording are."""
+        return SealedStorage(open_storage(self._storage_url), self._keys).only(sealed=row.key_id is not None)
 
 
 def _line(row: Recording) -> str:
@@ -200,53 +148,7 @@ def _copy_local(local: Place, place: Place) -> Manifest:
         path = place.path / file.part / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(local.path / file.part / file.name, path)
-        files.append(manifest.StoredFile(file.part, file.name, file.size, _sha256(path)))
+        files.append(manifest.StoredFile(file.part, file.name, *checksum_of(path)))
     if not files:
         raise Refused(f"there are no raw files of it, neither in storage nor in {local.path}")
     return Manifest(tuple(files))
-
-
-async def _check_stored(storage: Storage, file: _Expected, scratch: Path) -> str:
-    try:
-        await storage.get_file(file.name, scratch)
-    except StorageError as error:
-        return f"MISSING  {file.name}: {error.message}"
-    return await asyncio.to_thread(_check, file, scratch)
-
-
-def _check_directory(directory: Path) -> Iterator[str]:
-    """Against the list of an export, where there is one; else whether each file can be read."""
-    listed = directory / LIST
-    if listed.exists():
-        for file in manifest.decode(listed.read_bytes()).files:
-            path = directory / file.part / file.name
-            known = _Expected(f"{file.part}/{file.name}", file.size, file.sha256)
-            yield _check(known, path) if path.exists() else f"MISSING  {known.name}"
-        return
-    yield from _read_parts(directory)
-
-
-def _read_parts(directory: Path) -> Iterator[str]:
-    from tertulia.recorder.raw.recording import read  # noqa: PLC0415 — only where raw files are read
-
-    place = Place(directory.parent, directory.name)
-    if place.parts():
-        trouble = read(directory).trouble
-        for file in place.raw_files():
-            yield f"{OK}       {file.part}/{file.name}: {file.size} bytes"
-        for what in trouble:
-            yield f"LOST     {what}"
-
-
-def _check(file: _Expected, path: Path) -> str:
-    size = path.stat().st_size
-    if size != file.size:
-        return f"WRONG    {file.name}: {size} bytes instead of {file.size}"
-    if _sha256(path) != file.sha256:
-        return f"WRONG    {file.name}: its checksum is not {file.sha256}"
-    return f"{OK}       {file.name}: {size} bytes, sha256 {file.sha256}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

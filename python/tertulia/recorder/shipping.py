@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from tertulia.recorder.films import File, Films
 from tertulia.recorder.jobs.inputs import Stored
 from tertulia.recorder.manifest import Manifest, StoredFile
 from tertulia.recorder.place import Place
-from tertulia.storage import Storage
+from tertulia.storage import SealedStorage, SealingKey
 
 NOTES: Final = "stored.jsonl"
 """In the work directory: what is stored, one file a line."""
@@ -32,13 +33,23 @@ class _Note(Struct, frozen=True):
     size: int
     changed: int
     sha256: str
+    key_id: str | None = None
 
 
 class Shipping:
-    """Stores the files of one job. ``progress`` hears what part of the bytes is stored."""
+    """Stores the files of one job, encrypted with ``key`` unless None. ``progress`` hears what part of the bytes is
+    stored."""
 
-    def __init__(self, storage: Storage, place: Place, job: Job, progress: Callable[[float], None]) -> None:
-        self._storage = storage
+    def __init__(
+        self,
+        storage: SealedStorage,
+        key: SealingKey | None,
+        place: Place,
+        job: Job,
+        progress: Callable[[float], None],
+    ) -> None:
+        self._storage = storage.sealing(key)
+        self._key_id = None if key is None else key.id
         self._place = place
         self._job = job
         self._progress = progress
@@ -76,7 +87,7 @@ class Shipping:
 
     async def _film(self, file: File) -> Made:
         note = await self._put(self._place.work / file.path, file.path)
-        return Made(note.key, file.duration, note.size, note.sha256)
+        return Made(note.key, file.duration, note.size, note.sha256, note.key_id)
 
     async def _raw(self, part: str, name: str) -> StoredFile:
         note = await self._put(self._place.path / part / name, manifest.raw_path(part, name))
@@ -85,14 +96,20 @@ class Shipping:
     async def _put(self, path: Path, name: str) -> _Note:
         key, about = self._prefix + name, await asyncio.to_thread(path.stat)
         note = self._notes.get(key)
-        known = note is not None and (note.size, note.changed) == (about.st_size, about.st_mtime_ns)
-        if note is None or not known or await self._storage.size(key) != note.size:
+        if note is None or not await self._is_stored(note, about):
             stored = await self._storage.put_file(path, key)
-            note = _Note(key, stored.size, about.st_mtime_ns, stored.sha256)
+            note = _Note(key, stored.size, about.st_mtime_ns, stored.sha256, self._key_id)
             await asyncio.to_thread(self._write_note, note)
         self._done += note.size
         self._progress(self._done / max(self._total, 1))
         return note
+
+    async def _is_stored(self, note: _Note, about: os.stat_result) -> bool:
+        """Whether this file is stored; encrypted, if it is to be. An earlier key will do."""
+        if self._key_id is not None and note.key_id is None:
+            return False
+        is_same = (note.size, note.changed) == (about.st_size, about.st_mtime_ns)
+        return is_same and await self._storage.size(note.key) == note.size
 
     def _write_note(self, note: _Note) -> None:
         with (self._place.work / NOTES).open("ab") as file:

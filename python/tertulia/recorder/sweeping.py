@@ -25,7 +25,7 @@ from tertulia.ids import RecordingId
 from tertulia.recorder.gathering import load_manifest
 from tertulia.recorder.jobs.retry import delay_after
 from tertulia.recorder.place import Place, places
-from tertulia.storage import Storage
+from tertulia.storage import SealedStorage
 
 DELETE_SECONDS: Final = 5.0
 """How often one looks for deletions."""
@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 class Sweeper:
     """The sweeps of one recorder."""
 
-    def __init__(self, database: Database, storage: Storage, recordings: Path) -> None:
+    def __init__(self, database: Database, storage: SealedStorage, recordings: Path) -> None:
         self._deletions = Deletions(database)
         self._rows = Recordings(database)
         self._storage = storage
@@ -109,7 +109,8 @@ class Sweeper:
         if row is None or row.status not in _DONE or place.is_being_written():
             return
         if row.source_id == row.id:
-            stored = await load_manifest(self._storage, directory_of(row.room_id, row.id), place.work)
+            storage = self._storage.only(sealed=row.key_id is not None)
+            stored = await load_manifest(storage, directory_of(row.room_id, row.id), place.work)
             files = {file.raw for file in stored.files} if stored is not None else set()
             if await asyncio.to_thread(place.has_media, files):
                 _log.warning("raw files turned up that are not in the film: it is made again", recording=row.id)

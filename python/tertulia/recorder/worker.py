@@ -24,7 +24,9 @@ from tertulia.db import migrate
 from tertulia.db.engine import Database
 from tertulia.db.jobs import Jobs
 from tertulia.db.models import Job
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import ConfigError, StorageError, TertuliaError, Unavailable
+from tertulia.master_key import master_key
 from tertulia.recorder.gathering import gather
 from tertulia.recorder.jobs import effects, inputs
 from tertulia.recorder.jobs.recorder import LEASE, LOOK, Recorder
@@ -34,7 +36,7 @@ from tertulia.recorder.making import make
 from tertulia.recorder.place import Place
 from tertulia.recorder.shipping import Shipping
 from tertulia.recorder.sweeping import Sweeper
-from tertulia.storage import Storage, open_storage
+from tertulia.storage import SealedStorage, SealingKey, open_storage
 
 END_SECONDS: Final = 0.5
 """How long what is under way may take to end, once the recorder has ended."""
@@ -53,7 +55,8 @@ async def run_recorder(config: Config) -> None:
     try:
         if await migrate.version(database) != migrate.head():
             raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
-        await Worker(database, open_storage(config.storage), config.raw_dir).run()
+        keys = RecordingKeys(database, master_key(config))
+        await Worker(database, keys, SealedStorage(open_storage(config.storage), keys), config.raw_dir).run()
     finally:
         await database.close()
 
@@ -61,9 +64,10 @@ async def run_recorder(config: Config) -> None:
 class Worker:
     """One recorder process."""
 
-    def __init__(self, database: Database, storage: Storage, recordings: Path) -> None:
+    def __init__(self, database: Database, keys: RecordingKeys, storage: SealedStorage, recordings: Path) -> None:
         self._name = f"{socket.gethostname()[:80]}:{os.getpid()}"
         self._jobs = Jobs(database)
+        self._keys = keys
         self._storage = storage
         self._recordings = recordings
         self._sweeper = Sweeper(database, storage, recordings)
@@ -144,6 +148,7 @@ class Worker:
             case effects.Store(ticket, job, films):
                 shipping = Shipping(
                     self._storage,
+                    await self._key(job),
                     self._place(job),
                     job,
                     lambda done: self._feed(inputs.Progressed(ticket, done)),
@@ -153,6 +158,13 @@ class Worker:
                 await self._sweeper.clear(job.id)
                 return inputs.Cleared()
         raise ValueError(f"{effect} is no step")
+
+    async def _key(self, job: Job) -> SealingKey | None:
+        """The tenant's key. Without one, what was encrypted before does not become plain."""
+        current = await self._keys.current(job.tenant_id)
+        if current is not None:
+            return SealingKey(*current)
+        return None if job.key_id is None else SealingKey(job.key_id, await self._keys.secret(job.key_id))
 
     def _place(self, job: Job) -> Place:
         return Place(self._recordings, job.id)

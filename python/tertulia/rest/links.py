@@ -1,7 +1,8 @@
 """Addresses of stored files, which anybody who has one may read until it expires.
 
-A bucket signs its own. For files in a directory this server signs them, with a key that comes from its signing keys:
-``/v1/files/{key}?expires={Unix seconds}&signature=…``.
+A bucket signs its own. For files in a directory, and for what is encrypted, this server signs them, with a key that
+comes from its signing keys: ``/v1/files/{key}?expires={Unix seconds}&signature=…``, and ``sealed=1`` for what is
+encrypted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tertulia import times
 from tertulia.db.keyring import Keyring
 from tertulia.errors import Forbidden, StorageError, Unavailable
 from tertulia.rest.addresses import Base
-from tertulia.storage import Storage
+from tertulia.storage import SealedStorage
 
 FILES: Final = "/v1/files"
 """The path of this server's own."""
@@ -39,43 +40,44 @@ class Link(NamedTuple):
 class Links:
     """Signs and checks addresses of what is in ``storage``."""
 
-    def __init__(self, storage: Storage, keyring: Keyring) -> None:
+    def __init__(self, storage: SealedStorage, keyring: Keyring) -> None:
         self.storage = storage
         self._keyring = keyring
 
-    async def link(self, base: Base, key: str, now: float) -> Link:
-        """An address of what is stored under ``key``; ``base`` is this server's.
+    async def link(self, base: Base, key: str, now: float, *, is_sealed: bool = False) -> Link:
+        """An address of what is stored under ``key``; ``base`` is this server's. ``is_sealed``: it is encrypted.
 
         Raises:
             Unavailable: the storage cannot sign it.
         """
         expires = (math.floor(now + LEAST_SECONDS) // _STEP + 1) * _STEP
         try:
-            url = await self.storage.sign(key, expires - math.floor(now))
+            url = None if is_sealed else await self.storage.sign(key, expires - math.floor(now))
         except StorageError as e:
             raise Unavailable(e.message) from None
-        return Link(url or self._own(base, key, expires), times.from_seconds(expires))
+        return Link(url or self._own(base, key, expires, is_sealed), times.from_seconds(expires))
 
-    def check(self, key: str, expires: str, signature: str, now: float) -> None:
-        """Check that this server signed an address, and that it is valid.
+    def check(self, key: str, expires: str, signature: str, now: float, *, is_sealed: bool = False) -> None:
+        """Check that this server signed an address, and that it is valid. ``is_sealed``: it says ``sealed=1``.
 
         Raises:
             Forbidden
         """
         given = signature.encode()
-        known = [_sign(secret, key, expires) for secret in self._keyring.tokens.derived(_PURPOSE)]
+        known = [_sign(secret, key, expires, is_sealed) for secret in self._keyring.tokens.derived(_PURPOSE)]
         if not any(hmac.compare_digest(given, it) for it in known):
             raise Forbidden("the address was not signed by this server, or was changed")
         if len(expires) > _MAX_DIGITS or int(expires) <= now:
             raise Forbidden("the address has expired: ask for the recording again")
 
-    def _own(self, base: Base, key: str, expires: int) -> str:
+    def _own(self, base: Base, key: str, expires: int, is_sealed: bool) -> str:
         # The oldest key, which every web worker knows.
         secret = self._keyring.tokens.derived(_PURPOSE)[0]
-        signature = _sign(secret, key, str(expires)).decode()
-        return f"{base.url}{FILES}/{key}?expires={expires}&signature={signature}"
+        signature = _sign(secret, key, str(expires), is_sealed).decode()
+        return f"{base.url}{FILES}/{key}?expires={expires}&signature={signature}{'&sealed=1' if is_sealed else ''}"
 
 
-def _sign(secret: bytes, key: str, expires: str) -> bytes:
-    digest = hmac.digest(secret, f"{expires}\n{key}".encode(), hashlib.sha256)
+def _sign(secret: bytes, key: str, expires: str, is_sealed: bool) -> bytes:
+    lines = [expires, key, *(["sealed"] if is_sealed else [])]  # no key has a line break
+    digest = hmac.digest(secret, "\n".join(lines).encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tertulia import contract, times
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
-from tertulia.errors import InvalidSdp, NotJoined
+from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
 from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
 from tertulia.room import commands, events, targets
 from tertulia.room.effects import Tell
@@ -153,7 +153,9 @@ class Calls:
 
     # --- the seat
 
-    def _keep_alive(self, seat: Seat, call: Call, payload: Empty) -> bool:
+    def _keep_alive(self, seat: Seat, call: Call, payload: contract.KeepAlive) -> bool:
+        if payload.received is not None and not self._audience.received(seat, payload.received):
+            raise Invalid([FieldError("received", "is more than the events that were sent since JoinRoom's result")])
         self._upkeep.keep_alive(seat)
         return False
 

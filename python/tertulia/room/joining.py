@@ -26,7 +26,7 @@ from tertulia.room.inputs import Join
 from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
 from tertulia.room.membership import Membership
-from tertulia.room.missed import Missed, without_gone, without_overlap
+from tertulia.room.missed import NOTHING_KEPT, Backlog, without_gone
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import (
@@ -293,7 +293,7 @@ class Joiner:
         elif joining.handed_over is not None:
             self._finish(joining, joined, joining.handed_over)
         elif joined.replaced.hub == room.hub.hub:
-            self._finish(joining, joined, Missed(some_lost=True))
+            self._finish(joining, joined, NOTHING_KEPT)
         else:
             at = room.agenda.now + room.hub.settings.handover
             room.agenda.set_timer(Handover(joining.connection), at)
@@ -310,27 +310,24 @@ class Joiner:
         """It has not come in time."""
         joining = self._room.seats.joining[timer.connection]
         if joining.joined is not None:
-            self._finish(joining, joining.joined, Missed(some_lost=True))
+            self._finish(joining, joining.joined, NOTHING_KEPT)
 
     # --- the result
 
-    def _finish(self, joining: Joining, joined: Joined, missed: Missed | None) -> None:
-        """Answer, and sit down in the same turn. ``missed``: the client returns, and this is what it missed."""
+    def _finish(self, joining: Joining, joined: Joined, backlog: Backlog | None) -> None:
+        """Answer, and sit down in the same turn. ``backlog``: the client returns, and this was kept for it."""
         room = self._room
         self._ender.rejoined()
         if joined.replaced is not None and not joined.resumed and joined.replaced.hub != room.hub.hub:
             room.close_peer(room.node, joined.replaced.seat)
         others = self._others(joined)
         del self._room.seats.joining[joining.connection]
-        if not joining.is_heard:
-            joining.drop_older(Source.CHANNEL)
-        held, all_held = joining.take_held()
-        some_lost = not all_held or (missed is not None and missed.some_lost)
-        following = [h.event for h in held if h.seat in (None, joined.participant.seat)]
-        following = without_gone(following, room.members)
-        if missed is not None:
+        following, some_lost = self._held_for(joining, joined)
+        if backlog is not None:
+            missed, some_missed = backlog.after(joining.payload.received)
+            some_lost = some_lost or some_missed
+            following = missed + backlog.without_overlap(following)
             room.agenda.effects.append(Returned(some_lost))
-            following = without_overlap(missed.take(), following)
         recording = room.life.recording if room.life is not None else None
         result = JoinResult(
             user_id=joining.user_id,
@@ -345,6 +342,16 @@ class Joiner:
         )
         room.agenda.effects.append(Reply(joining.connection, result))
         self._sit_down(joining, joined, following)
+
+    def _held_for(self, joining: Joining, joined: Joined) -> tuple[list[events.Event], bool]:
+        """What the room said since the join, and whether some of it was too much to be held."""
+        if not joining.is_heard:
+            joining.drop_older(Source.CHANNEL)
+        if joining.handed_over is not None:
+            joining.drop_older(Source.ECHO)
+        held, all_held = joining.take_held()
+        following = [h.event for h in held if h.seat in (None, joined.participant.seat)]
+        return without_gone(following, self._room.members), not all_held
 
     def _others(self, joined: Joined) -> list[Participant]:
         """The list for the result: from here on, what the room is told brings it up to date."""
@@ -365,10 +372,11 @@ class Joiner:
             seat=member.seat,
             topology=joining.record.settings.topology,
             confirmed=room.audience.told,
+            sent=room.audience.new(),
         )
         taken: Seated | Lost = seat
         if joining.outcome is Outcome.LOST:
-            taken = Lost.of(seat, some_lost=True, told=None, now=room.agenda.now)
+            taken = Lost.of(seat, lost_at=0, in_doubt=True, told=None, now=room.agenda.now)
             room.agenda.set_timer(Blip(seat.connection), room.agenda.now + room.hub.settings.blip)
         room.seats.sit(taken)
         room.audience.changed()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
-from tertulia.ids import SessionId
+import msgspec
+
+from tertulia.contract import RecordingTrouble
+from tertulia.ids import NodeId, SessionId
 from tertulia.room import events
 from tertulia.room.events import Event
 from tertulia.room.membership import Membership
@@ -21,8 +25,9 @@ from tertulia.room.messages import (
     RoomMessage,
     StateMessage,
 )
-from tertulia.room.missed import Missed
+from tertulia.room.missed import Backlog
 from tertulia.room.pending import Marked, ReadingWanted
+from tertulia.room.recording import Recorder
 from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.seat import Source
@@ -31,9 +36,10 @@ from tertulia.room.seat import Source
 class Listening:
     """Messages count at once, or wait until the room is known and read (:mod:`tertulia.room.hearing`)."""
 
-    def __init__(self, room: Room, membership: Membership, relocation: Relocation) -> None:
+    def __init__(self, room: Room, membership: Membership, recorder: Recorder, relocation: Relocation) -> None:
         self._room = room
         self._membership = membership
+        self._recorder = recorder
         self._relocation = relocation
 
     def hear(self, message: RoomMessage) -> None:
@@ -87,7 +93,9 @@ class Listening:
         if self._is_older(message) and not isinstance(message, EndedMessage):
             return
         if isinstance(message, EventMessage):
-            if message.origin != self._room.hub.hub:
+            if message.origin == self._room.hub.hub:
+                self._echo(message)
+            else:
                 self._relay(message)
         elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage):
             membership.heard(message)
@@ -98,7 +106,15 @@ class Listening:
         elif isinstance(message, NodeMessage):
             membership.moved(message.sfu_node, message.sfu_region)
         elif isinstance(message, HandoverMessage):
-            membership.hand_over(message.connection_id, _missed(message))
+            membership.handed_over(message.connection_id, _backlog(message))
+
+    def _echo(self, message: EventMessage) -> None:
+        """This hub's own: its members have been told."""
+        payload = bytes(message.payload)
+        self._room.unsaid.hear(message.event, payload)
+        for joining in self._room.seats.joining.values():
+            if not joining.is_heard:
+                joining.hear_echo(message.event, payload)
 
     def _relay(self, message: EventMessage) -> None:
         """Tell the members on this hub what another hub or an SFU node has to say."""
@@ -111,13 +127,24 @@ class Listening:
             self._room.audience.broadcast(event, message.exclude, Source.CHANNEL)
         else:
             self._room.audience.tell(message.to, event, message.seat, Source.CHANNEL)
+        if message.event == "RecordingTrouble":
+            self._trouble(message)
+
+    def _trouble(self, message: EventMessage) -> None:
+        """A node cannot write a recording. A reason of which only a newer version knows is told to people alone."""
+        with contextlib.suppress(msgspec.ValidationError):
+            trouble = msgspec.json.decode(message.payload, type=RecordingTrouble)
+            self._recorder.in_trouble(NodeId(message.origin), trouble)
 
 
 _CONNECTION: Final = frozenset({"ConnectionLost", "ConnectionBack"})
 
 
-def _missed(message: HandoverMessage) -> Missed:
-    missed = Missed(message.missed)
-    for name, payload in message.frames:
-        missed.add(Event(name, payload))
-    return missed
+def _backlog(message: HandoverMessage) -> Backlog:
+    return Backlog(
+        first=message.first,
+        events=[Event(name, payload) for name, payload in message.frames],
+        lost_at=message.lost_at,
+        in_doubt=message.in_doubt,
+        unsaid=message.unsaid,
+    )

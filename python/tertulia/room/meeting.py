@@ -6,7 +6,7 @@ and its answer comes as an input, to be matched with what is pending and with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 from tertulia.ids import ConnectionId, RoomId
@@ -49,7 +49,8 @@ class Meeting:
         self._tap = tap = Tap(facts)
         relocation = Relocation(facts)
         self._membership = membership = Membership(facts, tap, relocation)
-        self._listening = listening = Listening(facts, membership, relocation)
+        self._recorder = recorder = Recorder(facts, tap)
+        self._listening = listening = Listening(facts, membership, recorder, relocation)
         self._restoring = restoring = Restoring(facts, membership)
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
@@ -57,7 +58,6 @@ class Meeting:
         self._mover = Mover(facts, membership, relocation)
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
-        self._recorder = recorder = Recorder(facts, tap)
         self._calls = Calls(facts, upkeep, leaver, ender, recorder, tap)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
@@ -118,6 +118,11 @@ class Meeting:
         if type(seat) is Seated:
             self._room.audience.heard_from(seat)
 
+    def superseded(self, connection: ConnectionId, latest: Hashable) -> None:
+        """The last event with this ``latest`` was sent to the connection in the place of the one before, which was
+        stale and still waited there."""
+        self._room.audience.superseded(connection, latest)
+
     def _rest(self) -> None:
         """Nobody of this hub is in the room: it is not listened to any more, and what was known of it grows old."""
         room = self._room
@@ -169,9 +174,7 @@ class Meeting:
             joining.outcome = Outcome.LOST
         seat = room.seats.of(given.connection)
         if isinstance(seat, Seated):
-            some_lost = given.some_lost or room.audience.is_in_doubt(seat)
-            room.seats.lose(seat, some_lost, room.life_of_seats.recording, self._agenda.now)
-            room.audience.changed()
+            room.audience.lose(seat, given.some_lost, room.life_of_seats.recording)
             self._agenda.set_timer(timers.Blip(given.connection), self._agenda.now + room.hub.settings.blip)
 
     def _connection_closed(self, given: inputs.ConnectionClosed) -> None:
@@ -194,6 +197,8 @@ class Meeting:
     def _sweep(self) -> None:
         self._leaver.sweep()
         self._tap.say_again()
+        self._recorder.stop_broken()
+        self._room.audience.forget_confirmed()
         self._mover.vouch()
         self._joiner.open_late()
 

@@ -17,7 +17,7 @@ from tertulia.room.events import Event
 from tertulia.room.life import Life
 from tertulia.room.messages import HandoverMessage, JoinedMessage, LeftMessage
 from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, OptedOut, Shown, Superseded, Went
-from tertulia.room.missed import Missed
+from tertulia.room.missed import Backlog
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver, ReadingWanted
@@ -72,10 +72,10 @@ class Membership:
             self._meet(joined)
 
     def _meet(self, joined: Joined) -> None:
-        """Those whom the join script saw and of whom this hub has not heard yet: the channel is not so far."""
+        """Those whom the join script saw and of whom this hub has not heard yet: the channel is not so far. Who is
+        listed as a member of this hub may have gone to another one since."""
         room = self._room
-        if any(member.hub != room.hub.hub for member in joined.others):
-            room.ahead.add(joined.participant.resume)
+        room.ahead.add(joined.participant.resume)
         if room.life is not None:
             unheard = [m for m in joined.others if m.user_id not in room.life.mirror.members]
             self.show(room.life.mirror.present(unheard), Source.ANSWER)
@@ -107,15 +107,12 @@ class Membership:
                 message = JoinedMessage(origin="", user_id=new.user_id, participant=new)
                 self.show(life.mirror.heard(message, own=False), Source.ANSWER)
 
-    def hand_over(self, connection: ConnectionId, missed: Missed) -> bool:
-        """Hand what a lost connection missed to the one that returns, if that is joining here."""
+    def handed_over(self, connection: ConnectionId, backlog: Backlog) -> None:
+        """Another hub has handed over what it kept for the client that returns, if that is joining here."""
         joining = self._room.seats.joining.get(connection)
-        if joining is None:
-            return False
-        if joining.handed_over is None:
-            joining.handed_over = missed
+        if joining is not None and joining.handed_over is None:
+            joining.handed_over = backlog
             self._room.agenda.resume(HandedOver(connection))
-        return True
 
     # --- the room itself
 
@@ -229,27 +226,37 @@ class Membership:
                 room.agenda.effects.append(LetGo(one.old.connection_id, events.replaced(), REPLACED))
             return
         room.stand(seat)
-        if isinstance(seat, Lost) and seat.shown:
-            room.say(events.connection_back(one.new.user_id), one.new.user_id)
         if one.resumed:
-            self._return(seat, one.new.connection_id)
+            self._return(seat, one.new.connection_id)  # first: it is told nothing more by that seat
         else:
             room.close_peer(room.node, seat.seat)  # by its own hub, behind the last command of that seat
+        if isinstance(seat, Lost) and seat.shown:
+            room.say(events.connection_back(one.new.user_id), one.new.user_id)
         room.agenda.effects.append(LetGo(seat.connection, events.replaced(), REPLACED))
 
     def _return(self, seat: Seated | Lost, connection: ConnectionId) -> None:
         """The client of a seat that was held here has returned by another connection, on this hub or elsewhere."""
-        missed = seat.missed if isinstance(seat, Lost) else Missed(self._room.audience.is_in_doubt(seat))
-        if not self.hand_over(connection, missed):
-            self._hand_over_elsewhere(connection, missed)
-        elif isinstance(seat, Lost):
-            self._room.seats.joining[connection].held = Outbox()  # the lost seat has kept all of that too
+        backlog = self._room.audience.backlog(seat)
+        joining = self._room.seats.joining.get(connection)
+        if joining is not None:
+            joining.succeed(backlog)
+            self._room.agenda.resume(HandedOver(connection))
+        else:
+            self._hand_over(connection, backlog)
 
-    def _hand_over_elsewhere(self, connection: ConnectionId, missed: Missed) -> None:
-        frames = [(event.name, Raw(event.json())) for event in missed.take()]
-        self._room.publish(
-            HandoverMessage(origin=self._room.hub.hub, connection_id=connection, frames=frames, missed=missed.some_lost)
+    def _hand_over(self, connection: ConnectionId, backlog: Backlog) -> None:
+        life = self._room.life
+        untold = life.mirror.untold() if life is not None else []
+        message = HandoverMessage(
+            origin=self._room.hub.hub,
+            connection_id=connection,
+            first=backlog.first,
+            frames=[(event.name, Raw(event.json())) for event in backlog.events],
+            lost_at=backlog.lost_at,
+            in_doubt=backlog.in_doubt,
+            unsaid=self._room.unsaid.among(backlog.events, untold),
         )
+        self._room.publish(message)
 
     def _went(self, one: Went, source: Source) -> None:
         room, member = self._room, one.participant

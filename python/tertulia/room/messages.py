@@ -126,14 +126,20 @@ class ReadMessage(_Message, tag="read", frozen=True):
 
 
 class HandoverMessage(_Message, tag="handover", frozen=True):
-    """What a lost connection missed, from its hub, when it hears that the client has returned on another one."""
+    """What was kept for a lost connection, from its hub, when it hears that the client has returned on another one."""
 
     connection_id: ConnectionId
     """The connection by which the client returned."""
+    first: int
+    """So many events had been sent before ``frames``."""
     frames: list[tuple[str, Raw]]
-    """(event, payload), the oldest first."""
-    missed: bool = False
-    """Whether some were dropped."""
+    """(event, payload), the oldest first: what was sent, and what would have been since the connection was lost."""
+    lost_at: int
+    """So many events had been sent when the connection was lost."""
+    in_doubt: bool
+    """Whether some of those may not have arrived, if the client cannot say how many did."""
+    unsaid: list[int] = []
+    """Which of ``frames`` come on this channel between the return and this message."""
 
 
 RoomMessage = (

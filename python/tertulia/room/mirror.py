@@ -68,6 +68,8 @@ class OptedOut(Struct, frozen=True):
 Shown = Came | Superseded | Went | Changed | Hand | OptedOut
 
 _Key = tuple[str, str, object]
+Untold = tuple[str, str]
+"""The kind of a change, and of which user."""
 
 
 class Mirror:
@@ -83,6 +85,8 @@ class Mirror:
         """Own changes that the channel told before the script's answer came."""
         self._doubtful: dict[str, float] = {}
         """Members not heard of since Redis lost the room, and until when they are believed."""
+        self._written: set[str] | None = None
+        """Who came since the channel said that this hub has written its members again; None: it has not said so."""
 
     def own(self, message: MemberMessage) -> list[Shown]:
         """A script's answer to this hub, as the message that the script published."""
@@ -102,6 +106,8 @@ class Mirror:
     def heard(self, message: MemberMessage, own: bool) -> list[Shown]:
         """A message of the channel; ``own``: this hub caused it."""
         ahead = self._ahead.get(message.user_id)
+        if own and _is_restored(message) and self._written is None:
+            self._written = set()
         if own and not _is_restored(message):
             key = _key(message)
             if ahead and key in ahead:
@@ -139,10 +145,15 @@ class Mirror:
             shown += self._seat(member, resumed=False)
         return shown
 
+    def writing(self) -> None:
+        """This hub is about to write its members again."""
+        self._written = None
+
     def lost(self, mine: Iterable[str], until: float) -> None:
-        """Redis has lost the room. ``mine`` are written again by this hub; the others are believed ``until`` then."""
+        """Redis had lost the room. ``mine`` were written again by this hub; the others are believed ``until`` then, but
+        for those who have come since."""
         self.caught_up()
-        kept = set(mine)
+        kept = {*mine, *(self._written or ())}
         self._doubtful = {u: self._doubtful.get(u, until) for u in self.members if u not in kept}
 
     def doubt(self, now: float) -> list[Shown]:
@@ -161,6 +172,10 @@ class Mirror:
         for changes in (self._ahead, self._early, self._told):
             changes.clear()
 
+    def untold(self) -> list[Untold]:
+        """Own changes that the channel has still to tell."""
+        return [(kind, user) for changes in self._ahead.values() for kind, user, _ in changes]
+
     def _holds(self, user_id: str, connection_id: str) -> bool:
         known = self.members.get(user_id)
         return known is not None and known.connection_id == connection_id
@@ -168,6 +183,8 @@ class Mirror:
     def _apply(self, message: MemberMessage) -> list[Shown]:
         if isinstance(message, JoinedMessage):
             self._doubtful.pop(message.user_id, None)
+            if self._written is not None:
+                self._written.add(message.user_id)
             return self._seat(message.participant, message.resumed)
         member = self.members.get(message.user_id)
         if member is None:

@@ -1,81 +1,77 @@
-"""What a lost connection misses until its client is back: bounded, and honest about what it could not keep. Pure."""
+"""What a client that returns to its seat has missed: from what the hub of its lost connection kept. Pure."""
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Container
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from tertulia.room.events import Event
-from tertulia.room.outbox import Outbox
 
-MAX_EVENTS: Final = 500
-MAX_BYTES: Final = 256 * 1024
-"""A lost seat lives for half a minute: this is plenty for it, and a thousand lost seats still cost less than 300 MB."""
 _PRESENCE: Final = frozenset({"ParticipantJoined", "ParticipantLeft"})
 
 
-class Missed:
-    """The events since a connection was lost."""
+class Backlog(Struct, frozen=True, kw_only=True):
+    """What a connection was sent, as far as its hub kept it, and what it would have been sent since it was lost."""
 
-    __slots__ = ("_events", "some_lost")
+    first: int
+    """So many events came before ``events``: the client has them, or they are not kept any more."""
+    events: list[Event]
+    lost_at: int
+    """So many had been sent when the connection was lost."""
+    in_doubt: bool
+    """Whether some of those may not have arrived, as far as the hub can tell by itself."""
+    unsaid: list[int] = []
+    """Which of ``events`` that hub told before the room's channel had said them: whoever listens to the channel from
+    the return on may hear them too."""
 
-    def __init__(self, some_lost: bool = False) -> None:
-        self._events: Outbox[Event] = Outbox(MAX_EVENTS, MAX_BYTES)
-        self.some_lost = some_lost
-        """Whether something is gone for good, or may be: the client has to take the state from JoinRoom's result."""
+    def after(self, received: int | None) -> tuple[list[Event], bool]:
+        """What the client has missed, and whether more may be lost.
 
-    def add(self, event: Event) -> None:
-        """Keep an event; once one does not fit, none is kept any more."""
-        if not self._events.add(event, len(event.json()), event.latest):
-            self.some_lost = True
-            self._events = Outbox(0, 0)
-
-    def take(self) -> list[Event]:
-        """The events kept, the oldest first."""
-        events = []
-        while (event := self._events.pop()) is not None:
-            events.append(event)
-        return events
-
-
-def without_overlap(handed_over: list[Event], held: list[Event]) -> list[Event]:
-    """What was kept for the lost connection, then what was held for the returning one, nothing twice.
-
-    Both hear the room while the seat goes from one to the other, be it on one hub or on two. What both have is the same
-    in name and payload; an event that is really said twice in these milliseconds says nothing new the second time. But
-    for who came and went: of each member the last word of what was held is the last word.
-    """
-    known = Counter((event.name, event.json()) for event in handed_over)
-    following = list(handed_over)
-    for event in held:
-        key = event.name, event.json()
-        if known[key]:
-            known[key] -= 1
+        ``received``: so many of the events it has. None: it does not say, so it gets what came after the loss. A
+        SfuEndpoint is not repeated: who returns is told where the room is by now.
+        """
+        if received is None:
+            start, some_lost = self.lost_at, self.in_doubt
+        elif received <= self.first + len(self.events):
+            start, some_lost = received, False
         else:
-            following.append(event)
-    last = _last_words(following)
-    return following + [word for user, word in _last_words(held).items() if word.name != last[user].name]
+            start, some_lost = self.lost_at, True  # it cannot have received so many
+        events = self.events[max(0, start - self.first) :]
+        return [event for event in events if event.name != "SfuEndpoint"], some_lost or start < self.first
+
+    def without_overlap(self, held: list[Event]) -> list[Event]:
+        """What was held for the client since its return, without what is here already."""
+        unsaid = [(self.events[i].name, self.events[i].json()) for i in self.unsaid]
+        following = []
+        for event in held:
+            key = event.name, event.json()
+            if key in unsaid:
+                unsaid.remove(key)
+            else:
+                following.append(event)
+        return following
+
+
+NOTHING_KEPT: Final = Backlog(first=sys.maxsize, events=[], lost_at=0, in_doubt=True)
+"""Nobody can say what the client has missed: whatever it has received, something may be lost."""
 
 
 def without_gone(held: list[Event], members: Container[str]) -> list[Event]:
     """What was held for a JoinRoom, without those who came and are no ``members`` now: that they left was said before
     the join, and is not held."""
-    last = _last_words(held)
+    last = {user_of(event): event for event in held if event.name in _PRESENCE}
     return [
         event
         for event in held
-        if event.name != "ParticipantJoined" or last[_user(event)] is not event or _user(event) in members
+        if event.name != "ParticipantJoined" or last[user_of(event)] is not event or user_of(event) in members
     ]
 
 
-def _last_words(events: list[Event]) -> dict[str, Event]:
-    """Of each member who came or went, the last event that says so."""
-    return {_user(event): event for event in events if event.name in _PRESENCE}
-
-
-def _user(event: Event) -> str:
+def user_of(event: Event) -> str:
+    """Whom an event about one user is about."""
     payload = msgspec.to_builtins(event.value())
     return str(payload["userId"])

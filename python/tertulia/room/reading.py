@@ -159,6 +159,7 @@ class Reader:
         self._state = None
         self._room.hearing.end_reading()
         self._room.ahead.clear()
+        self._room.unsaid.clear()
         if self._room.life is not None:
             self._room.life.since = None
         self._listening.replay()

@@ -5,7 +5,11 @@
     start ─▶ Starting ─▶ StartingInSql ─▶ Beginning ─▶ done
              may it be?                      └──the meeting is over──▶ Withdrawing ─▶ refused
     stop ─▶ (FindingRecording) ─▶ Stopping ─▶ EndingRecording ─▶ done
+    trouble ─▶ Stopping ─▶ EndingRecording ─▶ done
     reaping ─▶ Comparing ─▶ Repairing
+
+A node that cannot write a recording any more says so, and the hubs of the room stop it: the list of recordings says
+why, and another one may be started. If SQL is away then, they try again at each sweep.
 
 Where Redis does not answer, SQL and Redis disagree: the next reaping lets Redis say what SQL says, so that a start of
 which nobody knows how it ended begins late, and a stop ends late. A recording that is over never begins again.
@@ -13,9 +17,11 @@ which nobody knows how it ended begins late, and a stop ends late. A recording t
 
 from __future__ import annotations
 
-from tertulia.contract import Layout, RecordingBegun
+from typing import Final
+
+from tertulia.contract import Layout, RecordingBegun, RecordingTrouble
 from tertulia.errors import AlreadyRecording, NoSession
-from tertulia.ids import RecordingId, SessionId
+from tertulia.ids import NodeId, RecordingId, SessionId
 from tertulia.room import pending, steps
 from tertulia.room.answers import Begun, Ongoing, RecordingOver, RoomRecord
 from tertulia.room.effects import Reply
@@ -27,6 +33,12 @@ from tertulia.room.tap import Tap
 Starting = pending.Starting | pending.StartingInSql | pending.Beginning | pending.Withdrawing
 Stopping = pending.FindingRecording | pending.Stopping | pending.EndingRecording
 
+_FATAL: Final = {
+    "disk_full": "The disk of the SFU node was full, so the recording was stopped. What was recorded is kept.",
+    "disk_error": "The disk of the SFU node failed, so the recording was stopped. What was recorded is kept.",
+}
+"""The troubles after which a node writes nothing more of a recording, and what people are told."""
+
 
 class Recorder:
     """Any number of starts and stops; of one session SQL lets one recording go on at a time."""
@@ -35,6 +47,8 @@ class Recorder:
         self._room = room
         self._agenda = room.agenda
         self._tap = tap
+        self._broken: steps.StopRecording | None = None
+        """How the recording is to be stopped that the room's node does not write any more."""
 
     # --- start
 
@@ -122,6 +136,24 @@ class Recorder:
             self._tap.say_over(work.stopping.recording, self._room.hub.nodes.alive())
         caller = work.stopping.caller if isinstance(work, pending.EndingRecording) else work.caller
         self._agenda.refuse(caller, error)
+
+    # --- trouble
+
+    def in_trouble(self, node: NodeId, trouble: RecordingTrouble) -> None:
+        """A node cannot write the recording as it should. What a node says that the room has left does not count."""
+        error = _FATAL.get(trouble.reason)
+        if error is not None and node == self._room.node:
+            self._broken = steps.StopRecording(recording=RecordingId(trouble.recording_id), error=error)
+            self.stop_broken()
+
+    def stop_broken(self) -> None:
+        """Stop the recording that is not written any more, if it still goes on and is not being stopped already."""
+        life, broken = self._room.life, self._broken
+        if broken is None or life is None or life.recording != broken.recording:
+            self._broken = None
+        elif not self._agenda.is_pending(pending.Stopping):
+            by = f"SFU node {self._room.node}"
+            self._agenda.run(broken, pending.Stopping(recording=broken.recording, caller=None, by=by))
 
     # --- where SQL and Redis disagree
 

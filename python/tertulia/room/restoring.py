@@ -46,6 +46,7 @@ class Restoring:
         else:
             known = replace(life.known(), recording=session.recording)
             step = Restore(known=known, members=self._room.mine(), new_incarnation=self._room.hub.names.token())
+            life.mirror.writing()
             self._room.agenda.run(step, Writing(life.session_id))
 
     def written(self, work: Writing, restored: Restored) -> None:

@@ -22,6 +22,7 @@ from tertulia.room.seat import Lost, Seated, Source
 from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
 from tertulia.room.timers import Blip
+from tertulia.room.unsaid import Unsaid
 
 
 class Channel(enum.Enum):
@@ -52,7 +53,9 @@ class Room:
         self.members: Mapping[str, Participant] = {}
         """Who is in the room, by userId: those of the life's mirror."""
         self.ahead: set[str] = set()
-        """Joins, by their resume hash, whose scripts saw members on other hubs while the channel is not so far."""
+        """Joins of this hub, by their resume hash, that the channel has still to say: until then nobody knows whether
+        the room has members on other hubs."""
+        self.unsaid = Unsaid()
         self.elsewhere: bool | None = None
         """Whether the room has members on other hubs; None: to be looked up, the members have changed."""
 
@@ -131,6 +134,7 @@ class Room:
         self.members = {}
         self.elsewhere = None
         self.ahead.clear()
+        self.unsaid.clear()
 
     def _is_elsewhere(self) -> bool:
         if self.elsewhere is None:
@@ -139,6 +143,7 @@ class Room:
 
     def _say_elsewhere(self, event: Event, to: UserId | None, exclude: UserId | None) -> None:
         payload = Raw(event.json())
+        self.unsaid.publish(event)
         self.publish(EventMessage(origin=self.hub.hub, event=event.name, payload=payload, to=to, exclude=exclude))
 
     # --- seats

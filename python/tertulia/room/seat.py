@@ -20,7 +20,8 @@ from tertulia.contract import JoinRoom, Role, Topology
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, UserId
 from tertulia.room.answers import Joined, RoomRecord
 from tertulia.room.events import Event
-from tertulia.room.missed import Missed
+from tertulia.room.journal import Sent
+from tertulia.room.missed import Backlog
 from tertulia.room.outbox import Outbox
 from tertulia.tokens import RoomClaims
 
@@ -34,9 +35,11 @@ class Source(enum.Enum):
     """A script of this hub: older until the join was answered."""
     MEMBER = enum.auto()
     """A member on this hub, who spoke when the join was asked for already."""
+    ECHO = enum.auto()
+    """The same, and the channel has said it before the join: who returns from another hub has it from there."""
 
 
-class Held(Struct, frozen=True):
+class Held(Struct, eq=False):
     """An event that waits for the answer to a JoinRoom."""
 
     event: Event
@@ -72,8 +75,10 @@ class Joining(Struct, kw_only=True, eq=False):
     """What the room said meanwhile; None: too much, nothing is kept any more."""
     joined: Joined | None = None
     """The script's answer, once the seat counts as taken here."""
-    handed_over: Missed | None = None
-    """What the lost connection missed, to whose seat this one returns."""
+    handed_over: Backlog | None = None
+    """What was kept for the lost connection, to whose seat this one returns."""
+    is_successor: bool = False
+    """What is held follows what this hub kept for the lost connection: nothing of it is older."""
     outcome: Outcome = Outcome.SEATED
     is_heard: bool = False
     """The channel has said this join already, or is known to be past it."""
@@ -90,8 +95,21 @@ class Joining(Struct, kw_only=True, eq=False):
 
     def drop_older(self, source: Source) -> None:
         """What is held from there is older than the join: it was said to the connection whose seat this one takes."""
-        if self.held is not None:
+        if self.held is not None and not self.is_successor:
             self.held.keep(lambda held: held.source is not source)
+
+    def hear_echo(self, name: str, json: bytes) -> None:
+        """The channel has said, before the join, what a member on this hub said."""
+        for held in self.held or ():
+            if held.source is Source.MEMBER and held.event.name == name and held.event.json() == json:
+                held.source = Source.ECHO
+                break
+
+    def succeed(self, backlog: Backlog) -> None:
+        """This hub held the lost connection too, and has kept all that was said until now."""
+        self.handed_over = backlog
+        self.held = Outbox()
+        self.is_successor = True
 
     def take_held(self) -> tuple[list[Held], bool]:
         """What was kept, the oldest first, and whether that is all there was."""
@@ -115,8 +133,9 @@ class Seated(Struct, kw_only=True, eq=False):
     confirmed: int
     """How many of the audience's broadcasts its client is known to have got, or was not sent."""
     told_at: float | None = None
-    """When it alone was last sent an event, in the seconds of ``now``; None: that is known to have arrived. (Who keeps
-    what was sent last, for an exact replay, keeps it in the place of these two.)"""
+    """When it alone was last sent an event, in the seconds of ``now``; None: that is known to have arrived."""
+    sent: Sent
+    """What it was sent since JoinRoom's result, as far as its client has not confirmed it."""
 
 
 class Lost(Struct, kw_only=True, eq=False):
@@ -130,16 +149,20 @@ class Lost(Struct, kw_only=True, eq=False):
     topology: Topology
     since: float
     """When the connection went, in the seconds of ``now``."""
-    missed: Missed
-    """What the client misses."""
+    sent: Sent
+    """What it was sent, and would be sent if it were here."""
+    lost_at: int
+    """So many events it was sent."""
+    in_doubt: bool
+    """Whether some of them may not have arrived, as far as can be told without the client's word."""
     told: RecordingId | None
     """The recording that its client knew to go on when the connection went: the only one it may be recorded in."""
     shown: bool = False
     """The others have been told ConnectionLost."""
 
     @classmethod
-    def of(cls, seat: Seated, some_lost: bool, told: RecordingId | None, now: float) -> Lost:
-        """The seat of a connection that is gone; ``some_lost``: events may not have reached it."""
+    def of(cls, seat: Seated, lost_at: int, in_doubt: bool, told: RecordingId | None, now: float) -> Lost:
+        """The seat of a connection that is gone; ``lost_at`` and ``in_doubt`` as below."""
         return cls(
             connection=seat.connection,
             user_id=seat.user_id,
@@ -147,7 +170,9 @@ class Lost(Struct, kw_only=True, eq=False):
             seat=seat.seat,
             topology=seat.topology,
             since=now,
-            missed=Missed(some_lost),
+            sent=seat.sent,
+            lost_at=lost_at,
+            in_doubt=in_doubt,
             told=told,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tertulia.ids import ConnectionId, RecordingId, UserId
+from tertulia.ids import ConnectionId, UserId
 from tertulia.room.participant import Participant
 from tertulia.room.seat import Joining, Lost, Seated
 
@@ -48,12 +48,10 @@ class Seats:
             self.lost[seat.user_id] = seat
         self.by_connection[seat.connection] = seat
 
-    def lose(self, seat: Seated, some_lost: bool, told: RecordingId | None, now: float) -> Lost:
-        """The connection of a seat is gone without a word."""
+    def lose(self, seat: Seated, lost: Lost) -> None:
+        """The connection of a seat is gone without a word: it is ``lost`` now."""
         del self.present[seat.user_id]
-        lost = Lost.of(seat, some_lost, told, now)
         self.sit(lost)
-        return lost
 
     def free(self, seat: Seated | Lost) -> None:
         """A seat is gone."""

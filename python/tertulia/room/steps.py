@@ -237,6 +237,8 @@ class StopRecording(Struct, frozen=True, kw_only=True):
     """Record that it is over: its film can be made. Of no effect if it is over or unknown. Answer: None."""
 
     recording: RecordingId
+    error: str | None = None
+    """Why, if nobody asked for it: in words for people."""
 
 
 class WithdrawRecording(Struct, frozen=True, kw_only=True):

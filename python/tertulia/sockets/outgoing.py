@@ -57,12 +57,17 @@ class OutgoingSocket(WebSocketListener, ABC):
         self._paused = False
         self._stuck_timer: asyncio.TimerHandle | None = None
 
-    def write_wire(self, data: bytes, latest: Hashable = None) -> None:
-        """Send a message as :func:`wire` made it. ``latest``: see :class:`tertulia.room.events.Event`."""
-        if self._outbox is None:
+    def write_wire(self, data: bytes, latest: Hashable = None) -> bool:
+        """Send a message as :func:`wire` made it. ``latest``: see :class:`tertulia.room.events.Event`. False: the one
+        before with the same ``latest`` still waited, and was dropped for it."""
+        outbox = self._outbox
+        if outbox is None:
             self._send(data)
-        elif not self._outbox.add(data, len(data), latest):
+            return True
+        dropped = outbox.dropped
+        if not outbox.add(data, len(data), latest):
             self._give_up()
+        return outbox.dropped == dropped
 
     @property
     def unsent(self) -> bool:

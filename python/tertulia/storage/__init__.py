@@ -7,10 +7,13 @@ stored under it is replaced as a whole or not at all.
 from __future__ import annotations
 
 from tertulia.storage.address import Address
-from tertulia.storage.local import LocalStorage, OpenFile
-from tertulia.storage.port import Storage, Stored
+from tertulia.storage.checksum import Stored
+from tertulia.storage.local import LocalStorage
+from tertulia.storage.port import OpenFile, Storage
+from tertulia.storage.sealed import SealedStorage
+from tertulia.storage.sealing import SealingKey
 
-__all__ = ["LocalStorage", "OpenFile", "Storage", "Stored", "open_storage"]
+__all__ = ["LocalStorage", "OpenFile", "SealedStorage", "SealingKey", "Storage", "Stored", "open_storage"]
 
 
 def open_storage(url: str) -> Storage:

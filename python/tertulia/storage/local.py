@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import shutil
 import stat
@@ -16,8 +15,8 @@ from typing import BinaryIO, Final, TypeVar
 
 from tertulia.errors import StorageError
 from tertulia.ids import new_token
+from tertulia.storage.checksum import Checksum, Stored
 from tertulia.storage.keys import check_key, check_prefix
-from tertulia.storage.port import Stored
 
 CALL_SECONDS: Final = 30.0
 """How long a step may take: a network file system that hangs must not hang everybody."""
@@ -86,14 +85,17 @@ class LocalStorage:
         check_key(key)
         return None
 
-    async def open_file(self, key: str) -> OpenFile | None:
+    async def open_file(self, key: str) -> LocalFile | None:
         """What is stored under ``key``, to be read in parts; None: nothing is."""
         path = self.path_of(key)
 
-        def opened() -> OpenFile | None:
+        def opened() -> LocalFile | None:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-                return OpenFile(path, os.fdopen(number, "rb", buffering=0))
+                if not stat.S_ISREG(os.fstat(number).st_mode):
+                    os.close(number)
+                    return None
+                return LocalFile(path, os.fdopen(number, "rb", buffering=0))
             return None
 
         return await _call("read", path, opened)
@@ -114,8 +116,8 @@ class LocalStorage:
                 directory = directory.parent
 
 
-class OpenFile:
-    """A file as it was when it was opened, whatever is stored under its key meanwhile. To be closed."""
+class LocalFile:
+    """A file that is open: see :class:`~tertulia.storage.port.OpenFile`."""
 
     def __init__(self, path: Path, file: FileIO) -> None:
         found = os.fstat(file.fileno())
@@ -126,7 +128,7 @@ class OpenFile:
         self._file = file
 
     async def read(self, begin: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``begin`` on; none at its end."""
+        """``size`` bytes from ``begin`` on, fewer at its end."""
         return await _call("read", self._path, lambda: os.pread(self._file.fileno(), size, begin))
 
     def close(self) -> None:
@@ -155,25 +157,25 @@ class _Copy:
         return stored
 
     async def _copy(self, *, is_durable: bool) -> Stored:
-        digest, size = hashlib.sha256(), 0
+        sent = Checksum()
 
-        def piece(source: BinaryIO, target: BinaryIO) -> int:
+        def piece(source: BinaryIO, target: BinaryIO) -> bool:
             data = source.read(_CHUNK)
             target.write(data)
             target.flush()
-            digest.update(data)
-            return len(data)
+            sent.add(data)
+            return bool(data)
 
         source = await _call("read", self._source, lambda: self._source.open("rb"))
         with source, await _call("write", self._temporary, lambda: _create(self._temporary)) as target:
-            while count := await _call("write", self._target, lambda: piece(source, target), _STALLED_SECONDS):
-                size += count
+            while await _call("write", self._target, lambda: piece(source, target), _STALLED_SECONDS):
+                pass
             if is_durable:
                 await _call("write", self._target, lambda: os.fsync(target.fileno()), _STALLED_SECONDS)
-        return Stored(size, digest.hexdigest())
+        return sent.stored
 
     async def _read_back(self, sent: Stored) -> Stored:
-        stored = await _digest(self._temporary)
+        stored = await _checksum(self._temporary)
         if stored != sent:
             raise StorageError(f"{self._target} is not what was written: check the disk", is_retryable=True)
         return stored
@@ -199,18 +201,19 @@ async def _call(what: str, path: Path, act: Callable[[], T], seconds: float = CA
         raise StorageError(f"cannot {what} {path}: {e.strerror or e}", is_retryable=is_retryable) from None
 
 
-async def _digest(path: Path) -> Stored:
-    digest, size = hashlib.sha256(), 0
+async def _checksum(path: Path) -> Stored:
+    """With a deadline for each piece, since a large file may take long."""
+    checksum = Checksum()
 
-    def piece(source: BinaryIO) -> int:
+    def piece(source: BinaryIO) -> bool:
         data = source.read(_CHUNK)
-        digest.update(data)
-        return len(data)
+        checksum.add(data)
+        return bool(data)
 
     with await _call("read", path, lambda: path.open("rb")) as source:
-        while count := await _call("read", path, lambda: piece(source), _STALLED_SECONDS):
-            size += count
-    return Stored(size, digest.hexdigest())
+        while await _call("read", path, lambda: piece(source), _STALLED_SECONDS):
+            pass
+    return checksum.stored
 
 
 def _make_directories(root: Path, directory: Path) -> None:

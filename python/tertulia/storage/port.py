@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from tertulia.storage.checksum import Stored
 
 
-class Stored(NamedTuple):
-    """What is stored under a key, as it was read from there."""
+class OpenFile(Protocol):
+    """Something stored, as it was when it was opened, whatever is stored under its key meanwhile. To be closed."""
 
     size: int
     """Bytes."""
-    sha256: str
-    """In hex."""
+    changed_ns: int
+    """When it was stored, in nanoseconds since the Unix epoch."""
+
+    async def read(self, begin: int, size: int) -> bytes:
+        """``size`` bytes from ``begin`` on, fewer at its end.
+
+        Raises:
+            StorageError: among others, it has been replaced or deleted since.
+        """
+
+    def close(self) -> None:
+        """Close it. May be called again."""
 
 
 class Storage(Protocol):
@@ -30,6 +42,9 @@ class Storage(Protocol):
 
     async def size(self, key: str) -> int | None:
         """How many bytes are stored under ``key``; None: nothing is."""
+
+    async def open_file(self, key: str) -> OpenFile | None:
+        """What is stored under ``key``, to be read in parts; None: nothing is."""
 
     async def delete(self, key: str) -> None:
         """Delete what is stored under ``key``, if anything is."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,8 +17,8 @@ from obstore.store import from_url
 from tertulia.errors import ConfigError, StorageError
 from tertulia.ids import new_token
 from tertulia.storage.address import Address
+from tertulia.storage.checksum import Checksum, Stored
 from tertulia.storage.keys import check_key, check_prefix, content_type
-from tertulia.storage.port import Stored
 
 REQUEST_SECONDS: Final = 60
 """For one request with its body."""
@@ -114,6 +113,17 @@ class RemoteStorage:
         signing = obstore.sign_async(self._store, "GET", check_key(key), timedelta(seconds=seconds))
         return str(await self._call(key, signing))
 
+    async def open_file(self, key: str) -> RemoteFile | None:
+        """What is stored under ``key``, to be read in parts; None: nothing is."""
+        try:
+            found = await self._call(key, obstore.head_async(self._store, check_key(key)))
+        except _Missing:
+            return None
+        return RemoteFile(found, lambda begin, end: self._range(key, begin, end))
+
+    async def _range(self, key: str, begin: int, end: int) -> bytes:
+        return bytes(await self._call(key, obstore.get_range_async(self._store, key, start=begin, end=end)))
+
     async def _some(self, prefix: str) -> list[str]:
         """Some of the keys that begin with ``prefix``."""
         pages = obstore.list(self._store, prefix, chunk_size=_DELETED_AT_ONCE)
@@ -155,17 +165,17 @@ class RemoteStorage:
         size = await self.size(key)
         if size is None:
             raise _Missing(f"{key} is not in {self._name}", is_retryable=False)
-        digest, begin = hashlib.sha256(), 0
+        checksum, begin = Checksum(), 0
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(path.open("xb")) if path is not None else None
             while begin < size:
                 reading = obstore.get_range_async(self._store, key, start=begin, end=min(begin + _PIECE, size))
                 data = memoryview(await self._call(key, reading))
-                await asyncio.to_thread(digest.update, data)
+                await asyncio.to_thread(checksum.add, data)
                 if file is not None:
                     await asyncio.to_thread(file.write, data)
                 begin += len(data)
-        return Stored(begin, digest.hexdigest())
+        return checksum.stored
 
     async def _call(self, key: str, asked: Awaitable[T]) -> T:
         try:
@@ -195,12 +205,29 @@ class RemoteStorage:
         return StorageError(f"{self._name} does not do what it is asked{_reason(text)}", is_retryable=True)
 
 
+class RemoteFile:
+    """An object: see :class:`~tertulia.storage.port.OpenFile`. Nothing is held open."""
+
+    def __init__(self, found: Any, read: Callable[[int, int], Awaitable[bytes]]) -> None:
+        self.size = int(found["size"])
+        self.changed_ns = round(found["last_modified"].timestamp() * 1e9)
+        self._read = read
+
+    async def read(self, begin: int, size: int) -> bytes:
+        """``size`` bytes from ``begin`` on, fewer at its end."""
+        end = min(begin + size, self.size)
+        return await self._read(begin, end) if begin < end else b""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
 class _Missing(StorageError):
     """There is nothing under that key."""
 
 
 class _Source:
-    """A file that is being sent; what was read of it is in ``sent``."""
+    """A file that is being sent."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -208,27 +235,29 @@ class _Source:
             size = path.stat().st_size
         self.is_small = size <= _PIECE
         self.piece = max(_PIECE, -(-size // _MOST_PARTS))
-        self.sent = Stored(0, hashlib.sha256().hexdigest())
+        self._checksum = Checksum()
         self.is_stopped = False
+
+    @property
+    def sent(self) -> Stored:
+        """What was read of it."""
+        return self._checksum.stored
 
     async def whole(self) -> bytes:
         """All of it."""
         with self._readable():
             data = await asyncio.to_thread(self._path.read_bytes)
-        self.sent = Stored(len(data), hashlib.sha256(data).hexdigest())
+        self._checksum.add(data)
         return data
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """It in pieces. What is raised here ends the upload, and nothing of it is kept."""
-        digest, size = hashlib.sha256(), 0
         with self._readable(), self._path.open("rb") as file:
             while data := await asyncio.to_thread(file.read, self.piece):
                 if self.is_stopped:
                     raise StorageError(f"sending {self._path} was stopped", is_retryable=True)
-                await asyncio.to_thread(digest.update, data)
-                size += len(data)
+                await asyncio.to_thread(self._checksum.add, data)
                 yield data
-        self.sent = Stored(size, digest.hexdigest())
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:

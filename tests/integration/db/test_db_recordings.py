@@ -82,6 +82,14 @@ async def test_the_end_of_the_session_ends_it(meetings: Meetings) -> None:
     assert (await meetings.read(other)).status == "recording"
 
 
+async def test_it_says_why_it_was_stopped_if_nobody_asked(meetings: Meetings) -> None:
+    recording = await meetings.running()
+    await meetings.recordings.stop(recording.id, after(30), "the disk was full")
+    await meetings.recordings.stop(recording.id, after(40), "another reason")
+    stopped = await meetings.read(recording)
+    assert (stopped.status, stopped.error) == ("processing", "the disk was full")
+
+
 async def test_it_does_not_end_before_it_began(meetings: Meetings) -> None:
     recording = await meetings.running()
     await meetings.recordings.stop(recording.id, AT - timedelta(seconds=9))

@@ -78,6 +78,12 @@ class PlainClient:
     def events(self) -> list[tuple[str, Json]]:
         return [(f["event"], f["payload"]) for f in self.frames if "event" in f]
 
+    @property
+    def received(self) -> int:
+        """How many events have come since JoinRoom's result, as a client counts them."""
+        result = next(i for i, frame in enumerate(self.frames) if frame.get("result") == self.result)
+        return sum("event" in frame for frame in self.frames[result:])
+
     def named(self, name: str) -> list[Json]:
         return [payload for event, payload in self.events if event == name]
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tertulia.ids import new_uuid
-from tertulia.room import missed
+from tertulia.room import journal
 from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 
 
@@ -86,7 +86,64 @@ async def test_nobody_knows_whether_what_was_sent_last_arrived(fleet: Fleet, wor
     assert (await back.event("ChatMessage"))["text"] == "kept for him"
 
 
+async def test_who_says_what_came_gets_exactly_the_rest(fleet: Fleet, worker: Worker, there: Worker) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, user = await fleet.join(worker, room)
+    for text in ("one", "two"):
+        await ann.call("SendChat", {"text": text})
+        await bob.event("ChatMessage", text=text)
+    await bob.call("KeepAlive", {"received": 1})
+    assert await bob.refused("KeepAlive", {"received": 3}) == "invalid"
+    assert await bob.refused("KeepAlive", {"received": -1}) == "invalid"
+    received = bob.received
+    bob.socket.transport.pause_reading()  # what comes now is on its way, and never arrives
+    await ann.call("SendChat", {"text": "three"})
+    await bob.cut()
+    await ann.event("ConnectionLost")
+    await ann.call("SendChat", {"text": "four"})
+    back, _ = await fleet.join(there, room, user, resumeToken=bob.result["resumeToken"], received=received)
+    await ann.call("SendChat", {"text": "end"})
+    await back.event("ChatMessage", text="end")
+    assert [p["text"] for p in back.named("ChatMessage")] == ["three", "four", "end"]
+    assert "missed" not in back.result
+
+
 async def test_nothing_is_lost_or_doubled_while_the_room_talks_on(fleet: Fleet, worker: Worker, there: Worker) -> None:
+    """Chat goes on from three workers while the seat moves from one connection to the next, six times; what is on its
+    way to a connection when that breaks is not read any more."""
+    third = await fleet.worker()
+    room = await fleet.room()
+    talkers = [(await fleet.join(w, room))[0] for w in (worker, there, third)]
+    bob, user = await fleet.join(worker, room)
+    heard: list[str] = []
+
+    async def talk(talker: PlainClient, number: int) -> None:
+        for i in range(60):
+            await talker.call("SendChat", {"text": f"{number}:{i}"})
+
+    talking = asyncio.gather(*(talk(t, n) for n, t in enumerate(talkers)))
+    for turn, at in enumerate((there, worker, there, worker, worker, there)):
+        seen = len(bob.named("ChatMessage"))
+        await bob.frame(lambda f, b=bob, s=seen: len(b.named("ChatMessage")) > s or talking.done())
+        if turn % 2:
+            await bob.call("KeepAlive", {"received": bob.received})
+        await bob.cut()
+        heard += [p["text"] for p in bob.named("ChatMessage")]
+        bob, _ = await fleet.join(at, room, user, resumeToken=bob.result["resumeToken"], received=bob.received)
+        assert "missed" not in bob.result
+    await talking
+    for number, talker in enumerate(talkers):  # only the events of one sender are in order
+        await talker.call("SendChat", {"text": f"{number}:60"})
+        await bob.event("ChatMessage", text=f"{number}:60")
+    heard += [p["text"] for p in bob.named("ChatMessage")]
+    for number in range(3):
+        assert [t for t in heard if t.startswith(f"{number}:")] == [f"{number}:{i}" for i in range(61)]
+
+
+async def test_without_a_count_what_may_be_lost_is_said_while_the_room_talks_on(
+    fleet: Fleet, worker: Worker, there: Worker
+) -> None:
     """Chat goes on from three workers while the seat moves from one connection to the next, four times."""
     third = await fleet.worker()
     room = await fleet.room()
@@ -184,7 +241,8 @@ async def test_nothing_said_to_a_closed_socket_is_nothing_missed(fleet: Fleet, w
 async def test_too_much_was_missed(
     fleet: Fleet, worker: Worker, there: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(missed, "MAX_EVENTS", 5)
+    monkeypatch.setattr(journal, "MAX_EVENTS", 5)
+    monkeypatch.setattr(journal, "SPARE_EVENTS", 1)
     room, ann, _, bob, user = await _lost(fleet, worker)
     for number in range(10):
         await ann.call("SendChat", {"text": str(number)})
@@ -192,7 +250,7 @@ async def test_too_much_was_missed(
     assert back.result["missed"] is True
     await ann.call("SendChat", {"text": "end"})
     await back.event("ChatMessage", text="end")
-    assert len(back.named("ChatMessage")) == 1
+    assert [p["text"] for p in back.named("ChatMessage")] == ["5", "6", "7", "8", "9", "end"]
 
 
 async def test_the_hub_that_kept_it_died(fleet: Fleet, worker: Worker) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import av
 import numpy as np
 from av import AudioFrame
 from av.container import InputContainer
-
-from tertulia.recorder.raw.recording import read
 
 RATE = 48_000
 STEP = 240
@@ -38,33 +36,16 @@ def watch(path: Path) -> Film:
         pictures = file.decode(video=0)
         light = [(picture.time or 0.0, float(picture.to_ndarray(format="gray").mean())) for picture in pictures]
     with av.open(str(path)) as file:
-        return Film(duration, _rises(light), _rises(list(_loudness(file))))
+        return Film(duration, rises(light), rises(list(_sounds(file))))
 
 
-def listen(directory: Path, user: str) -> Film:
-    """The same of what a user sent, by the raw files: where sender reports say that it belongs."""
-    recording = read(directory)
-    light: list[tuple[float, float]] = []
-    loud: list[tuple[float, float]] = []
-    for track in recording.tracks:
-        if track.user_id == user:
-            decoder: Any = av.CodecContext.create("libopus" if track.kind == "audio" else track.codec.lower(), "r")
-            for sample in track.samples():
-                for frame in decoder.decode(av.Packet(sample.data)):
-                    if isinstance(frame, av.VideoFrame):
-                        light.append((sample.at, float(frame.to_ndarray(format="gray").mean())))
-                    elif isinstance(frame, av.AudioFrame):
-                        loud += _steps(sample.at, frame)
-    return Film(recording.duration, _rises(light), _rises(loud))
-
-
-def _loudness(file: InputContainer) -> Iterator[tuple[float, float]]:
-    """Of each 5 ms."""
+def _sounds(file: InputContainer) -> Iterator[tuple[float, float]]:
     for sound in file.decode(audio=0):
-        yield from _steps(sound.time or 0.0, sound)
+        yield from loudness(sound.time or 0.0, sound)
 
 
-def _steps(at: float, sound: AudioFrame) -> Iterator[tuple[float, float]]:
+def loudness(at: float, sound: AudioFrame) -> Iterator[tuple[float, float]]:
+    """Of each 5 ms, and when; it begins ``at``."""
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
     for mono in resampler.resample(sound):
         wave = mono.to_ndarray()[0]
@@ -72,7 +53,7 @@ def _steps(at: float, sound: AudioFrame) -> Iterator[tuple[float, float]]:
             yield at + i / RATE, float(np.sqrt(np.mean(wave[i : i + STEP] ** 2)))
 
 
-def _rises(values: list[tuple[float, float]]) -> list[float]:
+def rises(values: list[tuple[float, float]]) -> list[float]:
     """When it goes from below the middle to above."""
     low, high = min(value for _, value in values), max(value for _, value in values)
     middle = (low + high) / 2

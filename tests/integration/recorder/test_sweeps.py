@@ -11,16 +11,23 @@ import pytest
 from tertulia.db.access import Access
 from tertulia.db.deletions import Deletions
 from tertulia.db.jobs import Jobs
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.recorder.gathering import GRACE_PAUSE, gather
 from tertulia.recorder.jobs.inputs import NoMedia, NotYet
 from tertulia.recorder.sweeping import Sweeper
-from tertulia.storage import open_storage
+from tertulia.storage import SealedStorage, open_storage
 from tests.integration.recorder.store import Faulty
 from tests.integration.recorder.studio import Studio, being_written, now
 
 
 def sweeper(studio: Studio) -> Sweeper:
-    return Sweeper(studio.database, open_storage(studio.settings["TERTULIA_STORAGE_URL"]), studio.recordings)
+    return Sweeper(studio.database, storage_of(studio), studio.recordings)
+
+
+def storage_of(studio: Studio) -> SealedStorage:
+    """The storage, without a master key."""
+    inner = open_storage(studio.settings["TERTULIA_STORAGE_URL"])
+    return SealedStorage(inner, RecordingKeys(studio.database, None))
 
 
 def stored(studio: Studio) -> set[Path]:
@@ -120,7 +127,7 @@ async def test_a_recording_without_any_file_is_empty_only_a_minute_after_its_end
     job = await Jobs(local.database).claim("test", now(), 15.0)
     assert job is not None
     assert job.ended_at is not None
-    storage = open_storage(local.settings["TERTULIA_STORAGE_URL"])
+    storage = storage_of(local)
     at_once = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=59))
     later = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=61))
     assert (at_once, later) == (NotYet(GRACE_PAUSE), NoMedia())

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from tertulia import times
@@ -15,8 +16,11 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.jobs import Jobs
 from tertulia.db.models import Deletion, Job, Made, MadeTrack, Recording
+from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
 from tertulia.ids import RecordingId, RoomId, SessionId, UserId
+from tertulia.master_key import MasterKey
+from tertulia.storage import SealedStorage, SealingKey, open_storage
 from tests.integration.rest.conftest import Rest, new_id
 
 T = TypeVar("T")
@@ -84,6 +88,23 @@ def stored(rest: Rest, key: str, content: bytes) -> Made:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return Made(key, 12.5, len(content), "ab" * 32)
+
+
+def sealed(rest: Rest, room: str, film: Path) -> Recording:
+    """A recording whose film is stored encrypted, with a new key of its tenant."""
+    recording = stopped(rest, room)
+    job = claimed(rest, recording)
+    key = f"recordings/{room}/{recording.id}/grid.mp4"
+
+    async def store(database: Database) -> None:
+        keys = RecordingKeys(database, MasterKey(bytes.fromhex(rest.settings["TERTULIA_MASTER_KEY"])))
+        key_id = await keys.replace(job.tenant_id, b"k" * 32, now())
+        storage = SealedStorage(open_storage(rest.storage.as_uri()), keys).sealing(SealingKey(key_id, b"k" * 32))
+        made = Made(key, 12.5, *await storage.put_file(film, key), key_id)
+        assert await Jobs(database).ready(job, made)
+
+    in_sql(rest, store)
+    return in_sql(rest, lambda database: Recordings(database).find(recording.room_id, recording.id))
 
 
 def deletions(rest: Rest) -> list[Deletion]:

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
+import numpy as np
 import pytest
 
 from tertulia import times
 from tertulia.db.jobs import Jobs
+from tertulia.storage.sealing import CHUNK
 from tests.integration.rest import recorded
 from tests.integration.rest.conftest import Rest, Start, hub_call, new_id, next_frame, problem, run_command
 
@@ -310,3 +313,61 @@ def links_in(directory: str) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             found.append(str(link.readlink()))
     return found
+
+
+# --- encrypted files
+
+
+@pytest.fixture(scope="module")
+def player_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds that a player can seek in, of several chunks."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    noise = np.random.default_rng(8)
+    with av.open(path, "w", options={"movflags": "faststart"}) as file:
+        stream = file.add_stream("libx264", 10, options={"preset": "ultrafast", "g": "10"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for number in range(200):
+            picture = noise.integers(0, 255, (96, 160, 3), np.uint8)
+            picture[:48] = number
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            file.mux([*stream.encode(frame)])
+        file.mux(stream.encode(None))
+    return path
+
+
+def test_an_encrypted_film_is_played_in_parts_and_nothing_else_in_its_place(start: Start, player_film: Path) -> None:
+    content = player_film.read_bytes()
+    assert len(content) > 3 * CHUNK
+    with start(master_key="5a" * 32) as rest:
+        room = rest.room()
+        recording = recorded.sealed(rest, room, player_film)
+        shown = rest.ok("GET", path_of(room, recording.id))
+        url = shown["url"]
+        assert (shown["size"], url.endswith("&sealed=1")) == (len(content), True)
+        assert url.startswith(f"{rest.web.url}/v1/files/")
+        assert httpx.get(url).content == content
+        for begin, end in (
+            (0, 1),
+            (CHUNK - 1, CHUNK + 1),
+            (CHUNK, 2 * CHUNK),
+            (5, 3 * CHUNK + 5),
+            (len(content) - 1, 0),
+        ):
+            last = (end or len(content)) - 1
+            part = httpx.get(url, headers={"Range": f"bytes={begin}-{last}"})
+            assert (part.status_code, part.content) == (206, content[begin : last + 1])
+        assert [brightness_at(url, second) for second in (15, 3, 19, 0)] == [150, 30, 190, 0]
+        problem(httpx.get(url.replace("&sealed=1", "")), 403, "forbidden")
+        stored = rest.storage / str(recording.path)
+        for changed in (stored.read_bytes()[:-1], content):
+            stored.write_bytes(changed)
+            problem(httpx.get(url, headers={"Range": "bytes=0-9"}), 503, "unavailable")
+
+
+def brightness_at(url: str, second: int) -> int:
+    """Of the upper half of the picture that a player shows which has sought there; to the next ten."""
+    with av.open(url) as film:
+        film.seek(second * av.time_base)
+        frame = next(frame for frame in film.decode(video=0) if (frame.time or 0.0) >= second - 0.01)
+        return round(float(frame.to_ndarray(format="rgb24")[8:40].mean()), -1)  # type: ignore[return-value]

@@ -220,6 +220,30 @@ async def test_a_lost_client_returns_to_its_seat(site: Site, transport: str, pro
         assert bob.named("ParticipantLeft") == []
 
 
+@pytest.mark.parametrize(("transport", "protocol"), PAIRS)
+async def test_who_says_what_came_gets_exactly_the_rest(site: Site, transport: str, protocol: str) -> None:
+    """Each connection lands on one of two workers by chance."""
+    room = await site.room()
+    _user, ticket = await site.ticket(room, name="Ann")
+    async with site.client() as bob:
+        await joined(bob, site, room, "Bob")
+        async with site.client(transport, protocol) as ann:
+            before = await ann.call("JoinRoom", ticket)
+            for text in ("one", "two", "three"):
+                await bob.call("SendChat", {"text": text})
+                await ann.event("ChatMessage", text=text)
+            await ann.call("KeepAlive", {"received": 1})
+            ann.kill()
+        await bob.call("SendChat", {"text": "four"})
+        back = {**ticket, "resumeToken": before["resumeToken"], "received": 2}
+        async with site.client(transport, protocol) as ann:
+            result = await ann.call("JoinRoom", back)
+            await bob.call("SendChat", {"text": "end"})
+            await ann.event("ChatMessage", text="end")
+            assert [p["text"] for p in ann.named("ChatMessage")] == ["three", "four", "end"]
+            assert "missed" not in result
+
+
 @pytest.mark.parametrize("protocol", ["json", "messagepack"])
 async def test_stateful_reconnect_to_either_worker(site: Site, protocol: str) -> None:
     """Each socket lands on one of two workers by chance; with three clients and four cuts, both kinds come up."""

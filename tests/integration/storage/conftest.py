@@ -16,8 +16,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tertulia.ids import new_token
-from tertulia.storage import Storage, open_storage
+from tertulia.ids import new_token, new_uuid
+from tertulia.storage import SealedStorage, SealingKey, Storage, open_storage
 from tests.integration import servers
 
 ACCOUNT = "devstoreaccount1"
@@ -94,13 +94,33 @@ def azure(azurite: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azurite)
 
 
-@pytest.fixture(params=["directory", "s3", "azure"])
+@pytest.fixture(params=["directory", "s3", "azure", "directory, encrypted", "s3, encrypted"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """A storage; the test is run with each kind."""
-    if request.param == "s3":
+    kind, _, encrypted = request.param.partition(", ")
+    storage = _storage(request, tmp_path, kind)
+    if encrypted:
+        key = SealingKey(new_uuid(), bytes(32))
+        return SealedStorage(storage, OneKey(key)).sealing(key).only(sealed=True)
+    return storage
+
+
+class OneKey:
+    """There is one key."""
+
+    def __init__(self, key: SealingKey) -> None:
+        self._key = key
+
+    async def secret(self, key_id: str) -> bytes:
+        assert key_id == self._key.id
+        return self._key.secret
+
+
+def _storage(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Storage:
+    if kind == "s3":
         request.getfixturevalue("s3")
         return open_storage("s3://bucket/some/prefix")
-    if request.param == "azure":
+    if kind == "azure":
         request.getfixturevalue("azure")
         return open_storage(f"az://container/{new_token()}")
     return open_storage((tmp_path / "root").as_uri())

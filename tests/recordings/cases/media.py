@@ -143,7 +143,7 @@ def _change(stage: Stage, make: list[Callable[[Peer], tuple[SentTrack, tuple[Enc
         track.send(frames)
         begin = 4.0 * number
         peer.report_often([track], begin, begin + 4.0)
-        peer.part.tell(begin + 4.1, "ended", track=track.written.number)
+        peer.part.tell(min(begin + 4.1, end), "ended", track=track.written.number)
         stage.expect(peer, track, (begin, begin + 4.0))
     stage.ends(end)
     return stage.finish(end)

@@ -149,10 +149,15 @@ class Core:
     # --- joining
 
     def ask_to_join(
-        self, user: str, connection: str, role: Role = "attendee", resume_token: str | None = None
+        self,
+        user: str,
+        connection: str,
+        role: Role = "attendee",
+        resume_token: str | None = None,
+        received: int | None = None,
     ) -> list[Effect]:
         """JoinRoom, up to the script."""
-        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token)
+        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token, received=received)
         claims = RoomClaims(
             user_id=UserId(user),
             room_id=ROOM,

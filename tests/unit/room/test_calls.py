@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tertulia.contract import Empty, SendChat
+from tertulia.contract import Empty, KeepAlive, SendChat
 from tertulia.errors import Forbidden, InvalidSdp, NotJoined, UnknownTarget
 from tertulia.ids import ConnectionId
 from tertulia.room import effects, inputs
@@ -59,7 +59,7 @@ def test_who_has_no_seat_may_call_nothing(core: Core) -> None:
 def test_the_short_way_is_the_same_way(core: Core) -> None:
     made, is_answered = core.meeting.call(inputs.Call(B, "SendChat", SendChat(text="hi"), 0.0), core.now)
     assert ([type(e) for e in made], is_answered) == ([effects.Deliver, effects.Publish], True)
-    made, is_answered = core.meeting.call(inputs.Call(B, "KeepAlive", Empty(), 0.0), core.now)
+    made, is_answered = core.meeting.call(inputs.Call(B, "KeepAlive", KeepAlive(), 0.0), core.now)
     assert ([type(e) for e in made], is_answered) == ([effects.Run], False)
     with pytest.raises(Forbidden):
         core.meeting.call(inputs.Call(B, "MuteAll", Empty(), 0.0), core.now)
@@ -69,6 +69,6 @@ def test_the_short_way_is_the_same_way(core: Core) -> None:
 def test_a_call_says_that_what_was_sent_has_arrived_unless_it_waited(core: Core, has_waited: bool) -> None:
     core.call("a", "SendChat", text="to bob")
     core.now += core.hub.settings.arrives_within
-    core.give(inputs.Call(B, "KeepAlive", Empty(), 0.0, has_waited))
+    core.give(inputs.Call(B, "KeepAlive", KeepAlive(), 0.0, has_waited))
     core.give(inputs.ConnectionLost(B, some_lost=False))
-    assert core.meeting.seats.lost[core.members["bob"].user_id].missed.some_lost is has_waited
+    assert core.meeting.seats.lost[core.members["bob"].user_id].in_doubt is has_waited

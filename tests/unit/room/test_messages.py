@@ -70,7 +70,10 @@ MESSAGES = {
         origin=text,
         connection_id=text,
         frames=st.lists(st.tuples(text, raw), max_size=3),
-        missed=st.booleans(),
+        first=st.integers(0, 9),
+        lost_at=st.integers(0, 9),
+        in_doubt=st.booleans(),
+        unsaid=st.lists(st.integers(0, 9)),
     ),
 }
 

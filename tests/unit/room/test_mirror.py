@@ -171,6 +171,19 @@ def test_a_snapshot_after_a_loss_believes_the_others_no_longer_than_before() -> 
     assert mirror.doubt(now=30) == [Went(person("eve"), "timeout")]
 
 
+@pytest.mark.parametrize(("has_written", "gone"), [(True, []), (False, ["bob"])])
+def test_who_came_since_the_members_were_written_again_is_in_no_doubt(has_written: bool, gone: list[str]) -> None:
+    """The answer to that comes late. Without the word of the channel, bob may have come to the state that was lost."""
+    ann = person("ann")
+    mirror = Mirror([ann])
+    mirror.writing()
+    if has_written:
+        mirror.heard(JoinedMessage(origin="h1", user_id=ann.user_id, participant=ann, restored=True), own=True)
+    mirror.heard(joined(person("bob", "c2", "h2")), own=False)
+    mirror.lost(["ann"], until=30)
+    assert mirror.doubt(now=30) == [Went(person(user, "c2", "h2"), "timeout") for user in gone]
+
+
 def test_a_second_loss_does_not_prolong_the_doubt() -> None:
     mirror = Mirror([ANN, BOB])
     mirror.lost(["ann"], until=30)

@@ -1,12 +1,10 @@
-"""What waits for slow and for lost clients."""
+"""What waits for slow clients."""
 
 from __future__ import annotations
 
 from msgspec import Raw
 
-from tertulia.contract import ParticipantLeft
 from tertulia.room.events import Event
-from tertulia.room.missed import Missed, without_overlap
 from tertulia.room.outbox import Outbox
 
 
@@ -41,60 +39,6 @@ def test_bounds_in_items_and_bytes() -> None:
     assert _drained(outbox) == ["b", "a"]
     assert outbox.add("c", 10)
     assert not outbox.add("d", 1)
-
-
-def test_missed_events_are_kept_until_one_does_not_fit() -> None:
-    missed = Missed()
-    events = [Event("ChatMessage", {"text": str(n)}) for n in range(500)]
-    for event in events:
-        missed.add(event)
-    assert not missed.some_lost
-    assert missed.take() == events
-    for event in events:
-        missed.add(event)
-    missed.add(events[0])
-    missed.add(events[0])
-    assert (missed.some_lost, missed.take()) == (True, [])
-
-
-def test_what_is_missed_after_a_loss_is_kept() -> None:
-    missed = Missed(some_lost=True)
-    event = Event("ChatMessage", {"text": "x"})
-    missed.add(event)
-    assert missed.take() == [event]
-    assert missed.some_lost
-
-
-def test_large_events_are_bounded_by_their_bytes() -> None:
-    missed = Missed()
-    missed.add(Event("ReceiveOffer", {"sdp": "x" * 200_000}))
-    assert not missed.some_lost
-    missed.add(Event("ReceiveOffer", {"sdp": "x" * 200_000}))
-    assert missed.some_lost
-
-
-def test_what_both_hubs_heard_is_delivered_once() -> None:
-    kept = [Event("ChatMessage", {"id": n}) for n in range(5)]
-    held = [
-        Event("ChatMessage", Raw(b'{"id":3}')),
-        Event("Other", {"id": 3}),
-        Event("ChatMessage", {"id": 4}),
-        Event("ChatMessage", {"id": 5}),
-    ]
-    together = without_overlap(kept, held)
-    assert [(e.name, e.json()) for e in together[:5]] == [(e.name, e.json()) for e in kept]
-    assert together[5:] == [held[1], held[3]]
-
-
-def test_of_who_came_and_went_the_last_word_counts() -> None:
-    """Somebody left, came back and left again while the seat went from one hub to the other."""
-    kept = [Event("ParticipantLeft", {"userId": "u", "reason": "left"})]
-    held = [
-        Event("ParticipantJoined", Raw(b'{"userId":"u"}')),
-        Event("ParticipantLeft", ParticipantLeft(user_id="u", reason="left")),
-    ]
-    assert without_overlap(kept, held) == [*kept, *held]
-    assert without_overlap([*kept, *held], held) == [*kept, *held]
 
 
 def test_an_event_is_encoded_once_for_each_dialect() -> None:

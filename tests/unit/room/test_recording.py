@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.contract import RecordingBegun, Settings
@@ -12,7 +14,7 @@ from tertulia.errors import AlreadyRecording, Forbidden, NoSession, Unavailable
 from tertulia.ids import ConnectionId, NodeId, RecordingId, UserId, transport_id
 from tertulia.room import commands, effects, inputs, steps
 from tertulia.room.answers import Begun, KeptAlive, Ongoing, Reading, RecordingOver, Restored
-from tertulia.room.messages import EndedMessage, NodeMessage, OptOutMessage, ReadMessage, RecordingMessage
+from tertulia.room.messages import EndedMessage, EventMessage, NodeMessage, OptOutMessage, ReadMessage, RecordingMessage
 from tertulia.room.tap import SAID_AGAIN_FOR
 from tests.unit.room.core import HERE, SESSION, THERE, Core, came, member, node
 
@@ -465,6 +467,58 @@ def test_between_the_stop_and_the_channel_nobody_is_recorded_any_more() -> None:
     core.call("a", "SendOffer", target_user_id="sfu", sdp="v=0")
     core.give(inputs.Sweep())
     assert set(_recorded(core).values()) == {None}
+
+
+# --- trouble
+
+
+def _trouble(recording: RecordingId, reason: str, node: NodeId = N1) -> inputs.Message:
+    """A node tells everyone what is wrong."""
+    payload = Raw(msgspec.json.encode({"recordingId": recording, "reason": reason}))
+    return inputs.Message(EventMessage(origin=node, event="RecordingTrouble", payload=payload))
+
+
+@pytest.mark.parametrize("reason", ["disk_full", "disk_error"])
+def test_a_recording_that_cannot_be_written_is_stopped_with_the_reason(reason: str) -> None:
+    core = _core("ann")
+    core.give(_says(ONE))
+    core.clear()
+    core.give(_trouble(ONE, reason))
+    assert core.events("a") == ["RecordingTrouble"]
+    step = core.step(steps.StopRecording)
+    assert step.recording == ONE
+    assert "disk" in (step.error or "")
+    core.answer(steps.StopRecording, None)
+    assert _stopped(core) == [(N1, ONE)]
+    core.answer(steps.EndRecording, RecordingOver(N1))
+    core.give(_says(None))
+    core.clear()
+    core.give(inputs.Sweep())
+    assert [type(run.step) for run in core.of(effects.Run)] == [steps.Expire], "once is enough"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [_trouble(ONE, "disk_slow"), _trouble(TWO, "disk_full"), _trouble(ONE, "disk_full", N2), _trouble(ONE, "new")],
+)
+def test_gaps_other_recordings_and_other_nodes_stop_nothing(message: inputs.Message) -> None:
+    core = _core("ann")
+    core.give(_says(ONE))
+    core.give(message)
+    core.give(inputs.Sweep())
+    assert steps.StopRecording not in [type(run.step) for run in core.of(effects.Run)]
+
+
+def test_a_stop_for_want_of_disk_is_tried_again_until_sql_has_it() -> None:
+    core = _core("ann")
+    core.give(_says(ONE))
+    core.give(_trouble(ONE, "disk_full"))
+    core.give(inputs.Sweep())
+    assert [type(run.step) for run in core.of(effects.Run)].count(steps.StopRecording) == 1, "while it is asked"
+    core.fail(steps.StopRecording, Unavailable("away"))
+    core.give(inputs.Sweep())
+    core.answer(steps.StopRecording, None)
+    assert (N1, ONE) in _stopped(core)
 
 
 # --- where SQL and Redis disagree

@@ -85,7 +85,7 @@ def twice(name: str) -> Does:
 def hands_over_nothing(told: list[Effect]) -> list[Effect]:
     """Says that nothing was missed."""
     return [
-        replace(effect, message=replace(effect.message, frames=[], missed=False))
+        replace(effect, message=replace(effect.message, frames=[], first=0, lost_at=0, in_doubt=False, unsaid=[]))
         if isinstance(effect, effects.Publish) and isinstance(effect.message, messages.HandoverMessage)
         else effect
         for effect in told

@@ -111,7 +111,29 @@ describe("Hub", () => {
     FakeSocket.opened[0].drop(1006);
     await settle();
     assert.deepEqual(states, ["reconnecting", "joined"]);
-    assert.equal(FakeSocket.opened[1].calls("JoinRoom")[0].payload.resumeToken, "r1");
+    const { resumeToken, received } = FakeSocket.opened[1].calls("JoinRoom")[0].payload;
+    assert.deepEqual({ resumeToken, received }, { resumeToken: "r1", received: 0 });
+  });
+
+  test("says how many events came behind JoinRoom's result, replayed ones included", async () => {
+    const chat = (socket, text) => socket.say({ event: "ChatMessage", payload: { text } });
+    const heard = [];
+    FakeSocket.reset((socket, call) => {
+      answerAll(socket, call);
+      if (call.event !== "JoinRoom" || FakeSocket.opened.length < 2) return;
+      for (const text of ["three", "four"]) chat(socket, text); // in the same breath as the result
+    });
+    const hub = await joinedHub();
+    hub.on("ChatMessage", ({ text }) => heard.push(text));
+    for (const text of ["one", "two"]) chat(FakeSocket.opened[0], text);
+    mock.timers.tick(10_000);
+    assert.deepEqual(FakeSocket.opened[0].calls("KeepAlive")[0].payload, { received: 2 });
+    for (const [lost, received] of [2, 2, 2].entries()) {
+      FakeSocket.opened[lost].drop(1006);
+      await settle();
+      assert.equal(FakeSocket.opened[lost + 1].calls("JoinRoom")[0].payload.received, received);
+    }
+    assert.deepEqual(heard.slice(0, 4), ["one", "two", "three", "four"]);
   });
 
   test("tries again, with growing pauses, until the server is back", async () => {

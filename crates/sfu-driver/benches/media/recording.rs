@@ -15,9 +15,11 @@ use crate::thread_time;
 const WINDOW: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 5;
 
-/// Rooms of [`PEOPLE`] with what they send.
+/// Rooms that are open at once, and what the people in them send.
 struct Rooms {
     rooms: usize,
+    /// In each room.
+    people: usize,
     /// A second.
     frames: u32,
     frame_packets: usize,
@@ -25,21 +27,24 @@ struct Rooms {
     watch: bool,
 }
 
-const PEOPLE: usize = 4;
+/// Clients that connect at once: with hundreds, handshakes take longer than they may.
+const AT_ONCE: usize = 20;
 
 /// 30 frames of 4 packets are 1 Mbit/s.
 const ROOM_OF_FOUR: Rooms = Rooms {
     rooms: 1,
+    people: 4,
     frames: 30,
     frame_packets: 4,
     watch: true,
 };
 
-/// 240 kbit/s each, and nobody watches: all that is left to do is to receive and to write.
+/// 500 kbit/s each, and nobody watches: all that is left to do is to receive and to write.
 const HUNDRED_ROOMS: Rooms = Rooms {
     rooms: 100,
+    people: 2,
     frames: 10,
-    frame_packets: 3,
+    frame_packets: 6,
     watch: false,
 };
 
@@ -142,8 +147,9 @@ impl Running {
             driver,
             clients: Vec::new(),
         };
-        for room in 0..case.rooms {
-            running.open(case, room);
+        let rooms: Vec<usize> = (0..case.rooms).collect();
+        for some in rooms.chunks(AT_ONCE / case.people) {
+            running.open(case, some);
         }
         let now = Instant::now();
         running.clients.iter_mut().for_each(|client| client.start(now));
@@ -151,25 +157,30 @@ impl Running {
         running
     }
 
-    /// Lets a room in. One at a time, since handshakes take longer than they may where hundreds are made at once.
-    fn open(&mut self, case: &Rooms, room: usize) {
+    /// Lets the people of some rooms in, and waits until all of them are connected.
+    fn open(&mut self, case: &Rooms, rooms: &[usize]) {
+        rooms.iter().for_each(|&room| self.join(case, room));
+        let ready = Instant::now() + SETUP;
+        while !self.clients.iter().all(|client| client.connected) {
+            assert!(Instant::now() < ready, "the clients did not connect");
+            turn(&self.driver, &mut self.clients);
+        }
+    }
+
+    /// Sends the offers of a room's people.
+    fn join(&mut self, case: &Rooms, room: usize) {
         let name = format!("room-{room}");
-        let names: Vec<String> = (0..PEOPLE).map(|n| format!("sfu_{room}_{n}")).collect();
+        let names: Vec<String> = (0..case.people).map(|n| format!("sfu_{room}_{n}")).collect();
         let now = Instant::now(); // one clock for all of a room
         for who in &names {
             let mut client = Client::new(&name, who.clone(), case.frames, case.frame_packets, case.watch, now);
-            let slots = if case.watch { 3 } else { 0 };
+            let slots = if case.watch { case.people - 1 } else { 0 };
             for command in [client.offer(true, slots, slots), client.view(&names)] {
                 self.driver
                     .command(&(*name).into(), command)
                     .expect("space in the queue");
             }
             self.clients.push(client);
-        }
-        let ready = Instant::now() + SETUP;
-        while !self.clients.iter().all(|client| client.connected) {
-            assert!(Instant::now() < ready, "the clients did not connect");
-            turn(&self.driver, &mut self.clients);
         }
     }
 

@@ -15,19 +15,19 @@ use super::line::EndReason;
 
 /// Bytes that wait at most before packets are left out: more than a second of 100 rooms of four people with 1 Mbit/s each, or
 /// two minutes of one. While the disk stands still, the writer holds as much again.
-const MAX_BYTES: usize = 64 << 20;
+pub(super) const MAX_BYTES: usize = 64 << 20;
 
 /// What an entry counts for, beside its packet: its own memory, and the allocator's. So at most 260,000 entries wait.
-const ENTRY_BYTES: usize = 256;
+pub(super) const ENTRY_BYTES: usize = 256;
 
 /// Room for what must not be left out: 65,536 more lines.
-const LINES_BYTES: usize = 65_536 * ENTRY_BYTES;
+pub(super) const LINES_BYTES: usize = 65_536 * ENTRY_BYTES;
 
 /// With so much waiting the writer is woken before its time.
-const URGENT_BYTES: usize = MAX_BYTES / 4;
+pub(super) const URGENT_BYTES: usize = MAX_BYTES / 4;
 
 /// How often it is told that the disk is too slow, for one recording.
-const SLOW_AGAIN: Duration = Duration::from_secs(60);
+pub(super) const SLOW_AGAIN: Duration = Duration::from_secs(60);
 
 /// A recording on the worker of this port.
 pub(crate) type Key = (u16, RecordingId);
@@ -63,18 +63,25 @@ pub(crate) struct Queue {
 struct Waiting {
     entries: Vec<Entry>,
     bytes: usize,
-    /// Packets left out, of tracks for which nothing was said of it yet.
-    lost: HashMap<(u16, TapTrack), u32>,
+    /// Recordings that lose packets, or did.
+    losing: HashMap<Key, Losing>,
     lost_in_all: u64,
     /// Recordings that get no more, and their end if it has come.
     given_up: HashMap<Key, (RoomId, Option<Tapped>)>,
-    /// When it was told last that a recording loses packets.
-    slow: HashMap<RecordingId, Instant>,
     /// The writer is woken by the first entry, not by the time.
     is_idle: bool,
     is_closed: bool,
     /// When the oldest of what the writer has taken happened.
     taken: Option<Instant>,
+}
+
+/// What is known of a recording that loses packets, until its end.
+#[derive(Debug)]
+struct Losing {
+    /// When this was told last.
+    told: Instant,
+    /// Packets left out, of tracks for which nothing was said of it yet.
+    tracks: HashMap<TapTrack, u32>,
 }
 
 impl Queue {
@@ -95,7 +102,8 @@ impl Queue {
     /// Every recording on this worker ends here.
     pub(crate) fn gone(&self, port: u16, reason: EndReason) {
         let mut waiting = self.lock();
-        waiting.mark_lost(port);
+        // What the tracks of this worker lost is counted only.
+        waiting.losing.retain(|(of, _), _| *of != port);
         waiting.append(Entry::Gone(port, reason), ENTRY_BYTES);
         self.wake(waiting);
     }
@@ -185,25 +193,31 @@ impl Waiting {
             Heard::Packet { track, packet } => {
                 let (track, bytes) = (*track, packet.len() + ENTRY_BYTES);
                 if self.bytes + bytes > MAX_BYTES {
-                    return self.lose(port, track, &tapped);
+                    return self.lose(key, track, &tapped);
                 }
-                self.mark_gap(port, track, &tapped);
+                self.mark_gap(&key, track, &tapped);
                 self.append(Entry::Heard(port, tapped), bytes);
                 return None;
             }
             Heard::Report { .. } | Heard::Speakers(_) if self.bytes + ENTRY_BYTES > MAX_BYTES => return None,
-            Heard::Ended { track } => self.mark_gap(port, *track, &tapped),
-            Heard::Stopped(_) => drop(self.slow.remove(&tapped.recording)),
+            Heard::Ended { track } => self.mark_gap(&key, *track, &tapped),
+            Heard::Stopped(_) => drop(self.losing.remove(&key)),
             _ => {}
         }
         if self.bytes + ENTRY_BYTES > MAX_BYTES + LINES_BYTES {
-            let is_end = matches!(tapped.what, Heard::Stopped(_));
-            let room = tapped.room.clone();
-            self.given_up.insert(key, (room, is_end.then_some(tapped)));
+            self.give_up(key, tapped);
         } else {
             self.append(Entry::Heard(port, tapped), ENTRY_BYTES);
         }
         None
+    }
+
+    /// The recording gets no more: `tapped` had no room.
+    fn give_up(&mut self, key: Key, tapped: Tapped) {
+        self.losing.remove(&key);
+        let is_end = matches!(tapped.what, Heard::Stopped(_));
+        let room = tapped.room.clone();
+        self.given_up.insert(key, (room, is_end.then_some(tapped)));
     }
 
     fn append(&mut self, entry: Entry, bytes: usize) {
@@ -211,202 +225,37 @@ impl Waiting {
         self.entries.push(entry);
     }
 
-    fn lose(&mut self, port: u16, track: TapTrack, tapped: &Tapped) -> Option<(RoomId, RecordingId)> {
-        *self.lost.entry((port, track)).or_default() += 1;
+    fn lose(&mut self, key: Key, track: TapTrack, tapped: &Tapped) -> Option<(RoomId, RecordingId)> {
         self.lost_in_all += 1;
-        let told = self.slow.get(&tapped.recording);
-        if told.is_some_and(|&told| tapped.at.saturating_duration_since(told) < SLOW_AGAIN) {
+        let mut is_new = false;
+        let losing = self.losing.entry(key).or_insert_with(|| {
+            is_new = true;
+            Losing {
+                told: tapped.at,
+                tracks: HashMap::new(),
+            }
+        });
+        *losing.tracks.entry(track).or_default() += 1;
+        if !is_new && tapped.at.saturating_duration_since(losing.told) < SLOW_AGAIN {
             return None;
         }
-        self.slow.insert(tapped.recording.clone(), tapped.at);
+        losing.told = tapped.at;
         Some((tapped.room.clone(), tapped.recording.clone()))
     }
 
     /// Before what comes next of a track: how many of its packets were left out.
-    fn mark_gap(&mut self, port: u16, track: TapTrack, next: &Tapped) {
-        if self.lost.is_empty() {
+    fn mark_gap(&mut self, key: &Key, track: TapTrack, next: &Tapped) {
+        let Some(losing) = self.losing.get_mut(key) else {
             return;
-        }
-        if let Some(lost) = self.lost.remove(&(port, track)) {
+        };
+        if let Some(lost) = losing.tracks.remove(&track) {
             let gap = Tapped {
                 room: next.room.clone(),
                 recording: next.recording.clone(),
                 at: next.at,
                 what: Heard::Gap { track, lost },
             };
-            self.append(Entry::Heard(port, gap), ENTRY_BYTES);
+            self.append(Entry::Heard(key.0, gap), ENTRY_BYTES);
         }
-    }
-
-    /// The tracks of a worker are gone: what they lost is counted only.
-    fn mark_lost(&mut self, port: u16) {
-        self.lost.retain(|(of, _), _| *of != port);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sfu::{StopReason, TapPeer};
-
-    const PORT: u16 = 7;
-
-    fn heard(what: Heard) -> Tapped {
-        Tapped {
-            room: "r".into(),
-            recording: "rec".into(),
-            at: Instant::now(),
-            what,
-        }
-    }
-
-    fn packet(bytes: usize) -> Tapped {
-        heard(Heard::Packet {
-            track: TapTrack(1),
-            packet: vec![0; bytes],
-        })
-    }
-
-    fn taken(queue: &Queue) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        assert_eq!(queue.take(&mut entries, Some(Instant::now())), Taken::Turn);
-        entries
-    }
-
-    fn kinds(entries: &[Entry]) -> Vec<&'static str> {
-        let kind = |entry: &Entry| match entry {
-            Entry::Heard(_, tapped) => match tapped.what {
-                Heard::Packet { .. } => "packet",
-                Heard::Gap { .. } => "gap",
-                Heard::Ended { .. } => "ended",
-                Heard::Stopped(_) => "stopped",
-                Heard::Report { .. } => "report",
-                _ => "line",
-            },
-            Entry::Gone(..) => "gone",
-            Entry::GaveUp(..) => "gave up",
-        };
-        entries.iter().map(kind).collect()
-    }
-
-    /// A queue that has no room for another packet, and how many it has.
-    fn full() -> (Queue, usize) {
-        let queue = Queue::default();
-        let packets = MAX_BYTES / 1_024;
-        let mut batch = (0..packets).map(|_| packet(1_024 - ENTRY_BYTES)).collect();
-        assert!(queue.push(PORT, &mut batch).is_empty());
-        (queue, packets)
-    }
-
-    #[test]
-    fn what_comes_next_of_a_track_says_how_many_packets_were_left_out() {
-        let (queue, packets) = full();
-        let slow = queue.push(PORT, &mut vec![packet(1_000), packet(1_000)]);
-        assert_eq!(slow, [("r".into(), "rec".into())], "told once");
-        assert_eq!(queue.lost(), 2);
-        assert_eq!(taken(&queue).len(), packets);
-        queue.push(PORT, &mut vec![packet(1_000)]);
-        let entries = taken(&queue);
-        assert_eq!(kinds(&entries), ["gap", "packet"]);
-        let Entry::Heard(PORT, tapped) = &entries[0] else {
-            panic!("{entries:?}")
-        };
-        assert_eq!(
-            tapped.what,
-            Heard::Gap {
-                track: TapTrack(1),
-                lost: 2
-            }
-        );
-        queue.push(PORT, &mut vec![packet(1_000)]);
-        assert_eq!(kinds(&taken(&queue)), ["packet"]);
-    }
-
-    #[test]
-    fn the_end_of_a_track_is_kept_and_comes_after_its_gap() {
-        let (queue, packets) = full();
-        let report = Heard::Report {
-            track: TapTrack(1),
-            ntp: 1,
-            rtp: 1,
-        };
-        let mut batch = [packet(1_000), heard(report), heard(Heard::Ended { track: TapTrack(1) })].into();
-        queue.push(PORT, &mut batch);
-        queue.push(PORT, &mut vec![heard(Heard::Stopped(StopReason::Empty))]);
-        assert_eq!(kinds(&taken(&queue)[packets..]), ["gap", "ended", "stopped"]);
-    }
-
-    #[test]
-    fn another_worker_has_other_tracks() {
-        let (queue, _) = full();
-        queue.push(PORT, &mut vec![packet(1_000)]);
-        taken(&queue);
-        queue.push(PORT + 1, &mut vec![packet(1_000)]);
-        assert_eq!(kinds(&taken(&queue)), ["packet"]);
-        queue.gone(PORT, EndReason::Fault);
-        queue.push(PORT, &mut vec![packet(1_000)]);
-        assert_eq!(kinds(&taken(&queue)), ["gone", "packet"]);
-    }
-
-    #[test]
-    fn a_recording_that_fills_all_there_is_gets_no_more() {
-        let (queue, _) = full();
-        let left = Heard::Left { peer: TapPeer(1) };
-        for _ in 0..LINES_BYTES / ENTRY_BYTES + 10 {
-            queue.push(PORT, &mut vec![heard(left.clone())]);
-        }
-        queue.push(PORT, &mut vec![heard(Heard::Stopped(StopReason::Empty)), packet(12)]);
-        let entries = taken(&queue);
-        assert!(entries.len() * ENTRY_BYTES <= MAX_BYTES + LINES_BYTES);
-        assert_eq!(kinds(&entries[entries.len() - 3..]), ["line", "gave up", "stopped"]);
-    }
-
-    #[test]
-    fn an_idle_writer_is_woken_by_the_first_entry_and_a_busy_one_by_many() {
-        let queue = Queue::default();
-        let (first, busy) = std::thread::scope(|scope| {
-            let writer = scope.spawn(|| {
-                let mut entries = Vec::new();
-                queue.take(&mut entries, None);
-                let first = entries.len();
-                entries.clear();
-                queue.take(&mut entries, Some(Instant::now() + Duration::from_secs(60)));
-                (first, entries.len())
-            });
-            queue.push(PORT, &mut vec![packet(12)]);
-            while !queue.lock().entries.is_empty() || queue.lock().is_idle {
-                std::thread::yield_now();
-            }
-            queue.push(PORT, &mut (0..URGENT_BYTES / ENTRY_BYTES).map(|_| packet(12)).collect());
-            writer.join().unwrap()
-        });
-        assert_eq!(first, 1);
-        assert_eq!(busy, URGENT_BYTES / ENTRY_BYTES);
-    }
-
-    #[test]
-    fn the_oldest_that_waits_is_the_delay() {
-        let queue = Queue::default();
-        let now = Instant::now();
-        assert_eq!(queue.delay(now), Duration::ZERO);
-        let tapped = packet(12);
-        let at = tapped.at;
-        queue.push(PORT, &mut vec![tapped, packet(12)]);
-        let later = at + Duration::from_secs(3);
-        assert_eq!(queue.delay(later), Duration::from_secs(3));
-        taken(&queue);
-        assert_eq!(queue.delay(later), Duration::from_secs(3), "it is not written yet");
-        taken(&queue);
-        assert_eq!(queue.delay(later), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_closed_queue_gives_out_what_it_has() {
-        let queue = Queue::default();
-        queue.push(PORT, &mut vec![packet(12)]);
-        queue.close();
-        let mut entries = Vec::new();
-        assert_eq!(queue.take(&mut entries, None), Taken::Last);
-        assert_eq!(entries.len(), 1);
     }
 }

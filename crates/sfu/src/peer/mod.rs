@@ -3,24 +3,25 @@
 
 mod admission;
 mod factory;
+mod layout;
 mod lines;
 mod negotiation;
 mod offers;
 mod output;
+mod paths;
 mod session;
 mod watch;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::Rtc;
 use str0m::format::PayloadParams;
 use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 
 pub(crate) use factory::SessionFactory;
 pub(crate) use negotiation::{ClientOffer, NegotiationError};
-pub(crate) use offers::rehearse;
+pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use output::{PathChange, PeerOutput};
 pub(crate) use session::{Addition, Arrival, Fault};
 pub(crate) use watch::Turn;
@@ -29,9 +30,13 @@ use crate::command::WantedVideo;
 use crate::config::Transport;
 use crate::ids::{PeerId, SeatId};
 use crate::line::Lines;
+use crate::sdp::IceCredentials;
+use crate::stun::Transaction;
 use admission::Admission;
+use layout::Layout;
 use lines::MediaLines;
 use negotiation::Negotiation;
+use paths::Paths;
 use session::Session;
 use watch::Watch;
 
@@ -58,8 +63,12 @@ pub(crate) struct Said {
 pub(crate) enum PeerDue {
     /// Its path has been silent for too long.
     Close,
+    /// [`Peer::check_paths`], then [`Peer::poll`]
+    CheckPaths,
     /// [`Peer::take_held`]
     TakeHeldOffer,
+    /// [`Peer::go_on`], then [`Peer::plan_offer`]
+    GoOn,
     /// [`Peer::repeat_offer`]
     RepeatOffer,
     /// [`Peer::make_offer`]
@@ -72,27 +81,31 @@ pub(crate) struct Peer {
     mode: Mode,
     session: Session,
     lines: MediaLines,
+    layout: Layout,
     negotiation: Negotiation,
     watch: Watch,
     admission: Admission,
-    /// The path that the client nominated last.
-    nominated: Option<(Transport, SocketAddr)>,
+    paths: Paths,
+    /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
+    goes_on: bool,
     said: Said,
     view: Vec<WantedVideo>,
 }
 
 impl Peer {
-    /// A peer that has not negotiated yet. It is closed after `silence` without ICE.
-    pub(crate) fn new(id: PeerId, mode: Mode, session: Rtc, silence: Duration, now: Instant) -> Self {
+    /// A peer that has not negotiated yet. It is closed after `silence` without a sign of life.
+    pub(crate) fn new(id: PeerId, mode: Mode, factory: &SessionFactory, silence: Duration, now: Instant) -> Self {
         Self {
             id,
             mode,
-            session: Session::new(session),
+            session: Session::new(factory.make(now)),
             lines: MediaLines::default(),
+            layout: Layout::default(),
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
-            nominated: None,
+            paths: Paths::new(factory.hmac(), now),
+            goes_on: false,
             said: Said::default(),
             view: Vec::new(),
         }
@@ -151,6 +164,11 @@ impl Peer {
         }
     }
 
+    /// The client's own mid of an m-line.
+    pub(crate) fn mid(&self, key: Mid) -> String {
+        self.layout.mid(key).map_or_else(|| key.to_string(), str::to_string)
+    }
+
     /// Whether media can be sent to it now.
     pub(crate) fn carries_media(&self) -> bool {
         self.watch.carries()
@@ -158,16 +176,17 @@ impl Peer {
 
     /// When something is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.watch.deadline(), self.negotiation.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let others = [self.paths.deadline(), self.negotiation.deadline()];
+        others.into_iter().flatten().chain([self.watch.deadline()]).min()
     }
 
     /// What is due, the most urgent first.
     pub(crate) fn due(&self, now: Instant) -> Option<PeerDue> {
-        if self.watch.deadline().is_some_and(|at| at <= now) {
+        if self.watch.is_over(now) {
             return Some(PeerDue::Close);
+        }
+        if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
+            return Some(PeerDue::CheckPaths);
         }
         self.negotiation.due(now)
     }
@@ -182,16 +201,56 @@ impl Peer {
         self.admission.admits_address(address)
     }
 
-    /// A STUN request from an address was verified. It may nominate the path.
-    pub(crate) fn address_verified(&mut self, now: Instant, address: (Transport, SocketAddr), nominates: bool) {
-        self.admission.count_address(address);
-        self.watch.heard(now);
-        if nominates {
-            self.nominated = Some(address);
-        }
+    /// Whether somebody replays a STUN request of the client's from another address.
+    pub(crate) fn is_replayed(&self, transaction: &Transaction, address: (Transport, SocketAddr)) -> bool {
+        self.paths.is_replayed(transaction, address)
     }
 
-    /// ICE has restarted: addresses are counted anew.
+    /// A STUN request was verified. It may nominate its address.
+    pub(crate) fn requested(
+        &mut self,
+        now: Instant,
+        address: (Transport, SocketAddr),
+        transaction: Transaction,
+        nominates: bool,
+    ) {
+        self.admission.count_address(address);
+        self.watch.heard(now);
+        self.goes_on |= self.negotiation.was_checked();
+        self.paths.requested(now, address, transaction, nominates);
+    }
+
+    /// Takes a STUN response. Gives whether it verifies the address from which it came.
+    pub(crate) fn responded(&mut self, now: Instant, address: (Transport, SocketAddr), packet: &[u8]) -> bool {
+        let before = self.paths.selected();
+        let is_verified = self.paths.responded(now, address, packet);
+        if is_verified {
+            self.watch.heard(now);
+        }
+        if self.paths.selected() != before {
+            self.watch.path_selected();
+        }
+        is_verified
+    }
+
+    /// Sends again the checks that were not answered.
+    pub(crate) fn check_paths(&mut self, now: Instant) {
+        self.paths.check_again(now);
+    }
+
+    /// Takes the client's credentials, as its last SDP has them.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    fn set_credentials(&mut self, now: Instant, remote: IceCredentials<'_>) -> Result<(), Fault> {
+        let local = self.session.ufrag()?;
+        if self.paths.set_credentials(&local, remote) {
+            self.watch.restarted(now);
+        }
+        Ok(())
+    }
+
+    /// ICE has restarted, and the session has dropped its candidates: addresses are counted anew.
     pub(crate) fn ice_restarted(&mut self) {
         self.admission.forget_addresses();
     }
@@ -209,6 +268,9 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
+        if !arrival.is_stun {
+            self.paths.heard(now, (arrival.transport, arrival.source));
+        }
         self.session.receive(now, arrival)
     }
 
@@ -231,6 +293,7 @@ impl Peer {
         if let (None, Some(mid)) = (known, mid) {
             self.admission.locate(ssrc, mid);
         }
+        self.goes_on |= mid.is_some_and(|mid| self.negotiation.heard_on(mid));
         Ok(mid.zip(params))
     }
 
@@ -254,7 +317,7 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
-        self.session.request_keyframe(mid)
+        self.session.request_keyframe(mid, self.layout.keyframe_request(mid))
     }
 
     /// Begins to close: tells the client.

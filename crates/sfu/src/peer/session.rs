@@ -9,12 +9,13 @@ use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::Receive;
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
-use str0m::{Input, Output, Rtc};
+use str0m::{IceCreds, Input, Output, Rtc};
 
 use super::factory::protocol;
 use crate::config::Transport;
 use crate::line::Label;
 use crate::rtp::matching_payload;
+use crate::sdp::IceCredentials;
 
 /// An address that nothing comes from.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -84,6 +85,25 @@ impl Session {
     /// The ufrag by which the client's STUN requests name this session.
     pub(super) fn ufrag(&mut self) -> Result<String, Fault> {
         self.enter(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
+    }
+
+    /// The server's credentials of ICE.
+    pub(super) fn credentials(&mut self) -> Result<IceCreds, Fault> {
+        self.enter(|rtc| rtc.direct_api().local_ice_credentials())
+    }
+
+    /// Goes back to earlier credentials of the server's.
+    pub(super) fn set_credentials(&mut self, local: IceCreds) -> Result<(), Fault> {
+        self.enter(|rtc| rtc.direct_api().set_local_ice_credentials(local))
+    }
+
+    /// Takes new credentials of the client's without an ICE restart of our own.
+    pub(super) fn set_remote_credentials(&mut self, remote: IceCredentials<'_>) -> Result<(), Fault> {
+        let credentials = IceCreds {
+            ufrag: remote.ufrag.to_string(),
+            pass: remote.password.to_string(),
+        };
+        self.enter(|rtc| rtc.direct_api().set_remote_ice_credentials(credentials))
     }
 
     /// Takes a packet. `false`: its integrity is wrong, it is not for this session.
@@ -168,10 +188,10 @@ impl Session {
     }
 
     /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
-    pub(super) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
+    pub(super) fn request_keyframe(&mut self, mid: Mid, kind: KeyframeRequestKind) -> Result<bool, Fault> {
         self.enter(|rtc| match rtc.direct_api().stream_rx_by_mid(mid, None) {
             Some(stream) => {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
+                stream.request_keyframe(kind);
                 true
             }
             None => false,

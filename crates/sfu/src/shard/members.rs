@@ -1,5 +1,7 @@
 //! Peers come and go, and what they are sent follows.
 
+use str0m::media::Mid;
+
 use super::Shard;
 use super::clock::Timer;
 use crate::command::Source;
@@ -20,8 +22,8 @@ impl Shard {
         let (room, user, now) = (id.room.clone(), id.user.clone(), self.clock.now());
         let Newcomer { mode, name } = newcomer;
         let silence = self.config.limits.ice_silence;
-        let session = self.sessions.make(now);
-        let key = self.peers.insert(Peer::new(id, mode, session, silence, now));
+        let peer = Peer::new(id, mode, &self.sessions, silence, now);
+        let key = self.peers.insert(peer);
         self.router.join(key, &room, user, name);
         self.arm(key);
         key
@@ -91,7 +93,9 @@ impl Shard {
         while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
             match due {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
+                PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
+                PeerDue::GoOn => self.go_on(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),
                 PeerDue::MakeOffer => self.make_offer(key),
             }
@@ -137,7 +141,10 @@ impl Shard {
         let Some(peer) = self.peers.get(key).filter(|peer| peer.mode() == Mode::Slots) else {
             return;
         };
-        if let Some(slots) = self.router.tell_slots(key, &peer.lines()) {
+        if let Some(mut slots) = self.router.tell_slots(key, &peer.lines()) {
+            for slot in &mut slots {
+                slot.mid = peer.mid(Mid::from(&*slot.mid));
+            }
             self.tell(key, Body::Slots(slots));
         }
     }

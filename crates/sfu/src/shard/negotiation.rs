@@ -6,8 +6,8 @@ use super::naming::published;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
 use crate::event::{Body, CloseReason};
 use crate::ids::{PeerId, PeerKey};
-use crate::peer::{Addition, ClientOffer, Fault, Mode, NegotiationError, rehearse};
-use crate::sdp::{Scan, clean_answer, clean_offer, scan};
+use crate::peer::{Addition, Answered, ClientOffer, Fault, Mode, NegotiationError, rehearse_offer};
+use crate::sdp::{Scan, scan};
 
 /// Why an SDP is refused, for people.
 type Reason = String;
@@ -21,12 +21,15 @@ impl Shard {
         newcomer: Newcomer,
     ) -> Result<Outcome, Refusal> {
         let known = self.check_owner(&id)?;
-        let offer = self.clean(sdp, tracks).map_err(|reason| invalid(&id, reason))?;
+        let offer = ClientOffer {
+            sdp: sdp.to_string(),
+            tracks,
+        };
         let outline = self.outline(&offer).map_err(|reason| invalid(&id, reason))?;
         let Some(key) = known else {
             self.check_space(&id)?;
             let key = self.open(id, newcomer);
-            let outcome = self.take_offer(key, &offer, &outline);
+            let outcome = self.take_offer(key, &offer, outline);
             if outcome
                 .as_ref()
                 .is_err_and(|refusal| refusal.code == RefusalCode::InvalidSdp)
@@ -36,9 +39,9 @@ impl Shard {
             return outcome;
         };
         match self.peers.get(key) {
-            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, newcomer, &offer, &outline),
+            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, newcomer, &offer, outline),
             Some(peer) if peer.awaits_answer() => self.hold(key, offer),
-            _ => self.take_offer(key, &offer, &outline),
+            _ => self.take_offer(key, &offer, outline),
         }
     }
 
@@ -64,12 +67,6 @@ impl Shard {
         Ok(Outcome::Held)
     }
 
-    fn clean(&self, sdp: &str, tracks: Vec<TrackName>) -> Result<ClientOffer, Reason> {
-        self.check_length(sdp)?;
-        let sdp = clean_offer(sdp);
-        Ok(ClientOffer { sdp, tracks })
-    }
-
     fn check_length(&self, sdp: &str) -> Result<(), Reason> {
         let max = self.config.limits.sdp_bytes;
         if sdp.len() > max {
@@ -79,10 +76,12 @@ impl Shard {
     }
 
     fn outline<'a>(&self, offer: &'a ClientOffer) -> Result<Scan<'a>, Reason> {
+        self.check_length(&offer.sdp)?;
         let limits = &self.config.limits;
-        let outline = scan(&offer.sdp, limits.media_lines)?;
+        let mut outline = scan(&offer.sdp, limits.media_lines)?;
+        outline.prefer_sending();
         let sections = outline.sections.iter();
-        let tracks = sections.filter(|section| section.sends() && section.kind.is_some());
+        let tracks = sections.filter(|section| section.sends() && section.kind().is_some());
         if tracks.count() > limits.tracks {
             return Err(format!("the offer has more than {} tracks", limits.tracks));
         }
@@ -105,9 +104,9 @@ impl Shard {
         id: &PeerId,
         newcomer: Newcomer,
         offer: &ClientOffer,
-        outline: &Scan<'_>,
+        outline: Scan<'_>,
     ) -> Result<Outcome, Refusal> {
-        let rehearsed = rehearse(self.sessions.make(self.clock.now()), &offer.sdp);
+        let rehearsed = rehearse_offer(self.sessions.make(self.clock.now()), &outline);
         self.negotiated(key, id, rehearsed)?;
         match self.replace(key, newcomer) {
             Some(new) => self.take_offer(new, offer, outline),
@@ -124,7 +123,7 @@ impl Shard {
         let Ok(outline) = self.outline(&offer) else {
             return;
         };
-        let event = match self.take_offer(key, &offer, &outline) {
+        let event = match self.take_offer(key, &offer, outline) {
             Ok(outcome) => outcome.into_event(),
             Err(refusal) => refusal.into_event(),
         };
@@ -133,16 +132,17 @@ impl Shard {
         }
     }
 
-    fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, outline: &Scan<'_>) -> Result<Outcome, Refusal> {
-        let scratch = self.sessions.make(self.clock.now());
+    fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, mut outline: Scan<'_>) -> Result<Outcome, Refusal> {
+        let now = self.clock.now();
+        let scratch = self.sessions.make(now);
         let Some(peer) = self.peers.get_mut(key) else {
             // Nothing closes a peer between its look-up and this.
             return Ok(Outcome::Done);
         };
         let id = peer.id().clone();
-        let accepted = peer.accept_offer(scratch, &offer.sdp, outline);
+        let accepted = peer.accept_offer(now, scratch, &mut outline);
         let answer = self.negotiated(key, &id, accepted)?;
-        let sdp = self.follow_offer(key, &answer, &offer.tracks, outline);
+        let sdp = self.follow_offer(key, &answer, &offer.tracks, &outline);
         let sdp = self.negotiated(key, &id, sdp.map_err(NegotiationError::from))?;
         Ok(Outcome::Answer { to: id, sdp })
     }
@@ -199,14 +199,18 @@ impl Shard {
 
     pub(super) fn answer(&mut self, key: PeerKey, sdp: &str) -> Result<Outcome, Refusal> {
         let (now, max_lines) = (self.clock.now(), self.config.limits.media_lines);
-        let (length, scratch) = (self.check_length(sdp), self.sessions.make(now));
+        let checked = self.check_length(sdp).and_then(|()| scan(sdp, max_lines));
+        let scratch = self.sessions.make(now);
         let Some(peer) = self.peers.get_mut(key) else {
             return Ok(Outcome::Done);
         };
         let id = peer.id().clone();
-        length.map_err(|reason| invalid(&id, reason))?;
-        let accepted = peer.accept_answer(scratch, &clean_answer(sdp), max_lines);
-        self.negotiated(key, &id, accepted)?;
+        let mut outline = checked.map_err(|reason| invalid(&id, reason))?;
+        let accepted = peer.accept_answer(now, scratch, sdp, &mut outline);
+        if let Answered::Withdrawn(answer) = self.negotiated(key, &id, accepted)? {
+            let followed = self.follow_offer(key, &answer, &[], &outline);
+            self.negotiated(key, &id, followed.map_err(NegotiationError::from))?;
+        }
         self.follow_lines(key);
         self.plan_offer(key);
         self.arm(key);
@@ -229,7 +233,7 @@ impl Shard {
         };
         let lines = peer.lines();
         router.fill_idle(now, key, &lines);
-        let space = self.config.limits.media_lines.saturating_sub(peer.line_count());
+        let space = peer.free_lines(self.config.limits.media_lines);
         let missing = router.missing_lines(key, &lines, space);
         let addition = |(kind, label)| Addition { kind, label };
         let additions: Vec<_> = missing
@@ -247,6 +251,14 @@ impl Shard {
         }
         self.tell(key, Body::Offer { sdp: offer.sdp });
         self.arm(key);
+    }
+
+    /// An offer may be made again after one that was withdrawn.
+    pub(super) fn go_on(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.go_on();
+        }
+        self.plan_offer(key);
     }
 
     /// Sends the outstanding offer again.

@@ -28,6 +28,7 @@ impl Shard {
         self.stats.bytes_in += packet.len() as u64;
         let is_taken = match classify(packet) {
             Class::Binding(request) => self.binding(transport, source, packet, &request),
+            Class::Response => self.response(transport, source, packet),
             Class::Ignored => true,
             Class::Unknown => false,
             class @ (Class::Dtls | Class::Rtp | Class::Rtcp) => self.peer_packet(transport, source, &class, packet),
@@ -67,17 +68,48 @@ impl Shard {
         let Some(key) = self.demux.by_ufrag(ufrag) else {
             return false;
         };
-        let address = (transport, source);
-        let is_admitted = self.peers.get(key).is_some_and(|peer| peer.admits_address(address));
+        let (address, transaction) = ((transport, source), request.transaction());
+        let is_admitted = self
+            .peers
+            .get(key)
+            .is_some_and(|peer| peer.admits_address(address) && !peer.is_replayed(&transaction, address));
         if !is_admitted || !self.hand_over(key, transport, source, packet, true) {
             return false;
         }
         let now = self.clock.now();
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.address_verified(now, address, request.use_candidate);
-            self.demux.learn(transport, source, key);
+            peer.requested(now, address, transaction, request.use_candidate);
+            self.demux.claim(transport, source, key);
+            self.drain(key);
+            self.arm(key);
         }
         true
+    }
+
+    /// A STUN response. `false`: it answers no check of ours.
+    fn response(&mut self, transport: Transport, source: SocketAddr, packet: &[u8]) -> bool {
+        let now = self.clock.now();
+        let owner = self.demux.by_address(transport, source);
+        let candidates = owner.into_iter().chain(self.demux.claimant(transport, source));
+        for key in candidates {
+            let peer = self.peers.get_mut(key);
+            if peer.is_some_and(|peer| peer.responded(now, (transport, source), packet)) {
+                self.demux.learn(transport, source, key);
+                self.drain(key);
+                self.arm(key);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A peer's paths want attention because time has passed.
+    pub(super) fn check_paths(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.check_paths(now);
+            self.drain(key);
+        }
     }
 
     fn answer_plain_binding(&mut self, transport: Transport, source: SocketAddr, request: &BindingRequest<'_>) {
@@ -144,6 +176,7 @@ impl Shard {
             match output {
                 PeerOutput::Media(packet) => self.forward(key, &packet),
                 PeerOutput::KeyframeRequested(mid) => self.router.keyframe_requested(now, key, mid),
+                PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
                 PeerOutput::Over => return self.close(key, CloseReason::Dtls),
@@ -205,7 +238,10 @@ impl Shard {
             self.router.request_keyframes_for(now, key);
         }
         match change.turn {
-            Some(Turn::Up) => self.tell(key, Body::TransportState(TransportState::Connected)),
+            Some(Turn::Up) => {
+                self.tell(key, Body::TransportState(TransportState::Connected));
+                self.plan_offer(key);
+            }
             Some(Turn::Down) => self.tell(key, Body::TransportState(TransportState::Disconnected)),
             None => {}
         }

@@ -124,10 +124,10 @@ fn addresses_a_peer_sends_requests_from_are_bounded() {
     let a = world.join("ana");
     let b = world.join("ben");
     world.run(2 * SECOND);
-    let check = world.clients[a].last_check.clone();
     let before = world.shard.stats().packets_unknown;
     for port in 1..=100 {
         let source = SocketAddr::from(([203, 0, 113, 5], port));
+        let check = world.clients[a].request(false);
         world.shard.receive(world.now, Transport::Udp, source, &check);
     }
     // Her own address is one of the 64.

@@ -1,7 +1,9 @@
 //! The shard with clients that it did not write, on a simulated network.
 
+mod addresses;
 mod calls;
 mod churn;
+mod dialects;
 mod fuzz;
 mod hostile;
 mod negotiation;

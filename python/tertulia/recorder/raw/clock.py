@@ -3,7 +3,8 @@
 Arrival alone places a track up to a constant: how long its pictures take from the camera to us, over what the fastest
 takes. A sender report says which moment of the sender's NTP clock an RTP timestamp is (RFC 3550 section 6.4.1), and its
 own arrival says which moment of ours that is. The difference of both is that constant, the *lead*, and is taken off: so
-sound and picture of one peer, which share its NTP clock, are in step. A report that cannot be true is left out.
+sound and picture of one peer, which share its NTP clock, are in step. A report that cannot be true is left out. Of a
+track without any, the lead is what is usual.
 """
 
 from __future__ import annotations
@@ -60,9 +61,11 @@ class SenderClock:
 
 
 class TrackClock:
-    """The RTP clock of a track by ours."""
+    """The RTP clock of a track by ours. ``usual_lead``, in seconds, counts where there are no reports."""
 
-    def __init__(self, rate: int, stretches: list[Stretch], reports: list[Report], sender: SenderClock) -> None:
+    def __init__(
+        self, rate: int, stretches: list[Stretch], reports: list[Report], sender: SenderClock, usual_lead: float
+    ) -> None:
         self._rate = rate
         self._sequences = [stretch.sequence for stretch in stretches]
         self._since = [stretch.since for stretch in stretches]
@@ -71,7 +74,10 @@ class TrackClock:
         for report in reports if stretches else ():
             self._add_lead(leads, report, sender)
         every = [lead for some in leads for lead in some]
-        self._leads = [_smooth(some, every, since) for some, since in zip(leads, self._since, strict=True)]
+        self._leads = [
+            _smooth(some) if len(some) >= _ENOUGH else _flat(every, since, usual_lead)
+            for some, since in zip(leads, self._since, strict=True)
+        ]
 
     def place(self, sequence: int, timestamp: int) -> float:
         """When a packet was captured, in seconds since the part began. Its numbers are without wrap-around."""
@@ -89,11 +95,14 @@ class TrackClock:
             leads[stretch].append(_Lead(report.at, x, lead))
 
 
-def _smooth(leads: list[_Lead], every: list[_Lead], since: float) -> Curve:
-    """The lead along a stretch. One with too few reports of its own takes those nearest in time."""
-    if len(leads) < _ENOUGH:
-        nearest = sorted(every, key=lambda lead: abs(lead.at - since))[:_SMOOTHED]
-        return Curve([0.0], [median(lead.seconds for lead in nearest) if nearest else 0.0])
+def _flat(every: list[_Lead], since: float, usual: float) -> Curve:
+    """The lead of a stretch with too few reports of its own: by those nearest in time."""
+    nearest = sorted(every, key=lambda lead: abs(lead.at - since))[:_SMOOTHED]
+    return Curve([0.0], [median(lead.seconds for lead in nearest) if nearest else usual])
+
+
+def _smooth(leads: list[_Lead]) -> Curve:
+    """The lead along a stretch."""
     leads = sorted(leads, key=lambda lead: lead.x)
     half = _SMOOTHED // 2
     smooth = [median(lead.seconds for lead in leads[max(0, i - half) : i + half + 1]) for i in range(len(leads))]

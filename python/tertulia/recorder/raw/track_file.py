@@ -15,7 +15,7 @@ from tertulia.recorder.raw.envelope import Envelope
 from tertulia.recorder.raw.errors import BadPacket
 from tertulia.recorder.raw.frames import Frame, make_assembler
 from tertulia.recorder.raw.ordering import Numbered, Ordered
-from tertulia.recorder.raw.sample import Sample, Source, Span
+from tertulia.recorder.raw.sample import Kind, Sample, Source, Span
 from tertulia.recorder.raw.sidecar import TrackBegan
 from tertulia.recorder.raw.spans import subtract
 
@@ -27,6 +27,9 @@ _SILENCE: Final[dict[Source, float]] = {
 }
 """Seconds without a frame after which there is no media. With DTX, Opus has a packet each 0.4 s; a screen may stand
 still for as long as it likes."""
+_USUAL_LEAD: Final[dict[Kind, float]] = {"audio": 0.02, "video": 0.05}
+"""Seconds from capture to the first packet, of a track without sender reports: a packet of Opus is sent when its 20 ms
+are full; a picture is exposed, read out, encoded and paced meanwhile, which takes 30 to 70 ms."""
 _SILENCE_IN_TIME: Final = 0.5
 _LONGEST_LAST: Final = 0.2
 """Seconds for which the last picture before such a silence stands."""
@@ -101,7 +104,9 @@ class TrackFile(Struct, frozen=True, kw_only=True):
     def clock(self, sender: SenderClock) -> TrackClock:
         """Its clock, given that of its peer."""
         line = self.heard.line
-        return TrackClock(line.clock_rate, self.scan.envelope.finish(), self.heard.reports, sender)
+        return TrackClock(
+            line.clock_rate, self.scan.envelope.finish(), self.heard.reports, sender, _USUAL_LEAD[line.kind]
+        )
 
     def _span(self, run: _Run, clock: TrackClock) -> Span:
         begin = clock.place(run.first.sequence, run.first.timestamp)

@@ -79,4 +79,6 @@ async def delete(call: Call[None], about: OfRecording) -> Answer:
 async def _view(call: Call[None], recording: Recording) -> RecordingView:
     if recording.status != "ready" or recording.path is None:
         return recording_view(recording, None)
-    return recording_view(recording, await call.services.links.link(call.base, recording.path, time.time()))
+    is_sealed = recording.key_id is not None
+    link = await call.services.links.link(call.base, recording.path, time.time(), is_sealed=is_sealed)
+    return recording_view(recording, link)

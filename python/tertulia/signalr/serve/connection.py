@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
 from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
@@ -122,12 +121,11 @@ class HubConnection:
         """Send a message. Raises what the encoding raises for a value it cannot carry, and then sends nothing."""
         self.send_frame(self.core.protocol.encode(message))
 
-    def send_frame(self, frame: bytes, latest: Hashable = None) -> None:
-        """Send a tracked message already encoded by ``core.protocol``, so that one frame serves many. ``latest``: see
-        :meth:`.transport.Transport.write`."""
+    def send_frame(self, frame: bytes) -> None:
+        """Send a tracked message already encoded by ``core.protocol``, so that one frame serves many."""
         core = self.core
         if core.direct and self.transport is not None:
-            self.transport.write(frame, core.protocol.binary, latest)
+            self.transport.write(frame, core.protocol.binary)
             return
         core.send_frame(frame)
         self._flush()

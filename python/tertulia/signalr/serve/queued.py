@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from tertulia.signalr.serve.connection import NORMAL, HubConnection
@@ -39,8 +39,8 @@ class QueuedTransport(ABC):
 
     # --- what the connection asks
 
-    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
-        """Queue a message. Each one is kept, whatever ``latest`` says."""
+    def write(self, frame: bytes, binary: bool) -> None:
+        """Queue a message."""
         if self._closing is not None:
             return
         self._waiting.append(Frame(frame, binary))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Protocol
 
 
 class Transport(Protocol):
     """Carries frames to a client. Nothing blocks and nothing raises; what waits to be sent is bounded."""
 
-    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
-        """Send one message. ``binary``: as bytes, else it is UTF-8 text. Of the frames that wait for a slow reader only
-        the newest with the same ``latest`` matters, so a transport may drop the others; None: each one matters."""
+    def write(self, frame: bytes, binary: bool) -> None:
+        """Send one message. ``binary``: as bytes, else it is UTF-8 text."""
 
     def close(self, code: int, reason: str) -> None:
         """Send what was written, then end with a WebSocket close code, where there is one."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, Union
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tertulia import strict_json
-from tertulia.contract import CALLS, Empty, JoinResult, SendAnswer, SendOffer, Wire
+from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, JoinResult, SendAnswer, SendOffer, Wire
 from tertulia.errors import FieldError, Invalid, Malformed, TertuliaError
 from tertulia.hub.refusal import refusal
 from tertulia.room.events import Event
@@ -69,14 +69,15 @@ class _Event(Struct):
 
 def _frame_kind(name: str, payload: type[Wire]) -> type[Struct]:
     """``{"event": name, "payload", "id"}``, read in one pass."""
-    fields: list[Any] = [("payload", payload | None, None) if payload is Empty else ("payload", payload)]
+    may_lack = payload in MAY_LACK_PAYLOAD
+    fields: list[Any] = [("payload", payload | None, None) if may_lack else ("payload", payload)]
     return msgspec.defstruct(f"{name}Frame", [*fields, ("id", Id | None, None)], tag_field="event", tag=name)
 
 
 _frames: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
     Union[tuple(_frame_kind(name, payload) for name, payload in CALLS.items())]  # noqa: UP007 - of what is not known here
 )
-_EMPTY: Final = Empty()
+_ABSENT: Final = {name: payload() for name, payload in CALLS.items() if payload in MAY_LACK_PAYLOAD}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -98,13 +99,14 @@ def parse(data: bytes) -> Call | Unreadable:
             pass  # the slow path says what is wrong
         else:
             if _is_id(frame.id) and not _may_hold_nul(data, frame.payload):
-                return Call(frame.id, frame.__struct_config__.tag, frame.payload or _EMPTY)
+                name = frame.__struct_config__.tag
+                return Call(frame.id, name, frame.payload or _ABSENT[name])
     return _parse_slowly(data)
 
 
 def event_frame(event: Event) -> bytes:
     """``{"event", "payload"}``."""
-    return _encode(_Event(event.name, event.payload))
+    return _encode(_Event(event.name, Raw(event.json())))
 
 
 def reply_frame(call: Id | None, result: Struct) -> bytes | None:

@@ -51,9 +51,9 @@ class PlainSocket(OutgoingSocket):
         """The connection's id."""
         return self._id
 
-    def send(self, event: Event) -> None:
-        """Send an event."""
-        self.write_wire(event.frame(_WIRE, _event_wire), event.latest)
+    def send(self, event: Event) -> bool:
+        """Send an event; False: in the place of a stale one."""
+        return self.write_wire(event.frame(_WIRE, _event_wire), event.latest)
 
     def reply(self, call: CallId, result: Struct) -> None:
         """Answer a call with its result."""

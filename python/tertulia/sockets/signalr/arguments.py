@@ -19,7 +19,7 @@ def convert(event: str, payload: object) -> Struct | None:
         if type(value) is str:
             if "\0" in value:
                 return None
-        elif value is not None and type(value) is not bool:
+        elif value is not None and type(value) not in (bool, int):
             return None
     try:
         return msgspec.convert(payload, kind)

@@ -77,14 +77,15 @@ class SignalRClient:
         """The public connectionId."""
         return self._id
 
-    def send(self, event: Event) -> None:
-        """Invoke the client's method of the event's name."""
+    def send(self, event: Event) -> bool:
+        """Invoke the client's method of the event's name; False: in the place of a stale invocation."""
         if self._socket is not None:
-            self._socket.write_wire(event.frame(self._wire, self._encode_wire), event.latest)
-        elif self.closing:
+            return self._socket.write_wire(event.frame(self._wire, self._encode_wire), event.latest)
+        if self.closing:
             self.late = True
         else:
-            self._connection.send_frame(event.frame(self._name, self._encode), event.latest)
+            self._connection.send_frame(event.frame(self._name, self._encode))
+        return True
 
     def reply(self, call: CallId, result: Struct) -> None:
         """Complete a call with its result."""

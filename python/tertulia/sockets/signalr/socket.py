@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from picows import WSFrame, WSMsgType, WSTransport
@@ -42,9 +42,9 @@ class SignalRSocket(OutgoingSocket):
 
     # --- the connection's side
 
-    def write(self, frame: bytes, binary: bool, latest: Hashable = None) -> None:
+    def write(self, frame: bytes, binary: bool) -> None:
         """Send one message."""
-        self.write_wire(wire(frame, binary), latest)
+        self.write_wire(wire(frame, binary))
 
     def close(self, code: int, reason: str) -> None:
         """Send what waits, then close."""

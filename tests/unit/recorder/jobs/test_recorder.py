@@ -27,6 +27,7 @@ def job(attempts: int = 1) -> Job:
         session_id=SessionId("s"),
         tenant_id=TenantId("t"),
         layout="grid",
+        key_id=None,
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         ended_at=None,
         attempts=attempts,

@@ -48,17 +48,20 @@ class _Track:
         timestamp = round((second * (1 + fast * 1e-6) - behind) * _RATE) & 0xFFFFFFFF
         self.reports.append(Report(second + 0.02 + late + self.random.random() * 0.01, _NTP + second + ntp, timestamp))
 
-    def errors(self, *others: _Track) -> list[float]:
+    def errors(self, *others: _Track, usual_lead: float = 0.0) -> list[float]:
         """By how much each packet is placed later than it was captured."""
         sender = SenderClock([report for track in (self, *others) for report in track.reports])
-        clock = TrackClock(_RATE, self.envelope.finish(), self.reports, sender)
+        clock = TrackClock(_RATE, self.envelope.finish(), self.reports, sender, usual_lead)
         return [clock.place(sequence, timestamp) - second for second, sequence, timestamp in self.places]
 
 
-def test_without_reports_the_quickest_arrival_counts() -> None:
+def test_without_reports_the_quickest_arrival_counts_less_what_is_usual() -> None:
     track = _Track(0.05)
     track.send(0.0, 30.0)
     assert track.errors() == pytest.approx([0.07] * 300, abs=0.002)
+    assert track.errors(usual_lead=0.04) == pytest.approx([0.03] * 300, abs=0.002)
+    track.report(4.0)
+    assert track.errors(usual_lead=0.04) == pytest.approx([0.02] * 300, abs=0.01), "a report counts, not what is usual"
 
 
 def test_with_reports_what_capture_took_is_taken_off() -> None:

@@ -1,7 +1,8 @@
-//! The parts on a disk in memory, and the thread on it.
+//! The queue, the parts on a disk in memory, and the thread on it.
 
 mod memory;
 mod parts;
+mod queue;
 mod thread;
 
 use std::time::{Duration, Instant};

@@ -9,7 +9,10 @@ use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, VideoOrientation};
-use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
+
+use str0m::crypto::from_feature_flags;
+use str0m::ice::{StunMessage, TransId};
 
 use super::peer_id;
 
@@ -64,6 +67,10 @@ pub(crate) struct Client {
     /// No packet gets through.
     pub(crate) cut: bool,
     pub(crate) gone: bool,
+    /// The STUN messages that it sends, by the first octet: requests 0, responses 1.
+    pub(crate) stun: &'static [u8],
+    /// Begins ICE anew when it answers the shard's next offer, as pion may.
+    pub(crate) renews_credentials: bool,
     /// Do not answer the shard's offers.
     pub(crate) silent: bool,
     /// In glare: rolls its own offer back and offers again, as the protocol has it. Else it lets the shard's pass.
@@ -89,6 +96,8 @@ pub(crate) struct Client {
     pub(crate) kinds: HashMap<Mid, MediaKind>,
     pub(crate) connected: bool,
     pub(crate) slots_told: Vec<Vec<SlotAssignment>>,
+    /// Its last offer.
+    own_offer: String,
     pub(crate) last_answer: String,
     pub(crate) last_offer: String,
     pub(crate) offers: usize,
@@ -104,6 +113,8 @@ pub(crate) struct Client {
     offered: Vec<Mid>,
     senders: Vec<Sender>,
     restart: bool,
+    /// The pending offer restarts ICE.
+    is_restarting: bool,
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
     /// The last STUN request it sent.
     pub(crate) last_check: Vec<u8>,
@@ -141,6 +152,7 @@ impl Client {
             kinds: HashMap::new(),
             connected: false,
             slots_told: Vec::new(),
+            own_offer: String::new(),
             last_answer: String::new(),
             last_offer: String::new(),
             offers: 0,
@@ -153,8 +165,11 @@ impl Client {
             offered: Vec::new(),
             senders: Vec::new(),
             restart: false,
+            is_restarting: false,
             packets: Vec::new(),
             last_check: Vec::new(),
+            stun: &[0, 1],
+            renews_credentials: false,
             start: now,
             now,
             timeout: now,
@@ -214,7 +229,8 @@ impl Client {
     pub(crate) fn offer(&mut self) -> String {
         self.rtc.add_local_candidate(self.candidate());
         let mut api = self.rtc.sdp_api();
-        if std::mem::take(&mut self.restart) {
+        self.is_restarting = std::mem::take(&mut self.restart);
+        if self.is_restarting {
             api.ice_restart(true);
         }
         let mut mids = Vec::new();
@@ -253,6 +269,7 @@ impl Client {
             }
         }
         let sdp = offer.to_sdp_string();
+        self.own_offer.clone_from(&sdp);
         self.drain();
         sdp
     }
@@ -266,6 +283,12 @@ impl Client {
         self.last_answer = sdp.to_string();
         self.answers += 1;
         let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
+        let is_of_another =
+            !self.own_offer.is_empty() && sdp.matches("m=").count() != self.own_offer.matches("m=").count();
+        if is_of_another {
+            // It answers an offer that was rolled back.
+            return;
+        }
         if let Some(pending) = self.pending.take() {
             self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
         }
@@ -286,6 +309,9 @@ impl Client {
             }
             self.roll_back();
         }
+        if std::mem::take(&mut self.renews_credentials) {
+            self.rtc.direct_api().set_local_ice_credentials(IceCreds::new());
+        }
         let offer = SdpOffer::from_sdp_string(sdp).unwrap();
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
         self.drain();
@@ -296,6 +322,7 @@ impl Client {
     fn roll_back(&mut self) {
         self.pending = None;
         self.offers_again = true;
+        self.restart = self.is_restarting;
         for mid in std::mem::take(&mut self.offered) {
             self.senders.retain(|sender| sender.mid != mid);
             self.tracks.extend(self.kinds.remove(&mid));
@@ -331,7 +358,28 @@ impl Client {
         }
     }
 
+    /// A STUN request as only this client can make it.
+    pub(crate) fn request(&mut self, nominates: bool) -> Vec<u8> {
+        let of_server = |name: &str| {
+            let mut lines = self.last_answer.lines();
+            lines.find_map(|line| line.strip_prefix(name)).unwrap().to_string()
+        };
+        let (ufrag, password) = (of_server("a=ice-ufrag:"), of_server("a=ice-pwd:"));
+        let own = self.rtc.direct_api().local_ice_credentials().ufrag;
+        let username = format!("{ufrag}:{own}");
+        let request = StunMessage::binding_request(&username, TransId::new(), true, 1, 1, nominates);
+        let mut packet = vec![0; 200];
+        let hmac = from_feature_flags().sha1_hmac_provider;
+        let sign = |key: &[u8], parts: &[&[u8]]| hmac.sha1_hmac(key, parts);
+        let length = request.to_bytes(Some(password.as_bytes()), &mut packet, sign).unwrap();
+        packet.truncate(length);
+        packet
+    }
+
     pub(crate) fn take_packets(&mut self) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
+        let stun = self.stun;
+        self.packets
+            .retain(|(_, _, packet)| packet[0] > 1 || stun.contains(&packet[0]));
         std::mem::take(&mut self.packets)
     }
 

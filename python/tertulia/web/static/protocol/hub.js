@@ -71,8 +71,8 @@ export class Hub extends Emitter {
   #state = { is: "idle" };
   /** @type {{wsUrl: string, token: string} | null} */
   #grant = null;
-  /** @type {string | undefined} */
-  #resumeToken;
+  /** @type {{resumeToken: string, socket: Socket} | null} the seat, and the connection by which it was taken last */
+  #seat = null;
 
   /** @param {HubOptions} options */
   constructor(options) {
@@ -177,7 +177,8 @@ export class Hub extends Emitter {
     const payload = {
       roomId: this.#options.roomId,
       token: this.#grant?.token,
-      resumeToken: this.#resumeToken,
+      resumeToken: this.#seat?.resumeToken,
+      received: this.#seat?.socket.received,
       ...this.#options.state(),
     };
     const answer = socket.call("JoinRoom", payload);
@@ -185,7 +186,7 @@ export class Hub extends Emitter {
     /** @type {JoinResult} */
     const result = await answer;
     if (this.#state.is === "closed") throw new UnreachableError("You left the meeting.");
-    this.#resumeToken = result.resumeToken;
+    this.#seat = { resumeToken: result.resumeToken, socket };
     const keepAlive = setInterval(() => void this.#beat(socket), result.keepAliveSeconds * 1000);
     this.#become({ is: "joined", socket, keepAlive });
     this.emit("joined", result);
@@ -193,13 +194,14 @@ export class Hub extends Emitter {
   }
 
   /**
-   * Sends KeepAlive. A socket that does not answer in time is dead, whatever the browser believes.
+   * Sends KeepAlive, and with it how many events have come, so that the hub need not keep those any more. A socket that
+   * does not answer in time is dead, whatever the browser believes.
    *
    * @param {Socket} socket
    */
   async #beat(socket) {
     try {
-      await socket.call("KeepAlive", undefined, KEEP_ALIVE_TIMEOUT_MS);
+      await socket.call("KeepAlive", { received: socket.received }, KEEP_ALIVE_TIMEOUT_MS);
     } catch (error) {
       if (socket !== this.#socket) return;
       if (error instanceof TertuliaError && error.code === "not_joined") await this.#rejoin(socket);

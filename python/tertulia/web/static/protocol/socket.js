@@ -11,6 +11,7 @@ const OPEN_TIMEOUT_MS = 10_000;
  * A call that waits for its answer.
  *
  * @typedef {object} Pending
+ * @property {string} event
  * @property {(result: any) => void} resolve
  * @property {(error: Error) => void} reject
  * @property {ReturnType<typeof setTimeout>} timer
@@ -32,6 +33,7 @@ export class Socket extends Emitter {
   #ws;
   #nextId = 1;
   #closed = false;
+  #received = 0;
   /** @type {Map<number, Pending>} */
   #pending = new Map();
 
@@ -69,6 +71,11 @@ export class Socket extends Emitter {
     });
   }
 
+  /** @returns {number} how many events have come since the last result of JoinRoom, as the hub counts them */
+  get received() {
+    return this.#received;
+  }
+
   /** Whether calls can be sent. */
   get isOpen() {
     return !this.#closed && this.#ws.readyState === 1;
@@ -91,7 +98,7 @@ export class Socket extends Emitter {
         this.#pending.delete(id);
         reject(new UnreachableError(`${event} was not answered.`));
       }, timeout);
-      this.#pending.set(id, { resolve, reject, timer });
+      this.#pending.set(id, { event, resolve, reject, timer });
       this.#ws.send(JSON.stringify({ event, payload, id }));
     });
   }
@@ -127,13 +134,17 @@ export class Socket extends Emitter {
   /** @param {unknown} data */
   #receive(data) {
     const message = typeof data === "string" ? JSON.parse(data) : {};
-    if ("event" in message) return this.emit("event", { event: message.event, payload: message.payload ?? {} });
+    if ("event" in message) {
+      this.#received++;
+      return this.emit("event", { event: message.event, payload: message.payload ?? {} });
+    }
     const pending = this.#pending.get(message.replyTo);
     if (!pending) return;
     this.#pending.delete(message.replyTo);
     clearTimeout(pending.timer);
     const { error } = message;
-    if (error) pending.reject(new TertuliaError(error.code, error.message, { field: error.field }));
-    else pending.resolve(message.result);
+    if (error) return pending.reject(new TertuliaError(error.code, error.message, { field: error.field }));
+    if (pending.event === "JoinRoom") this.#received = 0;
+    pending.resolve(message.result);
   }
 }

@@ -1,0 +1,106 @@
+"""What a client shows of the others, and which words it has heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tertulia.contract import JoinResult
+from tertulia.ids import UserId
+
+Fail = Callable[[str, str], None]
+
+
+class Shown:
+    """What a client shows of another member."""
+
+    __slots__ = ("hand_raised", "is_lost", "is_muted", "is_video_on", "opt_out")
+
+    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool, opt_out: bool) -> None:
+        self.is_muted = is_muted
+        self.is_video_on = is_video_on
+        self.hand_raised = hand_raised
+        self.opt_out = opt_out
+        self.is_lost = False
+
+    def copy(self) -> Shown:
+        """The same, to be changed by itself."""
+        other = Shown(self.is_muted, self.is_video_on, self.hand_raised, self.opt_out)
+        other.is_lost = self.is_lost
+        return other
+
+    @property
+    def state(self) -> tuple[bool, bool, bool, bool]:
+        """All but whether the connection is lost."""
+        return self.is_muted, self.is_video_on, self.hand_raised, self.opt_out
+
+
+class View:
+    """Kept in two ways: from each of JoinRoom's lists on, and from the first one on by events alone."""
+
+    def __init__(self, user: UserId, whose: str, fail: Fail) -> None:
+        """``user`` is whose client it is, ``whose`` how it is called; ``fail`` is told what must not be."""
+        self.members: dict[UserId, Shown] = {}
+        """By JoinRoom's list and the events since."""
+        self.followed: dict[UserId, Shown] = {}
+        """By the list of the first JoinRoom and all events since, those that a return replayed among them."""
+        self.chats: set[str] = set()
+        self._user = user
+        self._whose = whose
+        self._fail = fail
+        self._may_come_again: set[UserId] = set()
+        """In the list, so that a ParticipantJoined may still come."""
+        self._last_chat: dict[tuple[str, int], int] = {}
+
+    def take(self, result: JoinResult) -> None:
+        """JoinRoom's result."""
+        self.members = {
+            UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised, p.recording_opt_out)
+            for p in result.participants
+        }
+        if len(self.members) != len(result.participants) or self._user in self.members:
+            self._fail("shown twice", f"{self._whose}: JoinRoom's list has {[p.user_id for p in result.participants]}")
+
+    def begin(self) -> None:
+        """Nothing of what was followed until now counts any more."""
+        self.followed = {user: shown.copy() for user, shown in self.members.items()}
+        self._may_come_again = set(self.members)
+        self._last_chat.clear()
+
+    def came(self, payload: dict[str, Any]) -> None:
+        """ParticipantJoined."""
+        user = UserId(payload["userId"])
+        if user == self._user:
+            self._fail("shown twice", f"{self._whose} is told of itself")
+        if user in self.followed and user not in self._may_come_again:
+            self._fail("shown twice", f"{self._whose} is told of {user} again")
+        self._may_come_again.discard(user)
+        for view in (self.members, self.followed):
+            view[user] = Shown(
+                payload["isMuted"], payload["isVideoOn"], payload["handRaised"], payload["recordingOptOut"]
+            )
+
+    def went(self, payload: dict[str, Any]) -> None:
+        """ParticipantLeft."""
+        user = UserId(payload["userId"])
+        self._may_come_again.discard(user)
+        for view in (self.members, self.followed):
+            view.pop(user, None)
+
+    def change(self, payload: dict[str, Any], **values: bool) -> None:
+        """Something else about a member."""
+        for view in (self.members, self.followed):
+            shown = view.get(UserId(payload["userId"]))
+            if shown is not None:
+                for name, value in values.items():
+                    setattr(shown, name, value)
+
+    def chat(self, payload: dict[str, Any]) -> None:
+        """ChatMessage."""
+        text = payload["text"]
+        sender, number, count = text.split(":")
+        key = sender, int(number)
+        if int(count) <= self._last_chat.get(key, 0):
+            self._fail("order", f"{self._whose} hears {text} after {self._last_chat[key]} of {key}")
+        self._last_chat[key] = int(count)
+        self.chats.add(text)
