@@ -54,7 +54,8 @@ from tertulia.rest.table import OPERATIONS
 from tertulia.room.settings import HubSettings
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.plain.frames import MAX_FRAME
-from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.other_workers import PURPOSE as SEAL
+from tertulia.sockets.signalr.other_workers import OtherWorkers, sealed
 from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state.connection import connect_redis
@@ -172,14 +173,23 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await hub.start()
         stack.push_async_callback(hub.stop)
         services = await _services(config, database, directory, recordings, keyring, redis, rooms, hub)
-        worker = Worker(id=hub_id, internal_url=internal_url)
+
+        def worker() -> Worker:
+            return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
+
         registry = web_workers(redis)
-        await registry.beat(worker)
+        await registry.beat(worker())
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
-        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker, hub)))
+        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker(), hub)))
         purge = services.idempotency.purge
         await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
-        signalr = SignalRSite(hub, keyring, services.callers, OtherWorkers(registry), config.max_message_bytes)
+        signalr = SignalRSite(
+            hub,
+            keyring,
+            services.callers,
+            OtherWorkers(registry, lambda: keyring.tokens.derived(SEAL)),
+            config.max_message_bytes,
+        )
         yield Web(_asgi(config, services, signalr), hub, signalr)
 
 

@@ -37,7 +37,7 @@ from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
 from tertulia.room.settings import HubSettings
 from tertulia.sockets.plain import socket as plain
-from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.other_workers import PURPOSE, OtherWorkers
 from tertulia.sockets.signalr.site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state import keys
@@ -365,7 +365,8 @@ class Fleet:
         )
         await hub.start()
         callers = Callers(self._access, self.keyring, rooms, None)
-        signalr = SignalRSite(hub, self.keyring, callers, OtherWorkers(web_workers(redis)), MAX_MESSAGE)
+        workers = OtherWorkers(web_workers(redis), lambda: self.keyring.tokens.derived(PURPOSE))
+        signalr = SignalRSite(hub, self.keyring, callers, workers, MAX_MESSAGE)
         config = uvicorn.Config(
             signalr,
             host="127.0.0.1",
