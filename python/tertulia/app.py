@@ -65,6 +65,8 @@ from tertulia.storage import SealedStorage, open_storage
 
 OPEN_TENANT: Final = "default"
 """The tenant of an open development server, and of ``tertulia room``."""
+IDLE_BEAT_SECONDS: Final = 1.0
+"""How often a web worker without meetings says that it is there: nothing has to be found out sooner."""
 PURGE_SECONDS: Final = 600.0
 """How often each web worker deletes idempotency keys that are older than a day."""
 STOP_SECONDS: Final = 5
@@ -177,12 +179,15 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         def worker() -> Worker:
             return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
 
+        def beats() -> float:
+            return BEAT_SECONDS if hub.has_meetings else IDLE_BEAT_SECONDS
+
         registry = web_workers(redis)
         await registry.beat(worker())
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
-        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker(), hub)))
+        await stack.enter_async_context(_each(beats, lambda: _beat(registry, worker(), hub)))
         purge = services.idempotency.purge
-        await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
+        await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: purge(services.now())))
         signalr = SignalRSite(
             hub,
             keyring,
@@ -290,12 +295,12 @@ def _internal_socket(config: Config) -> socket.socket:
 
 
 @asynccontextmanager
-async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Run ``act`` at this interval. If a part does not answer, the next run tries again."""
+async def _each(pause: Callable[[], float], act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run ``act`` again and again, with such pauses (seconds). If a part does not answer, the next run tries again."""
 
     async def run() -> None:
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause())
             await _quietly(act)
 
     task = asyncio.create_task(run())
