@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -45,6 +46,7 @@ from tertulia.http.server import BoundedHttp
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, new_token
 from tertulia.master_key import master_key
+from tertulia.process import pulse
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
@@ -61,7 +63,8 @@ from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.plain.frames import MAX_FRAME
 from tertulia.sockets.signalr.mark import PURPOSE as MARKS
 from tertulia.sockets.signalr.mark import Marks
-from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.other_workers import PURPOSE as SEAL
+from tertulia.sockets.signalr.other_workers import OtherWorkers, sealed
 from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.upgrade import Endpoint
 from tertulia.sockets.websocket import protocol_class
@@ -74,6 +77,8 @@ from tertulia.storage import SealedStorage, open_storage
 
 OPEN_TENANT: Final = "default"
 """The tenant of an open development server, and of ``tertulia room``."""
+IDLE_BEAT_SECONDS: Final = 1.0
+"""How often a web worker without meetings says that it is there: nothing has to be found out sooner."""
 PURGE_SECONDS: Final = 600.0
 """How often each web worker deletes idempotency keys that are older than a day, and invites that have expired."""
 STOP_SECONDS: Final = 5
@@ -138,6 +143,7 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        showing = asyncio.create_task(pulse.show(os.environ))
         serving = [asyncio.create_task(server.run()) for server in servers]
         stopping = asyncio.create_task(stop.wait())
         _log.info("web worker runs", address=f"{config.host}:{listener.getsockname()[1]}", hub=web.hub.id)
@@ -150,6 +156,7 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*serving)
+        showing.cancel()
 
 
 @asynccontextmanager
@@ -170,7 +177,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         stack.push_async_callback(channels.close)
         clock = FleetClock(redis)
         await clock.measure()
-        await stack.enter_async_context(_each(MEASURE_SECONDS, clock.measure))
+        await stack.enter_async_context(_each(lambda: MEASURE_SECONDS, clock.measure))
         keyring = Keyring(SigningKeys(database), clock.now)
         await keyring.start()
         stack.push_async_callback(keyring.stop)
@@ -205,20 +212,26 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         services = await _services(
             config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, hub
         )
-        worker = Worker(id=hub_id, internal_url=internal_url)
+
+        def worker() -> Worker:
+            return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
+
+        def beats() -> float:
+            return BEAT_SECONDS if hub.has_meetings else IDLE_BEAT_SECONDS
+
         registry = web_workers(redis)
-        await registry.beat(worker)
+        await registry.beat(worker())
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
-        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker, hub)))
+        await stack.enter_async_context(_each(beats, lambda: _beat(registry, worker(), hub)))
         for purge in (services.idempotency.purge, services.invites.purge):
-            await stack.enter_async_context(_each(PURGE_SECONDS, partial(_purge, purge, clock)))
+            await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
         kept = timedelta(days=config.audit_days)
-        await stack.enter_async_context(_each(PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
-        marks = Marks(lambda: keyring.tokens.derived(MARKS))
-        lobby = Lobby(0, 0) if config.open else Lobby()
-        signalr = SignalRSite(
-            hub, keyring, services.callers, OtherWorkers(registry, marks), lobby, config.max_message_bytes
+        await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
+        others = OtherWorkers(
+            registry, lambda: keyring.tokens.derived(SEAL), Marks(lambda: keyring.tokens.derived(MARKS))
         )
+        lobby = Lobby(0, 0) if config.open else Lobby()
+        signalr = SignalRSite(hub, keyring, services.callers, others, lobby, config.max_message_bytes)
         public, complete = _sites(config, services, signalr)
         yield Web(public, complete, hub, signalr, registry, lobby)
 
@@ -380,12 +393,12 @@ def _internal_socket(config: Config) -> socket.socket:
 
 
 @asynccontextmanager
-async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Run ``act`` at this interval. If a part does not answer, the next run tries again."""
+async def _each(pause: Callable[[], float], act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run ``act`` again and again, with such pauses (seconds). If a part does not answer, the next run tries again."""
 
     async def run() -> None:
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause())
             await _quietly(act)
 
     task = asyncio.create_task(run())

@@ -18,6 +18,8 @@ from tests.integration import servers
 
 AFTER: Final = 2.0
 """Seconds for which a call is watched when all is well again."""
+AWAY: Final = 5.0
+"""Seconds that Redis or PostgreSQL is away."""
 RECOVERS_WITHIN: Final = 30.0
 """Seconds; past that it never does."""
 
@@ -100,6 +102,27 @@ async def thread_stands_still(site: Site, redis: Redis, room: str, call: list[Ca
     _let_go(stopped)
     site.nodes.remove(node)
     node.kill()
+
+
+async def redis_killed(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+    """kill -9 of Redis, which comes back empty."""
+    site.kill_redis()
+    await asyncio.sleep(AWAY)
+    site.start_redis()
+    await asyncio.sleep(AWAY)
+
+
+async def flushed(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+    """FLUSHALL."""
+    servers.flush(site.redis_url)
+    await asyncio.sleep(AWAY)
+
+
+async def sql_stands_still(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+    """SIGSTOP of PostgreSQL."""
+    site.signal_postgres(signal.SIGSTOP)
+    await asyncio.sleep(AWAY)
+    site.signal_postgres(signal.SIGCONT)
 
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17

@@ -43,6 +43,7 @@ class Person:
         self.client: Listening | None = None
         self.over = False
         """RoomEnded or Removed: does not come back."""
+        self._token: str | None = None
         self._resume: str | None = None
         self._read = 0
         self._changed = asyncio.Condition()
@@ -52,6 +53,10 @@ class Person:
         """Join; from then on alive until :meth:`leave`."""
         await self._join()
         self._life = asyncio.create_task(self._live())
+
+    async def get_token(self) -> None:
+        """Join by REST; the token is good for an hour."""
+        self._token = await self.site.token(self.room, self.user)
 
     async def leave(self) -> None:
         """LeaveRoom, and the end."""
@@ -123,11 +128,12 @@ class Person:
                 await asyncio.sleep(PAUSE)
 
     async def _join(self) -> None:
-        token = await self.site.token(self.room, self.user)
+        if self._token is None:
+            await self.get_token()
         socket = await connect(f"ws://127.0.0.1:{self.port}/ws", compression=None, ping_interval=None, max_size=None)
         client = Listening(socket, self._heard)
         try:
-            call = {"roomId": self.room, "token": token} | ({"resumeToken": self._resume} if self._resume else {})
+            call = {"roomId": self.room, "token": self._token} | ({"resumeToken": self._resume} if self._resume else {})
             result = await client.call("JoinRoom", call)
         except BaseException:
             await client.cut()

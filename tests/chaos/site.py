@@ -6,6 +6,8 @@ All but the last can be killed and come back.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from bench.idle.processes import tree
 from tertulia.ids import RoomId
 from tertulia.redis.client import Redis
 from tertulia.state import keys
@@ -39,6 +42,7 @@ class Site:
     ports: list[int] = field(default_factory=list)
     workers: dict[int, servers.Tertulia] = field(default_factory=dict)
     redis: servers.Server | None = None
+    postgres: servers.Postgres | None = None
     nodes: list[servers.Server] = field(default_factory=list)
     """The SFU nodes that were started and not killed since."""
 
@@ -70,6 +74,12 @@ class Site:
     def kill_worker(self, port: int) -> None:
         """kill -9."""
         self.workers.pop(port).server.kill()
+
+    def signal_postgres(self, number: signal.Signals) -> None:
+        """To all of its processes: each has a session of its own."""
+        assert self.postgres is not None
+        for process in tree(self.postgres.server.pid):
+            os.kill(process.pid, number)
 
     @property
     def redis_url(self) -> str:
@@ -125,7 +135,7 @@ def site(directory: Path, workers: int = 2, nodes: int = 0) -> Iterator[Site]:
             "TERTULIA_SFU_BIND": "127.0.0.1",
         }
         subprocess.run(servers.tertulia_argv("migrate"), env=servers.tertulia_env(settings), check=True, timeout=60)
-        made = Site(directory, settings, redis_port, stack)
+        made = Site(directory, settings, redis_port, stack, postgres=postgres)
         made.start_redis()
         made.ports = [made.start_worker() for _ in range(workers)]
         for _ in range(nodes):

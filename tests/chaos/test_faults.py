@@ -88,6 +88,57 @@ async def test_redis_hangs_for_longer_than_a_seat_lives(running: Site, redis: Re
         assert all(not person.left for person in present), "an outage times nobody out"
 
 
+async def test_redis_has_no_memory_left(running: Site, redis: Redis) -> None:
+    room = await running.new_room()
+    async with people(running, room, 4, seed=6) as present:
+        await redis.call("x", "CONFIG", "SET", "maxmemory", "1")
+        try:
+            with pytest.raises(Unavailable, match="OOM"):
+                await redis.call("x", "SET", "x", "y")
+            await present[0].cut()
+            await asyncio.sleep(2 * SEAT)  # longer than a seat lives without KeepAlive
+            await present[0].until(lambda: len(present[0].returned) == 1)
+            await present[1].update(True, True)
+            await present[2].until(lambda: present[2].roster[present[1].user] == (True, True))
+        finally:
+            await redis.call("x", "CONFIG", "SET", "maxmemory", "0")
+        await truth(running, redis, room, present)
+        assert all(not person.left for person in present), "who is connected is not shown leaving"
+
+
+async def test_a_flush_is_made_good_within_a_second(running: Site, redis: Redis) -> None:
+    room = await running.new_room()
+    async with people(running, room, 6, seed=7) as present:
+        servers.flush(running.redis_url)
+        began = time.monotonic()
+        await truth(running, redis, room, present)
+        assert time.monotonic() - began < 1 + SLACK / 5
+        assert all(not person.left for person in present)
+
+
+async def test_a_running_meeting_needs_no_sql(running: Site, redis: Redis) -> None:
+    room = await running.new_room()
+    async with people(running, room, 4, seed=8) as present:
+        late = Person(running, room, present[0].port, random.Random(9))
+        await late.get_token()
+        running.signal_postgres(signal.SIGSTOP)
+        try:
+            await present[0].cut()
+            began = time.monotonic()
+            await present[0].until(lambda: len(present[0].returned) == 1)
+            await late.arrive()
+            assert time.monotonic() - began < 3 + SLACK
+            present.append(late)
+            await all_see_all(present)
+            await asyncio.sleep(SEAT + 1)
+            await late.update(True, True)
+            await present[2].until(lambda: present[2].roster[late.user] == (True, True))
+        finally:
+            running.signal_postgres(signal.SIGCONT)
+        await truth(running, redis, room, present)
+        assert all(not person.left for person in present)
+
+
 async def test_a_flush_under_load(running: Site, redis: Redis) -> None:
     room, rng = await running.new_room(), random.Random(3)
     async with people(running, room, 6, seed=3) as present:

@@ -17,7 +17,7 @@ from tests.chaos import media_faults
 from tests.chaos.media_faults import Fault, under
 from tests.chaos.site import Site, site
 
-PEOPLE = 4
+PEOPLE = 3
 BACK_WITHIN = 1.5
 """Seconds: 95 of 100 media streams are back by then after a node has died."""
 SEAMLESS = 0.2

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tertulia.contract import CALLS, Empty, JoinRoom
-from tertulia.errors import TertuliaError
+from tertulia.errors import TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, HubId, RecordingId, RoomId, UserId
 from tertulia.room import commands, effects, inputs, steps
 from tertulia.room.answers import Joined, RoomRecord
@@ -20,6 +20,7 @@ from tertulia.room.meeting import Meeting
 from tertulia.room.messages import RoomMessage
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_seat
+from tertulia.room.records import KnownRecords
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import Stateless, Surroundings
 from tertulia.room.timers import Timer
@@ -104,6 +105,7 @@ class Hub:
         self.log: Callable[[str, Any], None] | None = None
         """Gets every input and effect."""
         self._sql = sql
+        self._records = KnownRecords()
         self._claims = claims
         self._conns: dict[ConnectionId, Conn] = {}
         self._requests: dict[int, tuple[float, Done]] = {}
@@ -275,6 +277,10 @@ class Hub:
         self._sql.run(self.process, work, partial(self._join, conn, payload, claims))
 
     def _join(self, conn: Conn, payload: JoinRoom, claims: RoomClaims, record: RoomRecord | Exception) -> None:
+        if isinstance(record, Unavailable):
+            record = self._records.find(claims.room_id, claims.tenant_id) or record
+        elif isinstance(record, RoomRecord):
+            self._records.read(claims.room_id, claims.tenant_id, record)
         if isinstance(record, Exception):
             self._answer(conn, record)
             return
@@ -406,6 +412,8 @@ class Hub:
             self.returned.discard(reply.participant.connection_id)
             if reply.resumed:
                 self.returned.add(reply.participant.connection_id)
+        if isinstance(reply, RoomRecord):
+            self._records.read(room, None, reply)
         answer = inputs.Failed(ticket, reply) if isinstance(reply, Exception) else inputs.Answered(ticket, reply)
         self._give(room, answer)
 

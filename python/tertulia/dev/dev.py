@@ -20,6 +20,7 @@ from tertulia import config
 from tertulia.dev import valkey
 from tertulia.errors import ConfigError
 from tertulia.http.listening import bind_public, in_url
+from tertulia.http.workers import STILL_SECONDS
 from tertulia.process.child import Child, ChildFailed
 from tertulia.process.supervisor import Supervisor
 
@@ -67,7 +68,7 @@ async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, 
         # The node starts in the meantime: it needs no database.
         if not await supervisor.unless_stopped(supervisor.run(_part(env, "migrate"))):
             return 0
-        await supervisor.start(_part(env, "web"), _part(env, "recorder"))
+        await supervisor.start(_part(env, "web", STILL_SECONDS), _part(env, "recorder"))
         if not await supervisor.unless_stopped(_until(lambda: _is_ready(settings.host, port), "web")):
             return 0
         _announce(supervisor, settings, port, data)
@@ -75,8 +76,8 @@ async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, 
     return 0
 
 
-def _part(env: Mapping[str, str], name: str) -> Child:
-    return Child(name=name, argv=(sys.executable, "-m", "tertulia", name), env=env)
+def _part(env: Mapping[str, str], name: str, still_seconds: float | None = None) -> Child:
+    return Child(name=name, argv=(sys.executable, "-m", "tertulia", name), env=env, still_seconds=still_seconds)
 
 
 def _announce(supervisor: Supervisor, settings: config.Config, port: int, data: Path) -> None:

@@ -13,6 +13,8 @@ from tertulia.http.listening import bind_public
 from tertulia.process.child import Child
 from tertulia.process.supervisor import Supervisor
 
+STILL_SECONDS: Final = 3.0
+"""For how long a web worker may stand still before another one takes its place. Its clients return to that."""
 SHARED_FIGURES: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable, of prometheus_client, for the directory in which the workers' figures are added up."""
 
@@ -41,5 +43,5 @@ async def _run(count: int, env: Mapping[str, str]) -> None:
     argv = (sys.executable, "-m", "tertulia", "web", "--one-of-many")
     async with Supervisor() as supervisor:
         names = [f"web {number}" for number in range(1, count + 1)]
-        await supervisor.start(*[Child(name=name, argv=argv, env=env) for name in names])
+        await supervisor.start(*[Child(name=name, argv=argv, env=env, still_seconds=STILL_SECONDS) for name in names])
         await supervisor.until_stopped()

@@ -159,6 +159,11 @@ class Hub:
         await self._tasks.stop()
         metrics.settle()
 
+    @property
+    def has_meetings(self) -> bool:
+        """Whether anybody is in a meeting here."""
+        return len(self._meetings) > 0
+
     def redis_forgot(self) -> None:
         """Redis may have come back empty: every room is read again, and written where it is lost."""
         self._meetings.tell_all(inputs.Gap())

@@ -8,13 +8,17 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+
 from tertulia import times
 from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
+from tertulia.errors import NotFound, Unavailable
 from tertulia.ids import RoomId, TenantId
 from tertulia.room import steps
 from tertulia.room.answers import Answer, Ongoing, RoomRecord
+from tertulia.room.records import KnownRecords
 from tertulia.state.rooms import RoomState
 from tertulia.tokens import RoomClaims
 
@@ -22,7 +26,15 @@ AT_ONCE: Final = 200
 """Steps of the hub's own clock (sweeps, moves): one after the other, a busy worker's rooms would take longer than a
 keep-alive interval, and then nobody expires; all at once, the calls of clients would wait behind them."""
 
+PATIENCE: Final = 0.5
+"""Seconds that a join waits for SQL where the record of its room is known."""
+DOWN_FOR: Final = 2.0
+"""Seconds for which a known record is used at once after SQL did not answer."""
+
 _Run = Callable[[RoomId, Any], Awaitable[Answer]]
+
+
+_log: Final = structlog.get_logger(__name__)
 
 
 class Steps:
@@ -34,6 +46,8 @@ class Steps:
         self._directory = directory
         self._recordings = recordings
         self._regular = asyncio.Semaphore(AT_ONCE)
+        self._known = KnownRecords()
+        self._down_until = float("-inf")
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
             steps.Leave: lambda room, s: rooms.leave(room, s.user, s.connection, s.reason),
@@ -53,7 +67,7 @@ class Steps:
             steps.FindMember: lambda room, s: rooms.participant(room, s.user),
             steps.Read: lambda room, s: rooms.read(room, s.mark),
             steps.OpenSession: self._open_session,
-            steps.CloseSession: lambda _, s: directory.close_session(s.session_id, _now()),
+            steps.CloseSession: self._close_session,
             steps.ReadSession: self._read_session,
             steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
             steps.StartRecording: self._start_recording,
@@ -66,15 +80,40 @@ class Steps:
         return self._kinds[type(step)](room, step)
 
     async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
-        """The room's record, for whoever joins by ``claims``. Raises NotFound, BadToken, Unavailable."""
-        found, removals = await self._admissions.record(room, tenant, claims)
-        return RoomRecord(
+        """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away.
+
+        Raises:
+            NotFound, BadToken
+            Unavailable: SQL is away, and the record is not known.
+        """
+        known = self._known.find(room, tenant)
+        if known is None:
+            return await self._read_record(room, tenant, claims)
+        if time.monotonic() < self._down_until:
+            return known
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._read_record(room, tenant, claims)
+        except (Unavailable, TimeoutError):
+            self._down_until = time.monotonic() + DOWN_FOR
+            _log.warning("the database does not answer: rooms are joined by what was last read")
+            return known
+
+    async def _read_record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None) -> RoomRecord:
+        try:
+            found, removals = await self._admissions.record(room, tenant, claims)
+        except NotFound:
+            self._known.gone(room)
+            raise
+        record = RoomRecord(
             host_user_id=found.host_user_id,
             settings=found.settings,
             session_id=found.session_id,
             recording=found.recording_id,
             removals=removals,
         )
+        self._known.read(room, tenant, record)
+        return record
 
     def _join(self, room: RoomId, step: steps.Join) -> Awaitable[Answer]:
         return self._rooms.join(
@@ -113,7 +152,14 @@ class Steps:
 
     async def _open_session(self, room: RoomId, step: steps.OpenSession) -> Answer:
         session = await self._directory.open_session(step.session_id, room, _now())
+        if session.end_time is None:
+            self._known.opened(room, step.session_id)
         return session.end_time is None
+
+    async def _close_session(self, room: RoomId, step: steps.CloseSession) -> Answer:
+        self._known.closed(room, step.session_id)
+        await self._directory.close_session(step.session_id, _now())
+        return None
 
     async def _read_session(self, _: RoomId, step: steps.ReadSession) -> Answer:
         if not await self._directory.is_open(step.session_id):

@@ -12,6 +12,7 @@ from typing import Final
 
 from tertulia.errors import TertuliaError
 from tertulia.process.lines import LineReader
+from tertulia.process.pulse import VARIABLE, Pulse
 from tertulia.process.spawn import spawn
 
 DRAIN_SECONDS: Final = 1.0
@@ -29,6 +30,8 @@ class Child:
     """Its whole environment; None: that of this process."""
     stop_seconds: float = 10.0
     """How long it may take to end after SIGTERM, before SIGKILL."""
+    still_seconds: float | None = None
+    """For how long its event loop may stand still, before SIGKILL; None: it does not show whether it turns."""
     omit: bytes | None = None
     """Lines of its output that contain this are not shown."""
 
@@ -60,21 +63,30 @@ class Process:
             OSError: it cannot be started.
         """
         self._stop_seconds = child.stop_seconds
+        self._write = write
         reader, writer = os.pipe()
         try:
-            self._popen = spawn(child.argv, env=child.env, output=writer)
+            self._popen, pulse = _spawned(child, writer)
         except BaseException:
             os.close(reader)
             raise
         finally:
             os.close(writer)
         self.ended = asyncio.create_task(_until_ended(self._popen, reader, write), name=f"run {child.name}")
+        if pulse is not None:
+            watching = asyncio.create_task(pulse.watch(self._stands_still), name=f"watch {child.name}")
+            self.ended.add_done_callback(lambda _: watching.cancel())
+            self.ended.add_done_callback(lambda _: pulse.close())
         """Gives the exit status, once the output has been read. Not to be cancelled."""
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._popen.pid
+
+    def _stands_still(self) -> None:
+        self._write(b"stands still: it is killed")
+        self.kill()
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -91,6 +103,20 @@ class Process:
             self._popen.kill()
             await asyncio.wait({self.ended})
         return bool(in_time)
+
+
+def _spawned(child: Child, output: int) -> tuple[subprocess.Popen[bytes], Pulse | None]:
+    if child.still_seconds is None:
+        return spawn(child.argv, env=child.env, output=output), None
+    pulse = Pulse(child.still_seconds)
+    try:
+        env = {**(os.environ if child.env is None else child.env), VARIABLE: str(pulse.writer)}
+        return spawn(child.argv, env=env, output=output, keep=(pulse.writer,)), pulse
+    except BaseException:
+        pulse.close()
+        raise
+    finally:
+        os.close(pulse.writer)
 
 
 async def _until_ended(popen: subprocess.Popen[bytes], reader: int, write: Callable[[bytes], None]) -> int:

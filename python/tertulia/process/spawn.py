@@ -47,11 +47,13 @@ def spawn(
     env: Mapping[str, str] | None = None,
     output: int | IO[bytes] | None = None,
     user: str | None = None,
+    keep: Sequence[int] = (),
     death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start ``argv`` in a session of its own, as a child that dies with the calling process.
 
-    ``output`` (a file or a descriptor) receives stdout and stderr; None inherits them. Standard input is empty. With a
+    ``output`` (a file or a descriptor) receives stdout and stderr; None inherits them. The child also gets the
+    descriptors ``keep``. Standard input is empty. With a
     session of its own, the child does not get a terminal's Ctrl-C: its parent stops it.
 
     Raises:
@@ -70,6 +72,7 @@ def spawn(
         user=user,
         group=user,
         extra_groups=None if user is None else [],
+        pass_fds=keep,
         start_new_session=True,
         preexec_fn=_before_exec(death_signal),  # noqa: PLW1509
     )

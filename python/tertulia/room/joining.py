@@ -33,9 +33,11 @@ from tertulia.room.pending import (
     ClosingStale,
     Confirming,
     DroppingState,
+    Ending,
     EndingStale,
     GivingUp,
     HandedOver,
+    OpeningLate,
     OpeningSession,
     RereadingRecord,
     Settling,
@@ -192,6 +194,32 @@ class Joiner:
             end = End(reason="ended", session_id=work.joined.session_id)
             self._room.agenda.run(end, DroppingState(work.connection, work.joined))
 
+    def _join_unopened(self, joining: Joining, joined: Joined) -> None:
+        """SQL is away. The meeting is on, so that others have opened its session, or will."""
+        life = self._room.life
+        if life is not None and life.session_id == joined.session_id:
+            life.is_unopened = True
+        self._await_missed(joining, joined)
+
+    def open_late(self) -> None:
+        """SQL may be back: open the session of a meeting that was joined without it."""
+        room, life = self._room, self._room.life
+        if life is not None and life.is_unopened and not room.agenda.is_pending(OpeningLate):
+            room.agenda.run(OpenSession(session_id=life.session_id), OpeningLate(life.session_id))
+
+    def opened_late(self, work: OpeningLate, is_open: bool) -> None:
+        """SQL is back, and has the session; False: it had ended before."""
+        life = self._room.life
+        if life is None or life.session_id != work.session_id:
+            return
+        life.is_unopened = False
+        if not is_open:
+            self._ender.begin(Ending(reason="ended", session_id=work.session_id))
+
+    def late_failed(self, work: OpeningLate, error: Exception) -> None:
+        """It is still away: the next sweep tries again."""
+        self._room.agenda.warn("a session could not be opened in the database yet", error=str(error))
+
     def confirmed(self, work: Confirming, summary: RoomSummary | None) -> None:
         """Redis says whether the meeting is still on, now that its session is open."""
         if summary is None or summary.session_id != work.joined.session_id:
@@ -233,7 +261,9 @@ class Joiner:
     def failed(self, work: Step, error: Exception) -> None:
         """The step failed; behind the first one a seat is to be given up."""
         joining = self._room.seats.joining[work.connection]
-        if isinstance(work, TakingSeat):
+        if isinstance(work, OpeningSession) and isinstance(error, Unavailable) and not work.joined.first_of_session:
+            self._join_unopened(joining, work.joined)
+        elif isinstance(work, TakingSeat):
             self._release(work)
             self._refuse(joining, error)
         elif isinstance(work, DroppingState | RereadingRecord):

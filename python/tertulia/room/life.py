@@ -31,6 +31,8 @@ class Life(Struct, kw_only=True, eq=False):
     """Where the room's media is."""
     left: Left | None = None
     """Where it was; None: that has let go."""
+    is_unopened: bool = False
+    """SQL was away when a member joined: whether the session is open there is still to be seen."""
     recording: RecordingId | None
     """The one that goes on; the members of this hub were told."""
     since: str | None

@@ -205,6 +205,7 @@ class Meeting:
         self._recorder.stop_broken()
         self._room.audience.forget_confirmed()
         self._mover.vouch()
+        self._joiner.open_late()
 
     # --- answers
 
@@ -226,6 +227,7 @@ class Meeting:
             pending.TakingSeat: joiner.took_seat,
             pending.Settling: joiner.settled,
             pending.OpeningSession: joiner.opened_session,
+            pending.OpeningLate: joiner.opened_late,
             pending.Confirming: joiner.confirmed,
             pending.ClosingStale: lambda work, _: joiner.closed_stale(work),
             pending.EndingStale: lambda work, _: joiner.ended_stale(work),
@@ -279,6 +281,7 @@ class Meeting:
                 pending.RereadingRecord,
                 pending.GivingUp,
             ),
+            self._joiner.late_failed: (pending.OpeningLate,),
             self._upkeep.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand, pending.OptingOut),
             self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
             self._leaver.member_not_found: (pending.ClosingPeer,),

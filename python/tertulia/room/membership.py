@@ -20,10 +20,11 @@ from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Opt
 from tertulia.room.missed import Backlog
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
-from tertulia.room.pending import HandedOver, ReadingWanted
+from tertulia.room.pending import HandedOver, ReadingWanted, Stopping
 from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Outcome, Seated, Source
+from tertulia.room.steps import StopRecording
 from tertulia.room.tap import Tap
 
 
@@ -140,8 +141,11 @@ class Membership:
             self._over.append(session_id)
         if room.life is None or room.life.session_id != session_id:
             return
-        if room.life.recording is not None:
-            self._tap.end(room.life.recording)
+        if (recording := room.life.recording) is not None:
+            self._tap.end(recording)
+            # The nodes take that for its end. If whoever ended the meeting dies before SQL knows, it must not go on.
+            stopping = Stopping(recording=recording, caller=None, by="the end of the meeting")
+            room.agenda.run(StopRecording(recording=recording), stopping)
         told = events.room_ended(reason)
         for seat in room.seats:
             room.stand(seat)

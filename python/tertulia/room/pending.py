@@ -58,6 +58,12 @@ class OpeningSession(Struct, frozen=True):
     joined: Joined
 
 
+class OpeningLate(Struct, frozen=True):
+    """The session in SQL, which was away when it was to be opened."""
+
+    session_id: SessionId
+
+
 class Confirming(Struct, frozen=True):
     """The summary: whoever ended the meeting before its session was in SQL could not close it there."""
 
@@ -393,6 +399,7 @@ Pending = (
     TakingSeat
     | Settling
     | OpeningSession
+    | OpeningLate
     | Confirming
     | ClosingStale
     | EndingStale

@@ -29,6 +29,9 @@ class Worker(Struct, frozen=True, kw_only=True, rename="camel"):
     id: HubId
     internal_url: str
     """Where other workers reach it."""
+    seal: str = ""
+    """Proves the two above: whoever can write to Redis is not sent the credentials that workers pass on
+    (:mod:`tertulia.sockets.signalr.other_workers`)."""
 
 
 Entry = TypeVar("Entry", Node, Worker)

@@ -218,6 +218,18 @@ async def test_a_worker_that_is_killed_comes_back_and_the_other_serves_meanwhile
     )
 
 
+async def test_a_worker_that_stands_still_is_replaced(fleet: Fleet) -> None:
+    workers = {p.pid for p in tree(fleet.web.server.pid)[1:]}
+    os.kill(max(workers), signal.SIGSTOP)
+    await asyncio.to_thread(
+        fleet.web.server.wait_until,
+        lambda: len({p.pid for p in tree(fleet.web.server.pid)[1:]} - {max(workers)}) == 2,
+    )
+    room = await fleet.new_room()
+    async with fleet.member(room):
+        assert fleet.state(room)["participantCount"] == "1"
+
+
 def test_nothing_is_left_of_a_killed_fleet(fleet: Fleet, tmp_path: Path) -> None:
     with servers.tertulia_web(tmp_path, "--workers", "2", settings=fleet.settings) as web:
         processes = tree(web.server.pid)

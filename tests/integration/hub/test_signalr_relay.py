@@ -9,6 +9,7 @@ import time
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -17,8 +18,7 @@ from websockets.utils import accept_key
 
 from tertulia.ids import new_uuid
 from tertulia.sockets.signalr import relay
-from tertulia.sockets.signalr.other_workers import OtherWorkers
-from tertulia.state import registry
+from tertulia.sockets.signalr.other_workers import PURPOSE, OtherWorkers, sealed
 from tertulia.state.registry import web_workers
 from tests.integration.hub.harness import Fleet, Worker
 from tests.integration.hub.signalr import END, SignalRClient, connect_signalr, negotiated
@@ -28,9 +28,30 @@ from tests.integration.hub.signalr import END, SignalRClient, connect_signalr, n
 async def owner(fleet: Fleet) -> Worker:
     """The worker that holds the connection; the others know where it is."""
     made = await fleet.worker()
-    entry = registry.Worker(id=made.hub.id, internal_url=made.internal_url)
-    await web_workers(fleet.redis).beat(entry)
+    await _register(fleet, made, made.internal_url)
     return made
+
+
+async def _register(fleet: Fleet, worker: Worker, url: str) -> None:
+    await web_workers(fleet.redis).beat(sealed(worker.hub.id, url, fleet.keyring.tokens.derived(PURPOSE)))
+
+
+async def test_nothing_is_passed_on_to_an_address_that_somebody_has_written_to_redis(
+    fleet: Fleet, worker: Worker, owner: Worker
+) -> None:
+    called = asyncio.Event()
+
+    async def steal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.set()
+        writer.close()
+
+    server = await asyncio.start_server(steal, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    known = sealed(owner.hub.id, owner.url.replace("ws", "http", 1), fleet.keyring.tokens.derived(PURPOSE))
+    await web_workers(fleet.redis).beat(replace(known, internal_url=url))
+    async with server:
+        await _is_told_to_begin_anew(await _bare(worker, owner))
+    assert not called.is_set()
 
 
 async def _relayed(worker: Worker, owner: Worker) -> SignalRClient:
@@ -129,7 +150,7 @@ async def test_an_owner_that_answers_too_late_is_left_alone(
 
     server = await asyncio.start_server(late, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    await web_workers(fleet.redis).beat(registry.Worker(id=owner.hub.id, internal_url=url))
+    await _register(fleet, owner, url)
     async with server:
         await _is_told_to_begin_anew(await _bare(worker, owner))
         told.set()

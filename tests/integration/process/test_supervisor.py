@@ -27,8 +27,17 @@ while True:
 """
 
 
-def python(name: str, code: str, *, stop_seconds: float = 10.0) -> Child:
-    return Child(name=name, argv=(sys.executable, "-u", "-c", code), stop_seconds=stop_seconds)
+TURNS = """
+import asyncio, os
+from tertulia.process import pulse
+print("pid", os.getpid(), flush=True)
+asyncio.run(pulse.show(os.environ))
+"""
+
+
+def python(name: str, code: str, *, stop_seconds: float = 10.0, still_seconds: float | None = None) -> Child:
+    argv = (sys.executable, "-u", "-c", code)
+    return Child(name=name, argv=argv, stop_seconds=stop_seconds, still_seconds=still_seconds)
 
 
 class Output:
@@ -209,3 +218,26 @@ def test_no_process_is_left_whatever_ends_the_supervisor(number: signal.Signals,
         assert all_end(pidfds, deadline=15)
         top.stdout.close()
     assert top.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+
+
+async def test_a_child_that_stands_still_is_replaced() -> None:
+    output = Output()
+    async with Supervisor(output) as supervisor:
+        await supervisor.start(python("web", TURNS, still_seconds=1.5))
+        pid = await output.pid()
+        await asyncio.sleep(2.5)  # it turns, and nothing happens
+        assert len(output.lines) == 1
+        began = time.monotonic()
+        os.kill(pid, signal.SIGSTOP)
+        await output.line("stands still")
+        assert 1.0 < time.monotonic() - began < 5.0
+        assert await output.pid() != pid
+
+
+async def test_a_child_that_has_not_turned_yet_is_given_time() -> None:
+    output = Output()
+    async with Supervisor(output) as supervisor:
+        await supervisor.start(python("slow", READY_THEN_SLEEP, still_seconds=0.5))
+        await output.pid()
+        await asyncio.sleep(1.5)  # it would have been killed by now
+        assert len(output.lines) == 1

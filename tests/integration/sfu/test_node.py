@@ -317,3 +317,17 @@ async def test_a_wrong_setting_ends_the_start_with_one_line(valkey_url: str, ser
         assert await asyncio.to_thread(process.wait) != 0
         assert "192.0.2.250" in process.log()
         assert "Traceback" not in process.log()
+
+
+async def test_a_node_is_taken_out_of_service_by_its_id(valkey_url: str, server_dir: Path) -> None:
+    ours = settings(valkey_url, server_dir / "recordings")
+    with servers.tertulia_sfu(server_dir, settings=ours) as node:
+        async with hub(valkey_url) as (redis, _):
+            found = await the_node(redis)
+            with servers.command("drain", server_dir, "sfu", "--drain", "node_x", settings=ours) as wrong:
+                assert await asyncio.to_thread(wrong.wait) == 2
+                assert "node_x" in wrong.log()
+            with servers.command("drain", server_dir, "sfu", "--drain", found.id, settings=ours) as drain:
+                assert await asyncio.to_thread(drain.wait) == 0
+            assert await asyncio.to_thread(node.wait) == 0
+            assert await registry.sfu_nodes(redis).alive() == []

@@ -275,3 +275,44 @@ def test_the_meeting_is_not_used_once_nobody_wants_it() -> None:
     core.fail(steps.Join, RoomFull("full"))
     assert core.of(effects.Unused)
     assert core.meeting.id == ROOM
+
+
+# --- without SQL
+
+
+def test_a_running_room_is_joined_while_sql_is_away_and_its_session_is_opened_later() -> None:
+    core = Core()
+    core.record = replace(core.record, session_id=None)
+    core.ask_to_join("bob", "b")
+    core.answer(steps.Join, core.joined([member("eve", "e")]))
+    core.fail(steps.OpenSession, Unavailable("away"))
+    assert core.result("b").user_id == "bob"
+    for _ in range(2):
+        core.give(inputs.Sweep())
+        core.fail(steps.OpenSession, Unavailable("away"))
+    core.give(inputs.Sweep())
+    core.answer(steps.OpenSession, True)
+    core.give(inputs.Sweep())
+    assert not core.asks(steps.OpenSession)
+    assert not core.asks(steps.End)
+
+
+def test_a_meeting_that_sql_says_is_over_ends_when_sql_is_back() -> None:
+    core = Core()
+    core.record = replace(core.record, session_id=None)
+    core.ask_to_join("bob", "b")
+    core.answer(steps.Join, core.joined([member("eve", "e")]))
+    core.fail(steps.OpenSession, Unavailable("away"))
+    core.give(inputs.Sweep())
+    core.answer(steps.OpenSession, False)
+    assert core.step(steps.End).session_id == SESSION
+
+
+def test_a_new_meeting_needs_sql() -> None:
+    core = Core()
+    core.record = replace(core.record, session_id=None)
+    core.ask_to_join("bob", "b")
+    core.answer(steps.Join, core.joined([], first_of_session=True))
+    core.fail(steps.OpenSession, Unavailable("away"))
+    core.answer(steps.Leave, core.left("bob", remaining=0))
+    assert core.answers("b") == [Unavailable]

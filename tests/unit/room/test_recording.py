@@ -595,3 +595,18 @@ def test_at_the_end_of_the_meeting_each_hub_closes_its_own_peers_and_the_recordi
     told = [type(tell.command) for tell in core.of(effects.Tell)]
     assert told == [commands.StopRecording, commands.Close, commands.Close]
     assert _stopped(core) == [(N1, ONE)]
+
+
+def test_the_end_of_a_meeting_is_the_end_of_its_recording_whoever_lives_to_say_so() -> None:
+    core = _core()
+    core.give(_says(ONE))
+    core.give(inputs.Message(EndedMessage(origin=THERE, session_id=SESSION, reason="host")))
+    assert core.step(steps.StopRecording).recording == ONE
+    core.answer(steps.StopRecording, None)
+    assert core.step(steps.EndRecording).recording == ONE
+
+
+def test_the_end_of_a_meeting_without_a_recording_stops_none() -> None:
+    core = _core()
+    core.give(inputs.Message(EndedMessage(origin=THERE, session_id=SESSION, reason="host")))
+    assert not core.asks(steps.StopRecording)

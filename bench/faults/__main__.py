@@ -1,0 +1,82 @@
+"""``python -m bench.faults``: calls with continuous media under faults, as a table for docs/operations.md.
+
+``--people N`` are in each call, ``--times N`` calls go through each fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tertulia.state.connection import connect_redis
+from tests.chaos import media_faults
+from tests.chaos.media_faults import Fault, Outcome, under
+from tests.chaos.site import Site, site
+
+
+class Row(NamedTuple):
+    """A fault, what it is called, and the bar: seconds within which 95 of 100 streams of media are back."""
+
+    fault: Fault
+    name: str
+    bar: float
+
+
+ROWS: Final = (
+    Row(media_faults.node_killed, "SFU node: kill -9", 1.5),
+    Row(media_faults.node_drained, "SFU node: SIGTERM", 0.2),
+    Row(media_faults.node_stands_still, "SFU node stands still (SIGSTOP), and comes back", 1.5),
+    Row(media_faults.thread_stands_still, "one media thread stands still", 1.5),
+    Row(media_faults.redis_killed, "Redis: kill -9, back empty after 5 s", 0.2),
+    Row(media_faults.flushed, "FLUSHALL", 0.2),
+    Row(media_faults.sql_stands_still, "PostgreSQL stands still for 5 s", 0.2),
+)
+
+
+async def measure(running: Site, row: Row, people: int, times: int) -> list[Outcome]:
+    """So many calls under one fault."""
+    redis = await connect_redis(running.redis_url)
+    try:
+        return [await under(row.fault, running, redis, people) for _ in range(times)]
+    finally:
+        await redis.close()
+
+
+def cells(row: Row, outcomes: list[Outcome]) -> Iterator[str]:
+    """A row of the table."""
+    together = Outcome(
+        sorted(gap for outcome in outcomes for gap in outcome.gaps),
+        max(outcome.lag for outcome in outcomes),
+        sum(outcome.fenced for outcome in outcomes),
+    )
+    yield row.name
+    yield from (f"{together.of_100(share):.2f} s" for share in (50, 95, 100))
+    yield f"{row.bar:g} s"
+    yield f"{together.lag:.2f} s"
+
+
+def main() -> int:
+    """Print the table; 1: a bar is not met."""
+    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
+    parser.add_argument("--people", type=int, default=4, help="in each call")
+    parser.add_argument("--times", type=int, default=3, help="calls for each fault")
+    args = parser.parse_args()
+    print("| fault | median | 95 of 100 | longest | bar | of which the measuring |")
+    print("|---|---|---|---|---|---|")
+    is_met = True
+    with tempfile.TemporaryDirectory(prefix="bench-faults-") as name, site(Path(name), nodes=2) as running:
+        for row in ROWS:
+            outcomes = asyncio.run(measure(running, row, args.people, args.times))
+            print("| " + " | ".join(cells(row, outcomes)) + " |", flush=True)
+            lag = max(outcome.lag for outcome in outcomes)
+            is_met &= all(outcome.of_100(95) <= row.bar + lag and not outcome.fenced for outcome in outcomes)
+    return 0 if is_met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
