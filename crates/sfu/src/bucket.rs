@@ -31,15 +31,25 @@ impl Bucket {
 
     /// Whether there are so many tokens.
     pub(crate) fn has(&mut self, now: Instant, tokens: f64) -> bool {
-        let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.at = self.at.max(now);
-        self.tokens = (self.tokens + passed * self.rate).min(self.rate);
+        self.fill(now);
         self.tokens >= tokens
+    }
+
+    /// Whether nothing is missing.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= self.rate
     }
 
     /// Takes tokens that are there.
     pub(crate) fn spend(&mut self, tokens: f64) {
         self.tokens -= tokens;
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.at = self.at.max(now);
+        self.tokens = (self.tokens + passed * self.rate).min(self.rate);
     }
 }
 

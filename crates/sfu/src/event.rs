@@ -114,17 +114,20 @@ pub enum CloseReason {
     IceTimeout,
     /// DTLS failed, or the client closed it.
     Dtls,
+    /// The client's certificate cannot be verified: its key is not of ECDSA.
+    Certificate,
     /// A fault in the server that was confined to this peer.
     Fault,
 }
 
 impl CloseReason {
-    /// The name in messages: `command`, `ice_timeout`, `dtls`, `fault`.
+    /// The name in messages: `command`, `ice_timeout`, `dtls`, `certificate`, `fault`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Command => "command",
             Self::IceTimeout => "ice_timeout",
             Self::Dtls => "dtls",
+            Self::Certificate => "certificate",
             Self::Fault => "fault",
         }
     }

@@ -40,8 +40,8 @@ class Api:
     def __init__(self, services: Services, limit: RateLimit) -> None:
         self._services = services
         self._limit = limit
-        self._reads = Reads(services.directory, services.recordings, services.rooms)
-        self._once = Once(services.idempotency)
+        self._reads = Reads(services.directory, services.invites, services.recordings, services.rooms)
+        self._once = Once(services.idempotency, services.now)
 
     async def serve(self, request: Request, operations: Mapping[str, AnyOperation]) -> Response:
         """Answer a request to a path that offers ``operations``, by method.

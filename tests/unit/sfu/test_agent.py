@@ -146,7 +146,7 @@ def test_a_peer_that_no_hub_names_any_more_is_closed(agent: Agent, engine: Engin
     assert agent.command(seated, 5.0) == []
     assert engine.calls == []
     assert agent.command(seated, 30.0) == []
-    assert engine.calls == [("close", (ROOM, PEER), {})]
+    assert engine.calls == [("close", ROOM, PEER)]
 
 
 def test_speakers_go_to_everyone(agent: Agent) -> None:

@@ -21,7 +21,7 @@ use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 
 pub(crate) use factory::SessionFactory;
-pub(crate) use negotiation::{ClientOffer, NegotiationError};
+pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
 pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use output::{PathChange, PeerOutput};
 pub(crate) use session::{Addition, Arrival, Fault};

@@ -62,9 +62,9 @@ impl Peer {
         self.negotiation.awaits_answer()
     }
 
-    /// Holds an offer that crossed the outstanding one.
-    pub(crate) fn hold(&mut self, now: Instant, offer: ClientOffer) {
-        self.negotiation.hold(now, offer);
+    /// Holds an offer until then, unless the client answers the outstanding one.
+    pub(crate) fn hold(&mut self, until: Instant, offer: ClientOffer) {
+        self.negotiation.hold(until, offer);
     }
 
     /// The offer that was held, when it has to be taken.
@@ -170,7 +170,7 @@ impl Peer {
         additions: &[Addition],
     ) -> Result<Option<NewOffer>, Fault> {
         self.negotiation.drop_plan();
-        if self.awaits_answer() {
+        if !self.negotiation.can_offer() {
             return Ok(None);
         }
         let changes = self.lines.changes(|mid| content(mid).is_some());

@@ -22,6 +22,8 @@ pub(crate) enum Delivery {
     Written,
     /// The far end cannot begin without a keyframe.
     NeedsKeyframe,
+    /// The far end cannot decode the track. Said once of each format.
+    NoCommonCodec,
     /// It was left out.
     Dropped,
 }

@@ -3,15 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use str0m::format::Codec;
+use str0m::media::Mid;
 use str0m::rtp::RtpPacket;
 
 use super::clock::Timer;
 use super::{Shard, Transmit};
 use crate::budget::Verdict;
+use crate::command::RefusalCode;
 use crate::config::Transport;
 use crate::demux::{Class, classify};
 use crate::event::{Body, CloseReason, Scope, TransportState};
 use crate::ids::PeerKey;
+use crate::line::Label;
 use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
@@ -222,6 +226,7 @@ impl Shard {
                 PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
+                PeerOutput::CertificateRefused => return self.close(key, CloseReason::Certificate),
                 PeerOutput::Over => return self.close(key, CloseReason::Dtls),
                 transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
             }
@@ -256,13 +261,30 @@ impl Shard {
         let Self {
             router, peers, stats, ..
         } = self;
+        let mut cannot_decode = Vec::new();
         let limited = router.forward(now, key, located, packet, |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
+            if delivery == Delivery::NoCommonCodec {
+                cannot_decode.push((line.peer, line.mid));
+            }
             stats.rtp_forwarded += u64::from(delivery == Delivery::Written);
             delivery
         });
         if let Some((scope, verdict)) = limited {
             self.limited(key, scope, verdict);
+        }
+        let codec = located.1.spec().codec;
+        for (peer, mid) in cannot_decode {
+            self.tell_of_codec(peer, mid, codec);
+        }
+    }
+
+    /// Tells a client whose media it cannot have, and why.
+    fn tell_of_codec(&mut self, key: PeerKey, mid: Mid, codec: Codec) {
+        if let Some(Label { stream, track }) = self.router.label(key, mid) {
+            let message = format!("{track} of {stream} is sent as {codec}, which this client does not take");
+            let code = RefusalCode::NoCommonCodec;
+            self.tell(key, Body::Refused { code, message });
         }
     }
 

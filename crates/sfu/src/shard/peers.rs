@@ -148,6 +148,7 @@ impl Peers {
         let write = match line.stream.prepare(now, incoming, payload) {
             Prepared::Write(write) => write,
             Prepared::NeedsKeyframe => return Delivery::NeedsKeyframe,
+            Prepared::NoCommonCodec => return Delivery::NoCommonCodec,
             Prepared::Drop => return Delivery::Dropped,
         };
         let written = peer.write(line.mid, &mut line.ssrc, write);

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Shard, Transport};
+use sfu::{Command, Outcome, Refusal, RefusalCode, Shard, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{World, config};
+use crate::support::{World, config, plain_offer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -142,4 +142,132 @@ fn ssrcs_announced_by_a_peer_are_bounded() {
     world.run(SECOND);
     assert_eq!(world.refusals(), ["the offer announces more than 64 SSRCs"]);
     assert_eq!(world.shard.stats().peers, 0);
+}
+
+/// Offers an SDP at once.
+fn offer(world: &mut World, client: usize, sdp: &str) -> Result<Outcome, Refusal> {
+    let peer = world.clients[client].id();
+    world.execute(plain_offer(peer, sdp))
+}
+
+#[test]
+fn a_client_is_answered_two_offers_a_second_and_the_last_of_the_others_later() {
+    let mut world = World::new(66);
+    let (a, b) = (world.join_with_slots("ana", 1, 1), world.join("ben"));
+    world.run(3 * SECOND);
+    let sdp = world.clients[a].own_offer.clone();
+    let answered = |outcome: &Result<Outcome, Refusal>| matches!(outcome, Ok(Outcome::Answer { .. }));
+    let outcomes: Vec<_> = (0..100).map(|_| offer(&mut world, a, &sdp)).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| answered(outcome)).count(), 2);
+    assert!(outcomes[2..].iter().all(|outcome| *outcome == Ok(Outcome::Held)));
+    let before = world.clients[a].answers;
+    world.run(3 * SECOND);
+    assert_eq!(world.clients[a].answers, before + 1, "one waits");
+    world.clients[b].forget_got();
+    world.run(SECOND);
+    assert!(world.clients[b].got_from(Video, a) > 20);
+}
+
+#[test]
+fn wrong_first_offers_are_read_twice_a_second() {
+    let mut world = World::new(67);
+    let a = world.add("ana", false);
+    world.clients[a].add_track(Audio);
+    let sdp = world.clients[a].offer();
+    let codes: Vec<_> = (0..50)
+        .map(|_| offer(&mut world, a, "v=0\r\n").unwrap_err().code)
+        .collect();
+    assert_eq!(codes[..2], [RefusalCode::InvalidSdp; 2]);
+    assert!(codes[2..].iter().all(|code| *code == RefusalCode::Overloaded));
+    world.run(SECOND);
+    assert!(
+        matches!(offer(&mut world, a, &sdp), Ok(Outcome::Answer { .. })),
+        "a right one works again"
+    );
+}
+
+#[test]
+fn wrong_answers_are_read_twice_a_second() {
+    let mut world = World::new(68);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    world.clients[a].silent = true;
+    world.join("ben");
+    world.run(SECOND);
+    let wrong = Command::Answer {
+        transport: world.clients[a].transport.as_str().into(),
+        sdp: "v=0\r\n".into(),
+    };
+    let codes: Vec<_> = (0..50)
+        .map(|_| world.execute(wrong.clone()).unwrap_err().code)
+        .collect();
+    assert_eq!(codes[..2], [RefusalCode::InvalidSdp; 2]);
+    assert!(codes[2..].iter().all(|code| *code == RefusalCode::Overloaded));
+}
+
+/// Offers that grow with `n`, each in another respect.
+fn growing(n: usize) -> Vec<(&'static str, String)> {
+    let begin = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=ice-ufrag:abcd\r\n\
+        a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\n";
+    let fingerprint = format!("a=fingerprint:sha-256 {}\r\n", vec!["11"; 32].join(":"));
+    let media = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n";
+    let each = |line: &dyn Fn(usize) -> String| (0..n).map(line).collect::<String>();
+    let of_media = |name, line: &dyn Fn(usize) -> String| (name, format!("{begin}{fingerprint}{media}{}", each(line)));
+    let of_session =
+        |name, line: &dyn Fn(usize) -> String| (name, format!("{begin}{fingerprint}{}{media}", each(line)));
+    vec![
+        of_media("one SSRC", &|_| "a=ssrc:1 cname:x\r\n".into()),
+        of_media("SSRCs", &|i| format!("a=ssrc:{} cname:x\r\n", i % 900 + 1)),
+        of_media("groups of SSRCs", &|i| {
+            format!("a=ssrc-group:FID {} {}\r\n", 2 * i, 2 * i + 1)
+        }),
+        of_media("extensions", &|i| format!("a=extmap:{} urn:x:{i}\r\n", i % 250 + 1)),
+        of_media("feedback", &|i| format!("a=rtcp-fb:96 x{i}\r\n")),
+        of_media("feedback that is known", &|_| "a=rtcp-fb:96 nack\r\n".into()),
+        of_media("parameters", &|i| format!("a=fmtp:96 x={i}\r\n")),
+        of_media("msids", &|i| format!("a=msid:a {i}\r\n")),
+        of_media("mids", &|i| format!("a=mid:{i}\r\n")),
+        of_media("unknown lines", &|i| format!("a=x:{i}\r\n")),
+        of_session("fingerprints", &|_| fingerprint.clone()),
+        of_session("groups", &|i| format!("a=group:BUNDLE {i}\r\n")),
+        ("mids of the group", {
+            let mids = each(&|i| format!(" m{i}"));
+            format!("{begin}{fingerprint}{media}").replace("BUNDLE 0", &format!("BUNDLE 0{mids}"))
+        }),
+        ("formats", {
+            let formats = each(&|i| format!(" {}", i % 128));
+            format!("{begin}{fingerprint}{media}").replace("SAVPF 96", &format!("SAVPF 96{formats}"))
+        }),
+        (
+            "one long line",
+            format!("{begin}{fingerprint}{media}a=fmtp:96 {}\r\n", "x".repeat(20 * n)),
+        ),
+        (
+            "one long parameter",
+            format!("{begin}{fingerprint}{media}a=fmtp:96 {}\r\n", "x=1;".repeat(5 * n)),
+        ),
+    ]
+}
+
+/// The least time in which a new client is answered or refused, of some tries.
+fn least_time(sdp: &str) -> Duration {
+    let tries = (0..5).map(|_| {
+        let mut world = World::new(69);
+        let a = world.add("ana", false);
+        let begin = Instant::now();
+        // Whether it is refused is not the question here.
+        let _ = offer(&mut world, a, sdp);
+        begin.elapsed()
+    });
+    tries.min().unwrap()
+}
+
+#[test]
+fn no_offer_costs_more_than_in_proportion_to_its_length() {
+    for ((name, one), (_, four)) in growing(2_000).iter().zip(&growing(8_000)) {
+        let (small, large) = (least_time(one), least_time(four));
+        println!("{name}: {} bytes {small:?}, {} bytes {large:?}", one.len(), four.len());
+        // What is quadratic takes sixteen times as long.
+        assert!(large < 8 * small, "{name}: {small:?} {large:?}");
+    }
 }

@@ -7,7 +7,6 @@ for browsers, whose sockets cannot set headers; nothing here logs a query.
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -98,7 +97,7 @@ class SignalRSite:
         tokens = self._keyring.tokens
         verify = tokens.verify_invite if kind_of(credential) == "invite" else tokens.verify_room
         try:
-            verify(credential, time.time())
+            verify(credential, self._keyring.now())
         except UnknownKey:
             return False
         return True

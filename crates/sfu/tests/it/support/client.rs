@@ -109,7 +109,7 @@ pub(crate) struct Client {
     pub(crate) connected: bool,
     pub(crate) slots_told: Vec<Vec<SlotAssignment>>,
     /// Its last offer.
-    own_offer: String,
+    pub(crate) own_offer: String,
     pub(crate) last_answer: String,
     pub(crate) last_offer: String,
     pub(crate) offers: usize,
