@@ -16,7 +16,7 @@ from tertulia.db import rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room
 from tertulia.db.standing import is_banned, is_removed, is_revoked
-from tertulia.db.tables import REMOVALS, ROOMS
+from tertulia.db.tables import REMOVALS, ROOMS, Uuid
 from tertulia.errors import BadToken
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
@@ -26,6 +26,14 @@ REVOKED: Final = "the API key that the token was issued for was revoked: ask for
 """What a client is told."""
 REMOVED: Final = "you were removed from this meeting, and the token is no longer valid"
 """The same, to who was removed."""
+
+
+_RECORD: Final = rows.ROOM_QUERY.where(ROOMS.c.id == sa.bindparam("room")).add_columns(
+    sa.exists().where(REMOVALS.c.room_id == ROOMS.c.id).label("has_removals"),
+    is_banned(sa.bindparam("user", type_=Uuid)).label("is_out"),
+    is_revoked(sa.bindparam("key", type_=Uuid)).label("is_revoked"),
+)
+"""A room, for a user and the API key that vouched for them. (Made once: every JoinRoom reads it.)"""
 
 
 class Record(NamedTuple):
@@ -63,17 +71,15 @@ class Admissions:
             BadToken: the user was banned, or the API key that vouched for them was revoked. (Removals from the present
                 meeting are left to the join script.)
         """
-        query = rows.ROOM_QUERY.where(ROOMS.c.id == room_id).add_columns(
-            sa.exists().where(REMOVALS.c.room_id == room_id).label("has_removals"),
-            (is_banned(claims.user_id) if claims else sa.false()).label("is_out"),
-            is_revoked(claims.admission.key_id if claims else None).label("is_revoked"),
-        )
-        if tenant is not None:
-            query = query.where(ROOMS.c.tenant_id == tenant)
+        given: dict[str, str | None] = {"room": room_id, "user": None, "key": None}
+        if claims is not None:
+            given |= {"user": claims.user_id, "key": claims.admission.key_id}
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).one_or_none() or rows.not_found(room_id)
-            _check(row.is_out, row.is_revoked)
+            row = (await connection.execute(_RECORD, given)).one_or_none() or rows.not_found(room_id)
             room = rows.as_room(row)
+            if tenant is not None and room.tenant_id != tenant:
+                rows.not_found(room_id)
+            _check(row.is_out, row.is_revoked)
             if not row.has_removals or room.session_id is None:
                 return Record(room, {})
             return Record(room, await rows.removals(connection, room.session_id))
