@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 /// See the module.
+#[derive(Debug, Clone)]
 pub(crate) struct Bucket {
     rate: f64,
     tokens: f64,
@@ -22,23 +23,27 @@ impl Bucket {
 
     /// Takes a token, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let has_token = self.has_token(now);
-        if has_token {
-            self.tokens -= 1.0;
+        self.has(now, 1.0) && {
+            self.spend(1.0);
+            true
         }
-        has_token
     }
 
-    /// Whether there is a token.
-    pub(crate) fn has_token(&mut self, now: Instant) -> bool {
+    /// Whether there are so many tokens.
+    pub(crate) fn has(&mut self, now: Instant, tokens: f64) -> bool {
         self.fill(now);
-        self.tokens >= 1.0
+        self.tokens >= tokens
     }
 
     /// Whether nothing is missing.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.fill(now);
         self.tokens >= self.rate
+    }
+
+    /// Takes tokens that are there.
+    pub(crate) fn spend(&mut self, tokens: f64) {
+        self.tokens -= tokens;
     }
 
     fn fill(&mut self, now: Instant) {

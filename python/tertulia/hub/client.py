@@ -36,5 +36,11 @@ class Client(Protocol):
         """Answer a call with an error: ``refusal.refusal(error)`` says which code, message and field the client
         sees."""
 
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only: large from a JoinRoom on, unless that is refused."""
+
+    def joined(self) -> None:
+        """It has a seat, and does not count among those who have proved nothing any more."""
+
     def close(self, code: int, reason: str) -> None:
         """Send what is waiting, then end the connection with a WebSocket close code (RFC 6455, section 7.4)."""

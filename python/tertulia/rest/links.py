@@ -7,12 +7,15 @@ encrypted.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import math
+import time
 from datetime import datetime
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from tertulia import times
 from tertulia.db.keyring import Keyring
@@ -28,6 +31,9 @@ _STEP: Final = 3600
 """Addresses expire on the hour, so that those given within an hour are the same, and players need not begin anew."""
 _PURPOSE: Final = b"tertulia files"
 _MAX_DIGITS: Final = 12
+_ORIGIN_SECONDS: Final = 1.0
+"""How long the page may wait for a bucket's origin. Signing asks others only where credentials are a machine's."""
+_ASK_AGAIN_SECONDS: Final = 30.0
 
 
 class Link(NamedTuple):
@@ -43,6 +49,8 @@ class Links:
     def __init__(self, storage: SealedStorage, keyring: Keyring) -> None:
         self.storage = storage
         self._keyring = keyring
+        self._origin: str | None = None
+        self._ask_origin_at = 0.0
 
     async def link(self, base: Base, key: str, now: float, *, is_sealed: bool = False) -> Link:
         """An address of what is stored under ``key``; ``base`` is this server's. ``is_sealed``: it is encrypted.
@@ -56,6 +64,18 @@ class Links:
         except StorageError as e:
             raise Unavailable(e.message) from None
         return Link(url or self._own(base, key, expires, is_sealed), times.from_seconds(expires))
+
+    async def origin(self) -> str | None:
+        """The origin of a bucket's addresses; None: they are this server's own, or the bucket cannot sign now."""
+        if self._origin is None and time.monotonic() >= self._ask_origin_at:
+            self._ask_origin_at = time.monotonic() + _ASK_AGAIN_SECONDS
+            try:
+                async with asyncio.timeout(_ORIGIN_SECONDS):
+                    url = urlsplit(await self.storage.sign("origin", 60) or "")
+            except (StorageError, TimeoutError):
+                return None
+            self._origin = f"{url.scheme}://{url.netloc}" if url.netloc else ""
+        return self._origin or None
 
     def check(self, key: str, expires: str, signature: str, now: float, *, is_sealed: bool = False) -> None:
         """Check that this server signed an address, and that it is valid. ``is_sealed``: it says ``sealed=1``.

@@ -128,6 +128,7 @@ impl Peer {
     fn handle(&mut self, now: Instant, event: Event) -> Option<PeerOutput> {
         match event {
             Event::RtpPacket(packet) => {
+                self.sources.confirm(now);
                 self.watch.heard(now);
                 self.paths.alive(now);
                 Some(PeerOutput::Media(Box::new(packet)))

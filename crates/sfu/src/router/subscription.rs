@@ -200,7 +200,7 @@ impl OutgoingStream {
             pt,
             numbers.sequence.into(),
             numbers.timestamp,
-            packet.timestamp,
+            incoming.captured,
             packet.payload.clone(),
         )
         .marker(marker)

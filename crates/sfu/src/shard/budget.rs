@@ -45,7 +45,7 @@ impl Budgets {
     pub(super) fn reads_answer(&mut self, now: Instant, transport: &TransportId) -> bool {
         self.wrong_answers
             .get_mut(transport)
-            .is_none_or(|bucket| bucket.has_token(now))
+            .is_none_or(|bucket| bucket.has(now, 1.0))
     }
 
     /// An answer was wrong.

@@ -4,6 +4,7 @@ use str0m::media::Mid;
 
 use super::Shard;
 use super::clock::Timer;
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomKey};
@@ -14,9 +15,10 @@ impl Shard {
     pub(super) fn open(&mut self, id: PeerId, offer: &ClientOffer) -> PeerKey {
         let (room, user, now) = (id.room.clone(), id.user.clone(), self.clock.now());
         let silence = self.config.limits.ice_silence;
+        let budget = Budget::new(self.config.limits.peer_kilobits, now);
         let peer = Peer::new(id, offer.mode, &self.sessions, silence, now);
-        let key = self.peers.insert(peer);
-        self.router.join(key, &room, user, offer.name.clone());
+        let key = self.peers.insert(peer, budget);
+        self.router.join(now, key, &room, user, offer.name.clone());
         self.arm(key);
         key
     }

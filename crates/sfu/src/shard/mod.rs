@@ -20,6 +20,7 @@ use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
 use crate::peer::{ClientOffer, Mode, Said, SessionFactory};
+use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::Router;
 use crate::stats::ShardStats;
@@ -47,6 +48,10 @@ pub struct Shard {
     demux: Demux,
     /// Bounds the answers to plain STUN requests.
     stun_answers: Bucket,
+    /// Bounds those for one source.
+    stun_sources: PerSource,
+    /// Bounds the ICE checks that are verified for one source.
+    check_sources: PerSource,
     budgets: Budgets,
     peers: Peers,
     router: Router,
@@ -64,9 +69,11 @@ impl Shard {
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
+            stun_sources: PerSource::new(config.limits.stun_per_source, now),
+            check_sources: PerSource::new(config.limits.checks_per_source, now),
             budgets: Budgets::new(now),
             peers: Peers::default(),
-            router: Router::new(config.limits.tapped),
+            router: Router::new(&config.limits),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
             ended_rooms: Vec::new(),

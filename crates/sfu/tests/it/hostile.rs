@@ -30,18 +30,6 @@ fn a_plain_binding_request_is_answered() {
 }
 
 #[test]
-fn plain_stun_requests_are_answered_up_to_a_rate() {
-    let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
-    let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
-    for _ in 0..5_000 {
-        shard.receive(now, Transport::Udp, source, &request());
-    }
-    let stats = shard.stats();
-    assert_eq!((stats.stun_answered, stats.stun_limited), (1_000, 4_000));
-}
-
-#[test]
 fn garbage_does_not_disturb_a_call() {
     let mut world = World::new(60);
     let a = world.join("ana");
@@ -142,38 +130,17 @@ fn addresses_a_peer_sends_requests_from_are_bounded() {
 }
 
 #[test]
-fn ssrcs_sent_by_a_peer_are_bounded() {
-    let mut world = World::new(64);
-    let a = world.join("ana");
-    let b = world.join("ben");
-    world.run(3 * SECOND);
-    let source = world.clients[a].address;
-    let before = world.shard.stats().packets_unknown;
-    for ssrc in 0..2_000_u32 {
-        let mut packet = vec![128, 96, 0, 1, 0, 0, 0, 1];
-        packet.extend(ssrc.to_be_bytes());
-        packet.extend([0; 40]);
-        world.shard.receive(world.now, Transport::Udp, source, &packet);
-    }
-    // A thousand, of which her microphone, her camera and its resends are three.
-    assert_eq!(world.shard.stats().packets_unknown - before, 1_003);
-    world.clients[b].forget_got();
-    world.run(SECOND);
-    assert!(world.clients[b].got_from(Audio, a) > 40 && world.clients[b].got_from(Video, a) > 40);
-}
-
-#[test]
 fn ssrcs_announced_by_a_peer_are_bounded() {
     let mut world = World::new(65);
     let a = world.add("ana", false);
     world.clients[a].add_track(Audio);
     let mut sdp = world.clients[a].offer();
-    for ssrc in 1..=1_001 {
+    for ssrc in 1..=64 {
         sdp += &format!("a=ssrc:{ssrc} cname:x\r\n");
     }
     world.offer_sdp(a, sdp);
     world.run(SECOND);
-    assert_eq!(world.refusals(), ["there are more than 1000 SSRCs"]);
+    assert_eq!(world.refusals(), ["the offer announces more than 64 SSRCs"]);
     assert_eq!(world.shard.stats().peers, 0);
 }
 

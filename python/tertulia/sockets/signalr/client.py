@@ -97,6 +97,15 @@ class SignalRClient:
         if call.invocation_id is not None:
             self._complete(Completion(call.invocation_id, error=_words(call.target, error)))
 
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only."""
+        self._connection.core.widen(wide=wide)
+
+    def joined(self) -> None:
+        """It has a seat."""
+        if self._connection.place is not None:
+            self._connection.place.leave()
+
     def close(self, code: int, reason: str) -> None:
         """Send a Close message, then close."""
         self.closing = True

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import structlog
 
 from tertulia.errors import Unavailable
 from tertulia.ids import HubId
+from tertulia.sockets.signalr.mark import Marks
 from tertulia.state.registry import Registry, RegistryCache, Worker
-
-FORWARDED: Final = "x-tertulia-forwarded"
-"""Marks a request that another worker passed on: it is answered here or not at all, so that none goes in circles."""
 
 _log = structlog.get_logger(__name__)
 
 
 class OtherWorkers:
-    """Finds the internal addresses of the web workers."""
+    """Finds the internal addresses of the web workers; ``marks`` is what they know each other by."""
 
-    def __init__(self, registry: Registry[Worker]) -> None:
+    def __init__(self, registry: Registry[Worker], marks: Marks) -> None:
         self._registry = RegistryCache(registry)
+        self.marks = marks
 
     async def url(self, worker: HubId) -> str | None:
         """The internal URL of a worker; None: there is no such worker (any more), or the registry cannot be read."""

@@ -65,6 +65,15 @@ class SignalRSocket(OutgoingSocket):
         """Whether the client does not keep up."""
         return self._outbox is not None
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether a JoinRoom has succeeded or is under way."""
+        return self._connection.core.is_wide
+
+    def refuse_size(self) -> None:
+        """A frame is too large for a client that has not joined."""
+        self._connection.close(closing.TOO_BIG_YET.reason, code=closing.TOO_BIG_YET.code)
+
     def shutdown(self) -> None:
         """The server is stopping."""
         self._connection.close(closing.GOING_AWAY.reason, allow_reconnect=True, code=closing.GOING_AWAY.code)
