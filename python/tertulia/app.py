@@ -9,6 +9,8 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 import structlog
@@ -22,9 +24,11 @@ from tertulia import logging
 from tertulia.config import Config
 from tertulia.db import migrate
 from tertulia.db.access import Access
+from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
@@ -59,18 +63,21 @@ from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.site import SignalRSite
 from tertulia.sockets.upgrade import Endpoint
 from tertulia.sockets.websocket import protocol_class
+from tertulia.state.clock import MEASURE_SECONDS, FleetClock
 from tertulia.state.connection import connect_redis
 from tertulia.state.limits import SharedBuckets
-from tertulia.state.registry import BEAT_SECONDS, RegistryCache, Worker, sfu_nodes, web_workers
+from tertulia.state.registry import BEAT_SECONDS, Registry, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 from tertulia.storage import SealedStorage, open_storage
 
 OPEN_TENANT: Final = "default"
 """The tenant of an open development server, and of ``tertulia room``."""
 PURGE_SECONDS: Final = 600.0
-"""How often each web worker deletes idempotency keys that are older than a day."""
+"""How often each web worker deletes idempotency keys that are older than a day, and invites that have expired."""
 STOP_SECONDS: Final = 5
 """How long open requests may take when the web worker stops."""
+HAND_OVER_SECONDS: Final = 1.5
+"""How long a web worker that stops waits for its clients to return to others, if there are any."""
 BACKLOG: Final = 1024
 
 _log = structlog.get_logger(__name__)
@@ -85,6 +92,7 @@ class Web(NamedTuple):
     hub: Hub
     signalr: SignalRSite
     lobby: Lobby
+    workers: Registry[Worker]
 
 
 def run_web(config: Config, is_one_of_many: bool = False) -> int:
@@ -135,7 +143,7 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
         stopping.cancel()
         for server in servers:
             server.stop_accepting()
-        await web.hub.stop()
+        await web.hub.stop(await _time_to_hand_over(web))
         web.signalr.stop()
         for server in servers:
             server.should_exit = True
@@ -158,12 +166,16 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         stack.push_async_callback(redis.close)
         channels = Channels(redis)
         stack.push_async_callback(channels.close)
-        keyring = Keyring(SigningKeys(database))
+        clock = FleetClock(redis)
+        await clock.measure()
+        await stack.enter_async_context(_each(MEASURE_SECONDS, clock.measure))
+        keyring = Keyring(SigningKeys(database), clock.now)
         await keyring.start()
         stack.push_async_callback(keyring.stop)
         hub_id = HubId(new_token("hub_", 9))
         rooms = RoomState(redis, hub_id, room_ttl_ms(config.keep_alive_seconds))
         directory = Directory(database)
+        admissions = Admissions(database)
         recordings = Recordings(database)
         hub = Hub(
             settings=HubSettings(
@@ -176,50 +188,58 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,
+            admissions=admissions,
             recordings=recordings,
             keys=keyring,
             default_region=config.region,
         )
         await hub.start()
         stack.push_async_callback(hub.stop)
-        services = await _services(config, database, directory, recordings, keyring, redis, rooms, hub)
+        services = await _services(
+            config, clock, database, directory, admissions, recordings, keyring, redis, rooms, hub
+        )
         worker = Worker(id=hub_id, internal_url=internal_url)
         registry = web_workers(redis)
         await registry.beat(worker)
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
-        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: registry.beat(worker)))
-        purge = services.idempotency.purge
-        await stack.enter_async_context(_each(PURGE_SECONDS, lambda: purge(services.now())))
+        await stack.enter_async_context(_each(BEAT_SECONDS, lambda: _beat(registry, worker, hub)))
+        for purge in (services.idempotency.purge, services.invites.purge):
+            await stack.enter_async_context(_each(PURGE_SECONDS, partial(_purge, purge, clock)))
         marks = Marks(lambda: keyring.tokens.derived(MARKS))
         lobby = Lobby(0, 0) if config.open else Lobby()
         signalr = SignalRSite(
             hub, keyring, services.callers, OtherWorkers(registry, marks), lobby, config.max_message_bytes
         )
         public, complete = _sites(config, services, signalr)
-        yield Web(public, complete, hub, signalr, lobby)
+        yield Web(public, complete, hub, signalr, lobby, registry)
 
 
 async def _services(
     config: Config,
+    clock: FleetClock,
     database: Database,
     directory: Directory,
+    admissions: Admissions,
     recordings: Recordings,
     keyring: Keyring,
     redis: Redis,
     rooms: RoomState,
     hub: Hub,
 ) -> Services:
-    access, keys = Access(database), RecordingKeys(database, master_key(config))
-    tenant = await access.ensure_tenant(OPEN_TENANT, Services.now()) if config.open else None
+    access, invites, keys = Access(database), Invites(database), RecordingKeys(database, master_key(config))
+    tenant = await access.ensure_tenant(OPEN_TENANT, clock.moment()) if config.open else None
     return Services(
         config=config,
+        clock=clock,
         database=database,
         directory=directory,
+        admissions=admissions,
+        invites=invites,
         recordings=recordings,
         access=access,
         idempotency=Idempotency(database),
         keyring=keyring,
-        callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
+        callers=Callers(access, admissions, invites, keyring, rooms, tenant.id if tenant else None),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
@@ -362,6 +382,25 @@ async def _each(seconds: float, act: Callable[[], Awaitable[None]]) -> AsyncIter
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _time_to_hand_over(web: Web) -> float:
+    try:
+        others = [worker for worker in await web.workers.alive() if worker.id != web.hub.id]
+    except Unavailable:
+        return 0
+    return HAND_OVER_SECONDS if others else 0
+
+
+async def _beat(registry: Registry[Worker], worker: Worker, hub: Hub) -> None:
+    """Stay registered. A registry that has forgotten this worker says that Redis has lost what it knew."""
+    if await registry.beat(worker):
+        _log.warning("Redis has forgotten this web worker: its rooms are read again", hub=worker.id)
+        hub.redis_forgot()
+
+
+async def _purge(purge: Callable[[datetime], Awaitable[None]], clock: FleetClock) -> None:
+    await purge(clock.moment())
 
 
 async def _quietly(act: Callable[[], Awaitable[None]]) -> None:

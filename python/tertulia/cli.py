@@ -93,7 +93,12 @@ def _sfu(given: Given) -> int:
     from tertulia.sfu.node import run_node
 
     logging.configure(given.config.log_level, given.config.log_format)
-    uvloop.run(run_node(given.config))
+    if given.args.drain:
+        from tertulia.sfu.draining import drain_node
+
+        uvloop.run(drain_node(given.config, given.args.drain))
+    else:
+        uvloop.run(run_node(given.config))
     return 0
 
 
@@ -197,7 +202,9 @@ COMMANDS: Final = (
         "sfu",
         _sfu,
         "Beside it: tertulia web, with the same --redis-url.\n"
-        "Behind NAT: --sfu-advertise with the public address. Open the media ports in the firewall, UDP and TCP.",
+        "Behind NAT: --sfu-advertise with the public address. Open the media ports in the firewall, UDP and TCP.\n"
+        "SIGTERM lets its clients go over to other nodes first; so does --drain, from any machine.",
+        (Argument("--drain", "take the node ID out of service, and wait until it has ended", {"metavar": "ID"}),),
     ),
     Command(
         "recorder",

@@ -97,6 +97,13 @@ class Config:
         values.list_of(values.ip_address), (), _SFU, "the addresses at which clients reach this node, comma-separated"
     )
     sfu_workers: int = _setting(values.whole_number(1, 128), 1, _SFU, "how many media threads the node runs")
+    sfu_track_mbits: int = _setting(
+        values.whole_number(1, 1000), 40, _SFU, "what one track may send, in Mbit/s; a screen in 4K takes 20"
+    )
+    sfu_peer_mbits: int = _setting(
+        values.whole_number(1, 1000), 80, _SFU, "what one participant may send in all, in Mbit/s"
+    )
+    sfu_room_mbits: int = _setting(values.whole_number(1, 4000), 1000, _SFU, "what may come into one room, in Mbit/s")
     turn_urls: tuple[str, ...] = _setting(
         values.list_of(values.ice_url("turn", "turns")), (), _WEB, "TURN servers, comma-separated"
     )

@@ -118,10 +118,17 @@ class CreateUser(Wire, frozen=True):
 
 
 class CreateInvite(Wire, frozen=True):
-    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds."""
+    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make."""
 
     role: Role
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
+    max_uses: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+
+
+class RemovalQuery(Wire, frozen=True):
+    """The query of DELETE /v1/rooms/{id}/participants/{userId}. ``ban``: a guest is removed for good."""
+
+    ban: Literal["true", "false"] = "false"
 
 
 class StartRecording(Wire, frozen=True):
@@ -193,12 +200,24 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
-class InviteView(Wire, frozen=True):
-    """An invite, and the address of the page for whoever holds it."""
+class InviteCreated(Wire, frozen=True):
+    """A new invite, and the address of the page for whoever holds it."""
 
     invite_token: str
     url: str
     expires_at: str
+    id: str
+
+
+class InviteView(Wire, frozen=True):
+    """An invite, and how many guests it has made. ``max_uses`` null: it may make any number."""
+
+    id: str
+    role: Role
+    created_at: str
+    expires_at: str
+    max_uses: int | None
+    uses: int
 
 
 class SessionView(Wire, frozen=True):
@@ -345,6 +364,12 @@ class SetView(Wire, frozen=True):
     videos: Annotated[list[WantedVideo], Meta(max_length=64)]
 
 
+class MediaStopped(Wire, frozen=True):
+    """Nothing has come from the SFU for half a second, on a connection that had media."""
+
+    transport_id: Target
+
+
 class SendChat(Wire, frozen=True):
     """A chat message, to everyone or to one participant."""
 
@@ -365,9 +390,16 @@ class SetRecordingOptOut(Wire, frozen=True):
 
 
 class OneUser(Wire, frozen=True):
-    """AskToMute and RemoveParticipant: a host's calls about one participant."""
+    """AskToMute: a host's call about one participant."""
 
     target_user_id: Target
+
+
+class RemoveParticipant(Wire, frozen=True):
+    """Remove a participant; with ``ban``, a guest for good."""
+
+    target_user_id: Target
+    ban: bool | None = None
 
 
 class KeepAlive(Wire, frozen=True):
@@ -389,11 +421,12 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "KeepAlive": KeepAlive,
     "LeaveRoom": Empty,
     "SetView": SetView,
+    "MediaStopped": MediaStopped,
     "SendChat": SendChat,
     "RaiseHand": RaiseHand,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
-    "RemoveParticipant": OneUser,
+    "RemoveParticipant": RemoveParticipant,
     "MuteAll": Empty,
     "EndRoom": Empty,
     "StartRecording": StartRecording,
@@ -418,6 +451,8 @@ class ParticipantView(Wire, frozen=True):
     joined_at: str
     hand_raised: bool = False
     recording_opt_out: bool = False
+    is_guest: bool = False
+    """They came by an invite: their name is their own claim."""
 
 
 class JoinResult(Wire, omit_defaults=True, frozen=True):

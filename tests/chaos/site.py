@@ -1,4 +1,4 @@
-"""A site: two web workers (each a command of its own), one Redis, one PostgreSQL.
+"""A site: two web workers (each a command of its own), one Redis, one PostgreSQL, SFU nodes if wanted.
 
 All but the last can be killed and come back.
 """
@@ -39,6 +39,19 @@ class Site:
     ports: list[int] = field(default_factory=list)
     workers: dict[int, servers.Tertulia] = field(default_factory=dict)
     redis: servers.Server | None = None
+    nodes: list[servers.Server] = field(default_factory=list)
+    """The SFU nodes that were started and not killed since."""
+
+    def start_node(self) -> servers.Server:
+        """One more SFU node, registered."""
+        node = self.stack.enter_context(servers.tertulia_sfu(self.directory, settings=self.settings))
+        self.nodes.append(node)
+        return node
+
+    async def node_of(self, redis: Redis, room: str) -> servers.Server:
+        """The node on which a room lives."""
+        lives_on = await redis.call(keys.room(RoomId(room)), "HGET", keys.room(RoomId(room)), "sfuNode")
+        return next(node for node in self.nodes if lives_on.decode() in node.log())
 
     def start_redis(self) -> None:
         self.redis, _ = self.stack.enter_context(servers.redis(self.directory, self.redis_port))
@@ -70,8 +83,13 @@ class Site:
             assert answer.is_success, answer.text
             return answer.json() if answer.content else None
 
-    async def new_room(self) -> str:
-        body = {"hostId": str(uuid.uuid4()), "settings": {"topology": "p2p"}}
+    @property
+    def url(self) -> str:
+        """Of a worker that is there."""
+        return f"http://127.0.0.1:{next(iter(self.workers))}"
+
+    async def new_room(self, topology: str = "p2p") -> str:
+        body = {"hostId": str(uuid.uuid4()), "settings": {"topology": topology}}
         return str((await self.rest("POST", "/v1/rooms", body))["roomId"])
 
     async def token(self, room: str, user: str) -> str:
@@ -89,7 +107,7 @@ class Site:
 
 
 @contextmanager
-def site(directory: Path, workers: int = 2) -> Iterator[Site]:
+def site(directory: Path, workers: int = 2, nodes: int = 0) -> Iterator[Site]:
     """A running site."""
     redis_port = servers.free_port()
     with ExitStack() as stack:
@@ -104,9 +122,12 @@ def site(directory: Path, workers: int = 2) -> Iterator[Site]:
             "TERTULIA_KEEP_ALIVE_SECONDS": str(KEEP_ALIVE),
             "TERTULIA_EMPTY_TIMEOUT_SECONDS": str(EMPTY),
             "TERTULIA_LOG_FORMAT": "json",
+            "TERTULIA_SFU_BIND": "127.0.0.1",
         }
         subprocess.run(servers.tertulia_argv("migrate"), env=servers.tertulia_env(settings), check=True, timeout=60)
         made = Site(directory, settings, redis_port, stack)
         made.start_redis()
         made.ports = [made.start_worker() for _ in range(workers)]
+        for _ in range(nodes):
+            made.start_node()
         yield made

@@ -41,7 +41,7 @@ def always(world: World) -> None:
         sits = keys.people.get(client.user)
         if removed_at is None or sits is None or client.wire is None or sits.connection_id != client.wire.id:
             continue
-        if client.issued_at_ms <= removed_at:
+        if client.admitted_at_ms <= removed_at:
             world.fail("removed", f"{client} was removed, and sits by a token from before")
 
 
@@ -60,6 +60,7 @@ def when_quiet(world: World) -> None:
     always(world)
     keys = _whole(_keys(world))
     _check_seats(world, keys)
+    _check_removed(world, keys)
     for client in world.clients:
         _check_pending(world, client)
         if client.is_seated:
@@ -69,8 +70,7 @@ def when_quiet(world: World) -> None:
             _check_recording(world, client, keys)
     _check_sessions(world, keys)
     _check_node_records(world, keys)
-    if not world.is_lossy:
-        _check_peers(world, keys)
+    _check_peers(world, keys)
     for hub in world.living_hubs():
         if hub.waits(ANSWER_WITHIN):
             world.fail("waits", f"{hub.id} still waits for {hub.waits(ANSWER_WITHIN)}")
@@ -188,6 +188,14 @@ def _check_seats(world: World, keys: Keys) -> None:
         world.fail("count", f"participantCount is {count}, {len(seated)} sit")
 
 
+def _check_removed(world: World, keys: Keys) -> None:
+    """Nobody sits by an admission before a removal of which SQL knows: whatever Redis has forgotten since."""
+    for client in world.clients:
+        removed_at = world.sql.removals.get((keys.hash.get("sessionId", ""), client.user))
+        if client.is_seated and removed_at is not None and client.admitted_at_ms <= removed_at:
+            world.fail("removed", f"{client} was removed at {removed_at}, and sits by its admission from before")
+
+
 def _check_pending(world: World, client: Client) -> None:
     for event, since in client.pending.values():
         if world.clock.now - since > ANSWER_WITHIN:
@@ -274,7 +282,7 @@ def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
             world.fail("node", f"{client} was told of {client.endpoint} in a room without SFU")
         return
     node = keys.hash.get("sfuNode")
-    alive = {node.id for node in world.nodes if node.entry() is not None}
+    alive = {node.id for node in world.nodes if node.process.is_alive and node.entry() is not None}
     if node not in alive:
         world.fail("node", f"the room lives on {node!r}, alive are {alive}")
     expected = transport_id(keys.people[client.user].seat, node)  # type: ignore[arg-type]
@@ -283,12 +291,17 @@ def _check_endpoint(world: World, client: Client, keys: Keys) -> None:
 
 
 def _check_peers(world: World, keys: Keys) -> None:
-    """The room's node has no peer whose seat is gone."""
+    """No node has a peer whose seat is gone, or whose room lives elsewhere. Where nobody is left to say so, nodes see
+    that the clients have gone."""
+    if not keys.people:
+        return
     for node in world.nodes:
+        seated: set[str] = set()
         if node.id == keys.hash.get("sfuNode"):
-            ghosts = set(node.peers) - {transport_id(member.seat, node.id) for member in keys.people.values()}
-            if ghosts:
-                world.fail("peers", f"{node.id} still has {[node.peers[ghost] for ghost in ghosts]}")
+            seated = {transport_id(member.seat, node.id) for member in keys.people.values()}
+        ghosts = node.peers.keys() - seated
+        if ghosts and node.process.is_alive:
+            world.fail("peers", f"{node.id} still has {[node.peers[ghost] for ghost in ghosts]}")
 
 
 def _check_chats(world: World, client: Client) -> None:

@@ -68,6 +68,15 @@ def stop_node(world: World, action: Action) -> None:
         world.clock.after(_pause(action), None, world.node_goes_on, node)
 
 
+def drain_node(world: World, action: Action) -> None:
+    """An SFU node is taken out of service; another comes."""
+    node = world.pick_node(action)
+    if node is not None and not node.process.is_frozen:
+        world.note(f"{node.id} drains")
+        node.drain()
+        world.clock.after(PAUSES[action.how % 3], None, world.start_node)
+
+
 def flush(world: World, action: Action) -> None:
     """FLUSHALL."""
     world.redis_forgets()
@@ -131,7 +140,7 @@ def rough(world: World, action: Action) -> None:
 ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
     do.__name__: do
     for do in (
-        *(kill_hub, restart_hub, stop_hub, kill_node, stop_node),
+        *(kill_hub, restart_hub, stop_hub, kill_node, stop_node, drain_node),
         *(flush, lose_key, redis_away, redis_hangs, break_calls, break_channels, sql_trouble, rough),
     )
 }

@@ -33,7 +33,8 @@ from tests.world.steps import SCRIPTS, TRANSACTIONS
 Done = Callable[[Any], None]
 
 REGION: Final = "r"
-NODES_EVERY: Final = 1.0
+NODES_EVERY: Final = 0.3
+"""Seconds; also between two heartbeats of a hub, by which it learns that Redis has lost what it knew."""
 _EMPTY: Final = Empty()
 
 
@@ -116,6 +117,8 @@ class Hub:
             hub=self.id, settings=settings, nodes=Nodes(REGION), names=Counted(name), stateless=Stateless()
         )
         self._clocks_run = False
+        self._is_known_since = self.clock.now
+        """When it last beat."""
         self.clock.after(settings.reap * self.weather.random.random(), self.process, self._reap)
 
     # --- for connections
@@ -207,7 +210,9 @@ class Hub:
 
     def _read_nodes(self) -> bool:
         if self.link.alive():
-            self.surroundings.nodes.refresh(self.link.server.registry(), self.clock.now)
+            listed = self.link.server.registry()
+            ages = {node.id: age for node, age in listed}
+            self.surroundings.nodes.refresh([node for node, _ in listed], self.clock.now, ages)
             return True
         return False
 
@@ -216,8 +221,12 @@ class Hub:
             self._clocks_run = False
             return
         if self._read_nodes():
+            has_forgotten = self._is_known_since < self.link.server.empty_since
+            self._is_known_since = self.clock.now
             for room in list(self.meetings):
                 self._give(room, inputs.NodesSeen())
+                if has_forgotten:
+                    self._give(room, inputs.Gap())
         self._again(NODES_EVERY * self._unevenly(), self._see_nodes)
 
     def _sweep(self) -> None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from tertulia.contract import SdpEvent
 from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TransportId, UserId
 from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
+from tertulia.sfu.leases import Leases
 from tests.world.clock import Clock, Process
 from tests.world.network import Pipe, Weather
 from tests.world.server import Server
 
-BEAT_SECONDS = 1.0
+BEAT_SECONDS = 0.3
 DEAD_AFTER = 4.0
+CHECK_SECONDS = 5.0
+DRAIN_SECONDS = 15.0
 
 
 class SfuNode:
-    """It beats each second while it runs; what it says of a seat goes out on the room's channel."""
+    """It beats while it runs; what it says of a seat goes out on the room's channel."""
 
     def __init__(self, name: str, server: Server, region: str, phase: float) -> None:
         self.id = NodeId(name)
@@ -29,6 +33,9 @@ class SfuNode:
         """Whose media it writes down, and in what."""
         self.stopped_at: float | None = None
         """Since when it stands still."""
+        self.is_draining = False
+        self._leases = Leases()
+        self._is_checking = False
         self._over: set[RecordingId] = set()
         self._phase = phase
         self._server = server
@@ -40,32 +47,83 @@ class SfuNode:
         server.nodes[self.id] = self
         self.down = Pipe(server.clock, weather, self.process)
 
-    def entry(self) -> Node | None:
-        """What the registry says of it; None: nothing, or that it is dead."""
+    def entry(self) -> tuple[Node, float] | None:
+        """What the registry says of it, and the age of its last heartbeat; None: nothing, or that it is dead."""
         now = self._clock.now
-        beat = self.stopped_at if self.stopped_at is not None else now
+        runs_at = self.stopped_at if self.stopped_at is not None else now
+        beat = runs_at - (runs_at - self._began + self._phase * BEAT_SECONDS) % BEAT_SECONDS
         is_new = now - max(self._server.empty_since, self._began) < self._phase * BEAT_SECONDS
-        if not self.process.is_alive or is_new or now - beat >= DEAD_AFTER or beat < self._server.empty_since:
+        if self.is_gone or is_new or now - beat >= DEAD_AFTER or beat < self._server.empty_since - BEAT_SECONDS:
             return None
-        return self._entry
+        return replace(self._entry, draining=self.is_draining), now - beat
+
+    @property
+    def is_gone(self) -> bool:
+        """It has ended in good order, and deregistered."""
+        return self.is_draining and not self.process.is_alive
+
+    def drain(self) -> None:
+        """SIGTERM: it goes once its peers are gone, or at its deadline."""
+        self.is_draining = True
+        self._clock.after(1.0, self.process, self._drained, self._clock.now + DRAIN_SECONDS)
+
+    def _drained(self, deadline: float) -> None:
+        if self.peers and self._clock.now < deadline:
+            self._clock.after(1.0, self.process, self._drained, deadline)
+        else:
+            self.process.is_alive = False
+            self.peers.clear()
+            self.recorded.clear()
 
     def hear(self, command: commands.Command) -> None:
         """A command of a hub."""
         if isinstance(command, commands.Offer):
             self.peers[command.transport] = command.room, command.user_id, command.seat
+            self._leases.offered(command.room, command.transport, self._clock.now)
             self._record(command.transport, command.recording)
             self._answer(command)
+            self._check_later()
         elif isinstance(command, commands.Record):
             self._record(command.transport, command.recording)
         elif isinstance(command, commands.StopRecording):
             self._over.add(command.recording)
             self.recorded = {t: recording for t, recording in self.recorded.items() if recording != command.recording}
         elif isinstance(command, commands.Close):
-            self.peers.pop(command.transport, None)
-            self.recorded.pop(command.transport, None)
+            self._close(command.room, command.transport)
+        elif isinstance(command, commands.Seated):
+            for stranger in self._leases.named(command.room, command.transports, self._clock.now):
+                self._close(command.room, stranger)
         elif isinstance(command, commands.End):
-            self.peers = {t: peer for t, peer in self.peers.items() if peer[0] != command.room}
-            self.recorded = {t: recording for t, recording in self.recorded.items() if t in self.peers}
+            self._end(command.room)
+
+    def _close(self, room: RoomId, transport: TransportId) -> None:
+        self.peers.pop(transport, None)
+        self.recorded.pop(transport, None)
+        self._leases.closed(room, transport)
+
+    def _end(self, room: RoomId) -> None:
+        self._leases.ended(room)
+        self.peers = {t: peer for t, peer in self.peers.items() if peer[0] != room}
+        self.recorded = {t: recording for t, recording in self.recorded.items() if t in self.peers}
+
+    def _check_later(self) -> None:
+        if not self._is_checking:
+            self._is_checking = True
+            self._clock.after(CHECK_SECONDS, self.process, self._check)
+
+    def _check(self) -> None:
+        """End the rooms that live elsewhere by now, and those that no hub knows any more."""
+        self._is_checking = False
+        server = self._server
+        for room in self._leases.rooms():
+            if server.is_up and not server.process.is_frozen and not self.is_draining:
+                lives_on = server.model.keys(room).hash.get("sfuNode")
+                if lives_on and lives_on != self.id:
+                    self._end(room)
+        for room in self._leases.abandoned(self._clock.now):
+            self._end(room)
+        if self.peers:
+            self._check_later()
 
     def _record(self, transport: TransportId, recording: RecordingId | None) -> None:
         """A recording that was stopped does not begin again."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tertulia.contract import OneUser, RaiseHand, SendChat, SendOffer, StartRecording, UpdateState
+from tertulia.contract import (
+    MediaStopped,
+    RaiseHand,
+    RemoveParticipant,
+    SendChat,
+    SendOffer,
+    StartRecording,
+    UpdateState,
+)
 from tertulia.ids import RecordingId, UserId
 from tests.world.client import Client
 from tests.world.story import Action
@@ -118,6 +126,13 @@ def offer(world: World, action: Action) -> None:
         client.call("SendOffer", SendOffer(target_user_id=target, sdp="v=0"))
 
 
+def miss_media(world: World, action: Action) -> None:
+    """A client says that its media has stopped."""
+    client = _seated(world, action)
+    if client is not None and client.endpoint is not None:
+        client.call("MediaStopped", MediaStopped(transport_id=client.endpoint))
+
+
 def mute_all(world: World, action: Action) -> None:
     """MuteAll; only a host may."""
     client = _seated(world, action)
@@ -130,7 +145,7 @@ def remove(world: World, action: Action) -> None:
     client = _seated(world, action)
     if client is not None:
         target = world.users[action.where % len(world.users)]
-        client.call("RemoveParticipant", OneUser(target_user_id=target))
+        client.call("RemoveParticipant", RemoveParticipant(target_user_id=target))
 
 
 def end(world: World, action: Action) -> None:
@@ -231,7 +246,7 @@ ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
     do.__name__: do
     for do in (
         *(join, join_again, leave, close, cut, come_back, come_anew, silence),
-        *(update, hand, chat, whisper, offer, mute_all, remove, end, rest_remove, rest_end),
+        *(update, hand, chat, whisper, offer, miss_media, mute_all, remove, end, rest_remove, rest_end),
         *(opt_out, record, rest_record, rest_stop_recording),
     )
 }

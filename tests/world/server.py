@@ -34,7 +34,7 @@ class NodePort(Protocol):
 
     down: Pipe
 
-    def entry(self) -> Node | None: ...
+    def entry(self) -> tuple[Node, float] | None: ...
     def hear(self, command: Any) -> None: ...
 
 
@@ -75,8 +75,8 @@ class Server:
         if found is not None:
             found.down.send(found.hear, command)
 
-    def registry(self) -> list[Node]:
-        """The SFU nodes that are alive."""
+    def registry(self) -> list[tuple[Node, float]]:
+        """The SFU nodes that are alive, and the ages of their heartbeats."""
         entries = [node.entry() for node in self.nodes.values()]
         return [entry for entry in entries if entry is not None]
 

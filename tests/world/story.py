@@ -84,6 +84,10 @@ FAULTS: Final[dict[str, int]] = {
 """Of these too, but not all stories."""
 
 
+NODES: Final[dict[str, int]] = {"offer": 6, "drain_node": 2, "stop_node": 2, "miss_media": 3, "cut": 1, "leave": 1}
+"""Some of these are put in between, in a third of the stories."""
+
+
 class Story(NamedTuple):
     """The actors and what happens to them."""
 
@@ -106,7 +110,7 @@ def tell(seed: int) -> Story:
         weights |= {kind: weight for kind, weight in FAULTS.items() if rng.random() < share}
     kinds, odds = list(weights), list(weights.values())
     length = rng.choice((8, 12, 16, 24))
-    actions = _recorded(seed, [_action(rng, kind) for kind in rng.choices(kinds, odds, k=length)])
+    actions = _moved(seed, _recorded(seed, [_action(rng, kind) for kind in rng.choices(kinds, odds, k=length)]))
     return Story(
         seed=seed,
         users=rng.randint(2, 4),
@@ -123,6 +127,15 @@ def _recorded(seed: int, actions: list[Action]) -> list[Action]:
     rng = random.Random(f"recording {seed}")
     if rng.random() < 0.5:
         for kind in rng.choices(list(RECORDING), list(RECORDING.values()), k=rng.randint(2, 6)):
+            actions.insert(rng.randint(1, len(actions)), _action(rng, kind))
+    return actions
+
+
+def _moved(seed: int, actions: list[Action]) -> list[Action]:
+    """The same, for SFU nodes."""
+    rng = random.Random(f"nodes {seed}")
+    if rng.random() < 0.33:
+        for kind in rng.choices(list(NODES), list(NODES.values()), k=rng.randint(3, 8)):
             actions.insert(rng.randint(1, len(actions)), _action(rng, kind))
     return actions
 

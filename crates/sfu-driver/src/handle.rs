@@ -2,8 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{
+    self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
+};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -17,33 +19,81 @@ use crate::worker::{Order, Worker};
 /// Commands that wait for one worker at most: a full room of 1,000 that comes at once, four commands each.
 pub(crate) const MAX_COMMANDS: usize = 4_096;
 
+/// Places beyond [`MAX_COMMANDS`] for what ends something: an end is never refused because offers wait before it. Many
+/// times the peers that a thread can hold, each of which is closed once.
+pub(crate) const MAX_ENDS: usize = 65_536;
+
 /// Commands that did not fit and wait to be refused. Beyond, the caller is told at once.
 pub(crate) const MAX_REFUSED: usize = 256;
 
 /// Where a worker's commands come from.
 pub(crate) struct Inbox {
-    /// What it is to do.
-    pub(crate) orders: Receiver<Order>,
+    orders: Receiver<Order>,
+    waiting: Arc<AtomicUsize>,
     /// What it is to refuse, since there was no space for it.
     pub(crate) refused: Receiver<Command>,
 }
 
+impl Inbox {
+    /// The next order.
+    ///
+    /// # Errors
+    /// None waits, or there will be no more.
+    pub(crate) fn take(&self) -> Result<Order, TryRecvError> {
+        let order = self.orders.try_recv()?;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        Ok(order)
+    }
+}
+
 /// Where the commands of a worker go.
 pub(crate) struct Outbox {
-    orders: SyncSender<Order>,
+    orders: Sender<Order>,
+    /// How many orders wait: the queue itself has no bound.
+    waiting: Arc<AtomicUsize>,
     refused: SyncSender<Command>,
+}
+
+impl Outbox {
+    /// Queues an order.
+    ///
+    /// # Errors
+    /// There is no place for it, or nobody takes orders any more; it comes back.
+    fn put(&self, order: Order) -> Result<(), TrySendError<Order>> {
+        let places = match &order {
+            Order::Command(command) if is_end(command) => MAX_COMMANDS + MAX_ENDS,
+            _ => MAX_COMMANDS,
+        };
+        // Callers that put at once may exceed this by one each.
+        if self.waiting.load(Ordering::Relaxed) >= places {
+            return Err(TrySendError::Full(order));
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.orders.send(order).map_err(|e| TrySendError::Disconnected(e.0))
+    }
+}
+
+/// Whether a command ends something: a peer, a room or a recording.
+fn is_end(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Close { .. } | Command::End { .. } | Command::StopRecording { .. }
+    )
 }
 
 /// The two ends of a worker's queues.
 pub(crate) fn queues() -> (Outbox, Inbox) {
-    let (orders, ordered) = sync_channel(MAX_COMMANDS);
+    let (orders, ordered) = channel();
     let (refuse, refused) = sync_channel(MAX_REFUSED);
+    let waiting = Arc::new(AtomicUsize::new(0));
     let outbox = Outbox {
         orders,
+        waiting: Arc::clone(&waiting),
         refused: refuse,
     };
     let inbox = Inbox {
         orders: ordered,
+        waiting,
         refused,
     };
     (outbox, inbox)
@@ -105,7 +155,7 @@ impl Handle {
     /// # Errors
     /// [`CommandError`]; nothing will come of the command.
     pub(crate) fn send(&self, command: Command) -> Result<Sent, CommandError> {
-        let sent = match self.outbox.orders.try_send(Order::Command(command)) {
+        let sent = match self.outbox.put(Order::Command(command)) {
             Ok(()) => Sent::Queued,
             Err(TrySendError::Full(Order::Command(command))) => {
                 self.outbox.refused.try_send(command).map_err(|e| match e {
@@ -124,14 +174,19 @@ impl Handle {
     #[cfg(test)]
     pub(crate) fn call(&self, call: impl FnOnce() + Send + 'static) {
         let call = crate::worker::TestCall(Box::new(call));
-        self.outbox.orders.send(Order::Call(call)).unwrap();
+        self.outbox.put(Order::Call(call)).unwrap();
         self.waker.wake().unwrap();
+    }
+
+    /// Has the thread turn once, unless it stands still.
+    pub(crate) fn wake(&self) {
+        // A dead thread needs no waking.
+        let _ = self.waker.wake();
     }
 
     pub(crate) fn ask_to_stop(&self) {
         self.stop.store(true, Ordering::Release);
-        // A dead thread needs no waking.
-        let _ = self.waker.wake();
+        self.wake();
     }
 
     /// Waits for the end of the thread.

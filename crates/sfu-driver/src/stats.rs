@@ -46,6 +46,8 @@ macro_rules! counters {
 }
 
 counters! {
+    /// Turns of the thread: it stands still while this does not grow, though it was woken.
+    turns,
     /// Datagrams read, UDP and TCP.
     packets_in,
     /// Their bytes.

@@ -180,6 +180,7 @@ impl Worker {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
             outcome => outcome?,
         }
+        self.shared.counters.turns.add(1);
         let now = Instant::now();
         for event in ready.iter() {
             match event.token() {
@@ -260,7 +261,7 @@ impl Worker {
                 self.stopping = true;
                 return;
             }
-            match self.inbox.orders.try_recv() {
+            match self.inbox.take() {
                 Ok(Order::Command(command)) => self.command(now, command),
                 Err(TryRecvError::Disconnected) => {
                     self.stopping = true;
@@ -371,13 +372,13 @@ fn reason_of(panic: &(dyn Any + Send)) -> String {
 }
 
 /// What the shard tells clients of this worker: each advertised address by UDP, then by TCP.
-pub(crate) fn shard_config(advertised: &[std::net::IpAddr], port: u16) -> ShardConfig {
+pub(crate) fn shard_config(advertised: &[std::net::IpAddr], port: u16, limits: sfu::Limits) -> ShardConfig {
     let addresses = || advertised.iter().map(move |&ip| SocketAddr::new(ip, port));
     let candidate = |transport| move |addr| sfu::LocalCandidate { addr, transport };
     let udp = addresses().map(candidate(Transport::Udp));
     let tcp = addresses().map(candidate(Transport::TcpPassive));
     ShardConfig {
         candidates: udp.chain(tcp).collect(),
-        limits: sfu::Limits::default(),
+        limits,
     }
 }

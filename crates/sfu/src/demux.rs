@@ -25,7 +25,9 @@ pub(crate) enum Class<'a> {
     Rtp,
     /// RTCP (SRTCP).
     Rtcp,
-    /// STUN that needs no reaction: indications, which keep NAT bindings, and responses, since nothing is requested.
+    /// A STUN response, to a check of a client's address.
+    Response,
+    /// STUN that needs no reaction: indications, which keep NAT bindings.
     Ignored,
     /// Anything else.
     Unknown,
@@ -35,7 +37,8 @@ pub(crate) enum Class<'a> {
 pub(crate) fn classify(packet: &[u8]) -> Class<'_> {
     match packet {
         [0, 1, ..] => stun::binding_request(packet).map_or(Class::Unknown, Class::Binding),
-        [0, 0x11, ..] | [1, 0x01 | 0x11, ..] if packet.len() >= 20 => Class::Ignored,
+        [1, 0x01 | 0x11, ..] if packet.len() >= 20 => Class::Response,
+        [0, 0x11, ..] if packet.len() >= 20 => Class::Ignored,
         // The shortest DTLS record is its header of 13 octets.
         [20..=63, ..] if packet.len() >= 13 => Class::Dtls,
         [128..=191, 192..=223, ..] if packet.len() >= 8 => Class::Rtcp,
@@ -54,6 +57,8 @@ pub(crate) struct Demux {
     by_ufrag: HashMap<String, PeerKey>,
     ufrags: HashMap<PeerKey, String>,
     addresses: HashMap<PeerKey, Vec<(Transport, SocketAddr)>>,
+    /// The peer that would have an address of another one's, once it is verified.
+    claims: HashMap<(Transport, SocketAddr), PeerKey>,
 }
 
 impl Default for Demux {
@@ -64,6 +69,7 @@ impl Default for Demux {
             by_ufrag: HashMap::new(),
             ufrags: HashMap::new(),
             addresses: HashMap::new(),
+            claims: HashMap::new(),
         }
     }
 }
@@ -79,12 +85,27 @@ impl Demux {
         self.by_ufrag.get(ufrag).copied()
     }
 
-    /// Makes an address the peer's. Call it only after integrity was verified.
+    /// The peer that claims an address of another one's.
+    pub(crate) fn claimant(&self, transport: Transport, source: SocketAddr) -> Option<PeerKey> {
+        self.claims.get(&(transport, source)).copied()
+    }
+
+    /// A request of a peer's has come from an address. It is the peer's from now on, unless it is another one's: anyone who
+    /// has seen the request could have sent it. Call it only after integrity was verified.
+    pub(crate) fn claim(&mut self, transport: Transport, source: SocketAddr, peer: PeerKey) {
+        match self.by_address(transport, source) {
+            Some(owner) if owner != peer => drop(self.claims.insert((transport, source), peer)),
+            _ => self.learn(transport, source, peer),
+        }
+    }
+
+    /// Makes an address the peer's. Call it only after the address was verified, or if it is none's.
     pub(crate) fn learn(&mut self, transport: Transport, source: SocketAddr, peer: PeerKey) {
         let address = (transport, source);
         if self.by_address.get(&address) == Some(&peer) {
             return;
         }
+        self.claims.remove(&address);
         if let Some(before) = self.by_address.insert(address, peer) {
             self.addresses
                 .entry(before)
@@ -124,6 +145,7 @@ impl Demux {
 
     fn forget_address(&mut self, address: (Transport, SocketAddr)) {
         self.by_address.remove(&address);
+        self.claims.remove(&address);
         if let (Transport::TcpPassive, source) = address {
             self.forgotten.push(source);
         }
@@ -155,7 +177,7 @@ mod tests {
         assert_eq!(classify(&[128; 11]), Class::Unknown);
         assert_eq!(classify(&[128, 200, 0, 0, 0, 0, 0, 0]), Class::Rtcp);
         assert_eq!(classify(&[64; 40]), Class::Unknown);
-        assert_eq!(classify(&[1; 20]), Class::Ignored);
+        assert_eq!(classify(&[1; 20]), Class::Response);
     }
 
     #[test]

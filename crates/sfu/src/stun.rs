@@ -31,6 +31,9 @@ const KNOWN: [u16; 12] = [
 /// Unknown attributes that an answer lists at most.
 const MAX_UNKNOWN: usize = 8;
 
+/// What ties a response to its request (RFC 8489 section 5).
+pub(crate) type Transaction = [u8; 12];
+
 /// A binding request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BindingRequest<'a> {
@@ -90,6 +93,13 @@ fn attribute(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 }
 
 impl BindingRequest<'_> {
+    /// Its transaction.
+    pub(crate) fn transaction(&self) -> Transaction {
+        let mut transaction = Transaction::default();
+        transaction.copy_from_slice(&self.transaction[MAGIC.len()..]);
+        transaction
+    }
+
     /// The answer of a plain binding server: the address from which the request came, or 420.
     pub(crate) fn answer(&self, source: SocketAddr) -> Vec<u8> {
         if self.unknowns > 0 {

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tertulia.contract import Layout, RecordingStage, RecordingStatus, RoomStatus, Settings, Source
+from tertulia.contract import Layout, RecordingStage, RecordingStatus, Role, RoomStatus, Settings, Source
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 
 
@@ -32,6 +32,30 @@ class User(Struct, frozen=True):
     display_name: str
     invite_id: str | None
     created_at: datetime
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether an invite made them: no API key may vouch for them."""
+        return self.invite_id is not None
+
+
+class Invite(Struct, frozen=True):
+    """An invite to a room. ``max_uses`` None: any number."""
+
+    id: str
+    room_id: RoomId
+    role: Role
+    made_by: UserId | None
+    """The member who made it; None: an API key or the command line did."""
+    maker_admitted_at: datetime | None
+    """The admission that the maker's token goes back to: a removal of the maker since then voids the invite."""
+    key_id: str | None
+    """The API key that made it, or vouched for the maker."""
+    created_at: datetime
+    expires_at: datetime
+    max_uses: int | None
+    uses: int
+    revoked_at: datetime | None
 
 
 class Room(Struct, frozen=True):

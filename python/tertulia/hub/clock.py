@@ -25,7 +25,11 @@ from tertulia.room.surroundings import Surroundings
 from tertulia.state.registry import Registry
 
 NODES_EVERY: Final = 1.0
-"""Seconds: as often as nodes beat."""
+"""Seconds between two readings of the registry of nodes while nobody meets."""
+NODES_EVERY_MEETING: Final = 0.25
+"""The same while somebody does: more often than nodes beat, since a dead one is found by that."""
+NODES_EVERY_MISSED: Final = 0.1
+"""The same while clients miss the media of a node."""
 FIGURES_EVERY: Final = 1.0
 """Seconds: several times as often as anyone reads them."""
 REAPED_AT_ONCE: Final = 20
@@ -53,15 +57,23 @@ class Clock:
 
     async def read_nodes(self) -> None:
         """Read the registry of nodes. Raises Unavailable."""
-        self._surroundings.nodes.refresh(await self._registry.alive(), time.monotonic())
+        heard = await self._registry.heard()
+        ages = {one.entry.id: one.age for one in heard}
+        self._surroundings.nodes.refresh([one.entry for one in heard], time.monotonic(), ages)
 
     def start(self, tasks: Tasks) -> None:
         """Begin; the loops end when ``tasks`` stops."""
         settings = self._surroundings.settings
-        tasks.spawn(_repeat(NODES_EVERY, self._look_at_nodes))
-        tasks.spawn(_repeat(settings.seat / 6, self._sweep))
-        tasks.spawn(_repeat(settings.reap, self._reap))
-        tasks.spawn(_repeat(FIGURES_EVERY, _settle_figures))
+        tasks.spawn(_repeat(self._until_nodes, self._look_at_nodes))
+        tasks.spawn(_repeat(lambda: settings.seat / 6, self._sweep))
+        tasks.spawn(_repeat(lambda: settings.reap, self._reap))
+        tasks.spawn(_repeat(lambda: FIGURES_EVERY, _settle_figures))
+
+    def _until_nodes(self) -> float:
+        if not self._meetings:
+            return NODES_EVERY
+        is_watched = self._surroundings.nodes.is_watched(time.monotonic())
+        return NODES_EVERY_MISSED if is_watched else NODES_EVERY_MEETING
 
     async def _look_at_nodes(self) -> None:
         await self.read_nodes()
@@ -85,10 +97,11 @@ async def _settle_figures() -> None:
     metrics.settle()
 
 
-async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """``work`` again and again, with a pause (a little uneven, so that workers do not march in step) in between."""
+async def _repeat(pause: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:
+    """``work`` again and again, with a pause of so many seconds (a little uneven, so that workers do not march in step)
+    in between."""
     while True:
-        await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
+        await asyncio.sleep(pause() * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
         try:
             await work()
         except TertuliaError as e:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import Final
 
@@ -34,6 +35,10 @@ class Connections:
         """One whose client is here, by its id."""
         self.answered: Final[deque[Connection]] = deque()
         """Whose call under way has been answered, for the hub to go on with."""
+        self.none_seated: Final = asyncio.Event()
+        """No connection has a seat, lost ones included."""
+        self.none_seated.set()
+        self._seated = 0
 
     def __len__(self) -> int:
         """How many clients are here."""
@@ -79,6 +84,8 @@ class Connections:
     def sat(self, connection: ConnectionId, meeting: Meeting) -> None:
         """It has a seat."""
         metrics.SEATS.inc()
+        self._seated += 1
+        self.none_seated.clear()
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
@@ -88,6 +95,9 @@ class Connections:
     def stood(self, connection: ConnectionId) -> None:
         """It has its seat no more."""
         metrics.SEATS.dec()
+        self._seated -= 1
+        if not self._seated:
+            self.none_seated.set()
         found = self._all.get(connection)
         if found is not None:
             found.meeting = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
 import structlog
 
 from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout
+from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
@@ -57,6 +59,7 @@ class Hub:
         channels: Channels,
         nodes: Registry[Node],
         directory: Directory,
+        admissions: Admissions,
         recordings: Recordings,
         keys: Keyring,
         default_region: str,
@@ -69,7 +72,7 @@ class Hub:
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        self._steps = Steps(rooms, directory, recordings)
+        self._steps = Steps(rooms, directory, admissions, recordings)
         surroundings = Surroundings(
             hub=hub_id, settings=settings, nodes=Nodes(default_region), names=RandomNames(), stateless=Stateless()
         )
@@ -136,9 +139,9 @@ class Hub:
         await self._clock.read_nodes()
         self._clock.start(self._tasks)
 
-    async def stop(self) -> None:
-        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can resume
-        elsewhere."""
+    async def stop(self, hand_over_within: float = 0) -> None:
+        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can return
+        elsewhere. What was kept for those who do so within ``hand_over_within`` seconds is handed over."""
         self._stopping = True
         self._all_gone.clear()
         for connection in self._connections.here:
@@ -148,17 +151,24 @@ class Hub:
                 await asyncio.wait_for(self._all_gone.wait(), STOP_WITHIN)
             except TimeoutError:
                 _log.warning("clients did not go in time", clients=len(self._connections))
+        with contextlib.suppress(TimeoutError):  # who has not returned by then may do so later, and misses something
+            await asyncio.wait_for(self._connections.none_seated.wait(), hand_over_within)
         self._meetings.close()
         await self._tasks.stop()
         metrics.settle()
+
+    def redis_forgot(self) -> None:
+        """Redis may have come back empty: every room is read again, and written where it is lost."""
+        self._meetings.tell_all(inputs.Gap())
 
     async def end_room(self, room: RoomId, reason: str) -> bool:
         """End the meeting for everyone and close its session; False: there is none. Raises Unavailable."""
         return await self._meetings.ask(room, lambda request: inputs.EndRoom(request, reason))
 
-    async def remove_participant(self, room: RoomId, user: UserId) -> bool:
-        """Remove a member and void their tokens; False: not a member. Raises Unavailable."""
-        return await self._meetings.ask(room, lambda request: inputs.RemoveParticipant(request, user))
+    async def remove_participant(self, room: RoomId, user: UserId, *, ban: bool = False) -> bool:
+        """Remove a user and void their tokens for the meeting; with ``ban``, a guest's for good. False: there is no
+        meeting. Raises Unavailable."""
+        return await self._meetings.ask(room, lambda request: inputs.RemoveParticipant(request, user, ban))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
         """Record the meeting; ``by`` is who asks, for the log. May be called again with the same id.
@@ -235,7 +245,7 @@ class Hub:
             claims = await self._keys.verify_room(payload.token)
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
-            record = await self._steps.record(room, claims.tenant_id)
+            record = await self._steps.record(room, claims.tenant_id, claims)
             meeting = connection.joining = self._meetings.open(room)
             self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record))
             if connection.is_lost:

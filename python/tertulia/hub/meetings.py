@@ -66,6 +66,10 @@ class Meetings:
         self._numbers = itertools.count(1)
         self._performers = self._all_performers()
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._running)
+
     # --- inputs
 
     def open(self, room: RoomId) -> Meeting:

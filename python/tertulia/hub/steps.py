@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from tertulia import times
+from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
 from tertulia.ids import RoomId, TenantId
 from tertulia.room import steps
 from tertulia.room.answers import Answer, Ongoing, RoomRecord
 from tertulia.state.rooms import RoomState
+from tertulia.tokens import RoomClaims
 
 AT_ONCE: Final = 200
 """Steps of the hub's own clock (sweeps, moves): one after the other, a busy worker's rooms would take longer than a
@@ -26,14 +28,16 @@ _Run = Callable[[RoomId, Any], Awaitable[Answer]]
 class Steps:
     """Every step ends within the deadlines of the clients of Redis and SQL."""
 
-    def __init__(self, rooms: RoomState, directory: Directory, recordings: Recordings) -> None:
+    def __init__(self, rooms: RoomState, directory: Directory, admissions: Admissions, recordings: Recordings) -> None:
         self._rooms = rooms
+        self._admissions = admissions
         self._directory = directory
         self._recordings = recordings
         self._regular = asyncio.Semaphore(AT_ONCE)
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
             steps.Leave: lambda room, s: rooms.leave(room, s.user, s.connection, s.reason),
+            steps.RecordRemoval: self._record_removal,
             steps.Remove: lambda room, s: rooms.remove(room, s.user),
             steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
             steps.Update: self._update,
@@ -46,6 +50,7 @@ class Steps:
             steps.Restore: lambda room, s: rooms.restore(room, s.known, s.members, s.new_incarnation),
             steps.Move: self._move,
             steps.Summary: lambda room, _: rooms.summary(room),
+            steps.FindMember: lambda room, s: rooms.participant(room, s.user),
             steps.Read: lambda room, s: rooms.read(room, s.mark),
             steps.OpenSession: self._open_session,
             steps.CloseSession: lambda _, s: directory.close_session(s.session_id, _now()),
@@ -60,14 +65,15 @@ class Steps:
         """The step's answer. Raises what :mod:`tertulia.room.steps` says."""
         return self._kinds[type(step)](room, step)
 
-    async def record(self, room: RoomId, tenant: TenantId | None) -> RoomRecord:
-        """The room's record. Raises NotFound, Unavailable."""
-        found = await self._directory.room(room, tenant)
+    async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
+        """The room's record, for whoever joins by ``claims``. Raises NotFound, BadToken, Unavailable."""
+        found, removals = await self._admissions.record(room, tenant, claims)
         return RoomRecord(
             host_user_id=found.host_user_id,
             settings=found.settings,
             session_id=found.session_id,
             recording=found.recording_id,
+            removals=removals,
         )
 
     def _join(self, room: RoomId, step: steps.Join) -> Awaitable[Answer]:
@@ -75,7 +81,7 @@ class Steps:
             room,
             step.seat,
             max_participants=step.max_participants,
-            token_issued_at_ms=step.token_issued_at_ms,
+            admitted_at_ms=step.admitted_at_ms,
             placement=step.placement,
         )
 
@@ -112,7 +118,13 @@ class Steps:
     async def _read_session(self, _: RoomId, step: steps.ReadSession) -> Answer:
         if not await self._directory.is_open(step.session_id):
             return None
-        return Ongoing(await self._recordings.running(step.session_id))
+        removals = await self._admissions.removals(step.session_id)
+        return Ongoing(await self._recordings.running(step.session_id), removals)
+
+    async def _record_removal(self, room: RoomId, step: steps.RecordRemoval) -> Answer:
+        at = times.from_ms(step.at_ms)
+        await self._admissions.remove(room, step.session_id, step.user, at, ban=step.ban)
+        return None
 
     async def _start_recording(self, room: RoomId, step: steps.StartRecording) -> Answer:
         await self._recordings.start(step.recording, room, step.session_id, step.layout, _now())

@@ -42,8 +42,8 @@ class Api:
         self._services = services
         self._by_address = by_address
         self._by_credential = by_credential
-        self._reads = Reads(services.directory, services.recordings, services.rooms)
-        self._once = Once(services.idempotency)
+        self._reads = Reads(services.directory, services.invites, services.recordings, services.rooms)
+        self._once = Once(services.idempotency, services.now)
 
     async def serve(self, request: Request, operations: Mapping[str, AnyOperation]) -> Response:
         """Answer a request to a path that offers ``operations``, by method.

@@ -9,7 +9,7 @@ from typing import Any
 from tertulia import contract, times
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
 from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
-from tertulia.ids import NodeId, RecordingId, TransportId
+from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
 from tertulia.room import commands, events, targets
 from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
@@ -17,8 +17,9 @@ from tertulia.room.events import Event
 from tertulia.room.inputs import Call
 from tertulia.room.leaving import Leaver
 from tertulia.room.pending import Ending, OnCall, Otherwise
-from tertulia.room.permissions import check_call
+from tertulia.room.permissions import check_call, check_target
 from tertulia.room.recording import Recorder
+from tertulia.room.removing import Remover
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated
 from tertulia.room.tap import Tap
@@ -30,13 +31,23 @@ Seat = Seated | Lost
 class Calls:
     """The calls that need nothing but memory are answered at once; the others begin a step."""
 
-    def __init__(self, room: Room, upkeep: Upkeep, leaver: Leaver, ender: Ender, recorder: Recorder, tap: Tap) -> None:
+    def __init__(
+        self,
+        room: Room,
+        upkeep: Upkeep,
+        leaver: Leaver,
+        remover: Remover,
+        ender: Ender,
+        recorder: Recorder,
+        tap: Tap,
+    ) -> None:
         self._room = room
         self._agenda = room.agenda
         self._seats = room.seats.by_connection
         self._audience = room.audience
         self._upkeep = upkeep
         self._leaver = leaver
+        self._remover = remover
         self._ender = ender
         self._recorder = recorder
         self._tap = tap
@@ -50,6 +61,7 @@ class Calls:
             "KeepAlive": self._keep_alive,
             "LeaveRoom": self._leave_room,
             "SetView": self._set_view,
+            "MediaStopped": self._media_stopped,
             "SendChat": self._send_chat,
             "RaiseHand": self._raise_hand,
             "SetRecordingOptOut": self._opt_out,
@@ -135,6 +147,14 @@ class Calls:
         node, transport = self._transport(seat, "sfu")
         return self._tell(node, commands.View(room=self._room.id, transport=transport, videos=view.videos), call)
 
+    def _media_stopped(self, seat: Seat, call: Call, payload: contract.MediaStopped) -> bool:
+        """Noted, for the next look at the nodes. A client that speaks of a transport it has left already is right."""
+        self._transport(seat, "sfu")
+        node = self._room.node
+        if node is not None and payload.transport_id == transport_id(seat.seat, node):
+            self._room.hub.nodes.missed(node, self._agenda.now)
+        return True
+
     def _transport(self, seat: Seat, target: str) -> tuple[NodeId, TransportId]:
         return targets.transport(target, seat.seat, self._room.node, seat.topology)
 
@@ -188,16 +208,22 @@ class Calls:
 
     def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
+        check_target(call.event, seat.user_id, member.user_id, seat.host)
         self._room.tell(member, events.mute_requested(seat.user_id))
         return True
 
     def _mute_all(self, seat: Seat, call: Call, payload: Empty) -> bool:
-        self._room.say(events.mute_requested(seat.user_id), seat.user_id)
+        event = events.mute_requested(seat.user_id)
+        if seat.user_id == seat.host:
+            self._room.say(event, seat.user_id)
+        else:
+            self._room.say_to_all_but(event, seat.user_id, seat.host)
         return True
 
-    def _remove_participant(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:
+    def _remove_participant(self, seat: Seat, call: Call, payload: contract.RemoveParticipant) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
-        self._leaver.remove(member.user_id, OnCall(seat.connection))
+        check_target(call.event, seat.user_id, member.user_id, seat.host)
+        self._remover.remove(member.user_id, bool(payload.ban), OnCall(seat.connection))
         return False
 
     def _end_room(self, seat: Seat, call: Call, payload: Empty) -> bool:

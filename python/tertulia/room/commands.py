@@ -78,6 +78,12 @@ class StopRecording(_Command, tag="stopRecording", frozen=True):
     recording: RecordingId
 
 
+class Seated(_Command, tag="seated", frozen=True):
+    """Who has a seat in the room, as a hub knows it: a peer that no hub names any more is closed."""
+
+    transports: list[TransportId]
+
+
 class Close(_Command, tag="close", frozen=True):
     """Closes one peer."""
 
@@ -88,7 +94,10 @@ class End(_Command, tag="end", frozen=True):
     """Closes every peer of the room."""
 
 
-Command = Offer | Answer | Candidate | View | State | Record | StopRecording | Close | End
+Command = Offer | Answer | Candidate | View | State | Record | StopRecording | Seated | Close | End
+
+DRAIN: Final = b'{"op":"drain"}'
+"""Said on a node's channel, of no room: let the clients go over to other nodes, then stop."""
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final[msgspec.json.Decoder[Command]] = msgspec.json.Decoder(Command)

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tertulia.ids import NodeId, RecordingId, SessionId
+from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.mirror import Mirror
 from tertulia.room.steps import KnownRoom
+
+
+class Left(Struct, kw_only=True, eq=False):
+    """The SFU node that the room has left, and that has not let go yet."""
+
+    node: NodeId
+    waiting: set[UserId]
+    """Members not known to be connected to the new node."""
+    until: float
+    """When it lets go at the latest, in the seconds of ``now``."""
 
 
 class Life(Struct, kw_only=True, eq=False):
@@ -19,6 +29,8 @@ class Life(Struct, kw_only=True, eq=False):
     region: str
     node: NodeId | None
     """Where the room's media is."""
+    left: Left | None = None
+    """Where it was; None: that has let go."""
     recording: RecordingId | None
     """The one that goes on; the members of this hub were told."""
     since: str | None

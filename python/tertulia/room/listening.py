@@ -28,6 +28,7 @@ from tertulia.room.messages import (
 from tertulia.room.missed import Backlog
 from tertulia.room.pending import Marked, ReadingWanted
 from tertulia.room.recording import Recorder
+from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.seat import Source
 
@@ -35,10 +36,11 @@ from tertulia.room.seat import Source
 class Listening:
     """Messages count at once, or wait until the room is known and read (:mod:`tertulia.room.hearing`)."""
 
-    def __init__(self, room: Room, membership: Membership, recorder: Recorder) -> None:
+    def __init__(self, room: Room, membership: Membership, recorder: Recorder, relocation: Relocation) -> None:
         self._room = room
         self._membership = membership
         self._recorder = recorder
+        self._relocation = relocation
 
     def hear(self, message: RoomMessage) -> None:
         """The channel said this."""
@@ -100,11 +102,16 @@ class Listening:
         elif isinstance(message, EndedMessage):
             membership.ended(SessionId(message.session_id), message.reason)
         elif isinstance(message, RecordingMessage):
-            membership.recorded(message.recording_id)
+            self._recorded(message)
         elif isinstance(message, NodeMessage):
             membership.moved(message.sfu_node, message.sfu_region)
         elif isinstance(message, HandoverMessage):
             membership.handed_over(message.connection_id, _backlog(message))
+
+    def _recorded(self, message: RecordingMessage) -> None:
+        life = self._room.life
+        if life is not None and message.session_id == life.session_id:
+            self._membership.recorded(message.recording_id)
 
     def _echo(self, message: EventMessage) -> None:
         """This hub's own: its members have been told."""
@@ -116,6 +123,8 @@ class Listening:
 
     def _relay(self, message: EventMessage) -> None:
         """Tell the members on this hub what another hub or an SFU node has to say."""
+        if not self._relocation.admits(message):
+            return
         event = events.relayed(message)
         if message.event in _CONNECTION and not self._membership.relayed_connection(event):
             return

@@ -25,6 +25,8 @@ from tertulia.room.participant import Participant
 from tertulia.room.pending import OnRequest, Otherwise
 from tertulia.room.reading import Reader
 from tertulia.room.recording import Recorder
+from tertulia.room.relocation import Relocation
+from tertulia.room.removing import Remover
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Outcome, Seated
@@ -46,17 +48,19 @@ class Meeting:
         self._room = facts = Room(room, surroundings, self._agenda)
         self._seats = facts.seats
         self._tap = tap = Tap(facts)
-        self._membership = membership = Membership(facts, tap)
+        relocation = Relocation(facts)
+        self._membership = membership = Membership(facts, tap, relocation)
         self._recorder = recorder = Recorder(facts, tap)
-        self._listening = listening = Listening(facts, membership, recorder)
+        self._listening = listening = Listening(facts, membership, recorder, relocation)
         self._restoring = restoring = Restoring(facts, membership)
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
         self._leaver = leaver = Leaver(facts, membership, ender)
-        self._mover = Mover(facts, membership)
+        self._remover = remover = Remover(facts, leaver)
+        self._mover = Mover(facts, membership, relocation)
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
-        self._calls = Calls(facts, upkeep, leaver, ender, recorder, tap)
+        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
         self._failures = self._failure_handlers()
@@ -151,7 +155,7 @@ class Meeting:
             inputs.NodesSeen: lambda _: self._mover.look(),
             inputs.Sweep: lambda _: self._sweep(),
             inputs.EndRoom: self._end_room,
-            inputs.RemoveParticipant: lambda given: self._leaver.remove(given.user, OnRequest(given.request)),
+            inputs.RemoveParticipant: self._remove_participant,
             inputs.StartRecording: self._start_recording,
             inputs.StopRecording: self._stop_recording,
             inputs.Reap: lambda given: self._ender.reap(given.session_id, given.recording, OnRequest(given.request)),
@@ -186,6 +190,9 @@ class Meeting:
         )
         self._ender.begin(ending)
 
+    def _remove_participant(self, given: inputs.RemoveParticipant) -> None:
+        self._remover.remove(given.user, given.ban, OnRequest(given.request))
+
     def _start_recording(self, given: inputs.StartRecording) -> None:
         self._recorder.start(given.recording, given.layout, OnRequest(given.request), given.by)
 
@@ -197,6 +204,7 @@ class Meeting:
         self._tap.say_again()
         self._recorder.stop_broken()
         self._room.audience.forget_confirmed()
+        self._mover.vouch()
 
     # --- answers
 
@@ -212,7 +220,7 @@ class Meeting:
         self._failures[type(work)](work, given.error)
 
     def _answer_handlers(self) -> dict[type[Any], Handler]:
-        joiner, leaver, ender = self._joiner, self._leaver, self._ender
+        joiner, leaver, remover, ender = self._joiner, self._leaver, self._remover, self._ender
         upkeep, recorder = self._upkeep, self._recorder
         return {
             pending.TakingSeat: joiner.took_seat,
@@ -230,8 +238,11 @@ class Meeting:
             pending.OptingOut: upkeep.opted_out,
             pending.Leaving: leaver.left,
             pending.LeavingUnrecorded: leaver.left_unrecorded,
-            pending.Removing: leaver.removed,
-            pending.FindingNode: leaver.found_node,
+            pending.ClosingPeer: leaver.found_member,
+            pending.Removing: remover.removed,
+            pending.FindingNode: remover.found_node,
+            pending.FindingMeeting: remover.found_meeting,
+            pending.RecordingRemoval: lambda work, _: remover.recorded(work),
             pending.Sweeping: leaver.swept,
             pending.CheckingSession: self._restoring.checked,
             pending.Restoring: self._restoring.written,
@@ -270,7 +281,10 @@ class Meeting:
             ),
             self._upkeep.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand, pending.OptingOut),
             self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
-            self._leaver.remove_failed: (pending.Removing, pending.FindingNode),
+            self._leaver.member_not_found: (pending.ClosingPeer,),
+            self._remover.failed: (pending.Removing, pending.FindingMeeting),
+            self._remover.node_not_found: (pending.FindingNode,),
+            self._remover.record_failed: (pending.RecordingRemoval,),
             self._leaver.sweep_failed: (pending.Sweeping,),
             self._restoring.failed: (pending.CheckingSession, pending.Restoring),
             self._reader.failed: (pending.Reading,),
@@ -316,6 +330,7 @@ class Meeting:
             timers.Empty: lambda _: self._ender.still_empty(),
             timers.Mark: lambda _: self._reader.mark_overdue(),
             timers.ReadAgain: lambda _: self._reader.pause_over(),
+            timers.RecordAgain: self._remover.record_again,
         }
 
     def _timer_due(self, given: inputs.TimerDue) -> None:

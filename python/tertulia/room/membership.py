@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from tertulia.contract import LeaveReason
-from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId
 from tertulia.room import events
 from tertulia.room.answers import Joined, Restored, RoomSummary
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
@@ -21,6 +21,7 @@ from tertulia.room.missed import Backlog
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver, ReadingWanted
+from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Outcome, Seated, Source
 from tertulia.room.tap import Tap
@@ -29,9 +30,10 @@ from tertulia.room.tap import Tap
 class Membership:
     """Every change of a room passes here, whoever made it."""
 
-    def __init__(self, room: Room, tap: Tap) -> None:
+    def __init__(self, room: Room, tap: Tap, relocation: Relocation) -> None:
         self._room = room
         self._tap = tap
+        self._relocation = relocation
         self._over: deque[SessionId] = deque(maxlen=8)
         """Sessions known to have ended, for JoinRooms that cross with the end."""
         self._lost: set[str] = set()
@@ -92,7 +94,8 @@ class Membership:
             self.show(life.mirror.heard(message, own), Source.CHANNEL)
 
     def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
-        """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
+        """A member of this hub leaves, or was removed from, a room that Redis has lost: no script will tell the other
+        hubs."""
         message = LeftMessage.of(member, reason, self._room.hub.hub)
         self._room.publish(message)
         self.changed(message)
@@ -104,6 +107,13 @@ class Membership:
             if life is not None:
                 message = JoinedMessage(origin="", user_id=new.user_id, participant=new)
                 self.show(life.mirror.heard(message, own=False), Source.ANSWER)
+
+    def remove_missing(self, removed: Iterable[UserId]) -> None:
+        """Members of this hub turned out to have been removed, which Redis forgot with the room."""
+        for user in removed:
+            member = self._room.members.get(user)
+            if member is not None and member.hub == self._room.hub.hub:
+                self.leave_unrecorded(member, "removed")
 
     def handed_over(self, connection: ConnectionId, backlog: Backlog) -> None:
         """Another hub has handed over what it kept for the client that returns, if that is joining here."""
@@ -160,8 +170,9 @@ class Membership:
         if life is not None:
             life.region = region
             if node != life.node:
-                life.node = node
+                old, life.node = life.node, node
                 self._room.announce_missing()
+                self._relocation.begin(old)
 
     def settled(self, found: RoomSummary | Restored) -> None:
         """Redis was asked where the room lives."""

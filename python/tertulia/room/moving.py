@@ -1,10 +1,14 @@
-"""Rooms whose SFU node is dead, or that have none yet, get another."""
+"""Rooms whose SFU node is dead or drains, or that have none yet, get another; nodes are told who is seated."""
 
 from __future__ import annotations
 
+from tertulia.ids import NodeId, transport_id
+from tertulia.room import commands
 from tertulia.room.answers import RoomSummary
+from tertulia.room.effects import Tell
 from tertulia.room.membership import Membership
 from tertulia.room.pending import Following, Moving
+from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.steps import Move, Summary
 
@@ -12,23 +16,37 @@ from tertulia.room.steps import Move, Summary
 class Mover:
     """Of several hubs with members in the room, the script lets one move it; the others follow."""
 
-    def __init__(self, room: Room, membership: Membership) -> None:
+    def __init__(self, room: Room, membership: Membership, relocation: Relocation) -> None:
         self._room = room
         self._membership = membership
+        self._relocation = relocation
 
     def look(self) -> None:
-        """The registry of nodes was read: who has not heard of their node by now does, and a dead one is left."""
+        """The registry of nodes was read: who has not heard of their node by now does, and one that is dead or drains
+        is left."""
         room, life, now = self._room, self._room.life, self._room.agenda.now
         if life is None or not any(seat.topology == "sfu" for seat in room.seats):
             return
-        is_dead = life.node is None or room.hub.nodes.is_dead(life.node, now)
+        self._relocation.look()
         room.announce_missing()
-        if not is_dead or room.agenda.is_pending(Moving) or room.agenda.is_pending(Following):
+        if not self._has_to_move(life.node) or room.agenda.is_pending(Moving) or room.agenda.is_pending(Following):
             return
         to_node = room.hub.nodes.choose(life.region, now)
         if to_node is not None and to_node != life.node:
             room.hub.nodes.reserve(to_node)  # many rooms move at once
             room.agenda.run(Move(from_node=life.node, to_node=to_node), Moving(to_node))
+
+    def _has_to_move(self, node: NodeId | None) -> bool:
+        nodes, now = self._room.hub.nodes, self._room.agenda.now
+        return node is None or nodes.is_dead(node, now) or nodes.is_draining(node)
+
+    def vouch(self) -> None:
+        """Tell the room's node who is seated: it may have been cut off while somebody left."""
+        room, life = self._room, self._room.life
+        if life is None or life.node is None or not any(seat.topology == "sfu" for seat in room.seats):
+            return
+        transports = [transport_id(member.seat, life.node) for member in room.members.values()]
+        room.agenda.effects.append(Tell(life.node, commands.Seated(room=room.id, transports=transports)))
 
     def moved(self, work: Moving, is_ours: bool) -> None:
         """Redis has moved the room, unless another was quicker."""

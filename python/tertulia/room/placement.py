@@ -26,6 +26,9 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     recordings: int = 0
     """Parts of recordings that it writes now."""
     draining: bool = False
+    """It takes no rooms any more, and wants to be rid of those it has."""
+    still: float = 0.0
+    """Seconds for which the slowest of its media threads has not turned, though it was asked to; at this heartbeat."""
 
 
 ROOM_LOAD: Final = 0.02

@@ -1,4 +1,4 @@
-"""Between the channels and the engine: SFU commands → calls, the engine's events → room messages. No I/O, no state."""
+"""Between the channels and the engine: SFU commands → calls, the engine's events → room messages. No I/O."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import structlog
 from msgspec import UNSET, Raw, Struct
 
 from tertulia.errors import Malformed
-from tertulia.ids import NodeId, RoomId, SeatId, UserId
+from tertulia.ids import NodeId, RoomId, SeatId, TransportId, UserId
 from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
+from tertulia.sfu.leases import Leases
 
 PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
-EngineEvent: TypeAlias = (
-    PeerEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble | _sfu.Lost | _sfu.Restarted | _sfu.Failed
-)
+OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
+EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
@@ -86,7 +86,8 @@ class _Slot(Struct, rename="camel"):
     source: str | None
 
 
-class _Slots(Struct):
+class _Slots(Struct, rename="camel"):
+    transport_id: str
     slots: list[_Slot]
 
 
@@ -114,19 +115,21 @@ class _Trouble(Struct, rename="camel"):
 class Agent:
     """Translates for one node. The engine knows whose each transport is, and says so with each event."""
 
-    def __init__(self, node: NodeId, engine: Engine) -> None:
+    def __init__(self, node: NodeId, engine: Engine, leases: Leases) -> None:
         self._node = node
         self._engine = engine
+        self._leases = leases
 
-    def command(self, data: bytes) -> list[Message]:
-        """Pass on what a hub asks. The messages tell the client if an offer could not be passed on."""
+    def command(self, data: bytes, now: float) -> list[Message]:
+        """Pass on what a hub asks. The messages tell the client if an offer could not be passed on. ``now`` is in
+        seconds and never runs backwards."""
         try:
             command = commands.decode(data)
         except Malformed as e:
             _log.warning("an SFU command could not be read", error=e.message)
             return []
         try:
-            self._call(command)
+            self._call(command, now)
         except _sfu.Overloaded:
             _log.warning("the SFU engine has no room for a command", room=command.room)
             return self._error(command, "overloaded", "the media server is busy: try again")
@@ -144,8 +147,10 @@ class Agent:
                 return self._to_peer(event, "ReceiveOffer", _Sdp(event.transport, event.sdp))
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
-                return self._to_peer(event, "Slots", _Slots(slots))
+                return self._to_peer(event, "Slots", _Slots(event.transport, slots))
             case _sfu.TransportState():
+                if event.state == "closed":
+                    self._leases.closed(RoomId(event.room), TransportId(event.transport))
                 reason = UNSET if event.reason is None else event.reason
                 return self._to_peer(event, "TransportState", _State(event.transport, event.state, reason))
             case _sfu.Refused():
@@ -161,19 +166,11 @@ class Agent:
                     error=event.detail,
                 )
                 return self._to_all("RecordingTrouble", event.room, _Trouble(event.recording, event.reason))
-            case _sfu.Lost():
-                _log.error("events of the SFU engine were lost", count=event.count)
-                return None
-            case _sfu.Restarted():
-                _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
-                return None
-            case _sfu.Failed():
-                _log.critical("a media thread of the SFU engine has failed", port=event.port, reason=event.reason)
-                return None
             case _:
-                assert_never(event)
+                _log_event(event)
+                return None
 
-    def _call(self, command: commands.Command) -> None:
+    def _call(self, command: commands.Command, now: float) -> None:
         engine = self._engine
         match command:
             case commands.Offer(room=room, transport=transport):
@@ -190,6 +187,7 @@ class Agent:
                     slots=command.slots,
                     tracks=tracks,
                 )
+                self._leases.offered(room, transport, now)
             case commands.Answer(room=room, transport=transport):
                 engine.answer(room, transport, command.sdp)
             case commands.Candidate(room=room, transport=transport):
@@ -202,10 +200,16 @@ class Agent:
                 engine.record(room, transport, command.recording)
             case commands.StopRecording(room=room):
                 engine.stop_recording(room, command.recording)
+            case commands.Seated(room=room):
+                for stranger in self._leases.named(room, command.transports, now):
+                    _log.warning("a peer without a seat is closed", room=room, transport=stranger)
+                    engine.close(room, stranger)
+                    self._leases.closed(room, stranger)
             case commands.Close(room=room, transport=transport):
                 engine.close(room, transport)
             case commands.End(room=room):
                 engine.end(room)
+                self._leases.ended(room)
             case _:
                 assert_never(command)
 
@@ -232,3 +236,23 @@ def _candidate_line(candidate: str | dict[str, Any] | None) -> str:
     if isinstance(candidate, dict):
         candidate = candidate.get("candidate")
     return candidate if isinstance(candidate, str) else ""
+
+
+def _log_event(event: OperatorEvent) -> None:
+    """Log what is only for the operator."""
+    match event:
+        case _sfu.Limited():
+            _log.warning(
+                "more media comes in than may: the rest is dropped",
+                room=event.room,
+                user=event.user_id,
+                limit=event.scope,
+            )
+        case _sfu.Lost():
+            _log.error("events of the SFU engine were lost", count=event.count)
+        case _sfu.Restarted():
+            _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
+        case _sfu.Failed():
+            _log.critical("a media thread of the SFU engine has failed", port=event.port, reason=event.reason)
+        case _:
+            assert_never(event)

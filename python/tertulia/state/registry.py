@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,12 +14,13 @@ from tertulia.redis.client import Redis
 from tertulia.room.placement import Node
 from tertulia.state import keys, scripts
 
-BEAT_SECONDS: Final = 1.0
+BEAT_SECONDS: Final = 0.3
 """How often to call :meth:`Registry.beat`."""
 DEAD_AFTER_MS: Final = 4_000
-"""Four missed heartbeats."""
-FRESH_SECONDS: Final = BEAT_SECONDS
-"""How long a reading of a registry is good for: nothing in it changes faster."""
+"""Who has been silent for so long is no more listed as alive. (Hubs leave an SFU node sooner:
+:mod:`tertulia.room.nodes`.)"""
+FRESH_SECONDS: Final = 1.0
+"""How long a reading of a registry is good for, where nothing depends on the moment."""
 
 
 class Worker(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,6 +34,14 @@ class Worker(Struct, frozen=True, kw_only=True, rename="camel"):
 Entry = TypeVar("Entry", Node, Worker)
 
 
+class Heard(NamedTuple, Generic[Entry]):
+    """An entry, and when its owner was last heard of."""
+
+    entry: Entry
+    age: float
+    """Seconds since its last heartbeat, on the clock of Redis."""
+
+
 class Registry(Generic[Entry]):
     """One of the two registries, made by :func:`sfu_nodes` or :func:`web_workers`."""
 
@@ -41,32 +50,36 @@ class Registry(Generic[Entry]):
         self._keys = names
         self._decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(kind)
 
-    async def beat(self, entry: Entry) -> None:
-        """Register, or stay registered with new figures. Whoever is dead is forgotten.
+    async def beat(self, entry: Entry) -> bool:
+        """Register, or stay registered with new figures; True: it was not registered. Whoever is dead is forgotten.
 
         Raises:
             Unavailable: Redis does not answer, as for all methods.
         """
-        beat = scripts.Beat(entry.id, msgspec.json.encode(entry), dead_after=DEAD_AFTER_MS)
-        await self._redis.run(scripts.BEAT, self._keys, beat)
+        beat = scripts.Beat(entry.id, msgspec.json.encode(entry), forget_after=DEAD_AFTER_MS)
+        return bool(await self._redis.run(scripts.BEAT, self._keys, beat))
 
     async def leave(self, entry_id: str) -> None:
         """Deregister. May be called twice."""
         await self._redis.run(scripts.DEREGISTER, self._keys, scripts.Deregister(entry_id))
 
-    async def alive(self) -> list[Entry]:
+    async def heard(self) -> list[Heard[Entry]]:
         """Everyone with a heartbeat younger than :data:`DEAD_AFTER_MS`, ordered by id: one round trip.
 
         An entry that cannot be read (of another version) is left out.
         """
         reply = await self._redis.run(scripts.ALIVE, self._keys, scripts.Alive(dead_after=DEAD_AFTER_MS))
         found = []
-        for text in reply:
+        for text, age in zip(reply[::2], reply[1::2], strict=True):
             try:
-                found.append(self._decoder.decode(text))
+                found.append(Heard(self._decoder.decode(text), age / 1000))
             except msgspec.MsgspecError:
                 continue
-        return sorted(found, key=lambda e: e.id)
+        return sorted(found, key=lambda heard: heard.entry.id)
+
+    async def alive(self) -> list[Entry]:
+        """As :meth:`heard`, without the ages."""
+        return [heard.entry for heard in await self.heard()]
 
 
 def sfu_nodes(redis: Redis) -> Registry[Node]:

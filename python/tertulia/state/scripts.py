@@ -17,7 +17,7 @@ ROOM_ARGS: Final = ("channel", "origin", "ttl")
 
 
 class Join(NamedTuple):
-    """Arguments of :data:`JOIN`; the last five count only if the room has no state."""
+    """Arguments of :data:`JOIN`; from ``region`` to ``incarnation`` they count only if the room has no state."""
 
     user: UserId
     new: bytes
@@ -25,15 +25,17 @@ class Join(NamedTuple):
     returning: str
     """The hash of the resume token that the client presented, or ``""``."""
     limit: int
-    """How many participants the room takes."""
-    issued: int
-    """When the token was issued, in milliseconds."""
+    """How many others may be in the room; -1: any number."""
+    admitted: int
+    """The admission that the token goes back to, in milliseconds."""
     region: str
     node: str
     session: str
     recording: str
     """The id of the recording that goes on, or ``""``."""
     incarnation: str
+    removals: str
+    """Those that SQL knows: a JSON object of users and milliseconds, or ``""``."""
 
 
 class Leave(NamedTuple):
@@ -93,6 +95,8 @@ class Restore(NamedTuple):
     session: str
     recording: str
     incarnation: str
+    removals: str
+    """As in :class:`Join`."""
     members: tuple[str | bytes, ...]
     """User and participant, in turn."""
 
@@ -132,7 +136,7 @@ class Beat(NamedTuple):
 
     id: str
     entry: bytes
-    dead_after: int
+    forget_after: int
     """Milliseconds."""
 
 

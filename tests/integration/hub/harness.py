@@ -22,8 +22,10 @@ from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db import migrate
 from tertulia.db.access import Access
+from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.recordings import Recordings
 from tertulia.hub.client import Client
@@ -274,6 +276,8 @@ class Fleet:
         self.redis = redis
         self.directory = Directory(database)
         self.recordings = Recordings(database)
+        self.admissions = Admissions(database)
+        self.invites = Invites(database)
         self._access = Access(database)
         self.keyring = keyring
         self.tenant = tenant
@@ -378,12 +382,13 @@ class Fleet:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=self.directory,
+            admissions=self.admissions,
             recordings=self.recordings,
             keys=self.keyring,
             default_region="us-east-1",
         )
         await hub.start()
-        callers = Callers(self._access, self.keyring, rooms, None)
+        callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
         marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE))
         signalr = SignalRSite(hub, self.keyring, callers, OtherWorkers(web_workers(redis), marks), lobby, MAX_MESSAGE)
         sockets = {"/ws": plain.endpoint(hub, lobby), PATH: signalr.open}

@@ -230,6 +230,9 @@ class FailedEngine:
     def stats(self) -> list[dict[str, int]]:
         return []
 
+    def wake(self) -> None:
+        pass
+
     def recording_stats(self) -> dict[str, int]:
         return {}
 
@@ -246,7 +249,7 @@ async def test_a_node_with_a_failed_thread_says_goodbye_too(redis_url: str, monk
         heard: asyncio.Queue[bytes] = asyncio.Queue()
         await channels.subscribe(keys.room_events(ROOM), heard.put_nowait, lambda: None)
         with closing(FailedEngine()) as engine, pytest.raises(Unavailable, match="again and again"):
-            monkeypatch.setattr(sfu_node, "_start_engine", lambda config, node: engine)
+            monkeypatch.setattr(sfu_node, "start_engine", lambda config, node: engine)
             await sfu_node.run_node(load({"TERTULIA_REDIS_URL": redis_url}))
         message = messages.decode(await asyncio.wait_for(heard.get(), SECONDS))
         assert isinstance(message, messages.EventMessage)

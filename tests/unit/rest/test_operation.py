@@ -58,6 +58,8 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("POST", "/v1/rooms/{roomid}/join"),
         ("POST", "/v1/rooms/{roomid}/end"),
         ("POST", "/v1/rooms/{roomid}/invites"),
+        ("GET", "/v1/rooms/{roomid}/invites"),
+        ("DELETE", "/v1/rooms/{roomid}/invites/{inviteid}"),
         ("GET", "/v1/rooms/{roomid}/participants"),
         ("DELETE", "/v1/rooms/{roomid}/participants/{userid}"),
         ("GET", "/v1/rooms/{roomid}/sessions"),

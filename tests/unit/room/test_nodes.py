@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tertulia.ids import NodeId
-from tertulia.room.nodes import GONE_AFTER, Nodes
+from tertulia.room.nodes import GONE_AFTER, MISSED_FOR, QUIET_AFTER, Nodes
 from tertulia.room.placement import Node
 
 A, B = NodeId("a"), NodeId("b")
 
 
-def _node(node: NodeId, region: str = "r") -> Node:
-    return Node(id=node, region=region, ip="192.0.2.1", ports=[1], load=0, rooms=0, peers=0)
+def _node(node: NodeId, **more: Any) -> Node:
+    return Node(id=node, region="r", ip="192.0.2.1", ports=[1], load=0, rooms=0, peers=0, **more)
 
 
 def _nodes(*alive: NodeId) -> Nodes:
@@ -35,7 +37,7 @@ def test_a_node_is_dead_once_it_is_gone_for_long_enough() -> None:
     nodes.refresh([_node(B)], 1)
     assert not nodes.is_dead(A, 1)
     assert not nodes.is_dead(A, 1 + GONE_AFTER - 0.1)
-    assert nodes.is_dead(A, 1 + GONE_AFTER)
+    assert nodes.is_dead(A, 1.1 + GONE_AFTER)
     nodes.refresh([_node(A), _node(B)], 5)
     assert not nodes.is_dead(A, 5)
     nodes.refresh([_node(B)], 6)
@@ -49,10 +51,66 @@ def test_no_node_is_dead_while_none_is_alive() -> None:
     assert not nodes.is_dead(A, 100)
 
 
+def _read(nodes: Nodes, until: float, ages: dict[NodeId, float], still: float = 0.0) -> None:
+    """Readings without a gap up to ``until``."""
+    for tick in range(int(until * 4) + 1):
+        nodes.refresh([_node(A, still=still), _node(B)], min(tick / 4, until), ages)
+
+
+def test_a_silent_node_is_dead_sooner_where_its_media_is_missed() -> None:
+    nodes = Nodes("r")
+    _read(nodes, 5, {A: QUIET_AFTER + 0.1})
+    assert not nodes.is_dead(A, 5)
+    nodes.missed(A, 5)
+    assert nodes.is_watched(5)
+    assert nodes.is_dead(A, 5)
+    assert not nodes.is_dead(A, 5.1 + MISSED_FOR)
+    _read(nodes, 5, {A: GONE_AFTER + 0.1})
+    assert nodes.is_dead(A, 20)
+
+
+def test_who_misses_media_of_a_node_that_beats_is_not_believed() -> None:
+    nodes = _nodes(A, B)
+    nodes.missed(A, 0.1)
+    assert not nodes.is_dead(A, 0.1)
+
+
+def test_a_thread_that_stands_still_counts_as_silence() -> None:
+    nodes = Nodes("r")
+    _read(nodes, 5, {}, still=GONE_AFTER + 0.1)
+    assert nodes.is_dead(A, 5)
+    assert nodes.choose("r", 5) == B
+
+
+def test_a_silent_node_gets_no_rooms() -> None:
+    nodes = Nodes("r")
+    _read(nodes, 5, {A: QUIET_AFTER})
+    assert nodes.choose("r", 5) == B
+
+
+def test_silence_while_redis_was_away_says_nothing_of_the_nodes() -> None:
+    nodes = _nodes(A, B)
+    nodes.refresh([_node(A), _node(B)], 30, {A: 30.0, B: 30.0})
+    assert not nodes.is_dead(A, 30)
+    nodes.refresh([_node(A), _node(B)], 30.5, {A: 30.5, B: 0.1})
+    assert not nodes.is_dead(A, 30.5)
+    nodes.refresh([_node(A), _node(B)], 31.4, {A: 31.4, B: 0.1})
+    assert nodes.is_dead(A, 31.4)
+    assert not nodes.is_dead(B, 31.4)
+
+
+def test_a_draining_node_is_said_to_be_so() -> None:
+    nodes = Nodes("r")
+    nodes.refresh([_node(A, draining=True), _node(B)], 0)
+    assert nodes.is_draining(A)
+    assert not nodes.is_draining(B)
+    assert not nodes.is_draining(NodeId("c"))
+
+
 def test_what_nobody_asks_for_is_forgotten() -> None:
     nodes = _nodes(A, B)
     nodes.refresh([_node(B)], 1)
     nodes.is_dead(A, 1)
     nodes.refresh([_node(B)], 1000)
     assert not nodes.is_dead(A, 1000)
-    assert nodes.is_dead(A, 1000 + GONE_AFTER)
+    assert nodes.is_dead(A, 1000.1 + GONE_AFTER)

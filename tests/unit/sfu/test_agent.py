@@ -12,6 +12,7 @@ from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TransportId, UserI
 from tertulia.room import commands
 from tertulia.sfu import _sfu
 from tertulia.sfu.agent import Agent, EngineEvent, Message
+from tertulia.sfu.leases import Leases
 
 USER = UserId(new_uuid())
 RECORDING = RecordingId(new_uuid())
@@ -44,7 +45,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 def agent(engine: Engine) -> Agent:
-    return Agent(NodeId("node_1"), engine)
+    return Agent(NodeId("node_1"), engine, Leases())
 
 
 def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
@@ -91,12 +92,12 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
 def test_each_command_is_one_call(
     agent: Agent, engine: Engine, command: commands.Command, call: tuple[Any, ...]
 ) -> None:
-    assert agent.command(commands.encode(command)) == []
+    assert agent.command(commands.encode(command), 0.0) == []
     assert engine.calls == [call]
 
 
 def test_what_is_no_command_calls_nothing(agent: Agent, engine: Engine) -> None:
-    assert agent.command(b'{"op": "reboot"}') == []
+    assert agent.command(b'{"op": "reboot"}', 0.0) == []
     assert engine.calls == []
 
 
@@ -108,10 +109,11 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         _sfu.Slots("r", "t", USER, SEAT, [_sfu.Slot("2", "video", "u", "screen"), _sfu.Slot("3", "audio", None, None)]),
         "Slots",
         {
+            "transportId": "t",
             "slots": [
                 {"mid": "2", "kind": "video", "userId": "u", "source": "screen"},
                 {"mid": "3", "kind": "audio", "userId": None, "source": None},
-            ]
+            ],
         },
     ),
     (
@@ -137,6 +139,16 @@ def test_what_concerns_a_transport_goes_to_its_seat(agent: Agent, event: EngineE
     assert told(agent.event(event)) == (name, USER, "seat-1", payload)
 
 
+def test_a_peer_that_no_hub_names_any_more_is_closed(agent: Agent, engine: Engine) -> None:
+    agent.command(commands.encode(OFFER), 0.0)
+    seated = commands.encode(commands.Seated(room=ROOM, transports=[]))
+    engine.calls.clear()
+    assert agent.command(seated, 5.0) == []
+    assert engine.calls == []
+    assert agent.command(seated, 30.0) == []
+    assert engine.calls == [("close", ROOM, PEER)]
+
+
 def test_speakers_go_to_everyone(agent: Agent) -> None:
     assert told(agent.event(_sfu.ActiveSpeakers("r", [USER]))) == ("ActiveSpeakers", None, None, {"userIds": [USER]})
 
@@ -147,7 +159,15 @@ def test_everyone_hears_of_trouble_with_a_recording_but_not_what_the_system_said
     assert told(agent.event(trouble)) == ("RecordingTrouble", None, None, payload)
 
 
-@pytest.mark.parametrize("event", [_sfu.Lost(3), _sfu.Restarted(40_000, "why"), _sfu.Failed(40_000, "why")])
+@pytest.mark.parametrize(
+    "event",
+    [
+        _sfu.Lost(3),
+        _sfu.Restarted(40_000, "why"),
+        _sfu.Failed(40_000, "why"),
+        _sfu.Limited("room", "sfu_1", "user", "seat", "camera"),
+    ],
+)
 def test_the_operators_events_are_for_no_client(agent: Agent, event: EngineEvent) -> None:
     assert agent.event(event) is None
 
@@ -160,9 +180,9 @@ def test_an_offer_that_cannot_be_passed_on_is_refused(
     agent: Agent, engine: Engine, failure: Exception, code: str
 ) -> None:
     engine.failure = failure
-    messages = agent.command(commands.encode(OFFER))
+    messages = agent.command(commands.encode(OFFER), 0.0)
     assert [(event, to, seat, payload["code"]) for event, to, seat, payload in map(told, messages)] == [
         ("SfuError", USER, "seat-1", code)
     ]
-    assert agent.command(commands.encode(commands.Close(room=ROOM, transport=PEER))) == []
-    assert agent.command(commands.encode(commands.End(room=ROOM))) == []
+    assert agent.command(commands.encode(commands.Close(room=ROOM, transport=PEER)), 0.0) == []
+    assert agent.command(commands.encode(commands.End(room=ROOM)), 0.0) == []

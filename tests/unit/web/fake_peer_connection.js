@@ -18,7 +18,11 @@ class FakeTransceiver {
     this.pc = pc;
     this.kind = kind;
     this.streams = streams;
-    this.receiver = { track: new FakeTrack(kind) };
+    this.receiver = {
+      track: new FakeTrack(kind),
+      packetAt: 0,
+      getSynchronizationSources: () => (this.receiver.packetAt ? [{ timestamp: this.receiver.packetAt }] : []),
+    };
     this.sender = {
       track,
       parameters: { encodings: [{}] },

@@ -106,6 +106,114 @@ describe("joining", () => {
   });
 });
 
+/** The media of Ana comes by the first video slot of a connection. */
+async function anaComesBy(one, pc, transportId) {
+  const slot = pc.getTransceivers().find((t) => t.kind === "video" && t.direction === "recvonly");
+  one.hub.emit("Slots", { transportId, slots: [{ mid: slot.mid, kind: "video", userId: "ana", source: "camera" }] });
+  slot.receiver.packetAt = 1;
+  await settle();
+  return slot;
+}
+
+const shown = ({ link }) =>
+  link
+    .tracks()
+    .filter(({ userId }) => userId === "ana")
+    .map(({ track }) => track);
+
+/** The room moves to another SFU, and the new connection has a path. */
+async function moved() {
+  const clock = new FakeClock();
+  const one = await connected();
+  const [old] = FakePeerConnection.made;
+  const slot = await anaComesBy(one, old, "sfu_1");
+  one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+  await answer(one, "sfu_2");
+  return { ...one, clock, old, slot, next: FakePeerConnection.made[1] };
+}
+
+describe("from one SFU to another", () => {
+  test("the old connection is shown until the new one carries the same media", async () => {
+    const one = await moved();
+    await one.clock.advance(500);
+    assert.deepEqual(shown(one), [one.slot.receiver.track]);
+    const now = await anaComesBy(one, one.next, "sfu_2");
+    const before = one.changes.tracks;
+    await one.clock.advance(100);
+    assert.deepEqual([shown(one), one.changes.tracks], [[now.receiver.track], before + 1]);
+    assert.notEqual(one.old.signalingState, "closed");
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed", reason: "moved" });
+    assert.equal(one.old.signalingState, "closed");
+    assert.deepEqual([shown(one), FakePeerConnection.made.length], [[now.receiver.track], 2]);
+  });
+
+  test("what the old one hears still counts for it, and it is sent what changes", async () => {
+    const one = await moved();
+    one.hub.emit("Slots", { transportId: "sfu_1", slots: [] });
+    assert.deepEqual(shown(one), []);
+    const camera = new FakeTrack("video");
+    one.link.setTrack("camera", camera);
+    for (const pc of [one.old, one.next]) {
+      assert.ok(pc.getTransceivers().some(({ sender }) => sender.track === camera));
+    }
+  });
+
+  test("somebody who has stopped sending is not waited for", async () => {
+    const one = await moved();
+    await one.clock.advance(2600);
+    assert.deepEqual(shown(one), []);
+    assert.notEqual(one.old.signalingState, "closed");
+  });
+
+  test("a server that never lets go is left", async () => {
+    const one = await moved();
+    await one.clock.advance(15_100);
+    assert.equal(one.old.signalingState, "closed");
+  });
+
+  test("if the old SFU is dead, the new one is shown at once, and said to be connecting", async () => {
+    const one = await connected();
+    await anaComesBy(one, one.pc(), "sfu_1");
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed", reason: "moved" });
+    await settle();
+    assert.deepEqual([shown(one), one.log], [[], ["connecting"]]);
+    assert.equal(FakePeerConnection.made[0].signalingState, "closed");
+  });
+
+  test("a link that is closed meanwhile closes both", async () => {
+    const one = await moved();
+    one.link.close();
+    assert.deepEqual([one.old.signalingState, one.next.signalingState], ["closed", "closed"]);
+  });
+});
+
+describe("media that stops", () => {
+  test("is told to the hub after half a second, and again, but not for ever", async () => {
+    const clock = new FakeClock();
+    const one = await connected();
+    const slot = await anaComesBy(one, one.pc(), "sfu_1");
+    await clock.advance(400);
+    slot.receiver.packetAt = 2;
+    await clock.advance(500);
+    assert.equal(one.hub.called("MediaStopped").length, 0);
+    await clock.advance(200);
+    assert.deepEqual(
+      one.hub.called("MediaStopped").map(({ transportId }) => transportId),
+      ["sfu_1"],
+    );
+    await clock.advance(60_000);
+    assert.equal(one.hub.called("MediaStopped").length, 5);
+  });
+
+  test("where there was none, none is missed", async () => {
+    const clock = new FakeClock();
+    const one = await connected();
+    await clock.advance(5000);
+    assert.equal(one.hub.called("MediaStopped").length, 0);
+  });
+});
+
 describe("another SFU, or a lost connection", () => {
   test("the same endpoint again changes nothing", async () => {
     const { hub } = await connected();
@@ -114,21 +222,18 @@ describe("another SFU, or a lost connection", () => {
     assert.deepEqual([FakePeerConnection.made.length, hub.called("SendOffer").length], [1, 1]);
   });
 
-  test("another endpoint gets a new connection with the same tracks; the old one is closed", async () => {
+  test("another endpoint gets a new connection with the same tracks", async () => {
     const one = await connected();
     const screen = new FakeTrack("video");
     one.link.setTrack("screen", screen);
     await answer(one);
     assert.ok(Object.values(one.hub.called("SendOffer").at(-1).tracks).includes("screen"));
-    const before = one.changes.tracks;
     one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
     await settle();
-    const [old, now] = FakePeerConnection.made;
-    assert.deepEqual([old.signalingState, one.changes.tracks], ["closed", before + 1]);
     const { targetUserId, tracks } = one.hub.called("SendOffer").at(-1);
     assert.deepEqual([targetUserId, Object.values(tracks)], ["sfu_2", ["microphone", "camera", "screen"]]);
     assert.deepEqual(
-      now.getTransceivers().flatMap(({ sender }) => sender.track ?? []),
+      FakePeerConnection.made[1].getTransceivers().flatMap(({ sender }) => sender.track ?? []),
       [CAMERA, screen],
     );
   });

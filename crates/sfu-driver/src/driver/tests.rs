@@ -15,6 +15,7 @@ fn started(workers: usize) -> Driver {
         advertised: Vec::new(),
         loopback: false,
         recordings: None,
+        limits: sfu::Limits::default(),
     })
     .unwrap()
 }
@@ -77,6 +78,13 @@ fn close(transport: &str) -> Command {
     }
 }
 
+fn candidate() -> Command {
+    Command::Candidate {
+        transport: "t".into(),
+        candidate: String::new(),
+    }
+}
+
 #[test]
 fn a_worker_has_a_port_of_its_own_and_stopping_frees_it() {
     let mut driver = started(2);
@@ -101,6 +109,7 @@ fn no_port_and_a_taken_port_are_errors() {
         advertised: Vec::new(),
         loopback: false,
         recordings: None,
+        limits: sfu::Limits::default(),
     };
     assert!(Driver::start(&config(Vec::new())).is_err());
     let first = started(1);
@@ -173,12 +182,12 @@ fn what_does_not_fit_into_the_queue_is_refused_by_event() {
     let driver = started(1);
     let go = hold(&driver);
     for _ in 0..MAX_COMMANDS {
-        driver.command(&room(), close("t")).unwrap();
+        driver.command(&room(), candidate()).unwrap();
     }
     driver.command(&room(), offer()).unwrap();
     assert_eq!(driver.rooms.worker(&room()), None);
     for _ in 0..MAX_REFUSED - 1 {
-        driver.command(&room(), close("t")).unwrap();
+        driver.command(&room(), candidate()).unwrap();
     }
     assert_eq!(driver.command(&room(), offer()), Err(CommandError::Overloaded));
     drop(go);
@@ -193,6 +202,52 @@ fn what_does_not_fit_into_the_queue_is_refused_by_event() {
         matches!(&events[..], [Event::Core(event)] if is_overload(event)),
         "{events:?}"
     );
+}
+
+#[test]
+fn an_end_is_not_refused_by_a_full_queue_and_keeps_its_place() {
+    let driver = started(1);
+    let go = hold(&driver);
+    driver.command(&room(), offer()).unwrap();
+    for _ in 1..MAX_COMMANDS + MAX_REFUSED {
+        driver.command(&room(), candidate()).unwrap();
+    }
+    assert_eq!(driver.command(&room(), candidate()), Err(CommandError::Overloaded));
+    driver.command(&room(), Command::End { room: room() }).unwrap();
+    driver.command(&room(), close("t")).unwrap();
+    drop(go);
+    let closed = told(Body::TransportState(TransportState::Closed(CloseReason::Command)));
+    let mut events = Vec::new();
+    while !events.contains(&closed) {
+        events.extend(next_events(&driver));
+    }
+    let is_answer = |event: &Event| matches!(event, Event::Core(event) if matches!(event.body, Body::Answer { .. }));
+    assert!(
+        events.iter().any(is_answer),
+        "the offer before it was carried out: {events:?}"
+    );
+    assert_eq!(driver.rooms.worker(&room()), None);
+}
+
+#[test]
+fn a_thread_that_stands_still_does_not_turn_when_it_is_woken() {
+    let driver = started(2);
+    let go = hold(&driver);
+    let turns = |driver: &Driver| -> Vec<u64> {
+        let of = |worker: &Handle| worker.counters().turns.get();
+        driver.workers.iter().map(of).collect()
+    };
+    let before = turns(&driver);
+    driver.wake();
+    while turns(&driver)[1] == before[1] {
+        thread::yield_now();
+    }
+    assert_eq!(turns(&driver)[0], before[0]);
+    drop(go);
+    driver.wake();
+    while turns(&driver)[0] == before[0] {
+        thread::yield_now();
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::config::{CryptoProvider, DtlsCert};
-use str0m::crypto::from_feature_flags;
+use str0m::crypto::{Sha1HmacProvider, from_feature_flags};
 use str0m::format::{Codec, CodecConfig, FormatParams};
 use str0m::media::Frequency;
 use str0m::net::{Protocol, TcpType};
@@ -55,6 +55,11 @@ impl SessionFactory {
             }
         }
         rtc
+    }
+
+    /// What computes the integrity of STUN messages.
+    pub(super) fn hmac(&self) -> &'static dyn Sha1HmacProvider {
+        self.crypto.sha1_hmac_provider
     }
 
     /// The candidate at which ICE takes a packet from that source to have arrived: behind a NAT or on a wildcard socket the

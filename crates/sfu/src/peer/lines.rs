@@ -91,7 +91,7 @@ impl MediaLines {
         });
         for section in outline.sections.iter().filter(|section| section.receives()) {
             let known = self.0.iter().any(|line| line.mid == section.key());
-            if let (Some(kind), false) = (section.kind, known) {
+            if let (Some(kind), false) = (section.kind(), known) {
                 self.0.push(MediaLine {
                     mid: section.key(),
                     kind,

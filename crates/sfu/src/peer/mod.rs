@@ -3,36 +3,44 @@
 
 mod admission;
 mod factory;
+mod layout;
 mod lines;
 mod negotiation;
 mod offers;
 mod output;
+mod paths;
 mod session;
+mod sources;
 mod watch;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::Rtc;
 use str0m::format::PayloadParams;
 use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 
 pub(crate) use factory::SessionFactory;
-pub(crate) use negotiation::{ClientOffer, NegotiationError};
-pub(crate) use offers::rehearse;
+pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
+pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use output::{PathChange, PeerOutput};
 pub(crate) use session::{Addition, Arrival, Fault};
+pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;
 
 use crate::command::WantedVideo;
 use crate::config::Transport;
 use crate::ids::{PeerId, SeatId};
 use crate::line::Lines;
+use crate::sdp::IceCredentials;
+use crate::stun::Transaction;
 use admission::Admission;
+use layout::Layout;
 use lines::MediaLines;
 use negotiation::Negotiation;
+use paths::Paths;
 use session::Session;
+use sources::Sources;
 use watch::Watch;
 
 /// How a client is sent others' tracks.
@@ -58,8 +66,12 @@ pub(crate) struct Said {
 pub(crate) enum PeerDue {
     /// Its path has been silent for too long.
     Close,
+    /// [`Peer::check_paths`], then [`Peer::poll`]
+    CheckPaths,
     /// [`Peer::take_held`]
     TakeHeldOffer,
+    /// [`Peer::go_on`], then [`Peer::plan_offer`]
+    GoOn,
     /// [`Peer::repeat_offer`]
     RepeatOffer,
     /// [`Peer::make_offer`]
@@ -72,27 +84,33 @@ pub(crate) struct Peer {
     mode: Mode,
     session: Session,
     lines: MediaLines,
+    layout: Layout,
     negotiation: Negotiation,
     watch: Watch,
     admission: Admission,
-    /// The path that the client nominated last.
-    nominated: Option<(Transport, SocketAddr)>,
+    sources: Sources,
+    paths: Paths,
+    /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
+    goes_on: bool,
     said: Said,
     view: Vec<WantedVideo>,
 }
 
 impl Peer {
-    /// A peer that has not negotiated yet. It is closed after `silence` without ICE.
-    pub(crate) fn new(id: PeerId, mode: Mode, session: Rtc, silence: Duration, now: Instant) -> Self {
+    /// A peer that has not negotiated yet. It is closed after `silence` without a sign of life.
+    pub(crate) fn new(id: PeerId, mode: Mode, factory: &SessionFactory, silence: Duration, now: Instant) -> Self {
         Self {
             id,
             mode,
-            session: Session::new(session),
+            session: Session::new(factory.make(now)),
             lines: MediaLines::default(),
+            layout: Layout::default(),
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
-            nominated: None,
+            sources: Sources::new(now),
+            paths: Paths::new(factory.hmac(), now),
+            goes_on: false,
             said: Said::default(),
             view: Vec::new(),
         }
@@ -151,6 +169,11 @@ impl Peer {
         }
     }
 
+    /// The client's own mid of an m-line.
+    pub(crate) fn mid(&self, key: Mid) -> String {
+        self.layout.mid(key).map_or_else(|| key.to_string(), str::to_string)
+    }
+
     /// Whether media can be sent to it now.
     pub(crate) fn carries_media(&self) -> bool {
         self.watch.carries()
@@ -158,23 +181,19 @@ impl Peer {
 
     /// When something is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.watch.deadline(), self.negotiation.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let others = [self.paths.deadline(), self.negotiation.deadline()];
+        others.into_iter().flatten().chain([self.watch.deadline()]).min()
     }
 
     /// What is due, the most urgent first.
     pub(crate) fn due(&self, now: Instant) -> Option<PeerDue> {
-        if self.watch.deadline().is_some_and(|at| at <= now) {
+        if self.watch.is_over(now) {
             return Some(PeerDue::Close);
         }
+        if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
+            return Some(PeerDue::CheckPaths);
+        }
         self.negotiation.due(now)
-    }
-
-    /// Whether RTP with an SSRC is taken.
-    pub(crate) fn admits_ssrc(&mut self, ssrc: u32) -> bool {
-        self.admission.admits_ssrc(ssrc)
     }
 
     /// Whether STUN requests from an address are taken.
@@ -182,16 +201,56 @@ impl Peer {
         self.admission.admits_address(address)
     }
 
-    /// A STUN request from an address was verified. It may nominate the path.
-    pub(crate) fn address_verified(&mut self, now: Instant, address: (Transport, SocketAddr), nominates: bool) {
-        self.admission.count_address(address);
-        self.watch.heard(now);
-        if nominates {
-            self.nominated = Some(address);
-        }
+    /// Whether somebody replays a STUN request of the client's from another address.
+    pub(crate) fn is_replayed(&self, transaction: &Transaction, address: (Transport, SocketAddr)) -> bool {
+        self.paths.is_replayed(transaction, address)
     }
 
-    /// ICE has restarted: addresses are counted anew.
+    /// A STUN request was verified. It may nominate its address.
+    pub(crate) fn requested(
+        &mut self,
+        now: Instant,
+        address: (Transport, SocketAddr),
+        transaction: Transaction,
+        nominates: bool,
+    ) {
+        self.admission.count_address(address);
+        self.watch.heard(now);
+        self.goes_on |= self.negotiation.was_checked();
+        self.paths.requested(now, address, transaction, nominates);
+    }
+
+    /// Takes a STUN response. Gives whether it verifies the address from which it came.
+    pub(crate) fn responded(&mut self, now: Instant, address: (Transport, SocketAddr), packet: &[u8]) -> bool {
+        let before = self.paths.selected();
+        let is_verified = self.paths.responded(now, address, packet);
+        if is_verified {
+            self.watch.heard(now);
+        }
+        if self.paths.selected() != before {
+            self.watch.path_selected();
+        }
+        is_verified
+    }
+
+    /// Sends again the checks that were not answered.
+    pub(crate) fn check_paths(&mut self, now: Instant) {
+        self.paths.check_again(now);
+    }
+
+    /// Takes the client's credentials, as its last SDP has them.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    fn set_credentials(&mut self, now: Instant, remote: IceCredentials<'_>) -> Result<(), Fault> {
+        let local = self.session.ufrag()?;
+        if self.paths.set_credentials(&local, remote) {
+            self.watch.restarted(now);
+        }
+        Ok(())
+    }
+
+    /// ICE has restarted, and the session has dropped its candidates: addresses are counted anew.
     pub(crate) fn ice_restarted(&mut self) {
         self.admission.forget_addresses();
     }
@@ -209,6 +268,9 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
+        if !arrival.is_stun {
+            self.paths.heard(now, (arrival.transport, arrival.source));
+        }
         self.session.receive(now, arrival)
     }
 
@@ -225,12 +287,9 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn locate(&mut self, packet: &RtpPacket) -> Result<Option<(Mid, PayloadParams)>, Fault> {
-        let ssrc = packet.header.ssrc;
-        let known = self.admission.located(ssrc);
+        let known = self.sources.heard(packet.timestamp, packet.header.ssrc);
         let (mid, params) = self.session.locate(packet, known)?;
-        if let (None, Some(mid)) = (known, mid) {
-            self.admission.locate(ssrc, mid);
-        }
+        self.goes_on |= mid.is_some_and(|mid| self.negotiation.heard_on(mid));
         Ok(mid.zip(params))
     }
 
@@ -249,12 +308,14 @@ impl Peer {
         self.session.write(mid, ssrc, write)
     }
 
-    /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
+    /// Requests a keyframe of the stream `ssrc` on an m-line, or of the one that may come there. `false`: nothing has come there
+    /// yet.
     ///
     /// # Errors
     /// [`Fault`]
-    pub(crate) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
-        self.session.request_keyframe(mid)
+    pub(crate) fn request_keyframe(&mut self, mid: Mid, ssrc: Option<Ssrc>) -> Result<bool, Fault> {
+        self.session
+            .request_keyframe(mid, ssrc, self.layout.keyframe_request(mid))
     }
 
     /// Begins to close: tells the client.

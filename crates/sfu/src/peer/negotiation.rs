@@ -3,11 +3,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+use str0m::IceCreds;
 use str0m::change::SdpPendingOffer;
-use str0m::media::{MediaKind, Mid};
+use str0m::media::Mid;
 
-use super::PeerDue;
 use super::session::Fault;
+use super::{Mode, PeerDue};
 use crate::command::TrackName;
 use crate::sdp::Scan;
 
@@ -19,7 +20,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client's offer that crossed one of the server's is held. A polite client answers the server's within a round
 /// trip, and the time a phone needs for many m-lines, and then offers again; the offer of any other client has to be taken.
-const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long no offer is made after one was withdrawn, unless the client shows which of the two offers it has gone on with.
+const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a negotiation failed.
 #[derive(Debug)]
@@ -38,28 +42,41 @@ impl From<Fault> for NegotiationError {
     }
 }
 
-/// An offer of a client, cleaned.
+/// An offer of a client.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientOffer {
     /// The SDP.
     pub(crate) sdp: String,
     /// The names of the tracks it sends.
     pub(crate) tracks: Vec<TrackName>,
+    /// How the client is sent tracks, if it is new.
+    pub(crate) mode: Mode,
+    /// The user's name, for people, if the client is new.
+    pub(crate) name: String,
 }
 
 /// An offer of the server's that is not answered yet.
 pub(super) struct Pending {
     pub(super) offer: SdpPendingOffer,
     pub(super) sdp: String,
+    /// The m-lines that it adds.
+    pub(super) added: Vec<Mid>,
     sent_at: Instant,
     repeats: u32,
 }
 
-/// An m-line in its place (RFC 9429 section 5.2.2).
-struct Place {
-    mid: Mid,
-    kind: Option<MediaKind>,
-    rejected: bool,
+/// An offer of the server's that was withdrawn for one of the client's. A client that is polite, but slower than the server
+/// waits, answers it all the same: then that is what holds, since it has withdrawn its own. Until the client shows which of the
+/// two it has gone on with, no offer is made: its m-lines would not be the client's.
+pub(super) struct Withdrawn {
+    pub(super) sdp: String,
+    /// The server's credentials by then, which the client goes on with.
+    pub(super) credentials: IceCreds,
+    /// What the client sends on since its own offer, which shows that it has the answer.
+    sends_on: Vec<Mid>,
+    /// The client's offer restarts ICE: checks with the new credentials show the same.
+    restarts: bool,
+    until: Instant,
 }
 
 /// See the module.
@@ -68,11 +85,11 @@ pub(super) struct Negotiation {
     pending: Option<Pending>,
     /// When to make an offer.
     offer_at: Option<Instant>,
-    /// The client's offer that crossed the outstanding one, and how long it is held.
+    /// The client's offer that crossed the outstanding one, or came too soon after others, and how long it is held.
     held: Option<(ClientOffer, Instant)>,
     /// The last answer taken, and how often it may come again.
     repeated: Option<(u64, u32)>,
-    places: Vec<Place>,
+    withdrawn: Option<Withdrawn>,
     fingerprint: Option<String>,
 }
 
@@ -80,7 +97,8 @@ impl Negotiation {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
         let held = self.held.as_ref().map(|(_, until)| *until);
-        [self.offer_at, unanswered, held].into_iter().flatten().min()
+        let withdrawn = self.withdrawn.as_ref().map(|withdrawn| withdrawn.until);
+        [self.offer_at, unanswered, held, withdrawn].into_iter().flatten().min()
     }
 
     pub(super) fn due(&self, now: Instant) -> Option<PeerDue> {
@@ -90,6 +108,8 @@ impl Negotiation {
             Some(PeerDue::TakeHeldOffer)
         } else if is_due(unanswered) {
             Some(PeerDue::RepeatOffer)
+        } else if is_due(self.withdrawn.as_ref().map(|withdrawn| withdrawn.until)) {
+            Some(PeerDue::GoOn)
         } else if is_due(self.offer_at) {
             Some(PeerDue::MakeOffer)
         } else {
@@ -102,9 +122,14 @@ impl Negotiation {
         self.pending.is_some()
     }
 
+    /// Whether an offer may be made: none is outstanding, in either direction.
+    pub(super) fn can_offer(&self) -> bool {
+        self.pending.is_none() && self.held.is_none()
+    }
+
     /// Whether a new offer may be planned.
     pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_none() && self.offer_at.is_none()
+        self.pending.is_none() && self.offer_at.is_none() && self.withdrawn.is_none() && self.held.is_none()
     }
 
     pub(super) fn plan_offer(&mut self, now: Instant) {
@@ -116,10 +141,11 @@ impl Negotiation {
         self.offer_at = None;
     }
 
-    pub(super) fn offered(&mut self, now: Instant, offer: SdpPendingOffer, sdp: String) {
+    pub(super) fn offered(&mut self, now: Instant, offer: SdpPendingOffer, sdp: String, added: Vec<Mid>) {
         self.pending = Some(Pending {
             offer,
             sdp,
+            added,
             sent_at: now,
             repeats: 0,
         });
@@ -133,16 +159,56 @@ impl Negotiation {
         Some(pending.sdp.clone())
     }
 
-    pub(super) fn pending_sdp(&self) -> Option<&str> {
-        self.pending.as_ref().map(|pending| &*pending.sdp)
+    pub(super) fn pending(&self) -> Option<&Pending> {
+        self.pending.as_ref()
     }
 
     pub(super) fn take_pending(&mut self) -> Option<Pending> {
         self.pending.take()
     }
 
-    pub(super) fn hold(&mut self, now: Instant, offer: ClientOffer) {
-        self.held = Some((offer, now + GLARE_TIMEOUT));
+    /// Withdraws the outstanding offer for one of the client's. Gives whether there was one.
+    pub(super) fn withdraw(&mut self, now: Instant, credentials: IceCreds, sends_on: Vec<Mid>, restarts: bool) -> bool {
+        self.withdrawn = None;
+        self.offer_at = None;
+        let Some(Pending { sdp, .. }) = self.pending.take() else {
+            return false;
+        };
+        self.withdrawn = Some(Withdrawn {
+            sdp,
+            credentials,
+            sends_on,
+            restarts,
+            until: now + WITHDRAWAL_TIMEOUT,
+        });
+        true
+    }
+
+    /// The client has sent media on an m-line. Gives whether that shows that it has gone on with its own offer.
+    pub(super) fn heard_on(&mut self, mid: Mid) -> bool {
+        self.goes_on(|withdrawn| withdrawn.sends_on.contains(&mid))
+    }
+
+    /// The client has made a check. Gives whether that shows that it has gone on with its own offer.
+    pub(super) fn was_checked(&mut self) -> bool {
+        self.goes_on(|withdrawn| withdrawn.restarts)
+    }
+
+    fn goes_on(&mut self, shows: impl FnOnce(&Withdrawn) -> bool) -> bool {
+        self.withdrawn.take_if(|withdrawn| shows(withdrawn)).is_some()
+    }
+
+    pub(super) fn withdrawn(&self) -> Option<&Withdrawn> {
+        self.withdrawn.as_ref()
+    }
+
+    pub(super) fn take_withdrawn(&mut self) -> Option<Withdrawn> {
+        self.withdrawn.take()
+    }
+
+    /// Holds an offer of the client's: one that came before it and was held has been overtaken.
+    pub(super) fn hold(&mut self, until: Instant, offer: ClientOffer) {
+        self.held = Some((offer, until));
     }
 
     pub(super) fn take_held(&mut self) -> Option<ClientOffer> {
@@ -153,16 +219,14 @@ impl Negotiation {
     pub(super) fn offer_taken(&mut self, outline: &Scan<'_>) {
         self.repeated = None;
         if self.fingerprint.is_none() {
-            self.fingerprint = outline.fingerprint.map(str::to_string);
+            self.fingerprint = outline.fingerprint().map(str::to_string);
         }
-        self.keep_places(outline);
     }
 
     /// The client has answered an offer.
-    pub(super) fn answer_taken(&mut self, repeats: u32, sdp: &str, outline: &Scan<'_>) {
-        self.held = None;
+    pub(super) fn answer_taken(&mut self, repeats: u32, sdp: &str) {
+        (self.held, self.withdrawn) = (None, None);
         self.repeated = (repeats > 0).then(|| (digest(sdp), repeats));
-        self.keep_places(outline);
     }
 
     /// Whether this is the answer that was taken last, once more: the client answered each repetition of an offer.
@@ -178,40 +242,8 @@ impl Negotiation {
 
     /// Whether an offer is of another connection: DTLS goes on with the certificate it began with.
     pub(super) fn is_another_connection(&self, outline: &Scan<'_>) -> bool {
-        let known = self.fingerprint.as_deref().zip(outline.fingerprint);
+        let known = self.fingerprint.as_deref().zip(outline.fingerprint());
         known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered))
-    }
-
-    /// Checks that m-lines keep their places (RFC 9429 section 5.2.2); those of rejected ones may be reused.
-    pub(super) fn check_places(&self, outline: &Scan<'_>) -> Result<(), NegotiationError> {
-        if outline.sections.len() < self.places.len() {
-            return Err(NegotiationError::Invalid(
-                "the offer has fewer m-lines than were negotiated".into(),
-            ));
-        }
-        for (index, (section, known)) in outline.sections.iter().zip(&self.places).enumerate() {
-            let is_same = section.key() == known.mid;
-            if (is_same && section.kind != known.kind) || (!is_same && !known.rejected) {
-                return Err(NegotiationError::Invalid(format!(
-                    "m-line {index} is not the one that was negotiated there"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn keep_places(&mut self, outline: &Scan<'_>) {
-        let place = |section: &crate::sdp::Section<'_>| Place {
-            mid: section.key(),
-            kind: section.kind,
-            rejected: section.rejected,
-        };
-        self.places = outline.sections.iter().map(place).collect();
-    }
-
-    /// How many m-lines are negotiated.
-    pub(super) fn line_count(&self) -> usize {
-        self.places.len()
     }
 }
 

@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use str0m::Rtc;
 use str0m::media::Mid;
+use str0m::rtp::Ssrc;
 
-use super::admission::MAX_SSRCS;
+use super::layout::Layout;
 use super::negotiation::{ClientOffer, NegotiationError};
 use super::session::{Addition, Fault, RawOffer, Session};
+use super::sources::MAX_SSRCS;
 use super::{Mode, Peer};
 use crate::line::Label;
-use crate::sdp::{LineEdit, Scan, finish, scan};
+use crate::sdp::{LineEdit, Place, Scan, SessionSdp, Slot, finish, render, scan};
 
 /// An offer of the server's.
 pub(crate) struct NewOffer {
@@ -20,16 +22,33 @@ pub(crate) struct NewOffer {
     pub(crate) added: Vec<Mid>,
 }
 
+/// What became of an answer.
+pub(crate) enum Answered {
+    /// It was taken.
+    Taken,
+    /// It answers an offer that was withdrawn, which holds all the same. This is the session's answer.
+    Withdrawn(String),
+}
+
 /// Tries an SDP on a session that is thrown away: str0m changes a session before it has read all of an SDP. One that makes
 /// it panic is invalid.
 ///
 /// # Errors
 /// [`NegotiationError::Invalid`]
-pub(crate) fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
+fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
     match Session::new(scratch).accept_offer(sdp) {
         Ok(result) => result.map(drop).map_err(NegotiationError::Invalid),
         Err(Fault) => Err(NegotiationError::Invalid("the SDP cannot be read".into())),
     }
+}
+
+/// Tries an offer on a session that is thrown away.
+///
+/// # Errors
+/// [`NegotiationError::Invalid`]
+pub(crate) fn rehearse_offer(scratch: Rtc, outline: &Scan<'_>) -> Result<(), NegotiationError> {
+    let slots = Layout::default().slots(outline, &[])?;
+    rehearse(scratch, &render(outline, &slots))
 }
 
 impl Peer {
@@ -43,9 +62,9 @@ impl Peer {
         self.negotiation.awaits_answer()
     }
 
-    /// Holds an offer that crossed the outstanding one.
-    pub(crate) fn hold(&mut self, now: Instant, offer: ClientOffer) {
-        self.negotiation.hold(now, offer);
+    /// Holds an offer until then, unless the client answers the outstanding one.
+    pub(crate) fn hold(&mut self, until: Instant, offer: ClientOffer) {
+        self.negotiation.hold(until, offer);
     }
 
     /// The offer that was held, when it has to be taken.
@@ -53,42 +72,44 @@ impl Peer {
         self.negotiation.take_held()
     }
 
-    /// How many m-lines are negotiated, in both directions.
-    pub(crate) fn line_count(&self) -> usize {
-        self.negotiation.line_count()
+    /// How many m-lines can be added, of `max` in both directions.
+    pub(crate) fn free_lines(&self, max: usize) -> usize {
+        self.layout
+            .bundle()
+            .map_or(0, |_| max.saturating_sub(self.layout.places().len()))
     }
 
-    /// Takes the client's offer. `scratch` is a new session. An outstanding offer of the server's is rolled back: the client
-    /// has ignored it. Gives str0m's answer, for [`Self::finish_answer`].
+    /// Takes the client's offer. `scratch` is a new session. An outstanding offer of the server's is withdrawn: the client
+    /// has ignored it. Rejects in `outline` what the session has no use for, and gives its answer, for
+    /// [`Self::finish_answer`].
     ///
     /// # Errors
     /// [`NegotiationError`]
     pub(crate) fn accept_offer(
         &mut self,
+        now: Instant,
         scratch: Rtc,
-        sdp: &str,
-        outline: &Scan<'_>,
+        outline: &mut Scan<'_>,
     ) -> Result<String, NegotiationError> {
-        self.negotiation.check_places(outline)?;
-        self.check_ssrcs(sdp)?;
-        rehearse(scratch, sdp)?;
-        self.roll_back()?;
-        let answer = self.session.accept_offer(sdp)?.map_err(NegotiationError::Broken)?;
-        self.negotiation.offer_taken(outline);
-        self.lines.follow_offer(outline);
-        Ok(answer)
+        self.layout.check(outline)?;
+        self.take_offer(now, scratch, outline)
     }
 
-    /// The SSRCs that an offer announces (RFC 5576) count like those that packets come with.
-    fn check_ssrcs(&mut self, sdp: &str) -> Result<(), NegotiationError> {
-        let announced = sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc:"));
-        let mut ssrcs = announced.filter_map(|value| value.split(' ').next()?.parse().ok());
-        if ssrcs.all(|ssrc| self.admission.admits_ssrc(ssrc)) {
-            return Ok(());
-        }
-        Err(NegotiationError::Invalid(format!(
-            "there are more than {MAX_SSRCS} SSRCs"
-        )))
+    fn take_offer(&mut self, now: Instant, scratch: Rtc, outline: &mut Scan<'_>) -> Result<String, NegotiationError> {
+        let ssrcs = announced_ssrcs(outline)?;
+        let slots = self.layout.slots(outline, &[])?;
+        let sdp = rendered(outline, &slots)?;
+        rehearse(scratch, &sdp)?;
+        self.withdraw(now, outline)?;
+        let answer = self.session.accept_offer(&sdp)?.map_err(NegotiationError::Broken)?;
+        let parsed = SessionSdp::parse(&answer);
+        outline.reject(|key| parsed.is_disabled(key));
+        self.negotiation.offer_taken(outline);
+        self.layout.keep(outline, slots);
+        self.lines.follow_offer(outline);
+        self.announce(&ssrcs)?;
+        self.set_credentials(now, outline.transport.credentials)?;
+        Ok(answer)
     }
 
     /// Completes the answer: the server sends on each m-line that the client receives on and that has a track. `content`
@@ -105,11 +126,11 @@ impl Peer {
         for (mid, sends) in self.lines.agree(|mid| slots || content(mid).is_some()) {
             self.session.set_sending(mid, sends)?;
         }
-        Ok(self.finish_sdp(answer, content))
+        Ok(self.finish_sdp(answer, self.layout.places(), content))
     }
 
-    fn finish_sdp(&self, sdp: &str, content: impl Fn(Mid) -> Option<Label>) -> String {
-        finish(sdp, |mid| {
+    fn finish_sdp(&self, sdp: &str, places: &[Place], content: impl Fn(Mid) -> Option<Label>) -> String {
+        finish(&SessionSdp::parse(sdp), places.iter(), self.layout.bundle(), |mid| {
             let (kind, sends) = self.lines.announced(mid)?;
             let label = match self.mode {
                 Mode::Slots => Some(Label {
@@ -132,9 +153,10 @@ impl Peer {
         }
     }
 
-    /// Whether an offer can be planned: to a plain client, and one at a time.
+    /// Whether an offer can be planned: to a plain client that has been connected, and one at a time. Before, nothing could
+    /// be sent, and an offer right behind an answer finds some clients still busy with that.
     pub(crate) fn can_plan_offer(&self) -> bool {
-        self.mode == Mode::Plain && self.negotiation.is_settled()
+        self.mode == Mode::Plain && self.watch.was_up() && self.negotiation.is_settled()
     }
 
     /// Makes an offer of what is wanted and not negotiated. `None`: nothing has to be negotiated, or an offer is outstanding.
@@ -148,7 +170,7 @@ impl Peer {
         additions: &[Addition],
     ) -> Result<Option<NewOffer>, Fault> {
         self.negotiation.drop_plan();
-        if self.awaits_answer() {
+        if !self.negotiation.can_offer() {
             return Ok(None);
         }
         let changes = self.lines.changes(|mid| content(mid).is_some());
@@ -156,12 +178,14 @@ impl Peer {
             return Ok(None);
         };
         let kinds = additions.iter().map(|addition| addition.kind);
-        self.lines.offer(&changes, added.iter().copied().zip(kinds));
-        let sdp = self.finish_sdp(&sdp, |mid| {
+        let new_lines = added.iter().copied().zip(kinds);
+        let places = self.layout.with_added(new_lines.clone());
+        self.lines.offer(&changes, new_lines);
+        let sdp = self.finish_sdp(&sdp, &places, |mid| {
             let place = added.iter().position(|added| *added == mid);
             place.map_or_else(|| content(mid), |place| Some(additions[place].label.clone()))
         });
-        self.negotiation.offered(now, pending, sdp.clone());
+        self.negotiation.offered(now, pending, sdp.clone(), added.clone());
         Ok(Some(NewOffer { sdp, added }))
     }
 
@@ -170,8 +194,14 @@ impl Peer {
         self.negotiation.repeat(now)
     }
 
-    fn roll_back(&mut self) -> Result<(), Fault> {
-        if self.negotiation.take_pending().is_some() {
+    /// Withdraws the outstanding offer for this one of the client's.
+    fn withdraw(&mut self, now: Instant, outline: &Scan<'_>) -> Result<(), Fault> {
+        let credentials = self.session.credentials()?;
+        let is_new = |mid: &Mid| self.layout.mid(*mid).is_none();
+        let sending = outline.sections.iter().filter(|section| section.sends());
+        let sends_on = sending.map(|section| section.key()).filter(is_new).collect();
+        let restarts = self.paths.has_other_credentials(outline.transport.credentials);
+        if self.negotiation.withdraw(now, credentials, sends_on, restarts) {
             for (mid, sends) in self.lines.roll_back() {
                 self.session.set_sending(mid, sends)?;
             }
@@ -179,35 +209,116 @@ impl Peer {
         Ok(())
     }
 
+    /// The client has not answered a withdrawn offer for so long that it never will.
+    pub(crate) fn go_on(&mut self) {
+        self.negotiation.take_withdrawn();
+    }
+
     /// Takes the client's answer to the outstanding offer. The last answer once more, to an offer that was repeated, changes
-    /// nothing. `max_lines` bounds its m-lines.
+    /// nothing.
     ///
     /// # Errors
     /// [`NegotiationError`]
-    pub(crate) fn accept_answer(&mut self, scratch: Rtc, sdp: &str, max_lines: usize) -> Result<(), NegotiationError> {
+    pub(crate) fn accept_answer(
+        &mut self,
+        now: Instant,
+        scratch: Rtc,
+        sdp: &str,
+        outline: &mut Scan<'_>,
+    ) -> Result<Answered, NegotiationError> {
         if self.negotiation.is_repeated_answer(sdp) {
+            return Ok(Answered::Taken);
+        }
+        let pending = self.negotiation.pending();
+        if pending.is_some_and(|pending| answers(outline, &pending.sdp)) {
+            return self.take_answer(now, scratch, sdp, outline).map(|()| Answered::Taken);
+        }
+        let withdrawn = self.negotiation.withdrawn().map(|withdrawn| &*withdrawn.sdp);
+        if withdrawn.is_some_and(|sdp| answers(outline, sdp)) {
+            return self.go_back(now, scratch, outline).map(Answered::Withdrawn);
+        }
+        let reason = match self.negotiation.pending() {
+            Some(_) => "the m-lines of the answer are not those of the offer",
+            None => "there is no offer to answer",
+        };
+        Err(NegotiationError::Invalid(reason.into()))
+    }
+
+    fn take_answer(
+        &mut self,
+        now: Instant,
+        scratch: Rtc,
+        sdp: &str,
+        outline: &mut Scan<'_>,
+    ) -> Result<(), NegotiationError> {
+        let added = self.negotiation.pending().map(|pending| pending.added.clone());
+        let slots = self.layout.slots(outline, &added.unwrap_or_default())?;
+        let rendered = rendered(outline, &slots)?;
+        rehearse(scratch, &rendered)?;
+        let Some(pending) = self.negotiation.take_pending() else {
             return Ok(());
-        }
-        let outline = scan(sdp, max_lines).map_err(NegotiationError::Invalid)?;
-        let offered = self
-            .negotiation
-            .pending_sdp()
-            .ok_or_else(|| NegotiationError::Invalid("there is no offer to answer".into()))?;
-        // It was made within the bound.
-        let offered = scan(offered, usize::MAX).map_err(NegotiationError::Broken)?;
-        if !outline.has_same_lines(&offered) {
-            return Err(NegotiationError::Invalid(
-                "the m-lines of the answer are not those of the offer".into(),
-            ));
-        }
-        rehearse(scratch, sdp)?;
-        if let Some(pending) = self.negotiation.take_pending() {
-            let repeats = pending.repeats();
-            let taken = self.session.accept_answer(pending.offer, sdp)?;
-            taken.map_err(NegotiationError::Broken)?;
-            self.negotiation.answer_taken(repeats, sdp, &outline);
-            self.lines.follow_answer(&outline);
-        }
+        };
+        let repeats = pending.repeats();
+        // An answer has other credentials than before only where ICE restarts (RFC 8839 section 4.4.1.1.1), which the server
+        // never asks for. Some clients begin anew all the same; with our own credentials unchanged they connect.
+        self.session.set_remote_credentials(outline.transport.credentials)?;
+        let taken = self.session.accept_answer(pending.offer, &rendered)?;
+        taken.map_err(NegotiationError::Broken)?;
+        self.negotiation.answer_taken(repeats, sdp);
+        self.layout.keep(outline, slots);
+        self.lines.follow_answer(outline);
+        self.set_credentials(now, outline.transport.credentials)?;
         Ok(())
     }
+
+    /// The client has answered an offer of the server's that was withdrawn for its own: it has taken the server's and
+    /// withdrawn its own. What its answer describes is what both go on with, as if it had offered that. Gives the session's
+    /// answer, which nobody is told.
+    fn go_back(&mut self, now: Instant, scratch: Rtc, outline: &mut Scan<'_>) -> Result<String, NegotiationError> {
+        if let Some(withdrawn) = self.negotiation.take_withdrawn() {
+            self.session.set_credentials(withdrawn.credentials)?;
+            self.session.set_remote_credentials(outline.transport.credentials)?;
+        }
+        outline.prefer_sending();
+        self.take_offer(now, scratch, outline)
+    }
+}
+
+/// Whether an SDP answers an offer of the server's.
+fn answers(outline: &Scan<'_>, offer: &str) -> bool {
+    // It was made within the bound.
+    scan(offer, usize::MAX).is_ok_and(|offer| outline.has_same_lines(&offer))
+}
+
+/// Lines of one m-line that are read: browsers have some 150. A session compares those of a kind with each other, so their
+/// number is bounded.
+const MAX_LINES: usize = 400;
+
+/// An SDP of the client's as the session reads it.
+fn rendered(outline: &Scan<'_>, slots: &[Slot]) -> Result<String, NegotiationError> {
+    let mut counts = outline.sections.iter().map(|section| section.attributes.len());
+    if counts.all(|lines| lines <= MAX_LINES) {
+        let sdp = render(outline, slots);
+        // What is said of all formats is said of each.
+        if sdp.split("\r\nm=").all(|section| section.lines().count() <= MAX_LINES) {
+            return Ok(sdp);
+        }
+    }
+    let reason = format!("an m-line has more than {MAX_LINES} lines");
+    Err(NegotiationError::Invalid(reason))
+}
+
+/// The SSRCs that an offer announces on m-lines on which the client sends (RFC 5576). Some clients have them on all others too.
+fn announced_ssrcs(outline: &Scan<'_>) -> Result<Vec<Ssrc>, NegotiationError> {
+    let sections = outline.sections.iter().filter(|section| section.sends());
+    let lines = sections.flat_map(|section| &section.attributes);
+    let announced = lines.filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok());
+    let mut ssrcs: Vec<u32> = announced.collect();
+    ssrcs.sort_unstable();
+    ssrcs.dedup();
+    if ssrcs.len() > MAX_SSRCS {
+        let reason = format!("the offer announces more than {MAX_SSRCS} SSRCs");
+        return Err(NegotiationError::Invalid(reason));
+    }
+    Ok(ssrcs.into_iter().map(Ssrc::from).collect())
 }

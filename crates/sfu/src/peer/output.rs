@@ -6,7 +6,7 @@ use std::time::Instant;
 use str0m::media::Mid;
 use str0m::net::Protocol;
 use str0m::rtp::RtpPacket;
-use str0m::{Event, IceConnectionState, Output};
+use str0m::{Event, Output};
 
 use super::Peer;
 use super::session::Fault;
@@ -28,12 +28,16 @@ pub(crate) enum PeerOutput {
     Media(Box<RtpPacket>),
     /// Its client wants a keyframe of what it is sent on an m-line.
     KeyframeRequested(Mid),
+    /// An offer may be planned again.
+    GoesOn,
     /// Its path has changed, and with it perhaps its deadline.
     Path(PathChange),
     /// Nothing until then.
     Wait(Instant),
     /// The session is over.
     Over,
+    /// The session will never begin: the client's certificate cannot be verified.
+    CertificateRefused,
 }
 
 /// A change of a peer's path.
@@ -52,8 +56,28 @@ impl Peer {
     /// [`Fault`]
     pub(crate) fn poll(&mut self, now: Instant) -> Result<PeerOutput, Fault> {
         loop {
+            if self.session.is_certificate_refused() {
+                return Ok(PeerOutput::CertificateRefused);
+            }
+            if std::mem::take(&mut self.goes_on) {
+                return Ok(PeerOutput::GoesOn);
+            }
+            if let Some(change) = self.watch.poll(now) {
+                return Ok(PeerOutput::Path(change));
+            }
+            if let Some(((transport, destination), contents)) = self.paths.poll() {
+                return Ok(PeerOutput::Transmit {
+                    transport,
+                    destination,
+                    contents,
+                });
+            }
             match self.session.poll()? {
-                Some(Output::Transmit(transmit)) => return Ok(self.transmit(transmit)),
+                Some(Output::Transmit(transmit)) => {
+                    if let Some(output) = self.transmit(transmit) {
+                        return Ok(output);
+                    }
+                }
                 Some(Output::Timeout(at)) => return Ok(PeerOutput::Wait(at)),
                 Some(Output::Event(event)) => {
                     if let Some(output) = self.handle(now, event) {
@@ -71,7 +95,7 @@ impl Peer {
         // A session that closes has a handful of packets; the bound guards against one that never ends.
         for _ in 0..256 {
             match self.session.poll() {
-                Ok(Some(Output::Transmit(transmit))) => transmits.push(self.transmit(transmit)),
+                Ok(Some(Output::Transmit(transmit))) => transmits.extend(self.transmit(transmit)),
                 Ok(Some(Output::Event(_))) => {}
                 _ => break,
             }
@@ -79,49 +103,43 @@ impl Peer {
         transmits
     }
 
-    /// ICE's own packets go where the session says, all else to the nominated path.
-    fn transmit(&self, transmit: str0m::net::Transmit) -> PeerOutput {
+    /// Answers to STUN requests go where the session says, all else to the address in use. `None`: the packet waits until
+    /// there is one.
+    fn transmit(&mut self, transmit: str0m::net::Transmit) -> Option<PeerOutput> {
         let contents: Vec<u8> = transmit.contents.into();
         let is_stun = contents.first().is_some_and(|first| *first < 2);
         let stated = match transmit.proto {
             Protocol::Udp => (Transport::Udp, transmit.destination),
             _ => (Transport::TcpPassive, transmit.destination),
         };
-        let (transport, destination) = self.nominated.filter(|_| !is_stun).unwrap_or(stated);
-        PeerOutput::Transmit {
+        let routed = if is_stun {
+            Some((stated, contents))
+        } else {
+            self.paths.route(contents)
+        };
+        let ((transport, destination), contents) = routed?;
+        Some(PeerOutput::Transmit {
             transport,
             destination,
             contents,
-        }
+        })
     }
 
     fn handle(&mut self, now: Instant, event: Event) -> Option<PeerOutput> {
         match event {
-            Event::RtpPacket(packet) => Some(PeerOutput::Media(Box::new(packet))),
+            Event::RtpPacket(packet) => {
+                self.sources.confirm(now);
+                self.watch.heard(now);
+                self.paths.alive(now);
+                Some(PeerOutput::Media(Box::new(packet)))
+            }
             Event::KeyframeRequest(request) => Some(PeerOutput::KeyframeRequested(request.mid)),
-            Event::Connected => Some(PeerOutput::Path(PathChange {
-                turn: self.watch.dtls_up(),
-                is_mended: false,
-            })),
-            Event::IceConnectionStateChange(state) => Some(PeerOutput::Path(self.ice_changed(now, state))),
+            Event::Connected => {
+                self.watch.dtls_up();
+                None
+            }
             Event::Closed => Some(PeerOutput::Over),
             _ => None,
-        }
-    }
-
-    fn ice_changed(&mut self, now: Instant, state: IceConnectionState) -> PathChange {
-        let is_up = matches!(state, IceConnectionState::Connected | IceConnectionState::Completed);
-        PathChange {
-            is_mended: is_up && self.watch.is_broken(),
-            turn: match state {
-                IceConnectionState::Connected | IceConnectionState::Completed => self.watch.ice_up(),
-                IceConnectionState::Disconnected => self.watch.ice_down(),
-                IceConnectionState::Checking => {
-                    self.watch.ice_checks(now);
-                    None
-                }
-                IceConnectionState::New => None,
-            },
         }
     }
 }

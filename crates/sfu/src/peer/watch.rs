@@ -2,25 +2,34 @@
 
 use std::time::{Duration, Instant};
 
+use super::output::PathChange;
+
 /// What the hub is told of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// ICE and DTLS are done.
+    /// An address is verified and DTLS is done.
     Up,
-    /// ICE lost the client.
+    /// Nothing has been heard of the client for [`LOST_AFTER`].
     Down,
 }
+
+/// A client that checks its path (RFC 7675) or sends media gives several signs of life in this time.
+const LOST_AFTER: Duration = Duration::from_secs(15);
 
 /// The state of one path.
 #[derive(Debug)]
 pub(super) struct Watch {
     silence: Duration,
-    ice: bool,
+    has_path: bool,
     dtls: bool,
+    /// Packets may have been lost since the hub was told that the path is up.
+    is_broken: bool,
     /// What the hub was told last.
     told: Option<Turn>,
-    /// When ICE last gave a sign of life.
+    /// When the client last gave a sign of life: an authenticated packet of any kind.
     heard: Instant,
+    /// When ICE began, the last time.
+    began: Instant,
 }
 
 impl Watch {
@@ -28,67 +37,83 @@ impl Watch {
     pub(super) fn new(silence: Duration, now: Instant) -> Self {
         Self {
             silence,
-            ice: false,
+            has_path: false,
             dtls: false,
+            is_broken: false,
             told: None,
             heard: now,
+            began: now,
         }
     }
 
-    /// A STUN request was verified.
+    /// The client has sent an authenticated packet.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
     }
 
     /// DTLS is done.
-    pub(super) fn dtls_up(&mut self) -> Option<Turn> {
+    pub(super) fn dtls_up(&mut self) {
         self.dtls = true;
-        self.turn()
     }
 
-    /// Media has flowed before, and ICE has no path now, or looks for another one.
-    pub(super) fn is_broken(&self) -> bool {
-        !self.ice && self.told.is_some()
+    /// Media goes to another address, or to the first one.
+    pub(super) fn path_selected(&mut self) {
+        self.is_broken = self.told.is_some();
+        self.has_path = true;
     }
 
-    /// ICE has a path.
-    pub(super) fn ice_up(&mut self) -> Option<Turn> {
-        self.ice = true;
-        self.turn()
+    /// ICE was restarted: the old path serves until there is a new one, and the time to connect begins now.
+    pub(super) fn restarted(&mut self, now: Instant) {
+        self.began = now;
     }
 
-    /// ICE checks paths. If it had one, it was restarted: the old path serves until there is a new one, and the time to
-    /// connect begins now.
-    pub(super) fn ice_checks(&mut self, now: Instant) {
-        if std::mem::take(&mut self.ice) {
-            self.heard = now;
-        }
+    /// Whether the path has been up ever.
+    pub(super) fn was_up(&self) -> bool {
+        self.told.is_some()
     }
 
-    /// ICE has no path any more.
-    pub(super) fn ice_down(&mut self) -> Option<Turn> {
-        self.ice = false;
-        (self.told == Some(Turn::Up)).then(|| {
-            self.told = Some(Turn::Down);
-            Turn::Down
-        })
-    }
-
-    fn turn(&mut self) -> Option<Turn> {
-        (self.ice && self.dtls && self.told != Some(Turn::Up)).then(|| {
-            self.told = Some(Turn::Up);
-            Turn::Up
-        })
-    }
-
-    /// Whether media can flow. While ICE restarts, it does so on the old path.
+    /// Whether media can flow.
     pub(super) fn carries(&self) -> bool {
-        self.dtls && self.told == Some(Turn::Up)
+        self.told == Some(Turn::Up)
     }
 
-    /// When to close the peer, unless ICE gives a sign of life.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        (!self.ice || !self.dtls).then(|| self.heard + self.silence)
+    fn is_up(&self, now: Instant) -> bool {
+        self.has_path && self.dtls && now < self.heard + LOST_AFTER
+    }
+
+    /// What has changed since the last call.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<PathChange> {
+        let turn = match (self.told, self.is_up(now)) {
+            (Some(Turn::Up), false) => Some(Turn::Down),
+            (None | Some(Turn::Down), true) => Some(Turn::Up),
+            _ => None,
+        };
+        let is_mended = self.is_up(now) && (self.is_broken || self.told == Some(Turn::Down));
+        self.told = turn.or(self.told);
+        self.is_broken &= !is_mended;
+        (turn.is_some() || is_mended).then_some(PathChange { turn, is_mended })
+    }
+
+    /// Whether [`Self::poll`] has something to say because of the time.
+    pub(super) fn is_lost(&self, now: Instant) -> bool {
+        self.told == Some(Turn::Up) && !self.is_up(now)
+    }
+
+    /// Whether to close the peer.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.closes_at() <= now
+    }
+
+    fn closes_at(&self) -> Instant {
+        self.heard.max(self.began) + self.silence
+    }
+
+    /// When something is due, unless the client gives a sign of life.
+    pub(super) fn deadline(&self) -> Instant {
+        match self.told {
+            Some(Turn::Up) => self.closes_at().min(self.heard + LOST_AFTER),
+            _ => self.closes_at(),
+        }
     }
 }
 
@@ -96,41 +121,62 @@ impl Watch {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_path_comes_goes_and_comes_back() {
-        let now = Instant::now();
-        let mut watch = Watch::new(Duration::from_secs(30), now);
-        assert_eq!(watch.deadline(), Some(now + Duration::from_secs(30)));
-        assert_eq!((watch.ice_up(), watch.dtls_up()), (None, Some(Turn::Up)));
-        assert_eq!(watch.deadline(), None);
-        let heard = now + Duration::from_secs(5);
-        watch.heard(heard);
-        assert_eq!((watch.ice_down(), watch.ice_down()), (Some(Turn::Down), None));
-        assert_eq!(watch.deadline(), Some(heard + Duration::from_secs(30)));
-        assert_eq!(watch.ice_up(), Some(Turn::Up));
+    const SILENCE: Duration = Duration::from_secs(30);
+
+    fn change(turn: Option<Turn>, is_mended: bool) -> Option<PathChange> {
+        Some(PathChange { turn, is_mended })
+    }
+
+    fn up(now: Instant) -> Watch {
+        let mut watch = Watch::new(SILENCE, now);
+        watch.path_selected();
+        watch.dtls_up();
+        assert_eq!(watch.poll(now), change(Some(Turn::Up), false));
+        watch
     }
 
     #[test]
-    fn an_ice_restart_is_not_a_disconnection() {
+    fn a_path_comes_goes_and_comes_back() {
         let now = Instant::now();
-        let mut watch = Watch::new(Duration::from_secs(30), now);
-        watch.ice_up();
-        watch.dtls_up();
-        let later = now + Duration::from_secs(60);
-        watch.ice_checks(later);
+        let mut watch = up(now);
+        assert_eq!((watch.poll(now), watch.deadline()), (None, now + LOST_AFTER));
+        let lost = now + LOST_AFTER;
+        assert!(watch.is_lost(lost));
+        assert_eq!(watch.poll(lost), change(Some(Turn::Down), false));
+        assert!(!watch.is_lost(lost) && !watch.carries());
+        assert_eq!(watch.deadline(), now + SILENCE);
+        watch.heard(lost);
+        assert_eq!(watch.poll(lost), change(Some(Turn::Up), true));
+        assert_eq!(watch.poll(lost), None);
+    }
+
+    #[test]
+    fn another_address_is_not_a_disconnection_but_a_break() {
+        let now = Instant::now();
+        let mut watch = up(now);
+        watch.path_selected();
         assert!(watch.carries());
-        assert_eq!(watch.deadline(), Some(later + Duration::from_secs(30)));
-        assert!(watch.is_broken());
-        assert_eq!(watch.ice_up(), None);
-        assert!(!watch.is_broken());
-        assert_eq!(watch.deadline(), None);
+        assert_eq!(watch.poll(now), change(None, true));
+        assert_eq!(watch.poll(now), None);
+    }
+
+    #[test]
+    fn the_time_to_connect_begins_anew_with_an_ice_restart() {
+        let now = Instant::now();
+        let mut watch = up(now);
+        let later = now + Duration::from_secs(14);
+        watch.restarted(later);
+        assert!(watch.carries());
+        assert_eq!(watch.poll(now + LOST_AFTER), change(Some(Turn::Down), false));
+        assert_eq!(watch.deadline(), later + SILENCE);
     }
 
     #[test]
     fn a_dtls_handshake_that_never_completes_times_out() {
         let now = Instant::now();
-        let mut watch = Watch::new(Duration::from_secs(30), now);
-        watch.ice_up();
-        assert_eq!(watch.deadline(), Some(now + Duration::from_secs(30)));
+        let mut watch = Watch::new(SILENCE, now);
+        watch.path_selected();
+        assert_eq!((watch.poll(now), watch.deadline()), (None, now + SILENCE));
+        assert!(watch.is_over(now + SILENCE) && !watch.was_up());
     }
 }

@@ -1,8 +1,12 @@
-//! SDP as text (RFC 8866): reads and writes what str0m does not expose.
+//! SDP as text (RFC 8866): the session speaks one dialect, clients speak theirs.
 
-mod edit;
+mod finish;
 mod payloads;
+mod render;
 mod scan;
+mod section;
 
-pub(crate) use edit::{LineEdit, clean_answer, clean_offer, finish};
-pub(crate) use scan::{Scan, Section, scan};
+pub(crate) use finish::{LineEdit, Place, SessionSdp, finish};
+pub(crate) use render::{Slot, render};
+pub(crate) use scan::{Scan, scan};
+pub(crate) use section::{IceCredentials, Purpose, Section};

@@ -5,71 +5,83 @@
 
 use std::collections::HashSet;
 
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::media::{Direction, Mid};
 
 use super::payloads::Payloads;
+use super::section::{Purpose, Section, Transport, keep_first, key};
 
-/// RFC 5888 sets no limit to `a=mid`, but str0m keeps 16 octets and could take one mid for another.
-const MAX_MID: usize = 16;
-
-/// One m-line with its attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Section<'a> {
-    /// Audio or video; `None` for a data channel or something else.
-    pub(crate) kind: Option<MediaKind>,
-    /// `a=mid`.
-    pub(crate) mid: &'a str,
-    /// As its writer sees it. `sendrecv` unless stated.
-    pub(crate) direction: Direction,
-    /// Port 0 and not in the BUNDLE group (RFC 9143 section 7.3): the m-line is not used.
-    pub(crate) rejected: bool,
-}
-
-impl Section<'_> {
-    /// The mid as str0m's type.
-    pub(crate) fn key(&self) -> Mid {
-        Mid::from(self.mid)
-    }
-
-    /// Whether the writer will receive media on this m-line.
-    pub(crate) fn receives(&self) -> bool {
-        !self.rejected && matches!(self.direction, Direction::RecvOnly | Direction::SendRecv)
-    }
-
-    /// Whether the writer will send media on this m-line.
-    pub(crate) fn sends(&self) -> bool {
-        !self.rejected && matches!(self.direction, Direction::SendOnly | Direction::SendRecv)
-    }
-}
+/// The attributes of m-lines that matter. All others are dropped, candidates, `a=rid` and `a=simulcast` among them: an
+/// ICE-lite agent learns the client's addresses from the client's checks, and a client that is answered without simulcast
+/// sends one encoding (RFC 8853 section 5.3.2).
+const KEPT: [&str; 11] = [
+    "extmap",
+    "fmtp",
+    "max-message-size",
+    "msid",
+    "rtcp-fb",
+    "rtcp-mux",
+    "rtcp-rsize",
+    "rtpmap",
+    "sctp-port",
+    "ssrc",
+    "ssrc-group",
+];
 
 /// The outline of an SDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scan<'a> {
     /// Every m-line in order.
     pub(crate) sections: Vec<Section<'a>>,
-    /// The first `a=fingerprint` (RFC 8122): whose certificate it is, and so which connection's. Bundled m-lines share it.
-    pub(crate) fingerprint: Option<&'a str>,
+    /// The mids of the BUNDLE group in its order (RFC 9143), if there is one.
+    pub(crate) bundle: Option<Vec<&'a str>>,
+    /// The transport that all m-lines in use share: what the first one of the group says, else the session.
+    pub(crate) transport: Transport<'a>,
+    /// The writer makes no checks of its own (RFC 8445 section 2.5).
+    pub(crate) is_ice_lite: bool,
 }
 
 impl<'a> Scan<'a> {
-    /// The m-line of that mid.
-    pub(crate) fn section(&self, mid: Mid) -> Option<&Section<'a>> {
-        self.sections.iter().find(|section| section.key() == mid)
+    /// The m-line of that key.
+    pub(crate) fn section(&self, key: Mid) -> Option<&Section<'a>> {
+        self.sections.iter().find(|section| section.key() == key)
     }
 
-    /// Whether the m-lines are those of another SDP, as those of an answer are those of its offer.
+    /// Of each m-line, what its writer sends there counts: the server sends nothing where the client sends.
+    pub(crate) fn prefer_sending(&mut self) {
+        let both = self
+            .sections
+            .iter_mut()
+            .filter(|section| section.direction == Direction::SendRecv);
+        both.for_each(|section| section.direction = Direction::SendOnly);
+    }
+
+    /// Rejects m-lines.
+    pub(crate) fn reject(&mut self, is_rejected: impl Fn(Mid) -> bool) {
+        let sections = self.sections.iter_mut();
+        sections.for_each(|section| section.rejected |= is_rejected(section.key));
+    }
+
+    /// Whether the m-lines are those of another SDP, as those of an answer are those of its offer. A rejected one may come
+    /// without its mid.
     pub(crate) fn has_same_lines(&self, other: &Scan<'_>) -> bool {
-        let lines = |scan: &Scan<'_>| scan.sections.len();
-        let mut pairs = self.sections.iter().zip(&other.sections);
-        lines(self) == lines(other) && pairs.all(|(one, other)| one.mid == other.mid && one.kind == other.kind)
+        let is_same = |(one, other): (&Section<'_>, &Section<'_>)| {
+            let is_unnamed = one.rejected && one.mid.is_empty();
+            (is_unnamed || one.mid == other.mid) && one.kind() == other.kind()
+        };
+        self.sections.len() == other.sections.len() && self.sections.iter().zip(&other.sections).all(is_same)
+    }
+
+    /// The first fingerprint: whose certificate it is, and so which connection's.
+    pub(crate) fn fingerprint(&self) -> Option<&'a str> {
+        self.transport.fingerprints.first().copied()
     }
 }
 
 /// Reads the outline of an SDP with at most `max_lines` m-lines.
 ///
 /// # Errors
-/// What is missing or wrong, for people: no `v=0`, no m-line or too many, no BUNDLE group, an m-line without a mid, a mid that
-/// is too long or used twice, a payload type that means two formats.
+/// What is missing or wrong, for people: no `v=0`, no m-line or too many, a mid that is no token or used twice, a payload
+/// type that means two formats.
 pub(crate) fn scan(sdp: &str, max_lines: usize) -> Result<Scan<'_>, String> {
     let mut scanner = Scanner::default();
     scanner.read(sdp.lines(), max_lines)?;
@@ -77,10 +89,11 @@ pub(crate) fn scan(sdp: &str, max_lines: usize) -> Result<Scan<'_>, String> {
 }
 
 struct Scanner<'a> {
-    bundle: Option<HashSet<&'a str>>,
+    bundle: Option<Vec<&'a str>>,
     sections: Vec<Section<'a>>,
-    session_direction: Direction,
-    fingerprint: Option<&'a str>,
+    direction: Direction,
+    transport: Transport<'a>,
+    is_ice_lite: bool,
     payloads: Payloads<'a>,
 }
 
@@ -89,8 +102,9 @@ impl Default for Scanner<'_> {
         Self {
             bundle: None,
             sections: Vec::new(),
-            session_direction: Direction::SendRecv,
-            fingerprint: None,
+            direction: Direction::SendRecv,
+            transport: Transport::default(),
+            is_ice_lite: false,
             payloads: Payloads::default(),
         }
     }
@@ -102,85 +116,115 @@ impl<'a> Scanner<'a> {
             return Err("SDP does not begin with v=0".into());
         }
         for line in lines {
+            let line = line.trim_end();
             if let Some(media) = line.strip_prefix("m=") {
                 if self.sections.len() == max_lines {
                     return Err(format!("the SDP has more than {max_lines} m-lines"));
                 }
-                self.sections.push(section(media, self.session_direction));
-            } else {
-                self.attribute(line)?;
+                self.sections.push(Section::new(media, self.direction));
+            } else if let Some(attribute) = line.strip_prefix("a=") {
+                self.attribute(line, attribute)?;
             }
         }
         Ok(())
     }
 
-    fn attribute(&mut self, line: &'a str) -> Result<(), String> {
-        if let Some(mids) = line.strip_prefix("a=group:BUNDLE") {
-            self.bundle.get_or_insert_with(|| mids.split_whitespace().collect());
-        } else if let Some(value) = line.strip_prefix("a=fingerprint:") {
-            self.fingerprint.get_or_insert(value.trim());
-        } else if let Some(mid) = line.strip_prefix("a=mid:") {
-            if let Some(section) = self.sections.last_mut() {
-                section.mid = mid.trim_end();
+    /// Reads one attribute line. Constant time, but for a BUNDLE group, of which there is one.
+    fn attribute(&mut self, line: &'a str, attribute: &'a str) -> Result<(), String> {
+        let (name, value) = attribute.split_once(':').unwrap_or((attribute, ""));
+        match (name, self.sections.last_mut()) {
+            ("group", None) => {
+                if let (Some(mids), None) = (value.strip_prefix("BUNDLE"), &self.bundle) {
+                    self.bundle = Some(mids.split_whitespace().collect());
+                }
             }
-        } else if let Some(direction) = direction(line) {
-            match self.sections.last_mut() {
-                Some(section) => section.direction = direction,
-                None => self.session_direction = direction,
+            ("ice-lite", None) => self.is_ice_lite = true,
+            ("mid", Some(section)) => keep_first(&mut section.mid, value),
+            ("ice-ufrag" | "ice-pwd" | "fingerprint" | "setup", section) => {
+                let transport = section.map_or(&mut self.transport, |section| &mut section.transport);
+                transport.read(name, value);
             }
-        } else {
-            self.payloads.read(self.sections.len(), line)?;
+            (_, section) => {
+                if let Some(direction) = direction(line) {
+                    *section.map_or(&mut self.direction, |section| &mut section.direction) = direction;
+                } else if let Some(section) = section.filter(|_| KEPT.contains(&name)) {
+                    section.attributes.push(line);
+                    self.payloads.read(self.sections.len(), line)?;
+                }
+            }
         }
         Ok(())
     }
 
     fn finish(mut self) -> Result<Scan<'a>, String> {
-        let bundle = self
-            .bundle
-            .ok_or("the m-lines are not bundled: a=group:BUNDLE is missing")?;
-        for section in &mut self.sections {
-            section.rejected &= !bundle.contains(section.mid);
+        if self.sections.is_empty() {
+            return Err("there is no m-line".into());
         }
-        check_mids(&self.sections)?;
+        name(&mut self.sections)?;
+        self.reject();
+        let transport = self.shared_transport();
         Ok(Scan {
             sections: self.sections,
-            fingerprint: self.fingerprint,
+            bundle: self.bundle,
+            transport,
+            is_ice_lite: self.is_ice_lite,
         })
     }
-}
 
-fn section(media: &str, direction: Direction) -> Section<'_> {
-    let mut words = media.split_whitespace();
-    let kind = match words.next() {
-        Some("audio") => Some(MediaKind::Audio),
-        Some("video") => Some(MediaKind::Video),
-        _ => None,
-    };
-    Section {
-        kind,
-        mid: "",
-        direction,
-        rejected: words.next() == Some("0"),
+    /// Finds which m-lines are not used. Without a BUNDLE group each would have a transport of its own, of which there is one.
+    fn reject(&mut self) {
+        let bundle: Option<HashSet<&str>> = self.bundle.as_ref().map(|mids| mids.iter().copied().collect());
+        let (mut has_data, mut has_transport) = (false, false);
+        for section in &mut self.sections {
+            let shares = match &bundle {
+                Some(mids) => mids.contains(section.mid),
+                None => !section.rejected && !has_transport,
+            };
+            let is_known = match section.purpose {
+                Purpose::Media(_) => true,
+                Purpose::Data => !std::mem::replace(&mut has_data, true),
+                Purpose::Foreign => false,
+            };
+            section.rejected = !shares || !is_known;
+            has_transport |= !section.rejected;
+        }
+    }
+
+    /// What the m-line that the group names first says (RFC 9143 section 7.3.1), else the session, else any m-line.
+    fn shared_transport(&self) -> Transport<'a> {
+        let first = self.bundle.as_ref().and_then(|mids| mids.first());
+        let tagged = self
+            .sections
+            .iter()
+            .filter(|section| Some(&section.mid) == first && !section.rejected);
+        let used = self.sections.iter().filter(|section| !section.rejected);
+        let said = tagged.map(|section| &section.transport).chain([&self.transport]);
+        let mut shared = Transport::default();
+        for transport in said.chain(used.map(|section| &section.transport)) {
+            shared.complete(transport);
+        }
+        shared
     }
 }
 
-fn check_mids(sections: &[Section<'_>]) -> Result<(), String> {
-    if sections.is_empty() {
-        return Err("there is no m-line".into());
-    }
-    let mut seen = HashSet::with_capacity(sections.len());
-    for (index, section) in sections.iter().enumerate() {
-        if section.mid.is_empty() {
-            return Err(format!("m-line {index} has no a=mid"));
+/// Gives each m-line its key.
+fn name(sections: &mut [Section<'_>]) -> Result<(), String> {
+    let (mut mids, mut keys) = (HashSet::new(), HashSet::new());
+    for (index, section) in sections.iter_mut().enumerate() {
+        if !section.mid.chars().all(is_token_char) {
+            return Err(format!("a=mid of m-line {index} is not a token"));
         }
-        if section.mid.len() > MAX_MID {
-            return Err(format!("a=mid of m-line {index} is longer than {MAX_MID} octets"));
-        }
-        if !seen.insert(section.mid) {
+        section.key = key(section.mid, index);
+        if (!section.mid.is_empty() && !mids.insert(section.mid)) || !keys.insert(section.key) {
             return Err(format!("a=mid of m-line {index} is used twice"));
         }
     }
     Ok(())
+}
+
+/// RFC 8866 section 9: `token-char`.
+fn is_token_char(c: char) -> bool {
+    matches!(c, '!' | '#'..='\'' | '*' | '+' | '-' | '.' | '0'..='9' | 'A'..='Z' | '^'..='~')
 }
 
 /// The direction that an attribute line states.
@@ -194,13 +238,25 @@ pub(super) fn direction(line: &str) -> Option<Direction> {
     }
 }
 
+/// The attribute line that states a direction.
+pub(super) fn direction_line(direction: Direction) -> &'static str {
+    match direction {
+        Direction::SendRecv => "a=sendrecv",
+        Direction::SendOnly => "a=sendonly",
+        Direction::RecvOnly => "a=recvonly",
+        Direction::Inactive => "a=inactive",
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use str0m::media::MediaKind;
+
     use super::*;
 
     const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE a v d\r\n\
         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:a\r\na=sendonly\r\n\
-        m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=bundle-only\r\na=mid:v\r\n\
+        m=video 0 RTP/SAVPF 96\r\na=bundle-only\r\na=mid:v\r\n\
         m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:x\r\na=recvonly\r\n\
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=fingerprint:sha-256 AB:CD\r\n";
 
@@ -210,7 +266,7 @@ mod tests {
         let outline: Vec<_> = scan
             .sections
             .iter()
-            .map(|s| (s.mid, s.kind, s.sends(), s.receives()))
+            .map(|s| (s.mid, s.kind(), s.sends(), s.receives()))
             .collect();
         assert_eq!(
             outline,
@@ -222,7 +278,7 @@ mod tests {
             ]
         );
         assert!(scan.section("x".into()).unwrap().rejected);
-        assert_eq!(scan.fingerprint, Some("sha-256 AB:CD"));
+        assert_eq!(scan.fingerprint(), Some("sha-256 AB:CD"));
     }
 
     #[test]
@@ -230,20 +286,34 @@ mod tests {
         for (sdp, word) in [
             ("", "v=0"),
             ("v=0\r\na=group:BUNDLE\r\n", "no m-line"),
-            ("v=0\r\nm=audio 9 X 0\r\na=mid:0\r\n", "BUNDLE"),
-            ("v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\n", "no a=mid"),
             (
-                "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\na=mid:0\r\nm=audio 9 X 0\r\na=mid:0\r\n",
+                "v=0\r\nm=audio 9 X 0\r\na=mid:0\r\nm=audio 9 X 0\r\na=mid:0\r\n",
                 "twice",
             ),
-            (
-                "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\na=mid:12345678901234567\r\n",
-                "longer",
-            ),
+            ("v=0\r\nm=audio 9 X 0\r\na=mid:<1>\r\n", "token"),
         ] {
             let error = scan(sdp, 2).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn the_first_of_the_group_says_what_the_transport_is() {
+        let sdp = "v=0\r\na=group:BUNDLE 1 0\r\nm=audio 9 RTP/SAVPF 111\r\na=mid:0\r\na=ice-ufrag:a\r\na=ice-pwd:b\r\n\
+            m=video 9 RTP/SAVPF 96\r\na=mid:1\r\na=ice-ufrag:c\r\na=ice-pwd:d\r\na=setup:passive\r\n";
+        let scan = scan(sdp, 2).unwrap();
+        assert_eq!(
+            (scan.transport.credentials.ufrag, scan.transport.setup),
+            ("c", "passive")
+        );
+    }
+
+    #[test]
+    fn without_a_group_the_first_m_line_is_used() {
+        let sdp = "v=0\r\nm=text 9 RTP/SAVPF 98\r\nm=audio 9 RTP/SAVPF 111\r\nm=video 9 RTP/SAVPF 96\r\n";
+        let scan = scan(sdp, 3).unwrap();
+        let rejected: Vec<bool> = scan.sections.iter().map(|section| section.rejected).collect();
+        assert_eq!(rejected, [true, false, true]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::sdp::Scan;
 pub(super) fn published(outline: &Scan<'_>, names: &[TrackName]) -> Vec<Published> {
     let mut published: Vec<Published> = Vec::new();
     for section in outline.sections.iter().filter(|section| section.sends()) {
-        let Some(kind) = section.kind else {
+        let Some(kind) = section.kind() else {
             continue;
         };
         let name = names.iter().find(|name| name.mid == section.mid);

@@ -1,32 +1,46 @@
 //! Offers and answers, in both directions.
 
+use std::time::Duration;
+
 use super::Shard;
-use super::members::{Newcomer, mutes};
+use super::budget::WAIT;
+use super::members::mutes;
 use super::naming::published;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
 use crate::event::{Body, CloseReason};
 use crate::ids::{PeerId, PeerKey};
-use crate::peer::{Addition, ClientOffer, Fault, Mode, NegotiationError, rehearse};
-use crate::sdp::{Scan, clean_answer, clean_offer, scan};
+use crate::peer::{
+    Addition, Answered, ClientOffer, Fault, GLARE_TIMEOUT, Mode, NegotiationError, Peer, rehearse_offer,
+};
+use crate::sdp::{Scan, scan};
 
 /// Why an SDP is refused, for people.
 type Reason = String;
 
+const TOO_MANY: &str = "too many offers or answers in a second: try again";
+
 impl Shard {
-    pub(super) fn offer(
-        &mut self,
-        id: PeerId,
-        sdp: &str,
-        tracks: Vec<TrackName>,
-        newcomer: Newcomer,
-    ) -> Result<Outcome, Refusal> {
+    pub(super) fn offer(&mut self, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
         let known = self.check_owner(&id)?;
-        let offer = self.clean(sdp, tracks).map_err(|reason| invalid(&id, reason))?;
+        self.check_length(&offer.sdp).map_err(|reason| invalid(&id, reason))?;
+        if self.budgets.takes_offer(self.clock.now(), &id.transport) {
+            return self.read_offer(known, id, offer);
+        }
+        match known {
+            Some(key) => {
+                let crosses = self.peers.get(key).is_some_and(Peer::awaits_answer);
+                self.hold(key, offer, if crosses { GLARE_TIMEOUT } else { WAIT })
+            }
+            None => Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into())),
+        }
+    }
+
+    fn read_offer(&mut self, known: Option<PeerKey>, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
         let outline = self.outline(&offer).map_err(|reason| invalid(&id, reason))?;
         let Some(key) = known else {
             self.check_space(&id)?;
-            let key = self.open(id, newcomer);
-            let outcome = self.take_offer(key, &offer, &outline);
+            let key = self.open(id, &offer);
+            let outcome = self.take_offer(key, &offer, outline);
             if outcome
                 .as_ref()
                 .is_err_and(|refusal| refusal.code == RefusalCode::InvalidSdp)
@@ -36,9 +50,9 @@ impl Shard {
             return outcome;
         };
         match self.peers.get(key) {
-            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, newcomer, &offer, &outline),
-            Some(peer) if peer.awaits_answer() => self.hold(key, offer),
-            _ => self.take_offer(key, &offer, &outline),
+            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, &offer, outline),
+            Some(peer) if peer.awaits_answer() => self.hold(key, offer, GLARE_TIMEOUT),
+            _ => self.take_offer(key, &offer, outline),
         }
     }
 
@@ -55,19 +69,13 @@ impl Shard {
         Ok(key)
     }
 
-    fn hold(&mut self, key: PeerKey, offer: ClientOffer) -> Result<Outcome, Refusal> {
-        let now = self.clock.now();
+    fn hold(&mut self, key: PeerKey, offer: ClientOffer, time: Duration) -> Result<Outcome, Refusal> {
+        let until = self.clock.now() + time;
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.hold(now, offer);
+            peer.hold(until, offer);
         }
         self.arm(key);
         Ok(Outcome::Held)
-    }
-
-    fn clean(&self, sdp: &str, tracks: Vec<TrackName>) -> Result<ClientOffer, Reason> {
-        self.check_length(sdp)?;
-        let sdp = clean_offer(sdp);
-        Ok(ClientOffer { sdp, tracks })
     }
 
     fn check_length(&self, sdp: &str) -> Result<(), Reason> {
@@ -80,9 +88,10 @@ impl Shard {
 
     fn outline<'a>(&self, offer: &'a ClientOffer) -> Result<Scan<'a>, Reason> {
         let limits = &self.config.limits;
-        let outline = scan(&offer.sdp, limits.media_lines)?;
+        let mut outline = scan(&offer.sdp, limits.media_lines)?;
+        outline.prefer_sending();
         let sections = outline.sections.iter();
-        let tracks = sections.filter(|section| section.sends() && section.kind.is_some());
+        let tracks = sections.filter(|section| section.sends() && section.kind().is_some());
         if tracks.count() > limits.tracks {
             return Err(format!("the offer has more than {} tracks", limits.tracks));
         }
@@ -103,28 +112,32 @@ impl Shard {
         &mut self,
         key: PeerKey,
         id: &PeerId,
-        newcomer: Newcomer,
         offer: &ClientOffer,
-        outline: &Scan<'_>,
+        outline: Scan<'_>,
     ) -> Result<Outcome, Refusal> {
-        let rehearsed = rehearse(self.sessions.make(self.clock.now()), &offer.sdp);
+        let rehearsed = rehearse_offer(self.sessions.make(self.clock.now()), &outline);
         self.negotiated(key, id, rehearsed)?;
-        match self.replace(key, newcomer) {
+        match self.replace(key, offer) {
             Some(new) => self.take_offer(new, offer, outline),
             None => Err(faulty(id)),
         }
     }
 
-    /// Takes the offer that was held: its client insists on it.
+    /// Takes the offer that was held: its client insists on it, or it may be read now.
     pub(super) fn take_held(&mut self, key: PeerKey) {
-        let Some(offer) = self.peers.get_mut(key).and_then(|peer| peer.take_held()) else {
+        let now = self.clock.now();
+        let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        // It was outlined before it was held.
-        let Ok(outline) = self.outline(&offer) else {
+        let id = peer.id().clone();
+        let Some(offer) = peer.take_held() else {
             return;
         };
-        let event = match self.take_offer(key, &offer, &outline) {
+        let taken = match self.budgets.takes_offer(now, &id.transport) {
+            true => self.take_at_last(key, &id, offer),
+            false => self.hold(key, offer, WAIT),
+        };
+        let event = match taken {
             Ok(outcome) => outcome.into_event(),
             Err(refusal) => refusal.into_event(),
         };
@@ -133,16 +146,26 @@ impl Shard {
         }
     }
 
-    fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, outline: &Scan<'_>) -> Result<Outcome, Refusal> {
-        let scratch = self.sessions.make(self.clock.now());
+    /// An offer of the server's that is outstanding is withdrawn for it.
+    fn take_at_last(&mut self, key: PeerKey, id: &PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
+        let outline = self.outline(&offer).map_err(|reason| invalid(id, reason))?;
+        match self.peers.get(key) {
+            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, id, &offer, outline),
+            _ => self.take_offer(key, &offer, outline),
+        }
+    }
+
+    fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, mut outline: Scan<'_>) -> Result<Outcome, Refusal> {
+        let now = self.clock.now();
+        let scratch = self.sessions.make(now);
         let Some(peer) = self.peers.get_mut(key) else {
             // Nothing closes a peer between its look-up and this.
             return Ok(Outcome::Done);
         };
         let id = peer.id().clone();
-        let accepted = peer.accept_offer(scratch, &offer.sdp, outline);
+        let accepted = peer.accept_offer(now, scratch, &mut outline);
         let answer = self.negotiated(key, &id, accepted)?;
-        let sdp = self.follow_offer(key, &answer, &offer.tracks, outline);
+        let sdp = self.follow_offer(key, &answer, &offer.tracks, &outline);
         let sdp = self.negotiated(key, &id, sdp.map_err(NegotiationError::from))?;
         Ok(Outcome::Answer { to: id, sdp })
     }
@@ -198,15 +221,33 @@ impl Shard {
     }
 
     pub(super) fn answer(&mut self, key: PeerKey, sdp: &str) -> Result<Outcome, Refusal> {
+        let now = self.clock.now();
+        let Some(id) = self.peers.get(key).map(|peer| peer.id().clone()) else {
+            return Ok(Outcome::Done);
+        };
+        if !self.budgets.reads_answer(now, &id.transport) {
+            return Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into()));
+        }
+        let taken = self.read_answer(key, &id, sdp);
+        if taken.is_err() {
+            self.budgets.count_wrong_answer(now, &id.transport);
+        }
+        taken
+    }
+
+    fn read_answer(&mut self, key: PeerKey, id: &PeerId, sdp: &str) -> Result<Outcome, Refusal> {
         let (now, max_lines) = (self.clock.now(), self.config.limits.media_lines);
-        let (length, scratch) = (self.check_length(sdp), self.sessions.make(now));
+        let checked = self.check_length(sdp).and_then(|()| scan(sdp, max_lines));
+        let scratch = self.sessions.make(now);
         let Some(peer) = self.peers.get_mut(key) else {
             return Ok(Outcome::Done);
         };
-        let id = peer.id().clone();
-        length.map_err(|reason| invalid(&id, reason))?;
-        let accepted = peer.accept_answer(scratch, &clean_answer(sdp), max_lines);
-        self.negotiated(key, &id, accepted)?;
+        let mut outline = checked.map_err(|reason| invalid(id, reason))?;
+        let accepted = peer.accept_answer(now, scratch, sdp, &mut outline);
+        if let Answered::Withdrawn(answer) = self.negotiated(key, id, accepted)? {
+            let followed = self.follow_offer(key, &answer, &[], &outline);
+            self.negotiated(key, id, followed.map_err(NegotiationError::from))?;
+        }
         self.follow_lines(key);
         self.plan_offer(key);
         self.arm(key);
@@ -229,7 +270,7 @@ impl Shard {
         };
         let lines = peer.lines();
         router.fill_idle(now, key, &lines);
-        let space = self.config.limits.media_lines.saturating_sub(peer.line_count());
+        let space = peer.free_lines(self.config.limits.media_lines);
         let missing = router.missing_lines(key, &lines, space);
         let addition = |(kind, label)| Addition { kind, label };
         let additions: Vec<_> = missing
@@ -247,6 +288,14 @@ impl Shard {
         }
         self.tell(key, Body::Offer { sdp: offer.sdp });
         self.arm(key);
+    }
+
+    /// An offer may be made again after one that was withdrawn.
+    pub(super) fn go_on(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.go_on();
+        }
+        self.plan_offer(key);
     }
 
     /// Sends the outstanding offer again.

@@ -3,15 +3,20 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use str0m::format::Codec;
+use str0m::media::Mid;
 use str0m::rtp::RtpPacket;
 
 use super::clock::Timer;
 use super::{Shard, Transmit};
+use crate::budget::Verdict;
+use crate::command::RefusalCode;
 use crate::config::Transport;
 use crate::demux::{Class, classify};
-use crate::event::{Body, CloseReason, TransportState};
+use crate::event::{Body, CloseReason, Scope, TransportState};
 use crate::ids::PeerKey;
-use crate::peer::{Arrival, PathChange, PeerOutput, Turn};
+use crate::line::Label;
+use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
@@ -28,6 +33,7 @@ impl Shard {
         self.stats.bytes_in += packet.len() as u64;
         let is_taken = match classify(packet) {
             Class::Binding(request) => self.binding(transport, source, packet, &request),
+            Class::Response => self.response(transport, source, packet),
             Class::Ignored => true,
             Class::Unknown => false,
             class @ (Class::Dtls | Class::Rtp | Class::Rtcp) => self.peer_packet(transport, source, &class, packet),
@@ -41,15 +47,52 @@ impl Shard {
         let Some(key) = self.demux.by_address(transport, source) else {
             return false;
         };
-        if let (Class::Rtp, Some(ssrc)) = (class, packet.get(8..).and_then(<[u8]>::first_chunk)) {
-            let ssrc = u32::from_be_bytes(*ssrc);
-            if !self.peers.get_mut(key).is_some_and(|peer| peer.admits_ssrc(ssrc)) {
-                return false;
-            }
+        if !self.is_within_budget(key, packet.len()) {
+            return true;
+        }
+        let expected = match class {
+            Class::Rtp => self.expect(key, packet),
+            _ => Expected::Known,
+        };
+        match expected {
+            Expected::Refused => return false,
+            Expected::Known => {}
+            Expected::Trial => return self.try_packet(key, transport, source, packet),
         }
         // What a session makes of a packet that its address was verified for is its own affair.
         self.hand_over(key, transport, source, packet, false);
         true
+    }
+
+    /// Whether a peer may send a packet of so many bytes now. It counts before it costs anything, whether authentic or not.
+    fn is_within_budget(&mut self, key: PeerKey, bytes: usize) -> bool {
+        let verdict = self.peers.spend(self.clock.now(), key, bytes);
+        self.limited(key, Scope::Peer, verdict);
+        verdict == Verdict::Within
+    }
+
+    fn limited(&mut self, key: PeerKey, scope: Scope, verdict: Verdict) {
+        if verdict == Verdict::Within {
+            return;
+        }
+        self.stats.media_limited += 1;
+        if verdict == Verdict::BeginsOver {
+            self.tell(key, Body::Limited(scope));
+        }
+    }
+
+    /// Whether an RTP packet is of one of a peer's streams.
+    fn expect(&mut self, key: PeerKey, packet: &[u8]) -> Expected {
+        let now = self.clock.now();
+        let Self { peers, router, .. } = self;
+        let expected = peers.enter(key, |peer| peer.expect(now, packet, router.published_lines(key)));
+        expected.unwrap_or(Expected::Refused)
+    }
+
+    /// Takes a packet whose stream is not known before it has proved authentic. `false`: it has not.
+    fn try_packet(&mut self, key: PeerKey, transport: Transport, source: SocketAddr, packet: &[u8]) -> bool {
+        self.hand_over(key, transport, source, packet, false);
+        self.peers.enter(key, Peer::end_trial).unwrap_or(false)
     }
 
     /// A STUN binding request. `false`: it is for no peer here, or its integrity is wrong.
@@ -67,21 +110,57 @@ impl Shard {
         let Some(key) = self.demux.by_ufrag(ufrag) else {
             return false;
         };
-        let address = (transport, source);
-        let is_admitted = self.peers.get(key).is_some_and(|peer| peer.admits_address(address));
+        if !self.check_sources.take(self.clock.now(), source.ip()) {
+            self.stats.stun_limited += 1;
+            return true;
+        }
+        let (address, transaction) = ((transport, source), request.transaction());
+        let is_admitted = self
+            .peers
+            .get(key)
+            .is_some_and(|peer| peer.admits_address(address) && !peer.is_replayed(&transaction, address));
         if !is_admitted || !self.hand_over(key, transport, source, packet, true) {
             return false;
         }
         let now = self.clock.now();
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.address_verified(now, address, request.use_candidate);
-            self.demux.learn(transport, source, key);
+            peer.requested(now, address, transaction, request.use_candidate);
+            self.demux.claim(transport, source, key);
+            self.drain(key);
+            self.arm(key);
         }
         true
     }
 
+    /// A STUN response. `false`: it answers no check of ours.
+    fn response(&mut self, transport: Transport, source: SocketAddr, packet: &[u8]) -> bool {
+        let now = self.clock.now();
+        let owner = self.demux.by_address(transport, source);
+        let candidates = owner.into_iter().chain(self.demux.claimant(transport, source));
+        for key in candidates {
+            let peer = self.peers.get_mut(key);
+            if peer.is_some_and(|peer| peer.responded(now, (transport, source), packet)) {
+                self.demux.learn(transport, source, key);
+                self.drain(key);
+                self.arm(key);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A peer's paths want attention because time has passed.
+    pub(super) fn check_paths(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.check_paths(now);
+            self.drain(key);
+        }
+    }
+
     fn answer_plain_binding(&mut self, transport: Transport, source: SocketAddr, request: &BindingRequest<'_>) {
-        if !self.stun_answers.take(self.clock.now()) {
+        let now = self.clock.now();
+        if !self.stun_sources.take(now, source.ip()) || !self.stun_answers.take(now) {
             self.stats.stun_limited += 1;
             return;
         }
@@ -144,8 +223,10 @@ impl Shard {
             match output {
                 PeerOutput::Media(packet) => self.forward(key, &packet),
                 PeerOutput::KeyframeRequested(mid) => self.router.keyframe_requested(now, key, mid),
+                PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
+                PeerOutput::CertificateRefused => return self.close(key, CloseReason::Certificate),
                 PeerOutput::Over => return self.close(key, CloseReason::Dtls),
                 transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
             }
@@ -180,17 +261,37 @@ impl Shard {
         let Self {
             router, peers, stats, ..
         } = self;
-        router.forward(now, key, located, packet, |line, incoming| {
+        let mut cannot_decode = Vec::new();
+        let limited = router.forward(now, key, located, packet, |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
+            if delivery == Delivery::NoCommonCodec {
+                cannot_decode.push((line.peer, line.mid));
+            }
             stats.rtp_forwarded += u64::from(delivery == Delivery::Written);
             delivery
         });
+        if let Some((scope, verdict)) = limited {
+            self.limited(key, scope, verdict);
+        }
+        let codec = located.1.spec().codec;
+        for (peer, mid) in cannot_decode {
+            self.tell_of_codec(peer, mid, codec);
+        }
+    }
+
+    /// Tells a client whose media it cannot have, and why.
+    fn tell_of_codec(&mut self, key: PeerKey, mid: Mid, codec: Codec) {
+        if let Some(Label { stream, track }) = self.router.label(key, mid) {
+            let message = format!("{track} of {stream} is sent as {codec}, which this client does not take");
+            let code = RefusalCode::NoCommonCodec;
+            self.tell(key, Body::Refused { code, message });
+        }
     }
 
     pub(super) fn request_keyframe(&mut self, request: KeyframeRequest) {
-        let KeyframeRequest { peer, mid } = request;
+        let KeyframeRequest { peer, mid, ssrc } = request;
         // Where nothing has come yet, a keyframe comes first.
-        if self.peers.enter(peer, |peer| peer.request_keyframe(mid)) == Some(true) {
+        if self.peers.enter(peer, |peer| peer.request_keyframe(mid, ssrc)) == Some(true) {
             self.stats.keyframe_requests += 1;
             self.peers.wake(peer);
         }
@@ -205,7 +306,10 @@ impl Shard {
             self.router.request_keyframes_for(now, key);
         }
         match change.turn {
-            Some(Turn::Up) => self.tell(key, Body::TransportState(TransportState::Connected)),
+            Some(Turn::Up) => {
+                self.tell(key, Body::TransportState(TransportState::Connected));
+                self.plan_offer(key);
+            }
             Some(Turn::Down) => self.tell(key, Body::TransportState(TransportState::Disconnected)),
             None => {}
         }

@@ -420,6 +420,26 @@ fn each_subscriber_gets_its_own_payload_type() {
 }
 
 #[test]
+fn a_client_is_told_whose_media_it_cannot_decode() {
+    let mut world = World::new(97);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.add("ben", false);
+    let h264 = RtcConfig::new().clear_codecs().enable_opus(true, false);
+    world.clients[b].use_config(h264.enable_h264(true));
+    world.clients[b].add_track(Audio);
+    world.offer(b);
+    world.run_until(5 * SECOND, "audio", |world| world.clients[b].got_from(Audio, a) > 50);
+    let told = world.events.iter().filter_map(|event| match &event.body {
+        sfu::Body::Refused { code, message } => Some((*code, &**message)),
+        _ => None,
+    });
+    let message = "camera of ana is sent as VP8, which this client does not take";
+    assert_eq!(told.collect::<Vec<_>>(), [(RefusalCode::NoCommonCodec, message)]);
+    assert_eq!(world.clients[b].got_from(Video, a), 0);
+}
+
+#[test]
 fn what_exceeds_the_limits_is_refused() {
     let mut config = crate::support::config();
     config.limits.peers = 2;
@@ -440,4 +460,103 @@ fn what_exceeds_the_limits_is_refused() {
     world.run(SECOND);
     assert!(world.refusals().iter().any(|message| message.contains("3 tracks")));
     assert_eq!(world.shard.stats().tracks, 4);
+}
+
+#[test]
+fn the_first_offer_waits_until_the_client_is_connected() {
+    let mut world = World::new(90);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.join("ben");
+    world.clients[b].cut = true;
+    world.run(3 * SECOND);
+    assert_eq!((world.clients[b].answers, world.clients[b].offers), (1, 0));
+    world.clients[b].cut = false;
+    world.run_until(5 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 0);
+    assert_eq!(world.clients[b].offers, 1);
+}
+
+#[test]
+fn an_answer_with_new_ice_credentials_is_survived() {
+    let mut world = World::new(91);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    world.clients[a].renews_credentials = true;
+    let b = world.join("ben");
+    world.run_until(5 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    assert!(!world.clients[a].renews_credentials);
+    // Its checks come with the new credentials, and so do those of the server.
+    world.run(40 * SECOND);
+    world.clients[a].forget_got();
+    world.run(SECOND);
+    assert!(world.clients[a].got_from(Video, b) > 20);
+    assert_eq!(world.states_of(a), [sfu::TransportState::Connected]);
+    assert!(world.refusals().is_empty(), "{:?}", world.refusals());
+}
+
+#[test]
+fn nothing_is_sent_on_a_new_m_line_before_the_client_answered_for_it() {
+    let mut world = World::new(92);
+    let a = world.join("ana");
+    world.clients[a].sends = false;
+    world.run(2 * SECOND);
+    world.clients[a].silent = true;
+    world.join("ben");
+    world.run(5 * SECOND);
+    assert_eq!((world.clients[a].offers, world.shard.stats().rtp_forwarded), (1, 0));
+    world.clients[a].silent = false;
+    world.run_until(10 * SECOND, "media", |world| world.shard.stats().rtp_forwarded > 0);
+}
+
+#[test]
+fn candidates_may_come_before_the_offer() {
+    let mut world = World::new(93);
+    let candidate = Command::Candidate {
+        transport: "sfu_0".into(),
+        candidate: "candidate:1 1 udp 1 10.0.0.1 5000 typ host".into(),
+    };
+    assert_eq!(world.execute(candidate), Ok(sfu::Outcome::Done));
+}
+
+/// As `glare`, but everything is under way for longer than the server waits for anything.
+fn slow_glare(seed: u64, restart: bool, adds: bool) {
+    let mut world = World::new(seed);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.join("ben");
+    world.run_until(SECOND, "ben is there", |world| world.shard.stats().peers == 2);
+    world.signaling_delay = 8 * SECOND;
+    world.run(Duration::from_millis(15));
+    if adds {
+        world.clients[a].add_track(Video);
+    }
+    if restart {
+        world.clients[a].restart_ice();
+    }
+    world.offer(a);
+    world.run(60 * SECOND);
+    world.signaling_delay = SECOND / 100;
+    assert!(world.clients[a].glares > 0, "the test did not cause glare");
+    let c = world.join("cyn");
+    world.run_until(30 * SECOND, "all media", |world| {
+        let of_ana = |got: &&Got| got.from.contains_key(&(a as u8));
+        world.clients[a].got_from(Video, b) > 0
+            && world.clients[a].got_from(Video, c) > 0
+            && world.clients[c].got.values().filter(of_ana).count() == 2 + usize::from(adds)
+    });
+    world.clients.iter_mut().for_each(|client| client.forget_got());
+    world.run(2 * SECOND);
+    assert!(world.clients[a].got_from(Video, c) > 20 && world.clients[b].got_from(Video, a) > 20);
+    assert_eq!(world.states_of(a), [sfu::TransportState::Connected]);
+}
+
+#[test]
+fn glare_slower_than_any_timer_ends_well() {
+    slow_glare(94, false, true);
+}
+
+#[test]
+fn glare_slower_than_any_timer_with_an_ice_restart_ends_well() {
+    slow_glare(95, true, true);
+    slow_glare(96, true, false);
 }

@@ -145,7 +145,7 @@ class SignalRSite:
         tokens = self._keyring.tokens
         verify = tokens.verify_invite if kind_of(credential) == "invite" else tokens.verify_room
         try:
-            verify(credential, time.time())
+            verify(credential, self._keyring.now())
         except UnknownKey:
             return False
         return True

@@ -23,6 +23,9 @@ from tertulia.redis.script import Script
 
 Args = TypeVar("Args", bound=tuple[Any, ...])
 
+_HEAD: Final = "#!lua flags=allow-oom"
+"""Redis refuses to write while it has no memory left, and then nobody could say that they are still there. What our
+scripts write is there already, or takes a few hundred bytes of a key with a TTL."""
 _DECLARATION: Final = re.compile(r"^-- (needs|keys|args): (.+)$", re.MULTILINE)
 _ARGUMENT: Final = re.compile(r"([a-z_]+)( \(number\)|\.\.\.)?")
 
@@ -48,7 +51,7 @@ class LuaScript(Script, Generic[Args]):
     __slots__ = ("_takes_rest",)
 
     def __init__(self, name: str, parts: list[_Part]) -> None:
-        super().__init__(name, *_composed(parts))
+        super().__init__(name, _HEAD, *_composed(parts))
         self._takes_rest = any(argument.takes_rest for part in parts for argument in part.args)
 
     def values(self, args: Args) -> tuple[Value, ...]:

@@ -1,11 +1,12 @@
--- Register, or say again that one is alive. Forgets whoever has been silent for `dead_after` milliseconds.
+-- Register, or say again that one is alive. Forgets whoever has been silent for `forget_after` milliseconds. Returns
+-- whether the registry did not know the caller.
 -- needs: now
 -- keys: entries, beats
--- args: id, entry, dead_after (number)
+-- args: id, entry, forget_after (number)
 
-redis.call('HSET', entries, id, entry)
+local is_new = redis.call('HSET', entries, id, entry)
 redis.call('ZADD', beats, ms(now), id)
-local dead = redis.call('ZRANGEBYSCORE', beats, '-inf', ms(now - dead_after), 'LIMIT', 0, 100)
+local dead = redis.call('ZRANGEBYSCORE', beats, '-inf', ms(now - forget_after), 'LIMIT', 0, 100)
 if #dead > 0 then
   redis.call('HDEL', entries, unpack(dead))
   redis.call('ZREM', beats, unpack(dead))
@@ -13,3 +14,4 @@ end
 -- The registry goes when the last one in it is gone.
 redis.call('PEXPIRE', entries, 60000)
 redis.call('PEXPIRE', beats, 60000)
+return is_new

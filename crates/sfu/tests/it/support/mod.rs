@@ -3,9 +3,10 @@
 #![allow(dead_code, missing_docs)]
 
 pub(crate) mod client;
+pub(crate) mod cost;
 pub(crate) mod tapped;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,8 @@ pub(crate) struct World {
     pub(crate) is_deaf: bool,
     /// SSRC and sequence number of each RTP packet that came to the shard.
     pub(crate) arrivals: Vec<(u32, u16)>,
+    /// What the shard sent, by destination: packets of STUN and others.
+    pub(crate) sent_to: HashMap<SocketAddr, (usize, usize)>,
     posts: BTreeMap<(Instant, u64), Post>,
 }
 
@@ -124,6 +127,7 @@ impl World {
             tapped: Vec::new(),
             is_deaf: false,
             arrivals: Vec::new(),
+            sent_to: HashMap::new(),
             posts: BTreeMap::new(),
         }
     }
@@ -259,6 +263,8 @@ impl World {
             self.shard.handle_timeout(self.now);
         }
         while let Some(transmit) = self.shard.poll_transmit() {
+            let (stun, others) = self.sent_to.entry(transmit.destination).or_default();
+            *(if transmit.contents[0] < 2 { stun } else { others }) += 1;
             self.fly(
                 transmit.transport,
                 server_udp(),

@@ -15,6 +15,7 @@
  * @property {string} joinedAt RFC 3339
  * @property {boolean} [handRaised]
  * @property {boolean} [recordingOptOut] they do not want to be recorded
+ * @property {boolean} [isGuest] they came by an invite: their name is their own claim
  *
  * @typedef {object} JoinResult The answer to JoinRoom; `participants` has the others.
  * @property {string} userId
@@ -89,7 +90,7 @@
  * @property {{sourceUserId: string, sdp: string}} ReceiveAnswer
  * @property {{sourceUserId: string, candidate: string | RTCIceCandidateInit}} IceCandidate
  * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
- * @property {{slots: Slot[]}} Slots
+ * @property {{transportId: string, slots: Slot[]}} Slots
  * @property {{userIds: string[]}} ActiveSpeakers
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError

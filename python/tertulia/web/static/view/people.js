@@ -74,7 +74,14 @@ export class People {
   #row(member, isSelf) {
     const { userId, displayName, role, isMuted, isVideoOn, handRaised, isAway } = member;
     const isLeftOut = this.#meeting.recording.isOn && member.recordingOptOut;
-    const notes = [isSelf && "You", role === "host" && "Host", isLeftOut && "Not recorded", isAway && "Reconnecting…"];
+    const isGuest = member.isGuest && !isSelf;
+    const notes = [
+      isSelf && "You",
+      role === "host" && "Host",
+      isGuest && "Guest",
+      isLeftOut && "Not recorded",
+      isAway && "Reconnecting…",
+    ];
     const note = notes.filter(Boolean).join(" · ");
     return h(
       "li",

@@ -7,6 +7,7 @@ import { candidateInit } from "../sources.js";
 import { Exchange } from "./exchange.js";
 import { Path } from "./path.js";
 import { Senders } from "./senders.js";
+import { newestPacket, Silence } from "./silence.js";
 import { Slots } from "./slots.js";
 
 /** After so many offers in a row without an answer, the SFU is taken to have lost this connection. */
@@ -38,6 +39,7 @@ const MOST_UNANSWERED = 3;
  * @property {null} tracks the list of tracks, or who is in them, changed
  * @property {LinkState} state
  * @property {null} agreed an answer was accepted
+ * @property {null} silent media has stopped
  * @property {null} dead the SFU has lost this connection: only a new one helps
  */
 
@@ -53,6 +55,7 @@ export class SfuConnection extends Emitter {
   #slots;
   #senders;
   #path;
+  #silence;
   #reporter = new Reporter();
   #work = new Serial();
   #exchange = new Exchange();
@@ -82,6 +85,10 @@ export class SfuConnection extends Emitter {
       onState: (state) => this.emit("state", state),
       onRestart: () => this.#negotiate("restart"),
     });
+    this.#silence = new Silence(
+      () => this.#slots.receivers(),
+      () => this.emit("silent", null),
+    );
     this.#pc.onicecandidate = ({ candidate }) => this.#sendCandidate(candidate?.toJSON() ?? null);
     this.#pc.ontrack = (event) => this.#onTrack(event);
   }
@@ -154,6 +161,18 @@ export class SfuConnection extends Emitter {
     return this.#slots.tracks();
   }
 
+  /**
+   * @param {RemoteTrack[]} tracks as another connection has them
+   * @returns {boolean} whether the same media comes by this one
+   */
+  carries(tracks) {
+    return tracks.every(({ userId, source }) => {
+      if (userId === null) return true;
+      const receiver = this.#slots.receiverOf(userId, source);
+      return receiver !== null && newestPacket([receiver]) > 0;
+    });
+  }
+
   /** @returns {Promise<LinkReport>} */
   async report() {
     const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid)?.userId);
@@ -179,6 +198,7 @@ export class SfuConnection extends Emitter {
 
   close() {
     this.#phase = { is: "closed" };
+    this.#silence.stop();
     this.#path.close();
     this.#exchange.settle({ is: "void" });
     this.#pc.close();

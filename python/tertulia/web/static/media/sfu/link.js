@@ -1,8 +1,9 @@
 /** @import { Hub } from "../../protocol/hub.js" */
-/** @import { Source, WantedVideo } from "../../protocol/types.js" */
+/** @import { Slot, Source, WantedVideo } from "../../protocol/types.js" */
 /** @import { Link, LinkEvents, LinkOptions, LinkState } from "../link.js" */
 import { Emitter, TertuliaError } from "../../protocol.js";
 import { SfuConnection } from "./connection.js";
+import { Handover } from "./handover.js";
 import { MAX_VIDEO_SLOTS } from "./slots.js";
 
 /** What the SFU is called before its name is known. */
@@ -17,8 +18,8 @@ const SPARE_SLOTS = 2;
 const NO_VIEW = "[]";
 
 /**
- * The link of a room that uses an SFU (topology `sfu`). It replaces its connection when the room moves to another SFU,
- * or when the SFU has lost it.
+ * The link of a room that uses an SFU (topology `sfu`). It hands over to another connection when the room moves to
+ * another SFU, and replaces its connection when the SFU has lost it.
  *
  * @implements {Link}
  * @extends {Emitter<LinkEvents>}
@@ -35,6 +36,8 @@ export class SfuLink extends Emitter {
   #view = { wanted: NO_VIEW, sent: NO_VIEW };
   #videoSlots = FIRST_VIDEO_SLOTS;
   #connection;
+  /** @type {Handover | null} null: there is one connection only */
+  #handover = null;
   /** @type {(() => void)[]} */
   #unsubscribe;
   /** @type {() => void} */
@@ -63,6 +66,7 @@ export class SfuLink extends Emitter {
     if (track) this.#sending.set(source, track);
     else this.#sending.delete(source);
     this.#connection.setTrack(source, track);
+    this.#handover?.old.setTrack(source, track);
   }
 
   /** @param {WantedVideo[]} videos */
@@ -73,11 +77,11 @@ export class SfuLink extends Emitter {
   }
 
   tracks() {
-    return this.#connection.tracks();
+    return this.#shown.tracks();
   }
 
   report() {
-    return this.#connection.report();
+    return this.#shown.report();
   }
 
   /** @param {RTCIceServer[]} iceServers */
@@ -86,8 +90,14 @@ export class SfuLink extends Emitter {
     this.#connection.setIceServers(iceServers);
   }
 
+  /** The connection whose media is shown. */
+  get #shown() {
+    return this.#handover && !this.#handover.isShown ? this.#handover.old : this.#connection;
+  }
+
   close() {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#endHandover();
     this.#connection.close();
   }
 
@@ -101,11 +111,8 @@ export class SfuLink extends Emitter {
       hub.on("ReceiveOffer", ({ sourceUserId, sdp }) => this.#from(sourceUserId)?.receiveOffer(sdp)),
       hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#from(sourceUserId)?.receiveAnswer(sdp)),
       hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#from(sourceUserId)?.receiveCandidate(candidate)),
-      hub.on("Slots", ({ slots }) => this.#connection.assign(slots)),
-      hub.on(
-        "TransportState",
-        ({ transportId, state }) => state === "closed" && this.#from(transportId) && this.#onDead(),
-      ),
+      hub.on("Slots", ({ transportId, slots }) => this.#onSlots(transportId, slots)),
+      hub.on("TransportState", ({ transportId, state }) => state === "closed" && this.#onClosed(transportId)),
       hub.on("SfuError", (error) => this.#onError(error)),
       hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds)),
     ];
@@ -119,6 +126,21 @@ export class SfuLink extends Emitter {
     return transportId === this.#transportId ? this.#connection : null;
   }
 
+  /**
+   * @param {string} transportId
+   * @param {Slot[]} slots
+   */
+  #onSlots(transportId, slots) {
+    if (this.#handover && transportId === this.#handover.transportId) this.#handover.old.assign(slots);
+    else this.#connection.assign(slots);
+  }
+
+  /** @param {string} transportId */
+  #onClosed(transportId) {
+    if (this.#handover && transportId === this.#handover.transportId) this.#endHandover();
+    else if (this.#from(transportId)) this.#onDead();
+  }
+
   /** @param {boolean} missed */
   #onJoined(missed) {
     this.#connection.resume(missed);
@@ -128,10 +150,36 @@ export class SfuLink extends Emitter {
 
   /** @param {string} transportId another one than before: another SFU, or another seat */
   #onEndpoint(transportId) {
-    const isOther = this.#transportId !== "" && transportId !== this.#transportId;
+    const before = this.#transportId;
     this.#transportId = transportId;
-    if (isOther) this.#replace();
+    if (before !== "" && transportId !== before) this.#handOver(before);
     this.#connection.open();
+  }
+
+  /** @param {string} transportId of the connection that there is: it goes on until the next one carries its media */
+  #handOver(transportId) {
+    this.#endHandover();
+    const old = this.#connection;
+    const next = this.#connect();
+    this.#connection = next;
+    this.#view.sent = NO_VIEW;
+    this.#handover = new Handover({
+      transportId,
+      old,
+      next,
+      onShown: () => this.emit("tracks", null),
+      onLast: () => this.#endHandover(),
+    });
+  }
+
+  #endHandover() {
+    if (!this.#handover) return;
+    const wasShown = this.#handover.isShown;
+    this.#handover.end();
+    this.#handover = null;
+    if (wasShown) return;
+    this.emit("state", this.#state);
+    this.emit("tracks", null);
   }
 
   /** The SFU has lost the connection: begin anew under the same name. While the hub is away, its return does that. */
@@ -160,13 +208,17 @@ export class SfuLink extends Emitter {
       tracks: this.#sending,
       videoSlots: this.#videoSlots,
       signal: {
-        offer: (offer) => this.#offer(offer),
-        answer: (sdp) => this.#hub.call("SendAnswer", { targetUserId: this.#target, sdp }),
-        candidate: (candidate) => this.#hub.call("SendIceCandidate", { targetUserId: this.#target, candidate }),
+        offer: async (offer) => isPresent() && this.#offer(offer),
+        answer: async (sdp) => isPresent() && this.#hub.call("SendAnswer", { targetUserId: this.#target, sdp }),
+        candidate: async (candidate) =>
+          isPresent() && this.#hub.call("SendIceCandidate", { targetUserId: this.#target, candidate }),
       },
     });
-    connection.on("tracks", () => this.emit("tracks", null));
-    connection.on("state", (state) => this.#onState(state));
+    // One that is being left has nothing to negotiate any more.
+    const isPresent = () => connection === this.#connection;
+    connection.on("tracks", () => connection === this.#shown && this.emit("tracks", null));
+    connection.on("state", (state) => isPresent() && this.#onState(state));
+    connection.on("silent", () => isPresent() && this.#onSilent());
     connection.on("agreed", () => this.#onAgreed());
     connection.on("dead", () => connection === this.#connection && this.#onDead());
     return connection;
@@ -188,11 +240,19 @@ export class SfuLink extends Emitter {
     }
   }
 
+  /** The hub finds out whether the SFU is gone, or only those who sent something. */
+  #onSilent() {
+    if (this.#hub.state !== "joined") return;
+    this.#hub.call("MediaStopped", { transportId: this.#transportId }).catch(() => {});
+  }
+
   /** @param {LinkState} state */
   #onState(state) {
     this.#state = state;
+    this.#handover?.onState(state);
     if (state === "connecting") this.#view.sent = NO_VIEW;
-    this.emit("state", state);
+    // While the old connection is shown, nobody need know of another.
+    if (state === "connected" || this.#connection === this.#shown) this.emit("state", state);
     this.#sendView();
   }
 

@@ -82,6 +82,24 @@ export class Slots {
     return this.#assigned.get(mid) ?? this.#offered.get(mid);
   }
 
+  /** @returns {RTCRtpReceiver[]} those that somebody's media may come by */
+  receivers() {
+    return this.#pool.flatMap(({ transceiver: { mid, receiver } }) => (this.#assigned.has(mid ?? "") ? receiver : []));
+  }
+
+  /**
+   * @param {string} userId
+   * @param {Source} source
+   * @returns {RTCRtpReceiver | null} null: their media has no slot
+   */
+  receiverOf(userId, source) {
+    const slot = this.#pool.find(({ transceiver }) => {
+      const track = this.#assigned.get(transceiver.mid ?? "");
+      return track?.userId === userId && track.source === source;
+    });
+    return slot?.transceiver.receiver ?? null;
+  }
+
   /** @returns {RemoteTrack[]} */
   tracks() {
     return [...this.#assigned.values(), ...this.#idleAudio(), ...this.#offered.values()];

@@ -1,0 +1,110 @@
+//! Where m-lines are: in the client's SDP, and in the session, which keeps its own order. The two agree on keys only, so that
+//! they may part where an offer was withdrawn that the client has taken all the same.
+
+use str0m::media::{KeyframeRequestKind, MediaKind, Mid};
+
+use super::negotiation::NegotiationError;
+use crate::sdp::{Place, Purpose, Scan, Slot};
+
+/// m-lines of a session: an SDP has half as many at most, the others are of offers that were withdrawn.
+const MAX_SLOTS: usize = 256;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    places: Vec<Place>,
+    slots: Vec<Slot>,
+    /// The client's BUNDLE group; `None` if it bundles nothing.
+    bundle: Option<Vec<String>>,
+}
+
+impl Layout {
+    /// The client's m-lines, in order.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The client's BUNDLE group; `None` if it bundles nothing, and so can be offered nothing more.
+    pub(super) fn bundle(&self) -> Option<&[String]> {
+        self.bundle.as_deref()
+    }
+
+    /// The client's mid of an m-line.
+    pub(super) fn mid(&self, key: Mid) -> Option<&str> {
+        let place = self.places.iter().find(|place| place.key == key)?;
+        Some(&place.mid)
+    }
+
+    /// How the client is asked for a keyframe of what it sends on an m-line.
+    pub(super) fn keyframe_request(&self, key: Mid) -> KeyframeRequestKind {
+        let mut places = self.places.iter();
+        match places.any(|place| place.key == key && place.takes_fir_only) {
+            true => KeyframeRequestKind::Fir,
+            false => KeyframeRequestKind::Pli,
+        }
+    }
+
+    /// Checks that an offer's m-lines keep their places (RFC 9429 section 5.2.2); those of rejected ones may be reused.
+    pub(super) fn check(&self, outline: &Scan<'_>) -> Result<(), NegotiationError> {
+        if outline.sections.len() < self.places.len() {
+            return Err(NegotiationError::Invalid(
+                "the offer has fewer m-lines than were negotiated".into(),
+            ));
+        }
+        for (index, (section, known)) in outline.sections.iter().zip(&self.places).enumerate() {
+            let is_same = section.mid == known.mid && section.kind() == known.kind;
+            if !is_same && !known.is_rejected {
+                return Err(NegotiationError::Invalid(format!(
+                    "m-line {index} is not the one that was negotiated there"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The session's m-lines for an SDP of the client's: those that it has, then those `added` by an offer of the server's,
+    /// then new ones. A new one takes the place of one that was rejected.
+    pub(super) fn slots(&self, outline: &Scan<'_>, added: &[Mid]) -> Result<Vec<Slot>, NegotiationError> {
+        let slot = |key, is_data| Slot {
+            key,
+            is_data,
+            is_stopped: false,
+        };
+        let mut slots = self.slots.clone();
+        slots.extend(added.iter().map(|key| slot(*key, false)));
+        for section in &outline.sections {
+            let new = slot(section.key(), section.purpose == Purpose::Data && !section.rejected);
+            if slots.iter().any(|known| known.key == new.key) {
+                continue;
+            }
+            let is_free = |known: &Slot| known.is_stopped && outline.section(known.key).is_none();
+            match slots.iter().position(is_free) {
+                Some(free) => slots[free] = new,
+                None => slots.push(new),
+            }
+        }
+        if slots.len() > MAX_SLOTS {
+            return Err(NegotiationError::Invalid("too many m-lines were withdrawn".into()));
+        }
+        Ok(slots)
+    }
+
+    /// An SDP of the client's was taken.
+    pub(super) fn keep(&mut self, outline: &Scan<'_>, slots: Vec<Slot>) {
+        self.places = outline.sections.iter().map(Place::of).collect();
+        self.slots = slots;
+        self.slots
+            .iter_mut()
+            .for_each(|slot| slot.is_stopped = slot.is_stopped_by(outline));
+        if let Some(bundle) = &outline.bundle {
+            self.bundle = Some(bundle.iter().map(|mid| (*mid).to_string()).collect());
+        }
+    }
+
+    /// The m-lines of an offer of the server's: those that there are, and the new ones.
+    pub(super) fn with_added(&self, added: impl Iterator<Item = (Mid, MediaKind)>) -> Vec<Place> {
+        let mut places = self.places.clone();
+        places.extend(added.map(|(key, kind)| Place::added(key, kind)));
+        places
+    }
+}

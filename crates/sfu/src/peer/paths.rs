@@ -1,0 +1,327 @@
+//! The addresses of one client, and the one that media goes to (RFC 8445, RFC 7675).
+//!
+//! A client's STUN request shows that somebody who knows its credentials can send *from* an address, or that somebody has
+//! seen such a request and sends it again. Media goes to an address only after a check of our own to it came back, so that
+//! no stream can be turned onto a third party.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use str0m::crypto::Sha1HmacProvider;
+use str0m::ice::{StunMessage, TransId};
+
+use crate::config::Transport;
+use crate::sdp::IceCredentials;
+use crate::stun::Transaction;
+
+/// An address of a client, with the transport protocol.
+pub(super) type Address = (Transport, SocketAddr);
+
+/// Addresses that are remembered; the one silent for longest makes way. A client has a few networks with some candidates
+/// each.
+const MAX_PATHS: usize = 16;
+
+/// Transactions that are remembered, to know a replayed one: those of some seconds of busy checking.
+const MAX_SEEN: usize = 64;
+
+/// DTLS packets that wait for the first address to be verified: two flights.
+const MAX_HELD: usize = 16;
+
+/// When an unanswered check is sent again, and when it is given up. The client's next request begins anew.
+const RESEND: [Duration; 3] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
+
+/// How long nothing comes from the address in use before another one that is verified takes its place without having been
+/// nominated.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// A client of which nothing has been heard for so long is asked whether it is still there (RFC 7675 section 5.1).
+const CONSENT: Duration = Duration::from_secs(5);
+
+/// Recommended for a host candidate's peer-reflexive one (RFC 8445 section 5.1.2.1).
+const PRIORITY: u32 = 110 << 24 | 65_535 << 8 | 255;
+
+struct Check {
+    transaction: Transaction,
+    sent_at: Instant,
+    tries: usize,
+}
+
+struct Path {
+    address: Address,
+    heard: Instant,
+    /// The client wants it used (RFC 8445 section 8.1.1), since the last change of the address in use.
+    is_nominated: bool,
+    check: Option<Check>,
+}
+
+struct Credentials {
+    username: String,
+    password: String,
+}
+
+/// See the module.
+pub(super) struct Paths {
+    hmac: &'static dyn Sha1HmacProvider,
+    credentials: Option<Credentials>,
+    paths: Vec<Path>,
+    selected: Option<Address>,
+    /// When something last came from the selected address, authenticated or not.
+    selected_heard: Instant,
+    /// When the client last sent something authenticated.
+    alive: Instant,
+    seen: VecDeque<(Transaction, Address)>,
+    held: Vec<Vec<u8>>,
+    outgoing: VecDeque<(Address, Vec<u8>)>,
+}
+
+impl Paths {
+    pub(super) fn new(hmac: &'static dyn Sha1HmacProvider, now: Instant) -> Self {
+        Self {
+            hmac,
+            credentials: None,
+            paths: Vec::new(),
+            selected: None,
+            selected_heard: now,
+            alive: now,
+            seen: VecDeque::new(),
+            held: Vec::new(),
+            outgoing: VecDeque::new(),
+        }
+    }
+
+    /// Takes the credentials of both sides. With new ones ICE begins anew; the address in use stays in use until another one
+    /// is verified (RFC 8445 section 9). Gives whether they are new.
+    pub(super) fn set_credentials(&mut self, local_ufrag: &str, remote: IceCredentials<'_>) -> bool {
+        let username = format!("{}:{local_ufrag}", remote.ufrag);
+        let known = self.credentials.as_ref();
+        if known.is_some_and(|known| known.username == username && known.password == remote.password) {
+            return false;
+        }
+        self.credentials = Some(Credentials {
+            username,
+            password: remote.password.to_string(),
+        });
+        self.paths.clear();
+        self.seen.clear();
+        true
+    }
+
+    /// Whether these credentials of the client's are not those that it had.
+    pub(super) fn has_other_credentials(&self, remote: IceCredentials<'_>) -> bool {
+        let known = self.credentials.as_ref();
+        known.is_some_and(|known| known.password != remote.password)
+    }
+
+    /// Whether a request was seen before from another address: somebody replays it.
+    pub(super) fn is_replayed(&self, transaction: &Transaction, address: Address) -> bool {
+        let mut seen = self.seen.iter();
+        seen.any(|(known, from)| known == transaction && *from != address)
+    }
+
+    /// A request whose integrity was verified has come. The address is checked where it may come into use.
+    pub(super) fn requested(&mut self, now: Instant, address: Address, transaction: Transaction, nominates: bool) {
+        if self.seen.len() == MAX_SEEN {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((transaction, address));
+        self.heard(now, address);
+        self.alive(now);
+        if self.selected == Some(address) && self.paths.iter().any(|path| path.address == address) {
+            return;
+        }
+        let is_wanted = self.is_wanted(now, nominates);
+        let path = self.path(now, address);
+        path.is_nominated |= nominates;
+        let may_send = path.check.as_ref().is_none_or(|check| check.sent_at + RESEND[0] <= now);
+        if (is_wanted || path.is_nominated) && may_send {
+            self.check(now, address, 0);
+        }
+    }
+
+    /// Whether an address other than the selected one should come into use.
+    fn is_wanted(&self, now: Instant, is_nominated: bool) -> bool {
+        self.selected.is_none() || is_nominated || self.selected_heard + SILENT <= now
+    }
+
+    fn path(&mut self, now: Instant, address: Address) -> &mut Path {
+        let index = match self.paths.iter().position(|path| path.address == address) {
+            Some(index) => index,
+            None => {
+                if self.paths.len() == MAX_PATHS {
+                    self.forget_one();
+                }
+                self.paths.push(Path {
+                    address,
+                    heard: now,
+                    is_nominated: false,
+                    check: None,
+                });
+                self.paths.len() - 1
+            }
+        };
+        let path = &mut self.paths[index];
+        path.heard = now;
+        path
+    }
+
+    /// Makes room for another path. The one in use stays.
+    fn forget_one(&mut self) {
+        let selected = self.selected;
+        let others = (0..self.paths.len()).filter(|index| Some(self.paths[*index].address) != selected);
+        if let Some(oldest) = others.min_by_key(|index| self.paths[*index].heard) {
+            self.paths.remove(oldest);
+        }
+    }
+
+    /// Sends a check. Its transaction cannot be guessed: the client knows the credentials, but learns of the transaction only
+    /// at the address.
+    fn check(&mut self, now: Instant, address: Address, tries: usize) {
+        let mut transaction = Transaction::default();
+        if getrandom::fill(&mut transaction).is_err() {
+            // Without randomness no address can be verified. The next request tries again.
+            return;
+        }
+        let Some(packet) = self.request(&transaction) else {
+            return;
+        };
+        if let Some(path) = self.paths.iter_mut().find(|path| path.address == address) {
+            path.check = Some(Check {
+                transaction,
+                sent_at: now,
+                tries,
+            });
+            self.outgoing.push_back((address, packet));
+        }
+    }
+
+    fn request(&self, transaction: &Transaction) -> Option<Vec<u8>> {
+        let credentials = self.credentials.as_ref()?;
+        let transaction = transaction_id(transaction)?;
+        let request = StunMessage::binding_request(&credentials.username, transaction, false, 0, PRIORITY, false);
+        let mut packet = vec![0; 1_200];
+        let hmac = |key: &[u8], parts: &[&[u8]]| self.hmac.sha1_hmac(key, parts);
+        let length = request.to_bytes(Some(credentials.password.as_bytes()), &mut packet, hmac);
+        packet.truncate(length.ok()?);
+        Some(packet)
+    }
+
+    /// A response has come. Gives whether it verifies the address: it answers the check that was sent there, with the
+    /// client's credentials. An error also shows that the client is there (as 487, RFC 8445 section 7.3.1.1).
+    pub(super) fn responded(&mut self, now: Instant, address: Address, packet: &[u8]) -> bool {
+        let Some((credentials, transaction)) = self.credentials.as_ref().zip(packet.get(8..20)) else {
+            return false;
+        };
+        let answered = |path: &&mut Path| {
+            let check = path.check.as_ref();
+            path.address == address && check.is_some_and(|check| check.transaction == transaction)
+        };
+        let Some(path) = self.paths.iter_mut().find(answered) else {
+            return false;
+        };
+        let hmac = |key: &[u8], parts: &[&[u8]]| self.hmac.sha1_hmac(key, parts);
+        let password = credentials.password.as_bytes();
+        if !StunMessage::parse(packet).is_ok_and(|message| message.verify(password, hmac)) {
+            return false;
+        }
+        path.check = None;
+        let is_nominated = path.is_nominated;
+        if self.is_wanted(now, is_nominated) {
+            self.select(address);
+        }
+        self.heard(now, address);
+        self.alive(now);
+        true
+    }
+
+    fn select(&mut self, address: Address) {
+        self.selected = Some(address);
+        self.paths.iter_mut().for_each(|path| path.is_nominated = false);
+        self.outgoing
+            .extend(self.held.drain(..).map(|packet| (address, packet)));
+    }
+
+    /// The address that media goes to.
+    pub(super) fn selected(&self) -> Option<Address> {
+        self.selected
+    }
+
+    /// Something has come from an address.
+    pub(super) fn heard(&mut self, now: Instant, address: Address) {
+        if self.selected == Some(address) {
+            self.selected_heard = now;
+        }
+    }
+
+    /// The client has sent something authenticated.
+    pub(super) fn alive(&mut self, now: Instant) {
+        self.alive = now;
+    }
+
+    /// Where a packet of the session's is sent. `None`: it waits until an address is verified.
+    pub(super) fn route(&mut self, packet: Vec<u8>) -> Option<(Address, Vec<u8>)> {
+        if let Some(address) = self.selected {
+            return Some((address, packet));
+        }
+        if self.held.len() < MAX_HELD {
+            self.held.push(packet);
+        }
+        None
+    }
+
+    /// The next packet to send.
+    pub(super) fn poll(&mut self) -> Option<(Address, Vec<u8>)> {
+        self.outgoing.pop_front()
+    }
+
+    /// When [`Self::check_again`] is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let unanswered = self.paths.iter().filter_map(|path| path.check.as_ref());
+        let resend = unanswered.filter_map(|check| Some(check.sent_at + *RESEND.get(check.tries)?));
+        let consent = self.selected.map(|_| self.consent_at());
+        resend.chain(consent).min()
+    }
+
+    fn consent_at(&self) -> Instant {
+        let of_selected = self.paths.iter().find(|path| self.selected == Some(path.address));
+        let asked = of_selected
+            .and_then(|path| path.check.as_ref())
+            .map(|check| check.sent_at);
+        asked.map_or(self.alive, |asked| asked.max(self.alive)) + CONSENT
+    }
+
+    /// Sends again what was not answered, and asks a silent client whether it is there.
+    pub(super) fn check_again(&mut self, now: Instant) {
+        let mut due: Vec<(Address, usize)> = Vec::new();
+        for path in &mut self.paths {
+            let Some(check) = &path.check else { continue };
+            match RESEND.get(check.tries) {
+                Some(after) if check.sent_at + *after <= now => due.push((path.address, check.tries + 1)),
+                Some(_) => {}
+                None if self.selected == Some(path.address) => {}
+                None if check.sent_at + SILENT <= now => path.check = None,
+                None => {}
+            }
+        }
+        for (address, tries) in due {
+            self.check(now, address, tries);
+        }
+        if let Some(selected) = self.selected.filter(|_| self.consent_at() <= now) {
+            self.path(now, selected);
+            self.check(now, selected, RESEND.len());
+        }
+    }
+}
+
+/// str0m's type of a transaction, which it makes only in reading a message.
+fn transaction_id(transaction: &Transaction) -> Option<TransId> {
+    // A binding indication without attributes.
+    let mut message = [0_u8; 20];
+    message[..8].copy_from_slice(&[0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42]);
+    message[8..].copy_from_slice(transaction);
+    StunMessage::parse(&message).ok().map(|message| message.trans_id())
+}

@@ -1,0 +1,179 @@
+//! One m-line of an SDP with its attributes, and what is said of the transport.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use str0m::media::{Direction, MediaKind, Mid};
+
+/// str0m keeps so many octets of a mid.
+const MAX_KEY: usize = 16;
+
+/// What an m-line is for, by its media type and protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// RTP, secured by DTLS whatever the profile says (RFC 9429 section 5.1.2).
+    Media(MediaKind),
+    /// A data channel (RFC 8841).
+    Data,
+    /// Something that nobody here knows.
+    Foreign,
+}
+
+/// `a=ice-ufrag` and `a=ice-pwd` (RFC 8839 section 5.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct IceCredentials<'a> {
+    /// The user fragment.
+    pub(crate) ufrag: &'a str,
+    /// The password.
+    pub(crate) password: &'a str,
+}
+
+/// What is said of the transport, for the session or one m-line; empty where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Transport<'a> {
+    /// The credentials of ICE.
+    pub(crate) credentials: IceCredentials<'a>,
+    /// `a=fingerprint` (RFC 8122), with one hash function or several.
+    pub(crate) fingerprints: Vec<&'a str>,
+    /// `a=setup` (RFC 8842).
+    pub(crate) setup: &'a str,
+}
+
+/// One m-line with its attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Section<'a> {
+    /// The m-line, without `m=`.
+    pub(crate) media: &'a str,
+    /// What it is for.
+    pub(crate) purpose: Purpose,
+    /// `a=mid`, as its writer wrote it; empty if there is none.
+    pub(crate) mid: &'a str,
+    /// What stands for the mid in the session.
+    pub(super) key: Mid,
+    /// As its writer sees it. `sendrecv` unless stated.
+    pub(crate) direction: Direction,
+    /// The m-line is not used: its writer has rejected it (port 0 and not in the BUNDLE group, RFC 9143 section 7.3), it is
+    /// foreign, or it does not share the transport.
+    pub(crate) rejected: bool,
+    /// Its transport.
+    pub(crate) transport: Transport<'a>,
+    /// Its attribute lines that matter, in order.
+    pub(crate) attributes: Vec<&'a str>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn new(media: &'a str, direction: Direction) -> Self {
+        Self {
+            media,
+            purpose: purpose(media),
+            mid: "",
+            key: Mid::from(""),
+            direction,
+            rejected: media.split_whitespace().nth(1) == Some("0"),
+            transport: Transport::default(),
+            attributes: Vec::new(),
+        }
+    }
+
+    /// Audio or video; `None` for a data channel or something else.
+    pub(crate) fn kind(&self) -> Option<MediaKind> {
+        match self.purpose {
+            Purpose::Media(kind) => Some(kind),
+            Purpose::Data | Purpose::Foreign => None,
+        }
+    }
+
+    /// What stands for the mid in the session: the mid itself where str0m can hold it.
+    pub(crate) fn key(&self) -> Mid {
+        self.key
+    }
+
+    /// Whether the session knows the m-line by its own mid, so that RTP header extensions may carry it.
+    pub(crate) fn is_named_by_mid(&self) -> bool {
+        *self.key == *self.mid
+    }
+
+    /// Whether the writer will receive media on this m-line.
+    pub(crate) fn receives(&self) -> bool {
+        !self.rejected && matches!(self.direction, Direction::RecvOnly | Direction::SendRecv)
+    }
+
+    /// Whether the writer will send media on this m-line.
+    pub(crate) fn sends(&self) -> bool {
+        !self.rejected && matches!(self.direction, Direction::SendOnly | Direction::SendRecv)
+    }
+
+    /// Whether an attribute of this name has this value, for any payload type.
+    pub(crate) fn has_feedback(&self, value: &str) -> bool {
+        let feedback = self
+            .attributes
+            .iter()
+            .filter_map(|line| line.strip_prefix("a=rtcp-fb:"));
+        feedback
+            .filter_map(|line| line.split_once(' '))
+            .any(|(_, offered)| offered == value)
+    }
+}
+
+/// What an m-line is for. In SAVP, SAVPF and AVP, over UDP and TCP, everyone means the same.
+fn purpose(media: &str) -> Purpose {
+    let mut words = media.split_whitespace();
+    let (kind, protocol) = (words.next().unwrap_or_default(), words.nth(1).unwrap_or_default());
+    let is_rtp = matches!(
+        protocol,
+        "UDP/TLS/RTP/SAVPF"
+            | "UDP/TLS/RTP/SAVP"
+            | "TCP/DTLS/RTP/SAVPF"
+            | "TCP/DTLS/RTP/SAVP"
+            | "RTP/SAVPF"
+            | "RTP/SAVP"
+            | "RTP/AVPF"
+            | "RTP/AVP"
+    );
+    match kind {
+        "audio" if is_rtp => Purpose::Media(MediaKind::Audio),
+        "video" if is_rtp => Purpose::Media(MediaKind::Video),
+        "application" if matches!(protocol, "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP" | "DTLS/SCTP") => Purpose::Data,
+        _ => Purpose::Foreign,
+    }
+}
+
+impl<'a> Transport<'a> {
+    pub(super) fn read(&mut self, name: &str, value: &'a str) {
+        match name {
+            "ice-ufrag" => keep_first(&mut self.credentials.ufrag, value),
+            "ice-pwd" => keep_first(&mut self.credentials.password, value),
+            "setup" => keep_first(&mut self.setup, value),
+            _ => self.fingerprints.push(value.trim()),
+        }
+    }
+
+    /// Takes what is not said from another one.
+    pub(super) fn complete(&mut self, other: &Self) {
+        if self.credentials.ufrag.is_empty() {
+            self.credentials = other.credentials;
+        }
+        if self.fingerprints.is_empty() {
+            self.fingerprints.clone_from(&other.fingerprints);
+        }
+        keep_first(&mut self.setup, other.setup);
+    }
+}
+
+pub(super) fn keep_first<'a>(kept: &mut &'a str, value: &'a str) {
+    if kept.is_empty() {
+        *kept = value.trim();
+    }
+}
+
+/// What str0m cannot hold is hashed. An m-line without a mid is named after its place.
+pub(super) fn key(mid: &str, index: usize) -> Mid {
+    if !mid.is_empty() && mid.len() <= MAX_KEY && mid.bytes().all(|octet| octet.is_ascii_alphanumeric()) {
+        return Mid::from(mid);
+    }
+    let mut hasher = DefaultHasher::new();
+    mid.hash(&mut hasher);
+    if mid.is_empty() {
+        index.hash(&mut hasher);
+    }
+    Mid::from(&*format!("x{:015x}", hasher.finish() >> 4))
+}

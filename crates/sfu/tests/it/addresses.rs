@@ -1,0 +1,134 @@
+//! Which of a client's addresses media goes to, and who may say so.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sfu::{Transport, TransportState};
+use str0m::media::MediaKind::{Audio, Video};
+
+use crate::support::World;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn victim() -> SocketAddr {
+    "203.0.113.5:40000".parse().unwrap()
+}
+
+/// A room of two in a call.
+fn call(seed: u64) -> (World, usize, usize) {
+    let mut world = World::new(seed);
+    let (a, b) = (world.join("ana"), world.join("ben"));
+    world.run_until(5 * SECOND, "media", |world| {
+        world.clients[a].got_from(Video, b) > 0 && world.clients[b].got_from(Video, a) > 0
+    });
+    (world, a, b)
+}
+
+/// What a client is sent in some time.
+fn received(world: &mut World, client: usize, from: usize, time: Duration) -> usize {
+    world.clients[client].forget_got();
+    world.run(time);
+    world.clients[client].got_from(Audio, from)
+}
+
+#[test]
+fn a_nomination_moves_no_stream_to_an_address_that_does_not_answer() {
+    let (mut world, a, b) = call(80);
+    for _ in 0..50 {
+        let forged = world.clients[b].request(true);
+        world.shard.receive(world.now, Transport::Udp, victim(), &forged);
+        assert!(received(&mut world, b, a, SECOND / 10) > 3, "media goes on");
+    }
+    let (stun, others) = world.sent_to[&victim()];
+    assert_eq!(others, 0, "the victim was sent media");
+    // Each request is answered, and at most four checks a second are sent.
+    assert!(stun <= 50 + 4 * 6, "{stun}");
+}
+
+#[test]
+fn nothing_but_stun_is_sent_before_an_address_is_verified() {
+    let mut world = World::new(81);
+    world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.join("ben");
+    // Ben's stack never answers checks, or somebody sends in another's name.
+    world.clients[b].stun = &[0];
+    world.run(10 * SECOND);
+    let (stun, others) = world.sent_to[&world.clients[b].address];
+    assert!(stun > 0 && others == 0, "{stun} {others}");
+    assert_eq!(world.states_of(b), []);
+}
+
+#[test]
+fn a_replayed_request_does_nothing() {
+    let (mut world, a, b) = call(82);
+    let seen = world.clients[b].last_check.clone();
+    let before = world.shard.stats().packets_unknown;
+    world.shard.receive(world.now, Transport::Udp, victim(), &seen);
+    // As if from the address of another client, whose media it must not take.
+    let of_other = world.clients[a].address;
+    world.shard.receive(world.now, Transport::Udp, of_other, &seen);
+    assert_eq!(world.shard.stats().packets_unknown, before + 2);
+    assert!(received(&mut world, a, b, SECOND) > 40 && received(&mut world, b, a, SECOND) > 40);
+    assert!(!world.sent_to.contains_key(&victim()));
+}
+
+#[test]
+fn a_request_from_the_address_of_another_client_does_not_take_it() {
+    let (mut world, a, b) = call(83);
+    let of_other = world.clients[a].address;
+    for _ in 0..5 {
+        let forged = world.clients[b].request(true);
+        world.shard.receive(world.now, Transport::Udp, of_other, &forged);
+        world.run(SECOND / 5);
+    }
+    assert!(received(&mut world, a, b, SECOND) > 40 && received(&mut world, b, a, SECOND) > 40);
+}
+
+#[test]
+fn a_client_that_moves_is_followed_without_a_nomination() {
+    let (mut world, a, b) = call(84);
+    world.clients[b].stun = &[1];
+    world.clients[b].roam(SocketAddr::from(([10, 9, 9, 9], 6000)));
+    world.clients[b].forget_got();
+    for _ in 0..25 {
+        let check = world.clients[b].request(false);
+        let address = world.clients[b].address;
+        world.shard.receive(world.now, Transport::Udp, address, &check);
+        world.run(SECOND / 5);
+    }
+    assert!(world.clients[b].got_from(Video, a) > 20);
+    assert!(received(&mut world, a, b, SECOND) > 40);
+}
+
+#[test]
+fn an_address_that_is_not_nominated_is_not_used_while_the_other_one_lives() {
+    let (mut world, a, b) = call(85);
+    let second: SocketAddr = "10.9.9.9:6000".parse().unwrap();
+    for _ in 0..25 {
+        let check = world.clients[b].request(false);
+        world.shard.receive(world.now, Transport::Udp, second, &check);
+        world.run(SECOND / 5);
+    }
+    assert_eq!(world.sent_to[&second].1, 0);
+    assert!(received(&mut world, b, a, SECOND) > 40);
+}
+
+#[test]
+fn a_client_that_sends_media_but_no_stun_is_alive() {
+    let (mut world, a, b) = call(86);
+    world.clients[b].stun = &[];
+    world.run(60 * SECOND);
+    assert_eq!(world.states_of(b), [TransportState::Connected]);
+    assert!(received(&mut world, a, b, SECOND) > 40 && received(&mut world, b, a, SECOND) > 40);
+}
+
+#[test]
+fn a_client_that_only_answers_checks_is_alive() {
+    let (mut world, a, b) = call(87);
+    world.clients[b].stun = &[1];
+    world.clients[b].sends = false;
+    world.run(60 * SECOND);
+    assert_eq!(world.states_of(b), [TransportState::Connected]);
+    assert!(received(&mut world, b, a, SECOND) > 40);
+}

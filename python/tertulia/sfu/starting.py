@@ -1,0 +1,63 @@
+"""The start of the media engine: its ports, its files, its directory of recordings."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tertulia.config import Config
+from tertulia.errors import ConfigError
+from tertulia.ids import NodeId
+from tertulia.sfu import _sfu
+
+_log: Final = structlog.get_logger(__name__)
+
+
+def start_engine(config: Config, node: NodeId) -> _sfu.Sfu:
+    """Start it.
+
+    Raises:
+        ConfigError: a port cannot be bound, or there is no address to advertise.
+    """
+    _allow_files()
+    _prepare(config.raw_dir)
+    first = config.sfu_ports[0]
+    ports = [first + i if first else 0 for i in range(config.sfu_workers)]
+    try:
+        return _sfu.Sfu(
+            config.sfu_bind,
+            ports,
+            config.sfu_advertise,
+            loopback=config.open,
+            recordings_dir=config.raw_dir,
+            node=node,
+            track_kilobits=config.sfu_track_mbits * 1000,
+            peer_kilobits=config.sfu_peer_mbits * 1000,
+            room_kilobits=config.sfu_room_mbits * 1000,
+        )
+    except OSError as e:
+        raise ConfigError(
+            f"the media ports cannot be opened: {e}: see --sfu-bind, --sfu-ports and --sfu-advertise"
+        ) from e
+
+
+def _allow_files() -> None:
+    """Each track that is recorded has an open file: take all that the system grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _prepare(recordings: Path) -> None:
+    """Make the directory of recordings. Without it there are meetings, and each recording says that it has trouble."""
+    try:
+        recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=recordings):
+            pass
+    except OSError as e:
+        _log.warning(
+            "this node cannot record: see --recordings-dir", recordings_dir=str(recordings), error=e.strerror or str(e)
+        )

@@ -1,0 +1,175 @@
+"""Rooms that go over to another SFU node: which of the two is believed, and when the old one lets go."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from msgspec import Raw
+from msgspec.structs import replace
+
+from tertulia.errors import UnknownTarget
+from tertulia.ids import ConnectionId, NodeId, SeatId, UserId, transport_id
+from tertulia.room import commands, effects, inputs, steps
+from tertulia.room.messages import EventMessage
+from tertulia.room.nodes import QUIET_AFTER
+from tertulia.room.relocation import LETS_GO_AFTER, SETTLES_WITHIN
+from tests.unit.room.core import Core, left, member, node
+
+N1, N2 = NodeId("n1"), NodeId("n2")
+EVE = member("eve", "e")
+
+
+@pytest.fixture
+def core() -> Core:
+    """Ann and bob, both here, and eve on another hub, in a room on n1; n2 is there too."""
+    made = Core("sfu")
+    made.node = N1
+    for _ in range(8):
+        made.now += 0.5
+        made.nodes.refresh([node("n1"), node("n2")], made.now)
+    made.join("ann", "a", [EVE])
+    made.join("bob", "b")
+    made.clear()
+    return made
+
+
+def seat_of(core: Core, user: str) -> SeatId:
+    return core.members[user].seat
+
+
+def says(core: Core, origin: NodeId, user: str | None, event: str = "Slots", **payload: object) -> None:
+    """An SFU node says something to one member, or to everyone."""
+    core.give(
+        inputs.Message(
+            EventMessage(
+                origin=origin,
+                event=event,
+                payload=Raw(json.dumps(payload).encode()),
+                to=None if user is None else UserId(user),
+                seat=None if user is None else seat_of(core, user),
+            )
+        )
+    )
+
+
+def drain(core: Core) -> None:
+    """n1 wants to be rid of its rooms, and this one moves to n2."""
+    core.nodes.refresh([replace(node("n1"), draining=True), node("n2")], core.now)
+    core.give(inputs.NodesSeen())
+    core.answer(steps.Move, True)
+
+
+def ends(core: Core) -> list[NodeId]:
+    """The nodes that were told to end the room."""
+    return [e.node for e in core.of(effects.Tell) if isinstance(e.command, commands.End)]
+
+
+def look(core: Core, after: float) -> None:
+    core.now += after
+    core.nodes.refresh([replace(node("n1"), draining=True), node("n2")], core.now)
+    core.give(inputs.NodesSeen())
+
+
+def test_a_room_leaves_a_node_that_drains_which_goes_on_until_all_are_connected_elsewhere(core: Core) -> None:
+    drain(core)
+    assert core.events("a") == core.events("b") == ["SfuEndpoint"]
+    says(core, N1, "ann")
+    says(core, N1, None, "ActiveSpeakers", userIds=[])
+    assert core.events("a")[1:] == ["Slots", "ActiveSpeakers"]
+    for user in ("ann", "bob"):
+        says(core, N2, user, "TransportState", transportId="t", state="connected")
+        look(core, SETTLES_WITHIN + 0.1)
+    assert ends(core) == []
+    says(core, N2, "eve", "TransportState", transportId="t", state="connected")
+    look(core, 0.1)
+    assert ends(core) == []
+    look(core, SETTLES_WITHIN + 0.1)
+    assert ends(core) == [N1]
+    look(core, LETS_GO_AFTER)
+    assert ends(core) == [N1]
+
+
+def test_who_has_left_is_not_waited_for(core: Core) -> None:
+    drain(core)
+    for user in ("ann", "bob"):
+        says(core, N2, user, "TransportState", transportId="t", state="connected")
+    core.give(left(EVE))
+    look(core, 0.1)
+    look(core, SETTLES_WITHIN)
+    assert ends(core) == [N1]
+
+
+def test_the_old_node_lets_go_at_last_and_clients_hear_of_it_from_the_hub(core: Core) -> None:
+    drain(core)
+    look(core, LETS_GO_AFTER - 0.1)
+    assert ends(core) == []
+    look(core, 0.2)
+    assert ends(core) == [N1]
+    last = [e.event for e in core.of(effects.Deliver) if "a" in e.to][-1]
+    old = transport_id(seat_of(core, "ann"), N1)
+    assert last.value() == {"transportId": old, "state": "closed", "reason": "moved"}
+
+
+def test_nothing_of_a_node_that_the_room_has_left_reaches_a_client(core: Core) -> None:
+    drain(core)
+    look(core, LETS_GO_AFTER + 0.1)
+    core.clear()
+    for event in ("ReceiveAnswer", "ReceiveOffer", "Slots", "TransportState", "SfuError"):
+        says(core, N1, "ann", event)
+    says(core, N1, None, "ActiveSpeakers")
+    says(core, N1, None, "RecordingTrouble")
+    assert core.events("a") == []
+    says(core, N2, "ann")
+    assert core.events("a") == ["Slots"]
+
+
+def test_a_dead_node_is_not_believed_from_the_move_on(core: Core) -> None:
+    core.now += 1
+    ages = {N1: 2.0}
+    core.nodes.refresh([node("n1"), node("n2")], core.now, ages)
+    core.give(inputs.NodesSeen())
+    core.answer(steps.Move, True)
+    assert core.events("a") == ["SfuEndpoint", "TransportState"]
+    assert ends(core) == [N1]
+    says(core, N1, "ann")
+    assert core.events("a") == ["SfuEndpoint", "TransportState"]
+
+
+def test_a_client_that_misses_its_media_has_the_room_moved_sooner(core: Core) -> None:
+    def look_at_silent() -> None:
+        core.now += 0.1
+        core.nodes.refresh([node("n1"), node("n2")], core.now, {N1: QUIET_AFTER + 0.1})
+        core.give(inputs.NodesSeen())
+
+    look_at_silent()
+    core.call("a", "MediaStopped", transport_id=transport_id(seat_of(core, "bob"), N1))
+    look_at_silent()
+    assert not core.asks(steps.Move)
+    core.call("a", "MediaStopped", transport_id=transport_id(seat_of(core, "ann"), N1))
+    look_at_silent()
+    assert core.step(steps.Move).to_node == N2
+
+
+def test_media_cannot_stop_where_no_sfu_carries_it() -> None:
+    core = Core("p2p")
+    core.join("ann", "a")
+    core.call("a", "MediaStopped", transport_id="sfu_1")
+    assert core.answers("a")[-1] is UnknownTarget
+
+
+def test_nodes_are_told_at_each_sweep_who_is_seated(core: Core) -> None:
+    core.give(inputs.Sweep())
+    [told] = [e for e in core.of(effects.Tell) if isinstance(e.command, commands.Seated)]
+    assert isinstance(told.command, commands.Seated)
+    assert told.node == N1
+    assert set(told.command.transports) == {transport_id(seat_of(core, user), N1) for user in ("ann", "bob", "eve")}
+
+
+def test_nobody_tells_a_node_of_a_peer_to_peer_room() -> None:
+    core = Core("p2p")
+    core.node = N1
+    core.join("ann", "a")
+    core.give(inputs.Sweep())
+    assert core.of(effects.Tell) == []
+    assert core.events(ConnectionId("a")) == []
