@@ -15,7 +15,12 @@ ARGS ?=
 
 # `make -j` would not help: cargo and pip use all cores themselves.
 .NOTPARALLEL:
-.PHONY: npm run test check bench build lock fix clean
+# What takes long, or needs more than Debian: Go 1.24 or later.
+nightly:
+	@sh scripts/need.sh run
+	@exec $(PYTHON) scripts/test.py nightly
+
+.PHONY: npm run test check nightly bench build lock fix clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/tertulia dev $(ARGS)

@@ -102,5 +102,7 @@ BENCH = tuple(
     Step(f"bench {path.parent.name}", (BIN + "python", "-m", f"bench.{path.parent.name}"), 10, needs=SERVED, alone=True)
     for path in sorted(ROOT.glob("bench/*/__main__.py"))
 )
+# Foreign stacks that need a toolchain of their own, or long.
+NIGHTLY = (Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),)
 GROUPS = {"check": CHECK, "test": (*INSTALL, *CHECK, *TEST), "integration": INTEGRATION, "bench": BENCH}
-STEPS = {step.name: step for step in (*INSTALL, *CHECK, *TEST, *BENCH)}
+STEPS = {step.name: step for step in (*INSTALL, *CHECK, *TEST, *NIGHTLY, *BENCH)}

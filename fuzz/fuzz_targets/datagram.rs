@@ -1,11 +1,15 @@
 //! Datagrams of unknown senders: STUN, DTLS, RTP, RTCP and anything else. Nothing but a plain binding request is answered, and
-//! with no more than a short message.
+//! with no more than a short message. Each costs linear time.
 
 #![no_main]
+
+#[path = "../../crates/sfu/tests/it/support/cost.rs"]
+mod cost;
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use cost::Cost;
 use libfuzzer_sys::fuzz_target;
 use sfu::{Limits, LocalCandidate, Shard, ShardConfig, Transport};
 
@@ -23,13 +27,18 @@ thread_local! {
     });
 }
 
+const COST: Cost = Cost {
+    fixed: Duration::from_micros(100),
+    per_byte: Duration::from_nanos(10),
+};
+
 fuzz_target!(|packet: &[u8]| {
-    sfu::fuzzing::classify(packet);
+    COST.bounds("classification", packet.len(), || sfu::fuzzing::classify(packet));
     SHARD.with_borrow_mut(|(shard, now)| {
         // So that the rate of answers never runs out.
         *now += Duration::from_secs(1);
         let source = ([203, 0, 113, 5], 40_000).into();
-        shard.receive(*now, Transport::Udp, source, packet);
+        COST.bounds("a datagram", packet.len(), || shard.receive(*now, Transport::Udp, source, packet));
         while let Some(answer) = shard.poll_transmit() {
             assert_eq!(answer.destination, source);
             assert!(answer.contents.len() <= packet.len() + 64);

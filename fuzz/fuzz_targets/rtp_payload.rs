@@ -3,7 +3,18 @@
 
 #![no_main]
 
+#[path = "../../crates/sfu/tests/it/support/cost.rs"]
+mod cost;
+
+use std::time::Duration;
+
+use cost::Cost;
 use libfuzzer_sys::fuzz_target;
+
+const COST: Cost = Cost {
+    fixed: Duration::from_micros(50),
+    per_byte: Duration::from_nanos(200),
+};
 
 fuzz_target!(|input: &[u8]| {
     let mut payloads = Vec::new();
@@ -13,5 +24,5 @@ fuzz_target!(|input: &[u8]| {
         payloads.push(payload);
         rest = next;
     }
-    sfu::fuzzing::rtp_payloads(&payloads);
+    COST.bounds("payloads", input.len(), || sfu::fuzzing::rtp_payloads(&payloads));
 });

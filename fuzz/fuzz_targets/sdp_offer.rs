@@ -3,9 +3,13 @@
 
 #![no_main]
 
-use std::cell::RefCell;
-use std::time::Instant;
+#[path = "../../crates/sfu/tests/it/support/cost.rs"]
+mod cost;
 
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use cost::Cost;
 use libfuzzer_sys::fuzz_target;
 use sfu::{Command, Limits, LocalCandidate, PeerId, Shard, ShardConfig, Transport};
 
@@ -40,6 +44,11 @@ fn offer(sdp: &str, slots: bool) -> Command {
     }
 }
 
+const COST: Cost = Cost {
+    fixed: Duration::from_millis(4),
+    per_byte: Duration::from_nanos(1_000),
+};
+
 fuzz_target!(|input: &[u8]| {
     let Some((kind, sdp)) = input.split_first() else {
         return;
@@ -49,7 +58,8 @@ fuzz_target!(|input: &[u8]| {
     };
     SHARD.with_borrow_mut(|shard| {
         let now = Instant::now();
-        let opened = shard.command(now, offer(sdp, slots)).is_ok();
+        let mut opened = false;
+        COST.bounds("an offer", sdp.len(), || opened = shard.command(now, offer(sdp, slots)).is_ok());
         assert_eq!(shard.stats().peers, usize::from(opened));
         let again = shard.command(now, offer(sdp, slots)).is_ok();
         assert_eq!(opened, again, "what was accepted is accepted again");

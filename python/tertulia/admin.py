@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 import uuid
@@ -16,7 +17,9 @@ from tertulia.db import migrate
 from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import SigningKeys
+from tertulia.db.models import Invite, Room
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import ConfigError, Refused
 from tertulia.ids import RoomId, UserId, new_uuid
@@ -163,8 +166,9 @@ class Admin:
             now=now,
             lifetime=JOIN_TOKEN_SECONDS,
         )
+        invited = await self._invite(room, now)
         invite = tokens.issue_invite(
-            invite_id=new_uuid(),
+            invite_id=invited.id,
             room_id=room.id,
             role="attendee",
             tenant_id=owner.id,
@@ -174,6 +178,22 @@ class Admin:
         base = Base(base_url)
         print(f"host:   {base.host(room.id, join.token)}")
         print(f"guests: {base.invite(room.id, invite.token)}")
+
+    async def _invite(self, room: Room, now: float) -> Invite:
+        invite = Invite(
+            id=new_uuid(),
+            room_id=room.id,
+            role="attendee",
+            made_by=None,
+            maker_admitted_at=None,
+            key_id=None,
+            created_at=times.from_seconds(now),
+            expires_at=times.from_seconds(math.floor(now) + INVITE_MAX_SECONDS),
+            max_uses=None,
+            uses=0,
+            revoked_at=None,
+        )
+        return await Invites(self._database).create(invite)
 
     async def _check_schema(self) -> None:
         if await migrate.version(self._database) != migrate.head():

@@ -10,12 +10,14 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 import structlog
 import uvicorn
 import uvloop
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -23,9 +25,13 @@ from tertulia import logging
 from tertulia.config import Config
 from tertulia.db import migrate
 from tertulia.db.access import Access
+from tertulia.db.admissions import Admissions
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
@@ -34,7 +40,7 @@ from tertulia.http import health, site
 from tertulia.http.cors import Cors
 from tertulia.http.files import Files
 from tertulia.http.listening import bind, bind_public, in_url
-from tertulia.http.metrics import forget_dead_workers, metrics
+from tertulia.http.metrics import Metrics, forget_dead_workers
 from tertulia.http.pages import DOCS, Pages
 from tertulia.http.server import BoundedHttp
 from tertulia.hub.hub import Hub
@@ -46,19 +52,25 @@ from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
 from tertulia.rest.ice import IceServers
-from tertulia.rest.limits import RateLimit
+from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
 from tertulia.rest.openapi import Description
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
 from tertulia.room.settings import HubSettings
+from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.plain.frames import MAX_FRAME
+from tertulia.sockets.signalr.mark import PURPOSE as MARKS
+from tertulia.sockets.signalr.mark import Marks
 from tertulia.sockets.signalr.other_workers import PURPOSE as SEAL
 from tertulia.sockets.signalr.other_workers import OtherWorkers, sealed
 from tertulia.sockets.signalr.site import SignalRSite
+from tertulia.sockets.upgrade import Endpoint
 from tertulia.sockets.websocket import protocol_class
+from tertulia.state.clock import MEASURE_SECONDS, FleetClock
 from tertulia.state.connection import connect_redis
+from tertulia.state.limits import SharedBuckets
 from tertulia.state.registry import BEAT_SECONDS, Registry, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 from tertulia.storage import SealedStorage, open_storage
@@ -68,9 +80,11 @@ OPEN_TENANT: Final = "default"
 IDLE_BEAT_SECONDS: Final = 1.0
 """How often a web worker without meetings says that it is there: nothing has to be found out sooner."""
 PURGE_SECONDS: Final = 600.0
-"""How often each web worker deletes idempotency keys that are older than a day."""
+"""How often each web worker deletes idempotency keys that are older than a day, and invites that have expired."""
 STOP_SECONDS: Final = 5
 """How long open requests may take when the web worker stops."""
+HAND_OVER_SECONDS: Final = 1.5
+"""How long a web worker that stops waits for its clients to return to others, if there are any."""
 BACKLOG: Final = 1024
 
 _log = structlog.get_logger(__name__)
@@ -79,9 +93,13 @@ _log = structlog.get_logger(__name__)
 class Web(NamedTuple):
     """A running web worker, without its sockets."""
 
-    asgi: ASGIApp
+    public: ASGIApp
+    complete: ASGIApp
+    """The same, with what is for the operator: its figures, and the description of the API."""
     hub: Hub
     signalr: SignalRSite
+    workers: Registry[Worker]
+    lobby: Lobby
 
 
 def run_web(config: Config, is_one_of_many: bool = False) -> int:
@@ -97,7 +115,7 @@ def run_web(config: Config, is_one_of_many: bool = False) -> int:
     listener = bind_public(config.host, config.port, is_shared=is_one_of_many)
     if not is_one_of_many:
         listener.listen(BACKLOG)  # early clients wait, as nobody else can serve them
-    uvloop.run(_serve(config, listener))
+    uvloop.run(_serve(config, listener, is_shared=is_one_of_many))
     return 0
 
 
@@ -109,28 +127,35 @@ def _relax_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-async def _serve(config: Config, listener: socket.socket) -> None:
+async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) -> None:
     internal = _internal_socket(config)
     url = f"http://{in_url(config.internal_host)}:{internal.getsockname()[1]}"
     async with build_web(config, url) as web:
         _relax_the_collector()
-        server = _Server(_server_config(config, web))
+        servers = [
+            _Server(_server_config(config, web, web.public, web.signalr.open), listener),
+            _Server(_internal_config(config, web), internal),
+        ]
+        if config.operator_listen is not None:
+            operator = bind_public(*config.operator_listen, is_shared=is_shared)
+            servers.append(_Server(_server_config(config, web, web.complete, web.signalr.open), operator))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         showing = asyncio.create_task(pulse.show(os.environ))
-        serving = asyncio.create_task(server.serve(sockets=[listener, internal]))
+        serving = [asyncio.create_task(server.run()) for server in servers]
         stopping = asyncio.create_task(stop.wait())
         _log.info("web worker runs", address=f"{config.host}:{listener.getsockname()[1]}", hub=web.hub.id)
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        for accepting in server.servers:
-            accepting.close()
-        await web.hub.stop()
+        for server in servers:
+            server.stop_accepting()
+        await web.hub.stop(await _time_to_hand_over(web))
         web.signalr.stop()
-        server.should_exit = True
-        await serving
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*serving)
         showing.cancel()
 
 
@@ -150,13 +175,21 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         stack.push_async_callback(redis.close)
         channels = Channels(redis)
         stack.push_async_callback(channels.close)
-        keyring = Keyring(SigningKeys(database))
+        clock = FleetClock(redis)
+        await clock.measure()
+        await stack.enter_async_context(_each(lambda: MEASURE_SECONDS, clock.measure))
+        keyring = Keyring(SigningKeys(database), clock.now)
         await keyring.start()
         stack.push_async_callback(keyring.stop)
         hub_id = HubId(new_token("hub_", 9))
         rooms = RoomState(redis, hub_id, room_ttl_ms(config.keep_alive_seconds))
         directory = Directory(database)
+        admissions = Admissions(database)
         recordings = Recordings(database)
+        audit = Audit(database)
+        audit_queue = AuditQueue(audit)
+        audit_queue.start()
+        stack.push_async_callback(audit_queue.stop)
         hub = Hub(
             settings=HubSettings(
                 keep_alive=config.keep_alive_seconds,
@@ -168,13 +201,17 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,
+            admissions=admissions,
             recordings=recordings,
             keys=keyring,
+            audit=audit_queue,
             default_region=config.region,
         )
         await hub.start()
         stack.push_async_callback(hub.stop)
-        services = await _services(config, database, directory, recordings, keyring, redis, rooms, hub)
+        services = await _services(
+            config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, hub
+        )
 
         def worker() -> Worker:
             return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
@@ -186,39 +223,47 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await registry.beat(worker())
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
         await stack.enter_async_context(_each(beats, lambda: _beat(registry, worker(), hub)))
-        purge = services.idempotency.purge
-        await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: purge(services.now())))
-        signalr = SignalRSite(
-            hub,
-            keyring,
-            services.callers,
-            OtherWorkers(registry, lambda: keyring.tokens.derived(SEAL)),
-            config.max_message_bytes,
-        )
-        yield Web(_asgi(config, services, signalr), hub, signalr)
+        for purge in (services.idempotency.purge, services.invites.purge):
+            await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
+        kept = timedelta(days=config.audit_days)
+        await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
+        marks = Marks(lambda: keyring.tokens.derived(MARKS))
+        workers = OtherWorkers(registry, marks, lambda: keyring.tokens.derived(SEAL))
+        lobby = Lobby(0, 0) if config.open else Lobby()
+        signalr = SignalRSite(hub, keyring, services.callers, workers, lobby, config.max_message_bytes)
+        public, complete = _sites(config, services, signalr)
+        yield Web(public, complete, hub, signalr, registry, lobby)
 
 
 async def _services(
     config: Config,
+    clock: FleetClock,
     database: Database,
     directory: Directory,
+    admissions: Admissions,
     recordings: Recordings,
     keyring: Keyring,
+    audit_queue: AuditQueue,
     redis: Redis,
     rooms: RoomState,
     hub: Hub,
 ) -> Services:
-    access, keys = Access(database), RecordingKeys(database, master_key(config))
-    tenant = await access.ensure_tenant(OPEN_TENANT, Services.now()) if config.open else None
+    access, invites, keys = Access(database), Invites(database), RecordingKeys(database, master_key(config))
+    tenant = await access.ensure_tenant(OPEN_TENANT, clock.moment()) if config.open else None
     return Services(
         config=config,
+        clock=clock,
         database=database,
         directory=directory,
+        admissions=admissions,
+        invites=invites,
         recordings=recordings,
         access=access,
+        audit=Audit(database),
+        audit_queue=audit_queue,
         idempotency=Idempotency(database),
         keyring=keyring,
-        callers=Callers(access, keyring, rooms, tenant.id if tenant else None),
+        callers=Callers(access, admissions, invites, keyring, rooms, tenant.id if tenant else None),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
@@ -227,45 +272,84 @@ async def _services(
     )
 
 
-def _asgi(config: Config, services: Services, signalr: SignalRSite) -> ASGIApp:
-    api = Api(services, RateLimit(0 if config.open else config.rate_limit))
-    pages, docs = Pages(), Pages(DOCS, ".")
-    routes = [
+def _sites(config: Config, services: Services, signalr: SignalRSite) -> tuple[ASGIApp, ASGIApp]:
+    """What everyone gets, and what the operator gets. Without a listener for the operator it is the same."""
+    rate = 0 if config.open else config.rate_limit
+    take = SharedBuckets(services.redis).take
+    api = Api(
+        services,
+        by_address=SharedLimit("address", rate * ADDRESS_SHARE, take),
+        by_credential=SharedLimit("credential", rate, take),
+    )
+    routes = _routes(config, services, signalr, api)
+    operator = _operator_routes(config)
+    complete = _site(config, [*operator, *routes], api)
+    return (complete if config.operator_listen is None else _site(config, routes, api)), complete
+
+
+def _routes(config: Config, services: Services, signalr: SignalRSite, api: Api) -> list[BaseRoute]:
+    pages = Pages(public_url=config.public_url, media_origin=services.links.origin)
+    return [
         *site.api_routes(api, OPERATIONS),
         Route("/hub", signalr),
         Route("/hub/negotiate", signalr),
         site.page_route(FILES + "/{key:path}", Files(services.links).serve),
         site.page_route("/healthz", health.healthz),
         site.page_route("/readyz", health.Readiness(services).readyz),
-        site.page_route("/metrics", metrics),
-        site.page_route("/openapi.json", Description(OPERATIONS).openapi),
-        site.page_route("/docs", docs.index),
-        site.page_route("/docs/{path}", docs.asset),
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.index),
         site.page_route("/static/{path:path}", pages.asset),
     ]
-    app: ASGIApp = site.Site(routes, Cors(_origins(config)), api)
-    if config.trusted_proxies:
-        app = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), list(config.trusted_proxies)))
-    return app
 
 
-def _origins(config: Config) -> tuple[str, ...]:
-    """The origins of pages that may call, beside the server's own."""
-    return ("*",) if config.open else config.cors_origins
+def _operator_routes(config: Config) -> list[BaseRoute]:
+    docs = Pages(DOCS, ".", public_url=config.public_url)
+    return [
+        site.page_route("/metrics", Metrics().metrics),
+        site.page_route("/openapi.json", Description(OPERATIONS).openapi),
+        site.page_route("/docs", docs.index),
+        site.page_route("/docs/{path}", docs.asset),
+    ]
 
 
-def _server_config(config: Config, web: Web) -> uvicorn.Config:
+def _site(config: Config, routes: list[BaseRoute], api: Api) -> ASGIApp:
+    app: ASGIApp = site.Site(routes, Cors(config.cors_origins), api, is_open=config.open)
+    return cast("ASGIApp", _behind_proxies(config, app)) if config.trusted_proxies else app
+
+
+def _behind_proxies(config: Config, app: ASGIApp) -> ProxyHeadersMiddleware:
+    return ProxyHeadersMiddleware(cast("Any", app), list(config.trusted_proxies))
+
+
+def _server_config(config: Config, web: Web, app: ASGIApp, open_signalr: Endpoint) -> uvicorn.Config:
+    own = [config.public_url] if config.public_url else []
+    protocol = protocol_class(
+        {"/ws": plain.endpoint(web.hub, web.lobby), "/hub": open_signalr},
+        [*config.cors_origins, *own],
+        _max_frame(config),
+        _behind_proxies(config, app).trusted_hosts if config.trusted_proxies else None,
+    )
+    return _uvicorn(app, protocol)
+
+
+def _internal_config(config: Config, web: Web) -> uvicorn.Config:
+    """Other web workers pass on requests of SignalR, and nothing else."""
+    return _uvicorn(
+        web.signalr.forwarded, protocol_class({"/hub": web.signalr.open_forwarded}, ["*"], _max_frame(config))
+    )
+
+
+def _max_frame(config: Config) -> int:
+    """A SignalR message that is too long has to be read, to be answered by a Close message."""
+    return 2 * max(config.max_message_bytes, MAX_FRAME)
+
+
+def _uvicorn(app: ASGIApp, ws: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        web.asgi,
+        app,
         http=BoundedHttp,
-        ws=protocol_class(
-            {"/ws": plain.endpoint(web.hub), "/hub": web.signalr.open},
-            _origins(config),
-            # A SignalR message that is too long has to be read, to be answered by a Close message.
-            max_frame=2 * max(config.max_message_bytes, MAX_FRAME),
-        ),
+        ws=ws,
+        interface="asgi3",  # uvicorn takes bound methods for the older one
         lifespan="off",
         log_config=None,
         access_log=False,  # its lines hold query strings
@@ -278,6 +362,19 @@ def _server_config(config: Config, web: Web) -> uvicorn.Config:
 
 class _Server(uvicorn.Server):
     """uvicorn's server, which leaves the signals to us: the hub takes leave of its clients first."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+
+    async def run(self) -> None:  # type: ignore[override]
+        """Serve until ``should_exit``."""
+        await self.serve(sockets=[self._listener])
+
+    def stop_accepting(self) -> None:
+        """Take no more connections."""
+        for accepting in self.servers:
+            accepting.close()
 
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]
@@ -311,11 +408,23 @@ async def _each(pause: Callable[[], float], act: Callable[[], Awaitable[None]]) 
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def _time_to_hand_over(web: Web) -> float:
+    try:
+        others = [worker for worker in await web.workers.alive() if worker.id != web.hub.id]
+    except Unavailable:
+        return 0
+    return HAND_OVER_SECONDS if others else 0
+
+
 async def _beat(registry: Registry[Worker], worker: Worker, hub: Hub) -> None:
     """Stay registered. A registry that has forgotten this worker says that Redis has lost what it knew."""
     if await registry.beat(worker):
         _log.warning("Redis has forgotten this web worker: its rooms are read again", hub=worker.id)
         hub.redis_forgot()
+
+
+async def _purge(purge: Callable[[datetime], Awaitable[None]], clock: FleetClock) -> None:
+    await purge(clock.moment())
 
 
 async def _quietly(act: Callable[[], Awaitable[None]]) -> None:

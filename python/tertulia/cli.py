@@ -51,6 +51,7 @@ class Command(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command in ``argv`` and exit with its status."""
+    os.umask(0o077)  # databases, recordings, exports: what is written is for this user only
     args, unknown = _parser().parse_known_args(argv)
     if unknown:
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")

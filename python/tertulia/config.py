@@ -16,6 +16,7 @@ from tertulia import values
 from tertulia.errors import ConfigError
 
 PREFIX: Final = "TERTULIA_"
+_FILE: Final = "_FILE"
 
 Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room", "recording", "recording-key"]
 """A command, or those that work on the database (``database``; the others read more)."""
@@ -96,6 +97,13 @@ class Config:
         values.list_of(values.ip_address), (), _SFU, "the addresses at which clients reach this node, comma-separated"
     )
     sfu_workers: int = _setting(values.whole_number(1, 128), 1, _SFU, "how many media threads the node runs")
+    sfu_track_mbits: int = _setting(
+        values.whole_number(1, 1000), 40, _SFU, "what one track may send, in Mbit/s; a screen in 4K takes 20"
+    )
+    sfu_peer_mbits: int = _setting(
+        values.whole_number(1, 1000), 80, _SFU, "what one participant may send in all, in Mbit/s"
+    )
+    sfu_room_mbits: int = _setting(values.whole_number(1, 4000), 1000, _SFU, "what may come into one room, in Mbit/s")
     turn_urls: tuple[str, ...] = _setting(
         values.list_of(values.ice_url("turn", "turns")), (), _WEB, "TURN servers, comma-separated"
     )
@@ -127,13 +135,25 @@ class Config:
         values.whole_number(1, 300), 15, _WEB, "how long a connection may take to join a room"
     )
     rate_limit: int = _setting(
-        values.whole_number(0, 1_000_000), 50, _WEB, "REST requests per second, caller and web worker; 0: no limit"
+        values.whole_number(0, 1_000_000),
+        50,
+        _WEB,
+        "REST requests per second and credential, four times as many per address; 0: no limit",
+    )
+    audit_days: int = _setting(
+        values.whole_number(1, 3650), 365, _WEB, "how many days entries of the audit log are kept"
     )
     max_message_bytes: int = _setting(
         values.whole_number(1024, 64 << 20), 256 * 1024, _WEB, "the longest SignalR message"
     )
     internal_host: str = _setting(
         values.text, "127.0.0.1", _WEB, "the address at which other web workers reach this one"
+    )
+    operator_listen: tuple[str, int] | None = _setting(
+        values.listener,
+        None,
+        _WEB,
+        "where /metrics, /docs and /openapi.json are: 127.0.0.1:9090; else at the public port",
     )
     data_dir: Path = _setting(
         values.directory,
@@ -180,6 +200,13 @@ SETTINGS: Final[dict[str, str]] = {f.name: f.metadata["about"] for f in fields(C
 """Each setting's name and what it is about, in the order of the help."""
 
 
+SECRETS: Final = frozenset(("redis_url", "database_url", "turn_secret"))
+"""Settings that hold secrets: each may be in a file instead, named by the variable with ``_FILE`` behind it. (For the
+master key's there is a setting.)"""
+_MAX_SECRET: Final = 64 * 1024
+"""Bytes of such a file."""
+
+
 def settings_of(reader: Reader) -> dict[str, str]:
     """As :data:`SETTINGS`, those that ``reader`` reads."""
     return {f.name: SETTINGS[f.name] for f in fields(Config) if reader in f.metadata["readers"]}
@@ -212,7 +239,9 @@ def is_loopback(host: str) -> bool:
 
 def environment(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, str]:
     """``environ`` with the settings that ``flags`` override, for a child process."""
-    return {**environ, **{_variable(name): value for name, value in flags.items() if value is not None}}
+    ours = {_variable(name): value for name, value in flags.items() if value is not None}
+    replaced = {variable + _FILE for variable in ours} - set(map(_variable, SETTINGS))
+    return {**{key: value for key, value in environ.items() if key not in replaced}, **ours}
 
 
 def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Config:
@@ -221,19 +250,43 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
     Raises:
         ConfigError: an unknown variable, a wrong value, or two that contradict each other.
     """
-    given: dict[str, tuple[str, str]] = {}
-    for key, value in environ.items():
-        if key.startswith(PREFIX):
-            name = key.removeprefix(PREFIX).lower()
-            if name not in SETTINGS or key != key.upper():
-                raise ConfigError(f"{key} is not a setting: unset it, or see the settings of `tertulia dev --help`")
-            given[name] = (key, value)
-    for name, text in (flags or {}).items():
-        if text is not None:
-            given[name] = (flag(name), text)
+    chosen = {name: text for name, text in (flags or {}).items() if text is not None}
+    given = _given(environ, chosen)
+    for name, text in chosen.items():
+        given[name] = (flag(name), text)
     config = Config(**_read(given))
     _check(config)
     return config
+
+
+def _given(environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Setting → (variable, text) of the environment. The file of a secret that a flag overrides is not read."""
+    given: dict[str, tuple[str, str]] = {}
+    for key, value in environ.items():
+        if not key.startswith(PREFIX):
+            continue
+        name = key.removeprefix(PREFIX).lower()
+        secret = name.removesuffix(_FILE.lower())
+        if key == key.upper() and name in SETTINGS:
+            given[name] = (key, value)
+        elif key != key.upper() or secret not in SECRETS:
+            raise ConfigError(f"{key} is not a setting: unset it, or see the settings of `tertulia dev --help`")
+        elif _variable(secret) in environ:
+            raise ConfigError(f"{_variable(secret)} and {key} say the same: unset one of them")
+        elif secret not in flags:
+            given[secret] = (key, _content(key, value))
+    return given
+
+
+def _content(key: str, path: str) -> str:
+    """The secret in a file, without the line break at its end."""
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            return file.read(_MAX_SECRET).decode().rstrip("\r\n")
+    except OSError as e:
+        raise ConfigError(f"{key}: {path} cannot be read: {e.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{key}: {path} is not text in UTF-8") from None
 
 
 def _read(given: Mapping[str, tuple[str, str]]) -> dict[str, Any]:

@@ -101,6 +101,16 @@ class RoomQuery(Wire, frozen=True):
     cursor: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
 
 
+class AuditQuery(Wire, frozen=True):
+    """The query of GET /v1/audit. ``since`` is in RFC 3339."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    cursor: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
+    since: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})] | UnsetType = (
+        UNSET
+    )
+
+
 class JoinRequest(Wire, frozen=True):
     """POST /v1/rooms/{id}/join. ``display_name`` is for this meeting; ``region`` where its media should be."""
 
@@ -118,10 +128,17 @@ class CreateUser(Wire, frozen=True):
 
 
 class CreateInvite(Wire, frozen=True):
-    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds."""
+    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make."""
 
     role: Role
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
+    max_uses: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+
+
+class RemovalQuery(Wire, frozen=True):
+    """The query of DELETE /v1/rooms/{id}/participants/{userId}. ``ban``: a guest is removed for good."""
+
+    ban: Literal["true", "false"] = "false"
 
 
 class StartRecording(Wire, frozen=True):
@@ -167,6 +184,27 @@ class RoomList(Wire, frozen=True):
     next: str | None
 
 
+class AuditView(Wire, frozen=True):
+    """Who did what: ``target`` is the id of the user, key, invite or recording."""
+
+    id: str
+    at: str
+    action: str
+    actor: str
+    address: str | None
+    request_id: str | None
+    room_id: str | None
+    target: str | None
+    details: dict[str, Any]
+
+
+class AuditList(Wire, frozen=True):
+    """A page of the audit log; ``next`` is the cursor of the next one, null on the last."""
+
+    items: list[AuditView]
+    next: str | None
+
+
 class RoomCreated(Wire, frozen=True):
     """A new room and its host's token."""
 
@@ -193,12 +231,24 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
-class InviteView(Wire, frozen=True):
-    """An invite, and the address of the page for whoever holds it."""
+class InviteCreated(Wire, frozen=True):
+    """A new invite, and the address of the page for whoever holds it."""
 
     invite_token: str
     url: str
     expires_at: str
+    id: str
+
+
+class InviteView(Wire, frozen=True):
+    """An invite, and how many guests it has made. ``max_uses`` null: it may make any number."""
+
+    id: str
+    role: Role
+    created_at: str
+    expires_at: str
+    max_uses: int | None
+    uses: int
 
 
 class SessionView(Wire, frozen=True):
@@ -371,9 +421,16 @@ class SetRecordingOptOut(Wire, frozen=True):
 
 
 class OneUser(Wire, frozen=True):
-    """AskToMute and RemoveParticipant: a host's calls about one participant."""
+    """AskToMute: a host's call about one participant."""
 
     target_user_id: Target
+
+
+class RemoveParticipant(Wire, frozen=True):
+    """Remove a participant; with ``ban``, a guest for good."""
+
+    target_user_id: Target
+    ban: bool | None = None
 
 
 class KeepAlive(Wire, frozen=True):
@@ -400,7 +457,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "RaiseHand": RaiseHand,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
-    "RemoveParticipant": OneUser,
+    "RemoveParticipant": RemoveParticipant,
     "MuteAll": Empty,
     "EndRoom": Empty,
     "StartRecording": StartRecording,
@@ -425,6 +482,8 @@ class ParticipantView(Wire, frozen=True):
     joined_at: str
     hand_raised: bool = False
     recording_opt_out: bool = False
+    is_guest: bool = False
+    """They came by an invite: their name is their own claim."""
 
 
 class JoinResult(Wire, omit_defaults=True, frozen=True):

@@ -235,8 +235,8 @@ class MethodNotAllowed(Refused):
 
     code, status = "method_not_allowed", 405
 
-    def __init__(self, method: str, allow: str) -> None:
-        super().__init__(f"{method} is not allowed here; these are: {allow}")
+    def __init__(self, allow: str) -> None:
+        super().__init__(f"the method is not allowed here; these are: {allow}")
         self.allow = allow
 
 

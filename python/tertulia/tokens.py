@@ -5,6 +5,9 @@ There are two kinds, told apart by the ``typ`` in the header (RFC 8725, section 
 - a *room token* admits one user to one room in one role (the host's ``joinToken`` is one that is valid longer);
 - an *invite* lets whoever holds it join one room in one role, as a new user.
 
+Every room token goes back to an :class:`Admission`. A renewed one keeps the admission of the token it renews, so that
+what voids the one voids the other.
+
 They are signed with HS256, whatever algorithm a token names. ``kid`` is the key's id: one key signs, and the older ones
 verify until what they have signed is expired.
 """
@@ -32,6 +35,8 @@ ROOM_TOKEN_SECONDS: Final = 3600
 """How long a room token is valid."""
 JOIN_TOKEN_SECONDS: Final = 24 * 3600
 """How long the host's ``joinToken`` is valid."""
+ADMISSION_SECONDS: Final = 24 * 3600
+"""How long a room token can be renewed after the admission it goes back to."""
 INVITE_MAX_SECONDS: Final = 30 * 86400
 """The longest that an invite may be valid, and so how long a retired key has to verify."""
 
@@ -58,8 +63,19 @@ class SigningKey(Struct, frozen=True):
         return f"SigningKey(kid={self.kid!r})"
 
 
+class Admission(Struct, frozen=True):
+    """What a room token goes back to: an API key vouched for the user, or an invite made them."""
+
+    at_ms: int
+    """When, on the clock of Redis. A removal at that moment or later voids every token of this admission."""
+    is_guest: bool = False
+    """They came by an invite."""
+    key_id: str | None = None
+    """The API key that vouched for them. Revoking it voids every token of this admission."""
+
+
 class RoomClaims(Struct, frozen=True):
-    """What a room token says. A removal at or after ``issued_at_ms`` voids it; ``expires_at`` is in Unix seconds."""
+    """What a room token says; ``expires_at`` is in Unix seconds."""
 
     user_id: UserId
     room_id: RoomId
@@ -67,7 +83,7 @@ class RoomClaims(Struct, frozen=True):
     tenant_id: TenantId
     display_name: str
     region: str | None
-    issued_at_ms: int
+    admission: Admission
     expires_at: int
 
 
@@ -108,6 +124,15 @@ class _RoomPayload(Struct):
     iat: float
     exp: int
     region: str | None = None
+    adm: float | None = None
+    """The admission; None: the token was issued by a version that did not renew tokens, so it is its own admission."""
+    guest: bool = False
+    key: str | None = None
+
+    @property
+    def admission(self) -> Admission:
+        at = self.iat if self.adm is None else self.adm
+        return Admission(round(at * 1000), self.guest, self.key)
 
 
 class _InvitePayload(Struct):
@@ -146,11 +171,16 @@ class Tokens:
         tenant_id: TenantId,
         display_name: str,
         now: float,
+        admission: Admission | None = None,
         region: str | None = None,
         lifetime: int = ROOM_TOKEN_SECONDS,
     ) -> Issued:
-        """Issue a room token, valid for ``lifetime`` seconds. Its ``iat`` has milliseconds."""
-        expires_at = math.floor(now) + lifetime
+        """Issue a room token, valid for ``lifetime`` seconds, but not longer than its admission.
+
+        ``admission``: what it goes back to; None: to this moment.
+        """
+        admission = admission or Admission(math.floor(now * 1000))
+        expires_at = min(math.floor(now) + lifetime, admission.at_ms // 1000 + ADMISSION_SECONDS)
         payload = _RoomPayload(
             sub=user_id,
             room=room_id,
@@ -160,13 +190,17 @@ class Tokens:
             region=region,
             iat=math.floor(now * 1000) / 1000,
             exp=expires_at,
+            adm=admission.at_ms / 1000,
+            guest=admission.is_guest,
+            key=admission.key_id,
         )
         return Issued(self._sign(_ROOM_TYPE, payload), expires_at)
 
     def issue_invite(
         self, *, invite_id: str, room_id: RoomId, role: Role, tenant_id: TenantId, now: float, lifetime: int
     ) -> Issued:
-        """Issue an invite, valid for ``lifetime`` seconds (at most :data:`INVITE_MAX_SECONDS`)."""
+        """Issue an invite, valid for ``lifetime`` seconds (at most :data:`INVITE_MAX_SECONDS`). Whether it still admits
+        anybody is in the database."""
         if lifetime > INVITE_MAX_SECONDS:
             raise ValueError(f"an invite is valid for at most {INVITE_MAX_SECONDS} s")
         expires_at = math.floor(now) + lifetime
@@ -181,7 +215,7 @@ class Tokens:
             BadToken: it is not valid.
         """
         p = self._verify(token, _ROOM_TYPE, _RoomPayload, now)
-        return RoomClaims(p.sub, p.room, p.role, p.tenant, p.name, p.region, round(p.iat * 1000), p.exp)
+        return RoomClaims(p.sub, p.room, p.role, p.tenant, p.name, p.region, p.admission, p.exp)
 
     def verify_invite(self, token: str, now: float) -> InviteClaims:
         """What an invite says. Raises what :meth:`verify_room` raises."""

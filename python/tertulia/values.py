@@ -70,11 +70,21 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def web_url(value: str) -> str:
-    """The address of a web site, without its final slash."""
+    """The address of a web site, without its final slash. The page needs the whole site: a path is refused."""
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http:// or https:// address without query, such as https://meet.example.org")
+    is_site = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+    if not is_site or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address without a path, such as https://meet.example.org")
     return value.rstrip("/")
+
+
+def listener(value: str) -> tuple[str, int]:
+    """An address to listen on: ``127.0.0.1:9090``, ``[::1]:9090``."""
+    host, colon, port = value.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not colon:
+        raise ValueError("must be an IP address and a port, such as 127.0.0.1:9090")
+    return ip_address(host), whole_number(1, 65535)(port)
 
 
 def origin(value: str) -> str:

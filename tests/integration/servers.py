@@ -160,6 +160,14 @@ def flush(url: str) -> None:
         raise ServerFailed(f"{url} was not emptied: {answer!r}")
 
 
+def delete(url: str, *keys: str) -> None:
+    """Delete keys of a Redis server."""
+    port = int(url.rsplit(":", maxsplit=1)[1].split("/", maxsplit=1)[0])
+    answer = _redis_says(port, f"DEL {' '.join(keys)}")
+    if not answer.startswith(":"):
+        raise ServerFailed(f"{url} deleted nothing: {answer!r}")
+
+
 @contextmanager
 def _redis(
     name: str, command: Callable[[Path, int], Sequence[str]], directory: Path, port: int | None

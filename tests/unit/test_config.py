@@ -34,7 +34,7 @@ def test_lists_ranges_and_paths() -> None:
             "TERTULIA_CORS_ORIGINS": "https://App.example.org, http://localhost:3000/",
             "TERTULIA_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1",
             "TERTULIA_DATA_DIR": "/data",
-            "TERTULIA_PUBLIC_URL": "https://meet.example.org/x/",
+            "TERTULIA_PUBLIC_URL": "https://meet.example.org/",
         }
     )
     assert config.turn_urls == ("turn:a:3478", "turns:b:5349?transport=tcp")
@@ -43,7 +43,7 @@ def test_lists_ranges_and_paths() -> None:
     assert config.cors_origins == ("https://app.example.org", "http://localhost:3000")
     assert config.trusted_proxies == ("10.0.0.0/8", "127.0.0.1/32")
     assert config.data_dir == Path("/data")
-    assert config.public_url == "https://meet.example.org/x"
+    assert config.public_url == "https://meet.example.org"
 
 
 def test_the_master_key_is_in_base64_or_hex_or_in_a_file(tmp_path: Path) -> None:
@@ -94,6 +94,11 @@ def test_what_one_master_key_wrapped_no_other_unwraps_nor_for_another_purpose() 
         ("TERTULIA_DATABASE_URL", "mysql://x"),
         ("TERTULIA_PUBLIC_URL", "meet.example.org"),
         ("TERTULIA_PUBLIC_URL", "https://x/?a"),
+        ("TERTULIA_PUBLIC_URL", "https://x/meet"),
+        ("TERTULIA_PUBLIC_URL", "https://user:secret@x"),
+        ("TERTULIA_OPERATOR_LISTEN", "9090"),
+        ("TERTULIA_OPERATOR_LISTEN", "host:9090"),
+        ("TERTULIA_OPERATOR_LISTEN", "127.0.0.1:0"),
         ("TERTULIA_PUBLIC_URL", "https://"),
         ("TERTULIA_PUBLIC_URL", "https://[::1"),
         ("TERTULIA_SFU_BIND", "localhost"),
@@ -177,3 +182,47 @@ def test_loopback_hosts(host: str) -> None:
 )
 def test_other_hosts(host: str) -> None:
     assert not is_loopback(host)
+
+
+def test_secrets_may_be_in_files(tmp_path: Path) -> None:
+    secret, url = tmp_path / "turn", tmp_path / "database"
+    secret.write_text("s3cret with spaces \n")
+    url.write_text("postgresql://user:password@host/name")
+    environ = {
+        "TERTULIA_TURN_URLS": "turn:a:3478",
+        "TERTULIA_TURN_SECRET_FILE": str(secret),
+        "TERTULIA_DATABASE_URL_FILE": str(url),
+    }
+    config = load(environ)
+    assert config.turn_secret == "s3cret with spaces "
+    assert config.database_url == url.read_text()
+    flags = {"turn_secret": "flag"}
+    assert load(environ | {"TERTULIA_TURN_SECRET_FILE": "/nowhere"}, flags).turn_secret == "flag"
+    assert load(environment(environ, flags)).turn_secret == "flag"
+
+
+@pytest.mark.parametrize(
+    ("variable", "content", "words"),
+    [
+        ("TERTULIA_TURN_SECRET_FILE", None, "cannot be read"),
+        ("TERTULIA_TURN_SECRET_FILE", b"\xff", "not text"),
+        ("TERTULIA_TURN_SECRET_FILE", b"\n", "must not be empty"),
+        ("TERTULIA_REDIS_URL_FILE", b"http://secret", "must be a URL"),
+        ("TERTULIA_PORT_FILE", b"1", "is not a setting"),
+        ("TERTULIA_turn_secret_FILE", b"1", "is not a setting"),
+    ],
+)
+def test_a_file_that_holds_no_secret(tmp_path: Path, variable: str, content: bytes | None, words: str) -> None:
+    file = tmp_path / "file"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"^{variable}.*{words}") as refused:
+        load({variable: str(file), "TERTULIA_TURN_URLS": "turn:a:3478"})
+    assert "secret:" not in str(refused.value)
+    assert "//secret" not in str(refused.value)
+
+
+def test_a_secret_is_given_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match="say the same"):
+        load({"TERTULIA_TURN_SECRET": "x", "TERTULIA_TURN_SECRET_FILE": str(tmp_path / "file")})

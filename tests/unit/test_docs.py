@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tertulia.config import SETTINGS, Config
+from tertulia.config import SECRETS, SETTINGS, Config
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| `(TERTULIA_[A-Z_]+)` \| (.*?) \| (.+) \|$", re.MULTILINE)
@@ -51,7 +51,7 @@ def test_the_settings_table_is_the_settings() -> None:
 
 
 def test_no_document_names_a_setting_that_does_not_exist() -> None:
-    known = {f"TERTULIA_{name.upper()}" for name in SETTINGS}
+    known = {f"TERTULIA_{name.upper()}" for name in SETTINGS} | {f"TERTULIA_{name.upper()}_FILE" for name in SECRETS}
     for path in [*DOCUMENTS, *ROOT.glob("deploy/**/*")]:
         if path.is_file():
             assert set(COMMON.findall(path.read_text())) <= known, path

@@ -1,6 +1,7 @@
 import base64
 import hmac
 import json
+import math
 import secrets
 
 import msgspec
@@ -12,6 +13,7 @@ from tertulia.tokens import (
     INVITE_MAX_SECONDS,
     JOIN_TOKEN_SECONDS,
     ROOM_TOKEN_SECONDS,
+    Admission,
     SigningKey,
     Tokens,
     UnknownKey,
@@ -63,7 +65,7 @@ def test_a_room_token_says_what_was_put_in() -> None:
     claims = TOKENS.verify_room(room_token(), NOW)
     assert (claims.user_id, claims.room_id, claims.role, claims.tenant_id) == (USER, ROOM, "attendee", TENANT)
     assert (claims.display_name, claims.region) == ("Ana 🙂", "eu-west-1")
-    assert claims.issued_at_ms == 1_900_000_000_123
+    assert claims.admission == Admission(1_900_000_000_123)
     assert claims.expires_at == 1_900_003_600
 
 
@@ -87,6 +89,26 @@ def test_it_expires_on_the_second() -> None:
 def test_the_join_token_lives_a_day() -> None:
     assert JOIN_TOKEN_SECONDS == 86_400
     assert TOKENS.verify_room(room_token(lifetime=JOIN_TOKEN_SECONDS), NOW).expires_at == 1_900_086_400
+
+
+def test_a_renewed_token_keeps_its_admission_and_ends_with_it() -> None:
+    admission = Admission(round(NOW * 1000), is_guest=True, key_id="k")
+    day = 24 * 3600
+    for age, lifetime in ((0, 3600), (day - 60, 60), (day - 1, 1)):
+        issued = TOKENS.issue_room(
+            user_id=USER,
+            room_id=ROOM,
+            role="attendee",
+            tenant_id=TENANT,
+            display_name="Ana",
+            now=NOW + age,
+            admission=admission,
+        )
+        assert issued.expires_at == math.floor(NOW) + age + lifetime
+        claims = TOKENS.verify_room(issued.token, NOW + age)
+        assert (claims.admission, claims.expires_at) == (admission, issued.expires_at)
+        with pytest.raises(BadToken):
+            TOKENS.verify_room(issued.token, NOW + day)
 
 
 def test_an_invite_is_no_room_token_and_the_other_way_round() -> None:

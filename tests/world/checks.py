@@ -41,7 +41,7 @@ def always(world: World) -> None:
         sits = keys.people.get(client.user)
         if removed_at is None or sits is None or client.wire is None or sits.connection_id != client.wire.id:
             continue
-        if client.issued_at_ms <= removed_at:
+        if client.admitted_at_ms <= removed_at:
             world.fail("removed", f"{client} was removed, and sits by a token from before")
 
 
@@ -60,6 +60,7 @@ def when_quiet(world: World) -> None:
     always(world)
     keys = _whole(_keys(world))
     _check_seats(world, keys)
+    _check_removed(world, keys)
     for client in world.clients:
         _check_pending(world, client)
         if client.is_seated:
@@ -185,6 +186,14 @@ def _check_seats(world: World, keys: Keys) -> None:
     count = int(keys.hash.get("participantCount", "0"))
     if count != len(seated):
         world.fail("count", f"participantCount is {count}, {len(seated)} sit")
+
+
+def _check_removed(world: World, keys: Keys) -> None:
+    """Nobody sits by an admission before a removal of which SQL knows: whatever Redis has forgotten since."""
+    for client in world.clients:
+        removed_at = world.sql.removals.get((keys.hash.get("sessionId", ""), client.user))
+        if client.is_seated and removed_at is not None and client.admitted_at_ms <= removed_at:
+            world.fail("removed", f"{client} was removed at {removed_at}, and sits by its admission from before")
 
 
 def _check_pending(world: World, client: Client) -> None:

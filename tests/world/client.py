@@ -124,7 +124,7 @@ class Client:
         self.user = user
         self.role: Role = role
         self.token = ""
-        self.issued_at_ms = 0
+        self.admitted_at_ms = 0
         self.wire: Wire | None = None
         self.last_wire: Wire | None = None
         self.wants_in = True

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tertulia.contract import MediaStopped, OneUser, RaiseHand, SendChat, SendOffer, StartRecording, UpdateState
+from tertulia.contract import (
+    MediaStopped,
+    RaiseHand,
+    RemoveParticipant,
+    SendChat,
+    SendOffer,
+    StartRecording,
+    UpdateState,
+)
 from tertulia.ids import RecordingId, UserId
 from tests.world.client import Client
 from tests.world.story import Action
@@ -137,7 +145,7 @@ def remove(world: World, action: Action) -> None:
     client = _seated(world, action)
     if client is not None:
         target = world.users[action.where % len(world.users)]
-        client.call("RemoveParticipant", OneUser(target_user_id=target))
+        client.call("RemoveParticipant", RemoveParticipant(target_user_id=target))
 
 
 def end(world: World, action: Action) -> None:

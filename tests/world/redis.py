@@ -24,6 +24,7 @@ from tertulia.room.answers import (
     Left,
     Reading,
     RecordingOver,
+    Removed,
     Restored,
     RoomSummary,
     StateLost,
@@ -40,7 +41,7 @@ from tertulia.room.messages import (
     RoomMessage,
     StateMessage,
 )
-from tertulia.room.participant import Participant
+from tertulia.room.participant import Participant, Removals
 from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 
 Publish = Callable[[RoomId, RoomMessage], None]
@@ -136,14 +137,16 @@ class ModelState:
         self._ttl_ms = ttl_ms
 
     def join(
-        self, room: RoomId, seat: JoinSeat, *, max_participants: int, token_issued_at_ms: int, placement: Placement
+        self, room: RoomId, seat: JoinSeat, *, max_participants: int | None, admitted_at_ms: int, placement: Placement
     ) -> Joined:
         """JOIN."""
         keys, now, user = self._redis.keys(room), self._redis.now_ms, seat.user_id
-        void = keys.removed.get(user)
-        if void is not None and token_issued_at_ms <= void:
-            raise BadToken("removed")
         first = not keys.is_intact
+        if first or keys.hash["sessionId"] == placement.session_id:
+            self._void_all(keys, placement.removals)
+        removed_at = keys.removed.get(user)
+        if removed_at is not None and admitted_at_ms <= removed_at:
+            raise BadToken("removed")
         if first:
             _create(keys, placement, placement.incarnation)
         old = keys.people.get(user)
@@ -156,7 +159,7 @@ class ModelState:
             me = _with_state_of(me, old, keeps_seat=resumed or not replaced)
             keys.people[user] = me
             keys.seen[user] = now
-        elif len(others) >= max_participants:
+        elif max_participants is not None and len(others) >= max_participants:
             raise RoomFull("full")
         else:
             me = replace(me, joined_at=times.rfc3339(times.from_ms(now)))
@@ -185,15 +188,18 @@ class ModelState:
             return None
         return Left(participant=member, remaining=self._drop(room, keys, member, reason))
 
-    def remove(self, room: RoomId, user: UserId) -> Left | None:
+    def remove(self, room: RoomId, user: UserId) -> Removed:
         """REMOVE."""
-        keys = self._redis.keys(room)
-        member = keys.people.get(user)
-        if member is None or not keys.is_intact:
-            return None
-        keys.removed[user] = self._redis.now_ms
+        keys, now = self._redis.keys(room), self._redis.now_ms
+        if not keys.is_intact:
+            return Removed(at_ms=now, session_id=None, left=None)
+        _void(keys, user, now)
         keys.expires[3] = keys.expires[0]
-        return Left(participant=member, remaining=self._drop(room, keys, member, "removed"))
+        member = keys.people.get(user)
+        left = None
+        if member is not None:
+            left = Left(participant=member, remaining=self._drop(room, keys, member, "removed"))
+        return Removed(at_ms=now, session_id=SessionId(keys.hash["sessionId"]), left=left)
 
     def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """KEEP_ALIVE."""
@@ -314,10 +320,14 @@ class ModelState:
             raise NoSession("another session")
         elif known.node is not None and not keys.hash["sfuNode"]:
             self._move(room, keys, known.node)
-        displaced = []
+        self._void_all(keys, known.removals)
+        displaced, removed = [], []
         for member in members:
-            present = keys.people.get(member.user_id)
-            if present is None:
+            present, removed_at = keys.people.get(member.user_id), keys.removed.get(member.user_id)
+            is_out = removed_at is not None and member.joined_at <= times.rfc3339(times.from_ms(removed_at))
+            if present is None and is_out:
+                removed.append(member.user_id)
+            elif present is None:
                 self._add(keys, member)
                 self._tell_joined(room, member, None, resumed=True, restored=True)
             elif present.connection_id != member.connection_id:
@@ -332,6 +342,7 @@ class ModelState:
             recording=_recording(keys),
             created=created,
             displaced=displaced,
+            removed=removed,
         )
 
     def move(self, room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
@@ -387,11 +398,6 @@ class ModelState:
             return None
         return Reading(summary=self._summary(keys), participants=list(keys.people.values()))
 
-    def is_void(self, room: RoomId, user: UserId, token_issued_at_ms: int) -> bool:
-        """HGET of the removed hash."""
-        at = self._redis.keys(room).removed.get(user)
-        return at is not None and token_issued_at_ms <= at
-
     # --- what the scripts share
 
     def _newcomer(self, seat: JoinSeat) -> Participant:
@@ -407,12 +413,24 @@ class ModelState:
             seat=seat.seat,
             resume=seat.resume,
             recording_opt_out=seat.recording_opt_out,
+            is_guest=seat.is_guest,
         )
+
+    def _void_all(self, keys: Keys, removals: Removals) -> None:
+        for user, at in removals.items():
+            _void(keys, user, at)
+        if keys.removed and keys.expires[3] == NO_TTL:
+            keys.expires[3] = self._redis.now_ms + self._ttl_ms
 
     def _set_recording(self, room: RoomId, keys: Keys, recording: RecordingId | None) -> None:
         is_recording = recording is not None
         keys.hash.update(isRecording=_flag(is_recording), recordingId=recording or "")
-        message = RecordingMessage(origin=self._origin, is_recording=is_recording, recording_id=recording)
+        message = RecordingMessage(
+            origin=self._origin,
+            session_id=SessionId(keys.hash["sessionId"]),
+            is_recording=is_recording,
+            recording_id=recording,
+        )
         self._redis.publish(room, message)
 
     def _add(self, keys: Keys, member: Participant) -> None:
@@ -462,6 +480,10 @@ class ModelState:
     def _empty_for_ms(self, keys: Keys) -> int | None:
         since = keys.hash.get("emptySince")
         return None if since is None else self._redis.now_ms - int(since)
+
+
+def _void(keys: Keys, user: UserId, at: int) -> None:
+    keys.removed[user] = max(at, keys.removed.get(user, 0))
 
 
 def _create(keys: Keys, room: Placement | KnownRoom, incarnation: str) -> None:

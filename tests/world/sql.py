@@ -11,6 +11,7 @@ from tertulia.contract import Settings
 from tertulia.errors import AlreadyRecording, NoSession, NotFound, TertuliaError, Unavailable
 from tertulia.ids import RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import Ongoing, RoomRecord
+from tertulia.room.participant import Removals
 from tests.world.clock import Clock, Process
 from tests.world.network import Weather
 
@@ -38,6 +39,8 @@ class Sql:
     def __init__(self, clock: Clock, weather: Weather) -> None:
         self.sessions: dict[SessionId, Session] = {}
         self.recordings: dict[RecordingId, Recording] = {}
+        self.removals: dict[tuple[str, UserId], int] = {}
+        """By session and user, in milliseconds."""
         self.failures = 0.0
         self._rooms: dict[RoomId, tuple[UserId, Settings]] = {}
         self._clock = clock
@@ -78,7 +81,13 @@ class Sql:
         latest = max(open_ones, key=lambda session: session.start, default=None)
         session_id = latest.id if latest else None
         recording = self.running(session_id) if session_id else None
-        return RoomRecord(host_user_id=host, settings=settings, session_id=session_id, recording=recording)
+        return RoomRecord(
+            host_user_id=host,
+            settings=settings,
+            session_id=session_id,
+            recording=recording,
+            removals=self._removals(session_id),
+        )
 
     def open_session(self, room: RoomId, session: SessionId) -> bool:
         """Whether the session is open now; it is made if it is new. Raises NotFound."""
@@ -91,6 +100,7 @@ class Sql:
         found = self.sessions.get(session)
         if found is not None and found.end is None:
             found.end = self._clock.now
+            self.removals = {key: at for key, at in self.removals.items() if key[0] != session}
             running = self.running(session)
             if running is not None:
                 self.stop_recording(running)
@@ -98,7 +108,18 @@ class Sql:
     def read_session(self, session: SessionId) -> Ongoing | None:
         """What is recorded of it; None: there is no such session, or it has ended."""
         found = self.sessions.get(session)
-        return Ongoing(self.running(session)) if found is not None and found.end is None else None
+        if found is None or found.end is not None:
+            return None
+        return Ongoing(self.running(session), self._removals(session))
+
+    def remove(self, session: SessionId, user: UserId, at_ms: int) -> None:
+        """A user was removed from a session that has not ended."""
+        found = self.sessions.get(session)
+        if found is None or found.end is None:
+            self.removals[session, user] = max(at_ms, self.removals.get((session, user), 0))
+
+    def _removals(self, session: SessionId | None) -> Removals:
+        return {user: at for (of, user), at in self.removals.items() if of == session}
 
     def running(self, session: SessionId) -> RecordingId | None:
         """The recording of the session that goes on."""

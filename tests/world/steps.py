@@ -15,7 +15,7 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
         room,
         step.seat,
         max_participants=step.max_participants,
-        token_issued_at_ms=step.token_issued_at_ms,
+        admitted_at_ms=step.admitted_at_ms,
         placement=step.placement,
     ),
     steps.Leave: lambda state, room, step: state.leave(room, step.user, step.connection, step.reason),
@@ -39,12 +39,14 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
     steps.Restore: lambda state, room, step: state.restore(room, step.known, step.members, step.new_incarnation),
     steps.Move: lambda state, room, step: state.move(room, step.from_node, step.to_node),
     steps.Summary: lambda state, room, step: state.summary(room),
+    steps.FindMember: lambda state, room, step: state.participant(room, step.user),
     steps.Read: lambda state, room, step: state.read(room, step.mark),
 }
 
 TRANSACTIONS: Final[dict[type, Callable[[Sql, RoomId, Any], Any]]] = {
     steps.OpenSession: lambda sql, room, step: sql.open_session(room, step.session_id),
     steps.CloseSession: lambda sql, room, step: sql.close_session(step.session_id),
+    steps.RecordRemoval: lambda sql, room, step: sql.remove(step.session_id, step.user, step.at_ms),
     steps.ReadSession: lambda sql, room, step: sql.read_session(step.session_id),
     steps.ReadRecord: lambda sql, room, step: sql.record(room),
     steps.StartRecording: lambda sql, room, step: sql.start_recording(step.recording, step.session_id),

@@ -8,7 +8,7 @@ from typing import Final
 from tertulia.contract import Settings
 from tertulia.ids import ConnectionId, RecordingId, RoomId, TenantId, UserId
 from tertulia.room.settings import HubSettings
-from tertulia.tokens import RoomClaims
+from tertulia.tokens import Admission, RoomClaims
 from tests.world.client import Client, Wire
 from tests.world.clock import START, Clock
 from tests.world.hub import REGION, Hub
@@ -65,7 +65,7 @@ class World:
         self.stopped: dict[RecordingId, float] = {}
         """Recordings that REST was told to be stopped, and when."""
         self.removed: set[UserId] = set()
-        """By REST: they get no new token."""
+        """By REST: they are not admitted anew."""
         self._say = say
         self._claims: dict[str, RoomClaims] = {}
         self._count = 0
@@ -172,11 +172,11 @@ class World:
         hub.disconnected(wire, False, lost and self.weather.chance(0.5))
 
     def _issue_token(self, client: Client) -> None:
-        """As REST join does: a new token, but not for who was removed."""
-        if client.token and client.user in self.removed:
-            return
+        """As REST join does: a new admission, but not for who was removed, or a token renewed."""
         now = int(self.clock.now * 1000)
-        client.token, client.issued_at_ms = f"token-{self._count}", now
+        if client.token and (client.user in self.removed or self._count % 2):
+            now = client.admitted_at_ms  # it renews the one it has
+        client.token, client.admitted_at_ms = f"token-{self._count}", now
         self._claims[client.token] = RoomClaims(
             user_id=client.user,
             room_id=ROOM,
@@ -184,7 +184,7 @@ class World:
             tenant_id=TENANT,
             display_name=client.user,
             region=None,
-            issued_at_ms=now,
+            admission=Admission(now),
             expires_at=now // 1000 + 3600,
         )
 

@@ -35,6 +35,8 @@ pub struct Config {
     pub loopback: bool,
     /// Where recordings are written; without, none can be.
     pub recordings: Option<Recordings>,
+    /// The bounds of each worker.
+    pub limits: sfu::Limits,
 }
 
 /// A command was not taken, and nothing was changed.
@@ -76,6 +78,7 @@ pub struct Driver {
     rooms: Arc<Rooms>,
     events: Arc<EventQueue>,
     advertised: Vec<IpAddr>,
+    limits: sfu::Limits,
 }
 
 impl Driver {
@@ -108,6 +111,7 @@ impl Driver {
             rooms: Arc::new(Rooms::new(config.ports.len())),
             events,
             advertised,
+            limits: config.limits.clone(),
         };
         for (index, sockets) in bound.into_iter().enumerate() {
             let worker = driver.start_worker(index, sockets, Arc::clone(&recordings))?;
@@ -125,7 +129,7 @@ impl Driver {
             counters: Arc::new(Counters::default()),
             recordings,
         };
-        let config = shard_config(&self.advertised, sockets.local.port());
+        let config = shard_config(&self.advertised, sockets.local.port(), self.limits.clone());
         let (worker, waker) = Worker::new(index, sockets, config, inbox, shared)?;
         Handle::start(worker, waker, outbox)
     }

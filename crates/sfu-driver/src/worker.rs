@@ -372,13 +372,13 @@ fn reason_of(panic: &(dyn Any + Send)) -> String {
 }
 
 /// What the shard tells clients of this worker: each advertised address by UDP, then by TCP.
-pub(crate) fn shard_config(advertised: &[std::net::IpAddr], port: u16) -> ShardConfig {
+pub(crate) fn shard_config(advertised: &[std::net::IpAddr], port: u16, limits: sfu::Limits) -> ShardConfig {
     let addresses = || advertised.iter().map(move |&ip| SocketAddr::new(ip, port));
     let candidate = |transport| move |addr| sfu::LocalCandidate { addr, transport };
     let udp = addresses().map(candidate(Transport::Udp));
     let tcp = addresses().map(candidate(Transport::TcpPassive));
     ShardConfig {
         candidates: udp.chain(tcp).collect(),
-        limits: sfu::Limits::default(),
+        limits,
     }
 }

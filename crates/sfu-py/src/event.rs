@@ -34,6 +34,8 @@ event_classes! {
         state: String,
         reason: Option<String>,
     }
+    /// More media comes in than may: from one track (its source), one peer (`peer`) or into the room (`room`).
+    Limited { room: String, transport: String, user_id: String, seat: String, scope: String, }
     /// A command was refused.
     Refused {
         room: String,
@@ -151,6 +153,9 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
                 reason: reason
             })
         }
+        Body::Limited(scope) => of_peer!(Limited {
+            scope: scope.as_str().to_owned()
+        }),
         Body::Refused { code, message } => of_peer!(Refused {
             code: code.as_str().to_owned(),
             message: message
@@ -175,6 +180,7 @@ pub(crate) fn stats_to_python(stats: WorkerStats) -> HashMap<&'static str, u64> 
         ("tracks", shard.tracks as u64),
         ("rtp_in", shard.rtp_in),
         ("rtp_oversized", shard.rtp_oversized),
+        ("media_limited", shard.media_limited),
         ("rtp_forwarded", shard.rtp_forwarded),
         ("packets_unknown", shard.packets_unknown),
         ("transmits_dropped", shard.transmits_dropped),

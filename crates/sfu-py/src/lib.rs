@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
-use sfu_driver::sfu::{Command, PeerId, TrackName, WantedVideo};
+use sfu_driver::sfu::{Command, Limits, PeerId, TrackName, WantedVideo};
 use sfu_driver::{Config, Driver, Recordings};
 
 use crate::error::{command_error, parse_ip, parse_source};
@@ -39,7 +39,11 @@ impl Sfu {
 #[pymethods]
 impl Sfu {
     #[new]
-    #[pyo3(signature = (bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false, recordings_dir = None, node = ""))]
+    #[pyo3(signature = (
+        bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false, recordings_dir = None, node = "",
+        track_kilobits = None, peer_kilobits = None, room_kilobits = None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python calls most of them by name")]
     fn new(
         py: Python<'_>,
         bind_ip: &str,
@@ -48,7 +52,11 @@ impl Sfu {
         loopback: bool,
         recordings_dir: Option<PathBuf>,
         node: &str,
+        track_kilobits: Option<u32>,
+        peer_kilobits: Option<u32>,
+        room_kilobits: Option<u32>,
     ) -> PyResult<Self> {
+        let limits = Limits::default();
         let advertised = advertised_ips
             .iter()
             .map(|ip| parse_ip(ip))
@@ -62,6 +70,12 @@ impl Sfu {
                 directory,
                 node: node.to_owned(),
             }),
+            limits: Limits {
+                track_kilobits: track_kilobits.unwrap_or(limits.track_kilobits),
+                peer_kilobits: peer_kilobits.unwrap_or(limits.peer_kilobits),
+                room_kilobits: room_kilobits.unwrap_or(limits.room_kilobits),
+                ..limits
+            },
         };
         let driver = py.detach(|| Driver::start(&config))?;
         let addresses = driver
@@ -254,6 +268,7 @@ mod _sfu {
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
     use super::event::{
-        ActiveSpeakers, Answer, Failed, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot, Slots, TransportState,
+        ActiveSpeakers, Answer, Failed, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot, Slots,
+        TransportState,
     };
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 /// See the module.
+#[derive(Debug, Clone)]
 pub(crate) struct Bucket {
     rate: f64,
     tokens: f64,
@@ -22,14 +23,33 @@ impl Bucket {
 
     /// Takes a token, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.has(now, 1.0) && {
+            self.spend(1.0);
+            true
+        }
+    }
+
+    /// Whether there are so many tokens.
+    pub(crate) fn has(&mut self, now: Instant, tokens: f64) -> bool {
+        self.fill(now);
+        self.tokens >= tokens
+    }
+
+    /// Whether nothing is missing.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= self.rate
+    }
+
+    /// Takes tokens that are there.
+    pub(crate) fn spend(&mut self, tokens: f64) {
+        self.tokens -= tokens;
+    }
+
+    fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = self.at.max(now);
         self.tokens = (self.tokens + passed * self.rate).min(self.rate);
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
     }
 }
 

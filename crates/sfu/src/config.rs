@@ -41,6 +41,17 @@ pub struct Limits {
     pub tapped: usize,
     /// Plain STUN binding requests answered each second, of all clients together (RFC 8489).
     pub stun_per_second: u32,
+    /// Plain STUN binding requests answered each second for one source address, or for one IPv6 /64.
+    pub stun_per_source: u32,
+    /// ICE connectivity checks verified each second for one source address, or for one IPv6 /64. Many clients may be behind one
+    /// address, each with some checks a second.
+    pub checks_per_source: u32,
+    /// What one track may bring in, in kbit/s. Packets are bounded too, as if each had 400 bytes.
+    pub track_kilobits: u32,
+    /// The same for all that one peer sends, retransmissions and feedback included.
+    pub peer_kilobits: u32,
+    /// The same for all tracks of one room.
+    pub room_kilobits: u32,
     /// How long ICE may be silent, or may take to connect, before the peer is closed.
     pub ice_silence: Duration,
 }
@@ -58,6 +69,13 @@ impl Default for Limits {
             events: 16_384,
             tapped: 4_096,
             stun_per_second: 1_000,
+            stun_per_source: 50,
+            checks_per_source: 1_000,
+            // A screen in 4K takes 20 Mbit/s at most.
+            track_kilobits: 40_000,
+            peer_kilobits: 80_000,
+            // What a network interface takes.
+            room_kilobits: 1_000_000,
             ice_silence: Duration::from_secs(30),
         }
     }

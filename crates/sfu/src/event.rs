@@ -49,6 +49,9 @@ pub enum Body {
     ActiveSpeakers(Vec<UserId>),
     /// A change of a peer's media path.
     TransportState(TransportState),
+    /// More media came in than [`crate::Limits`] allow, and the rest is dropped. Told once, and again when the limit was kept for
+    /// ten seconds.
+    Limited(Scope),
     /// A command was refused.
     Refused {
         /// The kind of refusal.
@@ -56,6 +59,28 @@ pub enum Body {
         /// What is wrong, for people.
         message: String,
     },
+}
+
+/// What sends more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One track, of this source.
+    Track(Source),
+    /// All that a peer sends.
+    Peer,
+    /// All that comes into a room.
+    Room,
+}
+
+impl Scope {
+    /// The name in messages: the source of a track, else `peer` or `room`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Track(source) => source.as_str(),
+            Self::Peer => "peer",
+            Self::Room => "room",
+        }
+    }
 }
 
 /// What is in one slot of a client.
@@ -89,17 +114,20 @@ pub enum CloseReason {
     IceTimeout,
     /// DTLS failed, or the client closed it.
     Dtls,
+    /// The client's certificate cannot be verified: its key is not of ECDSA.
+    Certificate,
     /// A fault in the server that was confined to this peer.
     Fault,
 }
 
 impl CloseReason {
-    /// The name in messages: `command`, `ice_timeout`, `dtls`, `fault`.
+    /// The name in messages: `command`, `ice_timeout`, `dtls`, `certificate`, `fault`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Command => "command",
             Self::IceTimeout => "ice_timeout",
             Self::Dtls => "dtls",
+            Self::Certificate => "certificate",
             Self::Fault => "fault",
         }
     }

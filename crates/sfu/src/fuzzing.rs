@@ -2,14 +2,18 @@
 
 use str0m::format::Codec;
 use str0m::rtp::Vp8Descriptor;
+use str0m::rtp::rtcp::Rtcp;
 
 use crate::demux;
-use crate::rtp::{PictureIds, is_keyframe};
+use crate::rtp::{Header, PictureIds, is_keyframe};
 
-/// Classifies a datagram.
+/// Classifies a datagram, and looks for each header extension that it may have.
 pub fn classify(packet: &[u8]) {
-    // Only whether it panics is of interest.
+    // Only whether it panics, and how long it takes, is of interest.
     let _ = demux::classify(packet);
+    if let Some(header) = Header::parse(packet) {
+        (0..=u8::MAX).for_each(|id| drop(header.extension(id)));
+    }
 }
 
 /// Takes payloads one after the other for a stream whose source changes at every third.
@@ -26,4 +30,16 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
             pictures.packet(&descriptor, index == 0);
         }
     }
+}
+
+/// Reads a compound RTCP packet as a session does after decryption (RFC 3550 section 6.1). Gives how many packets were read.
+pub fn feedback(mut compound: &[u8]) -> usize {
+    let mut read = 0;
+    while let [_, _, high, low, ..] = *compound {
+        let length = (4 + 4 * usize::from(u16::from_be_bytes([high, low]))).min(compound.len());
+        let (one, rest) = compound.split_at(length);
+        read += usize::from(Rtcp::try_from(one).is_ok());
+        compound = rest;
+    }
+    read
 }

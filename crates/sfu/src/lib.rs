@@ -22,6 +22,7 @@
 //! router decides what is forwarded to whom and knows nothing of sessions.
 
 mod bucket;
+mod budget;
 mod command;
 mod config;
 mod demux;
@@ -32,6 +33,7 @@ pub mod fuzzing;
 mod ids;
 mod line;
 mod peer;
+mod per_source;
 mod queue;
 mod router;
 mod rtp;
@@ -45,7 +47,7 @@ mod timers;
 
 pub use command::{Command, Outcome, Refusal, RefusalCode, Source, TrackName, WantedVideo};
 pub use config::{Limits, LocalCandidate, ShardConfig, Transport};
-pub use event::{Body, CloseReason, Event, MediaKind, Recipient, SlotAssignment, TransportState};
+pub use event::{Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState};
 pub use ids::{PeerId, RecordingId, RoomId, SeatId, TransportId, UserId};
 pub use shard::{Shard, Transmit};
 pub use stats::ShardStats;

@@ -45,3 +45,10 @@ pub(crate) struct Label {
     /// The track's id.
     pub(crate) track: String,
 }
+
+impl Label {
+    /// The CNAME of the stream's RTP (RFC 3550 section 6.5.1): one for all that a user sends, which receivers play in sync.
+    pub(crate) fn cname(&self) -> &str {
+        self.stream.split('/').next().unwrap_or_default()
+    }
+}

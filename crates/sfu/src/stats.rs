@@ -21,6 +21,8 @@ pub struct ShardStats {
     pub rtp_in: u64,
     /// RTP packets received that were too long to be forwarded.
     pub rtp_oversized: u64,
+    /// Packets dropped because their track, their peer or their room sent more than it may.
+    pub media_limited: u64,
     /// RTP packets written to subscribers, without retransmissions.
     pub rtp_forwarded: u64,
     /// RTP packets told to recordings.
@@ -37,7 +39,7 @@ pub struct ShardStats {
     pub events_dropped: u64,
     /// Plain STUN binding requests answered.
     pub stun_answered: u64,
-    /// Plain STUN binding requests not answered, because there were too many in a second.
+    /// Plain STUN binding requests and ICE checks not answered, because there were too many in a second.
     pub stun_limited: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests: u64,

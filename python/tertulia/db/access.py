@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from tertulia.db import audit
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import ApiKey, Tenant
 from tertulia.db.tables import API_KEYS, TENANTS
@@ -82,12 +83,13 @@ class Access:
             await connection.execute(sa.update(TENANTS).where(TENANTS.c.id == tenant).values(retention_days=days))
 
     async def create_key(self, tenant: TenantId, name: str, at: datetime) -> NewKey:
-        """Create an API key. Its secret is only in this answer; the table has a digest."""
+        """Create an API key, for the operator. Its secret is only in this answer; the table has a digest."""
         secret = new_token(KEY_PREFIX, _KEY_BYTES)
         key = ApiKey(new_uuid(), tenant, name, at, None)
         values = {"id": key.id, "tenant_id": tenant, "name": name, "digest": _digest(secret), "created_at": at}
         async with self._database.write() as connection:
             await connection.execute(sa.insert(API_KEYS).values(values))
+            await audit.add(connection, audit.by_operator(tenant, at, "key.created", key.id, name=name))
         return NewKey(key, secret)
 
     async def keys(self, tenant: TenantId | None = None) -> list[ApiKey]:
@@ -106,10 +108,13 @@ class Access:
         """
         ours = API_KEYS.c.id == key_id
         async with self._database.write() as connection:
-            if (await connection.execute(_KEY.where(ours))).one_or_none() is None:
+            row = (await connection.execute(_KEY.where(ours))).one_or_none()
+            if row is None:
                 raise NotFound(f"there is no key {key_id}: see `tertulia key list`")
             revokes = sa.update(API_KEYS).where(ours, API_KEYS.c.revoked_at.is_(None))
-            await connection.execute(revokes.values(revoked_at=at))
+            if (await connection.execute(revokes.values(revoked_at=at))).rowcount:
+                entry = audit.by_operator(row.tenant_id, at, "key.revoked", key_id, name=row.name)
+                await audit.add(connection, entry)
 
     async def key_of(self, secret: str) -> ApiKey | None:
         """The key with this secret. None: there is none, or it is revoked."""

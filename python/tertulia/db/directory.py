@@ -16,8 +16,8 @@ from tertulia.contract import RoomStatus, Settings, SettingsChange
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room, Session, User
-from tertulia.db.paging import Page, Position, cursor_of
-from tertulia.db.tables import RECORDINGS, ROOMS, SESSIONS, USERS
+from tertulia.db.paging import Page, Position, behind, cursor_of
+from tertulia.db.tables import RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
 from tertulia.errors import AlreadyExists, FieldError
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 
@@ -80,15 +80,14 @@ class Directory:
         user_id: UserId,
         at: datetime,
         display_name: str = GUEST_NAME,
-        invite_id: str | None = None,
     ) -> User:
-        """The user, created if the id is not known. A known user's name and invite do not change.
+        """The user, created if the id is not known. A known user's name does not change.
 
         Raises:
             NotFound: the id is another tenant's user's.
         """
         async with self._database.write() as connection:
-            return await rows.ensure_user(connection, rows.user_row(tenant, user_id, display_name, None, invite_id, at))
+            return await rows.ensure_user(connection, rows.user_row(tenant, user_id, display_name, None, None, at))
 
     async def find_user(self, tenant: TenantId, user_id: UserId) -> User | None:
         """The user; None: nobody has this id.
@@ -117,6 +116,7 @@ class Directory:
 
         Raises:
             NotFound: the host is another tenant's user.
+            AlreadyExists: the host is a guest.
         """
         row = {
             "id": room_id,
@@ -127,7 +127,9 @@ class Directory:
             "created_at": at,
         }
         async with self._database.write() as connection:
-            await rows.ensure_user(connection, rows.user_row(tenant, host, GUEST_NAME, None, None, at))
+            user = await rows.ensure_user(connection, rows.user_row(tenant, host, GUEST_NAME, None, None, at))
+            if user.is_guest:
+                raise AlreadyExists([FieldError("hostId", "is a guest's, who came by an invite")])
             await connection.execute(insert_new(connection, ROOMS, row))
             return await rows.find_room(connection, room_id, tenant)
 
@@ -148,13 +150,14 @@ class Directory:
         if status is not None:
             query = query.where(ROOMS.c.status == status)
         if after is not None:
-            same_moment = sa.and_(ROOMS.c.created_at == after.created_at, ROOMS.c.id < after.room_id)
-            query = query.where(sa.or_(ROOMS.c.created_at < after.created_at, same_moment))
+            query = query.where(behind(after, ROOMS.c.created_at, ROOMS.c.id))
         query = query.order_by(ROOMS.c.created_at.desc(), ROOMS.c.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
             rooms = [rows.as_room(row) for row in await connection.execute(query)]
-        more = len(rooms) > limit
-        return Page(rooms[:limit], cursor_of(rooms[limit - 1]) if more else None)
+        if len(rooms) <= limit:
+            return Page(rooms, None)
+        last = rooms[limit - 1]
+        return Page(rooms[:limit], cursor_of(Position(last.created_at, last.id)))
 
     async def change_settings(self, tenant: TenantId, room_id: RoomId, change: SettingsChange) -> Room:
         """Merge ``change`` into the settings.
@@ -203,7 +206,7 @@ class Directory:
 
     async def close_session(self, session_id: SessionId, at: datetime) -> None:
         """End the session ``at``, unless it has ended, and its recording. Its room is COMPLETED when it has no open
-        session.
+        session. Removals from it are over.
 
         An unknown session is no error.
         """
@@ -216,6 +219,7 @@ class Directory:
             if (await connection.execute(ends.values(end_time=max(at, session.start_time)))).rowcount:
                 await rows.set_status(connection, session.room_id)
                 await recording_rows.stop_running(connection, RECORDINGS.c.session_id == session_id, at)
+                await connection.execute(sa.delete(REMOVALS).where(REMOVALS.c.session_id == session_id))
 
     async def session(self, session_id: SessionId) -> Session | None:
         """The session; None: there is none."""

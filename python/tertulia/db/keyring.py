@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -72,10 +73,14 @@ def _as_key(row: sa.Row[Any]) -> SigningKey:
 
 
 class Keyring:
-    """A web worker's copy of the keys, read at the start, regularly, and when a token names another key."""
+    """A web worker's copy of the keys, read at the start, regularly, and when a token names another key.
 
-    def __init__(self, keys: SigningKeys) -> None:
+    ``now`` is the clock by which tokens expire: one for the whole fleet.
+    """
+
+    def __init__(self, keys: SigningKeys, now: Callable[[], float] = time.time) -> None:
         self._keys = keys
+        self.now = now
         self._tokens: Tokens | None = None
         self._tried_at = -_EAGER_SECONDS
         self._failure: Unavailable | None = None
@@ -112,10 +117,10 @@ class Keyring:
             BadToken, Unavailable
         """
         try:
-            return self.tokens.verify_room(token, time.time())
+            return self.tokens.verify_room(token, self.now())
         except UnknownKey:
             await self._read_eagerly()
-            return self.tokens.verify_room(token, time.time())
+            return self.tokens.verify_room(token, self.now())
 
     async def verify_invite(self, token: str) -> InviteClaims:
         """What an invite says.
@@ -124,10 +129,10 @@ class Keyring:
             BadToken, Unavailable
         """
         try:
-            return self.tokens.verify_invite(token, time.time())
+            return self.tokens.verify_invite(token, self.now())
         except UnknownKey:
             await self._read_eagerly()
-            return self.tokens.verify_invite(token, time.time())
+            return self.tokens.verify_invite(token, self.now())
 
     async def _read(self) -> None:
         self._tokens = Tokens(await self._keys.all())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from tertulia.contract import Layout, RecordingStage, RecordingStatus, RoomStatus, Settings, Source
+from tertulia.contract import Layout, RecordingStage, RecordingStatus, Role, RoomStatus, Settings, Source
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 
 
@@ -32,6 +32,30 @@ class User(Struct, frozen=True):
     display_name: str
     invite_id: str | None
     created_at: datetime
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether an invite made them: no API key may vouch for them."""
+        return self.invite_id is not None
+
+
+class Invite(Struct, frozen=True):
+    """An invite to a room. ``max_uses`` None: any number."""
+
+    id: str
+    room_id: RoomId
+    role: Role
+    made_by: UserId | None
+    """The member who made it; None: an API key or the command line did."""
+    maker_admitted_at: datetime | None
+    """The admission that the maker's token goes back to: a removal of the maker since then voids the invite."""
+    key_id: str | None
+    """The API key that made it, or vouched for the maker."""
+    created_at: datetime
+    expires_at: datetime
+    max_uses: int | None
+    uses: int
+    revoked_at: datetime | None
 
 
 class Room(Struct, frozen=True):
@@ -159,6 +183,25 @@ class Deletion(Struct, frozen=True):
     due_at: datetime
     attempts: int
     error: str | None
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """Who did what, to whom, from where and when."""
+
+    id: str
+    tenant_id: TenantId
+    at: datetime
+    action: str
+    """Such as ``participant.removed``; all are in docs/protocol.md."""
+    actor: str
+    """``key {id}``, ``user {id}``, ``operator`` (a command on the server), or ``open`` (a development server)."""
+    address: str | None = None
+    """The IP address that it came from; None: a command's, or it is not known."""
+    request_id: str | None = None
+    room_id: str | None = None
+    target: str | None = None
+    """The id of the user, key, invite or recording."""
+    details: dict[str, Any] = {}
 
 
 class ApiKey(Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from tertulia.db import audit
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.tables import RECORDING_KEYS
 from tertulia.errors import Refused, StorageError
@@ -44,12 +45,14 @@ class RecordingKeys:
             await connection.execute(_retire(tenant, at))
             if not (await connection.execute(insert_new(connection, RECORDING_KEYS, row))).rowcount:
                 raise Refused("another recording key was set at the same moment: try again")
+            await audit.add(connection, audit.by_operator(tenant, at, "recording-key.set", key_id))
         return key_id
 
     async def retire(self, tenant: TenantId, at: datetime) -> None:
         """Encrypt the tenant's recordings no more, from now on."""
         async with self._database.write() as connection:
-            await connection.execute(_retire(tenant, at))
+            if (await connection.execute(_retire(tenant, at))).rowcount:
+                await audit.add(connection, audit.by_operator(tenant, at, "recording-key.dropped", None))
 
     async def current(self, tenant: TenantId) -> tuple[str, bytes] | None:
         """The key to encrypt with, and its id; None: the tenant's recordings are not encrypted.

@@ -9,12 +9,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db.engine import insert_new
 from tertulia.db.models import Room, Session, User
-from tertulia.db.tables import IS_RUNNING, RECORDINGS, ROOMS, SESSIONS, USERS
+from tertulia.db.tables import INVITE_USES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
 from tertulia.errors import NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
+from tertulia.room.participant import Removals
 
 _OPEN_SESSION: Final = (
     sa.select(SESSIONS.c.id)
@@ -88,8 +90,8 @@ async def find_room(connection: AsyncConnection, room_id: RoomId, tenant: Tenant
 
 
 def as_room(row: sa.Row[Any]) -> Room:
-    """A row of :data:`ROOM_QUERY`."""
-    values = dict(row._mapping)
+    """A row of :data:`ROOM_QUERY`, perhaps with further columns."""
+    values = {name: row._mapping[name] for name in Room.__struct_fields__}
     return Room(**(values | {"settings": msgspec.convert(values["settings"], Settings)}))
 
 
@@ -109,6 +111,18 @@ async def find_session(connection: AsyncConnection, session_id: SessionId) -> Se
     """A session; None: there is none."""
     row = (await connection.execute(sa.select(SESSIONS).where(SESSIONS.c.id == session_id))).one_or_none()
     return Session(**row._mapping) if row else None
+
+
+async def removals(connection: AsyncConnection, session_id: SessionId) -> Removals:
+    """Who was removed from a session, and when."""
+    query = sa.select(REMOVALS.c.user_id, REMOVALS.c.removed_at).where(REMOVALS.c.session_id == session_id)
+    return {UserId(row.user_id): times.to_ms(row.removed_at) for row in await connection.execute(query)}
+
+
+async def ban(connection: AsyncConnection, user_id: UserId, at: datetime) -> None:
+    """Keep a guest out for good. Of no effect on anyone else."""
+    bans = sa.update(INVITE_USES).where(INVITE_USES.c.user_id == user_id, INVITE_USES.c.banned_at.is_(None))
+    await connection.execute(bans.values(banned_at=at))
 
 
 def not_found(what: str) -> Any:

@@ -108,6 +108,47 @@ SESSIONS: Final = sa.Table(
     sa.Index("ix_sessions_open", "end_time", postgresql_where=sa.text("end_time IS NULL")),
 )
 
+INVITES: Final = sa.Table(
+    "invites",
+    METADATA,
+    _id(),
+    _room(),
+    sa.Column("role", sa.String(8), nullable=False),
+    sa.Column("made_by", Uuid),  # a member of the room; NULL: an API key or the command line
+    _moment("maker_admitted_at", nullable=True),  # the admission that the maker's token goes back to
+    sa.Column("key_id", Uuid),  # the API key that made it, or vouched for the maker
+    _moment("created_at"),
+    _moment("expires_at"),
+    sa.Column("max_uses", sa.Integer),  # NULL: any number
+    sa.Column("uses", sa.Integer, nullable=False),
+    _moment("revoked_at", nullable=True),
+    sa.CheckConstraint("uses <= max_uses", name="uses"),
+    sa.Index(None, "room_id", "created_at"),
+    sa.Index(None, "expires_at"),
+)
+
+INVITE_USES: Final = sa.Table(
+    "invite_uses",
+    METADATA,
+    _id(),
+    sa.Column("invite_id", Uuid, sa.ForeignKey("invites.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),  # the guest it made
+    _moment("used_at"),
+    _moment("banned_at", nullable=True),
+    sa.UniqueConstraint("user_id"),
+    sa.Index(None, "invite_id"),
+)
+
+REMOVALS: Final = sa.Table(
+    "removals",
+    METADATA,
+    sa.Column("session_id", Uuid, primary_key=True),  # no foreign key: it may be written before its session is
+    sa.Column("user_id", Uuid, primary_key=True),
+    _room(),
+    _moment("removed_at"),  # on the clock of Redis
+    sa.Index(None, "room_id", "user_id"),
+)
+
 RECORDINGS: Final = sa.Table(
     "recordings",
     METADATA,

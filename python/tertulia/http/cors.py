@@ -8,6 +8,8 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
+from tertulia.rest.addresses import is_own
+
 _MAX_AGE: Final = "600"
 """Seconds for which a browser may remember a preflight."""
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
@@ -23,6 +25,13 @@ class Cors:
     def allows(self, origin: str) -> bool:
         """Whether pages of ``origin`` may call."""
         return self._any or origin.lower() in self._origins
+
+    def is_foreign(self, request: Headers) -> bool:
+        """Whether a page of another site sent the request, and not one that may call."""
+        origin = request.get("origin")
+        if origin is not None:
+            return not self.allows(origin) and not is_own(origin, request.get("host", ""))
+        return request.get("sec-fetch-site") == "cross-site"
 
     def mark(self, request: Headers, response: MutableHeaders) -> None:
         """Add the headers that let the caller's page read the response."""

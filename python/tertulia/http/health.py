@@ -13,6 +13,7 @@ from starlette.responses import Response
 from tertulia.contract import Health
 from tertulia.db import migrate
 from tertulia.errors import Unavailable
+from tertulia.http.cached import Cached
 from tertulia.rest.services import Services
 
 CHECK_SECONDS: Final = 2.0
@@ -30,16 +31,21 @@ class Readiness:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._head = migrate.head()
+        self._health = Cached(self._check)
 
     async def readyz(self, _request: Request) -> Response:
         """200, or 503 while Redis or the database does not answer, or the schema is of another version."""
+        health = await self._health.get()
+        return _answer(200 if health.status == "ready" else 503, health)
+
+    async def _check(self) -> Health:
         redis, schema = await asyncio.gather(
             _check(self._services.redis.ping(), lambda _: "ok"),
             _check(migrate.version(self._services.database), self._judge),
         )
         checks = {"redis": redis, "database": schema}
-        ready = all(found == "ok" for found in checks.values())
-        return _answer(200 if ready else 503, Health(status="ready" if ready else "unready", checks=checks))
+        is_ready = all(found == "ok" for found in checks.values())
+        return Health(status="ready" if is_ready else "unready", checks=checks)
 
     def _judge(self, version: str | None) -> str:
         return "ok" if version == self._head else f"has schema {version}, needs {self._head}: run `tertulia migrate`"

@@ -18,6 +18,7 @@ from prometheus_client import (
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tertulia.http.cached import Cached
 from tertulia.http.workers import SHARED_FIGURES
 from tertulia.hub import metrics as hub_metrics
 
@@ -39,11 +40,21 @@ def forget_dead_workers() -> None:
                 multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-async def metrics(_request: Request) -> Response:
+class Metrics:
     """The figures of all web workers on this port."""
+
+    def __init__(self) -> None:
+        self._text = Cached(_collect)
+
+    async def metrics(self, _request: Request) -> Response:
+        """All of them, at most a second old."""
+        return Response(await self._text.get(), 200, {"Cache-Control": "no-store"}, CONTENT_TYPE_LATEST)
+
+
+async def _collect() -> bytes:
     hub_metrics.settle()
     registry = REGISTRY
     if SHARED_FIGURES in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), 200, {"Cache-Control": "no-store"}, CONTENT_TYPE_LATEST)
+    return generate_latest(registry)

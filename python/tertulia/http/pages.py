@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,18 +13,38 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tertulia.errors import NotFound
+from tertulia.rest.addresses import WS_PATH, Base, base_of
 
 WEB: Final = Path(__file__).parent.parent / "web"
 DOCS: Final = Path(__file__).parent / "docs"
 _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 """Types that the system's own table may have wrong."""
-CONTENT_POLICY: Final = (
-    "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data: blob:; "
-    "media-src 'self' blob: http: https:; style-src 'self'; script-src 'self'; object-src 'none'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_CONTENT_POLICY: Final = (
+    "default-src 'self'; connect-src {connect}; img-src 'self' data: blob:; media-src {media}; style-src 'self'; "
+    "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""``connect-src`` is wide because ``wsUrl`` may name another host, ``media-src`` because of recordings in a bucket."""
+_ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
+"""What may stand in a policy: a host of anybody's making would otherwise bring its own."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
+
+
+MediaOrigin = Callable[[], Awaitable[str | None]]
+"""Where players get recordings from, if not from this server."""
+
+
+def content_policy(base: Base, media_origin: str | None) -> str:
+    """The page's Content-Security-Policy: it talks to the server at ``base`` only, and plays what is stored."""
+    connect = " ".join(["'self'", *_known(base.ws_url.removesuffix(WS_PATH))])
+    media = " ".join(["'self'", "blob:", *_known(base.url), *_known(media_origin or "")])
+    return _CONTENT_POLICY.format(connect=connect, media=media)
+
+
+def _known(origin: str) -> list[str]:
+    return [origin] if _ORIGIN.fullmatch(origin) else []
+
+
+async def _nowhere_else() -> None:
+    """Recordings are in a directory of this server."""
 
 
 class _Asset(NamedTuple):
@@ -34,16 +56,25 @@ class _Asset(NamedTuple):
 class Pages:
     """The files in a directory. They are small, and read at each request, so that a change shows at the next reload.
 
-    ``assets`` is the subdirectory that :meth:`asset` serves.
+    ``assets`` is the subdirectory that :meth:`asset` serves; ``public_url`` as in :func:`base_of`.
     """
 
-    def __init__(self, root: Path = WEB, assets: str = "static") -> None:
+    def __init__(
+        self,
+        root: Path = WEB,
+        assets: str = "static",
+        *,
+        public_url: str | None = None,
+        media_origin: MediaOrigin = _nowhere_else,
+    ) -> None:
         self._root = root.resolve()
         self._assets = assets
+        self._public_url = public_url
+        self._media_origin = media_origin
 
     async def index(self, request: Request) -> Response:
         """Serve the page itself."""
-        return self._send(request, "index.html")
+        return await self._send(request, "index.html")
 
     async def asset(self, request: Request) -> Response:
         """Serve one of its assets.
@@ -51,15 +82,18 @@ class Pages:
         Raises:
             NotFound
         """
-        return self._send(request, f"{self._assets}/{request.path_params['path']}")
+        return await self._send(request, f"{self._assets}/{request.path_params['path']}")
 
-    def _send(self, request: Request, name: str) -> Response:
+    async def _send(self, request: Request, name: str) -> Response:
         asset = self._read(name)
+        base = base_of(request, self._public_url)
         headers = {
             "ETag": asset.etag,
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": CONTENT_POLICY,
+            "Content-Security-Policy": content_policy(base, await self._media_origin()),
             "Permissions-Policy": PERMISSIONS_POLICY,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
         }
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if asset.etag in known or "*" in known:

@@ -13,9 +13,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from tertulia.errors import MethodNotAllowed, NotFound
+from tertulia.errors import Forbidden, MethodNotAllowed, NotFound
 from tertulia.http.cors import Cors
 from tertulia.http.metrics import REQUESTS, SECONDS
+from tertulia.ids import new_token
 from tertulia.rest.api import Api, allowed
 from tertulia.rest.operation import AnyOperation
 from tertulia.rest.problem import is_fault, problem
@@ -27,18 +28,27 @@ _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that machines ask for every few seconds: not logged."""
 
 
+_FOREIGN: Final = "an open development server does not answer pages of other sites: name them in --cors-origins"
+
+
 class Site:
     """The outermost application: CORS, metrics, the log, and a problem for whatever goes wrong."""
 
-    def __init__(self, routes: Sequence[BaseRoute], cors: Cors, api: Api) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], cors: Cors, api: Api, *, is_open: bool = False) -> None:
+        """``is_open``: the API asks for no credential, so pages of other sites must not reach it."""
         self._cors = cors
+        self._is_open = is_open
         self._router = Router(routes, redirect_slashes=False, default=_Endpoint("unknown", _Unknown(api).serve))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, ``http`` only: WebSockets do not come here, and lifespan events are off."""
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} scope is served here")
-        await self._router(scope, receive, self._marked(scope, send))
+        send = self._marked(scope, send)
+        if self._is_open and scope["path"].startswith("/v1/") and self._cors.is_foreign(Headers(scope=scope)):
+            await problem(Forbidden(_FOREIGN))(scope, receive, send)
+        else:
+            await self._router(scope, receive, send)
 
     def _marked(self, scope: Scope, send: Send) -> Send:
         request = Headers(scope=scope)
@@ -65,13 +75,25 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        response = await self._respond(Request(scope, receive))
+        request = Request(scope, receive)
+        request.state.request_id = request_id = new_token(size=9)
+        response = await self._respond(request)
+        response.headers["X-Request-Id"] = request_id
         took = time.perf_counter() - began
         REQUESTS.labels(self._name, str(response.status_code)).inc()
         SECONDS.labels(self._name).observe(took)
         if scope["path"] not in _QUIET:
             milliseconds = round(took * 1000, 1)
-            _log.info("http", method=scope["method"], path=scope["path"], status=response.status_code, ms=milliseconds)
+            _log.info(
+                "http",
+                method=scope["method"],
+                path=scope["path"],
+                status=response.status_code,
+                ms=milliseconds,
+                request=request_id,
+                address=request.client.host if request.client else None,
+                by=getattr(request.state, "caller", None),
+            )
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -79,7 +101,8 @@ class _Endpoint:
             return await self._serve(request)
         except Exception as e:  # noqa: BLE001 — the last line: whatever it is, the client gets an answer, the log the cause
             if is_fault(e):
-                _log.error("request failed", path=request.url.path, method=request.method, exc_info=e)
+                failed = {"path": request.url.path, "method": request.method, "request": request.state.request_id}
+                _log.error("request failed", **failed, exc_info=e)
             return problem(e)
 
 
@@ -92,7 +115,7 @@ class _Unknown:
     async def serve(self, request: Request) -> Response:
         if request.method != "OPTIONS" and request.url.path.startswith("/v1/"):
             await self._api.identify(request)
-        raise NotFound(f"there is nothing at {request.url.path}")
+        raise NotFound("there is nothing at this path")
 
 
 def api_routes(api: Api, operations: Sequence[AnyOperation]) -> list[BaseRoute]:
@@ -119,7 +142,7 @@ def page_route(path: str, serve: Serve) -> Route:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": _READ})
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(request.method, _READ)
+            raise MethodNotAllowed(_READ)
         return await serve(request)
 
     return Route(path, _Endpoint(path, serve_get))

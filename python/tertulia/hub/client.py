@@ -25,6 +25,10 @@ class Client(Protocol):
     def id(self) -> ConnectionId:
         """Unique in the fleet."""
 
+    @property
+    def address(self) -> str | None:
+        """The IP address it came from; None: that is not known."""
+
     def send(self, event: Event) -> bool:
         """Hand over an event. A client that does not keep up has a bounded outbox, then is closed (1013). False: the
         one before with the same ``latest`` still waited there, and was dropped for it."""
@@ -35,6 +39,12 @@ class Client(Protocol):
     def refuse(self, call: CallId, error: Exception) -> None:
         """Answer a call with an error: ``refusal.refusal(error)`` says which code, message and field the client
         sees."""
+
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only: large from a JoinRoom on, unless that is refused."""
+
+    def joined(self) -> None:
+        """It has a seat, and does not count among those who have proved nothing any more."""
 
     def close(self, code: int, reason: str) -> None:
         """Send what is waiting, then end the connection with a WebSocket close code (RFC 6455, section 7.4)."""

@@ -10,18 +10,21 @@ from tertulia.hub.client import Client
 from tertulia.room.line import Line
 from tertulia.room.meeting import Meeting
 from tertulia.room.rate import Rate
+from tertulia.tokens import RoomClaims
 
 
 class Connection:
     """Kept until the client is gone and all its calls were answered."""
 
-    __slots__ = ("client", "id", "is_here", "is_lost", "join_timer", "joining", "line", "meeting", "rate")
+    __slots__ = ("claims", "client", "id", "is_here", "is_lost", "join_timer", "joining", "line", "meeting", "rate")
 
     def __init__(self, client: Client, rate: Rate) -> None:
         self.client: Final = client
         self.id: Final = client.id
         self.rate: Final = rate
         self.line: Final = Line()
+        self.claims: RoomClaims | None = None
+        """What the token of its last JoinRoom said."""
         self.meeting: Meeting | None = None
         """In which it has its seat."""
         self.joining: Meeting | None = None

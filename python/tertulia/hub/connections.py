@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import Final
 
@@ -9,8 +10,9 @@ import structlog
 from msgspec import Struct
 
 from tertulia.contract import CALLS
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.errors import Refused
-from tertulia.hub import metrics
+from tertulia.hub import auditing, metrics
 from tertulia.hub.client import Client
 from tertulia.hub.connection import Connection
 from tertulia.hub.refusal import refusal
@@ -18,6 +20,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room.effects import LetGo
 from tertulia.room.line import Call, Farewell
 from tertulia.room.meeting import Meeting
+from tertulia.room.rate import FAILED_JOIN
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -25,7 +28,8 @@ _log: Final = structlog.get_logger(__name__)
 class Connections:
     """By id. Nothing is sent to a client that is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: AuditQueue) -> None:
+        self._audit = audit
         self._all: dict[ConnectionId, Connection] = {}
         self._here: dict[ConnectionId, Connection] = {}
         """Those whose clients are here."""
@@ -33,6 +37,10 @@ class Connections:
         """One whose client is here, by its id."""
         self.answered: Final[deque[Connection]] = deque()
         """Whose call under way has been answered, for the hub to go on with."""
+        self.none_seated: Final = asyncio.Event()
+        """No connection has a seat, lost ones included."""
+        self.none_seated.set()
+        self._seated = 0
 
     def __len__(self) -> int:
         """How many clients are here."""
@@ -78,13 +86,20 @@ class Connections:
     def sat(self, connection: ConnectionId, meeting: Meeting) -> None:
         """It has a seat."""
         metrics.SEATS.inc()
+        self._seated += 1
+        self.none_seated.clear()
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
+        if found.is_here:
+            found.client.joined()
 
     def stood(self, connection: ConnectionId) -> None:
         """It has its seat no more."""
         metrics.SEATS.dec()
+        self._seated -= 1
+        if not self._seated:
+            self.none_seated.set()
         found = self._all.get(connection)
         if found is not None:
             found.meeting = None
@@ -98,6 +113,7 @@ class Connections:
             _log.error("an answer to no call", connection=connection)
             return
         metrics.calls(call.event, "ok").inc()
+        auditing.note(self._audit, found, call, result)
         if found.is_here:
             found.client.reply(call.id, result)
         found.joining = None
@@ -111,6 +127,9 @@ class Connections:
             _log.error("a refusal of no call", connection=connection, exc_info=error)
             return
         self.refuse_call(found, call, error)
+        if found.meeting is None and found.is_here:
+            found.client.widen(wide=False)
+            found.rate.charge(FAILED_JOIN)
         found.joining = None
         self.answered.append(found)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
 import structlog
 
 from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout
+from tertulia.db.admissions import Admissions
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
@@ -29,7 +32,7 @@ from tertulia.room.line import Call, Departed, Farewell, Taken
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
-from tertulia.room.rate import Rate, Verdict
+from tertulia.room.rate import Rate, Verdict, cost_of
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
@@ -57,19 +60,21 @@ class Hub:
         channels: Channels,
         nodes: Registry[Node],
         directory: Directory,
+        admissions: Admissions,
         recordings: Recordings,
         keys: Keyring,
+        audit: AuditQueue,
         default_region: str,
     ) -> None:
         """``rooms`` must have ``hub_id`` as its origin."""
         self.id: Final = hub_id
         self.settings: Final = settings
         self._keys = keys
-        self._connections = Connections()
+        self._connections = Connections(audit)
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        self._steps = Steps(rooms, directory, recordings)
+        self._steps = Steps(rooms, directory, admissions, recordings)
         surroundings = Surroundings(
             hub=hub_id, settings=settings, nodes=Nodes(default_region), names=RandomNames(), stateless=Stateless()
         )
@@ -95,7 +100,7 @@ class Hub:
         take effect in the order of these calls.
         """
         connection = self._connections.get(client.id)
-        if connection is None or not self._admits(connection, call):
+        if connection is None or not self._admits(connection, call, event):
             return
         if connection.line.is_idle():
             self._begin(connection, call, event, payload)
@@ -107,7 +112,7 @@ class Hub:
     def malformed(self, client: Client, call: CallId, error: TertuliaError) -> None:
         """A client sent what is no call: refused with ``error``, and counted by the rate limit."""
         connection = self._connections.get(client.id)
-        if connection is not None and self._admits(connection, call):
+        if connection is not None and self._admits(connection, call, ""):
             connection.heard()
             self._connections.refuse_call(connection, Call(call, "", None), error)
 
@@ -136,9 +141,9 @@ class Hub:
         await self._clock.read_nodes()
         self._clock.start(self._tasks)
 
-    async def stop(self) -> None:
-        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can resume
-        elsewhere."""
+    async def stop(self, hand_over_within: float = 0) -> None:
+        """Tell every client 1012 and wait (bounded) until they are gone; their seats stay, so that they can return
+        elsewhere. What was kept for those who do so within ``hand_over_within`` seconds is handed over."""
         self._stopping = True
         self._all_gone.clear()
         for connection in self._connections.here:
@@ -148,6 +153,8 @@ class Hub:
                 await asyncio.wait_for(self._all_gone.wait(), STOP_WITHIN)
             except TimeoutError:
                 _log.warning("clients did not go in time", clients=len(self._connections))
+        with contextlib.suppress(TimeoutError):  # who has not returned by then may do so later, and misses something
+            await asyncio.wait_for(self._connections.none_seated.wait(), hand_over_within)
         self._meetings.close()
         await self._tasks.stop()
         metrics.settle()
@@ -165,9 +172,10 @@ class Hub:
         """End the meeting for everyone and close its session; False: there is none. Raises Unavailable."""
         return await self._meetings.ask(room, lambda request: inputs.EndRoom(request, reason))
 
-    async def remove_participant(self, room: RoomId, user: UserId) -> bool:
-        """Remove a member and void their tokens; False: not a member. Raises Unavailable."""
-        return await self._meetings.ask(room, lambda request: inputs.RemoveParticipant(request, user))
+    async def remove_participant(self, room: RoomId, user: UserId, *, ban: bool = False) -> bool:
+        """Remove a user and void their tokens for the meeting; with ``ban``, a guest's for good. False: there is no
+        meeting. Raises Unavailable."""
+        return await self._meetings.ask(room, lambda request: inputs.RemoveParticipant(request, user, ban))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
         """Record the meeting; ``by`` is who asks, for the log. May be called again with the same id.
@@ -184,10 +192,12 @@ class Hub:
 
     # --- calls
 
-    def _admits(self, connection: Connection, call: CallId) -> bool:
+    def _admits(self, connection: Connection, call: CallId, event: str) -> bool:
         settings = self.settings
+        meeting = connection.meeting
+        cost = 1 if meeting is None else cost_of(event, len(meeting.members))
         verdict = connection.rate.call(
-            time.monotonic(), settings.calls_per_second, settings.burst, settings.limited_for
+            time.monotonic(), settings.calls_per_second, settings.burst, settings.limited_for, cost
         )
         if verdict is Verdict.ADMIT:
             return True
@@ -212,6 +222,7 @@ class Hub:
         if not is_answered:
             connection.line.take(Call(call, event, payload))
         if meeting is None:
+            connection.client.widen(wide=True)  # what is sent behind it need not wait for its answer
             self._tasks.spawn(self._join(connection, payload))
             return
         self._meetings.perform(meeting, made)
@@ -227,6 +238,7 @@ class Hub:
         try:
             payload = _checked(call.event, call.payload, meeting is not None)
             if meeting is None:
+                connection.client.widen(wide=True)
                 self._tasks.spawn(self._join(connection, payload))
             else:
                 given = inputs.Call(connection.id, call.event, payload, time.time(), has_waited=True)
@@ -237,10 +249,10 @@ class Hub:
     async def _join(self, connection: Connection, payload: JoinRoom) -> None:
         """What a meeting needs to know before it takes a JoinRoom: who calls, and what the room is."""
         try:
-            claims = await self._keys.verify_room(payload.token)
+            claims = connection.claims = await self._keys.verify_room(payload.token)
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
-            record = await self._steps.record(room, claims.tenant_id)
+            record = await self._steps.record(room, claims.tenant_id, claims)
             meeting = connection.joining = self._meetings.open(room)
             self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record))
             if connection.is_lost:

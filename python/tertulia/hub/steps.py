@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from tertulia import times
+from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
 from tertulia.errors import NotFound, Unavailable
@@ -19,6 +20,7 @@ from tertulia.room import steps
 from tertulia.room.answers import Answer, Ongoing, RoomRecord
 from tertulia.room.records import KnownRecords
 from tertulia.state.rooms import RoomState
+from tertulia.tokens import RoomClaims
 
 AT_ONCE: Final = 200
 """Steps of the hub's own clock (sweeps, moves): one after the other, a busy worker's rooms would take longer than a
@@ -38,8 +40,9 @@ _log: Final = structlog.get_logger(__name__)
 class Steps:
     """Every step ends within the deadlines of the clients of Redis and SQL."""
 
-    def __init__(self, rooms: RoomState, directory: Directory, recordings: Recordings) -> None:
+    def __init__(self, rooms: RoomState, directory: Directory, admissions: Admissions, recordings: Recordings) -> None:
         self._rooms = rooms
+        self._admissions = admissions
         self._directory = directory
         self._recordings = recordings
         self._regular = asyncio.Semaphore(AT_ONCE)
@@ -48,6 +51,7 @@ class Steps:
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
             steps.Leave: lambda room, s: rooms.leave(room, s.user, s.connection, s.reason),
+            steps.RecordRemoval: self._record_removal,
             steps.Remove: lambda room, s: rooms.remove(room, s.user),
             steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
             steps.Update: self._update,
@@ -60,6 +64,7 @@ class Steps:
             steps.Restore: lambda room, s: rooms.restore(room, s.known, s.members, s.new_incarnation),
             steps.Move: self._move,
             steps.Summary: lambda room, _: rooms.summary(room),
+            steps.FindMember: lambda room, s: rooms.participant(room, s.user),
             steps.Read: lambda room, s: rooms.read(room, s.mark),
             steps.OpenSession: self._open_session,
             steps.CloseSession: self._close_session,
@@ -74,24 +79,25 @@ class Steps:
         """The step's answer. Raises what :mod:`tertulia.room.steps` says."""
         return self._kinds[type(step)](room, step)
 
-    async def record(self, room: RoomId, tenant: TenantId | None) -> RoomRecord:
-        """The room's record, as it was last read if SQL is away. Raises NotFound; Unavailable: it is not known."""
+    async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
+        """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away. Raises NotFound,
+        BadToken; Unavailable: it is not known."""
         known = self._known.find(room, tenant)
         if known is None:
-            return await self._read_record(room, tenant)
+            return await self._read_record(room, tenant, claims)
         if time.monotonic() < self._down_until:
             return known
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._read_record(room, tenant)
+                return await self._read_record(room, tenant, claims)
         except (Unavailable, TimeoutError):
             self._down_until = time.monotonic() + DOWN_FOR
             _log.warning("the database does not answer: rooms are joined by what was last read")
             return known
 
-    async def _read_record(self, room: RoomId, tenant: TenantId | None) -> RoomRecord:
+    async def _read_record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None) -> RoomRecord:
         try:
-            found = await self._directory.room(room, tenant)
+            found, removals = await self._admissions.record(room, tenant, claims)
         except NotFound:
             self._known.gone(room)
             raise
@@ -100,6 +106,7 @@ class Steps:
             settings=found.settings,
             session_id=found.session_id,
             recording=found.recording_id,
+            removals=removals,
         )
         self._known.read(room, tenant, record)
         return record
@@ -109,7 +116,7 @@ class Steps:
             room,
             step.seat,
             max_participants=step.max_participants,
-            token_issued_at_ms=step.token_issued_at_ms,
+            admitted_at_ms=step.admitted_at_ms,
             placement=step.placement,
         )
 
@@ -153,7 +160,13 @@ class Steps:
     async def _read_session(self, _: RoomId, step: steps.ReadSession) -> Answer:
         if not await self._directory.is_open(step.session_id):
             return None
-        return Ongoing(await self._recordings.running(step.session_id))
+        removals = await self._admissions.removals(step.session_id)
+        return Ongoing(await self._recordings.running(step.session_id), removals)
+
+    async def _record_removal(self, room: RoomId, step: steps.RecordRemoval) -> Answer:
+        at = times.from_ms(step.at_ms)
+        await self._admissions.remove(room, step.session_id, step.user, at, ban=step.ban)
+        return None
 
     async def _start_recording(self, room: RoomId, step: steps.StartRecording) -> Answer:
         await self._recordings.start(step.recording, room, step.session_id, step.layout, _now())

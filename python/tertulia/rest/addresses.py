@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from tertulia.ids import RoomId
 
+WS_PATH: Final = "/ws"
+"""Of the plain dialect."""
+
+
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+
 
 class Base(NamedTuple):
-    """``http(s)://host[:port][/path]``, without a slash at the end."""
+    """``http(s)://host[:port]``."""
 
     url: str
 
@@ -19,7 +25,7 @@ class Base(NamedTuple):
     def ws_url(self) -> str:
         """Of the plain dialect."""
         parts = urlsplit(self.url)
-        return parts._replace(scheme="wss" if parts.scheme == "https" else "ws").geturl() + "/ws"
+        return parts._replace(scheme="wss" if parts.scheme == "https" else "ws").geturl() + WS_PATH
 
     @property
     def hub_url(self) -> str:
@@ -38,3 +44,10 @@ class Base(NamedTuple):
 def base_of(request: Request, public_url: str | None) -> Base:
     """The configured address, else the one that the client used."""
     return Base(public_url or f"{request.url.scheme}://{request.url.netloc}")
+
+
+def is_own(origin: str, host: str) -> bool:
+    """Whether ``origin`` is this server's, which was reached as ``host``: default ports are equal to none."""
+    parts = urlsplit(origin.lower())
+    default = _DEFAULT_PORTS.get(parts.scheme)
+    return default is not None and parts.netloc.removesuffix(default) == host.lower().removesuffix(default) != ""

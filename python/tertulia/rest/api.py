@@ -1,6 +1,7 @@
 """One request through all checks, in the order of docs/protocol.md:
 
-401 · 413 · 415 · 400 · 422 · 404 · 403 · 409 · 405 · 406 · 429. Nothing is changed before all of them have passed.
+429 of the address · 401 · 429 of the credential · 413 · 415 · 400 · 422 · 404 · 403 · 409 · 405 · 406. Nothing is
+changed before all of them have passed, and what is too much is refused before it has cost anything.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from starlette.responses import Response
 
 from tertulia.db.idempotency import HEADER as KEY_HEADER
 from tertulia.db.idempotency import Done
-from tertulia.errors import MethodNotAllowed, NotAcceptable, RateLimited, Unavailable
+from tertulia.errors import MethodNotAllowed, NotAcceptable, Unauthorized, Unavailable
 from tertulia.ids import new_uuid
+from tertulia.rest import auditing, targets
 from tertulia.rest import body as bodies
-from tertulia.rest import targets
 from tertulia.rest.accept import accepts_json
 from tertulia.rest.addresses import base_of
 from tertulia.rest.callers import Caller, Invitee
-from tertulia.rest.limits import RateLimit
+from tertulia.rest.limits import FAILED_COST, SharedLimit, site_of
 from tertulia.rest.once import Once, encode
 from tertulia.rest.operation import Answer, AnyOperation, Asked, Call
 from tertulia.rest.reads import Reads
@@ -37,11 +38,12 @@ _JSON: Final = "application/json"
 class Api:
     """Serves the operations of one table."""
 
-    def __init__(self, services: Services, limit: RateLimit) -> None:
+    def __init__(self, services: Services, by_address: SharedLimit, by_credential: SharedLimit) -> None:
         self._services = services
-        self._limit = limit
-        self._reads = Reads(services.directory, services.recordings, services.rooms)
-        self._once = Once(services.idempotency)
+        self._by_address = by_address
+        self._by_credential = by_credential
+        self._reads = Reads(services.directory, services.invites, services.recordings, services.rooms)
+        self._once = Once(services.idempotency, services.now)
 
     async def serve(self, request: Request, operations: Mapping[str, AnyOperation]) -> Response:
         """Answer a request to a path that offers ``operations``, by method.
@@ -51,20 +53,32 @@ class Api:
         """
         async with _deadline():
             caller = await self.identify(request)
+        request.state.caller = auditing.actor_of(caller)
         raw = await bodies.read(request)
         operation = operations.get("GET" if request.method == "HEAD" else request.method)
         if operation is None:
             await self._refuse_method(request, caller, operations)
-        limited = self._limit.take(_bucket(caller, request), time.monotonic())
         body = bodies.of_operation(request, raw, operation)
-        attempt = _Attempt(request, operation, caller, body, limited, self._services, self._reads)
+        attempt = _Attempt(request, operation, caller, body, self._services, self._reads)
         async with _deadline():
             answer = await self._answer(attempt, raw)
         return _response(answer)
 
     async def identify(self, request: Request) -> Caller:
-        """Who calls. Raises Unauthorized."""
-        return await self._services.callers.identify(request)
+        """Who calls; counted by address before, by credential after.
+
+        Raises:
+            Unauthorized, RateLimited
+        """
+        site = site_of(request.client.host if request.client else "")
+        await self._by_address.take(site, time.monotonic())
+        try:
+            caller = await self._services.callers.identify(request)
+        except Unauthorized:
+            await self._by_address.charge(site, time.monotonic(), FAILED_COST)
+            raise
+        await self._by_credential.take(_bucket(caller, site), time.monotonic())
+        return caller
 
     async def _refuse_method(
         self, request: Request, caller: Caller, operations: Mapping[str, AnyOperation]
@@ -73,7 +87,7 @@ class Api:
         asked = Asked(caller=caller, path=request.path_params, body=None, reads=self._reads, made_id="")
         async with _deadline():
             await targets.of_path(asked)
-        raise MethodNotAllowed(request.method, allowed(operations))
+        raise MethodNotAllowed(allowed(operations))
 
     async def _answer(self, attempt: _Attempt, raw: bytes) -> Answer | Done:
         key = attempt.request.headers.get(KEY_HEADER) if attempt.request.method == "POST" else None
@@ -91,8 +105,6 @@ class _Attempt(NamedTuple):
     operation: AnyOperation
     caller: Caller
     body: Any
-    limited: RateLimited | None
-    """The refusal that the caller's rate has earned, to be raised last."""
     services: Services
     reads: Reads
 
@@ -106,19 +118,19 @@ class _Attempt(NamedTuple):
             made_id=made_id,
             again=again,
         )
-        return await self.operation.run(asked, self._admit)
+        answer = await self.operation.run(asked, self._admit)
+        auditing.note(self.services, self.request, self.operation.name, asked)
+        return answer
 
     def _admit(self, asked: Asked[Any]) -> Call[Any]:
-        self.check_last()
+        self.check_accept()
         base = base_of(self.request, self.services.config.public_url)
         return Call(asked=asked, services=self.services, base=base)
 
-    def check_last(self) -> None:
-        """Raises NotAcceptable, RateLimited."""
+    def check_accept(self) -> None:
+        """Raises NotAcceptable."""
         if self.operation.answer is not None and not accepts_json(self.request.headers.getlist("accept")):
             raise NotAcceptable("the answer is application/json, which the Accept header does not allow")
-        if self.limited is not None:
-            raise self.limited
 
 
 def allowed(operations: Iterable[str]) -> str:
@@ -129,11 +141,9 @@ def allowed(operations: Iterable[str]) -> str:
     return ", ".join(methods)
 
 
-def _bucket(caller: Caller, request: Request) -> str:
+def _bucket(caller: Caller, site: str) -> str:
     """What a request's rate is counted by. Many hold the same invite: each address has a bucket of its own."""
-    if isinstance(caller, Invitee):
-        return f"{caller.name} {request.client.host if request.client else ''}"
-    return caller.name
+    return f"{caller.name} {site}" if isinstance(caller, Invitee) else caller.name
 
 
 def _response(answer: Answer | Done) -> Response:

@@ -9,6 +9,8 @@ from starlette.requests import Request
 
 from tertulia.config import is_loopback
 from tertulia.db.access import KEY_PREFIX, Access
+from tertulia.db.admissions import REMOVED, Admissions
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
 from tertulia.errors import BadToken, Unauthorized
 from tertulia.ids import TenantId
@@ -29,6 +31,9 @@ class Caller(Struct, frozen=True):
 class Owner(Caller, frozen=True):
     """Holds an API key of the tenant, or calls an open development server: may do everything in the tenant."""
 
+    key_id: str | None
+    """None: on an open development server."""
+
 
 class Member(Caller, frozen=True):
     """Holds a room token: speaks for one user in one room."""
@@ -37,7 +42,7 @@ class Member(Caller, frozen=True):
 
 
 class Invitee(Caller, frozen=True):
-    """Holds an invite: may join one room, as a user that the invite makes."""
+    """Holds an invite: may join one room, as a guest whom the invite makes."""
 
     claims: InviteClaims
 
@@ -45,8 +50,18 @@ class Invitee(Caller, frozen=True):
 class Callers:
     """Finds out who calls. ``open_tenant``: the tenant of those who send no credential, in open development."""
 
-    def __init__(self, access: Access, keyring: Keyring, rooms: RoomState, open_tenant: TenantId | None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        admissions: Admissions,
+        invites: Invites,
+        keyring: Keyring,
+        rooms: RoomState,
+        open_tenant: TenantId | None,
+    ) -> None:
         self._access = access
+        self._admissions = admissions
+        self._invites = invites
         self._keyring = keyring
         self._rooms = rooms
         self._open_tenant = open_tenant
@@ -72,7 +87,7 @@ class Callers:
             raise Unauthorized(
                 "an open development server answers at a loopback address only, such as http://localhost"
             )
-        return Owner(self._open_tenant, "open")
+        return Owner(self._open_tenant, "open", None)
 
     async def holder(self, credential: str) -> Caller:
         """Who holds a credential. Raises Unauthorized, BadToken: it is not valid."""
@@ -80,11 +95,13 @@ class Callers:
             key = await self._access.key_of(credential)
             if key is None:
                 raise Unauthorized(_UNKNOWN_KEY)
-            return Owner(key.tenant_id, f"key {key.id}")
+            return Owner(key.tenant_id, f"key {key.id}", key.id)
         if kind_of(credential) == "invite":
             invite = await self._keyring.verify_invite(credential)
+            await self._invites.check(invite)
             return Invitee(invite.tenant_id, f"invite {invite.invite_id}", invite)
         claims = await self._keyring.verify_room(credential)
-        if await self._rooms.is_void(claims.room_id, claims.user_id, claims.issued_at_ms):
-            raise Unauthorized("the token's user was removed from the meeting")
+        if await self._rooms.is_void(claims.room_id, claims.user_id, claims.admission.at_ms):
+            raise BadToken(REMOVED)
+        await self._admissions.check(claims)
         return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims)

@@ -1,36 +1,146 @@
-"""Token buckets, one for each caller: how many requests a second it may make."""
+"""How many requests a second one address and one credential may make: token buckets, shared by all web workers."""
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tertulia.errors import RateLimited
+import structlog
+
+from tertulia.errors import RateLimited, Unavailable
+from tertulia.state.limits import Bucket
 
 BURST_SECONDS: Final = 4
 """A caller that was quiet may make this many seconds' worth of requests at once."""
+FAILED_COST: Final = 10
+"""A credential that is not valid counts as so many requests of its address: guessing is slow, a mistake is not."""
+FREE_SHARE: Final = 16
+"""Each web worker admits this fraction of a rate without asking Redis, so that callers who come now and then cost no
+round trip. Beyond it the workers of a fleet share one bucket."""
+LEASE_SHARE: Final = 10
+"""What a web worker takes from the shared bucket at once: a tenth of a second's requests."""
+LEASE_SECONDS: Final = 1.0
+"""How long what it took is good for."""
+ASK_SECONDS: Final = 0.25
+"""How long Redis may take to answer: a limit is no reason to keep a caller waiting."""
+ADDRESS_SHARE: Final = 4
+"""An address may make so many times the requests of one credential: a network of people often has just one."""
 _MOST_BUCKETS: Final = 50_000
 """Callers remembered, in some 10 MB. The one quiet for longest is forgotten: its bucket is full, or nearly so."""
+_IPV6_SITE: Final = 64
+"""Bits of an IPv6 address that stand for one site: the others are free for its owner to choose."""
+
+_log = structlog.get_logger(__name__)
+
+Lease = Callable[[Bucket, int], Awaitable[int]]
+"""See :meth:`tertulia.state.limits.SharedBuckets.take`."""
+
+
+def site_of(host: str) -> str:
+    """What an IP address is counted by: itself, or the /64 network of an IPv6 address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host  # a Unix socket has none
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address) >> _IPV6_SITE << _IPV6_SITE, _IPV6_SITE)))
 
 
 class RateLimit:
-    """``per_second`` requests for each caller, after a burst of BURST_SECONDS' worth; 0: no limit."""
+    """Token buckets of this web worker: ``per_second`` for each name, after a burst of BURST_SECONDS' worth; 0: no
+    limit. ``now`` is in monotonic seconds."""
 
-    def __init__(self, per_second: int) -> None:
+    def __init__(self, per_second: float, burst: float | None = None) -> None:
         self._rate = per_second
-        self._burst = per_second * BURST_SECONDS
+        self._burst = per_second * BURST_SECONDS if burst is None else burst
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name → (tokens, when)
 
     def take(self, name: str, now: float) -> RateLimited | None:
-        """Count a request of ``name`` at ``now`` (monotonic seconds). Returns the refusal it has earned, if any."""
+        """Count a request of ``name``. Returns the refusal it has earned, if any."""
         if not self._rate:
             return None
+        tokens = self._tokens(name, now)
+        is_allowed = tokens >= 1
+        self._keep(name, tokens - 1 if is_allowed else tokens, now)
+        if is_allowed:
+            return None
+        return _refusal(self._rate, (1 - tokens) / self._rate)
+
+    def charge(self, name: str, now: float, cost: int) -> None:
+        """Count ``cost`` requests that have been served already; a bucket does not go below empty."""
+        if self._rate:
+            self._keep(name, max(0.0, self._tokens(name, now) - cost), now)
+
+    def _tokens(self, name: str, now: float) -> float:
         tokens, then = self._buckets.pop(name, (float(self._burst), now))
-        tokens = min(self._burst, tokens + (now - then) * self._rate)
-        allowed = tokens >= 1
-        self._buckets[name] = (tokens - 1 if allowed else tokens, now)
+        return min(self._burst, tokens + (now - then) * self._rate)
+
+    def _keep(self, name: str, tokens: float, now: float) -> None:
+        self._buckets[name] = (tokens, now)
         if len(self._buckets) > _MOST_BUCKETS:
             self._buckets.popitem(last=False)
-        if allowed:
-            return None
-        return RateLimited(f"you may make {self._rate} requests a second; wait", (1 - tokens) / self._rate)
+
+
+class SharedLimit:
+    """The same limit for all web workers together, to a fraction of FREE_SHARE for each; 0: no limit.
+
+    While Redis does not answer, each web worker limits by itself.
+    """
+
+    def __init__(self, kind: str, per_second: int, lease: Lease) -> None:
+        """``kind`` names the limit: names of different kinds are different callers."""
+        self._kind = kind
+        self._rate = per_second
+        self._lease = lease
+        self._own = RateLimit(per_second)
+        self._free = RateLimit(per_second / FREE_SHARE, burst=max(1.0, per_second / 4))
+        self._leased: OrderedDict[str, tuple[int, float]] = OrderedDict()  # name → (requests, when)
+
+    async def take(self, name: str, now: float) -> None:
+        """Count a request. Raises RateLimited: it is one too many."""
+        refusal = self._own.take(name, now)
+        if refusal is not None:
+            raise refusal
+        if not self._rate or self._free.take(name, now) is None or self._has_leased(name, now):
+            return
+        want = max(1, self._rate // LEASE_SHARE)
+        got = await self._ask(name, want)
+        if got == 0:
+            raise _refusal(self._rate, want / self._rate)
+        self._leased[name] = (got - 1, now)
+        if len(self._leased) > _MOST_BUCKETS:
+            self._leased.popitem(last=False)
+
+    async def charge(self, name: str, now: float, cost: int) -> None:
+        """Count ``cost`` requests that have been served already."""
+        if self._rate:
+            self._own.charge(name, now, cost)
+            self._free.charge(name, now, cost)
+            await self._ask(name, cost)
+
+    def _has_leased(self, name: str, now: float) -> bool:
+        left, then = self._leased.pop(name, (0, now))
+        if left == 0 or now - then > LEASE_SECONDS:
+            return False
+        self._leased[name] = (left - 1, then)
+        return True
+
+    async def _ask(self, name: str, want: int) -> int:
+        """How many of ``want`` requests the fleet admits; all of them while Redis does not answer."""
+        bucket = Bucket(f"{self._kind} {name}", self._rate, self._rate * BURST_SECONDS)
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await self._lease(bucket, want)
+        except (TimeoutError, Unavailable) as e:
+            _log.warning("web workers limit rates each by itself while Redis does not answer", error=str(e))
+            return want
+
+
+def _refusal(rate: float, retry_after: float) -> RateLimited:
+    return RateLimited(f"more than {rate:g} requests a second: wait", retry_after)

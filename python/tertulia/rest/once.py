@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
 import msgspec
@@ -11,7 +13,6 @@ import msgspec
 from tertulia.db.idempotency import HEADER, Claim, Done, Idempotency, digest
 from tertulia.errors import FieldError, Invalid, Refused
 from tertulia.rest.operation import Answer
-from tertulia.rest.services import Services
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -22,15 +23,16 @@ class Attempt(Protocol):
     async def run(self, made_id: str, *, again: bool) -> Answer:
         """Carry it out. What it makes gets ``made_id``; ``again``: an earlier try may have taken effect."""
 
-    def check_last(self) -> None:
-        """The checks that an answer given again needs, too. Raises Refused."""
+    def check_accept(self) -> None:
+        """The check that an answer given again needs, too. Raises NotAcceptable."""
 
 
 class Once:
     """Keeps answers by the key, the caller, the method and the path."""
 
-    def __init__(self, idempotency: Idempotency) -> None:
+    def __init__(self, idempotency: Idempotency, now: Callable[[], datetime]) -> None:
         self._idempotency = idempotency
+        self._now = now
 
     async def run(self, key: str, name: tuple[str, ...], content: bytes, attempt: Attempt) -> Done:
         """The answer to a request with ``key`` and a body that says ``content``.
@@ -42,9 +44,9 @@ class Once:
         if not _KEY.fullmatch(key):
             raise Invalid([FieldError(HEADER, "must be 1 to 255 visible ASCII characters")])
         fingerprint = hashlib.sha256(content).hexdigest()
-        claim = await self._idempotency.claim(digest(*name, key), fingerprint, Services.now())
+        claim = await self._idempotency.claim(digest(*name, key), fingerprint, self._now())
         if isinstance(claim, Done):
-            attempt.check_last()
+            attempt.check_accept()
             return claim
         return await self._carry_out(claim, attempt)
 

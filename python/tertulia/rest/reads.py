@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tertulia.db.directory import Directory
-from tertulia.db.models import Recording, Room, User
+from tertulia.db.invites import Invites
+from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.db.recordings import Recordings
 from tertulia.ids import RecordingId, RoomId, TenantId, UserId
 from tertulia.state.rooms import RoomState
@@ -12,8 +13,9 @@ from tertulia.state.rooms import RoomState
 class Reads:
     """Rows and the state of meetings. Everything may raise Unavailable."""
 
-    def __init__(self, directory: Directory, recordings: Recordings, rooms: RoomState) -> None:
+    def __init__(self, directory: Directory, invites: Invites, recordings: Recordings, rooms: RoomState) -> None:
         self._directory = directory
+        self._invites = invites
         self._recordings = recordings
         self._rooms = rooms
 
@@ -33,9 +35,21 @@ class Reads:
         """Raises AlreadyExists: the id is taken, or the email within the tenant."""
         await self._directory.check_user_is_new(tenant, user_id, email)
 
+    async def invite(self, room_id: RoomId, invite_id: str) -> Invite:
+        """An invite to the room. Raises NotFound."""
+        return await self._invites.find(room_id, invite_id)
+
     async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
         """A recording of the room. Raises NotFound."""
         return await self._recordings.find(room_id, recording_id)
+
+    async def now_ms(self, room_id: RoomId) -> int:
+        """The time by which removals from the room go."""
+        return await self._rooms.now_ms(room_id)
+
+    async def is_guest(self, room_id: RoomId, user_id: UserId) -> bool:
+        """Whether the user came by an invite to the room."""
+        return await self._invites.has_made(room_id, user_id)
 
     async def is_in_meeting(self, room_id: RoomId, user_id: UserId) -> bool:
         """Whether the user is in the room's meeting."""

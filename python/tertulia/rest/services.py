@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
 from msgspec import Struct
 
-from tertulia import times
 from tertulia.config import Config
 from tertulia.db.access import Access
+from tertulia.db.admissions import Admissions
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
 from tertulia.hub.hub import Hub
@@ -20,6 +22,7 @@ from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
 from tertulia.rest.ice import IceServers
 from tertulia.rest.links import Links
+from tertulia.state.clock import FleetClock
 from tertulia.state.rooms import RoomState
 
 
@@ -27,10 +30,15 @@ class Services(Struct, frozen=True, kw_only=True):
     """The parts of a web worker, wired by :mod:`tertulia.app`."""
 
     config: Config
+    clock: FleetClock
     database: Database
     directory: Directory
+    admissions: Admissions
+    invites: Invites
     recordings: Recordings
     access: Access
+    audit: Audit
+    audit_queue: AuditQueue
     idempotency: Idempotency
     keyring: Keyring
     callers: Callers
@@ -40,7 +48,6 @@ class Services(Struct, frozen=True, kw_only=True):
     rooms: RoomState
     hub: Hub
 
-    @staticmethod
-    def now() -> datetime:
-        """This moment."""
-        return times.from_seconds(time.time())
+    def now(self) -> datetime:
+        """This moment, on the clock of the fleet."""
+        return self.clock.moment()

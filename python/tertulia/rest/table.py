@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from tertulia.contract import (
+    AuditList,
+    AuditQuery,
     ChangeRoom,
     ComposeRecording,
     CreateInvite,
     CreateRoom,
     CreateUser,
+    InviteCreated,
     InviteView,
     JoinGrant,
     JoinRequest,
     ParticipantView,
     RecordingStarted,
     RecordingView,
+    RemovalQuery,
     RoomCreated,
     RoomList,
     RoomQuery,
@@ -29,9 +34,9 @@ from tertulia.db.paging import Position
 from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
-from tertulia.rest.handlers import invites, join, members, recordings, rooms, users
+from tertulia.rest.handlers import audit, invites, join, members, recordings, rooms, users
 from tertulia.rest.operation import Operation
-from tertulia.rest.targets import Host, Joiner, OfParticipant, OfRecording, OfRoom
+from tertulia.rest.targets import Host, Joiner, OfInvite, OfParticipant, OfRecording, OfRoom
 
 _ROOM: Final = "/v1/rooms/{room_id}"
 _RECORDINGS: Final = _ROOM + "/recordings"
@@ -46,9 +51,11 @@ OPERATIONS: Final = (
         body=CreateRoom,
         find=targets.host,
         allows=rules.OWNERS,
+        check=rooms.check_host,
         act=rooms.create,
         status=201,
         answer=RoomCreated,
+        refuses=(AlreadyExists,),
     ),
     Operation[Position | None, RoomQuery](
         name="listRooms",
@@ -94,7 +101,7 @@ OPERATIONS: Final = (
         summary="Delete a room",
         description="Ends its meeting, and deletes its sessions and recordings.",
         find=targets.room,
-        allows=rules.HOSTS,
+        allows=rules.THE_HOST,
         act=rooms.delete,
         status=204,
     ),
@@ -105,7 +112,9 @@ OPERATIONS: Final = (
         summary="Join a room",
         description=(
             "Returns a room token, which lives an hour, the ICE servers, and the addresses to connect to. "
-            "A `userId` that is not known yet becomes a user."
+            "A `userId` that is not known yet becomes a user. An invite makes new users only, guests, whose ids are "
+            "apart from those of the tenant's users. Who comes back sends their own room token, which is renewed for "
+            "up to 24 hours after they were first admitted."
         ),
         body=JoinRequest,
         find=targets.joiner,
@@ -114,7 +123,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
     ),
     Operation[OfRoom, None](
         name="endRoom",
@@ -132,13 +141,39 @@ OPERATIONS: Final = (
         method="POST",
         path=_ROOM + "/invites",
         summary="Create an invite",
-        description="Whoever holds it may join the room in that role, until it expires.",
+        description=(
+            "Whoever holds it may join the room in that role as a new guest, until it expires or has made `maxUses` "
+            "guests. A host by invite is a co-host: they cannot remove or mute the room's own host or delete the room."
+        ),
         body=CreateInvite,
         find=targets.room,
         allows=rules.HOSTS,
         act=invites.create,
         status=201,
-        answer=InviteView,
+        answer=InviteCreated,
+    ),
+    Operation[OfRoom, None](
+        name="listInvites",
+        method="GET",
+        path=_ROOM + "/invites",
+        summary="List invites",
+        description="Those that have not expired and were not deleted, newest first, with the guests each has made.",
+        find=targets.room,
+        allows=rules.HOSTS,
+        act=invites.list_invites,
+        status=200,
+        answer=list[InviteView],
+    ),
+    Operation[OfInvite, None](
+        name="deleteInvite",
+        method="DELETE",
+        path=_ROOM + "/invites/{invite_id}",
+        summary="Delete an invite",
+        description="Keeps out whoever has not joined by it yet. Its guests stay: see removeParticipant.",
+        find=targets.invite,
+        allows=rules.HOSTS,
+        act=invites.delete,
+        status=204,
     ),
     Operation[OfRoom, None](
         name="listParticipants",
@@ -152,14 +187,19 @@ OPERATIONS: Final = (
         status=200,
         answer=list[ParticipantView],
     ),
-    Operation[OfParticipant, None](
+    Operation[OfParticipant, RemovalQuery](
         name="removeParticipant",
         method="DELETE",
         path=_ROOM + "/participants/{user_id}",
         summary="Remove a participant",
-        description="Their tokens for this meeting become void.",
-        find=targets.participant,
-        allows=rules.HOSTS,
+        description=(
+            "For this meeting every token becomes void that goes back to an admission before, renewed ones too. With "
+            "`ban=true` a guest is kept out for good, with every token of the same use of an invite; they need not be "
+            "in the meeting."
+        ),
+        query=RemovalQuery,
+        find=targets.removable,
+        allows=rules.HOSTS_OF,
         act=members.remove_participant,
         status=204,
     ),
@@ -257,6 +297,22 @@ OPERATIONS: Final = (
         allows=rules.HOSTS,
         act=recordings.delete,
         status=204,
+    ),
+    Operation[tuple[Position | None, datetime | None], AuditQuery](
+        name="listAudit",
+        method="GET",
+        path="/v1/audit",
+        summary="Read the audit log",
+        description=(
+            "Who did what, to whom, from where and when, newest first. `since` leaves out what was before. "
+            "`next` is the cursor of the next page, null on the last."
+        ),
+        query=AuditQuery,
+        find=audit.find_page,
+        allows=rules.OWNERS,
+        act=audit.list_page,
+        status=200,
+        answer=AuditList,
     ),
     Operation[UserId, CreateUser](
         name="createUser",

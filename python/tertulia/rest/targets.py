@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CreateRoom, JoinRequest
-from tertulia.db.models import Recording, Room, User
-from tertulia.errors import NotFound
+from tertulia.contract import CreateRoom, JoinRequest, RemovalQuery
+from tertulia.db.models import Invite, Recording, Room, User
+from tertulia.errors import AlreadyExists, FieldError, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId
 from tertulia.rest.operation import Asked
 
@@ -26,6 +26,12 @@ class OfParticipant(OfRoom, frozen=True):
     user_id: UserId
 
 
+class OfInvite(OfRoom, frozen=True):
+    """An invite to the room."""
+
+    invite: Invite
+
+
 class OfRecording(OfRoom, frozen=True):
     """A recording of the room."""
 
@@ -37,6 +43,8 @@ class Joiner(OfRoom, frozen=True):
 
     user_id: UserId
     known: User | None
+    at_ms: int
+    """When the request came, on the clock of Redis: a removal since then voids the token that it gets."""
 
 
 class Host(Struct, frozen=True):
@@ -64,6 +72,23 @@ async def participant(asked: Asked[Any]) -> OfParticipant:
     return OfParticipant(found, user_id)
 
 
+async def removable(asked: Asked[RemovalQuery]) -> OfParticipant:
+    """The participant of the path; to be banned, also a guest who is not in the meeting. Raises NotFound."""
+    if asked.body.ban == "false":
+        return await participant(asked)
+    found = (await room(asked)).room
+    user_id = UserId(asked.id("user_id"))
+    if not await asked.reads.is_guest(found.id, user_id):
+        return await participant(asked)
+    return OfParticipant(found, user_id)
+
+
+async def invite(asked: Asked[Any]) -> OfInvite:
+    """The invite of the path. Raises NotFound."""
+    found = (await room(asked)).room
+    return OfInvite(found, await asked.reads.invite(found.id, asked.id("invite_id")))
+
+
 async def recording(asked: Asked[Any]) -> OfRecording:
     """The recording of the path. Raises NotFound."""
     found = (await room(asked)).room
@@ -77,9 +102,10 @@ async def user(asked: Asked[Any]) -> User:
 
 async def joiner(asked: Asked[JoinRequest]) -> Joiner:
     """The room of the path and the user of the body. Raises NotFound: it is another tenant's."""
+    at_ms = await asked.reads.now_ms(RoomId(asked.id("room_id")))
     found = (await room(asked)).room
     user_id = UserId(asked.body.user_id.lower())
-    return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id))
+    return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id), at_ms)
 
 
 async def host(asked: Asked[CreateRoom]) -> Host:
@@ -88,10 +114,17 @@ async def host(asked: Asked[CreateRoom]) -> Host:
     return Host(user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id))
 
 
+def check_not_guest(user: User, field: str) -> None:
+    """Raises AlreadyExists: a tenant vouches for its own users only. ``field``: of the body, that names them."""
+    if user.is_guest:
+        raise AlreadyExists([FieldError(field, "is a guest's, who came by an invite: use another UUID")])
+
+
 _BY_IDS: Final[dict[frozenset[str], Callable[[Asked[Any]], Awaitable[object]]]] = {
     frozenset(): nothing,
     frozenset({"room_id"}): room,
     frozenset({"room_id", "user_id"}): participant,
+    frozenset({"room_id", "invite_id"}): invite,
     frozenset({"room_id", "recording_id"}): recording,
     frozenset({"user_id"}): user,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tertulia.contract import RecordingProgress, RecordingView, RoomView, SessionView, UserView
-from tertulia.db.models import Recording, Room, Session, User
+from tertulia.contract import InviteView, RecordingProgress, RecordingView, RoomView, SessionView, UserView
+from tertulia.db.models import Invite, Recording, Room, Session, User
 from tertulia.rest.links import Link
 from tertulia.times import rfc3339
 
@@ -28,6 +28,18 @@ def room_view(room: Room) -> RoomView:
         settings=room.settings,
         status=room.status,
         created_at=rfc3339(room.created_at),
+    )
+
+
+def invite_view(invite: Invite) -> InviteView:
+    """An invite."""
+    return InviteView(
+        id=invite.id,
+        role=invite.role,
+        created_at=rfc3339(invite.created_at),
+        expires_at=rfc3339(invite.expires_at),
+        max_uses=invite.max_uses,
+        uses=invite.uses,
     )
 
 

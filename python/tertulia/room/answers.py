@@ -10,7 +10,7 @@ from tertulia.contract import Settings
 from tertulia.errors import TertuliaError
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.messages import StateMessage
-from tertulia.room.participant import Participant
+from tertulia.room.participant import Participant, Removals
 
 
 class StateLost(TertuliaError):
@@ -56,6 +56,17 @@ class Left(Struct, frozen=True, kw_only=True):
     """0: the room is empty now."""
 
 
+class Removed(Struct, frozen=True, kw_only=True):
+    """What became of a removal."""
+
+    at_ms: int
+    """When, on the clock of Redis."""
+    session_id: SessionId | None
+    """The session from which the user is removed; None: Redis knows of no meeting, and voided nothing."""
+    left: Left | None
+    """The seat that was freed; None: they had none."""
+
+
 class Ended(Struct, frozen=True, kw_only=True):
     """A meeting was ended."""
 
@@ -83,6 +94,8 @@ class Restored(Struct, frozen=True, kw_only=True):
     """This call made the room again."""
     displaced: list[Participant]
     """Who sits in the seat of a member given, by another connection: that member's is to be told Replaced."""
+    removed: list[UserId] = []
+    """Members given who were removed since they joined: they were not written."""
 
 
 class RoomSummary(Struct, frozen=True, kw_only=True):
@@ -128,6 +141,8 @@ class Ongoing(Struct, frozen=True):
 
     recording: RecordingId | None
     """Of this session, the one that goes on."""
+    removals: Removals = {}
+    """From this session."""
 
 
 class RoomRecord(Struct, frozen=True, kw_only=True):
@@ -139,11 +154,15 @@ class RoomRecord(Struct, frozen=True, kw_only=True):
     """The session that is open now."""
     recording: RecordingId | None
     """Of this session, the one that goes on."""
+    removals: Removals = {}
+    """From this session."""
 
 
 Answer = (
     Joined
+    | Participant
     | Left
+    | Removed
     | KeptAlive
     | StateMessage
     | Ended

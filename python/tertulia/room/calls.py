@@ -17,8 +17,9 @@ from tertulia.room.events import Event
 from tertulia.room.inputs import Call
 from tertulia.room.leaving import Leaver
 from tertulia.room.pending import Ending, OnCall, Otherwise
-from tertulia.room.permissions import check_call
+from tertulia.room.permissions import check_call, check_target
 from tertulia.room.recording import Recorder
+from tertulia.room.removing import Remover
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated
 from tertulia.room.tap import Tap
@@ -30,13 +31,23 @@ Seat = Seated | Lost
 class Calls:
     """The calls that need nothing but memory are answered at once; the others begin a step."""
 
-    def __init__(self, room: Room, upkeep: Upkeep, leaver: Leaver, ender: Ender, recorder: Recorder, tap: Tap) -> None:
+    def __init__(
+        self,
+        room: Room,
+        upkeep: Upkeep,
+        leaver: Leaver,
+        remover: Remover,
+        ender: Ender,
+        recorder: Recorder,
+        tap: Tap,
+    ) -> None:
         self._room = room
         self._agenda = room.agenda
         self._seats = room.seats.by_connection
         self._audience = room.audience
         self._upkeep = upkeep
         self._leaver = leaver
+        self._remover = remover
         self._ender = ender
         self._recorder = recorder
         self._tap = tap
@@ -197,16 +208,22 @@ class Calls:
 
     def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
+        check_target(call.event, seat.user_id, member.user_id, seat.host)
         self._room.tell(member, events.mute_requested(seat.user_id))
         return True
 
     def _mute_all(self, seat: Seat, call: Call, payload: Empty) -> bool:
-        self._room.say(events.mute_requested(seat.user_id), seat.user_id)
+        event = events.mute_requested(seat.user_id)
+        if seat.user_id == seat.host:
+            self._room.say(event, seat.user_id)
+        else:
+            self._room.say_to_all_but(event, seat.user_id, seat.host)
         return True
 
-    def _remove_participant(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:
+    def _remove_participant(self, seat: Seat, call: Call, payload: contract.RemoveParticipant) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
-        self._leaver.remove(member.user_id, OnCall(seat.connection))
+        check_target(call.event, seat.user_id, member.user_id, seat.host)
+        self._remover.remove(member.user_id, bool(payload.ban), OnCall(seat.connection))
         return False
 
     def _end_room(self, seat: Seat, call: Call, payload: Empty) -> bool:

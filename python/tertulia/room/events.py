@@ -14,7 +14,7 @@ from tertulia.room.messages import EventMessage
 from tertulia.room.mirror import Went
 from tertulia.room.participant import Participant
 
-_json: Final = msgspec.json.Encoder()
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Event:
@@ -24,13 +24,14 @@ class Event:
     the events that wait for a slow reader only the newest with the same ``latest`` matters; None: each one matters.
     """
 
-    __slots__ = ("_frames", "latest", "name", "payload")
+    __slots__ = ("_frames", "_json", "latest", "name", "payload")
 
     def __init__(self, name: str, payload: Struct | dict[str, Any] | Raw, latest: Hashable = None) -> None:
         self.name = name
         self.payload = payload
         self.latest = latest
         self._frames: dict[str, bytes] = {}
+        self._json: bytes | None = None
 
     def frame(self, dialect: str, encode: Callable[[Event], bytes]) -> bytes:
         """The bytes of this event in a dialect, encoded at the first call."""
@@ -40,8 +41,12 @@ class Event:
         return frame
 
     def json(self) -> bytes:
-        """The payload as JSON."""
-        return bytes(self.payload) if isinstance(self.payload, Raw) else self.frame("payload", _encode_payload)
+        """The payload as JSON, encoded at the first call."""
+        json = self._json
+        if json is None:
+            payload = self.payload
+            json = self._json = bytes(payload) if isinstance(payload, Raw) else _encode(payload)
+        return json
 
     def value(self) -> Any:
         """The payload for encodings other than JSON: what came as JSON is decoded."""
@@ -49,10 +54,6 @@ class Event:
 
     def __repr__(self) -> str:
         return f"Event({self.name!r})"
-
-
-def _encode_payload(event: Event) -> bytes:
-    return _json.encode(event.payload)
 
 
 _WHOLE: Final = frozenset({"ActiveSpeakers", "Slots", "TransportState"})

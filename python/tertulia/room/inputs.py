@@ -144,10 +144,12 @@ class EndRoom(Struct, frozen=True):
 
 
 class RemoveParticipant(Struct, frozen=True):
-    """Remove a member and void their tokens. Answered by ``Resolve``: whether they were one; or ``Reject``."""
+    """Remove a user and void their tokens; with ``ban``, a guest's for good. Answered by ``Resolve``: whether there is
+    a meeting from which they are removed; or ``Reject``."""
 
     request: Request
     user: UserId
+    ban: bool = False
 
 
 class StartRecording(Struct, frozen=True):

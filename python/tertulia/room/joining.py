@@ -135,10 +135,11 @@ class Joiner:
         joining.resume_hash = _digest(joining.resume)
         joining.is_heard = False
         joining.held = Outbox()
+        is_the_host = joining.user_id == joining.record.host_user_id
         step = steps.Join(
             seat=self._seat(joining),
-            max_participants=joining.record.settings.max_participants,
-            token_issued_at_ms=joining.claims.issued_at_ms,
+            max_participants=None if is_the_host else joining.record.settings.max_participants,
+            admitted_at_ms=joining.claims.admission.at_ms,
             placement=placement,
         )
         room.agenda.run(step, TakingSeat(joining.connection, reserved))
@@ -371,6 +372,7 @@ class Joiner:
             role=member.role,
             seat=member.seat,
             topology=joining.record.settings.topology,
+            host=joining.record.host_user_id,
             confirmed=room.audience.told,
             sent=room.audience.new(),
         )
@@ -404,6 +406,7 @@ class Joiner:
             is_muted=bool(payload.is_muted),
             is_video_on=bool(payload.is_video_on),
             recording_opt_out=bool(payload.recording_opt_out),
+            is_guest=claims.admission.is_guest,
             seat=SeatId(self._room.hub.names.uuid()),
             resume=joining.resume_hash,
             returning=_digest(payload.resume_token) if payload.resume_token else None,
@@ -424,6 +427,7 @@ class Joiner:
             session_id=record.session_id or SessionId(room.hub.names.uuid()),
             recording=record.recording,
             incarnation=room.hub.names.token(),
+            removals=record.removals,
         )
 
 

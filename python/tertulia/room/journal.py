@@ -61,7 +61,7 @@ class Broadcasts:
         self.made += 1
         self._kept.append(kept)
         self._size += len(kept.json)
-        if len(self._kept) >= MAX_EVENTS + SPARE_EVENTS or self._size > MAX_BROADCAST_BYTES:
+        if self._size > MAX_BROADCAST_BYTES or len(self._kept) >= MAX_EVENTS + SPARE_EVENTS:
             self._make_room()
 
     def forget(self, before: int) -> None:

@@ -1,9 +1,9 @@
-"""Seats that are given up, taken away or timed out."""
+"""Seats that are given up or timed out."""
 
 from __future__ import annotations
 
 from tertulia.contract import LeaveReason
-from tertulia.ids import ConnectionId, NodeId, UserId
+from tertulia.ids import ConnectionId, NodeId
 from tertulia.room import answers, events
 from tertulia.room.answers import Expired, RoomSummary
 from tertulia.room.ending import Ender
@@ -12,16 +12,15 @@ from tertulia.room.messages import LeftMessage
 from tertulia.room.participant import Participant
 from tertulia.room.pending import (
     Caller,
-    FindingNode,
+    ClosingPeer,
     Leaving,
     LeavingUnrecorded,
     ReadingWanted,
-    Removing,
     Sweeping,
 )
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated, Source
-from tertulia.room.steps import Expire, Leave, Remove, Summary
+from tertulia.room.steps import Expire, FindMember, Leave, Summary
 
 
 class Leaver:
@@ -56,8 +55,19 @@ class Leaver:
             member = room.members.get(seat.user_id)
             if member is not None and member.connection_id == work.connection:
                 self._membership.leave_unrecorded(member, work.reason)
+        elif seat is not None and room.node is not None:
+            room.agenda.run(FindMember(user=seat.user_id), ClosingPeer(seat.seat, room.node))
         self.forget(work.connection)
         room.agenda.answer(work.caller)
+
+    def found_member(self, work: ClosingPeer, member: Participant | None) -> None:
+        """Who left has no seat: it was freed by another hub, whose word to the node a last offer may have overtaken."""
+        if member is None or member.seat != work.seat:
+            self._room.close_peer(work.node, work.seat)
+
+    def member_not_found(self, work: ClosingPeer, error: Exception) -> None:
+        """Redis is away: the node finds out by itself that nobody sits there."""
+        self._room.agenda.log("a peer may be left on an SFU node for a while", node=work.node, error=str(error))
 
     def leave_failed(self, work: Leaving | LeavingUnrecorded, error: Exception) -> None:
         """Redis is away."""
@@ -72,33 +82,6 @@ class Leaver:
         seat = self._room.seats.of(connection)
         if seat is not None:
             self._room.stand(seat)
-
-    # --- by a host or the control plane
-
-    def remove(self, user: UserId, caller: Caller) -> None:
-        """Take a member's seat away and void their tokens."""
-        self._room.agenda.run(Remove(user=user), Removing(user, caller))
-
-    def removed(self, work: Removing, left: answers.Left | None) -> None:
-        """Redis has freed the seat; None: not a member."""
-        if left is None:
-            self._room.agenda.answer(work.caller, result=False)
-        elif self._room.life is None:
-            self._room.agenda.run(Summary(), FindingNode(left, work.caller))
-        else:
-            self._removed_from(left, self._room.life.node, work.caller)
-
-    def found_node(self, work: FindingNode, summary: RoomSummary | None) -> None:
-        """Redis says where the peer of a member who was removed is."""
-        self._removed_from(work.left, summary.node if summary is not None else None, work.caller)
-
-    def remove_failed(self, work: Removing | FindingNode, error: Exception) -> None:
-        """Redis is away."""
-        self._room.agenda.refuse(work.caller, error)
-
-    def _removed_from(self, left: answers.Left, node: NodeId | None, caller: Caller) -> None:
-        self.freed(left.participant, left.remaining, "removed", node)
-        self._room.agenda.answer(caller)
 
     # --- by the clock
 

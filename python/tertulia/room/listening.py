@@ -102,11 +102,16 @@ class Listening:
         elif isinstance(message, EndedMessage):
             membership.ended(SessionId(message.session_id), message.reason)
         elif isinstance(message, RecordingMessage):
-            membership.recorded(message.recording_id)
+            self._recorded(message)
         elif isinstance(message, NodeMessage):
             membership.moved(message.sfu_node, message.sfu_region)
         elif isinstance(message, HandoverMessage):
             membership.handed_over(message.connection_id, _backlog(message))
+
+    def _recorded(self, message: RecordingMessage) -> None:
+        life = self._room.life
+        if life is not None and message.session_id == life.session_id:
+            self._membership.recorded(message.recording_id)
 
     def _echo(self, message: EventMessage) -> None:
         """This hub's own: its members have been told."""

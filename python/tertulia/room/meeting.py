@@ -26,6 +26,7 @@ from tertulia.room.pending import OnRequest, Otherwise
 from tertulia.room.reading import Reader
 from tertulia.room.recording import Recorder
 from tertulia.room.relocation import Relocation
+from tertulia.room.removing import Remover
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Outcome, Seated
@@ -55,10 +56,11 @@ class Meeting:
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
         self._leaver = leaver = Leaver(facts, membership, ender)
+        self._remover = remover = Remover(facts, leaver)
         self._mover = Mover(facts, membership, relocation)
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
-        self._calls = Calls(facts, upkeep, leaver, ender, recorder, tap)
+        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
         self._failures = self._failure_handlers()
@@ -153,7 +155,7 @@ class Meeting:
             inputs.NodesSeen: lambda _: self._mover.look(),
             inputs.Sweep: lambda _: self._sweep(),
             inputs.EndRoom: self._end_room,
-            inputs.RemoveParticipant: lambda given: self._leaver.remove(given.user, OnRequest(given.request)),
+            inputs.RemoveParticipant: self._remove_participant,
             inputs.StartRecording: self._start_recording,
             inputs.StopRecording: self._stop_recording,
             inputs.Reap: lambda given: self._ender.reap(given.session_id, given.recording, OnRequest(given.request)),
@@ -188,6 +190,9 @@ class Meeting:
         )
         self._ender.begin(ending)
 
+    def _remove_participant(self, given: inputs.RemoveParticipant) -> None:
+        self._remover.remove(given.user, given.ban, OnRequest(given.request))
+
     def _start_recording(self, given: inputs.StartRecording) -> None:
         self._recorder.start(given.recording, given.layout, OnRequest(given.request), given.by)
 
@@ -216,7 +221,7 @@ class Meeting:
         self._failures[type(work)](work, given.error)
 
     def _answer_handlers(self) -> dict[type[Any], Handler]:
-        joiner, leaver, ender = self._joiner, self._leaver, self._ender
+        joiner, leaver, remover, ender = self._joiner, self._leaver, self._remover, self._ender
         upkeep, recorder = self._upkeep, self._recorder
         return {
             pending.TakingSeat: joiner.took_seat,
@@ -235,8 +240,11 @@ class Meeting:
             pending.OptingOut: upkeep.opted_out,
             pending.Leaving: leaver.left,
             pending.LeavingUnrecorded: leaver.left_unrecorded,
-            pending.Removing: leaver.removed,
-            pending.FindingNode: leaver.found_node,
+            pending.ClosingPeer: leaver.found_member,
+            pending.Removing: remover.removed,
+            pending.FindingNode: remover.found_node,
+            pending.FindingMeeting: remover.found_meeting,
+            pending.RecordingRemoval: lambda work, _: remover.recorded(work),
             pending.Sweeping: leaver.swept,
             pending.CheckingSession: self._restoring.checked,
             pending.Restoring: self._restoring.written,
@@ -276,7 +284,10 @@ class Meeting:
             self._joiner.late_failed: (pending.OpeningLate,),
             self._upkeep.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand, pending.OptingOut),
             self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
-            self._leaver.remove_failed: (pending.Removing, pending.FindingNode),
+            self._leaver.member_not_found: (pending.ClosingPeer,),
+            self._remover.failed: (pending.Removing, pending.FindingMeeting),
+            self._remover.node_not_found: (pending.FindingNode,),
+            self._remover.record_failed: (pending.RecordingRemoval,),
             self._leaver.sweep_failed: (pending.Sweeping,),
             self._restoring.failed: (pending.CheckingSession, pending.Restoring),
             self._reader.failed: (pending.Reading,),
@@ -322,6 +333,7 @@ class Meeting:
             timers.Empty: lambda _: self._ender.still_empty(),
             timers.Mark: lambda _: self._reader.mark_overdue(),
             timers.ReadAgain: lambda _: self._reader.pause_over(),
+            timers.RecordAgain: self._remover.record_again,
         }
 
     def _timer_due(self, given: inputs.TimerDue) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from tertulia.contract import LeaveReason
-from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId
 from tertulia.room import events
 from tertulia.room.answers import Joined, Restored, RoomSummary
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
@@ -95,7 +95,8 @@ class Membership:
             self.show(life.mirror.heard(message, own), Source.CHANNEL)
 
     def leave_unrecorded(self, member: Participant, reason: LeaveReason) -> None:
-        """A member of this hub leaves a room that Redis has lost: no script will tell the other hubs."""
+        """A member of this hub leaves, or was removed from, a room that Redis has lost: no script will tell the other
+        hubs."""
         message = LeftMessage.of(member, reason, self._room.hub.hub)
         self._room.publish(message)
         self.changed(message)
@@ -107,6 +108,13 @@ class Membership:
             if life is not None:
                 message = JoinedMessage(origin="", user_id=new.user_id, participant=new)
                 self.show(life.mirror.heard(message, own=False), Source.ANSWER)
+
+    def remove_missing(self, removed: Iterable[UserId]) -> None:
+        """Members of this hub turned out to have been removed, which Redis forgot with the room."""
+        for user in removed:
+            member = self._room.members.get(user)
+            if member is not None and member.hub == self._room.hub.hub:
+                self.leave_unrecorded(member, "removed")
 
     def handed_over(self, connection: ConnectionId, backlog: Backlog) -> None:
         """Another hub has handed over what it kept for the client that returns, if that is joining here."""

@@ -92,8 +92,10 @@ class EndedMessage(_Message, tag="ended", frozen=True):
 
 
 class RecordingMessage(_Message, tag="recording", frozen=True):
-    """Recording has begun or ended."""
+    """Recording has begun or ended, in this session: a hub that has not heard of the end of another one does not take
+    it for that one's."""
 
+    session_id: SessionId
     is_recording: bool
     recording_id: RecordingId | None = None
     """The one that goes on now."""

@@ -11,6 +11,10 @@ from tertulia.contract import ParticipantView, Role
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 
+Removals = dict[UserId, int]
+"""Who was removed from a session, and when: in milliseconds on the clock of Redis. Tokens of admissions until then are
+void for the session."""
+
 
 class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """The JSON in ``room:{R}:participants``."""
@@ -34,6 +38,8 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """By UpdateState: ``is_video_on`` false alone may mean that it was never given."""
     recording_opt_out: bool = False
     """Left out of recordings."""
+    is_guest: bool = False
+    """They came by an invite: their name is their own claim."""
 
     def view(self) -> ParticipantView:
         """As clients see it."""
@@ -46,6 +52,7 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
             joined_at=self.joined_at,
             hand_raised=self.hand_raised,
             recording_opt_out=self.recording_opt_out,
+            is_guest=self.is_guest,
         )
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tertulia import contract
 from tertulia.contract import Layout, LeaveReason
-from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.answers import Joined, Left
 from tertulia.room.inputs import Request
 
@@ -174,18 +174,47 @@ class LeavingUnrecorded(Struct, frozen=True):
     caller: Caller
 
 
+class ClosingPeer(Struct, frozen=True):
+    """The member: who left had no seat any more. Has another connection returned to it, whose peer that is?"""
+
+    seat: SeatId
+    node: NodeId
+
+
 class Removing(Struct, frozen=True):
-    """The remove script."""
+    """The remove script. ``is_known``: SQL knows of the removal already."""
 
     user: UserId
+    ban: bool
     caller: Caller
+    is_known: bool = False
+
+
+class RecordingRemoval(Struct, frozen=True):
+    """The removal in SQL. ``is_lost``: Redis knew nothing of the meeting."""
+
+    user: UserId
+    ban: bool
+    caller: Caller
+    session_id: SessionId
+    at_ms: int
+    is_lost: bool = False
+    tries: int = 0
+    """How often it has failed."""
 
 
 class FindingNode(Struct, frozen=True):
     """The summary: on which node was the peer of the member who was removed?"""
 
     left: Left
-    caller: Caller
+    then: RecordingRemoval
+
+
+class FindingMeeting(Struct, frozen=True):
+    """The room's record: is a session open of which Redis knows nothing?"""
+
+    removing: Removing
+    at_ms: int
 
 
 class Sweeping(Struct, frozen=True):
@@ -383,8 +412,11 @@ Pending = (
     | OptingOut
     | Leaving
     | LeavingUnrecorded
+    | ClosingPeer
     | Removing
     | FindingNode
+    | FindingMeeting
+    | RecordingRemoval
     | Sweeping
     | CheckingSession
     | Restoring

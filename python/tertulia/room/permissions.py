@@ -6,7 +6,7 @@ from typing import Final
 
 from tertulia.contract import Role, Settings
 from tertulia.errors import AlreadyJoined, BadToken, Forbidden, NotJoined, RoleNotAllowed
-from tertulia.ids import RoomId
+from tertulia.ids import RoomId, UserId
 from tertulia.tokens import RoomClaims
 
 HOST_CALLS: Final = frozenset(
@@ -44,6 +44,16 @@ def check_call(event: str, role: Role) -> None:
     """
     if role != "host" and event in HOST_CALLS:
         raise Forbidden(f"only a host may call {event}")
+
+
+def check_target(event: str, caller: UserId, target: UserId, host: UserId) -> None:
+    """Whether a host may call this about a participant; ``host``: the room's own host.
+
+    Raises:
+        Forbidden: a co-host, about the room's own host.
+    """
+    if target == host and caller != host:
+        raise Forbidden(f"a co-host may not call {event} about the room's own host")
 
 
 def check_role(settings: Settings, role: Role, is_the_host: bool) -> None:

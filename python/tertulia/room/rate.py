@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Final
 
 _CALM: Final = 1.0
 """Seconds without a refusal that end a run of refusals."""
+
+
+SHARE: Final = 10
+"""A call that everyone in the room hears of counts one more for each so many members."""
+FAILED_JOIN: Final = 25
+"""A JoinRoom that is refused counts as so many calls: guessing tokens is slow, a mistake is not."""
+TO_ALL: Final = frozenset(
+    ("UpdateState", "SendChat", "RaiseHand", "SetRecordingOptOut", "MuteAll", "StartRecording", "StopRecording")
+)
+"""The calls that everyone in the room hears of."""
+_WEIGHTS: Final[Mapping[str, int]] = {"SetView": 4, "StartRecording": 10, "StopRecording": 10}
+"""What makes others work, or is written to disk."""
+
+
+def cost_of(event: str, members: int) -> int:
+    """How many calls a call of ``event`` counts as in a room of so many members."""
+    weight = _WEIGHTS.get(event, 1)
+    return weight + members // SHARE if event in TO_ALL else weight
 
 
 class Verdict(enum.Enum):
@@ -28,16 +47,20 @@ class Rate:
         self._at = now
         self._first_refusal = self._last_refusal = -_CALM
 
-    def call(self, now: float, per_second: float, burst: int, limited_for: float) -> Verdict:
-        """One more call: ``burst`` at once, ``per_second`` in the long run; refused for ``limited_for`` seconds:
-        closed."""
+    def call(self, now: float, per_second: float, burst: int, limited_for: float, cost: int = 1) -> Verdict:
+        """A call that counts as ``cost``: ``burst`` at once, ``per_second`` in the long run; refused for
+        ``limited_for`` seconds: closed. The last one may be overdrawn, so that none is too dear for any burst."""
         calls = self._calls + (now - self._at) * per_second
         self._at = now
         self._calls = calls if calls < burst else float(burst)
         if self._calls >= 1:
-            self._calls -= 1
+            self._calls -= cost
             return Verdict.ADMIT
         if now - self._last_refusal >= _CALM:
             self._first_refusal = now
         self._last_refusal = now
         return Verdict.CLOSE if now - self._first_refusal >= limited_for else Verdict.REFUSE
+
+    def charge(self, cost: int) -> None:
+        """Count ``cost`` more for a call that was admitted."""
+        self._calls -= cost

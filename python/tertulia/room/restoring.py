@@ -44,7 +44,7 @@ class Restoring:
         elif session is None:
             self._over(work.session_id)
         else:
-            known = replace(life.known(), recording=session.recording)
+            known = replace(life.known(), recording=session.recording, removals=session.removals)
             step = Restore(known=known, members=self._room.mine(), new_incarnation=self._room.hub.names.token())
             life.mirror.writing()
             self._room.agenda.run(step, Writing(life.session_id))
@@ -58,6 +58,7 @@ class Restoring:
             life.mirror.lost((m.user_id for m in mine), room.agenda.now + room.hub.settings.seat)
             self._membership.settled(restored)
             self._membership.replace_missing(restored.displaced)
+            self._membership.remove_missing(restored.removed)
             if not restored.created or restored.recording != life.recording:
                 room.agenda.resume(ReadingWanted())  # who was written before us is there for certain
             room.agenda.log("a room was written to Redis again", members=len(mine))

@@ -90,6 +90,14 @@ class Room:
         if self._is_elsewhere():
             self._say_elsewhere(event, None, exclude)
 
+    def say_to_all_but(self, event: Event, caller: UserId, host: UserId) -> None:
+        """Tell every member but two: ``caller``, who is on this hub, and ``host``, wherever connected."""
+        for member in self.members.values():
+            if member.hub == self.hub.hub and member.user_id not in (caller, host):
+                self.audience.tell(member.user_id, event, None, Source.MEMBER)
+        if self._is_elsewhere():
+            self._say_elsewhere(event, None, host)
+
     def tell(self, member: Participant, event: Event) -> None:
         """Tell one member, wherever connected."""
         if member.hub == self.hub.hub:

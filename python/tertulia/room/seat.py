@@ -128,6 +128,8 @@ class Seated(Struct, kw_only=True, eq=False):
     seat: SeatId
     topology: Topology
     """As it was when this connection joined: a changed setting holds from the next JoinRoom on."""
+    host: UserId
+    """The room's own host. Anyone else with the role is a co-host."""
     announced: NodeId | None = None
     """The SFU node of the last SfuEndpoint."""
     confirmed: int
@@ -147,6 +149,7 @@ class Lost(Struct, kw_only=True, eq=False):
     role: Role
     seat: SeatId
     topology: Topology
+    host: UserId
     since: float
     """When the connection went, in the seconds of ``now``."""
     sent: Sent
@@ -169,6 +172,7 @@ class Lost(Struct, kw_only=True, eq=False):
             role=seat.role,
             seat=seat.seat,
             topology=seat.topology,
+            host=seat.host,
             since=now,
             sent=seat.sent,
             lost_at=lost_at,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tertulia.contract import Layout, LeaveReason, Role
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
-from tertulia.room.participant import Participant
+from tertulia.room.participant import Participant, Removals
 
 # --- what scripts take ------------------------------------------------------------------------------------------------
 
@@ -27,6 +27,7 @@ class JoinSeat(Struct, frozen=True, kw_only=True):
     is_muted: bool
     is_video_on: bool
     recording_opt_out: bool = False
+    is_guest: bool = False
     seat: SeatId
     """The SeatId to use unless the connection returns to its seat."""
     resume: str
@@ -45,6 +46,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     recording: RecordingId | None = None
     """The one that goes on in that session, as SQL knows it."""
     incarnation: str
+    removals: Removals = {}
+    """From that session, as SQL knows them. They count where the room exists too: its state may have lost them."""
 
 
 class KnownRoom(Struct, frozen=True, kw_only=True):
@@ -54,17 +57,21 @@ class KnownRoom(Struct, frozen=True, kw_only=True):
     node: NodeId | None
     session_id: SessionId
     recording: RecordingId | None
+    removals: Removals = {}
+    """As SQL knows them."""
 
 
 # --- Redis ------------------------------------------------------------------------------------------------------------
 
 
 class Join(Struct, frozen=True, kw_only=True):
-    """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed) or ``RoomFull``."""
+    """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed since the admission) or ``RoomFull``."""
 
     seat: JoinSeat
-    max_participants: int
-    token_issued_at_ms: int
+    max_participants: int | None
+    """How many others may be there; None: any number."""
+    admitted_at_ms: int
+    """The admission that the token goes back to, on the clock of Redis."""
     placement: Placement
 
 
@@ -77,7 +84,7 @@ class Leave(Struct, frozen=True, kw_only=True):
 
 
 class Remove(Struct, frozen=True, kw_only=True):
-    """Free the seat whoever holds it, and void the tokens issued so far. Answer: ``Left``, or None: not a member."""
+    """Free the user's seat whoever holds it, and void the tokens of their admissions until now. Answer: ``Removed``."""
 
     user: UserId
 
@@ -169,6 +176,12 @@ class Summary(Struct, frozen=True):
     """Read the room's hash. Answer: ``RoomSummary``, or None: it has no state."""
 
 
+class FindMember(Struct, frozen=True, kw_only=True):
+    """Read one member. Answer: ``Participant``, or None: they have no seat."""
+
+    user: UserId
+
+
 class Read(Struct, frozen=True, kw_only=True):
     """Read the room and its members, and publish ``mark`` in the same step. Answer: ``Reading``, or None: it has no
     state (the mark is published all the same)."""
@@ -191,6 +204,7 @@ Script = (
     | Restore
     | Move
     | Summary
+    | FindMember
     | Read
 )
 
@@ -208,6 +222,16 @@ class CloseSession(Struct, frozen=True, kw_only=True):
     """Close the session unless it is closed or unknown; its recording stops with it. Answer: None."""
 
     session_id: SessionId
+
+
+class RecordRemoval(Struct, frozen=True, kw_only=True):
+    """Keep it that a user was removed from a session, so that it survives the loss of Redis. Answer: None."""
+
+    session_id: SessionId
+    user: UserId
+    at_ms: int
+    ban: bool
+    """A guest is removed for good: also from later sessions."""
 
 
 class ReadSession(Struct, frozen=True, kw_only=True):
@@ -247,6 +271,15 @@ class WithdrawRecording(Struct, frozen=True, kw_only=True):
     recording: RecordingId
 
 
-Sql = OpenSession | CloseSession | ReadSession | ReadRecord | StartRecording | StopRecording | WithdrawRecording
+Sql = (
+    OpenSession
+    | CloseSession
+    | RecordRemoval
+    | ReadSession
+    | ReadRecord
+    | StartRecording
+    | StopRecording
+    | WithdrawRecording
+)
 
 Step = Script | Sql

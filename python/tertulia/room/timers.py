@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tertulia.ids import ConnectionId
+from tertulia.ids import ConnectionId, SessionId, UserId
 
 
 class Blip(Struct, frozen=True):
@@ -32,4 +32,15 @@ class ReadAgain(Struct, frozen=True):
     """A room that could not be read is read again."""
 
 
-Timer = Blip | Handover | Empty | Mark | ReadAgain
+class RecordAgain(Struct, frozen=True):
+    """A removal that could not be written to SQL is written again."""
+
+    session_id: SessionId
+    user: UserId
+    at_ms: int
+    ban: bool
+    tries: int
+    """How often it has failed."""
+
+
+Timer = Blip | Handover | Empty | Mark | ReadAgain | RecordAgain

@@ -9,6 +9,7 @@ __all__ = [
     "ActiveSpeakers",
     "Answer",
     "Failed",
+    "Limited",
     "Lost",
     "Offer",
     "Overloaded",
@@ -121,6 +122,25 @@ class TransportState:
     def reason(self) -> str | None: ...
 
 @final
+class Limited:
+    """More media comes in than may: from one track (``scope`` is its source), from all that a peer sends (``peer``), or
+    into the room (``room``; the peer is the one that sent last). What is beyond the limit is dropped. Told once, and
+    again when the limit was kept for ten seconds.
+    """
+
+    def __new__(cls, room: str, transport: str, user_id: str, seat: str, scope: str) -> Limited: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+
+@final
 class Refused:
     """A command was refused. There is none for a transport that is not open: nobody could be told."""
 
@@ -201,6 +221,9 @@ class Sfu:
         loopback: bool = False,
         recordings_dir: str | PathLike[str] | None = None,
         node: str = "",
+        track_kilobits: int | None = None,
+        peer_kilobits: int | None = None,
+        room_kilobits: int | None = None,
     ) -> Sfu:
         """Bind a port for each worker (0: a free one) and start the threads.
 
@@ -210,6 +233,9 @@ class Sfu:
         Recordings are written in ``recordings_dir``, which other nodes may share: ``node`` is this one's name there
         (letters, digits, ``-`` and ``_``). Where that cannot be done, or is None, each recording is answered by
         :class:`RecordingTrouble`.
+
+        ``track_kilobits``, ``peer_kilobits`` and ``room_kilobits`` bound what one track, one peer and one room may
+        bring in each second, in kbit (None: the engine's default); see :class:`Limited`.
 
         Raises:
             ValueError: what is no IP address.
@@ -277,6 +303,7 @@ class Sfu:
         | Slots
         | ActiveSpeakers
         | TransportState
+        | Limited
         | Refused
         | Lost
         | Restarted

@@ -17,9 +17,8 @@ from tertulia.sfu.leases import Leases
 
 PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
-EngineEvent: TypeAlias = (
-    PeerEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble | _sfu.Lost | _sfu.Restarted | _sfu.Failed
-)
+OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
+EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
@@ -167,17 +166,9 @@ class Agent:
                     error=event.detail,
                 )
                 return self._to_all("RecordingTrouble", event.room, _Trouble(event.recording, event.reason))
-            case _sfu.Lost():
-                _log.error("events of the SFU engine were lost", count=event.count)
-                return None
-            case _sfu.Restarted():
-                _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
-                return None
-            case _sfu.Failed():
-                _log.critical("a media thread of the SFU engine has failed", port=event.port, reason=event.reason)
-                return None
             case _:
-                assert_never(event)
+                _log_event(event)
+                return None
 
     def _call(self, command: commands.Command, now: float) -> None:
         engine = self._engine
@@ -245,3 +236,23 @@ def _candidate_line(candidate: str | dict[str, Any] | None) -> str:
     if isinstance(candidate, dict):
         candidate = candidate.get("candidate")
     return candidate if isinstance(candidate, str) else ""
+
+
+def _log_event(event: OperatorEvent) -> None:
+    """Log what is only for the operator."""
+    match event:
+        case _sfu.Limited():
+            _log.warning(
+                "more media comes in than may: the rest is dropped",
+                room=event.room,
+                user=event.user_id,
+                limit=event.scope,
+            )
+        case _sfu.Lost():
+            _log.error("events of the SFU engine were lost", count=event.count)
+        case _sfu.Restarted():
+            _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
+        case _sfu.Failed():
+            _log.critical("a media thread of the SFU engine has failed", port=event.port, reason=event.reason)
+        case _:
+            assert_never(event)

@@ -35,6 +35,9 @@ def start_engine(config: Config, node: NodeId) -> _sfu.Sfu:
             loopback=config.open,
             recordings_dir=config.raw_dir,
             node=node,
+            track_kilobits=config.sfu_track_mbits * 1000,
+            peer_kilobits=config.sfu_peer_mbits * 1000,
+            room_kilobits=config.sfu_room_mbits * 1000,
         )
     except OSError as e:
         raise ConfigError(

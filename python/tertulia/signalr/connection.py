@@ -63,6 +63,7 @@ class Connection:
     __slots__ = (
         "_ack_at",
         "_binary",
+        "_bound",
         "_framer",
         "_handshake",
         "_heard",
@@ -85,7 +86,8 @@ class Connection:
         self._binary = binary
         self._stateful = stateful
         self._pings = pings
-        self._handshake = handshake.Reader(options.max_message)
+        self._bound = options.max_first if options.max_first is not None else options.max_message
+        self._handshake = handshake.Reader(self._bound)
         self._framer: Framer | None = None
         self._heard = now
         self._ping_at = self._ack_at = self._lost_at = _NEVER
@@ -129,6 +131,18 @@ class Connection:
     def overflowing(self) -> bool:
         """Whether more waits for a stateful client's Acks than may: close the connection."""
         return self._outgoing is not None and self._outgoing.waiting_bytes > self._options.max_waiting
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether messages of ``max_message`` bytes are taken."""
+        return self._options.max_first is None or (
+            self._framer is not None and self._framer.bound == self._options.max_message
+        )
+
+    def widen(self, *, wide: bool) -> None:
+        """Take messages of ``max_message`` bytes from now on, or of ``max_first`` again."""
+        if self._framer is not None and self._options.max_first is not None:
+            self._framer.bound = self._options.max_message if wide else self._options.max_first
 
     def undelivered(self) -> list[bytes]:
         """The frames that a stateful client may not have got."""
@@ -175,7 +189,7 @@ class Connection:
         except HandshakeRefused as error:
             self._refuse(str(error), inputs)
             return None
-        self._framer = self.protocol.framer(self._options.max_message)
+        self._framer = self.protocol.framer(self._bound)
         self._heard = now
         if self._pings:
             self._ping_at = now + self._options.keep_alive

@@ -20,6 +20,8 @@ MAX_LENGTH: Final = 0x7FFFFFFF
 class Framer(Protocol):
     """Splits the bytes of one connection into messages."""
 
+    bound: int
+    """Bytes of a message, which may change between two calls of :meth:`feed`."""
     broken: ProtocolError | None
     """Why nothing more can be read."""
 
@@ -33,10 +35,10 @@ class Framer(Protocol):
 class RecordFramer:
     """Text messages, each ended by 0x1E."""
 
-    __slots__ = ("_bound", "_chunks", "_size", "broken")
+    __slots__ = ("_chunks", "_size", "bound", "broken")
 
     def __init__(self, bound: int) -> None:
-        self._bound = bound
+        self.bound = bound
         self._chunks: list[bytes] = []
         self._size = 0
         self.broken: ProtocolError | None = None
@@ -44,7 +46,7 @@ class RecordFramer:
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that ``data`` completes, without their 0x1E."""
         end = data.find(RECORD_SEPARATOR)
-        if end == len(data) - 1 and not self._chunks and 0 <= end <= self._bound:
+        if end == len(data) - 1 and not self._chunks and 0 <= end <= self.bound:
             # One whole message, as nearly always; bytes.split is slow with long ones.
             return [data[:end]]
         payloads = data.split(RECORD_SEPARATOR)
@@ -55,17 +57,17 @@ class RecordFramer:
         if rest:
             self._chunks.append(rest)
             self._size += len(rest)
-        if self._size > self._bound or len(data) > self._bound or (payloads and len(payloads[0]) > self._bound):
+        if self._size > self.bound or len(data) > self.bound or (payloads and len(payloads[0]) > self.bound):
             return self._within(payloads)
         return payloads
 
     def _within(self, payloads: list[bytes]) -> list[bytes]:
         for index, payload in enumerate(payloads):
-            if len(payload) > self._bound:
-                self.broken = MessageTooLarge(self._bound)
+            if len(payload) > self.bound:
+                self.broken = MessageTooLarge(self.bound)
                 return payloads[:index]
-        if self._size > self._bound:
-            self.broken = MessageTooLarge(self._bound)
+        if self._size > self.bound:
+            self.broken = MessageTooLarge(self.bound)
         return payloads
 
     def reset(self) -> None:
@@ -77,10 +79,10 @@ class RecordFramer:
 class LengthFramer:
     """Binary messages, each behind its length as a VarInt (least significant seven bits first)."""
 
-    __slots__ = ("_bound", "_buffer", "broken")
+    __slots__ = ("_buffer", "bound", "broken")
 
     def __init__(self, bound: int) -> None:
-        self._bound = bound
+        self.bound = bound
         self._buffer = bytearray()
         self.broken: ProtocolError | None = None
 
@@ -89,7 +91,7 @@ class LengthFramer:
         buffer = self._buffer
         if not buffer:
             length, begin = _prefix(data, 0)
-            if begin + length == len(data) and 0 <= length <= self._bound:
+            if begin + length == len(data) and 0 <= length <= self.bound:
                 # One whole message, as nearly always.
                 return [data[begin:]]
         buffer += data
@@ -117,8 +119,8 @@ class LengthFramer:
     def _checked(self, length: int) -> int:
         if length > MAX_LENGTH:
             self.broken = ProtocolError("Messages over 2GB in size are not supported.")
-        elif length > self._bound:
-            self.broken = MessageTooLarge(self._bound)
+        elif length > self.bound:
+            self.broken = MessageTooLarge(self.bound)
         else:
             return length
         return -1

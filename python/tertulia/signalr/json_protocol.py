@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tertulia.signalr.encoding import checked
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import RECORD_SEPARATOR, RecordFramer
-from tertulia.signalr.messages import Message
+from tertulia.signalr.messages import UNREADABLE, Invocation, Message, StreamInvocation
 
 _decoder: Final = msgspec.json.Decoder(Message)
 _encoder: Final = msgspec.json.Encoder()
@@ -41,9 +43,9 @@ class JsonProtocol:
         except msgspec.ValidationError as error:
             if self._of_the_future(payload):
                 return None
-            raise ProtocolError(str(error)) from error
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise ProtocolError("Error reading JSON.") from error
+            return _call_or_error(payload, str(error))
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return _call_or_error(payload, "Error reading JSON.")
 
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:
@@ -56,3 +58,31 @@ class JsonProtocol:
     def encode(self, message: Message) -> bytes:
         """A frame."""
         return _encoder.encode(message) + RECORD_SEPARATOR
+
+
+def _call_or_error(payload: bytes, cause: str) -> Message:
+    """A call that is to be refused alone. Raises ProtocolError: it is none."""
+    call = _unreadable(payload)
+    if call is None:
+        raise ProtocolError(cause)
+    return checked(call)
+
+
+def _unreadable(payload: bytes) -> Message | None:
+    """A call of which only the arguments cannot be read, such as half of a surrogate pair or too large a number:
+    Python's own parser takes those. None: it is not JSON, or no call.
+    """
+    try:
+        found = json.loads(payload.decode(), parse_int=_integer)
+        if not (isinstance(found, dict) and found.get("type") in (1, 4) and isinstance(found.get("arguments"), list)):
+            return None
+        call: Message = _decoder.decode(_encoder.encode({**found, "arguments": []}))
+    except (ValueError, RecursionError):  # msgspec's errors are of the first kind
+        return None
+    assert isinstance(call, Invocation | StreamInvocation)  # noqa: S101 - of these types, as was seen
+    return replace(call, arguments=[UNREADABLE])
+
+
+def _integer(digits: str) -> int:
+    """Of one that is too long to be a type nothing is needed, and Python would take quadratic time."""
+    return int(digits) if len(digits) < 20 else 0

@@ -73,12 +73,29 @@ class _Sequence(_Array, tag=9):
     sequence_id: int
 
 
+class _RawInvocation(_Array, tag=1):
+    headers: m.Headers
+    invocation_id: str | None
+    target: str
+    arguments: msgspec.Raw
+
+
+class _RawStreamInvocation(_Array, tag=4):
+    headers: m.Headers
+    invocation_id: str
+    target: str
+    arguments: msgspec.Raw
+
+
+_call: Final = msgspec.msgpack.Decoder(_RawInvocation | _RawStreamInvocation)
 _decoder: Final = msgspec.msgpack.Decoder(
     _Invocation | _StreamItem | _Completion | _StreamInvocation | _CancelInvocation | _Ping | _Close | _Ack | _Sequence
 )
 _any: Final = msgspec.msgpack.Decoder()
 _encoder: Final = msgspec.msgpack.Encoder()
 KNOWN: Final = range(1, 10)
+_ARRAYS: Final = frozenset(bytes((first,)) for first in (*range(0x90, 0xA0), 0xDC, 0xDD))
+"""How an array begins."""
 
 
 class MessagePackProtocol:
@@ -99,9 +116,9 @@ class MessagePackProtocol:
         except msgspec.ValidationError as error:
             if self._of_the_future(payload):
                 return None
-            raise ProtocolError(str(error)) from error
-        except _UNREADABLE as error:
-            raise ProtocolError("Error reading MessagePack.") from error
+            return checked(_unreadable(payload, str(error)))
+        except _UNREADABLE:
+            return checked(_unreadable(payload, "Error reading MessagePack."))
 
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:
@@ -126,6 +143,19 @@ _UNREADABLE: Final = (
     OverflowError,
     ValueError,
 )
+
+
+def _unreadable(payload: bytes, cause: str) -> m.Message:
+    """A call of which only the arguments cannot be read, such as text that is not UTF-8. Raises ProtocolError."""
+    try:
+        call = _call.decode(payload)
+        if bytes(call.arguments)[:1] not in _ARRAYS:
+            raise ProtocolError(cause)
+    except _UNREADABLE as error:
+        raise ProtocolError(cause) from error
+    if isinstance(call, _RawStreamInvocation):
+        return m.StreamInvocation(call.invocation_id, call.target, [m.UNREADABLE])
+    return m.Invocation(call.target, [m.UNREADABLE], call.invocation_id or None)
 
 
 def _message(array: _Array) -> m.Message:

@@ -6,7 +6,7 @@ encoding.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -15,6 +15,16 @@ Headers: TypeAlias = dict[str, str]
 
 class _Message(Struct, tag_field="type", rename="camel", omit_defaults=True, frozen=True):
     pass
+
+
+class Unreadable:
+    """Stands for the arguments of a call that cannot be read, for which that call alone is refused."""
+
+    def __repr__(self) -> str:
+        return "UNREADABLE"
+
+
+UNREADABLE: Final = Unreadable()
 
 
 class Invocation(_Message, tag=1, frozen=True):

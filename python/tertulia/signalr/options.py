@@ -19,6 +19,9 @@ class Options(Struct, frozen=True, kw_only=True):
     and not begun, one of long polling without a poll."""
     max_message: int = 32 * 1024
     """The size of an inbound message."""
+    max_first: int | None = None
+    """The size of the handshake, and of an inbound message until :meth:`.connection.Connection.widen`; None:
+    ``max_message``."""
     replay_bound: int = 100_000
     """Unacknowledged bytes of a stateful connection; what follows waits."""
     max_waiting: int = 1024 * 1024

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote
 
 from multidict import CIMultiDict
 from picows import WSListener, WSUpgradeRequest
+
+from tertulia.rest.addresses import is_own
 
 
 class Upgrade(NamedTuple):
@@ -18,7 +20,12 @@ class Upgrade(NamedTuple):
     query: str
     headers: CIMultiDict[str]
     client: str
-    """The peer's IP address."""
+    """The client's IP address."""
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 class Refusal(NamedTuple):
@@ -29,9 +36,17 @@ class Refusal(NamedTuple):
 
 
 class WebSocketListener(WSListener):
-    """Serves one WebSocket: picows' callbacks, and :meth:`shutdown`."""
+    """Serves one WebSocket: picows' callbacks, and what is below."""
 
     __slots__ = ()
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it may send large frames: its client has joined a room, or is about to."""
+        return True
+
+    def refuse_size(self) -> None:
+        """Close with 1009: what is not proven sends a large frame."""
 
     def shutdown(self) -> None:
         """The server is stopping: close with 1012."""
@@ -41,15 +56,26 @@ Endpoint = Callable[[Upgrade], WebSocketListener | Refusal]
 """Answers the requests of one path."""
 
 
+class Proxies(Protocol):
+    """The proxies whose X-Forwarded-For is believed (uvicorn's ``trusted_hosts``)."""
+
+    def __contains__(self, host: str | None) -> bool:
+        """Whether this IP address is one of them."""
+
+    def get_trusted_client_address(self, x_forwarded_for: str) -> tuple[str, int]:
+        """The last address in the header that is no proxy's."""
+
+
 class Routes(NamedTuple):
-    """The endpoint of each path, and the origins whose pages may connect (``*``: all; the server's own always may)."""
+    """The endpoint of each path; the origins whose pages may connect (``*``: all; the server's own always may)."""
 
     endpoints: Mapping[str, Endpoint]
     origins: Collection[str]
     max_frame: int
+    proxies: Proxies | None = None
 
-    def open(self, request: WSUpgradeRequest, client: str) -> WebSocketListener | Refusal:
-        """What the path's endpoint answers, if there is one and the origin is allowed. ``client``: an IP address."""
+    def open(self, request: WSUpgradeRequest, peer: str) -> WebSocketListener | Refusal:
+        """What the path's endpoint answers, if there is one and the origin is allowed. ``peer``: an IP address."""
         path, _, query = request.path.decode("latin-1").partition("?")
         path = unquote(path)
         endpoint = self.endpoints.get(path)
@@ -57,11 +83,18 @@ class Routes(NamedTuple):
             return Refusal(HTTPStatus.NOT_FOUND, "there is no WebSocket endpoint here")
         if not self._admits(request.headers):
             return Refusal(HTTPStatus.FORBIDDEN, "this origin is not allowed")
-        return endpoint(Upgrade(path, query, request.headers, client))
+        return endpoint(Upgrade(path, query, request.headers, self._client(request.headers, peer)))
+
+    def _client(self, headers: CIMultiDict[str], peer: str) -> str:
+        """The client's IP address: the peer's, or what a trusted proxy says."""
+        if self.proxies is None or peer not in self.proxies:
+            return peer
+        forwarded = ", ".join(headers.getall("X-Forwarded-For", ()))
+        return (self.proxies.get_trusted_client_address(forwarded)[0] if forwarded else "") or peer
 
     def _admits(self, headers: CIMultiDict[str]) -> bool:
         """Whether the origin is allowed (RFC 6455, section 10.2). Only browsers send one, and pages cannot forge it."""
         origin = headers.get("Origin")
         if origin is None or "*" in self.origins or origin.lower() in self.origins:
             return True
-        return urlsplit(origin).netloc.lower() == headers.get("Host", "").lower() != ""
+        return is_own(origin, headers.get("Host", ""))

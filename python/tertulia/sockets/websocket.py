@@ -26,9 +26,10 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from tertulia.sockets.guard import Guard
 from tertulia.sockets.lingering import Lingering
 from tertulia.sockets.tcp import enable_keepalive
-from tertulia.sockets.upgrade import Endpoint, Refusal, Routes, WebSocketListener
+from tertulia.sockets.upgrade import Endpoint, Proxies, Refusal, Routes, WebSocketListener
 
 READ_BUFFER: Final = 2048
 """Bytes to begin with, the least that picows accepts: most calls fit, and ten thousand idle connections hold 20 MB. It
@@ -47,10 +48,19 @@ _log: Final = logging.LoggerAdapter(logging.getLogger("tertulia.websocket"))
 _log.logger.setLevel(logging.CRITICAL)  # it logs what clients do wrong, which the close code tells them
 
 
-def protocol_class(endpoints: Mapping[str, Endpoint], origins: Collection[str], max_frame: int = MAX_FRAME) -> Any:
+def protocol_class(
+    endpoints: Mapping[str, Endpoint],
+    origins: Collection[str],
+    max_frame: int = MAX_FRAME,
+    proxies: Proxies | None = None,
+) -> Any:
     """For uvicorn's ``Config(ws=…)``."""
-    routes = Routes(endpoints, frozenset(o.lower() for o in origins), max_frame)
-    return functools.partial(WebSocketProtocol, routes)
+    routes = Routes(endpoints, frozenset(o.lower() for o in origins), max_frame, proxies)
+    return functools.partial(_guarded, routes)
+
+
+def _guarded(routes: Routes, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> Guard:
+    return Guard(WebSocketProtocol(routes, config, server_state, app_state))
 
 
 class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
@@ -76,13 +86,13 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         )
         self._routes = routes
         self._connections: set[Any] = server_state.connections
-        self._client = ""
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """uvicorn hands the transport over."""
         self._connections.add(self)
         peer = transport.get_extra_info("peername")
-        self._client = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         sock = transport.get_extra_info("socket")
         enable_keepalive(sock)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
@@ -119,7 +129,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
     def _open(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
         request.headers["Connection"] = "upgrade"  # picows wants nothing beside it; uvicorn has found it in the list
         try:
-            opened = self._routes.open(request, self._client)
+            opened = self._routes.open(request, self._peer)
         except Exception:
             logging.getLogger(__name__).exception("an endpoint failed to open a WebSocket")
             opened = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on the server")

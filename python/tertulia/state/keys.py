@@ -21,7 +21,7 @@ class RoomKeys(NamedTuple):
     seen: str
     """Sorted set: userId → when the seat last sent JoinRoom or KeepAlive, in ms."""
     removed: str
-    """Hash: userId → ms; tokens issued up to then are void for this session."""
+    """Hash: userId → ms; tokens of admissions until then are void for this session."""
 
 
 class RegistryKeys(NamedTuple):
@@ -31,6 +31,13 @@ class RegistryKeys(NamedTuple):
     """Hash: id → JSON."""
     beats: str
     """Sorted set: id → the last heartbeat, in ms."""
+
+
+class BucketKeys(NamedTuple):
+    """The key of a rate limit's bucket."""
+
+    bucket: str
+    """Hash: tokens, at (ms)."""
 
 
 SFU_NODES: Final = RegistryKeys("{sfu}:nodes", "{sfu}:beats")
@@ -71,3 +78,8 @@ def room_events(room: RoomId) -> str:
 def sfu_commands(node: NodeId) -> str:
     """The channel of an SFU node: commands from hubs."""
     return f"sfu:{{{node}}}:commands"
+
+
+def bucket(name: str) -> str:
+    """See :attr:`BucketKeys.bucket`. Buckets are spread over the slots of a cluster."""
+    return f"limit:{{{name}}}"

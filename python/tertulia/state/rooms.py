@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from tertulia.contract import LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
@@ -17,14 +19,16 @@ from tertulia.room.answers import (
     Left,
     Reading,
     RecordingOver,
+    Removed,
     Restored,
     RoomSummary,
     StateLost,
 )
 from tertulia.room.messages import StateMessage
-from tertulia.room.participant import Participant, decode_participant, encode_participant
+from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
 from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
+from tertulia.state.clock import redis_ms
 from tertulia.state.lua import Args, LuaScript
 
 MIN_TTL_MS: Final = 90_000
@@ -59,8 +63,8 @@ class RoomState:
         room: RoomId,
         seat: JoinSeat,
         *,
-        max_participants: int,
-        token_issued_at_ms: int,
+        max_participants: int | None,
+        admitted_at_ms: int,
         placement: Placement,
     ) -> Joined:
         """Take a seat: a new one, that of the user's other connection, or one's own after a lost connection.
@@ -68,8 +72,8 @@ class RoomState:
         A member never makes a room too full. Joining again on the same connection only changes the resume token.
 
         Raises:
-            BadToken: the user was removed at or after ``token_issued_at_ms``.
-            RoomFull: ``max_participants`` others are in the room, whatever the role.
+            BadToken: the user was removed at or after ``admitted_at_ms``.
+            RoomFull: ``max_participants`` others are in the room, whatever the role. (None: any number may be.)
         """
         new = Participant(
             user_id=seat.user_id,
@@ -83,6 +87,7 @@ class RoomState:
             seat=seat.seat,
             resume=seat.resume,
             recording_opt_out=seat.recording_opt_out,
+            is_guest=seat.is_guest,
         )
         reply = await self._run(
             scripts.JOIN,
@@ -91,13 +96,14 @@ class RoomState:
                 user=seat.user_id,
                 new=encode_participant(new),
                 returning=seat.returning or "",
-                limit=max_participants,
-                issued=token_issued_at_ms,
+                limit=-1 if max_participants is None else max_participants,
+                admitted=admitted_at_ms,
                 region=placement.region,
                 node=placement.node or "",
                 session=placement.session_id,
                 recording=placement.recording or "",
                 incarnation=placement.incarnation,
+                removals=_removals(placement.removals),
             ),
         )
         if reply[0] == b"full":
@@ -124,10 +130,12 @@ class RoomState:
         reply = await self._run(scripts.LEAVE, room, scripts.Leave(user, connection, reason))
         return _left(reply)
 
-    async def remove(self, room: RoomId, user: UserId) -> Left | None:
-        """Free the user's seat, and void the tokens issued to them so far. None: they have no seat."""
-        reply = await self._run(scripts.REMOVE, room, scripts.Remove(user))
-        return _left(reply)
+    async def remove(self, room: RoomId, user: UserId) -> Removed:
+        """Free the user's seat, if they have one, and void the tokens of their admissions until now. Of no effect
+        where the room has no state."""
+        at_ms, *found = await self._run(scripts.REMOVE, room, scripts.Remove(user))
+        session = SessionId(found[0].decode()) if found else None
+        return Removed(at_ms=at_ms, session_id=session, left=_left(found[1:]))
 
     async def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """Refresh the seat and the TTLs, if ``connection`` holds the seat and the state is ``incarnation``."""
@@ -221,6 +229,7 @@ class RoomState:
         self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str
     ) -> Restored:
         """Write what a hub knows into a state that was lost. Adds members and a node if missing, overwrites nothing.
+        A member who joined before they were removed is not added.
 
         It is part of a KeepAlive, so it sets the TTLs. Each member added is published as ``joined``. The limit of
         participants does not apply: these people are in the meeting.
@@ -237,12 +246,13 @@ class RoomState:
                 session=known.session_id,
                 recording=known.recording or "",
                 incarnation=new_incarnation,
+                removals=_removals(known.removals),
                 members=tuple(part for m in members for part in (m.user_id, encode_participant(m))),
             ),
         )
         if reply == b"other_session":
             raise NoSession("the meeting is over, and another one has begun in this room")
-        created, summary, displaced = reply
+        created, summary, displaced, removed = reply
         now = _fields(summary)
         return Restored(
             incarnation=now["incarnation"],
@@ -251,6 +261,7 @@ class RoomState:
             recording=_recording(now),
             created=created == 1,
             displaced=[decode_participant(p) for p in displaced],
+            removed=[UserId(user.decode()) for user in removed],
         )
 
     async def move(self, room: RoomId, from_node: NodeId | None, to_node: NodeId) -> bool:
@@ -299,11 +310,15 @@ class RoomState:
         *summary, members = reply
         return Reading(summary=_summary(*summary), participants=[decode_participant(p) for p in members])
 
-    async def is_void(self, room: RoomId, user: UserId, token_issued_at_ms: int) -> bool:
-        """Whether a removal from the present session has voided a token that was issued then."""
+    async def now_ms(self, room: RoomId) -> int:
+        """The time by which the room's removals go."""
+        return await redis_ms(self._redis, keys.room(room))
+
+    async def is_void(self, room: RoomId, user: UserId, admitted_at_ms: int) -> bool:
+        """Whether the user was removed from the present session since they were admitted."""
         key = keys.removed(room)
         at = await self._redis.call(key, b"HGET", key, user)
-        return at is not None and token_issued_at_ms <= int(at)
+        return at is not None and admitted_at_ms <= int(at)
 
 
 def _fields(flat: list[bytes]) -> dict[str, str]:
@@ -323,6 +338,10 @@ def _summary(flat: list[bytes], empty_for_ms: int) -> RoomSummary:
         recording=_recording(known),
         empty_for_ms=None if empty_for_ms < 0 else empty_for_ms,
     )
+
+
+def _removals(removals: Removals) -> str:
+    return msgspec.json.encode(removals).decode() if removals else ""
 
 
 def _node(known: dict[str, str]) -> NodeId | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tertulia.ids import ConnectionId, UserId
-from tertulia.state.keys import RegistryKeys, RoomKeys
+from tertulia.state.keys import BucketKeys, RegistryKeys, RoomKeys
 from tertulia.state.lua import Args, LuaScript, load
 
 ROOM_ARGS: Final = ("channel", "origin", "ttl")
@@ -17,7 +17,7 @@ ROOM_ARGS: Final = ("channel", "origin", "ttl")
 
 
 class Join(NamedTuple):
-    """Arguments of :data:`JOIN`; the last five count only if the room has no state."""
+    """Arguments of :data:`JOIN`; from ``region`` to ``incarnation`` they count only if the room has no state."""
 
     user: UserId
     new: bytes
@@ -25,15 +25,17 @@ class Join(NamedTuple):
     returning: str
     """The hash of the resume token that the client presented, or ``""``."""
     limit: int
-    """How many participants the room takes."""
-    issued: int
-    """When the token was issued, in milliseconds."""
+    """How many others may be in the room; -1: any number."""
+    admitted: int
+    """The admission that the token goes back to, in milliseconds."""
     region: str
     node: str
     session: str
     recording: str
     """The id of the recording that goes on, or ``""``."""
     incarnation: str
+    removals: str
+    """Those that SQL knows: a JSON object of users and milliseconds, or ``""``."""
 
 
 class Leave(NamedTuple):
@@ -93,6 +95,8 @@ class Restore(NamedTuple):
     session: str
     recording: str
     incarnation: str
+    removals: str
+    """As in :class:`Join`."""
     members: tuple[str | bytes, ...]
     """User and participant, in turn."""
 
@@ -149,6 +153,14 @@ class Alive(NamedTuple):
     """Milliseconds."""
 
 
+class Take(NamedTuple):
+    """Arguments of :data:`TAKE`."""
+
+    per_second: int
+    burst: int
+    want: int
+
+
 def _room_script(name: str, args: type[Args]) -> LuaScript[Args]:
     return load(name, RoomKeys, args, ROOM_ARGS)
 
@@ -171,8 +183,10 @@ BEAT: Final = load("beat", RegistryKeys, Beat)
 DEREGISTER: Final = load("deregister", RegistryKeys, Deregister)
 ALIVE: Final = load("alive", RegistryKeys, Alive)
 
+TAKE: Final = load("take", BucketKeys, Take)
+
 ALL: Final = (
     *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, BEGIN_RECORDING, END_RECORDING),
-    *(SUMMARY, READ, BEAT, DEREGISTER, ALIVE),
+    *(SUMMARY, READ, BEAT, DEREGISTER, ALIVE, TAKE),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tertulia.db.access import Access
+from tertulia.db.audit import Audit
 from tertulia.db.engine import Database
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.tables import RECORDING_KEYS
@@ -34,6 +35,10 @@ async def test_a_key_is_replaced_and_the_one_before_stays(database: Database, te
     await keys.retire(tenant, after(2))
     assert await keys.current(tenant) is None
     assert await keys.secret(second) == SECOND
+    await keys.retire(tenant, after(3))
+    audited = [(entry.action, entry.target) for entry in (await Audit(database).page(tenant)).entries]
+    set_once, again = ("recording-key.set", first), ("recording-key.set", second)
+    assert audited == [("recording-key.dropped", None), again, set_once]
 
 
 async def test_the_database_alone_gives_no_key(database: Database, tenant: TenantId) -> None:

@@ -22,8 +22,12 @@ from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db import migrate
 from tertulia.db.access import Access
+from tertulia.db.admissions import Admissions
+from tertulia.db.audit import Audit
+from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
+from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.recordings import Recordings
 from tertulia.hub.client import Client
@@ -36,8 +40,11 @@ from tertulia.room import commands, messages
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
 from tertulia.room.settings import HubSettings
+from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
-from tertulia.sockets.signalr.other_workers import PURPOSE, OtherWorkers
+from tertulia.sockets.signalr.mark import PURPOSE, Marks
+from tertulia.sockets.signalr.other_workers import PURPOSE as SEAL
+from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state import keys
@@ -173,6 +180,10 @@ class PlainClient:
                 self._arrived.notify_all()
 
 
+def _port(server: uvicorn.Server) -> int:
+    return int(server.servers[0].sockets[0].getsockname()[1])
+
+
 class WatchedHub(Hub):
     """A hub that shows which clients the transports gave it."""
 
@@ -189,10 +200,17 @@ class Worker:
     """One web worker: a hub and a server."""
 
     def __init__(
-        self, hub: WatchedHub, server: uvicorn.Server, redis: Redis, channels: Channels, rooms: RoomState
+        self,
+        hub: WatchedHub,
+        server: uvicorn.Server,
+        internal: uvicorn.Server,
+        redis: Redis,
+        channels: Channels,
+        rooms: RoomState,
     ) -> None:
         self.hub = hub
         self.server = server
+        self.internal = internal
         self.redis = redis
         self.channels = channels
         self.rooms = rooms
@@ -200,8 +218,12 @@ class Worker:
 
     @property
     def url(self) -> str:
-        port = self.server.servers[0].sockets[0].getsockname()[1]
-        return f"ws://127.0.0.1:{port}"
+        return f"ws://127.0.0.1:{_port(self.server)}"
+
+    @property
+    def internal_url(self) -> str:
+        """Where other workers reach it."""
+        return f"http://127.0.0.1:{_port(self.internal)}"
 
     async def die(self) -> None:
         """It neither says nor hears anything in Redis any more, like a process that was killed."""
@@ -257,6 +279,9 @@ class Fleet:
         self.redis = redis
         self.directory = Directory(database)
         self.recordings = Recordings(database)
+        self.audit = Audit(database)
+        self.admissions = Admissions(database)
+        self.invites = Invites(database)
         self._access = Access(database)
         self.keyring = keyring
         self.tenant = tenant
@@ -265,9 +290,11 @@ class Fleet:
         self._stack = contextlib.AsyncExitStack()
         self._beats: dict[str, asyncio.Task[None]] = {}
 
-    async def worker(self, settings: HubSettings = SETTINGS, origins: tuple[str, ...] = ()) -> Worker:
+    async def worker(
+        self, settings: HubSettings = SETTINGS, origins: tuple[str, ...] = (), lobby: Lobby | None = None
+    ) -> Worker:
         """One more worker."""
-        return await self._stack.enter_async_context(self._worker(settings, origins))
+        return await self._stack.enter_async_context(self._worker(settings, origins, lobby or Lobby()))
 
     async def node(self, name: str = "n1", region: str = "us-east-1") -> FakeNode:
         """One more SFU node, alive until the end of the test unless :meth:`kill_node`."""
@@ -347,11 +374,13 @@ class Fleet:
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def _worker(self, settings: HubSettings, origins: tuple[str, ...]) -> AsyncIterator[Worker]:
+    async def _worker(self, settings: HubSettings, origins: tuple[str, ...], lobby: Lobby) -> AsyncIterator[Worker]:
         redis = await connect_redis(self.redis_url)
         channels = Channels(redis)
         hub_id = HubId(new_token("hub_"))
         rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
+        audit = AuditQueue(self.audit)
+        audit.start()
         hub = WatchedHub(
             settings=settings,
             hub_id=hub_id,
@@ -359,34 +388,45 @@ class Fleet:
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=self.directory,
+            admissions=self.admissions,
             recordings=self.recordings,
             keys=self.keyring,
+            audit=audit,
             default_region="us-east-1",
         )
         await hub.start()
-        callers = Callers(self._access, self.keyring, rooms, None)
-        workers = OtherWorkers(web_workers(redis), lambda: self.keyring.tokens.derived(PURPOSE))
-        signalr = SignalRSite(hub, self.keyring, callers, workers, MAX_MESSAGE)
-        config = uvicorn.Config(
-            signalr,
-            host="127.0.0.1",
-            port=0,
-            ws=protocol_class({"/ws": plain.endpoint(hub), PATH: signalr.open}, origins),
-            lifespan="off",
-            log_config=None,
-            timeout_graceful_shutdown=2,
-        )
-        server = _Server(config)
-        serving = asyncio.create_task(server.serve())
+        callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
+        marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE))
+        workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
+        signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)
+        sockets = {"/ws": plain.endpoint(hub, lobby), PATH: signalr.open}
+        server = _Server(_config(signalr, protocol_class(sockets, origins)))
+        internal = _Server(_config(signalr.forwarded, protocol_class({PATH: signalr.open_forwarded}, ["*"])))
+        serving = [asyncio.create_task(one.serve()) for one in (server, internal)]
         await server.is_up.wait()
+        await internal.is_up.wait()
         try:
-            yield Worker(hub, server, redis, channels, rooms)
+            yield Worker(hub, server, internal, redis, channels, rooms)
         finally:
             await hub.stop()
-            server.should_exit = True
-            await serving
+            await audit.stop()
+            server.should_exit = internal.should_exit = True
+            await asyncio.gather(*serving)
             await channels.close()
             await redis.close()
+
+
+def _config(app: Any, ws: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        ws=ws,
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=2,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -36,6 +36,7 @@ async def test_result_and_event_have_the_contracts_fields(fleet: Fleet, worker: 
         "isVideoOn": False,
         "handRaised": False,
         "recordingOptOut": False,
+        "isGuest": False,
     }
     shown = await ann.event("ParticipantJoined")
     assert (shown["userId"], shown["displayName"], shown["isMuted"], shown["isVideoOn"]) == (bob_id, "Bob", False, True)

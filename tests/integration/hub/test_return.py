@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tertulia.ids import new_uuid
 from tertulia.room import journal
-from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
+from tests.integration.hub.harness import ANSWER, SETTINGS, Fleet, PlainClient, Worker
 
 
 @pytest.fixture(params=["the same worker", "another worker"])
@@ -264,6 +264,25 @@ async def test_the_hub_that_kept_it_died(fleet: Fleet, worker: Worker) -> None:
     back, _ = await fleet.join(living, room, user, resumeToken=bob.result["resumeToken"])
     assert back.result["missed"] is True
     assert len(back.result["participants"]) == 1
+
+
+async def test_a_worker_that_stops_hands_over_what_its_clients_miss(fleet: Fleet, worker: Worker) -> None:
+    stopping = await fleet.worker()
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room)
+    bob, user = await fleet.join(stopping, room)
+    bob.socket.transport.pause_reading()  # what comes now is on its way, and never arrives
+    await ann.call("SendChat", {"text": "one"})
+    stop = asyncio.create_task(stopping.hub.stop(hand_over_within=ANSWER))
+    await bob.cut()
+    await ann.event("ConnectionLost", userId=user)
+    await ann.call("SendChat", {"text": "two"})
+    back, _ = await fleet.join(worker, room, user, resumeToken=bob.result["resumeToken"], received=bob.received)
+    await stop
+    await ann.call("SendChat", {"text": "end"})
+    await back.event("ChatMessage", text="end")
+    assert [p["text"] for p in back.named("ChatMessage")] == ["one", "two", "end"]
+    assert "missed" not in back.result
 
 
 async def test_a_stale_resume_token_is_an_ordinary_join(fleet: Fleet, worker: Worker, there: Worker) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 
+import httpx
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
@@ -26,7 +28,7 @@ from tests.integration.hub.signalr import END, SignalRClient, connect_signalr, n
 async def owner(fleet: Fleet) -> Worker:
     """The worker that holds the connection; the others know where it is."""
     made = await fleet.worker()
-    await _register(fleet, made, made.url.replace("ws", "http", 1))
+    await _register(fleet, made, made.internal_url)
     return made
 
 
@@ -45,7 +47,7 @@ async def test_nothing_is_passed_on_to_an_address_that_somebody_has_written_to_r
 
     server = await asyncio.start_server(steal, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    known = sealed(owner.hub.id, owner.url.replace("ws", "http", 1), fleet.keyring.tokens.derived(PURPOSE))
+    known = sealed(owner.hub.id, owner.internal_url, fleet.keyring.tokens.derived(PURPOSE))
     await web_workers(fleet.redis).beat(replace(known, internal_url=url))
     async with server:
         await _is_told_to_begin_anew(await _bare(worker, owner))
@@ -154,3 +156,27 @@ async def test_an_owner_that_answers_too_late_is_left_alone(
         told.set()
         async with asyncio.timeout(3):  # less than any bound of picows
             await left.wait()
+
+
+async def test_the_internal_address_is_for_workers_only(owner: Worker) -> None:
+    token = await negotiated(owner, stateful=True)
+    sockets = owner.internal_url.replace("http", "ws", 1)
+    forged = {"x-tertulia-forwarded": f"{int(time.time())} 192.0.2.1 {'0' * 64}"}
+    async with httpx.AsyncClient() as http:
+        for headers in ({}, forged, {"x-tertulia-forwarded": "1"}):
+            for path in (f"/hub?id={token}", "/hub/negotiate", "/v1/rooms", "/metrics"):
+                assert (await http.post(owner.internal_url + path, headers=headers)).status_code == 403
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(f"{sockets}/hub?id={token}", additional_headers=headers)
+            assert refused.value.response.status_code == 403
+
+
+async def test_a_post_that_lands_elsewhere_is_passed_on_and_has_one_date(worker: Worker, owner: Worker) -> None:
+    token = await negotiated(owner, stateful=False)
+    base = worker.url.replace("ws", "http", 1) + "/hub"
+    async with httpx.AsyncClient() as http:
+        first = await http.get(base, params={"id": token})
+        posted = await http.post(base, params={"id": token}, content='{"protocol":"json","version":1}' + END)
+        poll = await http.get(base, params={"id": token})
+    assert (first.status_code, posted.status_code, poll.status_code, poll.text) == (200, 200, 200, "{}" + END)
+    assert len(poll.headers.get_list("date")) == 1

@@ -166,8 +166,10 @@ def rest(request: pytest.FixtureRequest) -> Rest:
 
 
 @contextmanager
-def started(directory: Path, redis: str, database: str, **settings: str) -> Iterator[Rest]:
-    """A web worker with two tenants on an empty database."""
+def started(
+    directory: Path, redis: str, database: str, *, environment: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[Rest]:
+    """A web worker with two tenants on an empty database; ``environment`` is more for its process."""
     storage = Path(tempfile.mkdtemp(prefix="storage-", dir=directory))
     env = {
         "TERTULIA_REDIS_URL": redis,
@@ -176,6 +178,7 @@ def started(directory: Path, redis: str, database: str, **settings: str) -> Iter
         "TERTULIA_STUN_URLS": STUN,
         "TERTULIA_RATE_LIMIT": "0",
         **{f"TERTULIA_{name.upper()}": value for name, value in settings.items()},
+        **(environment or {}),
     }
     with ThreadPoolExecutor(1) as thread:  # a test may have a loop running
         keys = thread.submit(asyncio.run, prepare(database)).result(60)
@@ -208,6 +211,6 @@ def start(tmp_path: Path, rest_redis: str) -> Start:
     """Starts a web worker with settings of its own, on a new SQLite."""
 
     def start_one(**settings: str) -> AbstractContextManager[Rest]:
-        return started(tmp_path, rest_redis, f"sqlite:///{tmp_path / 'test.db'}", **settings)
+        return started(tmp_path, rest_redis, f"sqlite:///{tmp_path / 'test.db'}", environment=None, **settings)
 
     return start_one

@@ -37,7 +37,7 @@ def b64(data: bytes) -> str:
 
 @pytest.mark.parametrize(("method", "path"), ALL)
 def test_every_operation_asks_for_a_credential(rest: Rest, method: str, path: str) -> None:
-    target = path.format(room_id=UUID, user_id=UUID, recording_id=UUID)
+    target = path.format(room_id=UUID, user_id=UUID, recording_id=UUID, invite_id=UUID)
     answer = rest.call(method, target, key="")
     problem(answer, 401, "unauthorized")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -138,7 +138,7 @@ def test_405_comes_after_404_and_says_what_is_offered(rest: Rest) -> None:
 def test_an_id_that_is_no_uuid_is_not_found(rest: Rest, method: str, path: str, bad: str) -> None:
     body = {"userId": UUID, "role": "host", "layout": "grid"} if path.endswith(("join", "invites", "compose")) else {}
     wanted = path.replace("{room_id}", bad) if "{room_id}" in path else path.replace("{user_id}", bad)
-    target = wanted.replace("{user_id}", UUID).replace("{recording_id}", UUID)
+    target = wanted.replace("{user_id}", UUID).replace("{recording_id}", UUID).replace("{invite_id}", UUID)
     problem(rest.call(method, target, body if body or method == "PATCH" else None), 404, "not_found")
 
 
@@ -146,7 +146,7 @@ def test_an_id_that_is_no_uuid_is_not_found(rest: Rest, method: str, path: str, 
 def test_another_tenants_room_is_not_found(rest: Rest, method: str, path: str) -> None:
     room = rest.room()
     body = {"userId": UUID, "role": "host", "layout": "grid"} if path.endswith(("join", "invites", "compose")) else None
-    target = path.format(room_id=room, user_id=UUID, recording_id=UUID)
+    target = path.format(room_id=room, user_id=UUID, recording_id=UUID, invite_id=UUID)
     answer = rest.call(method, target, body if method != "PATCH" else {}, key=rest.other_key)
     problem(answer, 404, "not_found")
     assert rest.ok("GET", f"/v1/rooms/{room}")["status"] == "SCHEDULED"
@@ -194,6 +194,8 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/rooms/{room_id}/join"): {HOST, GUEST, INVITE},
     ("POST", "/v1/rooms/{room_id}/end"): {HOST},
     ("POST", "/v1/rooms/{room_id}/invites"): {HOST},
+    ("GET", "/v1/rooms/{room_id}/invites"): {HOST},
+    ("DELETE", "/v1/rooms/{room_id}/invites/{invite_id}"): {HOST},
     ("GET", "/v1/rooms/{room_id}/participants"): {HOST, GUEST},
     ("DELETE", "/v1/rooms/{room_id}/participants/{user_id}"): {HOST},
     ("GET", "/v1/rooms/{room_id}/sessions"): {HOST},
@@ -228,13 +230,15 @@ def test_what_each_credential_may_do(rest: Rest, method: str, path: str, who: st
         body = {"userId": me} if path.endswith("join") else BODY.get(path, BODY.get(path.rsplit("/", 1)[-1]))
     member = new_id()
     with rest.meeting(room, member), rest.meeting(other, member):
-        target = path.format(room_id=other if where == "other room" else room, user_id=member, recording_id=UUID)
+        target = path.format(
+            room_id=other if where == "other room" else room, user_id=member, recording_id=UUID, invite_id=UUID
+        )
         if path == "/v1/users/{user_id}":
             target = f"/v1/users/{me if where == 'own room' and who != INVITE else member}"
         answer = rest.call(method, target, body, key=key)
     if who in MAY[method, path] and (where == "own room"):
         assert answer.status_code not in (401, 403), answer.text
-    elif "{recording_id}" in path:
+    elif "{recording_id}" in path or "{invite_id}" in path:
         problem(answer, 404, "not_found")  # which comes first
     else:
         problem(answer, 403, "forbidden")
@@ -275,7 +279,7 @@ def test_not_acceptable_and_nothing_is_changed(rest: Rest, method: str, path: st
         target, body = f"/v1/users/{user}", None
     else:
         room = rest.room()
-        target = path.format(room_id=room, recording_id=UUID)
+        target = path.format(room_id=room, recording_id=UUID, invite_id=UUID)
         body = {"userId": new_id()} if path.endswith("join") else BODY.get(path, BODY.get(path.rsplit("/", 1)[-1]))
         body = None if method == "GET" else body
     if "{recording_id}" in path:

@@ -319,17 +319,6 @@ def test_it_lives_a_week_unless_told(rest: Rest) -> None:
     assert seconds_from_now(made["expiresAt"]) == pytest.approx(7 * 86400, abs=60)
 
 
-def test_an_invite_speaks_for_users_it_made_itself(rest: Rest) -> None:
-    room, mine, known = rest.room(), new_id(), new_id()
-    first, second = rest.invite(room), rest.invite(room)
-    path = f"/v1/rooms/{room}/join"
-    rest.ok("POST", path, {"userId": mine}, key=first)
-    rest.ok("POST", path, {"userId": mine}, key=first)
-    rest.refused("POST", path, {"userId": mine}, key=second, status=403, code="forbidden")
-    rest.token(room, known)
-    rest.refused("POST", path, {"userId": known}, key=first, status=403, code="forbidden")
-
-
 def test_an_invite_is_no_way_into_another_room(rest: Rest) -> None:
     invite, other = rest.invite(rest.room()), rest.room()
     body = {"userId": new_id()}

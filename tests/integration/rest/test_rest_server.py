@@ -66,11 +66,23 @@ def test_the_description_and_the_page_to_try_it(rest: Rest) -> None:
         assert rest.call("GET", asset, key="").status_code == 200
 
 
+def test_figures_and_docs_may_have_a_listener_of_their_own(start: Start) -> None:
+    operator = f"127.0.0.1:{servers.free_port()}"
+    with start(operator_listen=operator) as rest:
+        for path in ("/metrics", "/docs", "/openapi.json"):
+            assert rest.call("GET", path, key="").status_code == 404
+            assert httpx.get(f"http://{operator}{path}").status_code == 200
+        assert rest.call("GET", "/readyz", key="").status_code == 200
+
+
 def test_the_page_is_served_for_every_room(rest: Rest) -> None:
     for path in ("/", f"/r/{new_id()}"):
         page = rest.call("GET", path, key="")
         assert page.headers["content-type"].startswith("text/html")
-        assert "default-src 'self'" in page.headers["content-security-policy"]
+        policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
+        assert policy["connect-src"] == f"'self' {rest.web.url.replace('http', 'ws', 1)}"
+        assert policy["media-src"] == f"'self' blob: {rest.web.url}"
+        assert page.headers["cross-origin-opener-policy"] == "same-origin"
     script = rest.call("GET", "/static/view.js", key="")
     assert script.headers["content-type"].startswith("text/javascript")
     again = rest.call("GET", "/static/view.js", key="", headers={"If-None-Match": script.headers["etag"]})
@@ -114,12 +126,12 @@ async def test_without_any_the_sfu_nodes_are_the_stun_servers(tmp_path: Path, se
 
 
 def test_the_public_address_is_in_every_link(start: Start) -> None:
-    with start(public_url="https://meet.example.org/x") as rest:
+    with start(public_url="https://meet.example.org") as rest:
         grant = join(rest)
-        assert (grant["wsUrl"], grant["hubUrl"]) == ("wss://meet.example.org/x/ws", "https://meet.example.org/x/hub")
+        assert (grant["wsUrl"], grant["hubUrl"]) == ("wss://meet.example.org/ws", "https://meet.example.org/hub")
         room = rest.room()
         invite = rest.ok("POST", f"/v1/rooms/{room}/invites", {"role": "host"}, 201)
-        assert invite["url"].startswith(f"https://meet.example.org/x/r/{room}#invite=")
+        assert invite["url"].startswith(f"https://meet.example.org/r/{room}#invite=")
 
 
 @pytest.mark.parametrize(("trusted", "scheme"), [("127.0.0.0/8", "wss"), ("192.0.2.0/24", "ws")])
@@ -149,18 +161,19 @@ def test_origins(start: Start) -> None:
             assert "access-control-allow-origin" not in rest.call(method, "/v1/rooms", headers=other).headers
 
 
-def test_the_rate_is_limited_per_caller(start: Start) -> None:
+def test_the_rate_is_limited_by_credential_and_by_address(start: Start) -> None:
     with start(rate_limit="1") as rest:
-        answers = [rest.call("GET", "/v1/rooms") for _ in range(12)]
+        answers = [rest.call("GET", f"/v1/rooms/{new_id()}") for _ in range(8)]
         limited = [a for a in answers if a.status_code == 429]
-        assert answers[0].status_code == 200
+        assert answers[0].status_code == 404
         assert limited
         problem(limited[0], 429, "rate_limited")
         assert int(limited[0].headers["retry-after"]) >= 1
         assert rest.call("GET", "/v1/rooms", key=rest.other_key).status_code == 200
+        # Guessing costs the address, and so do those who share it.
+        assert [rest.call("GET", "/v1/rooms", key=f"tk_wrong_{n}").status_code for n in range(3)][-1] == 429
+        problem(rest.call("GET", "/v1/rooms", key=rest.other_key), 429, "rate_limited")
         assert rest.call("GET", "/healthz", key="").status_code == 200
-        problem(rest.call("GET", f"/v1/rooms/{new_id()}"), 404, "not_found")  # 429 is the last of the checks
-        problem(rest.call("POST", "/v1/rooms", {"hostId": new_id()}), 429, "rate_limited")
     # Nothing was made by what was limited.
 
 
@@ -179,8 +192,25 @@ def test_open_development_asks_for_nothing(open_server: Rest) -> None:
     room = open_server.ok("POST", "/v1/rooms", {"hostId": host}, 201, key="")["roomId"]
     grant = open_server.ok("POST", f"/v1/rooms/{room}/join", {"userId": host}, key="")
     assert grant["token"]
-    answer = open_server.call("GET", "/v1/rooms", key="", headers={"Origin": "http://any.example"})
-    assert answer.headers["access-control-allow-origin"] == "http://any.example"
+    own = {"Origin": open_server.web.url}
+    assert open_server.call("GET", "/v1/rooms", key="", headers=own).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://any.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_open_development_answers_its_own_pages_only(open_server: Rest, headers: dict[str, str]) -> None:
+    made = open_server.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key="")
+    for method, path in (("GET", "/v1/rooms"), ("POST", f"/v1/rooms/{made['roomId']}/end")):
+        answer = open_server.call(method, path, key="", headers=headers)
+        problem(answer, 403, "forbidden")
+        assert "access-control-allow-origin" not in answer.headers
 
 
 def test_a_credential_that_is_sent_is_checked_all_the_same(open_server: Rest) -> None:

@@ -10,6 +10,7 @@ from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId,
 from tertulia.redis.client import Redis
 from tertulia.room.answers import Joined
 from tertulia.room.messages import RoomMessage, decode
+from tertulia.room.participant import Removals
 from tertulia.room.steps import JoinSeat, Placement
 from tertulia.state import keys
 from tertulia.state.rooms import RoomState
@@ -43,8 +44,10 @@ async def join(
     user: UserId,
     connection: ConnectionId | None = None,
     *,
-    limit: int = 100,
-    issued: int | None = None,
+    limit: int | None = 100,
+    admitted: int | None = None,
+    removals: Removals | None = None,
+    session: str | None = None,
     region: str = "us-east-1",
     node: str | None = "node-1",
     **seat: Any,
@@ -56,11 +59,12 @@ async def join(
         room,
         JoinSeat(user_id=user, connection_id=connection or new_connection(), **given),  # type: ignore[arg-type]
         max_participants=limit,
-        token_issued_at_ms=now_ms() if issued is None else issued,
+        admitted_at_ms=now_ms() if admitted is None else admitted,
         placement=Placement(
             region=region,
             node=None if node is None else NodeId(node),
-            session_id=SessionId(new_uuid()),
+            session_id=SessionId(session or new_uuid()),
+            removals=removals or {},
             incarnation=new_token("i"),
         ),
     )

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from tertulia import times
 from tertulia.errors import BadToken, Refused
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
@@ -92,8 +93,19 @@ class Call(NamedTuple):
     name: str
     args: tuple[Any, ...] = ()
     more: dict[str, Any] = {}  # noqa: RUF012 - never changed
-    token_age_ms: int | None = None
-    """Of join: how old the token is; each side reckons by its own clock."""
+    ages: Ages | None = None
+    """Each side reckons by its own clock."""
+
+
+class Ages(NamedTuple):
+    """How long ago something was, in milliseconds."""
+
+    admitted: int | None = None
+    """The admission of who joins."""
+    removed: dict[UserId, int] = {}  # noqa: RUF012 - never changed
+    """What SQL knows."""
+    joined: tuple[int, ...] = ()
+    """The members who are restored."""
 
 
 @dataclass
@@ -152,6 +164,8 @@ class Same:
         return bool(real == model)
 
     def _same_field(self, name: str, real: Any, model: Any) -> bool:
+        if name == "at_ms":  # what it is written to is compared by its age
+            return True
         was, expected = getattr(real, name), getattr(model, name)
         if name == "empty_for_ms" and was is not None and expected is not None:
             return bool(abs(was - expected) < TOLERANCE_MS)
@@ -329,7 +343,20 @@ class Pair:
 
 
 def _timed(call: Call, now_ms: int) -> dict[str, Any]:
-    return call.more if call.token_age_ms is None else {**call.more, "token_issued_at_ms": now_ms - call.token_age_ms}
+    more, ages = dict(call.more), call.ages
+    if ages is None:
+        return more
+    if ages.admitted is not None:
+        more["admitted_at_ms"] = now_ms - ages.admitted
+    room = "placement" if call.name == "join" else "known"
+    removals = {user: now_ms - age for user, age in ages.removed.items()}
+    more[room] = msgspec.structs.replace(more[room], removals=removals)
+    if ages.joined:
+        more["members"] = [
+            msgspec.structs.replace(member, joined_at=times.rfc3339(times.from_ms(now_ms - age)))
+            for member, age in zip(more["members"], ages.joined, strict=True)
+        ]
+    return more
 
 
 def same_keys(same: Same, look: list[Any], model: Keys, model_now: int) -> bool:
@@ -476,9 +503,14 @@ class Player:
             incarnation=new_token("i"),
         )
         more = {"max_participants": LIMIT, "placement": placement}
-        # Older than any removal, or from the future: a removal is never so near to either.
-        age = self.rng.choice([-2_000, -2_000, 2_000, 18_000])
-        return Call(self.rng.randrange(HUBS), "join", (seat,), more, age)
+        return Call(self.rng.randrange(HUBS), "join", (seat,), more, Ages(self._age(), self._removed()))
+
+    def _age(self) -> int:
+        """Of an admission or a member. A removal is never so near to it: it is a multiple of 4 s old."""
+        return self.rng.choice([-2_000, -2_000, 2_000, 18_000])
+
+    def _removed(self) -> dict[UserId, int]:
+        return {self._user(): 4_000} if self.rng.random() < 0.2 else {}
 
     def _leave(self) -> Call:
         call = self._on_seat("leave")
@@ -501,7 +533,9 @@ class Player:
             recording=self.rng.choice([None, self._recording()]),
         )
         mine = {me.user_id: me for _, me in self.seats[-4:] if self._coin()}
-        return self._any("restore", known, list(mine.values()), new_token("i"))
+        ages = Ages(removed=self._removed(), joined=tuple(self._age() for _ in mine))
+        more = {"known": known, "members": list(mine.values()), "new_incarnation": new_token("i")}
+        return Call(self.rng.randrange(HUBS), "restore", (), more, ages)
 
     def _move(self) -> Call:
         nodes = [None, NodeId("n1"), NodeId("n2")]
@@ -564,11 +598,12 @@ async def test_a_difference_is_seen(redis_url: str) -> None:
             joined = await pair.call(call)
             user = joined.participant.user_id
             await pair.call(Call(0, "remove", (user,)))
-            assert await pair.call(call._replace(token_age_ms=2_000)) is BadToken
+            late = call._replace(ages=Ages(2_000))
+            assert await pair.call(late) is BadToken
             pair.model.keys(pair.room).removed.clear()
             failure = ""
             try:
-                await pair.call(call._replace(token_age_ms=2_000))
+                await pair.call(late)
             except AssertionError as e:
                 failure = str(e)
             assert "replies differ" in failure

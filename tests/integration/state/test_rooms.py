@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import NodeId, RecordingId, SeatId, SessionId, new_uuid
@@ -27,6 +28,7 @@ from tertulia.room.steps import JoinSeat, KnownRoom, Placement
 from tertulia.state import keys
 from tertulia.state.connection import connect_redis
 from tertulia.state.rooms import RoomState
+from tertulia.times import from_ms, rfc3339
 from tests.integration.state.rooms import (
     TTL_MS,
     Inbox,
@@ -252,7 +254,8 @@ async def test_only_join_and_keep_alive_refresh_the_ttl(redis: Redis, rooms: Roo
 async def test_nothing_is_made_where_there_is_no_state(redis: Redis, rooms: RoomState) -> None:
     room, user, connection = new_room(), new_user(), new_connection()
     assert await rooms.leave(room, user, connection, "left") is None
-    assert await rooms.remove(room, user) is None
+    removed = await rooms.remove(room, user)
+    assert (removed.session_id, removed.left) == (None, None)
     assert await rooms.keep_alive(room, user, connection, "i") is KeptAlive.LOST
     with pytest.raises(StateLost):
         await rooms.update(room, user, connection, "i", is_muted=True)
@@ -270,18 +273,83 @@ async def test_a_removed_user_needs_a_newer_token(rooms: RoomState) -> None:
     room, user, host = new_room(), new_user(), new_user()
     await join(rooms, room, host)
     await join(rooms, room, user)
-    issued = now_ms()
-    assert not await rooms.is_void(room, user, issued)
+    admitted = await rooms.now_ms(room)
+    assert not await rooms.is_void(room, user, admitted)
     removed = await rooms.remove(room, user)
-    assert removed is not None
-    assert (removed.participant.user_id, removed.remaining) == (user, 1)
-    assert await rooms.is_void(room, user, issued)
+    assert removed.at_ms >= admitted
+    assert removed.left is not None
+    assert (removed.left.participant.user_id, removed.left.remaining) == (user, 1)
+    assert await rooms.is_void(room, user, removed.at_ms)
     with pytest.raises(BadToken):
-        await join(rooms, room, user, issued=issued)
-    assert not await rooms.is_void(room, user, now_ms() + 1000)
-    await join(rooms, room, user, issued=now_ms() + 1000)
+        await join(rooms, room, user, admitted=removed.at_ms)
+    assert not await rooms.is_void(room, user, removed.at_ms + 1)
+    await join(rooms, room, user, admitted=removed.at_ms + 1)
     await rooms.end(room, "host")
-    await join(rooms, room, user, issued=issued)
+    await join(rooms, room, user, admitted=admitted)
+
+
+async def test_who_has_just_left_is_removed_too(rooms: RoomState) -> None:
+    room, user = new_room(), new_user()
+    joined = await join(rooms, room, user)
+    await join(rooms, room, new_user())
+    await rooms.leave(room, user, joined.participant.connection_id, "left")
+    removed = await rooms.remove(room, user)
+    assert (removed.session_id, removed.left) == (joined.session_id, None)
+    with pytest.raises(BadToken):
+        await join(rooms, room, user, admitted=removed.at_ms)
+
+
+async def test_removals_survive_the_loss_of_redis(redis: Redis, rooms: RoomState) -> None:
+    """Whoever makes the state of a room again says who was removed."""
+    room, user, at = new_room(), new_user(), now_ms()
+    made = await join(rooms, room, new_user(), session="s", removals={user: at})
+    assert made.first_of_session
+    with pytest.raises(BadToken):
+        await join(rooms, room, user, admitted=at)
+    await redis.call(keys.removed(room), "DEL", keys.removed(room))  # a single key may be evicted
+    with pytest.raises(BadToken):
+        await join(rooms, room, user, admitted=at, session="s", removals={user: at})
+    assert set(await ttls(redis, room)) == set(keys.room_keys(room))
+    await redis.call(keys.removed(room), "DEL", keys.removed(room))
+    await join(rooms, room, user, admitted=at, session="another", removals={user: at})
+
+
+async def test_the_removals_of_a_lost_room_have_a_ttl(redis: Redis, rooms: RoomState) -> None:
+    room, user, at = new_room(), new_user(), now_ms()
+    with pytest.raises(BadToken):
+        await join(rooms, room, user, admitted=at, removals={user: at})
+    assert await ttls(redis, room) == {keys.removed(room): pytest.approx(TTL_MS, abs=5000)}
+    removed = await rooms.remove(room, user)
+    assert (removed.session_id, removed.left) == (None, None)
+
+
+async def test_who_was_removed_is_not_written_again(redis: Redis, rooms: RoomState) -> None:
+    room, user, host = new_room(), new_user(), new_user()
+    before = (await join(rooms, room, host)).participant
+    was = await join(rooms, room, user)
+    removed = await rooms.remove(room, user)
+    known = KnownRoom(region="r", node=None, session_id=was.session_id, recording=None)
+    restored = await rooms.restore(room, known, [was.participant, before], "i")
+    assert (restored.created, restored.removed) == (False, [user])
+    for name in keys.room_keys(room):
+        await redis.call(name, "DEL", name)
+    known = replace(known, removals={user: removed.at_ms})
+    restored = await rooms.restore(room, known, [was.participant, before], "i")
+    assert (restored.created, restored.removed) == (True, [user])
+    assert [member.user_id for member in await rooms.participants(room)] == [host]
+    again = await join(rooms, room, user, admitted=removed.at_ms + 1)
+    for name in keys.room_keys(room):
+        await redis.call(name, "DEL", name)
+    later = replace(again.participant, joined_at=rfc3339(from_ms(removed.at_ms + 1)))
+    assert (await rooms.restore(room, known, [later], "i")).removed == []
+
+
+async def test_there_may_be_no_limit(rooms: RoomState) -> None:
+    room = new_room()
+    await join(rooms, room, new_user(), limit=1)
+    with pytest.raises(RoomFull):
+        await join(rooms, room, new_user(), limit=1)
+    await join(rooms, room, new_user(), limit=None)
 
 
 async def test_end_leaves_no_key(redis: Redis, rooms: RoomState) -> None:
@@ -483,7 +551,7 @@ async def test_a_state_made_again_knows_the_recording(redis: Redis, rooms: RoomS
         seat=SeatId("seat"),
         resume="r",
     )
-    joined = await rooms.join(room, seat, max_participants=2, token_issued_at_ms=now_ms(), placement=placement)
+    joined = await rooms.join(room, seat, max_participants=2, admitted_at_ms=now_ms(), placement=placement)
     assert joined.recording == "one"
     name = keys.room(room)
     assert await redis.call(name, "HMGET", name, "isRecording", "recordingId") == [b"true", b"one"]
@@ -519,9 +587,12 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     await rooms.set_recording_opt_out(*mine, True)
     assert await inbox.next() == OptOutMessage(origin="hub-a", user_id=user, opt_out=True)
     await rooms.begin_recording(room, RecordingId("r"), back.session_id)
-    assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=True, recording_id=RecordingId("r"))
+    said = RecordingMessage(
+        origin="hub-a", session_id=back.session_id, is_recording=True, recording_id=RecordingId("r")
+    )
+    assert await inbox.next() == said
     await rooms.end_recording(room, RecordingId("r"))
-    assert await inbox.next() == RecordingMessage(origin="hub-a", is_recording=False)
+    assert await inbox.next() == RecordingMessage(origin="hub-a", session_id=back.session_id, is_recording=False)
     await rooms.move(room, NodeId("node-1"), NodeId("node-2"))
     assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node=NodeId("node-2"), sfu_region="us-east-1")
     known = KnownRoom(region="r", node=None, session_id=back.session_id, recording=None)

@@ -4,7 +4,8 @@ import pytest
 from starlette.requests import Request
 
 from tertulia.errors import NotFound
-from tertulia.http.pages import Pages
+from tertulia.http.pages import Pages, content_policy
+from tertulia.rest.addresses import Base
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def pages(tmp_path: Path) -> Pages:
 
 
 def request(**headers: str) -> Request:
+    headers = {"host": "meet.example.org"} | headers
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return Request({"type": "http", "path": "/", "query_string": b"", "headers": raw})
 
@@ -34,7 +36,8 @@ def asset(path: str, **headers: str) -> Request:
 async def test_files_have_type_etag_and_policy(pages: Pages) -> None:
     index = await pages.index(request())
     assert index.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'self'" in index.headers["content-security-policy"]
+    assert "connect-src 'self' ws://meet.example.org;" in index.headers["content-security-policy"]
+    assert index.headers["cross-origin-opener-policy"] == "same-origin"
     assert "camera=(self)" in index.headers["permissions-policy"]
     script = await pages.asset(asset("app.js"))
     assert script.headers["content-type"].startswith("text/javascript")
@@ -58,3 +61,16 @@ async def test_what_the_browser_has_is_not_sent_again(pages: Pages) -> None:
 async def test_nothing_else_is_served(pages: Pages, path: str) -> None:
     with pytest.raises(NotFound):
         await pages.asset(asset(path))
+
+
+def test_the_policy_names_whom_the_page_talks_to_and_no_scheme_alone() -> None:
+    policy = content_policy(Base("https://meet.example.org:8443"), "https://bucket.s3.example")
+    sources = dict(part.split(" ", 1) for part in policy.split("; "))
+    assert sources["connect-src"] == "'self' wss://meet.example.org:8443"
+    assert sources["media-src"] == "'self' blob: https://meet.example.org:8443 https://bucket.s3.example"
+    assert not {"*", "http:", "https:", "ws:", "wss:"} & set(policy.replace(";", "").split())
+
+
+@pytest.mark.parametrize("host", ["a; script-src *", "a b", "a,b", "*", "*.example", "a'b", ""])
+def test_a_host_that_is_none_adds_nothing_to_the_policy(host: str) -> None:
+    assert content_policy(Base(f"https://{host}"), None) == content_policy(Base(""), None)

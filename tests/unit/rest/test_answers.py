@@ -113,7 +113,7 @@ def test_headers_that_belong_to_a_status() -> None:
     assert read(RateLimited("x", 0.2))[1]["retry-after"] == "1"
     assert read(RateLimited("x", 3.1))[1]["retry-after"] == "4"
     assert read(Unavailable("redis://secret"))[1]["retry-after"] == "2"
-    assert read(MethodNotAllowed("PUT", "GET, HEAD"))[1]["allow"] == "GET, HEAD"
+    assert read(MethodNotAllowed("GET, HEAD"))[1]["allow"] == "GET, HEAD"
 
 
 def test_what_the_server_is_to_blame_for_is_not_told() -> None:

@@ -1,7 +1,11 @@
+from collections import Counter
+
 import pytest
 
+from tertulia.errors import RateLimited, Unavailable
 from tertulia.rest import limits
-from tertulia.rest.limits import BURST_SECONDS, RateLimit
+from tertulia.rest.limits import BURST_SECONDS, FREE_SHARE, RateLimit, SharedLimit, site_of
+from tertulia.state.limits import Bucket
 
 
 def test_a_burst_passes_then_the_rate_holds() -> None:
@@ -45,3 +49,107 @@ def test_memory_is_bounded_and_the_quietest_is_forgotten(monkeypatch: pytest.Mon
         limit.take(name, 0.0)
         assert limit.take("busy", 0.0) is not None
     assert len(limit._buckets) == 3
+
+
+def test_a_charge_empties_a_bucket_and_no_more() -> None:
+    limit = RateLimit(1)
+    limit.charge("a", 0.0, 1000)
+    assert limit.take("a", 0.5) is not None
+    assert limit.take("a", 1.0) is None
+
+
+# --- shared
+
+
+class Redis:
+    """Buckets that never refill."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, int] = {}
+        self.asked: Counter[str] = Counter()
+        self.is_away = False
+
+    async def take(self, bucket: Bucket, want: int) -> int:
+        self.asked[bucket.name] += 1
+        if self.is_away:
+            raise Unavailable("away")
+        left = self.left.setdefault(bucket.name, bucket.burst)
+        taken = min(left, want)
+        self.left[bucket.name] = left - taken
+        return taken
+
+
+async def admitted(limits: list[SharedLimit], count: int, now: float = 0.0) -> int:
+    """How many of ``count`` requests of one caller, spread over web workers, are admitted."""
+    passed = 0
+    for number in range(count):
+        try:
+            await limits[number % len(limits)].take("a", now)
+        except RateLimited as e:
+            assert e.retry_after > 0
+        else:
+            passed += 1
+    return passed
+
+
+async def test_workers_share_a_bucket_but_for_what_each_admits_by_itself() -> None:
+    redis = Redis()
+    fleet = [SharedLimit("x", 40, redis.take) for _ in range(8)]
+    free = 8 * 40 // 4
+    assert await admitted(fleet, 8 * 40 * BURST_SECONDS) == 40 * BURST_SECONDS + free
+
+
+async def test_a_caller_who_comes_now_and_then_costs_no_round_trip() -> None:
+    redis = Redis()
+    limit = SharedLimit("x", 64, redis.take)
+    for second in range(100):
+        assert await admitted([limit], 64 // FREE_SHARE, now=float(second)) == 64 // FREE_SHARE
+    assert not redis.asked
+
+
+async def test_what_redis_grants_is_good_for_several_requests_and_a_moment() -> None:
+    redis = Redis()
+    limit = SharedLimit("x", 100, redis.take)
+    assert await admitted([limit], 25 + 10) == 35
+    assert redis.asked["x a"] == 1
+    assert await admitted([limit], 5) == 5
+    assert redis.asked["x a"] == 2
+
+
+async def test_each_worker_limits_by_itself_while_redis_is_away() -> None:
+    redis = Redis()
+    redis.is_away = True
+    assert await admitted([SharedLimit("x", 10, redis.take)], 100) == 10 * BURST_SECONDS
+
+
+async def test_failures_are_charged_to_the_fleet() -> None:
+    redis = Redis()
+    fleet = [SharedLimit("x", 10, redis.take) for _ in range(2)]
+    for _ in range(4):
+        await fleet[0].charge("a", 0.0, 10)
+    assert redis.left["x a"] == 0
+    assert await admitted(fleet[:1], 10) == 0
+    assert await admitted(fleet[1:], 10) == 10 // 4
+
+
+async def test_kinds_of_limits_do_not_meet() -> None:
+    redis = Redis()
+    await SharedLimit("x", 1, redis.take).charge("a", 0.0, 100)
+    await SharedLimit("y", 1, redis.take).charge("a", 0.0, 1)
+    assert redis.left == {"x a": 0, "y a": BURST_SECONDS - 1}
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_ipv6_network_is_one_address(host: str, site: str) -> None:
+    assert site_of(host) == site

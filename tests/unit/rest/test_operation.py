@@ -7,6 +7,7 @@ from tertulia.errors import Forbidden, Invalid
 from tertulia.ids import TenantId
 from tertulia.rest.accept import accepts_json
 from tertulia.rest.addresses import Base
+from tertulia.rest.auditing import AUDITED
 from tertulia.rest.callers import Caller
 from tertulia.rest.operation import Answer, Asked, Call, Operation, Rule
 from tertulia.rest.reads import Reads
@@ -58,6 +59,8 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("POST", "/v1/rooms/{roomid}/join"),
         ("POST", "/v1/rooms/{roomid}/end"),
         ("POST", "/v1/rooms/{roomid}/invites"),
+        ("GET", "/v1/rooms/{roomid}/invites"),
+        ("DELETE", "/v1/rooms/{roomid}/invites/{inviteid}"),
         ("GET", "/v1/rooms/{roomid}/participants"),
         ("DELETE", "/v1/rooms/{roomid}/participants/{userid}"),
         ("GET", "/v1/rooms/{roomid}/sessions"),
@@ -69,7 +72,13 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("DELETE", "/v1/rooms/{roomid}/recordings/{recordingid}"),
         ("POST", "/v1/users"),
         ("GET", "/v1/users/{userid}"),
+        ("GET", "/v1/audit"),
     }
+
+
+def test_what_changes_something_is_audited_but_for_what_everyone_does() -> None:
+    changing = {operation.name for operation in OPERATIONS if operation.method != "GET"}
+    assert changing - AUDITED.keys() == {"createRoom", "changeRoom", "joinRoom", "createUser"}
 
 
 # --- the order of the checks

@@ -15,8 +15,8 @@ from tertulia.rest import rules
 from tertulia.rest.callers import Caller, Invitee, Member, Owner
 from tertulia.rest.openapi import document
 from tertulia.rest.table import OPERATIONS
-from tertulia.rest.targets import Joiner, OfRoom
-from tertulia.tokens import InviteClaims, RoomClaims
+from tertulia.rest.targets import Joiner, OfParticipant, OfRoom
+from tertulia.tokens import Admission, InviteClaims, RoomClaims
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TENANT, HOST, ANN = TenantId("tenant"), UserId("host"), UserId("ann")
@@ -31,7 +31,7 @@ def user(invite_id: str | None) -> User:
 
 
 def member(role: Role, room_id: str = "here", user_id: UserId = ANN) -> Member:
-    claims = RoomClaims(user_id, RoomId(room_id), role, TENANT, "Ann", None, 0, 0)
+    claims = RoomClaims(user_id, RoomId(room_id), role, TENANT, "Ann", None, Admission(0), 0)
     return Member(TENANT, "member", claims)
 
 
@@ -39,7 +39,7 @@ def invitee(room_id: str = "here") -> Invitee:
     return Invitee(TENANT, "invite", InviteClaims("i1", RoomId(room_id), "attendee", TENANT, 0))
 
 
-OWNER = Owner(TENANT, "key")
+OWNER = Owner(TENANT, "key", "k1")
 HERE = OfRoom(room("here"))
 
 
@@ -69,6 +69,25 @@ def test_a_room(caller: Caller, owns: bool, hosts: bool, belongs: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("caller", "deletes", "removes_ann", "removes_host"),
+    [
+        (OWNER, True, True, True),
+        (member("host", user_id=HOST), True, True, True),
+        (member("host"), False, True, False),
+        (member("attendee", user_id=HOST), False, False, False),
+        (member("host", "elsewhere", HOST), False, False, False),
+        (invitee(), False, False, False),
+    ],
+)
+def test_a_co_host_is_no_host(caller: Caller, deletes: bool, removes_ann: bool, removes_host: bool) -> None:
+    def removes(user_id: UserId) -> bool:
+        return passes(lambda: rules.HOSTS_OF.check(caller, OfParticipant(HERE.room, user_id)))
+
+    assert passes(lambda: rules.THE_HOST.check(caller, HERE)) is deletes
+    assert (removes(ANN), removes(HOST)) == (removes_ann, removes_host)
+
+
+@pytest.mark.parametrize(
     ("caller", "known", "may"),
     [
         (OWNER, None, True),
@@ -77,14 +96,11 @@ def test_a_room(caller: Caller, owns: bool, hosts: bool, belongs: bool) -> None:
         (member("host", "elsewhere"), user(None), False),
         (member("host", user_id=HOST), user(None), False),
         (invitee(), None, True),
-        (invitee(), user("i1"), True),
-        (invitee(), user("i2"), False),
-        (invitee(), user(None), False),
         (invitee("elsewhere"), None, False),
     ],
 )
 def test_joining_as_a_user(caller: Caller, known: User | None, may: bool) -> None:
-    joiner = Joiner(HERE.room, ANN, known)
+    joiner = Joiner(HERE.room, ANN, known, 0)
     assert passes(lambda: rules.SPEAKERS.check(caller, joiner)) is may
 
 

@@ -9,7 +9,7 @@ from tertulia import contract
 from tertulia.contract import CALLS, JoinResult, Role, Settings
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, TenantId, UserId
 from tertulia.room import effects, inputs, steps
-from tertulia.room.answers import Answer, Joined, Left, RoomRecord, RoomSummary
+from tertulia.room.answers import Answer, Joined, Left, Removed, RoomRecord, RoomSummary
 from tertulia.room.effects import Effect
 from tertulia.room.inputs import Input
 from tertulia.room.meeting import Meeting
@@ -19,7 +19,7 @@ from tertulia.room.participant import Participant
 from tertulia.room.placement import Node
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import Stateless, Surroundings
-from tertulia.tokens import RoomClaims
+from tertulia.tokens import Admission, RoomClaims
 
 E = TypeVar("E")
 
@@ -155,6 +155,8 @@ class Core:
         role: Role = "attendee",
         resume_token: str | None = None,
         received: int | None = None,
+        *,
+        is_guest: bool = False,
     ) -> list[Effect]:
         """JoinRoom, up to the script."""
         payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token, received=received)
@@ -165,7 +167,7 @@ class Core:
             tenant_id=TenantId("tenant"),
             display_name=user,
             region=None,
-            issued_at_ms=0,
+            admission=Admission(0, is_guest=is_guest),
             expires_at=10**9,
         )
         return self.give(inputs.Join(ConnectionId(connection), payload, claims, self.record))
@@ -257,6 +259,10 @@ class Core:
     def clear(self) -> None:
         """Forget what was decided so far."""
         self.effects.clear()
+
+    def removed(self, left: Left | None, at_ms: int = 1000) -> Removed:
+        """The answer of the script that removes a user from the meeting."""
+        return Removed(at_ms=at_ms, session_id=SESSION, left=left)
 
     def left(self, user: str, remaining: int = 1) -> Left:
         """The answer of a script that frees the user's seat."""

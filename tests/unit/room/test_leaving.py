@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tertulia.contract import LeaveReason
 from tertulia.errors import NotFound, NotJoined, Unavailable
-from tertulia.ids import ConnectionId, NodeId, SessionId, UserId
+from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId, UserId
 from tertulia.room import answers, commands, effects, inputs, nodes, steps
 from tertulia.room.answers import Ended, Expired, KeptAlive, Ongoing
 from tertulia.room.messages import EndedMessage, LeftMessage, NodeMessage
@@ -122,7 +122,7 @@ def test_a_removal_that_crosses_a_take_over_on_another_hub() -> None:
     core = _two()
     new = replace(BOB, connection_id=ConnectionId("b2"), hub=THERE)
     core.give(inputs.RemoveParticipant(1, UserId("bob")))
-    core.answer(steps.Remove, answers.Left(participant=new, remaining=1))
+    core.answer(steps.Remove, core.removed(answers.Left(participant=new, remaining=1)))
     assert core.events("b") == []
     core.give(came(new, replaced=core.members["bob"]))
     core.give(left(new, "removed", origin=HERE))
@@ -137,16 +137,6 @@ def test_only_who_is_removed_is_let_go(reason: LeaveReason) -> None:
     core.give(left(core.members["bob"], reason))
     assert core.events("b") == (["Removed"] if reason == "removed" else [])
     assert [e.connection for e in core.of(effects.Stood)] == ["b"]
-
-
-def test_a_removal_in_a_room_of_which_nobody_is_here_finds_the_node() -> None:
-    core = Core("sfu")
-    core.give(inputs.RemoveParticipant(7, UserId("bob")))
-    core.answer(steps.Remove, answers.Left(participant=BOB, remaining=2))
-    core.answer(steps.Summary, core.summary(node=N1))
-    assert _told(core) == [commands.Close]
-    assert [(e.request, e.result) for e in core.of(effects.Resolve)] == [(7, True)]
-    assert isinstance(core.effects[-1], effects.Unused)
 
 
 # --- meetings
@@ -334,3 +324,21 @@ def test_nobody_in_a_peer_to_peer_room_needs_a_node() -> None:
     core.nodes.refresh([node("n1")], core.now)
     core.give(inputs.NodesSeen())
     assert not core.open
+
+
+@pytest.mark.parametrize(("sits", "closes"), [(None, True), ("elsewhere", True), ("same", False)])
+def test_a_leave_that_another_hub_was_ahead_of_leaves_no_peer(sits: str | None, closes: bool) -> None:
+    """The channel is slower, and a last offer may have overtaken that hub's word to the node."""
+    core = Core("sfu")
+    core.node = N1
+    core.join("ann", "a")
+    mine = core.members["ann"]
+    core.call("a", "LeaveRoom")
+    core.answer(steps.Leave, None)
+    core.answer(steps.Summary, core.summary(node=N1))
+    assert len(core.answers("a")) == 2
+    other = replace(mine, connection_id=ConnectionId("a2"))
+    found = {None: None, "same": other, "elsewhere": replace(other, seat=SeatId("another"))}[sits]
+    core.answer(steps.FindMember, found)
+    assert (commands.Close in _told(core)) is closes
+    assert isinstance(core.effects[-1], effects.Unused)

@@ -59,7 +59,9 @@ MESSAGES = {
     m.HandMessage: st.builds(m.HandMessage, origin=text, user_id=text, raised=st.booleans()),
     m.EndedMessage: st.builds(m.EndedMessage, origin=text, session_id=text, reason=text),
     m.OptOutMessage: st.builds(m.OptOutMessage, origin=text, user_id=text, opt_out=st.booleans()),
-    m.RecordingMessage: st.builds(m.RecordingMessage, origin=text, is_recording=st.booleans(), recording_id=maybe),
+    m.RecordingMessage: st.builds(
+        m.RecordingMessage, origin=text, session_id=text, is_recording=st.booleans(), recording_id=maybe
+    ),
     m.NodeMessage: st.builds(m.NodeMessage, origin=text, sfu_node=text, sfu_region=text),
     m.EventMessage: st.builds(
         m.EventMessage, origin=text, event=text, payload=raw, to=maybe, exclude=maybe, seat=maybe
@@ -109,7 +111,7 @@ def test_the_names_on_the_wire() -> None:
     )
     assert set(msgspec.json.decode(p.encode_participant(participant))) == {
         *("userId", "connectionId", "role", "isMuted", "isVideoOn", "joinedAt"),
-        *("displayName", "hub", "seat", "resume", "handRaised", "saidVideoOff", "recordingOptOut"),
+        *("displayName", "hub", "seat", "resume", "handRaised", "saidVideoOff", "recordingOptOut", "isGuest"),
     }
     assert participant.view().display_name == "Ada"
     message = m.EventMessage(origin="h", event="Chat", payload=msgspec.Raw(b'{"x":1}'), to=UserId("u"))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tertulia.contract import RecordingBegun, Settings
 from tertulia.errors import AlreadyRecording, Forbidden, NoSession, Unavailable
-from tertulia.ids import ConnectionId, NodeId, RecordingId, UserId, transport_id
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId, transport_id
 from tertulia.room import commands, effects, inputs, steps
 from tertulia.room.answers import Begun, KeptAlive, Ongoing, Reading, RecordingOver, Restored
 from tertulia.room.messages import EndedMessage, EventMessage, NodeMessage, OptOutMessage, ReadMessage, RecordingMessage
@@ -33,9 +33,11 @@ def _core(*users: str) -> Core:
     return core
 
 
-def _says(recording: RecordingId | None) -> inputs.Message:
-    """The channel tells which recording goes on."""
-    return inputs.Message(RecordingMessage(origin=THERE, is_recording=recording is not None, recording_id=recording))
+def _says(recording: RecordingId | None, session: SessionId = SESSION) -> inputs.Message:
+    """The channel tells which recording goes on in a session."""
+    return inputs.Message(
+        RecordingMessage(origin=THERE, session_id=session, is_recording=recording is not None, recording_id=recording)
+    )
 
 
 def _transport(core: Core, user: str, on: NodeId = N1) -> str:
@@ -573,6 +575,15 @@ def test_a_repair_that_fails_is_left_to_the_next_reaping(kind: type[steps.Step])
         core.answer(steps.ReadSession, Ongoing(None))
     core.fail(kind, Unavailable("away"))
     assert _refused(core) == [Unavailable]
+
+
+def test_the_recording_of_another_session_is_not_ended_with_this_one() -> None:
+    """This hub has not heard yet that its session is over, and that another one has begun and is recorded."""
+    core = _core()
+    core.give(_says(ONE, SessionId("another")))
+    core.give(inputs.Message(EndedMessage(origin=THERE, session_id=SESSION, reason="ended")))
+    assert core.events("a") == ["RoomEnded"]
+    assert not any(isinstance(e.command, commands.StopRecording) for e in core.of(effects.Tell))
 
 
 def test_at_the_end_of_the_meeting_each_hub_closes_its_own_peers_and_the_recording() -> None:

@@ -95,7 +95,7 @@ def hands_over_nothing(told: list[Effect]) -> list[Effect]:
 def with_new_tokens(told: list[Effect]) -> list[Effect]:
     """Says that every token was issued just now."""
     return [
-        replace(effect, step=replace(effect.step, token_issued_at_ms=1 << 60))
+        replace(effect, step=replace(effect.step, admitted_at_ms=1 << 60))
         if isinstance(effect, effects.Run) and isinstance(effect.step, steps.Join)
         else effect
         for effect in told

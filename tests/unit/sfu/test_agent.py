@@ -159,7 +159,15 @@ def test_everyone_hears_of_trouble_with_a_recording_but_not_what_the_system_said
     assert told(agent.event(trouble)) == ("RecordingTrouble", None, None, payload)
 
 
-@pytest.mark.parametrize("event", [_sfu.Lost(3), _sfu.Restarted(40_000, "why"), _sfu.Failed(40_000, "why")])
+@pytest.mark.parametrize(
+    "event",
+    [
+        _sfu.Lost(3),
+        _sfu.Restarted(40_000, "why"),
+        _sfu.Failed(40_000, "why"),
+        _sfu.Limited("room", "sfu_1", "user", "seat", "camera"),
+    ],
+)
 def test_the_operators_events_are_for_no_client(agent: Agent, event: EngineEvent) -> None:
     assert agent.event(event) is None
 

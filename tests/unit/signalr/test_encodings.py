@@ -11,6 +11,7 @@ from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import with_length
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
 from tertulia.signalr.messages import (
+    UNREADABLE,
     Ack,
     CancelInvocation,
     Close,
@@ -177,6 +178,29 @@ def test_json_that_is_not_utf8() -> None:
 
 
 @pytest.mark.parametrize(
+    "argument", ['"\\ud83d"', '"\\ude00\\ud83d"', "1e999", '{"a":[-1e999]}', '{"\\udc00":1}', "12" * 9000]
+)
+def test_json_of_which_an_argument_cannot_be_read(argument: str) -> None:
+    call = f'{{"type":1,"target":"a","invocationId":"7","arguments":[{argument}]}}'
+    assert JSON.decode(call.encode()) == Invocation("a", [UNREADABLE], "7")
+    stream = call.replace('"type":1', '"type":4')
+    assert JSON.decode(stream.encode()) == StreamInvocation("7", "a", [UNREADABLE])
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "a1ff",  # not UTF-8
+        "818001",  # a map as key
+        "c70cff" + "ff" * 12,  # a time that is none
+    ],
+)
+def test_message_pack_of_which_an_argument_cannot_be_read(argument: str) -> None:
+    assert MESSAGEPACK.decode(bytes.fromhex(f"960180a137a16191{argument}90")) == Invocation("a", [UNREADABLE], "7")
+    assert MESSAGEPACK.decode(bytes.fromhex(f"950480a137a16191{argument}")) == StreamInvocation("7", "a", [UNREADABLE])
+
+
+@pytest.mark.parametrize(
     "hexadecimal",
     [
         "",
@@ -195,7 +219,6 @@ def test_json_that_is_not_utf8() -> None:
         "950380a00301",  # no invocation id
         "9107" + "00" * 5,  # more behind the message
         "960180c0a1ff9090",  # not UTF-8
-        "960180c0a16191818000",  # a map as key
         "960180c0a161" + "91" * 20_000 + "01",  # too deep
         "960180c0a161dd7fffffff",  # two thousand million arguments, none there
     ],

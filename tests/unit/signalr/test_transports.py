@@ -15,6 +15,7 @@ from tertulia.signalr.messages import Tracked
 from tertulia.signalr.options import Options
 from tertulia.signalr.serve.asgi import SignalR
 from tertulia.signalr.serve.connection import HubConnection
+from tertulia.signalr.serve.endpoint import MAX_EARLY
 
 BOUND = 1000
 SHAKE = b'{"protocol":"json","version":1}\x1e'
@@ -135,6 +136,33 @@ async def opened(kind: str) -> AsyncIterator[tuple[Client, HubConnection, Record
 
 
 KINDS = ["websocket", "sse", "polling"]
+
+
+@pytest.mark.parametrize("kind", ["sse", "polling"])
+async def test_what_is_posted_before_the_transport_begins_is_taken(kind: str) -> None:
+    recorder = Recorder()
+    app = SignalR(recorder, options=Options(max_waiting=BOUND))
+    token = await negotiated(app)
+    async with asyncio.timeout(5):
+        await post(app, token, SHAKE)
+        accept = (b"accept", b"text/event-stream" if kind == "sse" else b"*/*")
+        begun = Request(app, "http", "GET", f"id={token}", accept)
+        assert await begun.body() == (b":\r\n" if kind == "sse" else b"")
+        await recorder.opening
+        following = begun if kind == "sse" else Request(app, "http", "GET", f"id={token}", accept)
+        assert await following.body() == (b"data: {}\x1e\r\n\r\n" if kind == "sse" else b"{}\x1e")
+
+
+async def test_so_much_and_no_more_is_kept_before_a_transport_begins() -> None:
+    app = SignalR(Recorder())
+    token = await negotiated(app)
+    async with asyncio.timeout(5):
+        statuses = []
+        for size in (MAX_EARLY, 1):
+            request = Request(app, "http", "POST", f"id={token}")
+            request.given.put_nowait({"type": "http.request", "body": b" " * size})
+            statuses.append((await request.next())["status"])
+    assert statuses == [200, 409]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -40,7 +40,8 @@ pub(crate) struct Client {
     frame_packets: usize,
     next_audio: Instant,
     next_video: Instant,
-    sequence: u64,
+    /// The next sequence numbers of audio and of video.
+    sequences: [u64; 2],
     picture: u16,
     timeout: Instant,
 }
@@ -73,7 +74,7 @@ impl Client {
             frame_packets,
             next_audio: now,
             next_video: now,
-            sequence: 1,
+            sequences: [1, 1],
             picture: 1,
             timeout: now,
         }
@@ -188,7 +189,7 @@ impl Client {
                 voice_activity: Some(true),
                 ..Default::default()
             };
-            self.send(audio, now, vec![0xfc; AUDIO], true, levels);
+            self.send(MediaKind::Audio, audio, now, vec![0xfc; AUDIO], true, levels);
             busy = true;
         }
         while now >= self.next_video {
@@ -209,6 +210,7 @@ impl Client {
                 payload.extend_from_slice(&self.clock.elapsed().as_nanos().to_be_bytes());
                 payload.resize(VIDEO, 7);
                 self.send(
+                    MediaKind::Video,
                     video,
                     now,
                     payload,
@@ -221,18 +223,36 @@ impl Client {
         busy
     }
 
-    fn send(&mut self, mid: Mid, now: Instant, payload: Vec<u8>, marker: bool, extensions: ExtensionValues) {
+    fn send(
+        &mut self,
+        kind: MediaKind,
+        mid: Mid,
+        now: Instant,
+        payload: Vec<u8>,
+        marker: bool,
+        extensions: ExtensionValues,
+    ) {
         let pt = self
             .rtc
             .media(mid)
             .and_then(|media| media.remote_pts().first().copied())
             .expect("a codec");
-        let timestamp = u32::from(self.picture).wrapping_mul(3_000);
+        let sequence = &mut self.sequences[usize::from(kind == MediaKind::Video)];
+        let timestamp = match kind {
+            // 20 ms of 48 kHz.
+            MediaKind::Audio => (*sequence as u32).wrapping_mul(960),
+            MediaKind::Video => u32::from(self.picture).wrapping_mul(3_000),
+        };
         let mut api = self.rtc.direct_api();
         let stream = api.stream_tx_by_mid(mid, None).expect("a stream of ours");
-        let write = RtpWrite::new(pt, self.sequence.into(), timestamp, now, payload);
-        stream.write_rtp(write.marker(marker).nackable(true).ext_vals(extensions));
-        self.sequence += 1;
+        let write = RtpWrite::new(pt, (*sequence).into(), timestamp, now, payload);
+        stream.write_rtp(
+            write
+                .marker(marker)
+                .nackable(kind == MediaKind::Video)
+                .ext_vals(extensions),
+        );
+        *sequence += 1;
         // str0m queues what is written; its queues stay short if each packet goes out at once.
         self.write();
     }

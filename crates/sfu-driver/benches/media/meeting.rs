@@ -45,6 +45,7 @@ impl Meeting {
             advertised: Vec::new(),
             loopback: false,
             recordings: None,
+            limits: sfu::Limits::default(),
         };
         let mut driver = Driver::start(&config).expect("a free port");
         let mut clients = self.clients(&driver);

@@ -141,6 +141,7 @@ impl Running {
                 directory: directory.to_owned(),
                 node: "bench".to_owned(),
             }),
+            limits: sfu::Limits::default(),
         };
         let driver = Driver::start(&config).expect("a free port");
         let mut running = Running {

@@ -15,6 +15,7 @@ fn started(workers: usize) -> Driver {
         advertised: Vec::new(),
         loopback: false,
         recordings: None,
+        limits: sfu::Limits::default(),
     })
     .unwrap()
 }
@@ -108,6 +109,7 @@ fn no_port_and_a_taken_port_are_errors() {
         advertised: Vec::new(),
         loopback: false,
         recordings: None,
+        limits: sfu::Limits::default(),
     };
     assert!(Driver::start(&config(Vec::new())).is_err());
     let first = started(1);

@@ -10,6 +10,7 @@ mod offers;
 mod output;
 mod paths;
 mod session;
+mod sources;
 mod watch;
 
 use std::net::SocketAddr;
@@ -20,10 +21,11 @@ use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 
 pub(crate) use factory::SessionFactory;
-pub(crate) use negotiation::{ClientOffer, NegotiationError};
+pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
 pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use output::{PathChange, PeerOutput};
 pub(crate) use session::{Addition, Arrival, Fault};
+pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;
 
 use crate::command::WantedVideo;
@@ -38,6 +40,7 @@ use lines::MediaLines;
 use negotiation::Negotiation;
 use paths::Paths;
 use session::Session;
+use sources::Sources;
 use watch::Watch;
 
 /// How a client is sent others' tracks.
@@ -85,6 +88,7 @@ pub(crate) struct Peer {
     negotiation: Negotiation,
     watch: Watch,
     admission: Admission,
+    sources: Sources,
     paths: Paths,
     /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
     goes_on: bool,
@@ -104,6 +108,7 @@ impl Peer {
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
+            sources: Sources::new(now),
             paths: Paths::new(factory.hmac(), now),
             goes_on: false,
             said: Said::default(),
@@ -189,11 +194,6 @@ impl Peer {
             return Some(PeerDue::CheckPaths);
         }
         self.negotiation.due(now)
-    }
-
-    /// Whether RTP with an SSRC is taken.
-    pub(crate) fn admits_ssrc(&mut self, ssrc: u32) -> bool {
-        self.admission.admits_ssrc(ssrc)
     }
 
     /// Whether STUN requests from an address are taken.
@@ -287,12 +287,8 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn locate(&mut self, packet: &RtpPacket) -> Result<Option<(Mid, PayloadParams)>, Fault> {
-        let ssrc = packet.header.ssrc;
-        let known = self.admission.located(ssrc);
+        let known = self.sources.heard(packet.timestamp, packet.header.ssrc);
         let (mid, params) = self.session.locate(packet, known)?;
-        if let (None, Some(mid)) = (known, mid) {
-            self.admission.locate(ssrc, mid);
-        }
         self.goes_on |= mid.is_some_and(|mid| self.negotiation.heard_on(mid));
         Ok(mid.zip(params))
     }
@@ -312,12 +308,14 @@ impl Peer {
         self.session.write(mid, ssrc, write)
     }
 
-    /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
+    /// Requests a keyframe of the stream `ssrc` on an m-line, or of the one that may come there. `false`: nothing has come there
+    /// yet.
     ///
     /// # Errors
     /// [`Fault`]
-    pub(crate) fn request_keyframe(&mut self, mid: Mid) -> Result<bool, Fault> {
-        self.session.request_keyframe(mid, self.layout.keyframe_request(mid))
+    pub(crate) fn request_keyframe(&mut self, mid: Mid, ssrc: Option<Ssrc>) -> Result<bool, Fault> {
+        self.session
+            .request_keyframe(mid, ssrc, self.layout.keyframe_request(mid))
     }
 
     /// Begins to close: tells the client.

@@ -7,8 +7,8 @@ use str0m::IceCreds;
 use str0m::change::SdpPendingOffer;
 use str0m::media::Mid;
 
-use super::PeerDue;
 use super::session::Fault;
+use super::{Mode, PeerDue};
 use crate::command::TrackName;
 use crate::sdp::Scan;
 
@@ -20,7 +20,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client's offer that crossed one of the server's is held. A polite client answers the server's within a round
 /// trip, and the time a phone needs for many m-lines, and then offers again; the offer of any other client has to be taken.
-const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long no offer is made after one was withdrawn, unless the client shows which of the two offers it has gone on with.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,6 +49,10 @@ pub(crate) struct ClientOffer {
     pub(crate) sdp: String,
     /// The names of the tracks it sends.
     pub(crate) tracks: Vec<TrackName>,
+    /// How the client is sent tracks, if it is new.
+    pub(crate) mode: Mode,
+    /// The user's name, for people, if the client is new.
+    pub(crate) name: String,
 }
 
 /// An offer of the server's that is not answered yet.
@@ -81,7 +85,7 @@ pub(super) struct Negotiation {
     pending: Option<Pending>,
     /// When to make an offer.
     offer_at: Option<Instant>,
-    /// The client's offer that crossed the outstanding one, and how long it is held.
+    /// The client's offer that crossed the outstanding one, or came too soon after others, and how long it is held.
     held: Option<(ClientOffer, Instant)>,
     /// The last answer taken, and how often it may come again.
     repeated: Option<(u64, u32)>,
@@ -118,9 +122,14 @@ impl Negotiation {
         self.pending.is_some()
     }
 
+    /// Whether an offer may be made: none is outstanding, in either direction.
+    pub(super) fn can_offer(&self) -> bool {
+        self.pending.is_none() && self.held.is_none()
+    }
+
     /// Whether a new offer may be planned.
     pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_none() && self.offer_at.is_none() && self.withdrawn.is_none()
+        self.pending.is_none() && self.offer_at.is_none() && self.withdrawn.is_none() && self.held.is_none()
     }
 
     pub(super) fn plan_offer(&mut self, now: Instant) {
@@ -197,8 +206,9 @@ impl Negotiation {
         self.withdrawn.take()
     }
 
-    pub(super) fn hold(&mut self, now: Instant, offer: ClientOffer) {
-        self.held = Some((offer, now + GLARE_TIMEOUT));
+    /// Holds an offer of the client's: one that came before it and was held has been overtaken.
+    pub(super) fn hold(&mut self, until: Instant, offer: ClientOffer) {
+        self.held = Some((offer, until));
     }
 
     pub(super) fn take_held(&mut self) -> Option<ClientOffer> {

@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use str0m::Rtc;
 use str0m::media::Mid;
+use str0m::rtp::Ssrc;
 
-use super::admission::MAX_SSRCS;
 use super::layout::Layout;
 use super::negotiation::{ClientOffer, NegotiationError};
 use super::session::{Addition, Fault, RawOffer, Session};
+use super::sources::MAX_SSRCS;
 use super::{Mode, Peer};
 use crate::line::Label;
-use crate::sdp::{LineEdit, Place, Scan, SessionSdp, finish, render, scan};
+use crate::sdp::{LineEdit, Place, Scan, SessionSdp, Slot, finish, render, scan};
 
 /// An offer of the server's.
 pub(crate) struct NewOffer {
@@ -61,9 +62,9 @@ impl Peer {
         self.negotiation.awaits_answer()
     }
 
-    /// Holds an offer that crossed the outstanding one.
-    pub(crate) fn hold(&mut self, now: Instant, offer: ClientOffer) {
-        self.negotiation.hold(now, offer);
+    /// Holds an offer until then, unless the client answers the outstanding one.
+    pub(crate) fn hold(&mut self, until: Instant, offer: ClientOffer) {
+        self.negotiation.hold(until, offer);
     }
 
     /// The offer that was held, when it has to be taken.
@@ -95,9 +96,9 @@ impl Peer {
     }
 
     fn take_offer(&mut self, now: Instant, scratch: Rtc, outline: &mut Scan<'_>) -> Result<String, NegotiationError> {
-        self.check_ssrcs(outline)?;
+        let ssrcs = announced_ssrcs(outline)?;
         let slots = self.layout.slots(outline, &[])?;
-        let sdp = render(outline, &slots);
+        let sdp = rendered(outline, &slots)?;
         rehearse(scratch, &sdp)?;
         self.withdraw(now, outline)?;
         let answer = self.session.accept_offer(&sdp)?.map_err(NegotiationError::Broken)?;
@@ -106,21 +107,9 @@ impl Peer {
         self.negotiation.offer_taken(outline);
         self.layout.keep(outline, slots);
         self.lines.follow_offer(outline);
+        self.announce(&ssrcs)?;
         self.set_credentials(now, outline.transport.credentials)?;
         Ok(answer)
-    }
-
-    /// The SSRCs that an offer announces (RFC 5576) count like those that packets come with.
-    fn check_ssrcs(&mut self, outline: &Scan<'_>) -> Result<(), NegotiationError> {
-        let lines = outline.sections.iter().flat_map(|section| &section.attributes);
-        let announced = lines.filter_map(|line| line.strip_prefix("a=ssrc:"));
-        let mut ssrcs = announced.filter_map(|value| value.split(' ').next()?.parse().ok());
-        if ssrcs.all(|ssrc| self.admission.admits_ssrc(ssrc)) {
-            return Ok(());
-        }
-        Err(NegotiationError::Invalid(format!(
-            "there are more than {MAX_SSRCS} SSRCs"
-        )))
     }
 
     /// Completes the answer: the server sends on each m-line that the client receives on and that has a track. `content`
@@ -181,7 +170,7 @@ impl Peer {
         additions: &[Addition],
     ) -> Result<Option<NewOffer>, Fault> {
         self.negotiation.drop_plan();
-        if self.awaits_answer() {
+        if !self.negotiation.can_offer() {
             return Ok(None);
         }
         let changes = self.lines.changes(|mid| content(mid).is_some());
@@ -264,7 +253,7 @@ impl Peer {
     ) -> Result<(), NegotiationError> {
         let added = self.negotiation.pending().map(|pending| pending.added.clone());
         let slots = self.layout.slots(outline, &added.unwrap_or_default())?;
-        let rendered = render(outline, &slots);
+        let rendered = rendered(outline, &slots)?;
         rehearse(scratch, &rendered)?;
         let Some(pending) = self.negotiation.take_pending() else {
             return Ok(());
@@ -299,4 +288,37 @@ impl Peer {
 fn answers(outline: &Scan<'_>, offer: &str) -> bool {
     // It was made within the bound.
     scan(offer, usize::MAX).is_ok_and(|offer| outline.has_same_lines(&offer))
+}
+
+/// Lines of one m-line that are read: browsers have some 150. A session compares those of a kind with each other, so their
+/// number is bounded.
+const MAX_LINES: usize = 400;
+
+/// An SDP of the client's as the session reads it.
+fn rendered(outline: &Scan<'_>, slots: &[Slot]) -> Result<String, NegotiationError> {
+    let mut counts = outline.sections.iter().map(|section| section.attributes.len());
+    if counts.all(|lines| lines <= MAX_LINES) {
+        let sdp = render(outline, slots);
+        // What is said of all formats is said of each.
+        if sdp.split("\r\nm=").all(|section| section.lines().count() <= MAX_LINES) {
+            return Ok(sdp);
+        }
+    }
+    let reason = format!("an m-line has more than {MAX_LINES} lines");
+    Err(NegotiationError::Invalid(reason))
+}
+
+/// The SSRCs that an offer announces on m-lines on which the client sends (RFC 5576). Some clients have them on all others too.
+fn announced_ssrcs(outline: &Scan<'_>) -> Result<Vec<Ssrc>, NegotiationError> {
+    let sections = outline.sections.iter().filter(|section| section.sends());
+    let lines = sections.flat_map(|section| &section.attributes);
+    let announced = lines.filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok());
+    let mut ssrcs: Vec<u32> = announced.collect();
+    ssrcs.sort_unstable();
+    ssrcs.dedup();
+    if ssrcs.len() > MAX_SSRCS {
+        let reason = format!("the offer announces more than {MAX_SSRCS} SSRCs");
+        return Err(NegotiationError::Invalid(reason));
+    }
+    Ok(ssrcs.into_iter().map(Ssrc::from).collect())
 }

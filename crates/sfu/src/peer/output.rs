@@ -36,6 +36,8 @@ pub(crate) enum PeerOutput {
     Wait(Instant),
     /// The session is over.
     Over,
+    /// The session will never begin: the client's certificate cannot be verified.
+    CertificateRefused,
 }
 
 /// A change of a peer's path.
@@ -54,6 +56,9 @@ impl Peer {
     /// [`Fault`]
     pub(crate) fn poll(&mut self, now: Instant) -> Result<PeerOutput, Fault> {
         loop {
+            if self.session.is_certificate_refused() {
+                return Ok(PeerOutput::CertificateRefused);
+            }
             if std::mem::take(&mut self.goes_on) {
                 return Ok(PeerOutput::GoesOn);
             }
@@ -123,6 +128,7 @@ impl Peer {
     fn handle(&mut self, now: Instant, event: Event) -> Option<PeerOutput> {
         match event {
             Event::RtpPacket(packet) => {
+                self.sources.confirm(now);
                 self.watch.heard(now);
                 self.paths.alive(now);
                 Some(PeerOutput::Media(Box::new(packet)))

@@ -8,13 +8,13 @@ use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::Receive;
-use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
-use str0m::{IceCreds, Input, Output, Rtc};
+use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
+use str0m::{IceCreds, Input, Output, Rtc, RtcError};
 
 use super::factory::protocol;
 use crate::config::Transport;
 use crate::line::Label;
-use crate::rtp::matching_payload;
+use crate::rtp::{Header, matching_payload};
 use crate::sdp::IceCredentials;
 
 /// An address that nothing comes from.
@@ -56,15 +56,54 @@ pub(super) struct RawOffer {
     pub(super) added: Vec<Mid>,
 }
 
+/// Where a stream of a client's that is new belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is a stream of media.
+    Main {
+        /// The m-line.
+        line: Mid,
+        /// Whether what is lost can be asked for again.
+        has_repair: bool,
+    },
+    /// It carries retransmissions of another one (RFC 4588).
+    Repair {
+        /// The m-line.
+        line: Mid,
+        /// The stream that it repairs.
+        of: Ssrc,
+        /// The stream that the session took for this one before.
+        before: Option<Ssrc>,
+    },
+}
+
+impl Place {
+    pub(super) fn line(self) -> Mid {
+        match self {
+            Self::Main { line, .. } | Self::Repair { line, .. } => line,
+        }
+    }
+
+    pub(super) fn is_repair(self) -> bool {
+        matches!(self, Self::Repair { .. })
+    }
+}
+
 /// A session, entered only by [`Self::enter`].
 pub(super) struct Session {
     rtc: Rtc,
     is_faulty: bool,
+    /// The client's certificate cannot be verified: DTLS will never be done.
+    is_certificate_refused: bool,
 }
 
 impl Session {
     pub(super) fn new(rtc: Rtc) -> Self {
-        Self { rtc, is_faulty: false }
+        Self {
+            rtc,
+            is_faulty: false,
+            is_certificate_refused: false,
+        }
     }
 
     /// Does something with the session.
@@ -115,7 +154,8 @@ impl Session {
             packet,
             is_stun,
         } = *arrival;
-        self.enter(|rtc| {
+        let mut is_certificate_refused = false;
+        let is_taken = self.enter(|rtc| {
             let input = |source| {
                 let receive = Receive::new(protocol(transport), source, destination, packet).ok()?;
                 Some(Input::Receive(now, receive))
@@ -125,11 +165,18 @@ impl Session {
             let Some(input) = input(source).filter(|_| is_ours) else {
                 return false;
             };
-            // An error is a packet that could not be used, by its sender's fault or the network's. If it ends the
+            // Any other error is a packet that could not be used, by its sender's fault or the network's. If it ends the
             // session, that shows when it is polled.
-            let _ = rtc.handle_input(input);
+            is_certificate_refused = rtc.handle_input(input).is_err_and(|error| is_of_certificate(&error));
             true
-        })
+        });
+        self.is_certificate_refused |= is_certificate_refused;
+        is_taken
+    }
+
+    /// Whether the client's certificate cannot be verified.
+    pub(super) fn is_certificate_refused(&self) -> bool {
+        self.is_certificate_refused
     }
 
     /// Tells the time, which also sends what was written.
@@ -162,6 +209,97 @@ impl Session {
         })
     }
 
+    /// Where a packet of a new stream belongs: to the m-line that its MID names, or to the only one that it may be for by its
+    /// payload type (RFC 8843 section 9.2). `lines` are those on which the client sends, each with its streams that are known.
+    pub(super) fn place(
+        &mut self,
+        header: &Header<'_>,
+        lines: &[(Mid, Vec<Ssrc>)],
+        knows: impl Fn(Ssrc) -> bool,
+    ) -> Result<Option<Place>, Fault> {
+        self.enter(|rtc| {
+            let pt = Pt::from(header.payload_type);
+            let mut params = rtc.codec_config().params().iter();
+            let params = params.find(|params| params.pt() == pt || params.resend() == Some(pt))?;
+            let (main_pt, is_repair, has_repair) = (params.pt(), params.pt() != pt, params.resend().is_some());
+            let fitting = |(line, _): &&(Mid, Vec<Ssrc>)| {
+                rtc.media(*line)
+                    .is_some_and(|media| media.remote_pts().contains(&main_pt))
+            };
+            let fitting: Vec<_> = lines.iter().filter(fitting).collect();
+            let (line, mains) = match named_line(rtc, header, lines) {
+                Some(named) => fitting.into_iter().find(|(line, _)| named == line.as_bytes())?,
+                None => only(&fitting, is_repair)?,
+            };
+            if !is_repair {
+                return Some(Place::Main {
+                    line: *line,
+                    has_repair,
+                });
+            }
+            // With several streams nobody can say which one it repairs.
+            let [of] = mains[..] else {
+                return None;
+            };
+            let before = rtc.direct_api().stream_rx(&of)?.rtx();
+            (!before.is_some_and(knows)).then_some(Place::Repair {
+                line: *line,
+                of,
+                before,
+            })
+        })
+    }
+
+    /// Makes a stream for an SSRC, or takes it for the retransmissions of another one.
+    pub(super) fn expect_stream(&mut self, ssrc: Ssrc, place: Place) -> Result<(), Fault> {
+        self.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            match place {
+                Place::Main { line, has_repair } => {
+                    api.expect_stream_rx(ssrc, None, line, None).suppress_nack(!has_repair);
+                }
+                Place::Repair { line, of, .. } => {
+                    api.expect_stream_rx(of, Some(ssrc), line, None);
+                }
+            }
+        })
+    }
+
+    /// Takes [`Self::expect_stream`] back.
+    pub(super) fn withdraw_stream(&mut self, ssrc: Ssrc, place: Place) -> Result<(), Fault> {
+        match place {
+            Place::Main { .. } => self.remove_stream(ssrc),
+            Place::Repair {
+                before: Some(before), ..
+            } => self.expect_stream(before, place),
+            // The next one that comes takes its place.
+            Place::Repair { before: None, .. } => Ok(()),
+        }
+    }
+
+    /// Removes the stream of an SSRC.
+    pub(super) fn remove_stream(&mut self, ssrc: Ssrc) -> Result<(), Fault> {
+        self.enter(|rtc| {
+            rtc.direct_api().remove_stream_rx(ssrc);
+        })
+    }
+
+    /// Those of some SSRCs that the session has streams for, with their m-lines, and whether each is for retransmissions.
+    pub(super) fn announced(&mut self, ssrcs: &[Ssrc]) -> Result<Vec<(Ssrc, Mid, bool)>, Fault> {
+        self.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            let mut streams = Vec::new();
+            for ssrc in ssrcs {
+                if let Some(stream) = api.stream_rx(ssrc) {
+                    let line = stream.mid();
+                    streams.push((*ssrc, line, false));
+                    streams.extend(stream.rtx().map(|rtx| (rtx, line, true)));
+                }
+            }
+            streams
+        })
+    }
+
     /// The payload type under which the client takes a format on an m-line.
     pub(super) fn payload_for(&mut self, mid: Mid, source: &PayloadParams) -> Result<Option<Pt>, Fault> {
         self.enter(|rtc| {
@@ -187,14 +325,21 @@ impl Session {
         })
     }
 
-    /// Requests a keyframe of what the client sends on an m-line. `false`: nothing has come there yet.
-    pub(super) fn request_keyframe(&mut self, mid: Mid, kind: KeyframeRequestKind) -> Result<bool, Fault> {
-        self.enter(|rtc| match rtc.direct_api().stream_rx_by_mid(mid, None) {
-            Some(stream) => {
-                stream.request_keyframe(kind);
-                true
-            }
-            None => false,
+    /// Requests a keyframe of the stream `ssrc` on an m-line, or of any there. `false`: nothing has come there yet.
+    pub(super) fn request_keyframe(
+        &mut self,
+        mid: Mid,
+        ssrc: Option<Ssrc>,
+        kind: KeyframeRequestKind,
+    ) -> Result<bool, Fault> {
+        self.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            let ssrc = ssrc.filter(|ssrc| api.stream_rx(ssrc).is_some());
+            let stream = match ssrc {
+                Some(ssrc) => api.stream_rx(&ssrc),
+                None => api.stream_rx_by_mid(mid, None),
+            };
+            stream.map(|stream| stream.request_keyframe(kind)).is_some()
         })
     }
 
@@ -233,8 +378,9 @@ impl Session {
                 api.set_direction(*mid, direction(*sends));
             }
             let add = |addition: &Addition| {
-                let Label { stream, track } = addition.label.clone();
-                api.add_media(addition.kind, Direction::SendOnly, Some(stream), Some(track), None)
+                // What str0m is given as the track's id becomes the CNAME; `a=msid` is written when the SDP is finished.
+                let (stream, cname) = (addition.label.stream.clone(), addition.label.cname().to_owned());
+                api.add_media(addition.kind, Direction::SendOnly, Some(stream), Some(cname), None)
             };
             let added = additions.iter().map(add).collect();
             let (offer, pending) = api.apply()?;
@@ -256,6 +402,35 @@ impl Session {
         // A faulty session can tell nothing.
         let _ = self.enter(|rtc| rtc.close());
     }
+}
+
+/// The MID that a packet carries (RFC 8843 section 15).
+fn named_line<'a>(rtc: &Rtc, header: &Header<'a>, lines: &[(Mid, Vec<Ssrc>)]) -> Option<&'a [u8]> {
+    // The ids are the same on all m-lines of a BUNDLE group.
+    let id_of = |(line, _): &(Mid, Vec<Ssrc>)| rtc.media(*line)?.remote_extmap().id_of(Extension::RtpMid);
+    header.extension(lines.iter().find_map(id_of)?)
+}
+
+/// The m-line that a stream without MID belongs to: the only one, or the only one that has no stream yet.
+fn only<'a>(fitting: &[&'a (Mid, Vec<Ssrc>)], is_repair: bool) -> Option<&'a (Mid, Vec<Ssrc>)> {
+    if let [line] = fitting {
+        return Some(*line);
+    }
+    let mut free = fitting.iter().filter(|(_, mains)| !is_repair && mains.is_empty());
+    let line = free.next()?;
+    free.next().is_none().then_some(*line)
+}
+
+/// Whether DTLS failed because of the certificate: only ECDSA can be verified. A client that has none but RSA sends none, or
+/// one that is no use. The DTLS library says so in words only.
+fn is_of_certificate(error: &RtcError) -> bool {
+    let RtcError::Dtls(error) = error else {
+        return false;
+    };
+    let error = error.to_string();
+    ["certificate", "public key", "signature"]
+        .iter()
+        .any(|word| error.contains(word))
 }
 
 fn direction(sends: bool) -> Direction {

@@ -6,10 +6,13 @@ use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
 use str0m::rtp::RtpPacket;
 
-use super::subscription::{FarEnd, PeerLine, Subscription};
+use super::subscription::{FarEnd, PeerLine};
+use super::track::Track;
 use super::{Due, Router, TICK};
+use crate::budget::{Budget, Verdict};
+use crate::event::Scope;
 use crate::ids::PeerKey;
-use crate::rtp::Incoming;
+use crate::rtp::{Choice, Incoming, Report, SenderClock, StreamClock};
 use crate::throttle::Need;
 
 /// What became of a packet at one far end.
@@ -19,12 +22,15 @@ pub(crate) enum Delivery {
     Written,
     /// The far end cannot begin without a keyframe.
     NeedsKeyframe,
+    /// The far end cannot decode the track. Said once of each format.
+    NoCommonCodec,
     /// It was left out.
     Dropped,
 }
 
 impl Router {
-    /// Brings a publisher's packet to each far end of its track: to peers by `deliver`.
+    /// Brings a publisher's packet to each far end of its track: to peers by `deliver`. Gives who sends more than it may, if the
+    /// packet is too much.
     pub(crate) fn forward(
         &mut self,
         now: Instant,
@@ -32,39 +38,80 @@ impl Router {
         (mid, params): (Mid, PayloadParams),
         packet: &RtpPacket,
         mut deliver: impl FnMut(&mut PeerLine, &Incoming<'_>) -> Delivery,
-    ) {
-        let Some(member) = self.members.get_mut(publisher) else {
-            return;
-        };
-        let Some((_, key)) = member.published.iter().find(|(published, _)| *published == mid) else {
-            return;
-        };
+    ) -> Option<(Scope, Verdict)> {
+        let member = self.members.get_mut(publisher)?;
+        let (_, key) = member.published.iter().find(|(published, _)| *published == mid)?;
         let (room_key, key) = (member.room, *key);
         let room = &mut self.rooms[room_key];
-        let track = &room.tracks[key];
+        let track = &mut room.tracks[key];
         if track.is_paused {
-            return;
+            return None;
         }
-        let incoming = Incoming::new(packet, params);
-        let mut needs_keyframe = false;
-        for subscription in &track.subscribers {
-            let far_end = self.subscriptions.get_mut(*subscription).map(Subscription::far_end);
-            let delivery = match (far_end, &mut member.recorded) {
-                (Some(FarEnd::Peer(line)), _) => deliver(line, &incoming),
-                (Some(FarEnd::Tap(tap)), Some(recorded)) => {
-                    tap.hear(now, *subscription, &incoming, recorded, &mut self.tape)
-                }
-                _ => Delivery::Dropped,
+        let choice = track.choose(now, packet);
+        if choice == Choice::Ignore {
+            return None;
+        }
+        let too_much = track.spend(now, &mut room.budget, packet.payload.len());
+        if too_much.is_some() {
+            return too_much;
+        }
+        let incoming = Incoming::new(packet, params, track.captured(&mut member.clock, packet, &params));
+        let mut need = (choice == Choice::Begin && !incoming.is_keyframe).then_some(Need::New);
+        for key in &track.subscribers {
+            let Some(subscription) = self.subscriptions.get_mut(*key) else {
+                continue;
             };
-            needs_keyframe |= delivery == Delivery::NeedsKeyframe;
+            if choice == Choice::Begin {
+                subscription.restart();
+            }
+            let delivery = match (subscription.far_end(), &mut member.recorded) {
+                (FarEnd::Peer(line), _) => deliver(line, &incoming),
+                (FarEnd::Tap(tap), Some(recorded)) => tap.hear(now, *key, &incoming, recorded, &mut self.tape),
+                (FarEnd::Tap(_), None) => Delivery::Dropped,
+            };
+            if delivery == Delivery::NeedsKeyframe {
+                need = need.or(Some(Need::Again));
+            }
         }
         if track.kind() == MediaKind::Audio {
             let level = packet.header.ext_vals.audio_level;
             room.speakers.heard(now, key, level, packet.payload.len());
             self.timers.arm(now + TICK, Due::Speakers(room_key));
         }
-        if needs_keyframe {
-            self.request_keyframe(now, room_key, key, Need::Again);
+        if let Some(need) = need {
+            self.request_keyframe(now, room_key, key, need);
         }
+        None
+    }
+}
+
+impl Track {
+    /// Takes a packet of so many bytes out of the budgets of the track and of its room, if it is within both.
+    fn spend(&mut self, now: Instant, room: &mut Budget, bytes: usize) -> Option<(Scope, Verdict)> {
+        match self.budget.take(now, bytes) {
+            Verdict::Within => match room.take(now, bytes) {
+                Verdict::Within => None,
+                verdict => Some((Scope::Room, verdict)),
+            },
+            verdict => Some((Scope::Track(self.source()), verdict)),
+        }
+    }
+
+    /// Whether a packet is of the stream that is forwarded.
+    fn choose(&mut self, now: Instant, packet: &RtpPacket) -> Choice {
+        let header = &packet.header;
+        let choice = self.encodings.heard(now, self.kind(), header.ssrc, header.timestamp);
+        if choice == Choice::Begin {
+            self.clock = StreamClock::default();
+        }
+        choice
+    }
+
+    /// When a packet was captured, on the server's clock.
+    fn captured(&mut self, sender: &mut SenderClock, packet: &RtpPacket, params: &PayloadParams) -> Instant {
+        let (timestamp, clock_rate) = (packet.header.timestamp, params.spec().clock_rate.get());
+        let report = Report::of(packet);
+        self.clock
+            .captured(sender, packet.timestamp, report, timestamp, clock_rate)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use str0m::media::{MediaKind, Mid};
+use str0m::rtp::Ssrc;
 
 use super::{Due, Router};
 use crate::ids::{PeerKey, RoomKey, TrackKey};
@@ -15,6 +16,8 @@ pub(crate) struct KeyframeRequest {
     pub(crate) peer: PeerKey,
     /// The m-line on which it sends the track.
     pub(crate) mid: Mid,
+    /// The stream that is forwarded, if one has come.
+    pub(crate) ssrc: Option<Ssrc>,
 }
 
 impl Router {
@@ -66,10 +69,7 @@ impl Router {
             return;
         }
         if track.keyframes.ask(now, need) {
-            self.requests.push(KeyframeRequest {
-                peer: track.publisher,
-                mid: track.published.mid,
-            });
+            self.requests.push(track.keyframe_request());
         } else if let Some(at) = track.keyframes.deadline() {
             self.timers.arm(at, Due::Keyframe(room, key));
         }
@@ -82,10 +82,7 @@ impl Router {
             return;
         };
         if track.keyframes.due(now) {
-            self.requests.push(KeyframeRequest {
-                peer: track.publisher,
-                mid: track.published.mid,
-            });
+            self.requests.push(track.keyframe_request());
         } else if let Some(at) = track.keyframes.deadline() {
             // The timer was set for an earlier request, which was made meanwhile.
             self.timers.arm(at, Due::Keyframe(room, key));

@@ -30,7 +30,10 @@ pub(crate) use keyframes::KeyframeRequest;
 pub(crate) use subscription::{PeerLine, Prepared};
 pub(crate) use track::Published;
 
+use crate::budget::Budget;
+use crate::config::Limits;
 use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
+use crate::rtp::SenderClock;
 use crate::timers::Timers;
 use recorded::Recorded;
 use recording::Stopped;
@@ -55,6 +58,8 @@ struct Member {
     told: Vec<(Mid, Option<TrackKey>)>,
     /// What is known of it where it is recorded.
     recorded: Option<Recorded>,
+    /// Its clock, as its sender reports tell it.
+    clock: SenderClock,
 }
 
 /// What a deadline is for.
@@ -84,11 +89,13 @@ pub(crate) struct Router {
     requests: Vec<KeyframeRequest>,
     tape: Tape,
     stopped: Stopped,
+    track_kilobits: u32,
+    room_kilobits: u32,
 }
 
 impl Router {
-    /// A router without rooms. So much of recordings may wait.
-    pub(crate) fn new(tapped: usize) -> Self {
+    /// A router without rooms.
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             rooms: SlotMap::with_key(),
             by_id: HashMap::new(),
@@ -96,8 +103,10 @@ impl Router {
             subscriptions: SlotMap::with_key(),
             timers: Timers::new(),
             requests: Vec::new(),
-            tape: Tape::new(tapped),
+            tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),
+            track_kilobits: limits.track_kilobits,
+            room_kilobits: limits.room_kilobits,
         }
     }
 
@@ -122,11 +131,12 @@ impl Router {
     }
 
     /// Takes a peer into a room, which begins with its first one.
-    pub(crate) fn join(&mut self, peer: PeerKey, room: &RoomId, user: UserId, name: String) {
+    pub(crate) fn join(&mut self, now: Instant, peer: PeerKey, room: &RoomId, user: UserId, name: String) {
         let key = match self.by_id.get(room) {
             Some(key) => *key,
             None => {
-                let key = self.rooms.insert(Room::new(room.clone()));
+                let budget = Budget::new(self.room_kilobits, now);
+                let key = self.rooms.insert(Room::new(room.clone(), budget));
                 self.by_id.insert(room.clone(), key);
                 key
             }
@@ -143,6 +153,7 @@ impl Router {
                 refused: Vec::new(),
                 told: Vec::new(),
                 recorded: None,
+                clock: SenderClock::default(),
             },
         );
     }

@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
+use str0m::media::Mid;
+
 use super::Router;
 use super::track::{Published, Track};
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::throttle::Need;
@@ -30,13 +33,19 @@ impl Router {
         }
         for published in published {
             if !kept.iter().any(|(mid, _)| *mid == published.mid) {
-                let track = Track::new(peer, user.clone(), *published);
+                let track = Track::new(peer, user.clone(), *published, Budget::new(self.track_kilobits, now));
                 kept.push((published.mid, self.rooms[key].publish(track, now)));
             }
         }
         self.members[peer].published = kept;
         self.tap_tracks(now, peer);
         self.pause(now, peer, is_paused);
+    }
+
+    /// The m-lines on which a peer publishes.
+    pub(crate) fn published_lines(&self, peer: PeerKey) -> impl Iterator<Item = Mid> {
+        let published = self.members.get(peer).map(|member| member.published.iter());
+        published.into_iter().flatten().map(|(mid, _)| *mid)
     }
 
     /// Pauses and resumes what a peer publishes.

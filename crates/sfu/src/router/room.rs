@@ -9,6 +9,7 @@ use str0m::media::MediaKind;
 use super::recording::Recording;
 use super::speakers::Speakers;
 use super::track::Track;
+use crate::budget::Budget;
 use crate::command::{Source, WantedVideo};
 use crate::ids::{PeerKey, RoomId, TrackKey, UserId};
 
@@ -20,6 +21,8 @@ pub(super) struct Room {
     pub(super) tracks: SlotMap<TrackKey, Track>,
     pub(super) speakers: Speakers,
     pub(super) life: Life,
+    /// For all that is forwarded in it.
+    pub(super) budget: Budget,
     /// The recording that runs.
     pub(super) recording: Option<Recording>,
     /// All tracks, in the order of publishing.
@@ -41,13 +44,14 @@ pub(super) enum Life {
 }
 
 impl Room {
-    pub(super) fn new(id: RoomId) -> Self {
+    pub(super) fn new(id: RoomId, budget: Budget) -> Self {
         Self {
             id,
             peers: Vec::new(),
             tracks: SlotMap::with_key(),
             speakers: Speakers::default(),
             life: Life::Settled,
+            budget,
             recording: None,
             in_order: Vec::new(),
             videos: Vec::new(),

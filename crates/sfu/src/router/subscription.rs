@@ -104,7 +104,9 @@ pub(crate) enum Prepared {
     Write(RtpWrite),
     /// Nothing can be written before a keyframe: request one.
     NeedsKeyframe,
-    /// The subscriber cannot decode it, or it is older than what was sent first.
+    /// The subscriber cannot decode it, which is said once of each format.
+    NoCommonCodec,
+    /// The subscriber cannot decode it, as was said, or it is older than what was sent first.
     Drop,
 }
 
@@ -147,8 +149,14 @@ impl OutgoingStream {
         incoming: &Incoming<'_>,
         payload: impl FnOnce() -> Option<Pt>,
     ) -> Prepared {
-        let Some(pt) = self.payload_type(incoming.packet.header.payload_type, payload) else {
-            return Prepared::Drop;
+        let source = incoming.packet.header.payload_type;
+        let is_new = self.payload.is_none_or(|(known, _)| known != source);
+        let Some(pt) = self.payload_type(source, payload) else {
+            return if is_new {
+                Prepared::NoCommonCodec
+            } else {
+                Prepared::Drop
+            };
         };
         if self.awaits_keyframe && !incoming.is_keyframe {
             return Prepared::NeedsKeyframe;
@@ -192,7 +200,7 @@ impl OutgoingStream {
             pt,
             numbers.sequence.into(),
             numbers.timestamp,
-            packet.timestamp,
+            incoming.captured,
             packet.payload.clone(),
         )
         .marker(marker)

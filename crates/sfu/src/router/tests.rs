@@ -7,6 +7,7 @@ use str0m::media::MediaKind;
 
 use super::{KeyframeRequest, Published, Router};
 use crate::command::Source;
+use crate::config::Limits;
 use crate::ids::{PeerKey, RecordingId};
 use crate::line::{Line, LineState, Lines};
 use crate::tap::{Heard, StopReason};
@@ -35,9 +36,12 @@ fn lines(state: LineState) -> Lines {
 fn room(now: Instant) -> (Router, PeerKey, PeerKey) {
     let mut keys: SlotMap<PeerKey, ()> = SlotMap::with_key();
     let (ana, ben) = (keys.insert(()), keys.insert(()));
-    let mut router = Router::new(64);
-    router.join(ana, &"room".into(), "ana".into(), "Ana".into());
-    router.join(ben, &"room".into(), "ben".into(), "Ben".into());
+    let mut router = Router::new(&Limits {
+        tapped: 64,
+        ..Limits::default()
+    });
+    router.join(now, ana, &"room".into(), "ana".into(), "Ana".into());
+    router.join(now, ben, &"room".into(), "ben".into(), "Ben".into());
     router.publish(now, ana, &[camera()], |_| false);
     (router, ana, ben)
 }
@@ -78,6 +82,7 @@ fn a_track_is_forwarded_while_its_m_line_is_negotiated() {
     let request = KeyframeRequest {
         peer: ana,
         mid: "1".into(),
+        ssrc: None,
     };
     assert_eq!((subscribers(&router), requests(&mut router)), (1, vec![request]));
     router.set_lines(now, ben, &lines(LineState::Declined));
@@ -118,6 +123,7 @@ fn a_recorded_video_begins_with_a_keyframe() {
     let request = KeyframeRequest {
         peer: ana,
         mid: "1".into(),
+        ssrc: None,
     };
     assert_eq!(requests(&mut router), [request]);
     assert!(matches!(&heard(&mut router)[..], [Heard::Joined { name, .. }] if name == "Ana"));

@@ -2,9 +2,12 @@
 
 use str0m::media::{MediaKind, Mid};
 
+use super::keyframes::KeyframeRequest;
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, UserId};
 use crate::line::Label;
+use crate::rtp::{Encodings, StreamClock};
 use crate::throttle::Throttle;
 
 /// What a client sends on one m-line.
@@ -28,10 +31,15 @@ pub(super) struct Track {
     /// Where it is forwarded to.
     pub(super) subscribers: Vec<SubscriptionKey>,
     pub(super) keyframes: Throttle,
+    pub(super) budget: Budget,
+    /// Which of the streams on its m-line is forwarded.
+    pub(super) encodings: Encodings,
+    /// The clock of that stream.
+    pub(super) clock: StreamClock,
 }
 
 impl Track {
-    pub(super) fn new(publisher: PeerKey, user: UserId, published: Published) -> Self {
+    pub(super) fn new(publisher: PeerKey, user: UserId, published: Published, budget: Budget) -> Self {
         Self {
             publisher,
             user,
@@ -39,6 +47,18 @@ impl Track {
             is_paused: false,
             subscribers: Vec::new(),
             keyframes: Throttle::default(),
+            budget,
+            encodings: Encodings::default(),
+            clock: StreamClock::default(),
+        }
+    }
+
+    /// A request for a keyframe of what is forwarded.
+    pub(super) fn keyframe_request(&self) -> KeyframeRequest {
+        KeyframeRequest {
+            peer: self.publisher,
+            mid: self.published.mid,
+            ssrc: self.encodings.current(),
         }
     }
 

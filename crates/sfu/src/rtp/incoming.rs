@@ -1,5 +1,7 @@
 //! A packet of a publisher.
 
+use std::time::Instant;
+
 use str0m::format::{Codec, PayloadParams};
 use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
@@ -11,6 +13,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) packet: &'a RtpPacket,
     /// The publisher's format.
     pub(crate) params: PayloadParams,
+    /// When it was captured, on the server's clock.
+    pub(crate) captured: Instant,
     /// Whether a decoder can begin with it.
     pub(crate) is_keyframe: bool,
     /// The payload descriptor, if it is VP8.
@@ -19,7 +23,7 @@ pub(crate) struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     /// Parses a packet.
-    pub(crate) fn new(packet: &'a RtpPacket, params: PayloadParams) -> Self {
+    pub(crate) fn new(packet: &'a RtpPacket, params: PayloadParams, captured: Instant) -> Self {
         let codec = params.spec().codec;
         let vp8 = (codec == Codec::Vp8)
             .then(|| Vp8Descriptor::parse(&packet.payload).ok())
@@ -27,6 +31,7 @@ impl<'a> Incoming<'a> {
         Self {
             packet,
             params,
+            captured,
             is_keyframe: is_keyframe(codec, &packet.payload),
             vp8,
         }

@@ -1,11 +1,17 @@
 //! RTP as a forwarder sees it: numbers to keep in step, and where a picture can be entered.
 
+mod clock;
+mod encodings;
+mod header;
 mod incoming;
 mod payload;
 mod rewrite;
 mod serialize;
 mod vp8;
 
+pub(crate) use clock::{Report, SenderClock, StreamClock};
+pub(crate) use encodings::{Choice, Encodings};
+pub(crate) use header::Header;
 pub(crate) use incoming::Incoming;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;

@@ -1,6 +1,7 @@
 //! Writes a client's SDP anew for the session, which knows one form only: bundled, secured RTP over UDP, each m-line with a
 //! mid of letters and digits, at the place where it was first seen.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use str0m::media::{MediaKind, Mid};
@@ -11,6 +12,18 @@ use super::section::{Purpose, Section};
 /// The encodings that can be negotiated, in lower case. Formats that cannot are left out: a parser spends most of its time on
 /// lines that lead to nothing.
 const ENCODINGS: [&str; 6] = ["opus/", "vp8/", "vp9/", "h264/", "av1/", "rtx/"];
+
+/// The feedback that the session knows (RFC 4585, RFC 5104 and drafts).
+const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"];
+
+/// Attributes of one m-line that are written. Browsers have less than a hundred.
+const MAX_LINES: usize = 512;
+
+/// Octets of an attribute that is written. The longest that browsers have are parameters of formats, of some hundred.
+const MAX_LINE: usize = 512;
+
+/// Fingerprints that are written: one for each hash function in use, and one more.
+const MAX_FINGERPRINTS: usize = 4;
 
 /// The header extension that carries the mid (RFC 9143 section 15).
 const MID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
@@ -75,7 +88,11 @@ fn transport(out: &mut String, scan: &Scan<'_>) {
         ("ice-pwd", transport.credentials.password),
         ("setup", transport.setup),
     ];
-    let fingerprints = transport.fingerprints.iter().map(|value| ("fingerprint", *value));
+    let fingerprints = transport
+        .fingerprints
+        .iter()
+        .take(MAX_FINGERPRINTS)
+        .map(|value| ("fingerprint", *value));
     for (name, value) in single
         .into_iter()
         .chain(fingerprints)
@@ -126,8 +143,25 @@ fn write_section(out: &mut String, section: &Section<'_>) {
         out,
         format_args!("\r\na=mid:{key}\r\n{}\r\n", direction_line(section.direction)),
     );
-    for attribute in &section.attributes {
-        write_attribute(out, attribute, section, &formats);
+    let mut written = HashSet::new();
+    for attribute in section
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.len() <= MAX_LINE)
+    {
+        if written.len() < MAX_LINES && written.insert(subject(attribute)) {
+            write_attribute(out, attribute, section, &formats);
+        }
+    }
+}
+
+/// What an attribute is about: it is said once. Feedback is said once of each kind, and only what is known.
+fn subject(attribute: &str) -> &str {
+    match attribute.strip_prefix("a=rtcp-fb:") {
+        Some(_) => attribute,
+        None if attribute.starts_with("a=ssrc-group:") => attribute,
+        None if attribute.starts_with("a=msid:") => "a=msid:",
+        None => attribute.split_once(' ').map_or(attribute, |(subject, _)| subject),
     }
 }
 
@@ -135,6 +169,7 @@ fn write_attribute(out: &mut String, attribute: &str, section: &Section<'_>, for
     let (name, value) = attribute[2..].split_once(':').unwrap_or((&attribute[2..], ""));
     match name {
         "rtpmap" | "fmtp" | "rtcp-fb" => match value.split_once(' ') {
+            Some((_, feedback)) if name == "rtcp-fb" && !FEEDBACK.contains(&feedback) => {}
             // Of every format (RFC 4585 section 4.2).
             Some(("*", feedback)) => {
                 for number in &formats.in_order {

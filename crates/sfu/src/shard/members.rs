@@ -4,27 +4,21 @@ use str0m::media::Mid;
 
 use super::Shard;
 use super::clock::Timer;
+use crate::budget::Budget;
 use crate::command::Source;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomKey};
-use crate::peer::{Mode, Peer, PeerDue, Said};
-
-/// What a peer's first offer says of it, for good.
-pub(super) struct Newcomer {
-    pub(super) mode: Mode,
-    /// The user's name, for people.
-    pub(super) name: String,
-}
+use crate::peer::{ClientOffer, Mode, Peer, PeerDue, Said};
 
 impl Shard {
     /// Opens a peer, which joins its room.
-    pub(super) fn open(&mut self, id: PeerId, newcomer: Newcomer) -> PeerKey {
+    pub(super) fn open(&mut self, id: PeerId, offer: &ClientOffer) -> PeerKey {
         let (room, user, now) = (id.room.clone(), id.user.clone(), self.clock.now());
-        let Newcomer { mode, name } = newcomer;
         let silence = self.config.limits.ice_silence;
-        let peer = Peer::new(id, mode, &self.sessions, silence, now);
-        let key = self.peers.insert(peer);
-        self.router.join(key, &room, user, name);
+        let budget = Budget::new(self.config.limits.peer_kilobits, now);
+        let peer = Peer::new(id, offer.mode, &self.sessions, silence, now);
+        let key = self.peers.insert(peer, budget);
+        self.router.join(now, key, &room, user, offer.name.clone());
         self.arm(key);
         key
     }
@@ -50,9 +44,9 @@ impl Shard {
 
     /// Puts a new peer in the place of one whose client has made a new connection. The hub is told nothing, and what the
     /// client said and wants still holds.
-    pub(super) fn replace(&mut self, key: PeerKey, newcomer: Newcomer) -> Option<PeerKey> {
+    pub(super) fn replace(&mut self, key: PeerKey, offer: &ClientOffer) -> Option<PeerKey> {
         // In this order the room does not end in between, and no key is used again before the router has let go of it.
-        let new = self.open(self.peers.get(key)?.id().clone(), newcomer);
+        let new = self.open(self.peers.get(key)?.id().clone(), offer);
         let old = self.take_out(key, true)?;
         self.router.inherit_recording(self.clock.now(), key, new);
         self.router.leave(self.clock.now(), key);

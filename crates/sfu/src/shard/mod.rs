@@ -1,5 +1,6 @@
 //! All rooms of one worker thread: packets find their peer, time passes, and what peers and the router want is done.
 
+mod budget;
 mod clock;
 mod members;
 mod naming;
@@ -18,13 +19,14 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Mode, Said, SessionFactory};
+use crate::peer::{ClientOffer, Mode, Said, SessionFactory};
+use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::Router;
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
+use budget::Budgets;
 use clock::{Clock, Timer};
-use members::Newcomer;
 use peers::Peers;
 
 /// A packet to send.
@@ -46,6 +48,11 @@ pub struct Shard {
     demux: Demux,
     /// Bounds the answers to plain STUN requests.
     stun_answers: Bucket,
+    /// Bounds those for one source.
+    stun_sources: PerSource,
+    /// Bounds the ICE checks that are verified for one source.
+    check_sources: PerSource,
+    budgets: Budgets,
     peers: Peers,
     router: Router,
     transmits: Queue<Transmit>,
@@ -62,8 +69,11 @@ impl Shard {
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
+            stun_sources: PerSource::new(config.limits.stun_per_source, now),
+            check_sources: PerSource::new(config.limits.checks_per_source, now),
+            budgets: Budgets::new(now),
             peers: Peers::default(),
-            router: Router::new(config.limits.tapped),
+            router: Router::new(&config.limits),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
             ended_rooms: Vec::new(),
@@ -95,7 +105,13 @@ impl Shard {
             } => {
                 let transport = peer.transport.clone();
                 let mode = if slots { Mode::Slots } else { Mode::Plain };
-                let outcome = self.offer(peer, &sdp, tracks, Newcomer { mode, name })?;
+                let offer = ClientOffer {
+                    sdp,
+                    tracks,
+                    mode,
+                    name,
+                };
+                let outcome = self.offer(peer, offer)?;
                 if let (Some(key), Some(recording)) = (self.peers.by_transport(&transport), recording) {
                     self.router.record(self.clock.now(), key, &recording);
                 }

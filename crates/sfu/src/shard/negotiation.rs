@@ -1,34 +1,45 @@
 //! Offers and answers, in both directions.
 
+use std::time::Duration;
+
 use super::Shard;
-use super::members::{Newcomer, mutes};
+use super::budget::WAIT;
+use super::members::mutes;
 use super::naming::published;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
 use crate::event::{Body, CloseReason};
 use crate::ids::{PeerId, PeerKey};
-use crate::peer::{Addition, Answered, ClientOffer, Fault, Mode, NegotiationError, rehearse_offer};
+use crate::peer::{
+    Addition, Answered, ClientOffer, Fault, GLARE_TIMEOUT, Mode, NegotiationError, Peer, rehearse_offer,
+};
 use crate::sdp::{Scan, scan};
 
 /// Why an SDP is refused, for people.
 type Reason = String;
 
+const TOO_MANY: &str = "too many offers or answers in a second: try again";
+
 impl Shard {
-    pub(super) fn offer(
-        &mut self,
-        id: PeerId,
-        sdp: &str,
-        tracks: Vec<TrackName>,
-        newcomer: Newcomer,
-    ) -> Result<Outcome, Refusal> {
+    pub(super) fn offer(&mut self, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
         let known = self.check_owner(&id)?;
-        let offer = ClientOffer {
-            sdp: sdp.to_string(),
-            tracks,
-        };
+        self.check_length(&offer.sdp).map_err(|reason| invalid(&id, reason))?;
+        if self.budgets.takes_offer(self.clock.now(), &id.transport) {
+            return self.read_offer(known, id, offer);
+        }
+        match known {
+            Some(key) => {
+                let crosses = self.peers.get(key).is_some_and(Peer::awaits_answer);
+                self.hold(key, offer, if crosses { GLARE_TIMEOUT } else { WAIT })
+            }
+            None => Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into())),
+        }
+    }
+
+    fn read_offer(&mut self, known: Option<PeerKey>, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
         let outline = self.outline(&offer).map_err(|reason| invalid(&id, reason))?;
         let Some(key) = known else {
             self.check_space(&id)?;
-            let key = self.open(id, newcomer);
+            let key = self.open(id, &offer);
             let outcome = self.take_offer(key, &offer, outline);
             if outcome
                 .as_ref()
@@ -39,8 +50,8 @@ impl Shard {
             return outcome;
         };
         match self.peers.get(key) {
-            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, newcomer, &offer, outline),
-            Some(peer) if peer.awaits_answer() => self.hold(key, offer),
+            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, &offer, outline),
+            Some(peer) if peer.awaits_answer() => self.hold(key, offer, GLARE_TIMEOUT),
             _ => self.take_offer(key, &offer, outline),
         }
     }
@@ -58,10 +69,10 @@ impl Shard {
         Ok(key)
     }
 
-    fn hold(&mut self, key: PeerKey, offer: ClientOffer) -> Result<Outcome, Refusal> {
-        let now = self.clock.now();
+    fn hold(&mut self, key: PeerKey, offer: ClientOffer, time: Duration) -> Result<Outcome, Refusal> {
+        let until = self.clock.now() + time;
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.hold(now, offer);
+            peer.hold(until, offer);
         }
         self.arm(key);
         Ok(Outcome::Held)
@@ -76,7 +87,6 @@ impl Shard {
     }
 
     fn outline<'a>(&self, offer: &'a ClientOffer) -> Result<Scan<'a>, Reason> {
-        self.check_length(&offer.sdp)?;
         let limits = &self.config.limits;
         let mut outline = scan(&offer.sdp, limits.media_lines)?;
         outline.prefer_sending();
@@ -102,33 +112,46 @@ impl Shard {
         &mut self,
         key: PeerKey,
         id: &PeerId,
-        newcomer: Newcomer,
         offer: &ClientOffer,
         outline: Scan<'_>,
     ) -> Result<Outcome, Refusal> {
         let rehearsed = rehearse_offer(self.sessions.make(self.clock.now()), &outline);
         self.negotiated(key, id, rehearsed)?;
-        match self.replace(key, newcomer) {
+        match self.replace(key, offer) {
             Some(new) => self.take_offer(new, offer, outline),
             None => Err(faulty(id)),
         }
     }
 
-    /// Takes the offer that was held: its client insists on it.
+    /// Takes the offer that was held: its client insists on it, or it may be read now.
     pub(super) fn take_held(&mut self, key: PeerKey) {
-        let Some(offer) = self.peers.get_mut(key).and_then(|peer| peer.take_held()) else {
+        let now = self.clock.now();
+        let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        // It was outlined before it was held.
-        let Ok(outline) = self.outline(&offer) else {
+        let id = peer.id().clone();
+        let Some(offer) = peer.take_held() else {
             return;
         };
-        let event = match self.take_offer(key, &offer, outline) {
+        let taken = match self.budgets.takes_offer(now, &id.transport) {
+            true => self.take_at_last(key, &id, offer),
+            false => self.hold(key, offer, WAIT),
+        };
+        let event = match taken {
             Ok(outcome) => outcome.into_event(),
             Err(refusal) => refusal.into_event(),
         };
         if let Some(event) = event {
             self.events.push(event);
+        }
+    }
+
+    /// An offer of the server's that is outstanding is withdrawn for it.
+    fn take_at_last(&mut self, key: PeerKey, id: &PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
+        let outline = self.outline(&offer).map_err(|reason| invalid(id, reason))?;
+        match self.peers.get(key) {
+            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, id, &offer, outline),
+            _ => self.take_offer(key, &offer, outline),
         }
     }
 
@@ -198,18 +221,32 @@ impl Shard {
     }
 
     pub(super) fn answer(&mut self, key: PeerKey, sdp: &str) -> Result<Outcome, Refusal> {
+        let now = self.clock.now();
+        let Some(id) = self.peers.get(key).map(|peer| peer.id().clone()) else {
+            return Ok(Outcome::Done);
+        };
+        if !self.budgets.reads_answer(now, &id.transport) {
+            return Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into()));
+        }
+        let taken = self.read_answer(key, &id, sdp);
+        if taken.is_err() {
+            self.budgets.count_wrong_answer(now, &id.transport);
+        }
+        taken
+    }
+
+    fn read_answer(&mut self, key: PeerKey, id: &PeerId, sdp: &str) -> Result<Outcome, Refusal> {
         let (now, max_lines) = (self.clock.now(), self.config.limits.media_lines);
         let checked = self.check_length(sdp).and_then(|()| scan(sdp, max_lines));
         let scratch = self.sessions.make(now);
         let Some(peer) = self.peers.get_mut(key) else {
             return Ok(Outcome::Done);
         };
-        let id = peer.id().clone();
-        let mut outline = checked.map_err(|reason| invalid(&id, reason))?;
+        let mut outline = checked.map_err(|reason| invalid(id, reason))?;
         let accepted = peer.accept_answer(now, scratch, sdp, &mut outline);
-        if let Answered::Withdrawn(answer) = self.negotiated(key, &id, accepted)? {
+        if let Answered::Withdrawn(answer) = self.negotiated(key, id, accepted)? {
             let followed = self.follow_offer(key, &answer, &[], &outline);
-            self.negotiated(key, &id, followed.map_err(NegotiationError::from))?;
+            self.negotiated(key, id, followed.map_err(NegotiationError::from))?;
         }
         self.follow_lines(key);
         self.plan_offer(key);

@@ -3,15 +3,20 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use str0m::format::Codec;
+use str0m::media::Mid;
 use str0m::rtp::RtpPacket;
 
 use super::clock::Timer;
 use super::{Shard, Transmit};
+use crate::budget::Verdict;
+use crate::command::RefusalCode;
 use crate::config::Transport;
 use crate::demux::{Class, classify};
-use crate::event::{Body, CloseReason, TransportState};
+use crate::event::{Body, CloseReason, Scope, TransportState};
 use crate::ids::PeerKey;
-use crate::peer::{Arrival, PathChange, PeerOutput, Turn};
+use crate::line::Label;
+use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
@@ -42,15 +47,52 @@ impl Shard {
         let Some(key) = self.demux.by_address(transport, source) else {
             return false;
         };
-        if let (Class::Rtp, Some(ssrc)) = (class, packet.get(8..).and_then(<[u8]>::first_chunk)) {
-            let ssrc = u32::from_be_bytes(*ssrc);
-            if !self.peers.get_mut(key).is_some_and(|peer| peer.admits_ssrc(ssrc)) {
-                return false;
-            }
+        if !self.is_within_budget(key, packet.len()) {
+            return true;
+        }
+        let expected = match class {
+            Class::Rtp => self.expect(key, packet),
+            _ => Expected::Known,
+        };
+        match expected {
+            Expected::Refused => return false,
+            Expected::Known => {}
+            Expected::Trial => return self.try_packet(key, transport, source, packet),
         }
         // What a session makes of a packet that its address was verified for is its own affair.
         self.hand_over(key, transport, source, packet, false);
         true
+    }
+
+    /// Whether a peer may send a packet of so many bytes now. It counts before it costs anything, whether authentic or not.
+    fn is_within_budget(&mut self, key: PeerKey, bytes: usize) -> bool {
+        let verdict = self.peers.spend(self.clock.now(), key, bytes);
+        self.limited(key, Scope::Peer, verdict);
+        verdict == Verdict::Within
+    }
+
+    fn limited(&mut self, key: PeerKey, scope: Scope, verdict: Verdict) {
+        if verdict == Verdict::Within {
+            return;
+        }
+        self.stats.media_limited += 1;
+        if verdict == Verdict::BeginsOver {
+            self.tell(key, Body::Limited(scope));
+        }
+    }
+
+    /// Whether an RTP packet is of one of a peer's streams.
+    fn expect(&mut self, key: PeerKey, packet: &[u8]) -> Expected {
+        let now = self.clock.now();
+        let Self { peers, router, .. } = self;
+        let expected = peers.enter(key, |peer| peer.expect(now, packet, router.published_lines(key)));
+        expected.unwrap_or(Expected::Refused)
+    }
+
+    /// Takes a packet whose stream is not known before it has proved authentic. `false`: it has not.
+    fn try_packet(&mut self, key: PeerKey, transport: Transport, source: SocketAddr, packet: &[u8]) -> bool {
+        self.hand_over(key, transport, source, packet, false);
+        self.peers.enter(key, Peer::end_trial).unwrap_or(false)
     }
 
     /// A STUN binding request. `false`: it is for no peer here, or its integrity is wrong.
@@ -68,6 +110,10 @@ impl Shard {
         let Some(key) = self.demux.by_ufrag(ufrag) else {
             return false;
         };
+        if !self.check_sources.take(self.clock.now(), source.ip()) {
+            self.stats.stun_limited += 1;
+            return true;
+        }
         let (address, transaction) = ((transport, source), request.transaction());
         let is_admitted = self
             .peers
@@ -113,7 +159,8 @@ impl Shard {
     }
 
     fn answer_plain_binding(&mut self, transport: Transport, source: SocketAddr, request: &BindingRequest<'_>) {
-        if !self.stun_answers.take(self.clock.now()) {
+        let now = self.clock.now();
+        if !self.stun_sources.take(now, source.ip()) || !self.stun_answers.take(now) {
             self.stats.stun_limited += 1;
             return;
         }
@@ -179,6 +226,7 @@ impl Shard {
                 PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
+                PeerOutput::CertificateRefused => return self.close(key, CloseReason::Certificate),
                 PeerOutput::Over => return self.close(key, CloseReason::Dtls),
                 transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
             }
@@ -213,17 +261,37 @@ impl Shard {
         let Self {
             router, peers, stats, ..
         } = self;
-        router.forward(now, key, located, packet, |line, incoming| {
+        let mut cannot_decode = Vec::new();
+        let limited = router.forward(now, key, located, packet, |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
+            if delivery == Delivery::NoCommonCodec {
+                cannot_decode.push((line.peer, line.mid));
+            }
             stats.rtp_forwarded += u64::from(delivery == Delivery::Written);
             delivery
         });
+        if let Some((scope, verdict)) = limited {
+            self.limited(key, scope, verdict);
+        }
+        let codec = located.1.spec().codec;
+        for (peer, mid) in cannot_decode {
+            self.tell_of_codec(peer, mid, codec);
+        }
+    }
+
+    /// Tells a client whose media it cannot have, and why.
+    fn tell_of_codec(&mut self, key: PeerKey, mid: Mid, codec: Codec) {
+        if let Some(Label { stream, track }) = self.router.label(key, mid) {
+            let message = format!("{track} of {stream} is sent as {codec}, which this client does not take");
+            let code = RefusalCode::NoCommonCodec;
+            self.tell(key, Body::Refused { code, message });
+        }
     }
 
     pub(super) fn request_keyframe(&mut self, request: KeyframeRequest) {
-        let KeyframeRequest { peer, mid } = request;
+        let KeyframeRequest { peer, mid, ssrc } = request;
         // Where nothing has come yet, a keyframe comes first.
-        if self.peers.enter(peer, |peer| peer.request_keyframe(mid)) == Some(true) {
+        if self.peers.enter(peer, |peer| peer.request_keyframe(mid, ssrc)) == Some(true) {
             self.stats.keyframe_requests += 1;
             self.peers.wake(peer);
         }

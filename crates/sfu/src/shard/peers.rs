@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use slotmap::SlotMap;
 
+use crate::budget::{Budget, Verdict};
 use crate::command::{Refusal, RefusalCode};
 use crate::ids::{PeerId, PeerKey, TransportId};
 use crate::peer::{Fault, Peer};
@@ -15,6 +16,8 @@ struct Entry {
     peer: Peer,
     /// Whether it is in [`Peers::waiting`].
     is_waiting: bool,
+    /// For all that it sends.
+    budget: Budget,
 }
 
 /// See the module.
@@ -41,6 +44,12 @@ impl Peers {
         self.entries.get_mut(key).map(|entry| &mut entry.peer)
     }
 
+    /// Takes a packet out of a peer's budget.
+    pub(super) fn spend(&mut self, now: Instant, key: PeerKey, bytes: usize) -> Verdict {
+        let entry = self.entries.get_mut(key);
+        entry.map_or(Verdict::Over, |entry| entry.budget.take(now, bytes))
+    }
+
     /// The peer of a transport.
     pub(super) fn by_transport(&self, transport: &TransportId) -> Option<PeerKey> {
         self.by_transport.get(transport).copied()
@@ -63,11 +72,12 @@ impl Peers {
         self.entries.values().map(|entry| entry.peer.id())
     }
 
-    pub(super) fn insert(&mut self, peer: Peer) -> PeerKey {
+    pub(super) fn insert(&mut self, peer: Peer, budget: Budget) -> PeerKey {
         let transport = peer.id().transport.clone();
         let key = self.entries.insert(Entry {
             peer,
             is_waiting: false,
+            budget,
         });
         self.by_transport.insert(transport, key);
         key
@@ -138,6 +148,7 @@ impl Peers {
         let write = match line.stream.prepare(now, incoming, payload) {
             Prepared::Write(write) => write,
             Prepared::NeedsKeyframe => return Delivery::NeedsKeyframe,
+            Prepared::NoCommonCodec => return Delivery::NoCommonCodec,
             Prepared::Drop => return Delivery::Dropped,
         };
         let written = peer.write(line.mid, &mut line.ssrc, write);

@@ -10,14 +10,14 @@ use str0m::media::MediaKind::{Audio, Video};
 use crate::support::{Client, World, config, peer_id, plain_offer};
 
 /// `SFU_FUZZ_ROUNDS` makes it longer.
-fn rounds(default: usize) -> usize {
+pub(crate) fn rounds(default: usize) -> usize {
     std::env::var("SFU_FUZZ_ROUNDS")
         .ok()
         .and_then(|rounds| rounds.parse().ok())
         .unwrap_or(default)
 }
 
-fn mutate(rng: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
+pub(crate) fn mutate(rng: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
     for _ in 0..rng.usize(1..6) {
         if bytes.is_empty() {
             bytes.push(rng.u8(..));

@@ -1,8 +1,10 @@
 //! The shard with clients that it did not write, on a simulated network.
 
 mod addresses;
+mod budgets;
 mod calls;
 mod churn;
+mod costs;
 mod dialects;
 mod fuzz;
 mod hostile;
@@ -10,5 +12,6 @@ mod negotiation;
 mod paths;
 mod recording;
 mod slots;
+mod sources;
 mod support;
 mod tapping;

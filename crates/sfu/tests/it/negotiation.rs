@@ -420,6 +420,26 @@ fn each_subscriber_gets_its_own_payload_type() {
 }
 
 #[test]
+fn a_client_is_told_whose_media_it_cannot_decode() {
+    let mut world = World::new(97);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    let b = world.add("ben", false);
+    let h264 = RtcConfig::new().clear_codecs().enable_opus(true, false);
+    world.clients[b].use_config(h264.enable_h264(true));
+    world.clients[b].add_track(Audio);
+    world.offer(b);
+    world.run_until(5 * SECOND, "audio", |world| world.clients[b].got_from(Audio, a) > 50);
+    let told = world.events.iter().filter_map(|event| match &event.body {
+        sfu::Body::Refused { code, message } => Some((*code, &**message)),
+        _ => None,
+    });
+    let message = "camera of ana is sent as VP8, which this client does not take";
+    assert_eq!(told.collect::<Vec<_>>(), [(RefusalCode::NoCommonCodec, message)]);
+    assert_eq!(world.clients[b].got_from(Video, a), 0);
+}
+
+#[test]
 fn what_exceeds_the_limits_is_refused() {
     let mut config = crate::support::config();
     config.limits.peers = 2;

@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import time
-
 from tertulia.contract import JoinGrant, JoinRequest, Role
 from tertulia.db.directory import GUEST_NAME
-from tertulia.errors import RoomFull
-from tertulia.rest.callers import Caller, Invitee, Member
+from tertulia.db.invites import TAKEN
+from tertulia.errors import AlreadyExists, FieldError, RoomFull
+from tertulia.rest.callers import Caller, Invitee, Member, Owner
 from tertulia.rest.operation import Answer, Asked, Call
-from tertulia.rest.rules import check_invited
-from tertulia.rest.targets import Joiner
+from tertulia.rest.targets import Joiner, check_not_guest
 from tertulia.room.permissions import check_role
 from tertulia.times import from_seconds, rfc3339
-from tertulia.tokens import Issued
+from tertulia.tokens import Admission, Issued
 
 
 async def check(asked: Asked[JoinRequest], joiner: Joiner) -> None:
-    """Raises RoleNotAllowed, RoomFull (early advice: JoinRoom decides)."""
+    """Raises RoleNotAllowed, AlreadyExists, RoomFull (early advice: JoinRoom decides)."""
     room = joiner.room
-    check_role(room.settings, role_of(asked.caller, joiner), joiner.user_id == room.host_user_id)
+    is_the_host = joiner.user_id == room.host_user_id
+    check_role(room.settings, role_of(asked.caller, joiner), is_the_host)
+    check_id(asked, joiner)
     most = room.settings.max_participants
     count = await asked.reads.participant_count(room.id)
-    if count is None or count < most:
+    if is_the_host or count is None or count < most:
         return
     if not await asked.reads.is_in_meeting(room.id, joiner.user_id):
         raise RoomFull(f"the room has its {most} participants; try again when somebody has left")
+
+
+def check_id(asked: Asked[JoinRequest], joiner: Joiner) -> None:
+    """Keep guests apart from the users for whom the tenant vouches. Raises AlreadyExists."""
+    if joiner.known is not None and isinstance(asked.caller, Invitee) and not asked.again:
+        raise AlreadyExists([FieldError("userId", TAKEN)])
+    if joiner.known is not None and isinstance(asked.caller, Owner):
+        check_not_guest(joiner.known, "userId")
 
 
 async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
     """A room token for the user, and where to go with it."""
     services = call.services
     name = call.body.display_name or (joiner.known.display_name if joiner.known else GUEST_NAME)
-    issued = _issue(call, joiner, name)
-    ice_servers = await services.ice.servers(joiner.user_id, issued.expires_at)
+    admission = _admission(call, joiner)
     await _ensure_user(call, joiner, name)
+    issued = _issue(call, joiner, name, admission)
     grant = JoinGrant(
         token=issued.token,
-        ice_servers=ice_servers,
+        ice_servers=await services.ice.servers(joiner.user_id, issued.expires_at),
         ws_url=call.base.ws_url,
         hub_url=call.base.hub_url,
         expires_at=rfc3339(from_seconds(issued.expires_at)),
@@ -54,22 +62,34 @@ def role_of(caller: Caller, joiner: Joiner) -> Role:
     return "attendee"
 
 
-def _issue(call: Call[JoinRequest], joiner: Joiner, name: str) -> Issued:
+def _admission(call: Call[JoinRequest], joiner: Joiner) -> Admission:
+    """A token that is renewed keeps its admission: also if its user is removed before the new one is issued."""
+    caller = call.caller
+    if isinstance(caller, Member):
+        return caller.claims.admission
+    key_id = caller.key_id if isinstance(caller, Owner) else None
+    return Admission(joiner.at_ms, isinstance(caller, Invitee), key_id)
+
+
+def _issue(call: Call[JoinRequest], joiner: Joiner, name: str, admission: Admission) -> Issued:
     return call.services.keyring.tokens.issue_room(
         user_id=joiner.user_id,
         room_id=joiner.room.id,
         role=role_of(call.caller, joiner),
         tenant_id=call.caller.tenant_id,
         display_name=name,
+        admission=admission,
         region=call.body.region or None,
-        now=time.time(),
+        now=call.services.clock.now(),
     )
 
 
 async def _ensure_user(call: Call[JoinRequest], joiner: Joiner, name: str) -> None:
-    """Make the user if it is not known. Raises Forbidden: another invite has made it in the meantime."""
+    """Make the user if it is not known. Raises AlreadyExists, Forbidden, BadToken: what an invite may not do."""
     services, caller = call.services, call.caller
-    invite_id = caller.claims.invite_id if isinstance(caller, Invitee) else None
-    user = await services.directory.ensure_user(caller.tenant_id, joiner.user_id, services.now(), name, invite_id)
     if isinstance(caller, Invitee):
-        check_invited(caller, user)
+        await services.invites.use(caller.claims, call.asked.made_id, joiner.user_id, name, services.now())
+        return
+    user = await services.directory.ensure_user(caller.tenant_id, joiner.user_id, services.now(), name)
+    if isinstance(caller, Owner):
+        check_not_guest(user, "userId")

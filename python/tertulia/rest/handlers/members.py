@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tertulia.contract import RemovalQuery
 from tertulia.rest.operation import Answer, Call
 from tertulia.rest.targets import OfParticipant, OfRoom
 from tertulia.rest.views import session_view
@@ -13,9 +14,12 @@ async def list_participants(call: Call[None], about: OfRoom) -> Answer:
     return Answer(200, [member.view() for member in sorted(members, key=lambda m: (m.joined_at, m.user_id))])
 
 
-async def remove_participant(call: Call[None], about: OfParticipant) -> Answer:
-    """Removes one from the meeting and voids their tokens for it."""
-    await call.services.hub.remove_participant(about.room.id, about.user_id)
+async def remove_participant(call: Call[RemovalQuery], about: OfParticipant) -> Answer:
+    """Removes one from the meeting and voids their tokens for it; with ``ban`` a guest's for good."""
+    services, bans = call.services, call.body.ban == "true"
+    if bans:
+        await services.invites.ban(about.user_id, services.now())
+    await services.hub.remove_participant(about.room.id, about.user_id, ban=bans)
     return Answer(204)
 
 

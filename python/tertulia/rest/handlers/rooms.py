@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import time
+import math
 
 from tertulia.contract import ChangeRoom, CreateRoom, RoomCreated, RoomList, RoomQuery, Settings
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.paging import Position, read_cursor
 from tertulia.ids import RoomId
+from tertulia.rest.callers import Owner
 from tertulia.rest.operation import Answer, Asked, Call
-from tertulia.rest.targets import Host, OfRoom
+from tertulia.rest.targets import Host, OfRoom, check_not_guest
 from tertulia.rest.views import room_view
 from tertulia.times import from_seconds, rfc3339
-from tertulia.tokens import JOIN_TOKEN_SECONDS
+from tertulia.tokens import JOIN_TOKEN_SECONDS, Admission
+
+
+async def check_host(_asked: Asked[CreateRoom], host: Host) -> None:
+    """Raises AlreadyExists: a guest cannot host a room."""
+    if host.known is not None:
+        check_not_guest(host.known, "hostId")
 
 
 async def create(call: Call[CreateRoom], host: Host) -> Answer:
@@ -21,13 +28,16 @@ async def create(call: Call[CreateRoom], host: Host) -> Answer:
     settings = Settings().merged(call.body.settings)
     room_id = RoomId(call.asked.made_id)
     room = await services.directory.create_room(tenant, room_id, host.user_id, settings, services.now())
+    now = services.clock.now()
+    key_id = call.caller.key_id if isinstance(call.caller, Owner) else None
     issued = services.keyring.tokens.issue_room(
         user_id=host.user_id,
         room_id=room.id,
         role="host",
         tenant_id=tenant,
         display_name=host.known.display_name if host.known else GUEST_NAME,
-        now=time.time(),
+        admission=Admission(math.floor(now * 1000), key_id=key_id),
+        now=now,
         lifetime=JOIN_TOKEN_SECONDS,
     )
     expires_at = rfc3339(from_seconds(issued.expires_at))

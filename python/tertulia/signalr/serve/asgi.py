@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tertulia.signalr.options import Options
-from tertulia.signalr.serve.connection import Application, HubConnection
+from tertulia.signalr.serve.connection import Application, HubConnection, Place
 from tertulia.signalr.serve.endpoint import CANNOT_CHANGE, UNKNOWN, Active, Elsewhere, Endpoint, Kind, Refusal
 from tertulia.signalr.serve.longpolling import LongPolling
 from tertulia.signalr.serve.queued import PostedTransport
@@ -26,9 +26,12 @@ _NOT_BY_POST: Final = Refusal(405, "POST requests are not allowed for WebSocket 
 _NOT_BY_DELETE: Final = Refusal(400, "Cannot terminate this connection using the DELETE endpoint.")
 _NO_TRANSPORT: Final = Refusal(409, "No transport has begun this connection")
 _ALREADY_STREAMED: Final = Refusal(409)
+_CROWDED: Final = Refusal(503, "Too many connections")
 
 Authenticate = Callable[[str | None], Awaitable[object]]
 """From what :func:`tertulia.signalr.credentials.credential` found to the connection's ``user``; raises Unauthorized."""
+Admit = Callable[[str], Place | None]
+"""From a client's IP address to what its new connection takes up; None: there is no room for it."""
 Handler = Callable[[Request, object], Awaitable[None]]
 
 
@@ -51,11 +54,13 @@ class SignalR:
         tokens: Tokens | None = None,
         authenticate: Authenticate | None = None,
         forward: Callable[[str], App] | None = None,
+        admit: Admit | None = None,
     ) -> None:
         self.endpoint = Endpoint(application, options=options, tokens=tokens)
         self._path = path.rstrip("/")
         self._authenticate = authenticate
         self._forward = forward
+        self._admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: ``http``, ``websocket`` and ``lifespan``."""
@@ -114,10 +119,21 @@ class SignalR:
         kind = Kind.SERVER_SENT_EVENTS if events else Kind.LONG_POLLING
         found = await self._find(request)
         if isinstance(found, Claims):
-            active = self.endpoint.begin(kind, request.token, found, user)
+            active = self._begin(request, kind, found, user)
+            if active is None:
+                await _refuse(request, _CROWDED)
+                return
             await (self._begin_events(request, active) if events else self._begin_polling(request, active))
         elif found is not None:
             await self._poll(request, kind, found)
+
+    def _begin(self, request: Request, kind: Kind, claims: Claims, user: object) -> Active | None:
+        place = self._admit(request.client) if self._admit is not None else None
+        if place is None and self._admit is not None:
+            return None
+        active = self.endpoint.begin(kind, request.token, claims, user)
+        active.connection.place = place
+        return active
 
     async def _find(self, request: Request) -> Active | Claims | None:
         """What the request is for, unless it was answered here or by the worker that holds its connection."""
@@ -160,12 +176,20 @@ class SignalR:
         if found is None:
             return
         if isinstance(found, Claims):
-            await _refuse(request, _NO_TRANSPORT)
+            await self._post_early(request)
         elif isinstance(found.transport, PostedTransport):
             await found.transport.receive(request.chunks())
             await request.answer(200, b"", b"text/plain")
         else:
             await _refuse(request, _NOT_BY_POST)
+
+    async def _post_early(self, request: Request) -> None:
+        """A POST before the transport has begun: kept for it."""
+        async for data in request.chunks():
+            if not self.endpoint.keep_early(request.token, data):
+                await _refuse(request, _NO_TRANSPORT)
+                return
+        await request.answer(200, b"", b"text/plain")
 
     async def _delete(self, request: Request, user: object) -> None:
         found = await self._find(request)

@@ -31,6 +31,17 @@ class Application(Protocol):
         """The last call, once, for each connection that was opened."""
 
 
+class Place(Protocol):
+    """What a connection takes up until it ends, or until the application says so."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has not been left."""
+
+    def leave(self) -> None:
+        """Give it up; may be called twice."""
+
+
 class Owner(Protocol):
     """What a connection needs of the endpoint that it belongs to."""
 
@@ -48,9 +59,22 @@ class Owner(Protocol):
 
 class HubConnection:
     """``id`` is the public connectionId, ``token`` the secret one ("" without negotiation), ``user`` what
-    authentication made of the first request; ``state`` is the application's own."""
+    authentication made of the first request; ``state`` is the application's own, ``place`` what admission made."""
 
-    __slots__ = ("_opened", "_owner", "_waiters", "core", "id", "slot", "state", "token", "transport", "user")
+    __slots__ = (
+        "_opened",
+        "_owner",
+        "_waiters",
+        "core",
+        "early",
+        "id",
+        "place",
+        "slot",
+        "state",
+        "token",
+        "transport",
+        "user",
+    )
 
     def __init__(self, owner: Owner, core: Connection, *, id: str, token: str, user: object) -> None:
         self.id = id
@@ -58,6 +82,9 @@ class HubConnection:
         self.core = core
         self.user = user
         self.state: Any = None
+        self.place: Place | None = None
+        self.early = b""
+        """What the client posted before its transport began."""
         self.transport: Transport | None = None
         self.slot = -1
         """Where the clock keeps it: see :class:`~.clock.Clock`."""
@@ -74,6 +101,9 @@ class HubConnection:
             self.core.replaced(self._owner.now())
         if old is not None:
             old.close(NORMAL, "Replaced by another socket")
+        early, self.early = self.early, b""
+        if early:
+            self.receive(early)
         self._flush()
         self._owner.schedule(self)
 
@@ -197,6 +227,8 @@ class HubConnection:
         if transport is not None:
             transport.close(code, reason)
         self._release()
+        if self.place is not None:
+            self.place.leave()
         self._owner.gone(self)
         if self._opened:
             self._opened = False

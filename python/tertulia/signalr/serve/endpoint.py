@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tertulia.signalr import negotiate
 from tertulia.signalr.connection import Connection
@@ -20,6 +20,10 @@ from tertulia.signalr.tokens import Claims, Tokens
 
 MAX_NEGOTIATED: Final = 100_000
 """Negotiated connections that no transport has begun, of a few hundred bytes each; beyond, the oldest is forgotten."""
+
+MAX_EARLY: Final = 16 * 1024
+"""Bytes that a client may post before its transport begins: a handshake and a few calls."""
+MAX_EARLY_IN_ALL: Final = 16 * 1024 * 1024
 
 
 class Kind(enum.Enum):
@@ -57,6 +61,14 @@ class Active(Struct):
     transport: PostedTransport | None = None
 
 
+class _Negotiated(Struct):
+    """A connection that no transport has begun, and what was posted to it."""
+
+    until: float
+    claims: Claims
+    early: bytearray = field(default_factory=bytearray)
+
+
 class Endpoint:
     """One hub's connections on this worker."""
 
@@ -68,7 +80,9 @@ class Endpoint:
         key = secrets.token_bytes(32)
         self.tokens = tokens or Tokens(lambda: [key])
         self._clock = Clock()
-        self._negotiated: dict[str, tuple[float, Claims]] = {}
+        self._negotiated: dict[str, _Negotiated] = {}
+        self._early = 0
+        """Bytes that were posted to these."""
         self._active: dict[str, Active] = {}
         self.connections: set[HubConnection] = set()
         """Every connection that a transport has begun."""
@@ -101,16 +115,31 @@ class Endpoint:
         claims = Claims(self.tokens.worker, secrets.token_urlsafe(16), int(now), request.stateful)
         token = self.tokens.issue(claims)
         self._forget_negotiated()
-        self._negotiated[token] = (self.now() + self.options.reconnect_timeout, claims)
+        self._negotiated[token] = _Negotiated(self.now() + self.options.reconnect_timeout, claims)
         return negotiate.answer(request, claims.connection_id, token)
 
     def _forget_negotiated(self) -> None:
         """Drop those that are too old; the oldest come first."""
         while self._negotiated:
             token = next(iter(self._negotiated))
-            if self._negotiated[token][0] > self.now() and len(self._negotiated) < MAX_NEGOTIATED:
+            if self._negotiated[token].until > self.now() and len(self._negotiated) < MAX_NEGOTIATED:
                 return
-            del self._negotiated[token]
+            self._take(token)
+
+    def _take(self, token: str) -> _Negotiated | None:
+        taken = self._negotiated.pop(token, None)
+        if taken is not None:
+            self._early -= len(taken.early)
+        return taken
+
+    def keep_early(self, token: str, data: bytes) -> bool:
+        """Keep what a client posts to a negotiated connection before its transport begins; False: that is too much."""
+        waiting = self._negotiated.get(token)
+        if waiting is None or len(waiting.early) + len(data) > MAX_EARLY or self._early + len(data) > MAX_EARLY_IN_ALL:
+            return False
+        waiting.early += data
+        self._early += len(data)
+        return True
 
     # --- which connection a request is for
 
@@ -138,8 +167,10 @@ class Endpoint:
 
     def begin(self, kind: Kind, token: str, claims: Claims, user: object = None) -> Active:
         """Begin a negotiated connection."""
-        self._negotiated.pop(token, None)
-        self._new(kind, token, claims, user)
+        taken = self._take(token)
+        connection = self._new(kind, token, claims, user)
+        if taken is not None:
+            connection.early = bytes(taken.early)
         return self._active[token]
 
     def forget(self, token: str) -> None:
@@ -148,9 +179,9 @@ class Endpoint:
 
     def _begin(self, token: str, *, take: bool = True) -> Claims | Elsewhere | Refusal:
         self._forget_negotiated()
-        waiting = self._negotiated.pop(token, None) if take else self._negotiated.get(token)
+        waiting = self._take(token) if take else self._negotiated.get(token)
         if waiting is not None:
-            return waiting[1]
+            return waiting.claims
         claims = self.tokens.read(token)
         return Elsewhere(claims.worker) if claims is not None and claims.worker != self.tokens.worker else UNKNOWN
 

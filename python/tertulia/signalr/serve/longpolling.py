@@ -10,9 +10,9 @@ from tertulia.signalr.serve.connection import HubConnection
 from tertulia.signalr.serve.queued import PostedTransport
 from tertulia.signalr.serve.request import NO_CACHE, ClientGone, Request
 
-POLL_TIMEOUT: Final = 90.0
-"""Seconds after which a poll without data is answered with nothing, as in ASP.NET Core; the npm client gives up after
-100."""
+POLL_TIMEOUT: Final = 50.0
+"""Seconds after which a poll without data is answered with nothing: before load balancers and proxies, which wait
+for 55 or 60, give up on it. ASP.NET Core waits for 90, which every client takes for an upper bound."""
 _BYTES: Final = b"application/octet-stream"
 
 

@@ -45,6 +45,12 @@ class Request:
         return method
 
     @property
+    def client(self) -> str:
+        """The client's IP address; "" where the server does not know."""
+        peer = self.scope.get("client")
+        return str(peer[0]) if peer else ""
+
+    @property
     def path(self) -> str:
         """Without a slash at the end."""
         path: str = self.scope["path"]

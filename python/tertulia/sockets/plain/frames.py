@@ -6,10 +6,11 @@ in a text, deep nesting, a wrong type) takes the slow path, which says what is w
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final, NamedTuple, Union
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from tertulia import strict_json
 from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, JoinResult, SendAnswer, SendOffer, Wire
@@ -62,11 +63,6 @@ class _Refused(Struct):
     error: _Error
 
 
-class _Event(Struct):
-    event: str
-    payload: Any
-
-
 def _frame_kind(name: str, payload: type[Wire]) -> type[Struct]:
     """``{"event": name, "payload", "id"}``, read in one pass."""
     may_lack = payload in MAY_LACK_PAYLOAD
@@ -106,7 +102,12 @@ def parse(data: bytes) -> Call | Unreadable:
 
 def event_frame(event: Event) -> bytes:
     """``{"event", "payload"}``."""
-    return _encode(_Event(event.name, Raw(event.json())))
+    return _event_head(event.name) + event.json() + b"}"
+
+
+@functools.lru_cache(maxsize=64)
+def _event_head(name: str) -> bytes:
+    return b'{"event":' + _encode(name) + b',"payload":'
 
 
 def reply_frame(call: Id | None, result: Struct) -> bytes | None:

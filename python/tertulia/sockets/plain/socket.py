@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -14,17 +13,23 @@ from tertulia.ids import ConnectionId, new_token
 from tertulia.room import closing
 from tertulia.room.events import Event
 from tertulia.sockets.cork import Turn
+from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby, Place
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
 from tertulia.sockets.plain import frames
-from tertulia.sockets.upgrade import Upgrade
+from tertulia.sockets.upgrade import Endpoint, Refusal, Upgrade
 
 _WIRE: Final = "plain on a WebSocket"
 
 
-def endpoint(hub: Hub) -> Callable[[Upgrade], PlainSocket]:
+def endpoint(hub: Hub, lobby: Lobby) -> Endpoint:
     """The endpoint of the plain dialect."""
     turn = Turn()
-    return lambda _: PlainSocket(hub, turn)
+
+    def open_one(upgrade: Upgrade) -> PlainSocket | Refusal:
+        place = lobby.enter(upgrade.client)
+        return CROWDED if place is None else PlainSocket(hub, turn, upgrade.client, place)
+
+    return open_one
 
 
 def _event_wire(event: Event) -> bytes:
@@ -34,11 +39,15 @@ def _event_wire(event: Event) -> bytes:
 class PlainSocket(OutgoingSocket):
     """One client of the plain dialect (a :class:`tertulia.hub.client.Client`)."""
 
-    __slots__ = ("_hub", "_id", "_parts", "_size")
+    __slots__ = ("_address", "_bound", "_hub", "_id", "_parts", "_place", "_size")
 
-    def __init__(self, hub: Hub, turn: Turn) -> None:
+    def __init__(self, hub: Hub, turn: Turn, address: str, place: Place) -> None:
         super().__init__(turn)
+        self._address = address
         self._hub = hub
+        self._place = place
+        self._bound = MAX_MESSAGE
+        """Bytes of a message: few, until a JoinRoom is under way."""
         self._id = ConnectionId(new_token("c_"))
         self._parts: list[bytes] | None = None
         """The fragments of a message that is still incomplete, ``_size`` bytes together."""
@@ -50,6 +59,11 @@ class PlainSocket(OutgoingSocket):
     def id(self) -> ConnectionId:
         """The connection's id."""
         return self._id
+
+    @property
+    def address(self) -> str | None:
+        """The IP address it came from."""
+        return self._address or None
 
     def send(self, event: Event) -> bool:
         """Send an event; False: in the place of a stale one."""
@@ -65,6 +79,14 @@ class PlainSocket(OutgoingSocket):
         """Answer a call with an error."""
         self.write_wire(wire(frames.refusal_frame(call, error), binary=False))
 
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only."""
+        self._bound = frames.MAX_FRAME if wide else MAX_MESSAGE
+
+    def joined(self) -> None:
+        """It has a seat."""
+        self._place.leave()
+
     def close(self, code: int, reason: str) -> None:
         """Send what waits, then close."""
         self._hang_up(code, reason)
@@ -72,6 +94,15 @@ class PlainSocket(OutgoingSocket):
     def shutdown(self) -> None:
         """The server is stopping."""
         self.close(*closing.GOING_AWAY)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a JoinRoom has succeeded or is under way."""
+        return self._bound == frames.MAX_FRAME
+
+    def refuse_size(self) -> None:
+        """A frame is too large for a client that has not joined."""
+        self.close(*closing.TOO_BIG_YET)
 
     # --- picows' side
 
@@ -87,8 +118,8 @@ class PlainSocket(OutgoingSocket):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self.close(*closing.PROTOCOL)
-        elif frame.payload_size > frames.MAX_FRAME:
-            self.close(*closing.TOO_BIG)
+        elif frame.payload_size > self._bound:
+            self._too_big()
         elif kind is WSMsgType.TEXT and frame.fin and self._parts is None:
             self._message(frame.get_payload_as_bytes())
         elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:
@@ -100,11 +131,13 @@ class PlainSocket(OutgoingSocket):
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
             self._answer_close(code)
+            self._place.leave()
             self._hub.disconnected(self, clean=code in CLEAN, some_lost=self.unsent)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
         self._end(lost=True)
+        self._place.leave()
         self._hub.disconnected(self, clean=False, some_lost=self.unsent)
 
     def _message(self, data: bytes) -> None:
@@ -127,8 +160,8 @@ class PlainSocket(OutgoingSocket):
             self._parts = []
             self._size = 0
         self._size += frame.payload_size
-        if self._size > frames.MAX_FRAME:
-            self.close(*closing.TOO_BIG)
+        if self._size > self._bound:
+            self._too_big()
             return
         if frame.payload_size:
             self._parts.append(frame.get_payload_as_bytes())
@@ -136,6 +169,9 @@ class PlainSocket(OutgoingSocket):
             data = b"".join(self._parts)
             self._parts = None
             self._message(data)
+
+    def _too_big(self) -> None:
+        self.close(*(closing.TOO_BIG if self.is_proven else closing.TOO_BIG_YET))
 
     def _stuck(self) -> None:
         self.close(*closing.STUCK)

@@ -77,6 +77,12 @@ class SignalRClient:
         """The public connectionId."""
         return self._id
 
+    @property
+    def address(self) -> str | None:
+        """The IP address of its WebSocket; of other transports it is not known."""
+        socket = self._connection.transport
+        return socket.address or None if isinstance(socket, SignalRSocket) else None
+
     def send(self, event: Event) -> bool:
         """Invoke the client's method of the event's name; False: in the place of a stale invocation."""
         if self._socket is not None:
@@ -96,6 +102,15 @@ class SignalRClient:
         """Complete a call with a HubException whose message begins with the code."""
         if call.invocation_id is not None:
             self._complete(Completion(call.invocation_id, error=_words(call.target, error)))
+
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only."""
+        self._connection.core.widen(wide=wide)
+
+    def joined(self) -> None:
+        """It has a seat."""
+        if self._connection.place is not None:
+            self._connection.place.leave()
 
     def close(self, code: int, reason: str) -> None:
         """Send a Close message, then close."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,7 +14,8 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from tertulia.ids import HubId
-from tertulia.sockets.signalr.other_workers import FORWARDED, OtherWorkers
+from tertulia.sockets.signalr.mark import HEADER, Marks
+from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.tcp import enable_keepalive
 
 CONNECT_SECONDS: Final = 5.0
@@ -22,8 +24,11 @@ ANSWER_SECONDS: Final = 30.0
 READ_BYTES: Final = 64 * 1024
 _HOP_BY_HOP: Final = frozenset(
     {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"expect"}
+    | {b"date", HEADER.encode()}
 )
 """Headers that concern one hop only (RFC 9110, section 7.6.1), and those that are set anew for the next."""
+FORWARDED: Final = "tertulia.forwarded"
+"""In the scope of a request that another web worker has passed on."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,15 +42,15 @@ class Forward:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; 404 if there is no such worker, 503 if it does not answer."""
-        is_forwarded = any(name == FORWARDED.encode() for name, _ in scope["headers"])
-        url = None if is_forwarded else await self._workers.url(self._worker)
+        # One that another worker has passed on is answered here or not at all, so that none goes in circles.
+        url = None if FORWARDED in scope else await self._workers.url(self._worker)
         if url is None:
             await answer(send, 404, b"No Connection with that ID")
             return
         response = _Response(send)
         try:
             async with _connected(url) as (reader, writer):
-                sending = asyncio.create_task(_send_request(scope, receive, writer))
+                sending = asyncio.create_task(_send_request(scope, receive, writer, self._workers.marks))
                 try:
                     async with asyncio.timeout(None if scope["method"] == "GET" else ANSWER_SECONDS):
                         await response.relay(reader, sending)
@@ -70,11 +75,13 @@ async def _connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
         writer.transport.abort()
 
 
-async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWriter) -> None:
+async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWriter, marks: Marks) -> None:
     """Write the request, then wait for the client to disconnect: the other worker sees its own client disconnect."""
-    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    target = target_of(scope)
+    client = scope["client"][0] if scope.get("client") else ""
+    mark = marks.make(client, target.decode("latin-1"), time.time()).encode()
     headers = [(name, value) for name, value in scope["headers"] if name not in _HOP_BY_HOP]
-    headers += [(FORWARDED.encode(), b"1"), (b"connection", b"close"), (b"transfer-encoding", b"chunked")]
+    headers += [(HEADER.encode(), mark), (b"connection", b"close"), (b"transfer-encoding", b"chunked")]
     head = [scope["method"].encode() + b" " + target + b" HTTP/1.1", *(n + b": " + v for n, v in headers)]
     writer.write(b"\r\n".join(head) + b"\r\n\r\n")
     while True:
@@ -87,6 +94,13 @@ async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWr
         if not event.get("more_body"):
             writer.write(b"0\r\n\r\n")
         await writer.drain()
+
+
+def target_of(scope: Scope) -> bytes:
+    """The path and the query of a request, as sent."""
+    query: bytes = scope["query_string"]
+    path: bytes = scope["raw_path"]
+    return path + b"?" + query if query else path
 
 
 class _Response:

@@ -14,10 +14,9 @@ import structlog
 
 from tertulia.errors import Unavailable
 from tertulia.ids import HubId
+from tertulia.sockets.signalr.mark import Marks
 from tertulia.state.registry import Registry, RegistryCache, Worker
 
-FORWARDED: Final = "x-tertulia-forwarded"
-"""Marks a request that another worker passed on: it is answered here or not at all, so that none goes in circles."""
 PURPOSE: Final = b"web worker entry"
 """What the keys of seals are derived for."""
 
@@ -30,11 +29,12 @@ def sealed(worker: HubId, internal_url: str, keys: list[bytes]) -> Worker:
 
 
 class OtherWorkers:
-    """Finds the internal addresses of the web workers."""
+    """Finds the internal addresses of the web workers; ``marks`` is what they know each other by."""
 
-    def __init__(self, registry: Registry[Worker], keys: Callable[[], list[bytes]]) -> None:
+    def __init__(self, registry: Registry[Worker], marks: Marks, keys: Callable[[], list[bytes]]) -> None:
         """``keys`` are those of :func:`sealed`."""
         self._registry = RegistryCache(registry)
+        self.marks = marks
         self._keys = keys
 
     async def url(self, worker: HubId) -> str | None:

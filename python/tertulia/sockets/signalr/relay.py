@@ -7,6 +7,7 @@ worker passes frames on one at a time, pings too, and stops reading from the sid
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from typing import Final, cast
 
@@ -18,10 +19,12 @@ from tertulia.room import closing
 from tertulia.signalr import handshake
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.messages import Close, Sequence
-from tertulia.sockets.signalr.other_workers import FORWARDED, OtherWorkers
+from tertulia.sockets.lobby import Place
+from tertulia.sockets.signalr.mark import HEADER
+from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.socket import REFUSED_SECONDS
 from tertulia.sockets.tcp import enable_keepalive
-from tertulia.sockets.upgrade import WebSocketListener
+from tertulia.sockets.upgrade import Upgrade, WebSocketListener
 
 CONNECT_SECONDS: Final = 5.0
 """How long the owner may take to accept the WebSocket."""
@@ -34,14 +37,19 @@ _log = structlog.get_logger(__name__)
 
 
 class RelaySocket(WebSocketListener):
-    """The client's side. ``worker`` holds the connection; ``target`` is the request's path with its query (secret)."""
+    """The client's side. ``worker`` holds the connection; ``upgrade`` is the client's request, whose query is secret.
+    The owner counts the client among those who have not joined; ``place`` is left when it has answered."""
 
-    __slots__ = ("_closed", "_owner", "_refused", "_refused_timer", "_target", "_task", "_worker", "_workers", "_ws")
+    __slots__ = (
+        *("_closed", "_owner", "_place", "_refused", "_refused_timer", "_task", "_upgrade", "_worker", "_workers"),
+        "_ws",
+    )
 
-    def __init__(self, workers: OtherWorkers, worker: HubId, target: str) -> None:
+    def __init__(self, workers: OtherWorkers, worker: HubId, upgrade: Upgrade, place: Place) -> None:
         self._workers = workers
         self._worker = worker
-        self._target = target
+        self._upgrade = upgrade
+        self._place = place
         self._ws: WSTransport | None = None
         self._owner: WSTransport | None = None
         self._task: asyncio.Task[None] | None = None
@@ -72,11 +80,12 @@ class RelaySocket(WebSocketListener):
         url = await self._workers.url(self._worker)
         if url is None:
             raise ConnectionRefusedError("no such worker")
+        target = self._upgrade.target
         async with asyncio.timeout(CONNECT_SECONDS):
             await ws_connect(
                 lambda: _Owner(self),
-                url.replace("http", "ws", 1) + self._target,
-                extra_headers={FORWARDED: "1"},
+                url.replace("http", "ws", 1) + target,
+                extra_headers={HEADER: self._workers.marks.make(self._upgrade.client, target, time.time())},
                 max_frame_size=1 << 30,
             )
 
@@ -102,6 +111,7 @@ class RelaySocket(WebSocketListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The client is gone."""
         self._closed = True
+        self._place.leave()
         if self._refused_timer is not None:
             self._refused_timer.cancel()
         if self._owner is not None:
@@ -133,6 +143,7 @@ class RelaySocket(WebSocketListener):
         else:
             enable_keepalive(owner.underlying_transport.get_extra_info("socket"))
             self._owner = owner
+            self._place.leave()
 
     def deliver(self, frame: WSFrame) -> None:
         """A frame of the owner."""

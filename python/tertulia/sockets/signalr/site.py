@@ -29,9 +29,11 @@ from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal
 from tertulia.signalr.tokens import Tokens
 from tertulia.sockets import upgrade as upgrades
 from tertulia.sockets.cork import Turn
-from tertulia.sockets.signalr.forward import Forward, answer
+from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby, Place
+from tertulia.sockets.signalr.forward import FORWARDED, Forward, answer, target_of
 from tertulia.sockets.signalr.hub import SignalRHub
-from tertulia.sockets.signalr.other_workers import FORWARDED, OtherWorkers
+from tertulia.sockets.signalr.mark import HEADER
+from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.relay import RelaySocket
 from tertulia.sockets.signalr.socket import SignalRSocket
 from tertulia.sockets.upgrade import Upgrade, WebSocketListener
@@ -40,12 +42,22 @@ from tertulia.tokens import UnknownKey, kind_of
 PATH: Final = "/hub"
 PURPOSE: Final = b"signalr connection token"
 """What the keys of connection tokens are derived for."""
+_NO_WORKER: Final = upgrades.Refusal(HTTPStatus.FORBIDDEN, "this address is for web workers only")
 
 
 class SignalRSite:
     """An ASGI application for ``/hub`` and ``/hub/negotiate``; :meth:`open` is for the WebSockets at ``/hub``."""
 
-    def __init__(self, hub: Hub, keyring: Keyring, callers: Callers, workers: OtherWorkers, max_message: int) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        keyring: Keyring,
+        callers: Callers,
+        workers: OtherWorkers,
+        lobby: Lobby,
+        max_message: int,
+    ) -> None:
+        self._lobby = lobby
         self._keyring = keyring
         self._callers = callers
         self._workers = workers
@@ -53,10 +65,11 @@ class SignalRSite:
         self._app = SignalR(
             SignalRHub(hub),
             path=PATH,
-            options=Options(max_message=max_message),
+            options=Options(max_message=max_message, max_first=min(max_message, MAX_MESSAGE)),
             tokens=Tokens(lambda: keyring.tokens.derived(PURPOSE), hub.id),
             authenticate=self._authenticate,
             forward=lambda worker: Forward(workers, HubId(worker)),
+            admit=lobby.enter,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,12 +80,42 @@ class SignalRSite:
             # Nothing has been answered yet: only the check of a credential asks others.
             await answer(send, HTTPStatus.SERVICE_UNAVAILABLE, b"The credential cannot be checked now")
 
+    async def forwarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI for requests that other web workers pass on: 403 for anybody else's."""
+        marks = [value for name, value in scope["headers"] if name == HEADER.encode()]
+        target = target_of(scope).decode("latin-1")
+        client = self._workers.marks.client_of(marks[0].decode("latin-1"), target, time.time()) if marks else None
+        if client is None:
+            await answer(send, HTTPStatus.FORBIDDEN, _NO_WORKER.text.encode())
+        else:
+            await self({**scope, "client": (client, 0), FORWARDED: True}, receive, send)
+
     def stop(self) -> None:
         """Close the connections of clients that poll or read events: they may come back, to another worker."""
         self._app.endpoint.close_all(closing.GOING_AWAY.reason, closing.GOING_AWAY.code)
 
     def open(self, upgrade: Upgrade) -> WebSocketListener | upgrades.Refusal:
         """What answers a request for a WebSocket."""
+        return self._admitted(upgrade, is_forwarded=False)
+
+    def open_forwarded(self, upgrade: Upgrade) -> WebSocketListener | upgrades.Refusal:
+        """The same, for one that another web worker passes on."""
+        mark = upgrade.headers.get(HEADER, "")
+        client = self._workers.marks.client_of(mark, upgrade.target, time.time())
+        if client is None:
+            return _NO_WORKER
+        return self._admitted(upgrade._replace(client=client), is_forwarded=True)
+
+    def _admitted(self, upgrade: Upgrade, *, is_forwarded: bool) -> WebSocketListener | upgrades.Refusal:
+        place = self._lobby.enter(upgrade.client)
+        if place is None:
+            return CROWDED
+        listener = self._listener(upgrade, place, is_forwarded=is_forwarded)
+        if isinstance(listener, upgrades.Refusal):
+            place.leave()
+        return listener
+
+    def _listener(self, upgrade: Upgrade, place: Place, *, is_forwarded: bool) -> WebSocketListener | upgrades.Refusal:
         query = {name.lower(): value for name, value in parse_qsl(upgrade.query, keep_blank_values=True)}
         credential = credential_of(upgrade.headers.get("Authorization"), query.get("access_token"))
         check = None
@@ -84,12 +127,16 @@ class SignalRSite:
                 return upgrades.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
         found = self._app.endpoint.websocket(query.get("id", ""))
         if isinstance(found, Elsewhere):
-            if FORWARDED not in upgrade.headers:
-                return RelaySocket(self._workers, HubId(found.worker), f"{upgrade.path}?{upgrade.query}")
+            if not is_forwarded:
+                return RelaySocket(self._workers, HubId(found.worker), upgrade, place)
             found = UNKNOWN
         if isinstance(found, Refusal):
             return upgrades.Refusal(HTTPStatus(found.status), found.text)
-        return SignalRSocket(found, self._turn, check)
+        if found.place is None:
+            found.place = place
+        else:
+            place.leave()  # it replaces the socket of a connection that has one
+        return SignalRSocket(found, self._turn, upgrade.client, check)
 
     def _is_good(self, credential: str) -> bool:
         """Whether a token proves itself; False: only :meth:`_authenticate` can tell. Raises BadToken."""
@@ -98,7 +145,7 @@ class SignalRSite:
         tokens = self._keyring.tokens
         verify = tokens.verify_invite if kind_of(credential) == "invite" else tokens.verify_room
         try:
-            verify(credential, time.time())
+            verify(credential, self._keyring.now())
         except UnknownKey:
             return False
         return True

@@ -31,10 +31,11 @@ class SignalRSocket(OutgoingSocket):
     ``check``: what has to succeed before anything is read, where the upgrade could not wait for it.
     """
 
-    __slots__ = ("_check", "_checking", "_connection", "_refusal")
+    __slots__ = ("_check", "_checking", "_connection", "_refusal", "address")
 
-    def __init__(self, connection: HubConnection, turn: Turn, check: Check | None = None) -> None:
+    def __init__(self, connection: HubConnection, turn: Turn, address: str, check: Check | None = None) -> None:
         super().__init__(turn)
+        self.address = address
         self._connection = connection
         self._check = check
         self._checking: asyncio.Task[None] | None = None
@@ -64,6 +65,15 @@ class SignalRSocket(OutgoingSocket):
     def congested(self) -> bool:
         """Whether the client does not keep up."""
         return self._outbox is not None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a JoinRoom has succeeded or is under way."""
+        return self._connection.core.is_wide
+
+    def refuse_size(self) -> None:
+        """A frame is too large for a client that has not joined."""
+        self._connection.close(closing.TOO_BIG_YET.reason, code=closing.TOO_BIG_YET.code)
 
     def shutdown(self) -> None:
         """The server is stopping."""

@@ -1,13 +1,14 @@
 -- Take a seat: a new one, that of another connection of the same user, or one's own after a lost connection.
 -- needs: room, iso
--- args: user, new, returning, limit (number), issued (number), region, node, session, recording, incarnation
+-- args: user, new, returning, limit (number), admitted (number), region, node, session, recording, incarnation, removals
+-- `limit`: how many others may be there, -1 for any number. `removals`: those from `session`, as SQL knows them.
 -- Returns 'joined', the participant, the one replaced or '', resumed, first, the room's hash and the others; or 'void'
--- (removed since the token was issued), or 'full'.
-
-local void = redis.call('HGET', removed, user)
-if void and issued <= tonumber(void) then return {'void'} end
+-- (removed since the admission), or 'full'.
 
 local first = not intact()
+if first or redis.call('HGET', room, 'sessionId') == session then void_all(removals) end
+local removed_at = redis.call('HGET', removed, user)
+if removed_at and admitted <= tonumber(removed_at) then return {'void'} end
 if first then create(region, node, session, recording, incarnation) end
 
 local others, old = {}, false
@@ -25,7 +26,7 @@ if old then
   resumed = returning ~= '' and returning == was.resume
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end
-elseif #others >= limit then
+elseif limit >= 0 and #others >= limit then
   return {'full'}
 else
   me.joinedAt = iso(now)

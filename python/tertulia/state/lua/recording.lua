@@ -20,5 +20,7 @@ local function current() return redis.call('HGET', room, 'recordingId') or '' en
 local function set_recording(id)
   local is_recording = tostring(id ~= '')
   redis.call('HSET', room, 'isRecording', is_recording, 'recordingId', id)
-  publish('recording', '"isRecording":' .. is_recording .. ',"recordingId":' .. (id ~= '' and cjson.encode(id) or 'null'))
+  local session = cjson.encode(redis.call('HGET', room, 'sessionId'))
+  local recording = id ~= '' and cjson.encode(id) or 'null'
+  publish('recording', '"sessionId":' .. session .. ',"isRecording":' .. is_recording .. ',"recordingId":' .. recording)
 end

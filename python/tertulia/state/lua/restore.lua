@@ -1,8 +1,9 @@
--- Write again what a hub knows, where Redis has lost it. Adds what is missing and overwrites nothing. `members` are
--- pairs of user and participant. Returns whether it made the state, the room's hash, and whoever sits in a seat of
--- `members` by another connection; or 'other_session'.
--- needs: room
--- args: region, node, session, recording, incarnation, members...
+-- Write again what a hub knows, where Redis has lost it. Adds what is missing and overwrites nothing. `removals` are
+-- those that SQL knows, `members` pairs of user and participant. Whoever joined before they were removed is not written.
+-- Returns whether it made the state, the room's hash, whoever sits in a seat of `members` by another connection, and the
+-- users who were not written; or 'other_session'.
+-- needs: room, iso
+-- args: region, node, session, recording, incarnation, removals, members...
 
 local made = not intact()
 if made then
@@ -12,11 +13,14 @@ elseif redis.call('HGET', room, 'sessionId') ~= session then
 elseif node ~= '' and redis.call('HGET', room, 'sfuNode') == '' then
   move(node) -- whoever made the state knew of no node
 end
-local displaced = {}
+void_all(removals)
+local displaced, out = {}, {}
 for i = 1, #members, 2 do
   local user, text = members[i], members[i + 1]
-  local present = redis.call('HGET', participants, user)
-  if not present then
+  local present, removed_at = redis.call('HGET', participants, user), redis.call('HGET', removed, user)
+  if not present and removed_at and cjson.decode(text).joinedAt <= iso(tonumber(removed_at)) then
+    out[#out + 1] = user
+  elseif not present then
     add(user, text)
     publish_joined(user, text, 'null', true, true)
   elseif cjson.decode(present).connectionId ~= cjson.decode(text).connectionId then
@@ -26,4 +30,4 @@ end
 -- With nobody to write, the room counts as empty from now on, so that it ends some day.
 if redis.call('HLEN', participants) == 0 then redis.call('HSETNX', room, 'emptySince', ms(now)) end
 refresh_ttl()
-return {made and 1 or 0, redis.call('HGETALL', room), displaced}
+return {made and 1 or 0, redis.call('HGETALL', room), displaced, out}

@@ -1,5 +1,6 @@
--- What all scripts of a room share. Only refresh_ttl sets a TTL, and only JoinRoom and KeepAlive (of which restore is a
--- part) call it. A script that does not find the state intact writes nothing: no key is ever made without a TTL.
+-- What all scripts of a room share. Only refresh_ttl sets the TTLs, and only JoinRoom and KeepAlive (of which restore is
+-- a part) call it. A script that does not find the state intact writes nothing but removals, with a TTL of their own: no
+-- key is ever made without one.
 -- needs: now
 -- keys: room, participants, seen, removed
 -- args: channel, origin, ttl
@@ -25,6 +26,18 @@ local function create(region, node, session, recording, incarnation)
   redis.call('DEL', room, participants, seen)
   redis.call('HSET', room, 'sfuRegion', region, 'isRecording', tostring(recording ~= ''), 'recordingId', recording,
     'sfuNode', node, 'sessionId', session, 'incarnation', incarnation)
+end
+
+-- Void the tokens of a user's admissions until `at`.
+local function void(user, at)
+  if at > tonumber(redis.call('HGET', removed, user) or '0') then redis.call('HSET', removed, user, ms(at)) end
+end
+
+-- Void what SQL knows to be void: a JSON object of users and moments, or ''.
+local function void_all(removals)
+  if removals == '' then return end
+  for user, at in pairs(cjson.decode(removals)) do void(user, at) end
+  if redis.call('PTTL', removed) < 0 then redis.call('PEXPIRE', removed, ttl) end
 end
 
 -- Add a member. The caller refreshes the TTL.

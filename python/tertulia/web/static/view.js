@@ -4,7 +4,8 @@ import { Meeting } from "./meeting.js";
 import { claimsOf, Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { endedScreen, explain } from "./view/ended.js";
-import { entryFrom, forgetToken, keepToken, newGuest, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
+import { entryFrom, forgetToken, keepToken, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
+import { Guest } from "./view/guest.js";
 import { lobby } from "./view/lobby.js";
 import { preferences } from "./view/preferences.js";
 import { Recordings } from "./view/recording/list.js";
@@ -144,15 +145,16 @@ async function enter(entry, displayName, local, onJoined) {
  * @param {string} displayName
  */
 async function grantFor(entry, rest, displayName) {
-  let userId = await userIdFor(entry);
+  if (entry.kind !== "invite") {
+    const userId = await userIdFor(entry);
+    return () => rest.join(entry.roomId, userId, displayName);
+  }
+  const guest = await Guest.of(entry.roomId);
+  let isIn = false; // from then on the invite is not used: who was removed does not come back as somebody new
   return async () => {
-    try {
-      return await rest.join(entry.roomId, userId, displayName);
-    } catch (error) {
-      if (entry.kind !== "invite" || !(error instanceof TertuliaError) || error.code !== "forbidden") throw error;
-      userId = newGuest(entry.roomId);
-      return rest.join(entry.roomId, userId, displayName);
-    }
+    const grant = isIn ? await guest.renew(displayName) : await guest.enter(rest, displayName);
+    isIn = true;
+    return grant;
   };
 }
 

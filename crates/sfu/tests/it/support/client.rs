@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sfu::{PeerId, RecordingId, SlotAssignment, Transport};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -87,6 +87,17 @@ pub(crate) struct Client {
     pub(crate) video_format: usize,
     /// Video packets are empty.
     pub(crate) is_padding: bool,
+    /// Instead of one stream of video: these, which all send the same pictures. In their payload the first is of the client
+    /// itself, and the others of those with higher numbers.
+    pub(crate) encodings: Vec<u32>,
+    /// How long a picture is encoded before it is sent.
+    pub(crate) encoding_time: Duration,
+    /// Sender reports of what it is sent, with when they were first seen: SSRC, NTP time, timestamp.
+    pub(crate) reports: HashMap<u32, Vec<(SystemTime, u32)>>,
+    /// Timestamps of what it got and when it was captured, which is in the payload, by SSRC.
+    pub(crate) captures: HashMap<u32, Vec<(u32, u64)>>,
+    /// The m-lines of what it got, by SSRC.
+    lines_of: HashMap<u32, Mid>,
     /// Keep what is sent in [`Self::sent`].
     pub(crate) keeps_sent: bool,
     pub(crate) sent: Vec<Sent>,
@@ -97,7 +108,7 @@ pub(crate) struct Client {
     pub(crate) connected: bool,
     pub(crate) slots_told: Vec<Vec<SlotAssignment>>,
     /// Its last offer.
-    own_offer: String,
+    pub(crate) own_offer: String,
     pub(crate) last_answer: String,
     pub(crate) last_offer: String,
     pub(crate) offers: usize,
@@ -118,6 +129,10 @@ pub(crate) struct Client {
     packets: Vec<(Transport, SocketAddr, Vec<u8>)>,
     /// The last STUN request it sent.
     pub(crate) last_check: Vec<u8>,
+    /// What it sent, the first packets.
+    pub(crate) history: Vec<Vec<u8>>,
+    /// Sent instead of pictures.
+    pub(crate) hostile_payload: Option<Vec<u8>>,
     start: Instant,
     now: Instant,
     timeout: Instant,
@@ -145,6 +160,11 @@ impl Client {
             video_bytes: 900,
             video_format: 0,
             is_padding: false,
+            encodings: Vec::new(),
+            encoding_time: Duration::ZERO,
+            reports: HashMap::new(),
+            captures: HashMap::new(),
+            lines_of: HashMap::new(),
             keeps_sent: false,
             sent: Vec::new(),
             recording: None,
@@ -168,6 +188,8 @@ impl Client {
             is_restarting: false,
             packets: Vec::new(),
             last_check: Vec::new(),
+            history: Vec::new(),
+            hostile_payload: None,
             stun: &[0, 1],
             renews_credentials: false,
             start: now,
@@ -444,7 +466,7 @@ impl Client {
                 MediaKind::Audio => {
                     sender.next += Duration::from_millis(20);
                     let mut payload = vec![0xfc, index];
-                    payload.extend(sender.sequence.to_be_bytes());
+                    payload.extend((now - self.start).as_micros().to_be_bytes());
                     payload.resize(80, 0);
                     let extensions = ExtensionValues {
                         audio_level: Some(level),
@@ -464,6 +486,7 @@ impl Client {
                     let keyframe = std::mem::take(&mut sender.keyframe);
                     sender.keyframes += usize::from(keyframe);
                     let [high, low] = (sender.picture | 0x8000).to_be_bytes();
+                    let captured = (now - self.encoding_time - self.start).as_micros() as u64;
                     for part in 0..2u8 {
                         let start = if part == 0 { 0x90 } else { 0x80 };
                         let mut payload = vec![
@@ -476,14 +499,35 @@ impl Client {
                             u8::from(!keyframe),
                             index,
                         ];
+                        payload.extend(captured.to_be_bytes());
                         payload.resize(if self.is_padding { 0 } else { video_bytes }, part);
+                        if let Some(hostile) = &self.hostile_payload {
+                            payload.clone_from(hostile);
+                        }
                         let extensions = ExtensionValues {
                             video_orientation: Some(VideoOrientation::Deg90),
                             ..Default::default()
                         };
                         keep(sender.sequence, sender.timestamp, part == 1, &payload, None);
-                        let write = RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, now, payload);
-                        stream.write_rtp(write.marker(part == 1).nackable(true).ext_vals(extensions));
+                        let captured = now - self.encoding_time;
+                        let write = |payload| {
+                            RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, captured, payload)
+                                .marker(part == 1)
+                                .nackable(true)
+                                .ext_vals(extensions.clone())
+                        };
+                        if self.encodings.is_empty() {
+                            api.stream_tx(&ssrc.into())
+                                .expect("found before")
+                                .write_rtp(write(payload));
+                        } else {
+                            for (number, ssrc) in self.encodings.iter().enumerate() {
+                                let mut payload = payload.clone();
+                                payload[7] = index + number as u8;
+                                let stream = api.stream_tx(&(*ssrc).into()).expect("declared");
+                                stream.write_rtp(write(payload));
+                            }
+                        }
                         sender.sequence += 1;
                     }
                     sender.picture = (sender.picture + 1) & 0x7fff;
@@ -515,6 +559,9 @@ impl Client {
                     let contents: Vec<u8> = transmit.contents.into();
                     if contents.starts_with(&[0, 1]) {
                         self.last_check.clone_from(&contents);
+                    }
+                    if self.history.len() < 200 {
+                        self.history.push(contents.clone());
                     }
                     self.packets.push((transport, transmit.destination, contents));
                 }
@@ -549,15 +596,39 @@ impl Client {
         else {
             return;
         };
+        self.lines_of.insert(*packet.header.ssrc, mid);
         let video = self.kinds.get(&mid) == Some(&MediaKind::Video);
         let got = self.got.entry(mid).or_default();
-        let from = packet.payload[if video { 7 } else { 1 }];
+        // What hostile clients send is only taken.
+        let Some(from) = packet
+            .payload
+            .get(if video { 7 } else { 1 })
+            .copied()
+            .filter(|_| packet.payload.len() >= 18)
+        else {
+            return;
+        };
         let starts_keyframe = packet.payload[0] & 0x10 != 0 && packet.payload.get(6) == Some(&0);
         if video && got.last != Some(from) && !starts_keyframe {
             got.entered_without_keyframe += 1;
         }
         *got.from.entry(from).or_default() += 1;
         got.last = Some(from);
+        let captured = if video {
+            &packet.payload[8..16]
+        } else {
+            &packet.payload[10..18]
+        };
+        let captured = u64::from_be_bytes(captured.try_into().unwrap());
+        let captures = self.captures.entry(*packet.header.ssrc).or_default();
+        captures.push((packet.header.timestamp, captured));
+        if let Some(info) = packet.last_sender_info {
+            let reports = self.reports.entry(*packet.header.ssrc).or_default();
+            let report = (info.ntp_time, info.rtp_time.numer() as u32);
+            if reports.last() != Some(&report) {
+                reports.push(report);
+            }
+        }
         got.sequences.push(*packet.seq_no);
         if video {
             let picture = u16::from_be_bytes([packet.payload[2], packet.payload[3]]) & 0x7fff;
@@ -575,6 +646,50 @@ impl Client {
             api.remove_stream_tx(before.unwrap());
             api.declare_stream_tx(ssrc.into(), Some((ssrc + 1).into()), mid, None);
         }
+    }
+
+    /// Sends on with another SSRC, and with numbers that have nothing to do with those before.
+    pub(crate) fn begin_anew(&mut self, kind: MediaKind, ssrc: u32, sequence: u64, timestamp: u32) {
+        self.change_ssrc(kind, ssrc);
+        for sender in self.senders.iter_mut().filter(|sender| sender.kind == kind) {
+            (sender.sequence, sender.timestamp, sender.picture) = (sequence, timestamp, 9);
+        }
+    }
+
+    /// Sends video with several streams on one m-line.
+    pub(crate) fn send_encodings(&mut self, ssrcs: &[u32]) {
+        let mid = self.mids(MediaKind::Video)[0];
+        for ssrc in ssrcs {
+            // A session sends one stream for each RID.
+            let rid = format!("r{ssrc}");
+            let mut api = self.rtc.direct_api();
+            api.declare_stream_tx((*ssrc).into(), None, mid, Some(rid.as_str().into()));
+        }
+        self.encodings = ssrcs.to_vec();
+    }
+
+    /// What comes with an SSRC.
+    pub(crate) fn kind_of(&self, ssrc: u32) -> Option<MediaKind> {
+        let line = self.lines_of.get(&ssrc)?;
+        self.kinds.get(line).copied()
+    }
+
+    /// The CNAMEs of what it is sent, by name, as source descriptions say.
+    pub(crate) fn cnames(&mut self, kind: MediaKind) -> Vec<String> {
+        let ssrcs = self.lines_of.clone();
+        let mut api = self.rtc.direct_api();
+        let of_kind = ssrcs.iter().filter(|(_, mid)| self.kinds.get(mid) == Some(&kind));
+        let cname = |(ssrc, _): (&u32, &Mid)| api.stream_rx(&(*ssrc).into())?.cname().map(str::to_string);
+        let mut cnames: Vec<String> = of_kind.filter_map(cname).collect();
+        cnames.sort();
+        cnames
+    }
+
+    /// The SSRC with which a kind is sent.
+    pub(crate) fn ssrc(&mut self, kind: MediaKind) -> u32 {
+        let mid = self.mids(kind)[0];
+        let mut api = self.rtc.direct_api();
+        api.stream_tx_by_mid(mid, None).map(|stream| *stream.ssrc()).unwrap()
     }
 
     /// Asks for a keyframe on an m-line where something comes.

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs)]
 
 pub(crate) mod client;
+pub(crate) mod cost;
 pub(crate) mod tapped;
 
 use std::collections::{BTreeMap, HashMap};

@@ -43,10 +43,11 @@ export class Rest {
    * @param {string} roomId
    * @param {string} userId
    * @param {string} displayName
+   * @param {string} [key] makes the same request safe to send again: it gets the same answer
    * @returns {Promise<JoinGrant>}
    */
-  join(roomId, userId, displayName) {
-    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/join`, { userId, displayName });
+  join(roomId, userId, displayName, key) {
+    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/join`, { userId, displayName }, key);
   }
 
   /**
@@ -54,7 +55,7 @@ export class Rest {
    *
    * @param {string} roomId
    * @param {"host" | "attendee"} role
-   * @returns {Promise<{inviteToken: string, url: string, expiresAt: string}>}
+   * @returns {Promise<{id: string, inviteToken: string, url: string, expiresAt: string}>}
    */
   invite(roomId, role) {
     return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/invites`, { role });
@@ -123,12 +124,13 @@ export class Rest {
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
+   * @param {string} [key] the Idempotency-Key of a POST
    * @returns {Promise<any>} the decoded answer; null for 204
    * @throws {TertuliaError} the server's error
    * @throws {UnreachableError} no answer
    */
-  async request(method, path, body) {
-    const response = await this.#send(method, path, body);
+  async request(method, path, body, key) {
+    const response = await this.#send(method, path, body, key);
     if (response.status === 204) return null;
     const answer = await response.json().catch(() => null);
     if (response.ok && answer !== null) return answer;
@@ -139,11 +141,13 @@ export class Rest {
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
+   * @param {string} [key]
    */
-  async #send(method, path, body) {
+  async #send(method, path, body, key) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json, application/problem+json" };
     if (this.#credential) headers.Authorization = `Bearer ${this.#credential}`;
+    if (key) headers["Idempotency-Key"] = key;
     if (body) headers["Content-Type"] = "application/json";
     try {
       return await this.#fetch(this.#base + path, {

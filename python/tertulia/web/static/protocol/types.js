@@ -15,6 +15,7 @@
  * @property {string} joinedAt RFC 3339
  * @property {boolean} [handRaised]
  * @property {boolean} [recordingOptOut] they do not want to be recorded
+ * @property {boolean} [isGuest] they came by an invite: their name is their own claim
  *
  * @typedef {object} JoinResult The answer to JoinRoom; `participants` has the others.
  * @property {string} userId

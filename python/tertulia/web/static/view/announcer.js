@@ -1,5 +1,6 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Member } from "../protocol/roster.js" */
+import { isolated } from "./dom.js";
 import { notice } from "./notices.js";
 
 /** In a room with more people, notices of who comes and goes would be noise. */
@@ -38,13 +39,13 @@ export class Announcer {
    */
   #gather({ userId, displayName }, gathering, topic) {
     if (userId === this.#meeting.userId || this.#meeting.roster.all.length > ANNOUNCED_UP_TO) return;
-    notice(gathering.add(displayName, performance.now()), { topic });
+    notice(gathering.add(isolated(displayName), performance.now()), { topic });
   }
 
   /** @param {Member} member */
   #onChanged({ userId, displayName, handRaised }) {
     const isNews = handRaised && !this.#raised.has(userId) && userId !== this.#meeting.userId;
-    if (isNews) notice(`${displayName} raised a hand`);
+    if (isNews) notice(`${isolated(displayName)} raised a hand`);
     if (handRaised) this.#raised.add(userId);
     else this.#raised.delete(userId);
   }

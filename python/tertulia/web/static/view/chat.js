@@ -61,7 +61,7 @@ export class Chat {
     const head = h(
       "div",
       { class: "message-head" },
-      h("b", {}, isOwn ? "You" : name),
+      h("b", {}, isOwn ? "You" : h("bdi", {}, name)),
       isPrivate ? h("span", { class: "private" }, "privately") : null,
       h("time", { dateTime: sentAt }, time),
     );
@@ -72,7 +72,7 @@ export class Chat {
       "li",
       { class: isGrouped ? "grouped" : "" },
       isGrouped ? null : face,
-      h("div", {}, isGrouped ? null : head, h("p", {}, ...linked(text))),
+      h("div", {}, isGrouped ? null : head, h("p", { dir: "auto" }, ...linked(text))),
     );
     this.#append(item, nearEnd || isOwn);
     this.#last = { userId, at, isPrivate };
@@ -94,7 +94,7 @@ export class Chat {
     } catch {
       const again = h("button", { type: "button", class: "text-button" }, "Send again");
       const note = h("small", {}, "Not sent. ", again);
-      const unsent = h("li", { class: "unsent" }, h("div", {}, h("p", {}, ...linked(text)), note));
+      const unsent = h("li", { class: "unsent" }, h("div", {}, h("p", { dir: "auto" }, ...linked(text)), note));
       again.onclick = () => {
         unsent.remove();
         this.#input.focus();

@@ -1,6 +1,6 @@
 /** @import { LocalMedia } from "../media.js" */
 import { deviceChoices } from "./choices.js";
-import { h } from "./dom.js";
+import { h, sentence, spoken } from "./dom.js";
 import { icon } from "./icons.js";
 import { SHORTCUTS } from "./keyboard.js";
 import { prefer, preferences } from "./preferences.js";
@@ -119,7 +119,7 @@ export function openDialog(title, ...content) {
     h(
       "header",
       {},
-      h("h2", {}, title),
+      h("h2", {}, ...sentence(title)),
       h(
         "button",
         { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() },
@@ -128,7 +128,7 @@ export function openDialog(title, ...content) {
     ),
     ...content,
   );
-  dialog.setAttribute("aria-label", title);
+  dialog.setAttribute("aria-label", spoken(title));
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);

@@ -37,6 +37,41 @@ export function fill(element, ...children) {
   element.replaceChildren(...children);
 }
 
+/** First strong isolate, pop directional isolate (Unicode Standard Annex 9). */
+const [FSI, PDI] = ["\u2068", "\u2069"];
+const CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Text of people for a sentence of ours, which it must not reorder, whatever its direction.
+ *
+ * @param {string} text
+ * @returns {string} for {@link sentence}
+ */
+export function isolated(text) {
+  return FSI + text.replace(CONTROLS, "") + PDI;
+}
+
+/**
+ * A sentence with its isolated parts as elements.
+ *
+ * @param {string} words
+ * @returns {(Node | string)[]}
+ */
+export function sentence(words) {
+  const parts = words.split(new RegExp(`${FSI}([^${PDI}]*)${PDI}`));
+  return parts.map((part, i) => (i % 2 ? h("bdi", {}, part) : part)).filter((part) => part !== "");
+}
+
+/**
+ * A sentence as text alone, for labels that are read aloud.
+ *
+ * @param {string} words
+ * @returns {string}
+ */
+export function spoken(words) {
+  return words.replace(CONTROLS, "");
+}
+
 /**
  * The initials of a name.
  *

@@ -69,7 +69,7 @@ export function ownUserId() {
 }
 
 /**
- * Who we are in a room. A second tab of the same browser is a second person, and does not take the first one's seat.
+ * Who we are in a room, unless we come by an invite. A second tab of the same browser is a second person, and does not take the first one's seat.
  *
  * @param {Entry} entry
  * @returns {Promise<string>}
@@ -77,7 +77,7 @@ export function ownUserId() {
 export async function userIdFor({ kind, roomId, credential }) {
   const sub = kind === "token" && credential ? claimsOf(credential)?.sub : undefined;
   if (sub) return sub;
-  const usual = kind === "invite" ? stored(localStorage, `tertulia.guest.${roomId}`) : ownUserId();
+  const usual = ownUserId();
   if (await claim(roomId, usual)) return usual;
   const second = stored(sessionStorage, `tertulia.second.${roomId}`);
   if (await claim(roomId, second)) return second;
@@ -85,17 +85,6 @@ export async function userIdFor({ kind, roomId, credential }) {
   sessionStorage.setItem(`tertulia.second.${roomId}`, third);
   await claim(roomId, third);
   return third;
-}
-
-/**
- * Starts over as a new user: an invite is valid only for users that it created.
- *
- * @param {string} roomId
- * @returns {string}
- */
-export function newGuest(roomId) {
-  localStorage.removeItem(`tertulia.guest.${roomId}`);
-  return stored(localStorage, `tertulia.guest.${roomId}`);
 }
 
 /** @type {Map<string, () => void>} locks that this tab holds: how to release each */
@@ -114,7 +103,7 @@ export function releaseUsers() {
  * @param {string} userId
  * @returns {Promise<boolean>} false: another tab has it
  */
-function claim(roomId, userId) {
+export function claim(roomId, userId) {
   const name = `tertulia/${roomId}/${userId}`;
   if (held.has(name) || !navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { h } from "./dom.js";
+import { h, sentence } from "./dom.js";
 
 /** How long a notice is shown: time to read two short lines. */
 const SHOWN_MS = 5000;
@@ -27,7 +27,7 @@ export function notice(text, { action, topic, stays = false } = {}) {
   const element = h(
     "div",
     { class: stays ? "notice stays" : "notice" },
-    h("span", {}, text),
+    h("span", {}, ...sentence(text)),
     action && answer(action.label, action.run),
     stays && answer("OK", () => {}),
   );

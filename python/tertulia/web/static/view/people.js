@@ -1,6 +1,6 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Member } from "../protocol/roster.js" */
-import { fill, h, initials, tint } from "./dom.js";
+import { fill, h, initials, isolated, tint } from "./dom.js";
 import { icon } from "./icons.js";
 import { notice } from "./notices.js";
 import { panel } from "./panel.js";
@@ -74,13 +74,20 @@ export class People {
   #row(member, isSelf) {
     const { userId, displayName, role, isMuted, isVideoOn, handRaised, isAway } = member;
     const isLeftOut = this.#meeting.recording.isOn && member.recordingOptOut;
-    const notes = [isSelf && "You", role === "host" && "Host", isLeftOut && "Not recorded", isAway && "Reconnecting…"];
+    const isGuest = member.isGuest && !isSelf;
+    const notes = [
+      isSelf && "You",
+      role === "host" && "Host",
+      isGuest && "Guest",
+      isLeftOut && "Not recorded",
+      isAway && "Reconnecting…",
+    ];
     const note = notes.filter(Boolean).join(" · ");
     return h(
       "li",
       { class: isAway ? "is-away" : "" },
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
-      h("span", { class: "who" }, h("span", { class: "name" }, displayName), note && h("small", {}, note)),
+      h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
       handRaised && sign("hand", "Hand raised", "raised"),
       ...(this.#meeting.role === "host" && !isSelf ? this.#hostActions(member) : [microphoneSign(isMuted)]),
       isVideoOn ? sign("camera", "Camera on", "") : sign("cameraOff", "Camera off", "off"),
@@ -92,11 +99,14 @@ export class People {
     const mute = isMuted
       ? microphoneSign(isMuted)
       : this.#act(`mute-${userId}`, "mic", `Mute ${displayName}`, () =>
-          this.#run(this.#meeting.askToMute(userId), `${displayName} is being muted. They can unmute themselves.`),
+          this.#run(
+            this.#meeting.askToMute(userId),
+            `${isolated(displayName)} is being muted. They can unmute themselves.`,
+          ),
         );
     const remove = this.#act(`remove-${userId}`, "remove", `Remove ${displayName}`, async () => {
-      const sure = await this.#confirm(`Remove ${displayName} from the meeting?`, "Remove");
-      if (sure) await this.#run(this.#meeting.remove(userId), `${displayName} was removed.`);
+      const sure = await this.#confirm(`Remove ${isolated(displayName)} from the meeting?`, "Remove");
+      if (sure) await this.#run(this.#meeting.remove(userId), `${isolated(displayName)} was removed.`);
     });
     return [remove, mute];
   }

@@ -10,7 +10,7 @@ import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
 import { closeDialogs, confirmation, linkDialog, settingsDialog, shortcutsDialog } from "./dialogs.js";
-import { h } from "./dom.js";
+import { h, isolated } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
@@ -256,7 +256,7 @@ export class Room {
     this.#unread++;
     const name = this.#meeting.roster.get(message.userId)?.displayName ?? "Someone";
     const action = { label: "Open chat", run: () => this.#open !== "chat" && this.#toggle("chat") };
-    notice(`${name}: ${message.text.slice(0, 80)}`, { action, topic: "chat" });
+    notice(`${isolated(name)}: ${isolated(message.text.slice(0, 80))}`, { action, topic: "chat" });
     this.#update();
   }
 
@@ -266,7 +266,7 @@ export class Room {
     const name = this.#meeting.roster.get(byUserId)?.displayName ?? "The host";
     void this.#local.setMuted(true);
     const action = { label: "Unmute", run: () => this.#try("microphone", () => this.#local.setMuted(false)) };
-    notice(`${name} muted you. You can unmute yourself.`, { action, topic: "mute" });
+    notice(`${isolated(name)} muted you. You can unmute yourself.`, { action, topic: "mute" });
   }
 
   #onStartSound() {

@@ -1,6 +1,6 @@
 /** @import { Quality } from "../media/link.js" */
 /** @import { Rect } from "./layout.js" */
-import { fill, h, initials, tint } from "./dom.js";
+import { fill, h, initials, isolated, sentence, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
 import { Picture } from "./picture.js";
 
@@ -68,7 +68,8 @@ export class Tile {
   update(state) {
     const { name, isMuted, isAway, handRaised, isLeftOut, speaking, pinned } = state;
     const label = this.#isScreen ? `${name}’s screen` : this.#isSelf ? `${name} (you)` : name;
-    this.#name.textContent = label;
+    const own = isolated(name);
+    fill(this.#name, ...sentence(this.#isScreen ? `${own}’s screen` : this.#isSelf ? `${own} (you)` : own));
     this.#leftOut.hidden = !isLeftOut;
     fill(/** @type {HTMLElement} */ (this.element.querySelector(".avatar")), h("span", {}, initials(name)));
     const marks = [handRaised && badge("hand", "Hand raised"), isMuted && badge("micOff", "Muted")];

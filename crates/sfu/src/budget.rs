@@ -1,0 +1,88 @@
+//! What may come in a second: bits, and packets, which cost as much however short they are.
+
+use std::time::{Duration, Instant};
+
+use crate::bucket::Bucket;
+
+/// The length of a packet in bytes at which bits and packets are used up alike. Video has some 1,000.
+const USUAL_PACKET: u64 = 400;
+
+/// A media source is said to send too much once, and again when it has kept within its budget for so long.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is within the budget.
+    Within,
+    /// It is not, and the one before was not either.
+    Over,
+    /// It is not, and this has to be said.
+    BeginsOver,
+}
+
+/// The budget of something that sends: one second's worth of bits and packets at a time.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    kilobits: Bucket,
+    packets: Bucket,
+    was_over: Option<Instant>,
+}
+
+impl Budget {
+    /// A budget of so many kilobits a second, and of the packets that belong to them.
+    pub(crate) fn new(kilobits: u32, now: Instant) -> Self {
+        let packets = u64::from(kilobits) * 125 / USUAL_PACKET;
+        Self {
+            kilobits: Bucket::new(kilobits, now),
+            packets: Bucket::new(u32::try_from(packets).unwrap_or(u32::MAX), now),
+            was_over: None,
+        }
+    }
+
+    /// Takes a packet of so many bytes.
+    pub(crate) fn take(&mut self, now: Instant, bytes: usize) -> Verdict {
+        let kilobits = bytes as f64 / 125.0;
+        if self.kilobits.has(now, kilobits) && self.packets.has(now, 1.0) {
+            self.kilobits.spend(kilobits);
+            self.packets.spend(1.0);
+            return Verdict::Within;
+        }
+        let was_over = self.was_over.replace(now);
+        match was_over {
+            Some(before) if now < before + QUIET => Verdict::Over,
+            _ => Verdict::BeginsOver,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a second of equal packets becomes: how many are within, and how often it is said that there are too many.
+    fn second(budget: &mut Budget, start: Instant, packets: u32, bytes: usize) -> (usize, usize) {
+        let at = |n: u32| start + Duration::from_secs(1) * n / packets;
+        let verdicts: Vec<Verdict> = (0..packets).map(|n| budget.take(at(n), bytes)).collect();
+        let count = |wanted| verdicts.iter().filter(|verdict| **verdict == wanted).count();
+        (count(Verdict::Within), count(Verdict::BeginsOver))
+    }
+
+    #[test]
+    fn long_packets_are_bounded_by_bits_and_short_ones_by_number() {
+        let now = Instant::now();
+        // 8 Mbit/s are 1,000 packets of 1,000 bytes, or 2,500 of 400.
+        let mut budget = Budget::new(8_000, now);
+        assert_eq!(second(&mut budget, now, 1_000, 1_000), (1_000, 0));
+        let much_later = now + Duration::from_secs(60);
+        // What was saved up, and what comes meanwhile.
+        let (within, said) = second(&mut budget, much_later, 10_000, 1_000);
+        assert!((1_990..=2_000).contains(&within) && said == 1, "{within}");
+        let (within, said) = second(&mut budget, much_later + Duration::from_secs(1), 20_000, 40);
+        assert!((4_990..=5_000).contains(&within) && said == 0, "{within}");
+        let (within, said) = second(&mut budget, much_later + Duration::from_secs(2), 20_000, 40);
+        assert!((2_490..=2_510).contains(&within) && said == 0, "{within}");
+        let (_, said) = second(&mut budget, much_later + Duration::from_secs(60), 20_000, 40);
+        assert_eq!(said, 1);
+    }
+}

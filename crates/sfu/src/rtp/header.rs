@@ -1,0 +1,116 @@
+//! The header of a packet that is not authenticated yet (RFC 3550 section 5.1, RFC 8285).
+
+/// What can be read without decryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header<'a> {
+    pub(crate) payload_type: u8,
+    pub(crate) ssrc: u32,
+    extensions: Extensions<'a>,
+}
+
+/// The elements of the header extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extensions<'a> {
+    None,
+    OneByte(&'a [u8]),
+    TwoByte(&'a [u8]),
+}
+
+impl<'a> Header<'a> {
+    /// Reads a header. `None`: it is truncated.
+    pub(crate) fn parse(packet: &'a [u8]) -> Option<Self> {
+        let fixed = packet.get(..12)?;
+        let sources = usize::from(fixed[0] & 0x0f);
+        let rest = packet.get(12 + 4 * sources..)?;
+        let has_extension = fixed[0] & 0x10 != 0;
+        Some(Self {
+            payload_type: fixed[1] & 0x7f,
+            ssrc: u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]),
+            extensions: if has_extension {
+                Extensions::parse(rest)?
+            } else {
+                Extensions::None
+            },
+        })
+    }
+
+    /// The value of the extension with an id, if it is there.
+    pub(crate) fn extension(&self, id: u8) -> Option<&'a [u8]> {
+        let (mut rest, is_wide) = match self.extensions {
+            Extensions::None => return None,
+            Extensions::OneByte(elements) => (elements, false),
+            Extensions::TwoByte(elements) => (elements, true),
+        };
+        while let Some((&first, after)) = rest.split_first() {
+            if first == 0 {
+                rest = after;
+                continue;
+            }
+            let (found, length, after) = if is_wide {
+                let (&length, after) = after.split_first()?;
+                (first, usize::from(length), after)
+            } else if first >> 4 == 15 {
+                // Reserved: reading ends here (RFC 8285 section 4.2).
+                return None;
+            } else {
+                (first >> 4, usize::from(first & 0x0f) + 1, after)
+            };
+            let value = after.get(..length)?;
+            if found == id {
+                return Some(value);
+            }
+            rest = &after[length..];
+        }
+        None
+    }
+}
+
+impl<'a> Extensions<'a> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let [a, b, c, d, rest @ ..] = bytes else {
+            return None;
+        };
+        let elements = rest.get(..4 * usize::from(u16::from_be_bytes([*c, *d])))?;
+        Some(match u16::from_be_bytes([*a, *b]) {
+            0xbede => Self::OneByte(elements),
+            0x1000..=0x100f => Self::TwoByte(elements),
+            _ => Self::None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: [u8; 12] = [0x90, 0xe0, 1, 2, 3, 4, 5, 6, 0, 0, 0, 9];
+
+    fn with(extension: &[u8]) -> Vec<u8> {
+        [&PLAIN, extension].concat()
+    }
+
+    #[test]
+    fn extensions_are_found_in_both_forms() {
+        let one = with(&[0xbe, 0xde, 0, 2, 0x10, 7, 0, 0x41, b'4', b'2', 0, 0]);
+        let header = Header::parse(&one).unwrap();
+        assert_eq!((header.ssrc, header.payload_type), (9, 96));
+        assert_eq!(header.extension(4), Some(&b"42"[..]));
+        assert_eq!((header.extension(1), header.extension(2)), (Some(&[7][..]), None));
+        let two = with(&[0x10, 0, 0, 2, 1, 0, 4, 2, b'4', b'2', 0, 0]);
+        let header = Header::parse(&two).unwrap();
+        assert_eq!(header.extension(4), Some(&b"42"[..]));
+        assert_eq!((header.extension(1), header.extension(2)), (Some(&[][..]), None));
+    }
+
+    #[test]
+    fn what_is_truncated_is_not_read() {
+        let packet = with(&[0xbe, 0xde, 0, 1, 0x42, b'4', b'2', 0]);
+        for length in 0..packet.len() {
+            assert_eq!(Header::parse(&packet[..length]), None, "{length}");
+        }
+        let beyond = with(&[0xbe, 0xde, 0, 1, 0x4f, b'4', b'2', 0]);
+        assert_eq!(Header::parse(&beyond).unwrap().extension(4), None);
+        let reserved = with(&[0xbe, 0xde, 0, 1, 0xf0, 1, 0x40, 1]);
+        assert_eq!(Header::parse(&reserved).unwrap().extension(4), None);
+    }
+}

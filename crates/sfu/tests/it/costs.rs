@@ -1,0 +1,269 @@
+//! Seeded inputs of every kind, up to the largest: none costs more than a stated time and a stated time for each of its bytes.
+//! The targets in `fuzz/` look for worse ones.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sfu::{Shard, Transport};
+use str0m::media::MediaKind::{Audio, Video};
+use str0m::rtp::rtcp::Rtcp;
+
+use crate::fuzz::{mutate, rounds};
+use crate::support::cost::Cost;
+use crate::support::{Client, World, config, peer_id, plain_offer};
+
+/// A packet of a stranger is only looked at.
+const STRANGER: Cost = Cost {
+    fixed: Duration::from_micros(50),
+    per_byte: Duration::from_nanos(5),
+};
+/// A packet of a peer is decrypted or verified, and its consequences are done; a DTLS flight is signed.
+const PEER: Cost = Cost {
+    fixed: Duration::from_millis(2),
+    per_byte: Duration::from_nanos(50),
+};
+/// An offer is read three times, and a session is made for it.
+const OFFER: Cost = Cost {
+    fixed: Duration::from_millis(2),
+    per_byte: Duration::from_nanos(600),
+};
+/// Feedback is read once.
+const FEEDBACK: Cost = Cost {
+    fixed: Duration::from_micros(20),
+    per_byte: Duration::from_nanos(50),
+};
+
+/// The longest packet that there is: over TCP.
+const LONGEST: usize = 65_535;
+
+/// Feeds a packet of a stranger.
+fn strange(shard: &mut Shard, now: Instant, what: &str, packet: &[u8]) {
+    let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
+    STRANGER.bounds(what, packet.len(), || {
+        shard.receive(now, Transport::TcpPassive, source, packet);
+        while shard.poll_transmit().is_some() {}
+    });
+}
+
+/// A STUN request with as many attributes of a kind as fit.
+fn stun(attribute: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    packet.extend([9; 12]);
+    while packet.len() + attribute.len() <= LONGEST {
+        packet.extend(attribute);
+    }
+    let length = (packet.len() - 20) as u16;
+    packet[2..4].copy_from_slice(&length.to_be_bytes());
+    packet
+}
+
+#[test]
+fn packets_of_strangers() {
+    let now = Instant::now();
+    let mut shard = Shard::new(config(), now);
+    let mut rng = fastrand::Rng::with_seed(80);
+    let longest = [
+        stun(&[0, 3, 0, 0]),
+        stun(&[0x80, 0x22, 0, 0]),
+        stun(b"\0\x06\0\x05ab:cd\0\0\0"),
+        stun(&[0, 6, 0, 4, b':', b':', b':', b':']),
+        vec![22; LONGEST],
+        vec![128; LONGEST],
+        [&[128, 200][..], &vec![0; LONGEST - 2]].concat(),
+        [
+            &[0x90, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0x10, 0, 0x3f, 0xf0][..],
+            &vec![0; LONGEST - 16],
+        ]
+        .concat(),
+    ];
+    for packet in &longest {
+        strange(&mut shard, now, "a stranger's packet", packet);
+    }
+    for _ in 0..rounds(2_000) {
+        let mut packet = rng.choice(&longest).unwrap().clone();
+        packet.truncate(rng.usize(1..3_000));
+        mutate(&mut rng, &mut packet);
+        strange(&mut shard, now, "a stranger's mutated packet", &packet);
+    }
+}
+
+/// Feeds a packet of a peer, and has all of its consequences.
+fn feed(world: &mut World, from: SocketAddr, what: &str, packet: &[u8]) {
+    // So that no budget is ever used up.
+    world.now += Duration::from_millis(100);
+    let (now, shard) = (world.now, &mut world.shard);
+    PEER.bounds(what, packet.len(), || {
+        shard.receive(now, Transport::Udp, from, packet);
+        while shard.poll_transmit().is_some() {}
+    });
+}
+
+#[test]
+fn packets_of_a_peer() {
+    let mut world = World::new(81);
+    let a = world.join("ana");
+    world.join("ben");
+    let mut corpus: Vec<Vec<u8>> = Vec::new();
+    // From the first check and the DTLS handshake on.
+    for _ in 0..200 {
+        world.step();
+        corpus.extend(world.clients[a].history.drain(..));
+    }
+    let kinds = [0..=1, 20..=63, 128..=191].map(|first| {
+        let of_kind = corpus.iter().filter(|packet| first.contains(&packet[0]));
+        of_kind.cloned().collect::<Vec<_>>()
+    });
+    assert!(kinds.iter().all(|kind| !kind.is_empty()));
+    let mut rng = fastrand::Rng::with_seed(81);
+    let from = world.clients[a].address;
+    for round in 0..rounds(600) {
+        let mut packet = rng.choice(&kinds[round % 3]).unwrap().clone();
+        if rng.u8(..8) == 0 {
+            let piece = packet.clone();
+            let times = rng.usize(1..40);
+            packet.extend(piece.iter().cycle().take(piece.len() * times));
+        }
+        mutate(&mut rng, &mut packet);
+        feed(&mut world, from, "a peer's mutated packet", &packet);
+    }
+    for first in [22, 23, 20, 128] {
+        feed(&mut world, from, "a peer's longest packet", &vec![first; LONGEST]);
+    }
+    assert_eq!(world.shard.stats().faults, 0);
+}
+
+#[test]
+fn payloads_of_a_peer() {
+    let mut world = World::new(82);
+    let (a, b) = (world.join("ana"), world.join("ben"));
+    world.run(2 * Duration::from_secs(1));
+    let mut rng = fastrand::Rng::with_seed(82);
+    let from = world.clients[a].address;
+    world.clients[a].history.clear();
+    for format in 0..rounds(60) {
+        world.clients[a].video_format = format % 7;
+        let first = rng.u8(..);
+        let length = rng.usize(0..1_400);
+        world.clients[a].hostile_payload = Some((0..length).map(|n| if n == 0 { first } else { rng.u8(..) }).collect());
+        world.now += Duration::from_millis(40);
+        world.clients[a].tick(world.now);
+        for (_, _, packet) in world.clients[a].take_packets() {
+            feed(&mut world, from, "a hostile payload", &packet);
+        }
+    }
+    world.clients[a].hostile_payload = None;
+    world.clients[a].video_format = 0;
+    world.run(Duration::from_secs(1));
+    world.clients[b].forget_got();
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.shard.stats().faults, 0);
+    assert!(world.clients[b].got_from(Audio, a) > 0 && world.clients[b].got_from(Video, a) > 0);
+}
+
+/// Reads feedback as a session does, packet by packet.
+fn read_feedback(mut compound: &[u8]) -> usize {
+    let mut read = 0;
+    while let [_, _, high, low, ..] = *compound {
+        let length = (4 + 4 * usize::from(u16::from_be_bytes([high, low]))).min(compound.len());
+        let (one, rest) = compound.split_at(length);
+        read += usize::from(Rtcp::try_from(one).is_ok());
+        compound = rest;
+    }
+    read
+}
+
+#[test]
+fn feedback_of_any_shape() {
+    let mut rng = fastrand::Rng::with_seed(83);
+    let mut read = 0;
+    for _ in 0..rounds(3_000) {
+        let mut compound = Vec::new();
+        for _ in 0..rng.usize(1..30) {
+            let most = if rng.u8(..20) == 0 { 2_000 } else { 12 };
+            let words = rng.u16(1..most);
+            compound.extend([0x80 | rng.u8(..32), rng.u8(200..208)]);
+            compound.extend(words.to_be_bytes());
+            compound.extend((0..4 * words).map(|_| if rng.bool() { 0 } else { rng.u8(..) }));
+        }
+        if rng.bool() {
+            mutate(&mut rng, &mut compound);
+        }
+        FEEDBACK.bounds("feedback", compound.len(), || read += read_feedback(&compound));
+    }
+    assert!(read > 1_000, "{read}");
+}
+
+#[test]
+fn offers_of_the_greatest_length() {
+    let now = Instant::now();
+    let mut client = Client::new(1, "ana", false, now);
+    client.add_track(Audio);
+    client.add_track(Video);
+    let offer = client.offer();
+    let lines = [
+        "a=ssrc:1 cname:x\r\n",
+        "a=ssrc:%d cname:x\r\n",
+        "a=ssrc-group:FID 1 2\r\n",
+        "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+        "a=rtpmap:96 VP8/90000\r\n",
+        "a=rtpmap:%d VP8/90000\r\n",
+        "a=fmtp:96 max-fr=30\r\n",
+        "a=rtcp-fb:96 nack\r\n",
+        "a=rtcp-fb:* nack\r\n",
+        "a=fingerprint:sha-256 00\r\n",
+        "a=msid:a b\r\n",
+        "a=x:y\r\n",
+        "a=mid:%d\r\n",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:m%d\r\n",
+        "c=IN IP4 0.0.0.0\r\n",
+        "\r\n",
+        "m=",
+        "a=",
+    ];
+    let mut shard = Shard::new(config(), now);
+    for line in lines {
+        let mut sdp = offer.clone();
+        let mut number = 10_000;
+        while sdp.len() + line.len() < 200_000 {
+            sdp += &line.replace("%d", &number.to_string());
+            number += 1;
+        }
+        take_offer(&mut shard, now, &format!("an offer with many {line:?}"), &sdp);
+    }
+    // As many lines as each m-line may have.
+    let [head, audio, video] = offer.split("m=").collect::<Vec<_>>()[..] else {
+        panic!("{offer}");
+    };
+    for line in lines.iter().filter(|line| line.starts_with("a=") && line.len() > 4) {
+        let mut sdp = head.to_owned();
+        let mut number = 10_000;
+        for mid in 2.. {
+            let section = if mid % 2 == 0 { audio } else { video };
+            let section = section.replace("a=mid:", &format!("a=mid:{mid}"));
+            let mut section = format!("m={section}")
+                .replace("a=ssrc", "a=x-ssrc")
+                .replace("sendrecv", "recvonly");
+            while section.lines().count() < 400 {
+                section += &line.replace("%d", &number.to_string());
+                number += 1;
+            }
+            if sdp.len() + section.len() > 200_000 {
+                break;
+            }
+            sdp += &section;
+        }
+        take_offer(&mut shard, now, &format!("an offer with {line:?} on all m-lines"), &sdp);
+    }
+}
+
+/// Takes an offer, which may be refused, and closes its peer.
+fn take_offer(shard: &mut Shard, now: Instant, what: &str, sdp: &str) {
+    OFFER.bounds(what, sdp.len(), || {
+        let peer = peer_id("sfu_1", "ana");
+        let transport = peer.transport.clone();
+        let _ = shard.command(now, plain_offer(peer, sdp));
+        let _ = shard.command(now, sfu::Command::Close { transport });
+        while shard.poll_event().is_some() {}
+    });
+}

@@ -1,0 +1,43 @@
+//! What an input may cost: a stated time, and a stated time for each of its bytes. The fuzz targets include this file too.
+
+use std::time::{Duration, Instant};
+
+/// How much slower code is that was built without optimizations, or with a fuzzer's instruments.
+const SLOWNESS: u32 = if cfg!(debug_assertions) { 8 } else { 1 };
+
+/// Attempts for an input that seems too dear: other work of the machine counts too. The cheapest one tells.
+const ATTEMPTS: usize = 6;
+
+/// The time that an input may take, in an optimized build.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// Whatever its length.
+    pub(crate) fixed: Duration,
+    /// For each byte.
+    pub(crate) per_byte: Duration,
+}
+
+impl Cost {
+    /// What an input of so many bytes may cost.
+    pub(crate) fn of(self, bytes: usize) -> Duration {
+        (self.fixed + self.per_byte * bytes as u32) * SLOWNESS
+    }
+
+    /// Runs an input.
+    ///
+    /// # Panics
+    /// It always takes longer than it may. `what` names it.
+    pub(crate) fn bounds<T>(self, what: &str, bytes: usize, mut run: impl FnMut() -> T) {
+        let allowed = self.of(bytes);
+        let mut best = Duration::MAX;
+        for _ in 0..ATTEMPTS {
+            let begin = Instant::now();
+            run();
+            best = best.min(begin.elapsed());
+            if best <= allowed {
+                return;
+            }
+        }
+        panic!("{bytes} bytes of {what} took {best:?}; {allowed:?} are allowed");
+    }
+}

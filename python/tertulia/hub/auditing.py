@@ -1,0 +1,63 @@
+"""Which calls of clients are audited, and how."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from msgspec import Struct
+
+from tertulia import times
+from tertulia.contract import CALLS, RecordingBegun, RemoveParticipant, StartRecording
+from tertulia.db.audit_queue import AuditQueue
+from tertulia.db.models import AuditEntry
+from tertulia.hub.connection import Connection
+from tertulia.ids import new_uuid
+from tertulia.room.line import Call
+from tertulia.validation import read
+
+_ACTIONS: Final = {
+    "RemoveParticipant": "participant.removed",
+    "EndRoom": "room.ended",
+    "StartRecording": "recording.started",
+    "StopRecording": "recording.stopped",
+}
+"""By the event of the call."""
+
+
+def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct) -> None:
+    """Note a call that was carried out, if it is audited."""
+    action, claims = _ACTIONS.get(call.event), connection.claims
+    if action is None or claims is None:
+        return
+    target, details = _about(call, result)
+    entry = AuditEntry(
+        id=new_uuid(),
+        tenant_id=claims.tenant_id,
+        at=times.from_seconds(time.time()),
+        action=action,
+        actor=f"user {claims.user_id}",
+        address=connection.client.address,
+        room_id=claims.room_id,
+        target=target,
+        details=details,
+    )
+    queue.note(entry)
+
+
+def _about(call: Call, result: Struct) -> tuple[str | None, dict[str, str]]:
+    """To whom or what it was done, and what else was asked for: in the words of REST."""
+    payload = _payload(call)
+    if isinstance(payload, RemoveParticipant):
+        return payload.target_user_id, {"ban": "true" if payload.ban else "false"}
+    if isinstance(payload, StartRecording) and isinstance(result, RecordingBegun):
+        return result.recording_id, {"layout": payload.layout}
+    return None, {}
+
+
+def _payload(call: Call) -> Struct:
+    """As its struct. One that has waited may still be as it came."""
+    if isinstance(call.payload, Struct):
+        return call.payload
+    read_payload: Struct = read(CALLS[call.event], call.payload or {}, null_is_absent=True)
+    return read_payload

@@ -1,0 +1,104 @@
+/** @import { JoinGrant } from "../protocol/types.js" */
+import { claimsOf, newUuid, Rest, TertuliaError } from "../protocol.js";
+import { claim } from "./entry.js";
+
+/**
+ * Who came by an invite. An invite makes new users only, so a guest keeps their room token, in this browser, and comes
+ * back with it; a second tab is a second guest.
+ */
+export class Guest {
+  #roomId;
+  #storage;
+  #token;
+  #userId;
+  #name = "";
+
+  /**
+   * @param {string} roomId
+   * @param {Storage} storage where the token is kept
+   * @param {string} userId
+   * @param {string | null} token null: they have not joined yet
+   */
+  constructor(roomId, storage, userId, token) {
+    this.#roomId = roomId;
+    this.#storage = storage;
+    this.#userId = userId;
+    this.#token = token;
+  }
+
+  /**
+   * The guest of this tab: one that has been here before, unless another tab is that one.
+   *
+   * @param {string} roomId
+   * @returns {Promise<Guest>}
+   */
+  static async of(roomId) {
+    for (const storage of [localStorage, sessionStorage]) {
+      const token = storage.getItem(keyOf(roomId));
+      const userId = token && subjectOf(token, roomId);
+      if (userId && (await claim(roomId, userId))) return new Guest(roomId, storage, userId, token);
+      if (!userId) return new Guest(roomId, storage, newUuid(), null);
+    }
+    return new Guest(roomId, sessionStorage, newUuid(), null);
+  }
+
+  /**
+   * Enters the room: with the token of an earlier visit, else as a new guest.
+   *
+   * @param {Rest} invited calls with the invite
+   * @param {string} displayName
+   * @returns {Promise<JoinGrant>}
+   */
+  async enter(invited, displayName) {
+    if (this.#token) {
+      try {
+        return await this.renew(displayName);
+      } catch (error) {
+        if (!(error instanceof TertuliaError) || error.status !== 401) throw error;
+        this.#forget();
+      }
+    }
+    if (this.#name !== displayName) this.#userId = newUuid(); // the request's key stands for one request
+    this.#name = displayName;
+    await claim(this.#roomId, this.#userId);
+    return this.#keep(await invited.join(this.#roomId, this.#userId, displayName, this.#userId));
+  }
+
+  /**
+   * Gets another token for the one this guest has. It is refused to who was removed.
+   *
+   * @param {string} displayName
+   * @returns {Promise<JoinGrant>}
+   */
+  async renew(displayName) {
+    return this.#keep(await new Rest(location.origin, this.#token).join(this.#roomId, this.#userId, displayName));
+  }
+
+  /** @param {JoinGrant} grant */
+  #keep(grant) {
+    this.#token = grant.token;
+    this.#storage.setItem(keyOf(this.#roomId), grant.token);
+    return grant;
+  }
+
+  #forget() {
+    this.#token = null;
+    this.#storage.removeItem(keyOf(this.#roomId));
+  }
+}
+
+/**
+ * @param {string} token
+ * @param {string} roomId
+ * @returns {string} whose token it is; "" if it is not one for the room, or has expired
+ */
+function subjectOf(token, roomId) {
+  const claims = claimsOf(token);
+  if (claims?.room !== roomId || (claims.exp ?? 0) * 1000 <= Date.now()) return "";
+  return claims.sub ?? "";
+}
+
+/** @param {string} roomId */
+function keyOf(roomId) {
+  return `tertulia.guest.${roomId}`;
+}

@@ -1,0 +1,93 @@
+"""What those may do who have not joined a room: few connections at once, small messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tertulia.ids import new_uuid
+from tertulia.sockets.lobby import MAX_MESSAGE, Lobby
+from tests.integration.hub.harness import Fleet, PlainClient, Worker
+from tests.integration.hub.signalr import connect_signalr, negotiated
+
+LARGE = "v=0\r\n" + "a=x\r\n" * 20_000
+"""An SDP of 100,000 characters."""
+
+
+@pytest.fixture
+async def small(fleet: Fleet) -> Worker:
+    """A worker with room for two who have not joined."""
+    return await fleet.worker(lobby=Lobby(2, 2))
+
+
+async def _connected(worker: Worker, dialect: str) -> PlainClient:
+    return await (worker.connect() if dialect == "plain" else connect_signalr(worker))
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_who_has_joined_or_left_makes_room(fleet: Fleet, small: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    first, second = [await _connected(small, dialect) for _ in range(2)]
+    with pytest.raises(InvalidStatus) as refused:
+        await _connected(small, dialect)
+    assert refused.value.response.status_code == 503
+    await first.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    third = await _connected(small, dialect)
+    await second.close()
+    await third.close()
+    for _ in range(2):
+        await _connected(small, dialect)
+
+
+async def test_streams_and_polls_count_too(small: Worker) -> None:
+    base = small.url.replace("ws", "http", 1) + "/hub"
+    async with httpx.AsyncClient() as http:
+        tokens = [await negotiated(small, stateful=False) for _ in range(3)]
+        answers = [await http.get(base, params={"id": token}) for token in tokens]
+        assert [answer.status_code for answer in answers] == [200, 200, 503]
+        events = {"Accept": "text/event-stream"}
+        assert (await http.get(base, params={"id": tokens[2]}, headers=events)).status_code == 503
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_a_large_message_before_joinroom_ends_the_connection(worker: Worker, dialect: str) -> None:
+    client = await _connected(worker, dialect)
+    await client.post("SendOffer", {"targetUserId": "sfu", "sdp": LARGE})
+    assert await client.closed() in (1009, 1000)  # SignalR: a Close message says so
+
+
+async def test_fragments_are_counted_together(worker: Worker) -> None:
+    client = await worker.connect()
+    await client.socket.send("x" * 1000 for _ in range(1 + MAX_MESSAGE // 1000))
+    assert await client.closed() == 1009
+
+
+async def test_a_frame_that_never_ends_is_not_kept(worker: Worker) -> None:
+    """It is refused long before it is whole."""
+    client = await worker.connect()
+    head = b"\x81\xff" + struct.pack("!Q", 250_000) + os.urandom(4)
+    client.socket.transport.write(head + bytes(200_000))
+    assert await client.closed() == 1009
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_behind_joinroom_large_messages_are_taken(fleet: Fleet, worker: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    ann, ann_id = await fleet.join(worker, room)
+    bob = await _connected(worker, dialect)
+    await bob.post("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    await bob.post("SendOffer", {"targetUserId": ann_id, "sdp": LARGE})
+    assert (await ann.event("ReceiveOffer"))["sdp"] == LARGE
+
+
+async def test_a_joinroom_that_is_refused_does_not_help(fleet: Fleet, worker: Worker) -> None:
+    room = await fleet.room()
+    client = await worker.connect()
+    assert await client.refused("JoinRoom", {"roomId": room, "token": "x"}) == "bad_token"
+    await client.send(json.dumps({"event": "SendOffer", "payload": {"targetUserId": "sfu", "sdp": LARGE}}))
+    assert await client.closed() == 1009

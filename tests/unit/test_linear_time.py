@@ -1,0 +1,116 @@
+"""Nothing that a client sends costs more than linear time: n bytes against 4n, by CPU time, the least of a few runs.
+
+What is linear takes 4 times as long, what is quadratic 16 times: the bar of 9 is far from both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tertulia import logging
+from tertulia.errors import Refused
+from tertulia.http.ranges import span_of
+from tertulia.rest import body
+from tertulia.rest.accept import accepts_json
+from tertulia.signalr import handshake, negotiate
+from tertulia.signalr.connection import Connection
+from tertulia.signalr.credentials import bearer
+from tertulia.signalr.errors import SignalRError
+from tertulia.signalr.framing import LengthFramer, RecordFramer
+from tertulia.signalr.options import Options
+from tertulia.sockets.plain import frames
+from tertulia.tokens import kind_of
+
+SIZE = 60_000
+RUNS = 5
+BAR = 9.0
+HUGE = 1 << 24
+
+
+def feed(framer: RecordFramer | LengthFramer, data: bytes, step: int) -> None:
+    """Give it ``data`` in pieces."""
+    for begin in range(0, len(data), step):
+        framer.feed(data[begin : begin + step])
+
+
+def shake(data: bytes) -> None:
+    """A handshake, byte by byte."""
+    connection = Connection(Options(max_message=HUGE), 0.0)
+    for byte in data:
+        connection.receive(bytes((byte,)), 0.0)
+
+
+def hide(text: str) -> Any:
+    """What the log does with a path."""
+    return logging.hide_secrets(None, "", {"path": text})
+
+
+def prefixes(count: int) -> bytes:
+    """Messages without content."""
+    return b"\0" * count
+
+
+CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
+    "plain: brackets": lambda n: lambda: frames.parse(b'{"event":' + b"[" * n),
+    "plain: shallow lists": lambda n: lambda: frames.parse(b'{"event":"x","payload":[' + b"[]," * n + b"0]}"),
+    "plain: escapes": lambda n: lambda: frames.parse(b'{"event":"' + rb"\ud800" * n + b'"}'),
+    "plain: keys": lambda n: lambda: frames.parse(b"{" + b'"a":1,' * n + b'"event":"x"}'),
+    "plain: digits": lambda n: lambda: frames.parse(b'{"event":"x","id":' + b"9" * n + b"}"),
+    "plain: not UTF-8": lambda n: lambda: frames.parse(b"a" * n + b"\xff"),
+    "SignalR: handshake byte by byte": lambda n: lambda: shake(b" " * n),
+    "SignalR: JSON in pieces": lambda n: lambda: feed(RecordFramer(HUGE), b"a" * n, 7),
+    "SignalR: many small JSON messages": lambda n: lambda: feed(RecordFramer(HUGE), b"\x1e" * n, n),
+    "SignalR: MessagePack in pieces": lambda n: lambda: feed(LengthFramer(HUGE), b"\xff\xff\xff\x03" + b"a" * n, 7),
+    "SignalR: many small MessagePack messages": lambda n: lambda: feed(LengthFramer(HUGE), prefixes(n), n),
+    "SignalR: JSON call": lambda n: (
+        lambda: handshake.JSON.decode(b'{"type":1,"target":"a","arguments":["' + rb"\ud800" * n + b'"]}')
+    ),
+    "SignalR: JSON digits": lambda n: (
+        lambda: handshake.JSON.decode(b'{"type":1,"target":"a","arguments":[' + b"9" * n + b"]}")
+    ),
+    "SignalR: MessagePack call": lambda n: (
+        lambda: handshake.MESSAGEPACK.decode(b"\x96\x01\x80\xc0\xa1a\xdd" + n.to_bytes(4) + b"\xa1\xff" * n + b"\x90")
+    ),
+    "SignalR: version": lambda n: lambda: negotiate.parse({"negotiateversion": "9" * n}),
+    "REST: digits": lambda n: lambda: body.parse(b"[" + b"9" * n + b"]"),
+    "REST: exponent": lambda n: lambda: body.parse(b"[1e" + b"9" * n + b"]"),
+    "REST: brackets": lambda n: lambda: body.parse(b"[" * n),
+    "REST: keys": lambda n: lambda: body.parse(b"{" + b",".join(b'"%d":1' % i for i in range(n)) + b"}"),
+    "REST: Accept": lambda n: lambda: accepts_json([",;q=" * n]),
+    "REST: Authorization": lambda n: lambda: bearer("bearer" + " " * n + "\x7f"),
+    "REST: token": lambda n: lambda: kind_of("." * n),
+    "Range": lambda n: lambda: span_of("bytes=" + " " * n + "x", 10),
+    "log: JWTs": lambda n: lambda: hide("eyJ" * n),
+    "log: words": lambda n: lambda: hide("/a-eyJ-" * n),
+    "log: users": lambda n: lambda: hide("://a:b" * n),
+    "log: keys": lambda n: lambda: hide("tk_" * n),
+    "log: queries": lambda n: lambda: hide("access_token=" * n),
+}
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    with contextlib.suppress(Refused, SignalRError, negotiate.Refused, frames.BadText):
+        yield
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """The least CPU time of a few runs."""
+    taken = []
+    for _ in range(RUNS):
+        began = time.thread_time()
+        with refusals():
+            work()
+        taken.append(time.thread_time() - began)
+    return min(taken)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_time_is_linear(case: str) -> None:
+    small, large = (seconds(CASES[case](size)) for size in (SIZE // 4, SIZE))
+    assert large < max(BAR * small, 0.002), f"{small * 1e3:.2f} ms, {large * 1e3:.2f} ms"

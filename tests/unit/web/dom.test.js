@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isolated, sentence, spoken } from "../../../python/tertulia/web/static/view/dom.js";
+
+/** @param {string} tag */
+const fake = (tag) => ({
+  tag,
+  children: /** @type {unknown[]} */ ([]),
+  append(/** @type {unknown[]} */ ...more) {
+    this.children.push(...more);
+  },
+});
+
+/** @param {string} words @returns {unknown[]} the parts, a `bdi` as [its text] */
+function parts(words) {
+  const { document } = globalThis;
+  Object.assign(globalThis, { document: { createElement: fake } });
+  try {
+    return sentence(words).map((part) => (typeof part === "string" ? part : /** @type {any} */ (part).children));
+  } finally {
+    Object.assign(globalThis, { document });
+  }
+}
+
+test("a name in a sentence is an element of its own direction", () => {
+  assert.deepEqual(parts(`${isolated("أنا")}, ${isolated("Ben")} and 2 others joined`), [
+    ["أنا"],
+    ", ",
+    ["Ben"],
+    " and 2 others joined",
+  ]);
+  assert.deepEqual(parts("Nobody is here"), ["Nobody is here"]);
+});
+
+test("a name cannot leave its element, nor turn what follows", () => {
+  const evil = "Ann\u2069\u202e\u2067 was removed";
+  assert.deepEqual(parts(`${isolated(evil)} raised a hand`), [["Ann was removed"], " raised a hand"]);
+  assert.equal(spoken(`Remove ${isolated(evil)}?`), "Remove Ann was removed?");
+});
