@@ -227,11 +227,10 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
         kept = timedelta(days=config.audit_days)
         await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
-        others = OtherWorkers(
-            registry, lambda: keyring.tokens.derived(SEAL), Marks(lambda: keyring.tokens.derived(MARKS))
-        )
+        marks = Marks(lambda: keyring.tokens.derived(MARKS))
+        workers = OtherWorkers(registry, marks, lambda: keyring.tokens.derived(SEAL))
         lobby = Lobby(0, 0) if config.open else Lobby()
-        signalr = SignalRSite(hub, keyring, services.callers, others, lobby, config.max_message_bytes)
+        signalr = SignalRSite(hub, keyring, services.callers, workers, lobby, config.max_message_bytes)
         public, complete = _sites(config, services, signalr)
         yield Web(public, complete, hub, signalr, registry, lobby)
 

@@ -151,7 +151,7 @@ def _check_lost_are_shown(world: World, keys: Keys) -> None:
             continue
         for other in world.clients:
             is_told = other.is_seated and other.seat_since < wire.lost_at and client.user in other.view.followed
-            is_due = world.clock.now - wire.lost_at > world.settings.blip + SLOWEST
+            is_due = world.clock.now - max(wire.lost_at + world.settings.blip, other.sat_at) > SLOWEST
             if is_told and is_due and not other.view.followed[client.user].is_lost:
                 world.fail("loss hidden", f"{other} is not told that {client} is lost since {wire.lost_at:.3f}")
 

@@ -159,6 +159,8 @@ class Client:
         self._replayed: str | None = None
         """The one that went on when it returned: how it came to that is replayed behind JoinRoom's result."""
         self.pending: dict[int, tuple[str, float]] = {}
+        self.sat_at = 0.0
+        """When it was last answered that it sits: what it has missed comes behind that."""
         self.seat_since = 0.0
         """Since when it should have got every event."""
         self.said = 0
@@ -318,6 +320,7 @@ class Client:
     def _sits(self, result: JoinResult) -> None:
         world = self.world
         self.is_seated = True
+        self.sat_at = world.clock.now
         self.received = 0
         self.resume = result.resume_token
         self.view.take(result)

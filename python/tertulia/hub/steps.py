@@ -80,12 +80,8 @@ class Steps:
         return self._kinds[type(step)](room, step)
 
     async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
-        """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away.
-
-        Raises:
-            NotFound, BadToken
-            Unavailable: SQL is away, and the record is not known.
-        """
+        """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away. Raises NotFound,
+        BadToken; Unavailable: it is not known."""
         known = self._known.find(room, tenant)
         if known is None:
             return await self._read_record(room, tenant, claims)

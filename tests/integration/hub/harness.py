@@ -42,9 +42,9 @@ from tertulia.room.placement import Node
 from tertulia.room.settings import HubSettings
 from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
-from tertulia.sockets.signalr.mark import PURPOSE as MARKS
-from tertulia.sockets.signalr.mark import Marks
-from tertulia.sockets.signalr.other_workers import PURPOSE, OtherWorkers
+from tertulia.sockets.signalr.mark import PURPOSE, Marks
+from tertulia.sockets.signalr.other_workers import PURPOSE as SEAL
+from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state import keys
@@ -396,9 +396,9 @@ class Fleet:
         )
         await hub.start()
         callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
-        derived = self.keyring.tokens.derived
-        others = OtherWorkers(web_workers(redis), lambda: derived(PURPOSE), Marks(lambda: derived(MARKS)))
-        signalr = SignalRSite(hub, self.keyring, callers, others, lobby, MAX_MESSAGE)
+        marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE))
+        workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
+        signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)
         sockets = {"/ws": plain.endpoint(hub, lobby), PATH: signalr.open}
         server = _Server(_config(signalr, protocol_class(sockets, origins)))
         internal = _Server(_config(signalr.forwarded, protocol_class({PATH: signalr.open_forwarded}, ["*"])))

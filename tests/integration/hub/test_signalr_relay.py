@@ -47,7 +47,7 @@ async def test_nothing_is_passed_on_to_an_address_that_somebody_has_written_to_r
 
     server = await asyncio.start_server(steal, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    known = sealed(owner.hub.id, owner.url.replace("ws", "http", 1), fleet.keyring.tokens.derived(PURPOSE))
+    known = sealed(owner.hub.id, owner.internal_url, fleet.keyring.tokens.derived(PURPOSE))
     await web_workers(fleet.redis).beat(replace(known, internal_url=url))
     async with server:
         await _is_told_to_begin_anew(await _bare(worker, owner))

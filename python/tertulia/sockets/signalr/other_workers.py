@@ -31,11 +31,11 @@ def sealed(worker: HubId, internal_url: str, keys: list[bytes]) -> Worker:
 class OtherWorkers:
     """Finds the internal addresses of the web workers; ``marks`` is what they know each other by."""
 
-    def __init__(self, registry: Registry[Worker], keys: Callable[[], list[bytes]], marks: Marks) -> None:
+    def __init__(self, registry: Registry[Worker], marks: Marks, keys: Callable[[], list[bytes]]) -> None:
         """``keys`` are those of :func:`sealed`."""
         self._registry = RegistryCache(registry)
-        self._keys = keys
         self.marks = marks
+        self._keys = keys
 
     async def url(self, worker: HubId) -> str | None:
         """The internal URL of a worker; None: there is no such worker (any more), or the registry cannot be read or
