@@ -21,6 +21,7 @@ from tertulia.room.messages import RoomMessage
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_seat
 from tertulia.room.records import KnownRecords
+from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import Stateless, Surroundings
 from tertulia.room.timers import Timer
@@ -116,7 +117,12 @@ class Hub:
         self._answered: deque[Conn] = deque()
         """Whose call under way has been answered."""
         self.surroundings = Surroundings(
-            hub=self.id, settings=settings, nodes=Nodes(REGION), names=Counted(name), stateless=Stateless()
+            hub=self.id,
+            settings=settings,
+            nodes=Nodes(REGION),
+            names=Counted(name),
+            stateless=Stateless(),
+            removals=KnownRemovals(),
         )
         self._clocks_run = False
         self._is_known_since = self.clock.now

@@ -57,13 +57,15 @@ OVER_KEPT: Final = 296
 class Keys:
     """The four keys of one room. A key that is empty does not exist, as in Redis."""
 
-    __slots__ = ("expires", "hash", "people", "removed", "seen")
+    __slots__ = ("expires", "hash", "people", "removed", "removed_from", "seen")
 
     def __init__(self) -> None:
         self.hash: dict[str, str] = {}
         self.people: dict[UserId, Participant] = {}
         self.seen: dict[UserId, int] = {}
         self.removed: dict[UserId, int] = {}
+        self.removed_from = SessionId("")
+        """The field ``""`` of that key."""
         self.expires = [NO_TTL] * 4
         """When each expires, in the order of :func:`tertulia.state.keys.room_keys`."""
 
@@ -82,6 +84,8 @@ class Keys:
         for index in which:
             self.all[index].clear()
             self.expires[index] = NO_TTL
+        if not self.removed:
+            self.removed_from = SessionId("")
 
     def pass_time(self, now: int) -> None:
         """Drop what has expired."""
@@ -96,7 +100,7 @@ class Keys:
         """Another with the same content."""
         other = Keys()
         other.hash, other.people = dict(self.hash), dict(self.people)
-        other.seen, other.removed = dict(self.seen), dict(self.removed)
+        other.seen, other.removed, other.removed_from = dict(self.seen), dict(self.removed), self.removed_from
         other.expires = list(self.expires)
         return other
 
@@ -142,8 +146,10 @@ class ModelState:
         """JOIN."""
         keys, now, user = self._redis.keys(room), self._redis.now_ms, seat.user_id
         first = not keys.is_intact
+        if first:
+            _forget_removals(keys, placement.session_id)
         if first or keys.hash["sessionId"] == placement.session_id:
-            self._void_all(keys, placement.removals)
+            self._void_all(keys, placement.removals, placement.session_id)
         removed_at = keys.removed.get(user)
         if removed_at is not None and admitted_at_ms <= removed_at:
             raise BadToken("removed")
@@ -188,18 +194,20 @@ class ModelState:
             return None
         return Left(participant=member, remaining=self._drop(room, keys, member, reason))
 
-    def remove(self, room: RoomId, user: UserId) -> Removed:
+    def remove(self, room: RoomId, user: UserId, lost: SessionId | None = None) -> Removed:
         """REMOVE."""
         keys, now = self._redis.keys(room), self._redis.now_ms
+        session = SessionId(keys.hash["sessionId"]) if keys.is_intact else lost
+        if session is not None:
+            _void(keys, user, now, session)
+            keys.expires[3] = now + self._ttl_ms
         if not keys.is_intact:
             return Removed(at_ms=now, session_id=None, left=None)
-        _void(keys, user, now)
-        keys.expires[3] = keys.expires[0]
         member = keys.people.get(user)
         left = None
         if member is not None:
             left = Left(participant=member, remaining=self._drop(room, keys, member, "removed"))
-        return Removed(at_ms=now, session_id=SessionId(keys.hash["sessionId"]), left=left)
+        return Removed(at_ms=now, session_id=session, left=left)
 
     def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """KEEP_ALIVE."""
@@ -315,12 +323,13 @@ class ModelState:
         keys, now = self._redis.keys(room), self._redis.now_ms
         created = not keys.is_intact
         if created:
+            _forget_removals(keys, known.session_id)
             _create(keys, known, new_incarnation)
         elif keys.hash["sessionId"] != known.session_id:
             raise NoSession("another session")
         elif known.node is not None and not keys.hash["sfuNode"]:
             self._move(room, keys, known.node)
-        self._void_all(keys, known.removals)
+        self._void_all(keys, known.removals, known.session_id)
         displaced, removed = [], []
         for member in members:
             present, removed_at = keys.people.get(member.user_id), keys.removed.get(member.user_id)
@@ -416,9 +425,9 @@ class ModelState:
             is_guest=seat.is_guest,
         )
 
-    def _void_all(self, keys: Keys, removals: Removals) -> None:
+    def _void_all(self, keys: Keys, removals: Removals, session: SessionId) -> None:
         for user, at in removals.items():
-            _void(keys, user, at)
+            _void(keys, user, at, session)
         if keys.removed and keys.expires[3] == NO_TTL:
             keys.expires[3] = self._redis.now_ms + self._ttl_ms
 
@@ -445,7 +454,8 @@ class ModelState:
         left = _count(keys, -1)
         if left == 0:
             keys.hash["emptySince"] = str(self._redis.now_ms)
-        self._redis.publish(room, LeftMessage.of(member, reason, self._origin))
+        at_ms = self._redis.now_ms if reason == "removed" else None
+        self._redis.publish(room, LeftMessage.of(member, reason, self._origin, at_ms))
         return left
 
     def _move(self, room: RoomId, keys: Keys, node: NodeId) -> None:
@@ -482,8 +492,15 @@ class ModelState:
         return None if since is None else self._redis.now_ms - int(since)
 
 
-def _void(keys: Keys, user: UserId, at: int) -> None:
+def _forget_removals(keys: Keys, session: SessionId) -> None:
+    if keys.removed and keys.removed_from != session:
+        keys.delete(3)
+
+
+def _void(keys: Keys, user: UserId, at: int, session: SessionId) -> None:
+    _forget_removals(keys, session)
     keys.removed[user] = max(at, keys.removed.get(user, 0))
+    keys.removed_from = session
 
 
 def _create(keys: Keys, room: Placement | KnownRoom, incarnation: str) -> None:

@@ -19,7 +19,7 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
         placement=step.placement,
     ),
     steps.Leave: lambda state, room, step: state.leave(room, step.user, step.connection, step.reason),
-    steps.Remove: lambda state, room, step: state.remove(room, step.user),
+    steps.Remove: lambda state, room, step: state.remove(room, step.user, step.lost),
     steps.KeepAlive: lambda state, room, step: state.keep_alive(room, step.user, step.connection, step.incarnation),
     steps.Update: lambda state, room, step: state.update(
         room, step.user, step.connection, step.incarnation, is_muted=step.is_muted, is_video_on=step.is_video_on

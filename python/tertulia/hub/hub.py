@@ -33,6 +33,7 @@ from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
 from tertulia.room.rate import Rate, Verdict, cost_of
+from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
@@ -76,7 +77,12 @@ class Hub:
         self._all_gone = asyncio.Event()
         self._steps = Steps(rooms, directory, admissions, recordings)
         surroundings = Surroundings(
-            hub=hub_id, settings=settings, nodes=Nodes(default_region), names=RandomNames(), stateless=Stateless()
+            hub=hub_id,
+            settings=settings,
+            nodes=Nodes(default_region),
+            names=RandomNames(),
+            stateless=Stateless(),
+            removals=KnownRemovals(),
         )
         self._meetings = Meetings(surroundings, channels, self._steps, self._connections, self._tasks, self._go_on)
         self._clock = Clock(surroundings, self._meetings, nodes, directory, recordings)

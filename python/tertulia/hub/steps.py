@@ -52,7 +52,7 @@ class Steps:
             steps.Join: self._join,
             steps.Leave: lambda room, s: rooms.leave(room, s.user, s.connection, s.reason),
             steps.RecordRemoval: self._record_removal,
-            steps.Remove: lambda room, s: rooms.remove(room, s.user),
+            steps.Remove: lambda room, s: rooms.remove(room, s.user, s.lost),
             steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
             steps.Update: self._update,
             steps.RaiseHand: lambda room, s: rooms.raise_hand(room, s.user, s.connection, s.incarnation, s.raised),

@@ -427,7 +427,7 @@ class Joiner:
             session_id=record.session_id or SessionId(room.hub.names.uuid()),
             recording=record.recording,
             incarnation=room.hub.names.token(),
-            removals=record.removals,
+            removals=room.hub.removals.with_those_of(room.id, record.session_id, record.removals),
         )
 
 

@@ -25,6 +25,7 @@ from tertulia.room.messages import (
     RoomMessage,
     StateMessage,
 )
+from tertulia.room.mirror import MemberMessage
 from tertulia.room.missed import Backlog
 from tertulia.room.pending import Marked, ReadingWanted
 from tertulia.room.recording import Recorder
@@ -98,6 +99,7 @@ class Listening:
             else:
                 self._relay(message)
         elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage):
+            self._note_removal(message)
             membership.heard(message)
         elif isinstance(message, EndedMessage):
             membership.ended(SessionId(message.session_id), message.reason)
@@ -107,6 +109,11 @@ class Listening:
             membership.moved(message.sfu_node, message.sfu_region)
         elif isinstance(message, HandoverMessage):
             membership.handed_over(message.connection_id, _backlog(message))
+
+    def _note_removal(self, message: MemberMessage) -> None:
+        room = self._room
+        if isinstance(message, LeftMessage) and message.at_ms is not None and room.life is not None:
+            room.hub.removals.add(room.id, room.life.session_id, message.user_id, message.at_ms)
 
     def _recorded(self, message: RecordingMessage) -> None:
         life = self._room.life

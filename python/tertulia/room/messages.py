@@ -47,9 +47,11 @@ class LeftMessage(_Message, tag="left", frozen=True):
     connection_id: ConnectionId
     seat: SeatId
     reason: LeaveReason
+    at_ms: int | None = None
+    """When they were removed, on the clock of Redis."""
 
     @classmethod
-    def of(cls, member: Participant, reason: LeaveReason, origin: str) -> LeftMessage:
+    def of(cls, member: Participant, reason: LeaveReason, origin: str, at_ms: int | None = None) -> LeftMessage:
         """That this member has left."""
         return cls(
             origin=origin,
@@ -57,6 +59,7 @@ class LeftMessage(_Message, tag="left", frozen=True):
             connection_id=member.connection_id,
             seat=member.seat,
             reason=reason,
+            at_ms=at_ms,
         )
 
 

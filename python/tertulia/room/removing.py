@@ -6,7 +6,9 @@
         │ Redis has lost the room                         ▲
         └──▶ (FindingMeeting) ─▶ RecordingRemoval ─▶ Removing again: the room may have been written meanwhile
 
-Whoever writes the room again reads the removals from SQL first.
+Whoever writes the room again reads the removals from SQL first. A JoinRoom may have read it before: so the second run
+of the script voids the tokens also where there is still no state, and this hub remembers the removals that it has seen
+(:mod:`tertulia.room.removals`).
 """
 
 from __future__ import annotations
@@ -74,7 +76,8 @@ class Remover:
     def recorded(self, work: RecordingRemoval) -> None:
         """SQL knows of it."""
         if work.is_lost:
-            self._room.agenda.run(Remove(user=work.user), Removing(work.user, work.ban, work.caller, is_known=True))
+            step = Remove(user=work.user, lost=work.session_id)
+            self._room.agenda.run(step, Removing(work.user, work.ban, work.caller, is_known=True))
         else:
             self._room.agenda.answer(work.caller)
 
@@ -106,7 +109,7 @@ class Remover:
     def _not_removed(self, work: Removing, at_ms: int) -> None:
         life = self._room.life
         if work.is_known:
-            self._room.agenda.answer(work.caller)  # whoever writes the room again reads it from SQL
+            self._room.agenda.answer(work.caller)  # it is void for whoever makes the state, and SQL knows it too
         elif life is not None:
             self._record_lost(work, life.session_id, at_ms)
         else:
@@ -116,6 +119,7 @@ class Remover:
         self._record(RecordingRemoval(work.user, work.ban, work.caller, session_id, at_ms, is_lost=True))
 
     def _record(self, work: RecordingRemoval) -> None:
+        self._room.hub.removals.add(self._room.id, work.session_id, work.user, work.at_ms)
         step = RecordRemoval(session_id=work.session_id, user=work.user, at_ms=work.at_ms, ban=work.ban)
         self._room.agenda.run(step, work)
 

@@ -44,7 +44,8 @@ class Restoring:
         elif session is None:
             self._over(work.session_id)
         else:
-            known = replace(life.known(), recording=session.recording, removals=session.removals)
+            removals = self._room.hub.removals.with_those_of(self._room.id, life.session_id, session.removals)
+            known = replace(life.known(), recording=session.recording, removals=removals)
             step = Restore(known=known, members=self._room.mine(), new_incarnation=self._room.hub.names.token())
             life.mirror.writing()
             self._room.agenda.run(step, Writing(life.session_id))

@@ -87,6 +87,8 @@ class Remove(Struct, frozen=True, kw_only=True):
     """Free the user's seat whoever holds it, and void the tokens of their admissions until now. Answer: ``Removed``."""
 
     user: UserId
+    lost: SessionId | None = None
+    """SQL knows of the removal from this session, whose state was lost: tokens are void for it without a state too."""
 
 
 class KeepAlive(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tertulia.ids import HubId, new_token, new_uuid
 from tertulia.room.nodes import Nodes
+from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 
 
@@ -61,3 +62,4 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     """The SFU nodes, as last read from the registry."""
     names: Names
     stateless: Stateless
+    removals: KnownRemovals

@@ -21,7 +21,7 @@ class RoomKeys(NamedTuple):
     seen: str
     """Sorted set: userId → when the seat last sent JoinRoom or KeepAlive, in ms."""
     removed: str
-    """Hash: userId → ms; tokens of admissions until then are void for this session."""
+    """Hash: userId → ms; tokens of admissions until then are void for the session that the field ``""`` has."""
 
 
 class RegistryKeys(NamedTuple):

@@ -130,10 +130,10 @@ class RoomState:
         reply = await self._run(scripts.LEAVE, room, scripts.Leave(user, connection, reason))
         return _left(reply)
 
-    async def remove(self, room: RoomId, user: UserId) -> Removed:
-        """Free the user's seat, if they have one, and void the tokens of their admissions until now. Of no effect
-        where the room has no state."""
-        at_ms, *found = await self._run(scripts.REMOVE, room, scripts.Remove(user))
+    async def remove(self, room: RoomId, user: UserId, lost: SessionId | None = None) -> Removed:
+        """Free the user's seat, if they have one, and void the tokens of their admissions until now. Where the room
+        has no state, only what ``lost`` says is void: for that session, whose state was lost."""
+        at_ms, *found = await self._run(scripts.REMOVE, room, scripts.Remove(user, lost or ""))
         session = SessionId(found[0].decode()) if found else None
         return Removed(at_ms=at_ms, session_id=session, left=_left(found[1:]))
 

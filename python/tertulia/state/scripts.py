@@ -50,6 +50,8 @@ class Remove(NamedTuple):
     """Arguments of :data:`REMOVE`."""
 
     user: UserId
+    lost: str
+    """The session from which SQL knows them to be removed, for where there is no state; or ``""``."""
 
 
 class KeepAlive(NamedTuple):

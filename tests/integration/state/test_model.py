@@ -74,7 +74,9 @@ for _, field in ipairs({'emptySince', 'sweptAt', 'watchedFrom'}) do
   if redis.call('HEXISTS', KEYS[1], field) == 1 then shift(KEYS[1], field) end
 end
 for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do redis.call('ZINCRBY', KEYS[3], -by, user) end
-for _, user in ipairs(redis.call('HKEYS', KEYS[4])) do shift(KEYS[4], user) end
+for _, user in ipairs(redis.call('HKEYS', KEYS[4])) do
+  if user ~= '' then shift(KEYS[4], user) end
+end
 for i = 1, 4 do
   local ttl = redis.call('PTTL', KEYS[i])
   if ttl >= 0 then redis.call('PEXPIRE', KEYS[i], ttl - by) end
@@ -361,7 +363,8 @@ def _timed(call: Call, now_ms: int) -> dict[str, Any]:
 
 def same_keys(same: Same, look: list[Any], model: Keys, model_now: int) -> bool:
     """Whether the keys hold the same, times as ages."""
-    now, ttls, room, people, seen, removed = look
+    now, ttls, room, people, seen, voided = look
+    removed = _pairs(voided)
     return (
         _same_ttls(ttls, model, model_now)
         and _same_hash(_pairs(room), model.hash, now, model_now)
@@ -371,7 +374,8 @@ def same_keys(same: Same, look: list[Any], model: Keys, model_now: int) -> bool:
         )
         and set(_pairs(people)) == set(model.people)
         and _same_ages(_pairs(seen), model.seen, now, model_now)
-        and _same_ages(_pairs(removed), model.removed, now, model_now)
+        and removed.pop("", "") == model.removed_from
+        and _same_ages(removed, model.removed, now, model_now)
     )
 
 
@@ -435,7 +439,7 @@ class Player:
         makers: list[tuple[int, Callable[[], Call]]] = [
             (10, self._join),
             (4, self._leave),
-            (2, lambda: self._any("remove", self._user())),
+            (2, lambda: self._any("remove", self._user(), self.rng.choice([None, *self.sessions[-2:]]))),
             (5, lambda: self._on_seat("keep_alive")),
             (5, self._update),
             (2, lambda: self._on_seat("raise_hand", self._coin())),

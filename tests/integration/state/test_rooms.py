@@ -238,6 +238,7 @@ async def test_only_join_and_keep_alive_refresh_the_ttl(redis: Redis, rooms: Roo
         await join(rooms, room, new_user(), limit=1)
     found = await ttls(redis, room)
     assert len(found) == 4
+    assert found.pop(keys.removed(room)) == pytest.approx(TTL_MS, abs=5000)  # a removal outlives the state
     assert all(0 < ttl <= 20_000 for ttl in found.values())
 
     assert await rooms.keep_alive(*mine, joined.incarnation) is KeptAlive.ALIVE
@@ -321,6 +322,34 @@ async def test_the_removals_of_a_lost_room_have_a_ttl(redis: Redis, rooms: RoomS
     assert await ttls(redis, room) == {keys.removed(room): pytest.approx(TTL_MS, abs=5000)}
     removed = await rooms.remove(room, user)
     assert (removed.session_id, removed.left) == (None, None)
+
+
+async def test_a_removal_outlives_the_state_for_its_session_only(redis: Redis, rooms: RoomState) -> None:
+    """Whoever makes the state may have read SQL before the removal: that they say nothing of it voids nothing."""
+    room, user = new_room(), new_user()
+    await join(rooms, room, new_user(), session="s")
+    removed = await rooms.remove(room, user)
+    await redis.call(keys.room(room), "DEL", keys.room(room))
+    with pytest.raises(BadToken):
+        await join(rooms, room, user, admitted=removed.at_ms, session="s")
+    await join(rooms, room, user, admitted=removed.at_ms, session="another")
+
+
+async def test_a_removal_from_a_lost_state_counts_for_whoever_makes_it(redis: Redis, rooms: RoomState) -> None:
+    room, user = new_room(), new_user()
+    removed = await rooms.remove(room, user, SessionId("s"))
+    assert (removed.session_id, removed.left) == (None, None)
+    assert await ttls(redis, room) == {keys.removed(room): pytest.approx(TTL_MS, abs=5000)}
+    with pytest.raises(BadToken):
+        await join(rooms, room, user, admitted=removed.at_ms, session="s")
+    known = KnownRoom(region="r", node=None, session_id=SessionId("s"), recording=None)
+    joined_at = rfc3339(from_ms(removed.at_ms))
+    mine = msgspec.structs.replace((await join(rooms, new_room(), user)).participant, joined_at=joined_at)
+    assert (await rooms.restore(room, known, [mine], "i")).removed == [user]
+    await rooms.end(room, "host")
+    await rooms.remove(room, user, SessionId("s"))
+    other = msgspec.structs.replace(known, session_id=SessionId("another"))
+    assert (await rooms.restore(room, other, [mine], "i")).removed == []
 
 
 async def test_who_was_removed_is_not_written_again(redis: Redis, rooms: RoomState) -> None:
@@ -601,9 +630,14 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     assert await inbox.next() == JoinedMessage(
         origin="hub-a", user_id=other.user_id, participant=other, replaced=None, resumed=True, restored=True
     )
-    await rooms.remove(room, other.user_id)
+    removed = await rooms.remove(room, other.user_id)
     assert await inbox.next() == LeftMessage(
-        origin="hub-a", user_id=other.user_id, connection_id=me.connection_id, seat=SeatId("seat"), reason="removed"
+        origin="hub-a",
+        user_id=other.user_id,
+        connection_id=me.connection_id,
+        seat=SeatId("seat"),
+        reason="removed",
+        at_ms=removed.at_ms,
     )
     await rooms.leave(room, user, back.participant.connection_id, "closed")
     assert await inbox.next() == LeftMessage(

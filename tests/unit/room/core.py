@@ -17,6 +17,7 @@ from tertulia.room.messages import JoinedMessage, LeftMessage
 from tertulia.room.nodes import Nodes
 from tertulia.room.participant import Participant
 from tertulia.room.placement import Node
+from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import Stateless, Surroundings
 from tertulia.tokens import Admission, RoomClaims
@@ -86,7 +87,12 @@ class Core:
         self._is_heard = is_heard
         self.nodes = Nodes("r")
         self.hub = Surroundings(
-            hub=HERE, settings=settings, nodes=self.nodes, names=CountedNames(), stateless=Stateless()
+            hub=HERE,
+            settings=settings,
+            nodes=self.nodes,
+            names=CountedNames(),
+            stateless=Stateless(),
+            removals=KnownRemovals(),
         )
         self.meeting = Meeting(ROOM, self.hub)
         self.effects: list[Effect] = []

@@ -10,9 +10,10 @@ from tertulia.errors import Forbidden, Unavailable
 from tertulia.ids import HubId, NodeId, UserId
 from tertulia.room import answers, commands, effects, inputs, steps
 from tertulia.room.answers import KeptAlive, Ongoing, Removed, Restored
+from tertulia.room.messages import LeftMessage
 from tertulia.room.removing import TRIES
 from tertulia.room.timers import RecordAgain
-from tests.unit.room.core import HOST, SESSION, Core, member
+from tests.unit.room.core import HOST, SESSION, THERE, Core, member
 
 N1 = NodeId("n1")
 BOB = member("bob", "b")
@@ -109,6 +110,7 @@ def test_a_removal_from_a_lost_room_is_kept_in_sql_first(core: Core) -> None:
     core.answer(steps.Remove, LOST)
     assert _recorded(core).session_id == SESSION
     core.answer(steps.RecordRemoval, None)
+    assert core.step(steps.Remove).lost == SESSION
     core.answer(steps.Remove, core.removed(core.left("bob", 2)))
     core.answer(steps.RecordRemoval, None)
     assert core.events("b") == ["Removed"]
@@ -160,6 +162,36 @@ def test_sql_is_away_too(core: Core) -> None:
     core.fail(steps.RecordRemoval, Unavailable("away"))
     assert core.answers("a") == [Unavailable]
     assert core.of(effects.SetTimer) == []
+
+
+# --- whoever makes the state again may know less than this hub
+
+
+def test_a_join_by_an_old_record_does_not_undo_a_removal(core: Core) -> None:
+    """Its record was read before the removal, or is the known one of a hub without SQL; Redis may be flushed."""
+    core.give(inputs.RemoveParticipant(1, BOB.user_id))
+    core.answer(steps.Remove, core.removed(core.left("bob", 2), at_ms=77))
+    core.fail(steps.RecordRemoval, Unavailable("away"))
+    core.ask_to_join("bob", "b2")
+    assert core.record.removals == {}
+    assert core.step(steps.Join).placement.removals == {BOB.user_id: 77}
+
+
+def test_a_removal_by_another_hub_is_remembered_too(core: Core) -> None:
+    message = LeftMessage.of(core.members["bob"], "removed", THERE, 77)
+    core.give(inputs.Message(message))
+    core.ask_to_join("bob", "b2")
+    assert core.step(steps.Join).placement.removals == {BOB.user_id: 77}
+
+
+def test_a_hub_that_writes_the_room_again_remembers_what_sql_was_not_told(core: Core) -> None:
+    core.give(inputs.RemoveParticipant(1, BOB.user_id))
+    core.answer(steps.Remove, core.removed(core.left("bob", 2), at_ms=77))
+    core.fail(steps.RecordRemoval, Unavailable("away"))
+    core.call("a", "KeepAlive")
+    core.answer(steps.KeepAlive, KeptAlive.LOST)
+    core.answer(steps.ReadSession, Ongoing(None, {}))
+    assert core.step(steps.Restore).known.removals == {BOB.user_id: 77}
 
 
 # --- the room's own host and the co-hosts

@@ -6,7 +6,8 @@
 -- (removed since the admission), or 'full'.
 
 local first = not intact()
-if first or redis.call('HGET', room, 'sessionId') == session then void_all(removals) end
+if first then forget_removals(session) end
+if first or redis.call('HGET', room, 'sessionId') == session then void_all(removals, session) end
 local removed_at = redis.call('HGET', removed, user)
 if removed_at and admitted <= tonumber(removed_at) then return {'void'} end
 if first then create(region, node, session, recording, incarnation) end

@@ -7,13 +7,14 @@
 
 local made = not intact()
 if made then
+  forget_removals(session)
   create(region, node, session, recording, incarnation)
 elseif redis.call('HGET', room, 'sessionId') ~= session then
   return 'other_session'
 elseif node ~= '' and redis.call('HGET', room, 'sfuNode') == '' then
   move(node) -- whoever made the state knew of no node
 end
-void_all(removals)
+void_all(removals, session)
 local displaced, out = {}, {}
 for i = 1, #members, 2 do
   local user, text = members[i], members[i + 1]

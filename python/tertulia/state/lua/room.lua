@@ -1,6 +1,6 @@
 -- What all scripts of a room share. Only refresh_ttl sets the TTLs, and only JoinRoom and KeepAlive (of which restore is
--- a part) call it. A script that does not find the state intact writes nothing but removals, with a TTL of their own: no
--- key is ever made without one.
+-- a part) call it; a removal sets that of the removals. A script that does not find the state intact writes nothing but
+-- removals, with a TTL of their own: no key is ever made without one.
 -- needs: now
 -- keys: room, participants, seen, removed
 -- args: channel, origin, ttl
@@ -20,7 +20,7 @@ local function publish(kind, fields)
   redis.call('SPUBLISH', channel, '{"t":"' .. kind .. '","origin":' .. cjson.encode(origin) .. ',' .. fields .. '}')
 end
 
--- Make the state, in place of what is left of a broken one. Whoever was removed stays removed.
+-- Make the state, in place of what is left of a broken one. Whoever was removed from the session stays removed.
 -- `recording`: its id, or '' for none.
 local function create(region, node, session, recording, incarnation)
   redis.call('DEL', room, participants, seen)
@@ -28,15 +28,24 @@ local function create(region, node, session, recording, incarnation)
     'sfuNode', node, 'sessionId', session, 'incarnation', incarnation)
 end
 
--- Void the tokens of a user's admissions until `at`.
-local function void(user, at)
-  if at > tonumber(redis.call('HGET', removed, user) or '0') then redis.call('HSET', removed, user, ms(at)) end
+-- Forget who was removed from another session: the field '' says from which they were.
+local function forget_removals(session)
+  local of = redis.call('HGET', removed, '')
+  if of and of ~= session then redis.call('DEL', removed) end
 end
 
--- Void what SQL knows to be void: a JSON object of users and moments, or ''.
-local function void_all(removals)
+-- Void the tokens of a user's admissions until `at`, for a session.
+local function void(user, at, session)
+  forget_removals(session)
+  if at > tonumber(redis.call('HGET', removed, user) or '0') then
+    redis.call('HSET', removed, user, ms(at), '', session)
+  end
+end
+
+-- Void what SQL knows to be void for the session of a state: a JSON object of users and moments, or ''.
+local function void_all(removals, session)
   if removals == '' then return end
-  for user, at in pairs(cjson.decode(removals)) do void(user, at) end
+  for user, at in pairs(cjson.decode(removals)) do void(user, at, session) end
   if redis.call('PTTL', removed) < 0 then redis.call('PEXPIRE', removed, ttl) end
 end
 
@@ -55,8 +64,9 @@ local function drop(user, text, reason)
   redis.call('ZREM', seen, user)
   local left = redis.call('HINCRBY', room, 'participantCount', -1)
   if left == 0 then redis.call('HSET', room, 'emptySince', ms(now)) end
+  local at = reason == 'removed' and ',"atMs":' .. ms(now) or ''
   publish('left', '"userId":' .. cjson.encode(user) .. ',"connectionId":' .. cjson.encode(was.connectionId) ..
-    ',"seat":' .. cjson.encode(was.seat) .. ',"reason":' .. cjson.encode(reason))
+    ',"seat":' .. cjson.encode(was.seat) .. ',"reason":' .. cjson.encode(reason) .. at)
   return left
 end
 
