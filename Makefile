@@ -15,11 +15,6 @@ ARGS ?=
 
 # `make -j` would not help: cargo and pip use all cores themselves.
 .NOTPARALLEL:
-# What takes long, or needs more than Debian: Go 1.24 or later.
-nightly:
-	@sh scripts/need.sh run
-	@exec $(PYTHON) scripts/test.py nightly
-
 .PHONY: npm run test check nightly bench build lock fix clean
 
 run: $(VENV)/installed
@@ -32,6 +27,11 @@ test:
 check:
 	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py check
+
+# What takes long, or needs more than Debian: Go 1.24 or later.
+nightly:
+	@sh scripts/need.sh run
+	@exec $(PYTHON) scripts/test.py nightly
 
 bench:
 	@sh scripts/need.sh run

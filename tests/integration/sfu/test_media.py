@@ -78,6 +78,7 @@ async def test_offers_that_cross_end_well() -> None:
         ann, bob = Client(d, "r"), Client(d, "r")
         await ann.publish()
         await ann.offer()
+        await ann.connected()
         ann.stop_reading()
         await bob.publish()
         await bob.offer()

@@ -12,9 +12,13 @@ use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, Rtc, RtcConfig};
 
 use crate::config::{LocalCandidate, Transport};
+use crate::rtp::dependency_descriptor;
 
 /// Video packets kept for retransmission, for each stream: about two seconds of a camera at 2 Mbit/s.
 const RETRANSMISSION_PACKETS: usize = 512;
+
+/// The id of AV1's dependency descriptor in offers of the server's: one that str0m gives to no other extension.
+const DESCRIPTOR_ID: u8 = 12;
 
 /// Makes sessions that are alike: ICE-lite, one certificate for the shard, the codecs in the server's order of preference.
 pub(crate) struct SessionFactory {
@@ -40,6 +44,7 @@ impl SessionFactory {
             .set_crypto_provider(self.crypto.clone())
             .set_ice_lite(true)
             .set_rtp_mode(true)
+            .set_extension(DESCRIPTOR_ID, dependency_descriptor())
             .set_send_buffer_video(RETRANSMISSION_PACKETS)
             .clear_codecs()
             .enable_opus(true, false)

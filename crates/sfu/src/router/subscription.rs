@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use str0m::format::Codec;
 use str0m::media::{Mid, Pt};
-use str0m::rtp::{RtpWrite, Ssrc};
+use str0m::rtp::{RtpWrite, Ssrc, UserExtensionValues};
 
 use super::tap::Tap;
 use crate::ids::{PeerKey, TrackKey};
-use crate::rtp::{Incoming, PictureIds, Rewrite};
+use crate::rtp::{FrameNumbers, Incoming, PictureIds, Rewrite};
 
 /// Where a subscription ends. Whatever receives media does so through one of these.
 #[derive(Debug)]
@@ -115,6 +116,7 @@ pub(crate) enum Prepared {
 pub(crate) struct OutgoingStream {
     rewrite: Rewrite,
     pictures: PictureIds,
+    frames: FrameNumbers,
     awaits_keyframe: bool,
     has_begun: bool,
     /// The publisher's payload type, and the subscriber's for it.
@@ -126,6 +128,7 @@ impl Default for OutgoingStream {
         Self {
             rewrite: Rewrite::default(),
             pictures: PictureIds::default(),
+            frames: FrameNumbers::default(),
             awaits_keyframe: true,
             has_begun: false,
             payload: None,
@@ -140,6 +143,7 @@ impl OutgoingStream {
         self.payload = None;
         self.rewrite.change_source();
         self.pictures.change_source();
+        self.frames.change_source();
     }
 
     /// Prepares a packet. `payload` gives the subscriber's payload type for the publisher's format.
@@ -196,6 +200,12 @@ impl OutgoingStream {
         extensions.mid = None;
         extensions.rid = None;
         extensions.rid_repair = None;
+        if spec.codec == Codec::Av1 {
+            self.frames.packet(&mut extensions, is_first_ever);
+        } else {
+            // Other codecs say by themselves what a frame needs.
+            extensions.user_values = UserExtensionValues::default();
+        }
         let write = RtpWrite::new(
             pt,
             numbers.sequence.into(),

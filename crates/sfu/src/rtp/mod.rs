@@ -1,6 +1,7 @@
 //! RTP as a forwarder sees it: numbers to keep in step, and where a picture can be entered.
 
 mod clock;
+mod descriptor;
 mod encodings;
 mod header;
 mod incoming;
@@ -10,6 +11,7 @@ mod serialize;
 mod vp8;
 
 pub(crate) use clock::{Report, SenderClock, StreamClock};
+pub(crate) use descriptor::{FrameNumbers, dependency_descriptor};
 pub(crate) use encodings::{Choice, Encodings};
 pub(crate) use header::Header;
 pub(crate) use incoming::Incoming;

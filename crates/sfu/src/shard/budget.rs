@@ -54,6 +54,12 @@ impl Budgets {
         take(&mut self.wrong_answers, WRONG_ANSWERS, now, transport);
     }
 
+    /// The hub has closed the transport: whoever comes back has another one.
+    pub(super) fn forget(&mut self, transport: &TransportId) {
+        self.offers.remove(transport);
+        self.wrong_answers.remove(transport);
+    }
+
     /// A full bucket is as good as none.
     fn sweep(&mut self, now: Instant) {
         if now < self.swept + SWEEP {

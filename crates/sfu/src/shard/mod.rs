@@ -144,6 +144,7 @@ impl Shard {
                 self.router.stop_recording(self.clock.now(), &room, recording);
             }
             Command::Close { transport } => {
+                self.budgets.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
                 }

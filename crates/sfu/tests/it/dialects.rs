@@ -5,7 +5,7 @@ use std::time::Duration;
 use sfu::{Command, Outcome};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{World, peer_id, plain_offer};
+use crate::support::{World, config, peer_id, plain_offer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -18,8 +18,17 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BU
     m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n\
     a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\na=ssrc:2 cname:a\r\n";
 
+/// A world in which a client may be silent for long.
+fn patient(seed: u64) -> World {
+    let mut config = config();
+    config.limits.ice_silence = 1_000 * SECOND;
+    World::with(config, seed)
+}
+
 /// What the server answers, and how many tracks are published.
 fn answer(world: &mut World, offer: &str) -> Result<(String, usize), String> {
+    // Two offers a second are read.
+    world.run(SECOND / 2);
     match world.execute(plain_offer(peer_id("sfu_x", "x"), offer)) {
         Ok(Outcome::Answer { sdp, .. }) => Ok((sdp, world.shard.stats().tracks)),
         Ok(other) => panic!("{other:?}"),
@@ -28,7 +37,7 @@ fn answer(world: &mut World, offer: &str) -> Result<(String, usize), String> {
 }
 
 fn first_answer(offer: &str) -> (String, usize) {
-    answer(&mut World::new(100), offer).unwrap()
+    answer(&mut patient(100), offer).unwrap()
 }
 
 /// The m-lines of an SDP.
@@ -80,7 +89,7 @@ fn mids_are_any_tokens_and_come_back_as_they_came() {
         assert_eq!((mids(&sdp), tracks), (vec![one, other], 2));
         assert!(sdp.contains(&format!("a=group:BUNDLE {one} {other}\r\n")), "{sdp}");
     }
-    let mut world = World::new(101);
+    let mut world = patient(101);
     for wrong in ["0", "a b", "<a>"] {
         let refused = answer(&mut world, &OFFER.replace("a=mid:1", &format!("a=mid:{wrong}")));
         assert!(refused.unwrap_err().contains("a=mid of m-line 1"));
@@ -138,7 +147,7 @@ fn foreign_and_rejected_m_lines_keep_their_places() {
 
 #[test]
 fn an_m_line_that_the_server_rejects_publishes_nothing_and_may_be_reused() {
-    let mut world = World::new(102);
+    let mut world = patient(102);
     let unknown = OFFER.replace("VP8/90000", "H265/90000");
     let (sdp, tracks) = answer(&mut world, &unknown).unwrap();
     assert_eq!((media(&sdp)[1], tracks), ("video 0 UDP/TLS/RTP/SAVPF 96", 1));

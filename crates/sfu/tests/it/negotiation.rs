@@ -287,7 +287,8 @@ fn an_invalid_offer_leaves_the_call_alive() {
     ];
     for (index, sdp) in bad.iter().enumerate() {
         world.offer_sdp(a, sdp.clone());
-        world.run(SECOND / 10);
+        // Two a second are read.
+        world.run(SECOND / 2);
         assert_eq!(world.refused.len(), index + 1, "{}", &sdp[..sdp.len().min(80)]);
     }
     world.clients[b].forget_got();

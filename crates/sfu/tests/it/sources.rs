@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use sfu::Transport;
+use str0m::format::Codec;
 use str0m::media::MediaKind::{self, Audio, Video};
 
 use crate::support::World;
@@ -259,4 +260,48 @@ fn what_one_user_sends_has_one_cname() {
     assert_eq!(heard, seen);
     let users: Vec<_> = [a, c].map(|user| world.clients[user].user.clone()).to_vec();
     assert_eq!(heard, users);
+}
+
+#[test]
+fn dependency_descriptors_of_av1_are_handed_on() {
+    let mut world = World::new(209);
+    let [a, b, c] = ["ana", "ben", "cyn"].map(|name| world.add(name, false));
+    for client in [a, b, c] {
+        // Cyn does not know the extension.
+        if client != c {
+            world.clients[client].use_descriptors();
+        }
+        world.clients[client].add_track(Video);
+        world.offer(client);
+    }
+    world.run(2 * SECOND);
+    // The first packet of a key frame: the N bit; and as long as a structure for three spatial layers.
+    let mut payload = vec![0x18; 100];
+    payload[7] = a as u8;
+    let descriptor: Vec<u8> = (0..40).collect();
+    world.clients[a].use_codec(Codec::Av1);
+    world.clients[a].hostile_payload = Some(payload);
+    world.clients[a].descriptor = Some(descriptor.clone());
+    world.run(SECOND);
+    let got = &world.clients[b].descriptors;
+    assert!(got.len() > 40, "{}", got.len());
+    let numbers = |got: &Vec<u8>| u16::from_be_bytes([got[1], got[2]]);
+    // The first picture of AV1, after some of VP8.
+    let is_whole = |got: &Vec<u8>| numbers(got) == 1 && got[3..] == descriptor[3..] && got[0] == descriptor[0];
+    assert!(got.iter().all(is_whole), "{got:?}");
+    assert!(world.clients[c].descriptors.is_empty());
+    assert!(world.clients[c].got_from(Video, a) > 40);
+    // Another source: frames are numbered on.
+    world.clients[b].descriptors.clear();
+    world.clients[a].begin_anew(Video, 120_000, 9, 9);
+    world.clients[a].descriptor = Some([&[0, 0, 0][..], &descriptor[3..]].concat());
+    world.run(SECOND);
+    assert_eq!(world.clients[b].descriptors.last().map(numbers), Some(2));
+    // VP8 says by itself what a frame needs.
+    world.clients[a].use_codec(Codec::Vp8);
+    world.clients[a].hostile_payload = None;
+    world.run(SECOND);
+    world.clients[b].descriptors.clear();
+    world.run(SECOND);
+    assert!(world.clients[b].descriptors.is_empty());
 }

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sfu::{PeerId, RecordingId, SlotAssignment, Transport};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
+use str0m::format::Codec;
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive, TcpType};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, VideoOrientation};
+use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues, RtpPacket, RtpWrite, VideoOrientation};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
 
 use str0m::crypto::from_feature_flags;
@@ -133,6 +134,10 @@ pub(crate) struct Client {
     pub(crate) history: Vec<Vec<u8>>,
     /// Sent instead of pictures.
     pub(crate) hostile_payload: Option<Vec<u8>>,
+    /// Dependency descriptors that it got.
+    pub(crate) descriptors: Vec<Vec<u8>>,
+    /// Sent with each picture.
+    pub(crate) descriptor: Option<Vec<u8>>,
     start: Instant,
     now: Instant,
     timeout: Instant,
@@ -190,6 +195,8 @@ impl Client {
             last_check: Vec::new(),
             history: Vec::new(),
             hostile_payload: None,
+            descriptors: Vec::new(),
+            descriptor: None,
             stun: &[0, 1],
             renews_credentials: false,
             start: now,
@@ -504,10 +511,13 @@ impl Client {
                         if let Some(hostile) = &self.hostile_payload {
                             payload.clone_from(hostile);
                         }
-                        let extensions = ExtensionValues {
+                        let mut extensions = ExtensionValues {
                             video_orientation: Some(VideoOrientation::Deg90),
                             ..Default::default()
                         };
+                        if let Some(descriptor) = self.descriptor.clone() {
+                            extensions.user_values.set(Descriptor(descriptor));
+                        }
                         keep(sender.sequence, sender.timestamp, part == 1, &payload, None);
                         let captured = now - self.encoding_time;
                         let write = |payload| {
@@ -599,6 +609,9 @@ impl Client {
         self.lines_of.insert(*packet.header.ssrc, mid);
         let video = self.kinds.get(&mid) == Some(&MediaKind::Video);
         let got = self.got.entry(mid).or_default();
+        if let Some(Descriptor(descriptor)) = packet.header.ext_vals.user_values.get() {
+            self.descriptors.push(descriptor.clone());
+        }
         // What hostile clients send is only taken.
         let Some(from) = packet
             .payload
@@ -668,6 +681,24 @@ impl Client {
         self.encodings = ssrcs.to_vec();
     }
 
+    /// Takes and sends dependency descriptors.
+    pub(crate) fn use_descriptors(&mut self) {
+        let uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+        let extension = Extension::with_serializer(uri, Descriptor::default());
+        self.use_config(RtcConfig::new().set_extension(9, extension));
+    }
+
+    /// Sends video of a codec from now on.
+    pub(crate) fn use_codec(&mut self, codec: Codec) {
+        let mid = self.mids(MediaKind::Video)[0];
+        let of_codec = |pt: &Pt| {
+            let mut params = self.rtc.codec_config().params().iter();
+            params.any(|params| params.pt() == *pt && params.spec().codec == codec)
+        };
+        let mut formats = self.rtc.media(mid).unwrap().remote_pts().iter();
+        self.video_format = formats.position(of_codec).unwrap();
+    }
+
     /// What comes with an SSRC.
     pub(crate) fn kind_of(&self, ssrc: u32) -> Option<MediaKind> {
         let line = self.lines_of.get(&ssrc)?;
@@ -697,5 +728,37 @@ impl Client {
         if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
+    }
+}
+
+/// A dependency descriptor, and how sessions read and write it.
+#[derive(Debug, Default)]
+struct Descriptor(Vec<u8>);
+
+impl ExtensionSerializer for Descriptor {
+    fn write_to(&self, buf: &mut [u8], values: &ExtensionValues) -> usize {
+        let Some(Self(descriptor)) = values.user_values.get() else {
+            return 0;
+        };
+        buf[..descriptor.len()].copy_from_slice(descriptor);
+        descriptor.len()
+    }
+
+    fn parse_value(&self, buf: &[u8], values: &mut ExtensionValues) -> bool {
+        values.user_values.set(Self(buf.to_vec()));
+        true
+    }
+
+    fn is_video(&self) -> bool {
+        true
+    }
+
+    fn is_audio(&self) -> bool {
+        false
+    }
+
+    fn requires_two_byte_form(&self, values: &ExtensionValues) -> bool {
+        let descriptor = values.user_values.get::<Self>();
+        descriptor.is_some_and(|Self(descriptor)| descriptor.len() > 16)
     }
 }
