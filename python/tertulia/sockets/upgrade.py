@@ -67,8 +67,8 @@ class Proxies(Protocol):
 
 
 class Routes(NamedTuple):
-    """The endpoint of each path; the origins whose pages may connect: ``*`` is all, ``local`` adds those of this machine,
-    the server's own always may."""
+    """The endpoint of each path; the origins whose pages may connect. ``*`` is all, ``local`` adds those of this
+    machine; the server's own always may."""
 
     endpoints: Mapping[str, Endpoint]
     origins: Collection[str]
