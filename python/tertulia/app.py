@@ -313,7 +313,7 @@ def _operator_routes(config: Config) -> list[BaseRoute]:
 
 
 def _site(config: Config, routes: list[BaseRoute], api: Api) -> ASGIApp:
-    app: ASGIApp = site.Site(routes, Cors(config.cors_origins), api, is_open=config.open)
+    app: ASGIApp = site.Site(routes, Cors(config.cors_origins, local=config.open), api, is_open=config.open)
     return cast("ASGIApp", _behind_proxies(config, app)) if config.trusted_proxies else app
 
 
@@ -328,6 +328,7 @@ def _server_config(config: Config, web: Web, app: ASGIApp, open_signalr: Endpoin
         [*config.cors_origins, *own],
         _max_frame(config),
         _behind_proxies(config, app).trusted_hosts if config.trusted_proxies else None,
+        local=config.open,
     )
     return _uvicorn(app, protocol)
 

@@ -55,21 +55,30 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Queues an order.
+    /// Queues a command, or has it refused where there is no place for it.
     ///
     /// # Errors
-    /// There is no place for it, or nobody takes orders any more; it comes back.
-    fn put(&self, order: Order) -> Result<(), TrySendError<Order>> {
-        let places = match &order {
-            Order::Command(command) if is_end(command) => MAX_COMMANDS + MAX_ENDS,
-            _ => MAX_COMMANDS,
+    /// [`CommandError`]
+    fn send(&self, command: Command) -> Result<Sent, CommandError> {
+        let places = if is_end(&command) {
+            MAX_COMMANDS + MAX_ENDS
+        } else {
+            MAX_COMMANDS
         };
-        // Callers that put at once may exceed this by one each.
-        if self.waiting.load(Ordering::Relaxed) >= places {
-            return Err(TrySendError::Full(order));
+        // Callers that send at once may exceed this by one each.
+        if self.waiting.load(Ordering::Relaxed) < places {
+            return self.put(Order::Command(command)).map(|()| Sent::Queued);
         }
+        self.refused.try_send(command).map_err(|e| match e {
+            TrySendError::Full(_) => CommandError::Overloaded,
+            TrySendError::Disconnected(_) => CommandError::Stopped,
+        })?;
+        Ok(Sent::Refused)
+    }
+
+    fn put(&self, order: Order) -> Result<(), CommandError> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.orders.send(order).map_err(|e| TrySendError::Disconnected(e.0))
+        self.orders.send(order).map_err(|_| CommandError::Stopped)
     }
 }
 
@@ -155,17 +164,7 @@ impl Handle {
     /// # Errors
     /// [`CommandError`]; nothing will come of the command.
     pub(crate) fn send(&self, command: Command) -> Result<Sent, CommandError> {
-        let sent = match self.outbox.put(Order::Command(command)) {
-            Ok(()) => Sent::Queued,
-            Err(TrySendError::Full(Order::Command(command))) => {
-                self.outbox.refused.try_send(command).map_err(|e| match e {
-                    TrySendError::Full(_) => CommandError::Overloaded,
-                    TrySendError::Disconnected(_) => CommandError::Stopped,
-                })?;
-                Sent::Refused
-            }
-            Err(_) => return Err(CommandError::Stopped),
-        };
+        let sent = self.outbox.send(command)?;
         self.waker.wake().map_err(|_| CommandError::Stopped)?;
         Ok(sent)
     }

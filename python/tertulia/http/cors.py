@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from tertulia.rest.addresses import is_own
+from tertulia.rest.addresses import is_local, is_own
 
 _MAX_AGE: Final = "600"
 """Seconds for which a browser may remember a preflight."""
@@ -16,15 +16,16 @@ _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
 
 
 class Cors:
-    """Which origins may call (``*``: all), and the headers that tell browsers so."""
+    """Which origins may call (``*``: all), and the headers that tell browsers so. ``local``: those of this machine."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def __init__(self, origins: Sequence[str], *, local: bool = False) -> None:
         self._any = "*" in origins
         self._origins = frozenset(origins)
+        self._local = local
 
     def allows(self, origin: str) -> bool:
         """Whether pages of ``origin`` may call."""
-        return self._any or origin.lower() in self._origins
+        return self._any or origin.lower() in self._origins or (self._local and is_local(origin))
 
     def is_foreign(self, request: Headers) -> bool:
         """Whether a page of another site sent the request, and not one that may call."""

@@ -28,7 +28,7 @@ _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that machines ask for every few seconds: not logged."""
 
 
-_FOREIGN: Final = "an open development server does not answer pages of other sites: name them in --cors-origins"
+_FOREIGN: Final = "an open development server answers pages of this machine only: name others in --cors-origins"
 
 
 class Site:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from tertulia.config import is_loopback
 from tertulia.ids import RoomId
 
 WS_PATH: Final = "/ws"
@@ -48,6 +49,14 @@ def base_of(request: Request, public_url: str | None) -> Base:
 
 def is_own(origin: str, host: str) -> bool:
     """Whether ``origin`` is this server's, which was reached as ``host``: default ports are equal to none."""
-    parts = urlsplit(origin.lower())
-    default = _DEFAULT_PORTS.get(parts.scheme)
-    return default is not None and parts.netloc.removesuffix(default) == host.lower().removesuffix(default) != ""
+    scheme, _, netloc = origin.lower().partition("://")
+    default = _DEFAULT_PORTS.get(scheme)
+    return default is not None and netloc.removesuffix(default) == host.lower().removesuffix(default) != ""
+
+
+def is_local(origin: str) -> bool:
+    """Whether ``origin`` is that of a page served by this machine, on any port: a developer's own web application."""
+    try:
+        return is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:  # no URL
+        return False

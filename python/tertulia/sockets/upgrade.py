@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from multidict import CIMultiDict
 from picows import WSListener, WSUpgradeRequest
 
-from tertulia.rest.addresses import is_own
+from tertulia.rest.addresses import is_local, is_own
 
 
 class Upgrade(NamedTuple):
@@ -67,12 +67,14 @@ class Proxies(Protocol):
 
 
 class Routes(NamedTuple):
-    """The endpoint of each path; the origins whose pages may connect (``*``: all; the server's own always may)."""
+    """The endpoint of each path; the origins whose pages may connect. ``*`` is all, ``local`` adds those of this
+    machine; the server's own always may."""
 
     endpoints: Mapping[str, Endpoint]
     origins: Collection[str]
     max_frame: int
     proxies: Proxies | None = None
+    local: bool = False
 
     def open(self, request: WSUpgradeRequest, peer: str) -> WebSocketListener | Refusal:
         """What the path's endpoint answers, if there is one and the origin is allowed. ``peer``: an IP address."""
@@ -97,4 +99,4 @@ class Routes(NamedTuple):
         origin = headers.get("Origin")
         if origin is None or "*" in self.origins or origin.lower() in self.origins:
             return True
-        return is_own(origin, headers.get("Host", ""))
+        return is_own(origin, headers.get("Host", "")) or (self.local and is_local(origin))

@@ -53,9 +53,11 @@ def protocol_class(
     origins: Collection[str],
     max_frame: int = MAX_FRAME,
     proxies: Proxies | None = None,
+    *,
+    local: bool = False,
 ) -> Any:
-    """For uvicorn's ``Config(ws=…)``."""
-    routes = Routes(endpoints, frozenset(o.lower() for o in origins), max_frame, proxies)
+    """For uvicorn's ``Config(ws=…)``. See :class:`Routes`."""
+    routes = Routes(endpoints, frozenset(o.lower() for o in origins), max_frame, proxies, local)
     return functools.partial(_guarded, routes)
 
 

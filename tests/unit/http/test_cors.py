@@ -24,8 +24,31 @@ def test_others_may_not(origin: str | None) -> None:
     assert marked(Cors(["https://a.example"]), origin, access_control_request_method="POST") == {}
 
 
-def test_any_origin_in_development() -> None:
+def test_any_origin() -> None:
     assert marked(Cors(["*"]), "http://x")["access-control-allow-origin"] == "http://x"
+
+
+LOCAL = ["http://localhost:3000", "https://localhost", "http://127.0.0.1:5173", "http://[::1]:9"]
+ELSEWHERE = [
+    "https://evil.example",
+    "http://localhost.evil.example",
+    "http://127.0.0.1.evil.example",
+    "null",
+    "http://[",
+]
+
+
+@pytest.mark.parametrize("origin", LOCAL)
+def test_pages_of_this_machine_may_call_in_development(origin: str) -> None:
+    assert marked(Cors([], local=True), origin)["access-control-allow-origin"] == origin
+    assert not Cors([], local=True).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
+    assert marked(Cors([]), origin) == {}
+
+
+@pytest.mark.parametrize("origin", ELSEWHERE)
+def test_pages_from_elsewhere_may_not(origin: str) -> None:
+    assert marked(Cors([], local=True), origin) == {}
+    assert Cors([], local=True).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
 
 
 def test_a_preflight_hears_what_is_allowed() -> None:

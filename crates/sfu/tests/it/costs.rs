@@ -107,7 +107,7 @@ fn packets_of_a_peer() {
     // From the first check and the DTLS handshake on.
     for _ in 0..200 {
         world.step();
-        corpus.extend(world.clients[a].history.drain(..));
+        corpus.append(&mut world.clients[a].history);
     }
     let kinds = [0..=1, 20..=63, 128..=191].map(|first| {
         let of_kind = corpus.iter().filter(|packet| first.contains(&packet[0]));

@@ -162,7 +162,7 @@ fn an_idle_writer_is_woken_by_the_first_entry_and_a_busy_one_by_many() {
                 woken.send(entries.len()).unwrap();
             }
         });
-        let mut take = |count: usize| {
+        let take = |count: usize| {
             queue.push(PORT, &mut (0..count).map(|_| packet(12)).collect());
             wakes.recv_timeout(Duration::from_secs(30)).unwrap()
         };

@@ -1,12 +1,25 @@
 //! What an input may cost: a stated time, and a stated time for each of its bytes. The fuzz targets include this file too.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// How much slower code is that was built without optimizations, or with a fuzzer's instruments.
 const SLOWNESS: u32 = if cfg!(debug_assertions) { 8 } else { 1 };
 
-/// Attempts for an input that seems too dear: other work of the machine counts too. The cheapest one tells.
+/// Attempts for an input that seems too dear: other work leaves caches cold. The cheapest one tells.
 const ATTEMPTS: usize = 6;
+
+/// The CPU time of this thread that a run takes.
+pub(crate) fn cpu_time<T>(run: impl FnOnce() -> T) -> Duration {
+    let now = || {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    };
+    let begin = now();
+    run();
+    now() - begin
+}
 
 /// The time that an input may take, in an optimized build.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +44,7 @@ impl Cost {
         let allowed = self.of(bytes);
         let mut best = Duration::MAX;
         for _ in 0..ATTEMPTS {
-            let begin = Instant::now();
-            run();
-            best = best.min(begin.elapsed());
+            best = best.min(cpu_time(&mut run));
             if best <= allowed {
                 return;
             }
