@@ -12,6 +12,8 @@ VARIABLE: Final = "SUPERVISOR_PULSE_FD"
 """The environment variable that names the child's end of the pipe."""
 EVERY: Final = 0.5
 """Seconds between two bytes, and between two looks."""
+STARTS_WITHIN: Final = 120.0
+"""Seconds until a child's first byte: many times what a start takes on a busy machine."""
 
 
 async def show(env: Mapping[str, str]) -> None:
@@ -27,7 +29,7 @@ async def show(env: Mapping[str, str]) -> None:
 
 
 class Pulse:
-    """The parent's side. A child counts from its first byte on: until then it starts."""
+    """The parent's side. Until a child's first byte it starts, which may take :data:`STARTS_WITHIN`."""
 
     def __init__(self, longest: float) -> None:
         """``longest``: seconds without a byte after which the child stands still.
@@ -40,7 +42,7 @@ class Pulse:
         """``writer`` is the child's, to be closed here once that has it."""
         os.set_blocking(self._reader, False)
         self._loop = asyncio.get_running_loop()
-        self._turned_at: float | None = None
+        self._turned_at = self._loop.time() + STARTS_WITHIN - longest
         self._loop.add_reader(self._reader, self._on_bytes)
 
     async def watch(self, on_still: Callable[[], None]) -> None:
@@ -49,10 +51,10 @@ class Pulse:
         while True:
             await asyncio.sleep(EVERY)
             now = self._loop.time()
-            if self._turned_at is not None and now - looked_at > 2 * EVERY:
-                self._turned_at = now  # it is this process that stood still
+            if now - looked_at > 2 * EVERY:
+                self._turned_at = max(self._turned_at, now)  # it is this process that stood still
             looked_at = now
-            if self._turned_at is not None and now - self._turned_at > self._longest:
+            if now - self._turned_at > self._longest:
                 on_still()
                 return
 
