@@ -71,17 +71,14 @@ CHECK = (
 # In parts, the longest first, several of which run at a time, because each waits for its servers most of the time.
 RECORDINGS = ("recorder", "storage")
 SOCKETS = ("fleet", "sfu", "signalr")
+REST = ("rest",)
 HUB = ("clients", "hub")
+OTHERS = tuple(f"--ignore={path}" for path in _integration((*RECORDINGS, *SOCKETS, *REST, *HUB)))
 INTEGRATION = (
     Step("integration recordings", (*PYTEST, *_integration(RECORDINGS)), 25, needs=SERVED, covered=True),
     Step("integration sockets", (*PYTEST, *_integration(SOCKETS)), 25, needs=SERVED, covered=True),
-    Step(
-        "integration others",
-        (*PYTEST, "tests/integration", *(f"--ignore={path}" for path in _integration((*RECORDINGS, *SOCKETS, *HUB)))),
-        25,
-        needs=SERVED,
-        covered=True,
-    ),
+    Step("integration rest", (*PYTEST, *_integration(REST)), 25, needs=SERVED, covered=True),
+    Step("integration others", (*PYTEST, "tests/integration", *OTHERS), 25, needs=SERVED, covered=True),
     Step("integration hub", (*PYTEST, *_integration(HUB)), 25, needs=SERVED, covered=True),
 )
 TEST = (

@@ -207,6 +207,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("DELETE", "/v1/rooms/{room_id}/recordings/{recording_id}"): {HOST},
     ("POST", "/v1/users"): set(),
     ("GET", "/v1/users/{user_id}"): {HOST, GUEST},
+    ("GET", "/v1/audit"): set(),
 }
 BODY = {
     "/v1/rooms": {"hostId": UUID},
