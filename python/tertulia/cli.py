@@ -81,9 +81,9 @@ def _web(given: Given) -> int:
         from tertulia.http import workers
 
         return workers.run(given.config, given.env)
-    from tertulia import app
+    from tertulia import serving
 
-    return app.run_web(given.config, given.args.one_of_many)
+    return serving.run_web(given.config, given.args.one_of_many)
 
 
 def _sfu(given: Given) -> int:
