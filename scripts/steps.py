@@ -83,7 +83,7 @@ INTEGRATION = (
 )
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
-    Step("unit", (*PYTEST, "tests/unit"), 5, needs=BUILT, covered=True),
+    Step("unit", (*PYTEST, "tests/unit"), 10, needs=BUILT, covered=True),
     Step("world", (BIN + "python", "-m", "tests.world"), 5, needs=BUILT, alone=True),
     Step("page unit", ("npm", "test", "--silent"), 3, needs=("npm packages",)),
     *INTEGRATION,

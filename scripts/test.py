@@ -13,6 +13,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -83,6 +84,16 @@ def startable(
     return now[len(running) :]
 
 
+def _without_real_time() -> tuple[str, ...]:
+    """What keeps a command from real-time priorities, where it could have them: libwebrtc in a test takes the highest one
+    for its process, whose children inherit it, and what runs beside would starve."""
+    prefix = ("setpriv", "--bounding-set", "-sys_nice")
+    if os.geteuid() != 0 or shutil.which(prefix[0]) is None:
+        return ()
+    is_allowed = subprocess.run((*prefix, "true"), check=False, stderr=subprocess.DEVNULL).returncode == 0
+    return prefix if is_allowed else ()
+
+
 async def run(step: Step, *, measured: bool, live: bool) -> Result:
     """Run one step. Its output goes to ours while it runs (``live``), or in one piece at its end."""
     argv = step.measured if measured else step.argv
@@ -104,7 +115,13 @@ async def _outcome(argv: Sequence[str], minutes: float, output: int | None) -> s
     try:
         # A session of its own, so that what a hanging step has started ends with it.
         process = await asyncio.create_subprocess_exec(
-            *argv, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
+            *_without_real_time(),
+            *argv,
+            cwd=ROOT,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
         )
     except OSError as error:
         return f"FAILED: {error}"
