@@ -10,10 +10,10 @@ The exit status is 1 if any failed.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.steps import GROUPS, ROOT, STEPS, Step
 
+PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23
+"""From linux/prctl.h and linux/capability.h."""
 COVERAGE_DATA = ROOT / ".build/coverage"
 OK = "ok"
 LANES = 3
@@ -84,14 +86,11 @@ def startable(
     return now[len(running) :]
 
 
-def _without_real_time() -> tuple[str, ...]:
-    """What keeps a command from real-time priorities, where it could have them: libwebrtc in a test takes the highest one
-    for its process, whose children inherit it, and what runs beside would starve."""
-    prefix = ("setpriv", "--bounding-set", "-sys_nice")
-    if os.geteuid() != 0 or shutil.which(prefix[0]) is None:
-        return ()
-    is_allowed = subprocess.run((*prefix, "true"), check=False, stderr=subprocess.DEVNULL).returncode == 0
-    return prefix if is_allowed else ()
+def _renounce_real_time() -> None:
+    """Have no step take a real-time priority, where we could (root). libwebrtc in a test takes the highest one for its
+    process, whose children inherit it, and what runs beside would starve. Whoever may not renounce it does not have it
+    (capabilities(7))."""
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE)
 
 
 async def run(step: Step, *, measured: bool, live: bool) -> Result:
@@ -115,13 +114,7 @@ async def _outcome(argv: Sequence[str], minutes: float, output: int | None) -> s
     try:
         # A session of its own, so that what a hanging step has started ends with it.
         process = await asyncio.create_subprocess_exec(
-            *_without_real_time(),
-            *argv,
-            cwd=ROOT,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            start_new_session=True,
+            *argv, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
         )
     except OSError as error:
         return f"FAILED: {error}"
@@ -168,6 +161,7 @@ async def run_all(steps: Sequence[Step], lanes: int) -> dict[str, Result]:
 async def main() -> int:
     """Run, sum up, and give the exit status."""
     steps, lanes = chosen(sys.argv[1:])
+    _renounce_real_time()
     start = time.monotonic()
     task = asyncio.create_task(run_all(steps, lanes))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
