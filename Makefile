@@ -1,7 +1,7 @@
 # make run     a meeting on this machine          make test    install what tests need, prove everything
 # make check   formatters, linters, types         make bench   the measurements, each with its command
 # make build   the wheel, in dist/                make lock    write requirements/ again
-# make fix     apply what formatters and linters can fix
+# make fix     apply what linters can fix         make coverage  how much of the code the tests reach
 
 SHELL := /bin/sh
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -15,7 +15,7 @@ ARGS ?=
 
 # `make -j` would not help: cargo and pip use all cores themselves.
 .NOTPARALLEL:
-.PHONY: npm run test check nightly bench build lock fix clean
+.PHONY: npm run test check coverage nightly bench build lock fix clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/tertulia dev $(ARGS)
@@ -27,6 +27,11 @@ test:
 check:
 	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py check
+
+# The unit and integration tests again, measured: fails below the floor.
+coverage:
+	@sh scripts/need.sh run
+	@exec $(PYTHON) scripts/test.py coverage
 
 # What takes long, or needs more than Debian: Go 1.24 or later.
 nightly:

@@ -70,12 +70,20 @@ CHECK = (
 )
 # In parts, the longest first, several of which run at a time, because each waits for its servers most of the time.
 RECORDINGS = ("recorder", "storage")
+FILMS = tuple(f"tests/integration/recorder/{name}.py" for name in ("test_film", "test_film_corpus", "test_end_to_end"))
 SOCKETS = ("fleet", "sfu", "signalr")
 REST = ("rest",)
 HUB = ("clients", "hub")
 OTHERS = tuple(f"--ignore={path}" for path in _integration((*RECORDINGS, *SOCKETS, *REST, *HUB)))
 INTEGRATION = (
-    Step("integration recordings", (*PYTEST, *_integration(RECORDINGS)), 25, needs=SERVED, covered=True),
+    Step(
+        "integration recordings",
+        (*PYTEST, *_integration(RECORDINGS), *(f"--ignore={path}" for path in FILMS)),
+        25,
+        needs=SERVED,
+        covered=True,
+    ),
+    Step("integration films", (*PYTEST, *FILMS), 25, needs=SERVED, covered=True),
     Step("integration sockets", (*PYTEST, *_integration(SOCKETS)), 25, needs=SERVED, covered=True),
     Step("integration rest", (*PYTEST, *_integration(REST)), 25, needs=SERVED, covered=True),
     Step("integration others", (*PYTEST, "tests/integration", *OTHERS), 25, needs=SERVED, covered=True),
@@ -87,13 +95,14 @@ TEST = (
     Step("world", (BIN + "python", "-m", "tests.world"), 5, needs=BUILT, alone=True),
     Step("page unit", ("npm", "test", "--silent"), 3, needs=("npm packages",)),
     *INTEGRATION,
-    Step(
-        "coverage",
-        ("sh", "-c", f"{BIN}coverage combine -q && {BIN}coverage report"),
-        needs=("unit", *(step.name for step in INTEGRATION)),
-    ),
     Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, alone=True),
     Step("browser", (*PYTEST, "tests/browser"), 15, needs=SERVED, alone=True),
+)
+# Measuring takes the covered steps a third longer.
+COVERAGE = Step(
+    "coverage",
+    ("sh", "-c", f"{BIN}coverage combine -q && {BIN}coverage report"),
+    needs=("unit", *(step.name for step in INTEGRATION)),
 )
 BENCH = tuple(
     Step(f"bench {path.parent.name}", (BIN + "python", "-m", f"bench.{path.parent.name}"), 10, needs=SERVED, alone=True)
@@ -101,5 +110,11 @@ BENCH = tuple(
 )
 # Foreign stacks that need a toolchain of their own, or long.
 NIGHTLY = (Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),)
-GROUPS = {"check": CHECK, "test": (*INSTALL, *CHECK, *TEST), "integration": INTEGRATION, "bench": BENCH}
-STEPS = {step.name: step for step in (*INSTALL, *CHECK, *TEST, *NIGHTLY, *BENCH)}
+GROUPS = {
+    "check": CHECK,
+    "test": (*INSTALL, *CHECK, *TEST),
+    "integration": INTEGRATION,
+    "coverage": (COVERAGE,),
+    "bench": BENCH,
+}
+STEPS = {step.name: step for step in (*INSTALL, *CHECK, *TEST, COVERAGE, *NIGHTLY, *BENCH)}
