@@ -47,7 +47,9 @@ class Member:
         number = next(self._ids)
         future = self._calls[number] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps({"event": event, "payload": payload, "id": number}))
-        return await asyncio.wait_for(future, ANSWER_SECONDS)
+        # Not wait_for: before Python 3.12 it returns the answer where the task was cancelled in the same moment.
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await future
 
     async def event(self, name: str, matches: Callable[[Json], bool] = lambda _: True) -> Json:
         """The first event of that name, past or to come, whose payload ``matches``."""
