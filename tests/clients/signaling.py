@@ -45,7 +45,8 @@ class Member:
     async def call(self, event: str, **payload: Any) -> Json:
         """Call the hub and give its result. Raises CallRefused."""
         number = next(self._ids)
-        future = self._calls[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._calls[number] = future
         await self._socket.send(json.dumps({"event": event, "payload": payload, "id": number}))
         # Not wait_for: before Python 3.12 it returns the answer where the task was cancelled in the same moment.
         async with asyncio.timeout(ANSWER_SECONDS):
