@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from tertulia.rest.addresses import is_local, is_own
+from tertulia.senders import is_local, is_own
 
 _MAX_AGE: Final = "600"
 """Seconds for which a browser may remember a preflight."""

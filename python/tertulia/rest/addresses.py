@@ -7,14 +7,10 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from tertulia.config import is_loopback
 from tertulia.ids import RoomId
 
 WS_PATH: Final = "/ws"
 """Of the plain dialect."""
-
-
-_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 class Base(NamedTuple):
@@ -45,18 +41,3 @@ class Base(NamedTuple):
 def base_of(request: Request, public_url: str | None) -> Base:
     """The configured address, else the one that the client used."""
     return Base(public_url or f"{request.url.scheme}://{request.url.netloc}")
-
-
-def is_own(origin: str, host: str) -> bool:
-    """Whether ``origin`` is this server's, which was reached as ``host``: default ports are equal to none."""
-    scheme, _, netloc = origin.lower().partition("://")
-    default = _DEFAULT_PORTS.get(scheme)
-    return default is not None and netloc.removesuffix(default) == host.lower().removesuffix(default) != ""
-
-
-def is_local(origin: str) -> bool:
-    """Whether ``origin`` is that of a page served by this machine, on any port: a developer's own web application."""
-    try:
-        return is_loopback(urlsplit(origin).hostname or "")
-    except ValueError:  # no URL
-        return False

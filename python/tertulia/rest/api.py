@@ -24,11 +24,12 @@ from tertulia.rest import body as bodies
 from tertulia.rest.accept import accepts_json
 from tertulia.rest.addresses import base_of
 from tertulia.rest.callers import Caller, Invitee
-from tertulia.rest.limits import FAILED_COST, SharedLimit, site_of
+from tertulia.rest.limits import FAILED_COST, SharedLimit
 from tertulia.rest.once import Once, encode
 from tertulia.rest.operation import Answer, AnyOperation, Asked, Call
 from tertulia.rest.reads import Reads
 from tertulia.rest.services import Services
+from tertulia.senders import site_of
 
 REQUEST_SECONDS: Final = 20.0
 """How long a request may take: less than the lease of an Idempotency-Key."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -30,26 +29,11 @@ ADDRESS_SHARE: Final = 4
 """An address may make so many times the requests of one credential: a network of people often has just one."""
 _MOST_BUCKETS: Final = 50_000
 """Callers remembered, in some 10 MB. The one quiet for longest is forgotten: its bucket is full, or nearly so."""
-_IPV6_SITE: Final = 64
-"""Bits of an IPv6 address that stand for one site: the others are free for its owner to choose."""
 
 _log = structlog.get_logger(__name__)
 
 Lease = Callable[[Bucket, int], Awaitable[int]]
 """See :meth:`tertulia.state.limits.SharedBuckets.take`."""
-
-
-def site_of(host: str) -> str:
-    """What an IP address is counted by: itself, or the /64 network of an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host  # a Unix socket has none
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address) >> _IPV6_SITE << _IPV6_SITE, _IPV6_SITE)))
 
 
 class RateLimit:

@@ -6,7 +6,7 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Final
 
-from tertulia.rest.limits import site_of
+from tertulia.senders import site_of
 from tertulia.sockets.upgrade import Refusal
 
 IN_ALL: Final = 4000

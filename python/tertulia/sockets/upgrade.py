@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from multidict import CIMultiDict
 from picows import WSListener, WSUpgradeRequest
 
-from tertulia.rest.addresses import is_local, is_own
+from tertulia.senders import is_local, is_own
 
 
 class Upgrade(NamedTuple):

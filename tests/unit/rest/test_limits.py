@@ -4,7 +4,7 @@ import pytest
 
 from tertulia.errors import RateLimited, Unavailable
 from tertulia.rest import limits
-from tertulia.rest.limits import BURST_SECONDS, FREE_SHARE, RateLimit, SharedLimit, site_of
+from tertulia.rest.limits import BURST_SECONDS, FREE_SHARE, RateLimit, SharedLimit
 from tertulia.state.limits import Bucket
 
 
@@ -137,19 +137,3 @@ async def test_kinds_of_limits_do_not_meet() -> None:
     await SharedLimit("x", 1, redis.take).charge("a", 0.0, 100)
     await SharedLimit("y", 1, redis.take).charge("a", 0.0, 1)
     assert redis.left == {"x a": 0, "y a": BURST_SECONDS - 1}
-
-
-@pytest.mark.parametrize(
-    ("host", "site"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("", ""),
-        ("unknown", "unknown"),
-    ],
-)
-def test_an_ipv6_network_is_one_address(host: str, site: str) -> None:
-    assert site_of(host) == site

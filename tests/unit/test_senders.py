@@ -1,0 +1,35 @@
+import pytest
+
+from tertulia.senders import is_own, site_of
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_ipv6_network_is_one_address(host: str, site: str) -> None:
+    assert site_of(host) == site
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "own"),
+    [
+        ("https://meet.example.org", "meet.example.org", True),
+        ("https://Meet.example.org:443", "meet.example.ORG", True),
+        ("http://meet.example.org", "meet.example.org:80", True),
+        ("http://meet.example.org:8080", "meet.example.org", False),
+        ("https://evil.example", "meet.example.org", False),
+        ("null", "", False),
+        ("http://[", "meet.example.org", False),
+    ],
+)
+def test_default_ports_are_equal_to_none(origin: str, host: str, own: bool) -> None:
+    assert is_own(origin, host) == own
