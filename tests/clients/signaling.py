@@ -77,10 +77,14 @@ class Member:
                 self._arrived.notify_all()
 
     async def keep_alive(self) -> None:
-        """Say KeepAlive as often as the hub wants it."""
+        """Say KeepAlive as often as the hub wants it. One that fails because Redis is away is followed by the next."""
         while True:
             await asyncio.sleep(self.result["keepAliveSeconds"])
-            await self.call("KeepAlive")
+            try:
+                await self.call("KeepAlive")
+            except CallRefused as refused:
+                if refused.code != "internal":
+                    raise
 
     def _answer(self, message: Json) -> None:
         future = self._calls.pop(message["replyTo"])
