@@ -98,6 +98,8 @@ const PATHS = {
     "M15.500 12h6",
   ],
   plus: ["M12 5v14", "M5 12h14"],
+  previous: ["M14.500 6l-6 6 6 6"],
+  next: ["M9.500 6l6 6-6 6"],
 };
 
 /** @typedef {keyof typeof PATHS} IconName */

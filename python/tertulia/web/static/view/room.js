@@ -56,10 +56,10 @@ export class Room {
     this.#inviteLink = inviteLink;
     const onInvite = () => void this.#copyInvite();
     const onPeople = () => this.#toggle("people");
-    this.#grid = new Grid(meeting, local, onPeople);
-    this.#header = new Header({ more: this.#grid.more, onInvite, onStopSharing: () => local.stopScreen() });
+    this.#grid = new Grid(meeting, local, () => this.#people.update());
+    this.#header = new Header({ pager: this.#grid.pager, onInvite, onStopSharing: () => local.stopScreen() });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation });
+    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
     this.#recording = new RecordingControl(meeting, rest, () => this.#update());
     this.#startSound = startSoundButton(() => this.#onStartSound());
@@ -240,6 +240,7 @@ export class Room {
 
   #onTracks() {
     this.#sound.update(this.#meeting.tracks());
+    this.#people.update();
     this.#grid.schedule();
   }
 
