@@ -116,8 +116,12 @@ async def test_screens(come: Come, base: str, pictures: Path, viewport: Viewport
         await page.screenshot(path=pictures / f"{name}-{viewport['width']}-{scheme}.png")
 
     await page.goto(base)
-    await page.locator(".mirror video").wait_for()
+    await me.button("New meeting").wait_for()
     await picture("start")
+    await page.goto(f"{base}/r/anything")
+    await page.get_by_role("heading", name="There is no such page").wait_for()
+    await picture("no-such-page")
+    me.trouble.clear()  # the browser itself writes 404 to the console
     await page.goto(room.host_link)
     await page.locator(".mirror video").wait_for()
     await picture("lobby")

@@ -4,7 +4,7 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Action } from "./controls.js" */
-import { canShareScreen, deviceTrouble } from "../media.js";
+import { canShareScreen, deviceTrouble, lossOf } from "../media.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
@@ -114,6 +114,7 @@ export class Room {
       meeting.roster.on("changed", update),
       local.on("track", update),
       local.on("changed", update),
+      local.on("lost", (what) => this.#onLost(what)),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
@@ -195,6 +196,13 @@ export class Room {
    */
   #try(what, change) {
     change().catch((error) => notice(deviceTrouble(what, error)));
+  }
+
+  /** @param {"microphone" | "camera"} what */
+  #onLost(what) {
+    const start = () => (what === "microphone" ? this.#local.setMuted(false) : this.#local.setCamera(true));
+    const action = { label: "Turn on again", run: () => this.#try(what, start) };
+    notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
   #toggleScreen() {
