@@ -261,3 +261,50 @@ test("each trouble says what to do", () => {
   for (const words of said) assert.match(words, /microphone.*\. (Allow|Connect|Close|Ask|Try)\b.*\.|secure pages/);
   assert.match(deviceTrouble("screen", new DOMException("", "NotAllowedError")), /system settings/);
 });
+
+describe("the other camera", () => {
+  test("of a phone is the one that faces the other way", async () => {
+    const { local } = setUp();
+    devices.answer = ({ video }) => {
+      const track = new FakeTrack("video");
+      track.getSettings = () => ({ height: 360, facingMode: video.facingMode?.ideal ?? "user" });
+      return new FakeStream([track]);
+    };
+    await local.setCamera(true);
+    const first = local.track("camera");
+    for (const facing of ["environment", "user"]) {
+      await local.flipCamera();
+      assert.equal(devices.asked.at(-1).video.facingMode.ideal, facing);
+    }
+    assert.equal(first.readyState, "ended");
+  });
+
+  test("of a desk is the next one, and then the first again", async () => {
+    const { local } = setUp();
+    navigator.mediaDevices.enumerateDevices = async () =>
+      ["a", "b"].map((deviceId) => ({ kind: "videoinput", deviceId }));
+    devices.answer = ({ video }) => {
+      const track = new FakeTrack("video");
+      track.getSettings = () => ({ height: 360, deviceId: video.deviceId?.exact ?? "a" });
+      return new FakeStream([track]);
+    };
+    await local.setCamera(true);
+    await local.flipCamera();
+    await local.flipCamera();
+    assert.deepEqual(
+      devices.asked.map(({ video }) => video.deviceId?.exact),
+      [undefined, "b", "a"],
+    );
+  });
+
+  test("that does not open leaves the camera off", async () => {
+    const { local, log } = setUp();
+    navigator.mediaDevices.enumerateDevices = async () => [];
+    await local.setCamera(true);
+    devices.answer = () => {
+      throw new DOMException("", "NotReadableError");
+    };
+    await assert.rejects(local.flipCamera());
+    assert.deepEqual([local.isVideoOn, log.at(-1)], [false, "camera off"]);
+  });
+});

@@ -96,6 +96,24 @@ function devices() {
 }
 
 /**
+ * Opens the camera on the other side of the phone, or the next one there is.
+ *
+ * @param {MediaStreamTrack} current its device is free already
+ * @param {VideoQuality} quality
+ * @returns {Promise<MediaStreamTrack>}
+ * @throws {DOMException} as getUserMedia
+ */
+export async function openOtherCamera(current, quality) {
+  const { facingMode, deviceId = "" } = current.getSettings();
+  if (facingMode) {
+    const other = facingMode === "environment" ? "user" : "environment";
+    return open("video", { ...face("", quality), facingMode: { ideal: other } });
+  }
+  const ids = (await listDevices()).cameras.map((camera) => camera.deviceId);
+  return openCamera(ids[(ids.indexOf(deviceId) + 1) % ids.length] ?? "", quality);
+}
+
+/**
  * Asks the person for a screen or window.
  *
  * @returns {Promise<{video: MediaStreamTrack, audio: MediaStreamTrack | null}>}

@@ -1,7 +1,7 @@
 /** @import { Source } from "../protocol/types.js" */
 /** @import { VideoQuality } from "./encoding.js" */
 import { Emitter } from "../protocol/emitter.js";
-import { isGranted, openBoth, openCamera, openMicrophone, openScreen } from "./devices.js";
+import { isGranted, openBoth, openCamera, openMicrophone, openOtherCamera, openScreen } from "./devices.js";
 
 /** @typedef {"microphone" | "camera"} Device */
 
@@ -147,6 +147,20 @@ export class LocalMedia extends Emitter {
     this.#tracks.get("camera")?.stop();
     try {
       this.#put("camera", await openCamera(deviceId, quality));
+    } catch (error) {
+      this.#drop("camera");
+      throw error;
+    }
+  }
+
+  /** Uses the phone's other camera, or the next one there is. */
+  async flipCamera() {
+    const current = this.#tracks.get("camera");
+    if (!current) return;
+    // Phones open one camera at a time.
+    current.stop();
+    try {
+      this.#put("camera", await openOtherCamera(current, this.#choice.quality));
     } catch (error) {
       this.#drop("camera");
       throw error;
