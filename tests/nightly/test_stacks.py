@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.clients import aiortc_call, stack_call, wrtc_call
-from tests.clients.signaling import Member, joined, new_room
+from tests.clients.signaling import Json, Member, joined, new_room
 from tests.clients.stack_call import NODE_STACKS, Program
 from tests.clients.video_file import write_video
 from tests.integration.servers import Tertulia
@@ -43,6 +44,10 @@ def is_unharmed(member: Member) -> bool:
     return not closed and not any(name == "SfuError" for name, _ in member.events)
 
 
+def is_of(user: str, payload: Json) -> bool:
+    return bool(payload["userId"] == user)
+
+
 @pytest.mark.parametrize(("name", "number"), [(name, n) for name in STACKS for n in range(ROUNDS.get(name, 2))])
 async def test_four_who_join_at_the_same_moment_get_everyones_media(
     tertulia_dev: Tertulia, programs: dict[str, Program], name: str, number: int
@@ -72,8 +77,7 @@ async def test_one_leaves_and_another_comes(tertulia_dev: Tertulia, programs: di
             ):
                 await visiting.until_all_get([stay[0].user])
                 await calls.until_all_get([visit[0].user])
-            user = visit[0].user
-            await stay[0].event("ParticipantLeft", lambda payload, user=user: payload["userId"] == user)
+            await stay[0].event("ParticipantLeft", partial(is_of, visit[0].user))
         assert is_unharmed(stay[0])
 
 
