@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,10 +43,6 @@ def is_unharmed(member: Member) -> bool:
     return not closed and not any(name == "SfuError" for name, _ in member.events)
 
 
-def is_of(user: str, payload: Json) -> bool:
-    return bool(payload["userId"] == user)
-
-
 @pytest.mark.parametrize(("name", "number"), [(name, n) for name in STACKS for n in range(ROUNDS.get(name, 2))])
 async def test_four_who_join_at_the_same_moment_get_everyones_media(
     tertulia_dev: Tertulia, programs: dict[str, Program], name: str, number: int
@@ -77,7 +72,7 @@ async def test_one_leaves_and_another_comes(tertulia_dev: Tertulia, programs: di
             ):
                 await visiting.until_all_get([stay[0].user])
                 await calls.until_all_get([visit[0].user])
-            await stay[0].event("ParticipantLeft", partial(is_of, visit[0].user))
+            await stay[0].event("ParticipantLeft", _is_about(visit[0].user))
         assert is_unharmed(stay[0])
 
 
@@ -120,3 +115,7 @@ async def test_a_certificate_of_rsa_is_refused_at_once(tertulia_dev: Tertulia, p
     ):
         closed = await member.event("TransportState", lambda payload: payload["state"] == "closed")
         assert closed["reason"] == "certificate"
+
+
+def _is_about(user: str) -> Callable[[Json], bool]:
+    return lambda payload: payload["userId"] == user
