@@ -82,6 +82,12 @@ impl Shard {
         }
     }
 
+    /// Whether what is due at a peer is to read an offer that waited.
+    pub(super) fn reads_offer(&self, key: PeerKey) -> bool {
+        let due = self.peers.get(key).and_then(|peer| peer.due(self.clock.now()));
+        due == Some(PeerDue::TakeHeldOffer)
+    }
+
     pub(super) fn peer_due(&mut self, key: PeerKey) {
         let now = self.clock.now();
         while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
