@@ -4,9 +4,12 @@ mod clock;
 mod descriptor;
 mod encodings;
 mod header;
+mod history;
 mod incoming;
+mod outgoing;
 mod payload;
 mod rewrite;
+mod rtcp;
 mod serialize;
 mod vp8;
 
@@ -18,6 +21,9 @@ pub(crate) use incoming::Incoming;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
-pub(crate) use rewrite::Rewrite;
+pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
+pub(crate) use rewrite::{BEGIN, Rewrite};
+pub(crate) use rtcp::{Feedback, SenderReport, without_sender_reports};
 pub(crate) use serialize::serialize;
-pub(crate) use vp8::PictureIds;
+pub(crate) use history::History;
+pub(crate) use vp8::{Numbers, PictureIds};

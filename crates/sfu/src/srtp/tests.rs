@@ -1,0 +1,3 @@
+//! Vectors of the RFCs.
+
+use super::Sender;
