@@ -29,8 +29,19 @@ pub(super) struct Terms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutletKey {
     index: usize,
+    ssrc: u32,
     /// What is added to the router's sequence numbers, which begin anew with each subscription.
     offset: u64,
+}
+
+/// How the terms of an outlet stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freshness {
+    Current,
+    /// Something was negotiated since they were read.
+    Stale,
+    /// The session has ended the stream. Another one is of another SSRC, drawn at random.
+    Gone,
 }
 
 /// See the module.
@@ -38,8 +49,7 @@ pub(super) struct Outlet {
     pub(super) mid: Mid,
     pub(super) name: String,
     pub(super) terms: Terms,
-    /// Something was negotiated since the terms were read.
-    is_stale: bool,
+    freshness: Freshness,
     pub(super) window: SendWindow,
     pub(super) repair_window: SendWindow,
     /// The client knows that the SSRC is of this m-line.
@@ -58,7 +68,7 @@ impl Outlet {
             mid,
             name: mid.to_string(),
             terms,
-            is_stale: false,
+            freshness: Freshness::Current,
             window: SendWindow::default(),
             repair_window: SendWindow::default(),
             is_known: false,
@@ -118,47 +128,62 @@ impl Outlet {
 pub(super) struct Outlets(Vec<Outlet>);
 
 impl Outlets {
+    /// The SSRCs of all.
+    pub(super) fn ssrcs(&self) -> Vec<u32> {
+        self.0.iter().map(|outlet| outlet.terms.ssrc).collect()
+    }
+
     /// Something was negotiated.
-    pub(super) fn set_stale(&mut self) {
-        self.0.iter_mut().for_each(|outlet| outlet.is_stale = true);
+    pub(super) fn renegotiated(&mut self, is_gone: impl Fn(u32) -> bool) {
+        for outlet in &mut self.0 {
+            outlet.freshness = match is_gone(outlet.terms.ssrc) {
+                true => Freshness::Gone,
+                false => Freshness::Stale,
+            };
+        }
     }
 
-    /// Whether the terms of an outlet have to be read again; `None`: there is no such outlet.
-    pub(super) fn wants_terms(&self, key: OutletKey) -> Option<Mid> {
-        let outlet = self.0.get(key.index)?;
-        outlet.is_stale.then_some(outlet.mid)
+    /// Whether an outlet is there, and its terms are those that were negotiated.
+    pub(super) fn is_current(&self, key: OutletKey) -> bool {
+        let outlet = self.0.get(key.index).filter(|outlet| outlet.terms.ssrc == key.ssrc);
+        outlet.is_some_and(|outlet| outlet.freshness == Freshness::Current)
     }
 
-    /// Follows what was negotiated about an m-line. With another SSRC it is another stream.
-    pub(super) fn set_terms(&mut self, mid: Mid, terms: Terms) {
-        if let Some(outlet) = self.0.iter_mut().find(|outlet| outlet.mid == mid) {
-            if outlet.terms.ssrc != terms.ssrc || outlet.terms.repair != terms.repair {
-                *outlet = Outlet::new(mid, terms);
-            } else {
-                (outlet.terms, outlet.is_stale) = (terms, false);
+    /// Follows what was negotiated about an m-line. `key` is that of its stream before, if there was one: with a new one, a new
+    /// subscription begins, whose numbers follow those that were used.
+    pub(super) fn follow(&mut self, key: Option<OutletKey>, mid: Mid, terms: Terms) -> OutletKey {
+        let ssrc = terms.ssrc;
+        let known = self.0.iter().position(|outlet| outlet.terms.ssrc == ssrc);
+        let index = known.unwrap_or_else(|| self.place(mid, &terms));
+        let outlet = &mut self.0[index];
+        (outlet.terms, outlet.freshness) = (terms, Freshness::Current);
+        let goes_on = key.filter(|key| key.ssrc == ssrc);
+        goes_on.unwrap_or(OutletKey {
+            index,
+            ssrc,
+            offset: outlet.window.end().saturating_sub(BEGIN),
+        })
+    }
+
+    /// Makes an outlet, in the place of one that is gone.
+    fn place(&mut self, mid: Mid, terms: &Terms) -> usize {
+        let new = Outlet::new(mid, terms.clone());
+        let gone = self.0.iter().position(|outlet| outlet.freshness == Freshness::Gone);
+        match gone {
+            Some(index) => {
+                self.0[index] = new;
+                index
+            }
+            None => {
+                self.0.push(new);
+                self.0.len() - 1
             }
         }
     }
 
-    /// A new subscription begins on an m-line: its numbers follow those that were used.
-    pub(super) fn begin(&mut self, mid: Mid, terms: Terms) -> OutletKey {
-        let index = match self.0.iter().position(|outlet| outlet.mid == mid) {
-            Some(index) => {
-                self.set_terms(mid, terms);
-                index
-            }
-            None => {
-                self.0.push(Outlet::new(mid, terms));
-                self.0.len() - 1
-            }
-        };
-        let offset = self.0[index].window.end().saturating_sub(BEGIN);
-        OutletKey { index, offset }
-    }
-
-    /// The outlet of a key, and its number there.
+    /// The outlet of a key, unless its stream has ended.
     pub(super) fn get(&mut self, key: OutletKey) -> Option<&mut Outlet> {
-        self.0.get_mut(key.index)
+        self.0.get_mut(key.index).filter(|outlet| outlet.terms.ssrc == key.ssrc)
     }
 
     /// The m-line of a stream.

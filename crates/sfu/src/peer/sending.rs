@@ -32,7 +32,8 @@ impl WallClock {
     fn ntp(self, now: Instant) -> u64 {
         let time = self.1 + now.saturating_duration_since(self.0);
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        (since.as_secs().wrapping_add(NTP_TO_UNIX) << 32) | (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000
+        let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+        (since.as_secs().wrapping_add(NTP_TO_UNIX) << 32) | fraction
     }
 }
 
@@ -97,11 +98,6 @@ impl Sending {
         self.srtp.as_mut()
     }
 
-    /// Something was negotiated.
-    pub(super) fn set_stale(&mut self) {
-        self.outlets.set_stale();
-    }
-
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.outlets.deadline()
     }
@@ -112,7 +108,8 @@ impl Sending {
         let srtp = self.srtp(session)?;
         let length = packet.len().checked_sub(srtp.profile.rtcp_overhead())?;
         let mut compound = without_sender_reports(&packet[..length]);
-        let is_sealed = (192..=223).contains(&packet[1]) && !compound.is_empty() && srtp.sender.seal_rtcp(&mut compound);
+        let is_sealed =
+            (192..=223).contains(&packet[1]) && !compound.is_empty() && srtp.sender.seal_rtcp(&mut compound);
         is_sealed.then_some(compound)
     }
 
@@ -148,7 +145,9 @@ impl Sending {
         if outlet.terms.ids.transport_sequence.is_some() {
             self.next_transport = self.next_transport.wrapping_add(1);
         }
-        srtp.sender.seal_rtp(&mut packet, header, ssrc, ticket).then_some(packet)
+        srtp.sender
+            .seal_rtp(&mut packet, header, ssrc, ticket)
+            .then_some(packet)
     }
 
     /// The reports that are due, sealed.
@@ -156,10 +155,16 @@ impl Sending {
         let reports = self.outlets.reports(now, self.wall.ntp(now));
         let mut compounds = vec![Vec::new()];
         for (report, cname) in reports {
-            if compounds.last().is_some_and(|compound| compound.len() > MAX_COMPOUND - 320) {
+            if compounds
+                .last()
+                .is_some_and(|compound| compound.len() > MAX_COMPOUND - 320)
+            {
                 compounds.push(Vec::new());
             }
-            compounds.last_mut().into_iter().for_each(|compound| report.write(&cname, compound));
+            compounds
+                .last_mut()
+                .into_iter()
+                .for_each(|compound| report.write(&cname, compound));
         }
         let Some(srtp) = self.srtp(session) else {
             return Vec::new();
@@ -196,20 +201,29 @@ impl Peer {
         });
     }
 
+    /// Something was negotiated: streams may have other terms, or be gone.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(super) fn renegotiated(&mut self) -> Result<(), Fault> {
+        let ssrcs = self.sending.outlets.ssrcs();
+        let gone = self.session.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            let gone = ssrcs
+                .into_iter()
+                .filter(|ssrc| api.stream_tx(&(*ssrc).into()).is_none());
+            gone.collect::<Vec<u32>>()
+        })?;
+        self.sending.outlets.renegotiated(|ssrc| gone.contains(&ssrc));
+        Ok(())
+    }
+
     fn outlet(&mut self, mid: Mid, key: &mut Option<OutletKey>) -> Result<Option<OutletKey>, Fault> {
         let outlets = &mut self.sending.outlets;
-        if let Some(known) = *key
-            && outlets.wants_terms(known).is_none()
-        {
-            return Ok(Some(known));
+        if key.is_some_and(|known| outlets.is_current(known)) {
+            return Ok(*key);
         }
-        let Some(terms) = self.session.terms(mid)? else {
-            return Ok(None);
-        };
-        match *key {
-            Some(_) => outlets.set_terms(mid, terms),
-            None => *key = Some(outlets.begin(mid, terms)),
-        }
+        *key = self.session.terms(mid)?.map(|terms| outlets.follow(*key, mid, terms));
         Ok(*key)
     }
 
@@ -232,7 +246,9 @@ impl Peer {
     pub(crate) fn report(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
         let compounds = self.sending.reports(now, &self.session);
         if let Some((transport, destination)) = self.paths.selected() {
-            compounds.into_iter().for_each(|packet| send((transport, destination, packet)));
+            compounds
+                .into_iter()
+                .for_each(|packet| send((transport, destination, packet)));
         }
     }
 
@@ -244,12 +260,19 @@ impl Peer {
         let feedback = Feedback::read(&compound);
         let outlets = &mut self.sending.outlets;
         for ssrc in &feedback.reported {
-            outlets.by_ssrc(*ssrc).into_iter().for_each(|outlet: &mut Outlet| outlet.is_known = true);
+            outlets
+                .by_ssrc(*ssrc)
+                .into_iter()
+                .for_each(|outlet: &mut Outlet| outlet.is_known = true);
         }
         let wanted = feedback.keyframes.iter();
         Some(Wishes {
             keyframes: wanted.filter_map(|ssrc| Some(outlets.by_ssrc(*ssrc)?.mid)).collect(),
-            missing: feedback.missing.iter().filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence)).collect(),
+            missing: feedback
+                .missing
+                .iter()
+                .filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence))
+                .collect(),
             is_for_session: feedback.is_of_sender,
         })
     }
@@ -264,7 +287,9 @@ impl Session {
             let stream = api.stream_tx_by_mid(mid, None)?;
             let (ssrc, repair) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
             let params = rtc.codec_config().params().iter();
-            let repairs = params.filter_map(|params| Some((*params.pt(), *params.resend()?))).collect();
+            let repairs = params
+                .filter_map(|params| Some((*params.pt(), *params.resend()?)))
+                .collect();
             let media = rtc.media(mid)?;
             let id = |extension| media.remote_extmap().id_of(extension);
             Some(Terms {

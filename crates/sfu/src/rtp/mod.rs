@@ -17,13 +17,13 @@ pub(crate) use clock::{Report, SenderClock, StreamClock};
 pub(crate) use descriptor::{FrameNumbers, dependency_descriptor};
 pub(crate) use encodings::{Choice, Encodings};
 pub(crate) use header::Header;
+pub(crate) use history::History;
 pub(crate) use incoming::Incoming;
+pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
-pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
 pub(crate) use rewrite::{BEGIN, Rewrite};
 pub(crate) use rtcp::{Feedback, SenderReport, without_sender_reports};
 pub(crate) use serialize::serialize;
-pub(crate) use history::History;
 pub(crate) use vp8::{Numbers, PictureIds};

@@ -40,7 +40,9 @@ impl Feedback {
                 (RTPFB, 1) => feedback.nack(body),
                 (PSFB, 1) => feedback.keyframes.extend(word(body, 4)),
                 // Full intra requests name their streams in entries of two words (RFC 5104 section 4.3.1.1).
-                (PSFB, 4) => feedback.keyframes.extend(entries(body, 8).filter_map(|entry| word(entry, 0))),
+                (PSFB, 4) => feedback
+                    .keyframes
+                    .extend(entries(body, 8).filter_map(|entry| word(entry, 0))),
                 (RTPFB | PSFB, _) => {}
                 _ => feedback.is_of_sender = true,
             }
@@ -60,7 +62,9 @@ impl Feedback {
         for entry in entries(body, 4) {
             let first = u16::from_be_bytes([entry[0], entry[1]]);
             let mask = u16::from_be_bytes([entry[2], entry[3]]);
-            let others = (0..16).filter(|bit| mask >> bit & 1 == 1).map(|bit| first.wrapping_add(bit + 1));
+            let others = (0..16)
+                .filter(|bit| mask >> bit & 1 == 1)
+                .map(|bit| first.wrapping_add(bit + 1));
             let room = MAX_MISSING.saturating_sub(self.missing.len());
             let all = std::iter::once(first).chain(others).take(room);
             self.missing.extend(all.map(|sequence| (ssrc, sequence)));
@@ -176,7 +180,9 @@ mod tests {
             };
             let mut compound = Vec::new();
             report.write(&"n".repeat(length), &mut compound);
-            let kinds: Vec<_> = packets(&compound).map(|(kind, count, body)| (kind, count, body.len())).collect();
+            let kinds: Vec<_> = packets(&compound)
+                .map(|(kind, count, body)| (kind, count, body.len()))
+                .collect();
             assert_eq!(kinds[0], (SR, 0, 24));
             assert_eq!((kinds.len(), kinds[1].0, kinds[1].1), (2, SDES, 1));
             assert_eq!(compound.last(), Some(&0));

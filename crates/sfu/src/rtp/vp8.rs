@@ -161,14 +161,31 @@ mod tests {
         let mut ids = PictureIds::default();
         sent(&mut ids, &descriptor(300, 0, 0), true);
         ids.change_source();
-        assert_eq!(sent(&mut ids, &[0x90, 0x80, 5, 0], false), [0x90, 0x80, 301_u16 as u8 & 0x7f, 0]);
+        assert_eq!(
+            sent(&mut ids, &[0x90, 0x80, 5, 0], false),
+            [0x90, 0x80, 301_u16 as u8 & 0x7f, 0]
+        );
     }
 
     #[test]
     fn what_is_truncated_or_has_no_numbers_stays() {
-        for payload in [&[][..], &[0x80], &[0x10, 7], &[0x80, 0x80], &[0x80, 0], &[0x80, 0x20, 0xff]] {
+        for payload in [
+            &[][..],
+            &[0x80],
+            &[0x10, 7],
+            &[0x80, 0x80],
+            &[0x80, 0],
+            &[0x80, 0x20, 0xff],
+        ] {
             let mut renumbered = payload.to_vec();
-            renumber(&mut renumbered, Numbers { picture: 1, tl0: 2, key: 3 });
+            renumber(
+                &mut renumbered,
+                Numbers {
+                    picture: 1,
+                    tl0: 2,
+                    key: 3,
+                },
+            );
             assert_eq!(renumbered, payload);
         }
     }

@@ -78,7 +78,9 @@ impl Shard {
         }
         for missed in wishes.missing {
             let Self { router, peers, .. } = self;
-            router.resend(key, missed, |outlet, outgoing| peers.deliver_again(key, outlet, outgoing));
+            router.resend(key, missed, |outlet, outgoing| {
+                peers.deliver_again(key, outlet, outgoing)
+            });
         }
         wishes.is_for_session
     }
@@ -234,7 +236,9 @@ impl Shard {
         }
         let Self { peers, transmits, .. } = self;
         if let Some(peer) = peers.get_mut(key) {
-            peer.flush(now, |packet| drop(transmits.push(packet.into())));
+            peer.flush(now, |packet| {
+                transmits.push(packet.into());
+            });
             if peer.deadline().is_some_and(|at| at <= now) {
                 self.arm(key);
             }
@@ -279,7 +283,9 @@ impl Shard {
         let now = self.clock.now();
         let Self { peers, transmits, .. } = self;
         if let Some(peer) = peers.get_mut(key) {
-            peer.report(now, |packet| drop(transmits.push(packet.into())));
+            peer.report(now, |packet| {
+                transmits.push(packet.into());
+            });
         }
     }
 

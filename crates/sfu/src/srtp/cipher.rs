@@ -6,7 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 
-use super::keys::{MasterKey, Profile, Stream};
+use super::keys::{MasterKey, Profile, SessionKeys, Stream};
 
 /// Bytes of a tag of AES-GCM.
 const GCM_TAG: usize = 16;
@@ -19,35 +19,39 @@ const ENCRYPTED: u32 = 1 << 31;
 
 /// See the module.
 pub(super) enum Cipher {
-    Gcm {
-        key: LessSafeKey,
-        salt: [u8; 12],
-    },
-    Cm {
-        key: EncryptingKey,
-        salt: [u8; 14],
-        mac: hmac::Key,
-    },
+    Gcm { key: LessSafeKey, salt: [u8; 12] },
+    Cm(Box<CounterMode>),
+}
+
+/// AES in counter mode, and HMAC-SHA1.
+pub(super) struct CounterMode {
+    key: EncryptingKey,
+    salt: [u8; 14],
+    mac: hmac::Key,
 }
 
 impl Cipher {
     /// The cipher of a stream. `None`: see [`MasterKey::derive`].
     pub(super) fn new(master: &MasterKey, stream: Stream) -> Option<Self> {
-        let keys = master.derive(stream)?;
+        Self::with_keys(master.profile, &master.derive(stream)?)
+    }
+
+    /// The cipher of session keys.
+    pub(super) fn with_keys(profile: Profile, keys: &SessionKeys) -> Option<Self> {
         let gcm = |algorithm| {
             let mut salt = [0; 12];
             salt.copy_from_slice(&keys.salt[..12]);
             let key = LessSafeKey::new(UnboundKey::new(algorithm, &keys.key).ok()?);
             Some(Self::Gcm { key, salt })
         };
-        match master.profile {
+        match profile {
             Profile::AeadAes128Gcm => gcm(&AES_128_GCM),
             Profile::AeadAes256Gcm => gcm(&AES_256_GCM),
-            Profile::Aes128CmSha1_80 => Some(Self::Cm {
+            Profile::Aes128CmSha1_80 => Some(Self::Cm(Box::new(CounterMode {
                 key: EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, &keys.key).ok()?).ok()?,
                 salt: keys.salt,
                 mac: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &keys.authentication),
-            }),
+            }))),
         }
     }
 
@@ -61,7 +65,8 @@ impl Cipher {
                 let sealed = key.seal_in_place_separate_tag(nonce, Aad::from(&*clear), payload);
                 sealed.map(|tag| packet.extend_from_slice(tag.as_ref())).is_ok()
             }
-            Self::Cm { key, salt, mac } => {
+            Self::Cm(cm) => {
+                let CounterMode { key, salt, mac } = &**cm;
                 let is_encrypted = counter_mode(key, cm_iv(salt, ssrc, index), &mut packet[header..]);
                 let rollovers = ((index >> 16) as u32).to_be_bytes();
                 packet.extend_from_slice(&cm_tag(mac, &[packet, &rollovers]));
@@ -86,7 +91,8 @@ impl Cipher {
                     true
                 }
             }
-            Self::Cm { key, salt, mac } => {
+            Self::Cm(cm) => {
+                let CounterMode { key, salt, mac } = &**cm;
                 let iv = cm_iv(salt, ssrc, u64::from(index));
                 let is_encrypted = counter_mode(key, iv, &mut packet[RTCP_CLEAR..]);
                 packet.extend_from_slice(&word);
@@ -112,7 +118,8 @@ impl Cipher {
                 packet.truncate(RTCP_CLEAR + length);
                 Some((ssrc, index))
             }
-            Self::Cm { key, salt, mac } => {
+            Self::Cm(cm) => {
+                let CounterMode { key, salt, mac } = &**cm;
                 let tag = packet.len().checked_sub(CM_TAG)?;
                 let end = tag.checked_sub(4).filter(|end| *end >= RTCP_CLEAR)?;
                 verify_slices_are_equal(&cm_tag(mac, &[&packet[..tag]]), &packet[tag..]).ok()?;
