@@ -221,3 +221,62 @@ impl OutletKey {
         index.checked_sub(self.offset)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(ssrc: u32) -> Terms {
+        Terms {
+            ssrc,
+            repair: None,
+            ids: ExtensionIds::default(),
+            cname: String::new(),
+            repairs: Vec::new(),
+        }
+    }
+
+    fn send(outlets: &mut Outlets, key: OutletKey, sequence: u64) -> Option<u64> {
+        let index = key.index_of(sequence);
+        outlets.get(key)?.window.admit(index)?;
+        Some(index)
+    }
+
+    #[test]
+    fn a_new_subscription_goes_on_with_the_numbers_of_its_stream() {
+        let mut outlets = Outlets::default();
+        let first = outlets.follow(None, "a".into(), terms(7));
+        assert_eq!(send(&mut outlets, first, BEGIN), Some(BEGIN));
+        assert_eq!(send(&mut outlets, first, BEGIN), None, "no index is used twice");
+        let second = outlets.follow(None, "a".into(), terms(7));
+        assert_eq!(send(&mut outlets, second, BEGIN), Some(BEGIN + 1));
+        assert_eq!(second.sequence_of(BEGIN + 1), Some(BEGIN));
+        outlets.renegotiated(|_| false);
+        assert!(!outlets.is_current(second));
+        assert_eq!(outlets.follow(Some(second), "a".into(), terms(7)), second);
+        assert!(outlets.is_current(second));
+    }
+
+    #[test]
+    fn a_stream_that_has_ended_makes_room_and_its_key_opens_nothing() {
+        let mut outlets = Outlets::default();
+        let old = outlets.follow(None, "a".into(), terms(7));
+        send(&mut outlets, old, BEGIN);
+        outlets.renegotiated(|ssrc| ssrc == 7);
+        let new = outlets.follow(None, "b".into(), terms(8));
+        assert_eq!(outlets.ssrcs(), [8]);
+        assert!(send(&mut outlets, old, BEGIN + 1).is_none() && !outlets.is_current(old));
+        assert_eq!(send(&mut outlets, new, BEGIN), Some(BEGIN));
+    }
+
+    #[test]
+    fn lost_packets_are_found_by_the_last_numbers() {
+        let mut outlets = Outlets::default();
+        let key = outlets.follow(None, "a".into(), terms(7));
+        assert_eq!(outlets.locate(7, 5), None, "nothing was sent");
+        send(&mut outlets, key, 65_540);
+        assert_eq!(outlets.locate(7, 3), Some(("a".into(), 65_539)));
+        assert_eq!(outlets.locate(7, 65_535), Some(("a".into(), 65_535)));
+        assert_eq!(outlets.locate(8, 3), None);
+    }
+}

@@ -26,4 +26,6 @@ pub(crate) use payload::matching_payload;
 pub(crate) use rewrite::{BEGIN, Rewrite};
 pub(crate) use rtcp::{Feedback, SenderReport, without_sender_reports};
 pub(crate) use serialize::serialize;
+#[cfg(feature = "fuzzing")]
+pub(crate) use vp8::renumber;
 pub(crate) use vp8::{Numbers, PictureIds};

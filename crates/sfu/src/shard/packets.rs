@@ -20,9 +20,8 @@ use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
-/// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. str0m writes
-/// packets into 2,000 bytes, where a subscriber's header extensions and the two bytes of a retransmission (RFC 4588) have to
-/// fit too, and panics in the subscriber's session where they do not.
+/// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. With a
+/// subscriber's header extensions it would not fit into one.
 const MAX_PAYLOAD: usize = 1_500;
 
 impl Shard {
