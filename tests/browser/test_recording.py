@@ -171,6 +171,7 @@ async def test_a_new_meeting_of_the_start_page_can_be_recorded(come: Come, base:
     ana = await come("Ana", viewport={"width": 1000, "height": 700})
     await ana.page.goto(base)
     await ana.button("New meeting").click()
+    await ana.button("Join now").click()
     await ana.button("Record the meeting").wait_for()
 
 

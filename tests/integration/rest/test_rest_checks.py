@@ -192,6 +192,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("PATCH", "/v1/rooms/{room_id}"): {HOST},
     ("DELETE", "/v1/rooms/{room_id}"): {HOST},
     ("POST", "/v1/rooms/{room_id}/join"): {HOST, GUEST, INVITE},
+    ("GET", "/v1/rooms/{room_id}/entry"): {HOST, GUEST, INVITE},
     ("POST", "/v1/rooms/{room_id}/end"): {HOST},
     ("POST", "/v1/rooms/{room_id}/invites"): {HOST},
     ("GET", "/v1/rooms/{room_id}/invites"): {HOST},

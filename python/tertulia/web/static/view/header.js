@@ -13,13 +13,14 @@ export class Header {
 
   /**
    * @param {object} parts
-   * @param {HTMLElement} parts.more what stands before the invite button
+   * @param {HTMLElement} parts.pager turns the pages of tiles
    * @param {() => void} parts.onInvite
    * @param {() => void} parts.onStopSharing
    */
-  constructor({ more, onInvite, onStopSharing }) {
+  constructor({ pager, onInvite, onStopSharing }) {
     const stop = h("button", { type: "button", class: "text-button", onclick: onStopSharing }, "Stop");
-    this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), "You are sharing your screen", stop);
+    const words = h("span", {}, "You are sharing your screen");
+    this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), words, stop);
     this.element = h(
       "header",
       { class: "top" },
@@ -29,7 +30,7 @@ export class Header {
       this.#recording,
       this.#sharing,
       this.#banner,
-      h("div", { class: "top-end" }, more, inviteButton(onInvite)),
+      h("div", { class: "top-end" }, pager, inviteButton(onInvite)),
     );
     this.#tick();
     this.#timer = setInterval(() => this.#tick(), 1000);

@@ -4,24 +4,26 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Action } from "./controls.js" */
-import { canShareScreen, deviceTrouble } from "../media.js";
+import { canShareScreen, deviceTrouble, listDevices, lossOf } from "../media.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
-import { closeDialogs, confirmation, linkDialog, settingsDialog, shortcutsDialog } from "./dialogs.js";
+import { closeDialogs, confirmation, settingsDialog, shortcutsDialog } from "./dialogs.js";
 import { h, isolated } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
+import { aloneCard, copyInvite } from "./invite.js";
 import { listenToKeys } from "./keyboard.js";
-import { clearNotices, notice } from "./notices.js";
+import { clearNotices, fail, notice } from "./notices.js";
 import { People } from "./people.js";
 import { preferences } from "./preferences.js";
 import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
 import { toggleTheme } from "./theme.js";
+import { followViewport } from "./viewport.js";
 
 /** The screen of a meeting: what its parts show, and what keys and buttons do. */
 export class Room {
@@ -40,6 +42,8 @@ export class Room {
   /** @type {"chat" | "people" | null} the side panel that is open */
   #open = null;
   #unread = 0;
+  /** How many cameras there are. */
+  #cameras = 0;
   /** @type {LinkState} */
   #media = "connecting";
   #cleanup;
@@ -54,12 +58,12 @@ export class Room {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviteLink = inviteLink;
-    const onInvite = () => void this.#copyInvite();
+    const onInvite = () => void copyInvite(inviteLink());
     const onPeople = () => this.#toggle("people");
-    this.#grid = new Grid(meeting, local, onPeople);
-    this.#header = new Header({ more: this.#grid.more, onInvite, onStopSharing: () => local.stopScreen() });
+    this.#grid = new Grid(meeting, local, () => this.#people.update());
+    this.#header = new Header({ pager: this.#grid.pager, onInvite, onStopSharing: () => local.stopScreen() });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation });
+    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
     this.#recording = new RecordingControl(meeting, rest, () => this.#update());
     this.#startSound = startSoundButton(() => this.#onStartSound());
@@ -82,6 +86,7 @@ export class Room {
     this.#sound.setSpeaker(preferences().speaker);
     this.#onTracks();
     this.#update();
+    void this.#countCameras();
   }
 
   /** Puts the focus on the microphone: the button that joined is gone. */
@@ -106,6 +111,7 @@ export class Room {
     });
     return [
       stayAwake(),
+      followViewport(() => this.#chat.showNewest()),
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
       ...this.#recording.listen(),
@@ -113,7 +119,9 @@ export class Room {
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
       local.on("track", update),
+      local.on("track", () => void this.#countCameras()),
       local.on("changed", update),
+      local.on("lost", (what) => this.#onLost(what)),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
@@ -135,6 +143,7 @@ export class Room {
       handRaised,
       people,
       canShare: canShareScreen(),
+      canFlip: isVideoOn && this.#cameras > 1,
       open: this.#open,
       unread: this.#unread,
       isHost: role === "host",
@@ -145,6 +154,11 @@ export class Room {
     this.#grid.schedule();
     this.#alone.hidden = people > 1;
     this.element.classList.toggle("is-lost", this.#isLost);
+  }
+
+  async #countCameras() {
+    this.#cameras = (await listDevices()).cameras.length;
+    this.#update();
   }
 
   get #isLost() {
@@ -165,13 +179,15 @@ export class Room {
         return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
       case "screen":
         return this.#toggleScreen();
+      case "flip":
+        return this.#try("camera", () => this.#local.flipCamera());
       case "hand":
         return void this.#meeting.raiseHand(!this.#meeting.handRaised).then(() => this.#update(), fail);
       case "chat":
       case "people":
         return this.#toggle(action);
       case "invite":
-        return void this.#copyInvite();
+        return void copyInvite(this.#inviteLink());
       case "settings":
         return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
       case "theme":
@@ -195,6 +211,13 @@ export class Room {
    */
   #try(what, change) {
     change().catch((error) => notice(deviceTrouble(what, error)));
+  }
+
+  /** @param {"microphone" | "camera"} what */
+  #onLost(what) {
+    const start = () => (what === "microphone" ? this.#local.setMuted(false) : this.#local.setCamera(true));
+    const action = { label: "Turn on again", run: () => this.#try(what, start) };
+    notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
   #toggleScreen() {
@@ -226,20 +249,9 @@ export class Room {
     this.#update();
   }
 
-  async #copyInvite() {
-    const link = this.#inviteLink();
-    try {
-      // Not writeText: by the time the link has come, the click may be too long ago to allow it.
-      const text = link.then((words) => new Blob([words], { type: "text/plain" }));
-      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
-      notice("Invite link copied.", { topic: "invite" });
-    } catch {
-      await link.then(linkDialog, fail);
-    }
-  }
-
   #onTracks() {
     this.#sound.update(this.#meeting.tracks());
+    this.#people.update();
     this.#grid.schedule();
   }
 
@@ -275,24 +287,8 @@ export class Room {
   }
 }
 
-/** @param {unknown} error of a call that someone made */
-function fail(error) {
-  notice(error instanceof Error ? error.message : String(error));
-}
-
 /** @param {() => void} onclick */
 function startSoundButton(onclick) {
   const look = { type: "button", class: "primary start-sound", hidden: true, onclick };
   return h("button", look, icon("speaker"), "Turn sound on");
-}
-
-/** @param {() => void} onInvite */
-function aloneCard(onInvite) {
-  return h(
-    "div",
-    { class: "alone" },
-    h("h2", {}, "You are the only one here"),
-    h("p", {}, "Send this link to the people you want to meet."),
-    h("button", { type: "button", class: "primary", onclick: onInvite }, icon("link"), "Copy invite link"),
-  );
 }

@@ -67,9 +67,8 @@ export class Tile {
   /** @param {TileState} state what to show */
   update(state) {
     const { name, isMuted, isAway, handRaised, isLeftOut, speaking, pinned } = state;
-    const label = this.#isScreen ? `${name}’s screen` : this.#isSelf ? `${name} (you)` : name;
-    const own = isolated(name);
-    fill(this.#name, ...sentence(this.#isScreen ? `${own}’s screen` : this.#isSelf ? `${own} (you)` : own));
+    const label = this.#title(name);
+    fill(this.#name, ...sentence(this.#title(isolated(name))));
     this.#leftOut.hidden = !isLeftOut;
     fill(/** @type {HTMLElement} */ (this.element.querySelector(".avatar")), h("span", {}, initials(name)));
     const marks = [handRaised && badge("hand", "Hand raised"), isMuted && badge("micOff", "Muted")];
@@ -79,11 +78,18 @@ export class Tile {
     this.element.classList.toggle("is-away", isAway);
     this.element.classList.toggle("has-hand", handRaised);
     this.#away.hidden = !isAway;
-    const pinLabel = pinned ? `Unpin ${label}` : `Pin ${label}`;
+    const what = this.#isSelf && this.#isScreen ? "your screen" : label;
+    const pinLabel = pinned ? `Unpin ${what}` : `Pin ${what}`;
     this.#pin.setAttribute("aria-label", pinLabel);
     this.#pin.setAttribute("aria-pressed", String(pinned));
     this.#pin.title = pinLabel;
     this.#picture.show(state);
+  }
+
+  /** @param {string} name */
+  #title(name) {
+    if (this.#isScreen) return this.#isSelf ? "Your screen" : `${name}’s screen`;
+    return this.#isSelf ? `${name} (you)` : name;
   }
 
   /** @param {Quality} quality of this person's media */
@@ -96,10 +102,8 @@ export class Tile {
     this.#signal.setAttribute("aria-label", words);
   }
 
-  /** @param {Rect | null} rect null: hidden */
+  /** @param {Rect} rect */
   place(rect) {
-    this.element.hidden = rect === null;
-    if (!rect) return;
     const { style } = this.element;
     style.width = `${rect.width}px`;
     style.height = `${rect.height}px`;
