@@ -1,4 +1,4 @@
-//! The vectors of RFC 3711 appendix B and RFC 7714 sections 16 and 17, and what must not be taken.
+//! The vectors of RFC 3711 appendix B.3, of RFC 7714 sections 16 and 17 and of libsrtp, and what must not be taken.
 
 use super::cipher::Cipher;
 use super::keys::{MasterKey, MasterKeys, Profile, SessionKeys, Stream};
