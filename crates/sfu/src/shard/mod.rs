@@ -19,7 +19,7 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{ClientOffer, Mode, Said, SessionFactory};
+use crate::peer::{Addressed, ClientOffer, Mode, Said, SessionFactory};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::Router;
@@ -38,6 +38,16 @@ pub struct Transmit {
     pub destination: SocketAddr,
     /// The packet, without RFC 4571 length octets.
     pub contents: Vec<u8>,
+}
+
+impl From<Addressed> for Transmit {
+    fn from((transport, destination, contents): Addressed) -> Self {
+        Self {
+            transport,
+            destination,
+            contents,
+        }
+    }
 }
 
 /// All rooms of one worker thread. See the crate's documentation for how to drive it.
@@ -65,7 +75,7 @@ impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig, now: Instant) -> Self {
         Self {
-            sessions: SessionFactory::new(config.candidates.clone()),
+            sessions: SessionFactory::new(config.candidates.clone(), now),
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
