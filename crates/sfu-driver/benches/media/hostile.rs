@@ -21,11 +21,14 @@ const LONGEST_SDP: usize = 200_000;
 /// Packets that a flood sends before it looks whether it is over.
 const BURST: usize = 16;
 
+/// What an attacker does, given whom it meets and how often it has done so before.
+type Act = Box<dyn Fn(&Target, usize) + Sync>;
+
 /// What an attacker does again and again, so often a second.
 struct Attack {
     name: &'static str,
     rate: u32,
-    act: Box<dyn Fn(&Target, usize) + Sync>,
+    act: Act,
 }
 
 /// Whom it meets.

@@ -213,6 +213,11 @@ impl Peer {
         self.negotiation.due(now)
     }
 
+    /// Whether what is due is, among other things, to read an offer of the client's.
+    pub(crate) fn is_held_offer_due(&self, now: Instant) -> bool {
+        self.negotiation.is_held_offer_due(now)
+    }
+
     /// Whether STUN requests from an address are taken.
     pub(crate) fn admits_address(&self, address: (Transport, SocketAddr)) -> bool {
         self.admission.admits_address(address)

@@ -84,8 +84,8 @@ impl Shard {
 
     /// Whether what is due at a peer is to read an offer that waited.
     pub(super) fn reads_offer(&self, key: PeerKey) -> bool {
-        let due = self.peers.get(key).and_then(|peer| peer.due(self.clock.now()));
-        due == Some(PeerDue::TakeHeldOffer)
+        let now = self.clock.now();
+        self.peers.get(key).is_some_and(|peer| peer.is_held_offer_due(now))
     }
 
     pub(super) fn peer_due(&mut self, key: PeerKey) {
