@@ -4,16 +4,20 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use str0m::media::Mid;
+use str0m::rtp::Extension;
 
 use super::Peer;
-use super::outlets::{Outlet, OutletKey, Outlets, Terms};
+use super::outlets::{OutletKey, Outlets, Terms};
 use super::session::{Fault, Session};
 use crate::config::Transport;
-use crate::rtp::{Departure, Feedback, Outgoing, without_sender_reports};
+use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, without_sender_reports};
 use crate::srtp::{Profile, Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
 const MAX_COMPOUND: usize = 1_100;
+
+/// Bytes of one sender report with the longest CNAME (RFC 3550 sections 6.4.1 and 6.5.1), and a few to spare.
+const MAX_REPORT: usize = 320;
 
 /// Seconds from 1900, where NTP begins, to 1970.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
@@ -153,23 +157,21 @@ impl Sending {
     /// The reports that are due, sealed.
     fn reports(&mut self, now: Instant, session: &Session) -> Vec<Vec<u8>> {
         let reports = self.outlets.reports(now, self.wall.ntp(now));
-        let mut compounds = vec![Vec::new()];
+        let mut compounds: Vec<Vec<u8>> = Vec::new();
         for (report, cname) in reports {
-            if compounds
-                .last()
-                .is_some_and(|compound| compound.len() > MAX_COMPOUND - 320)
-            {
-                compounds.push(Vec::new());
+            match compounds.last_mut() {
+                Some(compound) if compound.len() + MAX_REPORT <= MAX_COMPOUND => report.write(&cname, compound),
+                _ => {
+                    let mut compound = Vec::new();
+                    report.write(&cname, &mut compound);
+                    compounds.push(compound);
+                }
             }
-            compounds
-                .last_mut()
-                .into_iter()
-                .for_each(|compound| report.write(&cname, compound));
         }
         let Some(srtp) = self.srtp(session) else {
             return Vec::new();
         };
-        compounds.retain_mut(|compound| !compound.is_empty() && srtp.sender.seal_rtcp(compound));
+        compounds.retain_mut(|compound| srtp.sender.seal_rtcp(compound));
         compounds
     }
 }
@@ -246,9 +248,9 @@ impl Peer {
     pub(crate) fn report(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
         let compounds = self.sending.reports(now, &self.session);
         if let Some((transport, destination)) = self.paths.selected() {
-            compounds
-                .into_iter()
-                .for_each(|packet| send((transport, destination, packet)));
+            for packet in compounds {
+                send((transport, destination, packet));
+            }
         }
     }
 
@@ -260,10 +262,9 @@ impl Peer {
         let feedback = Feedback::read(&compound);
         let outlets = &mut self.sending.outlets;
         for ssrc in &feedback.reported {
-            outlets
-                .by_ssrc(*ssrc)
-                .into_iter()
-                .for_each(|outlet: &mut Outlet| outlet.is_known = true);
+            if let Some(outlet) = outlets.by_ssrc(*ssrc) {
+                outlet.is_known = true;
+            }
         }
         let wanted = feedback.keyframes.iter();
         Some(Wishes {
@@ -281,7 +282,6 @@ impl Peer {
 impl Session {
     /// What is negotiated about an m-line on which the client is sent a stream.
     fn terms(&mut self, mid: Mid) -> Result<Option<Terms>, Fault> {
-        use str0m::rtp::Extension;
         self.enter(|rtc| {
             let mut api = rtc.direct_api();
             let stream = api.stream_tx_by_mid(mid, None)?;
@@ -295,13 +295,13 @@ impl Session {
             Some(Terms {
                 ssrc,
                 repair,
-                ids: crate::rtp::ExtensionIds {
+                ids: ExtensionIds {
                     mid: id(Extension::RtpMid),
                     send_time: id(Extension::AbsoluteSendTime),
                     transport_sequence: id(Extension::TransportSequenceNumber),
                     level: id(Extension::AudioLevel),
                     orientation: id(Extension::VideoOrientation),
-                    descriptor: id(crate::rtp::dependency_descriptor()),
+                    descriptor: id(dependency_descriptor()),
                 },
                 cname: media.cname().to_owned(),
                 repairs,
