@@ -2,8 +2,8 @@
 
 The key of an answer comes by HKDF-SHA256 from a secret of the server and from all that names the request: caller,
 method, path and Idempotency-Key. The database has only a digest of these. The signing keys, from which the secret is
-derived, are in the database too: against somebody who has read all of it, an Idempotency-Key protects its answer only if
-it cannot be guessed.
+derived, are in the database too: against somebody who has read all of it, an Idempotency-Key protects its answer only
+if it cannot be guessed.
 """
 
 from __future__ import annotations
