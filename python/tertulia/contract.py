@@ -42,6 +42,8 @@ Layout = Literal["grid", "speaker", "single", "screen-first"]
 RecordingStatus = Literal["recording", "processing", "ready", "failed", "empty"]
 RecordingStage = Literal["waiting", "composing", "uploading"]
 RecordingTroubleReason = Literal["disk_full", "disk_error", "disk_slow"]
+Emoji = Literal["👍", "👎", "❤️", "😂", "😮", "😢", "🎉", "👏"]
+"""What people react with. A fixed few: anything else would be chat by another name."""
 
 
 class Wire(Struct, rename="camel", kw_only=True, frozen=True):
@@ -420,6 +422,19 @@ class SendChat(Wire, frozen=True):
     target_user_id: Target | None = None
 
 
+class ReactToMessage(Wire, frozen=True):
+    """The caller's reaction to a chat message, in place of their last one; without ``emoji`` they have none."""
+
+    message_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    emoji: Emoji | None = None
+
+
+class SendReaction(Wire, frozen=True):
+    """A reaction to what happens right now: everyone sees it for a moment."""
+
+    emoji: Emoji
+
+
 class RaiseHand(Wire, frozen=True):
     """Raise or lower the hand."""
 
@@ -452,7 +467,7 @@ class KeepAlive(Wire, frozen=True):
 
 
 class Empty(Wire, frozen=True):
-    """LeaveRoom, EndRoom, MuteAll and StopRecording have no payload."""
+    """LeaveRoom, ReadChat, EndRoom, MuteAll and StopRecording have no payload."""
 
 
 CALLS: Final[dict[str, type[Wire]]] = {
@@ -466,6 +481,9 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "SetView": SetView,
     "MediaStopped": MediaStopped,
     "SendChat": SendChat,
+    "ReadChat": Empty,
+    "ReactToMessage": ReactToMessage,
+    "SendReaction": SendReaction,
     "RaiseHand": RaiseHand,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
@@ -512,6 +530,29 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     """Whether an ``SfuEndpoint`` will come."""
     recording_id: str | None = None
     """Of the recording that goes on."""
+
+
+class ChatMessage(Wire, omit_defaults=True, frozen=True):
+    """A chat message; ``target_user_id`` of a private one. ``reactions``: userId → emoji, where it was kept."""
+
+    id: str
+    user_id: str
+    display_name: str
+    text: str
+    sent_at: str
+    private: bool = False
+    target_user_id: str | None = None
+    reactions: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def is_for(self, user_id: str) -> bool:
+        """Whether a user may read it."""
+        return not self.private or user_id in (self.user_id, self.target_user_id)
+
+
+class ChatHistory(Wire, frozen=True):
+    """ReadChat's result, the oldest first."""
+
+    messages: list[ChatMessage]
 
 
 class RecordingBegun(Wire, frozen=True):
