@@ -141,12 +141,29 @@ class CreateUser(Wire, frozen=True):
     id: Uuid | UnsetType = UNSET
 
 
+class CalendarEvent(Wire, frozen=True):
+    """When a meeting is to be: ``starts_at`` in RFC 3339."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=_NO_NUL)]
+    starts_at: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})]
+    minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
+
+
 class CreateInvite(Wire, frozen=True):
-    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make."""
+    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make; with a
+    ``password`` its link asks for that; with an ``event`` there is a calendar file."""
 
     role: Role
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
     max_uses: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+    password: Annotated[str, Meta(min_length=6, max_length=128, extra_json_schema=_NO_NUL)] | UnsetType = UNSET
+    event: CalendarEvent | UnsetType = UNSET
+
+
+class OpenInvite(Wire, frozen=True):
+    """POST /v1/invites/open, with the code of the link as credential."""
+
+    password: Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_NO_NUL)] | UnsetType = UNSET
 
 
 class RemovalQuery(Wire, frozen=True):
@@ -245,13 +262,23 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
-class InviteCreated(Wire, frozen=True):
-    """A new invite, and the address of the page for whoever holds it."""
+class InviteCreated(Wire, omit_defaults=True, frozen=True):
+    """A new invite, and the address of the page for whoever holds it. ``calendar`` is a file (RFC 5545)."""
 
     invite_token: str
     url: str
     expires_at: str
     id: str
+    calendar: str | UnsetType = UNSET
+
+
+class InviteOpened(Wire, frozen=True):
+    """The invite that a code stands for: which room it is to, and the token to join by."""
+
+    room_id: str
+    role: Role
+    invite_token: str
+    expires_at: str
 
 
 class InviteView(Wire, frozen=True):
@@ -263,6 +290,9 @@ class InviteView(Wire, frozen=True):
     expires_at: str
     max_uses: int | None
     uses: int
+    url: str | None
+    """Of the page; null: it has no short link, or its signing key was revoked."""
+    has_password: bool
 
 
 class SessionView(Wire, frozen=True):

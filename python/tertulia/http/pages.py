@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from tertulia.errors import NotFound
 from tertulia.rest.addresses import WS_PATH, Base, base_of
+from tertulia.rest.codes import is_code
 
 WEB: Final = Path(__file__).parent.parent / "web"
 DOCS: Final = Path(__file__).parent / "docs"
@@ -84,6 +85,16 @@ class Pages:
             NotFound: the path names no room, and whoever asks is no browser.
         """
         if _ROOM_ID.fullmatch(request.path_params["room_id"]):
+            return await self.index(request)
+        return await self.unknown(request)
+
+    async def meeting(self, request: Request) -> Response:
+        """Serve the page of an invite: the same for all codes, so that it says nothing of them.
+
+        Raises:
+            NotFound: the path has no code, and whoever asks is no browser.
+        """
+        if is_code(request.path_params["code"]):
             return await self.index(request)
         return await self.unknown(request)
 
