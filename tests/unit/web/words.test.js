@@ -95,7 +95,7 @@ describe("the code of the page", () => {
   const NAMES = /^(Tertulia|Tab|Enter|Escape|Home|End|Arrow(Up|Down|Left|Right)|\w+Error|JoinRoom)$/;
   /** Where words stand that are not for people: classes, selectors, the types of comments, errors for the console. */
   const TECHNICAL =
-    /(class: |rel: |classList\.\w+\(|isIn\([^,]*, |querySelector(All)?\(|closest\(|matches\(|matchMedia\(|Error\(|console\.\w+\(|svgElement\("\w+", \{.*)$/;
+    /(class: [^,{}]*|rel: |classList\.\w+\(|isIn\([^,]*, |querySelector(All)?\(|closest\(|matches\(|matchMedia\(|Error\(|console\.\w+\(|svgElement\("\w+", \{.*)$/;
 
   test("has no text for people", () => {
     const view = CODE.filter(([name]) => name === "view.js" || name.startsWith("view/"));
@@ -104,10 +104,11 @@ describe("the code of the page", () => {
       for (const match of text.matchAll(/"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)) {
         const words = (match[1] ?? match[2] ?? "").replace(/\$\{[^}]*\}/g, "");
         const before = text.slice(0, match.index).split("\n").at(-1) ?? "";
-        const isText = /[A-Za-z]{2,}[,.:;!?]?\s+[A-Za-z]{2,}/.test(words) || /^[A-Z][a-z]+/.test(words);
+        const isText = /[A-Za-z]{3,}[,.:;!?]?\s+[A-Za-z]{3,}/.test(words) || /^[A-Z][a-z]+/.test(words);
         assert.ok(!isText || NAMES.test(words) || TECHNICAL.test(before), `${name}: ${match[0]}`);
       }
-      const labels = /(title|placeholder|textContent)"?\s*[:=]\s*"(?!Tertulia"|\w+\.\w+")[A-Za-z]|aria-label"[,:] "[A-Za-z]/;
+      const labels =
+        /(title|placeholder|textContent)"?\s*[:=]\s*"(?!Tertulia"|\w+\.\w+")[A-Za-z]|aria-label"[,:] "[A-Za-z]/;
       assert.doesNotMatch(text, labels, name);
       assert.doesNotMatch(text, /\bh\("\w+", \{[^{}]*\}, "(?!Tertulia")[A-Za-z]+"/, name);
     }
