@@ -95,8 +95,10 @@ async def test_text_follows_the_font_size_of_the_browser(come: Come, base: str) 
     ana = await come("Ana", viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     await ana.page.goto(new_room(base).host_link)
     for screen in ("lobby", "meeting"):
+        join = ana.page.get_by_role("button", name="Join now")
+        await join.wait_for()
         if screen == "meeting":
-            await ana.page.get_by_role("button", name="Join now").click()
+            await join.click()
             await ana.button("Mute").wait_for()
         small = await font_sizes(ana)
         await ana.page.evaluate("() => { document.documentElement.style.fontSize = '24px'; }")
