@@ -121,12 +121,16 @@ BENCH = tuple(
     for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py"))
 )
 # Foreign stacks that need a toolchain of their own, or long.
-NIGHTLY = (Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),)
+NIGHTLY = (
+    Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
+    Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),
+)
 GROUPS = {
     "check": CHECK,
     "test": (*INSTALL, *CHECK, *TEST),
     "integration": INTEGRATION,
     "coverage": (COVERAGE,),
     "bench": BENCH,
+    "nightly": NIGHTLY,
 }
 STEPS = {step.name: step for step in (*INSTALL, *CHECK, *TEST, COVERAGE, *NIGHTLY, *BENCH)}

@@ -1,6 +1,6 @@
 """Runs the steps that prove Tertulia, each with a deadline, and ends with a summary. ``make`` calls it.
 
-usage: test.py [check | test | integration | coverage | bench | <name of a step> …]
+usage: test.py [check | test | integration | coverage | bench | nightly | <name of a step> …]
 
 A step that is asked for brings the steps that it needs. Of a group, independent steps run three at a time; the output
 of each is printed in one piece when it ends. Every step is run, also after another failed, unless it needed that one.

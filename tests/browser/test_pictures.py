@@ -78,7 +78,7 @@ async def test_tiles(come: Come, base: str, pictures: Path, scheme: str) -> None
         await me.page.get_by_role("button", name=f"People, {count}", exact=True).wait_for()
         for viewport in (DESKTOP, PHONE, PHONE_LYING):
             await me.page.set_viewport_size(viewport)
-            most = {DESKTOP["width"]: 25, PHONE["width"]: 12, PHONE_LYING["width"]: 12}[viewport["width"]]
+            most = {DESKTOP["width"]: 25, PHONE["width"]: 12, PHONE_LYING["width"]: 18}[viewport["width"]]
             await me.sees_tiles(min(count, most))
             await expect(me.button("More people")).to_be_visible(visible=count > most)
             assert_apart(await me.page.evaluate(_BOXES, viewport), viewport)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cache
 
 import av
@@ -16,7 +17,7 @@ def picture() -> bytes:
     """A VP8 keyframe."""
     encoder = av.CodecContext.create("libvpx", "w")
     encoder.width = encoder.height = SIDE
-    encoder.pix_fmt, encoder.framerate = "yuv420p", 50
+    encoder.pix_fmt, encoder.framerate = "yuv420p", Fraction(50)
     frame = av.VideoFrame.from_ndarray(np.full((SIDE * 3 // 2, SIDE), 200, np.uint8), format="yuv420p")
     return bytes((encoder.encode(frame) + encoder.encode(None))[0])
 

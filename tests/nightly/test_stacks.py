@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.clients import aiortc_call, stack_call, wrtc_call
-from tests.clients.signaling import Member, joined, new_room
+from tests.clients.signaling import Json, Member, joined, new_room
 from tests.clients.stack_call import NODE_STACKS, Program
 from tests.clients.video_file import write_video
 from tests.integration.servers import Tertulia
@@ -72,8 +72,7 @@ async def test_one_leaves_and_another_comes(tertulia_dev: Tertulia, programs: di
             ):
                 await visiting.until_all_get([stay[0].user])
                 await calls.until_all_get([visit[0].user])
-            user = visit[0].user
-            await stay[0].event("ParticipantLeft", lambda payload, user=user: payload["userId"] == user)
+            await stay[0].event("ParticipantLeft", _is_about(visit[0].user))
         assert is_unharmed(stay[0])
 
 
@@ -116,3 +115,7 @@ async def test_a_certificate_of_rsa_is_refused_at_once(tertulia_dev: Tertulia, p
     ):
         closed = await member.event("TransportState", lambda payload: payload["state"] == "closed")
         assert closed["reason"] == "certificate"
+
+
+def _is_about(user: str) -> Callable[[Json], bool]:
+    return lambda payload: payload["userId"] == user

@@ -67,7 +67,7 @@ class Invites:
         async with self._database.read() as connection:
             invite = await _find(connection, invite_id)
         if invite is None or invite.room_id != room_id or invite.revoked_at is not None:
-            raise NotFound(f"{invite_id} is not known")
+            raise NotFound("this invite is not known")
         return invite
 
     async def revoke(self, invite_id: str, at: datetime) -> None:

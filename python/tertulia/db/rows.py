@@ -53,7 +53,7 @@ def user_row(
 async def ensure_user(connection: AsyncConnection, row: dict[str, Any]) -> User:
     """The user of ``row``, created if the tenant has none of this id."""
     await connection.execute(insert_new(connection, USERS, row))
-    return await find_user(connection, row["tenant_id"], row["id"]) or not_found(row["id"])
+    return await find_user(connection, row["tenant_id"], row["id"]) or not_found("user")
 
 
 async def find_user(connection: AsyncConnection, tenant: TenantId, user_id: UserId) -> User | None:
@@ -73,7 +73,7 @@ async def find_room(connection: AsyncConnection, room_id: RoomId, tenant: Tenant
     if tenant is not None:
         query = query.where(ROOMS.c.tenant_id == tenant)
     row = (await connection.execute(query)).one_or_none()
-    return as_room(row) if row else not_found(room_id)
+    return as_room(row) if row else not_found("room")
 
 
 def as_room(row: sa.Row[Any]) -> Room:
@@ -114,5 +114,5 @@ async def ban(connection: AsyncConnection, tenant: TenantId, user_id: UserId, at
 
 
 def not_found(what: str) -> Any:
-    """Raises NotFound. (To be used as a value that does not exist.)"""
-    raise NotFound(f"{what} is not known")
+    """Raises NotFound; ``what`` is a word such as "room". (To be used as a value that does not exist.)"""
+    raise NotFound(f"this {what} is not known")

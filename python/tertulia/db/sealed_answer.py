@@ -1,8 +1,9 @@
 """Answers that are kept for Idempotency-Keys, encrypted: they hold tokens.
 
 The key of an answer comes by HKDF-SHA256 from a secret of the server and from all that names the request: caller,
-method, path and Idempotency-Key. The database has only a digest of these, so who reads it cannot read the answers, not
-even with the signing keys.
+method, path and Idempotency-Key. The database has only a digest of these. The signing keys, from which the secret is
+derived, are in the database too: against somebody who has read all of it, an Idempotency-Key protects its answer only
+if it cannot be guessed.
 """
 
 from __future__ import annotations

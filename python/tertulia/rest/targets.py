@@ -69,7 +69,7 @@ async def participant(asked: Asked[Any]) -> OfParticipant:
     found = (await room(asked)).room
     user_id = UserId(asked.id("user_id"))
     if not await asked.reads.is_in_meeting(found.id, user_id):
-        raise NotFound(f"{user_id} is not in the room")
+        raise NotFound("this user is not in the room")
     return OfParticipant(found, user_id)
 
 

@@ -26,7 +26,9 @@ export class Call {
   async describe(description) {
     await this.connection.setLocalDescription(description);
     while (this.connection.iceGatheringState !== "complete") {
-      await new Promise((resolve) => this.connection.addEventListener("icegatheringstatechange", resolve, { once: true }));
+      await new Promise((resolve) =>
+        this.connection.addEventListener("icegatheringstatechange", resolve, { once: true }),
+      );
     }
     return this.connection.localDescription.sdp;
   }
@@ -60,6 +62,9 @@ function grey() {
 }
 
 function tone() {
-  const samples = Int16Array.from({ length: RATE / 100 }, (_, at) => 20_000 * Math.sin((2 * Math.PI * 1_000 * at) / RATE));
+  const samples = Int16Array.from(
+    { length: RATE / 100 },
+    (_, at) => 20_000 * Math.sin((2 * Math.PI * 1_000 * at) / RATE),
+  );
   return { samples, sampleRate: RATE, bitsPerSample: 16, channelCount: 1, numberOfFrames: samples.length };
 }

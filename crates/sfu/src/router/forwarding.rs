@@ -1,5 +1,6 @@
 //! Media from a publisher to its subscribers.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::PayloadParams;
@@ -12,7 +13,8 @@ use super::{Due, Router, TICK};
 use crate::budget::{Budget, Verdict};
 use crate::event::Scope;
 use crate::ids::PeerKey;
-use crate::rtp::{Choice, Incoming, Report, SenderClock, StreamClock};
+use crate::peer::OutletKey;
+use crate::rtp::{Choice, Incoming, Outgoing, Report, SenderClock, StreamClock};
 use crate::throttle::Need;
 
 /// What became of a packet at one far end.
@@ -36,8 +38,8 @@ impl Router {
         now: Instant,
         publisher: PeerKey,
         (mid, params): (Mid, PayloadParams),
-        packet: &RtpPacket,
-        mut deliver: impl FnMut(&mut PeerLine, &Incoming<'_>) -> Delivery,
+        packet: RtpPacket,
+        mut deliver: impl FnMut(&mut PeerLine, &Arc<Incoming>) -> Delivery,
     ) -> Option<(Scope, Verdict)> {
         let member = self.members.get_mut(publisher)?;
         let (_, key) = member.published.iter().find(|(published, _)| *published == mid)?;
@@ -47,7 +49,7 @@ impl Router {
         if track.is_paused {
             return None;
         }
-        let choice = track.choose(now, packet);
+        let choice = track.choose(now, &packet);
         if choice == Choice::Ignore {
             return None;
         }
@@ -55,7 +57,11 @@ impl Router {
         if too_much.is_some() {
             return too_much;
         }
-        let incoming = Incoming::new(packet, params, track.captured(&mut member.clock, packet, &params));
+        let captured = track.captured(&mut member.clock, &packet, &params);
+        let incoming = Arc::new(Incoming::new(packet, params, captured));
+        if track.kind() == MediaKind::Video {
+            track.history.keep(&incoming);
+        }
         let mut need = (choice == Choice::Begin && !incoming.is_keyframe).then_some(Need::New);
         for key in &track.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*key) else {
@@ -74,6 +80,7 @@ impl Router {
             }
         }
         if track.kind() == MediaKind::Audio {
+            let packet = &incoming.packet;
             let level = packet.header.ext_vals.audio_level;
             room.speakers.heard(now, key, level, packet.payload.len());
             self.timers.arm(now + TICK, Due::Speakers(room_key));
@@ -82,6 +89,28 @@ impl Router {
             self.request_keyframe(now, room_key, key, need);
         }
         None
+    }
+
+    /// Finds what a peer misses on an m-line, and hands it to `deliver`.
+    pub(crate) fn resend(
+        &mut self,
+        peer: PeerKey,
+        (mid, index): (Mid, u64),
+        deliver: impl FnOnce(OutletKey, Outgoing),
+    ) -> Option<()> {
+        let member = self.members.get(peer)?;
+        let (_, key) = member.subscriptions.iter().find(|(line, _)| *line == mid)?;
+        let tracks = &self.rooms[member.room].tracks;
+        let subscription = self.subscriptions.get_mut(*key)?;
+        let track = tracks.get(subscription.forwarded()?)?;
+        let FarEnd::Peer(line) = subscription.far_end() else {
+            return None;
+        };
+        let outlet = line.outlet?;
+        let find = |ssrc, sequence| track.history.find(ssrc, sequence);
+        let outgoing = line.stream.again(outlet.sequence_of(index)?, find)?;
+        deliver(outlet, outgoing);
+        Some(())
     }
 }
 

@@ -69,7 +69,7 @@ impl OpenTrack {
     }
 
     /// Notes that a packet was told. Gives whether a decoder can go on, as far as this is known anew.
-    pub(super) fn follow(&mut self, at: Instant, incoming: &Incoming<'_>, kind: MediaKind) -> Option<bool> {
+    pub(super) fn follow(&mut self, at: Instant, incoming: &Incoming, kind: MediaKind) -> Option<bool> {
         let is_damaged = kind == MediaKind::Video && self.holes.came(at, *incoming.packet.seq_no);
         if incoming.is_keyframe {
             self.holes.forget();

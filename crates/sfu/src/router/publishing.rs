@@ -64,6 +64,7 @@ impl Router {
             }
             track.is_paused = paused;
             if paused {
+                track.history.clear();
                 room.speakers.hush(*track_key);
             }
             changed.push((*track_key, paused));

@@ -61,7 +61,7 @@ impl Tap {
         &mut self,
         at: Instant,
         key: SubscriptionKey,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         recorded: &mut Recorded,
         tape: &mut Tape,
     ) -> Delivery {
@@ -71,7 +71,7 @@ impl Tap {
         let Some(open) = known.or_else(|| self.begin(at, format, &incoming.params, recorded, tape)) else {
             return Delivery::Dropped;
         };
-        if !self.catch_up(at, open, incoming.packet, tape) || !self.write(at, open, incoming.packet, tape) {
+        if !self.catch_up(at, open, &incoming.packet, tape) || !self.write(at, open, &incoming.packet, tape) {
             self.lose(at, key, open, tape);
             return Delivery::Dropped;
         }

@@ -7,7 +7,7 @@ use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, UserId};
 use crate::line::Label;
-use crate::rtp::{Encodings, StreamClock};
+use crate::rtp::{Encodings, History, StreamClock};
 use crate::throttle::Throttle;
 
 /// What a client sends on one m-line.
@@ -36,6 +36,8 @@ pub(super) struct Track {
     pub(super) encodings: Encodings,
     /// The clock of that stream.
     pub(super) clock: StreamClock,
+    /// What can be sent again.
+    pub(super) history: History,
 }
 
 impl Track {
@@ -50,6 +52,7 @@ impl Track {
             budget,
             encodings: Encodings::default(),
             clock: StreamClock::default(),
+            history: History::default(),
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct Rewritten {
 }
 
 /// The first outgoing sequence number: low enough not to wrap soon, and above zero.
-const BEGIN: u64 = 1_000;
+pub(crate) const BEGIN: u64 = 1_000;
 
 impl Rewrite {
     /// The next packet comes from another source, or from the same one after a pause.

@@ -1,6 +1,6 @@
 //! Picture ids of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for loss.
 
-use str0m::rtp::{Vp8Descriptor, Vp8Patch};
+use str0m::rtp::Vp8Descriptor;
 
 /// The picture ids of one outgoing VP8 stream, and the numbers that go with them.
 #[derive(Debug, Default)]
@@ -10,8 +10,9 @@ pub(crate) struct PictureIds {
     entered: bool,
 }
 
+/// The numbers of a descriptor: of the picture, of the last one of the base layer, of the last keyframe.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Numbers {
+pub(crate) struct Numbers {
     picture: u16,
     tl0: u8,
     key: u8,
@@ -23,13 +24,9 @@ impl PictureIds {
         self.entered = false;
     }
 
-    /// What to change in a packet's descriptor, if anything. Call it for each packet that is sent.
-    pub(crate) fn packet(&mut self, descriptor: &Vp8Descriptor, first_ever: bool) -> Option<Vp8Patch> {
-        let came = Numbers {
-            picture: descriptor.picture_id().unwrap_or(0),
-            tl0: descriptor.tl0_pic_idx().unwrap_or(0),
-            key: descriptor.key_idx().unwrap_or(0),
-        };
+    /// The numbers that a packet goes out with, if they are not those that came. Call it for each packet that is sent.
+    pub(crate) fn packet(&mut self, descriptor: &Vp8Descriptor, first_ever: bool) -> Option<Numbers> {
+        let came = Numbers::of(descriptor);
         if !self.entered {
             self.entered = true;
             self.shift = if first_ever {
@@ -42,33 +39,43 @@ impl PictureIds {
         if newer(goes.picture, self.last.picture) || first_ever {
             self.last = goes;
         }
-        if self.shift == Numbers::default() {
-            return None;
-        }
-        patch(descriptor, goes)
+        self.shift.applied(descriptor)
+    }
+
+    /// What is added to the numbers of the current source.
+    pub(crate) fn shift(&self) -> Numbers {
+        self.shift
     }
 }
 
-fn patch(descriptor: &Vp8Descriptor, goes: Numbers) -> Option<Vp8Patch> {
-    let build = |wide: bool| {
-        let mut patch = descriptor.patch();
-        if descriptor.picture_id().is_some() {
-            patch = patch.picture_id(if wide {
-                goes.picture & 0x7fff
-            } else {
-                goes.picture & 0x7f
-            });
-        }
-        if descriptor.tl0_pic_idx().is_some() {
-            patch = patch.tl0_pic_idx(goes.tl0);
-        }
-        if descriptor.key_idx().is_some() {
-            patch = patch.key_idx(goes.key & 0x1f);
-        }
-        patch.build().ok()
+/// Puts other numbers into a payload (RFC 7741 section 4.2). The fields keep their width.
+pub(crate) fn renumber(payload: &mut [u8], numbers: Numbers) {
+    const EXTENDED: u8 = 0x80;
+    let [first, flags, fields @ ..] = payload else {
+        return;
     };
-    // Only str0m knows the width of the id in this descriptor; a wide one does not fit into a narrow one.
-    build(true).or_else(|| build(false))
+    if *first & EXTENDED == 0 {
+        return;
+    }
+    let mut fields = fields.iter_mut();
+    if *flags & 0x80 != 0 {
+        match fields.next() {
+            Some(high) if *high & 0x80 != 0 => {
+                *high = 0x80 | (numbers.picture >> 8) as u8 & 0x7f;
+                fields.next().into_iter().for_each(|low| *low = numbers.picture as u8);
+            }
+            narrow => narrow.into_iter().for_each(|id| *id = numbers.picture as u8 & 0x7f),
+        }
+    }
+    if *flags & 0x40 != 0 {
+        fields.next().into_iter().for_each(|index| *index = numbers.tl0);
+    }
+    if *flags & 0x30 != 0
+        && let Some(key) = fields.next()
+        && *flags & 0x10 != 0
+    {
+        *key = *key & 0xe0 | numbers.key & 0x1f;
+    }
 }
 
 /// Whether a 15-bit picture id is after another (serial number arithmetic, RFC 1982).
@@ -78,6 +85,19 @@ fn newer(picture: u16, last: u16) -> bool {
 }
 
 impl Numbers {
+    fn of(descriptor: &Vp8Descriptor) -> Self {
+        Self {
+            picture: descriptor.picture_id().unwrap_or(0),
+            tl0: descriptor.tl0_pic_idx().unwrap_or(0),
+            key: descriptor.key_idx().unwrap_or(0),
+        }
+    }
+
+    /// The numbers of a descriptor with this shift; `None`: they stay.
+    pub(crate) fn applied(self, descriptor: &Vp8Descriptor) -> Option<Self> {
+        (self != Self::default()).then(|| Self::of(descriptor).plus(self))
+    }
+
     fn next(self) -> Self {
         Self {
             picture: self.picture.wrapping_add(1),
@@ -113,45 +133,60 @@ mod tests {
         [0x90, 0xf0, high, low, tl0, key, 0]
     }
 
+    /// The descriptor as it goes out.
+    fn sent(ids: &mut PictureIds, payload: &[u8], first_ever: bool) -> Vec<u8> {
+        let mut payload = payload.to_vec();
+        if let Some(numbers) = ids.packet(&Vp8Descriptor::parse(&payload).unwrap(), first_ever) {
+            renumber(&mut payload, numbers);
+        }
+        payload
+    }
+
     #[test]
     fn picture_ids_continue_over_a_change_of_source() {
         let mut ids = PictureIds::default();
-        let parse = |bytes: &[u8]| Vp8Descriptor::parse(bytes).unwrap();
         let first = descriptor(0x7ffe, 200, 3);
-        assert_eq!(ids.packet(&parse(&first), true), None);
+        assert_eq!(sent(&mut ids, &first, true), first);
         let second = descriptor(0x7fff, 201, 3);
-        assert_eq!(ids.packet(&parse(&second), false), None);
+        assert_eq!(sent(&mut ids, &second, false), second);
         ids.change_source();
-        let other = descriptor(77, 5, 9);
-        let expected = parse(&other)
-            .patch()
-            .picture_id(0)
-            .tl0_pic_idx(202)
-            .key_idx(4)
-            .build()
-            .unwrap();
-        assert_eq!(ids.packet(&parse(&other), false), Some(expected));
+        assert_eq!(sent(&mut ids, &descriptor(77, 5, 9), false), descriptor(0, 202, 4));
         // A second packet of the same picture has the same numbers.
-        assert_eq!(ids.packet(&parse(&other), false), Some(expected));
-        let next = descriptor(78, 6, 9);
-        let expected = parse(&next)
-            .patch()
-            .picture_id(1)
-            .tl0_pic_idx(203)
-            .key_idx(4)
-            .build()
-            .unwrap();
-        assert_eq!(ids.packet(&parse(&next), false), Some(expected));
+        assert_eq!(sent(&mut ids, &descriptor(77, 5, 9), false), descriptor(0, 202, 4));
+        assert_eq!(sent(&mut ids, &descriptor(78, 6, 9), false), descriptor(1, 203, 4));
     }
 
     #[test]
     fn a_narrow_picture_id_stays_narrow() {
         let mut ids = PictureIds::default();
-        ids.packet(&Vp8Descriptor::parse(&descriptor(300, 0, 0)).unwrap(), true);
+        sent(&mut ids, &descriptor(300, 0, 0), true);
         ids.change_source();
-        let narrow = [0x90, 0x80, 5, 0];
-        let parsed = Vp8Descriptor::parse(&narrow).unwrap();
-        let expected = parsed.patch().picture_id(301 & 0x7f).build().unwrap();
-        assert_eq!(ids.packet(&parsed, false), Some(expected));
+        assert_eq!(
+            sent(&mut ids, &[0x90, 0x80, 5, 0], false),
+            [0x90, 0x80, 301_u16 as u8 & 0x7f, 0]
+        );
+    }
+
+    #[test]
+    fn what_is_truncated_or_has_no_numbers_stays() {
+        for payload in [
+            &[][..],
+            &[0x80],
+            &[0x10, 7],
+            &[0x80, 0x80],
+            &[0x80, 0],
+            &[0x80, 0x20, 0xff],
+        ] {
+            let mut renumbered = payload.to_vec();
+            renumber(
+                &mut renumbered,
+                Numbers {
+                    picture: 1,
+                    tl0: 2,
+                    key: 3,
+                },
+            );
+            assert_eq!(renumbered, payload);
+        }
     }
 }

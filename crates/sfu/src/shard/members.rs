@@ -82,6 +82,12 @@ impl Shard {
         }
     }
 
+    /// Whether what is due at a peer is to read an offer that waited.
+    pub(super) fn reads_offer(&self, key: PeerKey) -> bool {
+        let now = self.clock.now();
+        self.peers.get(key).is_some_and(|peer| peer.is_held_offer_due(now))
+    }
+
     pub(super) fn peer_due(&mut self, key: PeerKey) {
         let now = self.clock.now();
         while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
@@ -89,6 +95,7 @@ impl Shard {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
                 PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
+                PeerDue::Report => self.report(key),
                 PeerDue::GoOn => self.go_on(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),
                 PeerDue::MakeOffer => self.make_offer(key),

@@ -1,4 +1,3 @@
-/** @import { LinkState } from "../media/link.js" */
 /** @import { LocalMedia } from "../media.js" */
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Rest } from "../protocol.js" */
@@ -23,6 +22,7 @@ import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
 import { toggleTheme } from "./theme.js";
+import { Trouble } from "./trouble.js";
 import { followViewport } from "./viewport.js";
 
 /** The screen of a meeting: what its parts show, and what keys and buttons do. */
@@ -44,8 +44,7 @@ export class Room {
   #unread = 0;
   /** How many cameras there are. */
   #cameras = 0;
-  /** @type {LinkState} */
-  #media = "connecting";
+  #trouble;
   #cleanup;
 
   /**
@@ -61,7 +60,13 @@ export class Room {
     const onInvite = () => void copyInvite(inviteLink());
     const onPeople = () => this.#toggle("people");
     this.#grid = new Grid(meeting, local, () => this.#people.update());
-    this.#header = new Header({ pager: this.#grid.pager, onInvite, onStopSharing: () => local.stopScreen() });
+    this.#trouble = new Trouble(meeting, () => this.#update());
+    this.#header = new Header({
+      pager: this.#grid.pager,
+      onInvite,
+      onStopSharing: () => local.stopScreen(),
+      onHelp: () => this.#trouble.explain(),
+    });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
     this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
@@ -125,8 +130,7 @@ export class Room {
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
-      meeting.on("state", update),
-      meeting.on("media", (state) => this.#onMedia(state)),
+      ...this.#trouble.listen(),
       meeting.on("chat", (message) => this.#onChat(message)),
       meeting.on("muteRequested", (byUserId) => this.#onMuteRequested(byUserId)),
     ];
@@ -149,25 +153,16 @@ export class Room {
       isHost: role === "host",
       recording: this.#recording.choices,
     });
-    this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble() });
+    this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
     this.#people.update();
     this.#grid.schedule();
     this.#alone.hidden = people > 1;
-    this.element.classList.toggle("is-lost", this.#isLost);
+    this.element.classList.toggle("is-lost", this.#trouble.isLost);
   }
 
   async #countCameras() {
     this.#cameras = (await listDevices()).cameras.length;
     this.#update();
-  }
-
-  get #isLost() {
-    return this.#meeting.hub.state === "reconnecting";
-  }
-
-  #trouble() {
-    if (this.#isLost) return "Connection lost. Reconnecting…";
-    return this.#media === "interrupted" ? "Sound and video stopped. Looking for another connection…" : "";
   }
 
   /** @param {Action} action */
@@ -255,18 +250,12 @@ export class Room {
     this.#grid.schedule();
   }
 
-  /** @param {LinkState} state */
-  #onMedia(state) {
-    this.#media = state;
-    this.#update();
-  }
-
   /** @param {ChatMessage} message */
   #onChat(message) {
     this.#chat.add(message);
     if (this.#open === "chat" || message.userId === this.#meeting.userId) return;
     this.#unread++;
-    const name = this.#meeting.roster.get(message.userId)?.displayName ?? "Someone";
+    const name = this.#nameOf(message.userId, "Someone");
     const action = { label: "Open chat", run: () => this.#open !== "chat" && this.#toggle("chat") };
     notice(`${isolated(name)}: ${isolated(message.text.slice(0, 80))}`, { action, topic: "chat" });
     this.#update();
@@ -275,10 +264,18 @@ export class Room {
   /** @param {string} byUserId a host who wants us muted: we are, and may unmute ourselves */
   #onMuteRequested(byUserId) {
     if (this.#local.isMuted) return;
-    const name = this.#meeting.roster.get(byUserId)?.displayName ?? "The host";
+    const name = this.#nameOf(byUserId, "The host");
     void this.#local.setMuted(true);
     const action = { label: "Unmute", run: () => this.#try("microphone", () => this.#local.setMuted(false)) };
     notice(`${isolated(name)} muted you. You can unmute yourself.`, { action, topic: "mute" });
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} otherwise
+   */
+  #nameOf(userId, otherwise) {
+    return this.#meeting.roster.get(userId)?.displayName ?? otherwise;
   }
 
   #onStartSound() {

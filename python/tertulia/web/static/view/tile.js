@@ -31,6 +31,9 @@ export class Tile {
   #pin;
   #isSelf;
   #isScreen;
+  /** @type {Quality | null} null: not measured yet */
+  #quality = null;
+  #expectsPicture = false;
 
   /**
    * @param {object} options
@@ -48,7 +51,10 @@ export class Tile {
       playsInline: true,
       class: isSelf && !isScreen ? "mirrored" : "",
     });
-    this.#picture = new Picture(video, (visible) => this.element.classList.toggle("has-picture", visible));
+    this.#picture = new Picture(video, (visible) => {
+      this.element.classList.toggle("has-picture", visible);
+      this.#showQuality();
+    });
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
     this.element = h(
       "article",
@@ -61,7 +67,7 @@ export class Tile {
       this.#pin,
     );
     this.element.dataset.user = userId;
-    this.setQuality({ bars: 3, loss: 0, roundTrip: NaN, jitter: NaN });
+    this.#showQuality();
   }
 
   /** @param {TileState} state what to show */
@@ -84,6 +90,8 @@ export class Tile {
     this.#pin.setAttribute("aria-pressed", String(pinned));
     this.#pin.title = pinLabel;
     this.#picture.show(state);
+    this.#expectsPicture = state.isOn && !this.#isSelf;
+    this.#showQuality();
   }
 
   /** @param {string} name */
@@ -93,8 +101,19 @@ export class Tile {
   }
 
   /** @param {Quality} quality of this person's media */
-  setQuality({ bars: count, loss, roundTrip }) {
-    const words = QUALITY_WORDS[count] ?? "";
+  setQuality(quality) {
+    this.#quality = quality;
+    this.#showQuality();
+  }
+
+  /** Nothing before it was measured; and a connection is not good while the picture does not come. */
+  #showQuality() {
+    const isMissing = this.#expectsPicture && !this.element.classList.contains("has-picture");
+    this.#signal.hidden = this.#quality === null;
+    if (!this.#quality) return;
+    const { loss, roundTrip } = this.#quality;
+    const count = isMissing ? 0 : this.#quality.bars;
+    const words = isMissing ? "The picture does not come" : (QUALITY_WORDS[count] ?? "");
     const delay = Number.isNaN(roundTrip) ? "" : `, ${Math.round(roundTrip)} ms`;
     const lost = loss > 0.005 ? `, ${Math.round(loss * 100)} % lost` : "";
     this.#signal.dataset.bars = String(count);

@@ -10,15 +10,19 @@ export function followViewport(onChange) {
   if (!visualViewport) return () => {};
   const root = document.documentElement;
   const follow = () => {
-    // A page that is zoomed into stays as it is.
-    if (visualViewport.scale === 1) root.style.setProperty("--visible-height", `${visualViewport.height}px`);
+    // A page that is zoomed into stays as it is, and so does one of which nothing is covered.
+    if (visualViewport.scale === 1 && visualViewport.height < innerHeight - 1)
+      root.style.setProperty("--visible-height", `${visualViewport.height}px`);
     else root.style.removeProperty("--visible-height");
     scrollTo(0, 0);
     onChange();
   };
+  // The window's own comes first, and whoever listens to it measures what is laid out by this height.
+  addEventListener("resize", follow);
   visualViewport.addEventListener("resize", follow);
   follow();
   return () => {
+    removeEventListener("resize", follow);
     visualViewport.removeEventListener("resize", follow);
     root.style.removeProperty("--visible-height");
   };
