@@ -302,15 +302,12 @@ describe("what is told", () => {
     assert.deepEqual(of("media"), ["connecting", "connected", "interrupted", "connected"]);
   });
 
-  test("chat, requests to mute and speakers", async () => {
+  test("reactions, requests to mute and speakers", async () => {
     const { of } = await joined();
-    say("ChatMessage", { id: "1", text: "hello" });
+    say("Reaction", { userId: "ana", emoji: "👏" });
     say("MuteRequested", { byUserId: "ana" });
     say("ActiveSpeakers", { userIds: ["ana"] });
-    assert.deepEqual(
-      of("chat").map(({ text }) => text),
-      ["hello"],
-    );
+    assert.deepEqual(of("reaction"), [{ userId: "ana", emoji: "👏" }]);
     assert.deepEqual([of("muteRequested"), of("speakers")], [["ana"], [["ana"]]]);
   });
 
