@@ -92,7 +92,7 @@ function setUp() {
     },
   });
   const log = [];
-  for (const name of ["state", "tracks", "media", "speakers", "chat", "muteRequested", "end"]) {
+  for (const name of ["state", "tracks", "media", "speakers", "reaction", "muteRequested", "end"]) {
     meeting.on(name, (payload) => log.push([name, payload]));
   }
   return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };

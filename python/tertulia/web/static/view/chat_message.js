@@ -46,7 +46,8 @@ export function chatMessage(meeting, message, menu) {
       const chip = h("button", { type: "button", class: "reaction", onclick: () => menu.react(shown, emoji) });
       fill(chip, emoji, h("span", {}, say("chat.reactionCount", { number: userIds.length })));
       chip.setAttribute("aria-pressed", String(userIds.includes(meeting.userId)));
-      label(chip, say("chat.reaction", { emoji, names: names(meeting, userIds) }));
+      const people = names(meeting, userIds);
+      label(chip, say("chat.reaction", { emoji, names: people }));
       return chip;
     });
     fill(reactions, ...chips);

@@ -33,7 +33,7 @@ export default {
   "home.paste": "Paste a meeting link",
   "home.link": "Meeting link",
   "home.join": "Join",
-  "home.notLink": "This is not a meeting link. Meeting links contain /m/ and a code, or /r/ and a long ID.",
+  "home.notLink": "This is not a meeting link. Paste the whole link that you were sent.",
   "home.linkOnly":
     "On this server, you need a link to join a meeting. Open the one that you were sent, or paste it here.",
 
