@@ -6,13 +6,15 @@
 //! With `recording DIRECTORY` it measures what recording costs instead, with `still DIRECTORY` what a disk does to the media
 //! that somebody else lets stand still; `bench/recording` runs both.
 //!
-//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`.
+//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`; with `remote`
+//! it is four people in a call on a server elsewhere, for the same.
 
 mod client;
 mod floor;
 mod hostile;
 mod meeting;
 mod recording;
+mod remote;
 mod thread_time;
 
 use std::time::Duration;
@@ -28,6 +30,7 @@ fn main() {
         [word, directory] if word == "recording" => recording::costs(directory.as_ref()),
         [word, directory] if word == "still" => recording::delays(directory.as_ref()),
         [word] if word == "hostile" => hostile::attacks(),
+        [word] if word == "remote" => remote::call(),
         [] => forwarding(),
         _ => panic!("unknown: {arguments:?}"),
     }
