@@ -311,10 +311,9 @@ async def _main(attack: Attack, site: Site) -> None:
             continue
         if running.done():
             running.result()  # it has failed
-        running.cancel()
-        await asyncio.gather(running, *_reading, return_exceptions=True) if not _reading else None
-        for task in _reading:
+        for task in (running, *_reading):
             task.cancel()
+        await asyncio.wait([running, *_reading])
         for writer in _open:
             writer.transport.abort()
         running = None

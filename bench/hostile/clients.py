@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench.hostile.attacker import ATTACKS
-from bench.hostile.call import Call, Delays, call_of, heard, tell
+from bench.hostile.call import Call, Delays, call_of
 from tests.integration import servers
 from tests.integration.rest.conftest import Rest, started
 
 WINDOW: Final = 1.5
 ROUNDS: Final = 3
+CALM: Final = 0.5
+"""Seconds after an attack: what it has begun ends."""
 GUESTS: Final = 5
 BARS: Final = (5.0, 50.0)
 """Milliseconds that an attack may add to the p99 of media and of signaling."""
@@ -65,19 +67,22 @@ async def _measure(call: Call, attack: str, site: dict[str, Any]) -> Row:
     pipe = asyncio.subprocess.PIPE
     argv = (sys.executable, "-m", "bench.hostile.attacker", attack, json.dumps(site))
     attacker = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)
+    assert attacker.stdin is not None
+    assert attacker.stdout is not None
     quiet, loud = Delays([], []), Delays([], [])
     try:
-        await heard(attacker)
+        await attacker.stdout.readline()
         for _ in range(ROUNDS):
             _gather(quiet, await call.window(WINDOW))
-            await tell(attacker, "begin")
+            attacker.stdin.write(b"begin\n")
             _gather(loud, await call.window(WINDOW))
-            await tell(attacker, "end")
-            await asyncio.sleep(0.5)
+            attacker.stdin.write(b"end\n")
+            await asyncio.sleep(CALM)
     finally:
-        assert attacker.stdin is not None
         attacker.stdin.close()
-        await attacker.wait()
+        status = await attacker.wait()
+    if status:
+        raise SystemExit(f"bench.hostile: the attacker ended with {status}")
     return Row(attack, (_p99(quiet.media), _p99(loud.media)), (_p99(quiet.signaling), _p99(loud.signaling)))
 
 

@@ -32,11 +32,13 @@ async def told(env: Mapping[str, str]) -> AsyncIterator[None]:
 
 async def _tell(ours: socket.socket, name: str, within: float) -> None:
     address = "\0" + name[1:] if name.startswith("@") else name
-    while not _send(ours, address, b"READY=1"):
-        await asyncio.sleep(_AGAIN)
-    while within:
-        _send(ours, address, b"WATCHDOG=1")
-        await asyncio.sleep(within / 2)
+    is_ready = False
+    while not is_ready or within:
+        if is_ready:
+            _send(ours, address, b"WATCHDOG=1")
+        else:
+            is_ready = _send(ours, address, b"READY=1")
+        await asyncio.sleep(within / 2 if within and is_ready else _AGAIN)
 
 
 def _send(ours: socket.socket, address: str, text: bytes) -> bool:
