@@ -14,6 +14,7 @@ from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
@@ -119,6 +120,11 @@ class Agent:
         self._node = node
         self._engine = engine
         self._leases = leases
+        self._troubles: Troubles[Message] = Troubles()
+
+    def again(self, now: float) -> list[Message]:
+        """What rooms have to be told again by now."""
+        return self._troubles.due(now)
 
     def command(self, data: bytes, now: float) -> list[Message]:
         """Pass on what a hub asks. The messages tell the client if an offer could not be passed on. ``now`` is in
@@ -165,7 +171,7 @@ class Agent:
                     reason=event.reason,
                     error=event.detail,
                 )
-                return self._to_all("RecordingTrouble", event.room, _Trouble(event.recording, event.reason))
+                return self._in_trouble(event)
             case _:
                 _log_event(event)
                 return None
@@ -200,6 +206,7 @@ class Agent:
                 engine.record(room, transport, command.recording)
             case commands.StopRecording(room=room):
                 engine.stop_recording(room, command.recording)
+                self._troubles.over(room, command.recording)
             case commands.Seated(room=room):
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
@@ -209,9 +216,21 @@ class Agent:
                 engine.close(room, transport)
             case commands.End(room=room):
                 engine.end(room)
-                self._leases.ended(room)
+                self.ended(room)
             case _:
                 assert_never(command)
+
+    def ended(self, room: RoomId) -> None:
+        """The engine was told to end a room."""
+        self._leases.ended(room)
+        self._troubles.over(room)
+
+    def _in_trouble(self, event: _sfu.RecordingTrouble) -> Message:
+        room = RoomId(event.room)
+        message = self._to_all("RecordingTrouble", room, _Trouble(event.recording, event.reason))
+        if event.reason in LASTING:
+            self._troubles.told(room, event.recording, message)
+        return message
 
     def _error(self, command: commands.Command, code: str, message: str) -> list[Message]:
         # Only an offer says who made it. Other commands are refused by the engine, which knows.
