@@ -33,7 +33,7 @@ from tertulia.contract import (
 )
 from tertulia.db.models import User
 from tertulia.db.paging import Position
-from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
+from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull, RoomLocked
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
 from tertulia.rest.handlers import audit, invites, join, members, recordings, rooms, users
@@ -88,7 +88,10 @@ OPERATIONS: Final = (
         method="PATCH",
         path=_ROOM,
         summary="Change a room's settings",
-        description="Settings that are left out stay as they are. The change applies from the next JoinRoom on.",
+        description=(
+            "Settings that are left out stay as they are. Who may unmute, share and chat, and that nobody has to wait "
+            "any more, applies at once; the rest from the next JoinRoom on."
+        ),
         body=ChangeRoom,
         find=targets.room,
         allows=rules.HOSTS,
@@ -125,7 +128,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
     ),
     Operation[Joiner, EntryQuery](
         name="checkEntry",
@@ -143,7 +146,7 @@ OPERATIONS: Final = (
         act=join.entry,
         status=200,
         answer=EntryView,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
     ),
     Operation[OfRoom, None](
         name="endRoom",

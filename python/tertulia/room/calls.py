@@ -14,10 +14,12 @@ from tertulia.room import commands, events, targets
 from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
 from tertulia.room.events import Event
+from tertulia.room.gate import Gate
+from tertulia.room.hosting import Hosting
 from tertulia.room.inputs import Call
 from tertulia.room.leaving import Leaver
 from tertulia.room.pending import Ending, OnCall, Otherwise
-from tertulia.room.permissions import check_call, check_target
+from tertulia.room.permissions import check_call, check_chat, check_target, check_update
 from tertulia.room.recording import Recorder
 from tertulia.room.removing import Remover
 from tertulia.room.room import Room
@@ -40,6 +42,8 @@ class Calls:
         ender: Ender,
         recorder: Recorder,
         tap: Tap,
+        gate: Gate,
+        hosting: Hosting,
     ) -> None:
         self._room = room
         self._agenda = room.agenda
@@ -51,6 +55,7 @@ class Calls:
         self._ender = ender
         self._recorder = recorder
         self._tap = tap
+        self._gate = gate
         self._chat = room.hub.names.token()
         self._chats = itertools.count(1)  # with the above a message's id: no randomness has to be fetched for each
         self._handlers: dict[str, Callable[[Seat, Call, Any], bool]] = {
@@ -71,6 +76,13 @@ class Calls:
             "EndRoom": self._end_room,
             "StartRecording": self._start_recording,
             "StopRecording": self._stop_recording,
+            "ChangeSettings": lambda seat, _, payload: hosting.change_settings(seat, payload),
+            "Admit": lambda seat, _, payload: hosting.admit(seat, payload),
+            "Deny": lambda seat, _, payload: hosting.deny(seat, payload),
+            "LowerHand": lambda seat, _, payload: hosting.lower_hand(seat, payload),
+            "Spotlight": lambda seat, _, payload: hosting.spotlight(seat, payload),
+            "SetRole": lambda seat, _, payload: hosting.set_role(seat, payload),
+            "SetPermissions": lambda seat, _, payload: hosting.set_permissions(seat, payload),
         }
 
     def call(self, call: Call) -> bool:
@@ -107,17 +119,8 @@ class Calls:
             tracks=offer.tracks or {},
         )
         self._tell(node, command, call)
-        self._tell_state(seat, node, transport)
+        self._gate.tell_new(node, transport, self._room.members[seat.user_id])
         return False
-
-    def _tell_state(self, seat: Seat, node: NodeId, transport: TransportId) -> None:
-        """A peer begins with everything on: what was turned off before its first offer is said behind it."""
-        member = self._room.members[seat.user_id]
-        muted = True if member.is_muted else None
-        video = False if member.said_video_off else None
-        if (muted, video) != (None, None):
-            state = commands.State(room=self._room.id, transport=transport, is_muted=muted, is_video_on=video)
-            self._agenda.effects.append(Tell(node, state))
 
     def _send_answer(self, seat: Seat, call: Call, answer: SendAnswer) -> bool:
         if not targets.is_sfu(answer.target_user_id):
@@ -171,6 +174,8 @@ class Calls:
         return False
 
     def _update_state(self, seat: Seat, call: Call, payload: contract.UpdateState) -> bool:
+        life = self._room.life_of_seats
+        check_update(payload, self._room.members[seat.user_id], life.settings)
         self._upkeep.update(seat, payload)
         return False
 
@@ -190,6 +195,10 @@ class Calls:
 
     def _send_chat(self, seat: Seat, call: Call, payload: contract.SendChat) -> bool:
         room = self._room
+        target = None
+        if payload.target_user_id is not None:
+            target = targets.other_member(payload.target_user_id, seat.user_id, room.members)
+        check_chat(room.members[seat.user_id], target, room.life_of_seats.settings)
         message = {
             "id": f"{self._chat}-{next(self._chats)}",
             "userId": seat.user_id,
@@ -197,12 +206,11 @@ class Calls:
             "text": payload.text,
             "sentAt": times.rfc3339(times.from_seconds(call.at)),
         }
-        if payload.target_user_id is None:
+        if target is None:
             room.say(Event("ChatMessage", message))
         else:
-            member = targets.other_member(payload.target_user_id, seat.user_id, room.members)
-            event = Event("ChatMessage", {**message, "private": True, "targetUserId": member.user_id})
-            room.tell(member, event)
+            event = Event("ChatMessage", {**message, "private": True, "targetUserId": target.user_id})
+            room.tell(target, event)
             room.audience.tell_seat(seat, event)
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tertulia.contract import Settings
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.mirror import Mirror
 from tertulia.room.steps import KnownRoom
@@ -23,6 +24,8 @@ class Life(Struct, kw_only=True, eq=False):
     """From the first JoinRoom that was answered to the end of the meeting, or until nobody of this hub is in it."""
 
     mirror: Mirror
+    settings: Settings
+    """The room's, as this hub last read them."""
     session_id: SessionId
     incarnation: str
     """Of the state in Redis, as this hub knows it."""
