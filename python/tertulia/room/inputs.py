@@ -189,8 +189,8 @@ class StopRecording(Struct, frozen=True):
 
 class Reap(Struct, frozen=True):
     """SQL says that this session of the room is open, what is recorded of it, and the room's settings: close it if its
-    meeting is over, keep to the settings, and let Redis say the same of its recording. Answered by ``Resolve``: whether it
-    was closed; or ``Reject``."""
+    meeting is over, keep to the settings, and let Redis say the same of its recording. Answered by ``Resolve``: whether
+    it was closed; or ``Reject``."""
 
     request: Request
     session_id: SessionId
