@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CALLS, Empty, JoinRoom, Settings
+from tertulia.contract import CALLS, Empty, JoinRoom, Settings, SettingsChange
 from tertulia.errors import TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, HubId, RecordingId, RoomId, UserId
 from tertulia.room import commands, effects, inputs, steps
@@ -178,6 +178,17 @@ class Hub:
     def remove(self, room: RoomId, user: UserId, done: Done) -> None:
         """Remove a member."""
         self._give(room, inputs.RemoveParticipant(self._ask(done), user))
+
+    def change_settings(self, room: RoomId, change: SettingsChange, done: Done) -> None:
+        """PATCH of the room."""
+
+        def changed(record: RoomRecord | Exception) -> None:
+            if isinstance(record, Exception):
+                done(record)
+            else:
+                self._give(room, inputs.SettingsChanged(self._ask(done), record.settings))
+
+        self._sql.run(self.process, partial(self._sql.change_settings, room, change), changed)
 
     def start_recording(self, room: RoomId, done: Done) -> None:
         """Record the meeting."""
@@ -496,6 +507,7 @@ _OPENING: Final = (
     inputs.Join,
     inputs.EndRoom,
     inputs.RemoveParticipant,
+    inputs.SettingsChanged,
     inputs.Reap,
     inputs.StartRecording,
     inputs.StopRecording,

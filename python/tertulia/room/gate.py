@@ -74,6 +74,8 @@ class Gate:
     def keep(self) -> None:
         """Keep to what the members may: also said again at each sweep, since commands may be lost."""
         seats = list(self._room.seats)
+        if self._room.life is None and self._room.seats.waiting:
+            self.read()  # nobody reaps a room in which people only wait
         if self._room.node is not None:
             node = self._room.node
             self._told &= {transport_id(seat.seat, node) for seat in seats}
@@ -92,6 +94,12 @@ class Gate:
         if (mutes or stops) and not self._is_silencing(seat):
             payload = UpdateState(is_muted=True if mutes else None, is_video_on=False if stops else None)
             self._silence(seat, payload, life.incarnation)
+
+    def returned(self, seat: Seated | Lost) -> None:
+        """A client has returned to a seat: whether something is blocked of its peer, its last hub knew."""
+        if self._room.node is not None and seat.topology == "sfu":
+            self._told.add(transport_id(seat.seat, self._room.node))
+            self.keep_to(seat)
 
     def tell_new(self, node: NodeId, transport: TransportId, member: Participant) -> None:
         """A peer may be new, and begins with everything on: say what is off, behind its offer."""

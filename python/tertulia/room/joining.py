@@ -22,6 +22,7 @@ from tertulia.room.answers import Joined, Left, MustWait, RoomRecord, RoomSummar
 from tertulia.room.closing import ENDED
 from tertulia.room.effects import LetGo, Refuse, Reply, Returned, Sat, Subscribe
 from tertulia.room.ending import Ender
+from tertulia.room.gate import Gate
 from tertulia.room.inputs import Join
 from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
@@ -79,9 +80,11 @@ class Joiner:
         leaver: Leaver,
         ender: Ender,
         tap: Tap,
+        gate: Gate,
         waiting: WaitingRoom,
     ) -> None:
         self._room = room
+        self._gate = gate
         self._waiting = waiting
         self._tap = tap
         self._membership = membership
@@ -425,6 +428,8 @@ class Joiner:
             room.announce(taken)
         for event in following:
             room.audience.tell_seat(taken, event)
+        if joined.resumed:
+            self._gate.returned(taken)
         if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
             self._tap.mark(taken)  # its media went on, and its client may not have known
 

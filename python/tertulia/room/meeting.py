@@ -63,7 +63,7 @@ class Meeting:
         self._leaver = leaver = Leaver(facts, membership, ender)
         self._remover = remover = Remover(facts, leaver)
         self._mover = Mover(facts, membership, relocation)
-        self._joiner = Joiner(facts, membership, listening, leaver, ender, tap, waiting)
+        self._joiner = Joiner(facts, membership, listening, leaver, ender, tap, gate, waiting)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver, gate)
         self._hosting = hosting = Hosting(facts, restoring, remover, gate, waiting)
         self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap, gate, hosting)

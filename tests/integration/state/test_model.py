@@ -616,6 +616,7 @@ async def test_a_difference_is_seen(redis_url: str) -> None:
         async with Pair(clients) as pair:
             player = Player(random.Random(1))
             call = player._join()
+            call.more["entry"] = "open"
             joined = await pair.call(call)
             user = joined.participant.user_id
             await pair.call(Call(0, "remove", (user,)))

@@ -385,6 +385,7 @@ def test_a_hub_where_somebody_only_waits_hears_the_channel_and_forgets_it_afterw
     core.give(came(member("kim", "k", role="host")))
     assert [type(e.message) for e in core.of(effects.Publish)] == [WaitingMessage]
     core.give(inputs.Sweep())
+    core.answer(steps.ReadRecord, record_with(core, waiting_room=True))
     core.give(inputs.JoinAbandoned(ConnectionId("b")))
     assert isinstance(core.effects[-1], effects.Unused)
 

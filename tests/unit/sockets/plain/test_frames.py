@@ -139,8 +139,7 @@ def test_frames() -> None:
     shown = {"userId": "u", "role": "host", "participants": [], "resumeToken": "r", "keepAliveSeconds": 10}
     assert json.loads(frames.reply_frame(None, result) or b"") == {
         "replyTo": None,
-        "result": shown
-        | {"isRecording": False, "settings": json.loads(msgspec.json.encode(Settings())), "permissions": {}},
+        "result": shown | {"isRecording": False, "settings": json.loads(msgspec.json.encode(Settings()))},
     }
     assert frames.event_frame(Event("X", {"a": 1})) == b'{"event":"X","payload":{"a":1}}'
 
