@@ -52,12 +52,10 @@ class Gate:
 
     def seen(self, settings: Settings) -> None:
         """SQL had these settings at some moment."""
-        room = self._room
-        if room.life is not None:
-            is_new = room.life.settings != settings
-        else:
-            is_new = bool(room.seats.waiting) and not settings.waiting_room
-        if is_new:
+        life = self._room.life
+        is_new = life is not None and life.settings != settings
+        waits_in_vain = bool(self._room.seats.waiting) and not settings.waiting_room
+        if is_new or waits_in_vain:
             self.read()
 
     def take(self, settings: Settings) -> None:
@@ -104,7 +102,9 @@ class Gate:
     def tell_new(self, node: NodeId, transport: TransportId, member: Participant) -> None:
         """A peer may be new, and begins with everything on: say what is off, behind its offer."""
         self._tell_off(node, transport, member)
-        self._tell(node, transport, member, self._room.life_of_seats.settings)
+        settings = self._room.life_of_seats.settings
+        if blocked(member, settings):
+            self._tell(node, transport, member, settings)
 
     def _tell(self, node: NodeId, transport: TransportId, member: Participant, settings: Settings) -> None:
         sources = blocked(member, settings)
