@@ -102,7 +102,7 @@ async def user(asked: Asked[Any]) -> User:
 
 
 async def joiner(asked: Asked[JoinRequest]) -> Joiner:
-    """The room of the path and the user of the body. Raises NotFound: it is another tenant's."""
+    """The room of the path and the user of the body. Raises NotFound: the room is another tenant's."""
     at_ms = await asked.reads.now_ms(RoomId(asked.id("room_id")))
     found = (await room(asked)).room
     user_id = UserId(asked.body.user_id.lower())
@@ -124,7 +124,7 @@ def _entrant_id(asked: Asked[EntryQuery]) -> UserId:
 
 
 async def host(asked: Asked[CreateRoom]) -> Host:
-    """The host of the body. Raises NotFound: it is another tenant's user."""
+    """The host of the body."""
     user_id = UserId(asked.body.host_id.lower())
     return Host(user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id))
 

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db import migrate
-from tertulia.db.access import Access
+from tertulia.db.access import Access, NewKey
 from tertulia.db.admissions import Admissions
 from tertulia.db.audit import Audit
 from tertulia.db.audit_queue import AuditQueue
@@ -44,7 +44,7 @@ from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.signalr.mark import PURPOSE, Marks
 from tertulia.sockets.signalr.other_workers import PURPOSE as SEAL
-from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.other_workers import OtherWorkers, sealed
 from tertulia.sockets.signalr.site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state import keys
@@ -305,6 +305,14 @@ class Fleet:
         await registry.beat(node)
         self._beats[name] = asyncio.create_task(self._beat(registry, node))
         return fake
+
+    async def register(self, worker: Worker, url: str) -> None:
+        """Tell the other workers where this one is reached."""
+        await web_workers(self.redis).beat(sealed(worker.hub.id, url, self.keyring.tokens.derived(SEAL)))
+
+    async def api_key(self) -> NewKey:
+        """A new key of the tenant."""
+        return await self._access.create_key(TenantId(self.tenant), "tests", times.from_seconds(time.time()))
 
     async def kill_node(self, name: str) -> None:
         """The node is gone."""
