@@ -24,7 +24,7 @@ export class MemberMenu {
         ["hand", "hand", say("member.lowerHand")],
         ["spotlight", "spotlight", ""],
         ["role", "shield", ""],
-        ["remove", "remove", say("member.remove"), "dangerous"],
+        ["remove", "remove", "", "dangerous"],
       ],
       (action) => void this.#run(action),
     );
@@ -59,7 +59,7 @@ export class MemberMenu {
     this.#menu.show("hand", member.handRaised && !isSelf);
     this.#menu.show("spotlight", true, say(member.isSpotlit ? "member.unspotlight" : "member.spotlight"));
     this.#menu.show("role", !isSelf, say(isHost ? "member.makeAttendee" : "member.makeHost"));
-    this.#menu.show("remove", !isSelf);
+    this.#menu.show("remove", !isSelf, say("people.remove", { name: member.displayName }));
   }
 
   /** @param {MemberAction} action */

@@ -214,6 +214,7 @@ export default {
   "people.allMuted": "Everyone is being muted. They can unmute themselves.",
   "people.mute": "Mute {name}",
   "people.beingMuted": "{name} is being muted. They can unmute themselves.",
+  "people.remove": "Remove {name}",
   "people.removeQuestion": "Remove {name} from the meeting?",
   "people.removed": "{name} was removed.",
 
@@ -244,7 +245,6 @@ export default {
   "member.hostWords": "Co-hosts can let people in, mute and remove others, and end the meeting.",
   "member.isHost": "{name} is a co-host now.",
   "member.isAttendee": "{name} is no longer a co-host.",
-  "member.remove": "Remove from the meeting",
 
   "rules.title": "Meeting control",
   "rules.coming": "Who comes in",
