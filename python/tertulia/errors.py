@@ -20,6 +20,8 @@
         ├── UnknownTarget      unknown_target          404 (hub only)
         ├── Forbidden          forbidden               403
         ├── RoleNotAllowed     role_not_allowed        403
+        ├── PasswordRequired   password_required       403 (the link of an invite)
+        ├── WrongPassword      wrong_password          403
         ├── RoomFull           room_full               409
         ├── RoomLocked         room_locked             409
         ├── EntryDenied        entry_denied            403 (hub only)
@@ -186,6 +188,18 @@ class Forbidden(Refused):
     """The caller may not do this."""
 
     code, status = "forbidden", 403
+
+
+class PasswordRequired(Refused):
+    """The invite is opened by a password only."""
+
+    code, status = "password_required", 403
+
+
+class WrongPassword(Refused):
+    """This is not the invite's password."""
+
+    code, status = "wrong_password", 403
 
 
 class RoleNotAllowed(Refused):

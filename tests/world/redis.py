@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from tertulia import times
-from tertulia.contract import LeaveReason, Permissions, Role
+from tertulia.contract import ChatHistory, ChatMessage, LeaveReason, Permissions, Role
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
@@ -23,6 +23,7 @@ from tertulia.room.answers import (
     KeptAlive,
     Left,
     MustWait,
+    Reacted,
     Reading,
     RecordingOver,
     Removed,
@@ -55,12 +56,14 @@ SWEPT_AT_ONCE: Final = 100
 """Seats that one ``expire`` frees at most."""
 OVER_KEPT: Final = 296
 """Characters kept of the ids of recordings that are over."""
+CHAT_KEPT: Final = 200
+"""Messages. That their bytes are limited, too, is left to the tests of the scripts."""
 
 
 class Keys:
-    """The five keys of one room. A key that is empty does not exist, as in Redis."""
+    """The six keys of one room. A key that is empty does not exist, as in Redis."""
 
-    __slots__ = ("expires", "hash", "people", "removed", "removed_from", "seen", "standing")
+    __slots__ = ("chat", "chat_of", "expires", "hash", "people", "removed", "removed_from", "seen", "standing")
 
     def __init__(self) -> None:
         self.hash: dict[str, str] = {}
@@ -69,14 +72,17 @@ class Keys:
         self.removed: dict[UserId, int] = {}
         self.removed_from = SessionId("")
         """The field ``""`` of that key."""
+        self.chat: dict[str, ChatMessage] = {}
+        self.chat_of = SessionId("")
+        """The session of that key."""
         self.standing: dict[UserId, Role] = {}
-        self.expires = [NO_TTL] * 5
+        self.expires = [NO_TTL] * 6
         """When each expires, in the order of :func:`tertulia.state.keys.room_keys`."""
 
     @property
     def all(self) -> tuple[dict[Any, Any], ...]:
         """In the order of :func:`tertulia.state.keys.room_keys`."""
-        return self.hash, self.people, self.seen, self.removed, self.standing
+        return self.hash, self.people, self.seen, self.removed, self.chat, self.standing
 
     @property
     def is_intact(self) -> bool:
@@ -105,7 +111,8 @@ class Keys:
         other = Keys()
         other.hash, other.people = dict(self.hash), dict(self.people)
         other.seen, other.removed, other.removed_from = dict(self.seen), dict(self.removed), self.removed_from
-        other.standing, other.expires = dict(self.standing), list(self.expires)
+        other.chat, other.chat_of, other.standing = dict(self.chat), self.chat_of, dict(self.standing)
+        other.expires = list(self.expires)
         return other
 
 
@@ -310,7 +317,7 @@ class ModelState:
             raise UnknownTarget("no such member")
         if role is not None:
             keys.standing[user] = role
-            keys.expires[4] = keys.expires[0]
+            keys.expires[5] = keys.expires[0]
         now = keys.people[user] = replace(
             was,
             role=role or was.role,
@@ -333,7 +340,7 @@ class ModelState:
             raise StateLost("lost")
         for user in users:
             keys.standing.setdefault(user, "attendee")
-        keys.expires[4] = keys.expires[0]
+        keys.expires[5] = keys.expires[0]
         self._redis.publish(room, AdmittedMessage(origin=self._origin, user_ids=users))
 
     def end(
@@ -354,7 +361,7 @@ class ModelState:
             if empty_for is None or not keys.is_intact or empty_for < only_if_empty_for_ms:
                 return None
         members = list(keys.people.values())
-        keys.delete(0, 1, 2, 3, 4)
+        keys.delete(0, 1, 2, 3, 4, 5)
         if live is None:
             return None
         ended = SessionId(live)
@@ -445,6 +452,45 @@ class ModelState:
         if _recording(keys) == recording:
             self._set_recording(room, keys, None)
         return RecordingOver(_node(keys))
+
+    def keep_chat(self, room: RoomId, session_id: SessionId, messages: list[ChatMessage]) -> bool:
+        """KEEP_CHAT."""
+        keys = self._redis.keys(room)
+        if not keys.is_intact or keys.hash["sessionId"] != session_id:
+            return False
+        if keys.chat_of != session_id:
+            keys.delete(4)
+        keys.chat_of = session_id
+        for message in messages:
+            keys.chat.setdefault(message.id, message)
+        while len(keys.chat) > CHAT_KEPT:
+            del keys.chat[next(iter(keys.chat))]
+        if keys.expires[4] == NO_TTL:
+            keys.expires[4] = keys.expires[0]
+        return True
+
+    def react(
+        self, room: RoomId, session_id: SessionId, message_id: str, user: UserId, emoji: str | None
+    ) -> Reacted | None:
+        """REACT."""
+        keys = self._redis.keys(room)
+        message = keys.chat.get(message_id)
+        is_live = keys.is_intact and keys.hash["sessionId"] == session_id == keys.chat_of
+        if not is_live or message is None or not message.is_for(user):
+            return None
+        between = None
+        if message.target_user_id is not None:
+            between = (UserId(message.user_id), UserId(message.target_user_id))
+        reactions = {who: how for who, how in message.reactions.items() if who != user}
+        if emoji is not None:
+            reactions[user] = emoji
+        keys.chat[message_id] = replace(message, reactions=reactions)
+        return Reacted(is_new=reactions != message.reactions, between=between)
+
+    def chat(self, room: RoomId, session_id: SessionId) -> ChatHistory:
+        """HGETALL of the chat."""
+        keys = self._redis.keys(room)
+        return ChatHistory(messages=list(keys.chat.values()) if keys.chat_of == session_id else [])
 
     def participants(self, room: RoomId) -> list[Participant]:
         """HVALS of the participants hash."""
@@ -564,7 +610,9 @@ def _void(keys: Keys, user: UserId, at: int, session: SessionId) -> None:
 
 
 def _create(keys: Keys, room: Placement | KnownRoom, incarnation: str) -> None:
-    keys.delete(0, 1, 2, 4)
+    keys.delete(0, 1, 2, 5)
+    if keys.chat_of != room.session_id:
+        keys.delete(4)
     keys.hash.update(
         sfuRegion=room.region,
         isRecording=_flag(room.recording is not None),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
-from tertulia import contract, times
+from tertulia import contract
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
 from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
 from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
 from tertulia.room import commands, events, targets
+from tertulia.room.chat import Chat
 from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
 from tertulia.room.events import Event
@@ -19,7 +19,7 @@ from tertulia.room.hosting import Hosting
 from tertulia.room.inputs import Call
 from tertulia.room.leaving import Leaver
 from tertulia.room.pending import Ending, OnCall, Otherwise
-from tertulia.room.permissions import check_call, check_chat, check_target, check_update
+from tertulia.room.permissions import check_call, check_target, check_update
 from tertulia.room.recording import Recorder
 from tertulia.room.removing import Remover
 from tertulia.room.room import Room
@@ -44,6 +44,7 @@ class Calls:
         tap: Tap,
         gate: Gate,
         hosting: Hosting,
+        chat: Chat,
     ) -> None:
         self._room = room
         self._agenda = room.agenda
@@ -56,8 +57,7 @@ class Calls:
         self._recorder = recorder
         self._tap = tap
         self._gate = gate
-        self._chat = room.hub.names.token()
-        self._chats = itertools.count(1)  # with the above a message's id: no randomness has to be fetched for each
+        self._chat = chat
         self._handlers: dict[str, Callable[[Seat, Call, Any], bool]] = {
             "SendOffer": self._send_offer,
             "SendAnswer": self._send_answer,
@@ -68,6 +68,9 @@ class Calls:
             "SetView": self._set_view,
             "MediaStopped": self._media_stopped,
             "SendChat": self._send_chat,
+            "ReadChat": self._read_chat,
+            "ReactToMessage": self._react_to_message,
+            "SendReaction": self._send_reaction,
             "RaiseHand": self._raise_hand,
             "SetRecordingOptOut": self._opt_out,
             "AskToMute": self._ask_to_mute,
@@ -194,24 +197,19 @@ class Calls:
     # --- among people
 
     def _send_chat(self, seat: Seat, call: Call, payload: contract.SendChat) -> bool:
-        room = self._room
-        target = None
-        if payload.target_user_id is not None:
-            target = targets.other_member(payload.target_user_id, seat.user_id, room.members)
-        check_chat(room.members[seat.user_id], target, room.life_of_seats.settings)
-        message = {
-            "id": f"{self._chat}-{next(self._chats)}",
-            "userId": seat.user_id,
-            "displayName": room.members[seat.user_id].display_name,
-            "text": payload.text,
-            "sentAt": times.rfc3339(times.from_seconds(call.at)),
-        }
-        if target is None:
-            room.say(Event("ChatMessage", message))
-        else:
-            event = Event("ChatMessage", {**message, "private": True, "targetUserId": target.user_id})
-            room.tell(target, event)
-            room.audience.tell_seat(seat, event)
+        self._chat.say(seat, payload, call.at)
+        return True
+
+    def _read_chat(self, seat: Seat, call: Call, payload: Empty) -> bool:
+        self._chat.read(seat)
+        return False
+
+    def _react_to_message(self, seat: Seat, call: Call, payload: contract.ReactToMessage) -> bool:
+        self._chat.react(seat, payload)
+        return False
+
+    def _send_reaction(self, seat: Seat, call: Call, payload: contract.SendReaction) -> bool:
+        self._room.say(events.reaction(seat.user_id, payload.emoji))
         return True
 
     def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tertulia.contract import (
+    ChatMessage,
     Knock,
     ParticipantChanged,
     ParticipantLeft,
@@ -163,6 +164,21 @@ def waiting_ended(user_id: str) -> Event:
 def mute_requested(by: str) -> Event:
     """A host asks to mute."""
     return Event("MuteRequested", {"byUserId": by})
+
+
+def chat_message(message: ChatMessage) -> Event:
+    """Somebody wrote."""
+    return Event("ChatMessage", message)
+
+
+def message_reaction(message_id: str, user_id: str, emoji: str | None) -> Event:
+    """A member's reaction to a chat message is this from now on; None: they have none."""
+    return Event("MessageReaction", {"messageId": message_id, "userId": user_id, "emoji": emoji})
+
+
+def reaction(user_id: str, emoji: str) -> Event:
+    """A member reacts to what happens right now."""
+    return Event("Reaction", {"userId": user_id, "emoji": emoji})
 
 
 def replaced() -> Event:

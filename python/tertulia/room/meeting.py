@@ -13,6 +13,7 @@ from tertulia.ids import ConnectionId, RoomId
 from tertulia.room import inputs, pending, timers
 from tertulia.room.agenda import Agenda
 from tertulia.room.calls import Calls
+from tertulia.room.chat import Chat
 from tertulia.room.effects import Effect, Refuse, Reply, Unsubscribe, Unused
 from tertulia.room.ending import Ender
 from tertulia.room.gate import Gate
@@ -66,7 +67,8 @@ class Meeting:
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap, gate, waiting)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver, gate)
         self._hosting = hosting = Hosting(facts, restoring, remover, gate, waiting)
-        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap, gate, hosting)
+        self._chat = chat = Chat(facts)
+        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap, gate, hosting, chat)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
         self._failures = self._failure_handlers()
@@ -264,6 +266,9 @@ class Meeting:
             pending.Controlling: lambda work, _: self._hosting.controlled(work),
             pending.ChangingSettings: self._hosting.changed_settings,
             pending.ReadingSettings: self._gate.was_read,
+            pending.KeepingChat: lambda *_: self._chat.kept(),
+            pending.ReadingChat: self._chat.was_read,
+            pending.Reacting: self._chat.reacted,
             pending.Leaving: leaver.left,
             pending.LeavingUnrecorded: leaver.left_unrecorded,
             pending.ClosingPeer: leaver.found_member,
@@ -312,6 +317,8 @@ class Meeting:
             self._hosting.failed: (pending.Controlling,),
             self._hosting.change_failed: (pending.ChangingSettings,),
             self._gate.read_failed: (pending.ReadingSettings,),
+            self._chat.keep_failed: (pending.KeepingChat,),
+            self._chat.failed: (pending.ReadingChat, pending.Reacting),
             self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
             self._leaver.member_not_found: (pending.ClosingPeer,),
             self._remover.failed: (pending.Removing, pending.FindingMeeting),

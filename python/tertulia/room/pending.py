@@ -180,6 +180,28 @@ class ReadingSettings(Struct, frozen=True):
     """The room's record: what are its settings?"""
 
 
+class KeepingChat(Struct, frozen=True):
+    """The script that keeps so many messages."""
+
+    count: int
+
+
+class ReadingChat(Struct, frozen=True):
+    """The chat that is kept, for a member."""
+
+    connection: ConnectionId
+    user_id: UserId
+
+
+class Reacting(Struct, frozen=True):
+    """The script that keeps a member's reaction to a message."""
+
+    connection: ConnectionId
+    user_id: UserId
+    message_id: str
+    emoji: str | None
+
+
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
@@ -440,6 +462,9 @@ Pending = (
     | Controlling
     | ChangingSettings
     | ReadingSettings
+    | KeepingChat
+    | ReadingChat
+    | Reacting
     | Leaving
     | LeavingUnrecorded
     | ClosingPeer

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tertulia.contract import Layout, LeaveReason, Permissions, Role, SettingsChange
+from tertulia.contract import ChatMessage, Layout, LeaveReason, Permissions, Role, SettingsChange
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
 from tertulia.room.participant import Participant, Removals
 
@@ -154,6 +154,30 @@ class Admit(Struct, frozen=True, kw_only=True):
     incarnation: str
 
 
+class KeepChat(Struct, frozen=True, kw_only=True):
+    """Keep chat messages for those who come later, the oldest first; those kept already stay as they are. Answer:
+    whether that session is live."""
+
+    session_id: SessionId
+    messages: list[ChatMessage]
+
+
+class React(Struct, frozen=True, kw_only=True):
+    """Set a user's reaction to a message that is kept. Answer: ``Reacted``, or None: there is no such message for
+    them."""
+
+    session_id: SessionId
+    message_id: str
+    user: UserId
+    emoji: str | None
+
+
+class ReadChat(Struct, frozen=True, kw_only=True):
+    """Read the chat messages that are kept. Answer: ``ChatHistory``."""
+
+    session_id: SessionId
+
+
 class BeginRecording(Struct, frozen=True, kw_only=True):
     """Let a recording of the session go on, in place of any other. Answer: ``Begun``."""
 
@@ -227,6 +251,9 @@ Script = (
     | SetRecordingOptOut
     | Control
     | Admit
+    | KeepChat
+    | React
+    | ReadChat
     | BeginRecording
     | EndRecording
     | End

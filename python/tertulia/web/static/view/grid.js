@@ -140,11 +140,14 @@ export class Grid {
       tile.close();
       this.#tiles.delete(key);
     }
+    // Where text runs from right to left, so do the tiles.
+    const isMirrored = document.documentElement.dir === "rtl";
+    const width = this.element.clientWidth;
     for (const { item, rect } of placed) {
       const tile = this.#tile(item);
       const state = this.#stateOf(item, tracks);
       if (state) tile.update(state);
-      tile.place(rect);
+      tile.place(isMirrored ? { ...rect, x: width - rect.x - rect.width } : rect);
     }
   }
 

@@ -119,6 +119,9 @@ const PATHS = {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Icons that point along the line of text: mirrored where it runs from right to left. */
+const ALONG_TEXT = new Set(["send", "previous", "next", "layout", "muteAll", "speaker", "chat"]);
+
 /**
  * Draws an icon.
  *
@@ -127,6 +130,7 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export function icon(name) {
   const svg = svgElement("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" });
+  if (ALONG_TEXT.has(name)) svg.classList.add("along-text");
   svg.append(...PATHS[name].map((d) => svgElement("path", { d })));
   return svg;
 }
