@@ -74,8 +74,9 @@ export class Roster extends Emitter {
   update(userId, change) {
     const member = this.#members.get(userId);
     if (!member) return;
-    const changed = Object.entries(change).some(([key, value]) => member[/** @type {keyof Member} */ (key)] !== value);
-    if (!changed) return;
+    const isSame = (/** @type {string} */ key, /** @type {unknown} */ value) =>
+      JSON.stringify(member[/** @type {keyof Member} */ (key)]) === JSON.stringify(value);
+    if (Object.entries(change).every(([key, value]) => isSame(key, value))) return;
     Object.assign(member, change);
     this.emit("changed", member);
   }
