@@ -55,6 +55,9 @@ class Engine(Protocol):
     def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
         """What is muted is not forwarded; None leaves it as it is."""
 
+    def block(self, room: str, transport: str, sources: list[str]) -> None:
+        """What a user may not publish from now on."""
+
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on."""
 
@@ -200,13 +203,8 @@ class Agent:
                 engine.candidate(room, transport, _candidate_line(command.candidate))
             case commands.View(room=room, transport=transport):
                 engine.view(room, transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
-            case commands.State(room=room, transport=transport):
-                engine.state(room, transport, command.is_muted, command.is_video_on)
-            case commands.Record(room=room, transport=transport):
-                engine.record(room, transport, command.recording)
-            case commands.StopRecording(room=room):
-                engine.stop_recording(room, command.recording)
-                self._troubles.over(room, command.recording)
+            case commands.State() | commands.Block() | commands.Record() | commands.StopRecording():
+                self._limit(command)
             case commands.Seated(room=room):
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
@@ -231,6 +229,20 @@ class Agent:
         if event.reason in LASTING:
             self._troubles.told(room, event.recording, message)
         return message
+
+    def _limit(self, command: commands.State | commands.Block | commands.Record | commands.StopRecording) -> None:
+        """What of a peer's media is forwarded, and what is recorded."""
+        engine = self._engine
+        match command:
+            case commands.State(room=room, transport=transport):
+                engine.state(room, transport, command.is_muted, command.is_video_on)
+            case commands.Block(room=room, transport=transport):
+                engine.block(room, transport, [*command.sources])
+            case commands.Record(room=room, transport=transport):
+                engine.record(room, transport, command.recording)
+            case commands.StopRecording(room=room):
+                engine.stop_recording(room, command.recording)
+                self._troubles.over(room, command.recording)
 
     def _error(self, command: commands.Command, code: str, message: str) -> list[Message]:
         # Only an offer says who made it. Other commands are refused by the engine, which knows.

@@ -3,7 +3,7 @@ import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip"} Action */
+/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"} Action */
 
 /**
  * What someone can do about the recording of the meeting, in words; null: nothing to offer.
@@ -65,6 +65,7 @@ export class Controls {
         ["flip", "flip", say("control.flip")],
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
+        ["rules", "shield", say("rules.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
         ["help", "keyboard", say("shortcuts.title")],
@@ -121,8 +122,10 @@ export class Controls {
     this.#badge.textContent = unread > 99 ? "99+" : String(unread);
     this.#people.textContent = String(people);
     if (isHost && !this.#end.hasAttribute("popovertarget")) this.#leaveMenu.openBy(this.#end);
+    this.#leaveMenu.show("end", isHost);
     this.#menu.show("screen", canShare);
     this.#menu.show("flip", canFlip);
+    this.#menu.show("rules", isHost);
     this.#showRecording(recording);
   }
 
