@@ -3,7 +3,7 @@ import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"} Action */
+/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules" | "react" | "invitation"} Action */
 
 /**
  * What someone can do about the recording of the meeting, in words; null: nothing to offer.
@@ -36,6 +36,7 @@ export class Controls {
   #menu;
   #leaveMenu;
   #end;
+  #more;
   #badge = h("span", { class: "unread", hidden: true });
   #people = h("span", { class: "people-count", "aria-hidden": "true" });
 
@@ -50,7 +51,10 @@ export class Controls {
       chat: this.#button("chat", "C"),
       people: this.#button("people", "P"),
       record: this.#button("record"),
+      react: this.#button("react"),
     };
+    this.#buttons.react.append(icon("smile"));
+    label(this.#buttons.react, say("reaction.title"));
     this.#buttons.chat.append(icon("chat"), this.#badge);
     this.#buttons.people.append(icon("people"), this.#people);
     this.#buttons.screen.append(icon("screen"));
@@ -61,10 +65,12 @@ export class Controls {
       [
         ["screen", "screen", say("control.share"), "narrow-only"],
         ["hand", "hand", say("control.hand"), "narrow-only"],
+        ["react", "smile", say("reaction.title"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
+        ["invitation", "mail", say("invitation.title")],
         ["rules", "shield", say("rules.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
@@ -92,11 +98,12 @@ export class Controls {
       icon("more"),
     );
     this.#menu.openBy(more);
-    const { mic, camera, screen, hand, record, chat, people } = this.#buttons;
+    this.#more = more;
+    const { mic, camera, screen, hand, react, record, chat, people } = this.#buttons;
     const bar = h(
       "div",
       { class: "bar", role: "toolbar", "aria-label": say("control.toolbar") },
-      h("div", { class: "group" }, mic, camera, screen, hand, record),
+      h("div", { class: "group" }, mic, camera, screen, hand, react, record),
       h("div", { class: "group" }, chat, people, more),
       this.#end,
     );
@@ -140,13 +147,18 @@ export class Controls {
     this.#menu.show("optOut", optOut !== null, optOut ?? "");
   }
 
+  /** @returns {HTMLElement} where the choice of reactions opens: its own button, or the menu's where that is hidden */
+  get reactButton() {
+    return this.#buttons.react.getClientRects().length ? this.#buttons.react : this.#more;
+  }
+
   /** @param {"mic" | "chat" | "people"} button that gets the focus */
   focus(button) {
     this.#buttons[button].focus();
   }
 
   /**
-   * @param {import("./keyboard.js").Command | "record"} command
+   * @param {import("./keyboard.js").Command | "record" | "react"} command
    * @param {string} [key]
    */
   #button(command, key) {
