@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::delay::Delay;
 use super::groups::Groups;
 use super::loss::{Loss, Verdict};
 use super::probe::Probed;
@@ -21,27 +22,34 @@ const DECREASE_BY_LOSS: f64 = 0.95;
 /// The growth in a second while the limit is far.
 const INCREASE: f64 = 0.08;
 
-/// What is possible is at most so many times what arrives, as far as media can tell.
-const BEYOND_ARRIVING: f64 = 1.5;
+/// What is possible is at most so many times what arrives, as far as media can tell. What is beyond, probes tell.
+const BEYOND_ARRIVING: f64 = 1.1;
 
 /// Near the limit a packet more is sent in each round trip. Near is within these shares of what arrived at the limit.
 const NEAR: std::ops::Range<f64> = 0.7..1.3;
 const PACKET_BITS: f64 = 9_600.0;
 
+/// What has proved to be the limit is believed for so long, against probes that find less than so many times it.
+const LIMIT_TIME: Duration = Duration::from_secs(30);
+const CLEARLY_MORE: f64 = 1.3;
+
 /// A client needs a voice at least.
 const MIN_BITS: f64 = 50_000.0;
 
-/// A queue of so many milliseconds may be jitter,
+/// Milliseconds of delay that may be jitter, and where far less arrives than is possible.
 const MIN_QUEUE: f64 = 25.0;
-
-/// and of so many, where far less arrives than was possible before.
 const MIN_QUEUE_IDLE: f64 = 60.0;
+
+/// A delay of so many milliseconds that has grown by so many since the last report is a queue, whatever the trend.
+const CLEAR_QUEUE: f64 = 100.0;
+const CLEAR_GROWTH: f64 = 15.0;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Gcc {
     groups: Groups,
     trend: Trend,
+    delay: Delay,
     throughput: Throughput,
     loss: Loss,
     probed: Option<Probed>,
@@ -62,6 +70,7 @@ impl Estimator for Gcc {
             self.loss.add(outcome.arrived.is_some());
             let Some(arrived) = outcome.arrived else { continue };
             self.throughput.add(arrived, outcome.bytes);
+            self.delay.add(outcome);
             Probed::add(&mut self.probed, outcome);
             has_probes |= outcome.cluster.is_some();
             if let Some(spacing) = self.groups.add(outcome) {
@@ -69,16 +78,19 @@ impl Estimator for Gcc {
                 is_over |= self.trend.usage() == Usage::Over && self.has_queue();
             }
         }
+        let is_clear = self.delay.rises(CLEAR_GROWTH) && self.delay.queue() >= CLEAR_QUEUE;
         match self.trend.usage() {
-            _ if is_over => self.decrease(now, age),
-            Usage::Under => self.increased = Some(now),
-            Usage::Normal | Usage::Over => self.increase(now, age),
+            _ if is_clear => self.decrease(now, age, self.throughput.recent()),
+            _ if is_over => self.decrease(now, age, self.throughput.bits()),
+            Usage::Under | Usage::Over => self.increased = Some(now),
+            Usage::Normal => self.increase(now, age),
         }
         if let Some(found) = self
             .probed
-            .filter(|_| has_probes && !is_over)
+            .filter(|_| has_probes && !is_over && !is_clear)
             .and_then(|probed| probed.bits())
         {
+            let found = self.believed(now, found);
             self.bound = self.bound.map(|bound| bound.max(found));
         }
         match self.loss.judge(now) {
@@ -112,14 +124,21 @@ impl Gcc {
         self.bound = Some(bits.max(MIN_BITS));
     }
 
+    /// What a probe tells. It is short: where it finds little more than what has proved to be the limit, that is the limit.
+    fn believed(&self, now: Instant, found: f64) -> f64 {
+        let is_fresh = self.cut.is_some_and(|cut| now < cut + LIMIT_TIME);
+        let limit = self.limit.filter(|limit| is_fresh && found < limit * CLEARLY_MORE);
+        limit.map_or(found, |limit| found.min(limit))
+    }
+
     fn has_queue(&self) -> bool {
         let arriving = self.throughput.bits().unwrap_or_default();
         let is_idle = self.bound.is_some_and(|bound| arriving < bound / 2.0);
-        self.trend.queue() >= if is_idle { MIN_QUEUE_IDLE } else { MIN_QUEUE }
+        self.delay.queue() >= if is_idle { MIN_QUEUE_IDLE } else { MIN_QUEUE }
     }
 
-    fn decrease(&mut self, now: Instant, age: Duration) {
-        let Some(arriving) = self.throughput.bits() else { return };
+    fn decrease(&mut self, now: Instant, age: Duration, arriving: Option<f64>) {
+        let Some(arriving) = arriving else { return };
         let rest = age.clamp(Duration::from_millis(50), Duration::from_millis(300));
         if self.cut.is_some_and(|cut| now < cut + rest) {
             return;

@@ -4,6 +4,7 @@
 //! and more than is sent by probes. No sockets and no clock: reports and the time go in, bits per second come out.
 
 mod control;
+mod delay;
 mod departures;
 mod gcc;
 mod groups;

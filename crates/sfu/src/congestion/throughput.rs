@@ -42,14 +42,24 @@ impl Throughput {
 
     /// Bits per second; `None`: too little has arrived.
     pub(super) fn bits(&self) -> Option<f64> {
+        self.of_last(SPANS as i64)
+    }
+
+    /// The same of half of the time.
+    pub(super) fn recent(&self) -> Option<f64> {
+        self.of_last(SPANS as i64 / 2)
+    }
+
+    fn of_last(&self, most: i64) -> Option<f64> {
         let counted = self.span + 1 - self.first? / SPAN;
         if counted < SPANS as i64 / 2 {
             return None;
         }
-        let spans = counted.min(SPANS as i64);
+        let spans = counted.min(most);
         // The span that is counted now is not over: its bytes count, half of its time does.
         let time = (spans as f64 - 0.5) * SPAN as f64 / 1e6;
-        Some(f64::from(self.bytes.iter().sum::<u32>()) * 8.0 / time)
+        let last = (0..spans).map(|back| self.bytes[Self::place(self.span - back)]);
+        Some(f64::from(last.sum::<u32>()) * 8.0 / time)
     }
 }
 

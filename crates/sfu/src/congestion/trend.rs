@@ -28,9 +28,6 @@ const FALL: f64 = 0.039;
 /// What is farther beyond the threshold does not move it.
 const OUTLIER: f64 = 15.0;
 
-/// Milliseconds after which a shortest delay is forgotten, if it was not reached again.
-const BASE_TIME: f64 = 5_000.0;
-
 /// What the delay says of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Usage {
@@ -56,9 +53,6 @@ pub(super) struct Trend {
     threshold_at: Option<f64>,
     over: Option<(f64, u32)>,
     usage: Usage,
-    /// The least smoothed delay of the last span of time and of the one before, and when the last one began.
-    base: [f64; 2],
-    base_at: f64,
 }
 
 impl Default for Trend {
@@ -73,8 +67,6 @@ impl Default for Trend {
             threshold_at: None,
             over: None,
             usage: Usage::Normal,
-            base: [0.0; 2],
-            base_at: f64::NEG_INFINITY,
         }
     }
 }
@@ -85,7 +77,6 @@ impl Trend {
         self.groups = (self.groups + 1).min(MAX_GROUPS);
         self.delay += spacing.arrivals - spacing.departures;
         self.smoothed = SMOOTHING * self.smoothed + (1.0 - SMOOTHING) * self.delay;
-        self.follow_base(spacing.at);
         if self.line.len() == WINDOW {
             self.line.pop_front();
         }
@@ -102,19 +93,6 @@ impl Trend {
     /// What the delay says.
     pub(super) fn usage(&self) -> Usage {
         self.usage
-    }
-
-    /// By how many milliseconds the delay exceeds the shortest of late.
-    pub(super) fn queue(&self) -> f64 {
-        self.delay.max(self.smoothed) - self.base[0].min(self.base[1])
-    }
-
-    fn follow_base(&mut self, at: f64) {
-        if at >= self.base_at + BASE_TIME {
-            self.base = [self.smoothed, self.base[0]];
-            self.base_at = at;
-        }
-        self.base[0] = self.base[0].min(self.smoothed);
     }
 
     fn judge(&mut self, measure: f64, before: f64, passed: f64) -> Usage {
@@ -184,7 +162,6 @@ mod tests {
         assert_eq!(until(&mut trend, &mut at, 0.0, Usage::Over), None);
         let noticed = until(&mut trend, &mut at, 20.0, Usage::Over).unwrap();
         assert!(noticed < 8, "{noticed}");
-        assert!(trend.queue() > 20.0 && trend.queue() < 200.0, "{}", trend.queue());
         assert!(until(&mut trend, &mut at, -10.0, Usage::Under).unwrap() < 40);
         assert!(until(&mut trend, &mut at, 0.0, Usage::Normal).unwrap() < 60);
     }
@@ -204,8 +181,8 @@ mod tests {
                 at,
             });
             late = later;
-            overuses += usize::from(trend.usage() == Usage::Over && trend.queue() > 25.0);
+            overuses += usize::from(trend.usage() == Usage::Over);
         }
-        assert_eq!(overuses, 0);
+        assert!(overuses < 50, "{overuses} of 5,000");
     }
 }

@@ -12,6 +12,8 @@ mod publishing;
 mod recorded;
 mod recording;
 mod room;
+#[cfg(test)]
+mod simulation;
 mod slots;
 mod speakers;
 mod subscription;
