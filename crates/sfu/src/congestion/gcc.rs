@@ -94,7 +94,7 @@ impl Estimator for Gcc {
             self.bound = self.bound.map(|bound| bound.max(found));
         }
         match self.loss.judge(now) {
-            Some(Verdict::TooMuch) => self.decrease_by_loss(now),
+            Some(Verdict::TooMuch { is_first }) => self.decrease_by_loss(now, is_first),
             Some(Verdict::InVain) => self.bound = self.before_loss.take(),
             None => {}
         }
@@ -148,9 +148,11 @@ impl Gcc {
         self.bound = Some(bound.max(MIN_BITS));
     }
 
-    fn decrease_by_loss(&mut self, now: Instant) {
+    fn decrease_by_loss(&mut self, now: Instant, is_first: bool) {
         let Some(arriving) = self.throughput.bits() else { return };
-        self.before_loss = self.bound;
+        if is_first {
+            self.before_loss = self.bound;
+        }
         (self.cut, self.increased) = (Some(now), Some(now));
         let bound = self.bound.unwrap_or(f64::INFINITY).min(arriving * DECREASE_BY_LOSS);
         self.bound = Some(bound.max(MIN_BITS));

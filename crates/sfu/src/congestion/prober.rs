@@ -6,7 +6,7 @@ use super::probe::Cluster;
 
 /// Between probes while less is known to be possible than is wanted. A client whose line is free again has its videos back
 /// within three seconds.
-const INTERVAL: Duration = Duration::from_millis(700);
+const INTERVAL: Duration = Duration::from_millis(1_000);
 
 /// Between a probe that found what it tried, and the next.
 const FOLLOW_UP: Duration = Duration::from_millis(150);
@@ -160,9 +160,9 @@ mod tests {
         assert_eq!(prober.deadline(), None);
         prober.set_goal(start, Some(3e6));
         let left = probe(&mut prober, start, 1e6);
-        assert_eq!(left[0], (700, 750), "2 Mbit/s are 250 bytes a millisecond");
+        assert_eq!(left[0], (1_000, 750), "2 Mbit/s are 250 bytes a millisecond");
         assert_eq!(left.iter().map(|(_, bytes)| bytes).sum::<usize>(), 5_000);
-        assert_eq!(left.last().unwrap().0, 718);
+        assert_eq!(left.last().unwrap().0, 1_018);
     }
 
     #[test]

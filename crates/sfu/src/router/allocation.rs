@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// What is added has to fit with so much to spare.
 const SPARE: f64 = 1.15;
 
+/// What fits so many times is plenty.
+const PLENTY: f64 = 1.6;
+
 /// More has to be possible for so long before a paused video goes on,
 const RESUME_HOLD: Duration = Duration::from_secs(1);
 
@@ -69,7 +72,9 @@ impl<K: Copy + PartialEq> Allocation<K> {
             .collect();
         let fits = cost(demands, &current) <= bits - audio;
         let next = if fits {
-            self.grow(now, &current, &ample)
+            // What is possible many times over is not doubted because it was not possible before.
+            let is_sure = fit(bits - audio, demands, PLENTY) == ample;
+            self.grow(now, &current, &ample, is_sure)
         } else {
             self.shrink(now);
             possible
@@ -94,14 +99,15 @@ impl<K: Copy + PartialEq> Allocation<K> {
     }
 
     /// What is sent fits. More is sent when that has been possible for long enough.
-    fn grow(&mut self, now: Instant, current: &[usize], ample: &[usize]) -> Vec<usize> {
+    fn grow(&mut self, now: Instant, current: &[usize], ample: &[usize], is_sure: bool) -> Vec<usize> {
         let is_more = |(now, then): (&usize, &usize)| then > now;
         if !current.iter().zip(ample).any(is_more) {
             self.more = None;
             return current.to_vec();
         }
         let resumes = current.iter().zip(ample).any(|(now, then)| *now == 0 && *then > 0);
-        let hold = if resumes { RESUME_HOLD } else { UPGRADE_HOLD } * self.patience.max(1);
+        let patience = if is_sure { 1 } else { self.patience.max(1) };
+        let hold = if resumes { RESUME_HOLD } else { UPGRADE_HOLD } * patience;
         if now < *self.more.get_or_insert(now) + hold {
             return current.to_vec();
         }

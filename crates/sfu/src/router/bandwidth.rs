@@ -21,8 +21,10 @@ const USUAL_VIDEO: f64 = 150_000.0;
 pub(super) struct Bandwidth {
     bits: u64,
     allocation: Allocation<TrackKey>,
-    /// The videos that its client was told are paused.
-    told: Vec<TrackKey>,
+    /// The videos that are paused.
+    paused: Vec<TrackKey>,
+    /// The client knows which.
+    is_told: bool,
 }
 
 /// What follows from how much a peer can be sent.
@@ -57,7 +59,11 @@ impl Router {
         self.limited.kilobits = self.limited.kilobits + bits.unwrap_or(0) / 1_000 - before.unwrap_or(0) / 1_000;
         match bits {
             Some(bits) => {
-                member.bandwidth.get_or_insert_default().bits = bits;
+                let nothing_paused = || Bandwidth {
+                    is_told: true,
+                    ..Bandwidth::default()
+                };
+                member.bandwidth.get_or_insert_with(nothing_paused).bits = bits;
                 self.allot(now, peer);
             }
             None => self.set_free(now, peer),
@@ -74,13 +80,21 @@ impl Router {
         self.limited
     }
 
+    /// A peer's client may not know what it was told: it is told again.
+    pub(super) fn tell_paused_again(&mut self, peer: PeerKey) {
+        let bandwidth = self.members.get_mut(peer).and_then(|member| member.bandwidth.as_mut());
+        if let Some(bandwidth) = bandwidth {
+            bandwidth.is_told = false;
+        }
+    }
+
     /// A peer leaves.
     pub(super) fn forget_bandwidth(&mut self, peer: PeerKey) {
         let member = self.members.get_mut(peer);
         if let Some(bandwidth) = member.and_then(|member| member.bandwidth.take()) {
             self.limited.peers -= 1;
             self.limited.kilobits -= bandwidth.bits / 1_000;
-            self.limited.videos -= bandwidth.told.len();
+            self.limited.videos -= bandwidth.paused.len();
         }
         self.timers.disarm(Due::Allotment(peer));
     }
@@ -98,13 +112,13 @@ impl Router {
             self.set_paused(now, peer, subscription, is_paused);
         }
         let paused = bandwidth.allocation.paused();
-        let has_changed = paused != bandwidth.told;
-        self.limited.videos = self.limited.videos + paused.len() - bandwidth.told.len();
-        bandwidth.told = paused;
+        self.limited.videos = self.limited.videos + paused.len() - bandwidth.paused.len();
+        let tells = !bandwidth.is_told || paused != bandwidth.paused;
+        (bandwidth.paused, bandwidth.is_told) = (paused, true);
         self.allotments.push(Allotment {
             peer,
             goal: decision.map(|goal| goal as u64),
-            paused: has_changed.then(|| self.names(peer, &bandwidth.told)),
+            paused: tells.then(|| self.names(peer, &bandwidth.paused)),
         });
         self.members[peer].bandwidth = Some(bandwidth);
         self.timers.arm(now + EVERY, Due::Allotment(peer));
@@ -115,14 +129,14 @@ impl Router {
         let Some(bandwidth) = self.members.get_mut(peer).and_then(|member| member.bandwidth.take()) else {
             return;
         };
-        self.limited.videos -= bandwidth.told.len();
+        self.limited.videos -= bandwidth.paused.len();
         for (subscription, _) in self.demands(peer).1 {
             self.set_paused(now, peer, subscription, false);
         }
         self.allotments.push(Allotment {
             peer,
             goal: None,
-            paused: (!bandwidth.told.is_empty()).then(Vec::new),
+            paused: (!bandwidth.paused.is_empty()).then(Vec::new),
         });
         self.timers.disarm(Due::Allotment(peer));
     }

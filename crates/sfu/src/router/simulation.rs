@@ -253,35 +253,70 @@ impl Course {
     }
 }
 
+/// On a line of 3 Mbit/s, which becomes one of 300 kbit/s and then is as before.
+fn fall_and_rise(seed: u64) -> (Course, Instant, Instant) {
+    let mut course = Course::new(seed);
+    course.run(5);
+    let fall = course.now;
+    course.set_rate(3e5);
+    course.run(8);
+    let rise = course.now;
+    course.set_rate(3e6);
+    course.run(4);
+    (course, fall, rise)
+}
+
 #[test]
 fn hundreds_of_lines_become_narrow_and_wide_again() {
+    let (mut wavering, mut longest) = (0, Vec::<u128>::new());
     for seed in 0..200 {
-        let mut course = Course::new(seed);
-        course.run(8);
-        let fall = course.now;
-        course.set_rate(3e5);
-        course.run(10);
-        let rise = course.now;
-        course.set_rate(3e6);
-        course.run(8);
-        let changes: Vec<_> = course
-            .changes
-            .iter()
-            .map(|(at, n)| ((*at - course.start).as_millis(), *n))
-            .collect();
-        println!(
-            "{seed} rates {:?} queue {:.0} delay {:?} loss {:.3} silence {:?} {:?} {:?} changes {changes:?}",
+        let (course, fall, rise) = fall_and_rise(seed);
+        let settled = fall + Duration::from_secs(2);
+        let silences = [(fall, settled), (settled, rise), (rise, course.now)];
+        let silences = silences.map(|(from, until)| course.silence(from, until).as_millis());
+        longest.push(silences[0]);
+        assert!(silences[1] <= 120 && silences[2] <= 100, "{seed}: {silences:?}");
+        let (back, count) = *course.changes.last().expect("the line became narrow");
+        assert!(
+            count == 3 && back <= rise + Duration::from_secs(3),
+            "{seed}: {count} {:?}",
+            back - rise
+        );
+        assert!(
             course
-                .demands
+                .seen
                 .iter()
-                .map(|d| d.layers[0] as u32 / 1000)
-                .collect::<Vec<_>>(),
-            course.queue,
-            course.delay,
-            course.loss,
-            course.silence(fall, fall + Duration::from_secs(1)),
-            course.silence(fall + Duration::from_secs(1), rise),
-            course.silence(rise, course.now)
+                .all(|seen| seen.last().is_some_and(|last| *last > back)),
+            "{seed}"
+        );
+        let count = reversals(&course.changes);
+        assert!(count <= 4, "{seed}: {count}");
+        wavering += usize::from(count > 2);
+    }
+    assert!(
+        wavering <= 4,
+        "{wavering} of 200 changed their direction more than twice"
+    );
+}
+
+#[test]
+fn a_line_that_is_wide_enough_is_never_held_back() {
+    for seed in 0..20 {
+        let mut course = Course::new(seed);
+        course.run(20);
+        assert_eq!(course.control.bits(), None, "{seed}");
+        assert!(
+            course.silence(course.start, course.now) <= Duration::from_millis(70),
+            "{seed}"
         );
     }
+}
+
+/// How often less was sent after more, and more after less.
+fn reversals(changes: &[(Instant, usize)]) -> usize {
+    let counts: Vec<usize> = std::iter::once(3)
+        .chain(changes.iter().map(|(_, count)| *count))
+        .collect();
+    let grows: Vec<bool> = counts.windows(2).map(|pair| pair[1] > pair[0]).collect();
+    grows.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }

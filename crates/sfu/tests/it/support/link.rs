@@ -49,7 +49,9 @@ impl Link {
 
     /// Has another rate from now on. What waits leaves at it.
     pub(crate) fn set_rate(&mut self, now: Instant, rate: f64) {
-        let waiting = self.free.map_or(0.0, |free| free.saturating_duration_since(now).as_secs_f64());
+        let waiting = self
+            .free
+            .map_or(0.0, |free| free.saturating_duration_since(now).as_secs_f64());
         self.free = Some(now + Duration::from_secs_f64(waiting * self.rate / rate));
         self.rate = rate;
     }

@@ -18,6 +18,9 @@ import { Picture } from "./picture.js";
  * @property {boolean} isOn whether they say that the camera is on
  */
 
+/** What a tile says whose video is not sent, since our line is too narrow. */
+const PAUSED = "Video paused: slow connection";
+
 const QUALITY_WORDS = ["No media", "Poor connection", "Fair connection", "Good connection"];
 
 /** The tile of a person, or of a screen. */
@@ -34,6 +37,8 @@ export class Tile {
   /** @type {Quality | null} null: not measured yet */
   #quality = null;
   #expectsPicture = false;
+  #isAway = false;
+  #isPaused = false;
 
   /**
    * @param {object} options
@@ -83,7 +88,8 @@ export class Tile {
     this.element.classList.toggle("is-speaking", speaking);
     this.element.classList.toggle("is-away", isAway);
     this.element.classList.toggle("has-hand", handRaised);
-    this.#away.hidden = !isAway;
+    this.#isAway = isAway;
+    this.#showAbsence();
     const what = this.#isSelf && this.#isScreen ? "your screen" : label;
     const pinLabel = pinned ? `Unpin ${what}` : `Pin ${what}`;
     this.#pin.setAttribute("aria-label", pinLabel);
@@ -100,6 +106,19 @@ export class Tile {
     return this.#isSelf ? `${name} (you)` : name;
   }
 
+  /** @param {boolean} isPaused the server does not send this video: our line is too narrow for it */
+  setPaused(isPaused) {
+    this.#isPaused = isPaused;
+    this.#showAbsence();
+    this.#showQuality();
+  }
+
+  /** Says over the last picture why no more come. */
+  #showAbsence() {
+    this.#away.hidden = !this.#isAway && !this.#isPaused;
+    this.#away.textContent = this.#isAway ? "Reconnecting…" : PAUSED;
+  }
+
   /** @param {Quality} quality of this person's media */
   setQuality(quality) {
     this.#quality = quality;
@@ -113,7 +132,7 @@ export class Tile {
     if (!this.#quality) return;
     const { loss, roundTrip } = this.#quality;
     const count = isMissing ? 0 : this.#quality.bars;
-    const words = isMissing ? "The picture does not come" : (QUALITY_WORDS[count] ?? "");
+    const words = this.#isPaused ? PAUSED : isMissing ? "The picture does not come" : (QUALITY_WORDS[count] ?? "");
     const delay = Number.isNaN(roundTrip) ? "" : `, ${Math.round(roundTrip)} ms`;
     const lost = loss > 0.005 ? `, ${Math.round(loss * 100)} % lost` : "";
     this.#signal.dataset.bars = String(count);
