@@ -42,6 +42,8 @@ Layout = Literal["grid", "speaker", "single", "screen-first"]
 RecordingStatus = Literal["recording", "processing", "ready", "failed", "empty"]
 RecordingStage = Literal["waiting", "composing", "uploading"]
 RecordingTroubleReason = Literal["disk_full", "disk_error", "disk_slow"]
+Emoji = Literal["👍", "👎", "❤️", "😂", "😮", "😢", "🎉", "👏"]
+"""What people react with. A fixed few: anything else would be chat by another name."""
 
 
 class Wire(Struct, rename="camel", kw_only=True, frozen=True):
@@ -139,12 +141,29 @@ class CreateUser(Wire, frozen=True):
     id: Uuid | UnsetType = UNSET
 
 
+class CalendarEvent(Wire, frozen=True):
+    """When a meeting is to be: ``starts_at`` in RFC 3339."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=_NO_NUL)]
+    starts_at: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})]
+    minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
+
+
 class CreateInvite(Wire, frozen=True):
-    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make."""
+    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make; with a
+    ``password`` its link asks for that; with an ``event`` there is a calendar file."""
 
     role: Role
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
     max_uses: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+    password: Annotated[str, Meta(min_length=6, max_length=128, extra_json_schema=_NO_NUL)] | UnsetType = UNSET
+    event: CalendarEvent | UnsetType = UNSET
+
+
+class OpenInvite(Wire, frozen=True):
+    """POST /v1/invites/open, with the code of the link as credential."""
+
+    password: Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_NO_NUL)] | UnsetType = UNSET
 
 
 class RemovalQuery(Wire, frozen=True):
@@ -243,13 +262,23 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
-class InviteCreated(Wire, frozen=True):
-    """A new invite, and the address of the page for whoever holds it."""
+class InviteCreated(Wire, omit_defaults=True, frozen=True):
+    """A new invite, and the address of the page for whoever holds it. ``calendar`` is a file (RFC 5545)."""
 
     invite_token: str
     url: str
     expires_at: str
     id: str
+    calendar: str | UnsetType = UNSET
+
+
+class InviteOpened(Wire, frozen=True):
+    """The invite that a code stands for: which room it is to, and the token to join by."""
+
+    room_id: str
+    role: Role
+    invite_token: str
+    expires_at: str
 
 
 class InviteView(Wire, frozen=True):
@@ -261,6 +290,9 @@ class InviteView(Wire, frozen=True):
     expires_at: str
     max_uses: int | None
     uses: int
+    url: str | None
+    """Of the page; null: it has no short link, or its signing key was revoked."""
+    has_password: bool
 
 
 class SessionView(Wire, frozen=True):
@@ -420,6 +452,19 @@ class SendChat(Wire, frozen=True):
     target_user_id: Target | None = None
 
 
+class ReactToMessage(Wire, frozen=True):
+    """The caller's reaction to a chat message, in place of their last one; without ``emoji`` they have none."""
+
+    message_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    emoji: Emoji | None = None
+
+
+class SendReaction(Wire, frozen=True):
+    """A reaction to what happens right now: everyone sees it for a moment."""
+
+    emoji: Emoji
+
+
 class RaiseHand(Wire, frozen=True):
     """Raise or lower the hand."""
 
@@ -452,7 +497,7 @@ class KeepAlive(Wire, frozen=True):
 
 
 class Empty(Wire, frozen=True):
-    """LeaveRoom, EndRoom, MuteAll and StopRecording have no payload."""
+    """LeaveRoom, ReadChat, EndRoom, MuteAll and StopRecording have no payload."""
 
 
 CALLS: Final[dict[str, type[Wire]]] = {
@@ -466,6 +511,9 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "SetView": SetView,
     "MediaStopped": MediaStopped,
     "SendChat": SendChat,
+    "ReadChat": Empty,
+    "ReactToMessage": ReactToMessage,
+    "SendReaction": SendReaction,
     "RaiseHand": RaiseHand,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
@@ -512,6 +560,29 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     """Whether an ``SfuEndpoint`` will come."""
     recording_id: str | None = None
     """Of the recording that goes on."""
+
+
+class ChatMessage(Wire, omit_defaults=True, frozen=True):
+    """A chat message; ``target_user_id`` of a private one. ``reactions``: userId → emoji, where it was kept."""
+
+    id: str
+    user_id: str
+    display_name: str
+    text: str
+    sent_at: str
+    private: bool = False
+    target_user_id: str | None = None
+    reactions: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def is_for(self, user_id: str) -> bool:
+        """Whether a user may read it."""
+        return not self.private or user_id in (self.user_id, self.target_user_id)
+
+
+class ChatHistory(Wire, frozen=True):
+    """ReadChat's result, the oldest first."""
+
+    messages: list[ChatMessage]
 
 
 class RecordingBegun(Wire, frozen=True):

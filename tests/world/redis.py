@@ -7,12 +7,12 @@ tests/integration/state/test_model.py holds it to what the Lua does on a real se
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from tertulia import times
-from tertulia.contract import LeaveReason
+from tertulia.contract import ChatHistory, ChatMessage, LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
@@ -22,6 +22,7 @@ from tertulia.room.answers import (
     Joined,
     KeptAlive,
     Left,
+    Reacted,
     Reading,
     RecordingOver,
     Removed,
@@ -52,12 +53,14 @@ SWEPT_AT_ONCE: Final = 100
 """Seats that one ``expire`` frees at most."""
 OVER_KEPT: Final = 296
 """Characters kept of the ids of recordings that are over."""
+CHAT_KEPT: Final = 200
+"""Messages. That their bytes are limited, too, is left to the tests of the scripts."""
 
 
 class Keys:
-    """The four keys of one room. A key that is empty does not exist, as in Redis."""
+    """The five keys of one room. A key that is empty does not exist, as in Redis."""
 
-    __slots__ = ("expires", "hash", "people", "removed", "removed_from", "seen")
+    __slots__ = ("chat", "chat_of", "expires", "hash", "people", "removed", "removed_from", "seen")
 
     def __init__(self) -> None:
         self.hash: dict[str, str] = {}
@@ -66,13 +69,16 @@ class Keys:
         self.removed: dict[UserId, int] = {}
         self.removed_from = SessionId("")
         """The field ``""`` of that key."""
-        self.expires = [NO_TTL] * 4
+        self.chat: dict[str, ChatMessage] = {}
+        self.chat_of = SessionId("")
+        """The session of that key."""
+        self.expires = [NO_TTL] * 5
         """When each expires, in the order of :func:`tertulia.state.keys.room_keys`."""
 
     @property
-    def all(self) -> tuple[dict[str, str], dict[UserId, Participant], dict[UserId, int], dict[UserId, int]]:
+    def all(self) -> tuple[dict[Any, Any], ...]:
         """In the order of :func:`tertulia.state.keys.room_keys`."""
-        return self.hash, self.people, self.seen, self.removed
+        return self.hash, self.people, self.seen, self.removed, self.chat
 
     @property
     def is_intact(self) -> bool:
@@ -101,6 +107,7 @@ class Keys:
         other = Keys()
         other.hash, other.people = dict(self.hash), dict(self.people)
         other.seen, other.removed, other.removed_from = dict(self.seen), dict(self.removed), self.removed_from
+        other.chat, other.chat_of = dict(self.chat), self.chat_of
         other.expires = list(self.expires)
         return other
 
@@ -294,7 +301,7 @@ class ModelState:
             if empty_for is None or not keys.is_intact or empty_for < only_if_empty_for_ms:
                 return None
         members = list(keys.people.values())
-        keys.delete(0, 1, 2, 3)
+        keys.delete(0, 1, 2, 3, 4)
         if live is None:
             return None
         ended = SessionId(live)
@@ -385,6 +392,45 @@ class ModelState:
         if _recording(keys) == recording:
             self._set_recording(room, keys, None)
         return RecordingOver(_node(keys))
+
+    def keep_chat(self, room: RoomId, session_id: SessionId, messages: list[ChatMessage]) -> bool:
+        """KEEP_CHAT."""
+        keys = self._redis.keys(room)
+        if not keys.is_intact or keys.hash["sessionId"] != session_id:
+            return False
+        if keys.chat_of != session_id:
+            keys.delete(4)
+        keys.chat_of = session_id
+        for message in messages:
+            keys.chat.setdefault(message.id, message)
+        while len(keys.chat) > CHAT_KEPT:
+            del keys.chat[next(iter(keys.chat))]
+        if keys.expires[4] == NO_TTL:
+            keys.expires[4] = keys.expires[0]
+        return True
+
+    def react(
+        self, room: RoomId, session_id: SessionId, message_id: str, user: UserId, emoji: str | None
+    ) -> Reacted | None:
+        """REACT."""
+        keys = self._redis.keys(room)
+        message = keys.chat.get(message_id)
+        is_live = keys.is_intact and keys.hash["sessionId"] == session_id == keys.chat_of
+        if not is_live or message is None or not message.is_for(user):
+            return None
+        between = None
+        if message.target_user_id is not None:
+            between = (UserId(message.user_id), UserId(message.target_user_id))
+        reactions = {who: how for who, how in message.reactions.items() if who != user}
+        if emoji is not None:
+            reactions[user] = emoji
+        keys.chat[message_id] = replace(message, reactions=reactions)
+        return Reacted(is_new=reactions != message.reactions, between=between)
+
+    def chat(self, room: RoomId, session_id: SessionId) -> ChatHistory:
+        """HGETALL of the chat."""
+        keys = self._redis.keys(room)
+        return ChatHistory(messages=list(keys.chat.values()) if keys.chat_of == session_id else [])
 
     def participants(self, room: RoomId) -> list[Participant]:
         """HVALS of the participants hash."""
@@ -505,6 +551,8 @@ def _void(keys: Keys, user: UserId, at: int, session: SessionId) -> None:
 
 def _create(keys: Keys, room: Placement | KnownRoom, incarnation: str) -> None:
     keys.delete(0, 1, 2)
+    if keys.chat_of != room.session_id:
+        keys.delete(4)
     keys.hash.update(
         sfuRegion=room.region,
         isRecording=_flag(room.recording is not None),

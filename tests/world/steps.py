@@ -30,6 +30,9 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
     steps.SetRecordingOptOut: lambda state, room, step: state.set_recording_opt_out(
         room, step.user, step.connection, step.incarnation, step.opt_out
     ),
+    steps.KeepChat: lambda state, room, step: state.keep_chat(room, step.session_id, step.messages),
+    steps.React: lambda state, room, step: state.react(room, step.session_id, step.message_id, step.user, step.emoji),
+    steps.ReadChat: lambda state, room, step: state.chat(room, step.session_id),
     steps.BeginRecording: lambda state, room, step: state.begin_recording(room, step.recording, step.session_id),
     steps.EndRecording: lambda state, room, step: state.end_recording(room, step.recording),
     steps.End: lambda state, room, step: state.end(

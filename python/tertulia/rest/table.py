@@ -16,9 +16,11 @@ from tertulia.contract import (
     EntryQuery,
     EntryView,
     InviteCreated,
+    InviteOpened,
     InviteView,
     JoinGrant,
     JoinRequest,
+    OpenInvite,
     ParticipantView,
     RecordingStarted,
     RecordingView,
@@ -33,7 +35,15 @@ from tertulia.contract import (
 )
 from tertulia.db.models import User
 from tertulia.db.paging import Position
-from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
+from tertulia.errors import (
+    AlreadyExists,
+    AlreadyRecording,
+    NoSession,
+    PasswordRequired,
+    RoleNotAllowed,
+    RoomFull,
+    WrongPassword,
+)
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
 from tertulia.rest.handlers import audit, invites, join, members, recordings, rooms, users
@@ -163,14 +173,35 @@ OPERATIONS: Final = (
         summary="Create an invite",
         description=(
             "Whoever holds it may join the room in that role as a new guest, until it expires or has made `maxUses` "
-            "guests. A host by invite is a co-host: they cannot remove or mute the room's own host or delete the room."
+            "guests. A host by invite is a co-host: they cannot remove or mute the room's own host or delete the room. "
+            "`url` is a short link; with a `password`, whoever opens it is asked for that. `inviteToken` is the invite "
+            "opened. With an `event`, `calendar` is a file for it (RFC 5545)."
         ),
         body=CreateInvite,
         find=targets.room,
         allows=rules.HOSTS,
+        check=invites.check_event,
         act=invites.create,
         status=201,
         answer=InviteCreated,
+    ),
+    Operation[OfRoom, OpenInvite](
+        name="openInvite",
+        method="POST",
+        path="/v1/invites/open",
+        summary="Open an invite",
+        description=(
+            "By the code of its short link, `Authorization: Bearer abcd-efgh-jkmn`: the room and the `inviteToken` to "
+            "join it with. Nothing is used up."
+        ),
+        body=OpenInvite,
+        body_is_optional=True,
+        find=targets.opened,
+        allows=rules.CODE_HOLDERS,
+        act=invites.open_by_code,
+        status=200,
+        answer=InviteOpened,
+        refuses=(PasswordRequired, WrongPassword),
     ),
     Operation[OfRoom, None](
         name="listInvites",

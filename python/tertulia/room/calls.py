@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
-from tertulia import contract, times
+from tertulia import contract
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
 from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
 from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
 from tertulia.room import commands, events, targets
+from tertulia.room.chat import Chat
 from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
 from tertulia.room.events import Event
@@ -40,6 +40,7 @@ class Calls:
         ender: Ender,
         recorder: Recorder,
         tap: Tap,
+        chat: Chat,
     ) -> None:
         self._room = room
         self._agenda = room.agenda
@@ -51,8 +52,7 @@ class Calls:
         self._ender = ender
         self._recorder = recorder
         self._tap = tap
-        self._chat = room.hub.names.token()
-        self._chats = itertools.count(1)  # with the above a message's id: no randomness has to be fetched for each
+        self._chat = chat
         self._handlers: dict[str, Callable[[Seat, Call, Any], bool]] = {
             "SendOffer": self._send_offer,
             "SendAnswer": self._send_answer,
@@ -63,6 +63,9 @@ class Calls:
             "SetView": self._set_view,
             "MediaStopped": self._media_stopped,
             "SendChat": self._send_chat,
+            "ReadChat": self._read_chat,
+            "ReactToMessage": self._react_to_message,
+            "SendReaction": self._send_reaction,
             "RaiseHand": self._raise_hand,
             "SetRecordingOptOut": self._opt_out,
             "AskToMute": self._ask_to_mute,
@@ -189,21 +192,19 @@ class Calls:
     # --- among people
 
     def _send_chat(self, seat: Seat, call: Call, payload: contract.SendChat) -> bool:
-        room = self._room
-        message = {
-            "id": f"{self._chat}-{next(self._chats)}",
-            "userId": seat.user_id,
-            "displayName": room.members[seat.user_id].display_name,
-            "text": payload.text,
-            "sentAt": times.rfc3339(times.from_seconds(call.at)),
-        }
-        if payload.target_user_id is None:
-            room.say(Event("ChatMessage", message))
-        else:
-            member = targets.other_member(payload.target_user_id, seat.user_id, room.members)
-            event = Event("ChatMessage", {**message, "private": True, "targetUserId": member.user_id})
-            room.tell(member, event)
-            room.audience.tell_seat(seat, event)
+        self._chat.say(seat, payload, call.at)
+        return True
+
+    def _read_chat(self, seat: Seat, call: Call, payload: Empty) -> bool:
+        self._chat.read(seat)
+        return False
+
+    def _react_to_message(self, seat: Seat, call: Call, payload: contract.ReactToMessage) -> bool:
+        self._chat.react(seat, payload)
+        return False
+
+    def _send_reaction(self, seat: Seat, call: Call, payload: contract.SendReaction) -> bool:
+        self._room.say(events.reaction(seat.user_id, payload.emoji))
         return True
 
     def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:

@@ -8,7 +8,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import ParticipantLeft, RecordingChanged, RecordingOptOutChanged, SfuEndpoint, StateChanged
+from tertulia.contract import (
+    ChatMessage,
+    ParticipantLeft,
+    RecordingChanged,
+    RecordingOptOutChanged,
+    SfuEndpoint,
+    StateChanged,
+)
 from tertulia.ids import RecordingId
 from tertulia.room.messages import EventMessage
 from tertulia.room.mirror import Went
@@ -124,6 +131,21 @@ def opt_out_changed(member: Participant) -> Event:
 def mute_requested(by: str) -> Event:
     """A host asks to mute."""
     return Event("MuteRequested", {"byUserId": by})
+
+
+def chat_message(message: ChatMessage) -> Event:
+    """Somebody wrote."""
+    return Event("ChatMessage", message)
+
+
+def message_reaction(message_id: str, user_id: str, emoji: str | None) -> Event:
+    """A member's reaction to a chat message is this from now on; None: they have none."""
+    return Event("MessageReaction", {"messageId": message_id, "userId": user_id, "emoji": emoji})
+
+
+def reaction(user_id: str, emoji: str) -> Event:
+    """A member reacts to what happens right now."""
+    return Event("Reaction", {"userId": user_id, "emoji": emoji})
 
 
 def replaced() -> Event:

@@ -13,6 +13,7 @@ from tertulia.ids import ConnectionId, RoomId
 from tertulia.room import inputs, pending, timers
 from tertulia.room.agenda import Agenda
 from tertulia.room.calls import Calls
+from tertulia.room.chat import Chat
 from tertulia.room.effects import Effect, Refuse, Reply, Unsubscribe, Unused
 from tertulia.room.ending import Ender
 from tertulia.room.inputs import Input
@@ -60,7 +61,8 @@ class Meeting:
         self._mover = Mover(facts, membership, relocation)
         self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
-        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap)
+        self._chat = chat = Chat(facts)
+        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap, chat)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
         self._failures = self._failure_handlers()
@@ -238,6 +240,9 @@ class Meeting:
             pending.Updating: upkeep.updated,
             pending.RaisingHand: upkeep.hand_raised,
             pending.OptingOut: upkeep.opted_out,
+            pending.KeepingChat: lambda *_: self._chat.kept(),
+            pending.ReadingChat: self._chat.was_read,
+            pending.Reacting: self._chat.reacted,
             pending.Leaving: leaver.left,
             pending.LeavingUnrecorded: leaver.left_unrecorded,
             pending.ClosingPeer: leaver.found_member,
@@ -283,6 +288,8 @@ class Meeting:
             ),
             self._joiner.late_failed: (pending.OpeningLate,),
             self._upkeep.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand, pending.OptingOut),
+            self._chat.keep_failed: (pending.KeepingChat,),
+            self._chat.failed: (pending.ReadingChat, pending.Reacting),
             self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
             self._leaver.member_not_found: (pending.ClosingPeer,),
             self._remover.failed: (pending.Removing, pending.FindingMeeting),

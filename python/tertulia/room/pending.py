@@ -153,6 +153,28 @@ class OptingOut(Struct, frozen=True):
     again: bool = False
 
 
+class KeepingChat(Struct, frozen=True):
+    """The script that keeps so many messages."""
+
+    count: int
+
+
+class ReadingChat(Struct, frozen=True):
+    """The chat that is kept, for a member."""
+
+    connection: ConnectionId
+    user_id: UserId
+
+
+class Reacting(Struct, frozen=True):
+    """The script that keeps a member's reaction to a message."""
+
+    connection: ConnectionId
+    user_id: UserId
+    message_id: str
+    emoji: str | None
+
+
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
@@ -410,6 +432,9 @@ Pending = (
     | Updating
     | RaisingHand
     | OptingOut
+    | KeepingChat
+    | ReadingChat
+    | Reacting
     | Leaving
     | LeavingUnrecorded
     | ClosingPeer

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tertulia.contract import Layout, LeaveReason, Role
+from tertulia.contract import ChatMessage, Layout, LeaveReason, Role
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
 from tertulia.room.participant import Participant, Removals
 
@@ -128,6 +128,30 @@ class SetRecordingOptOut(Struct, frozen=True, kw_only=True):
     opt_out: bool
 
 
+class KeepChat(Struct, frozen=True, kw_only=True):
+    """Keep chat messages for those who come later, the oldest first; those kept already stay as they are. Answer:
+    whether that session is live."""
+
+    session_id: SessionId
+    messages: list[ChatMessage]
+
+
+class React(Struct, frozen=True, kw_only=True):
+    """Set a user's reaction to a message that is kept. Answer: ``Reacted``, or None: there is no such message for
+    them."""
+
+    session_id: SessionId
+    message_id: str
+    user: UserId
+    emoji: str | None
+
+
+class ReadChat(Struct, frozen=True, kw_only=True):
+    """Read the chat messages that are kept. Answer: ``ChatHistory``."""
+
+    session_id: SessionId
+
+
 class BeginRecording(Struct, frozen=True, kw_only=True):
     """Let a recording of the session go on, in place of any other. Answer: ``Begun``."""
 
@@ -199,6 +223,9 @@ Script = (
     | Update
     | RaiseHand
     | SetRecordingOptOut
+    | KeepChat
+    | React
+    | ReadChat
     | BeginRecording
     | EndRecording
     | End

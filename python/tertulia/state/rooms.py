@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tertulia.contract import LeaveReason
+from tertulia.contract import ChatHistory, ChatMessage, LeaveReason
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.redis.client import Redis
@@ -17,6 +17,7 @@ from tertulia.room.answers import (
     Joined,
     KeptAlive,
     Left,
+    Reacted,
     Reading,
     RecordingOver,
     Removed,
@@ -281,6 +282,35 @@ class RoomState:
         room has no state."""
         reply = await self._run(scripts.END_RECORDING, room, scripts.EndRecording(recording))
         return None if reply is None else RecordingOver(node=NodeId(reply.decode()) if reply else None)
+
+    async def keep_chat(self, room: RoomId, session_id: SessionId, messages: list[ChatMessage]) -> bool:
+        """Keep chat messages, the oldest first, for those who come later; the oldest of all are forgotten for them.
+        False: that session is not live, and nothing is kept."""
+        pairs = tuple(part for m in messages for part in (m.id, msgspec.json.encode(m)))
+        return bool(await self._run(scripts.KEEP_CHAT, room, scripts.KeepChat(session_id, pairs)))
+
+    async def react(
+        self, room: RoomId, session_id: SessionId, message_id: str, user: UserId, emoji: str | None
+    ) -> Reacted | None:
+        """Set a user's reaction to a message that is kept; None: they have none. None: there is no such message that
+        they may see."""
+        reply = await self._run(scripts.REACT, room, scripts.React(session_id, message_id, user, emoji or ""))
+        if not reply:
+            return None
+        is_new, between = reply
+        author, target = (UserId(who.decode()) for who in between) if between else (None, None)
+        return Reacted(is_new=is_new == 1, between=(author, target) if author and target else None)
+
+    async def chat(self, room: RoomId, session_id: SessionId) -> ChatHistory:
+        """The chat messages that are kept of that session, the oldest first."""
+        key = keys.chat(room)
+        flat = await self._redis.call(key, b"HGETALL", key)
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        if fields.get(b"session") != session_id.encode():
+            return ChatHistory(messages=[])
+        order = range(int(fields[b"first"]), int(fields[b"next"]))
+        texts = [fields[b"m:" + fields[b"o:%d" % number]] for number in order]
+        return ChatHistory(messages=[msgspec.json.decode(text, type=ChatMessage) for text in texts])
 
     async def participants(self, room: RoomId) -> list[Participant]:
         """Everyone in the room; nobody if it has no state."""

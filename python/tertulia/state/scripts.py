@@ -110,6 +110,24 @@ class Move(NamedTuple):
     to_node: str
 
 
+class KeepChat(NamedTuple):
+    """Arguments of :data:`KEEP_CHAT`."""
+
+    session: str
+    messages: tuple[str | bytes, ...]
+    """Id and JSON, in turn."""
+
+
+class React(NamedTuple):
+    """Arguments of :data:`REACT`."""
+
+    session: str
+    message: str
+    user: UserId
+    emoji: str
+    """``""``: none."""
+
+
 class BeginRecording(NamedTuple):
     """Arguments of :data:`BEGIN_RECORDING`."""
 
@@ -163,8 +181,8 @@ class Take(NamedTuple):
     want: int
 
 
-def _room_script(name: str, args: type[Args]) -> LuaScript[Args]:
-    return load(name, RoomKeys, args, ROOM_ARGS)
+def _room_script(name: str, args: type[Args], *, grows: bool = False) -> LuaScript[Args]:
+    return load(name, RoomKeys, args, ROOM_ARGS, grows=grows)
 
 
 JOIN: Final = _room_script("join", Join)
@@ -176,6 +194,8 @@ END: Final = _room_script("end", End)
 EXPIRE: Final = _room_script("expire", Expire)
 RESTORE: Final = _room_script("restore", Restore)
 MOVE: Final = _room_script("move", Move)
+KEEP_CHAT: Final = _room_script("keep_chat", KeepChat, grows=True)
+REACT: Final = _room_script("react", React, grows=True)
 BEGIN_RECORDING: Final = _room_script("begin_recording", BeginRecording)
 END_RECORDING: Final = _room_script("end_recording", EndRecording)
 SUMMARY: Final = _room_script("summary", Summary)
@@ -189,6 +209,6 @@ TAKE: Final = load("take", BucketKeys, Take)
 
 ALL: Final = (
     *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, BEGIN_RECORDING, END_RECORDING),
-    *(SUMMARY, READ, BEAT, DEREGISTER, ALIVE, TAKE),
+    *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Raw
 
 from tertulia import times
+from tertulia.contract import ChatMessage
 from tertulia.errors import BadToken, Refused
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
@@ -42,6 +43,7 @@ HUBS = 3
 USERS = 5
 RECORDINGS = 12
 """More than are remembered to be over."""
+MESSAGES = ("m-1", "m-2", "m-3")
 LIMIT = 3
 TTL_MS = 90_000
 SILENT_MS = 30_000
@@ -58,7 +60,7 @@ LOOK = Script(
     """
 redis.call('SPUBLISH', ARGV[1], ARGV[2])
 local time, ttls = redis.call('TIME'), {}
-for i = 1, 4 do ttls[i] = redis.call('PTTL', KEYS[i]) end
+for i = 1, #KEYS do ttls[i] = redis.call('PTTL', KEYS[i]) end
 return {tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), ttls, redis.call('HGETALL', KEYS[1]),
   redis.call('HGETALL', KEYS[2]), redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'), redis.call('HGETALL', KEYS[4])}
 """,
@@ -77,7 +79,7 @@ for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do redis.call('ZINCR
 for _, user in ipairs(redis.call('HKEYS', KEYS[4])) do
   if user ~= '' then shift(KEYS[4], user) end
 end
-for i = 1, 4 do
+for i = 1, #KEYS do
   local ttl = redis.call('PTTL', KEYS[i])
   if ttl >= 0 then redis.call('PEXPIRE', KEYS[i], ttl - by) end
 end
@@ -450,6 +452,9 @@ class Player:
             (2, lambda: self._on_seat("set_recording_opt_out", self._coin())),
             (4, lambda: self._any("begin_recording", self._recording(), self._recent(self.sessions))),
             (3, lambda: self._any("end_recording", self._recording())),
+            (4, self._keep_chat),
+            (3, self._react),
+            (2, lambda: self._any("chat", self._recent(self.sessions))),
             (1, lambda: self._any("summary")),
             (1, lambda: self._any("read", new_token())),
             (1, lambda: self._any("participants")),
@@ -466,6 +471,26 @@ class Player:
 
     def _recording(self) -> RecordingId:
         return self.rng.choice(self.recordings)
+
+    def _keep_chat(self) -> Call:
+        target = self.rng.choice([None, self._user()])
+        said = [
+            ChatMessage(
+                id=self.rng.choice(MESSAGES),
+                user_id=self._user(),
+                display_name='A "/" \\ 🎈',
+                text=self.rng.choice(["hi", 'say "/" \\ 🎈\n']),
+                sent_at="then",
+                private=target is not None,
+                target_user_id=target,
+            )
+            for _ in range(self.rng.randint(1, 3))
+        ]
+        return self._any("keep_chat", self._recent(self.sessions), said)
+
+    def _react(self) -> Call:
+        emoji = self.rng.choice([None, "👍", "❤️"])
+        return self._any("react", self._recent(self.sessions), self.rng.choice(MESSAGES), self._user(), emoji)
 
     def _recent(self, items: Sequence[Any]) -> Any:
         """The last ones are the likeliest."""
@@ -559,9 +584,9 @@ async def play(pair: Pair, rng: random.Random) -> int:
         elif what < 0.12:
             await sweep(pair, rng)
         elif what < 0.15:
-            await pair.delete(rng.randrange(4))
+            await pair.delete(rng.randrange(5))
         elif what < 0.17:
-            await pair.delete(0, 1, 2, 3)
+            await pair.delete(0, 1, 2, 3, 4)
         elif what < 0.25:
             calls = [player.call() for _ in range(rng.randint(2, 4))]
             for call, reply in zip(calls, await pair.race(calls), strict=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any, TypeVar
 
+import msgspec
+
 from tertulia import contract
 from tertulia.contract import CALLS, JoinResult, Role, Settings
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, TenantId, UserId
@@ -233,7 +235,7 @@ class Core:
     def texts(self, connection: str) -> list[str]:
         """The chat that a connection was sent."""
         sent = [e.event for e in self.of(effects.Deliver) if connection in e.to and e.event.name == "ChatMessage"]
-        return [event.value()["text"] for event in sent]
+        return [msgspec.json.decode(event.json())["text"] for event in sent]
 
     def answers(self, connection: str) -> list[object]:
         """The results of its calls, and the types of their errors."""

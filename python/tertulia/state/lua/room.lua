@@ -2,7 +2,7 @@
 -- a part) call it; a removal sets that of the removals. A script that does not find the state intact writes nothing but
 -- removals, with a TTL of their own: no key is ever made without one.
 -- needs: now
--- keys: room, participants, seen, removed
+-- keys: room, participants, seen, removed, chat
 -- args: channel, origin, ttl
 
 local function refresh_ttl()
@@ -24,6 +24,7 @@ end
 -- `recording`: its id, or '' for none.
 local function create(region, node, session, recording, incarnation)
   redis.call('DEL', room, participants, seen)
+  if redis.call('HGET', chat, 'session') ~= session then redis.call('DEL', chat) end
   redis.call('HSET', room, 'sfuRegion', region, 'isRecording', tostring(recording ~= ''), 'recordingId', recording,
     'sfuNode', node, 'sessionId', session, 'incarnation', incarnation)
 end

@@ -1,6 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/link.js" */
+import { say } from "../words.js";
 import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
 import { Pager } from "./pager.js";
@@ -40,7 +41,7 @@ export class Grid {
     this.#onPinned = onPinned;
     /** Turns the pages. It is not part of the grid's element. */
     this.pager = this.#pager.element;
-    this.element = h("section", { class: "grid", "aria-label": "Participants" });
+    this.element = h("section", { class: "grid", "aria-label": say("tiles.label") });
     this.#observer.observe(this.element);
   }
 
@@ -146,11 +147,14 @@ export class Grid {
       tile.close();
       this.#tiles.delete(key);
     }
+    // Where text runs from right to left, so do the tiles.
+    const isMirrored = document.documentElement.dir === "rtl";
+    const width = this.element.clientWidth;
     for (const { item, rect } of placed) {
       const tile = this.#tile(item);
       const state = this.#stateOf(item, tracks);
       if (state) tile.update(state);
-      tile.place(rect);
+      tile.place(isMirrored ? { ...rect, x: width - rect.x - rect.width } : rect);
     }
   }
 

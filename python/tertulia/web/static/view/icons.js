@@ -97,6 +97,11 @@ const PATHS = {
     "M15.500 4.500v15",
     "M15.500 12h6",
   ],
+  language: [
+    "M12 20.500a8.500 8.500 0 1 0 0-17 8.500 8.500 0 0 0 0 17Z",
+    "M3.500 12h17",
+    "M12 3.500c4.500 4.800 4.500 12.200 0 17-4.500-4.800-4.500-12.200 0-17Z",
+  ],
   plus: ["M12 5v14", "M5 12h14"],
   flip: ["M4 9.500h13", "M13.500 6l3.500 3.500-3.500 3.500", "M20 15.500H7", "M10.500 12l-3.500 3.500 3.500 3.500"],
   previous: ["M14.500 6l-6 6 6 6"],
@@ -107,6 +112,9 @@ const PATHS = {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Icons that point along the line of text: mirrored where it runs from right to left. */
+const ALONG_TEXT = new Set(["send", "previous", "next", "layout", "muteAll", "speaker", "chat"]);
+
 /**
  * Draws an icon.
  *
@@ -115,6 +123,7 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export function icon(name) {
   const svg = svgElement("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" });
+  if (ALONG_TEXT.has(name)) svg.classList.add("along-text");
   svg.append(...PATHS[name].map((d) => svgElement("path", { d })));
   return svg;
 }
