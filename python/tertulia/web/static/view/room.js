@@ -145,6 +145,7 @@ export class Room {
       local.on("lost", (what) => this.#onLost(what)),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
+      meeting.on("paused", (videos) => this.#grid.setPaused(videos)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
       ...this.#trouble.listen(),
       ...this.#chat.listen(),
