@@ -3,7 +3,7 @@ import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip"} Action */
+/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "layout" | "floating" | "details"} Action */
 
 /**
  * What someone can do about the recording of the meeting, in words; null: nothing to offer.
@@ -27,6 +27,8 @@ import { Menu } from "./menu.js";
  * @property {number} people
  * @property {boolean} isHost
  * @property {RecordingChoices} recording
+ * @property {boolean | null} fillsScreen null: this browser does not let a page fill the screen
+ * @property {boolean | null} isFloating null: this browser cannot show a meeting above other windows
  */
 
 /** The toolbar at the bottom, with its menus. */
@@ -63,8 +65,12 @@ export class Controls {
         ["hand", "hand", say("control.hand"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
+        ["layout", "layout", say("layout.open")],
+        ["fullScreen", "fullScreen", ""],
+        ["floating", "floating", ""],
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
+        ["details", "details", say("details.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
         ["help", "keyboard", say("shortcuts.title")],
@@ -103,7 +109,21 @@ export class Controls {
   }
 
   /** @param {ControlState} state */
-  update({ isMuted, isVideoOn, isSharing, canShare, canFlip, handRaised, open, unread, people, isHost, recording }) {
+  update({
+    isMuted,
+    isVideoOn,
+    isSharing,
+    canShare,
+    canFlip,
+    handRaised,
+    open,
+    unread,
+    people,
+    isHost,
+    recording,
+    fillsScreen,
+    isFloating,
+  }) {
     const { mic, camera, screen, hand, chat, people: list } = this.#buttons;
     show(mic, say(isMuted ? "control.unmute" : "control.mute"), "M", { off: isMuted });
     fill(mic, icon(isMuted ? "micOff" : "mic"));
@@ -123,6 +143,8 @@ export class Controls {
     if (isHost && !this.#end.hasAttribute("popovertarget")) this.#leaveMenu.openBy(this.#end);
     this.#menu.show("screen", canShare);
     this.#menu.show("flip", canFlip);
+    this.#menu.show("fullScreen", fillsScreen !== null, say(fillsScreen ? "view.leaveFullScreen" : "view.fullScreen"));
+    this.#menu.show("floating", isFloating !== null, say(isFloating ? "floating.back" : "floating.open"));
     this.#showRecording(recording);
   }
 
