@@ -36,6 +36,7 @@ from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
+from tertulia.rest.codes import Codes
 from tertulia.room import commands, messages
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
@@ -403,7 +404,8 @@ class Fleet:
             default_region="us-east-1",
         )
         await hub.start()
-        callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
+        codes = Codes(self.keyring)
+        callers = Callers(self._access, self.admissions, self.invites, self.keyring, codes, rooms, None)
         marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE))
         workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
         signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)

@@ -5,6 +5,7 @@
  * @module
  */
 
+export { Control } from "./protocol/control.js";
 export { Credentials } from "./protocol/credentials.js";
 export { Emitter } from "./protocol/emitter.js";
 export { TertuliaError, UnreachableError } from "./protocol/errors.js";

@@ -51,6 +51,12 @@ export class Chat {
     );
   }
 
+  /** @param {boolean} mayWrite whether we may write to everyone */
+  setMayWrite(mayWrite) {
+    this.#input.disabled = !mayWrite;
+    this.#input.placeholder = say(mayWrite ? "chat.placeholder" : "may.notChat");
+  }
+
   /** Puts the cursor into the field, and shows the newest message. */
   focus() {
     this.#input.focus();

@@ -3,7 +3,10 @@ import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "layout" | "floating" | "details"} Action */
+/**
+ * @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"
+ *   | "layout" | "floating" | "details"} Action
+ */
 
 /**
  * What someone can do about the recording of the meeting, in words; null: nothing to offer.
@@ -71,6 +74,7 @@ export class Controls {
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
         ["details", "details", say("details.title")],
+        ["rules", "shield", say("rules.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
         ["help", "keyboard", say("shortcuts.title")],
@@ -141,10 +145,12 @@ export class Controls {
     this.#badge.textContent = unread > 99 ? "99+" : String(unread);
     this.#people.textContent = String(people);
     if (isHost && !this.#end.hasAttribute("popovertarget")) this.#leaveMenu.openBy(this.#end);
+    this.#leaveMenu.show("end", isHost);
     this.#menu.show("screen", canShare);
     this.#menu.show("flip", canFlip);
     this.#menu.show("fullScreen", fillsScreen !== null, say(fillsScreen ? "view.leaveFullScreen" : "view.fullScreen"));
     this.#menu.show("floating", isFloating !== null, say(isFloating ? "floating.back" : "floating.open"));
+    this.#menu.show("rules", isHost);
     this.#showRecording(recording);
   }
 

@@ -132,12 +132,13 @@ export class Grid {
   /** @returns {Person[]} ourselves last */
   #people() {
     const self = this.#meeting.userId;
-    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn }) => ({
+    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn, isSpotlit }) => ({
       userId,
       isSelf: userId === self,
       handRaised,
       hasCamera: isVideoOn,
       spokeAt: this.#spokeAt.get(userId) ?? -Infinity,
+      isSpotlit,
     }));
     return [...people.filter(({ isSelf }) => !isSelf), ...people.filter(({ isSelf }) => isSelf)];
   }

@@ -46,14 +46,16 @@ export class Menu {
    * would come after the next key of a fast typist.
    *
    * @param {HTMLButtonElement} button
+   * @param {() => void} [prepare] what is to be shown, just before it is
    */
-  openBy(button) {
-    this.#button = button;
+  openBy(button, prepare = () => {}) {
     // Tells the browser that the button belongs to the menu: else a click on it would close the menu first, as one outside.
     button.setAttribute("popovertarget", this.element.id);
     button.setAttribute("aria-haspopup", "menu");
     button.onclick = (event) => {
       event.preventDefault();
+      this.#button = button;
+      prepare();
       if (!this.element.togglePopover()) return;
       this.#place();
       addEventListener("resize", this.#place);
@@ -61,16 +63,18 @@ export class Menu {
     };
   }
 
-  /** Puts the open menu above the middle of its button, within the window. */
+  /** Puts the open menu above the middle of its button, or below where there is more room, within the window. */
   #place = () => {
     if (!this.#button || !this.element.matches(":popover-open")) return removeEventListener("resize", this.#place);
-    const { left, width, top } = this.#button.getBoundingClientRect();
+    const { left, width, top, bottom } = this.#button.getBoundingClientRect();
     const wide = this.element.offsetWidth;
     const middle = left + width / 2 - wide / 2;
     const { style } = this.element;
     style.left = `${Math.max(GAP, Math.min(middle, document.documentElement.clientWidth - wide - GAP))}px`;
-    style.bottom = `${innerHeight - top + GAP}px`;
-    style.maxHeight = `${top - 2 * GAP}px`;
+    const isBelow = top < innerHeight - bottom;
+    style.top = isBelow ? `${bottom + GAP}px` : "auto";
+    style.bottom = isBelow ? "auto" : `${innerHeight - top + GAP}px`;
+    style.maxHeight = `${(isBelow ? innerHeight - bottom : top) - 2 * GAP}px`;
   };
 
   /**

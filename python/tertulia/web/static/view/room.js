@@ -8,6 +8,7 @@ import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
+import { controlDialog } from "./control.js";
 import { Controls } from "./controls.js";
 import { detailsDialog } from "./details.js";
 import { deviceTrouble, lossOf } from "./device_words.js";
@@ -21,6 +22,7 @@ import { aloneCard, copyInvite } from "./invite.js";
 import { listenToKeys } from "./keyboard.js";
 import { clearNotices, fail, notice } from "./notices.js";
 import { People } from "./people.js";
+import { Permissions } from "./permissions.js";
 import { preferences } from "./preferences.js";
 import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
@@ -52,6 +54,7 @@ export class Room {
   /** How many cameras there are. */
   #cameras = 0;
   #trouble;
+  #permissions;
   #cleanup;
 
   /**
@@ -83,8 +86,10 @@ export class Room {
       onHelp: () => this.#trouble.explain(),
     });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation, pin: this.#grid });
+    const onRules = () => this.#run("rules");
+    this.#people = new People(meeting, { onClose: onPeople, onInvite, onRules, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
+    this.#permissions = new Permissions(meeting);
     this.#recording = new RecordingControl(meeting, rest, () => this.#update());
     this.#startSound = startSoundButton(() => this.#onStartSound());
     this.#sound = new Sound(() => {
@@ -129,7 +134,7 @@ export class Room {
     const [meeting, local, update] = [this.#meeting, this.#local, () => this.#update()];
     const talk = new PushToTalk({
       isMuted: () => local.isMuted,
-      setMuted: (muted) => this.#try("microphone", () => local.setMuted(muted)),
+      setMuted: (muted) => this.#setMuted(muted),
     });
     return [
       stayAwake(),
@@ -138,6 +143,9 @@ export class Room {
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
       ...this.#recording.listen(),
+      ...this.#permissions.listen(),
+      this.#people.knocks.listen(() => this.#open !== "people" && this.#toggle("people")),
+      meeting.control.on("settings", update),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -176,6 +184,7 @@ export class Room {
     this.#floating.update({ isMuted, isVideoOn });
     this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
     this.#people.update();
+    this.#chat.setMayWrite(this.#meeting.may("chat"));
     this.#grid.schedule();
     this.#alone.hidden = people > 1;
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
@@ -190,8 +199,9 @@ export class Room {
   #run(action) {
     switch (action) {
       case "mic":
-        return this.#try("microphone", () => this.#local.setMuted(!this.#local.isMuted));
+        return this.#setMuted(!this.#local.isMuted);
       case "camera":
+        if (!this.#local.isVideoOn && !this.#permissions.check("video")) return;
         return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
       case "screen":
         return this.#toggleScreen();
@@ -214,6 +224,8 @@ export class Room {
         return void this.#floating.toggle().catch(() => notice(say("floating.failed")));
       case "details":
         return detailsDialog(this.#meeting);
+      case "rules":
+        return controlDialog(this.#meeting);
       case "theme":
         return toggleTheme();
       case "help":
@@ -244,8 +256,15 @@ export class Room {
     notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
+  /** @param {boolean} muted */
+  #setMuted(muted) {
+    if (!muted && !this.#permissions.check("unmute")) return;
+    this.#try("microphone", () => this.#local.setMuted(muted));
+  }
+
   #toggleScreen() {
     if (this.#local.isSharing) return this.#local.stopScreen();
+    if (!this.#permissions.check("share")) return;
     // Closing the browser's dialog is no error.
     this.#local
       .shareScreen()
