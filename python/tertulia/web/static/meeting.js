@@ -149,6 +149,11 @@ export class Meeting extends Emitter {
     return this.#media?.topology ?? null;
   }
 
+  /** @returns {Promise<import("./media/details.js").Details>} every stream, and how packets go */
+  async details() {
+    return (await this.#media?.link.details()) ?? { streams: [], paths: [] };
+  }
+
   /**
    * @param {string} text
    * @param {string} [targetUserId] to whom alone; "" for everyone

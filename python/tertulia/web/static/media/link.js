@@ -52,6 +52,7 @@ import { SfuLink } from "./sfu/link.js";
  * @property {(videos: WantedVideo[]) => void} setView which videos are on screen, the most important first
  * @property {() => RemoteTrack[]} tracks
  * @property {() => Promise<LinkReport>} report to be called every few seconds: it also notices that media stopped
+ * @property {() => Promise<import("./details.js").Details>} details every stream, for people who look into trouble
  * @property {(iceServers: RTCIceServer[]) => void} setIceServers used for the next path, since credentials expire
  * @property {() => void} close
  *

@@ -49,6 +49,7 @@ export class Tile {
   #away = h("div", { class: "away" }, say("person.reconnecting"));
   #signal = h("span", { class: "signal", role: "img" }, bars());
   #pin;
+  #volume;
   #isSelf;
   #isScreen;
   /** @type {Quality | null} null: not measured yet */
@@ -63,8 +64,9 @@ export class Tile {
    * @param {boolean} options.isSelf
    * @param {boolean} options.isScreen
    * @param {() => void} options.onPin
+   * @param {() => void} options.onVolume
    */
-  constructor({ userId, isSelf, isScreen, onPin }) {
+  constructor({ userId, isSelf, isScreen, onPin, onVolume }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
     const video = h("video", {
@@ -78,6 +80,11 @@ export class Tile {
       this.#showQuality();
     });
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
+    this.#volume = h(
+      "button",
+      { type: "button", class: "pin volume", onclick: onVolume, hidden: isSelf },
+      icon("speaker"),
+    );
     this.element = h(
       "article",
       { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
@@ -86,6 +93,7 @@ export class Tile {
       this.#away,
       h("div", { class: "plate" }, this.#badges, this.#name, this.#leftOut),
       this.#signal,
+      this.#volume,
       this.#pin,
     );
     this.element.dataset.user = userId;
@@ -112,6 +120,7 @@ export class Tile {
     this.#showAbsence();
     label(this.#pin, say(PINS[this.#kind][pinned ? "unpin" : "pin"], { name }));
     this.#pin.setAttribute("aria-pressed", String(pinned));
+    label(this.#volume, say("volume.of", { name }));
     this.#picture.show(state);
     this.#expectsPicture = state.isOn && !this.#isSelf;
     this.#showQuality();

@@ -84,6 +84,11 @@ export class SfuLink extends Emitter {
     return this.#shown.report();
   }
 
+  /** @returns {Promise<import("../details.js").Details>} */
+  details() {
+    return this.#shown.details();
+  }
+
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     this.#iceServers = iceServers;
