@@ -152,6 +152,7 @@ export class Room {
       ...this.#permissions.listen(),
       this.#people.knocks.listen(() => this.#open !== "people" && this.#toggle("people")),
       meeting.control.on("settings", update),
+      meeting.control.on("waiting", update),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -195,7 +196,7 @@ export class Room {
     this.#people.update();
     this.#chat.update();
     this.#grid.schedule();
-    this.#alone.hidden = people > 1;
+    this.#alone.hidden = people > 1 || this.#meeting.control.waiting.size > 0;
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
   }
 
