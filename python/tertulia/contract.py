@@ -34,6 +34,8 @@ Target = Annotated[str, Meta(min_length=1, max_length=64)]
 AllowedRole = Literal["host", "guest"]
 Role = Literal["host", "attendee"]
 Topology = Literal["sfu", "p2p"]
+Who = Literal["everyone", "host"]
+"""Who may do something in a meeting."""
 RoomStatus = Literal["SCHEDULED", "ACTIVE", "COMPLETED"]
 LeaveReason = Literal["left", "closed", "timeout", "removed", "ended"]
 Source = Literal["microphone", "camera", "screen", "screen-audio"]
@@ -64,6 +66,12 @@ class SettingsChange(Strict, frozen=True):
     max_participants: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
     allowed_roles: Annotated[list[AllowedRole], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
     topology: Topology | UnsetType = UNSET
+    waiting_room: bool | UnsetType = UNSET
+    locked: bool | UnsetType = UNSET
+    mute_on_entry: bool | UnsetType = UNSET
+    unmute: Who | UnsetType = UNSET
+    share: Who | UnsetType = UNSET
+    chat: Who | UnsetType = UNSET
 
 
 class Settings(Strict, frozen=True):
@@ -73,6 +81,14 @@ class Settings(Strict, frozen=True):
     max_participants: int = 100
     allowed_roles: tuple[AllowedRole, ...] = ("host", "guest")
     topology: Topology = "sfu"
+    waiting_room: bool = False
+    """An attendee who joins waits until a host admits them."""
+    locked: bool = False
+    """Nobody new joins but hosts."""
+    mute_on_entry: bool = False
+    unmute: Who = "everyone"
+    share: Who = "everyone"
+    chat: Who = "everyone"
 
     def merged(self, change: SettingsChange) -> Settings:
         """These settings with those of ``change``; a role that is listed twice counts once."""
@@ -128,9 +144,10 @@ class EntryQuery(Wire, frozen=True):
 
 
 class EntryView(Wire, frozen=True):
-    """Whoever asks may join the room now, in this role."""
+    """Whoever asks may join the room now, in this role; ``waits``: once a host has admitted them."""
 
     role: Role
+    waits: bool = False
 
 
 class CreateUser(Wire, frozen=True):
@@ -484,10 +501,58 @@ class OneUser(Wire, frozen=True):
 
 
 class RemoveParticipant(Wire, frozen=True):
-    """Remove a participant; with ``ban``, a guest for good."""
+    """Remove a participant, or with Deny one who waits; with ``ban``, a guest for good."""
 
     target_user_id: Target
     ban: bool | None = None
+
+
+class ChangeSettings(Wire, frozen=True):
+    """Change the room's settings, as PATCH /v1/rooms/{id} does."""
+
+    settings: SettingsChange
+
+
+class Admit(Wire, frozen=True):
+    """Let in one who waits; without a target, everyone."""
+
+    target_user_id: Target | None = None
+
+
+class LowerHand(Wire, frozen=True):
+    """Lower a participant's hand."""
+
+    target_user_id: Target
+
+
+class Spotlight(Wire, frozen=True):
+    """Show a participant large to everyone, or no more."""
+
+    target_user_id: Target
+    on: bool
+
+
+class SetRole(Wire, frozen=True):
+    """Make a participant a co-host, or an attendee."""
+
+    target_user_id: Target
+    role: Role
+
+
+class Permissions(Wire, frozen=True, omit_defaults=True):
+    """What one participant may do. None: what the room's settings say (for the camera: they may)."""
+
+    unmute: bool | None = None
+    video: bool | None = None
+    share: bool | None = None
+    chat: bool | None = None
+
+
+class SetPermissions(Wire, frozen=True):
+    """Say what a participant may do; what is left out is as the room's settings say."""
+
+    target_user_id: Target
+    permissions: Permissions
 
 
 class KeepAlive(Wire, frozen=True):
@@ -522,9 +587,16 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "EndRoom": Empty,
     "StartRecording": StartRecording,
     "StopRecording": Empty,
+    "ChangeSettings": ChangeSettings,
+    "Admit": Admit,
+    "Deny": RemoveParticipant,
+    "LowerHand": LowerHand,
+    "Spotlight": Spotlight,
+    "SetRole": SetRole,
+    "SetPermissions": SetPermissions,
 }
 """Every call of the hub and its payload."""
-MAY_LACK_PAYLOAD: Final = frozenset({KeepAlive, Empty})
+MAY_LACK_PAYLOAD: Final = frozenset({KeepAlive, Admit, Empty})
 """Where an absent payload and null are as good as ``{}``."""
 
 
@@ -544,6 +616,17 @@ class ParticipantView(Wire, frozen=True):
     recording_opt_out: bool = False
     is_guest: bool = False
     """They came by an invite: their name is their own claim."""
+    is_spotlit: bool = False
+    permissions: Permissions = Permissions()
+
+
+class Knock(Wire, frozen=True):
+    """Somebody who waits to be admitted; ``since`` is a time."""
+
+    user_id: str
+    display_name: str
+    is_guest: bool
+    since: str
 
 
 class JoinResult(Wire, omit_defaults=True, frozen=True):
@@ -555,7 +638,15 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     resume_token: str
     keep_alive_seconds: int
     is_recording: bool
+    settings: Settings
     missed: bool = False
+    is_muted: bool = False
+    is_video_on: bool = False
+    is_spotlit: bool = False
+    permissions: Permissions = Permissions()
+    """Of the caller, like the four before: the room may have muted them."""
+    waiting: list[Knock] = []
+    """Who waits to be admitted: for hosts."""
     topology: Topology = "sfu"
     """Whether an ``SfuEndpoint`` will come."""
     recording_id: str | None = None
@@ -619,6 +710,27 @@ class StateChanged(Wire, frozen=True):
     user_id: str
     is_muted: bool
     is_video_on: bool
+
+
+class SettingsChanged(Wire, frozen=True):
+    """The room's settings are these now."""
+
+    settings: Settings
+
+
+class ParticipantChanged(Wire, frozen=True):
+    """What a host has changed about a participant; all values as they are now."""
+
+    user_id: str
+    role: Role
+    is_spotlit: bool
+    permissions: Permissions
+
+
+class WaitingEnded(Wire, frozen=True):
+    """Somebody waits no more: they were admitted or denied, have gone, or waited too long."""
+
+    user_id: str
 
 
 class ParticipantLeft(Wire, frozen=True):

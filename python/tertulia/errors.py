@@ -23,6 +23,10 @@
         ├── PasswordRequired   password_required       403 (the link of an invite)
         ├── WrongPassword      wrong_password          403
         ├── RoomFull           room_full               409
+        ├── RoomLocked         room_locked             409
+        ├── EntryDenied        entry_denied            403 (hub only)
+        ├── WaitedTooLong      waited_too_long         408 (hub only)
+        ├── WaitingRoomFull    waiting_room_full       409 (hub only)
         ├── NoSession          no_session              409
         ├── AlreadyRecording   already_recording       409
         ├── AlreadyExists      already_exists          409, with the field
@@ -208,6 +212,30 @@ class RoomFull(Refused):
     """The room has as many participants as it may."""
 
     code, status = "room_full", 409
+
+
+class RoomLocked(Refused):
+    """Nobody new may join now."""
+
+    code, status = "room_locked", 409
+
+
+class EntryDenied(Refused):
+    """A host has not admitted who waited, or has ended the meeting."""
+
+    code, status = "entry_denied", 403
+
+
+class WaitedTooLong(Refused):
+    """Nobody has admitted who waited."""
+
+    code, status = "waited_too_long", 408
+
+
+class WaitingRoomFull(Refused):
+    """As many wait as may."""
+
+    code, status = "waiting_room_full", 409
 
 
 class NoSession(Refused):

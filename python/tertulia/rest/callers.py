@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from tertulia import times
 from tertulia.config import is_loopback
+from tertulia.contract import Role
 from tertulia.db.access import KEY_PREFIX, Access
 from tertulia.db.admissions import REMOVED, Admissions
 from tertulia.db.invites import Invites
@@ -42,6 +43,8 @@ class Member(Caller, frozen=True):
     """Holds a room token: speaks for one user in one room."""
 
     claims: RoomClaims
+    role: Role
+    """In the present meeting: a host of it may have given them another one than the token says."""
 
 
 class Invitee(Caller, frozen=True):
@@ -117,7 +120,8 @@ class Callers:
         if await self._rooms.is_void(claims.room_id, claims.user_id, claims.admission.at_ms):
             raise BadToken(REMOVED)
         await self._admissions.check(claims)
-        return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims)
+        role = await self._rooms.role(claims.room_id, claims.user_id) or claims.role
+        return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims, role)
 
     async def _code_holder(self, code: str) -> CodeHolder:
         found = await self._by_code(code)

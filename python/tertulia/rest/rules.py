@@ -19,7 +19,7 @@ def _owns(caller: Caller, _about: object) -> None:
 def _hosts(caller: Caller, about: OfRoom) -> None:
     if isinstance(caller, Owner):
         return
-    if not (isinstance(caller, Member) and caller.claims.room_id == about.room.id and caller.claims.role == "host"):
+    if not (isinstance(caller, Member) and caller.claims.room_id == about.room.id and caller.role == "host"):
         raise Forbidden("only a host of this room or an API key may do this")
 
 

@@ -42,6 +42,7 @@ from tertulia.errors import (
     PasswordRequired,
     RoleNotAllowed,
     RoomFull,
+    RoomLocked,
     WrongPassword,
 )
 from tertulia.ids import UserId
@@ -98,7 +99,10 @@ OPERATIONS: Final = (
         method="PATCH",
         path=_ROOM,
         summary="Change a room's settings",
-        description="Settings that are left out stay as they are. The change applies from the next JoinRoom on.",
+        description=(
+            "Settings that are left out stay as they are. Who may unmute, share and chat, and that nobody has to wait "
+            "any more, applies at once; the rest from the next JoinRoom on."
+        ),
         body=ChangeRoom,
         find=targets.room,
         allows=rules.HOSTS,
@@ -135,7 +139,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
     ),
     Operation[Joiner, EntryQuery](
         name="checkEntry",
@@ -153,7 +157,7 @@ OPERATIONS: Final = (
         act=join.entry,
         status=200,
         answer=EntryView,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
     ),
     Operation[OfRoom, None](
         name="endRoom",

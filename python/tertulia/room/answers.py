@@ -17,6 +17,10 @@ class StateLost(TertuliaError):
     """Redis no longer knows the room as the caller does (flushed, expired, made again): restore it, then call again."""
 
 
+class MustWait(TertuliaError):
+    """The user may join once a host has admitted them."""
+
+
 class KeptAlive(enum.Enum):
     """What ``KeepAlive`` found."""
 

@@ -14,10 +14,12 @@ from tertulia.room.chat import Chat
 from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
 from tertulia.room.events import Event
+from tertulia.room.gate import Gate
+from tertulia.room.hosting import Hosting
 from tertulia.room.inputs import Call
 from tertulia.room.leaving import Leaver
 from tertulia.room.pending import Ending, OnCall, Otherwise
-from tertulia.room.permissions import check_call, check_target
+from tertulia.room.permissions import check_call, check_target, check_update
 from tertulia.room.recording import Recorder
 from tertulia.room.removing import Remover
 from tertulia.room.room import Room
@@ -40,6 +42,8 @@ class Calls:
         ender: Ender,
         recorder: Recorder,
         tap: Tap,
+        gate: Gate,
+        hosting: Hosting,
         chat: Chat,
     ) -> None:
         self._room = room
@@ -52,6 +56,7 @@ class Calls:
         self._ender = ender
         self._recorder = recorder
         self._tap = tap
+        self._gate = gate
         self._chat = chat
         self._handlers: dict[str, Callable[[Seat, Call, Any], bool]] = {
             "SendOffer": self._send_offer,
@@ -74,6 +79,13 @@ class Calls:
             "EndRoom": self._end_room,
             "StartRecording": self._start_recording,
             "StopRecording": self._stop_recording,
+            "ChangeSettings": lambda seat, _, payload: hosting.change_settings(seat, payload),
+            "Admit": lambda seat, _, payload: hosting.admit(seat, payload),
+            "Deny": lambda seat, _, payload: hosting.deny(seat, payload),
+            "LowerHand": lambda seat, _, payload: hosting.lower_hand(seat, payload),
+            "Spotlight": lambda seat, _, payload: hosting.spotlight(seat, payload),
+            "SetRole": lambda seat, _, payload: hosting.set_role(seat, payload),
+            "SetPermissions": lambda seat, _, payload: hosting.set_permissions(seat, payload),
         }
 
     def call(self, call: Call) -> bool:
@@ -110,17 +122,8 @@ class Calls:
             tracks=offer.tracks or {},
         )
         self._tell(node, command, call)
-        self._tell_state(seat, node, transport)
+        self._gate.tell_new(node, transport, self._room.members[seat.user_id])
         return False
-
-    def _tell_state(self, seat: Seat, node: NodeId, transport: TransportId) -> None:
-        """A peer begins with everything on: what was turned off before its first offer is said behind it."""
-        member = self._room.members[seat.user_id]
-        muted = True if member.is_muted else None
-        video = False if member.said_video_off else None
-        if (muted, video) != (None, None):
-            state = commands.State(room=self._room.id, transport=transport, is_muted=muted, is_video_on=video)
-            self._agenda.effects.append(Tell(node, state))
 
     def _send_answer(self, seat: Seat, call: Call, answer: SendAnswer) -> bool:
         if not targets.is_sfu(answer.target_user_id):
@@ -174,6 +177,8 @@ class Calls:
         return False
 
     def _update_state(self, seat: Seat, call: Call, payload: contract.UpdateState) -> bool:
+        life = self._room.life_of_seats
+        check_update(payload, self._room.members[seat.user_id], life.settings)
         self._upkeep.update(seat, payload)
         return False
 

@@ -15,6 +15,7 @@ from tertulia.room import events, steps, targets
 from tertulia.room.answers import Reacted
 from tertulia.room.effects import Refuse, Reply
 from tertulia.room.pending import KeepingChat, Reacting, ReadingChat
+from tertulia.room.permissions import check_chat
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated
 
@@ -36,10 +37,12 @@ class Chat:
 
         Raises:
             UnknownTarget
+            Forbidden: the caller may write to hosts only.
         """
         room, target = self._room, None
         if payload.target_user_id is not None:
             target = targets.other_member(payload.target_user_id, seat.user_id, room.members)
+        check_chat(room.members[seat.user_id], target, room.life_of_seats.settings)
         message = ChatMessage(
             id=f"{self._name}-{next(self._numbers)}",
             user_id=seat.user_id,

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tertulia.contract import ChatMessage
+from tertulia.contract import ChatMessage, Settings
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.mirror import Mirror
 from tertulia.room.steps import KnownRoom
@@ -31,6 +31,8 @@ class Life(Struct, kw_only=True, eq=False):
     """From the first JoinRoom that was answered to the end of the meeting, or until nobody of this hub is in it."""
 
     mirror: Mirror
+    settings: Settings
+    """The room's, as this hub last read them."""
     session_id: SessionId
     incarnation: str
     """Of the state in Redis, as this hub knows it."""

@@ -18,10 +18,17 @@ TO_ALL: Final = frozenset(
     (
         *("UpdateState", "SendChat", "ReactToMessage", "SendReaction", "RaiseHand", "SetRecordingOptOut", "MuteAll"),
         *("StartRecording", "StopRecording"),
+        *("ChangeSettings", "LowerHand", "Spotlight", "SetRole", "SetPermissions"),
     )
 )
 """The calls that everyone in the room hears of."""
-_WEIGHTS: Final[Mapping[str, int]] = {"SetView": 4, "StartRecording": 10, "StopRecording": 10, "ReadChat": 20}
+_WEIGHTS: Final[Mapping[str, int]] = {
+    "SetView": 4,
+    "StartRecording": 10,
+    "StopRecording": 10,
+    "ChangeSettings": 10,
+    "ReadChat": 20,
+}
 """What makes others work, is written to disk, or has a long answer."""
 
 

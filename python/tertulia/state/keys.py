@@ -24,6 +24,8 @@ class RoomKeys(NamedTuple):
     """Hash: userId → ms; tokens of admissions until then are void for the session that the field ``""`` has."""
     chat: str
     """Hash: the last chat messages of a session, and the order they came in (state/lua/chat.lua)."""
+    standing: str
+    """Hash: userId → the role that a host of this meeting has given them, be it by admitting them."""
 
 
 class RegistryKeys(NamedTuple):
@@ -71,10 +73,22 @@ def chat(room: RoomId) -> str:
     return f"room:{{{room}}}:chat"
 
 
-def room_keys(room: RoomId) -> tuple[str, str, str, str, str]:
+def standing(room: RoomId) -> str:
+    """See :attr:`RoomKeys.standing`."""
+    return f"room:{{{room}}}:standing"
+
+
+def room_keys(room: RoomId) -> tuple[str, str, str, str, str, str]:
     """All keys of a room, in the order of :class:`RoomKeys` (a plain tuple, as every call of a script makes one)."""
     base = f"room:{{{room}}}"
-    return base, f"{base}:participants", f"{base}:seen", f"{base}:removed", f"{base}:chat"
+    return (
+        base,
+        f"{base}:participants",
+        f"{base}:seen",
+        f"{base}:removed",
+        f"{base}:chat",
+        f"{base}:standing",
+    )
 
 
 def room_events(room: RoomId) -> str:

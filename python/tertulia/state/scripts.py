@@ -26,6 +26,8 @@ class Join(NamedTuple):
     """The hash of the resume token that the client presented, or ``""``."""
     limit: int
     """How many others may be in the room; -1: any number."""
+    entry: str
+    """``open``; ``waits`` or ``locked`` for who has no seat and was not admitted by a host."""
     admitted: int
     """The admission that the token goes back to, in milliseconds."""
     region: str
@@ -72,6 +74,25 @@ class Update(NamedTuple):
     video_on: str = ""
     hand_raised: str = ""
     opt_out: str = ""
+
+
+class Control(NamedTuple):
+    """Arguments of :data:`CONTROL`: ``""`` for no change."""
+
+    user: UserId
+    incarnation: str
+    role: str
+    raised: str
+    spotlit: str
+    permissions: str
+    """JSON."""
+
+
+class Admit(NamedTuple):
+    """Arguments of :data:`ADMIT`."""
+
+    incarnation: str
+    users: tuple[UserId, ...]
 
 
 class End(NamedTuple):
@@ -190,6 +211,8 @@ LEAVE: Final = _room_script("leave", Leave)
 REMOVE: Final = _room_script("remove", Remove)
 KEEP_ALIVE: Final = _room_script("keep_alive", KeepAlive)
 UPDATE: Final = _room_script("update", Update)
+CONTROL: Final = _room_script("control", Control)
+ADMIT: Final = _room_script("admit", Admit)
 END: Final = _room_script("end", End)
 EXPIRE: Final = _room_script("expire", Expire)
 RESTORE: Final = _room_script("restore", Restore)
@@ -208,7 +231,8 @@ ALIVE: Final = load("alive", RegistryKeys, Alive)
 TAKE: Final = load("take", BucketKeys, Take)
 
 ALL: Final = (
-    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, BEGIN_RECORDING, END_RECORDING),
+    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
+    *(BEGIN_RECORDING, END_RECORDING),
     *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""

@@ -165,9 +165,12 @@ class Core:
         received: int | None = None,
         *,
         is_guest: bool = False,
+        is_muted: bool = False,
     ) -> list[Effect]:
         """JoinRoom, up to the script."""
-        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token, received=received)
+        payload = contract.JoinRoom(
+            room_id=ROOM, token="t", resume_token=resume_token, received=received, is_muted=is_muted
+        )
         claims = RoomClaims(
             user_id=UserId(user),
             room_id=ROOM,
@@ -178,7 +181,7 @@ class Core:
             admission=Admission(0, is_guest=is_guest),
             expires_at=10**9,
         )
-        return self.give(inputs.Join(ConnectionId(connection), payload, claims, self.record))
+        return self.give(inputs.Join(ConnectionId(connection), payload, claims, self.record, at=0.0))
 
     def joined(self, others: list[Participant], **fields: Any) -> Joined:
         """The answer to the join script that waits."""

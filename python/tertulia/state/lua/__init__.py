@@ -1,6 +1,6 @@
 """The Lua scripts, each a file here, and how they are loaded.
 
-A file begins with a comment. Up to three of its lines are declarations::
+A file begins with a comment. Some of its lines are declarations (long ones go on in another line of the same kind)::
 
     -- needs: room, iso                     other files whose text comes first, with what those need
     -- keys: entries, beats                 names for KEYS[1], KEYS[2], …
@@ -104,7 +104,9 @@ def _parts(name: str, seen: set[str]) -> Iterator[_Part]:
         return
     seen.add(name)
     text = resources.files(__name__).joinpath(f"{name}.lua").read_text()
-    declared = {what: names.split(", ") for what, names in _DECLARATION.findall(text)}
+    declared: dict[str, list[str]] = {}
+    for what, names in _DECLARATION.findall(text):
+        declared.setdefault(what, []).extend(names.split(", "))
     for needed in declared.get("needs", ()):
         yield from _parts(needed, seen)
     yield _Part(name, declared.get("keys", []), [_argument(name, a) for a in declared.get("args", ())], text)

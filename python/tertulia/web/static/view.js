@@ -51,7 +51,7 @@ function showHome() {
 
   async function create() {
     try {
-      showLobby(await newMeeting(), "host");
+      showLobby(await newMeeting(), "host", false);
     } catch (error) {
       screen.fail(explainEntry(known(error)));
     }
@@ -67,8 +67,8 @@ function showHome() {
 async function approach(entry, forget = () => {}) {
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
-    const { role } = await admission(entry);
-    showLobby(entry, role);
+    const { role, waits } = await admission(entry);
+    showLobby(entry, role, waits);
   } catch (error) {
     const refusal = known(error);
     if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
@@ -125,11 +125,12 @@ async function admission({ kind, roomId, credential }) {
 /**
  * @param {Entry} entry
  * @param {import("./protocol/types.js").Role} role
+ * @param {boolean} waits a host has to let us in
  */
-function showLobby(entry, role) {
+function showLobby(entry, role, waits) {
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
-  const screen = lobby({ local, onGo: (name) => void go(name) });
+  const screen = lobby({ local, waits, onGo: (name) => void go(name) });
   const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
   if (recordings) screen.append(recordings.element);
   const close = () => {
@@ -142,7 +143,8 @@ function showLobby(entry, role) {
   /** @param {string} name */
   async function go(name) {
     try {
-      await enter(entry, name, local, close);
+      const way = { waits, onWaiting: screen.wait, onJoined: close };
+      await enter(entry, name, local, way);
     } catch (error) {
       const refusal = known(error);
       if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
@@ -184,14 +186,18 @@ async function newMeeting() {
  * @param {Entry} entry
  * @param {string} displayName
  * @param {LocalMedia} local
- * @param {() => void} onJoined
+ * @param {object} way
+ * @param {boolean} way.waits a host will have to let us in
+ * @param {(onCancel: () => void) => void} way.onWaiting
+ * @param {() => void} way.onJoined
  */
-async function enter(entry, displayName, local, onJoined) {
+async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) {
   const rest = new Rest(location.origin, entry.credential);
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
     local,
+    waits,
     grant: await grantFor(entry, rest, displayName),
   });
   const asMember = async () => new Rest(location.origin, await meeting.token());
@@ -204,15 +210,19 @@ async function enter(entry, displayName, local, onJoined) {
     if (room) finish(end);
   });
   const leave = () => meeting.leave();
+  meeting.on("waiting", () => onWaiting(leave));
   const check = () => document.visibilityState === "visible" && meeting.hub.check();
-  await meeting.join();
+  addEventListener("online", check);
+  await meeting.join().catch((error) => {
+    removeEventListener("online", check);
+    throw error;
+  });
   onJoined();
   room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
   addEventListener("pagehide", leave);
-  addEventListener("online", check);
   document.addEventListener("visibilitychange", check);
   if (ended) finish(ended);
 

@@ -55,7 +55,7 @@ export class Rest {
    *
    * @param {string} roomId
    * @param {string} [userId] who would join, if the credential does not say it
-   * @returns {Promise<{role: Role}>} as what
+   * @returns {Promise<{role: Role, waits: boolean}>} as what
    * @throws {TertuliaError} why not
    */
   entry(roomId, userId) {

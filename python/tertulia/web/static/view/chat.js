@@ -84,9 +84,10 @@ export class Chat {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  /** Lists who can be written to; to be called when people come and go. */
+  /** Lists who can be written to; to be called when people come and go, and when it changes who may write. */
   update() {
     this.#recipient.update();
+    this.#address();
   }
 
   /** @param {string} userId to whom the next message goes */
@@ -97,7 +98,10 @@ export class Chat {
 
   #address() {
     const { userId, name } = this.#recipient;
-    this.#input.placeholder = plain(userId ? say("chat.placeholderPrivate", { name }) : say("chat.placeholder"));
+    const mayWrite = this.#meeting.may("chat") || this.#meeting.roster.get(userId)?.role === "host";
+    this.#input.disabled = !mayWrite;
+    const everyone = say(mayWrite ? "chat.placeholder" : "may.notChat");
+    this.#input.placeholder = plain(userId && mayWrite ? say("chat.placeholderPrivate", { name }) : everyone);
     this.#form.classList.toggle("is-private", userId !== "");
   }
 

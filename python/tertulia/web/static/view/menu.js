@@ -44,14 +44,16 @@ export class Menu {
    * would come after the next key of a fast typist.
    *
    * @param {HTMLButtonElement} button
+   * @param {() => void} [prepare] what is to be shown, just before it is
    */
-  openBy(button) {
-    this.#button = button;
+  openBy(button, prepare = () => {}) {
     // Tells the browser that the button belongs to the menu: else a click on it would close the menu first, as one outside.
     button.setAttribute("popovertarget", this.element.id);
     button.setAttribute("aria-haspopup", "menu");
     button.onclick = (event) => {
       event.preventDefault();
+      this.#button = button;
+      prepare();
       if (!this.element.togglePopover()) return;
       this.#place();
       addEventListener("resize", this.#place);
