@@ -2,9 +2,9 @@
 /** @import { LocalMedia } from "./media/local.js" */
 /** @import { TertuliaError } from "./protocol.js" */
 /** @import { EndReason, HubState } from "./protocol/hub.js" */
-/** @import { ChatMessage, JoinGrant, JoinResult, Role, Source, Topology, WantedVideo } from "./protocol/types.js" */
+/** @import { JoinGrant, JoinResult, Role, Source, Topology, WantedVideo } from "./protocol/types.js" */
 import { createLink } from "./media.js";
-import { Control, Credentials, Emitter, Hub, Recording, Roster } from "./protocol.js";
+import { ChatLog, Control, Credentials, Emitter, Hub, Recording, Roster } from "./protocol.js";
 
 /** The SFU answers an offer at once; after this time the meeting is shown without an answer. */
 const ANSWER_WAIT_MS = 500;
@@ -22,7 +22,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {LinkState} media
  * @property {string[]} speakers userIds, the loudest first
  * @property {LinkReport} report
- * @property {ChatMessage} chat
+ * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
  * @property {null} waiting a host has to admit us
  * @property {null} mutedOnEntry the room has muted us
@@ -74,6 +74,7 @@ export class Meeting extends Emitter {
     this.roster = new Roster(this.hub);
     this.recording = new Recording(this.hub);
     this.control = new Control(this.hub, this.roster);
+    this.chat = new ChatLog(this.hub);
     this.#listen();
   }
 
@@ -152,9 +153,25 @@ export class Meeting extends Emitter {
     return (await this.#media?.link.details()) ?? { streams: [], paths: [] };
   }
 
-  /** @param {string} text */
-  sendChat(text) {
-    return this.hub.call("SendChat", { text });
+  /**
+   * @param {string} text
+   * @param {string} [targetUserId] to whom alone; "" for everyone
+   */
+  sendChat(text, targetUserId = "") {
+    return this.hub.call("SendChat", targetUserId ? { text, targetUserId } : { text });
+  }
+
+  /**
+   * @param {string} messageId
+   * @param {string | null} emoji null takes our reaction back
+   */
+  reactTo(messageId, emoji) {
+    return this.hub.call("ReactToMessage", { messageId, emoji });
+  }
+
+  /** @param {string} emoji for everyone to see, for a moment */
+  react(emoji) {
+    return this.hub.call("SendReaction", { emoji });
   }
 
   /** @param {string} targetUserId */
@@ -185,10 +202,10 @@ export class Meeting extends Emitter {
     hub.on("state", (state) => this.emit("state", state));
     hub.on("joined", (result) => this.#onJoined(result));
     hub.on("end", (end) => this.#onEnd(end));
-    hub.on("ChatMessage", (message) => this.emit("chat", message));
     hub.on("Waiting", () => this.#onWaiting());
     hub.on("ParticipantChanged", (change) => this.#onChanged(change));
     this.control.on("settings", () => this.#obey());
+    hub.on("Reaction", (reaction) => this.emit("reaction", reaction));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),

@@ -4,11 +4,23 @@ import { Meeting } from "./meeting.js";
 import { Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
-import { entryFrom, forgetToken, keepToken, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
+import {
+  codeFrom,
+  entryFrom,
+  forgetOpened,
+  forgetToken,
+  keepOpened,
+  keepToken,
+  openedBefore,
+  ownUserId,
+  releaseUsers,
+  userIdFor,
+} from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
+import { passwordScreen } from "./view/password.js";
 import { preferences } from "./view/preferences.js";
 import { explainEntry } from "./view/problem.js";
 import { Recordings } from "./view/recording/list.js";
@@ -25,7 +37,9 @@ const MOMENT_MS = 600;
 /** Shows what the address names: the start page, or the way into a room. */
 function show() {
   const entry = entryFrom(location);
+  const code = codeFrom(location.pathname);
   document.title = "Tertulia";
+  if (code) return void approachBy(code);
   if (entry) return void approach(entry);
   if (location.pathname === "/") return showHome();
   fill(app, lostScreen());
@@ -48,8 +62,9 @@ function showHome() {
  * Shows the lobby of a room, or why one cannot join it: nobody is asked for devices in vain.
  *
  * @param {Entry} entry
+ * @param {() => void} [forget] what led here, if it is no longer valid
  */
-async function approach(entry) {
+async function approach(entry, forget = () => {}) {
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
     const { role, waits } = await admission(entry);
@@ -57,7 +72,39 @@ async function approach(entry) {
   } catch (error) {
     const refusal = known(error);
     if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
+    if (refusal.status === 401) forget();
     fill(app, refusedScreen(refusal, show));
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+/**
+ * Finds the room that a short link leads to; asks for the password, if it has one.
+ *
+ * @param {string} code
+ */
+async function approachBy(code) {
+  const kept = openedBefore(code);
+  if (kept) return approach(kept, () => forgetOpened(code));
+  const rest = new Rest(location.origin, code);
+  const open = async (/** @type {string | undefined} */ password) =>
+    approach(keepOpened(code, await rest.openInvite(password)), () => forgetOpened(code));
+  const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
+  try {
+    await open(undefined);
+  } catch (error) {
+    const refusal = known(error);
+    if (refusal.code !== "password_required") return fill(app, refusedScreen(refusal, show));
+    fill(
+      app,
+      passwordScreen((password) =>
+        open(password).then(
+          () => null,
+          (e) => explainEntry(known(e)),
+        ),
+      ),
+    );
   } finally {
     clearTimeout(slow);
   }
@@ -229,9 +276,9 @@ async function grantFor(entry, rest, displayName) {
 async function inviteLink(entry, meeting) {
   const plain = `${location.origin}/r/${entry.roomId}`;
   if (await anyone.mayCreateRooms()) return plain;
-  if (meeting.role !== "host") return entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain;
-  const { inviteToken } = await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee");
-  return `${plain}#invite=${inviteToken}`;
+  if (meeting.role !== "host")
+    return entry.link ?? (entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain);
+  return (await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee")).url;
 }
 
 await load(document.documentElement.lang, navigator.languages);

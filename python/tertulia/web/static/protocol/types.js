@@ -61,6 +61,14 @@
  * @property {string} hubUrl
  * @property {string} expiresAt
  *
+ * @typedef {object} InviteView An item of `GET /v1/rooms/{id}/invites`.
+ * @property {string} id
+ * @property {Role} role
+ * @property {string} expiresAt
+ * @property {number} uses
+ * @property {string | null} url null: it has no short link
+ * @property {boolean} hasPassword
+ *
  * @typedef {object} Slot A receive-only m-line, and whose media it carries.
  * @property {string} mid
  * @property {string | null} userId
@@ -80,6 +88,7 @@
  * @property {string} sentAt RFC 3339
  * @property {boolean} [private] only for `targetUserId`
  * @property {string} [targetUserId]
+ * @property {Record<string, string>} [reactions] userId → emoji
  *
  * @typedef {"grid" | "speaker" | "single" | "screen-first"} Layout How a film shows people.
  * @typedef {"disk_full" | "disk_error" | "disk_slow"} TroubleReason
@@ -121,6 +130,8 @@
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError
  * @property {ChatMessage} ChatMessage
+ * @property {{messageId: string, userId: string, emoji: string | null}} MessageReaction
+ * @property {{userId: string, emoji: string}} Reaction
  * @property {{userId: string, raised: boolean}} HandRaised
  * @property {{byUserId: string}} MuteRequested
  * @property {{settings: Settings}} SettingsChanged

@@ -5,7 +5,7 @@ import { Menu } from "./menu.js";
 
 /**
  * @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"
- *   | "layout" | "floating" | "details"} Action
+ *   | "layout" | "floating" | "details" | "react" | "invitation"} Action
  */
 
 /**
@@ -41,6 +41,7 @@ export class Controls {
   #menu;
   #leaveMenu;
   #end;
+  #more;
   #badge = h("span", { class: "unread", hidden: true });
   #people = h("span", { class: "people-count", "aria-hidden": "true" });
 
@@ -55,7 +56,10 @@ export class Controls {
       chat: this.#button("chat", "C"),
       people: this.#button("people", "P"),
       record: this.#button("record"),
+      react: this.#button("react"),
     };
+    this.#buttons.react.append(icon("smile"));
+    label(this.#buttons.react, say("reaction.title"));
     this.#buttons.chat.append(icon("chat"), this.#badge);
     this.#buttons.people.append(icon("people"), this.#people);
     this.#buttons.screen.append(icon("screen"));
@@ -66,6 +70,7 @@ export class Controls {
       [
         ["screen", "screen", say("control.share"), "narrow-only"],
         ["hand", "hand", say("control.hand"), "narrow-only"],
+        ["react", "smile", say("reaction.title"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
         ["layout", "layout", say("layout.open")],
@@ -73,8 +78,9 @@ export class Controls {
         ["floating", "floating", ""],
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
-        ["details", "details", say("details.title")],
+        ["invitation", "mail", say("invitation.title")],
         ["rules", "shield", say("rules.title")],
+        ["details", "details", say("details.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
         ["help", "keyboard", say("shortcuts.title")],
@@ -101,11 +107,12 @@ export class Controls {
       icon("more"),
     );
     this.#menu.openBy(more);
-    const { mic, camera, screen, hand, record, chat, people } = this.#buttons;
+    this.#more = more;
+    const { mic, camera, screen, hand, react, record, chat, people } = this.#buttons;
     const bar = h(
       "div",
       { class: "bar", role: "toolbar", "aria-label": say("control.toolbar") },
-      h("div", { class: "group" }, mic, camera, screen, hand, record),
+      h("div", { class: "group" }, mic, camera, screen, hand, react, record),
       h("div", { class: "group" }, chat, people, more),
       this.#end,
     );
@@ -165,13 +172,18 @@ export class Controls {
     this.#menu.show("optOut", optOut !== null, optOut ?? "");
   }
 
+  /** @returns {HTMLElement} where the choice of reactions opens: its own button, or the menu's where that is hidden */
+  get reactButton() {
+    return this.#buttons.react.getClientRects().length ? this.#buttons.react : this.#more;
+  }
+
   /** @param {"mic" | "chat" | "people"} button that gets the focus */
   focus(button) {
     this.#buttons[button].focus();
   }
 
   /**
-   * @param {import("./keyboard.js").Command | "record"} command
+   * @param {import("./keyboard.js").Command | "record" | "react"} command
    * @param {string} [key]
    */
   #button(command, key) {

@@ -1,10 +1,8 @@
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { placeAt } from "./popover.js";
 
 /** @typedef {import("./icons.js").IconName} IconName */
-
-/** Pixels between a menu and its button, and between a menu and the edge of the window. */
-const GAP = 8;
 
 /**
  * A menu that a button opens.
@@ -63,18 +61,9 @@ export class Menu {
     };
   }
 
-  /** Puts the open menu above the middle of its button, or below where there is more room, within the window. */
   #place = () => {
     if (!this.#button || !this.element.matches(":popover-open")) return removeEventListener("resize", this.#place);
-    const { left, width, top, bottom } = this.#button.getBoundingClientRect();
-    const wide = this.element.offsetWidth;
-    const middle = left + width / 2 - wide / 2;
-    const { style } = this.element;
-    style.left = `${Math.max(GAP, Math.min(middle, document.documentElement.clientWidth - wide - GAP))}px`;
-    const isBelow = top < innerHeight - bottom;
-    style.top = isBelow ? `${bottom + GAP}px` : "auto";
-    style.bottom = isBelow ? "auto" : `${innerHeight - top + GAP}px`;
-    style.maxHeight = `${(isBelow ? innerHeight - bottom : top) - 2 * GAP}px`;
+    placeAt(this.element, this.#button);
   };
 
   /**

@@ -18,6 +18,7 @@ const ENTRY = {
   unauthorized: "problem.badLink",
   bad_token: "problem.badLink",
   forbidden: "problem.forbidden",
+  wrong_password: "password.wrong",
   rate_limited: "problem.rate_limited",
   unreachable: "problem.unreachable",
 };

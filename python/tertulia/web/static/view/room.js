@@ -18,12 +18,14 @@ import { canFloat, Floating } from "./floating.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
+import { invitationDialog } from "./invitation.js";
 import { aloneCard, copyInvite } from "./invite.js";
 import { listenToKeys } from "./keyboard.js";
 import { clearNotices, fail, notice } from "./notices.js";
 import { People } from "./people.js";
 import { Permissions } from "./permissions.js";
 import { preferences } from "./preferences.js";
+import { Reactions } from "./reactions.js";
 import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
@@ -55,6 +57,8 @@ export class Room {
   #cameras = 0;
   #trouble;
   #permissions;
+  #reactions;
+  #rest;
   #cleanup;
 
   /**
@@ -67,6 +71,7 @@ export class Room {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviteLink = inviteLink;
+    this.#rest = rest;
     const onInvite = () => void copyInvite(inviteLink());
     const onPeople = () => this.#toggle("people");
     this.#grid = new Grid(meeting, local, {
@@ -87,6 +92,7 @@ export class Room {
     });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
     const onRules = () => this.#run("rules");
+    this.#reactions = new Reactions((emoji) => void meeting.react(emoji).catch(fail));
     this.#people = new People(meeting, { onClose: onPeople, onInvite, onRules, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
     this.#permissions = new Permissions(meeting);
@@ -102,7 +108,7 @@ export class Room {
       this.#header.element,
       // By keyboard the microphone comes before the pins of the tiles.
       this.#controls.element,
-      h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
+      h("main", { class: "stage" }, this.#grid.element, this.#reactions.element, this.#alone, this.#startSound),
       this.#chat.element,
       this.#people.element,
       this.#sound.element,
@@ -157,7 +163,9 @@ export class Room {
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
       ...this.#trouble.listen(),
-      meeting.on("chat", (message) => this.#onChat(message)),
+      ...this.#chat.listen(),
+      meeting.chat.on("said", (message) => this.#onChat(message)),
+      meeting.on("reaction", ({ userId, emoji }) => this.#onReaction(userId, emoji)),
       meeting.on("muteRequested", (byUserId) => this.#onMuteRequested(byUserId)),
     ];
   }
@@ -184,7 +192,7 @@ export class Room {
     this.#floating.update({ isMuted, isVideoOn });
     this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
     this.#people.update();
-    this.#chat.setMayWrite(this.#meeting.may("chat"));
+    this.#chat.update();
     this.#grid.schedule();
     this.#alone.hidden = people > 1;
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
@@ -214,6 +222,10 @@ export class Room {
         return this.#toggle(action);
       case "invite":
         return void copyInvite(this.#inviteLink());
+      case "invitation":
+        return void this.#invite();
+      case "react":
+        return this.#reactions.choose(this.#controls.reactButton);
       case "settings":
         return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
       case "layout":
@@ -306,13 +318,31 @@ export class Room {
 
   /** @param {ChatMessage} message */
   #onChat(message) {
-    this.#chat.add(message);
     if (this.#open === "chat" || message.userId === this.#meeting.userId) return;
     this.#unread++;
     const name = this.#nameOf(message.userId, say("meeting.someone"));
     const action = { label: say("chat.open"), run: () => this.#open !== "chat" && this.#toggle("chat") };
     notice(say("chat.preview", { name, text: message.text.slice(0, 80) }), { action, topic: "chat" });
     this.#update();
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} emoji
+   */
+  #onReaction(userId, emoji) {
+    const name = userId === this.#meeting.userId ? say("chat.you") : this.#nameOf(userId, say("meeting.someone"));
+    this.#reactions.show(emoji, name);
+  }
+
+  async #invite() {
+    try {
+      const [link, rest] = await Promise.all([this.#inviteLink(), this.#rest()]);
+      const { role, roomId } = this.#meeting;
+      invitationDialog({ link, host: role === "host" ? { rest, roomId } : null });
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** @param {string} byUserId a host who wants us muted: we are, and may unmute ourselves */
