@@ -16,7 +16,7 @@ from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
 from tertulia.sfu.troubles import LASTING, Troubles
 
-PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
+PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
 EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
@@ -95,6 +95,17 @@ class _Slots(Struct, rename="camel"):
     slots: list[_Slot]
 
 
+class _PausedVideo(Struct, rename="camel"):
+    user_id: str
+    source: str
+    reason: str = "bandwidth"
+
+
+class _Paused(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_PausedVideo]
+
+
 class _Speakers(Struct, rename="camel"):
     user_ids: list[str]
 
@@ -157,6 +168,9 @@ class Agent:
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
                 return self._to_peer(event, "Slots", _Slots(event.transport, slots))
+            case _sfu.VideosPaused():
+                paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]
+                return self._to_peer(event, "VideosPaused", _Paused(event.transport, paused))
             case _sfu.TransportState():
                 if event.state == "closed":
                     self._leases.closed(RoomId(event.room), TransportId(event.transport))

@@ -117,6 +117,12 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         },
     ),
     (
+        _sfu.VideosPaused("r", "t", USER, SEAT, [("u", "screen")]),
+        "VideosPaused",
+        {"transportId": "t", "videos": [{"userId": "u", "source": "screen", "reason": "bandwidth"}]},
+    ),
+    (_sfu.VideosPaused("r", "t", USER, SEAT, []), "VideosPaused", {"transportId": "t", "videos": []}),
+    (
         _sfu.TransportState("r", "t", USER, SEAT, "connected", None),
         "TransportState",
         {"transportId": "t", "state": "connected"},

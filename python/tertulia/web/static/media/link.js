@@ -39,6 +39,7 @@ import { SfuLink } from "./sfu/link.js";
  * @property {null} tracks the list of tracks, or who is in them, changed
  * @property {LinkState} state
  * @property {string[]} speakers userIds, the loudest first
+ * @property {string[]} paused the videos that do not fit through our line, each as `userId/source`
  */
 
 /**

@@ -126,6 +126,7 @@
  * @property {{sourceUserId: string, candidate: string | RTCIceCandidateInit}} IceCandidate
  * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
  * @property {{transportId: string, slots: Slot[]}} Slots
+ * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
  * @property {{userIds: string[]}} ActiveSpeakers
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError

@@ -5,7 +5,7 @@ import { Menu } from "./menu.js";
 
 /**
  * @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"
- *   | "layout" | "floating" | "details" | "react" | "invitation"} Action
+ *   | "react" | "invitation" | "layout" | "floating" | "details"} Action
  */
 
 /**
@@ -79,8 +79,8 @@ export class Controls {
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
         ["invitation", "mail", say("invitation.title")],
-        ["rules", "shield", say("rules.title")],
         ["details", "details", say("details.title")],
+        ["rules", "shield", say("rules.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
         ["help", "keyboard", say("shortcuts.title")],

@@ -24,6 +24,8 @@ export class Grid {
   #spokeAt = new Map();
   /** @type {Set<string>} */
   #speaking = new Set();
+  /** @type {Set<string>} */
+  #paused = new Set();
   #pager = new Pager((by) => this.#turn(by));
   #onPinned;
   #onVolume;
@@ -96,6 +98,12 @@ export class Grid {
       const quality = qualities.get(userId === this.#meeting.userId ? "" : userId);
       if (quality) tile.setQuality(quality);
     }
+  }
+
+  /** @param {string[]} videos that do not fit through our line, each as `userId/source` */
+  setPaused(videos) {
+    this.#paused = new Set(videos);
+    for (const [key, tile] of this.#tiles) tile.setPaused(this.#paused.has(key));
   }
 
   /** Updates before the next frame, once for all changes until then. */
@@ -190,6 +198,7 @@ export class Grid {
       onPin: () => this.#togglePin(key),
       onVolume: () => this.#onVolume(userId),
     });
+    tile.setPaused(this.#paused.has(key));
     this.#tiles.set(key, tile);
     this.element.append(tile.element);
     return tile;

@@ -152,6 +152,7 @@ export class Room {
       ...this.#permissions.listen(),
       this.#people.knocks.listen(() => this.#open !== "people" && this.#toggle("people")),
       meeting.control.on("settings", update),
+      meeting.control.on("waiting", update),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -161,6 +162,7 @@ export class Room {
       local.on("lost", (what) => this.#onLost(what)),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
+      meeting.on("paused", (videos) => this.#grid.setPaused(videos)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
       ...this.#trouble.listen(),
       ...this.#chat.listen(),
@@ -194,7 +196,7 @@ export class Room {
     this.#people.update();
     this.#chat.update();
     this.#grid.schedule();
-    this.#alone.hidden = people > 1;
+    this.#alone.hidden = people > 1 || this.#meeting.control.waiting.size > 0;
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
   }
 

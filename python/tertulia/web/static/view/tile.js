@@ -55,6 +55,8 @@ export class Tile {
   /** @type {Quality | null} null: not measured yet */
   #quality = null;
   #expectsPicture = false;
+  #isAway = false;
+  #isPaused = false;
 
   /**
    * @param {object} options
@@ -114,7 +116,8 @@ export class Tile {
     this.element.classList.toggle("is-speaking", speaking);
     this.element.classList.toggle("is-away", isAway);
     this.element.classList.toggle("has-hand", handRaised);
-    this.#away.hidden = !isAway;
+    this.#isAway = isAway;
+    this.#showAbsence();
     label(this.#pin, say(PINS[this.#kind][pinned ? "unpin" : "pin"], { name }));
     this.#pin.setAttribute("aria-pressed", String(pinned));
     label(this.#volume, say("volume.of", { name }));
@@ -134,6 +137,19 @@ export class Tile {
     return this.#isSelf ? "self" : "person";
   }
 
+  /** @param {boolean} isPaused the server does not send this video: our line is too narrow for it */
+  setPaused(isPaused) {
+    this.#isPaused = isPaused;
+    this.#showAbsence();
+    this.#showQuality();
+  }
+
+  /** Says over the last picture why no more come. */
+  #showAbsence() {
+    this.#away.hidden = !this.#isAway && !this.#isPaused;
+    fill(this.#away, say(this.#isAway ? "person.reconnecting" : "tile.paused"));
+  }
+
   /** @param {Quality} quality of this person's media */
   setQuality(quality) {
     this.#quality = quality;
@@ -147,7 +163,8 @@ export class Tile {
     if (!this.#quality) return;
     const { loss, roundTrip } = this.#quality;
     const count = isMissing ? 0 : this.#quality.bars;
-    const words = say(isMissing ? "quality.noPicture" : (QUALITIES[count] ?? "quality.none"));
+    const picture = this.#isPaused ? "tile.paused" : isMissing ? "quality.noPicture" : QUALITIES[count];
+    const words = say(picture ?? "quality.none");
     const figures = [
       !Number.isNaN(roundTrip) && say("quality.delay", { milliseconds: Math.round(roundTrip) }),
       loss > 0.005 && say("quality.lost", { percent: percent(loss) }),

@@ -240,6 +240,7 @@ export default {
   "tile.self": "{name} (أنت)",
   "tile.screen": "شاشة {name}",
   "tile.ownScreen": "شاشتك",
+  "tile.paused": "توقّف الفيديو مؤقتًا: الاتصال بطيء",
   "tile.pin": "تثبيت {name}",
   "tile.unpin": "إلغاء تثبيت {name}",
   "tile.pinSelf": "تثبيت {name} (أنت)",

@@ -233,6 +233,7 @@ export default {
   "tile.self": "{name} (Sie)",
   "tile.screen": "Bildschirm von {name}",
   "tile.ownScreen": "Ihr Bildschirm",
+  "tile.paused": "Video angehalten: langsame Verbindung",
   "tile.pin": "{name} anpinnen",
   "tile.unpin": "{name} loslösen",
   "tile.pinSelf": "{name} (Sie) anpinnen",

@@ -227,6 +227,7 @@ export default {
   "tile.self": "{name} (you)",
   "tile.screen": "{name}’s screen",
   "tile.ownScreen": "Your screen",
+  "tile.paused": "Video paused: slow connection",
   "tile.pin": "Pin {name}",
   "tile.unpin": "Unpin {name}",
   "tile.pinSelf": "Pin {name} (you)",

@@ -231,6 +231,7 @@ export default {
   "tile.self": "{name} (tú)",
   "tile.screen": "Pantalla de {name}",
   "tile.ownScreen": "Tu pantalla",
+  "tile.paused": "Vídeo en pausa: conexión lenta",
   "tile.pin": "Fijar a {name}",
   "tile.unpin": "Dejar de fijar a {name}",
   "tile.pinSelf": "Fijar a {name} (tú)",

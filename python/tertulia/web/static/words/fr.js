@@ -233,6 +233,7 @@ export default {
   "tile.self": "{name} (vous)",
   "tile.screen": "Écran de {name}",
   "tile.ownScreen": "Votre écran",
+  "tile.paused": "Vidéo en pause : connexion lente",
   "tile.pin": "Épingler {name}",
   "tile.unpin": "Désépingler {name}",
   "tile.pinSelf": "Épingler {name} (vous)",

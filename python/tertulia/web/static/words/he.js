@@ -223,6 +223,7 @@ export default {
   "tile.self": "{name} (את/ה)",
   "tile.screen": "המסך של {name}",
   "tile.ownScreen": "המסך שלך",
+  "tile.paused": "הווידאו מושהה: חיבור איטי",
   "tile.pin": "הצמדה של {name}",
   "tile.unpin": "ביטול ההצמדה של {name}",
   "tile.pinSelf": "הצמדה של {name} (את/ה)",

@@ -228,6 +228,7 @@ export default {
   "tile.self": "{name}（あなた）",
   "tile.screen": "{name} さんの画面",
   "tile.ownScreen": "自分の画面",
+  "tile.paused": "ビデオを一時停止中：接続が低速です",
   "tile.pin": "{name} さんを固定",
   "tile.unpin": "{name} さんの固定を解除",
   "tile.pinSelf": "{name}（あなた）を固定",

@@ -228,6 +228,7 @@ export default {
   "tile.self": "{name} (você)",
   "tile.screen": "Tela de {name}",
   "tile.ownScreen": "Sua tela",
+  "tile.paused": "Vídeo em pausa: ligação lenta",
   "tile.pin": "Fixar {name}",
   "tile.unpin": "Desafixar {name}",
   "tile.pinSelf": "Fixar {name} (você)",
