@@ -7,7 +7,7 @@ use str0m::media::{MediaKind, Mid};
 use super::Router;
 use super::slots::place;
 use super::subscription::{FarEnd, PeerLine, Subscription};
-use crate::command::WantedVideo;
+use crate::command::{Source, WantedVideo};
 use crate::event::SlotAssignment;
 use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
 use crate::line::{Label, Line, LineState, Lines};
@@ -95,7 +95,7 @@ impl Router {
         if let Some(after) = after {
             tracks[after].subscribers.push(key);
             if is_connected {
-                self.request_keyframe(now, room, after, Need::New);
+                self.request_keyframe_for(now, room, key, Need::New);
             }
         }
     }
@@ -215,7 +215,8 @@ impl Router {
         let Some(member) = self.members.get(peer) else {
             return;
         };
-        let room = &self.rooms[member.room];
+        let room_key = member.room;
+        let room = &self.rooms[room_key];
         let mut placed = Vec::new();
         for kind in KINDS {
             let slots: Vec<Mid> = usable(lines)
@@ -230,8 +231,22 @@ impl Router {
             placed.extend(slots.into_iter().zip(place(&current, &wanted)));
         }
         for (mid, track) in placed {
+            let shown = track.and_then(|track| self.height_in(view, track, room_key));
             self.assign(now, peer, mid, track, lines.is_connected);
+            if let Some((_, key)) = self.members[peer].subscriptions.iter().find(|(known, _)| *known == mid) {
+                self.subscriptions[*key].set_height(shown);
+            }
         }
+    }
+
+    /// The height at which a view shows a track. A screen is sent whole: text has to be sharp.
+    fn height_in(&self, view: &[WantedVideo], track: TrackKey, room: RoomKey) -> Option<u32> {
+        let track = self.rooms[room].tracks.get(track)?;
+        if track.source() == Source::Screen {
+            return None;
+        }
+        let is_it = |want: &&WantedVideo| want.user == track.user && want.source == track.source();
+        view.iter().find(is_it)?.max_height
     }
 
     /// What is in a client's slots, if it was told otherwise before.

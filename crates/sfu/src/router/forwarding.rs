@@ -6,13 +6,13 @@ use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
 use str0m::rtp::RtpPacket;
 
-use super::subscription::{FarEnd, PeerLine};
+use super::subscription::{FarEnd, PeerLine, Take};
 use super::track::Track;
 use super::{Due, Router, TICK};
 use crate::budget::{Budget, Verdict};
 use crate::event::Scope;
 use crate::ids::PeerKey;
-use crate::rtp::{Choice, Incoming, Report, SenderClock, StreamClock};
+use crate::rtp::{Choice, Incoming, Report, SenderClock};
 use crate::throttle::Need;
 
 /// What became of a packet at one far end.
@@ -47,7 +47,8 @@ impl Router {
         if track.is_paused {
             return None;
         }
-        let choice = track.choose(now, packet);
+        let layer = track.layers.find(packet)?;
+        let choice = track.layers.heard(now, layer, track.published.kind, packet);
         if choice == Choice::Ignore {
             return None;
         }
@@ -55,14 +56,30 @@ impl Router {
         if too_much.is_some() {
             return too_much;
         }
-        let incoming = Incoming::new(packet, params, track.captured(&mut member.clock, packet, &params));
+        let incoming = Incoming::new(
+            packet,
+            params,
+            track.captured(&mut member.clock, layer, packet, &params),
+        );
+        track.layers.set_height(layer, incoming.height);
         let mut need = (choice == Choice::Begin && !incoming.is_keyframe).then_some(Need::New);
         for key in &track.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*key) else {
                 continue;
             };
-            if choice == Choice::Begin {
+            if choice == Choice::Begin && (track.layers.len() == 1 || subscription.layer() == Some(layer)) {
                 subscription.restart();
+            }
+            if track.layers.len() > 1 {
+                let wanted = track.layers.pick(now, subscription.height());
+                match subscription.take(layer, wanted, incoming.is_keyframe) {
+                    Take::Send => {}
+                    Take::Skip => continue,
+                    Take::NeedsKeyframe => {
+                        need = need.or(Some(Need::Again));
+                        continue;
+                    }
+                }
             }
             let delivery = match (subscription.far_end(), &mut member.recorded) {
                 (FarEnd::Peer(line), _) => deliver(line, &incoming),
@@ -79,7 +96,7 @@ impl Router {
             self.timers.arm(now + TICK, Due::Speakers(room_key));
         }
         if let Some(need) = need {
-            self.request_keyframe(now, room_key, key, need);
+            self.request_keyframe_of(now, room_key, (key, layer), need);
         }
         None
     }
@@ -97,21 +114,19 @@ impl Track {
         }
     }
 
-    /// Whether a packet is of the stream that is forwarded.
-    fn choose(&mut self, now: Instant, packet: &RtpPacket) -> Choice {
-        let header = &packet.header;
-        let choice = self.encodings.heard(now, self.kind(), header.ssrc, header.timestamp);
-        if choice == Choice::Begin {
-            self.clock = StreamClock::default();
-        }
-        choice
-    }
-
     /// When a packet was captured, on the server's clock.
-    fn captured(&mut self, sender: &mut SenderClock, packet: &RtpPacket, params: &PayloadParams) -> Instant {
+    fn captured(
+        &mut self,
+        sender: &mut SenderClock,
+        layer: usize,
+        packet: &RtpPacket,
+        params: &PayloadParams,
+    ) -> Instant {
         let (timestamp, clock_rate) = (packet.header.timestamp, params.spec().clock_rate.get());
         let report = Report::of(packet);
-        self.clock
-            .captured(sender, packet.timestamp, report, timestamp, clock_rate)
+        let clock = self.layers.get_mut(layer).map(|layer| &mut layer.clock);
+        clock.map_or(packet.timestamp, |clock| {
+            clock.captured(sender, packet.timestamp, report, timestamp, clock_rate)
+        })
     }
 }

@@ -5,6 +5,7 @@ mod assignment;
 mod forwarding;
 mod holes;
 mod keyframes;
+mod layers;
 mod open_track;
 mod publishing;
 mod recorded;
@@ -68,7 +69,7 @@ enum Due {
     /// The speakers of a room are put in order.
     Speakers(RoomKey),
     /// A keyframe request that was put off.
-    Keyframe(RoomKey, TrackKey),
+    Keyframe(RoomKey, TrackKey, usize),
 }
 
 /// The speakers of a room were looked at.
@@ -223,7 +224,7 @@ impl Router {
         for due in due {
             match due {
                 Due::Speakers(room) => updates.extend(self.order_speakers(now, room)),
-                Due::Keyframe(room, track) => self.request_put_off(now, room, track),
+                Due::Keyframe(room, track, layer) => self.request_put_off(now, room, track, layer),
             }
         }
         updates

@@ -5,10 +5,12 @@ use std::time::Instant;
 use str0m::media::Mid;
 
 use super::Router;
+use super::layers::Layers;
 use super::track::{Published, Track};
 use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
+use crate::rtp::EncodingName;
 use crate::throttle::Need;
 
 impl Router {
@@ -40,6 +42,24 @@ impl Router {
         self.members[peer].published = kept;
         self.tap_tracks(now, peer);
         self.pause(now, peer, is_paused);
+    }
+
+    /// Takes which encodings a peer sends at the same time on an m-line; none: one.
+    pub(crate) fn set_encodings(&mut self, peer: PeerKey, mid: Mid, names: Vec<EncodingName>) {
+        let Some(member) = self.members.get(peer) else {
+            return;
+        };
+        let Some((_, key)) = member.published.iter().find(|(published, _)| *published == mid) else {
+            return;
+        };
+        let track = &mut self.rooms[member.room].tracks[*key];
+        if track.layers.names() == names {
+            return;
+        }
+        track.layers = Layers::new(names);
+        for subscription in &track.subscribers {
+            self.subscriptions[*subscription].restart();
+        }
     }
 
     /// The m-lines on which a peer publishes.

@@ -50,6 +50,21 @@ pub(crate) struct Subscription {
     assigned: Option<TrackKey>,
     /// Whether the far end takes media: for a peer, what is negotiated.
     is_open: bool,
+    /// The layer that is sent; `None` before the first keyframe.
+    layer: Option<usize>,
+    /// The height in pixels at which it is shown; `None`: the largest layer is wanted.
+    height: Option<u32>,
+}
+
+/// What a subscription does with a packet of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    /// It is sent.
+    Send,
+    /// It is of another layer than the one that is sent.
+    Skip,
+    /// It is of the layer that is wanted, which begins at a keyframe.
+    NeedsKeyframe,
 }
 
 impl Subscription {
@@ -58,6 +73,39 @@ impl Subscription {
             far_end,
             assigned: None,
             is_open: false,
+            layer: None,
+            height: None,
+        }
+    }
+
+    /// The layer that is sent.
+    pub(super) fn layer(&self) -> Option<usize> {
+        self.layer
+    }
+
+    /// The height in pixels at which it is shown.
+    pub(super) fn height(&self) -> Option<u32> {
+        self.height
+    }
+
+    pub(super) fn set_height(&mut self, height: Option<u32>) {
+        self.height = height;
+    }
+
+    /// Takes a packet of a layer where `wanted` is wanted. The layer changes at a keyframe of the one that is wanted.
+    pub(super) fn take(&mut self, layer: usize, wanted: usize, is_keyframe: bool) -> Take {
+        match self.layer {
+            Some(sent) if sent == layer => Take::Send,
+            Some(_) if layer != wanted => Take::Skip,
+            _ if is_keyframe => {
+                if self.layer.is_some() {
+                    self.restart();
+                }
+                self.layer = Some(layer);
+                Take::Send
+            }
+            None if layer != wanted => Take::Skip,
+            _ => Take::NeedsKeyframe,
         }
     }
 
@@ -81,6 +129,7 @@ impl Subscription {
 
     /// Begins again at the next keyframe.
     pub(super) fn restart(&mut self) {
+        self.layer = None;
         match &mut self.far_end {
             FarEnd::Peer(line) => line.stream.restart(),
             FarEnd::Tap(tap) => tap.restart(),

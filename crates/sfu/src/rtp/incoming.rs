@@ -6,6 +6,7 @@ use str0m::format::{Codec, PayloadParams};
 use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
 use super::payload::is_keyframe;
+use super::vp8::keyframe_height;
 
 /// A publisher's packet, parsed once for all subscribers.
 pub(crate) struct Incoming<'a> {
@@ -19,6 +20,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) is_keyframe: bool,
     /// The payload descriptor, if it is VP8.
     pub(crate) vp8: Option<Vp8Descriptor>,
+    /// The height of the picture, where a keyframe of VP8 says it.
+    pub(crate) height: Option<u32>,
 }
 
 impl<'a> Incoming<'a> {
@@ -28,11 +31,15 @@ impl<'a> Incoming<'a> {
         let vp8 = (codec == Codec::Vp8)
             .then(|| Vp8Descriptor::parse(&packet.payload).ok())
             .flatten();
+        let is_keyframe = is_keyframe(codec, &packet.payload);
         Self {
             packet,
             params,
             captured,
-            is_keyframe: is_keyframe(codec, &packet.payload),
+            is_keyframe,
+            height: (is_keyframe && codec == Codec::Vp8)
+                .then(|| keyframe_height(&packet.payload))
+                .flatten(),
             vp8,
         }
     }

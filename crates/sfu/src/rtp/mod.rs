@@ -12,7 +12,7 @@ mod vp8;
 
 pub(crate) use clock::{Report, SenderClock, StreamClock};
 pub(crate) use descriptor::{FrameNumbers, dependency_descriptor};
-pub(crate) use encodings::{Choice, Encodings};
+pub(crate) use encodings::{Choice, EncodingName, Encodings};
 pub(crate) use header::Header;
 pub(crate) use incoming::Incoming;
 #[cfg(feature = "fuzzing")]

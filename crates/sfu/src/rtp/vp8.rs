@@ -49,6 +49,30 @@ impl PictureIds {
     }
 }
 
+/// The height of a picture, from the first packet of its keyframe (RFC 6386 section 9.1).
+pub(super) fn keyframe_height(payload: &[u8]) -> Option<u32> {
+    let frame = payload.get(descriptor_length(payload)?..)?;
+    let [_, _, _, 0x9d, 0x01, 0x2a, _, _, low, high, ..] = frame else {
+        return None;
+    };
+    // The two highest bits say how to scale it.
+    Some(u32::from(u16::from_le_bytes([*low, *high]) & 0x3fff))
+}
+
+/// The length of a payload descriptor (RFC 7741 section 4.2).
+fn descriptor_length(payload: &[u8]) -> Option<usize> {
+    if payload.first()? & 0x80 == 0 {
+        return Some(1);
+    }
+    let extension = payload.get(1)?;
+    let picture = match extension & 0x80 {
+        0 => 0,
+        _ => 1 + usize::from(payload.get(2)? >> 7),
+    };
+    let has = |bits: u8| usize::from(extension & bits != 0);
+    Some(2 + picture + has(0x40) + has(0x30))
+}
+
 fn patch(descriptor: &Vp8Descriptor, goes: Numbers) -> Option<Vp8Patch> {
     let build = |wide: bool| {
         let mut patch = descriptor.patch();
@@ -142,6 +166,19 @@ mod tests {
             .build()
             .unwrap();
         assert_eq!(ids.packet(&parse(&next), false), Some(expected));
+    }
+
+    #[test]
+    fn a_keyframe_says_its_height() {
+        let picture = [0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0xc2];
+        let with = |descriptor: &[u8]| keyframe_height(&[descriptor, &picture].concat());
+        assert_eq!(with(&[0x10]), Some(720));
+        assert_eq!(with(&[0x90, 0x80, 5]), Some(720));
+        assert_eq!(with(&[0x90, 0xf0, 0x81, 5, 7, 9]), Some(720));
+        assert_eq!(with(&[0x90, 0x80, 0x81]), None);
+        for length in 0..picture.len() {
+            assert_eq!(keyframe_height(&[&[0x10], &picture[..length]].concat()), None);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod costs;
 mod dialects;
 mod fuzz;
 mod hostile;
+mod layers;
 mod negotiation;
 mod paths;
 mod recording;

@@ -91,6 +91,8 @@ pub(crate) struct Client {
     /// Instead of one stream of video: these, which all send the same pictures. In their payload the first is of the client
     /// itself, and the others of those with higher numbers.
     pub(crate) encodings: Vec<u32>,
+    /// The SSRCs of the layers that it offers.
+    layers: Vec<u32>,
     /// How long a picture is encoded before it is sent.
     pub(crate) encoding_time: Duration,
     /// Sender reports of what it is sent, with when they were first seen: SSRC, NTP time, timestamp.
@@ -166,6 +168,7 @@ impl Client {
             video_format: 0,
             is_padding: false,
             encodings: Vec::new(),
+            layers: Vec::new(),
             encoding_time: Duration::ZERO,
             reports: HashMap::new(),
             captures: HashMap::new(),
@@ -255,6 +258,11 @@ impl Client {
         }
     }
 
+    /// Offers video in several layers, the smallest first.
+    pub(crate) fn offer_layers(&mut self, ssrcs: &[u32]) {
+        self.layers = ssrcs.to_vec();
+    }
+
     pub(crate) fn offer(&mut self) -> String {
         self.rtc.add_local_candidate(self.candidate());
         let mut api = self.rtc.sdp_api();
@@ -297,10 +305,22 @@ impl Client {
                 });
             }
         }
-        let sdp = offer.to_sdp_string();
+        let sdp = self.with_simulcast(offer.to_sdp_string());
         self.own_offer.clone_from(&sdp);
         self.drain();
         sdp
+    }
+
+    /// The offer with the layers of the video in it.
+    fn with_simulcast(&self, sdp: String) -> String {
+        let (Some(video), false) = (sdp.find("m=video"), self.layers.is_empty()) else {
+            return sdp;
+        };
+        let end = video + sdp[video..].find("a=rtpmap").unwrap();
+        let rids: Vec<String> = self.layers.iter().map(|ssrc| format!("r{ssrc}")).collect();
+        let lines: String = rids.iter().map(|rid| format!("a=rid:{rid} send\r\n")).collect();
+        let simulcast = format!("{lines}a=simulcast:send {}\r\n", rids.join(";"));
+        [&sdp[..end], &simulcast, &sdp[end..]].concat()
     }
 
     /// For offers that a test made itself.
@@ -311,7 +331,11 @@ impl Client {
     pub(crate) fn answered(&mut self, sdp: &str) {
         self.last_answer = sdp.to_string();
         self.answers += 1;
-        let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
+        // Its session has not offered the layers: they are of the test's own making.
+        let is_of_layers = |line: &&str| line.starts_with("a=rid:") || line.starts_with("a=simulcast:");
+        let lines = sdp.lines().filter(|line| !is_of_layers(line));
+        let plain: String = lines.map(|line| format!("{line}\r\n")).collect();
+        let answer = SdpAnswer::from_sdp_string(&plain).unwrap();
         let is_of_another =
             !self.own_offer.is_empty() && sdp.matches("m=").count() != self.own_offer.matches("m=").count();
         if is_of_another {
@@ -676,6 +700,9 @@ impl Client {
             // A session sends one stream for each RID.
             let rid = format!("r{ssrc}");
             let mut api = self.rtc.direct_api();
+            if api.stream_tx(&(*ssrc).into()).is_some() {
+                continue;
+            }
             api.declare_stream_tx((*ssrc).into(), None, mid, Some(rid.as_str().into()));
         }
         self.encodings = ssrcs.to_vec();

@@ -368,6 +368,20 @@ impl World {
         self.command(Command::View { transport, videos });
     }
 
+    /// Views one camera at a height.
+    pub(crate) fn view_at(&mut self, index: usize, user: &str, height: u32) {
+        let video = sfu::WantedVideo {
+            user: user.into(),
+            source: Source::Camera,
+            max_height: Some(height),
+        };
+        let transport = self.clients[index].transport.as_str().into();
+        self.command(Command::View {
+            transport,
+            videos: vec![video],
+        });
+    }
+
     pub(crate) fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {
         let transport = self.clients[index].transport.as_str().into();
         self.command(Command::State {

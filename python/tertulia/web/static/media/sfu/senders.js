@@ -1,5 +1,5 @@
 /** @import { Source } from "../../protocol/types.js" */
-import { applyEncoding } from "../encoding.js";
+import { applyEncoding, CAMERA_LAYERS } from "../encoding.js";
 import { logFailure } from "../serial.js";
 import { hint, kindOf, SOURCES } from "../sources.js";
 
@@ -60,7 +60,9 @@ export class Senders {
    * @param {MediaStreamTrack | "audio" | "video"} track
    */
   #add(source, track) {
-    const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream()] });
+    const layers = source === "camera" ? { sendEncodings: CAMERA_LAYERS } : {};
+    const streams = [new MediaStream()];
+    const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams, ...layers });
     this.#transceivers.set(source, transceiver);
     return true;
   }
