@@ -17,8 +17,8 @@ class Step:
     """One command, named.
 
     ``minutes`` is several times what it takes on two cores: past that it hangs. ``needs`` names the steps that have to
-    succeed first. Two steps with the same ``lock`` do not run at the same time; a step that is ``alone`` measures
-    time, and nothing runs beside it. ``covered`` steps are Python whose coverage counts.
+    succeed first. Two steps with the same ``lock`` do not run at the same time. A step with ``apart`` measures time:
+    only others with the same one run beside it. ``covered`` steps are Python whose coverage counts.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Step:
     minutes: float = 5
     needs: tuple[str, ...] = ()
     lock: str = ""
-    alone: bool = False
+    apart: str = ""
     covered: bool = False
 
     @property
@@ -89,14 +89,26 @@ INTEGRATION = (
     Step("integration others", (*PYTEST, "tests/integration", *OTHERS), 25, needs=SERVED, covered=True),
     Step("integration hub", (*PYTEST, *_integration(HUB)), 25, needs=SERVED, covered=True),
 )
+CALLS = tuple(
+    f"tests/browser/test_{name}.py"
+    for name in ("two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme")
+)
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
     Step("unit", (*PYTEST, "tests/unit"), 10, needs=BUILT, covered=True),
-    Step("world", (BIN + "python", "-m", "tests.world"), 5, needs=BUILT, alone=True),
+    Step("world", (BIN + "python", "-m", "tests.world"), 5, needs=BUILT, apart="world"),
     Step("page unit", ("npm", "test", "--silent"), 3, needs=("npm packages",)),
     *INTEGRATION,
-    Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, alone=True),
-    Step("browser", (*PYTEST, "tests/browser"), 15, needs=SERVED, alone=True),
+    Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, apart="chaos"),
+    # Both together leave half of two cores idle.
+    Step("browser calls", (*PYTEST, *CALLS), 15, needs=SERVED, apart="browser"),
+    Step(
+        "browser pages",
+        (*PYTEST, "tests/browser", *(f"--ignore={path}" for path in CALLS)),
+        15,
+        needs=SERVED,
+        apart="browser",
+    ),
 )
 # Measuring takes the covered steps a third longer.
 COVERAGE = Step(
@@ -105,16 +117,20 @@ COVERAGE = Step(
     needs=("unit", *(step.name for step in INTEGRATION)),
 )
 BENCH = tuple(
-    Step(f"bench {path.parent.name}", (BIN + "python", "-m", f"bench.{path.parent.name}"), 10, needs=SERVED, alone=True)
-    for path in sorted(ROOT.glob("bench/*/__main__.py"))
+    Step(f"bench {name}", (BIN + "python", "-m", f"bench.{name}"), 10, needs=SERVED, apart=f"bench {name}")
+    for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py"))
 )
 # Foreign stacks that need a toolchain of their own, or long.
-NIGHTLY = (Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),)
+NIGHTLY = (
+    Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
+    Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),
+)
 GROUPS = {
     "check": CHECK,
     "test": (*INSTALL, *CHECK, *TEST),
     "integration": INTEGRATION,
     "coverage": (COVERAGE,),
     "bench": BENCH,
+    "nightly": NIGHTLY,
 }
 STEPS = {step.name: step for step in (*INSTALL, *CHECK, *TEST, COVERAGE, *NIGHTLY, *BENCH)}

@@ -1,6 +1,6 @@
 """Runs the steps that prove Tertulia, each with a deadline, and ends with a summary. ``make`` calls it.
 
-usage: test.py [check | test | integration | coverage | bench | <name of a step> …]
+usage: test.py [check | test | integration | coverage | bench | nightly | <name of a step> …]
 
 A step that is asked for brings the steps that it needs. Of a group, independent steps run three at a time; the output
 of each is printed in one piece when it ends. Every step is run, also after another failed, unless it needed that one.
@@ -75,11 +75,10 @@ def startable(
     """Which of the waiting steps start now, beside those that run."""
     now = list(running)
     for step in waiting:
-        free = len(now) < lanes and not any(other.alone for other in now)
+        free = len(now) < lanes and all(other.apart == step.apart for other in now)
         if (
             free
             and all(need in results for need in step.needs)
-            and not (step.alone and now)
             and not (step.lock and any(step.lock == other.lock for other in now))
         ):
             now.append(step)
@@ -150,7 +149,7 @@ async def run_all(steps: Sequence[Step], lanes: int) -> dict[str, Result]:
                 results[step.name] = Result(f"FAILED: not run, since {' and '.join(failed)} failed")
         for step in startable(waiting, running.values(), results, lanes):
             waiting.remove(step)
-            live = lanes == 1 or step.alone
+            live = lanes == 1 or [other.apart for other in steps].count(step.apart) == 1
             running[asyncio.create_task(run(step, measured=measured, live=live))] = step
         if running:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

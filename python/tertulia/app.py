@@ -204,14 +204,14 @@ def _sites(config: Config, services: Services, signalr: SignalRSite) -> tuple[AS
         by_address=SharedLimit("address", rate * ADDRESS_SHARE, take),
         by_credential=SharedLimit("credential", rate, take),
     )
-    routes = _routes(config, services, signalr, api)
-    operator = _operator_routes(config)
-    complete = _site(config, [*operator, *routes], api)
-    return (complete if config.operator_listen is None else _site(config, routes, api)), complete
-
-
-def _routes(config: Config, services: Services, signalr: SignalRSite, api: Api) -> list[BaseRoute]:
     pages = Pages(public_url=config.public_url, media_origin=services.links.origin)
+    routes = _routes(services, signalr, api, pages)
+    operator = _operator_routes(config)
+    complete = _site(config, [*operator, *routes], api, pages)
+    return (complete if config.operator_listen is None else _site(config, routes, api, pages)), complete
+
+
+def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) -> list[BaseRoute]:
     return [
         *site.api_routes(api, OPERATIONS),
         Route("/hub", signalr),
@@ -220,7 +220,7 @@ def _routes(config: Config, services: Services, signalr: SignalRSite, api: Api) 
         site.page_route("/healthz", health.healthz),
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/", pages.index),
-        site.page_route("/r/{room_id}", pages.index),
+        site.page_route("/r/{room_id}", pages.room),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 
@@ -235,8 +235,10 @@ def _operator_routes(config: Config) -> list[BaseRoute]:
     ]
 
 
-def _site(config: Config, routes: list[BaseRoute], api: Api) -> ASGIApp:
-    app: ASGIApp = site.Site(routes, Cors(config.cors_origins, local=config.open), api, is_open=config.open)
+def _site(config: Config, routes: list[BaseRoute], api: Api, pages: Pages) -> ASGIApp:
+    app: ASGIApp = site.Site(
+        routes, Cors(config.cors_origins, local=config.open), api, pages.unknown, is_open=config.open
+    )
     return cast("ASGIApp", behind_proxies(config, app)) if config.trusted_proxies else app
 
 

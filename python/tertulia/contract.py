@@ -119,6 +119,18 @@ class JoinRequest(Wire, frozen=True):
     region: Region | UnsetType = UNSET
 
 
+class EntryQuery(Wire, frozen=True):
+    """The query of GET /v1/rooms/{id}/entry. ``user_id``: who would join, where the credential does not say it."""
+
+    user_id: Uuid | UnsetType = UNSET
+
+
+class EntryView(Wire, frozen=True):
+    """Whoever asks may join the room now, in this role."""
+
+    role: Role
+
+
 class CreateUser(Wire, frozen=True):
     """POST /v1/users."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import islice
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +23,8 @@ MAX_FAULTS: Final = 100
 """Reported at once: a body made of nothing but faults would cost more to answer than to send."""
 _BAD_TEXT: Final = "must contain no NUL and no lone surrogate"
 
+_KEY: Final = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
+"""An unknown key that is named in an error: what else a client wrote is not repeated."""
 _PLACE: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 """Where the fault is, as msgspec puts it at the end of its message."""
 _WORDS: Final = (
@@ -124,8 +126,17 @@ def _struct(kind: type[Struct], value: object, path: str, errors: list[FieldErro
 
 
 def _unknown_key(path: str, name: str) -> FieldError:
-    # A name that UTF-8 cannot carry cannot be reported either.
-    return FieldError(path, _BAD_TEXT) if has_bad_text(name) else FieldError(_join(path, name), "is not a known key")
+    # A name that UTF-8 cannot carry cannot be reported either, nor one that nobody would have misspelled.
+    if has_bad_text(name):
+        return FieldError(path, _BAD_TEXT)
+    return FieldError(_join(path, name) if _KEY.fullmatch(name) else path, "is not a known key")
+
+
+def _choices(hint: Any) -> list[str]:
+    """The words that a type allows, if it is made of such."""
+    if get_origin(hint) is Literal:
+        return [repr(word) for word in get_args(hint)]
+    return [word for part in get_args(hint) for word in _choices(part)]
 
 
 def _list(
@@ -168,11 +179,13 @@ def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None
         message = str(e)
         place = _PLACE.search(message)
         inner = place["path"] if place else ""
-        errors.append(FieldError((path + inner).lstrip("."), _sentence(_PLACE.sub("", message))))
+        errors.append(FieldError((path + inner).lstrip("."), _sentence(_PLACE.sub("", message), hint)))
 
 
-def _sentence(message: str) -> str:
+def _sentence(message: str, hint: Any) -> str:
     """msgspec's message, in words for someone who writes JSON."""
+    if message.startswith("Invalid enum value"):  # msgspec repeats the value
+        return f"must be one of {', '.join(words)}" if (words := _choices(hint)) else "is not one of the known values"
     if "matching regex" in message:  # the only patterns of the contract
         return "must be an email address" if "@" in message else "must be a UUID"
     for code, word in _WORDS:

@@ -85,6 +85,7 @@ async def show(person: Person, screen: str, link: str) -> None:
             await page.goto(link.split("/r/", maxsplit=1)[0])
         case "lobby":
             await page.goto(link)
+            await page.get_by_role("heading", name="Ready to join?").wait_for()
         case "meeting":
             await page.get_by_role("button", name="Join now").click()
             await person.tile("Ben Ruiz").wait_for()

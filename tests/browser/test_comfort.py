@@ -155,3 +155,48 @@ async def test_with_colours_of_the_system_edges_say_what_grounds_said(come: Come
     silent = await css(".tile", "borderTopWidth", "::after")
     await ana.page.evaluate("() => document.querySelector('.tile').classList.add('is-speaking')")
     assert (silent, await css(".tile", "borderTopWidth", "::after")) == ("1px", "4px")
+
+
+_REACHABLE = """() => [...document.querySelectorAll("[data-command=mic], .hang-up, .compose textarea, .send")]
+  .filter((element) => element.checkVisibility())
+  .map((element) => [element, element.getBoundingClientRect()])
+  .filter(([element, r]) => {
+    const hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
+    return !(element.contains(hit) && r.top >= 0 && r.bottom <= innerHeight);
+  })
+  .map(([element]) => element.outerHTML.slice(0, 80))"""
+"""Which of the buttons that one needs at any time a finger would miss."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (844, 390), (390, 400)])
+async def test_on_a_phone_mute_leave_and_the_newest_message_are_in_reach(
+    come: Come, base: str, width: int, height: int
+) -> None:
+    room = new_room(base)
+    ana = await come("Ana", viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True)
+    await ana.join(room.link)
+    for panel in ("c", "p"):
+        await ana.press(panel)
+        if panel == "c":
+            for i in range(25):
+                await ana.page.keyboard.type(f"Line {i}")
+                await ana.press("Enter")
+            await ana.page.get_by_role("log").get_by_text("Line 24").wait_for()
+        await ana.page.set_viewport_size({"width": width, "height": height})
+        assert await ana.page.evaluate(_REACHABLE) == []
+        if panel == "c":
+            await expect(ana.page.get_by_role("log").get_by_text("Line 24")).to_be_in_viewport()
+        await ana.press("Escape")
+        assert await ana.page.evaluate(_CUT_OFF) == []
+
+
+async def test_what_cannot_be_seen_cannot_be_tapped(come: Come, base: str) -> None:
+    room = new_room(base)
+    ben = await come("Ben")
+    await ben.join(room.link)
+    ana = await come("Ana", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    await ana.join(room.link)
+    await ana.tile("Ben").dblclick()
+    pin = ana.tile("Ana (you)").locator(".pin")
+    await expect(pin).to_have_css("opacity", "0")
+    await expect(pin).to_have_css("pointer-events", "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,47 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser import chromium
 from tests.browser.conftest import Come
-from tests.browser.person import Person, new_room
+from tests.browser.person import Person, call, new_room
 from tests.integration import servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+_COUNT_QUESTIONS = """(() => {
+  window.questions = [];
+  const media = navigator.mediaDevices;
+  const ask = media.getUserMedia.bind(media);
+  media.getUserMedia = (wanted) => { window.questions.push(Object.keys(wanted).sort()); return ask(wanted); };
+})()"""
+
+
+_KEEP_TRACKS = """(() => {
+  window.opened = [];
+  const media = navigator.mediaDevices;
+  const ask = media.getUserMedia.bind(media);
+  media.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    window.opened.push(...stream.getTracks());
+    return stream;
+  };
+})()"""
+_LOSE = """(kind) => {
+  const track = window.opened.filter((t) => t.kind === kind && t.readyState === "live").at(-1);
+  track.stop();
+  track.dispatchEvent(new Event("ended"));
+}"""
+"""What a browser does when a device is unplugged."""
+
+
 async def test_a_new_meeting_and_a_guest_by_its_invite_link(come: Come, base: str) -> None:
     ana = await come("Ana", permissions=["clipboard-read", "clipboard-write"])
     await ana.page.goto(base)
-    await ana.page.get_by_label("Your name").fill("Ana María")
+    await ana.page.evaluate(_COUNT_QUESTIONS)
     await ana.button("New meeting").click()
+    await ana.page.get_by_label("Your name").fill("Ana María")
+    await ana.page.locator(".mirror video").wait_for()
+    assert await ana.page.evaluate("window.questions") == [["audio", "video"]]
+    await ana.button("Join now").click()
     await ana.page.get_by_role("heading", name="You are the only one here").wait_for()
     await ana.page.get_by_role("main").get_by_role("button", name="Copy invite link").click()
     await ana.hears("Invite link copied.")
@@ -102,13 +133,17 @@ async def joins_without_media(browser: Browser, base: str, words: str) -> None:
         ("/r/00000000-0000-4000-8000-000000000000", "This meeting does not exist."),
         ("/r/{room}#invite=nonsense", "This link is invalid"),
         ("/r/{room}#token=nonsense", "This link is invalid"),
+        ("/r/anything", "The address is mistyped"),
+        ("/foo", "The address is mistyped"),
     ],
 )
 async def test_links_that_are_not_good(come: Come, base: str, link: str, words: str) -> None:
     ana = await come("Ana")
+    await ana.page.add_init_script(_COUNT_QUESTIONS)
     await ana.page.goto(base + link.format(room=new_room(base).id))
-    await ana.page.get_by_role("button", name="Join now").click()
-    await ana.page.get_by_role("alert").get_by_text(words).wait_for()
+    await ana.page.get_by_text(words).wait_for()
+    await expect(ana.page.get_by_role("heading", level=1)).to_be_focused()
+    assert await ana.page.evaluate("window.questions") == []
     ana.trouble.clear()  # the browser itself writes 401 and 404 to the console
 
 
@@ -117,9 +152,50 @@ async def test_a_full_meeting(come: Come, base: str) -> None:
     ana, ben = await come("Ana"), await come("Ben")
     await ana.join(room.host_link)
     await ben.page.goto(room.link)
-    await ben.page.get_by_role("button", name="Join now").click()
-    await ben.page.get_by_role("alert").get_by_text("The meeting is full.").wait_for()
+    await ben.page.get_by_role("heading", name="The meeting is full").wait_for()
     ben.trouble.clear()
+    await ana.page.goto(base)
+    await ben.button("Try again").click()
+    await ben.page.get_by_role("heading", name="Ready to join?").wait_for()
+
+
+async def test_an_invite_that_was_revoked_or_used_up_and_a_guest_who_comes_back(come: Come, base: str) -> None:
+    room = new_room(base)
+    path = f"{base}/v1/rooms/{room.id}/invites"
+    invite = call("POST", path, {"role": "attendee", "maxUses": 1}, room.join_token)
+    link = f"{room.link}#invite={invite['inviteToken']}"
+    ben, eva = await come("Ben"), await come("Eva")
+    await ben.join(link)
+    await eva.page.goto(link)
+    await eva.page.get_by_text("You cannot join this meeting with this link.").wait_for()
+    await ben.page.reload()
+    await ben.page.get_by_role("heading", name="Ready to join?").wait_for()
+    revoked = call("POST", path, {"role": "attendee"}, room.join_token)
+    revoke = urllib.request.Request(f"{path}/{revoked['id']}", method="DELETE")
+    revoke.add_header("Authorization", f"Bearer {room.join_token}")
+    urllib.request.urlopen(revoke, timeout=20).close()
+    await eva.page.goto(f"{room.link}#invite={revoked['inviteToken']}")
+    await eva.page.get_by_role("heading", name="This link does not work").wait_for()
+    eva.trouble.clear()
+
+
+async def test_a_device_that_is_lost_is_said_at_once_with_the_way_back(come: Come, base: str) -> None:
+    ana = await come("Ana")
+    await ana.page.add_init_script(_KEEP_TRACKS)
+    await ana.page.goto(new_room(base).link)
+    await ana.page.locator(".mirror video").wait_for()
+    await ana.page.evaluate(_LOSE, "audio")
+    await ana.page.get_by_role("alert").get_by_text("Your microphone has stopped").wait_for()
+    await ana.button("Turn microphone on").click()
+    await expect(ana.page.get_by_role("alert")).to_be_hidden()
+    await ana.button("Join now").click()
+    for kind, off, on in (("audio", "Unmute", "Mute"), ("video", "Turn camera on", "Turn camera off")):
+        await ana.button(on).wait_for()
+        await ana.page.evaluate(_LOSE, kind)
+        await ana.button(off).wait_for()
+        await ana.button("Turn on again").click()
+        await ana.button(on).wait_for()
+        await expect(ana.button("Turn on again")).to_have_count(0)
 
 
 async def test_nonsense_is_no_link(come: Come, base: str) -> None:

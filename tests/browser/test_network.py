@@ -179,3 +179,41 @@ def child(parent: int, part: str) -> int:
         if part.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
             return int(pid)
     raise AssertionError(f"{part} does not run")
+
+
+_RELAY_ONLY = """
+const Plain = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Plain {
+  constructor(options) { super({ ...options, iceTransportPolicy: "relay" }); }
+};
+"""
+_NO_WAY = """
+const Plain = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Plain {
+  setRemoteDescription({ type, sdp }) {
+    return super.setRemoteDescription({ type, sdp: sdp.replace(/^(a=candidate:(?:\\S+ ){5})\\d+/gm, "$19") });
+  }
+};
+"""
+"""As if a firewall were in the way: the SFU's candidates lead to a port where nobody is."""
+
+
+async def test_no_way_for_media_is_explained(come: Come, base: str) -> None:
+    direct, forwarded = new_room(base, topology="p2p"), new_room(base)
+    ben, ana, eva = await come("Ben"), await come("Ana"), await come("Eva")
+    await ana.page.add_init_script(_RELAY_ONLY)
+    await eva.page.add_init_script(_NO_WAY)
+    await ben.join(direct.link)
+    await asyncio.gather(ana.join(direct.link), eva.join(forwarded.link))
+    banners = ((ana, "No sound or video for some people"), (eva, "No sound or video gets through"))
+    for person, words in banners:
+        await person.page.get_by_role("alert").get_by_text(words).wait_for()
+        await person.button("What to do").click()
+    dialog = ana.page.get_by_role("dialog")
+    await dialog.get_by_text("Your browser found no way to send anything between you and Ben").wait_for()
+    await dialog.get_by_text("Nothing could be tried.").wait_for()
+    dialog = eva.page.get_by_role("dialog")
+    await dialog.get_by_text("Tried: UDP and TCP.").wait_for()
+    await dialog.get_by_text("no TURN server").wait_for()
+    await expect(ana.page.get_by_role("img", name="Good connection", include_hidden=True)).to_have_count(0)
+    ana.trouble.clear()

@@ -78,12 +78,17 @@ async def test_tiles(come: Come, base: str, pictures: Path, scheme: str) -> None
         await me.page.get_by_role("button", name=f"People, {count}", exact=True).wait_for()
         for viewport in (DESKTOP, PHONE, PHONE_LYING):
             await me.page.set_viewport_size(viewport)
-            most = {DESKTOP["width"]: 25, PHONE["width"]: 12, PHONE_LYING["width"]: 12}[viewport["width"]]
+            most = {DESKTOP["width"]: 25, PHONE["width"]: 12, PHONE_LYING["width"]: 18}[viewport["width"]]
             await me.sees_tiles(min(count, most))
-            more = me.page.get_by_role("button", name=f"+{count - most} more")
-            await expect(more).to_be_visible(visible=count > most)
+            await expect(me.button("More people")).to_be_visible(visible=count > most)
             assert_apart(await me.page.evaluate(_BOXES, viewport), viewport)
             await me.page.screenshot(path=pictures / f"tiles-{viewport['width']}-{count:02}-{scheme}.png")
+    await me.page.set_viewport_size(DESKTOP)
+    first = {box["name"] for box in await me.page.evaluate(_BOXES, DESKTOP)}
+    await me.button("More people").click()
+    await me.sees_tiles(3)
+    second = {box["name"] for box in await me.page.evaluate(_BOXES, DESKTOP)}
+    assert first | second == {*NAMES[:27], "Lorenzo Vidal (you)"} and not first & second
 
 
 def assert_apart(boxes: list[dict[str, Any]], viewport: ViewportSize) -> None:
@@ -111,8 +116,12 @@ async def test_screens(come: Come, base: str, pictures: Path, viewport: Viewport
         await page.screenshot(path=pictures / f"{name}-{viewport['width']}-{scheme}.png")
 
     await page.goto(base)
-    await page.locator(".mirror video").wait_for()
+    await me.button("New meeting").wait_for()
     await picture("start")
+    await page.goto(f"{base}/r/anything")
+    await page.get_by_role("heading", name="There is no such page").wait_for()
+    await picture("no-such-page")
+    me.trouble.clear()  # the browser itself writes 404 to the console
     await page.goto(room.host_link)
     await page.locator(".mirror video").wait_for()
     await picture("lobby")

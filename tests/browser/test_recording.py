@@ -171,6 +171,7 @@ async def test_a_new_meeting_of_the_start_page_can_be_recorded(come: Come, base:
     ana = await come("Ana", viewport={"width": 1000, "height": 700})
     await ana.page.goto(base)
     await ana.button("New meeting").click()
+    await ana.button("Join now").click()
     await ana.button("Record the meeting").wait_for()
 
 
@@ -205,7 +206,7 @@ async def test_the_film_is_watched_after_the_meeting(come: Come, base: str) -> N
     await video.evaluate("(video) => { video.pause(); video.currentTime = 6; }")
     await ana.page.wait_for_function("() => !document.querySelector('.player video').seeking")
     assert await video.evaluate("(video) => video.currentTime") == pytest.approx(6, abs=0.1)
-    await ana.page.get_by_label("Sound").select_option("Only Ben")
+    await ana.page.get_by_label("Sound").select_option("Only \u2068Ben\u2069")
     await video.evaluate("(video) => video.play()")
     await ana.page.wait_for_function("() => document.querySelector('.player audio').currentTime > 6.5")
     await ana.button("Delete").click()

@@ -110,10 +110,14 @@ async def test_hearing_one_person(come: Come, base: str, files: dict[str, Path])
     ana = await in_the_lobby(come, base, Recordings([made, *sounds, camera], files=files))
     await ana.button("Watch").click()
     choice = ana.page.get_by_label("Sound")
-    assert await choice.locator("option").all_inner_texts() == ["Everyone", "Only Ben", "Only Eva"]
+    assert await choice.locator("option").all_inner_texts() == [
+        "Everyone",
+        "Only \u2068Ben\u2069",
+        "Only \u2068Eva\u2069",
+    ]
     video, sound = ana.page.locator(".player video"), ana.page.locator(".player audio")
     await plays(video)
-    await choice.select_option("Only Eva")
+    await choice.select_option("Only \u2068Eva\u2069")
     await ana.page.wait_for_function(
         """() => {
           const [video, sound] = ["video", "audio"].map((tag) => document.querySelector(`.player ${tag}`));

@@ -98,6 +98,23 @@ async def test_screen_share_takes_the_stage(come: Come, base: str, topology: str
     stage, small = await screen.bounding_box(), await ana.tile("Ben").bounding_box()
     assert stage is not None and small is not None
     assert stage["width"] * stage["height"] > 2 * small["width"] * small["height"]
+    await ana.hears("Ben is sharing a screen")
+    await expect(ben.tile("Your screen")).to_contain_class("has-picture")
+    await ana.press("s")
+    for person, other in ((ana, "Ben’s screen"), (ben, "Ana’s screen")):
+        for name in (other, "Your screen"):
+            await expect(person.tile(name)).to_contain_class("has-picture", timeout=30_000)
+    await ana.press("p")
+    await expect(ana.page.get_by_text("Sharing the screen")).to_have_count(2)
+    await ana.page.get_by_role("listitem").get_by_role("button", name="Pin Ben").click()
+    await expect(ana.page.get_by_role("listitem").get_by_role("button", name="Unpin Ben")).to_be_focused()
+    await expect(screen).to_contain_class("has-picture")
+    large, small = await ana.tile("Ben").bounding_box(), await screen.bounding_box()
+    assert large is not None and small is not None and large["width"] > 2 * small["width"]
+    await ana.page.get_by_role("listitem").get_by_role("button", name="Unpin Ben").click()
+    await ana.press("Escape")
+    await ana.press("s")
+    await expect(ben.tile("Ana’s screen")).to_have_count(0)
     await ben.page.get_by_role("button", name="Stop", exact=True).click()
     await expect(screen).to_have_count(0)
     await ana.sees("Ben")

@@ -30,6 +30,7 @@ SIZE = 60_000
 RUNS = 5
 BAR = 9.0
 HUGE = 1 << 24
+CALL = b'{"type":1,"target":"a","arguments":['
 
 
 def feed(framer: RecordFramer | LengthFramer, data: bytes, step: int) -> None:
@@ -72,6 +73,14 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
     ),
     "SignalR: JSON digits": lambda n: (
         lambda: handshake.JSON.decode(b'{"type":1,"target":"a","arguments":[' + b"9" * n + b"]}")
+    ),
+    "SignalR: JSON nested too deep": lambda n: lambda: handshake.JSON.decode(CALL + b'[0,"",' * n),
+    "SignalR: JSON nested too deep, strings": lambda n: lambda: handshake.JSON.decode(CALL + b"[" * n + rb'"\"' * n),
+    "SignalR: MessagePack nested too deep": lambda n: (
+        lambda: handshake.MESSAGEPACK.decode(b"\x96\x01\x80\xc0\xa1a" + b"\x91" * n)
+    ),
+    "SignalR: MessagePack headers": lambda n: (
+        lambda: handshake.MESSAGEPACK.decode(b"\x96\x01\xdf" + b"\xff" * 4 + b"\x80" * n + b"\x91" * n)
     ),
     "SignalR: MessagePack call": lambda n: (
         lambda: handshake.MESSAGEPACK.decode(b"\x96\x01\x80\xc0\xa1a\xdd" + n.to_bytes(4) + b"\xa1\xff" * n + b"\x90")

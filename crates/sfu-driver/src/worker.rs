@@ -30,8 +30,9 @@ const WAKE: Token = Token(2);
 /// Batches of datagrams read before commands, timers and TCP have their turn.
 const BATCHES_PER_TURN: usize = 4;
 
-/// Commands taken before the media has its turn again; an offer costs about as much as a thousand packets.
-const COMMANDS_PER_TURN: usize = 16;
+/// How long commands are taken before media has its turn again: an offer costs as much as hundreds of packets. A command that
+/// takes longer is the last of its turn.
+const COMMAND_SLICE: Duration = Duration::from_millis(1);
 
 /// Bytes to send that are gathered at most, even within a turn.
 const FLUSH_AT: usize = 2 << 20;
@@ -200,6 +201,7 @@ impl Worker {
             self.read_udp(now);
         }
         if self.orders_unread {
+            self.send(now); // what was forwarded does not wait for them
             self.take_orders(now);
         }
         if self.hosted.next_timeout().is_some_and(|due| due <= now) {
@@ -256,7 +258,8 @@ impl Worker {
 
     fn take_orders(&mut self, now: Instant) {
         self.refuse();
-        for _ in 0..COMMANDS_PER_TURN {
+        let begin = Instant::now();
+        while begin.elapsed() < COMMAND_SLICE {
             if self.shared.stop.load(Ordering::Acquire) {
                 self.stopping = true;
                 return;
@@ -310,11 +313,16 @@ impl Worker {
         self.hosted.collect();
     }
 
-    /// Gathers, sends and tells.
-    fn give(&mut self, now: Instant) {
+    /// Gathers and sends.
+    fn send(&mut self, now: Instant) {
         self.gather();
         self.udp.flush(&self.shared.counters);
         self.streams.flush(self.poll.registry(), now);
+    }
+
+    /// Gathers, sends and tells.
+    fn give(&mut self, now: Instant) {
+        self.send(now);
         self.shared.counters.tcp_open.set(self.streams.len() as u64);
         self.shared.counters.set_shard(self.hosted.shard().stats());
         self.record();

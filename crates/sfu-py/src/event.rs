@@ -25,6 +25,16 @@ event_classes! {
     Slots { room: String, transport: String, user_id: String, seat: String, slots: Vec<Slot>, }
     /// Who speaks, loudest first.
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
+    /// The layers of a video that its publisher is to send.
+    LayersWanted {
+        room: String,
+        transport: String,
+        user_id: String,
+        seat: String,
+        mid: String,
+        source: String,
+        rids: Vec<String>,
+    }
     /// A change of a peer's media path; `reason` only with `closed`.
     TransportState {
         room: String,
@@ -142,6 +152,11 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
             let user_ids = users.iter().map(ToString::to_string).collect();
             instance(py, ActiveSpeakers { room, user_ids })
         }
+        Body::LayersWanted { mid, source, rids } => of_peer!(LayersWanted {
+            mid: mid,
+            source: source.as_str().to_owned(),
+            rids: rids
+        }),
         Body::TransportState(state) => {
             let (state, reason) = match state {
                 sfu::TransportState::Connected => ("connected", None),

@@ -47,6 +47,16 @@ pub enum Body {
     Slots(Vec<SlotAssignment>),
     /// Who speaks now in a room, loudest first, after each change.
     ActiveSpeakers(Vec<UserId>),
+    /// Which layers of one video somebody is sent, after each change. A client that stops the others saves bits and power, and
+    /// one that does not loses nothing.
+    LayersWanted {
+        /// `a=mid` of the m-line on which the client sends the video.
+        mid: String,
+        /// What the video shows.
+        source: Source,
+        /// The RIDs of the layers, in the order of the offer.
+        rids: Vec<String>,
+    },
     /// A change of a peer's media path.
     TransportState(TransportState),
     /// More media came in than [`crate::Limits`] allow, and the rest is dropped. Told once, and again when the limit was kept for

@@ -1,11 +1,10 @@
 //! Entry points for fuzzers into parsers behind the public interface. Not part of it.
 
 use str0m::format::Codec;
-use str0m::rtp::Vp8Descriptor;
 use str0m::rtp::rtcp::Rtcp;
 
 use crate::demux;
-use crate::rtp::{Header, PictureIds, is_keyframe};
+use crate::rtp::{Feedback, Header, PictureIds, Vp8Descriptor, is_keyframe, renumber, without_sender_reports};
 
 /// Classifies a datagram, and looks for each header extension that it may have.
 pub fn classify(packet: &[u8]) {
@@ -26,14 +25,20 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
         if index % 3 == 2 {
             pictures.change_source();
         }
-        if let Ok(descriptor) = Vp8Descriptor::parse(payload) {
-            pictures.packet(&descriptor, index == 0);
+        if let Some(descriptor) = Vp8Descriptor::parse(payload) {
+            let numbers = pictures.packet(&descriptor, index == 0);
+            numbers
+                .into_iter()
+                .for_each(|numbers| renumber(&mut payload.to_vec(), numbers));
         }
     }
 }
 
-/// Reads a compound RTCP packet as a session does after decryption (RFC 3550 section 6.1). Gives how many packets were read.
+/// Reads a compound RTCP packet as a peer and its session do after decryption (RFC 3550 section 6.1). Gives how many packets
+/// the session reads.
 pub fn feedback(mut compound: &[u8]) -> usize {
+    Feedback::read(compound);
+    without_sender_reports(compound);
     let mut read = 0;
     while let [_, _, high, low, ..] = *compound {
         let length = (4 + 4 * usize::from(u16::from_be_bytes([high, low]))).min(compound.len());

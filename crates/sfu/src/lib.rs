@@ -39,6 +39,7 @@ mod router;
 mod rtp;
 mod sdp;
 mod shard;
+mod srtp;
 mod stats;
 mod stun;
 mod tap;

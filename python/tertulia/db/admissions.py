@@ -75,10 +75,10 @@ class Admissions:
         if claims is not None:
             given |= {"user": claims.user_id, "key": claims.admission.key_id}
         async with self._database.read() as connection:
-            row = (await connection.execute(_RECORD, given)).one_or_none() or rows.not_found(room_id)
+            row = (await connection.execute(_RECORD, given)).one_or_none() or rows.not_found("room")
             room = rows.as_room(row)
             if tenant is not None and room.tenant_id != tenant:
-                rows.not_found(room_id)
+                rows.not_found("room")
             _check(row.is_out, row.is_revoked)
             if not row.has_removals or room.session_id is None:
                 return Record(room, {})

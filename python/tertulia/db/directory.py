@@ -54,7 +54,7 @@ class Directory:
             found = await rows.find_user(connection, user_id)
             same = found and (found.tenant_id, found.display_name, found.email) == (tenant, display_name, email)
             if made.rowcount or (again and same):
-                return found or rows.not_found(user_id)
+                return found or rows.not_found("user")
         taken = FieldError("id", "is taken") if found else FieldError("email", "is another user's")
         raise AlreadyExists([taken])
 
@@ -105,7 +105,7 @@ class Directory:
         Raises:
             NotFound
         """
-        return await self.find_user(tenant, user_id) or rows.not_found(user_id)
+        return await self.find_user(tenant, user_id) or rows.not_found("user")
 
     # --- rooms
 
@@ -199,7 +199,7 @@ class Directory:
             await rows.lock_room(connection, room_id)
             await rows.find_room(connection, room_id, None)
             await connection.execute(insert_new(connection, SESSIONS, row))
-            session = await rows.find_session(connection, session_id) or rows.not_found(session_id)
+            session = await rows.find_session(connection, session_id) or rows.not_found("session")
             if session.end_time is None:
                 await rows.set_status(connection, room_id)
         return session

@@ -1,4 +1,4 @@
-"""Idempotency keys: which request is being answered, and what the answer was.
+"""Idempotency keys: which request is being answered, and what the answer was, encrypted.
 
 A request claims its key for :data:`LEASE`, and finishes or forgets it before. If the web worker dies, the next attempt
 takes over the claim when the lease has run out, with the same ``made_id``: what the first attempt made under that id is
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from tertulia.db.engine import Database, insert_new
+from tertulia.db.sealed_answer import AnswerSeal
 from tertulia.db.tables import IDEMPOTENCY_KEYS as KEYS
 from tertulia.errors import FieldError, InProgress, Invalid
 from tertulia.ids import new_uuid
@@ -51,8 +52,10 @@ class Idempotency:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, key: str, request: str, at: datetime) -> Claim | Done:
+    async def claim(self, key: str, request: str, seal: AnswerSeal, at: datetime) -> Claim | Done:
         """Claim ``key`` (see :func:`digest`) for a request whose body has the digest ``request``.
+
+        An answer that ``seal`` cannot decrypt is made again, under the same ``made_id``.
 
         Raises:
             Invalid: the key was used with another body.
@@ -66,7 +69,7 @@ class Idempotency:
             "created_at": at,
             "leased_until": at + LEASE,
             "status": None,
-            "answer": None,
+            "sealed": None,
         }
         ours = KEYS.c.digest == key
         async with self._database.write() as connection:
@@ -80,18 +83,21 @@ class Idempotency:
                 return Claim(key, made_id, again=False)
             if row.request != request:
                 raise Invalid([FieldError(HEADER, "was used with another body within 24 hours")])
-            if row.status is not None:
-                return Done(row.status, row.answer)
+            answer = None if row.sealed is None else seal.open(row.sealed)
+            if answer is not None:
+                return Done(row.status, answer)
             if row.leased_until is not None and row.leased_until > at:
                 raise InProgress("the same request is being carried out: send it again in a moment")
-            await connection.execute(sa.update(KEYS).where(ours).values(leased_until=at + LEASE))
+            taken = {"leased_until": at + LEASE, "status": None, "sealed": None}
+            await connection.execute(sa.update(KEYS).where(ours).values(taken))
             return Claim(key, row.made_id, again=True)
 
-    async def finish(self, claim: Claim, status: int, answer: str) -> None:
+    async def finish(self, claim: Claim, done: Done, seal: AnswerSeal) -> None:
         """Store the answer."""
-        done = sa.update(KEYS).where(KEYS.c.digest == claim.digest)
+        stores = sa.update(KEYS).where(KEYS.c.digest == claim.digest)
+        stored = {"status": done.status, "sealed": seal.seal(done.answer), "leased_until": None}
         async with self._database.write() as connection:
-            await connection.execute(done.values(status=status, answer=answer, leased_until=None))
+            await connection.execute(stores.values(stored))
 
     async def forget(self, claim: Claim) -> None:
         """Free the key: the request was refused and changed nothing."""

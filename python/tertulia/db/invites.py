@@ -24,6 +24,7 @@ from tertulia.tokens import ADMISSION_SECONDS, InviteClaims
 
 TAKEN: Final = "is in use: an invite makes a new user. Send a new UUID, or your own room token instead of the invite"
 """What is wrong with the ``userId`` of somebody who exists."""
+_USED_UP: Final = "the invite has been used as often as it may be: ask for a new one"
 LISTED: Final = 1000
 """The most invites that a list has."""
 
@@ -64,7 +65,7 @@ class Invites:
         async with self._database.read() as connection:
             invite = await _find(connection, invite_id)
         if invite is None or invite.room_id != room_id or invite.revoked_at is not None:
-            raise NotFound(f"{invite_id} is not known")
+            raise NotFound("this invite is not known")
         return invite
 
     async def revoke(self, invite_id: str, at: datetime) -> None:
@@ -81,6 +82,17 @@ class Invites:
         """
         async with self._database.read() as connection:
             await _check(connection, claims.invite_id)
+
+    async def check_uses(self, claims: InviteClaims) -> None:
+        """Check that the invite has a use left.
+
+        Raises:
+            Forbidden
+        """
+        async with self._database.read() as connection:
+            invite = await _find(connection, claims.invite_id)
+        if invite is not None and invite.max_uses is not None and invite.uses >= invite.max_uses:
+            raise Forbidden(_USED_UP)
 
     async def use(self, claims: InviteClaims, use_id: str, user_id: UserId, name: str, now: datetime) -> User:
         """Use an invite, which makes the user. Again with the same ``use_id``: the same user.
@@ -148,7 +160,7 @@ async def _count(connection: AsyncConnection, claims: InviteClaims, now: datetim
     counted = (await connection.execute(counts.values(uses=INVITES.c.uses + 1))).rowcount
     await _check(connection, claims.invite_id)
     if not counted:
-        raise Forbidden("the invite has been used as often as it may be: ask for a new one")
+        raise Forbidden(_USED_UP)
 
 
 def _unlisted(claims: InviteClaims, now: datetime) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Recordings:
                 if not (await connection.execute(insert_new(connection, RECORDINGS, row))).rowcount:
                     raise AlreadyRecording("the meeting is being recorded")
                 found = await recording_rows.find(connection, recording_id)
-        return found or rows.not_found(recording_id)
+        return found or rows.not_found("recording")
 
     async def stop(self, recording_id: RecordingId, at: datetime, error: str | None = None) -> None:
         """End the recording ``at``, unless it has ended or is gone. A worker may then make its film.
@@ -88,7 +88,7 @@ class Recordings:
         async with self._database.read() as connection:
             found = await recording_rows.find(connection, recording_id)
         if found is None or found.room_id != room_id:
-            raise NotFound(f"{recording_id} is not a recording of this room")
+            raise NotFound("this is not a recording of the room")
         return found
 
     async def by_id(self, recording_id: RecordingId) -> Recording | None:
@@ -123,7 +123,7 @@ class Recordings:
             await rows.lock_room(connection, of.room_id)
             first = await recording_rows.find(connection, of.source_id)
             if first is None or first.kind == "track" or first.status == "empty":
-                raise NotFound(f"there are no raw files of {of.source_id} to make a film of")
+                raise NotFound("there are no raw files left to make a film of")
             if first.status == "recording":
                 raise AlreadyRecording("stop the recording first: its film is made when it has ended")
             return await _compose(connection, first, film_id, layout, at)
@@ -198,7 +198,7 @@ async def _compose(
     else:
         values = _new(film_id, first.room_id, first.session_id, layout, at) | recording_rows.waiting(at)
         await connection.execute(sa.insert(RECORDINGS).values(parent_id=first.id, ended_at=first.ended_at, **values))
-    return await recording_rows.find(connection, film_id) or rows.not_found(film_id)
+    return await recording_rows.find(connection, film_id) or rows.not_found("recording")
 
 
 async def _requeue(connection: AsyncConnection, recording_id: RecordingId, now: datetime) -> bool:

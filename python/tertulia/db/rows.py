@@ -57,7 +57,7 @@ async def ensure_user(connection: AsyncConnection, row: dict[str, Any]) -> User:
         NotFound: the id is another tenant's user's.
     """
     await connection.execute(insert_new(connection, USERS, row))
-    user = await find_user(connection, row["id"]) or not_found(row["id"])
+    user = await find_user(connection, row["id"]) or not_found("user")
     return check_tenant(user, row["tenant_id"])
 
 
@@ -73,7 +73,7 @@ def check_tenant(user: User, tenant: TenantId) -> User:
     Raises:
         NotFound
     """
-    return user if user.tenant_id == tenant else not_found(user.id)
+    return user if user.tenant_id == tenant else not_found("user")
 
 
 async def find_room(connection: AsyncConnection, room_id: RoomId, tenant: TenantId | None) -> Room:
@@ -86,7 +86,7 @@ async def find_room(connection: AsyncConnection, room_id: RoomId, tenant: Tenant
     if tenant is not None:
         query = query.where(ROOMS.c.tenant_id == tenant)
     row = (await connection.execute(query)).one_or_none()
-    return as_room(row) if row else not_found(room_id)
+    return as_room(row) if row else not_found("room")
 
 
 def as_room(row: sa.Row[Any]) -> Room:
@@ -126,5 +126,5 @@ async def ban(connection: AsyncConnection, user_id: UserId, at: datetime) -> Non
 
 
 def not_found(what: str) -> Any:
-    """Raises NotFound. (To be used as a value that does not exist.)"""
-    raise NotFound(f"{what} is not known")
+    """Raises NotFound; ``what`` is a word such as "room". (To be used as a value that does not exist.)"""
+    raise NotFound(f"this {what} is not known")

@@ -281,6 +281,6 @@ IDEMPOTENCY_KEYS: Final = sa.Table(
     _moment("created_at"),
     _moment("leased_until", nullable=True),  # while a web worker is answering the request
     sa.Column("status", sa.Integer),
-    sa.Column("answer", sa.Text),
+    sa.Column("sealed", sa.LargeBinary),  # the answer, see tertulia.db.sealed_answer
     sa.Index(None, "created_at"),
 )

@@ -23,6 +23,7 @@ _CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src {connect}; img-src 'self' data: blob:; media-src {media}; style-src 'self'; "
     "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_ROOM_ID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 """What may stand in a policy: a host of anybody's making would otherwise bring its own."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
@@ -76,6 +77,26 @@ class Pages:
         """Serve the page itself."""
         return await self._send(request, "index.html")
 
+    async def room(self, request: Request) -> Response:
+        """Serve the page of a room: 404 with it where the path names none, since it says so to people.
+
+        Raises:
+            NotFound: the path names no room, and whoever asks is no browser.
+        """
+        if _ROOM_ID.fullmatch(request.path_params["room_id"]):
+            return await self.index(request)
+        return await self.unknown(request)
+
+    async def unknown(self, request: Request) -> Response:
+        """Serve the page, which tells people that there is nothing at this path, with 404.
+
+        Raises:
+            NotFound: whoever asks is no browser.
+        """
+        if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("accept", ""):
+            raise NotFound("there is nothing at this path")
+        return await self._send(request, "index.html", 404)
+
     async def asset(self, request: Request) -> Response:
         """Serve one of its assets.
 
@@ -84,7 +105,7 @@ class Pages:
         """
         return await self._send(request, f"{self._assets}/{request.path_params['path']}")
 
-    async def _send(self, request: Request, name: str) -> Response:
+    async def _send(self, request: Request, name: str, status: int = 200) -> Response:
         asset = self._read(name)
         base = base_of(request, self._public_url)
         headers = {
@@ -96,9 +117,9 @@ class Pages:
             "Cross-Origin-Resource-Policy": "same-origin",
         }
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if asset.etag in known or "*" in known:
+        if status == 200 and (asset.etag in known or "*" in known):
             return Response(status_code=304, headers=headers)
-        return Response(asset.content, 200, headers, asset.media_type)
+        return Response(asset.content, status, headers, asset.media_type)
 
     def _read(self, name: str) -> _Asset:
         try:

@@ -34,11 +34,14 @@ _FOREIGN: Final = "an open development server answers pages of this machine only
 class Site:
     """The outermost application: CORS, metrics, the log, and a problem for whatever goes wrong."""
 
-    def __init__(self, routes: Sequence[BaseRoute], cors: Cors, api: Api, *, is_open: bool = False) -> None:
-        """``is_open``: the API asks for no credential, so pages of other sites must not reach it."""
+    def __init__(
+        self, routes: Sequence[BaseRoute], cors: Cors, api: Api, lost: Serve, *, is_open: bool = False
+    ) -> None:
+        """``lost`` answers at paths that do not exist; ``is_open``: the API asks for no credential, so pages of other
+        sites must not reach it."""
         self._cors = cors
         self._is_open = is_open
-        self._router = Router(routes, redirect_slashes=False, default=_Endpoint("unknown", _Unknown(api).serve))
+        self._router = Router(routes, redirect_slashes=False, default=_Endpoint("unknown", _Unknown(api, lost).serve))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, ``http`` only: WebSockets do not come here, and lifespan events are off."""
@@ -109,11 +112,14 @@ class _Endpoint:
 class _Unknown:
     """Paths that do not exist. Below /v1 only a caller with a credential is told so."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, lost: Serve) -> None:
         self._api = api
+        self._lost = lost
 
     async def serve(self, request: Request) -> Response:
-        if request.method != "OPTIONS" and request.url.path.startswith("/v1/"):
+        if not request.url.path.startswith("/v1/"):
+            return await self._lost(request)
+        if request.method != "OPTIONS":
             await self._api.identify(request)
         raise NotFound("there is nothing at this path")
 

@@ -305,6 +305,6 @@ def _checked(event: str, payload: object, is_seated: bool) -> Any:
     if type(payload) is kind and is_seated is not (kind is JoinRoom):
         return payload
     if kind is None:
-        raise UnknownEvent(f"there is no call {event!r}"[:100])
+        raise UnknownEvent("there is no such call: see the events in docs/protocol.md")
     check_seat(event, is_seated)
     return read(kind, {} if payload is None and kind in MAY_LACK_PAYLOAD else payload, null_is_absent=True)

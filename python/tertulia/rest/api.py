@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from tertulia.db.idempotency import HEADER as KEY_HEADER
 from tertulia.db.idempotency import Done
+from tertulia.db.sealed_answer import PURPOSE
 from tertulia.errors import MethodNotAllowed, NotAcceptable, Unauthorized, Unavailable
 from tertulia.ids import new_uuid
 from tertulia.rest import auditing, targets
@@ -44,7 +45,7 @@ class Api:
         self._by_address = by_address
         self._by_credential = by_credential
         self._reads = Reads(services.directory, services.invites, services.recordings, services.rooms)
-        self._once = Once(services.idempotency, services.now)
+        self._once = Once(services.idempotency, lambda: services.keyring.tokens.derived(PURPOSE), services.now)
 
     async def serve(self, request: Request, operations: Mapping[str, AnyOperation]) -> Response:
         """Answer a request to a path that offers ``operations``, by method.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
 import msgspec
 
 from tertulia.db.idempotency import HEADER, Claim, Done, Idempotency, digest
+from tertulia.db.sealed_answer import AnswerSeal
 from tertulia.errors import FieldError, Invalid, Refused
 from tertulia.rest.operation import Answer
 
@@ -28,10 +29,13 @@ class Attempt(Protocol):
 
 
 class Once:
-    """Keeps answers by the key, the caller, the method and the path."""
+    """Keeps answers by the key, the caller, the method and the path. ``secrets``: see :class:`AnswerSeal`."""
 
-    def __init__(self, idempotency: Idempotency, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, idempotency: Idempotency, secrets: Callable[[], Sequence[bytes]], now: Callable[[], datetime]
+    ) -> None:
         self._idempotency = idempotency
+        self._secrets = secrets
         self._now = now
 
     async def run(self, key: str, name: tuple[str, ...], content: bytes, attempt: Attempt) -> Done:
@@ -44,13 +48,14 @@ class Once:
         if not _KEY.fullmatch(key):
             raise Invalid([FieldError(HEADER, "must be 1 to 255 visible ASCII characters")])
         fingerprint = hashlib.sha256(content).hexdigest()
-        claim = await self._idempotency.claim(digest(*name, key), fingerprint, self._now())
+        seal = AnswerSeal(self._secrets(), (*name, key))
+        claim = await self._idempotency.claim(digest(*name, key), fingerprint, seal, self._now())
         if isinstance(claim, Done):
             attempt.check_accept()
             return claim
-        return await self._carry_out(claim, attempt)
+        return await self._carry_out(claim, seal, attempt)
 
-    async def _carry_out(self, claim: Claim, attempt: Attempt) -> Done:
+    async def _carry_out(self, claim: Claim, seal: AnswerSeal, attempt: Attempt) -> Done:
         try:
             answer = await attempt.run(claim.made_id, again=claim.again)
         except Refused:
@@ -61,7 +66,7 @@ class Once:
             await self._idempotency.break_off(claim)
             raise
         done = Done(answer.status, encode(answer).decode())
-        await self._idempotency.finish(claim, *done)
+        await self._idempotency.finish(claim, done, seal)
         return done
 
 

@@ -8,6 +8,7 @@ from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.db.recordings import Recordings
 from tertulia.ids import RecordingId, RoomId, TenantId, UserId
 from tertulia.state.rooms import RoomState
+from tertulia.tokens import InviteClaims
 
 
 class Reads:
@@ -38,6 +39,10 @@ class Reads:
     async def invite(self, room_id: RoomId, invite_id: str) -> Invite:
         """An invite to the room. Raises NotFound."""
         return await self._invites.find(room_id, invite_id)
+
+    async def check_uses(self, claims: InviteClaims) -> None:
+        """Raises Forbidden: the invite has no use left."""
+        await self._invites.check_uses(claims)
 
     async def recording(self, room_id: RoomId, recording_id: RecordingId) -> Recording:
         """A recording of the room. Raises NotFound."""

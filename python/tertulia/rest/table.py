@@ -13,6 +13,8 @@ from tertulia.contract import (
     CreateInvite,
     CreateRoom,
     CreateUser,
+    EntryQuery,
+    EntryView,
     InviteCreated,
     InviteView,
     JoinGrant,
@@ -123,6 +125,24 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
+        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
+    ),
+    Operation[Joiner, EntryQuery](
+        name="checkEntry",
+        method="GET",
+        path=_ROOM + "/entry",
+        summary="Check whether one may join",
+        description=(
+            "Refuses what a join would refuse, and changes nothing: an invite is not used, no user is made. "
+            "`userId` is of effect with an API key only; without it, the answer is for somebody new."
+        ),
+        query=EntryQuery,
+        find=targets.entrant,
+        allows=rules.SPEAKERS,
+        check=join.check_entry,
+        act=join.entry,
+        status=200,
+        answer=EntryView,
         refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
     ),
     Operation[OfRoom, None](

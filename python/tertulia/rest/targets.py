@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CreateRoom, JoinRequest, RemovalQuery
+from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, RemovalQuery
 from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.errors import AlreadyExists, FieldError, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId
+from tertulia.rest.callers import Member
 from tertulia.rest.operation import Asked
 
 
@@ -68,7 +69,7 @@ async def participant(asked: Asked[Any]) -> OfParticipant:
     found = (await room(asked)).room
     user_id = UserId(asked.id("user_id"))
     if not await asked.reads.is_in_meeting(found.id, user_id):
-        raise NotFound(f"{user_id} is not in the room")
+        raise NotFound("this user is not in the room")
     return OfParticipant(found, user_id)
 
 
@@ -106,6 +107,20 @@ async def joiner(asked: Asked[JoinRequest]) -> Joiner:
     found = (await room(asked)).room
     user_id = UserId(asked.body.user_id.lower())
     return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id), at_ms)
+
+
+async def entrant(asked: Asked[EntryQuery]) -> Joiner:
+    """The room of the path, and who would join it: the token's user, the query's, or somebody new. Raises NotFound."""
+    found = (await room(asked)).room
+    user_id = _entrant_id(asked)
+    return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id), 0)
+
+
+def _entrant_id(asked: Asked[EntryQuery]) -> UserId:
+    if isinstance(asked.caller, Member):
+        return asked.caller.claims.user_id
+    given = asked.body.user_id
+    return UserId(given.lower() if isinstance(given, str) else asked.made_id)
 
 
 async def host(asked: Asked[CreateRoom]) -> Host:

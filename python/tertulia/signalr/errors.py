@@ -60,9 +60,8 @@ def arguments_failed(target: str) -> str:
     return f"Failed to invoke '{target}' due to an error on the server."
 
 
-def unknown_method(target: str) -> str:
-    """The text of an invocation of a method that is not there."""
-    return f"Unknown hub method '{target}'"
+UNKNOWN_METHOD = "Unknown hub method"
+"""The text of an invocation of a method that is not there. Its name is the client's own, and is not repeated."""
 
 
 CLOSED_WITH_ERROR = "Connection closed with an error."

@@ -71,11 +71,9 @@ def parse(payload: bytes, *, binary: bool) -> tuple[HubProtocol, int]:
         raise HandshakeRefused("An unexpected error occurred during connection handshake.") from error
     protocol = PROTOCOLS.get(request.protocol)
     if protocol is None:
-        raise HandshakeRefused(f"The protocol '{request.protocol}' is not supported.")
+        raise HandshakeRefused("The hub protocol is not supported: ask for json or messagepack.")
     if not 0 <= request.version <= NEWEST_VERSION:
-        raise HandshakeRefused(
-            f"The server does not support version {request.version} of the '{request.protocol}' protocol."
-        )
+        raise HandshakeRefused(f"The server supports versions of the hub protocol up to {NEWEST_VERSION}.")
     if protocol.binary and not binary:
         raise HandshakeRefused(
             f"Cannot use the '{protocol.name}' protocol on the current transport. "

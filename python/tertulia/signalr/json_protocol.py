@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import ClassVar, Final
 
 import msgspec
@@ -23,6 +24,10 @@ class _Envelope(msgspec.Struct):
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 KNOWN: Final = range(1, 10)
+_LEVELS: Final = 3
+"""Of nesting that are kept of a call too deep to parse: the message, its arguments, each of them empty."""
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]+|[\]}]+', re.DOTALL)
+"""A string, or brackets that open or close. A string without an end matches too, so that nothing is scanned twice."""
 
 
 class JsonProtocol:
@@ -73,7 +78,7 @@ def _unreadable(payload: bytes) -> Message | None:
     Python's own parser takes those. None: it is not JSON, or no call.
     """
     try:
-        found = json.loads(payload.decode(), parse_int=_integer)
+        found = _parse(payload)
         if not (isinstance(found, dict) and found.get("type") in (1, 4) and isinstance(found.get("arguments"), list)):
             return None
         call: Message = _decoder.decode(_encoder.encode({**found, "arguments": []}))
@@ -81,6 +86,32 @@ def _unreadable(payload: bytes) -> Message | None:
         return None
     assert isinstance(call, Invocation | StreamInvocation)  # noqa: S101 - of these types, as was seen
     return replace(call, arguments=[UNREADABLE])
+
+
+def _parse(payload: bytes) -> object:
+    """The value; of what is nested too deep for the parser, only its first levels."""
+    try:
+        return json.loads(payload.decode(), parse_int=_integer)
+    except RecursionError:
+        return json.loads(_shallow(payload).decode(), parse_int=_integer)
+
+
+def _shallow(payload: bytes) -> bytes:
+    """``payload`` with all that is nested ``_LEVELS`` deep left empty. Takes linear time, and no recursion."""
+    kept = []
+    depth = begin = 0
+    for token in _TOKEN.finditer(payload):
+        start, end = token.span()
+        before = depth
+        if payload[start] in b"[{":
+            depth += end - start
+            if before < _LEVELS <= depth:
+                kept.append(payload[begin : start + _LEVELS - before])
+        elif payload[start] in b"]}":
+            depth -= end - start
+            if depth < _LEVELS <= before:
+                begin = start + before - _LEVELS
+    return b"".join((*kept, payload[begin:] if depth < _LEVELS else b""))
 
 
 def _integer(digits: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from tertulia.signalr import messages as m
 from tertulia.signalr.encoding import checked
@@ -87,7 +88,9 @@ class _RawStreamInvocation(_Array, tag=4):
     arguments: msgspec.Raw
 
 
-_call: Final = msgspec.msgpack.Decoder(_RawInvocation | _RawStreamInvocation)
+_call: Final[msgspec.msgpack.Decoder[_RawInvocation | _RawStreamInvocation]] = msgspec.msgpack.Decoder(
+    _RawInvocation | _RawStreamInvocation
+)
 _decoder: Final = msgspec.msgpack.Decoder(
     _Invocation | _StreamItem | _Completion | _StreamInvocation | _CancelInvocation | _Ping | _Close | _Ack | _Sequence
 )
@@ -142,13 +145,15 @@ _UNREADABLE: Final = (
     # A timestamp out of Python's range.
     OverflowError,
     ValueError,
+    # It ends too early.
+    IndexError,
 )
 
 
 def _unreadable(payload: bytes, cause: str) -> m.Message:
     """A call of which only the arguments cannot be read, such as text that is not UTF-8. Raises ProtocolError."""
     try:
-        call = _call.decode(payload)
+        call = _raw(payload)
         if bytes(call.arguments)[:1] not in _ARRAYS:
             raise ProtocolError(cause)
     except _UNREADABLE as error:
@@ -156,6 +161,45 @@ def _unreadable(payload: bytes, cause: str) -> m.Message:
     if isinstance(call, _RawStreamInvocation):
         return m.StreamInvocation(call.invocation_id, call.target, [m.UNREADABLE])
     return m.Invocation(call.target, [m.UNREADABLE], call.invocation_id or None)
+
+
+def _raw(payload: bytes) -> _RawInvocation | _RawStreamInvocation:
+    """A call with unread arguments; if they are nested too deep to be skipped, only their first octet."""
+    try:
+        return _call.decode(payload)
+    except RecursionError:
+        items = _ITEMS_AT.get(payload[0], 1)
+        arguments = _end(payload, items, 4)
+        call = _call.decode(b"\x95" + payload[items:arguments] + b"\x90")
+        return replace(call, arguments=msgspec.Raw(payload[arguments : arguments + 1]))
+
+
+_ITEMS_AT: Final = {0xDC: 3, 0xDD: 5}
+"""Where the items of an array begin, by its first octet: most have no further length."""
+_STRINGS: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
+_MAPS: Final = {0xDE: 2, 0xDF: 4}
+"""The octets of a length, by the first octet of the item."""
+
+
+def _end(payload: bytes, at: int, items: int) -> int:
+    """The end of so many items in front of a call's arguments: small integers, None, strings, maps of these. Raises
+    ValueError or IndexError: there is something else."""
+    while items:
+        first = payload[at]
+        at += 1
+        items -= 1
+        if octets := _STRINGS.get(first) or _MAPS.get(first):
+            length = int.from_bytes(payload[at : at + octets])
+            at += octets
+        else:
+            length = first & (0x1F if first >= 0xA0 else 0x0F)
+        if 0xA0 <= first < 0xC0 or first in _STRINGS:
+            at += length
+        elif 0x80 <= first < 0x90 or first in _MAPS:
+            items += 2 * length
+        elif first != 0xC0 and first >= 0x80:
+            raise ValueError(first)
+    return at
 
 
 def _message(array: _Array) -> m.Message:

@@ -41,7 +41,7 @@ def parse(query: Mapping[str, str]) -> Request:
         except ValueError:
             raise Refused("The client requested a non-integer protocol version.") from None
         if version < 0:
-            raise Refused(f"The client requested version '{version}', but the server does not support this version.")
+            raise Refused("The client requested a protocol version that the server does not support.")
     stateful = query.get("usestatefulreconnect", "").strip().lower() == "true"
     return Request(min(version, NEWEST_VERSION), stateful)
 

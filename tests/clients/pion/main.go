@@ -1,11 +1,14 @@
 // Command pion is the media of several members of a meeting, on pion. Its caller does the signaling: it writes events to
 // stdin and reads calls from stdout, one JSON object a line, each with the number of the member.
+//
+// usage: pion <picture> <sound> [rsa]: a VP8 keyframe and an Opus packet, in hexadecimal digits
 package main
 
 import (
 	"bufio"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,8 +31,8 @@ type message struct {
 
 var (
 	stdout sync.Mutex
-	// keyframe is the beginning of a VP8 keyframe of 16 x 16 pixels (RFC 6386 section 9.1): enough to be forwarded.
-	keyframe = append([]byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}, make([]byte, 300)...)
+	// picture is a VP8 keyframe, sound a packet of Opus.
+	picture, sound []byte
 )
 
 func say(m message) {
@@ -49,9 +52,9 @@ type member struct {
 	events     chan message
 }
 
-// configuration has a certificate of RSA if the first argument is "rsa", as stacks from before 2016 have.
+// configuration has a certificate of RSA if the third argument is "rsa", as stacks from before 2016 have.
 func configuration() (webrtc.Configuration, error) {
-	if len(os.Args) < 2 || os.Args[1] != "rsa" {
+	if len(os.Args) < 4 || os.Args[3] != "rsa" {
 		return webrtc.Configuration{}, nil
 	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -101,10 +104,9 @@ func (m *member) send(codec string) error {
 	if _, err := m.connection.AddTrack(track); err != nil {
 		return err
 	}
-	sample := media.Sample{Data: keyframe, Duration: 20 * time.Millisecond}
+	sample := media.Sample{Data: picture, Duration: 20 * time.Millisecond}
 	if codec == webrtc.MimeTypeOpus {
-		// Silence: one frame of 20 ms.
-		sample.Data = []byte{0xf8, 0xff, 0xfe}
+		sample.Data = sound
 	}
 	go func() {
 		for range time.Tick(sample.Duration) {
@@ -175,7 +177,16 @@ func (m *member) run() {
 	}
 }
 
+func fromHex(digits string) []byte {
+	data, err := hex.DecodeString(digits)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
+
 func main() {
+	picture, sound = fromHex(os.Args[1]), fromHex(os.Args[2])
 	members := map[int]*member{}
 	lines := json.NewDecoder(bufio.NewReader(os.Stdin))
 	for {

@@ -62,12 +62,15 @@ def test_it_says_where_to_look_and_makes_a_room_there(tmp_path: Path) -> None:
         assert room["roomId"]
 
 
-def test_what_was_made_is_there_after_the_next_start(tmp_path: Path) -> None:
+def test_what_was_made_is_there_after_the_next_start_and_for_nobody_else(tmp_path: Path) -> None:
     with servers.tertulia_dev(tmp_path, data=tmp_path / "data") as dev:
         room = post(f"{dev.url}/v1/rooms", {"hostId": HOST})["roomId"]
     with servers.tertulia_dev(tmp_path, data=tmp_path / "data") as dev:
         assert servers.answers(f"{dev.url}/v1/rooms/{room}")
-    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    paths = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert "tertulia.db" in {path.name for path in paths}
+    modes = {path: path.stat().st_mode & 0o777 for path in paths if not path.is_socket()}
+    assert modes == {path: 0o700 if path.is_dir() else 0o600 for path in modes}
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:

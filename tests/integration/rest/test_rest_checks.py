@@ -192,6 +192,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("PATCH", "/v1/rooms/{room_id}"): {HOST},
     ("DELETE", "/v1/rooms/{room_id}"): {HOST},
     ("POST", "/v1/rooms/{room_id}/join"): {HOST, GUEST, INVITE},
+    ("GET", "/v1/rooms/{room_id}/entry"): {HOST, GUEST, INVITE},
     ("POST", "/v1/rooms/{room_id}/end"): {HOST},
     ("POST", "/v1/rooms/{room_id}/invites"): {HOST},
     ("GET", "/v1/rooms/{room_id}/invites"): {HOST},
@@ -360,7 +361,7 @@ async def break_off(database: str) -> None:
     """What a worker leaves that dies after it carried a request out, and before it could keep the answer."""
     engine = Database(database)
     async with engine.write() as connection:
-        await connection.execute(sa.update(IDEMPOTENCY_KEYS).values(status=None, answer=None, leased_until=None))
+        await connection.execute(sa.update(IDEMPOTENCY_KEYS).values(status=None, sealed=None, leased_until=None))
     await engine.close()
 
 

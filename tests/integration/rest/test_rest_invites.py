@@ -86,6 +86,26 @@ def test_it_is_used_as_often_as_it_may_be_whoever_is_first(rest: Rest) -> None:
     assert rest.ok("GET", f"/v1/rooms/{room}/invites")[0]["uses"] == 3
 
 
+def test_whether_one_may_join_is_told_without_joining(rest: Rest) -> None:
+    room = rest.room()
+    path, invites = f"/v1/rooms/{room}/entry", f"/v1/rooms/{room}/invites"
+    made = create(rest, room, "host", maxUses=1)
+    for _ in range(3):
+        assert rest.ok("GET", path, key=made["inviteToken"])["role"] == "host"
+    assert rest.ok("GET", invites)[0]["uses"] == 0
+    token = join(rest, room, made["inviteToken"]).json()["token"]
+    rest.refused("GET", path, key=made["inviteToken"], status=403, code="forbidden")
+    assert rest.ok("GET", path, key=token)["role"] == "host"
+    rest.refused("GET", f"/v1/rooms/{rest.room()}/entry", key=token, status=403, code="forbidden")
+    revoked = create(rest, room)
+    rest.ok("DELETE", f"{invites}/{revoked['id']}", status=204)
+    rest.refused("GET", path, key=revoked["inviteToken"], status=401, code="unauthorized")
+    assert rest.ok("GET", path)["role"] == "attendee"
+    rest.refused("GET", f"/v1/rooms/{new_id()}/entry", status=404, code="not_found")
+    closed = rest.room(allowedRoles=["host"])
+    rest.refused("GET", f"/v1/rooms/{closed}/entry", status=403, code="role_not_allowed")
+
+
 def test_one_user_is_made_once_whoever_asks_at_once(rest: Rest) -> None:
     room, user = rest.room(), new_id()
     made = create(rest, room, maxUses=12)

@@ -241,7 +241,7 @@ async def test_a_handshake_that_does_not_come() -> None:
 async def test_a_handshake_that_is_wrong(port: int) -> None:
     async with socket(port, shake=None) as ws:
         await ws.send('{"protocol":"json","version":3}\x1e')
-        assert await said(ws) == [{"error": "The server does not support version 3 of the 'json' protocol."}]
+        assert await said(ws) == [{"error": "The server supports versions of the hub protocol up to 2."}]
 
 
 async def test_messages_cut_anywhere_across_binary_frames(port: int) -> None:

@@ -33,6 +33,24 @@ def asset(path: str, **headers: str) -> Request:
     return made
 
 
+@pytest.mark.parametrize("room_id", ["anything", "12345678-1234-1234-1234-12345678901", "a\nb", ""])
+async def test_where_there_is_no_room_browsers_get_the_page_with_404(pages: Pages, room_id: str) -> None:
+    asked = request(accept="text/html,application/xhtml+xml,*/*;q=0.8", if_none_match="*")
+    asked.scope.update(path_params={"room_id": room_id}, method="GET")
+    answer = await pages.room(asked)
+    assert (answer.status_code, answer.body) == (404, b"<!doctype html>")
+    machine = request(accept="*/*")
+    machine.scope.update(path_params={"room_id": room_id}, method="GET")
+    with pytest.raises(NotFound):
+        await pages.room(machine)
+
+
+async def test_a_rooms_page(pages: Pages) -> None:
+    asked = request()
+    asked.scope.update(path_params={"room_id": "0B5E1C0E-5a0f-4d4f-9c6e-0f3f0c8a3c11"}, method="GET")
+    assert (await pages.room(asked)).status_code == 200
+
+
 async def test_files_have_type_etag_and_policy(pages: Pages) -> None:
     index = await pages.index(request())
     assert index.headers["content-type"] == "text/html; charset=utf-8"

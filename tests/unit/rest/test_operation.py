@@ -57,6 +57,7 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("PATCH", "/v1/rooms/{roomid}"),
         ("DELETE", "/v1/rooms/{roomid}"),
         ("POST", "/v1/rooms/{roomid}/join"),
+        ("GET", "/v1/rooms/{roomid}/entry"),
         ("POST", "/v1/rooms/{roomid}/end"),
         ("POST", "/v1/rooms/{roomid}/invites"),
         ("GET", "/v1/rooms/{roomid}/invites"),

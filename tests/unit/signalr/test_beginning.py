@@ -22,9 +22,9 @@ def test_each_encoding_in_each_version(name: str, version: int) -> None:
 @pytest.mark.parametrize(
     ("request_", "text"),
     [
-        ('{"protocol":"xml","version":1}', "The protocol 'xml' is not supported."),
-        ('{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol."),
-        ('{"protocol":"json","version":-1}', "The server does not support version -1 of the 'json' protocol."),
+        ('{"protocol":"xml","version":1}', "The hub protocol is not supported: ask for json or messagepack."),
+        ('{"protocol":"json","version":3}', "The server supports versions of the hub protocol up to 2."),
+        ('{"protocol":"json","version":-1}', "The server supports versions of the hub protocol up to 2."),
         ('{"protocol":"json"}', "An unexpected error occurred during connection handshake."),
         ('{"protocol":1,"version":1}', "An unexpected error occurred during connection handshake."),
         ("nonsense", "An unexpected error occurred during connection handshake."),
@@ -86,7 +86,7 @@ def test_stateful_reconnect_only_if_asked_for(asked: str, got: bool) -> None:
     ("asked", "text"),
     [
         ("x", "The client requested a non-integer protocol version."),
-        ("-1", "The client requested version '-1', but the server does not support this version."),
+        ("-1", "The client requested a protocol version that the server does not support."),
     ],
 )
 def test_what_a_negotiation_is_refused_for(asked: str, text: str) -> None:

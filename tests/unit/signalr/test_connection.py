@@ -53,7 +53,7 @@ def test_a_refused_handshake_is_answered_and_ends_it() -> None:
     assert isinstance(ended, Ended)
     assert not ended.clean
     assert connection.phase is Phase.CLOSED
-    assert texts(connection) == [{"error": "The server does not support version 9 of the 'json' protocol."}]
+    assert texts(connection) == [{"error": "The server supports versions of the hub protocol up to 2."}]
     assert connection.receive(SHAKE, 1) == []
 
 

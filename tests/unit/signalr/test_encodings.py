@@ -163,7 +163,6 @@ def test_message_pack_of_the_future_is_ignored(hexadecimal: str) -> None:
         '{"type":8}',
         '{"type":8,"sequenceId":"1"}',
         '{"type":1,"target":"a","arguments":[' + "[" * 100_000,
-        '{"type":1,"target":"a","arguments":' + "[" * 20_000 + "]" * 20_000 + "}",
         '{"type":1,"target":"\\ud800","arguments":[]}',
     ],
 )
@@ -200,6 +199,50 @@ def test_message_pack_of_which_an_argument_cannot_be_read(argument: str) -> None
     assert MESSAGEPACK.decode(bytes.fromhex(f"950480a137a16191{argument}")) == StreamInvocation("7", "a", [UNREADABLE])
 
 
+DEEP = 20_000
+"""Levels that no parser takes."""
+
+
+@pytest.mark.parametrize(
+    ("opened", "closed"),
+    [("[", "]"), ('{"a":', "}"), ("[0,", "]"), ('["]",{"}\\"":[', "]}]"), ("[[[[[[[", "]]]]]]]")],
+)
+def test_json_that_is_nested_too_deep(opened: str, closed: str) -> None:
+    deep = f"{opened * DEEP}1{closed * DEEP}"
+    for arguments in (f"[{deep}]", f"[1,{deep},2]", f"[{deep},{deep}]", deep if opened[0] == "[" else f"[{deep}]"):
+        first = f'{{"arguments":{arguments},"invocationId":"7","streamIds":["8"],"target":"]","type":1}}'
+        last = f'{{"type":4,"headers":{{"a":"["}},"target":"a","invocationId":"7","arguments":{arguments}}}'
+        assert JSON.decode(first.encode()) == Invocation("]", [UNREADABLE], "7", ["8"])
+        assert JSON.decode(last.encode()) == StreamInvocation("7", "a", [UNREADABLE], headers={"a": "["})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":1,"target":"a","arguments":<',
+        '{"type":1,"target":"a","arguments":[<>}}',
+        '{"type":1,"target":<>,"arguments":[]}',
+        '{"type":1,"target":"","arguments":[<>]}',
+        '{"type":1,"target":"a","arguments":{"a":<>}}',
+        '{"type":2,"invocationId":"1","item":<>}',
+        '{"type":1,"target":"a","arguments":[<>]}}',
+    ],
+)
+def test_json_that_is_nested_too_deep_and_no_call(text: str) -> None:
+    with pytest.raises(ProtocolError):
+        JSON.decode(text.replace("<", "[" * DEEP).replace(">", "]" * DEEP).encode())
+
+
+@pytest.mark.parametrize("arguments", ["91", "dc0001", "92c0", "dd00000001", "9181a161", "9881a161"])
+def test_message_pack_that_is_nested_too_deep(arguments: str) -> None:
+    deep = arguments + "91" * DEEP + "c0"
+    assert MESSAGEPACK.decode(bytes.fromhex(f"960180a137a161{deep}90")) == Invocation("a", [UNREADABLE], "7")
+    # Lengths that could be shorter.
+    long = bytes.fromhex(f"dc000504df00000001a162da000163d90137db0000000161{deep}")
+    assert MESSAGEPACK.decode(long) == StreamInvocation("7", "a", [UNREADABLE])
+    assert MESSAGEPACK.decode(bytes.fromhex(f"dd0000000501de0000c0a161{deep}")) == Invocation("a", [UNREADABLE])
+
+
 @pytest.mark.parametrize(
     "hexadecimal",
     [
@@ -219,7 +262,11 @@ def test_message_pack_of_which_an_argument_cannot_be_read(argument: str) -> None
         "950380a00301",  # no invocation id
         "9107" + "00" * 5,  # more behind the message
         "960180c0a1ff9090",  # not UTF-8
-        "960180c0a161" + "91" * 20_000 + "01",  # too deep
+        "960180c0a161" + "81" + "91" * 20_000 + "01",  # too deep, and no list of arguments
+        "920281c0" + "91" * 20_000 + "01",  # too deep, and no call
+        "960181a161" + "91" * 20_000 + "01",  # a header that is too deep
+        "9601dfffffffff" + "91" * 20_000 + "01",  # more headers than there are bytes
+        "960180db" + "ffffffff" + "91" * 20_000 + "01",  # an invocation id longer than the message
         "960180c0a161dd7fffffff",  # two thousand million arguments, none there
     ],
 )

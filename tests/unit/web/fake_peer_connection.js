@@ -140,6 +140,10 @@ export class FakePeerConnection {
     this.configuration = configuration;
   }
 
+  getConfiguration() {
+    return this.configuration;
+  }
+
   async getStats() {
     return new Map(this.stats.map((s) => [s.id, s]));
   }

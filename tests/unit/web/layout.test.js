@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  bestGrid,
-  chooseSeen,
-  GAP,
-  gridRects,
-  mostTiles,
-  stageRects,
-} from "../../../python/tertulia/web/static/view/layout.js";
+import { bestGrid, GAP, gridRects, mostTiles, stageRects } from "../../../python/tertulia/web/static/view/layout.js";
 
 const AREAS = [
   [1248, 660],
@@ -85,39 +78,4 @@ describe("the stage", () => {
       }
     });
   }
-});
-
-describe("who is seen", () => {
-  test("those who were seen stay in place when others come or go", () => {
-    assert.deepEqual(chooseSeen(["a", "b", "c", "d"], ["c", "a"], new Map(), 3), ["c", "a", "b"]);
-    assert.deepEqual(chooseSeen(["a", "d"], ["c", "a", "b"], new Map(), 3), ["a", "d"]);
-  });
-
-  test("a speaker takes the place of the one silent longest", () => {
-    const spoke = new Map([
-      ["a", 5000],
-      ["b", 1000],
-      ["d", 9000],
-    ]);
-    assert.deepEqual(chooseSeen(["a", "b", "c", "d"], ["a", "b"], spoke, 2), ["a", "d"]);
-  });
-
-  test("two who talk with each other do not take turns in one tile", () => {
-    assert.deepEqual(
-      chooseSeen(
-        ["a", "b"],
-        ["a"],
-        new Map([
-          ["a", 7000],
-          ["b", 9000],
-        ]),
-        1,
-      ),
-      ["a"],
-    );
-  });
-
-  test("who never spoke displaces nobody", () => {
-    assert.deepEqual(chooseSeen(["a", "b", "c"], ["b"], new Map(), 1), ["b"]);
-  });
 });

@@ -43,6 +43,70 @@ beforeEach(() => {
   Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
 });
 
+describe("the start", () => {
+  const refuse = (name) => (constraints) => {
+    if (constraints.audio && constraints.video) throw new DOMException("", name);
+  };
+  const permissions = (states) => ({ query: async ({ name }) => ({ state: states[name] }) });
+
+  test("asks for both at once", async () => {
+    const { local, log } = setUp();
+    assert.deepEqual(await local.start(["microphone", "camera"]), new Map());
+    assert.deepEqual(devices.asked.map(Object.keys), [["audio", "video"]]);
+    assert.deepEqual([local.isMuted, local.isVideoOn], [false, true]);
+    assert.deepEqual(log, ["microphone on", "camera on", "changed"]);
+  });
+
+  test("asks for each where both cannot be opened", async () => {
+    const { local } = setUp();
+    devices.answer = (constraints) => {
+      if (constraints.video) throw new DOMException("", "NotFoundError");
+    };
+    const failed = await local.start(["microphone", "camera"]);
+    assert.deepEqual([[...failed.keys()], local.isMuted, local.isVideoOn], [["camera"], false, false]);
+  });
+
+  test("does not ask again who has refused, and opens what is granted", async () => {
+    const { local } = setUp();
+    devices.answer = refuse("NotAllowedError");
+    navigator.permissions = permissions({ microphone: "granted", camera: "denied" });
+    const failed = await local.start(["microphone", "camera"]);
+    assert.deepEqual(devices.asked.map(Object.keys), [["audio", "video"], ["audio"]]);
+    assert.deepEqual([[...failed.keys()], local.isMuted], [["camera"], false]);
+  });
+
+  test("where the browser does not tell what is granted, nothing more is asked", async () => {
+    const { local } = setUp();
+    devices.answer = refuse("NotAllowedError");
+    const failed = await local.start(["microphone", "camera"]);
+    assert.deepEqual([[...failed.keys()], devices.asked.length], [["microphone", "camera"], 1]);
+  });
+
+  test("that is overtaken by the person's own mute leaves them muted", async () => {
+    const { local } = setUp();
+    const { promise, resolve } = later();
+    devices.answer = () => promise;
+    const started = local.start(["microphone", "camera"]);
+    await local.setMuted(true);
+    resolve(new FakeStream([new FakeTrack("audio"), new FakeTrack("video")]));
+    await started;
+    assert.deepEqual([local.isMuted, local.track("microphone").enabled], [true, false]);
+  });
+});
+
+test("a device that is gone is told of", async () => {
+  const { local } = setUp();
+  const lost = [];
+  local.on("lost", (what) => lost.push(what));
+  await local.start(["microphone", "camera"]);
+  local.track("camera").end();
+  local.track("microphone").end();
+  await local.setMuted(false);
+  await local.setCamera(true);
+  await local.setCamera(false);
+  assert.deepEqual(lost, ["camera", "microphone"]);
+});
+
 describe("the microphone", () => {
   test("is opened when we unmute, and stays open when we mute", async () => {
     const { local, log } = setUp();
@@ -196,4 +260,51 @@ test("each trouble says what to do", () => {
   assert.equal(new Set(said).size, names.length);
   for (const words of said) assert.match(words, /microphone.*\. (Allow|Connect|Close|Ask|Try)\b.*\.|secure pages/);
   assert.match(deviceTrouble("screen", new DOMException("", "NotAllowedError")), /system settings/);
+});
+
+describe("the other camera", () => {
+  test("of a phone is the one that faces the other way", async () => {
+    const { local } = setUp();
+    devices.answer = ({ video }) => {
+      const track = new FakeTrack("video");
+      track.getSettings = () => ({ height: 360, facingMode: video.facingMode?.ideal ?? "user" });
+      return new FakeStream([track]);
+    };
+    await local.setCamera(true);
+    const first = local.track("camera");
+    for (const facing of ["environment", "user"]) {
+      await local.flipCamera();
+      assert.equal(devices.asked.at(-1).video.facingMode.ideal, facing);
+    }
+    assert.equal(first.readyState, "ended");
+  });
+
+  test("of a desk is the next one, and then the first again", async () => {
+    const { local } = setUp();
+    navigator.mediaDevices.enumerateDevices = async () =>
+      ["a", "b"].map((deviceId) => ({ kind: "videoinput", deviceId }));
+    devices.answer = ({ video }) => {
+      const track = new FakeTrack("video");
+      track.getSettings = () => ({ height: 360, deviceId: video.deviceId?.exact ?? "a" });
+      return new FakeStream([track]);
+    };
+    await local.setCamera(true);
+    await local.flipCamera();
+    await local.flipCamera();
+    assert.deepEqual(
+      devices.asked.map(({ video }) => video.deviceId?.exact),
+      [undefined, "b", "a"],
+    );
+  });
+
+  test("that does not open leaves the camera off", async () => {
+    const { local, log } = setUp();
+    navigator.mediaDevices.enumerateDevices = async () => [];
+    await local.setCamera(true);
+    devices.answer = () => {
+      throw new DOMException("", "NotReadableError");
+    };
+    await assert.rejects(local.flipCamera());
+    assert.deepEqual([local.isVideoOn, log.at(-1)], [false, "camera off"]);
+  });
 });

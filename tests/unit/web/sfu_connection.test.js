@@ -375,6 +375,27 @@ describe("reports", () => {
     assert.deepEqual(log, ["connecting"]);
   });
 
+  test("a path that does not come about is told of after ten seconds", async () => {
+    const { connection } = setUp();
+    await clock.advance(20_000);
+    connection.open();
+    await clock.advance(9_900);
+    assert.equal((await connection.report()).blockage, null);
+    await clock.advance(200);
+    assert.deepEqual((await connection.report()).blockage, { tried: [], hasTurn: false, userIds: [] });
+  });
+
+  test("a path that was there is told of ten seconds after it is lost", async () => {
+    const { connection, pc } = await connected();
+    await clock.advance(60_000);
+    assert.equal((await connection.report()).blockage, null);
+    pc.ice("failed");
+    await clock.advance(9_900);
+    assert.equal((await connection.report()).blockage, null);
+    await clock.advance(200);
+    assert.notEqual((await connection.report()).blockage, null);
+  });
+
   test("silence after it is, also while the hub does not answer", async () => {
     const { connection, sfu, log } = setUp();
     sfu.takes = new Promise(() => {});

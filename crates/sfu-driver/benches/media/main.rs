@@ -5,9 +5,12 @@
 //!
 //! With `recording DIRECTORY` it measures what recording costs instead, with `still DIRECTORY` what a disk does to the media
 //! that somebody else lets stand still; `bench/recording` runs both.
+//!
+//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`.
 
 mod client;
 mod floor;
+mod hostile;
 mod meeting;
 mod recording;
 mod thread_time;
@@ -24,6 +27,7 @@ fn main() {
     match &arguments[..] {
         [word, directory] if word == "recording" => recording::costs(directory.as_ref()),
         [word, directory] if word == "still" => recording::delays(directory.as_ref()),
+        [word] if word == "hostile" => hostile::attacks(),
         [] => forwarding(),
         _ => panic!("unknown: {arguments:?}"),
     }

@@ -251,6 +251,24 @@ fn a_thread_that_stands_still_does_not_turn_when_it_is_woken() {
 }
 
 #[test]
+fn commands_that_take_long_have_turns_of_their_own() {
+    const COMMANDS: u64 = 8;
+    let driver = started(1);
+    let go = hold(&driver);
+    let turns = || driver.workers[0].counters().turns.get();
+    let before = turns();
+    for _ in 0..COMMANDS {
+        // As a long offer: media has to have its turn before the next one.
+        driver.workers[0].call(|| thread::sleep(Duration::from_millis(2)));
+    }
+    let (done, is_done) = mpsc::channel();
+    driver.workers[0].call(move || done.send(()).unwrap());
+    drop(go);
+    is_done.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(turns() - before >= COMMANDS, "{} turns", turns() - before);
+}
+
+#[test]
 fn stopping_neither_holds_the_driver_nor_waits_for_commands() {
     let mut driver = started(1);
     let go = hold(&driver);

@@ -11,11 +11,10 @@ use str0m::media::Frequency;
 use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, Rtc, RtcConfig};
 
+use super::keys::watched;
+use super::sending::WallClock;
 use crate::config::{LocalCandidate, Transport};
 use crate::rtp::dependency_descriptor;
-
-/// Video packets kept for retransmission, for each stream: about two seconds of a camera at 2 Mbit/s.
-const RETRANSMISSION_PACKETS: usize = 512;
 
 /// The id of AV1's dependency descriptor in offers of the server's: one that str0m gives to no other extension.
 const DESCRIPTOR_ID: u8 = 12;
@@ -25,16 +24,18 @@ pub(crate) struct SessionFactory {
     certificate: Option<DtlsCert>,
     crypto: Arc<CryptoProvider>,
     candidates: Vec<LocalCandidate>,
+    wall: WallClock,
 }
 
 impl SessionFactory {
     /// A factory of sessions that offer these candidates.
-    pub(crate) fn new(candidates: Vec<LocalCandidate>) -> Self {
-        let crypto = Arc::new(from_feature_flags());
+    pub(crate) fn new(candidates: Vec<LocalCandidate>, now: Instant) -> Self {
+        let crypto = Arc::new(watched(from_feature_flags()));
         Self {
             certificate: crypto.dtls_provider.generate_certificate(),
             crypto,
             candidates,
+            wall: WallClock::new(now),
         }
     }
 
@@ -45,7 +46,6 @@ impl SessionFactory {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_extension(DESCRIPTOR_ID, dependency_descriptor())
-            .set_send_buffer_video(RETRANSMISSION_PACKETS)
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true);
@@ -60,6 +60,11 @@ impl SessionFactory {
             }
         }
         rtc
+    }
+
+    /// The time of day, the same for all peers.
+    pub(super) fn wall(&self) -> WallClock {
+        self.wall
     }
 
     /// What computes the integrity of STUN messages.

@@ -3,12 +3,15 @@
 
 mod admission;
 mod factory;
+mod keys;
 mod layout;
 mod lines;
 mod negotiation;
 mod offers;
+mod outlets;
 mod output;
 mod paths;
+mod sending;
 mod session;
 mod sources;
 mod watch;
@@ -18,12 +21,14 @@ use std::time::{Duration, Instant};
 
 use str0m::format::PayloadParams;
 use str0m::media::{Mid, Pt};
-use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
+use str0m::rtp::{RtpPacket, Ssrc};
 
 pub(crate) use factory::SessionFactory;
 pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
 pub(crate) use offers::{Answered, rehearse_offer};
+pub(crate) use outlets::OutletKey;
 pub(crate) use output::{PathChange, PeerOutput};
+pub(crate) use sending::Addressed;
 pub(crate) use session::{Addition, Arrival, Fault};
 pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;
@@ -39,6 +44,7 @@ use layout::Layout;
 use lines::MediaLines;
 use negotiation::Negotiation;
 use paths::Paths;
+use sending::Sending;
 use session::Session;
 use sources::Sources;
 use watch::Watch;
@@ -72,6 +78,8 @@ pub(crate) enum PeerDue {
     TakeHeldOffer,
     /// [`Peer::go_on`], then [`Peer::plan_offer`]
     GoOn,
+    /// [`Peer::report`]
+    Report,
     /// [`Peer::repeat_offer`]
     RepeatOffer,
     /// [`Peer::make_offer`]
@@ -83,6 +91,7 @@ pub(crate) struct Peer {
     id: PeerId,
     mode: Mode,
     session: Session,
+    sending: Sending,
     lines: MediaLines,
     layout: Layout,
     negotiation: Negotiation,
@@ -102,7 +111,8 @@ impl Peer {
         Self {
             id,
             mode,
-            session: Session::new(factory.make(now)),
+            session: Session::new(factory.make(now), keys::slot_of_latest()),
+            sending: Sending::new(factory.wall()),
             lines: MediaLines::default(),
             layout: Layout::default(),
             negotiation: Negotiation::default(),
@@ -181,7 +191,11 @@ impl Peer {
 
     /// When something is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let others = [self.paths.deadline(), self.negotiation.deadline()];
+        let others = [
+            self.paths.deadline(),
+            self.negotiation.deadline(),
+            self.sending.deadline(),
+        ];
         others.into_iter().flatten().chain([self.watch.deadline()]).min()
     }
 
@@ -193,7 +207,15 @@ impl Peer {
         if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
             return Some(PeerDue::CheckPaths);
         }
+        if self.sending.deadline().is_some_and(|at| at <= now) {
+            return Some(PeerDue::Report);
+        }
         self.negotiation.due(now)
+    }
+
+    /// Whether what is due is, among other things, to read an offer of the client's.
+    pub(crate) fn is_held_offer_due(&self, now: Instant) -> bool {
+        self.negotiation.is_held_offer_due(now)
     }
 
     /// Whether STUN requests from an address are taken.
@@ -274,7 +296,7 @@ impl Peer {
         self.session.receive(now, arrival)
     }
 
-    /// Tells the time, which also sends what was written.
+    /// Tells the session the time.
     ///
     /// # Errors
     /// [`Fault`]
@@ -297,15 +319,6 @@ impl Peer {
     /// use.
     pub(crate) fn payload_for(&mut self, mid: Mid, source: &PayloadParams) -> Option<Pt> {
         self.session.payload_for(mid, source).ok().flatten()
-    }
-
-    /// Queues a packet on an m-line; it goes out at the next [`Self::advance`]. `ssrc` keeps the stream's SSRC from call to
-    /// call. `false`: there is no such stream.
-    ///
-    /// # Errors
-    /// [`Fault`]
-    pub(crate) fn write(&mut self, mid: Mid, ssrc: &mut Option<Ssrc>, write: RtpWrite) -> Result<bool, Fault> {
-        self.session.write(mid, ssrc, write)
     }
 
     /// Requests a keyframe of the stream `ssrc` on an m-line, or of the one that may come there. `false`: nothing has come there

@@ -104,7 +104,7 @@ impl Negotiation {
     pub(super) fn due(&self, now: Instant) -> Option<PeerDue> {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
-        if is_due(self.held.as_ref().map(|(_, until)| *until)) {
+        if self.is_held_offer_due(now) {
             Some(PeerDue::TakeHeldOffer)
         } else if is_due(unanswered) {
             Some(PeerDue::RepeatOffer)
@@ -115,6 +115,11 @@ impl Negotiation {
         } else {
             None
         }
+    }
+
+    /// Whether an offer of the client's has waited long enough.
+    pub(super) fn is_held_offer_due(&self, now: Instant) -> bool {
+        self.held.as_ref().is_some_and(|(_, until)| *until <= now)
     }
 
     /// Whether an offer of the server's is outstanding.

@@ -6,6 +6,7 @@ use str0m::Rtc;
 use str0m::media::Mid;
 use str0m::rtp::Ssrc;
 
+use super::keys::KeySlot;
 use super::layout::Layout;
 use super::negotiation::{ClientOffer, NegotiationError};
 use super::session::{Addition, Fault, RawOffer, Session};
@@ -36,7 +37,7 @@ pub(crate) enum Answered {
 /// # Errors
 /// [`NegotiationError::Invalid`]
 fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
-    match Session::new(scratch).accept_offer(sdp) {
+    match Session::new(scratch, KeySlot::default()).accept_offer(sdp) {
         Ok(result) => result.map(drop).map_err(NegotiationError::Invalid),
         Err(Fault) => Err(NegotiationError::Invalid("the SDP cannot be read".into())),
     }
@@ -105,6 +106,7 @@ impl Peer {
         let parsed = SessionSdp::parse(&answer);
         outline.reject(|key| parsed.is_disabled(key));
         self.negotiation.offer_taken(outline);
+        self.renegotiated()?;
         self.layout.keep(outline, slots);
         self.lines.follow_offer(outline);
         self.announce(&ssrcs)?;
@@ -265,6 +267,7 @@ impl Peer {
         let taken = self.session.accept_answer(pending.offer, &rendered)?;
         taken.map_err(NegotiationError::Broken)?;
         self.negotiation.answer_taken(repeats, sdp);
+        self.renegotiated()?;
         self.layout.keep(outline, slots);
         self.lines.follow_answer(outline);
         self.set_credentials(now, outline.transport.credentials)?;

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use str0m::media::Mid;
 use str0m::net::Protocol;
 use str0m::rtp::RtpPacket;
 use str0m::{Event, Output};
@@ -26,8 +25,6 @@ pub(crate) enum PeerOutput {
     },
     /// Its client sent a packet of media. Boxed, since most outputs are the far smaller packets to send.
     Media(Box<RtpPacket>),
-    /// Its client wants a keyframe of what it is sent on an m-line.
-    KeyframeRequested(Mid),
     /// An offer may be planned again.
     GoesOn,
     /// Its path has changed, and with it perhaps its deadline.
@@ -107,7 +104,13 @@ impl Peer {
     /// there is one.
     fn transmit(&mut self, transmit: str0m::net::Transmit) -> Option<PeerOutput> {
         let contents: Vec<u8> = transmit.contents.into();
-        let is_stun = contents.first().is_some_and(|first| *first < 2);
+        let first = contents.first().copied().unwrap_or_default();
+        let is_stun = first < 2;
+        let contents = if (128..=191).contains(&first) {
+            self.sending.seal_session_rtcp(&self.session, &contents)?
+        } else {
+            contents
+        };
         let stated = match transmit.proto {
             Protocol::Udp => (Transport::Udp, transmit.destination),
             _ => (Transport::TcpPassive, transmit.destination),
@@ -133,7 +136,6 @@ impl Peer {
                 self.paths.alive(now);
                 Some(PeerOutput::Media(Box::new(packet)))
             }
-            Event::KeyframeRequest(request) => Some(PeerOutput::KeyframeRequested(request.mid)),
             Event::Connected => {
                 self.watch.dtls_up();
                 None

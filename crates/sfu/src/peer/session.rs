@@ -8,10 +8,11 @@ use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::Receive;
-use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
+use str0m::rtp::{Extension, RtpPacket, Ssrc};
 use str0m::{IceCreds, Input, Output, Rtc, RtcError};
 
 use super::factory::protocol;
+use super::keys::{KeySlot, Keys};
 use crate::config::Transport;
 use crate::line::Label;
 use crate::rtp::{Header, matching_payload};
@@ -105,18 +106,26 @@ impl Place {
 /// A session, entered only by [`Self::enter`].
 pub(super) struct Session {
     rtc: Rtc,
+    keys: KeySlot,
     is_faulty: bool,
     /// The client's certificate cannot be verified: DTLS will never be done.
     is_certificate_refused: bool,
 }
 
 impl Session {
-    pub(super) fn new(rtc: Rtc) -> Self {
+    /// A session, and where its keys come.
+    pub(super) fn new(rtc: Rtc, keys: KeySlot) -> Self {
         Self {
             rtc,
+            keys,
             is_faulty: false,
             is_certificate_refused: false,
         }
+    }
+
+    /// The keys of SRTP, once DTLS has them.
+    pub(super) fn take_keys(&self) -> Option<Keys> {
+        self.keys.take()
     }
 
     /// Does something with the session.
@@ -323,23 +332,6 @@ impl Session {
         self.enter(|rtc| {
             let accepted = rtc.media(mid)?.remote_pts();
             matching_payload(source, rtc.codec_config(), accepted)
-        })
-    }
-
-    /// Queues a packet on an m-line. `ssrc` keeps the stream's SSRC from call to call. `false`: there is no stream.
-    pub(super) fn write(&mut self, mid: Mid, ssrc: &mut Option<Ssrc>, write: RtpWrite) -> Result<bool, Fault> {
-        self.enter(|rtc| {
-            let mut api = rtc.direct_api();
-            if ssrc.is_none() {
-                *ssrc = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
-            }
-            match ssrc.and_then(|ssrc| api.stream_tx(&ssrc)) {
-                Some(stream) => {
-                    stream.write_rtp(write);
-                    true
-                }
-                None => false,
-            }
         })
     }
 

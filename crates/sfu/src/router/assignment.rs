@@ -94,9 +94,13 @@ impl Router {
         }
         if let Some(after) = after {
             tracks[after].subscribers.push(key);
+            self.aim(room, key);
             if is_connected {
                 self.request_keyframe_for(now, room, key, Need::New);
             }
+        }
+        for track in before.into_iter().chain(after) {
+            self.set_demand_stale(room, track);
         }
     }
 
@@ -104,8 +108,11 @@ impl Router {
     pub(super) fn unsubscribe(&mut self, room: RoomKey, key: SubscriptionKey) -> Option<FarEnd> {
         let gone = self.subscriptions.remove(key)?;
         let track = gone.forwarded();
-        if let Some(track) = track.and_then(|track| self.rooms[room].tracks.get_mut(track)) {
+        if let Some(key_of_track) = track
+            && let Some(track) = self.rooms[room].tracks.get_mut(key_of_track)
+        {
             track.subscribers.retain(|other| *other != key);
+            self.set_demand_stale(room, key_of_track);
         }
         Some(gone.into_far_end())
     }
@@ -231,11 +238,15 @@ impl Router {
             placed.extend(slots.into_iter().zip(place(&current, &wanted)));
         }
         for (mid, track) in placed {
-            let shown = track.and_then(|track| self.height_in(view, track, room_key));
-            self.assign(now, peer, mid, track, lines.is_connected);
-            if let Some((_, key)) = self.members[peer].subscriptions.iter().find(|(known, _)| *known == mid) {
-                self.subscriptions[*key].set_height(shown);
-            }
+            let tile = track.and_then(|track| self.height_in(view, track, room_key));
+            let Some(key) = self.members[peer].subscription(mid) else {
+                continue;
+            };
+            self.subscriptions[key].selection_mut().tile = tile;
+            self.change(now, room_key, key, lines.is_connected, |subscription| {
+                subscription.assign(track);
+            });
+            self.select(now, room_key, key);
         }
     }
 

@@ -1,18 +1,21 @@
 //! Media from a publisher to its subscribers.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
-use str0m::rtp::RtpPacket;
 
-use super::subscription::{FarEnd, PeerLine, Take};
+use super::layers::Heard;
+use super::selection::{LayerIndex, Take};
+use super::subscription::{FarEnd, PeerLine};
 use super::track::Track;
 use super::{Due, Router, TICK};
 use crate::budget::{Budget, Verdict};
 use crate::event::Scope;
-use crate::ids::PeerKey;
-use crate::rtp::{Choice, Incoming, Report, SenderClock};
+use crate::ids::{PeerKey, RoomKey, TrackKey};
+use crate::peer::OutletKey;
+use crate::rtp::{Choice, Incoming, Outgoing, Packet, Report, SenderClock};
 use crate::throttle::Need;
 
 /// What became of a packet at one far end.
@@ -28,6 +31,17 @@ pub(crate) enum Delivery {
     Dropped,
 }
 
+/// What became of a packet at all far ends.
+#[derive(Default)]
+struct Taken {
+    /// Somebody is sent the layer, or waits for it.
+    is_wanted: bool,
+    /// Somebody is sent another layer than before.
+    has_switched: bool,
+    /// Somebody cannot begin without a keyframe.
+    need: Option<Need>,
+}
+
 impl Router {
     /// Brings a publisher's packet to each far end of its track: to peers by `deliver`. Gives who sends more than it may, if the
     /// packet is too much.
@@ -36,8 +50,8 @@ impl Router {
         now: Instant,
         publisher: PeerKey,
         (mid, params): (Mid, PayloadParams),
-        packet: &RtpPacket,
-        mut deliver: impl FnMut(&mut PeerLine, &Incoming<'_>) -> Delivery,
+        packet: Packet,
+        deliver: impl FnMut(&mut PeerLine, &Arc<Incoming>) -> Delivery,
     ) -> Option<(Scope, Verdict)> {
         let member = self.members.get_mut(publisher)?;
         let (_, key) = member.published.iter().find(|(published, _)| *published == mid)?;
@@ -47,8 +61,8 @@ impl Router {
         if track.is_paused {
             return None;
         }
-        let layer = track.layers.find(packet)?;
-        let choice = track.layers.heard(now, layer, track.published.kind, packet);
+        let layer = track.layers.find(&packet.header)?;
+        let Heard { choice, has_turned } = track.layers.hear(now, layer, track.published.kind, &packet);
         if choice == Choice::Ignore {
             return None;
         }
@@ -56,49 +70,95 @@ impl Router {
         if too_much.is_some() {
             return too_much;
         }
-        let incoming = Incoming::new(
-            packet,
-            params,
-            track.captured(&mut member.clock, layer, packet, &params),
-        );
-        track.layers.set_height(layer, incoming.height);
-        let mut need = (choice == Choice::Begin && !incoming.is_keyframe).then_some(Need::New);
+        let captured = track.captured(&mut member.clock, layer, &packet, &params);
+        let incoming = Arc::new(Incoming::new(packet, params, captured));
+        let is_resized = incoming
+            .height
+            .is_some_and(|height| track.layers.set_height(layer, height));
+        if has_turned || is_resized {
+            self.aim_all(room_key, key);
+        }
+        let taken = self.hand_out(now, (room_key, key, layer), publisher, &incoming, choice, deliver);
+        if taken.has_switched {
+            self.set_demand_stale(room_key, key);
+        }
+        if let Some(need) = taken.need {
+            self.request_keyframe_of(now, room_key, (key, layer), need);
+        }
+        None
+    }
+
+    /// Brings a packet of a layer to each far end that it is for.
+    fn hand_out(
+        &mut self,
+        now: Instant,
+        (room_key, key, layer): (RoomKey, TrackKey, LayerIndex),
+        publisher: PeerKey,
+        incoming: &Arc<Incoming>,
+        choice: Choice,
+        mut deliver: impl FnMut(&mut PeerLine, &Arc<Incoming>) -> Delivery,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        let (room, member) = (&mut self.rooms[room_key], &mut self.members[publisher]);
+        let track = &mut room.tracks[key];
+        let again = if choice == Choice::Begin { Need::New } else { Need::Again };
         for key in &track.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*key) else {
                 continue;
             };
-            if choice == Choice::Begin && (track.layers.len() == 1 || subscription.layer() == Some(layer)) {
+            if choice == Choice::Begin && subscription.selection().sent() == Some(layer) {
                 subscription.restart();
             }
-            if track.layers.len() > 1 {
-                let wanted = track.layers.pick(now, subscription.height());
-                match subscription.take(layer, wanted, incoming.is_keyframe) {
-                    Take::Send => {}
-                    Take::Skip => continue,
-                    Take::NeedsKeyframe => {
-                        need = need.or(Some(Need::Again));
-                        continue;
-                    }
-                }
+            let take = subscription.take(layer, incoming.is_keyframe);
+            if take == Take::Skip {
+                continue;
             }
+            taken.is_wanted = true;
+            taken.has_switched |= take == Take::Switch;
             let delivery = match (subscription.far_end(), &mut member.recorded) {
-                (FarEnd::Peer(line), _) => deliver(line, &incoming),
-                (FarEnd::Tap(tap), Some(recorded)) => tap.hear(now, *key, &incoming, recorded, &mut self.tape),
+                _ if take == Take::NeedsKeyframe => Delivery::NeedsKeyframe,
+                (FarEnd::Peer(line), _) => deliver(line, incoming),
+                (FarEnd::Tap(tap), Some(recorded)) => tap.hear(now, *key, incoming, recorded, &mut self.tape),
                 (FarEnd::Tap(_), None) => Delivery::Dropped,
             };
             if delivery == Delivery::NeedsKeyframe {
-                need = need.or(Some(Need::Again));
+                taken.need = Some(again);
             }
         }
-        if track.kind() == MediaKind::Audio {
-            let level = packet.header.ext_vals.audio_level;
-            room.speakers.heard(now, key, level, packet.payload.len());
-            self.timers.arm(now + TICK, Due::Speakers(room_key));
+        match track.kind() {
+            MediaKind::Audio => {
+                let packet = &incoming.packet;
+                let level = packet.header.ext_vals.audio_level;
+                room.speakers.heard(now, key, level, packet.payload.len());
+                self.timers.arm(now + TICK, Due::Speakers(room_key));
+            }
+            // Also what comes before a keyframe that is late.
+            MediaKind::Video if taken.is_wanted => track.layers.keep(layer, incoming),
+            MediaKind::Video => {}
         }
-        if let Some(need) = need {
-            self.request_keyframe_of(now, room_key, (key, layer), need);
-        }
-        None
+        taken
+    }
+
+    /// Finds what a peer misses on an m-line, and hands it to `deliver`.
+    pub(crate) fn resend(
+        &mut self,
+        peer: PeerKey,
+        (mid, index): (Mid, u64),
+        deliver: impl FnOnce(OutletKey, Outgoing),
+    ) -> Option<()> {
+        let member = self.members.get(peer)?;
+        let (_, key) = member.subscriptions.iter().find(|(line, _)| *line == mid)?;
+        let tracks = &self.rooms[member.room].tracks;
+        let subscription = self.subscriptions.get_mut(*key)?;
+        let track = tracks.get(subscription.forwarded()?)?;
+        let FarEnd::Peer(line) = subscription.far_end() else {
+            return None;
+        };
+        let outlet = line.outlet?;
+        let find = |ssrc, sequence| track.layers.find_sent(ssrc, sequence);
+        let outgoing = line.stream.again(outlet.sequence_of(index)?, find)?;
+        deliver(outlet, outgoing);
+        Some(())
     }
 }
 
@@ -119,7 +179,7 @@ impl Track {
         &mut self,
         sender: &mut SenderClock,
         layer: usize,
-        packet: &RtpPacket,
+        packet: &Packet,
         params: &PayloadParams,
     ) -> Instant {
         let (timestamp, clock_rate) = (packet.header.timestamp, params.spec().clock_rate.get());

@@ -5,6 +5,7 @@ use std::time::Instant;
 use str0m::media::{MediaKind, Mid};
 use str0m::rtp::Ssrc;
 
+use super::dynacast::Demand;
 use super::{Due, Router};
 use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
 use crate::throttle::Need;
@@ -65,15 +66,19 @@ impl Router {
         }
     }
 
-    /// Requests a keyframe of each layer of a video.
+    /// Requests a keyframe of each layer of a video that is wanted.
     pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomKey, key: TrackKey, need: Need) {
-        let layers = self.rooms[room].tracks.get(key).map_or(0, |track| track.layers.len());
-        for layer in 0..layers {
+        let Some(track) = self.rooms[room].tracks.get(key) else {
+            return;
+        };
+        let layers = track.layers.iter().enumerate();
+        let wanted = layers.filter(|(_, layer)| layer.demand != Demand::Stopped);
+        for layer in wanted.map(|(layer, _)| layer).collect::<Vec<_>>() {
             self.request_keyframe_of(now, room, (key, layer), need);
         }
     }
 
-    /// Requests a keyframe for a subscription.
+    /// Requests a keyframe for a subscription, of what it is sent.
     pub(super) fn request_keyframe_for(
         &mut self,
         now: Instant,
@@ -82,11 +87,9 @@ impl Router {
         need: Need,
     ) {
         let subscription = &self.subscriptions[subscription];
-        let assigned = subscription.assigned();
-        let track = assigned.and_then(|key| Some((key, self.rooms[room].tracks.get(key)?)));
-        if let Some((key, track)) = track {
-            let picked = || track.layers.pick(now, subscription.height());
-            let layer = subscription.layer().unwrap_or_else(picked);
+        let selection = subscription.selection();
+        let layer = selection.sent().or(selection.wanted());
+        if let Some((key, layer)) = subscription.forwarded().zip(layer) {
             self.request_keyframe_of(now, room, (key, layer), need);
         }
     }
@@ -105,15 +108,10 @@ impl Router {
         if track.kind() == MediaKind::Audio {
             return;
         }
-        let has_many = track.layers.len() > 1;
         let Some(asked) = track.layers.get_mut(layer) else {
             return;
         };
         let ssrc = asked.ssrc();
-        // A layer that begins, begins with a keyframe.
-        if has_many && ssrc.is_none() {
-            return;
-        }
         if asked.keyframes.ask(now, need) {
             self.requests.push(track.keyframe_request(ssrc));
         } else if let Some(at) = asked.keyframes.deadline() {

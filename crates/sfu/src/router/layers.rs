@@ -1,27 +1,42 @@
-//! The encodings of one track that its publisher sends at the same time (simulcast, RFC 8853), the smallest first.
+//! The layers of a track: the encodings that its publisher sends at the same time (simulcast, RFC 8853), as its offer has
+//! them in order.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::media::MediaKind;
-use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::rtp::{RtpHeader, Ssrc};
 
-use crate::rtp::{Choice, EncodingName, Encodings, StreamClock};
+use super::dynacast::Demand;
+use super::selecting::LayerCost;
+use super::selection::{Allowance, LayerIndex};
+use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, Rate, StreamClock};
 use crate::throttle::Throttle;
 
-/// A layer that has been silent for so long is not sent any more: publishers drop the largest where a machine or a line is
-/// weak.
-const SILENT: Duration = Duration::from_secs(1);
-/// The height of the smallest layer, as far as none is known; each further one has twice the height.
+/// A layer is silent when the others have sent so many frames, in so long a time, without one of it among them: publishers
+/// drop the largest where a machine or a line is weak. A publisher that sends nothing at all tells nothing about layers.
+const SILENT_FRAMES: u32 = 6;
+const SILENT: Duration = Duration::from_millis(500);
+/// The height of the first layer, as long as it is not known; each further one has twice the height of the one before.
 const ASSUMED_HEIGHT: u32 = 180;
 
-/// One encoding.
+/// One layer.
 #[derive(Default)]
 pub(super) struct Layer {
     encodings: Encodings,
     pub(super) clock: StreamClock,
     pub(super) keyframes: Throttle,
+    /// What can be sent again.
+    history: History,
+    /// What its publisher was told of it.
+    pub(super) demand: Demand,
     height: Option<u32>,
-    heard: Option<Instant>,
+    rate: Rate,
+    /// The last packet, and the timestamp of its frame.
+    heard: Option<(Instant, u32)>,
+    /// Frames of other layers since then.
+    missed: u32,
+    is_active: bool,
 }
 
 impl Layer {
@@ -30,9 +45,27 @@ impl Layer {
         self.encodings.current()
     }
 
-    fn is_active(&self, now: Instant) -> bool {
-        self.heard.is_some_and(|heard| now < heard + SILENT)
+    /// Takes a packet of its own. Gives whether it begins a frame.
+    fn hear(&mut self, now: Instant, header: &RtpHeader) -> bool {
+        let before = self.heard.replace((now, header.timestamp));
+        (self.missed, self.is_active) = (0, true);
+        before.is_none_or(|(_, timestamp)| timestamp != header.timestamp)
     }
+
+    /// Takes that another layer has sent a frame. Gives whether this one has fallen silent by it.
+    fn miss(&mut self, now: Instant) -> bool {
+        self.missed = self.missed.saturating_add(1);
+        let is_silent = self.missed >= SILENT_FRAMES && self.heard.is_none_or(|(heard, _)| heard + SILENT <= now);
+        is_silent && std::mem::replace(&mut self.is_active, false)
+    }
+}
+
+/// What a packet means for the layers of its track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) choice: Choice,
+    /// A layer has begun or fallen silent: subscriptions may want others.
+    pub(super) has_turned: bool,
 }
 
 /// See the module.
@@ -49,7 +82,7 @@ impl Default for Layers {
 }
 
 impl Layers {
-    /// Layers of these names, the smallest first. None: one encoding.
+    /// Layers of these names. None: one encoding.
     pub(super) fn new(names: Vec<EncodingName>) -> Self {
         let layers = (0..names.len().max(1)).map(|_| Layer::default()).collect();
         Self { names, layers }
@@ -60,61 +93,130 @@ impl Layers {
         &self.names
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.layers.len()
+    /// Whether there is a choice.
+    pub(super) fn are_several(&self) -> bool {
+        self.layers.len() > 1
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Layer> {
+        self.layers.iter()
+    }
+
+    /// All of them.
+    pub(super) fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = &mut Layer> {
+        self.layers.iter_mut()
     }
 
     /// One of them.
-    pub(super) fn get_mut(&mut self, layer: usize) -> Option<&mut Layer> {
+    pub(super) fn get_mut(&mut self, layer: LayerIndex) -> Option<&mut Layer> {
         self.layers.get_mut(layer)
     }
 
     /// The layer of a packet. `None`: it is of none that was negotiated.
-    pub(super) fn find(&self, packet: &RtpPacket) -> Option<usize> {
+    pub(super) fn find(&self, header: &RtpHeader) -> Option<LayerIndex> {
         if self.names.is_empty() {
             return Some(0);
         }
-        let header = &packet.header;
-        let known = |layer: &Layer| layer.ssrc() == Some(header.ssrc);
-        let by_ssrc = self.layers.iter().position(known);
+        let by_ssrc = self.layers.iter().position(|layer| layer.ssrc() == Some(header.ssrc));
         by_ssrc.or_else(|| self.names.iter().position(|name| name.is_of(header)))
     }
 
     /// Takes a packet of a layer.
-    pub(super) fn heard(&mut self, now: Instant, layer: usize, kind: MediaKind, packet: &RtpPacket) -> Choice {
-        let (header, layer) = (&packet.header, &mut self.layers[layer]);
-        layer.heard = Some(now);
+    pub(super) fn hear(&mut self, now: Instant, layer: LayerIndex, kind: MediaKind, packet: &Packet) -> Heard {
+        let (header, index) = (&packet.header, layer);
+        let layer = &mut self.layers[index];
         let choice = layer.encodings.heard(now, kind, header.ssrc, header.timestamp);
         if choice == Choice::Begin {
             layer.clock = StreamClock::default();
         }
-        choice
+        let mut has_turned = false;
+        if choice != Choice::Ignore {
+            layer.rate.add(now, packet.payload.len());
+            has_turned = !layer.is_active;
+            if layer.hear(now, header) {
+                let others = self.layers.iter_mut().enumerate().filter(|(other, _)| *other != index);
+                others.for_each(|(_, other)| has_turned |= other.miss(now));
+            }
+        }
+        Heard { choice, has_turned }
     }
 
-    /// Takes the height of a picture that a layer sends.
-    pub(super) fn set_height(&mut self, layer: usize, height: Option<u32>) {
-        self.layers[layer].height = height.or(self.layers[layer].height);
+    /// Takes the height of the picture that a layer's keyframe has. Gives whether it is another one than was thought.
+    pub(super) fn set_height(&mut self, layer: LayerIndex, height: u32) -> bool {
+        let before = self.height(layer);
+        self.layers[layer].height = Some(height);
+        before != height
     }
 
-    fn height(&self, layer: usize) -> u32 {
+    /// The height of a layer's picture.
+    pub(super) fn height(&self, layer: LayerIndex) -> u32 {
         self.layers[layer].height.unwrap_or(ASSUMED_HEIGHT << layer)
     }
 
-    /// The layer for a tile of a height in pixels: the smallest that fills it, else the largest. `None`: the largest.
-    pub(super) fn pick(&self, now: Instant, height: Option<u32>) -> usize {
-        if self.names.is_empty() {
-            return 0;
-        }
-        let active = (0..self.layers.len()).filter(|layer| self.layers[*layer].is_active(now));
-        let goal = height.unwrap_or(u32::MAX);
-        // A tile is scaled up by a tenth before another layer is worth its bits.
-        let fills = |layer: usize| self.height(layer).saturating_mul(11) / 10 >= goal;
-        let rank = |layer: &usize| {
-            let height = i64::from(self.height(*layer));
-            if fills(*layer) { (0, height) } else { (1, -height) }
+    /// What each costs, the smallest picture first.
+    pub(super) fn costs(&self) -> Vec<LayerCost> {
+        let cost = |(layer, known): (LayerIndex, &Layer)| LayerCost {
+            layer,
+            height: self.height(layer),
+            bits: known.heard.map_or(0, |(last, _)| known.rate.bits(last)),
+            is_active: known.is_active,
         };
-        active.min_by_key(rank).unwrap_or(0)
+        let mut costs: Vec<_> = self.layers.iter().enumerate().map(cost).collect();
+        costs.sort_by_key(|cost| cost.height);
+        costs
+    }
+
+    /// Keeps a packet, to be sent again.
+    pub(super) fn keep(&mut self, layer: LayerIndex, incoming: &Arc<Incoming>) {
+        self.layers[layer].history.keep(incoming);
+    }
+
+    /// Forgets what was kept: nothing comes for a while.
+    pub(super) fn forget_sent(&mut self) {
+        self.layers.iter_mut().for_each(|layer| layer.history.clear());
+    }
+
+    /// A packet that was kept.
+    pub(super) fn find_sent(&self, ssrc: Ssrc, sequence: u64) -> Option<Arc<Incoming>> {
+        self.layers.iter().find_map(|layer| layer.history.find(ssrc, sequence))
+    }
+
+    /// The layer for a tile of a height in pixels, of those that are sent. `None`: there is none.
+    pub(super) fn pick(&self, tile: Option<u32>, allowance: Allowance) -> Option<LayerIndex> {
+        if self.are_several() {
+            self.best(tile, allowance, |layer| layer.is_active)
+        } else {
+            (allowance != Allowance::Nothing).then_some(0)
+        }
+    }
+
+    /// The layer that would be picked if all were sent.
+    pub(super) fn ideal(&self, tile: Option<u32>, allowance: Allowance) -> Option<LayerIndex> {
+        self.best(tile, allowance, |_| true)
+    }
+
+    /// The smallest layer that fills a tile, else the largest. A tile is scaled up by a tenth before another layer is worth
+    /// its bits.
+    fn best(
+        &self,
+        tile: Option<u32>,
+        allowance: Allowance,
+        is_there: impl Fn(&Layer) -> bool,
+    ) -> Option<LayerIndex> {
+        let most = match allowance {
+            Allowance::Unlimited => u32::MAX,
+            Allowance::UpTo(layer) => self.height(layer.min(self.layers.len() - 1)),
+            Allowance::Nothing => return None,
+        };
+        let goal = tile.unwrap_or(u32::MAX);
+        let rank = |layer: &LayerIndex| {
+            let height = self.height(*layer);
+            let is_filled = height.saturating_mul(11) / 10 >= goal;
+            if is_filled { (0, i64::from(height)) } else { (1, -i64::from(height)) }
+        };
+        let there = (0..self.layers.len()).filter(|layer| is_there(&self.layers[*layer]));
+        there.filter(|layer| self.height(*layer) <= most).min_by_key(rank)
     }
 }
 
@@ -122,39 +224,50 @@ impl Layers {
 mod tests {
     use super::*;
 
-    fn layers(now: Instant, heights: [Option<u32>; 3], active: [bool; 3]) -> Layers {
+    fn layers(heights: [Option<u32>; 3], active: [bool; 3]) -> Layers {
         let mut layers = Layers::new(["q", "h", "f"].map(|rid| EncodingName::Rid(rid.into())).to_vec());
         for (layer, (height, active)) in layers.layers.iter_mut().zip(heights.into_iter().zip(active)) {
-            (layer.height, layer.heard) = (height, active.then_some(now));
+            (layer.height, layer.is_active) = (height, active);
         }
         layers
     }
 
-    #[test]
-    fn the_smallest_layer_that_fills_a_tile_is_picked() {
-        let now = Instant::now();
-        let known = layers(now, [Some(180), Some(360), Some(720)], [true; 3]);
-        let picked = [90, 180, 198, 199, 396, 397, 2160].map(|height| known.pick(now, Some(height)));
-        assert_eq!(picked, [0, 0, 0, 1, 1, 2, 2]);
-        assert_eq!(known.pick(now, None), 2);
-        // Some clients name the largest first.
-        let reversed = layers(now, [Some(720), Some(360), Some(180)], [true; 3]);
-        assert_eq!(
-            [Some(180), Some(360), None].map(|height| reversed.pick(now, height)),
-            [2, 1, 0]
-        );
-        let unknown = layers(now, [None; 3], [true; 3]);
-        assert_eq!(
-            [Some(180), Some(360), None].map(|height| unknown.pick(now, height)),
-            [0, 1, 2]
-        );
+    fn picked<const N: usize>(layers: &Layers, tiles: [Option<u32>; N]) -> [Option<LayerIndex>; N] {
+        tiles.map(|tile| layers.pick(tile, Allowance::Unlimited))
     }
 
     #[test]
-    fn a_layer_that_fell_silent_is_not_picked() {
-        let now = Instant::now();
-        let weak = layers(now, [Some(180), Some(360), Some(720)], [true, true, false]);
-        assert_eq!([Some(180), None].map(|height| weak.pick(now, height)), [0, 1]);
-        assert_eq!(weak.pick(now + SILENT, None), 0, "before anything is heard");
+    fn the_smallest_layer_that_fills_a_tile_is_picked() {
+        let known = layers([Some(180), Some(360), Some(720)], [true; 3]);
+        let tiles = [90, 180, 198, 199, 396, 397, 2160].map(Some);
+        assert_eq!(picked(&known, tiles), [0, 0, 0, 1, 1, 2, 2].map(Some));
+        assert_eq!(picked(&known, [None]), [Some(2)]);
+        // Some clients name the largest first.
+        let reversed = layers([Some(720), Some(360), Some(180)], [true; 3]);
+        assert_eq!(picked(&reversed, [Some(180), Some(360), None]), [2, 1, 0].map(Some));
+        let unknown = layers([None; 3], [true; 3]);
+        assert_eq!(picked(&unknown, [Some(180), Some(360), None]), [0, 1, 2].map(Some));
+    }
+
+    #[test]
+    fn a_layer_that_is_not_sent_is_not_picked() {
+        let weak = layers([Some(180), Some(360), Some(720)], [true, true, false]);
+        assert_eq!(picked(&weak, [Some(180), None]), [0, 1].map(Some));
+        assert_eq!(weak.ideal(None, Allowance::Unlimited), Some(2));
+        assert_eq!(picked(&layers([None; 3], [false; 3]), [None]), [None]);
+        // Where none is small enough the next larger one.
+        assert_eq!(picked(&layers([None; 3], [false, true, true]), [Some(90)]), [Some(1)]);
+    }
+
+    #[test]
+    fn no_more_is_picked_than_is_allowed() {
+        let known = layers([Some(180), Some(360), Some(720)], [true; 3]);
+        let allowed = |allowance| known.pick(Some(720), allowance);
+        assert_eq!(allowed(Allowance::UpTo(1)), Some(1));
+        assert_eq!(allowed(Allowance::UpTo(9)), Some(2));
+        assert_eq!(allowed(Allowance::Nothing), None);
+        let single = Layers::default();
+        assert_eq!(single.pick(Some(90), Allowance::UpTo(0)), Some(0));
+        assert_eq!(single.pick(None, Allowance::Nothing), None);
     }
 }

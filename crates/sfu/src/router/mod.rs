@@ -2,6 +2,7 @@
 //! wants of them it gives as outcomes.
 
 mod assignment;
+mod dynacast;
 mod forwarding;
 mod holes;
 mod keyframes;
@@ -11,6 +12,8 @@ mod publishing;
 mod recorded;
 mod recording;
 mod room;
+mod selecting;
+mod selection;
 mod slots;
 mod speakers;
 mod subscription;
@@ -26,6 +29,7 @@ use std::time::Instant;
 use slotmap::{SecondaryMap, SlotMap};
 use str0m::media::Mid;
 
+pub(crate) use dynacast::WantedLayers;
 pub(crate) use forwarding::Delivery;
 pub(crate) use keyframes::KeyframeRequest;
 pub(crate) use subscription::{PeerLine, Prepared};
@@ -39,6 +43,7 @@ use crate::timers::Timers;
 use recorded::Recorded;
 use recording::Stopped;
 use room::{Life, Room};
+use selection::LayerIndex;
 use speakers::TICK;
 use subscription::Subscription;
 use tape::Tape;
@@ -63,13 +68,23 @@ struct Member {
     clock: SenderClock,
 }
 
+impl Member {
+    /// What it is sent on an m-line.
+    fn subscription(&self, mid: Mid) -> Option<SubscriptionKey> {
+        let (_, key) = self.subscriptions.iter().find(|(line, _)| *line == mid)?;
+        Some(*key)
+    }
+}
+
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Due {
     /// The speakers of a room are put in order.
     Speakers(RoomKey),
     /// A keyframe request that was put off.
-    Keyframe(RoomKey, TrackKey, usize),
+    Keyframe(RoomKey, TrackKey, LayerIndex),
+    /// A layer of a track may not be wanted any more.
+    Demand(RoomKey, TrackKey),
 }
 
 /// The speakers of a room were looked at.
@@ -88,6 +103,8 @@ pub(crate) struct Router {
     subscriptions: SlotMap<SubscriptionKey, Subscription>,
     timers: Timers<Due>,
     requests: Vec<KeyframeRequest>,
+    /// Tracks whose layers may be wanted otherwise than before.
+    stale_demands: Vec<(RoomKey, TrackKey)>,
     tape: Tape,
     stopped: Stopped,
     track_kilobits: u32,
@@ -104,6 +121,7 @@ impl Router {
             subscriptions: SlotMap::with_key(),
             timers: Timers::new(),
             requests: Vec::new(),
+            stale_demands: Vec::new(),
             tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),
             track_kilobits: limits.track_kilobits,
@@ -225,6 +243,7 @@ impl Router {
             match due {
                 Due::Speakers(room) => updates.extend(self.order_speakers(now, room)),
                 Due::Keyframe(room, track, layer) => self.request_put_off(now, room, track, layer),
+                Due::Demand(room, track) => self.set_demand_stale(room, track),
             }
         }
         updates

@@ -5,12 +5,12 @@ use std::time::{Instant, SystemTime};
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{MediaKind, Pt};
 use str0m::rtp::rtcp::SenderInfo;
-use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::rtp::Ssrc;
 
 use super::holes::Holes;
 use super::tape::{Stamp, Tape};
 use crate::ids::SubscriptionKey;
-use crate::rtp::Incoming;
+use crate::rtp::{Incoming, Packet};
 use crate::tap::{Heard, TapFormat, TapTrack};
 
 /// Seconds from 1900, where NTP begins, to 1970.
@@ -69,7 +69,7 @@ impl OpenTrack {
     }
 
     /// Notes that a packet was told. Gives whether a decoder can go on, as far as this is known anew.
-    pub(super) fn follow(&mut self, at: Instant, incoming: &Incoming<'_>, kind: MediaKind) -> Option<bool> {
+    pub(super) fn follow(&mut self, at: Instant, incoming: &Incoming, kind: MediaKind) -> Option<bool> {
         let is_damaged = kind == MediaKind::Video && self.holes.came(at, *incoming.packet.seq_no);
         if incoming.is_keyframe {
             self.holes.forget();
@@ -112,7 +112,7 @@ impl OpenTrack {
     }
 
     /// Tells the publisher's last sender report, if it is another one. `false`: there was no room.
-    pub(super) fn tell_report(&mut self, at: Instant, packet: &RtpPacket, stamp: &Stamp, tape: &mut Tape) -> bool {
+    pub(super) fn tell_report(&mut self, at: Instant, packet: &Packet, stamp: &Stamp, tape: &mut Tape) -> bool {
         let is_own = |info: &SenderInfo| info.ssrc == self.format.0;
         let Some(info) = packet.last_sender_info.filter(is_own) else {
             return true;

@@ -52,7 +52,8 @@ impl Router {
         let Some((_, key)) = member.published.iter().find(|(published, _)| *published == mid) else {
             return;
         };
-        let track = &mut self.rooms[member.room].tracks[*key];
+        let (room, key) = (member.room, *key);
+        let track = &mut self.rooms[room].tracks[key];
         if track.layers.names() == names {
             return;
         }
@@ -60,6 +61,7 @@ impl Router {
         for subscription in &track.subscribers {
             self.subscriptions[*subscription].restart();
         }
+        self.aim_all(room, key);
     }
 
     /// The m-lines on which a peer publishes.
@@ -84,6 +86,7 @@ impl Router {
             }
             track.is_paused = paused;
             if paused {
+                track.layers.forget_sent();
                 room.speakers.hush(*track_key);
             }
             changed.push((*track_key, paused));

@@ -1,14 +1,17 @@
 //! One track on its way to one far end. To a peer it is renumbered, so that a change of track is seamless.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::format::Codec;
 use str0m::media::{Mid, Pt};
-use str0m::rtp::{RtpWrite, Ssrc, UserExtensionValues};
+use str0m::rtp::Ssrc;
 
+use super::selection::{LayerIndex, Selection, Take};
 use super::tap::Tap;
 use crate::ids::{PeerKey, TrackKey};
-use crate::rtp::{FrameNumbers, Incoming, PictureIds, Rewrite};
+use crate::peer::OutletKey;
+use crate::rtp::{FrameNumbers, Incoming, Numbers, Outgoing, PictureIds, Rewrite, Time};
 
 /// Where a subscription ends. Whatever receives media does so through one of these.
 #[derive(Debug)]
@@ -26,8 +29,8 @@ pub(crate) struct PeerLine {
     pub(crate) peer: PeerKey,
     /// Its m-line.
     pub(crate) mid: Mid,
-    /// The stream that is sent there, once known.
-    pub(crate) ssrc: Option<Ssrc>,
+    /// By which stream of the peer it goes out, once known.
+    pub(crate) outlet: Option<OutletKey>,
     /// Its numbers.
     pub(crate) stream: OutgoingStream,
 }
@@ -38,7 +41,7 @@ impl PeerLine {
         Self {
             peer,
             mid,
-            ssrc: None,
+            outlet: None,
             stream: OutgoingStream::default(),
         }
     }
@@ -50,21 +53,8 @@ pub(crate) struct Subscription {
     assigned: Option<TrackKey>,
     /// Whether the far end takes media: for a peer, what is negotiated.
     is_open: bool,
-    /// The layer that is sent; `None` before the first keyframe.
-    layer: Option<usize>,
-    /// The height in pixels at which it is shown; `None`: the largest layer is wanted.
-    height: Option<u32>,
-}
-
-/// What a subscription does with a packet of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Take {
-    /// It is sent.
-    Send,
-    /// It is of another layer than the one that is sent.
-    Skip,
-    /// It is of the layer that is wanted, which begins at a keyframe.
-    NeedsKeyframe,
+    /// Which layer of the track is sent.
+    selection: Selection,
 }
 
 impl Subscription {
@@ -73,40 +63,30 @@ impl Subscription {
             far_end,
             assigned: None,
             is_open: false,
-            layer: None,
-            height: None,
+            selection: Selection::default(),
         }
     }
 
-    /// The layer that is sent.
-    pub(super) fn layer(&self) -> Option<usize> {
-        self.layer
+    /// Which layer of the track is sent.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
     }
 
-    /// The height in pixels at which it is shown.
-    pub(super) fn height(&self) -> Option<u32> {
-        self.height
+    /// As [`Self::selection`], for what is wanted. What is sent follows by [`Self::take`].
+    pub(super) fn selection_mut(&mut self) -> &mut Selection {
+        &mut self.selection
     }
 
-    pub(super) fn set_height(&mut self, height: Option<u32>) {
-        self.height = height;
-    }
-
-    /// Takes a packet of a layer where `wanted` is wanted. The layer changes at a keyframe of the one that is wanted.
-    pub(super) fn take(&mut self, layer: usize, wanted: usize, is_keyframe: bool) -> Take {
-        match self.layer {
-            Some(sent) if sent == layer => Take::Send,
-            Some(_) if layer != wanted => Take::Skip,
-            _ if is_keyframe => {
-                if self.layer.is_some() {
-                    self.restart();
-                }
-                self.layer = Some(layer);
-                Take::Send
+    /// Takes a packet of a layer.
+    pub(super) fn take(&mut self, layer: LayerIndex, is_keyframe: bool) -> Take {
+        let take = self.selection.take(layer, is_keyframe);
+        if take == Take::Switch {
+            match &mut self.far_end {
+                FarEnd::Peer(line) => line.stream.change_layer(),
+                FarEnd::Tap(tap) => tap.restart(),
             }
-            None if layer != wanted => Take::Skip,
-            _ => Take::NeedsKeyframe,
         }
+        take
     }
 
     /// The track that belongs there, sent already or not.
@@ -129,7 +109,7 @@ impl Subscription {
 
     /// Begins again at the next keyframe.
     pub(super) fn restart(&mut self) {
-        self.layer = None;
+        self.selection.restart();
         match &mut self.far_end {
             FarEnd::Peer(line) => line.stream.restart(),
             FarEnd::Tap(tap) => tap.restart(),
@@ -151,7 +131,7 @@ impl Subscription {
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum Prepared {
     /// Write it.
-    Write(RtpWrite),
+    Write(Outgoing),
     /// Nothing can be written before a keyframe: request one.
     NeedsKeyframe,
     /// The subscriber cannot decode it, which is said once of each format.
@@ -170,6 +150,43 @@ pub(crate) struct OutgoingStream {
     has_begun: bool,
     /// The publisher's payload type, and the subscriber's for it.
     payload: Option<(Pt, Option<Pt>)>,
+    /// How the last sources were renumbered, the newest last.
+    spans: VecDeque<Span>,
+}
+
+/// How many sources are remembered: retransmissions of what came before are not asked for any more.
+const SPANS: usize = 3;
+
+/// How one source is renumbered.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// The stream that comes.
+    ssrc: Ssrc,
+    payload_type: Pt,
+    /// The first number that comes, and the one that it goes out with.
+    from: u64,
+    to: u64,
+    /// What is added to timestamps, picture ids and frame numbers.
+    timestamp: u32,
+    pictures: Numbers,
+    frames: u16,
+}
+
+impl Span {
+    /// The packet as it went out.
+    fn again(&self, incoming: &Arc<Incoming>, sequence: u64) -> Outgoing {
+        let header = &incoming.packet.header;
+        let descriptor = incoming.descriptor.as_ref();
+        Outgoing {
+            payload_type: *self.payload_type,
+            sequence,
+            timestamp: header.timestamp.wrapping_add(self.timestamp),
+            marker: header.marker,
+            vp8: incoming.vp8.as_ref().and_then(|vp8| self.pictures.applied(vp8)),
+            frame: descriptor.map(|descriptor| descriptor.frame().wrapping_add(self.frames)),
+            incoming: Arc::clone(incoming),
+        }
+    }
 }
 
 impl Default for OutgoingStream {
@@ -181,6 +198,7 @@ impl Default for OutgoingStream {
             awaits_keyframe: true,
             has_begun: false,
             payload: None,
+            spans: VecDeque::new(),
         }
     }
 }
@@ -195,11 +213,19 @@ impl OutgoingStream {
         self.frames.change_source();
     }
 
+    /// Goes on with a keyframe of another layer of the same video.
+    fn change_layer(&mut self) {
+        self.awaits_keyframe = true;
+        self.rewrite.change_layer();
+        self.pictures.change_source();
+        self.frames.change_source();
+    }
+
     /// Prepares a packet. `payload` gives the subscriber's payload type for the publisher's format.
     pub(crate) fn prepare(
         &mut self,
         now: Instant,
-        incoming: &Incoming<'_>,
+        incoming: &Arc<Incoming>,
         payload: impl FnOnce() -> Option<Pt>,
     ) -> Prepared {
         let source = incoming.packet.header.payload_type;
@@ -231,43 +257,66 @@ impl OutgoingStream {
         outgoing
     }
 
-    fn write(&mut self, now: Instant, incoming: &Incoming<'_>, pt: Pt) -> Option<RtpWrite> {
-        let (packet, spec) = (incoming.packet, incoming.params.spec());
+    fn write(&mut self, now: Instant, incoming: &Arc<Incoming>, pt: Pt) -> Option<Outgoing> {
+        let (packet, spec) = (&incoming.packet, incoming.params.spec());
         let header = &packet.header;
-        let numbers = self
-            .rewrite
-            .packet(now, *packet.seq_no, header.timestamp, spec.clock_rate.get())?;
+        let time = Time {
+            arrived: now,
+            captured: incoming.captured,
+        };
+        let clock_rate = spec.clock_rate.get();
+        let numbers = self.rewrite.packet(time, *packet.seq_no, header.timestamp, clock_rate)?;
         let is_first_ever = !self.has_begun;
-        let vp8 = incoming.vp8.as_ref();
-        let patch = vp8.and_then(|vp8| self.pictures.packet(vp8, is_first_ever));
         (self.awaits_keyframe, self.has_begun) = (false, true);
-        let is_video = spec.codec.is_video();
-        // A receiver takes the marker of audio for the beginning of a talk spurt and may reset its jitter buffer there
-        // (RFC 3551 section 4.1): right at a change of source.
-        let marker = header.marker || (numbers.first && !is_video);
-        let mut extensions = header.ext_vals.clone();
-        extensions.mid = None;
-        extensions.rid = None;
-        extensions.rid_repair = None;
-        if spec.codec == Codec::Av1 {
-            self.frames.packet(&mut extensions, is_first_ever);
-        } else {
-            // Other codecs say by themselves what a frame needs.
-            extensions.user_values = UserExtensionValues::default();
+        let pictures = &mut self.pictures;
+        let vp8 = incoming.vp8.as_ref();
+        let outgoing = Outgoing {
+            payload_type: *pt,
+            sequence: numbers.sequence,
+            timestamp: numbers.timestamp,
+            // A receiver takes the marker of audio for the beginning of a talk spurt and may reset its jitter buffer there
+            // (RFC 3551 section 4.1): right at a change of source.
+            marker: header.marker || (numbers.first && !spec.codec.is_video()),
+            vp8: vp8.and_then(|vp8| pictures.packet(vp8, is_first_ever)),
+            frame: (incoming.descriptor.as_ref()).map(|known| self.frames.packet(known.frame(), is_first_ever)),
+            incoming: Arc::clone(incoming),
+        };
+        self.remember(&outgoing, pt, numbers.first);
+        Some(outgoing)
+    }
+
+    fn remember(&mut self, outgoing: &Outgoing, payload_type: Pt, begins: bool) {
+        let packet = &outgoing.incoming.packet;
+        let span = Span {
+            ssrc: packet.header.ssrc,
+            payload_type,
+            from: *packet.seq_no,
+            to: outgoing.sequence,
+            timestamp: outgoing.timestamp.wrapping_sub(packet.header.timestamp),
+            pictures: self.pictures.shift(),
+            frames: self.frames.shift(),
+        };
+        match self.spans.back_mut() {
+            // The first packets of a source need not have what is shifted.
+            Some(current) if !begins => (current.pictures, current.frames) = (span.pictures, span.frames),
+            _ => {
+                if self.spans.len() == SPANS {
+                    self.spans.pop_front();
+                }
+                self.spans.push_back(span);
+            }
         }
-        let write = RtpWrite::new(
-            pt,
-            numbers.sequence.into(),
-            numbers.timestamp,
-            incoming.captured,
-            packet.payload.clone(),
-        )
-        .marker(marker)
-        .ext_vals(extensions)
-        .nackable(is_video);
-        Some(match patch {
-            Some(patch) => write.vp8_patch(patch),
-            None => write,
-        })
+    }
+
+    /// A packet that was sent, once more. `find` gives it by the stream that came and its number there.
+    pub(super) fn again(
+        &self,
+        sequence: u64,
+        find: impl FnOnce(Ssrc, u64) -> Option<Arc<Incoming>>,
+    ) -> Option<Outgoing> {
+        let mut spans = self.spans.iter().rev();
+        let span = spans.find(|span| span.to <= sequence)?;
+        let incoming = find(span.ssrc, span.from + (sequence - span.to))?;
+        Some(span.again(&incoming, sequence))
     }
 }

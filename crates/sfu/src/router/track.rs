@@ -31,8 +31,10 @@ pub(super) struct Track {
     /// Where it is forwarded to.
     pub(super) subscribers: Vec<SubscriptionKey>,
     pub(super) budget: Budget,
-    /// The encodings that are sent of it.
+    /// What is sent of it.
     pub(super) layers: Layers,
+    /// Its layers may be wanted otherwise than its publisher was told.
+    pub(super) is_demand_stale: bool,
 }
 
 impl Track {
@@ -45,6 +47,7 @@ impl Track {
             subscribers: Vec::new(),
             budget,
             layers: Layers::default(),
+            is_demand_stale: false,
         }
     }
 

@@ -18,17 +18,22 @@ pub(crate) fn dependency_descriptor() -> Extension {
 
 /// A descriptor: at least its three mandatory octets, with the frame number in the second and third.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Descriptor(Vec<u8>);
+pub(crate) struct Descriptor(Vec<u8>);
 
 impl Descriptor {
-    fn frame(&self) -> u16 {
-        u16::from_be_bytes([self.0[1], self.0[2]])
+    /// That of a packet.
+    pub(crate) fn of(values: &ExtensionValues) -> Option<Arc<Self>> {
+        values.user_values.get_arc::<Self>()
     }
 
-    fn with_frame(&self, frame: u16) -> Self {
-        let mut other = self.clone();
-        other.0[1..3].copy_from_slice(&frame.to_be_bytes());
-        other
+    /// As it came.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The number of the frame.
+    pub(crate) fn frame(&self) -> u16 {
+        u16::from_be_bytes([self.0[1], self.0[2]])
     }
 }
 
@@ -81,12 +86,8 @@ impl FrameNumbers {
         self.entered = false;
     }
 
-    /// Puts the number of this stream into a packet's descriptor, if it has one. Call it for each packet that is sent.
-    pub(crate) fn packet(&mut self, values: &mut ExtensionValues, first_ever: bool) {
-        let Some(descriptor) = values.user_values.get_arc::<Descriptor>() else {
-            return;
-        };
-        let came = descriptor.frame();
+    /// The number that a packet goes out with. Call it for each packet that is sent.
+    pub(crate) fn packet(&mut self, came: u16, first_ever: bool) -> u16 {
         if !std::mem::replace(&mut self.entered, true) {
             self.shift = if first_ever {
                 0
@@ -99,9 +100,12 @@ impl FrameNumbers {
         if first_ever || goes.wrapping_sub(self.last) < 0x8000 {
             self.last = goes;
         }
-        if self.shift != 0 {
-            values.user_values.set_arc(Arc::new(descriptor.with_frame(goes)));
-        }
+        goes
+    }
+
+    /// What is added to the numbers of the current source.
+    pub(crate) fn shift(&self) -> u16 {
+        self.shift
     }
 }
 
@@ -117,13 +121,6 @@ mod tests {
         values
     }
 
-    fn number(values: &ExtensionValues) -> u16 {
-        let mut buf = [0; 300];
-        let length = Verbatim.write_to(&mut buf, values);
-        assert!(length >= 3 && buf[0] == 0xc1);
-        u16::from_be_bytes([buf[1], buf[2]])
-    }
-
     #[test]
     fn frame_numbers_go_on_at_a_change_of_source() {
         let mut frames = FrameNumbers::default();
@@ -131,9 +128,8 @@ mod tests {
             if changes {
                 frames.change_source();
             }
-            let mut values = values(frame, 20);
-            frames.packet(&mut values, first);
-            number(&values)
+            let descriptor = Descriptor::of(&values(frame, 20)).unwrap();
+            frames.packet(descriptor.frame(), first)
         };
         assert_eq!(
             [sent(65_534, true, false), sent(65_535, false, false)],

@@ -1,17 +1,20 @@
 //! A packet of a publisher.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::{Codec, PayloadParams};
-use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
+use super::descriptor::Descriptor;
+use super::packet::Packet;
 use super::payload::is_keyframe;
-use super::vp8::keyframe_height;
+use super::vp8::{self, keyframe_height};
 
 /// A publisher's packet, parsed once for all subscribers.
-pub(crate) struct Incoming<'a> {
+#[derive(Debug)]
+pub(crate) struct Incoming {
     /// The packet.
-    pub(crate) packet: &'a RtpPacket,
+    pub(crate) packet: Packet,
     /// The publisher's format.
     pub(crate) params: PayloadParams,
     /// When it was captured, on the server's clock.
@@ -19,27 +22,39 @@ pub(crate) struct Incoming<'a> {
     /// Whether a decoder can begin with it.
     pub(crate) is_keyframe: bool,
     /// The payload descriptor, if it is VP8.
-    pub(crate) vp8: Option<Vp8Descriptor>,
+    pub(crate) vp8: Option<vp8::Descriptor>,
     /// The height of the picture, where a keyframe of VP8 says it.
     pub(crate) height: Option<u32>,
+    /// The audio level, as the extension has it (RFC 6464).
+    pub(crate) level: Option<u8>,
+    /// The orientation of the video, as the extension has it.
+    pub(crate) orientation: Option<u8>,
+    /// The dependency descriptor, if it is AV1.
+    pub(crate) descriptor: Option<Arc<Descriptor>>,
 }
 
-impl<'a> Incoming<'a> {
+impl Incoming {
     /// Parses a packet.
-    pub(crate) fn new(packet: &'a RtpPacket, params: PayloadParams, captured: Instant) -> Self {
+    pub(crate) fn new(packet: Packet, params: PayloadParams, captured: Instant) -> Self {
         let codec = params.spec().codec;
         let vp8 = (codec == Codec::Vp8)
-            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
+            .then(|| vp8::Descriptor::parse(&packet.payload))
             .flatten();
         let is_keyframe = is_keyframe(codec, &packet.payload);
+        let extensions = &packet.header.ext_vals;
+        let level = extensions.audio_level.zip(extensions.voice_activity);
         Self {
+            level: level.map(|(level, voice)| u8::from(voice) << 7 | (level.unsigned_abs() & 0x7f)),
+            orientation: extensions.video_orientation.map(|orientation| orientation as u8),
+            // Other codecs say by themselves what a frame needs.
+            descriptor: (codec == Codec::Av1).then(|| Descriptor::of(extensions)).flatten(),
+            height: vp8
+                .filter(|_| is_keyframe)
+                .and_then(|vp8| keyframe_height(&packet.payload, &vp8)),
+            is_keyframe,
             packet,
             params,
             captured,
-            is_keyframe,
-            height: (is_keyframe && codec == Codec::Vp8)
-                .then(|| keyframe_height(&packet.payload))
-                .flatten(),
             vp8,
         }
     }

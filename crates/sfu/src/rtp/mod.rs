@@ -4,9 +4,14 @@ mod clock;
 mod descriptor;
 mod encodings;
 mod header;
+mod history;
 mod incoming;
+mod outgoing;
+mod packet;
 mod payload;
+mod rate;
 mod rewrite;
+mod rtcp;
 mod serialize;
 mod vp8;
 
@@ -14,10 +19,17 @@ pub(crate) use clock::{Report, SenderClock, StreamClock};
 pub(crate) use descriptor::{FrameNumbers, dependency_descriptor};
 pub(crate) use encodings::{Choice, EncodingName, Encodings};
 pub(crate) use header::Header;
+pub(crate) use history::History;
 pub(crate) use incoming::Incoming;
+pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
+pub(crate) use packet::Packet;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
-pub(crate) use rewrite::Rewrite;
+pub(crate) use rate::Rate;
+pub(crate) use rewrite::{BEGIN, Rewrite, Time};
+pub(crate) use rtcp::{Feedback, SenderReport, without_sender_reports};
 pub(crate) use serialize::serialize;
-pub(crate) use vp8::PictureIds;
+#[cfg(feature = "fuzzing")]
+pub(crate) use vp8::{Descriptor as Vp8Descriptor, renumber};
+pub(crate) use vp8::{Numbers, PictureIds};

@@ -1,6 +1,44 @@
 //! Picture ids of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for loss.
 
-use str0m::rtp::{Vp8Descriptor, Vp8Patch};
+/// The payload descriptor of VP8 (RFC 7741 section 4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Descriptor {
+    picture: Option<u16>,
+    /// Whether the picture id has 15 bits, not 7.
+    is_wide: bool,
+    tl0: Option<u8>,
+    key: Option<u8>,
+    length: usize,
+}
+
+impl Descriptor {
+    /// That of a payload. `None`: it is cut off, or nothing comes after it.
+    pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
+        let mut octets = payload.iter().copied();
+        let flags = match octets.next()? & 0x80 {
+            0 => 0,
+            _ => octets.next()?,
+        };
+        let has = |bits: u8| flags & bits != 0;
+        let high = if has(0x80) { Some(octets.next()?) } else { None };
+        let is_wide = high.is_some_and(|high| high & 0x80 != 0);
+        let picture = match high {
+            Some(high) if is_wide => Some(u16::from(high & 0x7f) << 8 | u16::from(octets.next()?)),
+            high => high.map(u16::from),
+        };
+        let tl0 = if has(0x40) { Some(octets.next()?) } else { None };
+        let last = if has(0x30) { Some(octets.next()?) } else { None };
+        let length = payload.len() - octets.len();
+        octets.next()?;
+        Some(Self {
+            picture,
+            is_wide,
+            tl0,
+            key: last.filter(|_| has(0x10)).map(|last| last & 0x1f),
+            length,
+        })
+    }
+}
 
 /// The picture ids of one outgoing VP8 stream, and the numbers that go with them.
 #[derive(Debug, Default)]
@@ -8,10 +46,13 @@ pub(crate) struct PictureIds {
     last: Numbers,
     shift: Numbers,
     entered: bool,
+    /// The picture that `last` goes out for, as it came, in 15 bits.
+    seen: u16,
 }
 
+/// The numbers of a descriptor: of the picture, of the last one of the base layer, of the last keyframe.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Numbers {
+pub(crate) struct Numbers {
     picture: u16,
     tl0: u8,
     key: u8,
@@ -23,13 +64,9 @@ impl PictureIds {
         self.entered = false;
     }
 
-    /// What to change in a packet's descriptor, if anything. Call it for each packet that is sent.
-    pub(crate) fn packet(&mut self, descriptor: &Vp8Descriptor, first_ever: bool) -> Option<Vp8Patch> {
-        let came = Numbers {
-            picture: descriptor.picture_id().unwrap_or(0),
-            tl0: descriptor.tl0_pic_idx().unwrap_or(0),
-            key: descriptor.key_idx().unwrap_or(0),
-        };
+    /// The numbers that a packet goes out with, if they are not those that came. Call it for each packet that is sent.
+    pub(crate) fn packet(&mut self, descriptor: &Descriptor, first_ever: bool) -> Option<Numbers> {
+        let came = self.came(descriptor);
         if !self.entered {
             self.entered = true;
             self.shift = if first_ever {
@@ -37,62 +74,73 @@ impl PictureIds {
             } else {
                 self.last.next().minus(came)
             };
+            self.last = came.plus(self.shift);
+            self.seen = came.picture;
         }
         let goes = came.plus(self.shift);
         if newer(goes.picture, self.last.picture) || first_ever {
-            self.last = goes;
+            (self.last, self.seen) = (goes, came.picture);
         }
-        if self.shift == Numbers::default() {
-            return None;
+        self.shift.applied(descriptor)
+    }
+
+    /// The numbers that came, a narrow picture id in 15 bits: by the one that came before.
+    fn came(&self, descriptor: &Descriptor) -> Numbers {
+        let came = Numbers::of(descriptor);
+        if descriptor.is_wide || !self.entered {
+            return came;
         }
-        patch(descriptor, goes)
+        let ahead = came.picture.wrapping_sub(self.seen) & 0x7f;
+        let step = if ahead < 0x40 { ahead } else { ahead.wrapping_sub(0x80) };
+        Numbers {
+            picture: self.seen.wrapping_add(step) & 0x7fff,
+            ..came
+        }
+    }
+
+    /// What is added to the numbers of the current source.
+    pub(crate) fn shift(&self) -> Numbers {
+        self.shift
     }
 }
 
 /// The height of a picture, from the first packet of its keyframe (RFC 6386 section 9.1).
-pub(super) fn keyframe_height(payload: &[u8]) -> Option<u32> {
-    let frame = payload.get(descriptor_length(payload)?..)?;
-    let [_, _, _, 0x9d, 0x01, 0x2a, _, _, low, high, ..] = frame else {
+pub(super) fn keyframe_height(payload: &[u8], descriptor: &Descriptor) -> Option<u32> {
+    let [_, _, _, 0x9d, 0x01, 0x2a, _, _, low, high, ..] = payload.get(descriptor.length..)? else {
         return None;
     };
     // The two highest bits say how to scale it.
     Some(u32::from(u16::from_le_bytes([*low, *high]) & 0x3fff))
 }
 
-/// The length of a payload descriptor (RFC 7741 section 4.2).
-fn descriptor_length(payload: &[u8]) -> Option<usize> {
-    if payload.first()? & 0x80 == 0 {
-        return Some(1);
+/// Puts other numbers into a payload (RFC 7741 section 4.2). The fields keep their width.
+pub(crate) fn renumber(payload: &mut [u8], numbers: Numbers) {
+    const EXTENDED: u8 = 0x80;
+    let [first, flags, fields @ ..] = payload else {
+        return;
+    };
+    if *first & EXTENDED == 0 {
+        return;
     }
-    let extension = payload.get(1)?;
-    let picture = match extension & 0x80 {
-        0 => 0,
-        _ => 1 + usize::from(payload.get(2)? >> 7),
-    };
-    let has = |bits: u8| usize::from(extension & bits != 0);
-    Some(2 + picture + has(0x40) + has(0x30))
-}
-
-fn patch(descriptor: &Vp8Descriptor, goes: Numbers) -> Option<Vp8Patch> {
-    let build = |wide: bool| {
-        let mut patch = descriptor.patch();
-        if descriptor.picture_id().is_some() {
-            patch = patch.picture_id(if wide {
-                goes.picture & 0x7fff
-            } else {
-                goes.picture & 0x7f
-            });
+    let mut fields = fields.iter_mut();
+    if *flags & 0x80 != 0 {
+        match fields.next() {
+            Some(high) if *high & 0x80 != 0 => {
+                *high = 0x80 | (numbers.picture >> 8) as u8 & 0x7f;
+                fields.next().into_iter().for_each(|low| *low = numbers.picture as u8);
+            }
+            narrow => narrow.into_iter().for_each(|id| *id = numbers.picture as u8 & 0x7f),
         }
-        if descriptor.tl0_pic_idx().is_some() {
-            patch = patch.tl0_pic_idx(goes.tl0);
-        }
-        if descriptor.key_idx().is_some() {
-            patch = patch.key_idx(goes.key & 0x1f);
-        }
-        patch.build().ok()
-    };
-    // Only str0m knows the width of the id in this descriptor; a wide one does not fit into a narrow one.
-    build(true).or_else(|| build(false))
+    }
+    if *flags & 0x40 != 0 {
+        fields.next().into_iter().for_each(|index| *index = numbers.tl0);
+    }
+    if *flags & 0x30 != 0
+        && let Some(key) = fields.next()
+        && *flags & 0x10 != 0
+    {
+        *key = *key & 0xe0 | numbers.key & 0x1f;
+    }
 }
 
 /// Whether a 15-bit picture id is after another (serial number arithmetic, RFC 1982).
@@ -102,6 +150,19 @@ fn newer(picture: u16, last: u16) -> bool {
 }
 
 impl Numbers {
+    fn of(descriptor: &Descriptor) -> Self {
+        Self {
+            picture: descriptor.picture.unwrap_or(0),
+            tl0: descriptor.tl0.unwrap_or(0),
+            key: descriptor.key.unwrap_or(0),
+        }
+    }
+
+    /// The numbers of a descriptor with this shift; `None`: they stay.
+    pub(crate) fn applied(self, descriptor: &Descriptor) -> Option<Self> {
+        (self != Self::default()).then(|| Self::of(descriptor).plus(self))
+    }
+
     fn next(self) -> Self {
         Self {
             picture: self.picture.wrapping_add(1),
@@ -137,58 +198,84 @@ mod tests {
         [0x90, 0xf0, high, low, tl0, key, 0]
     }
 
+    /// The descriptor as it goes out.
+    fn sent(ids: &mut PictureIds, payload: &[u8], first_ever: bool) -> Vec<u8> {
+        let mut payload = payload.to_vec();
+        if let Some(numbers) = ids.packet(&Descriptor::parse(&payload).unwrap(), first_ever) {
+            renumber(&mut payload, numbers);
+        }
+        payload
+    }
+
     #[test]
     fn picture_ids_continue_over_a_change_of_source() {
         let mut ids = PictureIds::default();
-        let parse = |bytes: &[u8]| Vp8Descriptor::parse(bytes).unwrap();
         let first = descriptor(0x7ffe, 200, 3);
-        assert_eq!(ids.packet(&parse(&first), true), None);
+        assert_eq!(sent(&mut ids, &first, true), first);
         let second = descriptor(0x7fff, 201, 3);
-        assert_eq!(ids.packet(&parse(&second), false), None);
+        assert_eq!(sent(&mut ids, &second, false), second);
         ids.change_source();
-        let other = descriptor(77, 5, 9);
-        let expected = parse(&other)
-            .patch()
-            .picture_id(0)
-            .tl0_pic_idx(202)
-            .key_idx(4)
-            .build()
-            .unwrap();
-        assert_eq!(ids.packet(&parse(&other), false), Some(expected));
+        assert_eq!(sent(&mut ids, &descriptor(77, 5, 9), false), descriptor(0, 202, 4));
         // A second packet of the same picture has the same numbers.
-        assert_eq!(ids.packet(&parse(&other), false), Some(expected));
-        let next = descriptor(78, 6, 9);
-        let expected = parse(&next)
-            .patch()
-            .picture_id(1)
-            .tl0_pic_idx(203)
-            .key_idx(4)
-            .build()
-            .unwrap();
-        assert_eq!(ids.packet(&parse(&next), false), Some(expected));
+        assert_eq!(sent(&mut ids, &descriptor(77, 5, 9), false), descriptor(0, 202, 4));
+        assert_eq!(sent(&mut ids, &descriptor(78, 6, 9), false), descriptor(1, 203, 4));
     }
 
     #[test]
     fn a_keyframe_says_its_height() {
         let picture = [0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0xc2];
-        let with = |descriptor: &[u8]| keyframe_height(&[descriptor, &picture].concat());
+        let height = |payload: &[u8]| keyframe_height(payload, &Descriptor::parse(payload)?);
+        let with = |descriptor: &[u8]| height(&[descriptor, &picture].concat());
         assert_eq!(with(&[0x10]), Some(720));
         assert_eq!(with(&[0x90, 0x80, 5]), Some(720));
         assert_eq!(with(&[0x90, 0xf0, 0x81, 5, 7, 9]), Some(720));
         assert_eq!(with(&[0x90, 0x80, 0x81]), None);
         for length in 0..picture.len() {
-            assert_eq!(keyframe_height(&[&[0x10], &picture[..length]].concat()), None);
+            assert_eq!(height(&[&[0x10], &picture[..length]].concat()), None);
         }
     }
 
     #[test]
     fn a_narrow_picture_id_stays_narrow() {
         let mut ids = PictureIds::default();
-        ids.packet(&Vp8Descriptor::parse(&descriptor(300, 0, 0)).unwrap(), true);
+        sent(&mut ids, &descriptor(300, 0, 0), true);
         ids.change_source();
-        let narrow = [0x90, 0x80, 5, 0];
-        let parsed = Vp8Descriptor::parse(&narrow).unwrap();
-        let expected = parsed.patch().picture_id(301 & 0x7f).build().unwrap();
-        assert_eq!(ids.packet(&parsed, false), Some(expected));
+        assert_eq!(
+            sent(&mut ids, &[0x90, 0x80, 5, 0], false),
+            [0x90, 0x80, 301_u16 as u8 & 0x7f, 0]
+        );
+    }
+
+    #[test]
+    fn narrow_picture_ids_go_on_after_they_have_wrapped() {
+        let mut ids = PictureIds::default();
+        for picture in 0..300_u16 {
+            sent(&mut ids, &[0x90, 0x80, (picture & 0x7f) as u8, 0], picture == 0);
+        }
+        ids.change_source();
+        assert_eq!(sent(&mut ids, &descriptor(9, 0, 0), false)[..4], descriptor(300, 0, 0)[..4]);
+    }
+
+    #[test]
+    fn what_is_truncated_or_has_no_numbers_stays() {
+        for payload in [
+            &[][..],
+            &[0x80],
+            &[0x10, 7],
+            &[0x80, 0x80],
+            &[0x80, 0],
+            &[0x80, 0x20, 0xff],
+        ] {
+            let mut renumbered = payload.to_vec();
+            renumber(
+                &mut renumbered,
+                Numbers {
+                    picture: 1,
+                    tl0: 2,
+                    key: 3,
+                },
+            );
+            assert_eq!(renumbered, payload);
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::command::Source;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomKey};
 use crate::peer::{ClientOffer, Mode, Peer, PeerDue, Said};
+use crate::router::WantedLayers;
 
 impl Shard {
     /// Opens a peer, which joins its room.
@@ -82,6 +83,12 @@ impl Shard {
         }
     }
 
+    /// Whether what is due at a peer is to read an offer that waited.
+    pub(super) fn reads_offer(&self, key: PeerKey) -> bool {
+        let now = self.clock.now();
+        self.peers.get(key).is_some_and(|peer| peer.is_held_offer_due(now))
+    }
+
     pub(super) fn peer_due(&mut self, key: PeerKey) {
         let now = self.clock.now();
         while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
@@ -89,6 +96,7 @@ impl Shard {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
                 PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
+                PeerDue::Report => self.report(key),
                 PeerDue::GoOn => self.go_on(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),
                 PeerDue::MakeOffer => self.make_offer(key),
@@ -140,6 +148,16 @@ impl Shard {
                 slot.mid = peer.mid(Mid::from(&*slot.mid));
             }
             self.tell(key, Body::Slots(slots));
+        }
+    }
+
+    /// Tells a client which layers of its video are wanted.
+    pub(super) fn tell_layers(&mut self, wanted: WantedLayers) {
+        let WantedLayers { peer: key, mid, source, rids } = wanted;
+        if let Some(peer) = self.peers.get(key) {
+            let mid = peer.mid(mid);
+            let rids = rids.iter().map(ToString::to_string).collect();
+            self.tell(key, Body::LayersWanted { mid, source, rids });
         }
     }
 

@@ -1,12 +1,12 @@
 //! All rooms of one worker thread: packets find their peer, time passes, and what peers and the router want is done.
 
-mod budget;
 mod clock;
 mod members;
 mod naming;
 mod negotiation;
 mod packets;
 mod peers;
+mod sdp_rates;
 #[cfg(test)]
 mod tests;
 
@@ -19,15 +19,15 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{ClientOffer, Mode, Said, SessionFactory};
+use crate::peer::{Addressed, ClientOffer, Mode, Said, SessionFactory};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::Router;
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
-use budget::Budgets;
 use clock::{Clock, Timer};
 use peers::Peers;
+use sdp_rates::SdpRates;
 
 /// A packet to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,16 @@ pub struct Transmit {
     pub destination: SocketAddr,
     /// The packet, without RFC 4571 length octets.
     pub contents: Vec<u8>,
+}
+
+impl From<Addressed> for Transmit {
+    fn from((transport, destination, contents): Addressed) -> Self {
+        Self {
+            transport,
+            destination,
+            contents,
+        }
+    }
 }
 
 /// All rooms of one worker thread. See the crate's documentation for how to drive it.
@@ -52,7 +62,7 @@ pub struct Shard {
     stun_sources: PerSource,
     /// Bounds the ICE checks that are verified for one source.
     check_sources: PerSource,
-    budgets: Budgets,
+    sdp_rates: SdpRates,
     peers: Peers,
     router: Router,
     transmits: Queue<Transmit>,
@@ -65,13 +75,13 @@ impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig, now: Instant) -> Self {
         Self {
-            sessions: SessionFactory::new(config.candidates.clone()),
+            sessions: SessionFactory::new(config.candidates.clone(), now),
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
             stun_sources: PerSource::new(config.limits.stun_per_source, now),
             check_sources: PerSource::new(config.limits.checks_per_source, now),
-            budgets: Budgets::new(now),
+            sdp_rates: SdpRates::new(now),
             peers: Peers::default(),
             router: Router::new(&config.limits),
             transmits: Queue::new(config.limits.transmits),
@@ -144,7 +154,7 @@ impl Shard {
                 self.router.stop_recording(self.clock.now(), &room, recording);
             }
             Command::Close { transport } => {
-                self.budgets.forget(&transport);
+                self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
                 }
@@ -154,12 +164,21 @@ impl Shard {
         Ok(Outcome::Done)
     }
 
-    /// Tells that time has passed. Early or late calls do no harm.
+    /// Tells that time has passed. Early or late calls do no harm. One offer that waited is read in a call: where more are due,
+    /// [`Self::next_timeout`] says so, and packets come between.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.clock.advance(now);
+        let mut has_read = false;
         for timer in self.clock.take_due() {
             match timer {
                 Timer::Session(peer) => self.peers.wake(peer),
+                Timer::Peer(peer) if self.reads_offer(peer) => {
+                    if std::mem::replace(&mut has_read, true) {
+                        self.clock.arm(self.clock.now(), timer);
+                    } else {
+                        self.peer_due(peer);
+                    }
+                }
                 Timer::Peer(peer) => self.peer_due(peer),
             }
         }
@@ -189,6 +208,9 @@ impl Shard {
         loop {
             while let Some(request) = self.router.poll_keyframe_request() {
                 self.request_keyframe(request);
+            }
+            while let Some(wanted) = self.router.poll_wanted_layers(self.clock.now()) {
+                self.tell_layers(wanted);
             }
             let Some(key) = self.peers.pop_faulty() else {
                 return;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Shard;
-use super::budget::WAIT;
 use super::members::mutes;
 use super::naming::published;
+use super::sdp_rates::WAIT;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
 use crate::event::{Body, CloseReason};
 use crate::ids::{PeerId, PeerKey};
@@ -23,7 +23,7 @@ impl Shard {
     pub(super) fn offer(&mut self, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
         let known = self.check_owner(&id)?;
         self.check_length(&offer.sdp).map_err(|reason| invalid(&id, reason))?;
-        if self.budgets.takes_offer(self.clock.now(), &id.transport) {
+        if self.sdp_rates.takes_offer(self.clock.now(), &id.transport) {
             return self.read_offer(known, id, offer);
         }
         match known {
@@ -133,7 +133,7 @@ impl Shard {
         let Some(offer) = peer.take_held() else {
             return;
         };
-        let taken = match self.budgets.takes_offer(now, &id.transport) {
+        let taken = match self.sdp_rates.takes_offer(now, &id.transport) {
             true => self.take_at_last(key, &id, offer),
             false => self.hold(key, offer, WAIT),
         };
@@ -228,12 +228,12 @@ impl Shard {
         let Some(id) = self.peers.get(key).map(|peer| peer.id().clone()) else {
             return Ok(Outcome::Done);
         };
-        if !self.budgets.reads_answer(now, &id.transport) {
+        if !self.sdp_rates.reads_answer(now, &id.transport) {
             return Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into()));
         }
         let taken = self.read_answer(key, &id, sdp);
         if taken.is_err() {
-            self.budgets.count_wrong_answer(now, &id.transport);
+            self.sdp_rates.count_wrong_answer(now, &id.transport);
         }
         taken
     }

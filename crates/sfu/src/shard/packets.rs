@@ -20,9 +20,8 @@ use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
-/// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. str0m writes
-/// packets into 2,000 bytes, where a subscriber's header extensions and the two bytes of a retransmission (RFC 4588) have to
-/// fit too, and panics in the subscriber's session where they do not.
+/// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. With a
+/// subscriber's header extensions it would not fit into one.
 const MAX_PAYLOAD: usize = 1_500;
 
 impl Shard {
@@ -50,6 +49,9 @@ impl Shard {
         if !self.is_within_budget(key, packet.len()) {
             return true;
         }
+        if *class == Class::Rtcp && !self.take_rtcp(key, packet) {
+            return true;
+        }
         let expected = match class {
             Class::Rtp => self.expect(key, packet),
             _ => Expected::Known,
@@ -62,6 +64,24 @@ impl Shard {
         // What a session makes of a packet that its address was verified for is its own affair.
         self.hand_over(key, transport, source, packet, false);
         true
+    }
+
+    /// Takes what a client says of what it is sent. Gives whether the session has to see the packet, too.
+    fn take_rtcp(&mut self, key: PeerKey, packet: &[u8]) -> bool {
+        let now = self.clock.now();
+        let Some(wishes) = self.peers.get_mut(key).and_then(|peer| peer.take_rtcp(now, packet)) else {
+            return false;
+        };
+        for mid in wishes.keyframes {
+            self.router.keyframe_requested(now, key, mid);
+        }
+        for missed in wishes.missing {
+            let Self { router, peers, .. } = self;
+            router.resend(key, missed, |outlet, outgoing| {
+                peers.deliver_again(key, outlet, outgoing)
+            });
+        }
+        wishes.is_for_session
     }
 
     /// Whether a peer may send a packet of so many bytes now. It counts before it costs anything, whether authentic or not.
@@ -206,11 +226,21 @@ impl Shard {
     /// Drives the peer that has waited longest. `false`: none waits. One after the other, so that packets to one client are
     /// adjacent.
     pub(super) fn drive_next(&mut self) -> bool {
-        let Some(driven) = self.peers.drive_next(self.clock.now()) else {
+        let now = self.clock.now();
+        let Some((key, has_advanced)) = self.peers.drive_next(now) else {
             return false;
         };
-        if let Some(key) = driven {
+        if has_advanced {
             self.drain(key);
+        }
+        let Self { peers, transmits, .. } = self;
+        if let Some(peer) = peers.get_mut(key) {
+            peer.flush(now, |packet| {
+                transmits.push(packet.into());
+            });
+            if peer.deadline().is_some_and(|at| at <= now) {
+                self.arm(key);
+            }
         }
         self.settle();
         true
@@ -221,8 +251,7 @@ impl Shard {
         let now = self.clock.now();
         while let Some(output) = self.peers.enter(key, |peer| peer.poll(now)) {
             match output {
-                PeerOutput::Media(packet) => self.forward(key, &packet),
-                PeerOutput::KeyframeRequested(mid) => self.router.keyframe_requested(now, key, mid),
+                PeerOutput::Media(packet) => self.forward(key, *packet),
                 PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
@@ -248,13 +277,24 @@ impl Shard {
         }
     }
 
-    fn forward(&mut self, key: PeerKey, packet: &RtpPacket) {
+    /// Sends the reports of a peer that are due.
+    pub(super) fn report(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        let Self { peers, transmits, .. } = self;
+        if let Some(peer) = peers.get_mut(key) {
+            peer.report(now, |packet| {
+                transmits.push(packet.into());
+            });
+        }
+    }
+
+    fn forward(&mut self, key: PeerKey, packet: RtpPacket) {
         self.stats.rtp_in += 1;
         if packet.payload.len() > MAX_PAYLOAD {
             self.stats.rtp_oversized += 1;
             return;
         }
-        let Some(Some(located)) = self.peers.enter(key, |peer| peer.locate(packet)) else {
+        let Some(Some(located)) = self.peers.enter(key, |peer| peer.locate(&packet)) else {
             return;
         };
         let now = self.clock.now();
@@ -262,7 +302,7 @@ impl Shard {
             router, peers, stats, ..
         } = self;
         let mut cannot_decode = Vec::new();
-        let limited = router.forward(now, key, located, packet, |line, incoming| {
+        let limited = router.forward(now, key, located, packet.into(), |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
             if delivery == Delivery::NoCommonCodec {
                 cannot_decode.push((line.peer, line.mid));

@@ -1,6 +1,7 @@
 //! The peers of a shard: found by transport, driven in turn, and closed by themselves where their session panics.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use slotmap::SlotMap;
@@ -8,14 +9,16 @@ use slotmap::SlotMap;
 use crate::budget::{Budget, Verdict};
 use crate::command::{Refusal, RefusalCode};
 use crate::ids::{PeerId, PeerKey, TransportId};
-use crate::peer::{Fault, Peer};
+use crate::peer::{Fault, OutletKey, Peer};
 use crate::router::{Delivery, PeerLine, Prepared};
-use crate::rtp::Incoming;
+use crate::rtp::{Incoming, Outgoing};
 
 struct Entry {
     peer: Peer,
     /// Whether it is in [`Peers::waiting`].
     is_waiting: bool,
+    /// Whether its session has something to do, too.
+    wakes_session: bool,
     /// For all that it sends.
     budget: Budget,
 }
@@ -77,6 +80,7 @@ impl Peers {
         let key = self.entries.insert(Entry {
             peer,
             is_waiting: false,
+            wakes_session: false,
             budget,
         });
         self.by_transport.insert(transport, key);
@@ -112,12 +116,13 @@ impl Peers {
         self.faulty.pop()
     }
 
-    /// Puts a peer last in line to be driven.
+    /// Puts a peer last in line to be driven, with its session.
     pub(super) fn wake(&mut self, key: PeerKey) {
-        if let Some(entry) = self.entries.get_mut(key)
-            && !std::mem::replace(&mut entry.is_waiting, true)
-        {
-            self.waiting.push_back(key);
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.wakes_session = true;
+            if !std::mem::replace(&mut entry.is_waiting, true) {
+                self.waiting.push_back(key);
+            }
         }
     }
 
@@ -126,17 +131,30 @@ impl Peers {
         !self.waiting.is_empty()
     }
 
-    /// Drives the peer that has waited longest. Outer `None`: none waits. Inner `None`: it is gone or faulty.
-    pub(super) fn drive_next(&mut self, now: Instant) -> Option<Option<PeerKey>> {
+    /// Drives the peer that has waited longest. Gives also whether its session has gone on. `None`: none waits.
+    pub(super) fn drive_next(&mut self, now: Instant) -> Option<(PeerKey, bool)> {
         let key = self.waiting.pop_front()?;
-        if let Some(entry) = self.entries.get_mut(key) {
+        let entry = self.entries.get_mut(key);
+        let wakes_session = entry.is_some_and(|entry| {
             entry.is_waiting = false;
+            std::mem::take(&mut entry.wakes_session)
+        });
+        let has_advanced = wakes_session && self.enter(key, |peer| peer.advance(now)).is_some();
+        Some((key, has_advanced))
+    }
+
+    /// Brings a packet to an m-line once more.
+    pub(super) fn deliver_again(&mut self, key: PeerKey, outlet: OutletKey, outgoing: Outgoing) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.peer.write_again(outlet, outgoing);
+            if !std::mem::replace(&mut entry.is_waiting, true) {
+                self.waiting.push_back(key);
+            }
         }
-        Some(self.enter(key, |peer| peer.advance(now)).map(|()| key))
     }
 
     /// Brings a packet to an m-line.
-    pub(super) fn deliver(&mut self, now: Instant, line: &mut PeerLine, incoming: &Incoming<'_>) -> Delivery {
+    pub(super) fn deliver(&mut self, now: Instant, line: &mut PeerLine, incoming: &Arc<Incoming>) -> Delivery {
         let Some(entry) = self.entries.get_mut(line.peer) else {
             return Delivery::Dropped;
         };
@@ -151,7 +169,7 @@ impl Peers {
             Prepared::NoCommonCodec => return Delivery::NoCommonCodec,
             Prepared::Drop => return Delivery::Dropped,
         };
-        let written = peer.write(line.mid, &mut line.ssrc, write);
+        let written = peer.write(line.mid, &mut line.outlet, write);
         if !std::mem::replace(&mut entry.is_waiting, true) {
             self.waiting.push_back(line.peer);
         }

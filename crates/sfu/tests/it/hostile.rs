@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Command, Outcome, Refusal, RefusalCode, Shard, Transport};
+use sfu::{Body, Command, Outcome, Refusal, RefusalCode, Shard, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::cost::cpu_time;
@@ -170,6 +170,26 @@ fn a_client_is_answered_two_offers_a_second_and_the_last_of_the_others_later() {
 }
 
 #[test]
+fn offers_that_wait_are_read_one_at_a_time() {
+    let mut world = World::new(70);
+    let guests = [0, 1, 2].map(|n| world.join_with_slots(&format!("guest {n}"), 1, 1));
+    world.run(3 * SECOND);
+    for guest in guests {
+        let sdp = world.clients[guest].own_offer.clone();
+        let outcomes = [0, 1, 2].map(|_| offer(&mut world, guest, &sdp));
+        assert_eq!(outcomes[2], Ok(Outcome::Held));
+    }
+    world.now += SECOND;
+    let answers = guests.map(|_| {
+        assert!(world.shard.next_timeout().is_some_and(|at| at <= world.now));
+        world.shard.handle_timeout(world.now);
+        let events = std::iter::from_fn(|| world.shard.poll_event());
+        events.filter(|event| matches!(event.body, Body::Answer { .. })).count()
+    });
+    assert_eq!(answers, [1, 1, 1]);
+}
+
+#[test]
 fn wrong_first_offers_are_read_twice_a_second() {
     let mut world = World::new(67);
     let a = world.add("ana", false);
@@ -250,23 +270,35 @@ fn growing(n: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The least time in which a new client is answered or refused, of some tries.
-fn least_time(sdp: &str) -> Duration {
-    let tries = (0..5).map(|_| {
-        let mut world = World::new(69);
-        let a = world.add("ana", false);
-        // Whether it is refused is not the question here.
-        cpu_time(|| offer(&mut world, a, sdp))
-    });
-    tries.min().unwrap()
+/// How often the costs of two offers are compared: other work on the machine disturbs single attempts.
+const ATTEMPTS: usize = 12;
+
+/// The time in which a new client is answered or refused.
+fn time_of(sdp: &str) -> Duration {
+    let mut world = World::new(69);
+    let a = world.add("ana", false);
+    // Whether it is refused is not the question here.
+    cpu_time(|| offer(&mut world, a, sdp))
+}
+
+/// Whether an offer that is four times as long costs less than eight times as much; what is quadratic costs sixteen times as
+/// much. Both take turns, and the least time of each counts, so that a machine that is busy for a while slows both.
+fn is_in_proportion(name: &str, one: &str, four: &str) -> bool {
+    let (mut small, mut large) = (Duration::MAX, Duration::MAX);
+    for attempt in 1..=ATTEMPTS {
+        (small, large) = (small.min(time_of(one)), large.min(time_of(four)));
+        // The least of three is the first that can be trusted.
+        if attempt >= 3 && large < 8 * small {
+            return true;
+        }
+    }
+    println!("{name}: {} bytes {small:?}, {} bytes {large:?}", one.len(), four.len());
+    false
 }
 
 #[test]
 fn no_offer_costs_more_than_in_proportion_to_its_length() {
     for ((name, one), (_, four)) in growing(2_000).iter().zip(&growing(8_000)) {
-        let (small, large) = (least_time(one), least_time(four));
-        println!("{name}: {} bytes {small:?}, {} bytes {large:?}", one.len(), four.len());
-        // What is quadratic takes sixteen times as long.
-        assert!(large < 8 * small, "{name}: {small:?} {large:?}");
+        assert!(is_in_proportion(name, one, four), "{name}");
     }
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tertulia.contract import JoinGrant, JoinRequest, Role
+from tertulia.contract import EntryQuery, EntryView, JoinGrant, JoinRequest, Role
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
 from tertulia.errors import AlreadyExists, FieldError, RoomFull
@@ -14,7 +14,19 @@ from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
 
 
-async def check(asked: Asked[JoinRequest], joiner: Joiner) -> None:
+async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
+    """What keeps a join out, without joining. Raises RoleNotAllowed, AlreadyExists, RoomFull, Forbidden."""
+    if isinstance(asked.caller, Invitee):
+        await asked.reads.check_uses(asked.caller.claims)
+    await check(asked, joiner)
+
+
+async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
+    """Nothing keeps them out."""
+    return Answer(200, EntryView(role=role_of(call.caller, joiner)))
+
+
+async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
     """Raises RoleNotAllowed, AlreadyExists, RoomFull (early advice: JoinRoom decides)."""
     room = joiner.room
     is_the_host = joiner.user_id == room.host_user_id
@@ -28,7 +40,7 @@ async def check(asked: Asked[JoinRequest], joiner: Joiner) -> None:
         raise RoomFull(f"the room has its {most} participants; try again when somebody has left")
 
 
-def check_id(asked: Asked[JoinRequest], joiner: Joiner) -> None:
+def check_id(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
     """Keep guests apart from the users for whom the tenant vouches. Raises AlreadyExists."""
     if joiner.known is not None and isinstance(asked.caller, Invitee) and not asked.again:
         raise AlreadyExists([FieldError("userId", TAKEN)])

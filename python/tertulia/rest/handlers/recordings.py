@@ -54,7 +54,7 @@ async def stop(call: Call[None], about: OfRecording) -> Answer:
 async def check_compose(_asked: Asked[ComposeRecording], about: OfRecording) -> None:
     """Raises NotFound: it is a track, of which there is no film; AlreadyRecording: its film is yet to come."""
     if about.recording.kind == "track":
-        raise NotFound(f"{about.recording.id} is a track: compose the recording that it is of")
+        raise NotFound("this is a track: compose the recording that it is of")
     if about.recording.status == "recording":
         raise AlreadyRecording("stop the recording first: its film is made when it has ended")
 

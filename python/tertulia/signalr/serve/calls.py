@@ -14,11 +14,11 @@ from msgspec import UNSET
 
 from tertulia.signalr.errors import (
     CLOSED_WITH_ERROR,
+    UNKNOWN_METHOD,
     HubException,
     arguments_failed,
     method_failed,
     stream_failed,
-    unknown_method,
 )
 from tertulia.signalr.messages import (
     CancelInvocation,
@@ -147,11 +147,11 @@ class Calls:
 
     def _refusal(self, call: Call, method: Method | None) -> str | None:
         if method is None:
-            return unknown_method(call.target)
+            return UNKNOWN_METHOD
         if (mismatch := method.mismatch(call)) is not None:
             return mismatch
         if call.invocation_id in self._streams:
-            return f"Invocation ID '{call.invocation_id}' is already in use."
+            return "The invocation ID is already in use."
         return None
 
     def _refuse(self, call: Call, error: str | None) -> None:

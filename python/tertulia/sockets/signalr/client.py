@@ -14,7 +14,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room import closing
 from tertulia.room.events import Event
 from tertulia.signalr.encoding import HubProtocol
-from tertulia.signalr.errors import HubException, method_failed, unknown_method
+from tertulia.signalr.errors import UNKNOWN_METHOD, HubException, method_failed
 from tertulia.signalr.handshake import PROTOCOLS
 from tertulia.signalr.messages import Completion, Invocation
 from tertulia.signalr.serve.connection import HubConnection
@@ -130,6 +130,6 @@ def _words(target: str, error: Exception) -> str:
     if isinstance(error, Worded):
         return error.message
     if isinstance(error, UnknownEvent):
-        return unknown_method(target)
+        return UNKNOWN_METHOD
     code, message, _ = refusal(error)
     return method_failed(target, HubException(f"{code}: {message}"))

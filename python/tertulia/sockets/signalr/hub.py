@@ -9,7 +9,7 @@ from tertulia.contract import CALLS
 from tertulia.errors import Malformed
 from tertulia.hub.hub import Hub
 from tertulia.signalr.connection import Ended
-from tertulia.signalr.errors import unknown_method
+from tertulia.signalr.errors import UNKNOWN_METHOD
 from tertulia.signalr.messages import Invocation, StreamInvocation, Tracked
 from tertulia.signalr.serve.connection import HubConnection
 from tertulia.signalr.serve.method import not_streaming, wrong_streams
@@ -37,7 +37,7 @@ class SignalRHub:
             self._invoked(connection.state, message)
         elif isinstance(message, StreamInvocation):
             is_known = message.target.lower() in METHODS
-            text = not_streaming(message.target) if is_known else unknown_method(message.target)
+            text = not_streaming(message.target) if is_known else UNKNOWN_METHOD
             self._hub.malformed(connection.state, Call(message.invocation_id, message.target), Worded(text))
 
     def ended(self, connection: HubConnection, ended: Ended) -> None:

@@ -94,6 +94,12 @@ export class Meeting extends Emitter {
     return this.#media?.link.tracks() ?? [];
   }
 
+  /** @returns {Set<string>} the userIds of the members whose screen is shared */
+  get sharers() {
+    const screens = this.tracks().filter(({ source, userId }) => source === "screen" && this.roster.get(userId ?? ""));
+    return new Set([...screens.map(({ userId }) => userId ?? ""), ...(this.#local.isSharing ? [this.userId] : [])]);
+  }
+
   /** @returns {Promise<string>} a valid room token, for calls of REST */
   async token() {
     return (await this.#credentials.current()).token;

@@ -1,11 +1,12 @@
 /** @import { EndReason } from "./protocol/hub.js" */
 import { LocalMedia } from "./media.js";
 import { Meeting } from "./meeting.js";
-import { claimsOf, Rest, TertuliaError } from "./protocol.js";
+import { Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
-import { endedScreen, explain } from "./view/ended.js";
+import { endedScreen, explain, lostScreen, refusedScreen } from "./view/ended.js";
 import { entryFrom, forgetToken, keepToken, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
+import { home } from "./view/home.js";
 import { lobby } from "./view/lobby.js";
 import { preferences } from "./view/preferences.js";
 import { Recordings } from "./view/recording/list.js";
@@ -16,60 +17,102 @@ import { Room } from "./view/room.js";
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const anyone = new Rest(location.origin);
 
-/** Shows the lobby of the room that the address names, or the start page. */
-function showLobby() {
+/** Shows what the address names: the start page, or the way into a room. */
+function show() {
   const entry = entryFrom(location);
-  const { microphone, camera, quality } = preferences();
-  const local = new LocalMedia({ microphone, camera, quality });
-  const mayCreate = entry ? Promise.resolve(false) : anyone.mayCreateRooms();
-  const screen = lobby({ local, isHome: entry === null, mayCreate, onGo: (name) => void go(name) });
-  const recordings = entry ? recordingsBefore(entry, screen) : Promise.resolve(null);
-  const close = () => {
-    screen.close();
-    void recordings.then((list) => list?.close());
-  };
-  document.title = entry ? "Join the meeting · Tertulia" : "Tertulia";
+  document.title = "Tertulia";
+  if (entry) return void approach(entry);
+  if (location.pathname === "/") return showHome();
+  fill(app, lostScreen());
+}
+
+function showHome() {
+  const screen = home({ mayCreate: anyone.mayCreateRooms(), onCreate: () => void create() });
   fill(app, screen.element);
 
-  /** @param {string} name */
-  async function go(name) {
+  async function create() {
     try {
-      await enter(entry ?? (await newMeeting()), name, local, close);
+      showLobby(await newMeeting(), "host");
     } catch (error) {
-      const known =
-        error instanceof TertuliaError
-          ? error
-          : new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
-      if (!(error instanceof TertuliaError)) console.error(error);
-      if (entry?.kind === "token" && known.status === 401) forgetToken(entry.roomId);
-      screen.fail(explain(known));
+      screen.fail(explain(known(error)));
     }
   }
 }
 
 /**
- * Shows the room's recordings in the lobby, to a host.
+ * Shows the lobby of a room, or why one cannot join it: nobody is asked for devices in vain.
  *
  * @param {Entry} entry
- * @param {import("./view/lobby.js").Lobby} screen
  */
-async function recordingsBefore(entry, screen) {
-  if (!(await isHost(entry))) return null;
-  const list = new Recordings(entry.roomId, async () => new Rest(location.origin, entry.credential));
-  screen.append(list.element);
-  return list;
+async function approach(entry) {
+  try {
+    const { role } = await admission(entry);
+    showLobby(entry, role);
+  } catch (error) {
+    const refusal = known(error);
+    if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
+    fill(app, refusedScreen(refusal, show));
+  }
 }
 
 /**
- * Whether who enters is a host, as far as that is known before they join.
+ * Whether one may join now. A guest who comes back does so by their own token.
  *
  * @param {Entry} entry
  */
-async function isHost({ kind, roomId, credential }) {
-  if (kind === "token") return claimsOf(credential ?? "")?.role === "host";
-  if (kind === "invite") return false;
-  const room = await anyone.room(roomId).catch(() => null);
-  return room?.hostUserId === ownUserId();
+async function admission({ kind, roomId, credential }) {
+  const kept = kind === "invite" ? Guest.tokenFor(roomId) : null;
+  const back = kept ? await new Rest(location.origin, kept).entry(roomId).catch(() => null) : null;
+  const userId = kind === "open" ? ownUserId() : undefined;
+  return back ?? new Rest(location.origin, credential).entry(roomId, userId);
+}
+
+/**
+ * @param {Entry} entry
+ * @param {import("./protocol/types.js").Role} role
+ */
+function showLobby(entry, role) {
+  const { microphone, camera, quality } = preferences();
+  const local = new LocalMedia({ microphone, camera, quality });
+  const screen = lobby({ local, onGo: (name) => void go(name) });
+  const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
+  if (recordings) screen.append(recordings.element);
+  const close = () => {
+    screen.close();
+    recordings?.close();
+  };
+  document.title = "Join the meeting · Tertulia";
+  fill(app, screen.element);
+
+  /** @param {string} name */
+  async function go(name) {
+    try {
+      await enter(entry, name, local, close);
+    } catch (error) {
+      const refusal = known(error);
+      if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
+      screen.fail(explain(refusal));
+    }
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {TertuliaError} for people
+ */
+function known(error) {
+  if (error instanceof TertuliaError) return error;
+  console.error(error);
+  return new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
+}
+
+/**
+ * The room's recordings, for a host before they join.
+ *
+ * @param {Entry} entry
+ */
+function recordingsBefore({ roomId, credential }) {
+  return new Recordings(roomId, async () => new Rest(location.origin, credential));
 }
 
 /** @returns {Promise<Entry>} */
@@ -131,7 +174,7 @@ async function enter(entry, displayName, local, onJoined) {
     const recordings = isOver && meeting.role === "host" ? new Recordings(entry.roomId, asMember) : null;
     const again = () => {
       recordings?.close();
-      showLobby();
+      show();
     };
     fill(app, endedScreen(reason, error, again, recordings?.element ?? null));
   }
@@ -174,4 +217,4 @@ async function inviteLink(entry, meeting) {
 }
 
 addEventListener("popstate", () => location.reload());
-showLobby();
+show();

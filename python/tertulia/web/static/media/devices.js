@@ -22,12 +22,7 @@ export async function listDevices() {
  * @throws {DOMException} as getUserMedia
  */
 export function openMicrophone(deviceId) {
-  return open("audio", {
-    ...(deviceId && { deviceId: { exact: deviceId } }),
-    echoCancellation: true,
-    noiseSuppression: true,
-    autoGainControl: true,
-  });
+  return open("audio", voice(deviceId));
 }
 
 /**
@@ -39,13 +34,83 @@ export function openMicrophone(deviceId) {
  * @throws {DOMException} as getUserMedia
  */
 export function openCamera(deviceId, quality) {
+  return open("video", face(deviceId, quality));
+}
+
+/**
+ * Opens microphone and camera, by one question to the person.
+ *
+ * @param {{microphone: string, camera: string, quality: VideoQuality}} choice device ids; "" is the system default
+ * @returns {Promise<{microphone: MediaStreamTrack, camera: MediaStreamTrack}>}
+ * @throws {DOMException} as getUserMedia: one of them, or both, could not be opened
+ */
+export async function openBoth({ microphone, camera, quality }) {
+  const stream = await devices().getUserMedia({ audio: voice(microphone), video: face(camera, quality) });
+  const [[audio], [video]] = [stream.getAudioTracks(), stream.getVideoTracks()];
+  if (!audio || !video) throw new DOMException("The device has no track.", "NotReadableError");
+  return { microphone: audio, camera: video };
+}
+
+/**
+ * @param {"microphone" | "camera"} what
+ * @returns {Promise<boolean>} whether it can be opened without asking the person
+ */
+export async function isGranted(what) {
+  const name = /** @type {PermissionName} */ (what);
+  // Refused where the browser does not tell.
+  const status = await navigator.permissions?.query({ name }).catch(() => null);
+  return status?.state === "granted";
+}
+
+/**
+ * @param {string} deviceId
+ * @returns {MediaTrackConstraints}
+ */
+function voice(deviceId) {
+  return {
+    ...(deviceId && { deviceId: { exact: deviceId } }),
+    echoCancellation: true,
+    noiseSuppression: true,
+    autoGainControl: true,
+  };
+}
+
+/**
+ * @param {string} deviceId
+ * @param {VideoQuality} quality
+ * @returns {MediaTrackConstraints}
+ */
+function face(deviceId, quality) {
   const { width, height, frameRate } = VIDEO_QUALITIES[quality];
-  return open("video", {
+  return {
     ...(deviceId && { deviceId: { exact: deviceId } }),
     width: { ideal: width },
     height: { ideal: height },
     frameRate: { ideal: frameRate, max: frameRate },
-  });
+  };
+}
+
+function devices() {
+  if (navigator.mediaDevices) return navigator.mediaDevices;
+  throw new DOMException("This page is not served over HTTPS or from localhost.", "SecurityError");
+}
+
+/**
+ * Opens the camera on the other side of the phone, or the next one there is.
+ *
+ * @param {MediaStreamTrack} current its device is free already
+ * @param {VideoQuality} quality
+ * @returns {Promise<MediaStreamTrack>}
+ * @throws {DOMException} as getUserMedia
+ */
+export async function openOtherCamera(current, quality) {
+  const { facingMode, deviceId = "" } = current.getSettings();
+  if (facingMode) {
+    const other = facingMode === "environment" ? "user" : "environment";
+    return open("video", { ...face("", quality), facingMode: { ideal: other } });
+  }
+  const ids = (await listDevices()).cameras.map((camera) => camera.deviceId);
+  return openCamera(ids[(ids.indexOf(deviceId) + 1) % ids.length] ?? "", quality);
 }
 
 /**
@@ -64,6 +129,16 @@ export async function openScreen() {
   return { video, audio: stream.getAudioTracks()[0] ?? null };
 }
 
+/**
+ * Says that a device which was in use is gone. The browser does not tell why.
+ *
+ * @param {"microphone" | "camera"} what
+ * @returns {string}
+ */
+export function lossOf(what) {
+  return `Your ${what} has stopped: it was unplugged, or access to it was taken away.`;
+}
+
 /** Whether this browser can share a screen: phones cannot. */
 export function canShareScreen() {
   return typeof navigator.mediaDevices?.getDisplayMedia === "function";
@@ -74,14 +149,12 @@ export function canShareScreen() {
  * @param {MediaTrackConstraints} constraints
  */
 async function open(kind, constraints) {
-  if (!navigator.mediaDevices) {
-    throw new DOMException("This page is not served over HTTPS or from localhost.", "SecurityError");
-  }
-  const stream = await navigator.mediaDevices.getUserMedia({ [kind]: constraints }).catch((error) => {
+  const media = devices();
+  const stream = await media.getUserMedia({ [kind]: constraints }).catch((error) => {
     const { deviceId, ...rest } = constraints;
     // The chosen device is no longer plugged in: better the system default than none.
     if (!deviceId || !["OverconstrainedError", "NotFoundError"].includes(error.name)) throw error;
-    return navigator.mediaDevices.getUserMedia({ [kind]: rest });
+    return media.getUserMedia({ [kind]: rest });
   });
   const [track] = stream.getTracks();
   if (!track) throw new DOMException("The device has no track.", "NotReadableError");

@@ -18,7 +18,12 @@ export class LevelMeter {
     this.#source?.disconnect();
     this.#source = track && this.#context.createMediaStreamSource(new MediaStream([track]));
     this.#source?.connect(this.#analyser);
-    if (track && this.#context.state === "suspended") void this.#context.resume();
+    if (track) this.wake();
+  }
+
+  /** Begins to measure, if the browser did not allow it before. */
+  wake() {
+    if (this.#context.state === "suspended") void this.#context.resume();
   }
 
   /** @returns {number} in [0, 1] */

@@ -1,12 +1,15 @@
 /** @import { Source } from "../protocol/types.js" */
 /** @import { VideoQuality } from "./encoding.js" */
 import { Emitter } from "../protocol/emitter.js";
-import { openCamera, openMicrophone, openScreen } from "./devices.js";
+import { isGranted, openBoth, openCamera, openMicrophone, openOtherCamera, openScreen } from "./devices.js";
+
+/** @typedef {"microphone" | "camera"} Device */
 
 /**
  * @typedef {object} LocalEvents
  * @property {{source: Source, track: MediaStreamTrack | null}} track a track started, was replaced, or ended
  * @property {null} changed muted or unmuted
+ * @property {Device} lost it was in use, and is gone: unplugged, or access to it was taken away
  */
 
 /**
@@ -58,6 +61,44 @@ export class LocalMedia extends Emitter {
   /** Whether a screen is shared. */
   get isSharing() {
     return this.#tracks.has("screen");
+  }
+
+  /**
+   * Turns on what is wanted, by one question to the person.
+   *
+   * @param {Device[]} wanted
+   * @returns {Promise<Map<Device, unknown>>} what could not be turned on, and why
+   */
+  async start(wanted) {
+    if (wanted.length < 2) return this.#startEach(wanted);
+    const turn = ++this.#turn;
+    try {
+      const { microphone, camera } = await openBoth(this.#choice);
+      if (turn === this.#turn) this.#muted = false;
+      microphone.enabled = !this.#muted;
+      this.#put("microphone", microphone);
+      this.#put("camera", camera);
+      this.emit("changed", null);
+      return new Map();
+    } catch (error) {
+      // Somebody who has refused is not asked again.
+      const isRefused = error instanceof DOMException && error.name === "NotAllowedError";
+      const may = await Promise.all(wanted.map(async (what) => !isRefused || (await isGranted(what))));
+      const failed = await this.#startEach(wanted.filter((_, i) => may[i]));
+      for (const [i, what] of wanted.entries()) if (!may[i]) failed.set(what, error);
+      return failed;
+    }
+  }
+
+  /** @param {Device[]} wanted */
+  async #startEach(wanted) {
+    /** @type {Map<Device, unknown>} */
+    const failed = new Map();
+    for (const what of wanted) {
+      const start = what === "microphone" ? this.setMuted(false) : this.setCamera(true);
+      await start.catch((error) => failed.set(what, error));
+    }
+    return failed;
   }
 
   /** @param {boolean} muted a muted microphone stays open and sends silence, so that unmuting is instant */
@@ -112,6 +153,20 @@ export class LocalMedia extends Emitter {
     }
   }
 
+  /** Uses the phone's other camera, or the next one there is. */
+  async flipCamera() {
+    const current = this.#tracks.get("camera");
+    if (!current) return;
+    // Phones open one camera at a time.
+    current.stop();
+    try {
+      this.#put("camera", await openOtherCamera(current, this.#choice.quality));
+    } catch (error) {
+      this.#drop("camera");
+      throw error;
+    }
+  }
+
   /** Releases everything for good, also a device that is still being opened. */
   stop() {
     this.#stopped = true;
@@ -141,6 +196,7 @@ export class LocalMedia extends Emitter {
     if (source === "screen") this.stopScreen();
     else this.#drop(source);
     this.emit("changed", null);
+    if (source === "microphone" || source === "camera") this.emit("lost", source);
   }
 
   /** @param {Source} source */

@@ -2,6 +2,7 @@
 /** @import { Source } from "../protocol/types.js" */
 /** @import { Link, LinkEvents, LinkOptions, LinkReport, Quality, RemoteTrack } from "./link.js" */
 import { Emitter } from "../protocol/emitter.js";
+import { combined } from "./blockage.js";
 import { Peer } from "./peer.js";
 
 /** A member who joins after us offers; one whose client does not know that gets our offer after this time. */
@@ -85,7 +86,8 @@ export class Mesh extends Emitter {
       loud.map(([userId]) => userId),
     );
     const qualities = new Map(reports.flatMap((report) => [...report.qualities]));
-    return { qualities: qualities.set("", worst(reports)), levels };
+    const blockage = combined(reports.map((report) => report.blockage));
+    return { qualities: qualities.set("", worst(reports)), levels, blockage };
   }
 
   close() {

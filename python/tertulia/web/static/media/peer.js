@@ -1,5 +1,6 @@
 /** @import { Source } from "../protocol/types.js" */
 /** @import { RemoteTrack } from "./link.js" */
+import { blockageOf, PATIENCE_MS } from "./blockage.js";
 import { applyEncoding } from "./encoding.js";
 import { Reporter } from "./report.js";
 import { logFailure, Serial } from "./serial.js";
@@ -30,6 +31,8 @@ export class Peer {
   #onChanged;
   #work = new Serial();
   #reporter = new Reporter();
+  /** Since when there is no path; Infinity: there is one. */
+  #downAt = performance.now();
   /** @type {"none" | "accepted" | "ignored"} what became of the other's last offer */
   #remoteOffer = "none";
   /** @type {"none" | "sent" | "lost"} how far our last answer got: one that did not reach the hub is sent again */
@@ -128,8 +131,11 @@ export class Peer {
     });
   }
 
-  report() {
-    return this.#reporter.read(this.#pc, () => this.#userId);
+  /** @returns {Promise<import("./link.js").LinkReport>} */
+  async report() {
+    const read = await this.#reporter.read(this.#pc, () => this.#userId);
+    const isBlocked = performance.now() - this.#downAt > PATIENCE_MS;
+    return { ...read, blockage: isBlocked ? blockageOf(this.#pc, [this.#userId]) : null };
   }
 
   /** The signaling is back after an interruption: sends again what may be lost, or looks for another path. */
@@ -211,6 +217,8 @@ export class Peer {
 
   #onIceState() {
     const state = this.#pc.iceConnectionState;
+    if (state === "connected" || state === "completed") this.#downAt = Infinity;
+    else if (this.#downAt === Infinity) this.#downAt = performance.now();
     if (state === "failed" || state === "disconnected") this.#pc.restartIce();
     this.#onChanged();
   }

@@ -19,7 +19,7 @@ export class Reporter {
   /**
    * @param {RTCPeerConnection} pc
    * @param {(mid: string) => string | null | undefined} userOf whose media an m-line carries; none: an empty slot
-   * @returns {Promise<LinkReport & {alive: boolean}>} `alive`: something arrived since the last report
+   * @returns {Promise<Omit<LinkReport, "blockage"> & {alive: boolean}>} `alive`: something arrived since the last report
    */
   async read(pc, userOf) {
     const stats = await pc.getStats();

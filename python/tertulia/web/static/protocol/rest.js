@@ -1,4 +1,4 @@
-/** @import { JoinGrant, Layout, RecordingView, Room } from "./types.js" */
+/** @import { JoinGrant, Layout, RecordingView, Role, Room } from "./types.js" */
 import { TertuliaError, UnreachableError } from "./errors.js";
 
 /** A request that is not answered within this time fails. */
@@ -48,6 +48,19 @@ export class Rest {
    */
   join(roomId, userId, displayName, key) {
     return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/join`, { userId, displayName }, key);
+  }
+
+  /**
+   * Asks whether one may join now, without joining.
+   *
+   * @param {string} roomId
+   * @param {string} [userId] who would join, if the credential does not say it
+   * @returns {Promise<{role: Role}>} as what
+   * @throws {TertuliaError} why not
+   */
+  entry(roomId, userId) {
+    const query = userId ? `?userId=${encodeURIComponent(userId)}` : "";
+    return this.request("GET", `/v1/rooms/${encodeURIComponent(roomId)}/entry${query}`);
   }
 
   /**

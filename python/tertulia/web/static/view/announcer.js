@@ -8,13 +8,15 @@ const ANNOUNCED_UP_TO = 30;
 /** People who come within this time of the one before them are announced together. */
 const TOGETHER_MS = 5000;
 
-/** Announces who joins, leaves and raises a hand. */
+/** Announces who joins, leaves, raises a hand and shares a screen. */
 export class Announcer {
   #meeting;
   #joined = new Gathering("joined");
   #left = new Gathering("left");
   /** Whose hands are up: announced already, or up before we came. */
   #raised;
+  /** Whose screens are shared. */
+  #sharers = new Set();
 
   /** @param {Meeting} meeting */
   constructor(meeting) {
@@ -29,6 +31,7 @@ export class Announcer {
       roster.on("joined", (member) => this.#gather(member, this.#joined, "joined")),
       roster.on("left", (member) => this.#gather(member, this.#left, "left")),
       roster.on("changed", (member) => this.#onChanged(member)),
+      this.#meeting.on("tracks", () => this.#onTracks()),
     ];
   }
 
@@ -40,6 +43,16 @@ export class Announcer {
   #gather({ userId, displayName }, gathering, topic) {
     if (userId === this.#meeting.userId || this.#meeting.roster.all.length > ANNOUNCED_UP_TO) return;
     notice(gathering.add(isolated(displayName), performance.now()), { topic });
+  }
+
+  #onTracks() {
+    const { sharers, roster, userId: self } = this.#meeting;
+    for (const userId of sharers) {
+      const name = roster.get(userId)?.displayName;
+      if (name === undefined || userId === self || this.#sharers.has(userId)) continue;
+      notice(`${isolated(name)} is sharing a screen`, { topic: "screen" });
+    }
+    this.#sharers = sharers;
   }
 
   /** @param {Member} member */

@@ -47,6 +47,11 @@ export class Chat {
   /** Puts the cursor into the field, and shows the newest message. */
   focus() {
     this.#input.focus();
+    this.showNewest();
+  }
+
+  /** Scrolls to the end. */
+  showNewest() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 

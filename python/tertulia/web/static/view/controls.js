@@ -2,7 +2,7 @@ import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut"} Action */
+/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip"} Action */
 
 /**
  * What someone can do about the recording of the meeting, in words; null: nothing to offer.
@@ -19,6 +19,7 @@ import { Menu } from "./menu.js";
  * @property {boolean} isVideoOn
  * @property {boolean} isSharing
  * @property {boolean} canShare
+ * @property {boolean} canFlip whether there is another camera
  * @property {boolean} handRaised
  * @property {"chat" | "people" | null} open
  * @property {number} unread
@@ -60,6 +61,7 @@ export class Controls {
         ["screen", "screen", "Share your screen", "narrow-only"],
         ["hand", "hand", "Raise or lower hand", "narrow-only"],
         ["record", "record", "", "narrow-only"],
+        ["flip", "flip", "Use the other camera"],
         ["optOut", "notRecorded", ""],
         ["invite", "link", "Copy invite link"],
         ["settings", "settings", "Settings"],
@@ -100,7 +102,7 @@ export class Controls {
   }
 
   /** @param {ControlState} state */
-  update({ isMuted, isVideoOn, isSharing, canShare, handRaised, open, unread, people, isHost, recording }) {
+  update({ isMuted, isVideoOn, isSharing, canShare, canFlip, handRaised, open, unread, people, isHost, recording }) {
     const { mic, camera, screen, hand, chat, people: list } = this.#buttons;
     show(mic, isMuted ? "Unmute" : "Mute", "M", { off: isMuted });
     fill(mic, icon(isMuted ? "micOff" : "mic"));
@@ -119,6 +121,7 @@ export class Controls {
     this.#people.textContent = String(people);
     if (isHost && !this.#end.hasAttribute("popovertarget")) this.#leaveMenu.openBy(this.#end);
     this.#menu.show("screen", canShare);
+    this.#menu.show("flip", canFlip);
     this.#showRecording(recording);
   }
 

@@ -1,7 +1,6 @@
 /** @import { EndReason } from "../protocol/hub.js" */
 /** @import { TertuliaError } from "../protocol.js" */
-import { brand } from "./brand.js";
-import { h } from "./dom.js";
+import { messageScreen } from "./message.js";
 
 /** @type {Record<EndReason, [title: string, words: string, again: string]>} */
 const WORDS = {
@@ -17,6 +16,18 @@ const WORDS = {
 };
 
 /**
+ * What is wrong with a link, by the code of the error.
+ *
+ * @type {Record<string, string>}
+ */
+const TITLES = {
+  room_full: "The meeting is full",
+  not_found: "There is no such meeting",
+  unauthorized: "This link does not work",
+  unreachable: "The server does not answer",
+};
+
+/**
  * The screen after a meeting.
  *
  * @param {EndReason} reason
@@ -27,26 +38,30 @@ const WORDS = {
  */
 export function endedScreen(reason, error, onAgain, recordings) {
   const [title, words, again] = WORDS[reason];
-  const heading = h("h1", { tabIndex: -1 }, title);
-  queueMicrotask(() => heading.focus());
-  return h(
-    "div",
-    { class: "ended" },
-    h("header", { class: "page-header" }, brand("/")),
-    h(
-      "main",
-      {},
-      heading,
-      h("p", { class: "lead" }, error ? explain(error) : words),
-      h(
-        "div",
-        { class: "ended-actions" },
-        again && h("button", { type: "button", class: "primary", onclick: onAgain }, again),
-        h("a", { class: "secondary", href: "/" }, "Go to the start page"),
-      ),
-      recordings,
-    ),
+  return messageScreen(
+    title,
+    error ? explain(error) : words,
+    again ? { label: again, run: onAgain } : null,
+    recordings,
   );
+}
+
+/**
+ * The screen of a link by which one cannot join now.
+ *
+ * @param {TertuliaError} error
+ * @param {() => void} onAgain
+ * @returns {HTMLElement}
+ */
+export function refusedScreen(error, onAgain) {
+  const title = TITLES[error.code] ?? "You cannot join this meeting";
+  return messageScreen(title, explain(error), { label: "Try again", run: onAgain });
+}
+
+/** The screen of an address that leads nowhere. */
+export function lostScreen() {
+  const words = "The address is mistyped, or the link was cut off on its way. Ask for the link again, or start anew.";
+  return messageScreen("There is no such page", words, null);
 }
 
 /**

@@ -1,40 +1,56 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/link.js" */
+import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
-import { chooseSeen, gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
+import { Pager } from "./pager.js";
 import { Tile } from "./tile.js";
 
-/** @typedef {{key: string, userId: string, isScreen: boolean}} Item */
+/** @import { Item, Person, Placed, Share } from "./arrangement.js" */
 
-/** The tiles of a meeting: who has one, where, and how large. */
+/** The tiles of a meeting. Who has one, where, and how large is {@link arrange}'s. */
 export class Grid {
   #meeting;
   #local;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
-  /** @type {string[]} userIds of the others, in the order of their tiles */
-  #seen = [];
+  /** @type {import("./arrangement.js").Memory} */
+  #memory = { seen: [], speaker: "" };
+  /** @type {import("./arrangement.js").Wishes} */
+  #wishes = { layout: "auto", pinned: "", hidesSelf: false, page: 0 };
   /** @type {Map<string, number>} */
   #spokeAt = new Map();
   /** @type {Set<string>} */
   #speaking = new Set();
-  #pinned = "";
+  #pager = new Pager((by) => this.#turn(by));
+  #onPinned;
   #observer = new ResizeObserver(() => this.update());
   #scheduled = false;
 
   /**
    * @param {Meeting} meeting
    * @param {LocalMedia} local
-   * @param {() => void} onOverflow shows the list of people, for those who have no tile
+   * @param {() => void} onPinned another tile is pinned, or none
    */
-  constructor(meeting, local, onOverflow) {
+  constructor(meeting, local, onPinned) {
     this.#meeting = meeting;
     this.#local = local;
-    /** Says how many people have no tile. It is not part of the grid's element. */
-    this.more = h("button", { type: "button", class: "top-button", hidden: true, onclick: onOverflow });
+    this.#onPinned = onPinned;
+    /** Turns the pages. It is not part of the grid's element. */
+    this.pager = this.#pager.element;
     this.element = h("section", { class: "grid", "aria-label": "Participants" });
     this.#observer.observe(this.element);
+  }
+
+  /** @returns {string} whose camera is pinned; "": nobody's */
+  get pinnedUser() {
+    const [userId = "", source] = this.#wishes.pinned.split("/");
+    return source === "camera" ? userId : "";
+  }
+
+  /** @param {string} userId whose camera is pinned, or no longer */
+  togglePin(userId) {
+    this.#togglePin(`${userId}/camera`);
   }
 
   /** @param {string[]} userIds who speaks */
@@ -69,14 +85,14 @@ export class Grid {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || height === 0) return;
     const tracks = this.#meeting.tracks().filter(({ kind }) => kind === "video");
-    const screens = tracks.filter(
-      ({ source, userId }) => source === "screen" && userId && this.#meeting.roster.get(userId),
-    );
-    const stage = this.#stage(screens);
-    const people = this.#people(stage, stage ? stripPlaces(width, height) : mostTiles(width, height));
-    const placed = stage ? this.#placeStage(stage, people, width, height) : this.#placeGrid(people, width, height);
-    this.#show(placed, tracks);
-    this.#want(placed);
+    const meeting = { people: this.#people(), shares: this.#shares(tracks) };
+    const now = performance.now();
+    const arranged = arrange(meeting, this.#wishes, { width, height }, this.#memory, now);
+    this.#memory = arranged.memory;
+    this.#wishes.page = arranged.page;
+    this.#pager.update(arranged.page, arranged.pages);
+    this.#show(arranged.placed, tracks);
+    this.#want(arranged.placed);
   }
 
   close() {
@@ -85,61 +101,34 @@ export class Grid {
     this.#tiles.clear();
   }
 
-  /**
-   * @param {RemoteTrack[]} screens
-   * @returns {Item | null} what is shown large: the pinned tile, else the screen that was shared last
-   */
-  #stage(screens) {
-    const [pinnedUser = "", source] = this.#pinned.split("/");
-    const isScreen = source === "screen";
-    const exists = isScreen
-      ? screens.some(({ userId }) => userId === pinnedUser)
-      : this.#meeting.roster.get(pinnedUser);
-    if (exists) return { key: this.#pinned, userId: pinnedUser, isScreen };
-    const latest = screens.reduce((a, b) => (a && a.since > b.since ? a : b), screens[0]);
-    return latest?.userId ? { key: `${latest.userId}/screen`, userId: latest.userId, isScreen: true } : null;
-  }
-
-  /**
-   * @param {Item | null} stage
-   * @param {number} most
-   * @returns {Item[]} the others who get a tile, then ourselves
-   */
-  #people(stage, most) {
+  /** @returns {Person[]} ourselves last */
+  #people() {
     const self = this.#meeting.userId;
-    const onStage = stage && !stage.isScreen ? stage.userId : "";
-    const others = this.#meeting.roster.all.map(({ userId }) => userId).filter((id) => id !== self && id !== onStage);
-    this.#seen = chooseSeen(others, this.#seen, this.#spokeAt, Math.max(1, most - 1));
-    const own = onStage === self || (most === 1 && this.#seen.length > 0) ? [] : [self];
-    return [...this.#seen, ...own].map((userId) => ({ key: `${userId}/camera`, userId, isScreen: false }));
+    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn }) => ({
+      userId,
+      isSelf: userId === self,
+      handRaised,
+      hasCamera: isVideoOn,
+      spokeAt: this.#spokeAt.get(userId) ?? -Infinity,
+    }));
+    return [...people.filter(({ isSelf }) => !isSelf), ...people.filter(({ isSelf }) => isSelf)];
   }
 
   /**
-   * @param {Item[]} people
-   * @param {number} width
-   * @param {number} height
+   * @param {RemoteTrack[]} tracks
+   * @returns {Share[]} in the order in which they began
    */
-  #placeGrid(people, width, height) {
-    const rects = gridRects(people.length, width, height);
-    this.#showOverflow(this.#meeting.roster.all.length - people.length);
-    return people.map((item, i) => ({ item, rect: rects[i] ?? null, large: people.length === 1 }));
+  #shares(tracks) {
+    const shares = tracks.flatMap(({ source, userId, since }) => {
+      if (source !== "screen" || !userId || !this.#meeting.roster.get(userId)) return [];
+      return [{ userId, since, isSelf: false }];
+    });
+    if (this.#local.isSharing) shares.push({ userId: this.#meeting.userId, since: Infinity, isSelf: true });
+    return shares.sort((a, b) => (a.since < b.since ? -1 : 1));
   }
 
   /**
-   * @param {Item} stage
-   * @param {Item[]} people
-   * @param {number} width
-   * @param {number} height
-   */
-  #placeStage(stage, people, width, height) {
-    const { stage: rect, strip } = stageRects(people.length, width, height);
-    this.#showOverflow(this.#meeting.roster.all.length - people.length - (stage.isScreen ? 0 : 1));
-    const rest = people.map((item, i) => ({ item, rect: strip[i] ?? null, large: false }));
-    return [{ item: stage, rect, large: true }, ...rest];
-  }
-
-  /**
-   * @param {{item: Item, rect: import("./layout.js").Rect | null}[]} placed
+   * @param {Placed[]} placed
    * @param {RemoteTrack[]} tracks
    */
   #show(placed, tracks) {
@@ -186,7 +175,7 @@ export class Grid {
       handRaised: !isScreen && member.handRaised,
       isLeftOut: this.#meeting.recording.isOn && member.recordingOptOut,
       speaking: !isScreen && this.#speaking.has(userId) && !member.isMuted,
-      pinned: this.#pinned === key,
+      pinned: this.#wishes.pinned === key,
       track: isSelf ? this.#local.track(source) : (remote?.track ?? null),
       since: remote?.since ?? 0,
       isOn: isSelf || isScreen || member.isVideoOn,
@@ -195,25 +184,26 @@ export class Grid {
 
   /** @param {string} key */
   #togglePin(key) {
-    this.#pinned = this.#pinned === key ? "" : key;
+    this.#wishes.pinned = this.#wishes.pinned === key ? "" : key;
     this.update();
+    this.#onPinned();
   }
 
-  /** @param {number} count people without a tile */
-  #showOverflow(count) {
-    this.more.hidden = count <= 0;
-    this.more.textContent = `+${count} more`;
+  /** @param {1 | -1} by */
+  #turn(by) {
+    this.#wishes.page += by;
+    this.update();
   }
 
   /**
    * Tells which videos are wanted, the most important first. Cameras that nobody says are on may be on all the same.
    *
-   * @param {{item: Item, rect: import("./layout.js").Rect | null, large: boolean}[]} placed
+   * @param {Placed[]} placed
    */
   #want(placed) {
     const wanted = placed.flatMap(({ item, rect }) => {
       const isSelf = item.userId === this.#meeting.userId;
-      if (!rect || isSelf) return [];
+      if (isSelf) return [];
       const maxHeight = nearestHeight(rect.height * devicePixelRatio);
       /** @type {import("../protocol/types.js").WantedVideo} */
       const video = { userId: item.userId, source: item.isScreen ? "screen" : "camera", maxHeight };

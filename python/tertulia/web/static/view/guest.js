@@ -43,6 +43,17 @@ export class Guest {
   }
 
   /**
+   * The token of an earlier visit.
+   *
+   * @param {string} roomId
+   * @returns {string | null} null: there was none, or it has expired
+   */
+  static tokenFor(roomId) {
+    const token = localStorage.getItem(keyOf(roomId));
+    return token && subjectOf(token, roomId) ? token : null;
+  }
+
+  /**
    * Enters the room: with the token of an earlier visit, else as a new guest.
    *
    * @param {Rest} invited calls with the invite

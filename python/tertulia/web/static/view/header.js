@@ -6,20 +6,25 @@ import { icon } from "./icons.js";
 export class Header {
   #clock = h("time", { class: "clock", title: "Time since you joined" });
   #recording = h("span", { class: "recording", hidden: true }, "Recording");
-  #banner = h("div", { class: "banner", role: "alert", hidden: true });
+  #trouble = h("span", { role: "alert" });
+  #help = h("button", { type: "button", class: "text-button", hidden: true }, "What to do");
+  #banner = h("div", { class: "banner", hidden: true }, this.#trouble, this.#help);
   #sharing;
   #joinedAt = Date.now();
   #timer;
 
   /**
    * @param {object} parts
-   * @param {HTMLElement} parts.more what stands before the invite button
+   * @param {HTMLElement} parts.pager turns the pages of tiles
    * @param {() => void} parts.onInvite
    * @param {() => void} parts.onStopSharing
+   * @param {() => void} parts.onHelp what to do about the trouble
    */
-  constructor({ more, onInvite, onStopSharing }) {
+  constructor({ pager, onInvite, onStopSharing, onHelp }) {
+    this.#help.onclick = onHelp;
     const stop = h("button", { type: "button", class: "text-button", onclick: onStopSharing }, "Stop");
-    this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), "You are sharing your screen", stop);
+    const words = h("span", {}, "You are sharing your screen");
+    this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), words, stop);
     this.element = h(
       "header",
       { class: "top" },
@@ -29,7 +34,7 @@ export class Header {
       this.#recording,
       this.#sharing,
       this.#banner,
-      h("div", { class: "top-end" }, more, inviteButton(onInvite)),
+      h("div", { class: "top-end" }, pager, inviteButton(onInvite)),
     );
     this.#tick();
     this.#timer = setInterval(() => this.#tick(), 1000);
@@ -39,14 +44,15 @@ export class Header {
    * @param {object} state
    * @param {boolean} state.isSharing
    * @param {boolean} state.isRecording
-   * @param {string} state.trouble what is wrong with the connection; "" if nothing is
+   * @param {{words: string, hasHelp: boolean}} state.trouble what is wrong with the connection
    */
-  update({ isSharing, isRecording, trouble }) {
+  update({ isSharing, isRecording, trouble: { words, hasHelp } }) {
+    this.#help.hidden = !hasHelp;
     this.#sharing.hidden = !isSharing;
     this.#recording.hidden = !isRecording;
-    this.#banner.hidden = trouble === "";
+    this.#banner.hidden = words === "";
     // The same text again would be read out again.
-    if (this.#banner.textContent !== trouble) this.#banner.textContent = trouble;
+    if (this.#trouble.textContent !== words) this.#trouble.textContent = words;
   }
 
   close() {

@@ -119,33 +119,6 @@ function sideTile(width) {
   return { width: Math.max(130, Math.min(240, width * 0.18)), height: 0 };
 }
 
-/** Milliseconds of silence after which someone's tile may go to a speaker, so that tiles do not flicker in a lively talk. */
-const HOLD = 6000;
-
-/**
- * Chooses who gets a tile when there are more people than tiles. Those who have one keep it; a speaker without one takes
- * that of whoever has been silent longest, if that is long enough.
- *
- * @param {string[]} all
- * @param {string[]} seen in the order of their tiles
- * @param {Map<string, number>} spokeAt by user, when they last spoke
- * @param {number} places
- * @returns {string[]}
- */
-export function chooseSeen(all, seen, spokeAt, places) {
-  const present = new Set(all);
-  const result = seen.filter((id) => present.has(id)).slice(0, places);
-  for (const id of all) if (result.length < places && !result.includes(id)) result.push(id);
-  const spoke = (/** @type {string} */ id) => spokeAt.get(id) ?? -Infinity;
-  const waiting = all.filter((id) => !result.includes(id)).sort((a, b) => spoke(b) - spoke(a));
-  for (const id of waiting) {
-    const quietest = result.reduce((a, b) => (spoke(b) < spoke(a) ? b : a), result[0] ?? "");
-    if (!(spoke(id) - spoke(quietest) > HOLD)) break;
-    result[result.indexOf(quietest)] = id;
-  }
-  return result;
-}
-
 /**
  * @param {number} width
  * @param {number} height

@@ -1,11 +1,8 @@
 /** @import { LocalMedia } from "../media.js" */
-import { brand } from "./brand.js";
 import { h } from "./dom.js";
-import { pathFrom } from "./entry.js";
-import { icon } from "./icons.js";
+import { pageHeader } from "./page_header.js";
 import { prefer, preferences } from "./preferences.js";
 import { preview } from "./preview.js";
-import { toggleTheme } from "./theme.js";
 
 /**
  * @typedef {object} Lobby
@@ -16,16 +13,14 @@ import { toggleTheme } from "./theme.js";
  */
 
 /**
- * The screen before a meeting: name, camera and microphone, and the button that joins or creates a meeting.
+ * The screen before a meeting: name, camera and microphone, and the button that joins.
  *
  * @param {object} options
  * @param {LocalMedia} options.local
- * @param {boolean} options.isHome this is the start page, not a room's
- * @param {Promise<boolean>} options.mayCreate whether this page can create meetings
- * @param {(name: string) => void} options.onGo joins, after creating a meeting on the start page
+ * @param {(name: string) => void} options.onGo joins
  * @returns {Lobby}
  */
-export function lobby({ local, isHome, mayCreate, onGo }) {
+export function lobby({ local, onGo }) {
   const mirror = preview(local);
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const name = h("input", {
@@ -37,11 +32,7 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
     value: preferences().name,
     oninput: () => mirror.setName(name.value),
   });
-  const go = h(
-    "button",
-    { type: "submit", class: "primary" },
-    ...(isHome ? [icon("plus"), "New meeting"] : ["Join now"]),
-  );
+  const go = h("button", { type: "submit", class: "primary" }, "Join now");
   const form = h(
     "form",
     {
@@ -58,8 +49,6 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
     h("label", { class: "field" }, h("span", {}, "Your name"), name),
     go,
   );
-  const byLink = isHome ? linkForm() : null;
-  if (isHome) void offerCreation(mayCreate, form, byLink);
   mirror.setName(name.value);
   const main = h(
     "main",
@@ -68,21 +57,14 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
     h(
       "section",
       { class: "welcome" },
-      h("h1", {}, isHome ? "Good company, wherever you are." : "Ready to join?"),
-      h(
-        "p",
-        { class: "lead" },
-        isHome
-          ? "Start a meeting and share its link, or paste a link that you were sent."
-          : "Check your camera and microphone. Others see you once you join.",
-      ),
+      h("h1", {}, "Ready to join?"),
+      h("p", { class: "lead" }, "Check your camera and microphone. Others see you once you join."),
       form,
-      byLink,
       failure,
     ),
   );
   return {
-    element: h("div", { class: "lobby" }, header(), main),
+    element: h("div", { class: "lobby" }, pageHeader(), main),
     close: mirror.close,
     append: (section) => main.append(section),
     fail: (message) => {
@@ -92,69 +74,4 @@ export function lobby({ local, isHome, mayCreate, onGo }) {
       go.disabled = false;
     },
   };
-}
-
-function header() {
-  return h(
-    "header",
-    { class: "page-header" },
-    brand("/"),
-    h(
-      "button",
-      {
-        type: "button",
-        class: "quiet",
-        "aria-label": "Switch between light and dark",
-        title: "Light or dark",
-        onclick: toggleTheme,
-      },
-      icon("theme"),
-    ),
-  );
-}
-
-function linkForm() {
-  const input = h("input", {
-    name: "link",
-    required: true,
-    placeholder: "Paste a meeting link",
-    autocomplete: "off",
-    spellcheck: false,
-  });
-  input.setAttribute("aria-label", "Meeting link");
-  return h(
-    "form",
-    {
-      class: "by-link",
-      onsubmit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        const path = pathFrom(input.value);
-        if (path) return location.assign(path);
-        input.setCustomValidity("This is not a meeting link. Meeting links contain /r/ and a long ID.");
-        input.reportValidity();
-      },
-      oninput: () => input.setCustomValidity(""),
-    },
-    input,
-    h("button", { type: "submit", class: "secondary" }, "Join"),
-  );
-}
-
-/**
- * Replaces the form by an explanation if this page cannot create meetings.
- *
- * @param {Promise<boolean>} mayCreate
- * @param {HTMLElement} form
- * @param {HTMLElement | null} byLink
- */
-async function offerCreation(mayCreate, form, byLink) {
-  if (await mayCreate.catch(() => true)) return;
-  form.replaceWith(
-    h(
-      "p",
-      { class: "hint" },
-      "On this server, you need a link to join a meeting. Open the one that you were sent, or paste it here.",
-    ),
-  );
-  byLink?.querySelector("input")?.focus();
 }

@@ -37,6 +37,11 @@ export function notice(text, { action, topic, stays = false } = {}) {
   if (!stays) setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
 }
 
+/** @param {unknown} error of a call that someone made: says what went wrong */
+export function fail(error) {
+  notice(error instanceof Error ? error.message : String(error));
+}
+
 /** @param {string} [topic] which notices to remove; all without it */
 export function clearNotices(topic) {
   for (const element of area().querySelectorAll(topic ? `[data-topic="${topic}"]` : ".notice")) element.remove();

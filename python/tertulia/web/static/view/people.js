@@ -10,6 +10,7 @@ export class People {
   #meeting;
   #onInvite;
   #confirm;
+  #pin;
   #list = h("ul", { class: "people-list" });
   #count = h("p", { class: "count" });
   #muteAll;
@@ -20,11 +21,13 @@ export class People {
    * @param {() => void} actions.onClose
    * @param {() => void} actions.onInvite
    * @param {(question: string, yes: string) => Promise<boolean>} actions.confirm
+   * @param {{pinnedUser: string, togglePin: (userId: string) => void}} actions.pin
    */
-  constructor(meeting, { onClose, onInvite, confirm }) {
+  constructor(meeting, { onClose, onInvite, confirm, pin }) {
     this.#meeting = meeting;
     this.#onInvite = onInvite;
     this.#confirm = confirm;
+    this.#pin = pin;
     this.#muteAll = h(
       "button",
       {
@@ -79,6 +82,7 @@ export class People {
       isSelf && "You",
       role === "host" && "Host",
       isGuest && "Guest",
+      this.#meeting.sharers.has(userId) && "Sharing the screen",
       isLeftOut && "Not recorded",
       isAway && "Reconnecting…",
     ];
@@ -89,9 +93,19 @@ export class People {
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
       h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
       handRaised && sign("hand", "Hand raised", "raised"),
+      this.#pinButton(member),
       ...(this.#meeting.role === "host" && !isSelf ? this.#hostActions(member) : [microphoneSign(isMuted)]),
       isVideoOn ? sign("camera", "Camera on", "") : sign("cameraOff", "Camera off", "off"),
     );
+  }
+
+  /** @param {Member} member */
+  #pinButton({ userId, displayName }) {
+    const isPinned = this.#pin.pinnedUser === userId;
+    const label = `${isPinned ? "Unpin" : "Pin"} ${displayName}`;
+    const button = this.#act(`pin-${userId}`, "pin", label, () => this.#pin.togglePin(userId));
+    button.setAttribute("aria-pressed", String(isPinned));
+    return button;
   }
 
   /** @param {Member} member */

@@ -1,5 +1,5 @@
 /** @import { LocalMedia } from "../media.js" */
-import { deviceTrouble, LevelMeter } from "../media.js";
+import { deviceTrouble, LevelMeter, lossOf } from "../media.js";
 import { deviceChoices } from "./choices.js";
 import { fill, h, initials } from "./dom.js";
 import { icon } from "./icons.js";
@@ -32,13 +32,22 @@ export function preview(local) {
       if (what === "microphone") await local.setMuted(!local.isMuted);
       else await local.setCamera(!local.isVideoOn);
       prefer(what === "microphone" ? { micOn: !local.isMuted } : { cameraOn: local.isVideoOn });
-      troubles.delete(what);
+      tell(what, "");
     } catch (error) {
-      troubles.set(what, deviceTrouble(what, error));
+      tell(what, deviceTrouble(what, error));
     }
+    show();
+  }
+
+  /**
+   * @param {"microphone" | "camera"} what
+   * @param {string} words what is wrong with it; "": nothing
+   */
+  function tell(what, words) {
+    if (words) troubles.set(what, words);
+    else troubles.delete(what);
     trouble.textContent = [...troubles.values()].join(" ");
     trouble.hidden = troubles.size === 0;
-    show();
   }
 
   function show() {
@@ -51,7 +60,11 @@ export function preview(local) {
     video.hidden = !track;
   }
 
-  const unsubscribe = [local.on("track", show), local.on("changed", show)];
+  const unsubscribe = [
+    local.on("track", show),
+    local.on("changed", show),
+    local.on("lost", (what) => tell(what, `${lossOf(what)} Turn it on again by its button.`)),
+  ];
   const choices = deviceChoices(local);
   const element = h(
     "section",
@@ -72,9 +85,12 @@ export function preview(local) {
 
   async function startChosen() {
     const { micOn, cameraOn } = preferences();
-    if (cameraOn && !local.isVideoOn) await toggle("camera");
-    if (!micOn) await local.setMuted(true).catch(() => {});
-    else if (local.isMuted) await toggle("microphone");
+    /** @type {("microphone" | "camera")[]} */
+    const wanted = [];
+    if (micOn) wanted.push("microphone");
+    if (cameraOn) wanted.push("camera");
+    for (const [what, error] of await local.start(wanted)) tell(what, deviceTrouble(what, error));
+    show();
   }
 
   return {
@@ -123,6 +139,9 @@ function levelBar(local) {
     element.hidden = !track;
   };
   const unsubscribe = local.on("track", listen);
+  // Until something was pressed, Firefox lets no page hear.
+  const page = new AbortController();
+  for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => meter.wake(), { signal: page.signal });
   const timer = setInterval(() => {
     const level = local.isMuted ? 0 : meter.read();
     element.setAttribute("aria-valuenow", String(Math.round(level * 100)));
@@ -134,6 +153,7 @@ function levelBar(local) {
     close: () => {
       clearInterval(timer);
       unsubscribe();
+      page.abort();
       meter.close();
     },
   };

@@ -1,27 +1,29 @@
-/** @import { LinkState } from "../media/link.js" */
 /** @import { LocalMedia } from "../media.js" */
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Rest } from "../protocol.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Action } from "./controls.js" */
-import { canShareScreen, deviceTrouble } from "../media.js";
+import { canShareScreen, deviceTrouble, listDevices, lossOf } from "../media.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
-import { closeDialogs, confirmation, linkDialog, settingsDialog, shortcutsDialog } from "./dialogs.js";
+import { closeDialogs, confirmation, settingsDialog, shortcutsDialog } from "./dialogs.js";
 import { h, isolated } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
+import { aloneCard, copyInvite } from "./invite.js";
 import { listenToKeys } from "./keyboard.js";
-import { clearNotices, notice } from "./notices.js";
+import { clearNotices, fail, notice } from "./notices.js";
 import { People } from "./people.js";
 import { preferences } from "./preferences.js";
 import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
 import { toggleTheme } from "./theme.js";
+import { Trouble } from "./trouble.js";
+import { followViewport } from "./viewport.js";
 
 /** The screen of a meeting: what its parts show, and what keys and buttons do. */
 export class Room {
@@ -40,8 +42,9 @@ export class Room {
   /** @type {"chat" | "people" | null} the side panel that is open */
   #open = null;
   #unread = 0;
-  /** @type {LinkState} */
-  #media = "connecting";
+  /** How many cameras there are. */
+  #cameras = 0;
+  #trouble;
   #cleanup;
 
   /**
@@ -54,12 +57,18 @@ export class Room {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviteLink = inviteLink;
-    const onInvite = () => void this.#copyInvite();
+    const onInvite = () => void copyInvite(inviteLink());
     const onPeople = () => this.#toggle("people");
-    this.#grid = new Grid(meeting, local, onPeople);
-    this.#header = new Header({ more: this.#grid.more, onInvite, onStopSharing: () => local.stopScreen() });
+    this.#grid = new Grid(meeting, local, () => this.#people.update());
+    this.#trouble = new Trouble(meeting, () => this.#update());
+    this.#header = new Header({
+      pager: this.#grid.pager,
+      onInvite,
+      onStopSharing: () => local.stopScreen(),
+      onHelp: () => this.#trouble.explain(),
+    });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation });
+    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
     this.#recording = new RecordingControl(meeting, rest, () => this.#update());
     this.#startSound = startSoundButton(() => this.#onStartSound());
@@ -82,6 +91,7 @@ export class Room {
     this.#sound.setSpeaker(preferences().speaker);
     this.#onTracks();
     this.#update();
+    void this.#countCameras();
   }
 
   /** Puts the focus on the microphone: the button that joined is gone. */
@@ -106,6 +116,7 @@ export class Room {
     });
     return [
       stayAwake(),
+      followViewport(() => this.#chat.showNewest()),
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
       ...this.#recording.listen(),
@@ -113,12 +124,13 @@ export class Room {
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
       local.on("track", update),
+      local.on("track", () => void this.#countCameras()),
       local.on("changed", update),
+      local.on("lost", (what) => this.#onLost(what)),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
-      meeting.on("state", update),
-      meeting.on("media", (state) => this.#onMedia(state)),
+      ...this.#trouble.listen(),
       meeting.on("chat", (message) => this.#onChat(message)),
       meeting.on("muteRequested", (byUserId) => this.#onMuteRequested(byUserId)),
     ];
@@ -135,25 +147,22 @@ export class Room {
       handRaised,
       people,
       canShare: canShareScreen(),
+      canFlip: isVideoOn && this.#cameras > 1,
       open: this.#open,
       unread: this.#unread,
       isHost: role === "host",
       recording: this.#recording.choices,
     });
-    this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble() });
+    this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
     this.#people.update();
     this.#grid.schedule();
     this.#alone.hidden = people > 1;
-    this.element.classList.toggle("is-lost", this.#isLost);
+    this.element.classList.toggle("is-lost", this.#trouble.isLost);
   }
 
-  get #isLost() {
-    return this.#meeting.hub.state === "reconnecting";
-  }
-
-  #trouble() {
-    if (this.#isLost) return "Connection lost. Reconnecting…";
-    return this.#media === "interrupted" ? "Sound and video stopped. Looking for another connection…" : "";
+  async #countCameras() {
+    this.#cameras = (await listDevices()).cameras.length;
+    this.#update();
   }
 
   /** @param {Action} action */
@@ -165,13 +174,15 @@ export class Room {
         return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
       case "screen":
         return this.#toggleScreen();
+      case "flip":
+        return this.#try("camera", () => this.#local.flipCamera());
       case "hand":
         return void this.#meeting.raiseHand(!this.#meeting.handRaised).then(() => this.#update(), fail);
       case "chat":
       case "people":
         return this.#toggle(action);
       case "invite":
-        return void this.#copyInvite();
+        return void copyInvite(this.#inviteLink());
       case "settings":
         return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
       case "theme":
@@ -195,6 +206,13 @@ export class Room {
    */
   #try(what, change) {
     change().catch((error) => notice(deviceTrouble(what, error)));
+  }
+
+  /** @param {"microphone" | "camera"} what */
+  #onLost(what) {
+    const start = () => (what === "microphone" ? this.#local.setMuted(false) : this.#local.setCamera(true));
+    const action = { label: "Turn on again", run: () => this.#try(what, start) };
+    notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
   #toggleScreen() {
@@ -226,27 +244,10 @@ export class Room {
     this.#update();
   }
 
-  async #copyInvite() {
-    const link = this.#inviteLink();
-    try {
-      // Not writeText: by the time the link has come, the click may be too long ago to allow it.
-      const text = link.then((words) => new Blob([words], { type: "text/plain" }));
-      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
-      notice("Invite link copied.", { topic: "invite" });
-    } catch {
-      await link.then(linkDialog, fail);
-    }
-  }
-
   #onTracks() {
     this.#sound.update(this.#meeting.tracks());
+    this.#people.update();
     this.#grid.schedule();
-  }
-
-  /** @param {LinkState} state */
-  #onMedia(state) {
-    this.#media = state;
-    this.#update();
   }
 
   /** @param {ChatMessage} message */
@@ -254,7 +255,7 @@ export class Room {
     this.#chat.add(message);
     if (this.#open === "chat" || message.userId === this.#meeting.userId) return;
     this.#unread++;
-    const name = this.#meeting.roster.get(message.userId)?.displayName ?? "Someone";
+    const name = this.#nameOf(message.userId, "Someone");
     const action = { label: "Open chat", run: () => this.#open !== "chat" && this.#toggle("chat") };
     notice(`${isolated(name)}: ${isolated(message.text.slice(0, 80))}`, { action, topic: "chat" });
     this.#update();
@@ -263,10 +264,18 @@ export class Room {
   /** @param {string} byUserId a host who wants us muted: we are, and may unmute ourselves */
   #onMuteRequested(byUserId) {
     if (this.#local.isMuted) return;
-    const name = this.#meeting.roster.get(byUserId)?.displayName ?? "The host";
+    const name = this.#nameOf(byUserId, "The host");
     void this.#local.setMuted(true);
     const action = { label: "Unmute", run: () => this.#try("microphone", () => this.#local.setMuted(false)) };
     notice(`${isolated(name)} muted you. You can unmute yourself.`, { action, topic: "mute" });
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} otherwise
+   */
+  #nameOf(userId, otherwise) {
+    return this.#meeting.roster.get(userId)?.displayName ?? otherwise;
   }
 
   #onStartSound() {
@@ -275,24 +284,8 @@ export class Room {
   }
 }
 
-/** @param {unknown} error of a call that someone made */
-function fail(error) {
-  notice(error instanceof Error ? error.message : String(error));
-}
-
 /** @param {() => void} onclick */
 function startSoundButton(onclick) {
   const look = { type: "button", class: "primary start-sound", hidden: true, onclick };
   return h("button", look, icon("speaker"), "Turn sound on");
-}
-
-/** @param {() => void} onInvite */
-function aloneCard(onInvite) {
-  return h(
-    "div",
-    { class: "alone" },
-    h("h2", {}, "You are the only one here"),
-    h("p", {}, "Send this link to the people you want to meet."),
-    h("button", { type: "button", class: "primary", onclick: onInvite }, icon("link"), "Copy invite link"),
-  );
 }

@@ -31,6 +31,9 @@ export class Tile {
   #pin;
   #isSelf;
   #isScreen;
+  /** @type {Quality | null} null: not measured yet */
+  #quality = null;
+  #expectsPicture = false;
 
   /**
    * @param {object} options
@@ -48,7 +51,10 @@ export class Tile {
       playsInline: true,
       class: isSelf && !isScreen ? "mirrored" : "",
     });
-    this.#picture = new Picture(video, (visible) => this.element.classList.toggle("has-picture", visible));
+    this.#picture = new Picture(video, (visible) => {
+      this.element.classList.toggle("has-picture", visible);
+      this.#showQuality();
+    });
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
     this.element = h(
       "article",
@@ -61,15 +67,14 @@ export class Tile {
       this.#pin,
     );
     this.element.dataset.user = userId;
-    this.setQuality({ bars: 3, loss: 0, roundTrip: NaN, jitter: NaN });
+    this.#showQuality();
   }
 
   /** @param {TileState} state what to show */
   update(state) {
     const { name, isMuted, isAway, handRaised, isLeftOut, speaking, pinned } = state;
-    const label = this.#isScreen ? `${name}’s screen` : this.#isSelf ? `${name} (you)` : name;
-    const own = isolated(name);
-    fill(this.#name, ...sentence(this.#isScreen ? `${own}’s screen` : this.#isSelf ? `${own} (you)` : own));
+    const label = this.#title(name);
+    fill(this.#name, ...sentence(this.#title(isolated(name))));
     this.#leftOut.hidden = !isLeftOut;
     fill(/** @type {HTMLElement} */ (this.element.querySelector(".avatar")), h("span", {}, initials(name)));
     const marks = [handRaised && badge("hand", "Hand raised"), isMuted && badge("micOff", "Muted")];
@@ -79,16 +84,36 @@ export class Tile {
     this.element.classList.toggle("is-away", isAway);
     this.element.classList.toggle("has-hand", handRaised);
     this.#away.hidden = !isAway;
-    const pinLabel = pinned ? `Unpin ${label}` : `Pin ${label}`;
+    const what = this.#isSelf && this.#isScreen ? "your screen" : label;
+    const pinLabel = pinned ? `Unpin ${what}` : `Pin ${what}`;
     this.#pin.setAttribute("aria-label", pinLabel);
     this.#pin.setAttribute("aria-pressed", String(pinned));
     this.#pin.title = pinLabel;
     this.#picture.show(state);
+    this.#expectsPicture = state.isOn && !this.#isSelf;
+    this.#showQuality();
+  }
+
+  /** @param {string} name */
+  #title(name) {
+    if (this.#isScreen) return this.#isSelf ? "Your screen" : `${name}’s screen`;
+    return this.#isSelf ? `${name} (you)` : name;
   }
 
   /** @param {Quality} quality of this person's media */
-  setQuality({ bars: count, loss, roundTrip }) {
-    const words = QUALITY_WORDS[count] ?? "";
+  setQuality(quality) {
+    this.#quality = quality;
+    this.#showQuality();
+  }
+
+  /** Nothing before it was measured; and a connection is not good while the picture does not come. */
+  #showQuality() {
+    const isMissing = this.#expectsPicture && !this.element.classList.contains("has-picture");
+    this.#signal.hidden = this.#quality === null;
+    if (!this.#quality) return;
+    const { loss, roundTrip } = this.#quality;
+    const count = isMissing ? 0 : this.#quality.bars;
+    const words = isMissing ? "The picture does not come" : (QUALITY_WORDS[count] ?? "");
     const delay = Number.isNaN(roundTrip) ? "" : `, ${Math.round(roundTrip)} ms`;
     const lost = loss > 0.005 ? `, ${Math.round(loss * 100)} % lost` : "";
     this.#signal.dataset.bars = String(count);
@@ -96,10 +121,8 @@ export class Tile {
     this.#signal.setAttribute("aria-label", words);
   }
 
-  /** @param {Rect | null} rect null: hidden */
+  /** @param {Rect} rect */
   place(rect) {
-    this.element.hidden = rect === null;
-    if (!rect) return;
     const { style } = this.element;
     style.width = `${rect.width}px`;
     style.height = `${rect.height}px`;

@@ -1,6 +1,7 @@
 /** @import { Slot, Source } from "../../protocol/types.js" */
 /** @import { LinkReport, LinkState, RemoteTrack } from "../link.js" */
 import { Emitter } from "../../protocol/emitter.js";
+import { blockageOf, PATIENCE_MS } from "../blockage.js";
 import { Reporter } from "../report.js";
 import { logFailure, Serial } from "../serial.js";
 import { candidateInit } from "../sources.js";
@@ -176,8 +177,10 @@ export class SfuConnection extends Emitter {
   /** @returns {Promise<LinkReport>} */
   async report() {
     const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid)?.userId);
-    if (this.#phase.is === "introducing" || this.#phase.is === "known") this.#path.check(read.alive);
-    return read;
+    const isOpen = this.#phase.is === "introducing" || this.#phase.is === "known";
+    if (isOpen) this.#path.check(read.alive);
+    const isBlocked = isOpen && this.#path.downFor > PATIENCE_MS;
+    return { ...read, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
   }
 
   /**

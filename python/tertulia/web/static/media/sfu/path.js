@@ -15,6 +15,8 @@ export class Path {
   /** @type {LinkState} what was said last */
   #state = "connecting";
   #heardAt = performance.now();
+  /** Since when there is no path; Infinity: there is one. */
+  #downAt = performance.now();
   #restartedAt = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry;
@@ -37,6 +39,11 @@ export class Path {
     return state === "connected" || state === "completed";
   }
 
+  /** @returns {number} milliseconds for which there has been no path; 0: there is one */
+  get downFor() {
+    return Math.max(0, performance.now() - this.#downAt);
+  }
+
   /** @param {boolean} alive whether anything came from the SFU since the last call */
   check(alive) {
     if (alive) {
@@ -48,6 +55,7 @@ export class Path {
   /** The first offer goes out: silence counts from here. */
   begin() {
     this.#heardAt = performance.now();
+    this.#downAt = this.#heardAt;
   }
 
   /** Looks for another path to the same SFU. */
@@ -75,6 +83,8 @@ export class Path {
 
   #onIceState() {
     const state = this.#pc.iceConnectionState;
+    if (this.isUp) this.#downAt = Infinity;
+    else if (this.#downAt === Infinity) this.#downAt = performance.now();
     if (this.isUp) {
       this.#heardAt = performance.now();
       this.#become("connected");

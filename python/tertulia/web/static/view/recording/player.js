@@ -73,7 +73,8 @@ export class Player {
   #personChoice() {
     const people = new Map(this.#voices().map(({ userId, userName }) => [userId ?? "", userName ?? "Someone"]));
     if (people.size === 0) return null;
-    const options = [...people].map(([userId, name]) => h("option", { value: userId }, `Only ${name}`));
+    // An option takes no <bdi>: the name is isolated by U+2068 and U+2069.
+    const options = [...people].map(([userId, name]) => h("option", { value: userId }, `Only \u2068${name}\u2069`));
     const select = h("select", {}, h("option", { value: EVERYONE }, "Everyone"), ...options);
     select.onchange = () => (select.value === EVERYONE ? this.#hearEveryone() : this.#hear(select.value));
     return choice("Sound", select);

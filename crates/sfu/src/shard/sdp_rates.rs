@@ -19,14 +19,14 @@ pub(super) const WAIT: Duration = Duration::from_millis(500);
 /// How often what is not needed any more is forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Budgets by transport, kept apart from peers: one whose first offer is wrong has no peer.
-pub(super) struct Budgets {
+/// The rates by transport, kept apart from peers: one whose first offer is wrong has no peer.
+pub(super) struct SdpRates {
     offers: HashMap<TransportId, Bucket>,
     wrong_answers: HashMap<TransportId, Bucket>,
     swept: Instant,
 }
 
-impl Budgets {
+impl SdpRates {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             offers: HashMap::new(),

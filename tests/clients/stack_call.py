@@ -1,4 +1,5 @@
-"""Plain clients on pion (Go): one process has the media of several members, and reports what they get."""
+"""Plain clients on stacks that are programs of their own: one process has the media of several members, and reports
+what they get."""
 
 from __future__ import annotations
 
@@ -6,31 +7,45 @@ import asyncio
 import json
 import subprocess
 from asyncio.subprocess import PIPE, Process
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
+from tests.clients.sample import picture, sound
 from tests.clients.signaling import ANSWER_SECONDS, Json, Member
 
-SOURCE = Path(__file__).parent / "pion"
+HERE: Final = Path(__file__).parent
+NODE_STACKS: Final = ("werift", "libdatachannel", "wrtc")
+"""Those of ``node/``."""
+
+Program = tuple[str, ...]
+"""A command."""
 
 
-def build(directory: Path) -> Path:
+def build_pion(directory: Path) -> Program:
     """Compile the program. Go fetches the modules of ``go.sum`` by its proxy."""
     program = directory / "pion"
-    subprocess.run(["go", "build", "-o", program, "."], cwd=SOURCE, check=True, timeout=600)
-    return program
+    subprocess.run(["go", "build", "-o", program, "."], cwd=HERE / "pion", check=True, timeout=600)
+    return (str(program),)
 
 
-class PionCalls:
+def install_node() -> dict[str, Program]:
+    """The programs of the stacks for Node.js, by their names. npm fetches the packages of the lock file."""
+    if not (HERE / "node/node_modules").exists():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=HERE / "node", check=True, timeout=600)
+    return {stack: ("node", str(HERE / "node/members.mjs"), stack) for stack in NODE_STACKS}
+
+
+class StackCalls:
     """The media of several members, by their numbers."""
 
-    def __init__(self, process: Process, members: list[Member]) -> None:
-        self.packets: Counter[tuple[int, str, str]] = Counter()
-        """Packets in tens by (number of the receiver, kind, id of the msid stream)."""
+    def __init__(self, process: Process, members: Sequence[Member]) -> None:
+        self.got: set[tuple[int, str, str]] = set()
+        """What came: (number of the receiver, kind, id of the msid stream)."""
         self.failures: list[str] = []
-        """What pion refused."""
+        """What the stack refused."""
         self._process = process
         self._members = members
         self._arrived = asyncio.Condition()
@@ -43,18 +58,20 @@ class PionCalls:
         for number in range(len(self._members)):
             self._write(number, "Start")
 
-    async def until_all_get_all(self) -> None:
-        """Wait until each member gets audio and video of each other one."""
-        users = [member.user for member in self._members]
+    async def until_all_get(self, users: Sequence[str]) -> None:
+        """Wait until each member gets audio and video of each of the users that it is not."""
         expected = {
             (number, kind, user)
-            for number in range(len(users))
+            for number, member in enumerate(self._members)
             for user in users
-            if user != users[number]
+            if user != member.user
             for kind in ("audio", "video")
         }
-        async with asyncio.timeout(ANSWER_SECONDS), self._arrived:
-            await self._arrived.wait_for(lambda: expected <= self.packets.keys())
+        try:
+            async with asyncio.timeout(2 * ANSWER_SECONDS), self._arrived:
+                await self._arrived.wait_for(lambda: expected <= self.got)
+        except TimeoutError:
+            raise AssertionError(f"{expected - self.got} never came; {self.failures}") from None
 
     async def read(self) -> None:
         """Read what the process says until it ends."""
@@ -67,7 +84,7 @@ class PionCalls:
         match name:
             case "got":
                 async with self._arrived:
-                    self.packets[number, said["kind"], said["stream"]] += 1
+                    self.got.add((number, said["kind"], said["stream"]))
                     self._arrived.notify_all()
             case "failed":
                 self.failures.append(said["sdp"])
@@ -85,10 +102,12 @@ class PionCalls:
 
 
 @asynccontextmanager
-async def in_call(program: Path, members: list[Member], *arguments: str) -> AsyncIterator[PionCalls]:
-    """The calls of ``members``, on one process of :func:`build`'s program."""
-    process = await asyncio.create_subprocess_exec(program, *arguments, stdin=PIPE, stdout=PIPE)
-    calls = PionCalls(process, members)
+async def in_call(program: Program, members: Sequence[Member], *arguments: str) -> AsyncIterator[StackCalls]:
+    """The calls of ``members``, on one process of the program."""
+    process = await asyncio.create_subprocess_exec(
+        *program, picture().hex(), sound().hex(), *arguments, stdin=PIPE, stdout=PIPE
+    )
+    calls = StackCalls(process, members)
     reading = asyncio.create_task(calls.read())
     try:
         await calls.start()

@@ -1,0 +1,274 @@
+//! The keys of SRTP on their way from DTLS: the session gets them as ever, and the peer a copy.
+//!
+//! Packets are sealed by the peer alone, so the session's own ciphers for sending only copy: the RTCP that it makes for what
+//! the client sends is sealed as if the peer had made it.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
+use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion, SrtpProfile};
+use str0m::crypto::{
+    AeadAes128GcmCipher, AeadAes256GcmCipher, Aes128CmSha1_80Cipher, CryptoError, SrtpProvider, SupportedAeadAes128Gcm,
+    SupportedAeadAes256Gcm, SupportedAes128CmSha1_80,
+};
+
+use crate::srtp::{MasterKeys, Profile};
+
+/// The keys of one session, and the profile that was negotiated.
+pub(super) type Keys = (Profile, MasterKeys);
+
+/// Where the keys of one session come.
+#[derive(Debug, Default, Clone)]
+pub(super) struct KeySlot(Arc<Mutex<Option<Keys>>>);
+
+impl KeySlot {
+    /// Takes the keys, when DTLS has them.
+    pub(super) fn take(&self) -> Option<Keys> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, keys: Keys) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+    }
+}
+
+thread_local! {
+    /// That of the session made last on this thread.
+    static LATEST: RefCell<Option<KeySlot>> = const { RefCell::new(None) };
+}
+
+/// The slot of the session that this thread has just made.
+pub(super) fn slot_of_latest() -> KeySlot {
+    LATEST.take().unwrap_or_default()
+}
+
+/// Makes a provider's sessions show their keys, and send in the clear what the peer seals. Called once for each shard, for
+/// the rest of the process: providers are `'static`.
+pub(super) fn watched(provider: CryptoProvider) -> CryptoProvider {
+    CryptoProvider {
+        dtls_provider: Box::leak(Box::new(Watched(provider.dtls_provider))),
+        srtp_provider: OpensOnly::leak(provider.srtp_provider),
+        ..provider
+    }
+}
+
+#[derive(Debug)]
+struct Watched(&'static dyn DtlsProvider);
+
+impl DtlsProvider for Watched {
+    fn generate_certificate(&self) -> Option<DtlsCert> {
+        self.0.generate_certificate()
+    }
+
+    fn new_dtls(
+        &self,
+        cert: &DtlsCert,
+        now: Instant,
+        version: DtlsVersion,
+        mtu: Option<usize>,
+    ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        let inner = self.0.new_dtls(cert, now, version, mtu)?;
+        let slot = KeySlot::default();
+        LATEST.set(Some(slot.clone()));
+        Ok(Box::new(WatchedInstance { inner, slot }))
+    }
+
+    fn is_test(&self) -> bool {
+        self.0.is_test()
+    }
+}
+
+#[derive(Debug)]
+struct WatchedInstance {
+    inner: Box<dyn DtlsInstance>,
+    slot: KeySlot,
+}
+
+impl DtlsInstance for WatchedInstance {
+    fn set_active(&mut self, active: bool) {
+        self.inner.set_active(active);
+    }
+
+    fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        self.inner.handle_packet(packet)
+    }
+
+    fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
+        let output = self.inner.poll_output(buf);
+        if let DtlsOutput::KeyingMaterial(material, profile) = &output
+            && let Some(profile) = known(*profile)
+            && let Some(keys) = MasterKeys::split(profile, material.as_ref(), self.inner.is_active())
+        {
+            self.slot.put((profile, keys));
+        }
+        output
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
+        self.inner.handle_timeout(now)
+    }
+
+    fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        self.inner.send_application_data(data)
+    }
+
+    fn is_active(&self) -> bool {
+        self.inner.is_active()
+    }
+
+    fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.inner.protocol_version()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.inner.is_closing()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.inner.is_closed()
+    }
+
+    fn close(&mut self) -> Result<(), DtlsImplError> {
+        self.inner.close()
+    }
+}
+
+fn known(profile: SrtpProfile) -> Option<Profile> {
+    if profile == SrtpProfile::AES128_CM_SHA1_80 {
+        Some(Profile::Aes128CmSha1_80)
+    } else if profile == SrtpProfile::AEAD_AES_128_GCM {
+        Some(Profile::AeadAes128Gcm)
+    } else if profile == SrtpProfile::AEAD_AES_256_GCM {
+        Some(Profile::AeadAes256Gcm)
+    } else {
+        None
+    }
+}
+
+/// Ciphers that decrypt, and copy what they are to encrypt.
+#[derive(Debug)]
+struct OpensOnly {
+    inner: &'static dyn SrtpProvider,
+    cm: &'static CmCiphers,
+    gcm_128: &'static Gcm128Ciphers,
+    gcm_256: &'static Gcm256Ciphers,
+}
+
+impl OpensOnly {
+    fn leak(inner: &'static dyn SrtpProvider) -> &'static Self {
+        Box::leak(Box::new(Self {
+            inner,
+            cm: Box::leak(Box::new(CmCiphers(inner))),
+            gcm_128: Box::leak(Box::new(Gcm128Ciphers(inner))),
+            gcm_256: Box::leak(Box::new(Gcm256Ciphers(inner))),
+        }))
+    }
+}
+
+impl SrtpProvider for OpensOnly {
+    fn aes_128_cm_sha1_80(&self) -> &'static dyn SupportedAes128CmSha1_80 {
+        self.cm
+    }
+
+    fn aead_aes_128_gcm(&self) -> &'static dyn SupportedAeadAes128Gcm {
+        self.gcm_128
+    }
+
+    fn aead_aes_256_gcm(&self) -> &'static dyn SupportedAeadAes256Gcm {
+        self.gcm_256
+    }
+
+    fn srtp_aes_128_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
+        self.inner.srtp_aes_128_ecb_round(key, input, output);
+    }
+
+    fn srtp_aes_256_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
+        self.inner.srtp_aes_256_ecb_round(key, input, output);
+    }
+}
+
+#[derive(Debug)]
+struct CmCiphers(&'static dyn SrtpProvider);
+
+impl SupportedAes128CmSha1_80 for CmCiphers {
+    fn create_cipher(&self, key: [u8; 16], encrypt: bool) -> Box<dyn Aes128CmSha1_80Cipher> {
+        match encrypt {
+            true => Box::new(Copies),
+            false => self.0.aes_128_cm_sha1_80().create_cipher(key, false),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Gcm128Ciphers(&'static dyn SrtpProvider);
+
+impl SupportedAeadAes128Gcm for Gcm128Ciphers {
+    fn create_cipher(&self, key: [u8; 16], encrypt: bool) -> Box<dyn AeadAes128GcmCipher> {
+        match encrypt {
+            true => Box::new(Copies),
+            false => self.0.aead_aes_128_gcm().create_cipher(key, false),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Gcm256Ciphers(&'static dyn SrtpProvider);
+
+impl SupportedAeadAes256Gcm for Gcm256Ciphers {
+    fn create_cipher(&self, key: [u8; 32], encrypt: bool) -> Box<dyn AeadAes256GcmCipher> {
+        match encrypt {
+            true => Box::new(Copies),
+            false => self.0.aead_aes_256_gcm().create_cipher(key, false),
+        }
+    }
+}
+
+/// In place of a cipher for sending: its output is what it was given.
+#[derive(Debug)]
+struct Copies;
+
+impl Copies {
+    fn copy(input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        let output = output.get_mut(..input.len());
+        let output = output.ok_or_else(|| CryptoError::Other("no room".into()))?;
+        output.copy_from_slice(input);
+        Ok(())
+    }
+
+    /// It decrypts nothing: it stands for ciphers for sending only.
+    fn refuse<T>() -> Result<T, CryptoError> {
+        Err(CryptoError::Other("not a cipher for receiving".into()))
+    }
+}
+
+impl Aes128CmSha1_80Cipher for Copies {
+    fn encrypt(&mut self, _: &[u8; 16], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        Self::copy(input, output)
+    }
+
+    fn decrypt(&mut self, _: &[u8; 16], _: &[u8], _: &mut [u8]) -> Result<(), CryptoError> {
+        Self::refuse()
+    }
+}
+
+impl AeadAes128GcmCipher for Copies {
+    fn encrypt(&mut self, _: &[u8; 12], _: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        Self::copy(input, output)
+    }
+
+    fn decrypt(&mut self, _: &[u8; 12], _: &[&[u8]], _: &[u8], _: &mut [u8]) -> Result<usize, CryptoError> {
+        Self::refuse()
+    }
+}
+
+impl AeadAes256GcmCipher for Copies {
+    fn encrypt(&mut self, _: &[u8; 12], _: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        Self::copy(input, output)
+    }
+
+    fn decrypt(&mut self, _: &[u8; 12], _: &[&[u8]], _: &[u8], _: &mut [u8]) -> Result<usize, CryptoError> {
+        Self::refuse()
+    }
+}

@@ -1,0 +1,282 @@
+//! The RTP streams that a client is sent, one an m-line, and its stream of retransmissions (RFC 4588).
+
+use std::time::{Duration, Instant};
+
+use str0m::media::Mid;
+
+use crate::rtp::{BEGIN, ExtensionIds, Outgoing, SenderReport};
+use crate::srtp::SendWindow;
+
+/// Between sender reports: pictures are brought in step with sound by them.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Retransmitted bytes that a client has to its credit at most. It earns half of what it is sent: one that loses more is
+/// better served by sending less.
+const MAX_CREDIT: i64 = 256 * 1024;
+
+/// What the session has negotiated about an m-line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) ssrc: u32,
+    pub(super) repair: Option<u32>,
+    pub(super) ids: ExtensionIds,
+    pub(super) cname: String,
+    /// Payload types, each with that of its retransmissions.
+    pub(super) repairs: Vec<(u8, u8)>,
+}
+
+/// A stream by which a router's stream goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutletKey {
+    index: usize,
+    ssrc: u32,
+    /// What is added to the router's sequence numbers, which begin anew with each subscription.
+    offset: u64,
+}
+
+/// How the terms of an outlet stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freshness {
+    Current,
+    /// Something was negotiated since they were read.
+    Stale,
+    /// The session has ended the stream. Another one is of another SSRC, drawn at random.
+    Gone,
+}
+
+/// See the module.
+pub(super) struct Outlet {
+    pub(super) mid: Mid,
+    pub(super) name: String,
+    pub(super) terms: Terms,
+    freshness: Freshness,
+    pub(super) window: SendWindow,
+    pub(super) repair_window: SendWindow,
+    /// The client knows that the SSRC is of this m-line.
+    pub(super) is_known: bool,
+    credit: i64,
+    packets: u32,
+    octets: u32,
+    /// The last timestamp, when it was captured, and the clock rate.
+    last: Option<(u32, Instant, u32)>,
+    report_at: Option<Instant>,
+}
+
+impl Outlet {
+    fn new(mid: Mid, terms: Terms) -> Self {
+        Self {
+            mid,
+            name: mid.to_string(),
+            terms,
+            freshness: Freshness::Current,
+            window: SendWindow::default(),
+            repair_window: SendWindow::default(),
+            is_known: false,
+            credit: MAX_CREDIT,
+            packets: 0,
+            octets: 0,
+            last: None,
+            report_at: None,
+        }
+    }
+
+    /// Notes that a packet is sent.
+    pub(super) fn sent(&mut self, now: Instant, outgoing: &Outgoing) {
+        let bytes = outgoing.incoming.packet.payload.len();
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(bytes as u32);
+        self.credit = MAX_CREDIT.min(self.credit + bytes as i64 / 2);
+        let clock_rate = outgoing.incoming.params.spec().clock_rate.get();
+        self.last = Some((outgoing.timestamp, outgoing.incoming.captured, clock_rate));
+        self.report_at.get_or_insert(now);
+    }
+
+    /// The payload type of a packet's retransmission, if there may be one more.
+    pub(super) fn repair(&mut self, outgoing: &Outgoing) -> Option<(u32, u8)> {
+        let payload_type = outgoing.payload_type;
+        let (_, repair) = self.terms.repairs.iter().find(|(known, _)| *known == payload_type)?;
+        let bytes = outgoing.incoming.packet.payload.len() as i64;
+        let ssrc = self.terms.repair.filter(|_| self.credit >= bytes)?;
+        self.credit -= bytes;
+        Some((ssrc, *repair))
+    }
+
+    /// The extended sequence number of a packet that was sent lately.
+    fn extended(&self, sequence: u16) -> Option<u64> {
+        let last = self.window.end().checked_sub(1)?;
+        last.checked_sub(u64::from((last as u16).wrapping_sub(sequence)))
+    }
+
+    /// The report that is due, and when the next one is. Nothing was sent since the last one: none.
+    fn report(&mut self, now: Instant, ntp: u64) -> Option<SenderReport> {
+        self.report_at.take_if(|at| *at <= now)?;
+        let (timestamp, captured, clock_rate) = self.last.take()?;
+        self.report_at = Some(now + REPORT_EVERY);
+        let since = now.saturating_duration_since(captured).as_secs_f64() * f64::from(clock_rate);
+        Some(SenderReport {
+            ssrc: self.terms.ssrc,
+            ntp,
+            rtp: timestamp.wrapping_add(since as u32),
+            packets: self.packets,
+            octets: self.octets,
+        })
+    }
+}
+
+/// Those of one client.
+#[derive(Default)]
+pub(super) struct Outlets(Vec<Outlet>);
+
+impl Outlets {
+    /// The SSRCs of all.
+    pub(super) fn ssrcs(&self) -> Vec<u32> {
+        self.0.iter().map(|outlet| outlet.terms.ssrc).collect()
+    }
+
+    /// Something was negotiated.
+    pub(super) fn renegotiated(&mut self, is_gone: impl Fn(u32) -> bool) {
+        for outlet in &mut self.0 {
+            outlet.freshness = match is_gone(outlet.terms.ssrc) {
+                true => Freshness::Gone,
+                false => Freshness::Stale,
+            };
+        }
+    }
+
+    /// Whether an outlet is there, and its terms are those that were negotiated.
+    pub(super) fn is_current(&self, key: OutletKey) -> bool {
+        let outlet = self.0.get(key.index).filter(|outlet| outlet.terms.ssrc == key.ssrc);
+        outlet.is_some_and(|outlet| outlet.freshness == Freshness::Current)
+    }
+
+    /// Follows what was negotiated about an m-line. `key` is that of its stream before, if there was one: with a new one, a new
+    /// subscription begins, whose numbers follow those that were used.
+    pub(super) fn follow(&mut self, key: Option<OutletKey>, mid: Mid, terms: Terms) -> OutletKey {
+        let ssrc = terms.ssrc;
+        let known = self.0.iter().position(|outlet| outlet.terms.ssrc == ssrc);
+        let index = known.unwrap_or_else(|| self.place(mid, &terms));
+        let outlet = &mut self.0[index];
+        (outlet.terms, outlet.freshness) = (terms, Freshness::Current);
+        let goes_on = key.filter(|key| key.ssrc == ssrc);
+        goes_on.unwrap_or(OutletKey {
+            index,
+            ssrc,
+            offset: outlet.window.end().saturating_sub(BEGIN),
+        })
+    }
+
+    /// Makes an outlet, in the place of one that is gone.
+    fn place(&mut self, mid: Mid, terms: &Terms) -> usize {
+        let new = Outlet::new(mid, terms.clone());
+        let gone = self.0.iter().position(|outlet| outlet.freshness == Freshness::Gone);
+        match gone {
+            Some(index) => {
+                self.0[index] = new;
+                index
+            }
+            None => {
+                self.0.push(new);
+                self.0.len() - 1
+            }
+        }
+    }
+
+    /// The outlet of a key, unless its stream has ended.
+    pub(super) fn get(&mut self, key: OutletKey) -> Option<&mut Outlet> {
+        self.0.get_mut(key.index).filter(|outlet| outlet.terms.ssrc == key.ssrc)
+    }
+
+    /// The m-line of a stream.
+    pub(super) fn by_ssrc(&mut self, ssrc: u32) -> Option<&mut Outlet> {
+        self.0.iter_mut().find(|outlet| outlet.terms.ssrc == ssrc)
+    }
+
+    /// When a report is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.iter().filter_map(|outlet| outlet.report_at).min()
+    }
+
+    /// The reports that are due, each with its CNAME.
+    pub(super) fn reports(&mut self, now: Instant, ntp: u64) -> Vec<(SenderReport, String)> {
+        let due = self.0.iter_mut();
+        due.filter_map(|outlet| Some((outlet.report(now, ntp)?, outlet.terms.cname.clone())))
+            .collect()
+    }
+
+    /// The m-line of a stream, and the extended number of a packet of it.
+    pub(super) fn locate(&mut self, ssrc: u32, sequence: u16) -> Option<(Mid, u64)> {
+        let outlet = self.by_ssrc(ssrc)?;
+        Some((outlet.mid, outlet.extended(sequence)?))
+    }
+}
+
+impl OutletKey {
+    /// The number of a packet in the stream of its SSRC.
+    pub(super) fn index_of(self, sequence: u64) -> u64 {
+        sequence + self.offset
+    }
+
+    /// The router's number of a packet.
+    pub(crate) fn sequence_of(self, index: u64) -> Option<u64> {
+        index.checked_sub(self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(ssrc: u32) -> Terms {
+        Terms {
+            ssrc,
+            repair: None,
+            ids: ExtensionIds::default(),
+            cname: String::new(),
+            repairs: Vec::new(),
+        }
+    }
+
+    fn send(outlets: &mut Outlets, key: OutletKey, sequence: u64) -> Option<u64> {
+        let index = key.index_of(sequence);
+        outlets.get(key)?.window.admit(index)?;
+        Some(index)
+    }
+
+    #[test]
+    fn a_new_subscription_goes_on_with_the_numbers_of_its_stream() {
+        let mut outlets = Outlets::default();
+        let first = outlets.follow(None, "a".into(), terms(7));
+        assert_eq!(send(&mut outlets, first, BEGIN), Some(BEGIN));
+        assert_eq!(send(&mut outlets, first, BEGIN), None, "no index is used twice");
+        let second = outlets.follow(None, "a".into(), terms(7));
+        assert_eq!(send(&mut outlets, second, BEGIN), Some(BEGIN + 1));
+        assert_eq!(second.sequence_of(BEGIN + 1), Some(BEGIN));
+        outlets.renegotiated(|_| false);
+        assert!(!outlets.is_current(second));
+        assert_eq!(outlets.follow(Some(second), "a".into(), terms(7)), second);
+        assert!(outlets.is_current(second));
+    }
+
+    #[test]
+    fn a_stream_that_has_ended_makes_room_and_its_key_opens_nothing() {
+        let mut outlets = Outlets::default();
+        let old = outlets.follow(None, "a".into(), terms(7));
+        send(&mut outlets, old, BEGIN);
+        outlets.renegotiated(|ssrc| ssrc == 7);
+        let new = outlets.follow(None, "b".into(), terms(8));
+        assert_eq!(outlets.ssrcs(), [8]);
+        assert!(send(&mut outlets, old, BEGIN + 1).is_none() && !outlets.is_current(old));
+        assert_eq!(send(&mut outlets, new, BEGIN), Some(BEGIN));
+    }
+
+    #[test]
+    fn lost_packets_are_found_by_the_last_numbers() {
+        let mut outlets = Outlets::default();
+        let key = outlets.follow(None, "a".into(), terms(7));
+        assert_eq!(outlets.locate(7, 5), None, "nothing was sent");
+        send(&mut outlets, key, 65_540);
+        assert_eq!(outlets.locate(7, 3), Some(("a".into(), 65_539)));
+        assert_eq!(outlets.locate(7, 65_535), Some(("a".into(), 65_535)));
+        assert_eq!(outlets.locate(8, 3), None);
+    }
+}

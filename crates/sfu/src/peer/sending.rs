@@ -1,0 +1,311 @@
+//! What a client is sent: media of others, written and sealed when it goes out, and reports.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use str0m::media::Mid;
+use str0m::rtp::Extension;
+
+use super::Peer;
+use super::outlets::{OutletKey, Outlets, Terms};
+use super::session::{Fault, Session};
+use crate::config::Transport;
+use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, without_sender_reports};
+use crate::srtp::{Profile, Receiver, Sender};
+
+/// Bytes of a compound packet of reports, before it is sealed.
+const MAX_COMPOUND: usize = 1_100;
+
+/// Bytes of one sender report with the longest CNAME (RFC 3550 sections 6.4.1 and 6.5.1), and a few to spare.
+const MAX_REPORT: usize = 320;
+
+/// Seconds from 1900, where NTP begins, to 1970.
+const NTP_TO_UNIX: u64 = 2_208_988_800;
+
+/// The time of day, which goes forward with the shard's time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WallClock(Instant, SystemTime);
+
+impl WallClock {
+    /// The time of day is now that of the system.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self(now, SystemTime::now())
+    }
+
+    /// A time as NTP has it: seconds since 1900, 32 bits after the point.
+    fn ntp(self, now: Instant) -> u64 {
+        let time = self.1 + now.saturating_duration_since(self.0);
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+        (since.as_secs().wrapping_add(NTP_TO_UNIX) << 32) | fraction
+    }
+}
+
+/// A packet that waits for its turn.
+#[derive(Debug)]
+struct Waiting {
+    key: OutletKey,
+    outgoing: Outgoing,
+    is_repair: bool,
+}
+
+struct Srtp {
+    profile: Profile,
+    sender: Sender,
+    receiver: Receiver,
+}
+
+/// See the module.
+pub(super) struct Sending {
+    wall: WallClock,
+    srtp: Option<Srtp>,
+    outlets: Outlets,
+    waiting: Vec<Waiting>,
+    next_transport: u16,
+}
+
+/// Where a sealed packet goes.
+pub(crate) type Addressed = (Transport, SocketAddr, Vec<u8>);
+
+/// What a client says of what it is sent.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    /// m-lines of which it wants a keyframe.
+    pub(crate) keyframes: Vec<Mid>,
+    /// Packets that it misses.
+    pub(crate) missing: Vec<(Mid, u64)>,
+    /// The session has to see the packet, too.
+    pub(crate) is_for_session: bool,
+}
+
+impl Sending {
+    pub(super) fn new(wall: WallClock) -> Self {
+        Self {
+            wall,
+            srtp: None,
+            outlets: Outlets::default(),
+            waiting: Vec::new(),
+            next_transport: 0,
+        }
+    }
+
+    /// The keys, once DTLS has them.
+    fn srtp(&mut self, session: &Session) -> Option<&mut Srtp> {
+        if self.srtp.is_none() {
+            let (profile, keys) = session.take_keys()?;
+            self.srtp = Some(Srtp {
+                profile,
+                sender: Sender::new(&keys.ours)?,
+                receiver: Receiver::new(&keys.theirs)?,
+            });
+        }
+        self.srtp.as_mut()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.outlets.deadline()
+    }
+
+    /// Seals what the session says about what the client sends. `None`: there is nothing in it, or it is RTP, which the
+    /// session has none of.
+    pub(super) fn seal_session_rtcp(&mut self, session: &Session, packet: &[u8]) -> Option<Vec<u8>> {
+        let srtp = self.srtp(session)?;
+        let length = packet.len().checked_sub(srtp.profile.rtcp_overhead())?;
+        let mut compound = without_sender_reports(&packet[..length]);
+        let is_sealed =
+            (192..=223).contains(&packet[1]) && !compound.is_empty() && srtp.sender.seal_rtcp(&mut compound);
+        is_sealed.then_some(compound)
+    }
+
+    fn write(&mut self, now: Instant, waiting: &Waiting) -> Option<Vec<u8>> {
+        let Waiting {
+            key,
+            outgoing,
+            is_repair,
+        } = waiting;
+        let srtp = self.srtp.as_ref()?;
+        let outlet = self.outlets.get(*key)?;
+        let index = key.index_of(outgoing.sequence);
+        let (ssrc, payload_type, ticket, sequence) = if *is_repair {
+            let (ssrc, payload_type) = outlet.repair(outgoing)?;
+            let next = outlet.repair_window.end();
+            (ssrc, payload_type, outlet.repair_window.admit(next)?, next)
+        } else {
+            let ticket = outlet.window.admit(index)?;
+            outlet.sent(now, outgoing);
+            (outlet.terms.ssrc, outgoing.payload_type, ticket, index)
+        };
+        let departure = Departure {
+            payload_type,
+            sequence: sequence as u16,
+            ssrc,
+            mid: (*is_repair || !outlet.is_known).then_some(&outlet.name),
+            send_time: (self.wall.ntp(now) >> 14) as u32 & 0xff_ffff,
+            transport_sequence: self.next_transport,
+            repeats: is_repair.then_some(index as u16),
+        };
+        let mut packet = Vec::with_capacity(outgoing.incoming.packet.payload.len() + 64 + Sender::OVERHEAD);
+        let header = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
+        if outlet.terms.ids.transport_sequence.is_some() {
+            self.next_transport = self.next_transport.wrapping_add(1);
+        }
+        srtp.sender
+            .seal_rtp(&mut packet, header, ssrc, ticket)
+            .then_some(packet)
+    }
+
+    /// The reports that are due, sealed.
+    fn reports(&mut self, now: Instant, session: &Session) -> Vec<Vec<u8>> {
+        let reports = self.outlets.reports(now, self.wall.ntp(now));
+        let mut compounds: Vec<Vec<u8>> = Vec::new();
+        for (report, cname) in reports {
+            match compounds.last_mut() {
+                Some(compound) if compound.len() + MAX_REPORT <= MAX_COMPOUND => report.write(&cname, compound),
+                _ => {
+                    let mut compound = Vec::new();
+                    report.write(&cname, &mut compound);
+                    compounds.push(compound);
+                }
+            }
+        }
+        let Some(srtp) = self.srtp(session) else {
+            return Vec::new();
+        };
+        compounds.retain_mut(|compound| srtp.sender.seal_rtcp(compound));
+        compounds
+    }
+}
+
+impl Peer {
+    /// Queues a packet on an m-line; it goes out at the next [`Self::flush`]. `key` keeps the stream from call to call.
+    /// `false`: there is no such stream.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(crate) fn write(&mut self, mid: Mid, key: &mut Option<OutletKey>, outgoing: Outgoing) -> Result<bool, Fault> {
+        let Some(key) = self.outlet(mid, key)? else {
+            return Ok(false);
+        };
+        self.sending.waiting.push(Waiting {
+            key,
+            outgoing,
+            is_repair: false,
+        });
+        Ok(true)
+    }
+
+    /// Queues a packet of an m-line once more.
+    pub(crate) fn write_again(&mut self, key: OutletKey, outgoing: Outgoing) {
+        self.sending.waiting.push(Waiting {
+            key,
+            outgoing,
+            is_repair: true,
+        });
+    }
+
+    /// Something was negotiated: streams may have other terms, or be gone.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(super) fn renegotiated(&mut self) -> Result<(), Fault> {
+        let ssrcs = self.sending.outlets.ssrcs();
+        let gone = self.session.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            let gone = ssrcs
+                .into_iter()
+                .filter(|ssrc| api.stream_tx(&(*ssrc).into()).is_none());
+            gone.collect::<Vec<u32>>()
+        })?;
+        self.sending.outlets.renegotiated(|ssrc| gone.contains(&ssrc));
+        Ok(())
+    }
+
+    fn outlet(&mut self, mid: Mid, key: &mut Option<OutletKey>) -> Result<Option<OutletKey>, Fault> {
+        let outlets = &mut self.sending.outlets;
+        if key.is_some_and(|known| outlets.is_current(known)) {
+            return Ok(*key);
+        }
+        *key = self.session.terms(mid)?.map(|terms| outlets.follow(*key, mid, terms));
+        Ok(*key)
+    }
+
+    /// Writes and seals what waits: subscriber by subscriber, while its keys are at hand.
+    pub(crate) fn flush(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
+        let mut waiting = std::mem::take(&mut self.sending.waiting);
+        let has_keys = self.sending.srtp(&self.session).is_some();
+        if let Some((transport, destination)) = self.paths.selected().filter(|_| has_keys) {
+            for packet in &waiting {
+                if let Some(packet) = self.sending.write(now, packet) {
+                    send((transport, destination, packet));
+                }
+            }
+        }
+        waiting.clear();
+        self.sending.waiting = waiting;
+    }
+
+    /// The sender reports that are due.
+    pub(crate) fn report(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
+        let compounds = self.sending.reports(now, &self.session);
+        if let Some((transport, destination)) = self.paths.selected() {
+            for packet in compounds {
+                send((transport, destination, packet));
+            }
+        }
+    }
+
+    /// Takes RTCP. `None`: it is not authentic, or came before.
+    pub(crate) fn take_rtcp(&mut self, now: Instant, packet: &[u8]) -> Option<Wishes> {
+        let compound = self.sending.srtp(&self.session)?.receiver.open_rtcp(packet)?;
+        self.watch.heard(now);
+        self.paths.alive(now);
+        let feedback = Feedback::read(&compound);
+        let outlets = &mut self.sending.outlets;
+        for ssrc in &feedback.reported {
+            if let Some(outlet) = outlets.by_ssrc(*ssrc) {
+                outlet.is_known = true;
+            }
+        }
+        let wanted = feedback.keyframes.iter();
+        Some(Wishes {
+            keyframes: wanted.filter_map(|ssrc| Some(outlets.by_ssrc(*ssrc)?.mid)).collect(),
+            missing: feedback
+                .missing
+                .iter()
+                .filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence))
+                .collect(),
+            is_for_session: feedback.is_of_sender,
+        })
+    }
+}
+
+impl Session {
+    /// What is negotiated about an m-line on which the client is sent a stream.
+    fn terms(&mut self, mid: Mid) -> Result<Option<Terms>, Fault> {
+        self.enter(|rtc| {
+            let mut api = rtc.direct_api();
+            let stream = api.stream_tx_by_mid(mid, None)?;
+            let (ssrc, repair) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
+            let params = rtc.codec_config().params().iter();
+            let repairs = params
+                .filter_map(|params| Some((*params.pt(), *params.resend()?)))
+                .collect();
+            let media = rtc.media(mid)?;
+            let id = |extension| media.remote_extmap().id_of(extension);
+            Some(Terms {
+                ssrc,
+                repair,
+                ids: ExtensionIds {
+                    mid: id(Extension::RtpMid),
+                    send_time: id(Extension::AbsoluteSendTime),
+                    transport_sequence: id(Extension::TransportSequenceNumber),
+                    level: id(Extension::AudioLevel),
+                    orientation: id(Extension::VideoOrientation),
+                    descriptor: id(dependency_descriptor()),
+                },
+                cname: media.cname().to_owned(),
+                repairs,
+            })
+        })
+    }
+}

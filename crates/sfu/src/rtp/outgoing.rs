@@ -1,0 +1,145 @@
+//! An RTP packet as it is written for one subscriber (RFC 3550 section 5.1, RFC 8285).
+
+use std::sync::Arc;
+
+use super::incoming::Incoming;
+use super::vp8::{self, Numbers};
+
+/// The longest value of a header extension of one-byte form.
+const LONGEST_NARROW: usize = 16;
+
+/// A publisher's packet with the numbers of one outgoing stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    /// What was published.
+    pub(crate) incoming: Arc<Incoming>,
+    /// The subscriber's payload type.
+    pub(crate) payload_type: u8,
+    /// The extended sequence number.
+    pub(crate) sequence: u64,
+    /// The timestamp.
+    pub(crate) timestamp: u32,
+    /// The marker.
+    pub(crate) marker: bool,
+    /// The numbers of its VP8 descriptor, where they are not those that came.
+    pub(crate) vp8: Option<Numbers>,
+    /// The frame number of its AV1 descriptor; `None`: the descriptor is left out.
+    pub(crate) frame: Option<u16>,
+}
+
+/// The ids of header extensions on an m-line, as the client has them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ExtensionIds {
+    pub(crate) mid: Option<u8>,
+    pub(crate) send_time: Option<u8>,
+    pub(crate) transport_sequence: Option<u8>,
+    pub(crate) level: Option<u8>,
+    pub(crate) orientation: Option<u8>,
+    pub(crate) descriptor: Option<u8>,
+}
+
+/// What of a header belongs to the moment at which it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Departure<'a> {
+    pub(crate) payload_type: u8,
+    pub(crate) sequence: u16,
+    pub(crate) ssrc: u32,
+    /// The m-line's name, as long as the client may not know whose the SSRC is.
+    pub(crate) mid: Option<&'a str>,
+    /// 24 bits: seconds, in 18 bits after the point.
+    pub(crate) send_time: u32,
+    pub(crate) transport_sequence: u16,
+    /// The sequence number of the packet that this one repeats (RFC 4588 section 4).
+    pub(crate) repeats: Option<u16>,
+}
+
+impl Outgoing {
+    /// Appends the packet. Gives the length of its header.
+    pub(crate) fn write(&self, ids: &ExtensionIds, departure: &Departure<'_>, packet: &mut Vec<u8>) -> usize {
+        let begin = packet.len();
+        packet.extend([0x80, u8::from(self.marker) << 7 | departure.payload_type]);
+        packet.extend(departure.sequence.to_be_bytes());
+        packet.extend(self.timestamp.to_be_bytes());
+        packet.extend(departure.ssrc.to_be_bytes());
+        self.write_extensions(ids, departure, packet);
+        let header = packet.len() - begin;
+        if let Some(repeats) = departure.repeats {
+            packet.extend(repeats.to_be_bytes());
+        }
+        let payload = packet.len();
+        packet.extend_from_slice(&self.incoming.packet.payload);
+        if let Some(numbers) = self.vp8 {
+            vp8::renumber(&mut packet[payload..], numbers);
+        }
+        header
+    }
+
+    fn write_extensions(&self, ids: &ExtensionIds, departure: &Departure<'_>, packet: &mut Vec<u8>) {
+        let incoming = &self.incoming;
+        let descriptor = self.frame.and_then(|frame| {
+            let (id, descriptor) = (ids.descriptor?, incoming.descriptor.as_ref()?);
+            Some((id, descriptor, frame))
+        });
+        let is_wide = descriptor.is_some_and(|(_, descriptor, _)| descriptor.bytes().len() > LONGEST_NARROW);
+        let mut elements = Elements::begin(is_wide, packet);
+        if let Some((id, mid)) = ids.mid.zip(departure.mid) {
+            elements.add(id, mid.as_bytes());
+        }
+        if let Some((id, level)) = ids.level.zip(incoming.level) {
+            elements.add(id, &[level]);
+        }
+        if let Some((id, orientation)) = ids.orientation.zip(incoming.orientation) {
+            elements.add(id, &[orientation]);
+        }
+        if let Some(id) = ids.send_time {
+            elements.add(id, &departure.send_time.to_be_bytes()[1..]);
+        }
+        if let Some(id) = ids.transport_sequence {
+            elements.add(id, &departure.transport_sequence.to_be_bytes());
+        }
+        if let Some((id, descriptor, frame)) = descriptor {
+            let at = elements.add(id, descriptor.bytes());
+            elements.packet[at + 1..at + 3].copy_from_slice(&frame.to_be_bytes());
+        }
+        elements.end();
+    }
+}
+
+/// A header extension that is being written at the end of a packet.
+struct Elements<'a> {
+    is_wide: bool,
+    begin: usize,
+    packet: &'a mut Vec<u8>,
+}
+
+impl<'a> Elements<'a> {
+    fn begin(is_wide: bool, packet: &'a mut Vec<u8>) -> Self {
+        let begin = packet.len();
+        packet.extend(if is_wide { [0x10, 0, 0, 0] } else { [0xbe, 0xde, 0, 0] });
+        Self { is_wide, begin, packet }
+    }
+
+    /// Adds an element. Gives where its value is.
+    fn add(&mut self, id: u8, value: &[u8]) -> usize {
+        if self.is_wide {
+            self.packet.extend([id, value.len() as u8]);
+        } else {
+            self.packet.push(id << 4 | (value.len() as u8).wrapping_sub(1) & 0x0f);
+        }
+        self.packet.extend_from_slice(value);
+        self.packet.len() - value.len()
+    }
+
+    fn end(self) {
+        let length = self.packet.len() - self.begin - 4;
+        if length == 0 {
+            self.packet.truncate(self.begin);
+            return;
+        }
+        let words = length.div_ceil(4);
+        self.packet.resize(self.begin + 4 + 4 * words, 0);
+        self.packet[self.begin + 2..self.begin + 4].copy_from_slice(&(words as u16).to_be_bytes());
+        // The packet's first octet is twelve before, behind no contributing sources.
+        self.packet[self.begin - 12] |= 0x10;
+    }
+}

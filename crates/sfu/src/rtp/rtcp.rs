@@ -1,0 +1,192 @@
+//! RTCP about what the server sends: reports that go out, and feedback that comes (RFC 3550 section 6, RFC 4585).
+
+/// Bytes of a sender report without report blocks.
+const SENDER_REPORT: usize = 28;
+
+/// Packet types.
+const SR: u8 = 200;
+const RR: u8 = 201;
+const SDES: u8 = 202;
+const RTPFB: u8 = 205;
+const PSFB: u8 = 206;
+
+/// Sequence numbers of one packet that are looked at: some frames.
+const MAX_MISSING: usize = 512;
+
+/// What a compound packet of a client says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Feedback {
+    /// Streams of which it has received something: it knows their MID.
+    pub(crate) reported: Vec<u32>,
+    /// Streams of which it wants a keyframe.
+    pub(crate) keyframes: Vec<u32>,
+    /// Packets that it misses, by stream and sequence number.
+    pub(crate) missing: Vec<(u32, u16)>,
+    /// It also speaks of what the client sends.
+    pub(crate) is_of_sender: bool,
+}
+
+impl Feedback {
+    /// Reads a compound packet, up to what is malformed.
+    pub(crate) fn read(compound: &[u8]) -> Self {
+        let mut feedback = Self::default();
+        for (kind, format, body) in packets(compound) {
+            match (kind, format) {
+                (RR, blocks) => feedback.reports(body.get(4..), blocks),
+                (SR, blocks) => {
+                    feedback.reports(body.get(24..), blocks);
+                    feedback.is_of_sender = true;
+                }
+                (RTPFB, 1) => feedback.nack(body),
+                (PSFB, 1) => feedback.keyframes.extend(word(body, 4)),
+                // Full intra requests name their streams in entries of two words (RFC 5104 section 4.3.1.1).
+                (PSFB, 4) => feedback
+                    .keyframes
+                    .extend(entries(body, 8).filter_map(|entry| word(entry, 0))),
+                (RTPFB | PSFB, _) => {}
+                _ => feedback.is_of_sender = true,
+            }
+        }
+        feedback
+    }
+
+    fn reports(&mut self, blocks: Option<&[u8]>, count: u8) {
+        let blocks = blocks.unwrap_or_default().chunks_exact(24).take(count.into());
+        self.reported.extend(blocks.filter_map(|block| word(block, 0)));
+    }
+
+    fn nack(&mut self, body: &[u8]) {
+        let Some(ssrc) = word(body, 4) else {
+            return;
+        };
+        for entry in entries(body, 4) {
+            let first = u16::from_be_bytes([entry[0], entry[1]]);
+            let mask = u16::from_be_bytes([entry[2], entry[3]]);
+            let others = (0..16)
+                .filter(|bit| mask >> bit & 1 == 1)
+                .map(|bit| first.wrapping_add(bit + 1));
+            let room = MAX_MISSING.saturating_sub(self.missing.len());
+            let all = std::iter::once(first).chain(others).take(room);
+            self.missing.extend(all.map(|sequence| (ssrc, sequence)));
+        }
+    }
+}
+
+/// What follows the two SSRCs of feedback, in pieces.
+fn entries(body: &[u8], length: usize) -> impl Iterator<Item = &[u8]> {
+    body.get(8..).unwrap_or_default().chunks_exact(length)
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at + 4)?;
+    bytes.try_into().ok().map(u32::from_be_bytes)
+}
+
+/// The packets of a compound one: type, format or count, and what follows the header.
+fn packets(compound: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
+    whole_packets(compound).map(|packet| (packet[1], packet[0] & 0x1f, &packet[4..]))
+}
+
+fn whole_packets(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let length = 4 * (1 + usize::from(u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?])));
+        let (packet, after) = rest.split_at_checked(length)?;
+        rest = after;
+        Some(packet)
+    })
+}
+
+/// A compound packet of the session's without what the server says of its own streams by itself.
+pub(crate) fn without_sender_reports(compound: &[u8]) -> Vec<u8> {
+    let kept = whole_packets(compound).filter(|packet| packet[1] != SR && packet[1] != SDES);
+    kept.flatten().copied().collect()
+}
+
+/// What a sender report says (RFC 3550 section 6.4.1).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SenderReport {
+    pub(crate) ssrc: u32,
+    /// The time, as NTP has it.
+    pub(crate) ntp: u64,
+    /// The same time, by the stream's clock.
+    pub(crate) rtp: u32,
+    pub(crate) packets: u32,
+    pub(crate) octets: u32,
+}
+
+impl SenderReport {
+    /// Appends the report, and the name by which the streams of one source are known (RFC 3550 section 6.5.1).
+    pub(crate) fn write(&self, cname: &str, compound: &mut Vec<u8>) {
+        compound.extend([0x80, SR, 0, (SENDER_REPORT / 4 - 1) as u8]);
+        compound.extend(self.ssrc.to_be_bytes());
+        compound.extend(self.ntp.to_be_bytes());
+        for word in [self.rtp, self.packets, self.octets] {
+            compound.extend(word.to_be_bytes());
+        }
+        let cname = &cname.as_bytes()[..cname.len().min(255)];
+        // The item, and the zeros that end the chunk.
+        let chunk = (4 + 2 + cname.len()) / 4 * 4 + 4;
+        compound.extend([0x81, SDES]);
+        compound.extend(((chunk / 4) as u16).to_be_bytes());
+        let begin = compound.len();
+        compound.extend(self.ssrc.to_be_bytes());
+        compound.extend([1, cname.len() as u8]);
+        compound.extend(cname);
+        compound.resize(begin + chunk, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feedback_is_read_up_to_what_is_malformed() {
+        let report = [[0x81, RR, 0, 7].as_slice(), &[0, 0, 0, 1], &[0, 0, 0, 9], &[0; 20]].concat();
+        let nack = [0x81, RTPFB, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0, 0b101];
+        let pli = [0x81, PSFB, 0, 2, 0, 0, 0, 1, 0, 0, 0, 8];
+        let fir = [0x84, PSFB, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0, 0];
+        let compound = [&report[..], &nack, &pli, &fir].concat();
+        let feedback = Feedback::read(&compound);
+        let expected = Feedback {
+            reported: vec![9],
+            keyframes: vec![8, 7],
+            missing: vec![(9, 0xffff), (9, 0), (9, 2)],
+            is_of_sender: false,
+        };
+        assert_eq!(feedback, expected);
+        for length in 0..compound.len() {
+            Feedback::read(&compound[..length]);
+        }
+        assert!(Feedback::read(&[0x80, SDES, 0, 0]).is_of_sender);
+    }
+
+    #[test]
+    fn what_a_nack_may_ask_for_is_bounded() {
+        let mut nack = vec![0x81, RTPFB, 1, 2, 0, 0, 0, 1, 0, 0, 0, 9];
+        nack.resize(4 + 4 * 0x102, 0xff);
+        assert_eq!(Feedback::read(&nack).missing.len(), MAX_MISSING);
+    }
+
+    #[test]
+    fn a_report_is_whole_words_and_its_name_ends_in_zeros() {
+        for length in 0..10 {
+            let report = SenderReport {
+                ssrc: 7,
+                ntp: 1 << 40,
+                rtp: 2,
+                packets: 3,
+                octets: 4,
+            };
+            let mut compound = Vec::new();
+            report.write(&"n".repeat(length), &mut compound);
+            let kinds: Vec<_> = packets(&compound)
+                .map(|(kind, count, body)| (kind, count, body.len()))
+                .collect();
+            assert_eq!(kinds[0], (SR, 0, 24));
+            assert_eq!((kinds.len(), kinds[1].0, kinds[1].1), (2, SDES, 1));
+            assert_eq!(compound.last(), Some(&0));
+            assert_eq!(without_sender_reports(&compound), Vec::<u8>::new());
+        }
+    }
+}

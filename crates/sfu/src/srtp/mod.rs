@@ -1,0 +1,17 @@
+//! SRTP and SRTCP (RFC 3711; RFC 7714 for AES-GCM) with keys of DTLS (RFC 5764).
+//!
+//! An index that is sealed twice under one key gives the key away with AES-GCM. So each has one owner: SRTCP indices are
+//! counted by the [`Sender`], and each RTP stream has a [`SendWindow`] without which nothing of it is sealed.
+
+mod cipher;
+mod keys;
+mod receiver;
+mod sender;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub(crate) use keys::{MasterKeys, Profile};
+pub(crate) use receiver::Receiver;
+pub(crate) use sender::Sender;
+pub(crate) use window::SendWindow;

@@ -1,0 +1,93 @@
+import { h } from "./dom.js";
+import { pathFrom } from "./entry.js";
+import { icon } from "./icons.js";
+import { pageHeader } from "./page_header.js";
+
+/**
+ * @typedef {object} Home
+ * @property {HTMLElement} element
+ * @property {(message: string) => void} fail
+ */
+
+/**
+ * The start page: makes a meeting, or goes to one by its link. Devices are asked for where there is a meeting to join.
+ *
+ * @param {object} options
+ * @param {Promise<boolean>} options.mayCreate whether this page can create meetings
+ * @param {() => void} options.onCreate
+ * @returns {Home}
+ */
+export function home({ mayCreate, onCreate }) {
+  const failure = h("p", { class: "trouble", role: "alert", hidden: true });
+  const create = h("button", { type: "button", class: "primary" }, icon("plus"), "New meeting");
+  create.onclick = () => {
+    failure.hidden = true;
+    create.disabled = true;
+    onCreate();
+  };
+  const byLink = linkForm();
+  void offerCreation(mayCreate, create, byLink);
+  const welcome = h(
+    "main",
+    { class: "welcome" },
+    h("h1", {}, "Good company, wherever you are."),
+    h("p", { class: "lead" }, "Start a meeting and share its link, or paste a link that you were sent."),
+    create,
+    byLink,
+    failure,
+  );
+  return {
+    element: h("div", { class: "lobby home" }, pageHeader(), welcome),
+    fail: (message) => {
+      failure.textContent = message;
+      failure.hidden = false;
+      create.disabled = false;
+    },
+  };
+}
+
+function linkForm() {
+  const input = h("input", {
+    name: "link",
+    required: true,
+    placeholder: "Paste a meeting link",
+    autocomplete: "off",
+    spellcheck: false,
+  });
+  input.setAttribute("aria-label", "Meeting link");
+  return h(
+    "form",
+    {
+      class: "by-link",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        const path = pathFrom(input.value);
+        if (path) return location.assign(path);
+        input.setCustomValidity("This is not a meeting link. Meeting links contain /r/ and a long ID.");
+        input.reportValidity();
+      },
+      oninput: () => input.setCustomValidity(""),
+    },
+    input,
+    h("button", { type: "submit", class: "secondary" }, "Join"),
+  );
+}
+
+/**
+ * Replaces the button by an explanation if this page cannot create meetings.
+ *
+ * @param {Promise<boolean>} mayCreate
+ * @param {HTMLElement} create
+ * @param {HTMLElement} byLink
+ */
+async function offerCreation(mayCreate, create, byLink) {
+  if (await mayCreate.catch(() => true)) return;
+  create.replaceWith(
+    h(
+      "p",
+      { class: "hint" },
+      "On this server, you need a link to join a meeting. Open the one that you were sent, or paste it here.",
+    ),
+  );
+  byLink.querySelector("input")?.focus();
+}
