@@ -30,6 +30,7 @@ impl Router {
             member.refused.clear();
             member.told.clear();
         }
+        self.repeat_wanted_layers(peer);
     }
 
     /// Follows the m-lines of a peer. What is sent there begins and ends with what is negotiated.

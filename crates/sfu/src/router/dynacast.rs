@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::media::{Mid, Rid};
+use str0m::media::Rid;
 
 use super::{Due, Router};
-use crate::command::Source;
+use crate::event::WantedLayers;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::rtp::EncodingName;
 
@@ -48,19 +48,6 @@ impl Demand {
     }
 }
 
-/// The layers that a publisher is to send of a video.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WantedLayers {
-    /// The publisher.
-    pub(crate) peer: PeerKey,
-    /// The m-line on which it sends the video.
-    pub(crate) mid: Mid,
-    /// What the video shows.
-    pub(crate) source: Source,
-    /// The names of the layers.
-    pub(crate) rids: Vec<Rid>,
-}
-
 impl Router {
     /// The layers of a track may be wanted otherwise than before.
     pub(super) fn set_demand_stale(&mut self, room: RoomKey, key: TrackKey) {
@@ -71,18 +58,19 @@ impl Router {
         }
     }
 
-    /// The next publisher to be told which layers are wanted. To be polled after each call.
-    pub(crate) fn poll_wanted_layers(&mut self, now: Instant) -> Option<WantedLayers> {
+    /// The next publisher to be told which layers of its videos are wanted. To be polled after each call.
+    pub(crate) fn poll_wanted_layers(&mut self, now: Instant) -> Option<(PeerKey, Vec<WantedLayers>)> {
         while let Some((room, key)) = self.stale_demands.pop() {
-            if let Some(wanted) = self.follow_demand(now, room, key) {
-                return Some(wanted);
-            }
+            let publisher = self.follow_demand(now, room, key);
+            self.untold_layers.extend(publisher);
         }
-        None
+        let peer = self.untold_layers.pop()?;
+        self.untold_layers.retain(|other| *other != peer);
+        Some((peer, self.wanted_layers(peer)?))
     }
 
-    /// Looks which layers of a track are wanted. Gives them if its publisher has to be told.
-    fn follow_demand(&mut self, now: Instant, room: RoomKey, key: TrackKey) -> Option<WantedLayers> {
+    /// Looks which layers of a track are wanted. Gives the publisher, if it has to be told.
+    fn follow_demand(&mut self, now: Instant, room: RoomKey, key: TrackKey) -> Option<PeerKey> {
         let track = self.rooms.get_mut(room)?.tracks.get_mut(key)?;
         track.is_demand_stale = false;
         let layers = &mut track.layers;
@@ -100,17 +88,34 @@ impl Router {
                 self.timers.arm(at, Due::Demand(room, key));
             }
         }
-        let named = layers.names().iter().zip(layers.iter());
-        let wanted = named.filter(|(_, layer)| layer.demand != Demand::Stopped);
-        let rids: Vec<Rid> = wanted.filter_map(|(name, _)| name.rid()).collect();
-        // A layer without a name cannot be told of.
-        let are_named = layers.names().iter().all(|name| name.rid().is_some());
-        (has_changed && are_named).then(|| WantedLayers {
-            peer: track.publisher,
-            mid: track.published.mid,
-            source: track.source(),
-            rids,
-        })
+        let is_named = layers.names().iter().all(|name| name.rid().is_some());
+        (has_changed && is_named).then_some(track.publisher)
+    }
+
+    /// The layers that are wanted of each video that a peer sends in several. A layer without a name cannot be told of.
+    fn wanted_layers(&mut self, publisher: PeerKey) -> Option<Vec<WantedLayers>> {
+        let member = self.members.get_mut(publisher)?;
+        member.is_told_layers = true;
+        let tracks = &self.rooms[member.room].tracks;
+        let tracks = member.published.iter().map(|(_, key)| &tracks[*key]);
+        let wanted = tracks.filter_map(|track| {
+            let named = track.layers.names().iter().zip(track.layers.iter());
+            let rids: Option<Vec<_>> = named.map(|(name, layer)| Some((name.rid()?, layer.demand))).collect();
+            let wanted = rids?.into_iter().filter(|(_, demand)| *demand != Demand::Stopped);
+            track.layers.are_several().then(|| WantedLayers {
+                mid: track.published.mid.to_string(),
+                source: track.source(),
+                rids: wanted.map(|(rid, _)| rid.to_string()).collect(),
+            })
+        });
+        Some(wanted.collect())
+    }
+
+    /// A client has offered, and may have missed what it was told: it is told again, if it ever was.
+    pub(super) fn repeat_wanted_layers(&mut self, peer: PeerKey) {
+        if self.members.get(peer).is_some_and(|member| member.is_told_layers) {
+            self.untold_layers.push(peer);
+        }
     }
 }
 

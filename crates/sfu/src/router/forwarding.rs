@@ -101,7 +101,11 @@ impl Router {
         let mut taken = Taken::default();
         let (room, member) = (&mut self.rooms[room_key], &mut self.members[publisher]);
         let track = &mut room.tracks[key];
-        let again = if choice == Choice::Begin { Need::New } else { Need::Again };
+        let again = if choice == Choice::Begin {
+            Need::New
+        } else {
+            Need::Again
+        };
         for key in &track.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*key) else {
                 continue;
@@ -175,13 +179,7 @@ impl Track {
     }
 
     /// When a packet was captured, on the server's clock.
-    fn captured(
-        &mut self,
-        sender: &mut SenderClock,
-        layer: usize,
-        packet: &Packet,
-        params: &PayloadParams,
-    ) -> Instant {
+    fn captured(&mut self, sender: &mut SenderClock, layer: usize, packet: &Packet, params: &PayloadParams) -> Instant {
         let (timestamp, clock_rate) = (packet.header.timestamp, params.spec().clock_rate.get());
         let report = Report::of(packet);
         let clock = self.layers.get_mut(layer).map(|layer| &mut layer.clock);

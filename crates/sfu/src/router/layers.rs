@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use str0m::media::MediaKind;
 use str0m::rtp::{RtpHeader, Ssrc};
 
+use super::allotment::{Allowance, LayerCost};
 use super::dynacast::Demand;
-use super::selecting::LayerCost;
-use super::selection::{Allowance, LayerIndex};
+use super::selection::LayerIndex;
 use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, Rate, StreamClock};
 use crate::throttle::Throttle;
 
@@ -198,12 +198,7 @@ impl Layers {
 
     /// The smallest layer that fills a tile, else the largest. A tile is scaled up by a tenth before another layer is worth
     /// its bits.
-    fn best(
-        &self,
-        tile: Option<u32>,
-        allowance: Allowance,
-        is_there: impl Fn(&Layer) -> bool,
-    ) -> Option<LayerIndex> {
+    fn best(&self, tile: Option<u32>, allowance: Allowance, is_there: impl Fn(&Layer) -> bool) -> Option<LayerIndex> {
         let most = match allowance {
             Allowance::Unlimited => u32::MAX,
             Allowance::UpTo(layer) => self.height(layer.min(self.layers.len() - 1)),
@@ -213,7 +208,11 @@ impl Layers {
         let rank = |layer: &LayerIndex| {
             let height = self.height(*layer);
             let is_filled = height.saturating_mul(11) / 10 >= goal;
-            if is_filled { (0, i64::from(height)) } else { (1, -i64::from(height)) }
+            if is_filled {
+                (0, i64::from(height))
+            } else {
+                (1, -i64::from(height))
+            }
         };
         let there = (0..self.layers.len()).filter(|layer| is_there(&self.layers[*layer]));
         there.filter(|layer| self.height(*layer) <= most).min_by_key(rank)

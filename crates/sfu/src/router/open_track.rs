@@ -4,8 +4,8 @@ use std::time::{Instant, SystemTime};
 
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{MediaKind, Pt};
-use str0m::rtp::rtcp::SenderInfo;
 use str0m::rtp::Ssrc;
+use str0m::rtp::rtcp::SenderInfo;
 
 use super::holes::Holes;
 use super::tape::{Stamp, Tape};

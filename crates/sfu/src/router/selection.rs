@@ -1,19 +1,9 @@
 //! Which layer of a track one subscription is sent. A layer begins with a keyframe, and until then the one before goes on.
 
+use super::allotment::Allowance;
+
 /// The place of a layer among those that its track is offered in.
 pub(crate) type LayerIndex = usize;
-
-/// The most of a video that a subscription may be sent: the input of whoever shares out a client's bandwidth.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allowance {
-    /// What fills the tile.
-    #[default]
-    Unlimited,
-    /// This layer, or one with a smaller picture.
-    UpTo(LayerIndex),
-    /// Nothing: the video is paused.
-    Nothing,
-}
 
 /// See the module.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +60,7 @@ impl Selection {
             return Take::Skip;
         }
         match self.sent {
-            Some(_) if !is_keyframe => return Take::NeedsKeyframe,
+            Some(_) if !is_keyframe => Take::NeedsKeyframe,
             Some(_) => {
                 self.sent = Some(layer);
                 Take::Switch
@@ -96,16 +86,14 @@ mod tests {
         assert_eq!(selection.take(0, false), Take::Send);
         assert!(!selection.aim(Some(0)));
         assert!(selection.aim(Some(2)));
-        assert_eq!([2, 0, 1].map(|layer| selection.take(layer, false)), [
-            Take::NeedsKeyframe,
-            Take::Send,
-            Take::Skip
-        ]);
-        assert_eq!([2, 0, 2].map(|layer| selection.take(layer, true)), [
-            Take::Switch,
-            Take::Skip,
-            Take::Send
-        ]);
+        assert_eq!(
+            [2, 0, 1].map(|layer| selection.take(layer, false)),
+            [Take::NeedsKeyframe, Take::Send, Take::Skip]
+        );
+        assert_eq!(
+            [2, 0, 2].map(|layer| selection.take(layer, true)),
+            [Take::Switch, Take::Skip, Take::Send]
+        );
         // Back before it began: nothing is needed.
         assert!(selection.aim(Some(1)) && !selection.aim(Some(2)));
     }

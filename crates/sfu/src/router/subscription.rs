@@ -265,7 +265,9 @@ impl OutgoingStream {
             captured: incoming.captured,
         };
         let clock_rate = spec.clock_rate.get();
-        let numbers = self.rewrite.packet(time, *packet.seq_no, header.timestamp, clock_rate)?;
+        let numbers = self
+            .rewrite
+            .packet(time, *packet.seq_no, header.timestamp, clock_rate)?;
         let is_first_ever = !self.has_begun;
         (self.awaits_keyframe, self.has_begun) = (false, true);
         let pictures = &mut self.pictures;

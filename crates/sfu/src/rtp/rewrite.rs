@@ -159,7 +159,10 @@ mod tests {
             rewrite.packet(at(start), 70_003, 1_000, 90_000).unwrap().sequence,
             BEGIN + 3
         );
-        assert_eq!(rewrite.packet(at(start), 70_001, 950, 90_000).unwrap().sequence, BEGIN + 1);
+        assert_eq!(
+            rewrite.packet(at(start), 70_001, 950, 90_000).unwrap().sequence,
+            BEGIN + 1
+        );
         rewrite.change_source();
         let later = start + Duration::from_millis(100);
         let other = rewrite.packet(at(later), 5, u32::MAX, 90_000).unwrap();
@@ -167,7 +170,10 @@ mod tests {
             (other.sequence, other.timestamp, other.first),
             (BEGIN + 4, 1_000 + 9_000, true)
         );
-        assert_eq!(rewrite.packet(at(later), 6, 0, 90_000).unwrap().timestamp, 1_000 + 9_001);
+        assert_eq!(
+            rewrite.packet(at(later), 6, 0, 90_000).unwrap().timestamp,
+            1_000 + 9_001
+        );
         // From before the change: not sent.
         assert_eq!(rewrite.packet(at(later), 4, 0, 90_000), None);
     }

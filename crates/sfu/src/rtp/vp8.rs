@@ -253,7 +253,10 @@ mod tests {
             sent(&mut ids, &[0x90, 0x80, (picture & 0x7f) as u8, 0], picture == 0);
         }
         ids.change_source();
-        assert_eq!(sent(&mut ids, &descriptor(9, 0, 0), false)[..4], descriptor(300, 0, 0)[..4]);
+        assert_eq!(
+            sent(&mut ids, &descriptor(9, 0, 0), false)[..4],
+            descriptor(300, 0, 0)[..4]
+        );
     }
 
     #[test]

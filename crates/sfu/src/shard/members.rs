@@ -6,10 +6,9 @@ use super::Shard;
 use super::clock::Timer;
 use crate::budget::Budget;
 use crate::command::Source;
-use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
+use crate::event::{Body, CloseReason, Event, Recipient, TransportState, WantedLayers};
 use crate::ids::{PeerId, PeerKey, RoomKey};
 use crate::peer::{ClientOffer, Mode, Peer, PeerDue, Said};
-use crate::router::WantedLayers;
 
 impl Shard {
     /// Opens a peer, which joins its room.
@@ -151,13 +150,13 @@ impl Shard {
         }
     }
 
-    /// Tells a client which layers of its video are wanted.
-    pub(super) fn tell_layers(&mut self, wanted: WantedLayers) {
-        let WantedLayers { peer: key, mid, source, rids } = wanted;
+    /// Tells a client which layers of its videos are wanted.
+    pub(super) fn tell_layers(&mut self, key: PeerKey, mut videos: Vec<WantedLayers>) {
         if let Some(peer) = self.peers.get(key) {
-            let mid = peer.mid(mid);
-            let rids = rids.iter().map(ToString::to_string).collect();
-            self.tell(key, Body::LayersWanted { mid, source, rids });
+            for video in &mut videos {
+                video.mid = peer.mid(Mid::from(&*video.mid));
+            }
+            self.tell(key, Body::LayersWanted(videos));
         }
     }
 

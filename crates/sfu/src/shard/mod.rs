@@ -209,8 +209,8 @@ impl Shard {
             while let Some(request) = self.router.poll_keyframe_request() {
                 self.request_keyframe(request);
             }
-            while let Some(wanted) = self.router.poll_wanted_layers(self.clock.now()) {
-                self.tell_layers(wanted);
+            while let Some((key, videos)) = self.router.poll_wanted_layers(self.clock.now()) {
+                self.tell_layers(key, videos);
             }
             let Some(key) = self.peers.pop_faulty() else {
                 return;

@@ -72,7 +72,6 @@ fn a_change_of_layer_leaves_no_gap_and_needs_no_other_frame() {
     for loss in [0.0, 0.02] {
         let (mut world, viewer, ana) = meeting(302);
         world.loss = loss;
-        world.clients[viewer].forget_got();
         for height in [180, 720, 360, 720, 180, 360, 180, 720] {
             world.view_at(viewer, "ana", height);
             world.run(SECOND);
@@ -125,4 +124,62 @@ fn the_layers_of_a_crowd_cost_two_keyframes_a_second() {
     }
     let asked = world.clients[ana].keyframe_requests - before;
     assert!((1..=3 * 2 * 5).contains(&asked), "{asked} requests in four seconds");
+}
+
+#[test]
+fn a_layer_that_nobody_is_sent_is_stopped_and_starts_again_at_once() {
+    let (mut world, viewer, ana) = meeting(305);
+    world.clients[ana].is_obedient = true;
+    world.view_at(viewer, "ana", 180);
+    world.run(SECOND * 3 / 2);
+    assert!(
+        !world.clients[ana].wanted_layers.concat().is_empty(),
+        "what is sent goes on"
+    );
+    world.run(5 * SECOND);
+    assert_eq!(world.clients[ana].wanted_layers.last(), Some(&vec![LAYERS[0]]));
+    assert!(matches!(got(&mut world, viewer, ana), [45..=60, 0, 0]));
+    // The command, the event and the picture take their time.
+    world.view_at(viewer, "ana", 720);
+    world.run_until(SECOND / 5, "the largest layer", |world| {
+        world.clients[viewer].got_from(Video, ana + 2) > 0
+    });
+    assert_eq!(
+        world.clients[ana].wanted_layers.last(),
+        Some(&vec![LAYERS[0], LAYERS[2]])
+    );
+    world.run(7 * SECOND);
+    assert_eq!(world.clients[ana].wanted_layers.last(), Some(&vec![LAYERS[2]]));
+    assert!(matches!(got(&mut world, viewer, ana), [0, 0, 45..=60]));
+    // Without viewers nothing is.
+    world.leave(viewer);
+    world.run(6 * SECOND);
+    assert_eq!(world.clients[ana].wanted_layers.last(), Some(&vec![]));
+    let late = world.join_with_slots("late", 1, 1);
+    world.run_until(SECOND, "a picture for who comes then", |world| {
+        world.clients[late].got_from(Video, ana + 2) > 0
+    });
+}
+
+#[test]
+fn who_does_not_stop_a_layer_loses_nothing() {
+    let (mut world, viewer, ana) = meeting(306);
+    world.view_at(viewer, "ana", 360);
+    world.run(7 * SECOND);
+    assert_eq!(world.clients[ana].wanted_layers.last(), Some(&vec![LAYERS[1]]));
+    world.view_at(viewer, "ana", 90);
+    world.run(SECOND);
+    assert!(matches!(got(&mut world, viewer, ana), [45..=60, 0, 0]));
+}
+
+#[test]
+fn what_was_missed_of_wanted_layers_is_told_again_after_an_offer() {
+    let (mut world, viewer, ana) = meeting(307);
+    world.view_at(viewer, "ana", 360);
+    world.run(7 * SECOND);
+    world.clients[ana].wanted_layers.clear();
+    world.clients[ana].restart_ice();
+    world.offer(ana);
+    world.run(SECOND);
+    assert_eq!(world.clients[ana].wanted_layers, [[LAYERS[1]]]);
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use sfu::{PeerId, RecordingId, SlotAssignment, Transport};
+use sfu::{PeerId, RecordingId, SlotAssignment, Transport, WantedLayers};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
@@ -93,6 +93,10 @@ pub(crate) struct Client {
     pub(crate) encodings: Vec<u32>,
     /// The SSRCs of the layers that it offers.
     layers: Vec<u32>,
+    /// It sends the layers that are wanted.
+    pub(crate) is_obedient: bool,
+    /// The layers that were wanted, each time by their SSRCs.
+    pub(crate) wanted_layers: Vec<Vec<u32>>,
     /// How long a picture is encoded before it is sent.
     pub(crate) encoding_time: Duration,
     /// Sender reports of what it is sent, with when they were first seen: SSRC, NTP time, timestamp.
@@ -169,6 +173,8 @@ impl Client {
             is_padding: false,
             encodings: Vec::new(),
             layers: Vec::new(),
+            is_obedient: false,
+            wanted_layers: Vec::new(),
             encoding_time: Duration::ZERO,
             reports: HashMap::new(),
             captures: HashMap::new(),
@@ -331,11 +337,7 @@ impl Client {
     pub(crate) fn answered(&mut self, sdp: &str) {
         self.last_answer = sdp.to_string();
         self.answers += 1;
-        // Its session has not offered the layers: they are of the test's own making.
-        let is_of_layers = |line: &&str| line.starts_with("a=rid:") || line.starts_with("a=simulcast:");
-        let lines = sdp.lines().filter(|line| !is_of_layers(line));
-        let plain: String = lines.map(|line| format!("{line}\r\n")).collect();
-        let answer = SdpAnswer::from_sdp_string(&plain).unwrap();
+        let answer = SdpAnswer::from_sdp_string(&without_simulcast(sdp)).unwrap();
         let is_of_another =
             !self.own_offer.is_empty() && sdp.matches("m=").count() != self.own_offer.matches("m=").count();
         if is_of_another {
@@ -365,7 +367,7 @@ impl Client {
         if std::mem::take(&mut self.renews_credentials) {
             self.rtc.direct_api().set_local_ice_credentials(IceCreds::new());
         }
-        let offer = SdpOffer::from_sdp_string(sdp).unwrap();
+        let offer = SdpOffer::from_sdp_string(&without_simulcast(sdp)).unwrap();
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
         self.drain();
         Some(answer)
@@ -703,9 +705,25 @@ impl Client {
             if api.stream_tx(&(*ssrc).into()).is_some() {
                 continue;
             }
-            api.declare_stream_tx((*ssrc).into(), None, mid, Some(rid.as_str().into()));
+            let repair = (ssrc + 1_000_000).into();
+            api.declare_stream_tx((*ssrc).into(), Some(repair), mid, Some(rid.as_str().into()));
         }
         self.encodings = ssrcs.to_vec();
+    }
+
+    /// Is told which layers of its video are wanted.
+    pub(crate) fn layers_wanted(&mut self, videos: &[WantedLayers]) {
+        let [video] = videos else {
+            panic!("{videos:?}");
+        };
+        assert_eq!(video.mid, self.mids(MediaKind::Video)[0].to_string());
+        let ssrcs: Vec<u32> = video.rids.iter().map(|rid| rid[1..].parse().unwrap()).collect();
+        self.wanted_layers.push(ssrcs.clone());
+        if self.is_obedient {
+            // A layer that begins again, begins with a keyframe.
+            self.encodings = ssrcs;
+            self.senders.iter_mut().for_each(|sender| sender.keyframe = true);
+        }
     }
 
     /// Takes and sends dependency descriptors.
@@ -756,6 +774,13 @@ impl Client {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
     }
+}
+
+/// A session has not offered its client's layers: they are of the test's own making.
+fn without_simulcast(sdp: &str) -> String {
+    let is_of_layers = |line: &&str| line.starts_with("a=rid:") || line.starts_with("a=simulcast:");
+    let lines = sdp.lines().filter(|line| !is_of_layers(line));
+    lines.map(|line| format!("{line}\r\n")).collect()
 }
 
 /// A dependency descriptor, and how sessions read and write it.

@@ -319,6 +319,7 @@ impl World {
                 }
             }
             Body::Slots(slots) => self.clients[index].slots_told.push(slots),
+            Body::LayersWanted(videos) => self.clients[index].layers_wanted(&videos),
             _ => {}
         }
     }
