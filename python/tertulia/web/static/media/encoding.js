@@ -46,16 +46,23 @@ function encodingFor(source, height) {
 }
 
 /**
- * @param {RTCRtpEncodingParameters[]} encodings one, or the layers of a camera; changed in place
+ * @param {RTCRtpEncodingParameters[]} encodings one, or the layers of a camera, the smallest first; changed in place
  * @param {Source} source
  * @param {number} height of the captured video
+ * @param {string[] | null} wanted the layers that somebody watches; null: all
  */
-export function setEncodings(encodings, source, height) {
+export function setEncodings(encodings, source, height, wanted) {
+  // Alone it is whole: who receives it takes no layers.
+  const isAlone = encodings.length === 1;
+  let isMissed = false;
   for (const encoding of encodings) {
-    // Alone it is whole: who receives it takes no layers.
-    if (encodings.length === 1) encoding.scaleResolutionDownBy = 1;
+    if (isAlone) encoding.scaleResolutionDownBy = 1;
     const scaled = height / (encoding.scaleResolutionDownBy ?? 1);
-    encoding.active = scaled === height || scaled >= SMALLEST_LAYER;
+    const isUseful = scaled === height || scaled >= SMALLEST_LAYER;
+    const isWanted = isAlone || wanted === null || wanted.includes(encoding.rid ?? "");
+    encoding.active = isUseful && (isWanted || isMissed);
+    // Who wants a layer that is too small to be sent gets the next larger one.
+    isMissed = !isUseful && (isWanted || isMissed);
     Object.assign(encoding, encodingFor(source, scaled));
   }
 }
@@ -65,13 +72,14 @@ export function setEncodings(encodings, source, height) {
  *
  * @param {RTCRtpSender} sender whose m-line is negotiated
  * @param {Source} source
+ * @param {string[] | null} [wanted] the layers that somebody watches; null: all
  */
-export async function applyEncoding(sender, source) {
+export async function applyEncoding(sender, source, wanted = null) {
   const { track } = sender;
   if (track?.kind !== "video") return;
   const parameters = sender.getParameters();
   if (parameters.encodings.length === 0) return;
-  setEncodings(parameters.encodings, source, track.getSettings().height ?? 360);
+  setEncodings(parameters.encodings, source, track.getSettings().height ?? 360, wanted);
   try {
     await sender.setParameters(parameters);
   } catch (error) {
