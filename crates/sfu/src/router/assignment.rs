@@ -243,11 +243,14 @@ impl Router {
             let Some(key) = self.members[peer].subscription(mid) else {
                 continue;
             };
-            self.subscriptions[key].selection_mut().tile = tile;
+            let selection = self.subscriptions[key].selection_mut();
+            let is_resized = std::mem::replace(&mut selection.tile, tile) != tile;
             self.change(now, room_key, key, lines.is_connected, |subscription| {
                 subscription.assign(track);
             });
-            self.select(now, room_key, key);
+            if is_resized {
+                self.select(now, room_key, key);
+            }
         }
     }
 

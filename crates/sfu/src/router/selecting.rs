@@ -8,25 +8,24 @@ use crate::ids::{RoomKey, SubscriptionKey, TrackKey};
 use crate::throttle::Need;
 
 impl Router {
-    /// Chooses the layer that a subscription wants, and requests the keyframe that it begins with.
+    /// Chooses the layer for a subscription whose tile or allowance has changed, and requests the keyframe that it begins with.
     pub(super) fn select(&mut self, now: Instant, room: RoomKey, key: SubscriptionKey) {
-        if let (Some(layer), Some(track)) = (self.aim(room, key), self.subscriptions[key].forwarded()) {
+        let Some(track) = self.subscriptions[key].forwarded() else {
+            return;
+        };
+        if let Some(layer) = self.aim(room, key) {
             self.request_keyframe_of(now, room, (track, layer), Need::New);
         }
+        self.set_demand_stale(room, track);
     }
 
     /// Chooses the layer that a subscription wants. Gives it, if it has to begin with a keyframe.
     pub(super) fn aim(&mut self, room: RoomKey, key: SubscriptionKey) -> Option<LayerIndex> {
         let subscription = &mut self.subscriptions[key];
-        let forwarded = subscription.forwarded()?;
-        let track = self.rooms[room].tracks.get(forwarded)?;
+        let track = self.rooms[room].tracks.get(subscription.forwarded()?)?;
         let selection = subscription.selection_mut();
-        let before = *selection;
         let wanted = track.layers.pick(selection.tile, selection.allowance);
         let needs_keyframe = selection.aim(wanted);
-        if *selection != before {
-            self.set_demand_stale(room, forwarded);
-        }
         wanted.filter(|_| needs_keyframe)
     }
 

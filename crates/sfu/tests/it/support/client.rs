@@ -88,8 +88,8 @@ pub(crate) struct Client {
     pub(crate) video_format: usize,
     /// Video packets are empty.
     pub(crate) is_padding: bool,
-    /// Instead of one stream of video: these, which all send the same pictures. In their payload the first is of the client
-    /// itself, and the others of those with higher numbers.
+    /// Instead of one stream of video: these, which all send the same pictures. In their payload the first of them, or of the
+    /// layers that were offered, is of the client itself, and the others of those with higher numbers.
     pub(crate) encodings: Vec<u32>,
     /// The SSRCs of the layers that it offers.
     layers: Vec<u32>,
@@ -559,7 +559,8 @@ impl Client {
                         } else {
                             for (number, ssrc) in self.encodings.iter().enumerate() {
                                 let mut payload = payload.clone();
-                                payload[7] = index + number as u8;
+                                let layer = self.layers.iter().position(|layer| layer == ssrc);
+                                payload[7] = index + layer.unwrap_or(number) as u8;
                                 let stream = api.stream_tx(&(*ssrc).into()).expect("declared");
                                 stream.write_rtp(write(payload));
                             }
