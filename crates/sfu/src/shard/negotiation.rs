@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Shard;
-use super::members::mutes;
 use super::naming::published;
 use super::sdp_rates::WAIT;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
@@ -204,10 +203,14 @@ impl Shard {
         let router = &mut self.router;
         router.offer_taken(key);
         router.set_lines(now, key, &peer.lines());
+<<<<<<< HEAD
         router.publish(now, key, &published(outline, names), mutes(peer.said()));
         for section in outline.sections.iter().filter(|section| section.sends()) {
             router.set_encodings(key, section.key(), section.encodings());
         }
+=======
+        router.publish(now, key, &published(outline, names), peer.pauses());
+>>>>>>> main
         match peer.mode() {
             Mode::Slots => router.fill_slots(now, key, &peer.lines(), peer.view()),
             Mode::Plain => router.fill_idle(now, key, &peer.lines()),
