@@ -5,12 +5,7 @@ use str0m::media::Mid;
 use super::Shard;
 use super::clock::Timer;
 use crate::budget::Budget;
-<<<<<<< HEAD
-use crate::command::Source;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState, WantedLayers};
-=======
-use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
->>>>>>> main
 use crate::ids::{PeerId, PeerKey, RoomKey};
 use crate::peer::{ClientOffer, Mode, Peer, PeerDue};
 

@@ -314,12 +314,9 @@ impl Client {
                 });
             }
         }
-<<<<<<< HEAD
-        let sdp = self.with_simulcast(offer.to_sdp_string());
-=======
         let setup = format!("a=setup:{}", self.setup.unwrap_or("actpass"));
-        let sdp = offer.to_sdp_string().replace("a=setup:actpass", &setup);
->>>>>>> main
+        let sdp = self.with_simulcast(offer.to_sdp_string());
+        let sdp = sdp.replace("a=setup:actpass", &setup);
         self.own_offer.clone_from(&sdp);
         self.drain();
         sdp

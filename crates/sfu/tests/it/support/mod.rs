@@ -369,7 +369,6 @@ impl World {
         self.command(Command::View { transport, videos });
     }
 
-<<<<<<< HEAD
     /// Views one camera at a height.
     pub(crate) fn view_at(&mut self, index: usize, user: &str, height: u32) {
         let video = sfu::WantedVideo {
@@ -381,13 +380,14 @@ impl World {
         self.command(Command::View {
             transport,
             videos: vec![video],
-=======
+        });
+    }
+
     pub(crate) fn block(&mut self, index: usize, sources: &[Source]) {
         let transport = self.clients[index].transport.as_str().into();
         self.command(Command::Block {
             transport,
             sources: sources.to_vec(),
->>>>>>> main
         });
     }
 
