@@ -10,6 +10,8 @@
 )]
 mod allotment;
 mod assignment;
+#[cfg(test)]
+mod crowd;
 mod dynacast;
 mod forwarding;
 mod holes;

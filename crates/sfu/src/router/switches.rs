@@ -22,7 +22,7 @@ const FRAME: Duration = Duration::from_millis(33);
 const TICKS: u32 = 33 * 90;
 
 /// The encoder of one layer.
-struct Encoder {
+pub(super) struct Encoder {
     rid: &'static str,
     ssrc: u32,
     height: u16,
@@ -40,7 +40,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn new(rng: &mut fastrand::Rng, index: usize, is_wide: bool) -> Self {
+    pub(super) fn new(rng: &mut fastrand::Rng, index: usize, is_wide: bool) -> Self {
         let timestamp = rng.u32(..);
         Self {
             rid: ["q", "h", "f"][index],
@@ -60,7 +60,7 @@ impl Encoder {
     }
 
     /// The packets of the next frame.
-    fn encode(&mut self) -> Vec<Packet> {
+    pub(super) fn encode(&mut self) -> Vec<Packet> {
         let is_keyframe = std::mem::take(&mut self.keyframe);
         self.picture = self.picture.wrapping_add(1) & 0x7fff;
         self.tl0 = self.tl0.wrapping_add(1);
