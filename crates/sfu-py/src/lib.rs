@@ -283,6 +283,6 @@ mod _sfu {
     #[pymodule_export]
     use super::event::{
         ActiveSpeakers, Answer, Failed, LayersWanted, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot,
-        Slots, TransportState, WantedLayers,
+        Slots, TransportState, VideosPaused, WantedLayers,
     };
 }

@@ -22,6 +22,7 @@ __all__ = [
     "Slots",
     "Stopped",
     "TransportState",
+    "VideosPaused",
     "WantedLayers",
 ]
 
@@ -122,6 +123,24 @@ class LayersWanted:
     def seat(self) -> str: ...
     @property
     def videos(self) -> list[WantedLayers]: ...
+
+@final
+class VideosPaused:
+    """The videos that a client is not sent, since they do not fit through its line: user and source of each."""
+
+    def __new__(
+        cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[tuple[str, str]]
+    ) -> VideosPaused: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def videos(self) -> list[tuple[str, str]]: ...
 
 @final
 class ActiveSpeakers:
@@ -337,6 +356,7 @@ class Sfu:
         | Offer
         | Slots
         | LayersWanted
+        | VideosPaused
         | ActiveSpeakers
         | TransportState
         | Limited

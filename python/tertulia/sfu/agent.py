@@ -16,7 +16,15 @@ from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
 from tertulia.sfu.troubles import LASTING, Troubles
 
-PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.LayersWanted | _sfu.TransportState | _sfu.Refused
+PeerEvent: TypeAlias = (
+    _sfu.Answer
+    | _sfu.Offer
+    | _sfu.Slots
+    | _sfu.LayersWanted
+    | _sfu.VideosPaused
+    | _sfu.TransportState
+    | _sfu.Refused
+)
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
 EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
@@ -106,6 +114,17 @@ class _LayersWanted(Struct, rename="camel"):
     videos: list[_WantedLayers]
 
 
+class _PausedVideo(Struct, rename="camel"):
+    user_id: str
+    source: str
+    reason: str = "bandwidth"
+
+
+class _Paused(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_PausedVideo]
+
+
 class _Speakers(Struct, rename="camel"):
     user_ids: list[str]
 
@@ -171,6 +190,9 @@ class Agent:
             case _sfu.LayersWanted():
                 videos = [_WantedLayers(v.mid, v.source, v.rids) for v in event.videos]
                 return self._to_peer(event, "LayersWanted", _LayersWanted(event.transport, videos))
+            case _sfu.VideosPaused():
+                paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]
+                return self._to_peer(event, "VideosPaused", _Paused(event.transport, paused))
             case _sfu.TransportState():
                 if event.state == "closed":
                     self._leases.closed(RoomId(event.room), TransportId(event.transport))

@@ -122,6 +122,12 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         {"transportId": "t", "videos": [{"mid": "1", "source": "camera", "rids": ["q", "h"]}]},
     ),
     (
+        _sfu.VideosPaused("r", "t", USER, SEAT, [("u", "screen")]),
+        "VideosPaused",
+        {"transportId": "t", "videos": [{"userId": "u", "source": "screen", "reason": "bandwidth"}]},
+    ),
+    (_sfu.VideosPaused("r", "t", USER, SEAT, []), "VideosPaused", {"transportId": "t", "videos": []}),
+    (
         _sfu.TransportState("r", "t", USER, SEAT, "connected", None),
         "TransportState",
         {"transportId": "t", "state": "connected"},

@@ -14,6 +14,7 @@ mod paths;
 mod sending;
 mod session;
 mod sources;
+mod waiting;
 mod watch;
 
 use std::net::SocketAddr;
@@ -93,6 +94,8 @@ pub(crate) enum PeerDue {
     TakeHeldOffer,
     /// [`Peer::go_on`], then [`Peer::plan_offer`]
     GoOn,
+    /// [`Peer::flush`]
+    Leave,
     /// [`Peer::report`]
     Report,
     /// [`Peer::repeat_offer`]
@@ -128,7 +131,7 @@ impl Peer {
             id,
             mode,
             session: Session::new(factory.make(now), keys::slot_of_latest()),
-            sending: Sending::new(factory.wall()),
+            sending: Sending::new(factory.wall(), now),
             lines: MediaLines::default(),
             layout: Layout::default(),
             negotiation: Negotiation::default(),
@@ -224,7 +227,8 @@ impl Peer {
         let others = [
             self.paths.deadline(),
             self.negotiation.deadline(),
-            self.sending.deadline(),
+            self.sending.report_at(),
+            self.sending.leave_at(),
         ];
         others.into_iter().flatten().chain([self.watch.deadline()]).min()
     }
@@ -237,7 +241,10 @@ impl Peer {
         if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
             return Some(PeerDue::CheckPaths);
         }
-        if self.sending.deadline().is_some_and(|at| at <= now) {
+        if self.sending.leave_at().is_some_and(|at| at <= now) {
+            return Some(PeerDue::Leave);
+        }
+        if self.sending.report_at().is_some_and(|at| at <= now) {
             return Some(PeerDue::Report);
         }
         self.negotiation.due(now)

@@ -31,6 +31,7 @@ impl Router {
             member.told.clear();
         }
         self.repeat_wanted_layers(peer);
+        self.tell_paused_again(peer);
     }
 
     /// Follows the m-lines of a peer. What is sent there begins and ends with what is negotiated.
@@ -226,6 +227,7 @@ impl Router {
         let room_key = member.room;
         let room = &self.rooms[room_key];
         let mut placed = Vec::new();
+        let mut in_order = Vec::new();
         for kind in KINDS {
             let slots: Vec<Mid> = usable(lines)
                 .filter(|line| line.kind == kind)
@@ -236,6 +238,9 @@ impl Router {
                 MediaKind::Audio => room.wanted_audio(&member.user, slots.len()),
                 MediaKind::Video => room.wanted_video(&member.user, view, slots.len()),
             };
+            if kind == MediaKind::Video {
+                in_order.clone_from(&wanted);
+            }
             placed.extend(slots.into_iter().zip(place(&current, &wanted)));
         }
         for (mid, track) in placed {
@@ -252,6 +257,8 @@ impl Router {
                 self.select(now, room_key, key);
             }
         }
+        self.members[peer].videos = in_order;
+        self.allot(now, peer);
     }
 
     /// The height at which a view shows a track. A screen is sent whole: text has to be sharp.

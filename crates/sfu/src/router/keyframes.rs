@@ -32,9 +32,8 @@ impl Router {
         let Some(member) = self.members.get(peer) else {
             return;
         };
-        let room = member.room;
-        if let Some((_, key)) = member.subscriptions.iter().find(|(known, _)| *known == mid) {
-            self.request_keyframe_for(now, room, *key, Need::Again);
+        if let (room, Some(key)) = (member.room, member.subscription(mid)) {
+            self.request_keyframe_for(now, room, key, Need::Again);
         }
     }
 

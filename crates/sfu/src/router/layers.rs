@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use str0m::media::MediaKind;
 use str0m::rtp::{RtpHeader, Ssrc};
 
-use super::allotment::{Allowance, LayerCost};
 use super::dynacast::Demand;
-use super::selection::LayerIndex;
-use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, Rate, StreamClock};
+use super::selection::{Allowance, LayerIndex};
+use crate::congestion::Meter;
+use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, StreamClock};
 use crate::throttle::Throttle;
 
 /// A layer is silent when the others have sent so many frames, in so long a time, without one of it among them: publishers
@@ -19,6 +19,9 @@ const SILENT_FRAMES: u32 = 6;
 const SILENT: Duration = Duration::from_millis(500);
 /// The height of the first layer, as long as it is not known; each further one has twice the height of the one before.
 const ASSUMED_HEIGHT: u32 = 180;
+
+/// Bytes of a packet besides its payload on a subscriber's line: RTP with extensions, the tag of SRTP, UDP and IP.
+const OVERHEAD: usize = 70;
 
 /// One layer.
 #[derive(Default)]
@@ -31,7 +34,8 @@ pub(super) struct Layer {
     /// What its publisher was told of it.
     pub(super) demand: Demand,
     height: Option<u32>,
-    rate: Rate,
+    /// What it costs a subscriber's line.
+    rate: Option<Meter>,
     /// The last packet, and the timestamp of its frame.
     heard: Option<(Instant, u32)>,
     /// Frames of other layers since then.
@@ -132,7 +136,8 @@ impl Layers {
         }
         let mut has_turned = false;
         if choice != Choice::Ignore {
-            layer.rate.add(now, packet.payload.len());
+            let rate = layer.rate.get_or_insert_with(|| Meter::new(now));
+            rate.add(now, packet.payload.len() + OVERHEAD);
             has_turned = !layer.is_active;
             if layer.hear(now, header) {
                 let others = self.layers.iter_mut().enumerate().filter(|(other, _)| *other != index);
@@ -154,17 +159,19 @@ impl Layers {
         self.layers[layer].height.unwrap_or(ASSUMED_HEIGHT << layer)
     }
 
-    /// What each costs, the smallest picture first.
-    pub(super) fn costs(&self) -> Vec<LayerCost> {
-        let cost = |(layer, known): (LayerIndex, &Layer)| LayerCost {
-            layer,
-            height: self.height(layer),
-            bits: known.heard.map_or(0, |(last, _)| known.rate.bits(last)),
-            is_active: known.is_active,
-        };
-        let mut costs: Vec<_> = self.layers.iter().enumerate().map(cost).collect();
-        costs.sort_by_key(|cost| cost.height);
-        costs
+    /// The layers that a tile may be sent, the smallest picture first, up to the one that fills it, each with its bits per
+    /// second, if they are known. Those that their publisher has dropped by itself are left out.
+    pub(super) fn for_tile(&self, tile: Option<u32>) -> Vec<(LayerIndex, Option<f64>)> {
+        let is_there = |layer: &Layer| layer.is_active || layer.demand == Demand::Stopped;
+        let best = self.best(tile, Allowance::Unlimited, is_there).unwrap_or(0);
+        let most = self.height(best);
+        let mut layers: Vec<LayerIndex> = (0..self.layers.len())
+            .filter(|layer| *layer == best || is_there(&self.layers[*layer]))
+            .filter(|layer| self.height(*layer) <= most)
+            .collect();
+        layers.sort_by_key(|layer| self.height(*layer));
+        let bits = |layer: LayerIndex| self.layers[layer].rate.as_ref().and_then(Meter::bits);
+        layers.into_iter().map(|layer| (layer, bits(layer))).collect()
     }
 
     /// Keeps a packet, to be sent again.
@@ -187,7 +194,7 @@ impl Layers {
         if self.are_several() {
             self.best(tile, allowance, |layer| layer.is_active)
         } else {
-            (allowance != Allowance::Nothing).then_some(0)
+            Some(0)
         }
     }
 
@@ -202,7 +209,6 @@ impl Layers {
         let most = match allowance {
             Allowance::Unlimited => u32::MAX,
             Allowance::UpTo(layer) => self.height(layer.min(self.layers.len() - 1)),
-            Allowance::Nothing => return None,
         };
         let goal = tile.unwrap_or(u32::MAX);
         let rank = |layer: &LayerIndex| {
@@ -264,9 +270,25 @@ mod tests {
         let allowed = |allowance| known.pick(Some(720), allowance);
         assert_eq!(allowed(Allowance::UpTo(1)), Some(1));
         assert_eq!(allowed(Allowance::UpTo(9)), Some(2));
-        assert_eq!(allowed(Allowance::Nothing), None);
-        let single = Layers::default();
-        assert_eq!(single.pick(Some(90), Allowance::UpTo(0)), Some(0));
-        assert_eq!(single.pick(None, Allowance::Nothing), None);
+        assert_eq!(Layers::default().pick(Some(90), Allowance::UpTo(0)), Some(0));
+    }
+
+    #[test]
+    fn a_tile_is_offered_what_fills_it_and_what_is_smaller() {
+        let of =
+            |layers: &Layers, tile| -> Vec<_> { layers.for_tile(tile).into_iter().map(|(layer, _)| layer).collect() };
+        let known = layers([Some(180), Some(360), Some(720)], [true; 3]);
+        assert_eq!(
+            [Some(90), Some(360), None].map(|tile| of(&known, tile)),
+            [vec![0], vec![0, 1], vec![0, 1, 2]]
+        );
+        let reversed = layers([Some(720), Some(360), Some(180)], [true; 3]);
+        assert_eq!(of(&reversed, None), [2, 1, 0]);
+        // What was dropped cannot be had; what was stopped for want of viewers can.
+        let mut weak = layers([Some(180), Some(360), Some(720)], [true, false, false]);
+        weak.layers[1].demand = Demand::Stopped;
+        assert_eq!(of(&weak, None), [0, 1]);
+        assert_eq!(of(&layers([None; 3], [false; 3]), None), [0]);
+        assert_eq!(of(&Layers::default(), Some(90)), [0]);
     }
 }

@@ -1,15 +1,9 @@
 //! What is forwarded to whom: rooms, tracks, subscriptions, speakers and slots. It knows peers by their keys only; what it
 //! wants of them it gives as outcomes.
 
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "bandwidth is not estimated yet: until it is, only tests share it out"
-    )
-)]
-mod allotment;
+mod allocation;
 mod assignment;
+mod bandwidth;
 #[cfg(test)]
 mod crowd;
 mod dynacast;
@@ -24,6 +18,8 @@ mod recording;
 mod room;
 mod selecting;
 mod selection;
+#[cfg(test)]
+mod simulation;
 mod slots;
 mod speakers;
 mod subscription;
@@ -41,6 +37,7 @@ use std::time::Instant;
 use slotmap::{SecondaryMap, SlotMap};
 use str0m::media::Mid;
 
+pub(crate) use bandwidth::Allotment;
 pub(crate) use forwarding::Delivery;
 pub(crate) use keyframes::KeyframeRequest;
 pub(crate) use subscription::{PeerLine, Prepared};
@@ -51,6 +48,7 @@ use crate::config::Limits;
 use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
 use crate::rtp::SenderClock;
 use crate::timers::Timers;
+use bandwidth::{Bandwidth, BandwidthStats};
 use recorded::Recorded;
 use recording::Stopped;
 use room::{Life, Room};
@@ -79,6 +77,10 @@ struct Member {
     recorded: Option<Recorded>,
     /// Its clock, as its sender reports tell it.
     clock: SenderClock,
+    /// The videos that it wants, the most wanted first. Empty: those of the room, in the room's order.
+    videos: Vec<TrackKey>,
+    /// How much it can be sent, where its line has shown a limit.
+    bandwidth: Option<Bandwidth>,
 }
 
 impl Member {
@@ -98,6 +100,8 @@ enum Due {
     Keyframe(RoomKey, TrackKey, LayerIndex),
     /// A layer of a track may not be wanted any more.
     Demand(RoomKey, TrackKey),
+    /// What a peer can be sent is divided anew.
+    Allotment(PeerKey),
 }
 
 /// The speakers of a room were looked at.
@@ -120,6 +124,8 @@ pub(crate) struct Router {
     stale_demands: Vec<(RoomKey, TrackKey)>,
     /// Publishers that do not know which of their layers are wanted.
     untold_layers: Vec<PeerKey>,
+    allotments: Vec<Allotment>,
+    limited: BandwidthStats,
     tape: Tape,
     stopped: Stopped,
     track_kilobits: u32,
@@ -138,6 +144,8 @@ impl Router {
             requests: Vec::new(),
             stale_demands: Vec::new(),
             untold_layers: Vec::new(),
+            allotments: Vec::new(),
+            limited: BandwidthStats::default(),
             tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),
             track_kilobits: limits.track_kilobits,
@@ -190,6 +198,8 @@ impl Router {
                 is_told_layers: false,
                 recorded: None,
                 clock: SenderClock::default(),
+                videos: Vec::new(),
+                bandwidth: None,
             },
         );
     }
@@ -199,6 +209,7 @@ impl Router {
     pub(crate) fn leave(&mut self, now: Instant, peer: PeerKey) -> Option<RoomKey> {
         let key = self.members.get(peer)?.room;
         self.record_no_more(now, peer);
+        self.forget_bandwidth(peer);
         // Nobody is left to miss a track of a room that ends.
         if self.rooms[key].life != Life::Ending {
             for (_, track) in std::mem::take(&mut self.members[peer].published) {
@@ -261,6 +272,7 @@ impl Router {
                 Due::Speakers(room) => updates.extend(self.order_speakers(now, room)),
                 Due::Keyframe(room, track, layer) => self.request_put_off(now, room, track, layer),
                 Due::Demand(room, track) => self.set_demand_stale(room, track),
+                Due::Allotment(peer) => self.allot(now, peer),
             }
         }
         updates

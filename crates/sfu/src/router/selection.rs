@@ -1,9 +1,17 @@
 //! Which layer of a track one subscription is sent. A layer begins with a keyframe, and until then the one before goes on.
 
-use super::allotment::Allowance;
-
 /// The place of a layer among those that its track is offered in.
-pub(crate) type LayerIndex = usize;
+pub(super) type LayerIndex = usize;
+
+/// The most of a video that a subscription is sent, as the bandwidth of its far end has it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allowance {
+    /// What fills the tile.
+    #[default]
+    Unlimited,
+    /// This layer, or one with a smaller picture.
+    UpTo(LayerIndex),
+}
 
 /// See the module.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -9,10 +9,10 @@ mod incoming;
 mod outgoing;
 mod packet;
 mod payload;
-mod rate;
 mod rewrite;
 mod rtcp;
 mod serialize;
+mod transport_feedback;
 mod vp8;
 
 pub(crate) use clock::{Report, SenderClock, StreamClock};
@@ -26,10 +26,10 @@ pub(crate) use packet::Packet;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
-pub(crate) use rate::Rate;
 pub(crate) use rewrite::{BEGIN, Rewrite, Time};
-pub(crate) use rtcp::{Feedback, SenderReport, without_sender_reports};
+pub(crate) use rtcp::{Feedback, SenderReport, transport_feedback, without_sender_reports};
 pub(crate) use serialize::serialize;
+pub(crate) use transport_feedback::TransportFeedback;
 #[cfg(feature = "fuzzing")]
 pub(crate) use vp8::{Descriptor as Vp8Descriptor, renumber};
 pub(crate) use vp8::{Numbers, PictureIds};

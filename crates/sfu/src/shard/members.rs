@@ -94,6 +94,7 @@ impl Shard {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
                 PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
+                PeerDue::Leave => self.flush(key),
                 PeerDue::Report => self.report(key),
                 PeerDue::GoOn => self.go_on(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),

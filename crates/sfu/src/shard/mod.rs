@@ -22,7 +22,7 @@ use crate::ids::{PeerId, PeerKey, RoomId};
 use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
-use crate::router::Router;
+use crate::router::{Allotment, Router};
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
 use clock::{Clock, Timer};
@@ -210,6 +210,18 @@ impl Shard {
         timeouts.into_iter().flatten().min()
     }
 
+    /// Tells a client which videos it is not sent, and lets its peer find out whether more is possible.
+    fn allot(&mut self, allotment: Allotment) {
+        let (now, key) = (self.clock.now(), allotment.peer);
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.set_goal(now, allotment.goal);
+            self.arm(key);
+        }
+        if let Some(paused) = allotment.paused {
+            self.tell(key, Body::VideosPaused(paused));
+        }
+    }
+
     /// Does what the router wants of peers, and closes those whose session has panicked.
     fn settle(&mut self) {
         loop {
@@ -218,6 +230,9 @@ impl Shard {
             }
             while let Some((key, videos)) = self.router.poll_wanted_layers(self.clock.now()) {
                 self.tell_layers(key, videos);
+            }
+            while let Some(allotment) = self.router.poll_allotment() {
+                self.allot(allotment);
             }
             let Some(key) = self.peers.pop_faulty() else {
                 return;
@@ -319,10 +334,14 @@ impl Shard {
     /// The counters.
     pub fn stats(&self) -> ShardStats {
         let tape = self.router.tape_stats();
+        let bandwidth = self.router.bandwidth_stats();
         ShardStats {
             rooms: self.router.room_count(),
             peers: self.peers.len(),
             tracks: self.router.track_count(),
+            peers_limited: bandwidth.peers,
+            limited_kilobits: bandwidth.kilobits,
+            videos_paused: bandwidth.videos,
             transmits_dropped: self.transmits.dropped(),
             events_dropped: self.events.dropped(),
             rtp_tapped: tape.told,

@@ -132,6 +132,7 @@
  * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
  * @property {{transportId: string, slots: Slot[]}} Slots
  * @property {{transportId: string, videos: WantedLayers[]}} LayersWanted
+ * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
  * @property {{userIds: string[]}} ActiveSpeakers
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError
