@@ -282,7 +282,7 @@ mod _sfu {
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
     use super::event::{
-        ActiveSpeakers, Answer, Failed, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot, Slots,
-        TransportState, VideosPaused,
+        ActiveSpeakers, Answer, Failed, LayersWanted, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot,
+        Slots, TransportState, VideosPaused, WantedLayers,
     };
 }

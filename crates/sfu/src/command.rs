@@ -51,7 +51,8 @@ pub struct WantedVideo {
     pub user: UserId,
     /// Which of the user's.
     pub source: Source,
-    /// The height in pixels of the tile that shows it. Kept for layers; nothing is chosen by it yet.
+    /// The height in pixels of the tile that shows it: of several layers the smallest that fills it is sent. `None`: the
+    /// largest.
     pub max_height: Option<u32>,
 }
 

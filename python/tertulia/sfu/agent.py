@@ -16,7 +16,15 @@ from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
 from tertulia.sfu.troubles import LASTING, Troubles
 
-PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
+PeerEvent: TypeAlias = (
+    _sfu.Answer
+    | _sfu.Offer
+    | _sfu.Slots
+    | _sfu.LayersWanted
+    | _sfu.VideosPaused
+    | _sfu.TransportState
+    | _sfu.Refused
+)
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
 EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
@@ -95,6 +103,17 @@ class _Slots(Struct, rename="camel"):
     slots: list[_Slot]
 
 
+class _WantedLayers(Struct, rename="camel"):
+    mid: str
+    source: str
+    rids: list[str]
+
+
+class _LayersWanted(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_WantedLayers]
+
+
 class _PausedVideo(Struct, rename="camel"):
     user_id: str
     source: str
@@ -168,6 +187,9 @@ class Agent:
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
                 return self._to_peer(event, "Slots", _Slots(event.transport, slots))
+            case _sfu.LayersWanted():
+                videos = [_WantedLayers(v.mid, v.source, v.rids) for v in event.videos]
+                return self._to_peer(event, "LayersWanted", _LayersWanted(event.transport, videos))
             case _sfu.VideosPaused():
                 paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]
                 return self._to_peer(event, "VideosPaused", _Paused(event.transport, paused))

@@ -118,6 +118,11 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         },
     ),
     (
+        _sfu.LayersWanted("r", "t", USER, SEAT, [_sfu.WantedLayers("1", "camera", ["q", "h"])]),
+        "LayersWanted",
+        {"transportId": "t", "videos": [{"mid": "1", "source": "camera", "rids": ["q", "h"]}]},
+    ),
+    (
         _sfu.VideosPaused("r", "t", USER, SEAT, [("u", "screen")]),
         "VideosPaused",
         {"transportId": "t", "videos": [{"userId": "u", "source": "screen", "reason": "bandwidth"}]},

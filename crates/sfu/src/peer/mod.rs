@@ -287,7 +287,7 @@ impl Peer {
             self.watch.heard(now);
         }
         if self.paths.selected() != before {
-            self.watch.path_selected();
+            self.path_selected(now);
         }
         is_verified
     }

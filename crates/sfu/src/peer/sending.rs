@@ -273,6 +273,12 @@ impl Peer {
         self.sending.control.set_goal(now, goal);
     }
 
+    /// Packets go to another address from now on.
+    pub(super) fn path_selected(&mut self, now: Instant) {
+        self.sending.control.path_changed(now);
+        self.watch.path_selected();
+    }
+
     /// When something may leave that waits.
     pub(crate) fn leave_at(&self) -> Option<Instant> {
         self.sending.leave_at()
@@ -330,8 +336,11 @@ impl Peer {
         self.paths.alive(now);
         let feedback = Feedback::read(&compound);
         let control = &mut self.sending.control;
-        let is_reported = control.reported(now, transport_feedback(&compound));
-        let is_told = feedback.estimate.is_some_and(|bits| control.told(now, bits));
+        control.reported(now, transport_feedback(&compound));
+        if let Some(bits) = feedback.estimate {
+            control.estimated_by_client(now, bits);
+        }
+        let is_bandwidth_new = control.is_news();
         let outlets = &mut self.sending.outlets;
         for ssrc in &feedback.reported {
             if let Some(outlet) = outlets.by_ssrc(*ssrc) {
@@ -346,7 +355,7 @@ impl Peer {
                 .iter()
                 .filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence))
                 .collect(),
-            is_bandwidth_new: is_reported || is_told,
+            is_bandwidth_new,
             is_for_session: feedback.is_of_sender,
         })
     }

@@ -228,6 +228,9 @@ impl Shard {
             while let Some(request) = self.router.poll_keyframe_request() {
                 self.request_keyframe(request);
             }
+            while let Some((key, videos)) = self.router.poll_wanted_layers(self.clock.now()) {
+                self.tell_layers(key, videos);
+            }
             while let Some(allotment) = self.router.poll_allotment() {
                 self.allot(allotment);
             }

@@ -315,7 +315,7 @@ impl Shard {
             router, peers, stats, ..
         } = self;
         let mut cannot_decode = Vec::new();
-        let limited = router.forward(now, key, located, packet, |line, incoming| {
+        let limited = router.forward(now, key, located, packet.into(), |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
             if delivery == Delivery::NoCommonCodec {
                 cannot_decode.push((line.peer, line.mid));

@@ -10,6 +10,7 @@ mod dialects;
 mod dtls;
 mod fuzz;
 mod hostile;
+mod layers;
 mod negotiation;
 mod paths;
 mod recording;

@@ -333,6 +333,7 @@ impl World {
                 }
             }
             Body::Slots(slots) => self.clients[index].slots_told.push(slots),
+            Body::LayersWanted(videos) => self.clients[index].layers_wanted(&videos),
             _ => {}
         }
     }
@@ -380,6 +381,20 @@ impl World {
             .collect();
         let transport = self.clients[index].transport.as_str().into();
         self.command(Command::View { transport, videos });
+    }
+
+    /// Views one camera at a height.
+    pub(crate) fn view_at(&mut self, index: usize, user: &str, height: u32) {
+        let video = sfu::WantedVideo {
+            user: user.into(),
+            source: Source::Camera,
+            max_height: Some(height),
+        };
+        let transport = self.clients[index].transport.as_str().into();
+        self.command(Command::View {
+            transport,
+            videos: vec![video],
+        });
     }
 
     pub(crate) fn block(&mut self, index: usize, sources: &[Source]) {
