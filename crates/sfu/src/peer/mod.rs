@@ -2,7 +2,9 @@
 //! said and wants. It knows nothing of rooms, tracks or other peers.
 
 mod admission;
+mod dtls12;
 mod factory;
+mod hello;
 mod keys;
 mod layout;
 mod lines;
@@ -24,11 +26,12 @@ use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, Ssrc};
 
 pub(crate) use factory::SessionFactory;
+pub(crate) use keys::Failure;
 pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
 pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use outlets::OutletKey;
 pub(crate) use output::{PathChange, PeerOutput};
-pub(crate) use sending::Addressed;
+pub(crate) use sending::{Addressed, WallClock};
 pub(crate) use session::{Addition, Arrival, Fault};
 pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;

@@ -27,9 +27,9 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 pub(crate) struct WallClock(Instant, SystemTime);
 
 impl WallClock {
-    /// The time of day is now that of the system.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self(now, SystemTime::now())
+    /// It is `time` now.
+    pub(crate) fn new(now: Instant, time: SystemTime) -> Self {
+        Self(now, time)
     }
 
     /// A time as NTP has it: seconds since 1900, 32 bits after the point.

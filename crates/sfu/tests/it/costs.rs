@@ -10,7 +10,7 @@ use str0m::rtp::rtcp::Rtcp;
 
 use crate::fuzz::{mutate, rounds};
 use crate::support::cost::Cost;
-use crate::support::{Client, World, config, peer_id, plain_offer};
+use crate::support::{Client, World, peer_id, plain_offer, shard};
 
 /// A packet of a stranger is only looked at.
 const STRANGER: Cost = Cost {
@@ -60,7 +60,7 @@ fn stun(attribute: &[u8]) -> Vec<u8> {
 #[test]
 fn packets_of_strangers() {
     let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let mut rng = fastrand::Rng::with_seed(80);
     let longest = [
         stun(&[0, 3, 0, 0]),
@@ -221,7 +221,7 @@ fn offers_of_the_greatest_length() {
         "m=",
         "a=",
     ];
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     for line in lines {
         let mut sdp = offer.clone();
         let mut number = 10_000;

@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Command, Outcome, RefusalCode, Shard, Transport};
+use sfu::{Command, Outcome, RefusalCode, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{Client, World, config, peer_id, plain_offer};
+use crate::support::{Client, World, peer_id, plain_offer, shard};
 
 /// `SFU_FUZZ_ROUNDS` makes it longer.
 pub(crate) fn rounds(default: usize) -> usize {
@@ -88,7 +88,7 @@ fn mutated_first_offers() {
     let now = Instant::now();
     let mut rng = fastrand::Rng::with_seed(70);
     let corpus = offers(now);
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let (mut answered, mut refused) = (0, 0);
     for round in 0..rounds(1_500) {
         let pick = rng.usize(..corpus.len());
@@ -196,7 +196,7 @@ fn mutated_packets_of_a_client() {
 fn packets_of_any_shape() {
     let now = Instant::now();
     let mut rng = fastrand::Rng::with_seed(73);
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let source: SocketAddr = "[2001:db8::7]:9".parse().unwrap();
     for _ in 0..rounds(100_000) {
         let mut packet: Vec<u8> = (0..rng.usize(0..80)).map(|_| rng.u8(..)).collect();
