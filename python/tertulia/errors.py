@@ -20,7 +20,13 @@
         ├── UnknownTarget      unknown_target          404 (hub only)
         ├── Forbidden          forbidden               403
         ├── RoleNotAllowed     role_not_allowed        403
+        ├── PasswordRequired   password_required       403 (the link of an invite)
+        ├── WrongPassword      wrong_password          403
         ├── RoomFull           room_full               409
+        ├── RoomLocked         room_locked             409
+        ├── EntryDenied        entry_denied            403 (hub only)
+        ├── WaitedTooLong      waited_too_long         408 (hub only)
+        ├── WaitingRoomFull    waiting_room_full       409 (hub only)
         ├── NoSession          no_session              409
         ├── AlreadyRecording   already_recording       409
         ├── AlreadyExists      already_exists          409, with the field
@@ -29,7 +35,9 @@
         ├── InProgress         in_progress             409 (an Idempotency-Key in flight)
         ├── MethodNotAllowed   method_not_allowed      405
         ├── NotAcceptable      not_acceptable          406
-        └── RateLimited        rate_limited            429, with Retry-After
+        ├── RateLimited        rate_limited            429, with Retry-After
+        ├── HeadTooLarge       too_large               431
+        └── Crowded            unavailable             503, with Retry-After
 """
 
 from __future__ import annotations
@@ -182,6 +190,18 @@ class Forbidden(Refused):
     code, status = "forbidden", 403
 
 
+class PasswordRequired(Refused):
+    """The invite is opened by a password only."""
+
+    code, status = "password_required", 403
+
+
+class WrongPassword(Refused):
+    """This is not the invite's password."""
+
+    code, status = "wrong_password", 403
+
+
 class RoleNotAllowed(Refused):
     """The room's settings do not allow the role."""
 
@@ -192,6 +212,30 @@ class RoomFull(Refused):
     """The room has as many participants as it may."""
 
     code, status = "room_full", 409
+
+
+class RoomLocked(Refused):
+    """Nobody new may join now."""
+
+    code, status = "room_locked", 409
+
+
+class EntryDenied(Refused):
+    """A host has not admitted who waited, or has ended the meeting."""
+
+    code, status = "entry_denied", 403
+
+
+class WaitedTooLong(Refused):
+    """Nobody has admitted who waited."""
+
+    code, status = "waited_too_long", 408
+
+
+class WaitingRoomFull(Refused):
+    """As many wait as may."""
+
+    code, status = "waiting_room_full", 409
 
 
 class NoSession(Refused):
@@ -252,5 +296,21 @@ class RateLimited(Refused):
     code, status = "rate_limited", 429
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class HeadTooLarge(Refused):
+    """The request line and headers are larger than allowed."""
+
+    code, status = "too_large", 431
+
+
+class Crowded(Refused):
+    """Too many connections; ``retry_after`` is in seconds."""
+
+    code, status = "unavailable", 503
+
+    def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after

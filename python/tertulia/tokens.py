@@ -162,6 +162,11 @@ class Tokens:
             raise ValueError("no signing key is active")
         self._signing = max(active, key=lambda key: (key.created_at, key.kid))
 
+    @property
+    def kids(self) -> frozenset[str]:
+        """The ids of the keys."""
+        return frozenset(self._keys)
+
     def issue_room(
         self,
         *,

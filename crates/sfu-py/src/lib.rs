@@ -182,6 +182,20 @@ impl Sfu {
         )
     }
 
+    fn block(&self, room: &str, transport: &str, sources: Vec<String>) -> PyResult<()> {
+        let sources = sources
+            .iter()
+            .map(|source| parse_source(source))
+            .collect::<PyResult<_>>()?;
+        self.command(
+            room,
+            Command::Block {
+                transport: transport.into(),
+                sources,
+            },
+        )
+    }
+
     fn record(&self, room: &str, transport: &str, recording: Option<String>) -> PyResult<()> {
         self.command(
             room,

@@ -30,7 +30,7 @@ REMOVED: Final = "you were removed from this meeting, and the token is no longer
 
 _RECORD: Final = rows.ROOM_QUERY.where(ROOMS.c.id == sa.bindparam("room")).add_columns(
     sa.exists().where(REMOVALS.c.room_id == ROOMS.c.id).label("has_removals"),
-    is_banned(sa.bindparam("user", type_=Uuid)).label("is_out"),
+    is_banned(ROOMS.c.tenant_id, sa.bindparam("user", type_=Uuid)).label("is_out"),
     is_revoked(sa.bindparam("key", type_=Uuid)).label("is_revoked"),
 )
 """A room, for a user and the API key that vouched for them. (Made once: every JoinRoom reads it.)"""
@@ -57,7 +57,7 @@ class Admissions:
         """
         admission = claims.admission
         at = times.from_ms(admission.at_ms)
-        is_out = sa.or_(is_removed(claims.room_id, claims.user_id, at), is_banned(claims.user_id))
+        is_out = sa.or_(is_removed(claims.room_id, claims.user_id, at), is_banned(claims.tenant_id, claims.user_id))
         query = sa.select(is_out.label("is_out"), is_revoked(admission.key_id).label("is_revoked"))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one()
@@ -96,10 +96,12 @@ class Admissions:
         ours = sa.and_(REMOVALS.c.session_id == session_id, REMOVALS.c.user_id == user)
         async with self._database.write() as connection:
             await rows.lock_room(connection, room_id)
-            if (await connection.execute(sa.select(ROOMS.c.id).where(ROOMS.c.id == room_id))).first() is None:
+            owner = sa.select(ROOMS.c.tenant_id).where(ROOMS.c.id == room_id)
+            tenant: TenantId | None = (await connection.execute(owner)).scalar_one_or_none()
+            if tenant is None:
                 return
             if ban:
-                await rows.ban(connection, user, at)
+                await rows.ban(connection, tenant, user, at)
             session = await rows.find_session(connection, session_id)
             if session is not None and session.end_time is not None:
                 return

@@ -280,6 +280,9 @@ class Sfu:
     def state(self, room: str, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
         """What the user said by UpdateState: muted media is not forwarded. None: not said."""
 
+    def block(self, room: str, transport: str, sources: list[str]) -> None:
+        """What the user may not publish, whatever the client says; the whole of it each time."""
+
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
 

@@ -14,6 +14,7 @@ from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
 
@@ -53,6 +54,9 @@ class Engine(Protocol):
 
     def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
         """What is muted is not forwarded; None leaves it as it is."""
+
+    def block(self, room: str, transport: str, sources: list[str]) -> None:
+        """What a user may not publish from now on."""
 
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on."""
@@ -119,6 +123,11 @@ class Agent:
         self._node = node
         self._engine = engine
         self._leases = leases
+        self._troubles: Troubles[Message] = Troubles()
+
+    def again(self, now: float) -> list[Message]:
+        """What rooms have to be told again by now."""
+        return self._troubles.due(now)
 
     def command(self, data: bytes, now: float) -> list[Message]:
         """Pass on what a hub asks. The messages tell the client if an offer could not be passed on. ``now`` is in
@@ -165,7 +174,7 @@ class Agent:
                     reason=event.reason,
                     error=event.detail,
                 )
-                return self._to_all("RecordingTrouble", event.room, _Trouble(event.recording, event.reason))
+                return self._in_trouble(event)
             case _:
                 _log_event(event)
                 return None
@@ -194,12 +203,8 @@ class Agent:
                 engine.candidate(room, transport, _candidate_line(command.candidate))
             case commands.View(room=room, transport=transport):
                 engine.view(room, transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
-            case commands.State(room=room, transport=transport):
-                engine.state(room, transport, command.is_muted, command.is_video_on)
-            case commands.Record(room=room, transport=transport):
-                engine.record(room, transport, command.recording)
-            case commands.StopRecording(room=room):
-                engine.stop_recording(room, command.recording)
+            case commands.State() | commands.Block() | commands.Record() | commands.StopRecording():
+                self._limit(command)
             case commands.Seated(room=room):
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
@@ -209,9 +214,35 @@ class Agent:
                 engine.close(room, transport)
             case commands.End(room=room):
                 engine.end(room)
-                self._leases.ended(room)
+                self.ended(room)
             case _:
                 assert_never(command)
+
+    def ended(self, room: RoomId) -> None:
+        """The engine was told to end a room."""
+        self._leases.ended(room)
+        self._troubles.over(room)
+
+    def _in_trouble(self, event: _sfu.RecordingTrouble) -> Message:
+        room = RoomId(event.room)
+        message = self._to_all("RecordingTrouble", room, _Trouble(event.recording, event.reason))
+        if event.reason in LASTING:
+            self._troubles.told(room, event.recording, message)
+        return message
+
+    def _limit(self, command: commands.State | commands.Block | commands.Record | commands.StopRecording) -> None:
+        """What of a peer's media is forwarded, and what is recorded."""
+        engine = self._engine
+        match command:
+            case commands.State(room=room, transport=transport):
+                engine.state(room, transport, command.is_muted, command.is_video_on)
+            case commands.Block(room=room, transport=transport):
+                engine.block(room, transport, [*command.sources])
+            case commands.Record(room=room, transport=transport):
+                engine.record(room, transport, command.recording)
+            case commands.StopRecording(room=room):
+                engine.stop_recording(room, command.recording)
+                self._troubles.over(room, command.recording)
 
     def _error(self, command: commands.Command, code: str, message: str) -> list[Message]:
         # Only an offer says who made it. Other commands are refused by the engine, which knows.

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from picows import (
     WSAutoPingStrategy,
-    WSListener,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
@@ -26,10 +25,12 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from tertulia.ids import new_token
+from tertulia.senders import Proxies
 from tertulia.sockets.guard import Guard
 from tertulia.sockets.lingering import Lingering
 from tertulia.sockets.tcp import enable_keepalive
-from tertulia.sockets.upgrade import Endpoint, Proxies, Refusal, Routes, WebSocketListener
+from tertulia.sockets.upgrade import Endpoint, Refusal, Routes, WebSocketListener
 
 READ_BUFFER: Final = 2048
 """Bytes to begin with, the least that picows accepts: most calls fit, and ten thousand idle connections hold 20 MB. It
@@ -128,15 +129,19 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         else:
             self.transport.disconnect()
 
-    def _open(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+    def _open(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         request.headers["Connection"] = "upgrade"  # picows wants nothing beside it; uvicorn has found it in the list
+        request_id = new_token(size=9)
         try:
-            opened = self._routes.open(request, self._peer)
+            opened = self._routes.open(request, self._peer, request_id)
         except Exception:
             logging.getLogger(__name__).exception("an endpoint failed to open a WebSocket")
             opened = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on the server")
         if isinstance(opened, WebSocketListener):
-            return opened
-        headers = {"Content-Type": "text/plain; charset=utf-8"}
+            response = WSUpgradeResponse.create_101_response({"X-Request-Id": request_id})
+            return WSUpgradeResponseWithListener(response, opened)
+        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Request-Id": request_id}
+        if opened.retry_after is not None:
+            headers["Retry-After"] = str(opened.retry_after)
         response = WSUpgradeResponse.create_error_response(opened.status, opened.text.encode(), headers)
         return WSUpgradeResponseWithListener(response, None)

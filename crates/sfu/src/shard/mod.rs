@@ -19,7 +19,7 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Addressed, ClientOffer, Mode, Said, SessionFactory, WallClock};
+use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::Router;
@@ -142,7 +142,14 @@ impl Shard {
                 transport,
                 is_muted,
                 is_video_on,
-            } => self.say(self.peers.find(&transport)?, Said { is_muted, is_video_on }),
+            } => {
+                let key = self.peers.find(&transport)?;
+                self.pause(key, |peer| peer.say(Said { is_muted, is_video_on }));
+            }
+            Command::Block { transport, sources } => {
+                let key = self.peers.find(&transport)?;
+                self.pause(key, |peer| peer.block(Blocked::of(&sources)));
+            }
             Command::Record { transport, recording } => {
                 let (now, key) = (self.clock.now(), self.peers.find(&transport)?);
                 match recording {
@@ -297,6 +304,7 @@ impl Shard {
             | Command::Candidate { transport, .. }
             | Command::View { transport, .. }
             | Command::State { transport, .. }
+            | Command::Block { transport, .. }
             | Command::Record { transport, .. }
             | Command::Close { transport } => transport,
             Command::StopRecording { .. } | Command::End { .. } => return None,

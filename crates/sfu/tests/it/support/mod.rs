@@ -377,6 +377,14 @@ impl World {
         self.command(Command::View { transport, videos });
     }
 
+    pub(crate) fn block(&mut self, index: usize, sources: &[Source]) {
+        let transport = self.clients[index].transport.as_str().into();
+        self.command(Command::Block {
+            transport,
+            sources: sources.to_vec(),
+        });
+    }
+
     pub(crate) fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {
         let transport = self.clients[index].transport.as_str().into();
         self.command(Command::State {

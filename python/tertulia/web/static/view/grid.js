@@ -1,6 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/link.js" */
+import { say } from "../words.js";
 import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
 import { Pager } from "./pager.js";
@@ -38,7 +39,7 @@ export class Grid {
     this.#onPinned = onPinned;
     /** Turns the pages. It is not part of the grid's element. */
     this.pager = this.#pager.element;
-    this.element = h("section", { class: "grid", "aria-label": "Participants" });
+    this.element = h("section", { class: "grid", "aria-label": say("tiles.label") });
     this.#observer.observe(this.element);
   }
 
@@ -104,12 +105,13 @@ export class Grid {
   /** @returns {Person[]} ourselves last */
   #people() {
     const self = this.#meeting.userId;
-    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn }) => ({
+    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn, isSpotlit }) => ({
       userId,
       isSelf: userId === self,
       handRaised,
       hasCamera: isVideoOn,
       spokeAt: this.#spokeAt.get(userId) ?? -Infinity,
+      isSpotlit,
     }));
     return [...people.filter(({ isSelf }) => !isSelf), ...people.filter(({ isSelf }) => isSelf)];
   }
@@ -138,11 +140,14 @@ export class Grid {
       tile.close();
       this.#tiles.delete(key);
     }
+    // Where text runs from right to left, so do the tiles.
+    const isMirrored = document.documentElement.dir === "rtl";
+    const width = this.element.clientWidth;
     for (const { item, rect } of placed) {
       const tile = this.#tile(item);
       const state = this.#stateOf(item, tracks);
       if (state) tile.update(state);
-      tile.place(rect);
+      tile.place(isMirrored ? { ...rect, x: width - rect.x - rect.width } : rect);
     }
   }
 

@@ -3,21 +3,27 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Action } from "./controls.js" */
-import { canShareScreen, deviceTrouble, listDevices, lossOf } from "../media.js";
+import { canShareScreen, listDevices } from "../media.js";
+import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
+import { controlDialog } from "./control.js";
 import { Controls } from "./controls.js";
+import { deviceTrouble, lossOf } from "./device_words.js";
 import { closeDialogs, confirmation, settingsDialog, shortcutsDialog } from "./dialogs.js";
-import { h, isolated } from "./dom.js";
+import { h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
+import { invitationDialog } from "./invitation.js";
 import { aloneCard, copyInvite } from "./invite.js";
 import { listenToKeys } from "./keyboard.js";
 import { clearNotices, fail, notice } from "./notices.js";
 import { People } from "./people.js";
+import { Permissions } from "./permissions.js";
 import { preferences } from "./preferences.js";
+import { Reactions } from "./reactions.js";
 import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
@@ -45,6 +51,9 @@ export class Room {
   /** How many cameras there are. */
   #cameras = 0;
   #trouble;
+  #permissions;
+  #reactions;
+  #rest;
   #cleanup;
 
   /**
@@ -57,6 +66,7 @@ export class Room {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviteLink = inviteLink;
+    this.#rest = rest;
     const onInvite = () => void copyInvite(inviteLink());
     const onPeople = () => this.#toggle("people");
     this.#grid = new Grid(meeting, local, () => this.#people.update());
@@ -68,8 +78,11 @@ export class Room {
       onHelp: () => this.#trouble.explain(),
     });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation, pin: this.#grid });
+    const onRules = () => this.#run("rules");
+    this.#reactions = new Reactions((emoji) => void meeting.react(emoji).catch(fail));
+    this.#people = new People(meeting, { onClose: onPeople, onInvite, onRules, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
+    this.#permissions = new Permissions(meeting);
     this.#recording = new RecordingControl(meeting, rest, () => this.#update());
     this.#startSound = startSoundButton(() => this.#onStartSound());
     this.#sound = new Sound(() => {
@@ -82,7 +95,7 @@ export class Room {
       this.#header.element,
       // By keyboard the microphone comes before the pins of the tiles.
       this.#controls.element,
-      h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
+      h("main", { class: "stage" }, this.#grid.element, this.#reactions.element, this.#alone, this.#startSound),
       this.#chat.element,
       this.#people.element,
       this.#sound.element,
@@ -112,7 +125,7 @@ export class Room {
     const [meeting, local, update] = [this.#meeting, this.#local, () => this.#update()];
     const talk = new PushToTalk({
       isMuted: () => local.isMuted,
-      setMuted: (muted) => this.#try("microphone", () => local.setMuted(muted)),
+      setMuted: (muted) => this.#setMuted(muted),
     });
     return [
       stayAwake(),
@@ -120,6 +133,9 @@ export class Room {
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
       ...this.#recording.listen(),
+      ...this.#permissions.listen(),
+      this.#people.knocks.listen(() => this.#open !== "people" && this.#toggle("people")),
+      meeting.control.on("settings", update),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -131,7 +147,9 @@ export class Room {
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
       ...this.#trouble.listen(),
-      meeting.on("chat", (message) => this.#onChat(message)),
+      ...this.#chat.listen(),
+      meeting.chat.on("said", (message) => this.#onChat(message)),
+      meeting.on("reaction", ({ userId, emoji }) => this.#onReaction(userId, emoji)),
       meeting.on("muteRequested", (byUserId) => this.#onMuteRequested(byUserId)),
     ];
   }
@@ -155,6 +173,7 @@ export class Room {
     });
     this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
     this.#people.update();
+    this.#chat.update();
     this.#grid.schedule();
     this.#alone.hidden = people > 1;
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
@@ -169,8 +188,9 @@ export class Room {
   #run(action) {
     switch (action) {
       case "mic":
-        return this.#try("microphone", () => this.#local.setMuted(!this.#local.isMuted));
+        return this.#setMuted(!this.#local.isMuted);
       case "camera":
+        if (!this.#local.isVideoOn && !this.#permissions.check("video")) return;
         return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
       case "screen":
         return this.#toggleScreen();
@@ -183,8 +203,14 @@ export class Room {
         return this.#toggle(action);
       case "invite":
         return void copyInvite(this.#inviteLink());
+      case "invitation":
+        return void this.#invite();
+      case "react":
+        return this.#reactions.choose(this.#controls.reactButton);
       case "settings":
         return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
+      case "rules":
+        return controlDialog(this.#meeting);
       case "theme":
         return toggleTheme();
       case "help":
@@ -211,12 +237,19 @@ export class Room {
   /** @param {"microphone" | "camera"} what */
   #onLost(what) {
     const start = () => (what === "microphone" ? this.#local.setMuted(false) : this.#local.setCamera(true));
-    const action = { label: "Turn on again", run: () => this.#try(what, start) };
+    const action = { label: say("device.restart"), run: () => this.#try(what, start) };
     notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
+  }
+
+  /** @param {boolean} muted */
+  #setMuted(muted) {
+    if (!muted && !this.#permissions.check("unmute")) return;
+    this.#try("microphone", () => this.#local.setMuted(muted));
   }
 
   #toggleScreen() {
     if (this.#local.isSharing) return this.#local.stopScreen();
+    if (!this.#permissions.check("share")) return;
     // Closing the browser's dialog is no error.
     this.#local
       .shareScreen()
@@ -224,7 +257,7 @@ export class Room {
   }
 
   async #end() {
-    const sure = await confirmation("End the meeting for everyone?", "End the meeting");
+    const sure = await confirmation(say("end.question"), say("end.confirm"));
     if (sure) await this.#meeting.endForAll().catch(fail);
   }
 
@@ -252,22 +285,43 @@ export class Room {
 
   /** @param {ChatMessage} message */
   #onChat(message) {
-    this.#chat.add(message);
     if (this.#open === "chat" || message.userId === this.#meeting.userId) return;
     this.#unread++;
-    const name = this.#nameOf(message.userId, "Someone");
-    const action = { label: "Open chat", run: () => this.#open !== "chat" && this.#toggle("chat") };
-    notice(`${isolated(name)}: ${isolated(message.text.slice(0, 80))}`, { action, topic: "chat" });
+    const name = this.#nameOf(message.userId, say("meeting.someone"));
+    const action = { label: say("chat.open"), run: () => this.#open !== "chat" && this.#toggle("chat") };
+    notice(say("chat.preview", { name, text: message.text.slice(0, 80) }), { action, topic: "chat" });
     this.#update();
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} emoji
+   */
+  #onReaction(userId, emoji) {
+    const name = userId === this.#meeting.userId ? say("chat.you") : this.#nameOf(userId, say("meeting.someone"));
+    this.#reactions.show(emoji, name);
+  }
+
+  async #invite() {
+    try {
+      const [link, rest] = await Promise.all([this.#inviteLink(), this.#rest()]);
+      const { role, roomId } = this.#meeting;
+      invitationDialog({ link, host: role === "host" ? { rest, roomId } : null });
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** @param {string} byUserId a host who wants us muted: we are, and may unmute ourselves */
   #onMuteRequested(byUserId) {
     if (this.#local.isMuted) return;
-    const name = this.#nameOf(byUserId, "The host");
+    const name = this.#nameOf(byUserId, say("meeting.host"));
     void this.#local.setMuted(true);
-    const action = { label: "Unmute", run: () => this.#try("microphone", () => this.#local.setMuted(false)) };
-    notice(`${isolated(name)} muted you. You can unmute yourself.`, { action, topic: "mute" });
+    const action = {
+      label: say("control.unmute"),
+      run: () => this.#try("microphone", () => this.#local.setMuted(false)),
+    };
+    notice(say("meeting.mutedBy", { name }), { action, topic: "mute" });
   }
 
   /**
@@ -287,5 +341,5 @@ export class Room {
 /** @param {() => void} onclick */
 function startSoundButton(onclick) {
   const look = { type: "button", class: "primary start-sound", hidden: true, onclick };
-  return h("button", look, icon("speaker"), "Turn sound on");
+  return h("button", look, icon("speaker"), say("meeting.startSound"));
 }
