@@ -16,6 +16,7 @@ mod paths;
 mod sending;
 mod session;
 mod sources;
+mod transport_numbers;
 mod watch;
 
 use std::net::SocketAddr;
@@ -50,6 +51,7 @@ use paths::Paths;
 use sending::Sending;
 use session::Session;
 use sources::Sources;
+use transport_numbers::TransportNumbers;
 use watch::Watch;
 
 /// How a client is sent others' tracks.
@@ -116,6 +118,7 @@ pub(crate) struct Peer {
     watch: Watch,
     admission: Admission,
     sources: Sources,
+    transport_numbers: TransportNumbers,
     paths: Paths,
     /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
     goes_on: bool,
@@ -138,6 +141,7 @@ impl Peer {
             watch: Watch::new(silence, now),
             admission: Admission::default(),
             sources: Sources::new(now),
+            transport_numbers: TransportNumbers::default(),
             paths: Paths::new(factory.hmac(), now),
             goes_on: false,
             said: Said::default(),

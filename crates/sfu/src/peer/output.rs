@@ -133,6 +133,9 @@ impl Peer {
         match event {
             Event::RtpPacket(packet) => {
                 self.sources.confirm(now);
+                if let Some(number) = packet.header.ext_vals.transport_cc {
+                    self.transport_numbers.taken(number);
+                }
                 self.watch.heard(now);
                 self.paths.alive(now);
                 Some(PeerOutput::Media(Box::new(packet)))

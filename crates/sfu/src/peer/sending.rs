@@ -11,6 +11,7 @@ use super::outlets::{OutletKey, Outlets, Terms};
 use super::session::{Fault, Session};
 use crate::config::Transport;
 use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, without_sender_reports};
+use crate::sdp::Scan;
 use crate::srtp::{Profile, Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
@@ -207,7 +208,8 @@ impl Peer {
     ///
     /// # Errors
     /// [`Fault`]
-    pub(super) fn renegotiated(&mut self) -> Result<(), Fault> {
+    pub(super) fn renegotiated(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+        self.transport_numbers.renegotiated(&mut self.session, outline)?;
         let ssrcs = self.sending.outlets.ssrcs();
         let gone = self.session.enter(|rtc| {
             let mut api = rtc.direct_api();

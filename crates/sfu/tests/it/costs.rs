@@ -85,6 +85,15 @@ fn packets_of_strangers() {
         mutate(&mut rng, &mut packet);
         strange(&mut shard, now, "a stranger's mutated packet", &packet);
     }
+    for _ in 0..rounds(20_000) {
+        let mut packet: Vec<u8> = (0..rng.usize(1..80)).map(|_| rng.u8(..)).collect();
+        if packet.len() >= 20 && rng.bool() {
+            let length = (packet.len() - 20) as u8;
+            packet[..8].copy_from_slice(&[0, 1, 0, length, 0x21, 0x12, 0xa4, 0x42]);
+        }
+        strange(&mut shard, now, "a stranger's packet of any shape", &packet);
+    }
+    assert_eq!((shard.stats().peers, shard.stats().faults), (0, 0));
 }
 
 /// Feeds a packet of a peer, and has all of its consequences.

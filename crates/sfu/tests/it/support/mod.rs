@@ -5,6 +5,7 @@
 pub(crate) mod client;
 pub(crate) mod cost;
 pub(crate) mod old_dtls;
+pub(crate) mod sealing;
 pub(crate) mod tapped;
 
 use std::collections::{BTreeMap, HashMap};

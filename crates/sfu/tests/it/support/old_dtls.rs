@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, Read, Result as IoResult, Write};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use openssl::asn1::Asn1Time;
@@ -32,19 +32,34 @@ pub(crate) enum Key {
     None,
 }
 
+/// What DTLS has exported for SRTP, once it has.
+pub(crate) type Exported = Arc<Mutex<Option<Vec<u8>>>>;
+
 /// The configuration of a client with such a key, which offers one SRTP profile.
 pub(crate) fn config(key: Key, profile: SrtpProfile) -> RtcConfig {
+    config_with_keys(key, profile).0
+}
+
+/// The same, and where the client's keys of SRTP come.
+pub(crate) fn config_with_keys(key: Key, profile: SrtpProfile) -> (RtcConfig, Exported) {
+    let exported = Exported::default();
+    let provider = Provider {
+        key,
+        profile,
+        exported: Arc::clone(&exported),
+    };
     let provider = CryptoProvider {
-        dtls_provider: Box::leak(Box::new(Provider { key, profile })),
+        dtls_provider: Box::leak(Box::new(provider)),
         ..from_feature_flags()
     };
-    RtcConfig::new().set_crypto_provider(Arc::new(provider))
+    (RtcConfig::new().set_crypto_provider(Arc::new(provider)), exported)
 }
 
 #[derive(Debug)]
 struct Provider {
     key: Key,
     profile: SrtpProfile,
+    exported: Exported,
 }
 
 impl DtlsProvider for Provider {
@@ -92,6 +107,7 @@ impl DtlsProvider for Provider {
         Ok(Box::new(OldDtls {
             stream: SslStream::new(ssl, Wire::default()).unwrap(),
             profile: self.profile,
+            exported: Arc::clone(&self.exported),
             is_up: false,
             said: VecDeque::new(),
             now: Instant::now(),
@@ -145,6 +161,7 @@ enum Said {
 struct OldDtls {
     stream: SslStream<Wire>,
     profile: SrtpProfile,
+    exported: Exported,
     is_up: bool,
     said: VecDeque<Said>,
     now: Instant,
@@ -180,6 +197,7 @@ impl DtlsInstance for OldDtls {
                     .unwrap();
                 let certificate = ssl.peer_certificate().unwrap().to_der().unwrap();
                 self.is_up = true;
+                *self.exported.lock().unwrap() = Some(keys.clone());
                 self.said
                     .extend([Said::Certificate(certificate), Said::Connected, Said::Keys(keys)]);
                 Ok(())
