@@ -24,9 +24,10 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.invites import Invites
-from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.keyring import Keyring
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
+from tertulia.db.signing_keys import SigningKeys
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.http import health, site
 from tertulia.http.cors import Cors
@@ -101,7 +102,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         clock = FleetClock(redis)
         await clock.measure()
         await stack.enter_async_context(_each(lambda: MEASURE_SECONDS, clock.measure))
-        keyring = Keyring(SigningKeys(database), clock.now)
+        keyring = Keyring(SigningKeys(database, master_key(config)), clock.now)
         await keyring.start()
         stack.push_async_callback(keyring.stop)
         hub_id = HubId(new_token("hub_", 9))

@@ -28,8 +28,9 @@ from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.invites import Invites
-from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
+from tertulia.db.signing_keys import SigningKeys
 from tertulia.hub.client import Client
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
@@ -457,9 +458,10 @@ async def fleet(redis_url: str, database_url: str) -> AsyncIterator[Fleet]:
     """A fleet without workers, on a database that is :func:`migrated`."""
     database = Database(database_url)
     redis = await connect_redis(redis_url)
-    keyring = Keyring(SigningKeys(database))
+    keyring = Keyring(SigningKeys(database, None))
     await keyring.start()
     tenant = await Access(database).ensure_tenant(f"t-{uuid.uuid4()}", times.from_seconds(time.time()))
+    await keyring.issuing(tenant.id)
     made = Fleet(redis_url, database, keyring, tenant.id, redis)
     try:
         yield made

@@ -22,7 +22,7 @@ async def create(call: Call[CreateInvite], about: OfRoom) -> Answer:
     """An invite, and the address of the page for whoever holds it."""
     services, room = call.services, about.room
     invite = await services.invites.create(_new(call, about))
-    issued = services.keyring.tokens.issue_invite(
+    issued = (await services.keyring.issuing(room.tenant_id)).issue_invite(
         invite_id=invite.id,
         room_id=room.id,
         role=invite.role,

@@ -30,7 +30,7 @@ async def create(call: Call[CreateRoom], host: Host) -> Answer:
     room = await services.directory.create_room(tenant, room_id, host.user_id, settings, services.now())
     now = services.clock.now()
     key_id = call.caller.key_id if isinstance(call.caller, Owner) else None
-    issued = services.keyring.tokens.issue_room(
+    issued = (await services.keyring.issuing(tenant)).issue_room(
         user_id=host.user_id,
         room_id=room.id,
         role="host",
