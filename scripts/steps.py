@@ -46,9 +46,11 @@ def _integration(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 INSTALL = (
+    # Most of the build's time, which needs no package of Python.
+    Step("compile", ("cargo", "build", "--release", "--package", "sfu-driver", "--locked", "-q"), 15),
     Step("debian packages", ("sh", "scripts/need.sh", "test"), 10, lock="apt"),
     Step("python packages", ("make", "-s", ".venv/tested"), 8),
-    Step("build", ("make", "-s", ".venv/installed"), 15, needs=PACKAGES),
+    Step("build", ("make", "-s", ".venv/installed"), 15, needs=("compile", *PACKAGES)),
     Step("npm packages", ("make", "-s", "npm"), 8, lock="apt"),
 )
 CHECK = (
@@ -89,10 +91,15 @@ INTEGRATION = (
     Step("integration others", (*PYTEST, "tests/integration", *OTHERS), 25, needs=SERVED, covered=True),
     Step("integration hub", (*PYTEST, *_integration(HUB)), 25, needs=SERVED, covered=True),
 )
-CALLS = tuple(
-    f"tests/browser/test_{name}.py"
-    for name in ("two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme")
-)
+
+
+def _browser(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/browser/test_{name}.py" for name in names)
+
+
+CALLS = _browser("two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme")
+SCREENS = _browser("accessibility", "hosting", "recording", "recordings", "recorded_files")
+PAGES = ("tests/browser", *(f"--ignore={path}" for path in (*CALLS, *SCREENS)))
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
     Step("unit", (*PYTEST, "tests/unit"), 10, needs=BUILT, covered=True),
@@ -100,14 +107,10 @@ TEST = (
     Step("page unit", ("npm", "test", "--silent"), 3, needs=("npm packages",)),
     *INTEGRATION,
     Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, apart="chaos"),
-    # Both together leave half of two cores idle.
-    Step("browser calls", (*PYTEST, *CALLS), 15, needs=SERVED, apart="browser"),
-    Step(
-        "browser pages",
-        (*PYTEST, "tests/browser", *(f"--ignore={path}" for path in CALLS)),
-        15,
-        needs=SERVED,
-        apart="browser",
+    # Each of them leaves most of two cores idle.
+    *(
+        Step(f"browser {name}", (*PYTEST, *paths), 15, needs=SERVED, apart="browser")
+        for name, paths in (("calls", CALLS), ("screens", SCREENS), ("pages", PAGES))
     ),
 )
 # Measuring takes the covered steps a third longer.

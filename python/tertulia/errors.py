@@ -29,7 +29,9 @@
         ├── InProgress         in_progress             409 (an Idempotency-Key in flight)
         ├── MethodNotAllowed   method_not_allowed      405
         ├── NotAcceptable      not_acceptable          406
-        └── RateLimited        rate_limited            429, with Retry-After
+        ├── RateLimited        rate_limited            429, with Retry-After
+        ├── HeadTooLarge       too_large               431
+        └── Crowded            unavailable             503, with Retry-After
 """
 
 from __future__ import annotations
@@ -252,5 +254,21 @@ class RateLimited(Refused):
     code, status = "rate_limited", 429
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class HeadTooLarge(Refused):
+    """The request line and headers are larger than allowed."""
+
+    code, status = "too_large", 431
+
+
+class Crowded(Refused):
+    """Too many connections; ``retry_after`` is in seconds."""
+
+    code, status = "unavailable", 503
+
+    def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after

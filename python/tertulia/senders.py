@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from tertulia.config import is_loopback
@@ -11,6 +12,24 @@ from tertulia.config import is_loopback
 _IPV6_SITE: Final = 64
 """Bits of an IPv6 address that stand for one site: the others are free for its owner to choose."""
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+
+
+class Proxies(Protocol):
+    """The proxies whose X-Forwarded-For is believed (uvicorn's ``trusted_hosts``)."""
+
+    def __contains__(self, host: str | None) -> bool:
+        """Whether this IP address is one of them."""
+
+    def get_trusted_client_address(self, x_forwarded_for: str) -> tuple[str, int]:
+        """The last address in the header that is no proxy's."""
+
+
+def client_of(peer: str, forwarded: Iterable[str], proxies: Proxies | None) -> str:
+    """The client's IP address: the peer's, or what a trusted proxy says in X-Forwarded-For, whose values these are."""
+    if proxies is None or peer not in proxies:
+        return peer
+    said = ", ".join(forwarded)
+    return (proxies.get_trusted_client_address(said)[0] if said else "") or peer
 
 
 def site_of(host: str) -> str:

@@ -8,7 +8,8 @@ import gc
 import os
 import signal
 import socket
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
 import structlog
 import uvicorn
@@ -19,13 +20,13 @@ from tertulia import logging
 from tertulia.app import Web, behind_proxies, build_web
 from tertulia.config import Config
 from tertulia.errors import ConfigError, Unavailable
+from tertulia.http.gate import Gate, open_gate, public_gate
 from tertulia.http.listening import bind, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers
 from tertulia.http.server import BoundedHttp
-from tertulia.process import pulse
+from tertulia.process import descriptors, pulse
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.plain.frames import MAX_FRAME
-from tertulia.sockets.upgrade import Endpoint
 from tertulia.sockets.websocket import protocol_class
 
 STOP_SECONDS: Final = 5
@@ -48,6 +49,7 @@ def run_web(config: Config, is_one_of_many: bool = False) -> int:
     """
     logging.configure(config.log_level, config.log_format)
     forget_dead_workers()
+    descriptors.allow_all()
     listener = bind_public(config.host, config.port, is_shared=is_one_of_many)
     if not is_one_of_many:
         listener.listen(BACKLOG)  # early clients wait, as nobody else can serve them
@@ -69,12 +71,12 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
     async with build_web(config, url) as web:
         _relax_the_collector()
         servers = [
-            _Server(_server_config(config, web, web.public, web.signalr.open), listener),
+            _Server(_server_config(config, web, web.public), listener),
             _Server(_internal_config(config, web), internal),
         ]
         if config.operator_listen is not None:
             operator = bind_public(*config.operator_listen, is_shared=is_shared)
-            servers.append(_Server(_server_config(config, web, web.complete, web.signalr.open), operator))
+            servers.append(_Server(_server_config(config, web, web.complete), operator))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -95,23 +97,23 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
         showing.cancel()
 
 
-def _server_config(config: Config, web: Web, app: ASGIApp, open_signalr: Endpoint) -> uvicorn.Config:
+def _server_config(config: Config, web: Web, app: ASGIApp) -> uvicorn.Config:
     own = [config.public_url] if config.public_url else []
+    proxies = behind_proxies(config, app).trusted_hosts if config.trusted_proxies else None
     protocol = protocol_class(
-        {"/ws": plain.endpoint(web.hub, web.lobby), "/hub": open_signalr},
+        {"/ws": plain.endpoint(web.hub, web.lobby), "/hub": web.signalr.open},
         [*config.cors_origins, *own],
         _max_frame(config),
-        behind_proxies(config, app).trusted_hosts if config.trusted_proxies else None,
+        proxies,
         local=config.open,
     )
-    return _uvicorn(app, protocol)
+    return _uvicorn(app, protocol, public_gate(config, proxies))
 
 
 def _internal_config(config: Config, web: Web) -> uvicorn.Config:
     """Other web workers pass on requests of SignalR, and nothing else."""
-    return _uvicorn(
-        web.signalr.forwarded, protocol_class({"/hub": web.signalr.open_forwarded}, ["*"], _max_frame(config))
-    )
+    protocol = protocol_class({"/hub": web.signalr.open_forwarded}, ["*"], _max_frame(config))
+    return _uvicorn(web.signalr.forwarded, protocol, open_gate())
 
 
 def _max_frame(config: Config) -> int:
@@ -119,10 +121,10 @@ def _max_frame(config: Config) -> int:
     return 2 * max(config.max_message_bytes, MAX_FRAME)
 
 
-def _uvicorn(app: ASGIApp, ws: Any) -> uvicorn.Config:
+def _uvicorn(app: ASGIApp, ws: Any, gate: Gate) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=BoundedHttp,
+        http=cast("Any", partial(BoundedHttp, gate=gate)),
         ws=ws,
         interface="asgi3",  # uvicorn takes bound methods for the older one
         lifespan="off",

@@ -27,6 +27,15 @@ _INBOUND: Final = """async () => {
   return found;
 }"""
 
+_DTLS_VERSIONS: Final = """async () => {
+  const found = [];
+  for (const connection of window.connections) {
+    if (connection.connectionState === "closed") continue;
+    for (const s of (await connection.getStats()).values()) if (s.type === "transport") found.push(s.tlsVersion);
+  }
+  return found;
+}"""
+
 _PICTURES: Final = """(names) => {
   const canvas = new OffscreenCanvas(32, 18);
   const brush = canvas.getContext("2d", { willReadFrequently: true });
@@ -153,6 +162,11 @@ class Person:
         """The statistics of every stream that comes in."""
         found: list[dict[str, Any]] = await self.page.evaluate(_INBOUND)
         return [s for s in found if s["kind"] == kind]
+
+    async def dtls_versions(self) -> list[str]:
+        """The versions of DTLS that its connections speak, as on the wire: 1.3 is ``FEFC``."""
+        versions: list[str] = await self.page.evaluate(_DTLS_VERSIONS)
+        return versions
 
     async def frames(self) -> int:
         """Frames decoded so far, of all pictures together."""

@@ -95,8 +95,10 @@ async def test_text_follows_the_font_size_of_the_browser(come: Come, base: str) 
     ana = await come("Ana", viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     await ana.page.goto(new_room(base).host_link)
     for screen in ("lobby", "meeting"):
+        join = ana.page.get_by_role("button", name="Join now")
+        await join.wait_for()
         if screen == "meeting":
-            await ana.page.get_by_role("button", name="Join now").click()
+            await join.click()
             await ana.button("Mute").wait_for()
         small = await font_sizes(ana)
         await ana.page.evaluate("() => { document.documentElement.style.fontSize = '24px'; }")
@@ -173,7 +175,9 @@ async def test_on_a_phone_mute_leave_and_the_newest_message_are_in_reach(
     come: Come, base: str, width: int, height: int
 ) -> None:
     room = new_room(base)
-    ana = await come("Ana", viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True)
+    # A tile on its way from one place to another may pass the edge of the window.
+    options = {"has_touch": True, "is_mobile": True, "reduced_motion": "reduce"}
+    ana = await come("Ana", viewport={"width": width, "height": 844}, **options)
     await ana.join(room.link)
     for panel in ("c", "p"):
         await ana.press(panel)

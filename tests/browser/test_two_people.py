@@ -33,6 +33,7 @@ async def test_they_see_and_hear_each_other(come: Come, base: str, topology: str
     await asyncio.gather(ana.sees("Ben", "Ana (you)"), ben.sees("Ana", "Ben (you)"))
     await asyncio.gather(ana.decodes(1), ben.decodes(1))
     await asyncio.gather(ana.hears_tones(), ben.hears_tones())
+    assert await ana.dtls_versions() == ["FEFC"]
 
 
 async def test_mute_is_shown_and_silences(come: Come, base: str, topology: str) -> None:

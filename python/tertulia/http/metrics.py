@@ -23,6 +23,11 @@ from tertulia.http.workers import SHARED_FIGURES
 from tertulia.hub import metrics as hub_metrics
 
 REQUESTS = Counter("tertulia_http_requests", "REST requests answered", ["operation", "status"])
+REFUSED = Counter(
+    "tertulia_http_refused",
+    "Requests and connections refused before they were read, by the code of the answer",
+    ["code"],
+)
 SECONDS = Histogram(
     "tertulia_http_request_seconds",
     "Seconds until they were answered",

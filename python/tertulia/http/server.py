@@ -1,15 +1,25 @@
-"""uvicorn's HTTP/1.1 protocol, with bounds on the head of a request, and with upgrades declined that we do not know."""
+"""uvicorn's HTTP/1.1 protocol behind a :class:`Gate`, with bounds on the head of a request, and with upgrades declined
+that we do not know."""
 
 from __future__ import annotations
 
 import asyncio
 from array import array
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, cast
 
 import httptools
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
+
+from tertulia.errors import Crowded, HeadTooLarge, Malformed, RateLimited, Refused
+from tertulia.http.gate import Gate
+from tertulia.http.metrics import REFUSED
+from tertulia.places import Place
+from tertulia.rest.problem import problem
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of request line and headers: httptools itself accepts any number of headers."""
@@ -18,17 +28,27 @@ HEAD_SECONDS: Final = 15.0
 KEEP_ALIVE_SECONDS: Final = 75
 """How long a connection may be idle between requests: longer than those of load balancers (60 s), so that none sends a
 request on a connection that is being closed."""
+CROWDED_SECONDS: Final = 3
+"""The same while many connections are open: browsers open them again as they need them."""
+PARTING_SECONDS: Final = 1.0
+"""How long a client that was refused may read why. A socket that is closed at once, with unread input, is reset."""
+_CROWDED: Final = "too many connections are open, of this address or in all: close some, or try again later"
 _UPGRADE: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Closes a connection whose request head is too large (431) or too slow."""
+    """Refuses connections and requests that are too many (503, 429), and requests whose head is too large (431); closes
+    a connection whose head is too slow."""
 
     _head_size = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _parting_timer: asyncio.TimerHandle | None = None
+    _place: Place | None = None
     parser: _Parser
     _declined: bytes | None = None
     """The head of the request that is being read, without the upgrade that it offers."""
+    _is_refused = False
+    """Nothing is read any more."""
 
     def __init__(
         self,
@@ -36,15 +56,36 @@ class BoundedHttp(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        gate: Gate,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.parser = _Parser(self)
-        self.timeout_keep_alive = KEEP_ALIVE_SECONDS
+        self._gate = gate
+        self._app: Any = self.app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection that sends nothing is as slow as one that sends slowly."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, transport.close)
+        self._place = self._gate.enter(self._peer)
+        if self._place is None:
+            self._refuse(Crowded(_CROWDED, KEEP_ALIVE_SECONDS))
+        else:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn's; what cannot be read is refused in our words."""
+        self._unset_keepalive_if_required()
+        if self._is_refused:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            if not self._is_refused:
+                self._refuse(Malformed("this is not HTTP/1.1 (RFC 9112)"))
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -66,17 +107,31 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._end_timer()
-        if self._head_size > MAX_HEAD:
-            return
         if self._offers_unknown_upgrade():
             self._declined = self._head_without_upgrade()
+            return
+        forwarded = [value.decode("latin-1") for name, value in self.headers if name == b"x-forwarded-for"]
+        if self.parser.should_upgrade() and self._should_upgrade():
+            self._admit(self._gate.upgrade(self._peer, forwarded, self.loop.time()) or 0.0)
         else:
-            super().on_headers_complete()
+            self._admit(self._gate.wait(self._peer, forwarded, self.loop.time()))
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is complete, unless it is about to be read again."""
         if self._declined is None:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The connection may be idle now."""
+        is_crowded = self._place is not None and self._gate.places.is_crowded(self._place)
+        self.timeout_keep_alive = CROWDED_SECONDS if is_crowded else KEEP_ALIVE_SECONDS
+        super().on_response_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is not HTTP's any more."""
+        self._leave()
+        super().handle_websocket_upgrade()
 
     def take_declined(self) -> bytes | None:
         """The head to read in place of one that offered an upgrade, if it did; by a new parser."""
@@ -88,7 +143,18 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing waits for a connection that is gone."""
         self._end_timer()
+        self._leave()
+        if self._parting_timer is not None:
+            self._parting_timer.cancel()
         super().connection_lost(exc)
+
+    @property
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place.leave()
 
     def _offers_unknown_upgrade(self) -> bool:
         # To the parser CONNECT is an upgrade, too.
@@ -113,9 +179,66 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _count(self, size: int) -> None:
         self._head_size += size
-        if self._head_size > MAX_HEAD and not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n")
+        if self._head_size > MAX_HEAD:
+            self._refuse(HeadTooLarge(f"the request line and headers are larger than {MAX_HEAD} bytes"))
+            raise _Stop
+
+    def _admit(self, turn: float | RateLimited) -> None:
+        """Have the request that is being read wait for its turn. Raises _Stop: it is refused."""
+        if isinstance(turn, RateLimited):
+            self._refuse(turn)
+            raise _Stop
+        self.app = _later(turn, self._app) if turn else self._app
+
+    def _refuse(self, error: Refused) -> None:
+        """Say why, and take nothing more. What waits for its answer gets it, and then the connection ends unsaid."""
+        self._is_refused = True
+        self._end_timer()
+        REFUSED.labels(error.code).inc()
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if self.transport.is_closing():
+            return
+        if cycle is None or cycle.response_complete:
+            self.transport.write(_raw(problem(error)))
+            self._part()
+        elif cycle.more_body:  # it is this request that cannot be read
+            if not cycle.response_started and not self.pipeline:
+                self.transport.write(_raw(problem(error)))
             self.transport.close()
+        else:
+            cycle.keep_alive = False
+
+    def _part(self) -> None:
+        """Close, once the client has had the time to read what was said."""
+        self._leave()
+        self._place = self._gate.parting.enter_anyhow()
+        if self._place is None or not self.transport.can_write_eof():
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+            self._parting_timer = self.loop.call_later(PARTING_SECONDS, self.transport.close)
+
+
+class _Stop(Exception):
+    """Ends the parsing of what is refused."""
+
+
+def _later(seconds: float, app: ASGIApp) -> ASGIApp:
+    """``app`` for a request that has to wait."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(seconds)
+        await app(scope, receive, send)
+
+    return serve
+
+
+def _raw(response: Response) -> bytes:
+    """The last response of a connection, as it goes over the wire."""
+    status = HTTPStatus(response.status_code)
+    lines = [b"HTTP/1.1 %d %b" % (status, status.phrase.encode())]
+    lines += [name + b": " + value for name, value in response.raw_headers]
+    return b"\r\n".join([*lines, b"connection: close", b"", bytes(response.body)])
 
 
 class _Parser(httptools.HttpRequestParser):

@@ -9,11 +9,10 @@ from typing import Final
 
 import structlog
 
-from tertulia.errors import RateLimited, Unavailable
+from tertulia.errors import Unavailable
+from tertulia.rates import BURST_SECONDS, RateLimit, too_many
 from tertulia.state.limits import Bucket
 
-BURST_SECONDS: Final = 4
-"""A caller that was quiet may make this many seconds' worth of requests at once."""
 FAILED_COST: Final = 10
 """A credential that is not valid counts as so many requests of its address: guessing is slow, a mistake is not."""
 FREE_SHARE: Final = 16
@@ -34,41 +33,6 @@ _log = structlog.get_logger(__name__)
 
 Lease = Callable[[Bucket, int], Awaitable[int]]
 """See :meth:`tertulia.state.limits.SharedBuckets.take`."""
-
-
-class RateLimit:
-    """Token buckets of this web worker: ``per_second`` for each name, after a burst of BURST_SECONDS' worth; 0: no
-    limit. ``now`` is in monotonic seconds."""
-
-    def __init__(self, per_second: float, burst: float | None = None) -> None:
-        self._rate = per_second
-        self._burst = per_second * BURST_SECONDS if burst is None else burst
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name → (tokens, when)
-
-    def take(self, name: str, now: float) -> RateLimited | None:
-        """Count a request of ``name``. Returns the refusal it has earned, if any."""
-        if not self._rate:
-            return None
-        tokens = self._tokens(name, now)
-        is_allowed = tokens >= 1
-        self._keep(name, tokens - 1 if is_allowed else tokens, now)
-        if is_allowed:
-            return None
-        return _refusal(self._rate, (1 - tokens) / self._rate)
-
-    def charge(self, name: str, now: float, cost: int) -> None:
-        """Count ``cost`` requests that have been served already; a bucket does not go below empty."""
-        if self._rate:
-            self._keep(name, max(0.0, self._tokens(name, now) - cost), now)
-
-    def _tokens(self, name: str, now: float) -> float:
-        tokens, then = self._buckets.pop(name, (float(self._burst), now))
-        return min(self._burst, tokens + (now - then) * self._rate)
-
-    def _keep(self, name: str, tokens: float, now: float) -> None:
-        self._buckets[name] = (tokens, now)
-        if len(self._buckets) > _MOST_BUCKETS:
-            self._buckets.popitem(last=False)
 
 
 class SharedLimit:
@@ -96,7 +60,7 @@ class SharedLimit:
         want = max(1, self._rate // LEASE_SHARE)
         got = await self._ask(name, want)
         if got == 0:
-            raise _refusal(self._rate, want / self._rate)
+            raise too_many(self._rate, want / self._rate)
         self._leased[name] = (got - 1, now)
         if len(self._leased) > _MOST_BUCKETS:
             self._leased.popitem(last=False)
@@ -124,7 +88,3 @@ class SharedLimit:
         except (TimeoutError, Unavailable) as e:
             _log.warning("web workers limit rates each by itself while Redis does not answer", error=str(e))
             return want
-
-
-def _refusal(rate: float, retry_after: float) -> RateLimited:
-    return RateLimited(f"more than {rate:g} requests a second: wait", retry_after)

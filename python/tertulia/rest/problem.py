@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from tertulia.contract import Problem, ProblemField
-from tertulia.errors import MethodNotAllowed, RateLimited, Refused, Unavailable
+from tertulia.errors import Crowded, MethodNotAllowed, RateLimited, Refused, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 _HIDDEN: Final = "something went wrong on the server, and has been logged"
@@ -32,7 +32,7 @@ def problem(error: BaseException) -> Response:
         extra["WWW-Authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         extra["Allow"] = error.allow
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | Crowded):
         extra["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     body = Problem(
         type="about:blank",  # RFC 9457, section 4.2.1: no more than the status; `code` is our own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ import structlog
 from tertulia.config import Config
 from tertulia.errors import ConfigError
 from tertulia.ids import NodeId
+from tertulia.process import descriptors
 from tertulia.sfu import _sfu
 
 _log: Final = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ def start_engine(config: Config, node: NodeId) -> _sfu.Sfu:
     Raises:
         ConfigError: a port cannot be bound, or there is no address to advertise.
     """
-    _allow_files()
+    descriptors.allow_all()  # each track that is recorded has an open file
     _prepare(config.raw_dir)
     first = config.sfu_ports[0]
     ports = [first + i if first else 0 for i in range(config.sfu_workers)]
@@ -43,12 +43,6 @@ def start_engine(config: Config, node: NodeId) -> _sfu.Sfu:
         raise ConfigError(
             f"the media ports cannot be opened: {e}: see --sfu-bind, --sfu-ports and --sfu-advertise"
         ) from e
-
-
-def _allow_files() -> None:
-    """Each track that is recorded has an open file: take all that the system grants."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _prepare(recordings: Path) -> None:

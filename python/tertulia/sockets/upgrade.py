@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from multidict import CIMultiDict
 from picows import WSListener, WSUpgradeRequest
 
-from tertulia.senders import is_local, is_own
+from tertulia.senders import Proxies, client_of, is_local, is_own
 
 
 class Upgrade(NamedTuple):
@@ -33,6 +33,8 @@ class Refusal(NamedTuple):
 
     status: HTTPStatus
     text: str
+    retry_after: int | None = None
+    """Seconds."""
 
 
 class WebSocketListener(WSListener):
@@ -56,16 +58,6 @@ Endpoint = Callable[[Upgrade], WebSocketListener | Refusal]
 """Answers the requests of one path."""
 
 
-class Proxies(Protocol):
-    """The proxies whose X-Forwarded-For is believed (uvicorn's ``trusted_hosts``)."""
-
-    def __contains__(self, host: str | None) -> bool:
-        """Whether this IP address is one of them."""
-
-    def get_trusted_client_address(self, x_forwarded_for: str) -> tuple[str, int]:
-        """The last address in the header that is no proxy's."""
-
-
 class Routes(NamedTuple):
     """The endpoint of each path; the origins whose pages may connect. ``*`` is all, ``local`` adds those of this
     machine; the server's own always may."""
@@ -85,14 +77,8 @@ class Routes(NamedTuple):
             return Refusal(HTTPStatus.NOT_FOUND, "there is no WebSocket endpoint here")
         if not self._admits(request.headers):
             return Refusal(HTTPStatus.FORBIDDEN, "this origin is not allowed")
-        return endpoint(Upgrade(path, query, request.headers, self._client(request.headers, peer)))
-
-    def _client(self, headers: CIMultiDict[str], peer: str) -> str:
-        """The client's IP address: the peer's, or what a trusted proxy says."""
-        if self.proxies is None or peer not in self.proxies:
-            return peer
-        forwarded = ", ".join(headers.getall("X-Forwarded-For", ()))
-        return (self.proxies.get_trusted_client_address(forwarded)[0] if forwarded else "") or peer
+        client = client_of(peer, request.headers.getall("X-Forwarded-For", ()), self.proxies)
+        return endpoint(Upgrade(path, query, request.headers, client))
 
     def _admits(self, headers: CIMultiDict[str]) -> bool:
         """Whether the origin is allowed (RFC 6455, section 10.2). Only browsers send one, and pages cannot forge it."""

@@ -26,10 +26,11 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from tertulia.senders import Proxies
 from tertulia.sockets.guard import Guard
 from tertulia.sockets.lingering import Lingering
 from tertulia.sockets.tcp import enable_keepalive
-from tertulia.sockets.upgrade import Endpoint, Proxies, Refusal, Routes, WebSocketListener
+from tertulia.sockets.upgrade import Endpoint, Refusal, Routes, WebSocketListener
 
 READ_BUFFER: Final = 2048
 """Bytes to begin with, the least that picows accepts: most calls fit, and ten thousand idle connections hold 20 MB. It
@@ -138,5 +139,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         if isinstance(opened, WebSocketListener):
             return opened
         headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if opened.retry_after is not None:
+            headers["Retry-After"] = str(opened.retry_after)
         response = WSUpgradeResponse.create_error_response(opened.status, opened.text.encode(), headers)
         return WSUpgradeResponseWithListener(response, None)

@@ -36,6 +36,7 @@ async def test_who_has_joined_or_left_makes_room(fleet: Fleet, small: Worker, di
     with pytest.raises(InvalidStatus) as refused:
         await _connected(small, dialect)
     assert refused.value.response.status_code == 503
+    assert refused.value.response.headers["Retry-After"] == "15"
     await first.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
     third = await _connected(small, dialect)
     await second.close()

@@ -46,6 +46,12 @@ def test_health(rest: Rest) -> None:
     assert rest.ok("GET", "/readyz")["checks"] == {"redis": "ok", "database": "ok"}
 
 
+def test_a_web_worker_takes_as_many_descriptors_as_there_are(rest: Rest) -> None:
+    limits = Path(f"/proc/{rest.web.server.pid}/limits").read_text()
+    (soft, hard) = re.findall(r"^Max open files +(\d+) +(\d+)", limits, re.MULTILINE)[0]
+    assert soft == hard
+
+
 def test_figures_are_prometheus_text(rest: Rest) -> None:
     rest.ok("GET", "/v1/rooms")
     answer = rest.call("GET", "/metrics", key="")

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { blockageOf, combined, waysOf } from "../../../python/tertulia/web/static/media/blockage.js";
 import { blockedBanner, explainBlockage } from "../../../python/tertulia/web/static/view/blocked.js";
-import { spoken } from "../../../python/tertulia/web/static/view/dom.js";
+import { plain } from "../../../python/tertulia/web/static/words.js";
+import "./english.js";
 
 const sdp = (...candidates) =>
   candidates
@@ -45,7 +46,7 @@ describe("in words", () => {
   const nameOf = (userId) => ({ u1: "Ana", u2: "Ben" })[userId];
   const words = (blockage) => {
     const { tried, matter, advice } = explainBlockage(blockage, nameOf);
-    return [spoken(matter), tried, advice.at(-1)];
+    return [plain(matter), plain(tried), advice.at(-1)];
   };
 
   test("the SFU", () => {

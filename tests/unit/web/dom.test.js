@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isolated, sentence, spoken } from "../../../python/tertulia/web/static/view/dom.js";
+import { sentence } from "../../../python/tertulia/web/static/view/dom.js";
+import { isolated, plain } from "../../../python/tertulia/web/static/words.js";
 
 /** @param {string} tag */
 const fake = (tag) => ({
@@ -35,5 +36,5 @@ test("a name in a sentence is an element of its own direction", () => {
 test("a name cannot leave its element, nor turn what follows", () => {
   const evil = "Ann\u2069\u202e\u2067 was removed";
   assert.deepEqual(parts(`${isolated(evil)} raised a hand`), [["Ann was removed"], " raised a hand"]);
-  assert.equal(spoken(`Remove ${isolated(evil)}?`), "Remove Ann was removed?");
+  assert.equal(plain(`Remove ${isolated(evil)}?`), "Remove Ann was removed?");
 });

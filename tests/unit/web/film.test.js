@@ -1,27 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TertuliaError } from "../../../python/tertulia/web/static/protocol.js";
-import {
-  bytes,
-  date,
-  details,
-  downloadUrl,
-  progressWords,
-} from "../../../python/tertulia/web/static/view/recording/film.js";
+import { date, details, downloadUrl, progressWords } from "../../../python/tertulia/web/static/view/recording/film.js";
 import { refusal } from "../../../python/tertulia/web/static/view/recording/refusal.js";
+import { plain } from "../../../python/tertulia/web/static/words.js";
+import "./english.js";
 
-const processing = (progress, error) => progressWords({ status: "processing", progress, error });
+const processing = (progress, error) => plain(progressWords({ status: "processing", progress, error }));
 
 test("how far a film is", () => {
   assert.equal(progressWords({ status: "recording" }), "Being recorded now.");
   assert.equal(processing(null), "Waiting to be made into a video.");
   assert.equal(processing({ stage: "waiting", fraction: 0, expectedAt: null }), "Waiting to be made into a video.");
-  assert.equal(
-    processing({ stage: "composing", fraction: 0.4267, expectedAt: null }),
-    "The video is being made: 42 %.",
-  );
+  assert.equal(processing({ stage: "composing", fraction: 0.4267, expectedAt: null }), "The video is being made: 42%.");
   const expected = processing({ stage: "composing", fraction: 0.5, expectedAt: "2030-01-01T12:00:00Z" });
-  assert.match(expected, /^The video is being made: 50 %, ready at about \d+:00.*\.$/);
+  assert.match(expected, /^The video is being made: 50%, ready at about \d+:00.*\.$/);
   assert.equal(processing({ stage: "uploading", fraction: 0.2, expectedAt: null }), "The video is being stored.");
   assert.equal(
     processing({ stage: "uploading", fraction: 0, expectedAt: null }, "The storage does not answer."),
@@ -42,17 +35,6 @@ test("what a film is like", () => {
   assert.equal(details({ status: "ready", duration: 3, layout: null, size: null }), "0:03");
 });
 
-test("sizes", () => {
-  assert.deepEqual([0, 999, 1000, 9_900, 10_000, 1_500_000_000].map(bytes), [
-    "0 bytes",
-    "999 bytes",
-    "1.0 kB",
-    "9.9 kB",
-    "10 kB",
-    "1.5 GB",
-  ]);
-});
-
 test("the date has the day and the time", () => {
   assert.match(date({ recordedAt: "2026-11-28T12:15:00Z" }), /2026.*15/);
 });
@@ -64,6 +46,8 @@ test("only our own route is asked for a download", () => {
 
 test("why a recording does not start, in words", () => {
   const codes = ["forbidden", "already_recording", "no_session", "unreachable"];
-  for (const code of codes) assert.match(refusal(new TertuliaError(code, "")), /^[A-Z].*\.$/, code);
-  assert.equal(refusal(new TertuliaError("internal", "Something broke.")), "Something broke.");
+  const said = codes.map((code) => refusal(new TertuliaError(code, "")));
+  for (const words of said) assert.match(words, /^[A-Z].*\.$/);
+  assert.equal(new Set(said).size, codes.length);
+  assert.match(refusal(new TertuliaError("teapot", "")), /went wrong .*teapot/);
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, mock, test } from "node:test";
-import { deviceTrouble, LocalMedia } from "../../../python/tertulia/web/static/media.js";
+import { LocalMedia } from "../../../python/tertulia/web/static/media.js";
+import { deviceTrouble } from "../../../python/tertulia/web/static/view/device_words.js";
+import "./english.js";
 import { FakeStream, FakeTrack } from "./fake_media.js";
 import { settle } from "./settle.js";
 

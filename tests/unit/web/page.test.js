@@ -6,9 +6,12 @@ const WEB = new URL("../../../python/tertulia/web/", import.meta.url);
 const INDEX = readFileSync(new URL("index.html", WEB), "utf8");
 const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((name) => /\.\w+$/.test(name));
 
+/** @param {string} name of a module that the page begins with, or of a catalogue: only the chosen one is loaded */
+const isLoadedByName = (name) => name === "boot.js" || name === "view.js" || /^words\/[a-z]{2}\.js$/.test(name);
+
 test("every module is preloaded, so that none waits for another to name it", () => {
   const preloaded = [...INDEX.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)].map(([, name]) => name);
-  const modules = FILES.filter((name) => name.endsWith(".js") && name !== "boot.js" && name !== "view.js");
+  const modules = FILES.filter((name) => name.endsWith(".js") && !isLoadedByName(name));
   assert.deepEqual(preloaded, modules.sort());
 });
 
@@ -32,8 +35,13 @@ test("nothing inline and nothing from another host, as the content policy demand
   }
 });
 
-test("arrows: protocol knows no media, media no meeting, none of them the page", () => {
-  const arrows = { protocol: ["protocol"], media: ["media", "protocol"], meeting: ["media", "protocol"] };
+test("arrows: words and protocol know nothing else, media no meeting, none of them the page", () => {
+  const arrows = {
+    words: ["words"],
+    protocol: ["protocol"],
+    media: ["media", "protocol"],
+    meeting: ["media", "protocol"],
+  };
   for (const [part, known] of Object.entries(arrows)) {
     for (const name of FILES.filter((n) => n === `${part}.js` || n.startsWith(`${part}/`))) {
       const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");

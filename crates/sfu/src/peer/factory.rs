@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::config::{CryptoProvider, DtlsCert};
+use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::crypto::{Sha1HmacProvider, from_feature_flags};
 use str0m::format::{Codec, CodecConfig, FormatParams};
 use str0m::media::Frequency;
@@ -45,6 +45,7 @@ impl SessionFactory {
             .set_crypto_provider(self.crypto.clone())
             .set_ice_lite(true)
             .set_rtp_mode(true)
+            .set_dtls_version(DtlsVersion::Auto)
             .set_extension(DESCRIPTOR_ID, dependency_descriptor())
             .clear_codecs()
             .enable_opus(true, false)

@@ -6,6 +6,7 @@ mod calls;
 mod churn;
 mod costs;
 mod dialects;
+mod dtls;
 mod fuzz;
 mod hostile;
 mod negotiation;

@@ -10,10 +10,11 @@ from picows import WSFrame, WSMsgType, WSTransport
 from tertulia.hub.client import CallId
 from tertulia.hub.hub import Hub
 from tertulia.ids import ConnectionId, new_token
+from tertulia.places import Place
 from tertulia.room import closing
 from tertulia.room.events import Event
 from tertulia.sockets.cork import Turn
-from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby, Place
+from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
 from tertulia.sockets.plain import frames
 from tertulia.sockets.upgrade import Endpoint, Refusal, Upgrade

@@ -15,11 +15,11 @@ import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from tertulia.ids import HubId
+from tertulia.places import Place
 from tertulia.room import closing
 from tertulia.signalr import handshake
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.messages import Close, Sequence
-from tertulia.sockets.lobby import Place
 from tertulia.sockets.signalr.mark import HEADER
 from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.socket import REFUSED_SECONDS

@@ -20,6 +20,7 @@ from tertulia.db.keyring import Keyring
 from tertulia.errors import BadToken, TertuliaError, Unavailable
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId
+from tertulia.places import Place
 from tertulia.rest.callers import Callers
 from tertulia.room import closing
 from tertulia.signalr.credentials import credential as credential_of
@@ -29,7 +30,7 @@ from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal
 from tertulia.signalr.tokens import Tokens
 from tertulia.sockets import upgrade as upgrades
 from tertulia.sockets.cork import Turn
-from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby, Place
+from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby
 from tertulia.sockets.signalr.forward import FORWARDED, Forward, answer, target_of
 from tertulia.sockets.signalr.hub import SignalRHub
 from tertulia.sockets.signalr.mark import HEADER

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { canShareScreen, deviceTrouble, listDevices, lossOf } from "./media/devices.js";
+export { canShareScreen, listDevices } from "./media/devices.js";
 export { VIDEO_QUALITIES } from "./media/encoding.js";
 export { LevelMeter } from "./media/level.js";
 export { createLink } from "./media/link.js";

@@ -3,19 +3,24 @@ import { LocalMedia } from "./media.js";
 import { Meeting } from "./meeting.js";
 import { Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
-import { endedScreen, explain, lostScreen, refusedScreen } from "./view/ended.js";
+import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
 import { entryFrom, forgetToken, keepToken, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
 import { lobby } from "./view/lobby.js";
+import { waitingScreen } from "./view/message.js";
 import { preferences } from "./view/preferences.js";
+import { explainEntry } from "./view/problem.js";
 import { Recordings } from "./view/recording/list.js";
 import { Room } from "./view/room.js";
+import { load, say } from "./words.js";
 
 /** @typedef {import("./view/entry.js").Entry} Entry */
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const anyone = new Rest(location.origin);
+/** An answer that comes within this time needs no word about the waiting. */
+const MOMENT_MS = 600;
 
 /** Shows what the address names: the start page, or the way into a room. */
 function show() {
@@ -34,7 +39,7 @@ function showHome() {
     try {
       showLobby(await newMeeting(), "host");
     } catch (error) {
-      screen.fail(explain(known(error)));
+      screen.fail(explainEntry(known(error)));
     }
   }
 }
@@ -45,6 +50,7 @@ function showHome() {
  * @param {Entry} entry
  */
 async function approach(entry) {
+  const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
     const { role } = await admission(entry);
     showLobby(entry, role);
@@ -52,6 +58,8 @@ async function approach(entry) {
     const refusal = known(error);
     if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
     fill(app, refusedScreen(refusal, show));
+  } finally {
+    clearTimeout(slow);
   }
 }
 
@@ -81,7 +89,7 @@ function showLobby(entry, role) {
     screen.close();
     recordings?.close();
   };
-  document.title = "Join the meeting · Tertulia";
+  document.title = say("title.lobby");
   fill(app, screen.element);
 
   /** @param {string} name */
@@ -91,7 +99,7 @@ function showLobby(entry, role) {
     } catch (error) {
       const refusal = known(error);
       if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
-      screen.fail(explain(refusal));
+      screen.fail(explainEntry(refusal));
     }
   }
 }
@@ -103,7 +111,7 @@ function showLobby(entry, role) {
 function known(error) {
   if (error instanceof TertuliaError) return error;
   console.error(error);
-  return new TertuliaError("internal", "Something went wrong. Reload the page and try again.");
+  return new TertuliaError("internal", String(error));
 }
 
 /**
@@ -155,7 +163,7 @@ async function enter(entry, displayName, local, onJoined) {
   room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
   fill(app, room.element);
   room.focus();
-  document.title = "Meeting · Tertulia";
+  document.title = say("title.meeting");
   addEventListener("pagehide", leave);
   addEventListener("online", check);
   document.addEventListener("visibilitychange", check);
@@ -216,5 +224,6 @@ async function inviteLink(entry, meeting) {
   return `${plain}#invite=${inviteToken}`;
 }
 
+await load(document.documentElement.lang, navigator.languages);
 addEventListener("popstate", () => location.reload());
 show();

@@ -72,6 +72,8 @@ pub(crate) struct Client {
     pub(crate) stun: &'static [u8],
     /// Begins ICE anew when it answers the shard's next offer, as pion may.
     pub(crate) renews_credentials: bool,
+    /// The role in DTLS that its offers demand: `active` or `passive`.
+    pub(crate) setup: Option<&'static str>,
     /// Do not answer the shard's offers.
     pub(crate) silent: bool,
     /// In glare: rolls its own offer back and offers again, as the protocol has it. Else it lets the shard's pass.
@@ -199,6 +201,7 @@ impl Client {
             descriptor: None,
             stun: &[0, 1],
             renews_credentials: false,
+            setup: None,
             start: now,
             now,
             timeout: now,
@@ -297,7 +300,8 @@ impl Client {
                 });
             }
         }
-        let sdp = offer.to_sdp_string();
+        let setup = format!("a=setup:{}", self.setup.unwrap_or("actpass"));
+        let sdp = offer.to_sdp_string().replace("a=setup:actpass", &setup);
         self.own_offer.clone_from(&sdp);
         self.drain();
         sdp
@@ -320,6 +324,8 @@ impl Client {
         }
         if let Some(pending) = self.pending.take() {
             self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+            // Nothing else wakes ICE where the client waits for the server's ClientHello.
+            self.rtc.handle_input(Input::Timeout(self.now)).unwrap();
         }
         self.drain();
     }

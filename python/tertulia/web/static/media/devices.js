@@ -129,16 +129,6 @@ export async function openScreen() {
   return { video, audio: stream.getAudioTracks()[0] ?? null };
 }
 
-/**
- * Says that a device which was in use is gone. The browser does not tell why.
- *
- * @param {"microphone" | "camera"} what
- * @returns {string}
- */
-export function lossOf(what) {
-  return `Your ${what} has stopped: it was unplugged, or access to it was taken away.`;
-}
-
 /** Whether this browser can share a screen: phones cannot. */
 export function canShareScreen() {
   return typeof navigator.mediaDevices?.getDisplayMedia === "function";
@@ -159,30 +149,4 @@ async function open(kind, constraints) {
   const [track] = stream.getTracks();
   if (!track) throw new DOMException("The device has no track.", "NotReadableError");
   return track;
-}
-
-/**
- * Says what is wrong with a device, and what to do about it.
- *
- * @param {"microphone" | "camera" | "screen"} what
- * @param {unknown} error
- * @returns {string}
- */
-export function deviceTrouble(what, error) {
-  switch (error instanceof DOMException ? error.name : "") {
-    case "NotAllowedError":
-      return what === "screen"
-        ? "Your browser or system does not allow sharing the screen. Allow it in the system settings, then try again."
-        : `Access to your ${what} is blocked. Allow it by the icon next to the address, then try again.`;
-    case "NotFoundError":
-    case "OverconstrainedError":
-      return `No ${what} found. Connect one, then try again.`;
-    case "NotReadableError":
-    case "AbortError":
-      return `Your ${what} is in use by another app. Close that app, then try again.`;
-    case "SecurityError":
-      return `Browsers allow the ${what} on secure pages only. Ask for a link that begins with https.`;
-    default:
-      return `Your ${what} could not be started. Try again.`;
-  }
 }

@@ -4,11 +4,11 @@
  * @typedef {"low" | "standard" | "high"} VideoQuality what people can choose from, to suit their machine
  */
 
-/** @type {Record<VideoQuality, {width: number, height: number, frameRate: number, words: string}>} */
+/** @type {Record<VideoQuality, {width: number, height: number, frameRate: number}>} */
 export const VIDEO_QUALITIES = {
-  low: { width: 320, height: 180, frameRate: 15, words: "Low video quality (180p)" },
-  standard: { width: 640, height: 360, frameRate: 30, words: "Standard video quality (360p)" },
-  high: { width: 1280, height: 720, frameRate: 30, words: "High video quality (720p)" },
+  low: { width: 320, height: 180, frameRate: 15 },
+  standard: { width: 640, height: 360, frameRate: 30 },
+  high: { width: 1280, height: 720, frameRate: 30 },
 };
 
 /**

@@ -1,6 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Member } from "../protocol/roster.js" */
-import { isolated } from "./dom.js";
+/** @import { Key } from "../words/say.js" */
+import { say } from "../words.js";
 import { notice } from "./notices.js";
 
 /** In a room with more people, notices of who comes and goes would be noise. */
@@ -11,8 +12,8 @@ const TOGETHER_MS = 5000;
 /** Announces who joins, leaves, raises a hand and shares a screen. */
 export class Announcer {
   #meeting;
-  #joined = new Gathering("joined");
-  #left = new Gathering("left");
+  #joined = new Gathering({ one: "joined.one", two: "joined.two", more: "joined.more" });
+  #left = new Gathering({ one: "left.one", two: "left.two", more: "left.more" });
   /** Whose hands are up: announced already, or up before we came. */
   #raised;
   /** Whose screens are shared. */
@@ -42,7 +43,7 @@ export class Announcer {
    */
   #gather({ userId, displayName }, gathering, topic) {
     if (userId === this.#meeting.userId || this.#meeting.roster.all.length > ANNOUNCED_UP_TO) return;
-    notice(gathering.add(isolated(displayName), performance.now()), { topic });
+    notice(gathering.add(displayName, performance.now()), { topic });
   }
 
   #onTracks() {
@@ -50,7 +51,7 @@ export class Announcer {
     for (const userId of sharers) {
       const name = roster.get(userId)?.displayName;
       if (name === undefined || userId === self || this.#sharers.has(userId)) continue;
-      notice(`${isolated(name)} is sharing a screen`, { topic: "screen" });
+      notice(say("told.sharing", { name }), { topic: "screen" });
     }
     this.#sharers = sharers;
   }
@@ -58,7 +59,7 @@ export class Announcer {
   /** @param {Member} member */
   #onChanged({ userId, displayName, handRaised }) {
     const isNews = handRaised && !this.#raised.has(userId) && userId !== this.#meeting.userId;
-    if (isNews) notice(`${isolated(displayName)} raised a hand`);
+    if (isNews) notice(say("told.hand", { name: displayName }));
     if (handRaised) this.#raised.add(userId);
     else this.#raised.delete(userId);
   }
@@ -66,14 +67,14 @@ export class Announcer {
 
 /** Puts those who joined (or left) shortly after one another into one sentence, so that they do not flood the screen. */
 export class Gathering {
-  #verb;
+  #keys;
   /** @type {string[]} the newest first */
   #names = [];
   #at = -Infinity;
 
-  /** @param {string} verb such as "joined" */
-  constructor(verb) {
-    this.#verb = verb;
+  /** @param {{one: Key, two: Key, more: Key}} keys the sentences for one of them, for two, and for more */
+  constructor(keys) {
+    this.#keys = keys;
   }
 
   /**
@@ -85,10 +86,9 @@ export class Gathering {
     if (now - this.#at > TOGETHER_MS) this.#names = [];
     this.#at = now;
     this.#names.unshift(name);
-    const [newest, second, third, ...rest] = this.#names;
-    if (!second) return `${newest} ${this.#verb}`;
-    if (!third) return `${second} and ${newest} ${this.#verb}`;
-    const others = rest.length ? `${rest.length + 1} others` : "one other";
-    return `${newest}, ${second} and ${others} ${this.#verb}`;
+    const [first = "", second, third, ...rest] = this.#names;
+    if (!second) return say(this.#keys.one, { first });
+    if (!third) return say(this.#keys.two, { first: second, second: first });
+    return say(this.#keys.more, { first, second, count: rest.length + 1 });
   }
 }

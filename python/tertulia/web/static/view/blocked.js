@@ -1,9 +1,7 @@
 /** @import { Blockage, Way } from "../media/blockage.js" */
+import { listOf, say } from "../words.js";
 import { openDialog } from "./dialogs.js";
-import { h, isolated, sentence } from "./dom.js";
-
-/** @type {Record<Way, string>} */
-const WAYS = { udp: "UDP", tcp: "TCP", relay: "a TURN relay" };
+import { h } from "./dom.js";
 
 /**
  * Says in one line that no media flows.
@@ -12,7 +10,7 @@ const WAYS = { udp: "UDP", tcp: "TCP", relay: "a TURN relay" };
  * @returns {string}
  */
 export function blockedBanner({ userIds }) {
-  return userIds.length ? "No sound or video for some people" : "No sound or video gets through";
+  return say(userIds.length ? "blocked.some" : "blocked.everyone");
 }
 
 /**
@@ -23,19 +21,23 @@ export function blockedBanner({ userIds }) {
  * @returns {{tried: string, matter: string, advice: string[]}}
  */
 export function explainBlockage({ tried, hasTurn, userIds }, nameOf) {
-  const ways = tried.map((way) => WAYS[way]);
-  const names = userIds.map((userId) => isolated(nameOf(userId)));
-  const list = new Intl.ListFormat("en", { type: "conjunction" });
-  const whom = names.length ? `between you and ${list.format(names)}` : "between you and the media server";
-  const advice = [
-    "Turn off a VPN, or use another network, such as your phone’s hot spot.",
-    "In an office or a school, ask for UDP to be allowed.",
-    hasTurn
-      ? "If that does not help, tell whoever runs this server that its TURN server cannot be reached, either."
-      : "If that does not help, tell whoever runs this server: it has no TURN server, which would find another way.",
-  ];
-  if (ways.length) return { tried: `Tried: ${list.format(ways)}.`, matter: `Nothing gets through ${whom}.`, advice };
-  return { tried: "Nothing could be tried.", matter: `Your browser found no way to send anything ${whom}.`, advice };
+  const advice = [say("blocked.vpn"), say("blocked.udp"), say(hasTurn ? "blocked.turn" : "blocked.noTurn")];
+  const names = listOf(userIds.map(nameOf));
+  if (tried.length === 0) {
+    const matter = names ? say("blocked.noWayToPeople", { names }) : say("blocked.noWayToServer");
+    return { tried: say("blocked.nothingTried"), matter, advice };
+  }
+  const ways = listOf(tried.map(wayWords));
+  const matter = names ? say("blocked.people", { names }) : say("blocked.server");
+  return { tried: say("blocked.tried", { ways }), matter, advice };
+}
+
+/**
+ * @param {Way} way
+ * @returns {string}
+ */
+function wayWords(way) {
+  return way === "relay" ? say("blocked.relay") : way.toUpperCase();
 }
 
 /**
@@ -47,8 +49,8 @@ export function explainBlockage({ tried, hasTurn, userIds }, nameOf) {
 export function blockedDialog(blockage, nameOf) {
   const { tried, matter, advice } = explainBlockage(blockage, nameOf);
   openDialog(
-    "No sound or video",
-    h("p", { class: "lead" }, ...sentence(matter), " ", tried),
+    say("blocked.title"),
+    h("p", { class: "lead" }, matter, " ", tried),
     h("ul", { class: "consequences" }, ...advice.map((words) => h("li", {}, words))),
   );
 }

@@ -1,5 +1,6 @@
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Meeting } from "../meeting.js" */
+import { say, timeOfDay } from "../words.js";
 import { h, initials, tint } from "./dom.js";
 import { icon } from "./icons.js";
 import { panel } from "./panel.js";
@@ -14,8 +15,8 @@ const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
 export class Chat {
   #meeting;
   #list = h("ol");
-  #scroller = h("div", { class: "messages", role: "log", tabIndex: 0, "aria-label": "Messages" }, this.#list);
-  #empty = h("p", { class: "empty" }, "Everyone here can read messages. They are deleted when the meeting ends.");
+  #scroller = h("div", { class: "messages", role: "log", tabIndex: 0, "aria-label": say("chat.messages") }, this.#list);
+  #empty = h("p", { class: "empty" }, say("chat.empty"));
   #input;
   #form;
   /** @type {{userId: string, at: number, isPrivate: boolean} | null} */
@@ -30,18 +31,24 @@ export class Chat {
     this.#input = h("textarea", {
       rows: 1,
       maxLength: 4000,
-      placeholder: "Message everyone",
+      placeholder: say("chat.placeholder"),
+      "aria-label": say("chat.field"),
       onkeydown: this.#onKey,
       oninput: this.#grow,
     });
-    this.#input.setAttribute("aria-label", "Message");
     const send = h(
       "button",
-      { type: "submit", class: "send", "aria-label": "Send message", title: "Send" },
+      { type: "submit", class: "send", "aria-label": say("chat.send"), title: say("chat.send") },
       icon("send"),
     );
     this.#form = h("form", { class: "compose", onsubmit: this.#onSubmit }, this.#input, send);
-    this.element = panel("chat", "Chat", onClose, this.#empty, this.#scroller, this.#form);
+    this.element = panel(
+      "chat",
+      { title: say("chat.title"), close: say("chat.close"), onClose },
+      this.#empty,
+      this.#scroller,
+      this.#form,
+    );
   }
 
   /** Puts the cursor into the field, and shows the newest message. */
@@ -62,13 +69,12 @@ export class Chat {
       this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
     const isOwn = userId === this.#meeting.userId;
     const name = this.#meeting.roster.get(userId)?.displayName ?? displayName;
-    const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     const head = h(
       "div",
       { class: "message-head" },
-      h("b", {}, isOwn ? "You" : h("bdi", {}, name)),
-      isPrivate ? h("span", { class: "private" }, "privately") : null,
-      h("time", { dateTime: sentAt }, time),
+      h("b", {}, isOwn ? say("chat.you") : h("bdi", {}, name)),
+      isPrivate ? h("span", { class: "private" }, say("chat.privately")) : null,
+      h("time", { dateTime: sentAt }, timeOfDay(at)),
     );
     const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
@@ -97,8 +103,8 @@ export class Chat {
     try {
       await this.#meeting.sendChat(text);
     } catch {
-      const again = h("button", { type: "button", class: "text-button" }, "Send again");
-      const note = h("small", {}, "Not sent. ", again);
+      const again = h("button", { type: "button", class: "text-button" }, say("chat.sendAgain"));
+      const note = h("small", {}, say("chat.unsent"), " ", again);
       const unsent = h("li", { class: "unsent" }, h("div", {}, h("p", { dir: "auto" }, ...linked(text)), note));
       again.onclick = () => {
         unsent.remove();

@@ -1,6 +1,10 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { Devices } from "../media/devices.js" */
-import { deviceTrouble, listDevices, VIDEO_QUALITIES } from "../media.js";
+/** @import { VideoQuality } from "../media/encoding.js" */
+/** @import { Key } from "../words/say.js" */
+import { listDevices } from "../media.js";
+import { say } from "../words.js";
+import { deviceTrouble } from "./device_words.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { notice } from "./notices.js";
@@ -9,11 +13,42 @@ import { prefer, preferences } from "./preferences.js";
 /** @typedef {"microphone" | "camera" | "speaker"} DeviceKind */
 /** @typedef {{element: HTMLElement, close: () => void}} Choices */
 
-/** @type {Record<DeviceKind, {label: string, icon: import("./icons.js").IconName, list: keyof Devices}>} */
+/**
+ * @type {Record<DeviceKind, {icon: import("./icons.js").IconName, list: keyof Devices, label: Key, standard: Key,
+ *   none: Key, numbered: Key}>}
+ */
 const KINDS = {
-  microphone: { label: "Microphone", icon: "mic", list: "microphones" },
-  camera: { label: "Camera", icon: "camera", list: "cameras" },
-  speaker: { label: "Speaker", icon: "speaker", list: "speakers" },
+  microphone: {
+    icon: "mic",
+    list: "microphones",
+    label: "device.microphone",
+    standard: "device.microphone.system",
+    none: "device.microphone.none",
+    numbered: "device.microphone.numbered",
+  },
+  camera: {
+    icon: "camera",
+    list: "cameras",
+    label: "device.camera",
+    standard: "device.camera.system",
+    none: "device.camera.none",
+    numbered: "device.camera.numbered",
+  },
+  speaker: {
+    icon: "speaker",
+    list: "speakers",
+    label: "device.speaker",
+    standard: "device.speaker.system",
+    none: "device.speaker.none",
+    numbered: "device.speaker.numbered",
+  },
+};
+
+/** @type {Record<VideoQuality, Key>} */
+const QUALITIES = {
+  low: "device.quality.low",
+  standard: "device.quality.standard",
+  high: "device.quality.high",
 };
 
 /**
@@ -54,7 +89,7 @@ export function deviceChoices(local, onSpeaker = () => {}) {
  * @param {(deviceId: string) => void | Promise<void>} apply
  */
 function deviceSelect(kind, apply) {
-  const { label, icon: name, list } = KINDS[kind];
+  const { icon: name, list, label, standard, none, numbered } = KINDS[kind];
   const select = h("select", {
     onchange: async () => {
       prefer({ [kind]: select.value });
@@ -65,24 +100,18 @@ function deviceSelect(kind, apply) {
       }
     },
   });
-  const element = h("label", { class: "choice" }, icon(name), h("span", { class: "choice-label" }, label), select);
+  const element = choice(name, say(label), select);
   const show = (/** @type {Devices} */ devices) => {
     const found = devices[list];
     const chosen = preferences()[kind];
     element.hidden = kind === "speaker" && found.length === 0;
     select.disabled = found.length === 0;
-    const standard = h(
-      "option",
-      { value: "" },
-      found.length ? `System ${label.toLowerCase()}` : `No ${label.toLowerCase()}`,
-    );
-    fill(
-      select,
-      standard,
-      ...found
-        .filter((d) => d.deviceId !== "default")
-        .map((device, i) => h("option", { value: device.deviceId }, device.label || `${label} ${i + 1}`)),
-    );
+    const named = found
+      .filter((device) => device.deviceId !== "default")
+      .map(({ deviceId, label }, i) =>
+        h("option", { value: deviceId, textContent: label || say(numbered, { number: i + 1 }) }),
+      );
+    fill(select, h("option", { value: "" }, say(found.length ? standard : none)), ...named);
     select.value = found.some((d) => d.deviceId === chosen) ? chosen : "";
   };
   return { element, show };
@@ -94,7 +123,7 @@ function qualitySelect(local) {
     "select",
     {
       onchange: async () => {
-        const quality = /** @type {import("../media/encoding.js").VideoQuality} */ (select.value);
+        const quality = /** @type {VideoQuality} */ (select.value);
         prefer({ quality });
         try {
           await local.chooseCamera({ quality });
@@ -103,14 +132,19 @@ function qualitySelect(local) {
         }
       },
     },
-    ...Object.entries(VIDEO_QUALITIES).map(([value, { words }]) => h("option", { value }, words)),
+    ...Object.entries(QUALITIES).map(([value, key]) => h("option", { value }, say(key))),
   );
   select.value = preferences().quality;
-  return h(
-    "label",
-    { class: "choice" },
-    icon("settings"),
-    h("span", { class: "choice-label" }, "Video quality"),
-    select,
-  );
+  return choice("settings", say("device.quality"), select);
+}
+
+/**
+ * A labelled select.
+ *
+ * @param {import("./icons.js").IconName} name
+ * @param {string} words
+ * @param {HTMLSelectElement} select
+ */
+export function choice(name, words, select) {
+  return h("label", { class: "choice" }, icon(name), h("span", { class: "choice-label" }, words), select);
 }

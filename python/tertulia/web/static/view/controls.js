@@ -1,4 +1,5 @@
-import { fill, h } from "./dom.js";
+import { say } from "../words.js";
+import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
@@ -58,42 +59,42 @@ export class Controls {
     this.#menu = new Menu(
       "more-menu",
       [
-        ["screen", "screen", "Share your screen", "narrow-only"],
-        ["hand", "hand", "Raise or lower hand", "narrow-only"],
+        ["screen", "screen", say("control.share"), "narrow-only"],
+        ["hand", "hand", say("control.hand"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
-        ["flip", "flip", "Use the other camera"],
+        ["flip", "flip", say("control.flip")],
         ["optOut", "notRecorded", ""],
-        ["invite", "link", "Copy invite link"],
-        ["settings", "settings", "Settings"],
-        ["theme", "theme", "Switch between light and dark"],
-        ["help", "keyboard", "Keyboard shortcuts"],
+        ["invite", "link", say("invite.copy")],
+        ["settings", "settings", say("settings.title")],
+        ["theme", "theme", say("theme.switch")],
+        ["help", "keyboard", say("shortcuts.title")],
       ],
       act,
     );
     this.#leaveMenu = new Menu(
       "leave-menu",
       [
-        ["leave", "leave", "Leave the meeting"],
-        ["end", "close", "End the meeting for everyone", "dangerous"],
+        ["leave", "leave", say("control.leaveMeeting")],
+        ["end", "close", say("control.end"), "dangerous"],
       ],
       act,
     );
     this.#end = h(
       "button",
-      { type: "button", class: "control hang-up", "aria-label": "Leave", title: "Leave" },
+      { type: "button", class: "control hang-up", "aria-label": say("control.leave"), title: say("control.leave") },
       icon("leave"),
     );
     this.#end.onclick = () => this.#act("leave");
     const more = h(
       "button",
-      { type: "button", class: "control more", "aria-label": "More", title: "More" },
+      { type: "button", class: "control more", "aria-label": say("control.more"), title: say("control.more") },
       icon("more"),
     );
     this.#menu.openBy(more);
     const { mic, camera, screen, hand, record, chat, people } = this.#buttons;
     const bar = h(
       "div",
-      { class: "bar", role: "toolbar", "aria-label": "Controls" },
+      { class: "bar", role: "toolbar", "aria-label": say("control.toolbar") },
       h("div", { class: "group" }, mic, camera, screen, hand, record),
       h("div", { class: "group" }, chat, people, more),
       this.#end,
@@ -104,16 +105,16 @@ export class Controls {
   /** @param {ControlState} state */
   update({ isMuted, isVideoOn, isSharing, canShare, canFlip, handRaised, open, unread, people, isHost, recording }) {
     const { mic, camera, screen, hand, chat, people: list } = this.#buttons;
-    show(mic, isMuted ? "Unmute" : "Mute", "M", { off: isMuted });
+    show(mic, say(isMuted ? "control.unmute" : "control.mute"), "M", { off: isMuted });
     fill(mic, icon(isMuted ? "micOff" : "mic"));
-    show(camera, isVideoOn ? "Turn camera off" : "Turn camera on", "V", { off: !isVideoOn });
+    show(camera, say(isVideoOn ? "control.cameraOff" : "control.cameraOn"), "V", { off: !isVideoOn });
     fill(camera, icon(isVideoOn ? "camera" : "cameraOff"));
-    show(screen, isSharing ? "Stop sharing your screen" : "Share your screen", "S", { active: isSharing });
+    show(screen, say(isSharing ? "control.stopSharing" : "control.share"), "S", { active: isSharing });
     screen.hidden = !canShare;
-    show(hand, handRaised ? "Lower your hand" : "Raise your hand", "H", { active: handRaised });
-    const news = unread > 0 ? `, ${unread} unread` : "";
-    show(chat, `Chat${news}`, "C", { active: open === "chat" });
-    show(list, `People, ${people}`, "P", { active: open === "people" });
+    show(hand, say(handRaised ? "control.lowerHand" : "control.raiseHand"), "H", { active: handRaised });
+    const chatWords = unread > 0 ? say("control.chatUnread", { count: unread }) : say("control.chat");
+    show(chat, chatWords, "C", { active: open === "chat" });
+    show(list, say("control.people", { number: people }), "P", { active: open === "people" });
     chat.setAttribute("aria-expanded", String(open === "chat"));
     list.setAttribute("aria-expanded", String(open === "people"));
     this.#badge.hidden = unread === 0;
@@ -155,13 +156,12 @@ export class Controls {
 
 /**
  * @param {HTMLButtonElement} button
- * @param {string} label
+ * @param {string} words
  * @param {string} key "" if there is none
  * @param {{off?: boolean, active?: boolean}} look
  */
-function show(button, label, key, { off = false, active = false }) {
-  button.setAttribute("aria-label", label);
-  button.title = key ? `${label} (${key})` : label;
+function show(button, words, key, { off = false, active = false }) {
+  label(button, words, key ? say("control.withKey", { label: words, key }) : words);
   button.classList.toggle("off", off);
   button.classList.toggle("active", active);
 }

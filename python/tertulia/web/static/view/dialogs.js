@@ -1,8 +1,10 @@
 /** @import { LocalMedia } from "../media.js" */
-import { deviceChoices } from "./choices.js";
-import { h, sentence, spoken } from "./dom.js";
+import { chooseLanguage, chosenLanguage, LANGUAGES, say } from "../words.js";
+import { choice, deviceChoices } from "./choices.js";
+import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { SHORTCUTS } from "./keyboard.js";
+import { notice } from "./notices.js";
 import { prefer, preferences } from "./preferences.js";
 import { setTheme, theme } from "./theme.js";
 
@@ -32,7 +34,7 @@ export function confirmation(question, yes, { words = [], isHarmless = false } =
       h(
         "div",
         { class: "dialog-actions" },
-        h("button", { type: "button", class: "secondary", onclick: choose(false) }, "Cancel"),
+        h("button", { type: "button", class: "secondary", onclick: choose(false) }, say("action.cancel")),
         h("button", { type: "button", class: isHarmless ? "primary" : "danger", onclick: choose(true) }, yes),
       ),
     );
@@ -48,29 +50,53 @@ export function confirmation(question, yes, { words = [], isHarmless = false } =
  */
 export function settingsDialog(local, onSpeaker) {
   const choices = deviceChoices(local, onSpeaker);
+  choices.element.append(themeChoice(), languageChoice());
+  openDialog(say("settings.title"), choices.element).addEventListener("close", choices.close);
+}
+
+function themeChoice() {
   const select = h(
     "select",
     { onchange: () => setTheme(/** @type {import("./theme.js").Theme} */ (select.value)) },
-    h("option", { value: "system" }, "Same as the system"),
-    h("option", { value: "light" }, "Light"),
-    h("option", { value: "dark" }, "Dark"),
+    h("option", { value: "system" }, say("theme.system")),
+    h("option", { value: "light" }, say("theme.light")),
+    h("option", { value: "dark" }, say("theme.dark")),
   );
   select.value = theme();
-  const look = h(
-    "label",
-    { class: "choice" },
-    icon("theme"),
-    h("span", { class: "choice-label" }, "Appearance"),
-    select,
-  );
-  choices.element.append(look);
-  openDialog("Settings", choices.element).addEventListener("close", choices.close);
+  return choice("theme", say("theme.label"), select);
+}
+
+/** Reloading leaves the meeting, so that is left to the person. */
+function languageChoice() {
+  const select = languageSelect(() => {
+    const action = { label: say("language.reload"), run: () => location.reload() };
+    notice(say("language.later"), { action, topic: "language" });
+  });
+  select.prepend(h("option", { value: "" }, say("language.browser")));
+  select.value = chosenLanguage();
+  return choice("language", say("language.label"), select);
+}
+
+/**
+ * A select of the page's language.
+ *
+ * @param {() => void} onChosen another one is used from the next load of the page
+ */
+export function languageSelect(onChosen) {
+  const languages = Object.entries(LANGUAGES).map(([value, name]) => h("option", { value, lang: value }, name));
+  const select = h("select", {}, ...languages);
+  select.value = document.documentElement.lang;
+  select.onchange = () => {
+    chooseLanguage(select.value);
+    onChosen();
+  };
+  return select;
 }
 
 /** Shows the keyboard shortcuts. */
 export function shortcutsDialog() {
-  const rows = SHORTCUTS.map(({ keys, words }) =>
-    h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)),
+  const rows = SHORTCUTS.map(({ key, command, words }) =>
+    h("div", {}, h("dt", {}, h("kbd", {}, command ? key : say("shortcuts.space"))), h("dd", {}, say(words))),
   );
   const enabled = h("input", {
     type: "checkbox",
@@ -78,9 +104,9 @@ export function shortcutsDialog() {
     onchange: () => prefer({ shortcuts: enabled.checked }),
   });
   openDialog(
-    "Keyboard shortcuts",
+    say("shortcuts.title"),
     h("dl", { class: "shortcuts" }, ...rows),
-    h("label", { class: "check" }, enabled, "Use single-key shortcuts"),
+    h("label", { class: "check" }, enabled, say("shortcuts.enabled")),
   );
 }
 
@@ -90,13 +116,9 @@ export function shortcutsDialog() {
  * @param {string} link
  */
 export function linkDialog(link) {
-  const field = h("input", { readOnly: true, value: link, onfocus: () => field.select() });
-  field.setAttribute("aria-label", "Invite link");
-  openDialog(
-    "Invite link",
-    h("p", { class: "lead" }, "Copy this link and send it to the people you want to meet."),
-    field,
-  );
+  const look = { readOnly: true, value: link, "aria-label": say("invite.link") };
+  const field = h("input", { ...look, onfocus: () => field.select() });
+  openDialog(say("invite.link"), h("p", { class: "lead" }, say("invite.byHand")), field);
   field.focus();
 }
 
@@ -115,20 +137,19 @@ export function closeDialogs() {
 export function openDialog(title, ...content) {
   const dialog = h(
     "dialog",
-    {},
+    { "aria-label": title },
     h(
       "header",
       {},
-      h("h2", {}, ...sentence(title)),
+      h("h2", {}, title),
       h(
         "button",
-        { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() },
+        { type: "button", class: "quiet", "aria-label": say("action.close"), onclick: () => dialog.close() },
         icon("close"),
       ),
     ),
     ...content,
   );
-  dialog.setAttribute("aria-label", spoken(title));
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);

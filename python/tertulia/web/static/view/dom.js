@@ -1,6 +1,9 @@
+import { isolatedParts, plain } from "../words.js";
+
 /**
  * Creates an element. Properties whose names begin with `on` become listeners, those that the element has are set on it,
- * the rest become attributes. Null and undefined leave a property out, false an attribute.
+ * the rest become attributes. Null and undefined leave a property out, false an attribute. Isolated parts of a text
+ * become elements of their own, and are plain text in an attribute.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -11,18 +14,31 @@
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) set(element, name, value);
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  const present = children.filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...present.flatMap(nodes));
   return element;
 }
 
 /**
- * @param {HTMLElement} element
+ * @param {Node | string} child
+ * @returns {(Node | string)[]}
+ */
+function nodes(child) {
+  return typeof child === "string" ? sentence(child) : [child];
+}
+
+/** Attributes that are texts. */
+const TEXTS = new Set(["title", "placeholder", "aria-label"]);
+
+/**
+ * @param {Element} element
  * @param {string} name
  * @param {any} value
  */
 function set(element, name, value) {
   if (value === null || value === undefined) return;
-  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  if (TEXTS.has(name)) element.setAttribute(name, plain(value));
+  else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name in element && !name.startsWith("aria")) /** @type {any} */ (element)[name] = value;
   else if (value !== false || name.startsWith("aria")) element.setAttribute(name, String(value));
 }
@@ -34,21 +50,7 @@ function set(element, name, value) {
  * @param {...(Node | string)} children
  */
 export function fill(element, ...children) {
-  element.replaceChildren(...children);
-}
-
-/** First strong isolate, pop directional isolate (Unicode Standard Annex 9). */
-const [FSI, PDI] = ["\u2068", "\u2069"];
-const CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
-
-/**
- * Text of people for a sentence of ours, which it must not reorder, whatever its direction.
- *
- * @param {string} text
- * @returns {string} for {@link sentence}
- */
-export function isolated(text) {
-  return FSI + text.replace(CONTROLS, "") + PDI;
+  element.replaceChildren(...children.flatMap(nodes));
 }
 
 /**
@@ -58,18 +60,20 @@ export function isolated(text) {
  * @returns {(Node | string)[]}
  */
 export function sentence(words) {
-  const parts = words.split(new RegExp(`${FSI}([^${PDI}]*)${PDI}`));
-  return parts.map((part, i) => (i % 2 ? h("bdi", {}, part) : part)).filter((part) => part !== "");
+  const parts = isolatedParts(words).map((part, i) => (i % 2 ? h("bdi", {}, part) : part));
+  return parts.filter((part) => part !== "");
 }
 
 /**
- * A sentence as text alone, for labels that are read aloud.
+ * Names a control: for those who hear it, and in a tooltip.
  *
+ * @param {Element} element
  * @param {string} words
- * @returns {string}
+ * @param {string} [tooltip] if it is another text
  */
-export function spoken(words) {
-  return words.replace(CONTROLS, "");
+export function label(element, words, tooltip = words) {
+  set(element, "aria-label", words);
+  set(element, "title", tooltip);
 }
 
 /**

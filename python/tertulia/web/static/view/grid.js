@@ -1,6 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/link.js" */
+import { say } from "../words.js";
 import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
 import { Pager } from "./pager.js";
@@ -38,7 +39,7 @@ export class Grid {
     this.#onPinned = onPinned;
     /** Turns the pages. It is not part of the grid's element. */
     this.pager = this.#pager.element;
-    this.element = h("section", { class: "grid", "aria-label": "Participants" });
+    this.element = h("section", { class: "grid", "aria-label": say("tiles.label") });
     this.#observer.observe(this.element);
   }
 

@@ -1,13 +1,14 @@
+import { say } from "../words.js";
 import { brand } from "./brand.js";
-import { fill, h } from "./dom.js";
+import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 
 /** The bar on top of a meeting: how long we are in it, what is going on, and the way to invite others. */
 export class Header {
-  #clock = h("time", { class: "clock", title: "Time since you joined" });
-  #recording = h("span", { class: "recording", hidden: true }, "Recording");
+  #clock = h("time", { class: "clock", title: say("meeting.clock") });
+  #recording = h("span", { class: "recording", hidden: true }, say("meeting.recording"));
   #trouble = h("span", { role: "alert" });
-  #help = h("button", { type: "button", class: "text-button", hidden: true }, "What to do");
+  #help = h("button", { type: "button", class: "text-button", hidden: true }, say("meeting.whatToDo"));
   #banner = h("div", { class: "banner", hidden: true }, this.#trouble, this.#help);
   #sharing;
   #joinedAt = Date.now();
@@ -22,13 +23,17 @@ export class Header {
    */
   constructor({ pager, onInvite, onStopSharing, onHelp }) {
     this.#help.onclick = onHelp;
-    const stop = h("button", { type: "button", class: "text-button", onclick: onStopSharing }, "Stop");
-    const words = h("span", {}, "You are sharing your screen");
+    const stop = h(
+      "button",
+      { type: "button", class: "text-button", onclick: onStopSharing },
+      say("meeting.stopSharing"),
+    );
+    const words = h("span", {}, say("meeting.sharing"));
     this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), words, stop);
     this.element = h(
       "header",
       { class: "top" },
-      h("h1", { class: "hidden" }, "Meeting"),
+      h("h1", { class: "hidden" }, say("meeting.title")),
       brand(),
       this.#clock,
       this.#recording,
@@ -68,11 +73,11 @@ export class Header {
 function inviteButton(onInvite) {
   const button = h(
     "button",
-    { type: "button", class: "top-button", title: "Copy invite link (I)", onclick: onInvite },
+    { type: "button", class: "top-button", onclick: onInvite },
     icon("link"),
-    h("span", {}, "Invite"),
+    h("span", {}, say("invite.short")),
   );
-  button.setAttribute("aria-label", "Copy invite link");
+  label(button, say("invite.copy"), say("control.withKey", { label: say("invite.copy"), key: "I" }));
   return button;
 }
 

@@ -1,3 +1,4 @@
+import { say } from "../words.js";
 import { h } from "./dom.js";
 import { pathFrom } from "./entry.js";
 import { icon } from "./icons.js";
@@ -19,7 +20,7 @@ import { pageHeader } from "./page_header.js";
  */
 export function home({ mayCreate, onCreate }) {
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
-  const create = h("button", { type: "button", class: "primary" }, icon("plus"), "New meeting");
+  const create = h("button", { type: "button", class: "primary" }, icon("plus"), say("home.create"));
   create.onclick = () => {
     failure.hidden = true;
     create.disabled = true;
@@ -30,8 +31,8 @@ export function home({ mayCreate, onCreate }) {
   const welcome = h(
     "main",
     { class: "welcome" },
-    h("h1", {}, "Good company, wherever you are."),
-    h("p", { class: "lead" }, "Start a meeting and share its link, or paste a link that you were sent."),
+    h("h1", {}, say("home.title")),
+    h("p", { class: "lead" }, say("home.lead")),
     create,
     byLink,
     failure,
@@ -50,11 +51,11 @@ function linkForm() {
   const input = h("input", {
     name: "link",
     required: true,
-    placeholder: "Paste a meeting link",
+    placeholder: say("home.paste"),
+    "aria-label": say("home.link"),
     autocomplete: "off",
     spellcheck: false,
   });
-  input.setAttribute("aria-label", "Meeting link");
   return h(
     "form",
     {
@@ -63,13 +64,13 @@ function linkForm() {
         event.preventDefault();
         const path = pathFrom(input.value);
         if (path) return location.assign(path);
-        input.setCustomValidity("This is not a meeting link. Meeting links contain /r/ and a long ID.");
+        input.setCustomValidity(say("home.notLink"));
         input.reportValidity();
       },
       oninput: () => input.setCustomValidity(""),
     },
     input,
-    h("button", { type: "submit", class: "secondary" }, "Join"),
+    h("button", { type: "submit", class: "secondary" }, say("home.join")),
   );
 }
 
@@ -82,12 +83,6 @@ function linkForm() {
  */
 async function offerCreation(mayCreate, create, byLink) {
   if (await mayCreate.catch(() => true)) return;
-  create.replaceWith(
-    h(
-      "p",
-      { class: "hint" },
-      "On this server, you need a link to join a meeting. Open the one that you were sent, or paste it here.",
-    ),
-  );
+  create.replaceWith(h("p", { class: "hint" }, say("home.linkOnly")));
   byLink.querySelector("input")?.focus();
 }

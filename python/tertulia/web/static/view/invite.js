@@ -1,3 +1,4 @@
+import { say } from "../words.js";
 import { linkDialog } from "./dialogs.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -13,7 +14,7 @@ export async function copyInvite(link) {
     // Not writeText: by the time the link has come, the click may be too long ago to allow it.
     const text = link.then((words) => new Blob([words], { type: "text/plain" }));
     await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
-    notice("Invite link copied.", { topic: "invite" });
+    notice(say("invite.copied"), { topic: "invite" });
   } catch {
     await link.then(linkDialog, fail);
   }
@@ -28,8 +29,8 @@ export function aloneCard(onInvite) {
   return h(
     "div",
     { class: "alone" },
-    h("h2", {}, "You are the only one here"),
-    h("p", {}, "Send this link to the people you want to meet."),
-    h("button", { type: "button", class: "primary", onclick: onInvite }, icon("link"), "Copy invite link"),
+    h("h2", {}, say("invite.alone")),
+    h("p", {}, say("invite.aloneLead")),
+    h("button", { type: "button", class: "primary", onclick: onInvite }, icon("link"), say("invite.copy")),
   );
 }

@@ -1,20 +1,21 @@
+/** @import { Key } from "../words/say.js" */
 /** @import { PushToTalk } from "./talk.js" */
 import { preferences } from "./preferences.js";
 
 /** @typedef {"mic" | "camera" | "screen" | "hand" | "chat" | "people" | "invite" | "theme" | "help"} Command */
 
-/** @type {{keys: string[], command: Command | null, words: string}[]} */
+/** @type {{key: string, command: Command | null, words: Key}[]} */
 export const SHORTCUTS = [
-  { keys: ["M"], command: "mic", words: "Mute or unmute" },
-  { keys: ["Space"], command: null, words: "Hold to speak while muted" },
-  { keys: ["V"], command: "camera", words: "Turn your camera on or off" },
-  { keys: ["S"], command: "screen", words: "Start or stop sharing your screen" },
-  { keys: ["H"], command: "hand", words: "Raise or lower your hand" },
-  { keys: ["C"], command: "chat", words: "Open or close the chat" },
-  { keys: ["P"], command: "people", words: "Open or close the list of people" },
-  { keys: ["I"], command: "invite", words: "Copy the invite link" },
-  { keys: ["D"], command: "theme", words: "Switch between light and dark" },
-  { keys: ["?"], command: "help", words: "Show these shortcuts" },
+  { key: "M", command: "mic", words: "shortcuts.mic" },
+  { key: " ", command: null, words: "shortcuts.hold" },
+  { key: "V", command: "camera", words: "shortcuts.camera" },
+  { key: "S", command: "screen", words: "shortcuts.screen" },
+  { key: "H", command: "hand", words: "shortcuts.hand" },
+  { key: "C", command: "chat", words: "shortcuts.chat" },
+  { key: "P", command: "people", words: "shortcuts.people" },
+  { key: "I", command: "invite", words: "shortcuts.invite" },
+  { key: "D", command: "theme", words: "theme.switch" },
+  { key: "?", command: "help", words: "shortcuts.help" },
 ];
 
 /** Keys by which one goes through a page. Whoever uses them means the focused control when they press Space. */
@@ -42,7 +43,7 @@ const NAVIGATION = new Set([
  * @returns {() => void} ends it
  */
 export function listenToKeys(run, talk) {
-  const byKey = new Map(SHORTCUTS.map(({ keys: [key = ""], command }) => [key.toLowerCase(), command]));
+  const byKey = new Map(SHORTCUTS.map(({ key, command }) => [key.toLowerCase(), command]));
   /** @type {"pointer" | "keyboard"} how the focus was moved last */
   let moved = "pointer";
   const onPointer = () => {

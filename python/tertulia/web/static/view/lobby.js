@@ -1,4 +1,5 @@
 /** @import { LocalMedia } from "../media.js" */
+import { say } from "../words.js";
 import { h } from "./dom.js";
 import { pageHeader } from "./page_header.js";
 import { prefer, preferences } from "./preferences.js";
@@ -28,11 +29,11 @@ export function lobby({ local, onGo }) {
     required: true,
     maxLength: 100,
     autocomplete: "name",
-    placeholder: "Your name",
+    placeholder: say("lobby.name"),
     value: preferences().name,
     oninput: () => mirror.setName(name.value),
   });
-  const go = h("button", { type: "submit", class: "primary" }, "Join now");
+  const go = h("button", { type: "submit", class: "primary" }, say("lobby.join"));
   const form = h(
     "form",
     {
@@ -46,7 +47,7 @@ export function lobby({ local, onGo }) {
         onGo(name.value.trim());
       },
     },
-    h("label", { class: "field" }, h("span", {}, "Your name"), name),
+    h("label", { class: "field" }, h("span", {}, say("lobby.name")), name),
     go,
   );
   mirror.setName(name.value);
@@ -57,8 +58,8 @@ export function lobby({ local, onGo }) {
     h(
       "section",
       { class: "welcome" },
-      h("h1", {}, "Ready to join?"),
-      h("p", { class: "lead" }, "Check your camera and microphone. Others see you once you join."),
+      h("h1", {}, say("lobby.title")),
+      h("p", { class: "lead" }, say("lobby.lead")),
       form,
       failure,
     ),

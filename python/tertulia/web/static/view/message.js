@@ -1,5 +1,21 @@
+import { say } from "../words.js";
 import { brand } from "./brand.js";
 import { h } from "./dom.js";
+
+/**
+ * A screen for when something takes more than a moment.
+ *
+ * @param {string} words what is awaited
+ * @returns {HTMLElement}
+ */
+export function waitingScreen(words) {
+  return h(
+    "div",
+    { class: "ended" },
+    h("header", { class: "page-header" }, brand("/")),
+    h("main", {}, h("p", { class: "lead waiting", role: "status" }, words)),
+  );
+}
 
 /**
  * A screen that says one thing, and what can be done.
@@ -26,7 +42,7 @@ export function messageScreen(title, words, action, more = null) {
         "div",
         { class: "ended-actions" },
         action && h("button", { type: "button", class: "primary", onclick: action.run }, action.label),
-        h("a", { class: action ? "secondary" : "primary", href: "/" }, "Go to the start page"),
+        h("a", { class: action ? "secondary" : "primary", href: "/" }, say("action.home")),
       ),
       more,
     ),

@@ -1,4 +1,6 @@
-import { h, sentence } from "./dom.js";
+import { say } from "../words.js";
+import { h } from "./dom.js";
+import { explainCall } from "./problem.js";
 
 /** How long a notice is shown: time to read two short lines. */
 const SHOWN_MS = 5000;
@@ -27,9 +29,9 @@ export function notice(text, { action, topic, stays = false } = {}) {
   const element = h(
     "div",
     { class: stays ? "notice stays" : "notice" },
-    h("span", {}, ...sentence(text)),
+    h("span", {}, text),
     action && answer(action.label, action.run),
-    stays && answer("OK", () => {}),
+    stays && answer(say("action.ok"), () => {}),
   );
   element.dataset.topic = topic ?? "";
   area().append(element);
@@ -39,7 +41,7 @@ export function notice(text, { action, topic, stays = false } = {}) {
 
 /** @param {unknown} error of a call that someone made: says what went wrong */
 export function fail(error) {
-  notice(error instanceof Error ? error.message : String(error));
+  notice(explainCall(error));
 }
 
 /** @param {string} [topic] which notices to remove; all without it */

@@ -1,3 +1,4 @@
+import { say } from "../words.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
@@ -11,11 +12,11 @@ export class Pager {
 
   /** @param {(by: 1 | -1) => void} onTurn */
   constructor(onTurn) {
-    this.#previous = turnButton("previous", "Previous people", () => onTurn(-1));
-    this.#next = turnButton("next", "More people", () => onTurn(1));
+    this.#previous = turnButton("previous", say("tiles.previous"), () => onTurn(-1));
+    this.#next = turnButton("next", say("tiles.next"), () => onTurn(1));
     this.element = h(
       "div",
-      { class: "pager", role: "group", "aria-label": "Pages of people", hidden: true },
+      { class: "pager", role: "group", "aria-label": say("tiles.pages"), hidden: true },
       this.#previous,
       this.#count,
       this.#next,

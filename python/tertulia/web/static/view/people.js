@@ -1,8 +1,9 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Member } from "../protocol/roster.js" */
-import { fill, h, initials, isolated, tint } from "./dom.js";
+import { say } from "../words.js";
+import { fill, h, initials, label, tint } from "./dom.js";
 import { icon } from "./icons.js";
-import { notice } from "./notices.js";
+import { fail, notice } from "./notices.js";
 import { panel } from "./panel.js";
 
 /** The list of people, with what a host can do to each. */
@@ -33,21 +34,20 @@ export class People {
       {
         type: "button",
         class: "secondary",
-        onclick: () => this.#run(meeting.muteAll(), "Everyone is being muted. They can unmute themselves."),
+        onclick: () => this.#run(meeting.muteAll(), say("people.allMuted")),
       },
       icon("muteAll"),
-      "Mute all",
+      say("people.muteAll"),
     );
     const invite = h(
       "button",
       { type: "button", class: "secondary", onclick: () => this.#onInvite() },
       icon("link"),
-      "Copy invite link",
+      say("invite.copy"),
     );
     this.element = panel(
       "people",
-      "People",
-      onClose,
+      { title: say("people.title"), close: say("people.close"), onClose },
       h("div", { class: "panel-actions" }, invite, this.#muteAll),
       this.#count,
       this.#list,
@@ -60,7 +60,7 @@ export class People {
     const { roster, role, userId } = this.#meeting;
     const members = roster.all;
     this.#muteAll.hidden = role !== "host" || members.length < 2;
-    this.#count.textContent = members.length === 1 ? "Only you are here" : `${members.length} people`;
+    this.#count.textContent = say("people.count", { count: members.length });
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.act;
     const raised = members.filter((m) => m.handRaised);
     fill(
@@ -79,12 +79,12 @@ export class People {
     const isLeftOut = this.#meeting.recording.isOn && member.recordingOptOut;
     const isGuest = member.isGuest && !isSelf;
     const notes = [
-      isSelf && "You",
-      role === "host" && "Host",
-      isGuest && "Guest",
-      this.#meeting.sharers.has(userId) && "Sharing the screen",
-      isLeftOut && "Not recorded",
-      isAway && "Reconnecting…",
+      isSelf && say("people.you"),
+      role === "host" && say("people.host"),
+      isGuest && say("people.guest"),
+      this.#meeting.sharers.has(userId) && say("people.sharing"),
+      isLeftOut && say("people.notRecorded"),
+      isAway && say("person.reconnecting"),
     ];
     const note = notes.filter(Boolean).join(" · ");
     return h(
@@ -92,35 +92,32 @@ export class People {
       { class: isAway ? "is-away" : "" },
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
       h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
-      handRaised && sign("hand", "Hand raised", "raised"),
+      handRaised && sign("hand", say("person.handRaised"), "raised"),
       this.#pinButton(member),
       ...(this.#meeting.role === "host" && !isSelf ? this.#hostActions(member) : [microphoneSign(isMuted)]),
-      isVideoOn ? sign("camera", "Camera on", "") : sign("cameraOff", "Camera off", "off"),
+      isVideoOn ? sign("camera", say("person.cameraOn"), "") : sign("cameraOff", say("person.cameraOff"), "off"),
     );
   }
 
   /** @param {Member} member */
   #pinButton({ userId, displayName }) {
     const isPinned = this.#pin.pinnedUser === userId;
-    const label = `${isPinned ? "Unpin" : "Pin"} ${displayName}`;
-    const button = this.#act(`pin-${userId}`, "pin", label, () => this.#pin.togglePin(userId));
+    const words = say(isPinned ? "tile.unpin" : "tile.pin", { name: displayName });
+    const button = this.#act(`pin-${userId}`, "pin", words, () => this.#pin.togglePin(userId));
     button.setAttribute("aria-pressed", String(isPinned));
     return button;
   }
 
   /** @param {Member} member */
-  #hostActions({ userId, displayName, isMuted }) {
+  #hostActions({ userId, displayName: name, isMuted }) {
     const mute = isMuted
       ? microphoneSign(isMuted)
-      : this.#act(`mute-${userId}`, "mic", `Mute ${displayName}`, () =>
-          this.#run(
-            this.#meeting.askToMute(userId),
-            `${isolated(displayName)} is being muted. They can unmute themselves.`,
-          ),
+      : this.#act(`mute-${userId}`, "mic", say("people.mute", { name }), () =>
+          this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name })),
         );
-    const remove = this.#act(`remove-${userId}`, "remove", `Remove ${displayName}`, async () => {
-      const sure = await this.#confirm(`Remove ${isolated(displayName)} from the meeting?`, "Remove");
-      if (sure) await this.#run(this.#meeting.remove(userId), `${isolated(displayName)} was removed.`);
+    const remove = this.#act(`remove-${userId}`, "remove", say("people.remove", { name }), async () => {
+      const sure = await this.#confirm(say("people.removeQuestion", { name }), say("action.remove"));
+      if (sure) await this.#run(this.#meeting.remove(userId), say("people.removed", { name }));
     });
     return [remove, mute];
   }
@@ -128,15 +125,12 @@ export class People {
   /**
    * @param {string} act
    * @param {import("./icons.js").IconName} name
-   * @param {string} label
+   * @param {string} words
    * @param {() => void} run
    */
-  #act(act, name, label, run) {
-    const button = h(
-      "button",
-      { type: "button", class: "quiet", "aria-label": label, title: label, onclick: run },
-      icon(name),
-    );
+  #act(act, name, words, run) {
+    const button = h("button", { type: "button", class: "quiet", onclick: run }, icon(name));
+    label(button, words);
     button.dataset.act = act;
     button.addEventListener("refocus", () => button.focus());
     return button;
@@ -151,21 +145,23 @@ export class People {
       await call;
       notice(done);
     } catch (error) {
-      notice(error instanceof Error ? error.message : String(error));
+      fail(error);
     }
   }
 }
 
 /**
  * @param {import("./icons.js").IconName} name
- * @param {string} label
+ * @param {string} words
  * @param {string} look
  */
-function sign(name, label, look) {
-  return h("span", { class: `sign ${look}`, role: "img", "aria-label": label, title: label }, icon(name));
+function sign(name, words, look) {
+  const element = h("span", { class: `sign ${look}`, role: "img" }, icon(name));
+  label(element, words);
+  return element;
 }
 
 /** @param {boolean} isMuted */
 function microphoneSign(isMuted) {
-  return isMuted ? sign("micOff", "Muted", "off") : sign("mic", "Microphone on", "");
+  return isMuted ? sign("micOff", say("person.muted"), "off") : sign("mic", say("person.unmuted"), "");
 }

@@ -1,7 +1,10 @@
 /** @import { LocalMedia } from "../media.js" */
-import { deviceTrouble, LevelMeter, lossOf } from "../media.js";
+/** @import { Key } from "../words/say.js" */
+import { LevelMeter } from "../media.js";
+import { say } from "../words.js";
 import { deviceChoices } from "./choices.js";
-import { fill, h, initials } from "./dom.js";
+import { deviceTrouble, lossInLobby } from "./device_words.js";
+import { fill, h, initials, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { prefer, preferences } from "./preferences.js";
 
@@ -17,7 +20,7 @@ const METER_MS = 80;
  */
 export function preview(local) {
   const video = h("video", { muted: true, autoplay: true, playsInline: true, class: "mirrored" });
-  video.setAttribute("aria-label", "Your video");
+  video.setAttribute("aria-label", say("lobby.video"));
   const face = h("span", { class: "face" });
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
   /** @type {Map<string, string>} what is wrong, by device */
@@ -63,12 +66,12 @@ export function preview(local) {
   const unsubscribe = [
     local.on("track", show),
     local.on("changed", show),
-    local.on("lost", (what) => tell(what, `${lossOf(what)} Turn it on again by its button.`)),
+    local.on("lost", (what) => tell(what, lossInLobby(what))),
   ];
   const choices = deviceChoices(local);
   const element = h(
     "section",
-    { class: "preview", "aria-label": "Camera and microphone" },
+    { class: "preview", "aria-label": say("lobby.preview") },
     h(
       "div",
       { class: "mirror" },
@@ -106,8 +109,14 @@ export function preview(local) {
 /** @param {HTMLElement} choices */
 function foldedOnPhones(choices) {
   const open = !matchMedia("(max-width: 640px)").matches;
-  return h("details", { class: "devices", open }, h("summary", {}, icon("settings"), "Devices and quality"), choices);
+  return h("details", { class: "devices", open }, h("summary", {}, icon("settings"), say("lobby.devices")), choices);
 }
+
+/** @type {Record<"microphone" | "camera", {on: Key, off: Key}>} */
+const SWITCHES = {
+  microphone: { on: "lobby.microphoneOn", off: "lobby.microphoneOff" },
+  camera: { on: "lobby.cameraOn", off: "lobby.cameraOff" },
+};
 
 /**
  * @param {"microphone" | "camera"} what
@@ -116,10 +125,8 @@ function foldedOnPhones(choices) {
 function switchButton(what, onclick) {
   const element = h("button", { type: "button", class: "round", onclick });
   const show = (/** @type {boolean} */ on) => {
-    const label = `Turn ${what} ${on ? "off" : "on"}`;
     element.classList.toggle("off", !on);
-    element.setAttribute("aria-label", label);
-    element.title = label;
+    label(element, say(SWITCHES[what][on ? "off" : "on"]));
     if (what === "microphone") fill(element, icon(on ? "mic" : "micOff"));
     else fill(element, icon(on ? "camera" : "cameraOff"));
   };
@@ -130,7 +137,7 @@ function switchButton(what, onclick) {
 function levelBar(local) {
   const meter = new LevelMeter();
   const steps = Array.from({ length: STEPS }, () => h("i"));
-  const element = h("div", { class: "level", role: "meter", "aria-label": "Microphone level" }, ...steps);
+  const element = h("div", { class: "level", role: "meter", "aria-label": say("lobby.level") }, ...steps);
   element.setAttribute("aria-valuemin", "0");
   element.setAttribute("aria-valuemax", "100");
   const listen = () => {

@@ -3,13 +3,15 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Action } from "./controls.js" */
-import { canShareScreen, deviceTrouble, listDevices, lossOf } from "../media.js";
+import { canShareScreen, listDevices } from "../media.js";
+import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
+import { deviceTrouble, lossOf } from "./device_words.js";
 import { closeDialogs, confirmation, settingsDialog, shortcutsDialog } from "./dialogs.js";
-import { h, isolated } from "./dom.js";
+import { h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
@@ -211,7 +213,7 @@ export class Room {
   /** @param {"microphone" | "camera"} what */
   #onLost(what) {
     const start = () => (what === "microphone" ? this.#local.setMuted(false) : this.#local.setCamera(true));
-    const action = { label: "Turn on again", run: () => this.#try(what, start) };
+    const action = { label: say("device.restart"), run: () => this.#try(what, start) };
     notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
@@ -224,7 +226,7 @@ export class Room {
   }
 
   async #end() {
-    const sure = await confirmation("End the meeting for everyone?", "End the meeting");
+    const sure = await confirmation(say("end.question"), say("end.confirm"));
     if (sure) await this.#meeting.endForAll().catch(fail);
   }
 
@@ -255,19 +257,22 @@ export class Room {
     this.#chat.add(message);
     if (this.#open === "chat" || message.userId === this.#meeting.userId) return;
     this.#unread++;
-    const name = this.#nameOf(message.userId, "Someone");
-    const action = { label: "Open chat", run: () => this.#open !== "chat" && this.#toggle("chat") };
-    notice(`${isolated(name)}: ${isolated(message.text.slice(0, 80))}`, { action, topic: "chat" });
+    const name = this.#nameOf(message.userId, say("meeting.someone"));
+    const action = { label: say("chat.open"), run: () => this.#open !== "chat" && this.#toggle("chat") };
+    notice(say("chat.preview", { name, text: message.text.slice(0, 80) }), { action, topic: "chat" });
     this.#update();
   }
 
   /** @param {string} byUserId a host who wants us muted: we are, and may unmute ourselves */
   #onMuteRequested(byUserId) {
     if (this.#local.isMuted) return;
-    const name = this.#nameOf(byUserId, "The host");
+    const name = this.#nameOf(byUserId, say("meeting.host"));
     void this.#local.setMuted(true);
-    const action = { label: "Unmute", run: () => this.#try("microphone", () => this.#local.setMuted(false)) };
-    notice(`${isolated(name)} muted you. You can unmute yourself.`, { action, topic: "mute" });
+    const action = {
+      label: say("control.unmute"),
+      run: () => this.#try("microphone", () => this.#local.setMuted(false)),
+    };
+    notice(say("meeting.mutedBy", { name }), { action, topic: "mute" });
   }
 
   /**
@@ -287,5 +292,5 @@ export class Room {
 /** @param {() => void} onclick */
 function startSoundButton(onclick) {
   const look = { type: "button", class: "primary start-sound", hidden: true, onclick };
-  return h("button", look, icon("speaker"), "Turn sound on");
+  return h("button", look, icon("speaker"), say("meeting.startSound"));
 }

@@ -1,6 +1,8 @@
 /** @import { Quality } from "../media/link.js" */
+/** @import { Key } from "../words/say.js" */
 /** @import { Rect } from "./layout.js" */
-import { fill, h, initials, isolated, sentence, tint } from "./dom.js";
+import { isolated, percent, plain, say } from "../words.js";
+import { fill, h, initials, label, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
 import { Picture } from "./picture.js";
 
@@ -18,15 +20,33 @@ import { Picture } from "./picture.js";
  * @property {boolean} isOn whether they say that the camera is on
  */
 
-const QUALITY_WORDS = ["No media", "Poor connection", "Fair connection", "Good connection"];
+/** @type {Key[]} by the number of bars */
+const QUALITIES = ["quality.none", "quality.poor", "quality.fair", "quality.good"];
+
+/**
+ * What a tile's pin says: of a person, of ourselves, of a screen, of our own.
+ *
+ * @type {Record<"person" | "self" | "screen" | "ownScreen", {pin: Key, unpin: Key}>}
+ */
+const PINS = {
+  person: { pin: "tile.pin", unpin: "tile.unpin" },
+  self: { pin: "tile.pinSelf", unpin: "tile.unpinSelf" },
+  screen: { pin: "tile.pinScreen", unpin: "tile.unpinScreen" },
+  ownScreen: { pin: "tile.pinOwnScreen", unpin: "tile.unpinOwnScreen" },
+};
 
 /** The tile of a person, or of a screen. */
 export class Tile {
   #picture;
   #name = h("span", { class: "name" });
   #badges = h("span", { class: "badges" });
-  #leftOut = h("span", { class: "left-out", hidden: true }, icon("notRecorded"), h("span", {}, "not recorded"));
-  #away = h("div", { class: "away" }, "Reconnecting…");
+  #leftOut = h(
+    "span",
+    { class: "left-out", hidden: true },
+    icon("notRecorded"),
+    h("span", {}, say("tile.notRecorded")),
+  );
+  #away = h("div", { class: "away" }, say("person.reconnecting"));
   #signal = h("span", { class: "signal", role: "img" }, bars());
   #pin;
   #isSelf;
@@ -73,22 +93,22 @@ export class Tile {
   /** @param {TileState} state what to show */
   update(state) {
     const { name, isMuted, isAway, handRaised, isLeftOut, speaking, pinned } = state;
-    const label = this.#title(name);
-    fill(this.#name, ...sentence(this.#title(isolated(name))));
+    const title = this.#title(name);
+    fill(this.#name, title);
     this.#leftOut.hidden = !isLeftOut;
     fill(/** @type {HTMLElement} */ (this.element.querySelector(".avatar")), h("span", {}, initials(name)));
-    const marks = [handRaised && badge("hand", "Hand raised"), isMuted && badge("micOff", "Muted")];
+    const marks = [
+      handRaised && badge("hand", say("person.handRaised")),
+      isMuted && badge("micOff", say("person.muted")),
+    ];
     fill(this.#badges, ...marks.filter((mark) => mark !== false));
-    this.element.setAttribute("aria-label", label);
+    this.element.setAttribute("aria-label", plain(title));
     this.element.classList.toggle("is-speaking", speaking);
     this.element.classList.toggle("is-away", isAway);
     this.element.classList.toggle("has-hand", handRaised);
     this.#away.hidden = !isAway;
-    const what = this.#isSelf && this.#isScreen ? "your screen" : label;
-    const pinLabel = pinned ? `Unpin ${what}` : `Pin ${what}`;
-    this.#pin.setAttribute("aria-label", pinLabel);
+    label(this.#pin, say(PINS[this.#kind][pinned ? "unpin" : "pin"], { name }));
     this.#pin.setAttribute("aria-pressed", String(pinned));
-    this.#pin.title = pinLabel;
     this.#picture.show(state);
     this.#expectsPicture = state.isOn && !this.#isSelf;
     this.#showQuality();
@@ -96,8 +116,13 @@ export class Tile {
 
   /** @param {string} name */
   #title(name) {
-    if (this.#isScreen) return this.#isSelf ? "Your screen" : `${name}’s screen`;
-    return this.#isSelf ? `${name} (you)` : name;
+    if (this.#isScreen) return this.#isSelf ? say("tile.ownScreen") : say("tile.screen", { name });
+    return this.#isSelf ? say("tile.self", { name }) : isolated(name);
+  }
+
+  get #kind() {
+    if (this.#isScreen) return this.#isSelf ? "ownScreen" : "screen";
+    return this.#isSelf ? "self" : "person";
   }
 
   /** @param {Quality} quality of this person's media */
@@ -113,12 +138,13 @@ export class Tile {
     if (!this.#quality) return;
     const { loss, roundTrip } = this.#quality;
     const count = isMissing ? 0 : this.#quality.bars;
-    const words = isMissing ? "The picture does not come" : (QUALITY_WORDS[count] ?? "");
-    const delay = Number.isNaN(roundTrip) ? "" : `, ${Math.round(roundTrip)} ms`;
-    const lost = loss > 0.005 ? `, ${Math.round(loss * 100)} % lost` : "";
+    const words = say(isMissing ? "quality.noPicture" : (QUALITIES[count] ?? "quality.none"));
+    const figures = [
+      !Number.isNaN(roundTrip) && say("quality.delay", { milliseconds: Math.round(roundTrip) }),
+      loss > 0.005 && say("quality.lost", { percent: percent(loss) }),
+    ];
     this.#signal.dataset.bars = String(count);
-    this.#signal.title = words + delay + lost;
-    this.#signal.setAttribute("aria-label", words);
+    label(this.#signal, words, [words, ...figures.filter((figure) => figure !== false)].join(" · "));
   }
 
   /** @param {Rect} rect */
@@ -140,8 +166,10 @@ export class Tile {
 
 /**
  * @param {import("./icons.js").IconName} name
- * @param {string} label
+ * @param {string} words
  */
-function badge(name, label) {
-  return h("span", { class: `badge ${name}`, role: "img", "aria-label": label, title: label }, icon(name));
+function badge(name, words) {
+  const element = h("span", { class: `badge ${name}`, role: "img" }, icon(name));
+  label(element, words);
+  return element;
 }

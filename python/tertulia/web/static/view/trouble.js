@@ -1,5 +1,6 @@
 /** @import { LinkReport, LinkState } from "../media/link.js" */
 /** @import { Meeting } from "../meeting.js" */
+import { say } from "../words.js";
 import { blockedBanner, blockedDialog } from "./blocked.js";
 
 /** What is wrong with the connection to a meeting, in words. */
@@ -41,14 +42,15 @@ export class Trouble {
 
   /** @returns {string} "": nothing is wrong */
   get words() {
-    if (this.isLost) return "Connection lost. Reconnecting…";
+    if (this.isLost) return say("meeting.lost");
     if (this.#blockage) return blockedBanner(this.#blockage);
-    return this.#media === "interrupted" ? "Sound and video stopped. Looking for another connection…" : "";
+    return this.#media === "interrupted" ? say("meeting.interrupted") : "";
   }
 
   /** Shows what was tried, and what to do. */
   explain() {
-    const nameOf = (/** @type {string} */ userId) => this.#meeting.roster.get(userId)?.displayName ?? "someone";
+    const nameOf = (/** @type {string} */ userId) =>
+      this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
     if (this.#blockage) blockedDialog(this.#blockage, nameOf);
   }
 

@@ -2,34 +2,30 @@
 /** @import { Rest } from "../../protocol.js" */
 /** @import { RecordingState } from "../../protocol/recording.js" */
 /** @import { TroubleReason } from "../../protocol/types.js" */
+/** @import { Key } from "../../words/say.js" */
 /** @import { RecordingChoices } from "../controls.js" */
+import { say } from "../../words.js";
 import { confirmation } from "../dialogs.js";
 import { clearNotices, notice } from "../notices.js";
+import { explainCall } from "../problem.js";
 import { refusal } from "./refusal.js";
 
-const START_WORDS = [
-  "Everyone in the meeting is told, and so is everyone who joins later.",
-  "Sound, cameras and shared screens are recorded. Chat is not.",
-  "Anyone can choose not to be recorded.",
-  "The video is made after you stop. The hosts of this room can watch, download and delete it.",
-];
-const STOP_WORDS = [
-  "The video will be ready some minutes later: under Recordings, after you leave and before you join again.",
-];
+/** @type {Key[]} */
+const START_WORDS = ["record.everyoneIsTold", "record.what", "record.choice", "record.after"];
 
-/** @type {Record<TroubleReason, string>} */
+/** @type {Record<TroubleReason, Key>} */
 const TROUBLE = {
-  disk_full: "The server’s disk is full: nothing more is recorded. What was recorded before is kept.",
-  disk_error: "The server cannot write the recording: nothing more is recorded. What was recorded before is kept.",
-  disk_slow: "The server’s disk is too slow: parts of the recording are missing.",
+  disk_full: "record.diskFull",
+  disk_error: "record.diskError",
+  disk_slow: "record.diskSlow",
 };
 
-/** @type {Record<RecordingState["is"], string>} */
+/** @type {Record<RecordingState["is"], Key>} */
 const BUTTON = {
-  off: "Record the meeting",
-  starting: "Starting the recording…",
-  on: "Stop recording",
-  stopping: "Stopping the recording…",
+  off: "record.start",
+  starting: "record.starting",
+  on: "record.stop",
+  stopping: "record.stopping",
 };
 
 /** Tells everyone of the recording, and lets them do about it what they may. */
@@ -56,7 +52,7 @@ export class RecordingControl {
   /** @returns {(() => void)[]} ends it */
   listen() {
     const { recording } = this.#meeting;
-    if (recording.isOn) this.#tell("This meeting is being recorded.");
+    if (recording.isOn) this.#tell("record.isOn", "record.isOnNotYou");
     void this.#readSettings();
     return [
       recording.on("changed", ({ before, state }) => this.#onState(before, state)),
@@ -69,9 +65,9 @@ export class RecordingControl {
     const { recording, role, recordingOptOut } = this.#meeting;
     const { is } = recording.state;
     const mayRecord = role === "host" && (this.#isAllowed || recording.isOn);
-    const record = mayRecord ? { words: BUTTON[is], isPending: is === "starting" || is === "stopping" } : null;
+    const record = mayRecord ? { words: say(BUTTON[is]), isPending: is === "starting" || is === "stopping" } : null;
     const mayOptOut = this.#isAllowed || recording.isOn;
-    const optOut = mayOptOut ? (recordingOptOut ? "Let me be recorded" : "Don’t record me") : null;
+    const optOut = mayOptOut ? say(recordingOptOut ? "record.optIn" : "record.optOut") : null;
     return { isRecording: recording.isOn, record, optOut };
   }
 
@@ -80,11 +76,11 @@ export class RecordingControl {
     const { recording } = this.#meeting;
     try {
       if (recording.state.is === "off") {
-        const asked = { words: START_WORDS, isHarmless: true };
-        if (await confirmation("Record this meeting?", "Start recording", asked)) await recording.start();
+        const asked = { words: START_WORDS.map((key) => say(key)), isHarmless: true };
+        if (await confirmation(say("record.startQuestion"), say("record.startConfirm"), asked)) await recording.start();
       } else if (recording.state.is === "on") {
-        const asked = { words: STOP_WORDS, isHarmless: true };
-        if (await confirmation("Stop the recording?", "Stop recording", asked)) await recording.stop();
+        const asked = { words: [say("record.ready")], isHarmless: true };
+        if (await confirmation(say("record.stopQuestion"), say("record.stop"), asked)) await recording.stop();
       }
     } catch (error) {
       notice(refusal(error));
@@ -96,10 +92,9 @@ export class RecordingControl {
     clearNotices("recording");
     try {
       await this.#meeting.setRecordingOptOut(optOut);
-      notice(optOut ? "You are not recorded." : "You are recorded like the others.", { topic: "opt-out" });
+      notice(say(optOut ? "record.optedOut" : "record.optedIn"), { topic: "opt-out" });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      notice(`This could not be changed. ${why}`, { topic: "opt-out", stays: true });
+      notice(say("record.notChanged", { why: explainCall(error) }), { topic: "opt-out", stays: true });
     }
   }
 
@@ -124,26 +119,29 @@ export class RecordingControl {
     const wasOn = before === "on" || before === "stopping";
     if (state.is === "on" && !wasOn) {
       this.#troubles.clear();
-      this.#tell("This meeting is being recorded now.");
+      this.#tell("record.begins", "record.beginsNotYou");
     }
     if (state.is === "off" && wasOn) {
       clearNotices("recording");
-      notice("The recording has stopped.", { topic: "recording" });
+      notice(say("record.over"), { topic: "recording" });
     }
     this.#onChange();
   }
 
-  /** @param {string} words */
-  #tell(words) {
-    if (this.#meeting.recordingOptOut) return notice(`${words} You are not.`, { topic: "recording" });
-    const action = { label: "Don’t record me", run: () => void this.setOptOut(true) };
-    notice(`${words} Its hosts can watch it afterwards.`, { action, topic: "recording", stays: true });
+  /**
+   * @param {Key} words
+   * @param {Key} notYou for who has opted out
+   */
+  #tell(words, notYou) {
+    if (this.#meeting.recordingOptOut) return notice(say(notYou), { topic: "recording" });
+    const action = { label: say("record.optOut"), run: () => void this.setOptOut(true) };
+    notice(say(words), { action, topic: "recording", stays: true });
   }
 
   /** @param {TroubleReason} reason */
   #onTrouble(reason) {
     if (this.#meeting.role !== "host" || this.#troubles.has(reason)) return;
     this.#troubles.add(reason);
-    notice(TROUBLE[reason] ?? TROUBLE.disk_error, { topic: "recording-trouble", stays: true });
+    notice(say(TROUBLE[reason] ?? TROUBLE.disk_error), { topic: "recording-trouble", stays: true });
   }
 }

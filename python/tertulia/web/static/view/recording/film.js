@@ -1,13 +1,15 @@
 /** @import { Film } from "../../protocol/library.js" */
 /** @import { Layout } from "../../protocol/types.js" */
+/** @import { Key } from "../../words/say.js" */
+import { bytes, dateAndTime, percent, say, timeOfDay } from "../../words.js";
 import { duration } from "../header.js";
 
-/** @type {Record<Layout, string>} */
+/** @type {Record<Layout, Key>} */
 export const LAYOUTS = {
-  grid: "Everyone the same size",
-  speaker: "Speaker large, others small",
-  single: "Speaker only",
-  "screen-first": "Shared screen large",
+  grid: "film.grid",
+  speaker: "film.speaker",
+  single: "film.single",
+  "screen-first": "film.screenFirst",
 };
 
 /** @param {Pick<Film, "status">} film */
@@ -22,7 +24,7 @@ export function isReady({ status }) {
  * @returns {string} such as "28 November 2026 at 20:15"
  */
 export function date({ recordedAt }) {
-  return new Date(recordedAt).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
+  return dateAndTime(recordedAt);
 }
 
 /**
@@ -34,7 +36,7 @@ export function date({ recordedAt }) {
 export function details({ status, duration: seconds, layout, size }) {
   const parts = [
     status === "ready" && duration(seconds * 1000),
-    layout && LAYOUTS[layout],
+    layout && say(LAYOUTS[layout]),
     status === "ready" && size && bytes(size),
   ];
   return parts.filter(Boolean).join(" · ");
@@ -49,13 +51,13 @@ export function details({ status, duration: seconds, layout, size }) {
 export function progressWords({ status, progress, error }) {
   switch (status) {
     case "recording":
-      return "Being recorded now.";
+      return say("film.recording");
     case "processing":
       return processing(progress ?? null, error ?? "");
     case "failed":
-      return `The video could not be made. ${error ?? ""}`.trim();
+      return [say("film.failed"), error ?? ""].join(" ").trim();
     case "empty":
-      return "Nothing was recorded: no microphone, camera or screen was on.";
+      return say("film.empty");
     case "ready":
       return "";
   }
@@ -66,28 +68,17 @@ export function progressWords({ status, progress, error }) {
  * @param {string} error of an attempt that will be made again
  */
 function processing(progress, error) {
-  const again = error ? ` ${error} It is tried again.` : "";
-  if (!progress || progress.stage === "waiting") return `Waiting to be made into a video.${again}`;
-  if (progress.stage === "uploading") return `The video is being stored.${again}`;
-  const when = progress.expectedAt ? `, ready at about ${clock(progress.expectedAt)}` : "";
-  return `The video is being made: ${Math.floor(progress.fraction * 100)} %${when}.${again}`;
+  const stage = progress ? stageWords(progress) : say("film.waiting");
+  return error ? [stage, error, say("film.triedAgain")].join(" ") : stage;
 }
 
-/** @param {string} at RFC 3339 */
-function clock(at) {
-  return new Date(at).toLocaleTimeString([], { timeStyle: "short" });
-}
-
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
-
-/**
- * @param {number} count
- * @returns {string} such as "12 MB"
- */
-export function bytes(count) {
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-  const value = count / 1000 ** power;
-  return `${power > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${UNITS[power]}`;
+/** @param {NonNullable<Film["progress"]>} progress */
+function stageWords({ stage, fraction, expectedAt }) {
+  if (stage === "waiting") return say("film.waiting");
+  if (stage === "uploading") return say("film.storing");
+  const done = percent(Math.floor(fraction * 100) / 100);
+  if (!expectedAt) return say("film.making", { percent: done });
+  return say("film.makingUntil", { percent: done, time: timeOfDay(expectedAt) });
 }
 
 /**

@@ -1,9 +1,11 @@
 /** @import { Film, LibraryState } from "../../protocol/library.js" */
 /** @import { Rest, TertuliaError } from "../../protocol.js" */
 import { Library } from "../../protocol.js";
+import { say } from "../../words.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { notice } from "../notices.js";
+import { explainCall } from "../problem.js";
 import { date, isReady } from "./film.js";
 import { FilmRow } from "./row.js";
 
@@ -32,8 +34,8 @@ export class Recordings {
     this.#more = h("button", { type: "button", class: "secondary", hidden: true, onclick: () => this.#showAll() });
     this.element = h(
       "section",
-      { class: "recordings", hidden: true, "aria-label": "Recordings" },
-      h("h2", {}, icon("film"), "Recordings"),
+      { class: "recordings", hidden: true, "aria-label": say("films.title") },
+      h("h2", {}, icon("film"), say("films.title")),
       this.#note,
       this.#list,
       this.#more,
@@ -56,7 +58,7 @@ export class Recordings {
     this.#announce(films);
     this.#showRows(films.slice(0, this.#most));
     this.#more.hidden = films.length <= this.#most;
-    this.#more.textContent = `Show all ${films.length} recordings`;
+    this.#more.textContent = say("films.showAll", { count: films.length });
   }
 
   /** @param {Film[]} films */
@@ -99,7 +101,7 @@ export class Recordings {
   /** @param {Film[]} films */
   #announce(films) {
     for (const film of films) {
-      if (isReady(film) && this.#awaited.delete(film.id)) notice(`The recording of ${date(film)} is ready.`);
+      if (isReady(film) && this.#awaited.delete(film.id)) notice(say("films.isReady", { date: date(film) }));
       if (!isReady(film)) this.#awaited.add(film.id);
     }
   }
@@ -113,12 +115,12 @@ export function explainListing(error) {
   switch (error.code) {
     case "unauthorized":
     case "forbidden":
-      return "Your access to the recordings has expired. Join the meeting again, or open your link once more.";
+      return say("films.expired");
     case "not_found":
       return "";
     case "unreachable":
-      return "The server does not answer. The list of recordings may be old.";
+      return say("films.old");
     default:
-      return error.message;
+      return explainCall(error);
   }
 }

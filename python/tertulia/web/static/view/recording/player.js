@@ -1,4 +1,5 @@
 /** @import { Film } from "../../protocol/library.js" */
+import { say } from "../../words.js";
 import { h } from "../dom.js";
 import { follow } from "./follower.js";
 
@@ -56,7 +57,9 @@ export class Player {
   }
 
   #speedChoice() {
-    const options = SPEEDS.map((speed) => h("option", { value: String(speed) }, speed === 1 ? "Normal" : `${speed} ×`));
+    const options = SPEEDS.map((speed) =>
+      h("option", { value: String(speed) }, say(speed === 1 ? "player.normal" : "player.times", { factor: speed })),
+    );
     const select = h("select", {}, ...options);
     select.value = "1";
     select.onchange = () => {
@@ -66,18 +69,22 @@ export class Player {
     this.#video.addEventListener("ratechange", () => {
       select.value = String(this.#video.playbackRate);
     });
-    return choice("Speed", select);
+    return choice(say("player.speed"), select);
   }
 
   /** @returns {HTMLElement | null} null: there is no sound of single people */
   #personChoice() {
-    const people = new Map(this.#voices().map(({ userId, userName }) => [userId ?? "", userName ?? "Someone"]));
+    const people = new Map(
+      this.#voices().map(({ userId, userName }) => [userId ?? "", userName ?? say("meeting.someone")]),
+    );
     if (people.size === 0) return null;
-    // An option takes no <bdi>: the name is isolated by U+2068 and U+2069.
-    const options = [...people].map(([userId, name]) => h("option", { value: userId }, `Only \u2068${name}\u2069`));
-    const select = h("select", {}, h("option", { value: EVERYONE }, "Everyone"), ...options);
+    // An option takes no <bdi>: the name stays isolated by the characters in the text.
+    const options = [...people].map(([userId, name]) =>
+      h("option", { value: userId, textContent: say("player.only", { name }) }),
+    );
+    const select = h("select", {}, h("option", { value: EVERYONE }, say("player.everyone")), ...options);
     select.onchange = () => (select.value === EVERYONE ? this.#hearEveryone() : this.#hear(select.value));
-    return choice("Sound", select);
+    return choice(say("player.sound"), select);
   }
 
   #voices() {
@@ -132,7 +139,7 @@ export class Player {
     const film = at === this.#renewedAt ? undefined : await this.#fresh().catch(() => undefined);
     this.#renewedAt = at;
     if (!film?.url) {
-      this.#failure.textContent = "This recording cannot be played. Reload the page and try again, or download it.";
+      this.#failure.textContent = say("player.failed");
       this.#failure.hidden = false;
       return;
     }

@@ -1,4 +1,14 @@
-import { TertuliaError } from "../../protocol.js";
+/** @import { Key } from "../../words/say.js" */
+import { explain } from "../problem.js";
+
+/** @type {Record<string, Key>} */
+const WORDS = {
+  forbidden: "record.forbidden",
+  already_recording: "record.already",
+  no_session: "record.noSession",
+  unreachable: "record.unreachable",
+  rate_limited: "problem.rate_limited",
+};
 
 /**
  * Says in plain words why a recording did not start or stop.
@@ -7,17 +17,5 @@ import { TertuliaError } from "../../protocol.js";
  * @returns {string}
  */
 export function refusal(error) {
-  if (!(error instanceof TertuliaError)) return String(error);
-  switch (error.code) {
-    case "forbidden":
-      return "This meeting cannot be recorded: its settings do not allow it.";
-    case "already_recording":
-      return "This meeting is being recorded already.";
-    case "no_session":
-      return "There is nothing to record: the meeting is not running.";
-    case "unreachable":
-      return "The server did not answer. Try again.";
-    default:
-      return error.message;
-  }
+  return explain(error, WORDS);
 }

@@ -1,15 +1,13 @@
 /** @import { Library } from "../../protocol.js" */
 /** @import { Film } from "../../protocol/library.js" */
 /** @import { Layout } from "../../protocol/types.js" */
+import { plain, say } from "../../words.js";
 import { confirmation, openDialog } from "../dialogs.js";
-import { h } from "../dom.js";
+import { h, label } from "../dom.js";
 import { icon } from "../icons.js";
-import { notice } from "../notices.js";
+import { fail, notice } from "../notices.js";
 import { date, details, downloadUrl, isReady, LAYOUTS, progressWords } from "./film.js";
 import { Player } from "./player.js";
-
-const ALL_GONE = "The video, its other layouts and the sound of each person are deleted for good, for everyone.";
-const LAYOUT_GONE = "This video is deleted for good, for everyone. The recording’s other layouts stay.";
 
 /** One recording in the list: what it is, how far it is, and what can be done with it. */
 export class FilmRow {
@@ -37,11 +35,12 @@ export class FilmRow {
     this.#play = h("button", { type: "button", class: "secondary", onclick: () => this.#toggle() });
     this.#play.setAttribute("aria-expanded", "false");
     const again = { type: "button", class: "secondary", onclick: () => void this.#onAgain() };
-    this.#again = h("button", again, "Try again");
-    this.#download = h("a", { class: "quiet", title: "Download", target: "_blank" }, icon("download"));
-    this.#compose = quiet("layout", "Make another layout", () => void this.#onCompose());
-    this.#remove = quiet("bin", "Delete", () => void this.#onRemove());
-    this.#bar.setAttribute("aria-label", "Progress");
+    this.#again = h("button", again, say("action.retry"));
+    this.#download = h("a", { class: "quiet", target: "_blank" }, icon("download"));
+    label(this.#download, say("action.download"));
+    this.#compose = quiet("layout", say("film.another"), () => void this.#onCompose());
+    this.#remove = quiet("bin", say("action.delete"), () => void this.#onRemove());
+    this.#bar.setAttribute("aria-label", say("film.progress"));
     this.element = h(
       "li",
       { class: "film" },
@@ -49,7 +48,6 @@ export class FilmRow {
       h("div", { class: "film-actions" }, this.#play, this.#again, this.#download, this.#compose, this.#remove),
       this.#place,
     );
-    this.#download.setAttribute("aria-label", "Download");
     this.#showPlay();
   }
 
@@ -82,7 +80,7 @@ export class FilmRow {
   #toggle() {
     if (this.#player) this.#closePlayer();
     else {
-      this.#player = new Player(this.#film, `Recording of ${date(this.#film)}`, () => this.#fresh());
+      this.#player = new Player(this.#film, plain(say("film.label", { date: date(this.#film) })), () => this.#fresh());
       this.#place.append(this.#player.element);
     }
     this.#showPlay();
@@ -96,7 +94,7 @@ export class FilmRow {
 
   #showPlay() {
     const isOpen = this.#player !== null;
-    this.#play.replaceChildren(icon(isOpen ? "close" : "film"), isOpen ? "Close" : "Watch");
+    this.#play.replaceChildren(icon(isOpen ? "close" : "film"), say(isOpen ? "action.close" : "film.watch"));
     this.#play.setAttribute("aria-expanded", String(isOpen));
   }
 
@@ -107,18 +105,18 @@ export class FilmRow {
   }
 
   async #onRemove() {
-    const words = [this.#film.recordingId ? LAYOUT_GONE : ALL_GONE];
-    if (!(await confirmation("Delete this recording?", "Delete", { words }))) return;
-    await this.#run(this.#library.remove(this.#film.id), "The recording was deleted.");
+    const words = [say(this.#film.recordingId ? "film.deleteLayout" : "film.deleteAll")];
+    if (!(await confirmation(say("film.deleteQuestion"), say("action.delete"), { words }))) return;
+    await this.#run(this.#library.remove(this.#film.id), say("film.deleted"));
   }
 
   async #onAgain() {
-    await this.#run(this.#library.compose(this.#film.id, this.#film.layout ?? "grid"), "The video is made again.");
+    await this.#run(this.#library.compose(this.#film.id, this.#film.layout ?? "grid"), say("film.madeAgain"));
   }
 
   async #onCompose() {
     const layout = await chooseLayout(this.#film.layout ?? null);
-    if (layout) await this.#run(this.#library.compose(this.#film.id, layout), "Another video is being made.");
+    if (layout) await this.#run(this.#library.compose(this.#film.id, layout), say("film.anotherBegins"));
   }
 
   /**
@@ -130,7 +128,7 @@ export class FilmRow {
       await call;
       notice(done);
     } catch (error) {
-      notice(error instanceof Error ? error.message : String(error));
+      fail(error);
     }
   }
 }
@@ -146,7 +144,7 @@ function chooseLayout(made) {
     const others = Object.entries(LAYOUTS).filter(([layout]) => layout !== made);
     const radios = others.map(([value, words], i) => {
       const input = h("input", { type: "radio", name: "layout", value, checked: i === 0 });
-      return h("label", { class: "check" }, input, words);
+      return h("label", { class: "check" }, input, say(words));
     });
     const make = () => {
       const chosen = radios.map((label) => label.querySelector("input")).find((input) => input?.checked);
@@ -154,14 +152,14 @@ function chooseLayout(made) {
       dialog.close();
     };
     const dialog = openDialog(
-      "Make another layout",
-      h("p", { class: "film-words" }, "Another video is made of the same recording. The first one stays."),
-      h("fieldset", {}, h("legend", { class: "hidden" }, "Layout"), ...radios),
+      say("film.another"),
+      h("p", { class: "film-words" }, say("film.anotherLead")),
+      h("fieldset", {}, h("legend", { class: "hidden" }, say("film.layout")), ...radios),
       h(
         "div",
         { class: "dialog-actions" },
-        h("button", { type: "button", class: "secondary", onclick: () => dialog.close() }, "Cancel"),
-        h("button", { type: "button", class: "primary", onclick: make }, "Make it"),
+        h("button", { type: "button", class: "secondary", onclick: () => dialog.close() }, say("action.cancel")),
+        h("button", { type: "button", class: "primary", onclick: make }, say("film.make")),
       ),
     );
     dialog.addEventListener("close", () => resolve(null));
@@ -170,11 +168,11 @@ function chooseLayout(made) {
 
 /**
  * @param {import("../icons.js").IconName} name
- * @param {string} label
+ * @param {string} words
  * @param {() => void} onclick
  */
-function quiet(name, label, onclick) {
-  const button = h("button", { type: "button", class: "quiet", title: label, onclick }, icon(name));
-  button.setAttribute("aria-label", label);
+function quiet(name, words, onclick) {
+  const button = h("button", { type: "button", class: "quiet", onclick }, icon(name));
+  label(button, words);
   return button;
 }

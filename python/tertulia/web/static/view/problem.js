@@ -1,0 +1,63 @@
+/** @import { Key } from "../words/say.js" */
+import { TertuliaError } from "../protocol.js";
+import { say } from "../words.js";
+
+/**
+ * Why one cannot enter a room, by the code of the error.
+ *
+ * @type {Record<string, Key>}
+ */
+const ENTRY = {
+  room_full: "problem.room_full",
+  role_not_allowed: "problem.role_not_allowed",
+  not_found: "problem.not_found",
+  unauthorized: "problem.badLink",
+  bad_token: "problem.badLink",
+  forbidden: "problem.forbidden",
+  rate_limited: "problem.rate_limited",
+  unreachable: "problem.unreachable",
+};
+
+/**
+ * Why something was not done in a meeting.
+ *
+ * @type {Record<string, Key>}
+ */
+const CALL = {
+  forbidden: "call.forbidden",
+  unknown_target: "call.gone",
+  not_found: "call.missing",
+  not_joined: "call.disconnected",
+  rate_limited: "problem.rate_limited",
+  unreachable: "problem.unreachable",
+};
+
+/**
+ * Says in plain words why one cannot enter a room.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function explainEntry(error) {
+  return explain(error, ENTRY);
+}
+
+/**
+ * Says in plain words why a call of a member was not done.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function explainCall(error) {
+  return explain(error, CALL);
+}
+
+/**
+ * @param {unknown} error
+ * @param {Record<string, Key>} words by code
+ */
+export function explain(error, words) {
+  const code = error instanceof TertuliaError ? error.code : "internal";
+  const key = words[code];
+  return key ? say(key) : say("problem.other", { code });
+}

@@ -1,0 +1,35 @@
+/** @import { Catalogue } from "./say.js" */
+import { speak } from "./say.js";
+
+/** The languages of the page, each by its own name, by the code of its catalogue. boot.js chooses among them. */
+export const LANGUAGES = {
+  en: "English",
+};
+
+/** Where the chosen language is kept. Nothing: the browser's. */
+const KEY = "tertulia.language";
+
+/** @returns {string} the code of the language that was chosen; "": the browser's */
+export function chosenLanguage() {
+  const stored = localStorage.getItem(KEY) ?? "";
+  return stored in LANGUAGES ? stored : "";
+}
+
+/** @param {string} code to be used from the next load of the page; "": the browser's */
+export function chooseLanguage(code) {
+  if (code) localStorage.setItem(KEY, code);
+  else localStorage.removeItem(KEY);
+}
+
+/**
+ * Loads a catalogue and speaks it; English if it cannot be loaded.
+ *
+ * @param {string} language
+ * @param {readonly string[]} locales of the browser, the first is preferred: numbers and times follow their region
+ */
+export async function load(language, locales) {
+  const catalogue = await import(`./${language}.js`).catch(() => null);
+  if (!catalogue) return speak((await import("./en.js")).default, "en");
+  const isOurs = (/** @type {string} */ tag) => tag.toLowerCase().split("-")[0] === language;
+  speak(/** @type {Catalogue} */ (catalogue.default), language, locales.find(isOurs) ?? language);
+}
