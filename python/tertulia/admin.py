@@ -7,8 +7,10 @@ import math
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+
+from msgspec import structs
 
 from tertulia import times
 from tertulia.config import Config
@@ -92,6 +94,17 @@ class Admin:
         await self._access.set_retention(owner.id, None if days == "none" else int(days))
         kept = "until they are deleted" if days == "none" else f"for {int(days)} days"
         print(f"recordings of {owner.name} are kept {kept}")
+
+    async def set_quotas(self, tenant: str, given: Mapping[str, str | None]) -> None:
+        """Change those quotas that are given (``none``: no limit), and print all."""
+        await self._check_schema()
+        changes = {name: _limit(name, text) for name, text in given.items() if text is not None}
+        owner = await self._access.tenant(tenant)
+        quotas = structs.replace(owner.quotas, **changes)
+        if changes:
+            await self._access.set_quotas(owner.id, quotas, times.from_seconds(time.time()))
+        for name, limit in structs.asdict(quotas).items():
+            print(f"{name.replace('_', '-')}: {'no limit' if limit is None else limit}")
 
     async def create_key(self, tenant: str, name: str) -> None:
         """Create an API key. Only the secret is printed, so that it can be piped."""
@@ -220,6 +233,15 @@ async def _now(config: Config) -> float:
         return await redis_ms(redis, CLOCK) / 1000
     finally:
         await redis.close()
+
+
+def _limit(name: str, text: str) -> int | None:
+    """A quota. Raises Refused."""
+    if text == "none":
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise Refused(f"--{name.replace('_', '-')} takes a whole number, or `none`")
+    return int(text)
 
 
 def _name(name: str) -> str:

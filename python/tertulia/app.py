@@ -59,6 +59,7 @@ from tertulia.state.connection import connect_redis
 from tertulia.state.limits import SharedBuckets
 from tertulia.state.registry import BEAT_SECONDS, Registry, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
+from tertulia.state.seats import TenantSeats
 from tertulia.storage import SealedStorage, open_storage
 
 OPEN_TENANT: Final = "default"
@@ -114,14 +115,16 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         audit_queue = AuditQueue(audit)
         audit_queue.start()
         stack.push_async_callback(audit_queue.stop)
+        settings = HubSettings(
+            keep_alive=config.keep_alive_seconds,
+            join_within=config.join_timeout_seconds,
+            empty_room=config.empty_timeout_seconds,
+        )
         hub = Hub(
-            settings=HubSettings(
-                keep_alive=config.keep_alive_seconds,
-                join_within=config.join_timeout_seconds,
-                empty_room=config.empty_timeout_seconds,
-            ),
+            settings=settings,
             hub_id=hub_id,
             rooms=rooms,
+            seats=TenantSeats(redis, settings.seat / 2),
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,

@@ -177,6 +177,14 @@ GROUPS: Final = {
 LAYOUTS: Final = ("grid", "speaker", "single", "screen-first")
 """As in :mod:`tertulia.contract`, which is not imported for the help."""
 
+QUOTAS: Final = {
+    "rooms": "how many rooms there are",
+    "people": "how many people are in its meetings at once",
+    "room_people": "how many people are in one meeting, whatever its maxParticipants",
+    "room_mbits": "what may come into one meeting, in Mbit/s",
+}
+"""As in :mod:`tertulia.room.quotas`."""
+
 COMMANDS: Final = (
     Command(
         "dev",
@@ -246,6 +254,17 @@ COMMANDS: Final = (
         (
             Argument("name", "its name or id"),
             Argument("days", "for so many days after they ended; none: until somebody deletes them"),
+        ),
+    ),
+    Command(
+        "tenant quota",
+        "say how much a tenant may have, and print it",
+        "database",
+        _admin(lambda admin, given: admin.set_quotas(given.args.name, {q: getattr(given.args, q) for q in QUOTAS})),
+        "It holds from the next room, or the next JoinRoom, on. Nobody is put out.",
+        (
+            Argument("name", "its name or id"),
+            *(Argument(f"--{q.replace('_', '-')}", f"{about}; none: no limit") for q, about in QUOTAS.items()),
         ),
     ),
     Command(

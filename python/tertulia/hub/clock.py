@@ -17,6 +17,7 @@ from tertulia.db.recordings import Recordings
 from tertulia.errors import TertuliaError
 from tertulia.hub import metrics
 from tertulia.hub.meetings import Meetings
+from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import RecordingId, SessionId
 from tertulia.room.inputs import NodesSeen, Reap, Sweep
@@ -45,12 +46,14 @@ class Clock:
         self,
         surroundings: Surroundings,
         meetings: Meetings,
+        steps: Steps,
         registry: Registry[Node],
         directory: Directory,
         recordings: Recordings,
     ) -> None:
         self._surroundings = surroundings
         self._meetings = meetings
+        self._steps = steps
         self._registry = registry
         self._directory = directory
         self._recordings = recordings
@@ -81,6 +84,7 @@ class Clock:
 
     async def _sweep(self) -> None:
         self._meetings.tell_all(Sweep())
+        await self._steps.count_seats(self._meetings.seated())
 
     async def _reap(self) -> None:
         sessions = await self._directory.open_sessions()

@@ -38,6 +38,7 @@ from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import TenantSeats
 from tertulia.validation import read
 
 STOP_WITHIN: Final = 3.0
@@ -58,6 +59,7 @@ class Hub:
         settings: HubSettings,
         hub_id: HubId,
         rooms: RoomState,
+        seats: TenantSeats,
         channels: Channels,
         nodes: Registry[Node],
         directory: Directory,
@@ -75,7 +77,7 @@ class Hub:
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        self._steps = Steps(rooms, directory, admissions, recordings)
+        self._steps = Steps(rooms, seats, directory, admissions, recordings, self._tasks)
         surroundings = Surroundings(
             hub=hub_id,
             settings=settings,
@@ -85,7 +87,7 @@ class Hub:
             removals=KnownRemovals(),
         )
         self._meetings = Meetings(surroundings, channels, self._steps, self._connections, self._tasks, self._go_on)
-        self._clock = Clock(surroundings, self._meetings, nodes, directory, recordings)
+        self._clock = Clock(surroundings, self._meetings, self._steps, nodes, directory, recordings)
 
     # --- for transports
 
@@ -259,6 +261,7 @@ class Hub:
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
             record = await self._steps.record(room, claims.tenant_id, claims)
+            await self._steps.take_seat(room, claims, record)
             meeting = connection.joining = self._meetings.open(room)
             self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record))
             if connection.is_lost:

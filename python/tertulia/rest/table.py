@@ -33,7 +33,7 @@ from tertulia.contract import (
 )
 from tertulia.db.models import User
 from tertulia.db.paging import Position
-from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
+from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, QuotaExceeded, RoleNotAllowed, RoomFull
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
 from tertulia.rest.handlers import audit, invites, join, members, recordings, rooms, users
@@ -53,11 +53,11 @@ OPERATIONS: Final = (
         body=CreateRoom,
         find=targets.host,
         allows=rules.OWNERS,
-        check=rooms.check_host,
+        check=rooms.check,
         act=rooms.create,
         status=201,
         answer=RoomCreated,
-        refuses=(AlreadyExists,),
+        refuses=(QuotaExceeded, AlreadyExists),
     ),
     Operation[Position | None, RoomQuery](
         name="listRooms",

@@ -107,6 +107,7 @@ class Calls:
             tracks=offer.tracks or {},
         )
         self._tell(node, command, call)
+        self._room.limit(node)
         self._tell_state(seat, node, transport)
         return False
 

@@ -15,7 +15,7 @@ import hashlib
 from typing import Final
 
 from tertulia.contract import JoinResult
-from tertulia.errors import TertuliaError, Unavailable
+from tertulia.errors import QuotaExceeded, Refused, RoomFull, TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, SeatId, SessionId
 from tertulia.room import events, steps
 from tertulia.room.answers import Joined, Left, RoomRecord, RoomSummary
@@ -93,6 +93,7 @@ class Joiner:
             held=Outbox(),
         )
         self._room.seats.joining[call.connection] = joining
+        self._room.mbits = call.record.quotas.room_mbits
         if not self._is_admitted(joining):
             return
         if self._room.channel is Channel.HEARD:
@@ -138,7 +139,7 @@ class Joiner:
         is_the_host = joining.user_id == joining.record.host_user_id
         step = steps.Join(
             seat=self._seat(joining),
-            max_participants=None if is_the_host else joining.record.settings.max_participants,
+            max_participants=None if is_the_host else _most(joining.record),
             admitted_at_ms=joining.claims.admission.at_ms,
             placement=placement,
         )
@@ -265,7 +266,7 @@ class Joiner:
             self._join_unopened(joining, work.joined)
         elif isinstance(work, TakingSeat):
             self._release(work)
-            self._refuse(joining, error)
+            self._refuse(joining, _full(joining.record) if isinstance(error, RoomFull) else error)
         elif isinstance(work, DroppingState | RereadingRecord):
             self._refuse(joining, error)
         elif isinstance(work, GivingUp):
@@ -429,6 +430,22 @@ class Joiner:
             incarnation=room.hub.names.token(),
             removals=room.hub.removals.with_those_of(room.id, record.session_id, record.removals),
         )
+
+
+def _most(record: RoomRecord) -> int:
+    """How many people there may be."""
+    most, quota = record.settings.max_participants, record.quotas.room_people
+    return most if quota is None else min(most, quota)
+
+
+def _full(record: RoomRecord) -> Refused:
+    """Why the room takes nobody more."""
+    most = _most(record)
+    if most == record.settings.max_participants:
+        return RoomFull(f"the room is full with {most} participants: try again when somebody has left")
+    return QuotaExceeded(
+        f"the room has {most} participants, as many as its tenant may have in one: try again when somebody has left"
+    )
 
 
 def _digest(resume: str) -> str:

@@ -24,6 +24,10 @@ _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
 
 
+RoomCommand: TypeAlias = commands.StopRecording | commands.Seated | commands.Limit | commands.End
+"""Those that are of no peer."""
+
+
 class Engine(Protocol):
     """The calls of :class:`_sfu.Sfu` that commands become."""
 
@@ -56,6 +60,9 @@ class Engine(Protocol):
 
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on."""
+
+    def limit(self, room: str, kilobits: int) -> None:
+        """Hold what comes into a room to a rate."""
 
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording."""
@@ -198,16 +205,24 @@ class Agent:
                 engine.state(room, transport, command.is_muted, command.is_video_on)
             case commands.Record(room=room, transport=transport):
                 engine.record(room, transport, command.recording)
-            case commands.StopRecording(room=room):
+            case commands.Close(room=room, transport=transport):
+                engine.close(room, transport)
+            case _:
+                self._call_for_room(command, now)
+
+    def _call_for_room(self, command: RoomCommand, now: float) -> None:
+        engine, room = self._engine, command.room
+        match command:
+            case commands.StopRecording():
                 engine.stop_recording(room, command.recording)
-            case commands.Seated(room=room):
+            case commands.Seated():
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
                     engine.close(room, stranger)
                     self._leases.closed(room, stranger)
-            case commands.Close(room=room, transport=transport):
-                engine.close(room, transport)
-            case commands.End(room=room):
+            case commands.Limit():
+                engine.limit(room, command.mbits * 1000)
+            case commands.End():
                 engine.end(room)
                 self._leases.ended(room)
             case _:

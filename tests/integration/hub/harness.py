@@ -40,6 +40,7 @@ from tertulia.rest.callers import Callers
 from tertulia.room import commands, messages
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
+from tertulia.room.quotas import Quotas
 from tertulia.room.settings import HubSettings
 from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
@@ -52,6 +53,7 @@ from tertulia.state import keys
 from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
+from tertulia.state.seats import TenantSeats
 
 Json = dict[str, Any]
 ANSWER = 10.0
@@ -325,6 +327,10 @@ class Fleet:
         await self.directory.create_room(TenantId(self.tenant), room_id, UserId(host or new_uuid()), made, now)
         return room_id
 
+    async def quotas(self, quotas: Quotas) -> None:
+        """What the tenant may have from now on."""
+        await self._access.set_quotas(TenantId(self.tenant), quotas, times.from_seconds(time.time()))
+
     def token(
         self, room: str, user: str, role: str = "attendee", name: str = "Ann", *, now: float | None = None, **more: Any
     ) -> str:
@@ -386,6 +392,7 @@ class Fleet:
             settings=settings,
             hub_id=hub_id,
             rooms=rooms,
+            seats=TenantSeats(redis, settings.seat / 2),
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=self.directory,

@@ -16,8 +16,9 @@ from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import JOIN_TOKEN_SECONDS, Admission
 
 
-async def check_host(_asked: Asked[CreateRoom], host: Host) -> None:
-    """Raises AlreadyExists: a guest cannot host a room."""
+async def check(asked: Asked[CreateRoom], host: Host) -> None:
+    """Raises QuotaExceeded; AlreadyExists: a guest cannot host a room."""
+    await asked.reads.check_room_is_within_quota(asked.caller.tenant_id, RoomId(asked.made_id))
     if host.known is not None:
         check_not_guest(host.known, "hostId")
 

@@ -21,6 +21,7 @@ const WORDS = {
  */
 const TITLES = {
   room_full: "refused.full",
+  quota_exceeded: "refused.full",
   not_found: "refused.unknown",
   unauthorized: "refused.badLink",
   unreachable: "refused.unreachable",
