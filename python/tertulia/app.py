@@ -154,7 +154,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
         kept = timedelta(days=config.audit_days)
         await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
-        marks = Marks(lambda: keyring.tokens.derived(MARKS))
+        marks = Marks(lambda: keyring.tokens.derived(MARKS), keyring.now)
         workers = OtherWorkers(registry, marks, lambda: keyring.tokens.derived(SEAL))
         lobby = Lobby(0, 0) if config.open else Lobby()
         signalr = SignalRSite(hub, keyring, services.callers, workers, lobby, config.max_message_bytes)

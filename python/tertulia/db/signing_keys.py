@@ -20,6 +20,7 @@ from tertulia.ids import TenantId
 from tertulia.master_key import MasterKey, WrongMasterKey
 from tertulia.tokens import INVITE_MAX_SECONDS, SigningKey, new_signing_key
 
+_TABLES: Final = (SIGNING_KEYS, TENANT_SIGNING_KEYS)
 _NO_MASTER: Final = "the signing keys are encrypted: set TERTULIA_MASTER_KEY or TERTULIA_MASTER_KEY_FILE"
 _WRONG_MASTER: Final = "the master key is not the one that the signing keys were encrypted with"
 
@@ -71,8 +72,8 @@ class SigningKeys:
             Unavailable
             NotFound: there is no such tenant.
         """
-        key = new_signing_key(now, tenant)
         async with self._database.write() as connection:
+            key = new_signing_key(max(now, await _after_all(connection)), tenant)
             if tenant is None:
                 await _retire(connection, SIGNING_KEYS, sa.true(), now, revoke=revoke)
                 await _retire(connection, TENANT_SIGNING_KEYS, sa.true(), now, revoke=revoke)
@@ -141,6 +142,14 @@ _KEYS: Final = sa.union_all(
     _columns(TENANT_SIGNING_KEYS, TENANT_SIGNING_KEYS.c.tenant_id),
 )
 """All keys; the server's own have no tenant."""
+
+
+async def _after_all(connection: AsyncConnection) -> float:
+    """A moment after every key was made: commands run on machines whose clocks differ, and keys go by their order."""
+    latest = [sa.select(sa.func.max(table.c.created_at)).scalar_subquery() for table in _TABLES]
+    found = (await connection.execute(sa.select(*latest))).one()
+    # Two milliseconds: what is stored is rounded down to one.
+    return max((moment.timestamp() + 0.002 for moment in found if moment is not None), default=0.0)
 
 
 async def _retire(

@@ -73,11 +73,11 @@ class Hub:
         self.id: Final = hub_id
         self.settings: Final = settings
         self._keys = keys
-        self._connections = Connections(audit)
+        self._connections = Connections(audit, keys.now)
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        self._steps = Steps(rooms, seats, directory, admissions, recordings, self._tasks)
+        self._steps = Steps(rooms, seats, directory, admissions, recordings, self._tasks, keys.now)
         surroundings = Surroundings(
             hub=hub_id,
             settings=settings,
@@ -221,7 +221,7 @@ class Hub:
         try:
             payload = _checked(event, payload, meeting is not None)
             if meeting is not None:
-                given = inputs.Call(connection.id, event, payload, time.time())
+                given = inputs.Call(connection.id, event, payload, self._keys.now())
                 made, is_answered = meeting.call(given, time.monotonic())
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             connection.heard()
@@ -249,7 +249,7 @@ class Hub:
                 connection.client.widen(wide=True)
                 self._tasks.spawn(self._join(connection, payload))
             else:
-                given = inputs.Call(connection.id, call.event, payload, time.time(), has_waited=True)
+                given = inputs.Call(connection.id, call.event, payload, self._keys.now(), has_waited=True)
                 self._meetings.feed(meeting, given)
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             self._connections.refuse(connection.id, e)

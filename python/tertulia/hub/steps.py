@@ -50,10 +50,13 @@ class Steps:
         admissions: Admissions,
         recordings: Recordings,
         tasks: Tasks,
+        now: Callable[[], float],
     ) -> None:
+        """``now``: Unix seconds on the clock of the fleet."""
         self._rooms = rooms
         self._seats = seats
         self._tasks = tasks
+        self._clock = now
         self._admissions = admissions
         self._directory = directory
         self._recordings = recordings
@@ -83,8 +86,8 @@ class Steps:
             steps.ReadSession: self._read_session,
             steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
             steps.StartRecording: self._start_recording,
-            steps.StopRecording: lambda _, s: recordings.stop(s.recording, _now(), s.error),
-            steps.WithdrawRecording: lambda room, s: recordings.delete(room, s.recording, _now()),
+            steps.StopRecording: lambda _, s: recordings.stop(s.recording, self._now(), s.error),
+            steps.WithdrawRecording: lambda room, s: recordings.delete(room, s.recording, self._now()),
         }
 
     def run(self, room: RoomId, step: steps.Step) -> Awaitable[Answer]:
@@ -210,14 +213,14 @@ class Steps:
             return await self._rooms.move(room, step.from_node, step.to_node)
 
     async def _open_session(self, room: RoomId, step: steps.OpenSession) -> Answer:
-        session = await self._directory.open_session(step.session_id, room, _now())
+        session = await self._directory.open_session(step.session_id, room, self._now())
         if session.end_time is None:
             self._known.opened(room, step.session_id)
         return session.end_time is None
 
     async def _close_session(self, room: RoomId, step: steps.CloseSession) -> Answer:
         self._known.closed(room, step.session_id)
-        await self._directory.close_session(step.session_id, _now())
+        await self._directory.close_session(step.session_id, self._now())
         return None
 
     async def _read_session(self, _: RoomId, step: steps.ReadSession) -> Answer:
@@ -232,9 +235,8 @@ class Steps:
         return None
 
     async def _start_recording(self, room: RoomId, step: steps.StartRecording) -> Answer:
-        await self._recordings.start(step.recording, room, step.session_id, step.layout, _now())
+        await self._recordings.start(step.recording, room, step.session_id, step.layout, self._now())
         return None
 
-
-def _now() -> datetime:
-    return times.from_seconds(time.time())
+    def _now(self) -> datetime:
+        return times.from_seconds(self._clock())

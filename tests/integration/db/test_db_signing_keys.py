@@ -101,6 +101,13 @@ async def test_a_revocation_reaches_every_worker_in_time(
     await ring.stop()
 
 
+async def test_a_key_made_by_a_slow_clock_is_the_youngest_all_the_same(keys: SigningKeys, ring: Keyring) -> None:
+    """What is derived is signed with the oldest, which every worker knows."""
+    first = ring.tokens.derived(b"p")[0]
+    await keys.rotate(time.time() - 30, tenant=None)
+    assert Tokens(await keys.all(time.time())).derived(b"p")[0] == first
+
+
 async def test_a_tenant_that_does_not_exist_gets_no_key(ring: Keyring) -> None:
     with pytest.raises(NotFound):
         await ring.issuing(TenantId(new_uuid()))

@@ -404,7 +404,7 @@ class Fleet:
         )
         await hub.start()
         callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
-        marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE))
+        marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE), self.keyring.now)
         workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
         signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)
         sockets = {"/ws": plain.endpoint(hub, lobby), PATH: signalr.open}
