@@ -16,7 +16,7 @@ from typing import Final
 
 from tertulia.contract import JoinResult
 from tertulia.errors import QuotaExceeded, Refused, RoomFull, TertuliaError, Unavailable
-from tertulia.ids import ConnectionId, SeatId, SessionId
+from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import events, steps
 from tertulia.room.answers import Joined, Left, RoomRecord, RoomSummary
 from tertulia.room.closing import ENDED
@@ -264,6 +264,9 @@ class Joiner:
         joining = self._room.seats.joining[work.connection]
         if isinstance(work, OpeningSession) and isinstance(error, Unavailable) and not work.joined.first_of_session:
             self._join_unopened(joining, work.joined)
+        elif isinstance(work, TakingSeat) and isinstance(error, Unavailable) and self._is_new(joining):
+            self._release(work)
+            self._give_up(joining, error, None)
         elif isinstance(work, TakingSeat):
             self._release(work)
             self._refuse(joining, _full(joining.record) if isinstance(error, RoomFull) else error)
@@ -272,8 +275,19 @@ class Joiner:
         elif isinstance(work, GivingUp):
             self._refuse(joining, work.error)
         else:
-            step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
-            self._room.agenda.run(step, GivingUp(joining.connection, error, work.joined.node))
+            self._give_up(joining, error, work.joined.node)
+
+    def _is_new(self, joining: Joining) -> bool:
+        """Whether they had no seat. Redis may have given them one all the same, of which they would never hear; who
+        returns to a seat, or takes it over, keeps it."""
+        member = self._room.members.get(joining.user_id)
+        is_known = member is not None and member.connection_id != joining.connection
+        return not joining.payload.resume_token and not is_known
+
+    def _give_up(self, joining: Joining, error: Exception, node: NodeId | None) -> None:
+        """Free the seat, if Redis has given it, before the client hears of the error."""
+        step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
+        self._room.agenda.run(step, GivingUp(joining.connection, error, node))
 
     def gave_up(self, work: GivingUp, left: Left | None) -> None:
         """Redis has freed the seat."""

@@ -46,13 +46,34 @@ def test_the_result_then_the_seat_then_what_follows() -> None:
     assert core.events("a") == ["SfuEndpoint"]
 
 
-@pytest.mark.parametrize("error", [RoomFull("full"), Unavailable("away")])
-def test_a_script_that_fails_changes_nothing(error: Exception) -> None:
+def test_a_script_that_fails_changes_nothing() -> None:
     core = Core()
     core.ask_to_join("ann", "a")
-    made = core.fail(steps.Join, error)
+    made = core.fail(steps.Join, RoomFull("full"))
     assert [type(e) for e in made] == [effects.Refuse, effects.Unsubscribe, effects.Unused]
-    assert core.answers("a") == [type(error)]
+    assert core.answers("a") == [RoomFull]
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_seat_of_which_nobody_heard_is_given_up(is_away: bool) -> None:
+    """Redis may have carried out the script: the client is refused, and whether it is there or gone, it has no seat."""
+    core = Core()
+    core.ask_to_join("ann", "a")
+    made = core.fail(steps.Join, Unavailable("away"))
+    assert [type(e) for e in made] == [effects.Run]
+    leave = core.step(steps.Leave)
+    assert (leave.user, leave.connection) == ("ann", "a")
+    made = core.fail(steps.Leave, Unavailable("away")) if is_away else core.answer(steps.Leave, None)
+    assert [type(e) for e in made] == [effects.Refuse, effects.Unsubscribe, effects.Unused]
+    assert core.answers("a") == [Unavailable]
+
+
+def test_who_returns_or_takes_over_does_not_lose_the_seat_while_redis_is_away() -> None:
+    core = Core()
+    core.ask_to_join("ann", "a", resume_token="token")
+    core.fail(steps.Join, Unavailable("away"))
+    assert not core.asks(steps.Leave)
+    assert core.answers("a") == [Unavailable]
 
 
 @pytest.mark.parametrize(("quota", "wanted", "error"), [(3, 3, QuotaExceeded), (10, 10, RoomFull), (50, 10, RoomFull)])
