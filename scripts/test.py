@@ -10,7 +10,6 @@ The exit status is 1 if any failed.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import shutil
 import signal
@@ -24,10 +23,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from scripts import real_time
 from scripts.steps import GROUPS, ROOT, STEPS, Step
 
-PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23
-"""From linux/prctl.h and linux/capability.h."""
 COVERAGE_DATA = ROOT / ".build/coverage"
 OK = "ok"
 LANES = 3
@@ -83,13 +81,6 @@ def startable(
         ):
             now.append(step)
     return now[len(running) :]
-
-
-def _renounce_real_time() -> None:
-    """Have no step take a real-time priority, where we could (root). libwebrtc in a test takes the highest one for its
-    process, whose children inherit it, and what runs beside would starve. Whoever may not renounce it does not have it
-    (capabilities(7))."""
-    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE)
 
 
 async def run(step: Step, *, measured: bool, live: bool) -> Result:
@@ -160,7 +151,7 @@ async def run_all(steps: Sequence[Step], lanes: int) -> dict[str, Result]:
 async def main() -> int:
     """Run, sum up, and give the exit status."""
     steps, lanes = chosen(sys.argv[1:])
-    _renounce_real_time()
+    real_time.renounce()
     start = time.monotonic()
     task = asyncio.create_task(run_all(steps, lanes))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -1,6 +1,7 @@
 """``python -m bench.faults``: calls with continuous media under faults, as a table for docs/operations.md.
 
-``--people N`` are in each call, ``--times N`` calls go through each fault.
+``--people N`` are in each call, ``--times N`` calls go through each fault; ``--only WORD`` measures those with it in
+their name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.faults import people
+from scripts import real_time
+from tertulia.redis.client import Redis
 from tertulia.state.connection import connect_redis
 from tests.chaos import media_faults
 from tests.chaos.media_faults import Fault, Outcome, under
@@ -38,16 +42,22 @@ ROWS: Final = (
 )
 
 
-async def measure(running: Site, row: Row, people: int, times: int) -> list[Outcome]:
+async def measure(running: Site, row: Row | people.Row, count: int, times: int) -> list[Outcome]:
     """So many calls under one fault."""
     redis = await connect_redis(running.redis_url)
     try:
-        return [await under(row.fault, running, redis, people) for _ in range(times)]
+        return [await _one(running, redis, row, count) for _ in range(times)]
     finally:
         await redis.close()
 
 
-def cells(row: Row, outcomes: list[Outcome]) -> Iterator[str]:
+async def _one(running: Site, redis: Redis, row: Row | people.Row, count: int) -> Outcome:
+    if isinstance(row, Row):
+        return await under(row.fault, running, redis, count)
+    return Outcome(sorted(await row.measure(running, redis)), 0.0, 0)
+
+
+def cells(row: Row | people.Row, outcomes: list[Outcome]) -> Iterator[str]:
     """A row of the table."""
     together = Outcome(
         sorted(gap for outcome in outcomes for gap in outcome.gaps),
@@ -57,7 +67,7 @@ def cells(row: Row, outcomes: list[Outcome]) -> Iterator[str]:
     yield row.name
     yield from (f"{together.of_100(share):.2f} s" for share in (50, 95, 100))
     yield f"{row.bar:g} s"
-    yield f"{together.lag:.2f} s"
+    yield f"{together.lag:.2f} s" if isinstance(row, Row) else ""
 
 
 def main() -> int:
@@ -65,12 +75,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("--people", type=int, default=4, help="in each call")
     parser.add_argument("--times", type=int, default=3, help="calls for each fault")
+    parser.add_argument("--only", default="", help="measure only those whose name has this word")
     args = parser.parse_args()
+    real_time.renounce()
     print("| fault | median | 95 of 100 | longest | bar | of which the measuring |")
     print("|---|---|---|---|---|---|")
     is_met = True
     with tempfile.TemporaryDirectory(prefix="bench-faults-") as name, site(Path(name), nodes=2) as running:
-        for row in ROWS:
+        for row in (row for row in (*ROWS, *people.ROWS) if args.only in row.name):
             outcomes = asyncio.run(measure(running, row, args.people, args.times))
             print("| " + " | ".join(cells(row, outcomes)) + " |", flush=True)
             lag = max(outcome.lag for outcome in outcomes)

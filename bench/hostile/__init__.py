@@ -1,1 +1,1 @@
-"""What attacks on a media node add to the delays of others' packets."""
+"""What attacks add to the delays of others: see ``__main__``."""

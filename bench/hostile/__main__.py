@@ -1,42 +1,31 @@
-"""``python -m bench.hostile``: what attacks on a media node add to the delays of others' packets.
+"""``python -m bench.hostile``: what attacks add to the delays of four in a call, in which somebody does their worst.
 
-A room of four is in a call; somebody does their worst beside it. Ends with 1 if an attack adds more than the bar.
+First attacks by packets, and by commands to an SFU node (``packets``), then those by clients of the whole server, with
+its own limits (``clients``). Either word, or names of attacks by clients, measures just that. Ends with 1 if an attack
+adds more than the bars.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
+import argparse
 import sys
-from pathlib import Path
-from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-ARGV: Final = ("cargo", "bench", "--locked", "--quiet", "-p", "sfu-driver", "--bench", "media", "--", "hostile")
-BAR: Final = 5.0
-"""Milliseconds that an attack may add to the p99 of the others' packets."""
+from bench.hostile import clients, packets
+from bench.hostile.attacker import ATTACKS
 
 
 def main() -> int:
     """Print a line for each attack."""
-    done = subprocess.run(ARGV, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not rows:
-        print(f"bench.hostile: {' '.join(ARGV)} ended with {done.returncode}", file=sys.stderr)
-        return 1
-    print("One-way delays of the others' video packets in ms; quiet windows and windows under attack took turns.")
-    print(f"{'attack':<26}{'p50':>16}{'p99':>16}{'longest':>18}{'added p99':>12}")
-    added = [_row(row) for row in rows]
-    print(f"The bar is {BAR:g} ms.")
-    return 0 if max(added) <= BAR else 1
-
-
-def _row(row: dict[str, Any]) -> float:
-    """Print one attack; what it adds to the p99."""
-    pair = {name: "{:.2f} / {:.2f}".format(*row[name]) for name in ("p50", "p99", "max")}
-    added: float = row["p99"][1] - row["p99"][0]
-    print(f"{row['attack']:<26}{pair['p50']:>16}{pair['p99']:>16}{pair['max']:>18}{added:>12.2f}")
-    return added
+    parser = argparse.ArgumentParser(prog="python -m bench.hostile", description=__doc__)
+    known = ["packets", "clients", *ATTACKS]
+    parser.add_argument("what", nargs="*", help=", ".join(known))
+    what: list[str] = parser.parse_args().what
+    if unknown := set(what) - set(known):
+        parser.error(f"unknown: {', '.join(unknown)}")
+    is_met = packets.run() if not what or "packets" in what else True
+    if not what or set(what) != {"packets"}:
+        is_met &= clients.run([name for name in what if name in ATTACKS])
+    return 0 if is_met else 1
 
 
 if __name__ == "__main__":

@@ -41,10 +41,12 @@ from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
+from tertulia.rest.codes import Codes
 from tertulia.rest.ice import IceServers
 from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
 from tertulia.rest.openapi import Description
+from tertulia.rest.passwords import Passwords
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
 from tertulia.room.settings import HubSettings
@@ -176,6 +178,7 @@ async def _services(
     hub: Hub,
 ) -> Services:
     access, invites, keys = Access(database), Invites(database), RecordingKeys(database, master_key(config))
+    codes = Codes(keyring)
     tenant = await access.ensure_tenant(OPEN_TENANT, clock.moment()) if config.open else None
     return Services(
         config=config,
@@ -190,7 +193,9 @@ async def _services(
         audit_queue=audit_queue,
         idempotency=Idempotency(database),
         keyring=keyring,
-        callers=Callers(access, admissions, invites, keyring, rooms, tenant.id if tenant else None),
+        callers=Callers(access, admissions, invites, keyring, codes, rooms, tenant.id if tenant else None),
+        codes=codes,
+        passwords=Passwords(SharedBuckets(redis).take),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
@@ -225,6 +230,7 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.room),
+        site.page_route("/m/{code}", pages.meeting),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 

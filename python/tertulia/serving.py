@@ -24,7 +24,7 @@ from tertulia.http.gate import Gate, open_gate, public_gate
 from tertulia.http.listening import bind, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers
 from tertulia.http.server import BoundedHttp
-from tertulia.process import descriptors, pulse
+from tertulia.process import descriptors, notify, pulse
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.plain.frames import MAX_FRAME
 from tertulia.sockets.websocket import protocol_class
@@ -85,7 +85,8 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
         serving = [asyncio.create_task(server.run()) for server in servers]
         stopping = asyncio.create_task(stop.wait())
         _log.info("web worker runs", address=f"{config.host}:{listener.getsockname()[1]}", hub=web.hub.id)
-        await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        async with notify.told(os.environ):
+            await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         for server in servers:
             server.stop_accepting()

@@ -178,6 +178,11 @@ class Tokens:
         """Whether tokens of the tenant can be issued."""
         return tenant in self._signing
 
+    @property
+    def kids(self) -> frozenset[str]:
+        """The ids of the keys."""
+        return frozenset(key.kid for key in (*self._own, *self._keys.values()))
+
     def issue_room(
         self,
         *,

@@ -182,6 +182,20 @@ impl Sfu {
         )
     }
 
+    fn block(&self, room: &str, transport: &str, sources: Vec<String>) -> PyResult<()> {
+        let sources = sources
+            .iter()
+            .map(|source| parse_source(source))
+            .collect::<PyResult<_>>()?;
+        self.command(
+            room,
+            Command::Block {
+                transport: transport.into(),
+                sources,
+            },
+        )
+    }
+
     fn record(&self, room: &str, transport: &str, recording: Option<String>) -> PyResult<()> {
         self.command(
             room,
@@ -279,6 +293,6 @@ mod _sfu {
     #[pymodule_export]
     use super::event::{
         ActiveSpeakers, Answer, Failed, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot, Slots,
-        TransportState,
+        TransportState, VideosPaused,
     };
 }

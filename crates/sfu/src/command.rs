@@ -105,6 +105,13 @@ pub enum Command {
         /// Whether the camera is on: if not, it is not forwarded and leaves its slots. A screen is not affected.
         is_video_on: Option<bool>,
     },
+    /// What the user may not publish, whatever their client says and sends: it is not forwarded and leaves its slots.
+    Block {
+        /// The peer.
+        transport: TransportId,
+        /// All that is blocked from now on.
+        sources: Vec<Source>,
+    },
     /// Records what a peer publishes, or nothing of it any more.
     Record {
         /// The peer.

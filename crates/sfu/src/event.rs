@@ -45,6 +45,9 @@ pub enum Body {
     },
     /// The whole slot assignment of one client, after each change, in the order of the m-lines.
     Slots(Vec<SlotAssignment>),
+    /// The videos that a client is not sent now, since they do not fit through its line, after each change. What is paused goes
+    /// on by itself when it fits.
+    VideosPaused(Vec<(UserId, Source)>),
     /// Who speaks now in a room, loudest first, after each change.
     ActiveSpeakers(Vec<UserId>),
     /// A change of a peer's media path.

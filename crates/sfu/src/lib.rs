@@ -25,6 +25,7 @@ mod bucket;
 mod budget;
 mod command;
 mod config;
+mod congestion;
 mod demux;
 mod event;
 #[cfg(feature = "fuzzing")]

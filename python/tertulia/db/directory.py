@@ -161,7 +161,7 @@ class Directory:
         last = rooms[limit - 1]
         return Page(rooms[:limit], cursor_of(Position(last.created_at, last.id)))
 
-    async def change_settings(self, tenant: TenantId, room_id: RoomId, change: SettingsChange) -> Room:
+    async def change_settings(self, tenant: TenantId | None, room_id: RoomId, change: SettingsChange) -> Room:
         """Merge ``change`` into the settings.
 
         Raises:
@@ -208,7 +208,7 @@ class Directory:
 
     async def close_session(self, session_id: SessionId, at: datetime) -> None:
         """End the session ``at``, unless it has ended, and its recording. Its room is COMPLETED when it has no open
-        session. Removals from it are over.
+        session, and locked no more. Removals from it are over.
 
         An unknown session is no error.
         """
@@ -220,6 +220,7 @@ class Directory:
             ends = sa.update(SESSIONS).where(SESSIONS.c.id == session_id, SESSIONS.c.end_time.is_(None))
             if (await connection.execute(ends.values(end_time=max(at, session.start_time)))).rowcount:
                 await rows.set_status(connection, session.room_id)
+                await rows.unlock(connection, session.room_id)
                 await recording_rows.stop_running(connection, RECORDINGS.c.session_id == session_id, at)
                 await connection.execute(sa.delete(REMOVALS).where(REMOVALS.c.session_id == session_id))
 
@@ -238,6 +239,13 @@ class Directory:
         query = sa.select(SESSIONS).where(SESSIONS.c.end_time.is_(None)).order_by(SESSIONS.c.start_time)
         async with self._database.read() as connection:
             return [Session(**row._mapping) for row in await connection.execute(query)]
+
+    async def open_settings(self) -> dict[RoomId, Settings]:
+        """The settings of all rooms that have an open session, of all tenants: for the reaper."""
+        is_open = sa.exists().where(SESSIONS.c.room_id == ROOMS.c.id, SESSIONS.c.end_time.is_(None))
+        async with self._database.read() as connection:
+            found = await connection.execute(sa.select(ROOMS.c.id, ROOMS.c.settings).where(is_open))
+            return {RoomId(row.id): msgspec.convert(row.settings, Settings) for row in found}
 
     async def sessions(self, room_id: RoomId) -> list[Session]:
         """The sessions of a room, the newest first."""

@@ -5,6 +5,7 @@ Whether an invite may be used is decided in the transaction that counts the use:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -69,6 +70,18 @@ class Invites:
         if invite is None or invite.room_id != room_id or invite.revoked_at is not None:
             raise NotFound("this invite is not known")
         return invite
+
+    async def by_code(self, hashes: Sequence[bytes], now: datetime) -> tuple[Invite, TenantId] | None:
+        """The invite whose code has one of these hashes, and its tenant; None: there is none that admits anybody."""
+        is_valid = sa.and_(INVITES.c.revoked_at.is_(None), INVITES.c.expires_at > now, sa.not_(_VOID))
+        query = sa.select(INVITES, ROOMS.c.tenant_id.label("of_tenant")).join(ROOMS, ROOMS.c.id == INVITES.c.room_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query.where(INVITES.c.code_hash.in_(hashes), is_valid))).one_or_none()
+        if row is None:
+            return None
+        fields = dict(row._mapping)
+        tenant_id = fields.pop("of_tenant")
+        return Invite(**fields), tenant_id
 
     async def revoke(self, invite_id: str, at: datetime) -> None:
         """Keep out everyone who has not joined by the invite yet. May be called again."""

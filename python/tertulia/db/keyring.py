@@ -99,6 +99,16 @@ class Keyring:
             await self._read_eagerly()
             return self.tokens.verify_invite(token, self.now())
 
+    async def read_again(self) -> bool:
+        """Read the keys for what the present ones do not find. Returns whether there are others now.
+
+        Raises:
+            Unavailable
+        """
+        before = self.tokens.kids
+        await self._read_eagerly()
+        return self.tokens.kids != before
+
     async def _read(self) -> None:
         self._tokens = Tokens(await self._keys.all(self.now()))
 

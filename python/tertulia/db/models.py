@@ -71,6 +71,10 @@ class Invite(Struct, frozen=True):
     max_uses: int | None
     uses: int
     revoked_at: datetime | None
+    code_hash: bytes | None = None
+    """Of the code in its short link."""
+    password_hash: str | None = None
+    """Argon2id, in PHC format; None: its link asks for no password."""
 
 
 class Room(Struct, frozen=True):

@@ -99,6 +99,14 @@ async def lock_room(connection: AsyncConnection, room_id: RoomId) -> None:
     await connection.execute(sa.select(ROOMS.c.id).where(ROOMS.c.id == room_id).with_for_update())
 
 
+async def unlock(connection: AsyncConnection, room_id: RoomId) -> None:
+    """A lock ends with the meeting."""
+    settings = (await find_room(connection, room_id, None)).settings
+    if settings.locked:
+        unlocked = msgspec.to_builtins(msgspec.structs.replace(settings, locked=False))
+        await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=unlocked))
+
+
 async def set_status(connection: AsyncConnection, room_id: RoomId) -> None:
     """Make a room ACTIVE if it has an open session, else COMPLETED."""
     is_open = sa.exists().where(SESSIONS.c.room_id == room_id, SESSIONS.c.end_time.is_(None))

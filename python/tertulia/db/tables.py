@@ -129,7 +129,10 @@ INVITES: Final = sa.Table(
     sa.Column("max_uses", sa.Integer),  # NULL: any number
     sa.Column("uses", sa.Integer, nullable=False),
     _moment("revoked_at", nullable=True),
+    sa.Column("code_hash", sa.LargeBinary),  # of the code in its short link
+    sa.Column("password_hash", sa.Text),  # Argon2id, in PHC format
     sa.CheckConstraint("uses <= max_uses", name="uses"),
+    sa.Index(None, "code_hash", unique=True),
     sa.Index(None, "room_id", "created_at"),
     sa.Index(None, "expires_at"),
 )

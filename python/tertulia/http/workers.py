@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Final
 
 from tertulia.config import PREFIX, Config
 from tertulia.http.listening import bind_public
+from tertulia.process import notify
 from tertulia.process.child import Child
 from tertulia.process.supervisor import Supervisor
 
@@ -35,7 +37,8 @@ def run(config: Config, env: Mapping[str, str]) -> int:
         tempfile.TemporaryDirectory(prefix="tertulia-metrics-") as figures,
     ):
         ours = {f"{PREFIX}PORT": str(held.getsockname()[1]), SHARED_FIGURES: figures}
-        asyncio.run(_run(config.workers, {**env, **ours}))
+        theirs = {name: value for name, value in env.items() if name not in notify.VARIABLES}
+        asyncio.run(_run(config.workers, {**theirs, **ours}))
     return 0
 
 
@@ -44,4 +47,5 @@ async def _run(count: int, env: Mapping[str, str]) -> None:
     async with Supervisor() as supervisor:
         names = [f"web {number}" for number in range(1, count + 1)]
         await supervisor.start(*[Child(name=name, argv=argv, env=env, still_seconds=STILL_SECONDS) for name in names])
-        await supervisor.until_stopped()
+        async with notify.told(os.environ):
+            await supervisor.until_stopped()

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from tertulia import times
-from tertulia.contract import CALLS, RecordingBegun, RemoveParticipant, StartRecording
+from tertulia.contract import CALLS, RecordingBegun, RemoveParticipant, SetRole, StartRecording
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.models import AuditEntry
 from tertulia.hub.connection import Connection
@@ -17,6 +17,8 @@ from tertulia.validation import read
 
 _ACTIONS: Final = {
     "RemoveParticipant": "participant.removed",
+    "Deny": "participant.denied",
+    "SetRole": "participant.role",
     "EndRoom": "room.ended",
     "StartRecording": "recording.started",
     "StopRecording": "recording.stopped",
@@ -49,6 +51,8 @@ def _about(call: Call, result: Struct) -> tuple[str | None, dict[str, str]]:
     payload = _payload(call)
     if isinstance(payload, RemoveParticipant):
         return payload.target_user_id, {"ban": "true" if payload.ban else "false"}
+    if isinstance(payload, SetRole):
+        return payload.target_user_id, {"role": payload.role}
     if isinstance(payload, StartRecording) and isinstance(result, RecordingBegun):
         return result.recording_id, {"layout": payload.layout}
     return None, {}

@@ -94,6 +94,13 @@ class Connections:
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
+        _log.info(
+            "a participant is seated",
+            room=meeting.id,
+            by=found.claims and f"user {found.claims.user_id}",
+            connection=connection,
+            address=found.client.address,
+        )
         if found.is_here:
             found.client.joined()
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout
+from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout, Settings
 from tertulia.db.admissions import Admissions
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
@@ -137,6 +137,8 @@ class Hub:
             meeting = connection.meeting or connection.joining
             if meeting is not None:
                 self._meetings.tell(meeting, inputs.ConnectionLost(connection.id, some_lost))
+        elif connection.joining is not None:
+            self._meetings.tell(connection.joining, inputs.JoinAbandoned(connection.id))
         if is_all:
             self._departed(connection, clean)
         if not len(self._connections):
@@ -184,6 +186,10 @@ class Hub:
         """Remove a user and void their tokens for the meeting; with ``ban``, a guest's for good. False: there is no
         meeting. Raises Unavailable."""
         return await self._meetings.ask(room, lambda request: inputs.RemoveParticipant(request, user, ban))
+
+    async def settings_changed(self, room: RoomId, settings: Settings) -> None:
+        """The room's settings were changed in SQL to these: they hold from now on in its meeting."""
+        await self._meetings.ask(room, lambda request: inputs.SettingsChanged(request, settings))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
         """Record the meeting; ``by`` is who asks, for the log. May be called again with the same id.
@@ -263,7 +269,7 @@ class Hub:
             record = await self._steps.record(room, claims.tenant_id, claims)
             await self._steps.take_seat(room, claims, record)
             meeting = connection.joining = self._meetings.open(room)
-            self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record))
+            self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record, time.time()))
             if connection.is_lost:
                 self._meetings.feed(meeting, inputs.ConnectionLost(connection.id, some_lost=True))
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too

@@ -72,6 +72,11 @@ class Steps:
             steps.Update: self._update,
             steps.RaiseHand: lambda room, s: rooms.raise_hand(room, s.user, s.connection, s.incarnation, s.raised),
             steps.SetRecordingOptOut: self._set_recording_opt_out,
+            steps.Control: self._control,
+            steps.Admit: lambda room, s: rooms.admit(room, s.users, s.incarnation),
+            steps.KeepChat: lambda room, s: rooms.keep_chat(room, s.session_id, s.messages),
+            steps.React: lambda room, s: rooms.react(room, s.session_id, s.message_id, s.user, s.emoji),
+            steps.ReadChat: lambda room, s: rooms.chat(room, s.session_id),
             steps.BeginRecording: lambda room, s: rooms.begin_recording(room, s.recording, s.session_id),
             steps.EndRecording: lambda room, s: rooms.end_recording(room, s.recording),
             steps.End: self._end,
@@ -85,6 +90,7 @@ class Steps:
             steps.CloseSession: self._close_session,
             steps.ReadSession: self._read_session,
             steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
+            steps.ChangeSettings: self._change_settings,
             steps.StartRecording: self._start_recording,
             steps.StopRecording: lambda _, s: recordings.stop(s.recording, self._now(), s.error),
             steps.WithdrawRecording: lambda room, s: recordings.delete(room, s.recording, self._now()),
@@ -178,6 +184,7 @@ class Steps:
             max_participants=step.max_participants,
             admitted_at_ms=step.admitted_at_ms,
             placement=step.placement,
+            entry=step.entry,
         )
 
     def _update(self, room: RoomId, step: steps.Update) -> Awaitable[Answer]:
@@ -189,6 +196,21 @@ class Steps:
             is_muted=step.is_muted,
             is_video_on=step.is_video_on,
         )
+
+    def _control(self, room: RoomId, step: steps.Control) -> Awaitable[Answer]:
+        return self._rooms.control(
+            room,
+            step.user,
+            step.incarnation,
+            role=step.role,
+            lowers_hand=step.lowers_hand,
+            is_spotlit=step.is_spotlit,
+            permissions=step.permissions,
+        )
+
+    async def _change_settings(self, room: RoomId, step: steps.ChangeSettings) -> Answer:
+        await self._directory.change_settings(None, room, step.change)
+        return await self._read_record(room, None, None)
 
     def _set_recording_opt_out(self, room: RoomId, step: steps.SetRecordingOptOut) -> Awaitable[Answer]:
         return self._rooms.set_recording_opt_out(room, step.user, step.connection, step.incarnation, step.opt_out)

@@ -27,6 +27,7 @@ from tertulia.db.models import Job
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import ConfigError, StorageError, TertuliaError, Unavailable
 from tertulia.master_key import master_key
+from tertulia.process import notify
 from tertulia.recorder.gathering import gather
 from tertulia.recorder.jobs import effects, inputs
 from tertulia.recorder.jobs.recorder import LEASE, LOOK, Recorder
@@ -85,11 +86,12 @@ class Worker:
         sweeping = asyncio.create_task(self._sweeper.run())
         _log.info("recorder runs", recorder=self._name, recordings=str(self._recordings))
         try:
-            while not isinstance(self._recorder.state, Ended):
-                self._feed(inputs.Tick())
-                self._changed.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), LOOK)
+            async with notify.told(os.environ):
+                while not isinstance(self._recorder.state, Ended):
+                    self._feed(inputs.Tick())
+                    self._changed.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), LOOK)
         finally:
             left = [task for task in (sweeping, self._step, *self._tasks) if task is not None]
             for task in left:

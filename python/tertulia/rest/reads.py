@@ -64,6 +64,10 @@ class Reads:
         """Whether the user is in the room's meeting."""
         return await self._rooms.participant(room_id, user_id) is not None
 
+    async def was_admitted(self, room_id: RoomId, user_id: UserId) -> bool:
+        """Whether a host of the room's meeting has let the user in."""
+        return await self._rooms.role(room_id, user_id) is not None
+
     async def participant_count(self, room_id: RoomId) -> int | None:
         """How many are in the room's meeting; None: no meeting is on."""
         meeting = await self._rooms.summary(room_id)

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, RemovalQuery
+from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, OpenInvite, RemovalQuery
 from tertulia.db.models import Invite, Recording, Room, User
-from tertulia.errors import AlreadyExists, FieldError, NotFound
+from tertulia.errors import AlreadyExists, FieldError, Forbidden, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId
-from tertulia.rest.callers import Member
+from tertulia.rest.callers import CodeHolder, Member
 from tertulia.rest.operation import Asked
 
 
@@ -88,6 +88,13 @@ async def invite(asked: Asked[Any]) -> OfInvite:
     """The invite of the path. Raises NotFound."""
     found = (await room(asked)).room
     return OfInvite(found, await asked.reads.invite(found.id, asked.id("invite_id")))
+
+
+async def opened(asked: Asked[OpenInvite]) -> OfRoom:
+    """The room that the caller's code leads to. Raises NotFound; Forbidden: the caller holds none."""
+    if not isinstance(asked.caller, CodeHolder):
+        raise Forbidden("only the code of an invite may do this")
+    return OfRoom(await asked.reads.room(asked.caller.tenant_id, asked.caller.invite.room_id))
 
 
 async def recording(asked: Asked[Any]) -> OfRecording:

@@ -21,6 +21,7 @@ __all__ = [
     "Slots",
     "Stopped",
     "TransportState",
+    "VideosPaused",
 ]
 
 class Overloaded(Exception):
@@ -90,6 +91,24 @@ class Slots:
     def seat(self) -> str: ...
     @property
     def slots(self) -> list[Slot]: ...
+
+@final
+class VideosPaused:
+    """The videos that a client is not sent, since they do not fit through its line: user and source of each."""
+
+    def __new__(
+        cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[tuple[str, str]]
+    ) -> VideosPaused: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def videos(self) -> list[tuple[str, str]]: ...
 
 @final
 class ActiveSpeakers:
@@ -280,6 +299,9 @@ class Sfu:
     def state(self, room: str, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
         """What the user said by UpdateState: muted media is not forwarded. None: not said."""
 
+    def block(self, room: str, transport: str, sources: list[str]) -> None:
+        """What the user may not publish, whatever the client says; the whole of it each time."""
+
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
 
@@ -304,6 +326,7 @@ class Sfu:
         Answer
         | Offer
         | Slots
+        | VideosPaused
         | ActiveSpeakers
         | TransportState
         | Limited

@@ -14,8 +14,9 @@ from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.troubles import LASTING, Troubles
 
-PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
+PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
 EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
@@ -24,8 +25,8 @@ _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
 
 
-RoomCommand: TypeAlias = commands.StopRecording | commands.Seated | commands.Limit | commands.End
-"""Those that are of no peer."""
+RoomCommand: TypeAlias = commands.Seated | commands.Limit | commands.End
+"""Those that are about a room as a whole."""
 
 
 class Engine(Protocol):
@@ -57,6 +58,9 @@ class Engine(Protocol):
 
     def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
         """What is muted is not forwarded; None leaves it as it is."""
+
+    def block(self, room: str, transport: str, sources: list[str]) -> None:
+        """What a user may not publish from now on."""
 
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on."""
@@ -98,6 +102,17 @@ class _Slots(Struct, rename="camel"):
     slots: list[_Slot]
 
 
+class _PausedVideo(Struct, rename="camel"):
+    user_id: str
+    source: str
+    reason: str = "bandwidth"
+
+
+class _Paused(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_PausedVideo]
+
+
 class _Speakers(Struct, rename="camel"):
     user_ids: list[str]
 
@@ -126,6 +141,11 @@ class Agent:
         self._node = node
         self._engine = engine
         self._leases = leases
+        self._troubles: Troubles[Message] = Troubles()
+
+    def again(self, now: float) -> list[Message]:
+        """What rooms have to be told again by now."""
+        return self._troubles.due(now)
 
     def command(self, data: bytes, now: float) -> list[Message]:
         """Pass on what a hub asks. The messages tell the client if an offer could not be passed on. ``now`` is in
@@ -155,6 +175,9 @@ class Agent:
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
                 return self._to_peer(event, "Slots", _Slots(event.transport, slots))
+            case _sfu.VideosPaused():
+                paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]
+                return self._to_peer(event, "VideosPaused", _Paused(event.transport, paused))
             case _sfu.TransportState():
                 if event.state == "closed":
                     self._leases.closed(RoomId(event.room), TransportId(event.transport))
@@ -172,7 +195,7 @@ class Agent:
                     reason=event.reason,
                     error=event.detail,
                 )
-                return self._to_all("RecordingTrouble", event.room, _Trouble(event.recording, event.reason))
+                return self._in_trouble(event)
             case _:
                 _log_event(event)
                 return None
@@ -201,10 +224,8 @@ class Agent:
                 engine.candidate(room, transport, _candidate_line(command.candidate))
             case commands.View(room=room, transport=transport):
                 engine.view(room, transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
-            case commands.State(room=room, transport=transport):
-                engine.state(room, transport, command.is_muted, command.is_video_on)
-            case commands.Record(room=room, transport=transport):
-                engine.record(room, transport, command.recording)
+            case commands.State() | commands.Block() | commands.Record() | commands.StopRecording():
+                self._limit(command)
             case commands.Close(room=room, transport=transport):
                 engine.close(room, transport)
             case _:
@@ -213,8 +234,6 @@ class Agent:
     def _call_for_room(self, command: RoomCommand, now: float) -> None:
         engine, room = self._engine, command.room
         match command:
-            case commands.StopRecording():
-                engine.stop_recording(room, command.recording)
             case commands.Seated():
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
@@ -224,9 +243,35 @@ class Agent:
                 engine.limit(room, command.mbits * 1000)
             case commands.End():
                 engine.end(room)
-                self._leases.ended(room)
+                self.ended(room)
             case _:
                 assert_never(command)
+
+    def ended(self, room: RoomId) -> None:
+        """The engine was told to end a room."""
+        self._leases.ended(room)
+        self._troubles.over(room)
+
+    def _in_trouble(self, event: _sfu.RecordingTrouble) -> Message:
+        room = RoomId(event.room)
+        message = self._to_all("RecordingTrouble", room, _Trouble(event.recording, event.reason))
+        if event.reason in LASTING:
+            self._troubles.told(room, event.recording, message)
+        return message
+
+    def _limit(self, command: commands.State | commands.Block | commands.Record | commands.StopRecording) -> None:
+        """What of a peer's media is forwarded, and what is recorded."""
+        engine = self._engine
+        match command:
+            case commands.State(room=room, transport=transport):
+                engine.state(room, transport, command.is_muted, command.is_video_on)
+            case commands.Block(room=room, transport=transport):
+                engine.block(room, transport, [*command.sources])
+            case commands.Record(room=room, transport=transport):
+                engine.record(room, transport, command.recording)
+            case commands.StopRecording(room=room):
+                engine.stop_recording(room, command.recording)
+                self._troubles.over(room, command.recording)
 
     def _error(self, command: commands.Command, code: str, message: str) -> list[Message]:
         # Only an offer says who made it. Other commands are refused by the engine, which knows.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from typing import Final
@@ -18,6 +19,7 @@ import structlog
 from tertulia.config import Config
 from tertulia.errors import Unavailable
 from tertulia.ids import NodeId, RoomId, new_token
+from tertulia.process import notify
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.room import commands, messages
@@ -98,10 +100,11 @@ class _Node:
             await self._channels.subscribe(keys.sfu_commands(self._id), self._on_command, self._on_gap)
             await self._beat()
             _log.info("SFU node runs", node=self._id, region=self._region, addresses=self._engine.addresses)
-            while not self._stop.is_set():
-                await self._beat_after(self._stop)
-            await self._drain()
-            await self._shut_down()
+            async with notify.told(os.environ):
+                while not self._stop.is_set():
+                    await self._beat_after(self._stop)
+                await self._drain()
+                await self._shut_down()
             if self._failure is not None:
                 raise Unavailable(self._failure)
         finally:
@@ -132,6 +135,8 @@ class _Node:
         if not self._registered:
             _log.info("the SFU node is registered", node=self._id)
         self._registered = True
+        for message in self._agent.again(now):
+            self._publish(message)
 
     def _entry(self, now: float) -> Node:
         threads = self._engine.stats()
@@ -148,6 +153,9 @@ class _Node:
             rooms=sum(thread["rooms"] for thread in threads),
             peers=self._peers(threads),
             recordings=self._engine.recording_stats().get("running", 0),
+            peers_limited=sum(thread["peers_limited"] for thread in threads),
+            limited_kilobits=sum(thread["limited_kilobits"] for thread in threads),
+            videos_paused=sum(thread["videos_paused"] for thread in threads),
             draining=self._stop.is_set(),
             still=round(still, 2),
         )
@@ -180,7 +188,7 @@ class _Node:
         _log.info(why, room=room, node=self._id)
         with contextlib.suppress(_sfu.Overloaded, _sfu.Stopped):  # looked at again
             self._engine.end(room)
-            self._leases.ended(room)
+            self._agent.ended(room)
 
     # --- the end
 

@@ -7,10 +7,13 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import structlog
 from multidict import CIMultiDict
 from picows import WSListener, WSUpgradeRequest
 
 from tertulia.senders import Proxies, client_of, is_local, is_own
+
+_log = structlog.get_logger(__name__)
 
 
 class Upgrade(NamedTuple):
@@ -43,6 +46,16 @@ class WebSocketListener(WSListener):
     __slots__ = ()
 
     @property
+    def connection_id(self) -> str | None:
+        """The id of the connection, if it is this worker's."""
+        return None
+
+    @property
+    def caller(self) -> str | None:
+        """Who holds the credential that came with the upgrade; None: nobody, or that is not known yet."""
+        return None
+
+    @property
     def is_proven(self) -> bool:
         """Whether it may send large frames: its client has joined a room, or is about to."""
         return True
@@ -68,17 +81,31 @@ class Routes(NamedTuple):
     proxies: Proxies | None = None
     local: bool = False
 
-    def open(self, request: WSUpgradeRequest, peer: str) -> WebSocketListener | Refusal:
+    def open(self, request: WSUpgradeRequest, peer: str, request_id: str) -> WebSocketListener | Refusal:
         """What the path's endpoint answers, if there is one and the origin is allowed. ``peer``: an IP address."""
         path, _, query = request.path.decode("latin-1").partition("?")
-        path = unquote(path)
-        endpoint = self.endpoints.get(path)
+        client = client_of(peer, request.headers.getall("X-Forwarded-For", ()), self.proxies)
+        upgrade = Upgrade(unquote(path), query, request.headers, client)
+        opened = self._open(upgrade)
+        listener = opened if isinstance(opened, WebSocketListener) else None
+        _log.info(
+            "websocket",
+            path=upgrade.path,
+            status=int(opened.status if isinstance(opened, Refusal) else HTTPStatus.SWITCHING_PROTOCOLS),
+            request=request_id,
+            address=client or None,
+            by=listener and listener.caller,
+            connection=listener and listener.connection_id,
+        )
+        return opened
+
+    def _open(self, upgrade: Upgrade) -> WebSocketListener | Refusal:
+        endpoint = self.endpoints.get(upgrade.path)
         if endpoint is None:
             return Refusal(HTTPStatus.NOT_FOUND, "there is no WebSocket endpoint here")
-        if not self._admits(request.headers):
+        if not self._admits(upgrade.headers):
             return Refusal(HTTPStatus.FORBIDDEN, "this origin is not allowed")
-        client = client_of(peer, request.headers.getall("X-Forwarded-For", ()), self.proxies)
-        return endpoint(Upgrade(path, query, request.headers, client))
+        return endpoint(upgrade)
 
     def _admits(self, headers: CIMultiDict[str]) -> bool:
         """Whether the origin is allowed (RFC 6455, section 10.2). Only browsers send one, and pages cannot forge it."""

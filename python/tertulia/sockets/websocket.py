@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from picows import (
     WSAutoPingStrategy,
-    WSListener,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
@@ -26,6 +25,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from tertulia.ids import new_token
 from tertulia.senders import Proxies
 from tertulia.sockets.guard import Guard
 from tertulia.sockets.lingering import Lingering
@@ -129,16 +129,18 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         else:
             self.transport.disconnect()
 
-    def _open(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+    def _open(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         request.headers["Connection"] = "upgrade"  # picows wants nothing beside it; uvicorn has found it in the list
+        request_id = new_token(size=9)
         try:
-            opened = self._routes.open(request, self._peer)
+            opened = self._routes.open(request, self._peer, request_id)
         except Exception:
             logging.getLogger(__name__).exception("an endpoint failed to open a WebSocket")
             opened = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on the server")
         if isinstance(opened, WebSocketListener):
-            return opened
-        headers = {"Content-Type": "text/plain; charset=utf-8"}
+            response = WSUpgradeResponse.create_101_response({"X-Request-Id": request_id})
+            return WSUpgradeResponseWithListener(response, opened)
+        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Request-Id": request_id}
         if opened.retry_after is not None:
             headers["Retry-After"] = str(opened.retry_after)
         response = WSUpgradeResponse.create_error_response(opened.status, opened.text.encode(), headers)

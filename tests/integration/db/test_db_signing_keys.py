@@ -115,7 +115,7 @@ async def test_a_tenant_that_does_not_exist_gets_no_key(ring: Keyring) -> None:
 
 async def test_tokens_from_before_tenants_had_keys_go_on(database: Database, tenant: TenantId, other: TenantId) -> None:
     """What the one key had signed for each tenant is verified for it, and may be revoked for it alone."""
-    await migrate.downgrade(database, "0006")
+    await migrate.downgrade(database, "0010")
     old = new_signing_key(time.time() - 60, None)
     async with database.write() as connection:
         at = from_seconds(old.created_at)

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db import migrate
-from tertulia.db.access import Access
+from tertulia.db.access import Access, NewKey
 from tertulia.db.admissions import Admissions
 from tertulia.db.audit import Audit
 from tertulia.db.audit_queue import AuditQueue
@@ -37,6 +37,7 @@ from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
+from tertulia.rest.codes import Codes
 from tertulia.room import commands, messages
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
@@ -46,7 +47,7 @@ from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.signalr.mark import PURPOSE, Marks
 from tertulia.sockets.signalr.other_workers import PURPOSE as SEAL
-from tertulia.sockets.signalr.other_workers import OtherWorkers
+from tertulia.sockets.signalr.other_workers import OtherWorkers, sealed
 from tertulia.sockets.signalr.site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state import keys
@@ -309,6 +310,14 @@ class Fleet:
         self._beats[name] = asyncio.create_task(self._beat(registry, node))
         return fake
 
+    async def register(self, worker: Worker, url: str) -> None:
+        """Tell the other workers where this one is reached."""
+        await web_workers(self.redis).beat(sealed(worker.hub.id, url, self.keyring.tokens.derived(SEAL)))
+
+    async def api_key(self) -> NewKey:
+        """A new key of the tenant."""
+        return await self._access.create_key(TenantId(self.tenant), "tests", times.from_seconds(time.time()))
+
     async def kill_node(self, name: str) -> None:
         """The node is gone."""
         self._beats.pop(name).cancel()
@@ -403,7 +412,8 @@ class Fleet:
             default_region="us-east-1",
         )
         await hub.start()
-        callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
+        codes = Codes(self.keyring)
+        callers = Callers(self._access, self.admissions, self.invites, self.keyring, codes, rooms, None)
         marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE), self.keyring.now)
         workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
         signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)

@@ -37,6 +37,8 @@ async def test_result_and_event_have_the_contracts_fields(fleet: Fleet, worker: 
         "handRaised": False,
         "recordingOptOut": False,
         "isGuest": False,
+        "isSpotlit": False,
+        "permissions": {},
     }
     shown = await ann.event("ParticipantJoined")
     assert (shown["userId"], shown["displayName"], shown["isMuted"], shown["isVideoOn"]) == (bob_id, "Bob", False, True)

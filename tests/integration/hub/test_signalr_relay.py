@@ -28,12 +28,8 @@ from tests.integration.hub.signalr import END, SignalRClient, connect_signalr, n
 async def owner(fleet: Fleet) -> Worker:
     """The worker that holds the connection; the others know where it is."""
     made = await fleet.worker()
-    await _register(fleet, made, made.internal_url)
+    await fleet.register(made, made.internal_url)
     return made
-
-
-async def _register(fleet: Fleet, worker: Worker, url: str) -> None:
-    await web_workers(fleet.redis).beat(sealed(worker.hub.id, url, fleet.keyring.tokens.derived(PURPOSE)))
 
 
 async def test_nothing_is_passed_on_to_an_address_that_somebody_has_written_to_redis(
@@ -150,7 +146,7 @@ async def test_an_owner_that_answers_too_late_is_left_alone(
 
     server = await asyncio.start_server(late, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    await _register(fleet, owner, url)
+    await fleet.register(owner, url)
     async with server:
         await _is_told_to_begin_anew(await _bare(worker, owner))
         told.set()

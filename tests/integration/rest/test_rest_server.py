@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -310,10 +311,20 @@ def test_a_port_that_several_workers_share_is_in_use_too(tmp_path: Path, rest: R
 
 
 @contextmanager
-def workers(directory: Path, redis: str, count: int) -> Iterator[Rest]:
-    with started(directory, redis, f"sqlite:///{directory / 't.db'}", workers=str(count)) as rest:
+def workers(directory: Path, redis: str, count: int, environment: dict[str, str] | None = None) -> Iterator[Rest]:
+    database = f"sqlite:///{directory / 't.db'}"
+    with started(directory, redis, database, environment=environment, workers=str(count)) as rest:
         rest.web.server.wait_until(lambda: rest.web.log().count('"web worker runs"') == count)
         yield rest
+
+
+@contextmanager
+def systemd(directory: Path) -> Iterator[tuple[socket.socket, dict[str, str]]]:
+    """What hears a service's notifications, and the environment that names it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(directory / "notify"))
+        heard.settimeout(10)
+        yield heard, {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": "1000000"}
 
 
 def pids(rest: Rest) -> set[int]:
@@ -322,7 +333,9 @@ def pids(rest: Rest) -> set[int]:
 
 
 def test_workers_share_a_port_and_their_figures(tmp_path: Path, rest_redis: str) -> None:
-    with workers(tmp_path, rest_redis, 2) as rest:
+    with systemd(tmp_path) as (heard, env), workers(tmp_path, rest_redis, 2, env) as rest:
+        assert heard.recv(100) == b"READY=1"
+        assert heard.recv(100) == b"WATCHDOG=1"
         assert len(pids(rest)) == 2
         for _ in range(20):
             with httpx.Client(base_url=rest.web.url) as fresh:
@@ -343,9 +356,9 @@ def connections(rest: Rest) -> float:
     return float(found)
 
 
-def lives(socket: ClientConnection) -> bool:
+def lives(client: ClientConnection) -> bool:
     try:
-        return hub_call(socket, "KeepAlive")["error"]["code"] == "not_joined"  # type: ignore[no-any-return]
+        return hub_call(client, "KeepAlive")["error"]["code"] == "not_joined"  # type: ignore[no-any-return]
     except ConnectionClosed:
         return False
 
@@ -359,7 +372,7 @@ def test_a_worker_that_crashes_is_started_again(tmp_path: Path, rest_redis: str)
         rest.web.server.wait_until(lambda: len(pids(rest) - before) == 1 and len(pids(rest)) == 2)
         rest.web.server.wait_until(lambda: rest.web.log().count('"web worker runs"') == 3)
         assert rest.call("GET", "/v1/rooms").status_code == 200
-        assert connections(rest) == sum(lives(socket) for socket in sockets)
+        assert connections(rest) == sum(lives(client) for client in sockets)
         descriptors = [os.pidfd_open(pid) for pid in pids(rest)]
         rest.web.server.kill()
         assert servers.all_end(descriptors)
@@ -368,10 +381,10 @@ def test_a_worker_that_crashes_is_started_again(tmp_path: Path, rest_redis: str)
 def test_sigterm_lets_everyone_know_and_ends(start: Start) -> None:
     with start() as rest:
         room = rest.room()
-        with connect(rest.web.ws_url, close_timeout=5) as socket:
-            hub_call(socket, "JoinRoom", {"roomId": room, "token": rest.token(room)})
+        with connect(rest.web.ws_url, close_timeout=5) as client:
+            hub_call(client, "JoinRoom", {"roomId": room, "token": rest.token(room)})
             rest.web.server.signal(signal.SIGTERM)
             with pytest.raises(Exception, match="1012"):
                 while True:
-                    socket.recv(timeout=10)
+                    client.recv(timeout=10)
         assert rest.web.server.wait() == 0

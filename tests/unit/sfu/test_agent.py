@@ -118,6 +118,12 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         },
     ),
     (
+        _sfu.VideosPaused("r", "t", USER, SEAT, [("u", "screen")]),
+        "VideosPaused",
+        {"transportId": "t", "videos": [{"userId": "u", "source": "screen", "reason": "bandwidth"}]},
+    ),
+    (_sfu.VideosPaused("r", "t", USER, SEAT, []), "VideosPaused", {"transportId": "t", "videos": []}),
+    (
         _sfu.TransportState("r", "t", USER, SEAT, "connected", None),
         "TransportState",
         {"transportId": "t", "state": "connected"},
@@ -158,6 +164,27 @@ def test_everyone_hears_of_trouble_with_a_recording_but_not_what_the_system_said
     trouble = _sfu.RecordingTrouble("r", RECORDING, "disk_full", "No space left on device")
     payload = {"recordingId": RECORDING, "reason": "disk_full"}
     assert told(agent.event(trouble)) == ("RecordingTrouble", None, None, payload)
+
+
+@pytest.mark.parametrize(
+    ("reason", "command", "times"),
+    [
+        ("disk_full", None, 2),
+        ("disk_error", commands.StopRecording(room=ROOM, recording=RecordingId(new_uuid())), 2),
+        ("disk_full", commands.StopRecording(room=ROOM, recording=RECORDING), 0),
+        ("disk_full", commands.End(room=ROOM), 0),
+        ("disk_slow", None, 0),
+    ],
+)
+def test_trouble_that_lasts_is_told_again_until_the_recording_is_stopped(
+    agent: Agent, reason: str, command: commands.Command | None, times: int
+) -> None:
+    agent.event(_sfu.RecordingTrouble(ROOM, RECORDING, reason, "No space left on device"))
+    assert agent.again(0.0) == []
+    if command is not None:
+        agent.command(commands.encode(command), 1.0)
+    again = [told(message)[0] for at in range(1, 25) for message in agent.again(float(at))]
+    assert again == ["RecordingTrouble"] * times
 
 
 @pytest.mark.parametrize(

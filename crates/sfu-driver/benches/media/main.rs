@@ -6,13 +6,15 @@
 //! With `recording DIRECTORY` it measures what recording costs instead, with `still DIRECTORY` what a disk does to the media
 //! that somebody else lets stand still; `bench/recording` runs both.
 //!
-//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`.
+//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`; with `remote
+//! PEOPLE PUBLISHERS` it is people in a call on a server elsewhere, for that and `bench/faults`.
 
 mod client;
 mod floor;
 mod hostile;
 mod meeting;
 mod recording;
+mod remote;
 mod thread_time;
 
 use std::time::Duration;
@@ -28,6 +30,10 @@ fn main() {
         [word, directory] if word == "recording" => recording::costs(directory.as_ref()),
         [word, directory] if word == "still" => recording::delays(directory.as_ref()),
         [word] if word == "hostile" => hostile::attacks(),
+        [word, people, publishers] if word == "remote" => {
+            let number = |text: &String| text.parse().expect("a number");
+            remote::call(number(people), number(publishers));
+        }
         [] => forwarding(),
         _ => panic!("unknown: {arguments:?}"),
     }

@@ -30,6 +30,7 @@ impl Router {
             member.refused.clear();
             member.told.clear();
         }
+        self.tell_paused_again(peer);
     }
 
     /// Follows the m-lines of a peer. What is sent there begins and ends with what is negotiated.
@@ -118,6 +119,10 @@ impl Router {
 
     pub(super) fn assigned(&self, peer: PeerKey, mid: Mid) -> Option<TrackKey> {
         self.subscription(peer, mid)?.assigned()
+    }
+
+    pub(super) fn forwarded(&self, peer: PeerKey, mid: Mid) -> Option<TrackKey> {
+        self.subscription(peer, mid)?.forwarded()
     }
 
     /// Assigns a track to an m-line, or none.
@@ -217,6 +222,7 @@ impl Router {
         };
         let room = &self.rooms[member.room];
         let mut placed = Vec::new();
+        let mut in_order = Vec::new();
         for kind in KINDS {
             let slots: Vec<Mid> = usable(lines)
                 .filter(|line| line.kind == kind)
@@ -227,11 +233,16 @@ impl Router {
                 MediaKind::Audio => room.wanted_audio(&member.user, slots.len()),
                 MediaKind::Video => room.wanted_video(&member.user, view, slots.len()),
             };
+            if kind == MediaKind::Video {
+                in_order.clone_from(&wanted);
+            }
             placed.extend(slots.into_iter().zip(place(&current, &wanted)));
         }
         for (mid, track) in placed {
             self.assign(now, peer, mid, track, lines.is_connected);
         }
+        self.members[peer].videos = in_order;
+        self.allot(now, peer);
     }
 
     /// What is in a client's slots, if it was told otherwise before.

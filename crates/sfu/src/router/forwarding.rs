@@ -17,6 +17,9 @@ use crate::peer::OutletKey;
 use crate::rtp::{Choice, Incoming, Outgoing, Report, SenderClock, StreamClock};
 use crate::throttle::Need;
 
+/// Bytes of a packet besides its payload on a subscriber's line: RTP with extensions, the tag of SRTP, UDP and IP.
+const OVERHEAD: usize = 70;
+
 /// What became of a packet at one far end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
@@ -57,6 +60,7 @@ impl Router {
         if too_much.is_some() {
             return too_much;
         }
+        track.rate.add(now, packet.payload.len() + OVERHEAD);
         let captured = track.captured(&mut member.clock, &packet, &params);
         let incoming = Arc::new(Incoming::new(packet, params, captured));
         if track.kind() == MediaKind::Video {

@@ -28,7 +28,7 @@ impl Router {
 
     /// A subscriber asks for a keyframe of what it is sent on an m-line.
     pub(crate) fn keyframe_requested(&mut self, now: Instant, peer: PeerKey, mid: Mid) {
-        if let (Some(room), Some(track)) = (self.room_of(peer), self.assigned(peer, mid)) {
+        if let (Some(room), Some(track)) = (self.room_of(peer), self.forwarded(peer, mid)) {
             self.request_keyframe(now, room, track, Need::Again);
         }
     }

@@ -1,7 +1,9 @@
 //! What is forwarded to whom: rooms, tracks, subscriptions, speakers and slots. It knows peers by their keys only; what it
 //! wants of them it gives as outcomes.
 
+mod allocation;
 mod assignment;
+mod bandwidth;
 mod forwarding;
 mod holes;
 mod keyframes;
@@ -10,6 +12,8 @@ mod publishing;
 mod recorded;
 mod recording;
 mod room;
+#[cfg(test)]
+mod simulation;
 mod slots;
 mod speakers;
 mod subscription;
@@ -25,6 +29,7 @@ use std::time::Instant;
 use slotmap::{SecondaryMap, SlotMap};
 use str0m::media::Mid;
 
+pub(crate) use bandwidth::Allotment;
 pub(crate) use forwarding::Delivery;
 pub(crate) use keyframes::KeyframeRequest;
 pub(crate) use subscription::{PeerLine, Prepared};
@@ -35,6 +40,7 @@ use crate::config::Limits;
 use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
 use crate::rtp::SenderClock;
 use crate::timers::Timers;
+use bandwidth::{Bandwidth, BandwidthStats};
 use recorded::Recorded;
 use recording::Stopped;
 use room::{Life, Room};
@@ -60,6 +66,10 @@ struct Member {
     recorded: Option<Recorded>,
     /// Its clock, as its sender reports tell it.
     clock: SenderClock,
+    /// The videos that it wants, the most wanted first. Empty: those of the room, in the room's order.
+    videos: Vec<TrackKey>,
+    /// How much it can be sent, where its line has shown a limit.
+    bandwidth: Option<Bandwidth>,
 }
 
 /// What a deadline is for.
@@ -69,6 +79,8 @@ enum Due {
     Speakers(RoomKey),
     /// A keyframe request that was put off.
     Keyframe(RoomKey, TrackKey),
+    /// What a peer can be sent is divided anew.
+    Allotment(PeerKey),
 }
 
 /// The speakers of a room were looked at.
@@ -87,6 +99,8 @@ pub(crate) struct Router {
     subscriptions: SlotMap<SubscriptionKey, Subscription>,
     timers: Timers<Due>,
     requests: Vec<KeyframeRequest>,
+    allotments: Vec<Allotment>,
+    limited: BandwidthStats,
     tape: Tape,
     stopped: Stopped,
     track_kilobits: u32,
@@ -103,6 +117,8 @@ impl Router {
             subscriptions: SlotMap::with_key(),
             timers: Timers::new(),
             requests: Vec::new(),
+            allotments: Vec::new(),
+            limited: BandwidthStats::default(),
             tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),
             track_kilobits: limits.track_kilobits,
@@ -154,6 +170,8 @@ impl Router {
                 told: Vec::new(),
                 recorded: None,
                 clock: SenderClock::default(),
+                videos: Vec::new(),
+                bandwidth: None,
             },
         );
     }
@@ -170,6 +188,7 @@ impl Router {
     pub(crate) fn leave(&mut self, now: Instant, peer: PeerKey) -> Option<RoomKey> {
         let key = self.members.get(peer)?.room;
         self.record_no_more(now, peer);
+        self.forget_bandwidth(peer);
         // Nobody is left to miss a track of a room that ends.
         if self.rooms[key].life != Life::Ending {
             for (_, track) in std::mem::take(&mut self.members[peer].published) {
@@ -231,6 +250,7 @@ impl Router {
             match due {
                 Due::Speakers(room) => updates.extend(self.order_speakers(now, room)),
                 Due::Keyframe(room, track) => self.request_put_off(now, room, track),
+                Due::Allotment(peer) => self.allot(now, peer),
             }
         }
         updates

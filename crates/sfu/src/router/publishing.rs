@@ -33,7 +33,13 @@ impl Router {
         }
         for published in published {
             if !kept.iter().any(|(mid, _)| *mid == published.mid) {
-                let track = Track::new(peer, user.clone(), *published, Budget::new(self.track_kilobits, now));
+                let track = Track::new(
+                    now,
+                    peer,
+                    user.clone(),
+                    *published,
+                    Budget::new(self.track_kilobits, now),
+                );
                 kept.push((published.mid, self.rooms[key].publish(track, now)));
             }
         }

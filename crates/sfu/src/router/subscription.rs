@@ -52,6 +52,8 @@ pub(crate) struct Subscription {
     assigned: Option<TrackKey>,
     /// Whether the far end takes media: for a peer, what is negotiated.
     is_open: bool,
+    /// Whether it is paused, since the line of the far end is too narrow.
+    is_paused: bool,
 }
 
 impl Subscription {
@@ -60,6 +62,7 @@ impl Subscription {
             far_end,
             assigned: None,
             is_open: false,
+            is_paused: false,
         }
     }
 
@@ -70,7 +73,7 @@ impl Subscription {
 
     /// The track that is sent there.
     pub(super) fn forwarded(&self) -> Option<TrackKey> {
-        self.assigned.filter(|_| self.is_open)
+        self.assigned.filter(|_| self.is_open && !self.is_paused)
     }
 
     pub(super) fn assign(&mut self, track: Option<TrackKey>) {
@@ -79,6 +82,15 @@ impl Subscription {
 
     pub(super) fn set_open(&mut self, is_open: bool) {
         self.is_open = is_open;
+    }
+
+    /// Whether its track would be sent but for the line.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_open
+    }
+
+    pub(super) fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Begins again at the next keyframe.
@@ -178,7 +190,7 @@ impl Default for OutgoingStream {
 
 impl OutgoingStream {
     /// Begins again at the next keyframe: after a pause, with another track, or with other formats of the subscriber.
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.awaits_keyframe = true;
         self.payload = None;
         self.rewrite.change_source();

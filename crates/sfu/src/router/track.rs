@@ -1,10 +1,13 @@
 //! A published track.
 
+use std::time::Instant;
+
 use str0m::media::{MediaKind, Mid};
 
 use super::keyframes::KeyframeRequest;
 use crate::budget::Budget;
 use crate::command::Source;
+use crate::congestion::Meter;
 use crate::ids::{PeerKey, SubscriptionKey, UserId};
 use crate::line::Label;
 use crate::rtp::{Encodings, History, StreamClock};
@@ -38,10 +41,12 @@ pub(super) struct Track {
     pub(super) clock: StreamClock,
     /// What can be sent again.
     pub(super) history: History,
+    /// What it costs a subscriber's line.
+    pub(super) rate: Meter,
 }
 
 impl Track {
-    pub(super) fn new(publisher: PeerKey, user: UserId, published: Published, budget: Budget) -> Self {
+    pub(super) fn new(now: Instant, publisher: PeerKey, user: UserId, published: Published, budget: Budget) -> Self {
         Self {
             publisher,
             user,
@@ -53,6 +58,7 @@ impl Track {
             encodings: Encodings::default(),
             clock: StreamClock::default(),
             history: History::default(),
+            rate: Meter::new(now),
         }
     }
 

@@ -11,6 +11,7 @@ mod payload;
 mod rewrite;
 mod rtcp;
 mod serialize;
+mod transport_feedback;
 mod vp8;
 
 pub(crate) use clock::{Report, SenderClock, StreamClock};
@@ -24,8 +25,9 @@ pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
 pub(crate) use rewrite::{BEGIN, Rewrite};
-pub(crate) use rtcp::{Feedback, SenderReport, without_sender_reports};
+pub(crate) use rtcp::{Feedback, SenderReport, transport_feedback, without_sender_reports};
 pub(crate) use serialize::serialize;
+pub(crate) use transport_feedback::TransportFeedback;
 #[cfg(feature = "fuzzing")]
 pub(crate) use vp8::renumber;
 pub(crate) use vp8::{Numbers, PictureIds};

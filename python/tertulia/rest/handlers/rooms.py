@@ -68,6 +68,7 @@ async def change(call: Call[ChangeRoom], about: OfRoom) -> Answer:
     """The room with its new settings."""
     room = about.room
     changed = await call.services.directory.change_settings(room.tenant_id, room.id, call.body.settings)
+    await call.services.hub.settings_changed(room.id, changed.settings)
     return Answer(200, room_view(changed))
 
 

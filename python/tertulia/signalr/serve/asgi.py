@@ -43,7 +43,9 @@ class Unauthorized(Exception):
 class SignalR:
     """An ASGI application that serves ``application`` at ``path``.
 
-    ``forward(worker)`` returns the application that passes a request on to the worker that holds its connection.
+    ``forward(worker)`` returns the application that passes a request on to the worker that holds its connection. What
+    is learned of a request is put into its scope: ``signalr.user``, what ``authenticate`` returned, and
+    ``signalr.connection``, the public id of the connection that it begins.
     ``wall_clock`` is that of :class:`Endpoint`.
     """
 
@@ -103,6 +105,7 @@ class SignalR:
         except Unauthorized:
             await _refuse(request, _UNAUTHORIZED)
             return
+        request.scope["signalr.user"] = user
         await handler(request, user)
 
     def _handler(self, request: Request) -> Handler | None:
@@ -136,6 +139,8 @@ class SignalR:
             return None
         active = self.endpoint.begin(kind, request.token, claims, user)
         active.connection.place = place
+        active.connection.address = request.client
+        request.scope["signalr.connection"] = active.connection.id
         return active
 
     async def _find(self, request: Request) -> Active | Claims | None:
@@ -224,6 +229,8 @@ class SignalR:
         except Unauthorized:
             return _UNAUTHORIZED
         found = self.endpoint.websocket(request.token, user)
+        if isinstance(found, HubConnection):
+            found.address = request.client
         return UNKNOWN if isinstance(found, Elsewhere) else found
 
 

@@ -65,6 +65,7 @@ class HubConnection:
         "_opened",
         "_owner",
         "_waiters",
+        "address",
         "core",
         "early",
         "id",
@@ -83,6 +84,8 @@ class HubConnection:
         self.user = user
         self.state: Any = None
         self.place: Place | None = None
+        self.address = ""
+        """The client's IP address; "" where the server does not know it."""
         self.early = b""
         """What the client posted before its transport began."""
         self.transport: Transport | None = None

@@ -97,6 +97,11 @@ class PlainSocket(OutgoingSocket):
         self.close(*closing.GOING_AWAY)
 
     @property
+    def connection_id(self) -> str:
+        """The connection's id."""
+        return self._id
+
+    @property
     def is_proven(self) -> bool:
         """Whether a JoinRoom has succeeded or is under way."""
         return self._bound == frames.MAX_FRAME

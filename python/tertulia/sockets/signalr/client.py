@@ -79,9 +79,8 @@ class SignalRClient:
 
     @property
     def address(self) -> str | None:
-        """The IP address of its WebSocket; of other transports it is not known."""
-        socket = self._connection.transport
-        return socket.address or None if isinstance(socket, SignalRSocket) else None
+        """The IP address it came from."""
+        return self._connection.address or None
 
     def send(self, event: Event) -> bool:
         """Invoke the client's method of the event's name; False: in the place of a stale invocation."""

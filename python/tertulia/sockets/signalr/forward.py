@@ -13,6 +13,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from tertulia.ids import HubId
+from tertulia.sockets.signalr.logged import REQUEST_ID
 from tertulia.sockets.signalr.mark import HEADER, Marks
 from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.tcp import enable_keepalive
@@ -23,7 +24,7 @@ ANSWER_SECONDS: Final = 30.0
 READ_BYTES: Final = 64 * 1024
 _HOP_BY_HOP: Final = frozenset(
     {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"expect"}
-    | {b"date", HEADER.encode()}
+    | {b"date", HEADER.encode(), REQUEST_ID.lower().encode()}
 )
 """Headers that concern one hop only (RFC 9110, section 7.6.1), and those that are set anew for the next."""
 FORWARDED: Final = "tertulia.forwarded"
@@ -80,7 +81,8 @@ async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWr
     client = scope["client"][0] if scope.get("client") else ""
     mark = marks.make(client, target.decode("latin-1")).encode()
     headers = [(name, value) for name, value in scope["headers"] if name not in _HOP_BY_HOP]
-    headers += [(HEADER.encode(), mark), (b"connection", b"close"), (b"transfer-encoding", b"chunked")]
+    headers += [(HEADER.encode(), mark), (REQUEST_ID.encode(), scope["state"]["request_id"].encode())]
+    headers += [(b"connection", b"close"), (b"transfer-encoding", b"chunked")]
     head = [scope["method"].encode() + b" " + target + b" HTTP/1.1", *(n + b": " + v for n, v in headers)]
     writer.write(b"\r\n".join(head) + b"\r\n\r\n")
     while True:

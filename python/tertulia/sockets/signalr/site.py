@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from tertulia.db.access import KEY_PREFIX
@@ -20,6 +21,7 @@ from tertulia.errors import BadToken, TertuliaError, Unavailable
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId
 from tertulia.places import Place
+from tertulia.rest.auditing import actor_of
 from tertulia.rest.callers import Callers
 from tertulia.room import closing
 from tertulia.signalr.credentials import credential as credential_of
@@ -32,6 +34,7 @@ from tertulia.sockets.cork import Turn
 from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby
 from tertulia.sockets.signalr.forward import FORWARDED, Forward, answer, target_of
 from tertulia.sockets.signalr.hub import SignalRHub
+from tertulia.sockets.signalr.logged import REQUEST_ID, Logged
 from tertulia.sockets.signalr.mark import HEADER
 from tertulia.sockets.signalr.other_workers import OtherWorkers
 from tertulia.sockets.signalr.relay import RelaySocket
@@ -62,7 +65,7 @@ class SignalRSite:
         self._callers = callers
         self._workers = workers
         self._turn = Turn()
-        self._app = SignalR(
+        self._signalr = SignalR(
             SignalRHub(hub),
             path=PATH,
             options=Options(max_message=max_message, max_first=min(max_message, MAX_MESSAGE)),
@@ -72,11 +75,15 @@ class SignalRSite:
             forward=lambda worker: Forward(workers, HubId(worker)),
             admit=lobby.enter,
         )
+        self._app = Logged(self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, ``http`` only."""
+        await self._app(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            await self._signalr(scope, receive, send)
         except Unavailable:
             # Nothing has been answered yet: only the check of a credential asks others.
             await answer(send, HTTPStatus.SERVICE_UNAVAILABLE, b"The credential cannot be checked now")
@@ -89,11 +96,12 @@ class SignalRSite:
         if client is None:
             await answer(send, HTTPStatus.FORBIDDEN, _NO_WORKER.text.encode())
         else:
-            await self({**scope, "client": (client, 0), FORWARDED: True}, receive, send)
+            state = {"request_id": Headers(scope=scope).get(REQUEST_ID, "")}
+            await self({**scope, "client": (client, 0), "state": state, FORWARDED: True}, receive, send)
 
     def stop(self) -> None:
         """Close the connections of clients that poll or read events: they may come back, to another worker."""
-        self._app.endpoint.close_all(closing.GOING_AWAY.reason, closing.GOING_AWAY.code)
+        self._signalr.endpoint.close_all(closing.GOING_AWAY.reason, closing.GOING_AWAY.code)
 
     def open(self, upgrade: Upgrade) -> WebSocketListener | upgrades.Refusal:
         """What answers a request for a WebSocket."""
@@ -119,14 +127,11 @@ class SignalRSite:
     def _listener(self, upgrade: Upgrade, place: Place, *, is_forwarded: bool) -> WebSocketListener | upgrades.Refusal:
         query = {name.lower(): value for name, value in parse_qsl(upgrade.query, keep_blank_values=True)}
         credential = credential_of(upgrade.headers.get("Authorization"), query.get("access_token"))
-        check = None
-        if credential is not None:
-            try:
-                if not self._is_good(credential):
-                    check = partial(self._authenticate, credential)
-            except BadToken:
-                return upgrades.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
-        found = self._app.endpoint.websocket(query.get("id", ""))
+        try:
+            user = None if credential is None else self._holder(credential)
+        except BadToken:
+            return upgrades.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
+        found = self._signalr.endpoint.websocket(query.get("id", ""), user)
         if isinstance(found, Elsewhere):
             if not is_forwarded:
                 return RelaySocket(self._workers, HubId(found.worker), upgrade, place)
@@ -137,25 +142,28 @@ class SignalRSite:
             found.place = place
         else:
             place.leave()  # it replaces the socket of a connection that has one
-        return SignalRSocket(found, self._turn, upgrade.client, check)
+        found.address = upgrade.client
+        check = partial(self._authenticate, credential) if credential is not None and user is None else None
+        return SignalRSocket(found, self._turn, check)
 
-    def _is_good(self, credential: str) -> bool:
-        """Whether a token proves itself; False: only :meth:`_authenticate` can tell. Raises BadToken."""
+    def _holder(self, credential: str) -> str | None:
+        """Who holds a token that proves itself; None: only :meth:`_authenticate` can tell. Raises BadToken."""
         if credential.startswith(KEY_PREFIX):
-            return False
-        tokens = self._keyring.tokens
-        verify = tokens.verify_invite if kind_of(credential) == "invite" else tokens.verify_room
+            return None
+        tokens, now = self._keyring.tokens, self._keyring.now()
         try:
-            verify(credential, self._keyring.now())
+            if kind_of(credential) == "invite":
+                return f"invite {tokens.verify_invite(credential, now).invite_id}"
+            return f"user {tokens.verify_room(credential, now).user_id}"
         except UnknownKey:
-            return False
-        return True
+            return None
 
-    async def _authenticate(self, credential: str | None) -> None:
+    async def _authenticate(self, credential: str | None) -> str | None:
+        """Who holds a credential, as the log has it."""
         if credential is None:
-            return
+            return None
         try:
-            await self._callers.holder(credential)
+            return actor_of(await self._callers.holder(credential))
         except Unavailable:
             raise
         except TertuliaError as error:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
 from picows import WSFrame, WSMsgType, WSTransport
 
 from tertulia.errors import Unavailable
@@ -19,9 +20,10 @@ from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
 
 REFUSED_SECONDS: Final = 15.0
 """How long a client whose credential was refused may take to send the handshake, in answer to which it is told."""
-Check = Callable[[], Awaitable[None]]
-"""Raises Unauthorized or Unavailable."""
+Check = Callable[[], Awaitable[str | None]]
+"""Gives who is there; raises Unauthorized or Unavailable."""
 
+_log = structlog.get_logger(__name__)
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 
 
@@ -31,11 +33,10 @@ class SignalRSocket(OutgoingSocket):
     ``check``: what has to succeed before anything is read, where the upgrade could not wait for it.
     """
 
-    __slots__ = ("_check", "_checking", "_connection", "_refusal", "address")
+    __slots__ = ("_check", "_checking", "_connection", "_refusal")
 
-    def __init__(self, connection: HubConnection, turn: Turn, address: str, check: Check | None = None) -> None:
+    def __init__(self, connection: HubConnection, turn: Turn, check: Check | None = None) -> None:
         super().__init__(turn)
-        self.address = address
         self._connection = connection
         self._check = check
         self._checking: asyncio.Task[None] | None = None
@@ -65,6 +66,16 @@ class SignalRSocket(OutgoingSocket):
     def congested(self) -> bool:
         """Whether the client does not keep up."""
         return self._outbox is not None
+
+    @property
+    def connection_id(self) -> str:
+        """The public connectionId."""
+        return self._connection.id
+
+    @property
+    def caller(self) -> str | None:
+        """Who holds the credential that came with the upgrade, if it proves itself."""
+        return None if self._connection.user is None else str(self._connection.user)
 
     @property
     def is_proven(self) -> bool:
@@ -121,13 +132,15 @@ class SignalRSocket(OutgoingSocket):
 
     async def _checked(self, check: Check) -> None:
         try:
-            await check()
+            self._connection.user = await check()
         except (Unauthorized, Unavailable) as error:
+            _log.info("the credential of a WebSocket is not accepted", connection=self._connection.id)
             self._refusal = handshake.refusal(f"The credential is not accepted: {error}")
             self._abandon()
             self.resume()
             self._stuck_timer = asyncio.get_running_loop().call_later(REFUSED_SECONDS, self.close, 1000, "")
         else:
+            _log.info("the credential of a WebSocket is accepted", connection=self._connection.id, by=self.caller)
             if not self._closed:
                 self._connection.attach(self)
                 self.resume()

@@ -99,6 +99,9 @@ pub(crate) struct Client {
     pub(crate) reports: HashMap<u32, Vec<(SystemTime, u32)>>,
     /// Timestamps of what it got and when it was captured, which is in the payload, by SSRC.
     pub(crate) captures: HashMap<u32, Vec<(u32, u64)>>,
+    /// When media came, and from whom, if [`Self::keeps_arrivals`].
+    pub(crate) arrivals: Vec<(Instant, MediaKind, u8)>,
+    pub(crate) keeps_arrivals: bool,
     /// The m-lines of what it got, by SSRC.
     lines_of: HashMap<u32, Mid>,
     /// Keep what is sent in [`Self::sent`].
@@ -171,6 +174,8 @@ impl Client {
             encoding_time: Duration::ZERO,
             reports: HashMap::new(),
             captures: HashMap::new(),
+            arrivals: Vec::new(),
+            keeps_arrivals: false,
             lines_of: HashMap::new(),
             keeps_sent: false,
             sent: Vec::new(),
@@ -632,6 +637,10 @@ impl Client {
             got.entered_without_keyframe += 1;
         }
         *got.from.entry(from).or_default() += 1;
+        if self.keeps_arrivals {
+            let kind = if video { MediaKind::Video } else { MediaKind::Audio };
+            self.arrivals.push((self.now, kind, from));
+        }
         got.last = Some(from);
         let captured = if video {
             &packet.payload[8..16]

@@ -4,6 +4,7 @@
 
 pub(crate) mod client;
 pub(crate) mod cost;
+pub(crate) mod link;
 pub(crate) mod tapped;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +17,7 @@ use sfu::{
 };
 
 pub(crate) use client::Client;
+pub(crate) use link::Link;
 
 const STEP: Duration = Duration::from_millis(5);
 pub(crate) const ROOM: &str = "6f1c0000-0000-4000-8000-000000000001";
@@ -52,6 +54,10 @@ pub(crate) struct World {
     /// What the shard sent, by destination: packets of STUN and others.
     pub(crate) sent_to: HashMap<SocketAddr, (usize, usize)>,
     posts: BTreeMap<(Instant, u64), Post>,
+    /// The lines to clients that are narrower than the rest.
+    pub(crate) links: HashMap<SocketAddr, Link>,
+    /// The time goes on in steps of so much.
+    pub(crate) step: Duration,
 }
 
 enum Post {
@@ -129,6 +135,8 @@ impl World {
             arrivals: Vec::new(),
             sent_to: HashMap::new(),
             posts: BTreeMap::new(),
+            links: HashMap::new(),
+            step: STEP,
         }
     }
 
@@ -219,7 +227,7 @@ impl World {
     }
 
     pub(crate) fn step(&mut self) {
-        self.now += STEP;
+        self.now += self.step;
         while let Some(entry) = self.posts.first_entry().filter(|entry| entry.key().0 <= self.now) {
             match entry.remove() {
                 Post::ToShard(command) => {
@@ -286,7 +294,13 @@ impl World {
         }
         self.sent += 1;
         // A network that loses packets reorders some, too.
-        let delay = Duration::from_millis(if self.loss > 0.0 { self.rng.u64(8..16) } else { 10 });
+        let mut delay = Duration::from_millis(if self.loss > 0.0 { self.rng.u64(8..16) } else { 10 });
+        if let Some(link) = self.links.get_mut(&to) {
+            let Some(held) = link.carry(self.now, contents.len(), &mut self.rng) else {
+                return;
+            };
+            delay += held;
+        }
         self.flights.insert(
             (self.now + delay, self.sent),
             Flight {
@@ -366,6 +380,14 @@ impl World {
             .collect();
         let transport = self.clients[index].transport.as_str().into();
         self.command(Command::View { transport, videos });
+    }
+
+    pub(crate) fn block(&mut self, index: usize, sources: &[Source]) {
+        let transport = self.clients[index].transport.as_str().into();
+        self.command(Command::Block {
+            transport,
+            sources: sources.to_vec(),
+        });
     }
 
     pub(crate) fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {

@@ -1,0 +1,34 @@
+"""What packets, and commands to the SFU, add to the delays of others' packets: the Rust bench ``hostile``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+ARGV: Final = ("cargo", "bench", "--locked", "--quiet", "-p", "sfu-driver", "--bench", "media", "--", "hostile")
+BAR: Final = 5.0
+"""Milliseconds that an attack may add to the p99 of the others' packets."""
+
+
+def run() -> bool:
+    """Print a line for each attack; whether none adds more than the bar."""
+    done = subprocess.run(ARGV, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not rows:
+        raise SystemExit(f"bench.hostile: {' '.join(ARGV)} ended with {done.returncode}")
+    print("Packets: one-way delays of the others' video packets in ms, quiet / attacked, in windows that took turns.")
+    print(f"{'attack':<26}{'p50':>16}{'p99':>16}{'longest':>18}{'added p99':>12}")
+    added = [_row(row) for row in rows]
+    print(f"The bar is {BAR:g} ms.")
+    return max(added) <= BAR
+
+
+def _row(row: dict[str, Any]) -> float:
+    """Print one attack; what it adds to the p99."""
+    pair = {name: "{:.2f} / {:.2f}".format(*row[name]) for name in ("p50", "p99", "max")}
+    added: float = row["p99"][1] - row["p99"][0]
+    print(f"{row['attack']:<26}{pair['p50']:>16}{pair['p99']:>16}{pair['max']:>18}{added:>12.2f}", flush=True)
+    return added

@@ -1,0 +1,193 @@
+//! What a peer is sent where its line has shown a limit.
+
+use std::time::{Duration, Instant};
+
+use str0m::media::MediaKind;
+
+use super::allocation::{Allocation, Demand};
+use super::{Due, Router};
+use crate::command::Source;
+use crate::ids::{PeerKey, SubscriptionKey, TrackKey, UserId};
+
+/// How often it is looked at again: videos cost now more, now less.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// What a track is taken to cost until that is known, in bits per second.
+const USUAL_AUDIO: f64 = 50_000.0;
+const USUAL_VIDEO: f64 = 150_000.0;
+
+/// How much one peer can be sent, and what it is sent of it.
+#[derive(Debug, Default)]
+pub(super) struct Bandwidth {
+    bits: u64,
+    allocation: Allocation<TrackKey>,
+    /// The videos that are paused.
+    paused: Vec<TrackKey>,
+    /// The client knows which.
+    is_told: bool,
+}
+
+/// What follows from how much a peer can be sent.
+#[derive(Debug)]
+pub(crate) struct Allotment {
+    pub(crate) peer: PeerKey,
+    /// So many bits per second would be of use; `None`: what is possible is enough.
+    pub(crate) goal: Option<u64>,
+    /// The videos that are not sent, if that has changed.
+    pub(crate) paused: Option<Vec<(UserId, Source)>>,
+}
+
+/// Gauges of all peers together.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct BandwidthStats {
+    /// Peers whose line has shown a limit.
+    pub(crate) peers: usize,
+    /// What they can be sent, in kbit/s.
+    pub(crate) kilobits: u64,
+    /// Videos that are not sent.
+    pub(crate) videos: usize,
+}
+
+impl Router {
+    /// A peer can be sent so many bits per second. `None`: there is no sign of a limit.
+    pub(crate) fn set_bandwidth(&mut self, now: Instant, peer: PeerKey, bits: Option<u64>) {
+        let Some(member) = self.members.get_mut(peer) else {
+            return;
+        };
+        let before = member.bandwidth.as_ref().map(|bandwidth| bandwidth.bits);
+        self.limited.peers = self.limited.peers + usize::from(bits.is_some()) - usize::from(before.is_some());
+        self.limited.kilobits = self.limited.kilobits + bits.unwrap_or(0) / 1_000 - before.unwrap_or(0) / 1_000;
+        match bits {
+            Some(bits) => {
+                let nothing_paused = || Bandwidth {
+                    is_told: true,
+                    ..Bandwidth::default()
+                };
+                member.bandwidth.get_or_insert_with(nothing_paused).bits = bits;
+                self.allot(now, peer);
+            }
+            None => self.set_free(now, peer),
+        }
+    }
+
+    /// The next thing that follows. To be asked after each call.
+    pub(crate) fn poll_allotment(&mut self) -> Option<Allotment> {
+        self.allotments.pop()
+    }
+
+    /// The gauges.
+    pub(crate) fn bandwidth_stats(&self) -> BandwidthStats {
+        self.limited
+    }
+
+    /// A peer's client may not know what it was told: it is told again.
+    pub(super) fn tell_paused_again(&mut self, peer: PeerKey) {
+        let bandwidth = self.members.get_mut(peer).and_then(|member| member.bandwidth.as_mut());
+        if let Some(bandwidth) = bandwidth {
+            bandwidth.is_told = false;
+        }
+    }
+
+    /// A peer leaves.
+    pub(super) fn forget_bandwidth(&mut self, peer: PeerKey) {
+        let member = self.members.get_mut(peer);
+        if let Some(bandwidth) = member.and_then(|member| member.bandwidth.take()) {
+            self.limited.peers -= 1;
+            self.limited.kilobits -= bandwidth.bits / 1_000;
+            self.limited.videos -= bandwidth.paused.len();
+        }
+        self.timers.disarm(Due::Allotment(peer));
+    }
+
+    /// Divides what a peer can be sent anew, if there is a limit.
+    pub(super) fn allot(&mut self, now: Instant, peer: PeerKey) {
+        let Some(mut bandwidth) = self.members.get_mut(peer).and_then(|member| member.bandwidth.take()) else {
+            return;
+        };
+        let (audio, videos) = self.demands(peer);
+        let demands: Vec<Demand<TrackKey>> = videos.iter().map(|(_, demand)| demand.clone()).collect();
+        let decision = bandwidth.allocation.decide(now, bandwidth.bits as f64, audio, &demands);
+        for (subscription, demand) in videos {
+            let is_paused = bandwidth.allocation.granted(demand.key) == Some(0);
+            self.set_paused(now, peer, subscription, is_paused);
+        }
+        let paused = bandwidth.allocation.paused();
+        self.limited.videos = self.limited.videos + paused.len() - bandwidth.paused.len();
+        let tells = !bandwidth.is_told || paused != bandwidth.paused;
+        (bandwidth.paused, bandwidth.is_told) = (paused, true);
+        self.allotments.push(Allotment {
+            peer,
+            goal: decision.map(|goal| goal as u64),
+            paused: tells.then(|| self.names(peer, &bandwidth.paused)),
+        });
+        self.members[peer].bandwidth = Some(bandwidth);
+        self.timers.arm(now + EVERY, Due::Allotment(peer));
+    }
+
+    /// Nothing is paused any more.
+    fn set_free(&mut self, now: Instant, peer: PeerKey) {
+        let Some(bandwidth) = self.members.get_mut(peer).and_then(|member| member.bandwidth.take()) else {
+            return;
+        };
+        self.limited.videos -= bandwidth.paused.len();
+        for (subscription, _) in self.demands(peer).1 {
+            self.set_paused(now, peer, subscription, false);
+        }
+        self.allotments.push(Allotment {
+            peer,
+            goal: None,
+            paused: (!bandwidth.paused.is_empty()).then(Vec::new),
+        });
+        self.timers.disarm(Due::Allotment(peer));
+    }
+
+    fn set_paused(&mut self, now: Instant, peer: PeerKey, subscription: SubscriptionKey, is_paused: bool) {
+        let room = self.members[peer].room;
+        self.change(now, room, subscription, true, |subscription| {
+            subscription.set_paused(is_paused)
+        });
+    }
+
+    /// What the audio that a peer is sent costs, and its videos, the most important one first.
+    fn demands(&self, peer: PeerKey) -> (f64, Vec<(SubscriptionKey, Demand<TrackKey>)>) {
+        let member = &self.members[peer];
+        let room = &self.rooms[member.room];
+        let (mut audio, mut videos) = (0.0, Vec::new());
+        for (_, key) in &member.subscriptions {
+            let subscription = &self.subscriptions[*key];
+            let track = subscription.assigned().filter(|_| subscription.is_wanted());
+            let Some((name, track)) = track.and_then(|name| Some((name, room.tracks.get(name)?))) else {
+                continue;
+            };
+            if track.is_paused {
+                continue;
+            }
+            match track.kind() {
+                MediaKind::Audio => audio += track.rate.bits().unwrap_or(USUAL_AUDIO),
+                MediaKind::Video => {
+                    let layers = vec![track.rate.bits().unwrap_or(USUAL_VIDEO)];
+                    videos.push((*key, Demand { key: name, layers }));
+                }
+            }
+        }
+        let order = if member.videos.is_empty() {
+            &room.videos
+        } else {
+            &member.videos
+        };
+        videos.sort_by_key(|(_, demand)| {
+            let is_screen = room.tracks[demand.key].source() == Source::Screen;
+            (
+                !is_screen,
+                order.iter().position(|key| *key == demand.key).unwrap_or(usize::MAX),
+            )
+        });
+        (audio, videos)
+    }
+
+    fn names(&self, peer: PeerKey, videos: &[TrackKey]) -> Vec<(UserId, Source)> {
+        let tracks = &self.rooms[self.members[peer].room].tracks;
+        let known = videos.iter().filter_map(|key| tracks.get(*key));
+        known.map(|track| (track.user.clone(), track.source())).collect()
+    }
+}
