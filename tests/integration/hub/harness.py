@@ -336,6 +336,12 @@ class Fleet:
         await self.directory.create_room(TenantId(self.tenant), room_id, UserId(host or new_uuid()), made, now)
         return room_id
 
+    async def another_tenant(self) -> str:
+        """One more tenant, which can sign tokens."""
+        made = await self._access.create_tenant(f"t-{uuid.uuid4()}", times.from_seconds(time.time()))
+        await self.keyring.issuing(made.id)
+        return made.id
+
     async def quotas(self, quotas: Quotas) -> None:
         """What the tenant may have from now on."""
         await self._access.set_quotas(TenantId(self.tenant), quotas, times.from_seconds(time.time()))
