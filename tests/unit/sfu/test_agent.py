@@ -86,6 +86,7 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
         (commands.Record(room=ROOM, transport=PEER, recording=RECORDING), ("record", "r", "t", RECORDING)),
         (commands.Record(room=ROOM, transport=PEER), ("record", "r", "t", None)),
         (commands.StopRecording(room=ROOM, recording=RECORDING), ("stop_recording", "r", RECORDING)),
+        (commands.Limit(room=ROOM, mbits=20), ("limit", "r", 20_000)),
         (commands.Close(room=ROOM, transport=PEER), ("close", "r", "t")),
         (commands.End(room=ROOM), ("end", "r")),
     ],

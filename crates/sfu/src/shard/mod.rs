@@ -160,6 +160,7 @@ impl Shard {
             Command::StopRecording { room, recording } => {
                 self.router.stop_recording(self.clock.now(), &room, recording);
             }
+            Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
             Command::Close { transport } => {
                 self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
@@ -325,7 +326,7 @@ impl Shard {
             | Command::Block { transport, .. }
             | Command::Record { transport, .. }
             | Command::Close { transport } => transport,
-            Command::StopRecording { .. } | Command::End { .. } => return None,
+            Command::StopRecording { .. } | Command::Limit { .. } | Command::End { .. } => return None,
         };
         let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
         peer.map(|peer| peer.id().clone())

@@ -396,6 +396,7 @@ export default {
   "refused.other": "You cannot join this meeting",
 
   "problem.room_full": "The meeting is full. Try again after someone has left.",
+  "problem.quota_exceeded": "There are as many people in meetings here as allowed. Try again after someone has left.",
   "problem.room_locked": "The host has locked the meeting. Ask them to unlock it, then try again.",
   "problem.entry_denied": "The host did not let you in.",
   "problem.waited_too_long": "Nobody has let you in. Ask the host, then try again.",
