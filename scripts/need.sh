@@ -23,6 +23,7 @@ run() {
     minor=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\)\..*/\1/p')
     [ "${minor:-0}" -ge 89 ] || need "Rust 1.89 or later (this is $(rustc --version))" "rustup update stable, or: $rust"
     command -v cc >/dev/null || need "a C compiler" "$apt gcc libc6-dev"
+    pkg-config --atleast-version=3.0 openssl 2>/dev/null || need "OpenSSL 3 and its headers" "$apt libssl-dev pkg-config"
 }
 
 # The Debian packages that bring what a part needs and this machine lacks.

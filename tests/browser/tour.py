@@ -64,10 +64,12 @@ async def in_company(person: Person) -> AsyncIterator[str]:
         await page.locator(selector).click()
         yield name
         await page.keyboard.press("Escape")
-    await page.locator(".control.more").click()
-    await page.locator("[data-action=settings]").click()
-    yield "settings"
-    await page.keyboard.press("Escape")
+    for action in ("settings", "layout", "details", "rules", "invitation"):
+        await page.locator(".control.more").click()
+        await page.locator(f"[data-action={action}]").click()
+        await page.locator("dialog").wait_for()
+        yield action
+        await page.keyboard.press("Escape")
     await page.locator(".tile.person").first.dblclick()
     yield "pinned"
     await page.locator(".hang-up").click()

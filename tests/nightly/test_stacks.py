@@ -107,14 +107,14 @@ async def test_all_stacks_in_one_room(tertulia_dev: Tertulia, programs: dict[str
         assert all(is_unharmed(member) for member in people)
 
 
-async def test_a_certificate_of_rsa_is_refused_at_once(tertulia_dev: Tertulia, programs: dict[str, Program]) -> None:
+async def test_certificates_of_rsa(tertulia_dev: Tertulia, programs: dict[str, Program]) -> None:
     room = await new_room(tertulia_dev.url)
     async with (
-        joined(tertulia_dev.url, room, "rsa") as member,
-        stack_call.in_call(programs["pion"], [member], "rsa"),
+        members(tertulia_dev.url, room, ["rsa", "rsa too"]) as people,
+        stack_call.in_call(programs["pion"], people, "rsa") as calls,
     ):
-        closed = await member.event("TransportState", lambda payload: payload["state"] == "closed")
-        assert closed["reason"] == "certificate"
+        await calls.until_all_get([member.user for member in people])
+        assert all(is_unharmed(member) for member in people)
 
 
 def _is_about(user: str) -> Callable[[Json], bool]:

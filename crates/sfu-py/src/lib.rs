@@ -216,6 +216,16 @@ impl Sfu {
         )
     }
 
+    fn limit(&self, room: &str, kilobits: u32) -> PyResult<()> {
+        self.command(
+            room,
+            Command::Limit {
+                room: room.into(),
+                kilobits,
+            },
+        )
+    }
+
     fn close(&self, room: &str, transport: String) -> PyResult<()> {
         self.command(
             room,

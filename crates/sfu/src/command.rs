@@ -128,6 +128,13 @@ pub enum Command {
         /// The recording.
         recording: RecordingId,
     },
+    /// Holds a room, if it is open, to a rate below the shard's own limit, for all that comes into it.
+    Limit {
+        /// The room.
+        room: RoomId,
+        /// Kilobits a second.
+        kilobits: u32,
+    },
     /// Closes one peer, if it is open.
     Close {
         /// The peer.

@@ -337,6 +337,9 @@ class Sfu:
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
 
+    def limit(self, room: str, kilobits: int) -> None:
+        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``."""
+
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording. It does not begin again here."""
 

@@ -17,13 +17,7 @@ from tertulia.sfu.leases import Leases
 from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = (
-    _sfu.Answer
-    | _sfu.Offer
-    | _sfu.Slots
-    | _sfu.LayersWanted
-    | _sfu.VideosPaused
-    | _sfu.TransportState
-    | _sfu.Refused
+    _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.LayersWanted | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
 )
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
@@ -31,6 +25,10 @@ EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
+
+
+RoomCommand: TypeAlias = commands.Seated | commands.Limit | commands.End
+"""Those that are about a room as a whole."""
 
 
 class Engine(Protocol):
@@ -68,6 +66,9 @@ class Engine(Protocol):
 
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on."""
+
+    def limit(self, room: str, kilobits: int) -> None:
+        """Hold what comes into a room to a rate."""
 
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording."""
@@ -241,14 +242,22 @@ class Agent:
                 engine.view(room, transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
             case commands.State() | commands.Block() | commands.Record() | commands.StopRecording():
                 self._limit(command)
-            case commands.Seated(room=room):
+            case commands.Close(room=room, transport=transport):
+                engine.close(room, transport)
+            case _:
+                self._call_for_room(command, now)
+
+    def _call_for_room(self, command: RoomCommand, now: float) -> None:
+        engine, room = self._engine, command.room
+        match command:
+            case commands.Seated():
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
                     engine.close(room, stranger)
                     self._leases.closed(room, stranger)
-            case commands.Close(room=room, transport=transport):
-                engine.close(room, transport)
-            case commands.End(room=room):
+            case commands.Limit():
+                engine.limit(room, command.mbits * 1000)
+            case commands.End():
                 engine.end(room)
                 self.ended(room)
             case _:

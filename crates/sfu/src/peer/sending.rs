@@ -15,6 +15,7 @@ use crate::congestion::Control;
 use crate::rtp::{
     Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, transport_feedback, without_sender_reports,
 };
+use crate::sdp::Scan;
 use crate::srtp::{Profile, Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
@@ -31,9 +32,9 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 pub(crate) struct WallClock(Instant, SystemTime);
 
 impl WallClock {
-    /// The time of day is now that of the system.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self(now, SystemTime::now())
+    /// It is `time` now.
+    pub(crate) fn new(now: Instant, time: SystemTime) -> Self {
+        Self(now, time)
     }
 
     /// A time as NTP has it: seconds since 1900, 32 bits after the point.
@@ -288,7 +289,8 @@ impl Peer {
     ///
     /// # Errors
     /// [`Fault`]
-    pub(super) fn renegotiated(&mut self) -> Result<(), Fault> {
+    pub(super) fn renegotiated(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+        self.transport_numbers.renegotiated(&mut self.session, outline)?;
         let ssrcs = self.sending.outlets.ssrcs();
         let gone = self.session.enter(|rtc| {
             let mut api = rtc.direct_api();

@@ -204,6 +204,13 @@ impl Router {
         );
     }
 
+    /// Holds a room to a rate. The shard's own limit holds all the same.
+    pub(crate) fn limit(&mut self, now: Instant, room: &RoomId, kilobits: u32) {
+        if let Some(key) = self.by_id.get(room) {
+            self.rooms[*key].budget.hold_to(now, kilobits.min(self.room_kilobits));
+        }
+    }
+
     /// Takes a peer out of its room with all that it publishes and is sent. A room ends with its last peer. Gives the room if
     /// it goes on.
     pub(crate) fn leave(&mut self, now: Instant, peer: PeerKey) -> Option<RoomKey> {

@@ -170,7 +170,7 @@ export default {
   "invitation.deleteQuestion": "Delete this link? Nobody else can join by it. Whoever has joined stays.",
 
   "password.title": "This meeting has a password",
-  "password.lead": "Ask for it whoever sent you the link.",
+  "password.lead": "Ask the person who sent you the link.",
   "password.field": "Password",
   "password.open": "Continue",
   "password.wrong": "This is not the password. Try again.",
@@ -400,6 +400,7 @@ export default {
   "problem.entry_denied": "The host did not let you in.",
   "problem.waited_too_long": "Nobody has let you in. Ask the host, then try again.",
   "problem.waiting_room_full": "Too many people are waiting. Try again later.",
+  "problem.quota_exceeded": "There are as many people in meetings here as allowed. Try again after someone has left.",
   "problem.role_not_allowed": "Guests cannot join this meeting. Ask the host for another link.",
   "problem.not_found": "This meeting does not exist. Check the link, or ask for a new one.",
   "problem.badLink": "This link is invalid or has expired. Ask the host for a new one.",
