@@ -27,6 +27,8 @@ event_classes! {
     VideosPaused { room: String, transport: String, user_id: String, seat: String, videos: Vec<(String, String)>, }
     /// Who speaks, loudest first.
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
+    /// The layers that one client is to send of each video that it sends in several.
+    LayersWanted { room: String, transport: String, user_id: String, seat: String, videos: Vec<WantedLayers>, }
     /// A change of a peer's media path; `reason` only with `closed`.
     TransportState {
         room: String,
@@ -86,6 +88,32 @@ impl From<SlotAssignment> for Slot {
             kind: kind.to_owned(),
             user_id: user_id.map(|user| user.to_string()),
             source: source.map(|source| source.as_str().to_owned()),
+        }
+    }
+}
+
+/// The layers of one video that are wanted.
+#[pyclass(
+    frozen,
+    get_all,
+    eq,
+    new = "from_fields",
+    module = "tertulia.sfu._sfu",
+    from_py_object
+)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WantedLayers {
+    mid: String,
+    source: String,
+    rids: Vec<String>,
+}
+
+impl From<sfu::WantedLayers> for WantedLayers {
+    fn from(video: sfu::WantedLayers) -> Self {
+        Self {
+            mid: video.mid,
+            source: video.source.as_str().to_owned(),
+            rids: video.rids,
         }
     }
 }
@@ -152,6 +180,9 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
             let user_ids = users.iter().map(ToString::to_string).collect();
             instance(py, ActiveSpeakers { room, user_ids })
         }
+        Body::LayersWanted(videos) => of_peer!(LayersWanted {
+            videos: videos.into_iter().map(WantedLayers::from).collect()
+        }),
         Body::TransportState(state) => {
             let (state, reason) = match state {
                 sfu::TransportState::Connected => ("connected", None),

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use str0m::format::Codec;
-use str0m::rtp::Vp8Descriptor;
 use str0m::rtp::rtcp::Rtcp;
 
 use crate::congestion::Control;
 use crate::demux;
-use crate::rtp::{Feedback, Header, PictureIds, is_keyframe, renumber, transport_feedback, without_sender_reports};
+use crate::rtp::{
+    Feedback, Header, PictureIds, Vp8Descriptor, is_keyframe, renumber, transport_feedback, without_sender_reports,
+};
 
 /// Classifies a datagram, and looks for each header extension that it may have.
 pub fn classify(packet: &[u8]) {
@@ -29,7 +30,7 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
         if index % 3 == 2 {
             pictures.change_source();
         }
-        if let Ok(descriptor) = Vp8Descriptor::parse(payload) {
+        if let Some(descriptor) = Vp8Descriptor::parse(payload) {
             let numbers = pictures.packet(&descriptor, index == 0);
             numbers
                 .into_iter()

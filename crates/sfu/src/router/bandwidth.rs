@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::media::MediaKind;
 
 use super::allocation::{Allocation, Demand};
+use super::selection::{Allowance, LayerIndex};
 use super::{Due, Router};
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, TrackKey, UserId};
@@ -35,6 +36,40 @@ pub(crate) struct Allotment {
     pub(crate) goal: Option<u64>,
     /// The videos that are not sent, if that has changed.
     pub(crate) paused: Option<Vec<(UserId, Source)>>,
+}
+
+/// A video that a peer has a tile for.
+struct Wanted {
+    subscription: SubscriptionKey,
+    /// The layers of the demand.
+    layers: Vec<LayerIndex>,
+    demand: Demand<TrackKey>,
+}
+
+impl Wanted {
+    fn new(subscription: SubscriptionKey, key: TrackKey, layers: &[(LayerIndex, Option<f64>)]) -> Self {
+        // Each further layer has some three times as many bits.
+        let usual = |level: usize| USUAL_VIDEO * 3_f64.powi(level as i32);
+        let costs = layers.iter().enumerate();
+        let bits = costs.map(|(level, (_, bits))| bits.unwrap_or_else(|| usual(level)));
+        Self {
+            subscription,
+            layers: layers.iter().map(|(layer, _)| *layer).collect(),
+            demand: Demand {
+                key,
+                layers: bits.collect(),
+            },
+        }
+    }
+
+    /// What may be sent where so many layers are granted.
+    fn allowance(&self, granted: Option<usize>) -> Allowance {
+        let all = self.layers.len();
+        match granted {
+            Some(some) if (1..all).contains(&some) => Allowance::UpTo(self.layers[some - 1]),
+            _ => Allowance::Unlimited,
+        }
+    }
 }
 
 /// Gauges of all peers together.
@@ -105,11 +140,12 @@ impl Router {
             return;
         };
         let (audio, videos) = self.demands(peer);
-        let demands: Vec<Demand<TrackKey>> = videos.iter().map(|(_, demand)| demand.clone()).collect();
+        let demands: Vec<Demand<TrackKey>> = videos.iter().map(|video| video.demand.clone()).collect();
         let decision = bandwidth.allocation.decide(now, bandwidth.bits as f64, audio, &demands);
-        for (subscription, demand) in videos {
-            let is_paused = bandwidth.allocation.granted(demand.key) == Some(0);
-            self.set_paused(now, peer, subscription, is_paused);
+        for video in videos {
+            let granted = bandwidth.allocation.granted(video.demand.key);
+            self.set_paused(now, peer, video.subscription, granted == Some(0));
+            self.allow(now, peer, video.subscription, video.allowance(granted));
         }
         let paused = bandwidth.allocation.paused();
         self.limited.videos = self.limited.videos + paused.len() - bandwidth.paused.len();
@@ -130,8 +166,9 @@ impl Router {
             return;
         };
         self.limited.videos -= bandwidth.paused.len();
-        for (subscription, _) in self.demands(peer).1 {
-            self.set_paused(now, peer, subscription, false);
+        for video in self.demands(peer).1 {
+            self.set_paused(now, peer, video.subscription, false);
+            self.allow(now, peer, video.subscription, Allowance::Unlimited);
         }
         self.allotments.push(Allotment {
             peer,
@@ -148,8 +185,15 @@ impl Router {
         });
     }
 
+    fn allow(&mut self, now: Instant, peer: PeerKey, subscription: SubscriptionKey, allowance: Allowance) {
+        let selection = self.subscriptions[subscription].selection_mut();
+        if std::mem::replace(&mut selection.allowance, allowance) != allowance {
+            self.select(now, self.members[peer].room, subscription);
+        }
+    }
+
     /// What the audio that a peer is sent costs, and its videos, the most important one first.
-    fn demands(&self, peer: PeerKey) -> (f64, Vec<(SubscriptionKey, Demand<TrackKey>)>) {
+    fn demands(&self, peer: PeerKey) -> (f64, Vec<Wanted>) {
         let member = &self.members[peer];
         let room = &self.rooms[member.room];
         let (mut audio, mut videos) = (0.0, Vec::new());
@@ -163,10 +207,13 @@ impl Router {
                 continue;
             }
             match track.kind() {
-                MediaKind::Audio => audio += track.rate.bits().unwrap_or(USUAL_AUDIO),
+                MediaKind::Audio => {
+                    let layers = track.layers.for_tile(None);
+                    audio += layers.first().and_then(|(_, bits)| *bits).unwrap_or(USUAL_AUDIO);
+                }
                 MediaKind::Video => {
-                    let layers = vec![track.rate.bits().unwrap_or(USUAL_VIDEO)];
-                    videos.push((*key, Demand { key: name, layers }));
+                    let tile = subscription.selection().tile;
+                    videos.push(Wanted::new(*key, name, &track.layers.for_tile(tile)));
                 }
             }
         }
@@ -175,7 +222,7 @@ impl Router {
         } else {
             &member.videos
         };
-        videos.sort_by_key(|(_, demand)| {
+        videos.sort_by_key(|Wanted { demand, .. }| {
             let is_screen = room.tracks[demand.key].source() == Source::Screen;
             (
                 !is_screen,

@@ -4,19 +4,27 @@
 mod allocation;
 mod assignment;
 mod bandwidth;
+#[cfg(test)]
+mod crowd;
+mod dynacast;
 mod forwarding;
 mod holes;
 mod keyframes;
+mod layers;
 mod open_track;
 mod publishing;
 mod recorded;
 mod recording;
 mod room;
+mod selecting;
+mod selection;
 #[cfg(test)]
 mod simulation;
 mod slots;
 mod speakers;
 mod subscription;
+#[cfg(test)]
+mod switches;
 mod tap;
 mod tape;
 #[cfg(test)]
@@ -44,6 +52,7 @@ use bandwidth::{Bandwidth, BandwidthStats};
 use recorded::Recorded;
 use recording::Stopped;
 use room::{Life, Room};
+use selection::LayerIndex;
 use speakers::TICK;
 use subscription::Subscription;
 use tape::Tape;
@@ -62,6 +71,8 @@ struct Member {
     refused: Vec<TrackKey>,
     /// What it was last told to be in its slots.
     told: Vec<(Mid, Option<TrackKey>)>,
+    /// It was told which of its layers are wanted.
+    is_told_layers: bool,
     /// What is known of it where it is recorded.
     recorded: Option<Recorded>,
     /// Its clock, as its sender reports tell it.
@@ -72,13 +83,23 @@ struct Member {
     bandwidth: Option<Bandwidth>,
 }
 
+impl Member {
+    /// What it is sent on an m-line.
+    fn subscription(&self, mid: Mid) -> Option<SubscriptionKey> {
+        let (_, key) = self.subscriptions.iter().find(|(line, _)| *line == mid)?;
+        Some(*key)
+    }
+}
+
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Due {
     /// The speakers of a room are put in order.
     Speakers(RoomKey),
     /// A keyframe request that was put off.
-    Keyframe(RoomKey, TrackKey),
+    Keyframe(RoomKey, TrackKey, LayerIndex),
+    /// A layer of a track may not be wanted any more.
+    Demand(RoomKey, TrackKey),
     /// What a peer can be sent is divided anew.
     Allotment(PeerKey),
 }
@@ -99,6 +120,10 @@ pub(crate) struct Router {
     subscriptions: SlotMap<SubscriptionKey, Subscription>,
     timers: Timers<Due>,
     requests: Vec<KeyframeRequest>,
+    /// Tracks whose layers may be wanted otherwise than before.
+    stale_demands: Vec<(RoomKey, TrackKey)>,
+    /// Publishers that do not know which of their layers are wanted.
+    untold_layers: Vec<PeerKey>,
     allotments: Vec<Allotment>,
     limited: BandwidthStats,
     tape: Tape,
@@ -117,6 +142,8 @@ impl Router {
             subscriptions: SlotMap::with_key(),
             timers: Timers::new(),
             requests: Vec::new(),
+            stale_demands: Vec::new(),
+            untold_layers: Vec::new(),
             allotments: Vec::new(),
             limited: BandwidthStats::default(),
             tape: Tape::new(limits.tapped),
@@ -168,12 +195,20 @@ impl Router {
                 subscriptions: Vec::new(),
                 refused: Vec::new(),
                 told: Vec::new(),
+                is_told_layers: false,
                 recorded: None,
                 clock: SenderClock::default(),
                 videos: Vec::new(),
                 bandwidth: None,
             },
         );
+    }
+
+    /// Holds a room to a rate. The shard's own limit holds all the same.
+    pub(crate) fn limit(&mut self, now: Instant, room: &RoomId, kilobits: u32) {
+        if let Some(key) = self.by_id.get(room) {
+            self.rooms[*key].budget.hold_to(now, kilobits.min(self.room_kilobits));
+        }
     }
 
     /// Takes a peer out of its room with all that it publishes and is sent. A room ends with its last peer. Gives the room if
@@ -242,7 +277,8 @@ impl Router {
         for due in due {
             match due {
                 Due::Speakers(room) => updates.extend(self.order_speakers(now, room)),
-                Due::Keyframe(room, track) => self.request_put_off(now, room, track),
+                Due::Keyframe(room, track, layer) => self.request_put_off(now, room, track, layer),
+                Due::Demand(room, track) => self.set_demand_stale(room, track),
                 Due::Allotment(peer) => self.allot(now, peer),
             }
         }

@@ -11,7 +11,7 @@ mod sdp_rates;
 mod tests;
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::bucket::Bucket;
 use crate::command::{Command, Outcome, Refusal};
@@ -19,7 +19,7 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory};
+use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::{Allotment, Router};
@@ -72,10 +72,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// An empty shard.
-    pub fn new(config: ShardConfig, now: Instant) -> Self {
+    /// An empty shard. `time` is the time of day now; from then on it goes forward with the shard's time.
+    pub fn new(config: ShardConfig, now: Instant, time: SystemTime) -> Self {
         Self {
-            sessions: SessionFactory::new(config.candidates.clone(), now),
+            sessions: SessionFactory::new(config.candidates.clone(), WallClock::new(now, time)),
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
@@ -160,6 +160,7 @@ impl Shard {
             Command::StopRecording { room, recording } => {
                 self.router.stop_recording(self.clock.now(), &room, recording);
             }
+            Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
             Command::Close { transport } => {
                 self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
@@ -227,6 +228,9 @@ impl Shard {
         loop {
             while let Some(request) = self.router.poll_keyframe_request() {
                 self.request_keyframe(request);
+            }
+            while let Some((key, videos)) = self.router.poll_wanted_layers(self.clock.now()) {
+                self.tell_layers(key, videos);
             }
             while let Some(allotment) = self.router.poll_allotment() {
                 self.allot(allotment);
@@ -322,7 +326,7 @@ impl Shard {
             | Command::Block { transport, .. }
             | Command::Record { transport, .. }
             | Command::Close { transport } => transport,
-            Command::StopRecording { .. } | Command::End { .. } => return None,
+            Command::StopRecording { .. } | Command::Limit { .. } | Command::End { .. } => return None,
         };
         let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
         peer.map(|peer| peer.id().clone())

@@ -1,6 +1,7 @@
 //! The shard with clients that it did not write, on a simulated network.
 
 mod addresses;
+mod authentic;
 mod bandwidth;
 mod budgets;
 mod calls;
@@ -10,6 +11,7 @@ mod dialects;
 mod dtls;
 mod fuzz;
 mod hostile;
+mod layers;
 mod negotiation;
 mod paths;
 mod recording;

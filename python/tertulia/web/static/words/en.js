@@ -170,7 +170,7 @@ export default {
   "invitation.deleteQuestion": "Delete this link? Nobody else can join by it. Whoever has joined stays.",
 
   "password.title": "This meeting has a password",
-  "password.lead": "Ask for it whoever sent you the link.",
+  "password.lead": "Ask the person who sent you the link.",
   "password.field": "Password",
   "password.open": "Continue",
   "password.wrong": "This is not the password. Try again.",
@@ -396,6 +396,7 @@ export default {
   "refused.other": "You cannot join this meeting",
 
   "problem.room_full": "The meeting is full. Try again after someone has left.",
+  "problem.quota_exceeded": "There are as many people in meetings here as allowed. Try again after someone has left.",
   "problem.room_locked": "The host has locked the meeting. Ask them to unlock it, then try again.",
   "problem.entry_denied": "The host did not let you in.",
   "problem.waited_too_long": "Nobody has let you in. Ask the host, then try again.",

@@ -1,4 +1,4 @@
-/** @import { Slot, Source } from "../../protocol/types.js" */
+/** @import { Slot, Source, WantedLayers } from "../../protocol/types.js" */
 /** @import { LinkReport, LinkState, RemoteTrack } from "../link.js" */
 import { Emitter } from "../../protocol/emitter.js";
 import { blockageOf, PATIENCE_MS } from "../blockage.js";
@@ -157,6 +157,12 @@ export class SfuConnection extends Emitter {
   assign(slots) {
     this.#slots.assign(slots);
     this.emit("tracks", null);
+  }
+
+  /** @param {WantedLayers[]} videos which layers of our videos somebody watches */
+  setWantedLayers(videos) {
+    this.#senders.setWanted(videos);
+    this.#work.run(() => this.#senders.applyEncodings());
   }
 
   /** @returns {RemoteTrack[]} */

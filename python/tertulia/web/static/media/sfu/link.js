@@ -117,6 +117,7 @@ export class SfuLink extends Emitter {
       hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#from(sourceUserId)?.receiveAnswer(sdp)),
       hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#from(sourceUserId)?.receiveCandidate(candidate)),
       hub.on("Slots", ({ transportId, slots }) => this.#onSlots(transportId, slots)),
+      hub.on("LayersWanted", ({ transportId, videos }) => this.#from(transportId)?.setWantedLayers(videos)),
       hub.on("VideosPaused", (event) => this.#onPaused(event)),
       hub.on("TransportState", ({ transportId, state }) => state === "closed" && this.#onClosed(transportId)),
       hub.on("SfuError", (error) => this.#onError(error)),
