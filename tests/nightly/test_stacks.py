@@ -1,5 +1,4 @@
-"""Clients on WebRTC stacks that are not ours, in rooms of several. pion needs a Go toolchain to build, webrtcbin Debian's
-packages of GStreamer."""
+"""Clients on WebRTC stacks that are not ours, in rooms of several. pion needs a Go toolchain to build."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from tests.clients.stack_call import NODE_STACKS, Program
 from tests.clients.video_file import write_video
 from tests.integration.servers import Tertulia
 
-STACKS = ("pion", "webrtcbin", *NODE_STACKS)
+STACKS = ("pion", *NODE_STACKS)
 ROUNDS = {"pion": 20}
 """How often four join at the same moment: a race of pion's came once in ten rounds. Of the others, twice."""
 PEOPLE = 4
@@ -24,8 +23,7 @@ PEOPLE = 4
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
-    pion = stack_call.build_pion(tmp_path_factory.mktemp("pion"))
-    return {"pion": pion, "webrtcbin": stack_call.GSTREAMER, **stack_call.install_node()}
+    return {"pion": stack_call.build_pion(tmp_path_factory.mktemp("pion")), **stack_call.install_node()}
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ pub enum CloseReason {
     IceTimeout,
     /// DTLS failed, or the client closed it.
     Dtls,
-    /// The client's certificate cannot be verified: its key is not of ECDSA.
+    /// The client has no certificate that can be verified.
     Certificate,
     /// A fault in the server that was confined to this peer.
     Fault,

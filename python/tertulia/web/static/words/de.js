@@ -414,6 +414,8 @@ export default {
   "problem.entry_denied": "Der Gastgeber hat Sie nicht eingelassen.",
   "problem.waited_too_long": "Niemand hat Sie eingelassen. Fragen Sie den Gastgeber und versuchen Sie es erneut.",
   "problem.waiting_room_full": "Zu viele Personen warten. Versuchen Sie es später erneut.",
+  "problem.quota_exceeded":
+    "Hier sind so viele Personen in Besprechungen wie erlaubt. Versuchen Sie es erneut, wenn jemand gegangen ist.",
   "problem.role_not_allowed":
     "Gäste können an dieser Besprechung nicht teilnehmen. Bitten Sie den Gastgeber um einen anderen Link.",
   "problem.not_found": "Diese Besprechung gibt es nicht. Prüfen Sie den Link, oder bitten Sie um einen neuen.",

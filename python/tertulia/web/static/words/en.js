@@ -396,11 +396,11 @@ export default {
   "refused.other": "You cannot join this meeting",
 
   "problem.room_full": "The meeting is full. Try again after someone has left.",
-  "problem.quota_exceeded": "There are as many people in meetings here as allowed. Try again after someone has left.",
   "problem.room_locked": "The host has locked the meeting. Ask them to unlock it, then try again.",
   "problem.entry_denied": "The host did not let you in.",
   "problem.waited_too_long": "Nobody has let you in. Ask the host, then try again.",
   "problem.waiting_room_full": "Too many people are waiting. Try again later.",
+  "problem.quota_exceeded": "There are as many people in meetings here as allowed. Try again after someone has left.",
   "problem.role_not_allowed": "Guests cannot join this meeting. Ask the host for another link.",
   "problem.not_found": "This meeting does not exist. Check the link, or ask for a new one.",
   "problem.badLink": "This link is invalid or has expired. Ask the host for a new one.",

@@ -414,6 +414,8 @@ export default {
   "problem.entry_denied": "El anfitrión no te ha dejado entrar.",
   "problem.waited_too_long": "Nadie te ha dejado entrar. Pregunta al anfitrión y vuelve a intentarlo.",
   "problem.waiting_room_full": "Hay demasiadas personas esperando. Vuelve a intentarlo más tarde.",
+  "problem.quota_exceeded":
+    "Ya hay tantas personas en reuniones como se permite aquí. Inténtalo de nuevo cuando alguien se haya ido.",
   "problem.role_not_allowed": "Los invitados no pueden unirse a esta reunión. Pide otro enlace al anfitrión.",
   "problem.not_found": "Esta reunión no existe. Revisa el enlace o pide uno nuevo.",
   "problem.badLink": "Este enlace no es válido o ha caducado. Pide uno nuevo al anfitrión.",

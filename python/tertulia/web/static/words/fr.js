@@ -414,6 +414,8 @@ export default {
   "problem.entry_denied": "L’organisateur ne vous a pas laissé entrer.",
   "problem.waited_too_long": "Personne ne vous a laissé entrer. Demandez à l’organisateur, puis réessayez.",
   "problem.waiting_room_full": "Trop de personnes attendent. Réessayez plus tard.",
+  "problem.quota_exceeded":
+    "Le nombre maximal de personnes en réunion est atteint ici. Réessayez après le départ de quelqu’un.",
   "problem.role_not_allowed":
     "Les invités ne peuvent pas rejoindre cette réunion. Demandez un autre lien à l’organisateur.",
   "problem.not_found": "Cette réunion n’existe pas. Vérifiez le lien, ou demandez-en un nouveau.",
