@@ -405,8 +405,6 @@ export default {
   "refused.other": "Você não pode participar desta reunião",
 
   "problem.room_full": "A reunião está cheia. Tente novamente quando alguém tiver saído.",
-  "problem.quota_exceeded":
-    "O número máximo de pessoas em reuniões foi atingido aqui. Tente novamente quando alguém tiver saído.",
   "problem.room_locked": "O organizador bloqueou a reunião. Peça que a desbloqueie e tente novamente.",
   "problem.entry_denied": "O organizador não permitiu sua entrada.",
   "problem.waited_too_long": "Ninguém permitiu sua entrada. Fale com o organizador e tente novamente.",
