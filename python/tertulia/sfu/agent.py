@@ -17,13 +17,7 @@ from tertulia.sfu.leases import Leases
 from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = (
-    _sfu.Answer
-    | _sfu.Offer
-    | _sfu.Slots
-    | _sfu.LayersWanted
-    | _sfu.VideosPaused
-    | _sfu.TransportState
-    | _sfu.Refused
+    _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.LayersWanted | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
 )
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
