@@ -36,7 +36,7 @@ coverage:
 
 # What takes long, or needs more than Debian: Go 1.24 or later, and npm packages of its own.
 nightly:
-	@sh scripts/need.sh run
+	@sh scripts/need.sh run nightly
 	@exec $(PYTHON) scripts/test.py nightly
 
 bench:

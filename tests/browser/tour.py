@@ -65,6 +65,11 @@ async def in_company(person: Person) -> AsyncIterator[str]:
         yield name
         await page.keyboard.press("Escape")
     await page.locator(".control.more").click()
+    await page.locator("[data-action=invitation]").click()
+    await page.locator(".links-section summary").first.click()
+    yield "invitation"
+    await page.keyboard.press("Escape")
+    await page.locator(".control.more").click()
     await page.locator("[data-action=settings]").click()
     yield "settings"
     await page.keyboard.press("Escape")

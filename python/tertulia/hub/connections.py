@@ -20,7 +20,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room.effects import LetGo
 from tertulia.room.line import Call, Farewell
 from tertulia.room.meeting import Meeting
-from tertulia.room.rate import FAILED_JOIN
+from tertulia.room.rate import ANOTHER_JOIN, FAILED_JOIN
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -91,6 +91,9 @@ class Connections:
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
+        if found.has_sat:
+            found.rate.charge(ANOTHER_JOIN)
+        found.has_sat = True
         _log.info(
             "a participant is seated",
             room=meeting.id,

@@ -32,7 +32,7 @@ from tertulia.room.line import Call, Departed, Farewell, Taken
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
-from tertulia.room.rate import Rate, Verdict, cost_of
+from tertulia.room.rate import SDP_SHARE, Rate, Verdict, cost_of
 from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
@@ -46,6 +46,7 @@ STOP_WITHIN: Final = 3.0
 _DONE: Final = Empty()
 _NONE: Final[list[Effect]] = []
 
+_WITH_SDP: Final = frozenset({"SendOffer", "SendAnswer"})
 _log = structlog.get_logger(__name__)
 
 
@@ -108,6 +109,8 @@ class Hub:
         connection = self._connections.get(client.id)
         if connection is None or not self._admits(connection, call, event):
             return
+        if event in _WITH_SDP:
+            connection.rate.charge(_sdp_size(payload) // SDP_SHARE)
         if connection.line.is_idle():
             self._begin(connection, call, event, payload)
             return
@@ -302,6 +305,12 @@ class Hub:
         if clean and connection.meeting is not None:
             self._meetings.tell(connection.meeting, inputs.ConnectionClosed(connection.id))
         self._connections.remove(connection)
+
+
+def _sdp_size(payload: object) -> int:
+    """Characters of the SDP in a payload, a struct or what a JSON parser returned."""
+    sdp = payload.get("sdp") if isinstance(payload, dict) else getattr(payload, "sdp", None)
+    return len(sdp) if isinstance(sdp, str) else 0
 
 
 def _checked(event: str, payload: object, is_seated: bool) -> Any:

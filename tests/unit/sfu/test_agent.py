@@ -66,6 +66,7 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
             ),
         ),
         (commands.Answer(room=ROOM, transport=PEER, sdp="v=0"), ("answer", "r", "t", "v=0")),
+        (commands.Block(room=ROOM, transport=PEER, sources=["camera"]), ("block", "r", "t", ["camera"])),
         (
             commands.Candidate(room=ROOM, transport=PEER, candidate="candidate:1"),
             ("candidate", "r", "t", "candidate:1"),

@@ -45,6 +45,8 @@ pub(crate) struct Control {
     /// Since when nothing more is wanted.
     content: Option<Instant>,
     has_reports: bool,
+    /// What [`Self::bits`] was when [`Self::is_news`] was asked.
+    told: Option<u64>,
 }
 
 impl Control {
@@ -61,12 +63,25 @@ impl Control {
             goal: None,
             content: None,
             has_reports: false,
+            told: None,
         }
     }
 
     /// Bits per second that are possible; `None`: there is no sign of a limit.
     pub(crate) fn bits(&self) -> Option<u64> {
         self.gcc.bits()
+    }
+
+    /// Whether [`Self::bits`] is not what it was at the last call.
+    pub(crate) fn is_news(&mut self) -> bool {
+        let bits = self.gcc.bits();
+        std::mem::replace(&mut self.told, bits) != bits
+    }
+
+    /// Packets take another path from now on, of which nothing is known.
+    pub(crate) fn path_changed(&mut self, now: Instant) {
+        self.gcc = Gcc::default();
+        self.prober.put_off(now);
     }
 
     /// The transport-wide number of the next packet.
@@ -111,10 +126,10 @@ impl Control {
         self.pacer.ready_at()
     }
 
-    /// A client reports what became of some packets. Gives whether what is possible has changed.
-    pub(crate) fn reported<'a>(&mut self, now: Instant, reports: impl Iterator<Item = TransportFeedback<'a>>) -> bool {
+    /// A client reports what became of some packets.
+    pub(crate) fn reported<'a>(&mut self, now: Instant, reports: impl Iterator<Item = TransportFeedback<'a>>) {
         let mut left = MAX_STATUSES;
-        let before = (self.gcc.bits(), self.gcc.cut_at());
+        let before = self.gcc.cut_at();
         for report in reports {
             let reference = report.reference(self.reference);
             self.reference = Some(reference);
@@ -130,18 +145,17 @@ impl Control {
                 self.gcc.reported(now, &self.outcomes, age);
             }
         }
-        if self.gcc.cut_at() != before.1 {
+        if self.gcc.cut_at() != before {
             self.prober.put_off(now);
         }
         if let Some(bits) = self.gcc.bits() {
             self.prober.found(now, bits as f64);
         }
         self.rest(now);
-        self.gcc.bits() != before.0
     }
 
-    /// A client without transport-wide feedback says what it can be sent. Gives whether what is possible has changed.
-    pub(crate) fn told(&mut self, now: Instant, bits: u64) -> bool {
+    /// A client without transport-wide feedback says what it can be sent.
+    pub(crate) fn estimated_by_client(&mut self, now: Instant, bits: u64) {
         let before = self.gcc.bits();
         let bits = bits as f64;
         // Receivers say little more than what they get: only less is a sign of a limit.
@@ -150,7 +164,6 @@ impl Control {
             self.gcc.set_bound(now, bits);
         }
         self.rest(now);
-        self.gcc.bits() != before
     }
 
     /// So many bits per second would be of use. `None`: what is possible is enough.
@@ -185,5 +198,73 @@ impl Control {
             self.gcc.set_bound(now, goal);
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Sends a megabit in a second.
+    fn send(control: &mut Control, now: &mut Instant) {
+        for _ in 0..100 {
+            *now += 10 * MS;
+            control.depart(*now, 1_250, false);
+        }
+    }
+
+    #[test]
+    fn a_client_that_estimates_by_itself_is_believed_when_it_says_less() {
+        let mut now = Instant::now();
+        let mut control = Control::new(now);
+        send(&mut control, &mut now);
+        control.estimated_by_client(now, 1_200_000);
+        assert!(
+            control.bits().is_none() && !control.is_news(),
+            "more than it is sent is no limit"
+        );
+        control.estimated_by_client(now, 400_000);
+        assert_eq!(control.bits(), Some(400_000));
+        assert!(control.is_news() && !control.is_news());
+        control.set_goal(now, Some(900_000));
+        let due = control.probe_at().expect("more is wanted");
+        assert_eq!(control.probe(due, false), None);
+        assert_eq!(control.bits(), Some(400_000), "not at once");
+        let later = now + 2 * BLIND;
+        assert_eq!(control.probe(later, false), None);
+        assert_eq!(control.bits(), Some(900_000));
+        assert!(control.is_news());
+        control.estimated_by_client(later, 500_000);
+        assert_eq!(control.bits(), Some(500_000));
+    }
+
+    #[test]
+    fn a_limit_that_is_not_felt_any_more_is_forgotten_and_that_of_another_path_at_once() {
+        let mut now = Instant::now();
+        let mut control = Control::new(now);
+        send(&mut control, &mut now);
+        control.estimated_by_client(now, 400_000);
+        control.set_goal(now, None);
+        control.reported(now + FREE_AFTER / 2, std::iter::empty());
+        assert_eq!(control.bits(), Some(400_000));
+        control.reported(now + FREE_AFTER, std::iter::empty());
+        assert_eq!(control.bits(), None);
+        control.estimated_by_client(now + FREE_AFTER, 300_000);
+        assert!(control.is_news() && control.bits().is_some());
+        control.path_changed(now + FREE_AFTER);
+        assert!(control.is_news() && control.bits().is_none());
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let now = Instant::now();
+        let mut control = Control::new(now);
+        assert_eq!(control.most_waiting(), MAX_WAITING);
+        control.gcc.set_bound(now, 100_000.0);
+        assert_eq!(control.most_waiting(), MIN_WAITING);
+        control.gcc.set_bound(now, 8e6);
+        assert_eq!(control.most_waiting(), 1_000_000);
     }
 }

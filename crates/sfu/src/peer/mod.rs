@@ -2,7 +2,9 @@
 //! said and wants. It knows nothing of rooms, tracks or other peers.
 
 mod admission;
+mod dtls12;
 mod factory;
+mod hello;
 mod keys;
 mod layout;
 mod lines;
@@ -14,6 +16,7 @@ mod paths;
 mod sending;
 mod session;
 mod sources;
+mod transport_numbers;
 mod waiting;
 mod watch;
 
@@ -25,11 +28,12 @@ use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, Ssrc};
 
 pub(crate) use factory::SessionFactory;
+pub(crate) use keys::Failure;
 pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
 pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use outlets::OutletKey;
 pub(crate) use output::{PathChange, PeerOutput};
-pub(crate) use sending::Addressed;
+pub(crate) use sending::{Addressed, WallClock};
 pub(crate) use session::{Addition, Arrival, Fault};
 pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;
@@ -48,6 +52,7 @@ use paths::Paths;
 use sending::Sending;
 use session::Session;
 use sources::Sources;
+use transport_numbers::TransportNumbers;
 use watch::Watch;
 
 /// How a client is sent others' tracks.
@@ -116,6 +121,7 @@ pub(crate) struct Peer {
     watch: Watch,
     admission: Admission,
     sources: Sources,
+    transport_numbers: TransportNumbers,
     paths: Paths,
     /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
     goes_on: bool,
@@ -138,6 +144,7 @@ impl Peer {
             watch: Watch::new(silence, now),
             admission: Admission::default(),
             sources: Sources::new(now),
+            transport_numbers: TransportNumbers::default(),
             paths: Paths::new(factory.hmac(), now),
             goes_on: false,
             said: Said::default(),
@@ -287,7 +294,7 @@ impl Peer {
             self.watch.heard(now);
         }
         if self.paths.selected() != before {
-            self.watch.path_selected();
+            self.path_selected(now);
         }
         is_verified
     }

@@ -14,6 +14,26 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// better served by sending less.
 const MAX_CREDIT: i64 = 256 * 1024;
 
+/// Bytes that may be retransmitted.
+#[derive(Debug)]
+struct Credit(i64);
+
+impl Credit {
+    /// So many bytes were sent for the first time.
+    fn earn(&mut self, bytes: i64) {
+        self.0 = MAX_CREDIT.min(self.0 + bytes / 2);
+    }
+
+    /// `false`: there is not enough for so many bytes, and nothing is spent.
+    fn spend(&mut self, bytes: i64) -> bool {
+        let is_enough = bytes <= self.0;
+        if is_enough {
+            self.0 -= bytes;
+        }
+        is_enough
+    }
+}
+
 /// What the session has negotiated about an m-line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Terms {
@@ -54,7 +74,7 @@ pub(super) struct Outlet {
     pub(super) repair_window: SendWindow,
     /// The client knows that the SSRC is of this m-line.
     pub(super) is_known: bool,
-    credit: i64,
+    credit: Credit,
     packets: u32,
     octets: u32,
     /// The last timestamp.
@@ -74,7 +94,7 @@ impl Outlet {
             window: SendWindow::default(),
             repair_window: SendWindow::default(),
             is_known: false,
-            credit: MAX_CREDIT,
+            credit: Credit(MAX_CREDIT),
             packets: 0,
             octets: 0,
             timestamp: None,
@@ -88,7 +108,7 @@ impl Outlet {
         let bytes = outgoing.incoming.packet.payload.len();
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(bytes as u32);
-        self.credit = MAX_CREDIT.min(self.credit + bytes as i64 / 2);
+        self.credit.earn(bytes as i64);
         let clock_rate = outgoing.incoming.params.spec().clock_rate.get();
         self.timestamp = Some(outgoing.timestamp);
         self.last = Some((outgoing.timestamp, outgoing.incoming.captured, clock_rate));
@@ -100,9 +120,8 @@ impl Outlet {
         let payload_type = outgoing.payload_type;
         let (_, repair) = self.terms.repairs.iter().find(|(known, _)| *known == payload_type)?;
         let bytes = outgoing.incoming.packet.payload.len() as i64;
-        let ssrc = self.terms.repair.filter(|_| self.credit >= bytes)?;
-        self.credit -= bytes;
-        Some((ssrc, *repair))
+        let ssrc = self.terms.repair?;
+        self.credit.spend(bytes).then_some((ssrc, *repair))
     }
 
     /// The stream and payload type by which padding goes out, and the timestamp, if something was sent.
@@ -257,6 +276,20 @@ mod tests {
         let index = key.index_of(sequence);
         outlets.get(key)?.window.admit(index)?;
         Some(index)
+    }
+
+    #[test]
+    fn half_of_what_is_sent_may_be_sent_again() {
+        let mut credit = Credit(MAX_CREDIT);
+        assert!(
+            !credit.spend(MAX_CREDIT + 1) && credit.spend(MAX_CREDIT),
+            "a refusal costs nothing"
+        );
+        assert!(!credit.spend(1));
+        credit.earn(1_000);
+        assert!(credit.spend(300) && credit.spend(200) && !credit.spend(1));
+        credit.earn(10 * MAX_CREDIT);
+        assert!(credit.spend(MAX_CREDIT) && !credit.spend(1), "no more is saved up");
     }
 
     #[test]

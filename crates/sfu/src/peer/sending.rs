@@ -15,6 +15,7 @@ use crate::congestion::Control;
 use crate::rtp::{
     Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, transport_feedback, without_sender_reports,
 };
+use crate::sdp::Scan;
 use crate::srtp::{Profile, Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
@@ -31,9 +32,9 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 pub(crate) struct WallClock(Instant, SystemTime);
 
 impl WallClock {
-    /// The time of day is now that of the system.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self(now, SystemTime::now())
+    /// It is `time` now.
+    pub(crate) fn new(now: Instant, time: SystemTime) -> Self {
+        Self(now, time)
     }
 
     /// A time as NTP has it: seconds since 1900, 32 bits after the point.
@@ -273,6 +274,12 @@ impl Peer {
         self.sending.control.set_goal(now, goal);
     }
 
+    /// Packets go to another address from now on.
+    pub(super) fn path_selected(&mut self, now: Instant) {
+        self.sending.control.path_changed(now);
+        self.watch.path_selected();
+    }
+
     /// When something may leave that waits.
     pub(crate) fn leave_at(&self) -> Option<Instant> {
         self.sending.leave_at()
@@ -282,7 +289,8 @@ impl Peer {
     ///
     /// # Errors
     /// [`Fault`]
-    pub(super) fn renegotiated(&mut self) -> Result<(), Fault> {
+    pub(super) fn renegotiated(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+        self.transport_numbers.renegotiated(&mut self.session, outline)?;
         let ssrcs = self.sending.outlets.ssrcs();
         let gone = self.session.enter(|rtc| {
             let mut api = rtc.direct_api();
@@ -330,8 +338,11 @@ impl Peer {
         self.paths.alive(now);
         let feedback = Feedback::read(&compound);
         let control = &mut self.sending.control;
-        let is_reported = control.reported(now, transport_feedback(&compound));
-        let is_told = feedback.estimate.is_some_and(|bits| control.told(now, bits));
+        control.reported(now, transport_feedback(&compound));
+        if let Some(bits) = feedback.estimate {
+            control.estimated_by_client(now, bits);
+        }
+        let is_bandwidth_new = control.is_news();
         let outlets = &mut self.sending.outlets;
         for ssrc in &feedback.reported {
             if let Some(outlet) = outlets.by_ssrc(*ssrc) {
@@ -346,7 +357,7 @@ impl Peer {
                 .iter()
                 .filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence))
                 .collect(),
-            is_bandwidth_new: is_reported || is_told,
+            is_bandwidth_new,
             is_for_session: feedback.is_of_sender,
         })
     }

@@ -9,10 +9,10 @@ use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::Receive;
 use str0m::rtp::{Extension, RtpPacket, Ssrc};
-use str0m::{IceCreds, Input, Output, Rtc, RtcError};
+use str0m::{IceCreds, Input, Output, Rtc};
 
 use super::factory::protocol;
-use super::keys::{KeySlot, Keys};
+use super::keys::{Failure, KeySlot, Keys};
 use crate::config::Transport;
 use crate::line::Label;
 use crate::rtp::{Header, matching_payload};
@@ -108,8 +108,6 @@ pub(super) struct Session {
     rtc: Rtc,
     keys: KeySlot,
     is_faulty: bool,
-    /// The client's certificate cannot be verified: DTLS will never be done.
-    is_certificate_refused: bool,
 }
 
 impl Session {
@@ -119,7 +117,6 @@ impl Session {
             rtc,
             keys,
             is_faulty: false,
-            is_certificate_refused: false,
         }
     }
 
@@ -176,8 +173,7 @@ impl Session {
             packet,
             is_stun,
         } = *arrival;
-        let mut is_certificate_refused = false;
-        let is_taken = self.enter(|rtc| {
+        self.enter(|rtc| {
             let input = |source| {
                 let receive = Receive::new(protocol(transport), source, destination, packet).ok()?;
                 Some(Input::Receive(now, receive))
@@ -187,18 +183,16 @@ impl Session {
             let Some(input) = input(source).filter(|_| is_ours) else {
                 return false;
             };
-            // Any other error is a packet that could not be used, by its sender's fault or the network's. If it ends the
-            // session, that shows when it is polled.
-            is_certificate_refused = rtc.handle_input(input).is_err_and(|error| is_of_certificate(&error));
+            // An error is a packet that could not be used, by its sender's fault or the network's. If it ends the session,
+            // that shows when it is polled, or in `failure`.
+            let _ = rtc.handle_input(input);
             true
-        });
-        self.is_certificate_refused |= is_certificate_refused;
-        is_taken
+        })
     }
 
-    /// Whether the client's certificate cannot be verified.
-    pub(super) fn is_certificate_refused(&self) -> bool {
-        self.is_certificate_refused
+    /// Why DTLS will never be done.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.keys.failure()
     }
 
     /// Tells the time, which also sends what was written.
@@ -435,18 +429,6 @@ fn only<'a>(fitting: &[&'a SendingLine], is_repair: bool) -> Option<&'a SendingL
     let mut free = fitting.iter().filter(|(_, mains)| !is_repair && mains.is_empty());
     let line = free.next()?;
     free.next().is_none().then_some(*line)
-}
-
-/// Whether DTLS failed because of the certificate: only ECDSA can be verified. A client that has none but RSA sends none, or
-/// one that is no use. The DTLS library says so in words only.
-fn is_of_certificate(error: &RtcError) -> bool {
-    let RtcError::Dtls(error) = error else {
-        return false;
-    };
-    let error = error.to_string();
-    ["certificate", "public key", "signature"]
-        .iter()
-        .any(|word| error.contains(word))
 }
 
 fn direction(sends: bool) -> Direction {

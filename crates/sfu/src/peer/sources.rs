@@ -162,6 +162,9 @@ impl Peer {
         let Some(header) = Header::parse(packet) else {
             return Ok(Expected::Refused);
         };
+        if !self.transport_numbers.admit(&header) {
+            return Ok(Expected::Refused);
+        }
         if header.ssrc == PROBES || self.sources.knows(header.ssrc.into()) {
             return Ok(Expected::Known);
         }

@@ -238,7 +238,8 @@ impl Course {
         self.reported = last.wrapping_add(1);
         self.arrived.clear();
         let feedback = TransportFeedback::parse(&body).expect("whole");
-        if self.control.reported(self.now, std::iter::once(feedback)) {
+        self.control.reported(self.now, std::iter::once(feedback));
+        if self.control.is_news() {
             self.allot();
         }
     }

@@ -11,7 +11,7 @@ mod sdp_rates;
 mod tests;
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::bucket::Bucket;
 use crate::command::{Command, Outcome, Refusal};
@@ -19,7 +19,7 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory};
+use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::{Allotment, Router};
@@ -72,10 +72,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// An empty shard.
-    pub fn new(config: ShardConfig, now: Instant) -> Self {
+    /// An empty shard. `time` is the time of day now; from then on it goes forward with the shard's time.
+    pub fn new(config: ShardConfig, now: Instant, time: SystemTime) -> Self {
         Self {
-            sessions: SessionFactory::new(config.candidates.clone(), now),
+            sessions: SessionFactory::new(config.candidates.clone(), WallClock::new(now, time)),
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),

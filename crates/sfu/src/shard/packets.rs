@@ -16,7 +16,7 @@ use crate::demux::{Class, classify};
 use crate::event::{Body, CloseReason, Scope, TransportState};
 use crate::ids::PeerKey;
 use crate::line::Label;
-use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
+use crate::peer::{Arrival, Expected, Failure, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
@@ -268,8 +268,8 @@ impl Shard {
                 PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
-                PeerOutput::CertificateRefused => return self.close(key, CloseReason::Certificate),
-                PeerOutput::Over => return self.close(key, CloseReason::Dtls),
+                PeerOutput::Failed(Failure::Certificate) => return self.close(key, CloseReason::Certificate),
+                PeerOutput::Failed(Failure::Handshake) | PeerOutput::Over => return self.close(key, CloseReason::Dtls),
                 transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
             }
         }

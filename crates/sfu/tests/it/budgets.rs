@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sfu::{Body, Recipient, Scope, Shard, Source, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{World, config};
+use crate::support::{World, config, shard};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ fn answered(shard: &mut Shard, now: Instant, sources: impl Iterator<Item = Socke
 #[test]
 fn stun_answers_to_one_network_are_bounded() {
     let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let from = |address: &str| -> SocketAddr { address.parse().unwrap() };
     let ports = (1..=5_000).map(|port| SocketAddr::from(([203, 0, 113, 5], port)));
     assert_eq!(answered(&mut shard, now, ports), 50);
@@ -47,7 +47,7 @@ fn stun_answers_to_one_network_are_bounded() {
 #[test]
 fn stun_answers_in_all_are_bounded() {
     let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let sources = (0..5_000_u16).map(|n| SocketAddr::from(([203, 0, (n >> 8) as u8, n as u8], 40_000)));
     assert_eq!(answered(&mut shard, now, sources), 1_000);
     assert_eq!(shard.stats().stun_limited, 4_000);

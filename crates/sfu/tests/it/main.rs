@@ -1,6 +1,7 @@
 //! The shard with clients that it did not write, on a simulated network.
 
 mod addresses;
+mod authentic;
 mod bandwidth;
 mod budgets;
 mod calls;

@@ -10,7 +10,7 @@ use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues, RtpPacket, RtpWrite, VideoOrientation};
-use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 
 use str0m::crypto::from_feature_flags;
 use str0m::ice::{StunMessage, TransId};
@@ -406,8 +406,12 @@ impl Client {
         if let Ok(receive) = Receive::new(proto, from, self.address, contents) {
             let input = Input::Receive(now, receive);
             if self.rtc.accepts(&input) {
-                self.rtc.handle_input(input).unwrap();
-                self.drain();
+                match self.rtc.handle_input(input) {
+                    Ok(()) => self.drain(),
+                    // The server has ended the handshake.
+                    Err(RtcError::Dtls(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
     }

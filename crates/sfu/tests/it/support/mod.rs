@@ -5,11 +5,13 @@
 pub(crate) mod client;
 pub(crate) mod cost;
 pub(crate) mod link;
+pub(crate) mod old_dtls;
+pub(crate) mod sealing;
 pub(crate) mod tapped;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sfu::{
     Body, Command, Event, Limits, LocalCandidate, Outcome, PeerId, Recipient, Refusal, Shard, ShardConfig,
@@ -111,6 +113,14 @@ pub(crate) fn config() -> ShardConfig {
     }
 }
 
+/// The time of day at which simulations begin: 1970, to the second.
+const TIME: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// A shard with the configuration of the tests.
+pub(crate) fn shard(now: Instant) -> Shard {
+    Shard::new(config(), now, TIME)
+}
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         Self::with(config(), seed)
@@ -119,7 +129,7 @@ impl World {
     pub(crate) fn with(config: ShardConfig, seed: u64) -> Self {
         let now = Instant::now();
         Self {
-            shard: Shard::new(config, now),
+            shard: Shard::new(config, now, TIME),
             now,
             start: now,
             clients: Vec::new(),

@@ -170,7 +170,7 @@ export default {
   "invitation.deleteQuestion": "Delete this link? Nobody else can join by it. Whoever has joined stays.",
 
   "password.title": "This meeting has a password",
-  "password.lead": "Ask for it whoever sent you the link.",
+  "password.lead": "Ask the person who sent you the link.",
   "password.field": "Password",
   "password.open": "Continue",
   "password.wrong": "This is not the password. Try again.",
