@@ -20,6 +20,7 @@
         ├── UnknownTarget      unknown_target          404 (hub only)
         ├── Forbidden          forbidden               403
         ├── RoleNotAllowed     role_not_allowed        403
+        ├── QuotaExceeded      quota_exceeded          403
         ├── PasswordRequired   password_required       403 (the link of an invite)
         ├── WrongPassword      wrong_password          403
         ├── RoomFull           room_full               409
@@ -206,6 +207,12 @@ class RoleNotAllowed(Refused):
     """The room's settings do not allow the role."""
 
     code, status = "role_not_allowed", 403
+
+
+class QuotaExceeded(Refused):
+    """The tenant has as much as it may."""
+
+    code, status = "quota_exceeded", 403
 
 
 class RoomFull(Refused):

@@ -31,7 +31,7 @@ async def react(person: Person, text: str, emoji: str) -> None:
 
 async def test_who_comes_later_reads_what_was_written_and_reacts(come: Come, base: str, pictures: Path) -> None:
     room = new_room(base)
-    ana, ben = await come("Ana"), await come("Ben")
+    ana, ben = await come("Ana", viewport={"width": 1280, "height": 800}), await come("Ben")
     await ana.join(room.host_link)
     await ana.press("c")
     await write(ana, "See https://example.org/a?b=1, <b>please</b> not javascript:alert(1)")

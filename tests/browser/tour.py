@@ -26,7 +26,7 @@ THEMES: Final = ("light", "dark")
 ROOT: Final = Path(__file__).parents[2]
 _HEIGHT: Final = 400
 """Of each picture on a sheet."""
-_SHEET: Final = """<body style="margin:0;display:flex;flex-wrap:wrap;gap:12px;width:2080px;background:#777">{}</body>"""
+_SHEET: Final = """<body style="margin:0;display:flex;flex-wrap:wrap;gap:12px;width:2400px;background:#777">{}</body>"""
 
 
 async def screens(person: Person, base: str, room: Room) -> AsyncIterator[str]:
@@ -64,10 +64,12 @@ async def in_company(person: Person) -> AsyncIterator[str]:
         await page.locator(selector).click()
         yield name
         await page.keyboard.press("Escape")
-    await page.locator(".control.more").click()
-    await page.locator("[data-action=settings]").click()
-    yield "settings"
-    await page.keyboard.press("Escape")
+    for action in ("settings", "layout", "details", "rules", "invitation"):
+        await page.locator(".control.more").click()
+        await page.locator(f"[data-action={action}]").click()
+        await page.locator("dialog").wait_for()
+        yield action
+        await page.keyboard.press("Escape")
     await page.locator(".tile.person").first.dblclick()
     yield "pinned"
     await page.locator(".hang-up").click()
@@ -109,7 +111,7 @@ async def sheet(browser: Browser, page: Page, path: Path) -> None:
             await page.evaluate("() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 60)))")
             taken = base64.b64encode(await page.screenshot()).decode()
             images.append(f'<img height="{_HEIGHT}" src="data:image/png;base64,{taken}">')
-    paper = await browser.new_page(viewport={"width": 2080, "height": 2 * _HEIGHT + 12})
+    paper = await browser.new_page(viewport={"width": 2400, "height": 2 * _HEIGHT + 12})
     await paper.set_content(_SHEET.format("".join(images)))
     await paper.screenshot(path=path)
     await paper.close()

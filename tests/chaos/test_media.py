@@ -6,14 +6,20 @@ bench.faults`` measures without it.
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from playwright.async_api import async_playwright
 
 from tertulia.redis.client import Redis
 from tertulia.state.connection import connect_redis
+from tests.browser import chromium
+from tests.browser.person import Person
 from tests.chaos import media_faults
+from tests.chaos.caller import callers
 from tests.chaos.media_faults import Fault, under
 from tests.chaos.site import Site, site
 
@@ -23,6 +29,22 @@ BACK_WITHIN = 1.5
 SEAMLESS = 0.2
 """Seconds that media may pause when a node is taken out of service."""
 SLACK = 0.5
+PAGE_SLACK = 2.0
+"""Chromium shares two cores with everybody whom it watches."""
+WATCH = """() => {
+  const last = new Map();
+  window.gaps = {};
+  setInterval(() => {
+    for (const tile of document.querySelectorAll(".tile")) {
+      const name = tile.getAttribute("aria-label"), video = tile.querySelector("video"), now = performance.now();
+      if (!video || !name.startsWith("Caller")) continue;
+      const frames = video.getVideoPlaybackQuality().totalVideoFrames, before = last.get(name);
+      if (before?.frames === frames) window.gaps[name] = Math.max(window.gaps[name] ?? 0, now - before.at);
+      else last.set(name, { frames, at: now });
+    }
+  }, 20);
+}"""
+"""Notes the longest time for which each picture stood still, in ms."""
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +74,25 @@ async def test_media_is_back(running: Site, redis: Redis, fault: Fault, bar: flo
     sys.stdout.write(f"{fault.__name__}: {outcome}\n")
     assert outcome.of_100(95) <= bar + SLACK + outcome.lag
     assert outcome.fenced == 0
+
+
+async def test_a_page_has_its_pictures_back(running: Site, redis: Redis) -> None:
+    """Chromium, with the page as it is, among the callers whose node dies."""
+    room = await running.new_room("sfu")
+    while len(running.nodes) < 2:
+        running.start_node()
+    async with async_playwright() as playwright, callers(running.url, room, 2) as (call, lag):
+        browser = await chromium.launch(playwright)
+        page = await Person.come(browser, "Ana")
+        await page.join(f"{running.url.replace('127.0.0.1', 'localhost')}/r/{room}")
+        await page.decodes(2)
+        await page.page.evaluate(WATCH)
+        since = time.monotonic()
+        await media_faults.node_killed(running, redis, room, call)
+        await page.decodes(2)
+        await asyncio.sleep(media_faults.AFTER)
+        gaps = await page.page.evaluate("() => window.gaps")
+        sys.stdout.write(f"page: {gaps}, callers late by {lag.most(since):.2f} s\n")
+        assert sorted(gaps) == ["Caller 0", "Caller 1"]
+        assert max(gaps.values()) / 1000 <= BACK_WITHIN + PAGE_SLACK + lag.most(since)
+        await browser.close()

@@ -216,6 +216,16 @@ impl Sfu {
         )
     }
 
+    fn limit(&self, room: &str, kilobits: u32) -> PyResult<()> {
+        self.command(
+            room,
+            Command::Limit {
+                room: room.into(),
+                kilobits,
+            },
+        )
+    }
+
     fn close(&self, room: &str, transport: String) -> PyResult<()> {
         self.command(
             room,
@@ -282,7 +292,7 @@ mod _sfu {
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
     use super::event::{
-        ActiveSpeakers, Answer, Failed, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot, Slots,
-        TransportState,
+        ActiveSpeakers, Answer, Failed, LayersWanted, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot,
+        Slots, TransportState, VideosPaused, WantedLayers,
     };
 }

@@ -51,7 +51,8 @@ pub struct WantedVideo {
     pub user: UserId,
     /// Which of the user's.
     pub source: Source,
-    /// The height in pixels of the tile that shows it. Kept for layers; nothing is chosen by it yet.
+    /// The height in pixels of the tile that shows it: of several layers the smallest that fills it is sent. `None`: the
+    /// largest.
     pub max_height: Option<u32>,
 }
 
@@ -126,6 +127,13 @@ pub enum Command {
         room: RoomId,
         /// The recording.
         recording: RecordingId,
+    },
+    /// Holds a room, if it is open, to a rate below the shard's own limit, for all that comes into it.
+    Limit {
+        /// The room.
+        room: RoomId,
+        /// Kilobits a second.
+        kilobits: u32,
     },
     /// Closes one peer, if it is open.
     Close {

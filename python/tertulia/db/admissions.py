@@ -16,10 +16,11 @@ from tertulia.db import rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room
 from tertulia.db.standing import is_banned, is_removed, is_revoked
-from tertulia.db.tables import REMOVALS, ROOMS, Uuid
+from tertulia.db.tables import REMOVALS, ROOMS, TENANTS, Uuid
 from tertulia.errors import BadToken
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
+from tertulia.room.quotas import Quotas
 from tertulia.tokens import RoomClaims
 
 REVOKED: Final = "the API key that the token was issued for was revoked: ask for a new token"
@@ -28,7 +29,11 @@ REMOVED: Final = "you were removed from this meeting, and the token is no longer
 """The same, to who was removed."""
 
 
-_RECORD: Final = rows.ROOM_QUERY.where(ROOMS.c.id == sa.bindparam("room")).add_columns(
+_IN_MEETINGS: Final = (TENANTS.c.max_people, TENANTS.c.max_room_people, TENANTS.c.max_room_mbits)
+"""The quotas that a meeting has to keep to."""
+_ROOM: Final = rows.ROOM_QUERY.join(TENANTS, TENANTS.c.id == ROOMS.c.tenant_id)
+_RECORD: Final = _ROOM.where(ROOMS.c.id == sa.bindparam("room")).add_columns(
+    *_IN_MEETINGS,
     sa.exists().where(REMOVALS.c.room_id == ROOMS.c.id).label("has_removals"),
     is_banned(ROOMS.c.tenant_id, sa.bindparam("user", type_=Uuid)).label("is_out"),
     is_revoked(sa.bindparam("key", type_=Uuid)).label("is_revoked"),
@@ -37,10 +42,11 @@ _RECORD: Final = rows.ROOM_QUERY.where(ROOMS.c.id == sa.bindparam("room")).add_c
 
 
 class Record(NamedTuple):
-    """A room, and who was removed from the session that is open."""
+    """A room, who was removed from the session that is open, and what its tenant may have."""
 
     room: Room
     removals: Removals
+    quotas: Quotas
 
 
 class Admissions:
@@ -80,9 +86,10 @@ class Admissions:
             if tenant is not None and room.tenant_id != tenant:
                 rows.not_found("room")
             _check(row.is_out, row.is_revoked)
+            quotas = Quotas(people=row.max_people, room_people=row.max_room_people, room_mbits=row.max_room_mbits)
             if not row.has_removals or room.session_id is None:
-                return Record(room, {})
-            return Record(room, await rows.removals(connection, room.session_id))
+                return Record(room, {}, quotas)
+            return Record(room, await rows.removals(connection, room.session_id), quotas)
 
     async def removals(self, session_id: SessionId) -> Removals:
         """Who was removed from a session that has not ended, and when."""

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tertulia.contract import RoomStatus, Settings, SettingsChange
-from tertulia.db import recording_rows, rows
+from tertulia.db import quotas, recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room, Session, User
 from tertulia.db.paging import Page, Position, behind, cursor_of
@@ -106,6 +106,7 @@ class Directory:
         """Create a room, and its host as a user if not known. If the room exists, it is the answer.
 
         Raises:
+            QuotaExceeded: the tenant has as many as it may.
             AlreadyExists: the host is a guest.
         """
         row = {
@@ -117,11 +118,22 @@ class Directory:
             "created_at": at,
         }
         async with self._database.write() as connection:
+            await quotas.lock_rooms(connection, tenant)
+            await quotas.check_rooms(connection, tenant, room_id)
             user = await rows.ensure_user(connection, rows.user_row(tenant, host, GUEST_NAME, None, None, at))
             if user.is_guest:
                 raise AlreadyExists([FieldError("hostId", "is a guest's, who came by an invite")])
             await connection.execute(insert_new(connection, ROOMS, row))
             return await rows.find_room(connection, room_id, tenant)
+
+    async def check_room_is_within_quota(self, tenant: TenantId, room_id: RoomId) -> None:
+        """Check that the tenant may have the room.
+
+        Raises:
+            QuotaExceeded
+        """
+        async with self._database.read() as connection:
+            await quotas.check_rooms(connection, tenant, room_id)
 
     async def room(self, room_id: RoomId, tenant: TenantId | None = None) -> Room:
         """The room.

@@ -13,7 +13,7 @@ from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db.engine import insert_new
 from tertulia.db.models import Room, Session, User
-from tertulia.db.tables import INVITE_USES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
+from tertulia.db.tables import INVITE_USES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, TENANTS, USERS
 from tertulia.errors import NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
@@ -80,6 +80,18 @@ def as_room(row: sa.Row[Any]) -> Room:
     """A row of :data:`ROOM_QUERY`, perhaps with further columns."""
     values = {name: row._mapping[name] for name in Room.__struct_fields__}
     return Room(**(values | {"settings": msgspec.convert(values["settings"], Settings)}))
+
+
+async def lock_tenant(connection: AsyncConnection, tenant: TenantId) -> None:
+    """Let one transaction at a time change what there is one of for each tenant. Rows that refer to the tenant may be
+    added meanwhile.
+
+    Raises:
+        NotFound
+    """
+    lock = sa.select(TENANTS.c.id).where(TENANTS.c.id == tenant).with_for_update(key_share=True)
+    if (await connection.execute(lock)).first() is None:
+        not_found("tenant")
 
 
 async def lock_room(connection: AsyncConnection, room_id: RoomId) -> None:

@@ -68,6 +68,10 @@ TENANTS: Final = sa.Table(
     sa.Column("name", sa.String(100), nullable=False),
     _moment("created_at"),
     sa.Column("retention_days", sa.Integer),  # how long recordings are kept; NULL: until they are deleted
+    sa.Column("max_rooms", sa.Integer),  # quotas; NULL: no limit
+    sa.Column("max_people", sa.Integer),
+    sa.Column("max_room_people", sa.Integer),
+    sa.Column("max_room_mbits", sa.Integer),
     sa.UniqueConstraint("name"),
 )
 
@@ -283,7 +287,21 @@ SIGNING_KEYS: Final = sa.Table(
     sa.Column("secret", sa.LargeBinary, nullable=False),
     _moment("created_at"),
     _moment("retired_at", nullable=True),
+    sa.Column("is_sealed", sa.Boolean, nullable=False, server_default=sa.false()),  # encrypted by the master key
 )
+"""The server's own: what is derived from them signs all but tokens."""
+
+TENANT_SIGNING_KEYS: Final = sa.Table(
+    "tenant_signing_keys",
+    METADATA,
+    sa.Column("tenant_id", Uuid, sa.ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kid", sa.String(64), primary_key=True),  # unique within the tenant
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+    _moment("created_at"),
+    _moment("retired_at", nullable=True),
+    sa.Column("is_sealed", sa.Boolean, nullable=False),  # encrypted by the master key
+)
+"""They sign the tenant's tokens."""
 
 IDEMPOTENCY_KEYS: Final = sa.Table(
     "idempotency_keys",

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 import httptools
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -148,6 +149,9 @@ class BoundedHttp(HttpToolsProtocol):
             self._parting_timer.cancel()
         super().connection_lost(exc)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, partial(_answer, cycle, app))
+
     @property
     def _peer(self) -> str:
         return self.client[0] if self.client else ""
@@ -217,6 +221,18 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self.transport.write_eof()
             self._parting_timer = self.loop.call_later(PARTING_SECONDS, self.transport.close)
+
+
+async def _answer(cycle: RequestResponseCycle, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Have ``app`` answer, to nobody once the connection is closed. uvicorn learns of that a turn of the loop later,
+    and of several requests that came at once only for the last; until then it would write, which is an error."""
+
+    async def send_if_open(message: Message) -> None:
+        if cycle.transport.is_closing():
+            cycle.disconnected = True
+        await send(message)
+
+    await app(scope, receive, send_if_open)
 
 
 class _Stop(Exception):

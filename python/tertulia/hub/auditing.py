@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from msgspec import Struct
@@ -27,8 +26,8 @@ _ACTIONS: Final = {
 """By the event of the call."""
 
 
-def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct) -> None:
-    """Note a call that was carried out, if it is audited."""
+def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct, now: float) -> None:
+    """Note a call that was carried out, if it is audited. ``now``: Unix seconds on the clock of the fleet."""
     action, claims = _ACTIONS.get(call.event), connection.claims
     if action is None or claims is None:
         return
@@ -36,7 +35,7 @@ def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct) 
     entry = AuditEntry(
         id=new_uuid(),
         tenant_id=claims.tenant_id,
-        at=times.from_seconds(time.time()),
+        at=times.from_seconds(now),
         action=action,
         actor=f"user {claims.user_id}",
         address=connection.client.address,

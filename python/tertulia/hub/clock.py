@@ -18,6 +18,7 @@ from tertulia.db.recordings import Recordings
 from tertulia.errors import TertuliaError
 from tertulia.hub import metrics
 from tertulia.hub.meetings import Meetings
+from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import RecordingId, RoomId, SessionId
 from tertulia.room.inputs import NodesSeen, Reap, Sweep
@@ -46,12 +47,14 @@ class Clock:
         self,
         surroundings: Surroundings,
         meetings: Meetings,
+        steps: Steps,
         registry: Registry[Node],
         directory: Directory,
         recordings: Recordings,
     ) -> None:
         self._surroundings = surroundings
         self._meetings = meetings
+        self._steps = steps
         self._registry = registry
         self._directory = directory
         self._recordings = recordings
@@ -82,6 +85,7 @@ class Clock:
 
     async def _sweep(self) -> None:
         self._meetings.tell_all(Sweep())
+        await self._steps.count_seats(self._meetings.seated())
 
     async def _reap(self) -> None:
         sessions = await self._directory.open_sessions()

@@ -16,7 +16,19 @@ from tertulia.tokens import RoomClaims
 class Connection:
     """Kept until the client is gone and all its calls were answered."""
 
-    __slots__ = ("claims", "client", "id", "is_here", "is_lost", "join_timer", "joining", "line", "meeting", "rate")
+    __slots__ = (
+        "claims",
+        "client",
+        "has_sat",
+        "id",
+        "is_here",
+        "is_lost",
+        "join_timer",
+        "joining",
+        "line",
+        "meeting",
+        "rate",
+    )
 
     def __init__(self, client: Client, rate: Rate) -> None:
         self.client: Final = client
@@ -29,6 +41,8 @@ class Connection:
         """In which it has its seat."""
         self.joining: Meeting | None = None
         """Which has its JoinRoom under way."""
+        self.has_sat = False
+        """It has taken a seat before."""
         self.is_here = True
         """Its client is not gone."""
         self.is_lost = False

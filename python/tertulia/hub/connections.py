@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -20,7 +21,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room.effects import LetGo
 from tertulia.room.line import Call, Farewell
 from tertulia.room.meeting import Meeting
-from tertulia.room.rate import FAILED_JOIN
+from tertulia.room.rate import ANOTHER_JOIN, FAILED_JOIN
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -28,8 +29,10 @@ _log: Final = structlog.get_logger(__name__)
 class Connections:
     """By id. Nothing is sent to a client that is gone."""
 
-    def __init__(self, audit: AuditQueue) -> None:
+    def __init__(self, audit: AuditQueue, now: Callable[[], float]) -> None:
+        """``now``: Unix seconds on the clock of the fleet."""
         self._audit = audit
+        self._now = now
         self._all: dict[ConnectionId, Connection] = {}
         self._here: dict[ConnectionId, Connection] = {}
         """Those whose clients are here."""
@@ -91,6 +94,9 @@ class Connections:
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
+        if found.has_sat:
+            found.rate.charge(ANOTHER_JOIN)
+        found.has_sat = True
         _log.info(
             "a participant is seated",
             room=meeting.id,
@@ -120,7 +126,7 @@ class Connections:
             _log.error("an answer to no call", connection=connection)
             return
         metrics.calls(call.event, "ok").inc()
-        auditing.note(self._audit, found, call, result)
+        auditing.note(self._audit, found, call, result, self._now())
         if found.is_here:
             found.client.reply(call.id, result)
         found.joining = None

@@ -32,12 +32,13 @@ from tertulia.room.line import Call, Departed, Farewell, Taken
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
-from tertulia.room.rate import Rate, Verdict, cost_of
+from tertulia.room.rate import SDP_SHARE, Rate, Verdict, cost_of
 from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import TenantSeats
 from tertulia.validation import read
 
 STOP_WITHIN: Final = 3.0
@@ -46,6 +47,7 @@ STOP_WITHIN: Final = 3.0
 _DONE: Final = Empty()
 _NONE: Final[list[Effect]] = []
 
+_WITH_SDP: Final = frozenset({"SendOffer", "SendAnswer"})
 _log = structlog.get_logger(__name__)
 
 
@@ -58,6 +60,7 @@ class Hub:
         settings: HubSettings,
         hub_id: HubId,
         rooms: RoomState,
+        seats: TenantSeats,
         channels: Channels,
         nodes: Registry[Node],
         directory: Directory,
@@ -71,11 +74,11 @@ class Hub:
         self.id: Final = hub_id
         self.settings: Final = settings
         self._keys = keys
-        self._connections = Connections(audit)
+        self._connections = Connections(audit, keys.now)
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        self._steps = Steps(rooms, directory, admissions, recordings)
+        self._steps = Steps(rooms, seats, directory, admissions, recordings, self._tasks, keys.now)
         surroundings = Surroundings(
             hub=hub_id,
             settings=settings,
@@ -85,7 +88,7 @@ class Hub:
             removals=KnownRemovals(),
         )
         self._meetings = Meetings(surroundings, channels, self._steps, self._connections, self._tasks, self._go_on)
-        self._clock = Clock(surroundings, self._meetings, nodes, directory, recordings)
+        self._clock = Clock(surroundings, self._meetings, self._steps, nodes, directory, recordings)
 
     # --- for transports
 
@@ -108,6 +111,8 @@ class Hub:
         connection = self._connections.get(client.id)
         if connection is None or not self._admits(connection, call, event):
             return
+        if event in _WITH_SDP:
+            connection.rate.charge(_sdp_size(payload) // SDP_SHARE)
         if connection.line.is_idle():
             self._begin(connection, call, event, payload)
             return
@@ -225,7 +230,7 @@ class Hub:
         try:
             payload = _checked(event, payload, meeting is not None)
             if meeting is not None:
-                given = inputs.Call(connection.id, event, payload, time.time())
+                given = inputs.Call(connection.id, event, payload, self._keys.now())
                 made, is_answered = meeting.call(given, time.monotonic())
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             connection.heard()
@@ -253,7 +258,7 @@ class Hub:
                 connection.client.widen(wide=True)
                 self._tasks.spawn(self._join(connection, payload))
             else:
-                given = inputs.Call(connection.id, call.event, payload, time.time(), has_waited=True)
+                given = inputs.Call(connection.id, call.event, payload, self._keys.now(), has_waited=True)
                 self._meetings.feed(meeting, given)
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             self._connections.refuse(connection.id, e)
@@ -265,6 +270,7 @@ class Hub:
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
             record = await self._steps.record(room, claims.tenant_id, claims)
+            await self._steps.take_seat(room, claims, record)
             meeting = connection.joining = self._meetings.open(room)
             self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record, time.time()))
             if connection.is_lost:
@@ -302,6 +308,12 @@ class Hub:
         if clean and connection.meeting is not None:
             self._meetings.tell(connection.meeting, inputs.ConnectionClosed(connection.id))
         self._connections.remove(connection)
+
+
+def _sdp_size(payload: object) -> int:
+    """Characters of the SDP in a payload, a struct or what a JSON parser returned."""
+    sdp = payload.get("sdp") if isinstance(payload, dict) else getattr(payload, "sdp", None)
+    return len(sdp) if isinstance(sdp, str) else 0
 
 
 def _checked(event: str, payload: object, is_seated: bool) -> Any:

@@ -36,6 +36,10 @@ class Reads:
         """Raises AlreadyExists: the id or the email is taken within the tenant."""
         await self._directory.check_user_is_new(tenant, user_id, email)
 
+    async def check_room_is_within_quota(self, tenant: TenantId, room_id: RoomId) -> None:
+        """Raises QuotaExceeded: the tenant may not have another room."""
+        await self._directory.check_room_is_within_quota(tenant, room_id)
+
     async def invite(self, room_id: RoomId, invite_id: str) -> Invite:
         """An invite to the room. Raises NotFound."""
         return await self._invites.find(room_id, invite_id)

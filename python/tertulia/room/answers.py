@@ -11,6 +11,7 @@ from tertulia.errors import TertuliaError
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals
+from tertulia.room.quotas import Quotas
 
 
 class StateLost(TertuliaError):
@@ -169,6 +170,8 @@ class RoomRecord(Struct, frozen=True, kw_only=True):
     """Of this session, the one that goes on."""
     removals: Removals = {}
     """From this session."""
+    quotas: Quotas = Quotas()
+    """Of the tenant."""
 
 
 Answer = (

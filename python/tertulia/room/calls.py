@@ -122,6 +122,7 @@ class Calls:
             tracks=offer.tracks or {},
         )
         self._tell(node, command, call)
+        self._room.limit(node)
         self._gate.tell_new(node, transport, self._room.members[seat.user_id])
         return False
 

@@ -68,7 +68,7 @@ class Event:
         return f"Event({self.name!r})"
 
 
-_WHOLE: Final = frozenset({"ActiveSpeakers", "Slots", "TransportState"})
+_WHOLE: Final = frozenset({"ActiveSpeakers", "LayersWanted", "Slots", "TransportState", "VideosPaused"})
 """Events of the SFU that say everything each time: only the newest matters."""
 
 

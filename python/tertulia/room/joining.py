@@ -15,8 +15,8 @@ import hashlib
 from typing import Final
 
 from tertulia.contract import JoinResult
-from tertulia.errors import TertuliaError, Unavailable
-from tertulia.ids import ConnectionId, SeatId, SessionId
+from tertulia.errors import QuotaExceeded, Refused, RoomFull, TertuliaError, Unavailable
+from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import events, steps
 from tertulia.room.answers import Joined, Left, MustWait, RoomRecord, RoomSummary
 from tertulia.room.closing import ENDED
@@ -107,6 +107,7 @@ class Joiner:
             held=Outbox(),
         )
         self._room.seats.joining[call.connection] = joining
+        self._room.mbits = call.record.quotas.room_mbits
         if not self._is_admitted(joining):
             return
         if self._room.channel is Channel.HEARD:
@@ -152,7 +153,7 @@ class Joiner:
         is_the_host = joining.user_id == joining.record.host_user_id
         step = steps.Join(
             seat=self._seat(joining),
-            max_participants=None if is_the_host else joining.record.settings.max_participants,
+            max_participants=None if is_the_host else _most(joining.record),
             admitted_at_ms=joining.claims.admission.at_ms,
             placement=placement,
             entry=entry_of(joining.record.settings, joining.claims.role),
@@ -278,6 +279,9 @@ class Joiner:
         joining = self._room.seats.joining[work.connection]
         if isinstance(work, OpeningSession) and isinstance(error, Unavailable) and not work.joined.first_of_session:
             self._join_unopened(joining, work.joined)
+        elif isinstance(work, TakingSeat) and isinstance(error, Unavailable) and self._is_new(joining):
+            self._release(work)
+            self._give_up(joining, error, None)
         elif isinstance(work, TakingSeat):
             self._release(work)
             self._not_taken(joining, error)
@@ -286,15 +290,26 @@ class Joiner:
         elif isinstance(work, GivingUp):
             self._refuse(joining, work.error)
         else:
-            step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
-            self._room.agenda.run(step, GivingUp(joining.connection, error, work.joined.node))
+            self._give_up(joining, error, work.joined.node)
+
+    def _is_new(self, joining: Joining) -> bool:
+        """Whether they had no seat. Redis may have given them one all the same, of which they would never hear; who
+        returns to a seat, or takes it over, keeps it."""
+        member = self._room.members.get(joining.user_id)
+        is_known = member is not None and member.connection_id != joining.connection
+        return not joining.payload.resume_token and not is_known
+
+    def _give_up(self, joining: Joining, error: Exception, node: NodeId | None) -> None:
+        """Free the seat, if Redis has given it, before the client hears of the error."""
+        step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
+        self._room.agenda.run(step, GivingUp(joining.connection, error, node))
 
     def _not_taken(self, joining: Joining, error: Exception) -> None:
         if isinstance(error, MustWait):
             del self._room.seats.joining[joining.connection]
             self._waiting.wait(joining)
         else:
-            self._refuse(joining, error)
+            self._refuse(joining, _full(joining.record) if isinstance(error, RoomFull) else error)
 
     def enter(self, work: Entering) -> None:
         """A host has admitted who had to wait; or they need not wait any more."""
@@ -472,6 +487,22 @@ class Joiner:
             incarnation=room.hub.names.token(),
             removals=room.hub.removals.with_those_of(room.id, record.session_id, record.removals),
         )
+
+
+def _most(record: RoomRecord) -> int:
+    """How many people there may be."""
+    most, quota = record.settings.max_participants, record.quotas.room_people
+    return most if quota is None else min(most, quota)
+
+
+def _full(record: RoomRecord) -> Refused:
+    """Why the room takes nobody more."""
+    most = _most(record)
+    if most == record.settings.max_participants:
+        return RoomFull(f"the room is full with {most} participants: try again when somebody has left")
+    return QuotaExceeded(
+        f"the room has {most} participants, as many as its tenant may have in one: try again when somebody has left"
+    )
 
 
 def _digest(resume: str) -> str:

@@ -14,6 +14,10 @@ SHARE: Final = 10
 """A call that everyone in the room hears of counts one more for each so many members."""
 FAILED_JOIN: Final = 25
 """A JoinRoom that is refused counts as so many calls: guessing tokens is slow, a mistake is not."""
+ANOTHER_JOIN: Final = 25
+"""What a connection that takes a seat again counts beside the call: everybody is told twice, and SFU and Redis work."""
+SDP_SHARE: Final = 4_000
+"""SDP counts one more for so many characters: it goes through Redis to an SFU, or to somebody else."""
 TO_ALL: Final = frozenset(
     (
         *("UpdateState", "SendChat", "ReactToMessage", "SendReaction", "RaiseHand", "SetRecordingOptOut", "MuteAll"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from tertulia.ids import NodeId, RoomId
+from tertulia.ids import NodeId, RoomId, TenantId
 
 
 class RoomKeys(NamedTuple):
@@ -42,6 +42,13 @@ class BucketKeys(NamedTuple):
 
     bucket: str
     """Hash: tokens, at (ms)."""
+
+
+class TenantKeys(NamedTuple):
+    """The key of a tenant that has a quota of people."""
+
+    seats: str
+    """Sorted set: the ids of a room and a user → until when they count as in the meeting, in ms."""
 
 
 SFU_NODES: Final = RegistryKeys("{sfu}:nodes", "{sfu}:beats")
@@ -99,6 +106,11 @@ def room_events(room: RoomId) -> str:
 def sfu_commands(node: NodeId) -> str:
     """The channel of an SFU node: commands from hubs."""
     return f"sfu:{{{node}}}:commands"
+
+
+def tenant_keys(tenant: TenantId) -> TenantKeys:
+    """See :class:`TenantKeys`. Not in the slot of any room: what is done here is a step of its own."""
+    return TenantKeys(f"tenant:{{{tenant}}}:seats")
 
 
 def bucket(name: str) -> str:

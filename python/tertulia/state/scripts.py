@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tertulia.ids import ConnectionId, UserId
-from tertulia.state.keys import BucketKeys, RegistryKeys, RoomKeys
+from tertulia.state.keys import BucketKeys, RegistryKeys, RoomKeys, TenantKeys
 from tertulia.state.lua import Args, LuaScript, load
 
 ROOM_ARGS: Final = ("channel", "origin", "ttl")
@@ -202,6 +202,21 @@ class Take(NamedTuple):
     want: int
 
 
+class TakeSeat(NamedTuple):
+    """Arguments of :data:`TAKE_SEAT`."""
+
+    most: int
+    lasts: int
+    seat: str
+
+
+class CountSeats(NamedTuple):
+    """Arguments of :data:`COUNT_SEATS`."""
+
+    lasts: int
+    people: tuple[str, ...]
+
+
 def _room_script(name: str, args: type[Args], *, grows: bool = False) -> LuaScript[Args]:
     return load(name, RoomKeys, args, ROOM_ARGS, grows=grows)
 
@@ -229,10 +244,12 @@ DEREGISTER: Final = load("deregister", RegistryKeys, Deregister)
 ALIVE: Final = load("alive", RegistryKeys, Alive)
 
 TAKE: Final = load("take", BucketKeys, Take)
+TAKE_SEAT: Final = load("take_seat", TenantKeys, TakeSeat)
+COUNT_SEATS: Final = load("count_seats", TenantKeys, CountSeats)
 
 ALL: Final = (
     *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
     *(BEGIN_RECORDING, END_RECORDING),
-    *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE),
+    *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE, TAKE_SEAT, COUNT_SEATS),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""

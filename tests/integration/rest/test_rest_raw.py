@@ -108,10 +108,8 @@ async def answers(port: int, data: bytes, rng: random.Random, *, is_whole: bool 
 async def test_whatever_comes_there_is_an_answer_or_an_end(rest_sqlite: Rest) -> None:
     rng, kinds, before = random.Random(20261129), seeds(rest_sqlite), len(rest_sqlite.web.log())
     port = rest_sqlite.web.port
-    plain = [re.findall(rb"^HTTP/1\.1 (\d{3}) ", await answers(port, kind, rng), re.MULTILINE) for kind in kinds]
-    assert {b"101", b"200", b"201", b"404", b"405"} <= {status for (status,) in plain}, (
-        "more than the parser is reached"
-    )
+    plain = [await answers(port, kind, rng, is_whole=True) for kind in kinds]
+    assert {said[9:12] for said in plain} >= {b"101", b"200", b"201", b"404", b"405"}, "more than the parser is reached"
 
     async def some(rng: random.Random) -> None:
         for _ in range(ROUNDS // AT_ONCE):

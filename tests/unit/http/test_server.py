@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 import pytest
+import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -305,6 +306,22 @@ async def test_what_is_not_http_is_refused_once() -> None:
         await client.send(b"GET / HTTP/1.1\r\nHost x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", b"more")
         status, problem = await client.refusal()
         assert (status, problem["code"]) == (400, "malformed")
+
+
+def test_a_client_that_goes_costs_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Also one that has sent several requests at once, of which the first is being answered."""
+
+    async def scenario() -> None:
+        places = Places(9, 0)
+        async with serving(gate(places, requests=Queues(50, burst=1, longest=9))) as connect:
+            for _ in range(5):
+                async with connect() as client:
+                    await client.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+            await emptied(places)
+            await asyncio.sleep(0.3)  # until all would have had their turns
+
+    uvloop.run(scenario())
+    assert "Exception in ASGI" not in caplog.text
 
 
 async def test_a_body_that_is_not_http_is_refused_once() -> None:

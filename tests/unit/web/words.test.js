@@ -95,7 +95,7 @@ describe("the code of the page", () => {
   const NAMES = /^(Tertulia|Tab|Enter|Escape|Home|End|Arrow(Up|Down|Left|Right)|\w+Error|JoinRoom)$/;
   /** Where words stand that are not for people: classes, selectors, the types of comments, errors for the console. */
   const TECHNICAL =
-    /(class: [^,{}]*|rel: |classList\.\w+\(|isIn\([^,]*, |querySelector(All)?\(|closest\(|matches\(|matchMedia\(|Error\(|console\.\w+\(|svgElement\("\w+", \{.*)$/;
+    /(class: [^,{}]*|rel: |classList\.\w+\(|isIn\([^,]*, |querySelector(All)?\(|closest\(|matches\(|matchMedia\(|(Error|Exception)\(|console\.\w+\(|svgElement\("\w+", \{.*)$/;
 
   test("has no text for people", () => {
     const view = CODE.filter(([name]) => name === "view.js" || name.startsWith("view/"));

@@ -17,6 +17,7 @@ mod sending;
 mod session;
 mod sources;
 mod transport_numbers;
+mod waiting;
 mod watch;
 
 use std::net::SocketAddr;
@@ -98,6 +99,8 @@ pub(crate) enum PeerDue {
     TakeHeldOffer,
     /// [`Peer::go_on`], then [`Peer::plan_offer`]
     GoOn,
+    /// [`Peer::flush`]
+    Leave,
     /// [`Peer::report`]
     Report,
     /// [`Peer::repeat_offer`]
@@ -134,7 +137,7 @@ impl Peer {
             id,
             mode,
             session: Session::new(factory.make(now), keys::slot_of_latest()),
-            sending: Sending::new(factory.wall()),
+            sending: Sending::new(factory.wall(), now),
             lines: MediaLines::default(),
             layout: Layout::default(),
             negotiation: Negotiation::default(),
@@ -231,7 +234,8 @@ impl Peer {
         let others = [
             self.paths.deadline(),
             self.negotiation.deadline(),
-            self.sending.deadline(),
+            self.sending.report_at(),
+            self.sending.leave_at(),
         ];
         others.into_iter().flatten().chain([self.watch.deadline()]).min()
     }
@@ -244,7 +248,10 @@ impl Peer {
         if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
             return Some(PeerDue::CheckPaths);
         }
-        if self.sending.deadline().is_some_and(|at| at <= now) {
+        if self.sending.leave_at().is_some_and(|at| at <= now) {
+            return Some(PeerDue::Leave);
+        }
+        if self.sending.report_at().is_some_and(|at| at <= now) {
             return Some(PeerDue::Report);
         }
         self.negotiation.due(now)
@@ -287,7 +294,7 @@ impl Peer {
             self.watch.heard(now);
         }
         if self.paths.selected() != before {
-            self.watch.path_selected();
+            self.path_selected(now);
         }
         is_verified
     }

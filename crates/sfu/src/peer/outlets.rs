@@ -77,7 +77,9 @@ pub(super) struct Outlet {
     credit: Credit,
     packets: u32,
     octets: u32,
-    /// The last timestamp, when it was captured, and the clock rate.
+    /// The last timestamp.
+    timestamp: Option<u32>,
+    /// What the next report begins with: the last timestamp, when it was captured, and the clock rate.
     last: Option<(u32, Instant, u32)>,
     report_at: Option<Instant>,
 }
@@ -95,6 +97,7 @@ impl Outlet {
             credit: Credit(MAX_CREDIT),
             packets: 0,
             octets: 0,
+            timestamp: None,
             last: None,
             report_at: None,
         }
@@ -107,6 +110,7 @@ impl Outlet {
         self.octets = self.octets.wrapping_add(bytes as u32);
         self.credit.earn(bytes as i64);
         let clock_rate = outgoing.incoming.params.spec().clock_rate.get();
+        self.timestamp = Some(outgoing.timestamp);
         self.last = Some((outgoing.timestamp, outgoing.incoming.captured, clock_rate));
         self.report_at.get_or_insert(now);
     }
@@ -118,6 +122,13 @@ impl Outlet {
         let bytes = outgoing.incoming.packet.payload.len() as i64;
         let ssrc = self.terms.repair?;
         self.credit.spend(bytes).then_some((ssrc, *repair))
+    }
+
+    /// The stream and payload type by which padding goes out, and the timestamp, if something was sent.
+    pub(super) fn padding(&self) -> Option<(u32, u8, u32)> {
+        let (_, payload_type) = self.terms.repairs.first()?;
+        let numbered = self.terms.ids.transport_sequence.and(self.terms.repair)?;
+        Some((numbered, *payload_type, self.timestamp?))
     }
 
     /// The extended sequence number of a packet that was sent lately.
@@ -208,6 +219,12 @@ impl Outlets {
     /// The m-line of a stream.
     pub(super) fn by_ssrc(&mut self, ssrc: u32) -> Option<&mut Outlet> {
         self.0.iter_mut().find(|outlet| outlet.terms.ssrc == ssrc)
+    }
+
+    /// One by which padding can go out.
+    pub(super) fn for_padding(&mut self) -> Option<&mut Outlet> {
+        let mut outlets = self.0.iter_mut();
+        outlets.find(|outlet| outlet.freshness != Freshness::Gone && outlet.padding().is_some())
     }
 
     /// When a report is due.

@@ -5,7 +5,7 @@ use str0m::media::Mid;
 use super::Shard;
 use super::clock::Timer;
 use crate::budget::Budget;
-use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
+use crate::event::{Body, CloseReason, Event, Recipient, TransportState, WantedLayers};
 use crate::ids::{PeerId, PeerKey, RoomKey};
 use crate::peer::{ClientOffer, Mode, Peer, PeerDue};
 
@@ -94,6 +94,7 @@ impl Shard {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
                 PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
+                PeerDue::Leave => self.flush(key),
                 PeerDue::Report => self.report(key),
                 PeerDue::GoOn => self.go_on(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),
@@ -146,6 +147,16 @@ impl Shard {
                 slot.mid = peer.mid(Mid::from(&*slot.mid));
             }
             self.tell(key, Body::Slots(slots));
+        }
+    }
+
+    /// Tells a client which layers of its videos are wanted.
+    pub(super) fn tell_layers(&mut self, key: PeerKey, mut videos: Vec<WantedLayers>) {
+        if let Some(peer) = self.peers.get(key) {
+            for video in &mut videos {
+                video.mid = peer.mid(Mid::from(&*video.mid));
+            }
+            self.tell(key, Body::LayersWanted(videos));
         }
     }
 

@@ -22,7 +22,7 @@ use crate::ids::{PeerId, PeerKey, RoomId};
 use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
-use crate::router::Router;
+use crate::router::{Allotment, Router};
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
 use clock::{Clock, Timer};
@@ -160,6 +160,7 @@ impl Shard {
             Command::StopRecording { room, recording } => {
                 self.router.stop_recording(self.clock.now(), &room, recording);
             }
+            Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
             Command::Close { transport } => {
                 self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
@@ -210,11 +211,29 @@ impl Shard {
         timeouts.into_iter().flatten().min()
     }
 
+    /// Tells a client which videos it is not sent, and lets its peer find out whether more is possible.
+    fn allot(&mut self, allotment: Allotment) {
+        let (now, key) = (self.clock.now(), allotment.peer);
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.set_goal(now, allotment.goal);
+            self.arm(key);
+        }
+        if let Some(paused) = allotment.paused {
+            self.tell(key, Body::VideosPaused(paused));
+        }
+    }
+
     /// Does what the router wants of peers, and closes those whose session has panicked.
     fn settle(&mut self) {
         loop {
             while let Some(request) = self.router.poll_keyframe_request() {
                 self.request_keyframe(request);
+            }
+            while let Some((key, videos)) = self.router.poll_wanted_layers(self.clock.now()) {
+                self.tell_layers(key, videos);
+            }
+            while let Some(allotment) = self.router.poll_allotment() {
+                self.allot(allotment);
             }
             let Some(key) = self.peers.pop_faulty() else {
                 return;
@@ -307,7 +326,7 @@ impl Shard {
             | Command::Block { transport, .. }
             | Command::Record { transport, .. }
             | Command::Close { transport } => transport,
-            Command::StopRecording { .. } | Command::End { .. } => return None,
+            Command::StopRecording { .. } | Command::Limit { .. } | Command::End { .. } => return None,
         };
         let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
         peer.map(|peer| peer.id().clone())
@@ -316,10 +335,14 @@ impl Shard {
     /// The counters.
     pub fn stats(&self) -> ShardStats {
         let tape = self.router.tape_stats();
+        let bandwidth = self.router.bandwidth_stats();
         ShardStats {
             rooms: self.router.room_count(),
             peers: self.peers.len(),
             tracks: self.router.track_count(),
+            peers_limited: bandwidth.peers,
+            limited_kilobits: bandwidth.kilobits,
+            videos_paused: bandwidth.videos,
             transmits_dropped: self.transmits.dropped(),
             events_dropped: self.events.dropped(),
             rtp_tapped: tape.told,

@@ -204,6 +204,9 @@ impl Shard {
         router.offer_taken(key);
         router.set_lines(now, key, &peer.lines());
         router.publish(now, key, &published(outline, names), peer.pauses());
+        for section in outline.sections.iter().filter(|section| section.sends()) {
+            router.set_encodings(key, section.key(), section.encodings());
+        }
         match peer.mode() {
             Mode::Slots => router.fill_slots(now, key, &peer.lines(), peer.view()),
             Mode::Plain => router.fill_idle(now, key, &peer.lines()),

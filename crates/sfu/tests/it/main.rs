@@ -2,6 +2,7 @@
 
 mod addresses;
 mod authentic;
+mod bandwidth;
 mod budgets;
 mod calls;
 mod churn;
@@ -10,6 +11,7 @@ mod dialects;
 mod dtls;
 mod fuzz;
 mod hostile;
+mod layers;
 mod negotiation;
 mod paths;
 mod recording;

@@ -36,7 +36,7 @@ async def create(call: Call[CreateInvite], about: OfRoom) -> Answer:
     hashed = None if password is UNSET else await services.passwords.hash(password)
     invite = await services.invites.create(_new(call, about, code.hash, hashed))
     url = call.base.meeting(services.codes.of(invite) or code.text)
-    issued = _issue(services, invite, room.tenant_id)
+    issued = await _issue(services, invite, room.tenant_id)
     view = InviteCreated(
         invite_token=issued.token,
         url=url,
@@ -59,7 +59,7 @@ async def open_by_code(call: Call[OpenInvite], about: OfRoom) -> Answer:
         if password is UNSET:
             raise PasswordRequired("this link asks for a password: send it as `password`")
         await services.passwords.check(password, invite.password_hash, invite.id, call.asked.site)
-    issued = _issue(services, invite, caller.tenant_id)
+    issued = await _issue(services, invite, caller.tenant_id)
     view = InviteOpened(
         room_id=about.room.id,
         role=invite.role,
@@ -82,10 +82,10 @@ async def delete(call: Call[None], about: OfInvite) -> Answer:
     return Answer(204)
 
 
-def _issue(services: Services, invite: Invite, tenant_id: TenantId) -> Issued:
+async def _issue(services: Services, invite: Invite, tenant_id: TenantId) -> Issued:
     """The same token each time."""
     made_at = invite.created_at.timestamp()
-    return services.keyring.tokens.issue_invite(
+    return (await services.keyring.issuing(tenant_id)).issue_invite(
         invite_id=invite.id,
         room_id=invite.room_id,
         role=invite.role,

@@ -65,7 +65,7 @@ async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
     name = call.body.display_name or (joiner.known.display_name if joiner.known else GUEST_NAME)
     admission = _admission(call, joiner)
     await _ensure_user(call, joiner, name)
-    issued = _issue(call, joiner, name, admission)
+    issued = await _issue(call, joiner, name, admission)
     grant = JoinGrant(
         token=issued.token,
         ice_servers=await services.ice.servers(joiner.user_id, issued.expires_at),
@@ -94,8 +94,8 @@ def _admission(call: Call[JoinRequest], joiner: Joiner) -> Admission:
     return Admission(joiner.at_ms, isinstance(caller, Invitee), key_id)
 
 
-def _issue(call: Call[JoinRequest], joiner: Joiner, name: str, admission: Admission) -> Issued:
-    return call.services.keyring.tokens.issue_room(
+async def _issue(call: Call[JoinRequest], joiner: Joiner, name: str, admission: Admission) -> Issued:
+    return (await call.services.keyring.issuing(call.caller.tenant_id)).issue_room(
         user_id=joiner.user_id,
         room_id=joiner.room.id,
         role=role_of(call.caller, joiner),

@@ -21,6 +21,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {null} tracks
  * @property {LinkState} media
  * @property {string[]} speakers userIds, the loudest first
+ * @property {string[]} paused the videos that do not fit through our line, each as `userId/source`
  * @property {LinkReport} report
  * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
@@ -146,6 +147,11 @@ export class Meeting extends Emitter {
   /** @returns {Topology | null} null: not joined yet, or over */
   get topology() {
     return this.#media?.topology ?? null;
+  }
+
+  /** @returns {Promise<import("./media/details.js").Details>} every stream, and how packets go */
+  async details() {
+    return (await this.#media?.link.details()) ?? { streams: [], paths: [] };
   }
 
   /**
@@ -295,6 +301,7 @@ export class Meeting extends Emitter {
     this.#media = { topology, link };
     link.on("tracks", () => this.emit("tracks", null));
     link.on("speakers", (userIds) => this.emit("speakers", userIds));
+    link.on("paused", (videos) => this.emit("paused", videos));
     link.on("state", (state) => this.#onLinkState(state));
     this.emit("tracks", null);
   }

@@ -18,6 +18,7 @@ const FINAL = new Map([
 /** Errors of JoinRoom that a fresh token does not cure. */
 const REFUSED = new Set([
   "room_full",
+  "quota_exceeded",
   "room_locked",
   "entry_denied",
   "waited_too_long",

@@ -80,6 +80,11 @@
  * @property {"camera" | "screen"} source
  * @property {number} [maxHeight]
  *
+ * @typedef {object} WantedLayers The layers of one of our videos that somebody watches.
+ * @property {string} mid
+ * @property {Source} source
+ * @property {string[]} rids
+ *
  * @typedef {object} ChatMessage
  * @property {string} id
  * @property {string} userId
@@ -126,6 +131,8 @@
  * @property {{sourceUserId: string, candidate: string | RTCIceCandidateInit}} IceCandidate
  * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
  * @property {{transportId: string, slots: Slot[]}} Slots
+ * @property {{transportId: string, videos: WantedLayers[]}} LayersWanted
+ * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
  * @property {{userIds: string[]}} ActiveSpeakers
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError

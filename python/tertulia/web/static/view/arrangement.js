@@ -9,6 +9,9 @@ import { gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
  * @typedef {"auto" | "grid" | "speaker" | "sidebar"} Layout
  */
 
+/** @type {Layout[]} */
+export const LAYOUTS = ["auto", "grid", "speaker", "sidebar"];
+
 /**
  * @typedef {object} Person
  * @property {string} userId

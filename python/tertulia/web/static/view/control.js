@@ -35,7 +35,7 @@ export function controlDialog({ control }) {
     say("rules.title"),
     group("rules.coming", coming),
     group("rules.allowed", allowed),
-    h("p", { class: "hint" }, say("rules.hostsMay")),
+    h("p", { class: "fine-print" }, say("rules.hostsMay")),
   );
   const follow = control.on("settings", () => {
     for (const { show } of boxes) show();

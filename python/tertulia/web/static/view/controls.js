@@ -3,7 +3,10 @@ import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules" | "react" | "invitation"} Action */
+/**
+ * @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"
+ *   | "react" | "invitation" | "layout" | "floating" | "details"} Action
+ */
 
 /**
  * What someone can do about the recording of the meeting, in words; null: nothing to offer.
@@ -27,6 +30,8 @@ import { Menu } from "./menu.js";
  * @property {number} people
  * @property {boolean} isHost
  * @property {RecordingChoices} recording
+ * @property {boolean | null} fillsScreen null: this browser does not let a page fill the screen
+ * @property {boolean | null} isFloating null: this browser cannot show a meeting above other windows
  */
 
 /** The toolbar at the bottom, with its menus. */
@@ -68,9 +73,13 @@ export class Controls {
         ["react", "smile", say("reaction.title"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
+        ["layout", "layout", say("layout.open")],
+        ["fullScreen", "fullScreen", ""],
+        ["floating", "floating", ""],
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
         ["invitation", "mail", say("invitation.title")],
+        ["details", "details", say("details.title")],
         ["rules", "shield", say("rules.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
@@ -111,7 +120,21 @@ export class Controls {
   }
 
   /** @param {ControlState} state */
-  update({ isMuted, isVideoOn, isSharing, canShare, canFlip, handRaised, open, unread, people, isHost, recording }) {
+  update({
+    isMuted,
+    isVideoOn,
+    isSharing,
+    canShare,
+    canFlip,
+    handRaised,
+    open,
+    unread,
+    people,
+    isHost,
+    recording,
+    fillsScreen,
+    isFloating,
+  }) {
     const { mic, camera, screen, hand, chat, people: list } = this.#buttons;
     show(mic, say(isMuted ? "control.unmute" : "control.mute"), "M", { off: isMuted });
     fill(mic, icon(isMuted ? "micOff" : "mic"));
@@ -132,6 +155,8 @@ export class Controls {
     this.#leaveMenu.show("end", isHost);
     this.#menu.show("screen", canShare);
     this.#menu.show("flip", canFlip);
+    this.#menu.show("fullScreen", fillsScreen !== null, say(fillsScreen ? "view.leaveFullScreen" : "view.fullScreen"));
+    this.#menu.show("floating", isFloating !== null, say(isFloating ? "floating.back" : "floating.open"));
     this.#menu.show("rules", isHost);
     this.#showRecording(recording);
   }

@@ -79,7 +79,7 @@ export function lobby({ local, onGo, waits }) {
       fill(
         waiting,
         h("p", { class: "asking-words", role: "status" }, say("lobby.asking")),
-        h("p", { class: "hint" }, say("lobby.askingLead")),
+        h("p", { class: "fine-print" }, say("lobby.askingLead")),
         cancel,
       );
     },

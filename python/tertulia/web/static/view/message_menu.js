@@ -19,7 +19,9 @@ export class MessageMenu {
   constructor(meeting, writeTo) {
     this.#meeting = meeting;
     this.#writeTo = writeTo;
-    this.element = h("div", { class: "menu message-menu", popover: "auto" });
+    // Escape closes the menu by itself; the panel around it stays.
+    const onkeydown = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && event.stopPropagation();
+    this.element = h("div", { class: "menu message-menu", popover: "auto", onkeydown });
   }
 
   /**

@@ -9,10 +9,11 @@ const GAP = 8;
  */
 export function placeAt(popover, button) {
   const { left, width, top, bottom } = button.getBoundingClientRect();
+  const { style } = popover;
+  style.left = "0"; // else it is as narrow as the room beside its last place
   const wide = popover.offsetWidth;
   const middle = Math.min(left + width / 2 - wide / 2, document.documentElement.clientWidth - wide - GAP);
   const isAbove = top > innerHeight - bottom;
-  const { style } = popover;
   style.left = `${Math.max(GAP, middle)}px`;
   style.top = isAbove ? "auto" : `${bottom + GAP}px`;
   style.bottom = isAbove ? `${innerHeight - top + GAP}px` : "auto";

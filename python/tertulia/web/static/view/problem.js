@@ -13,6 +13,7 @@ const ENTRY = {
   entry_denied: "problem.entry_denied",
   waited_too_long: "problem.waited_too_long",
   waiting_room_full: "problem.waiting_room_full",
+  quota_exceeded: "problem.quota_exceeded",
   role_not_allowed: "problem.role_not_allowed",
   not_found: "problem.not_found",
   unauthorized: "problem.badLink",

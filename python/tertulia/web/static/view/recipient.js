@@ -17,12 +17,18 @@ export class Recipient {
   constructor(meeting, onChange) {
     this.#meeting = meeting;
     this.#select = h("select", {
+      "aria-label": say("chat.to"),
       onchange: () => {
         this.#name = this.#nameOf(this.userId) ?? "";
         onChange();
       },
     });
-    this.element = h("label", { class: "recipient", hidden: true }, h("span", {}, say("chat.to")), this.#select);
+    this.element = h(
+      "label",
+      { class: "recipient", hidden: true },
+      h("span", { "aria-hidden": "true" }, say("chat.to")),
+      this.#select,
+    );
     this.update();
   }
 

@@ -10,9 +10,11 @@ import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
 import { controlDialog } from "./control.js";
 import { Controls } from "./controls.js";
+import { detailsDialog } from "./details.js";
 import { deviceTrouble, lossOf } from "./device_words.js";
 import { closeDialogs, confirmation, settingsDialog, shortcutsDialog } from "./dialogs.js";
 import { h } from "./dom.js";
+import { canFloat, Floating } from "./floating.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
@@ -29,7 +31,9 @@ import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
 import { toggleTheme } from "./theme.js";
 import { Trouble } from "./trouble.js";
+import { canFillScreen, fillsScreen, followFullScreen, layoutDialog, toggleFullScreen } from "./viewing.js";
 import { followViewport } from "./viewport.js";
+import { volumeDialog } from "./volume.js";
 
 /** The screen of a meeting: what its parts show, and what keys and buttons do. */
 export class Room {
@@ -38,6 +42,7 @@ export class Room {
   #inviteLink;
   #header;
   #grid;
+  #floating;
   #chat;
   #people;
   #controls;
@@ -69,7 +74,15 @@ export class Room {
     this.#rest = rest;
     const onInvite = () => void copyInvite(inviteLink());
     const onPeople = () => this.#toggle("people");
-    this.#grid = new Grid(meeting, local, () => this.#people.update());
+    this.#grid = new Grid(meeting, local, {
+      onPinned: () => this.#people.update(),
+      onVolume: (userId) => this.#chooseVolume(userId),
+    });
+    this.#floating = new Floating(
+      this.#grid,
+      (action) => this.#run(action),
+      () => this.#update(),
+    );
     this.#trouble = new Trouble(meeting, () => this.#update());
     this.#header = new Header({
       pager: this.#grid.pager,
@@ -116,6 +129,8 @@ export class Room {
     for (const end of this.#cleanup) end();
     clearNotices();
     closeDialogs();
+    this.#floating.close();
+    if (fillsScreen()) toggleFullScreen();
     this.#header.close();
     this.#grid.close();
     this.#sound.close();
@@ -129,6 +144,7 @@ export class Room {
     });
     return [
       stayAwake(),
+      followFullScreen(update),
       followViewport(() => this.#chat.showNewest()),
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
@@ -136,6 +152,7 @@ export class Room {
       ...this.#permissions.listen(),
       this.#people.knocks.listen(() => this.#open !== "people" && this.#toggle("people")),
       meeting.control.on("settings", update),
+      meeting.control.on("waiting", update),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -145,6 +162,7 @@ export class Room {
       local.on("lost", (what) => this.#onLost(what)),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
+      meeting.on("paused", (videos) => this.#grid.setPaused(videos)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
       ...this.#trouble.listen(),
       ...this.#chat.listen(),
@@ -170,12 +188,15 @@ export class Room {
       unread: this.#unread,
       isHost: role === "host",
       recording: this.#recording.choices,
+      fillsScreen: canFillScreen() ? fillsScreen() : null,
+      isFloating: canFloat() ? this.#floating.isOpen : null,
     });
+    this.#floating.update({ isMuted, isVideoOn });
     this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
     this.#people.update();
     this.#chat.update();
     this.#grid.schedule();
-    this.#alone.hidden = people > 1;
+    this.#alone.hidden = people > 1 || this.#meeting.control.waiting.size > 0;
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
   }
 
@@ -209,6 +230,14 @@ export class Room {
         return this.#reactions.choose(this.#controls.reactButton);
       case "settings":
         return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
+      case "layout":
+        return layoutDialog(this.#grid);
+      case "fullScreen":
+        return toggleFullScreen();
+      case "floating":
+        return void this.#floating.toggle().catch(() => notice(say("floating.failed")));
+      case "details":
+        return detailsDialog(this.#meeting);
       case "rules":
         return controlDialog(this.#meeting);
       case "theme":
@@ -275,6 +304,12 @@ export class Room {
     } else if (this.#open === "people") this.#people.element.querySelector("button")?.focus();
     else if (from) this.#controls.focus(from);
     this.#update();
+  }
+
+  /** @param {string} userId */
+  #chooseVolume(userId) {
+    const name = this.#nameOf(userId, say("meeting.someone"));
+    volumeDialog(name, this.#sound.volumeOf(userId), (volume) => this.#sound.setVolume(userId, volume));
   }
 
   #onTracks() {
