@@ -36,7 +36,7 @@ const MTU: usize = 1_200;
 const MAX_RECORD: usize = 16_384;
 
 /// The time until nothing happens.
-const NEVER: Duration = Duration::from_hours(24);
+const NEVER: Duration = Duration::from_secs(24 * 3_600);
 
 /// After so long without an answer, the last flight is sent again; then after twice as long each time.
 const RESEND_AFTER: Duration = Duration::from_millis(500);

@@ -6,26 +6,70 @@ const DTLS_1_3: [u8; 2] = [0xfe, 0xfc];
 /// The type of the extension that lists versions (RFC 8446 section 4.2.1).
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// Whether a packet begins with a whole ClientHello that does not offer DTLS 1.3. One in fragments is not read: stacks that
-/// fragment it do so for the key shares of 1.3.
-pub(super) fn is_hello_before_1_3(packet: &[u8]) -> bool {
-    hello(packet).and_then(offers_1_3) == Some(false)
+/// Bytes of a ClientHello at most; with the key shares of DTLS 1.3 they have about 1,500.
+const MAX_HELLO: usize = 8_192;
+
+/// What the packets that have come so far say of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// Its ClientHello is not whole yet.
+    Incomplete,
+    /// It does not offer DTLS 1.3.
+    Before13,
+    /// It offers DTLS 1.3, or nobody can say.
+    Other,
 }
 
-/// The body of a ClientHello that is not in fragments (RFC 6347 sections 4.1 and 4.2.2).
-fn hello(packet: &[u8]) -> Option<&[u8]> {
+/// Reads a ClientHello, whole or in fragments of any order (RFC 6347 sections 4.1 and 4.2).
+pub(super) fn offer(packets: &[Vec<u8>]) -> Offer {
+    let mut hello = Vec::new();
+    let mut is_there = Vec::new();
+    for packet in packets {
+        let mut rest = &packet[..];
+        while !rest.is_empty() {
+            let Some((fragment, after)) = fragment(rest) else {
+                return Offer::Other;
+            };
+            rest = after;
+            hello.resize(fragment.length, 0);
+            is_there.resize(fragment.length, false);
+            let place = fragment.offset..fragment.offset + fragment.bytes.len();
+            let Some(bytes) = hello.get_mut(place.clone()) else {
+                return Offer::Other;
+            };
+            bytes.copy_from_slice(fragment.bytes);
+            is_there[place].fill(true);
+        }
+    }
+    match is_there.contains(&false) || is_there.is_empty() {
+        true => Offer::Incomplete,
+        false if offers_1_3(&hello) == Some(false) => Offer::Before13,
+        false => Offer::Other,
+    }
+}
+
+/// A piece of a ClientHello.
+struct Fragment<'a> {
+    /// The length of the whole.
+    length: usize,
+    offset: usize,
+    bytes: &'a [u8],
+}
+
+/// The piece that a record has, and what follows the record. `None`: it is something else.
+fn fragment(packet: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
     let (header, rest) = packet.split_at_checked(13)?;
     let [22, _, _, 0, 0, _, _, _, _, _, _, high, low] = *header else {
         return None;
     };
-    let record = rest.get(..usize::from(u16::from_be_bytes([high, low])))?;
-    let (header, body) = record.split_at_checked(12)?;
-    // The length of the message, its number, and offset and length of the fragment.
-    let [1, 0, a, b, _, _, 0, 0, 0, 0, c, d] = *header else {
+    let (record, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([high, low])))?;
+    let (header, bytes) = record.split_at_checked(12)?;
+    let [1, 0, a, b, _, _, 0, c, d, 0, e, f] = *header else {
         return None;
     };
-    let is_whole = (a, b) == (c, d) && body.len() == usize::from(u16::from_be_bytes([a, b]));
-    is_whole.then_some(body)
+    let [length, offset, here] = [[a, b], [c, d], [e, f]].map(|bytes| usize::from(u16::from_be_bytes(bytes)));
+    let is_right = here == bytes.len() && offset + here <= length && length <= MAX_HELLO;
+    is_right.then_some((Fragment { length, offset, bytes }, rest))
 }
 
 /// `None`: it is malformed.
@@ -66,44 +110,65 @@ fn long(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    fn packet(extensions: &[u8]) -> Vec<u8> {
+    fn hello(extensions: &[u8]) -> Vec<u8> {
         let mut body = vec![0xfe, 0xfd];
         body.extend([7; 32]);
         body.extend([0, 0, 0, 2, 0xc0, 0x2b, 1, 0]);
         body.extend((extensions.len() as u16).to_be_bytes());
         body.extend(extensions);
-        let length = body.len() as u8;
-        let mut packet = vec![22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, length + 12];
-        packet.extend([1, 0, 0, length, 0, 0, 0, 0, 0, 0, 0, length]);
-        packet.extend(body);
+        body
+    }
+
+    /// A record with a piece of a ClientHello.
+    fn record(hello: &[u8], from: usize, to: usize) -> Vec<u8> {
+        let [length, offset, here] = [hello.len(), from, to - from].map(|number| number as u8);
+        let mut packet = vec![22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, here + 12];
+        packet.extend([1, 0, 0, length, 0, 0, 0, 0, offset, 0, 0, here]);
+        packet.extend(&hello[from..to]);
         packet
     }
 
-    const OF_1_2: [u8; 6] = [0, 23, 0, 0, 0xff, 1];
-
-    #[test]
-    fn versions_are_found_among_extensions() {
-        assert!(is_hello_before_1_3(&packet(&[])));
-        assert!(is_hello_before_1_3(&packet(&[0, 23, 0, 0])));
-        assert!(is_hello_before_1_3(&packet(&[0, 43, 0, 3, 2, 0xfe, 0xfd])));
-        let both = [0, 23, 0, 0, 0, 43, 0, 5, 4, 0xfe, 0xfd, 0xfe, 0xfc];
-        assert!(!is_hello_before_1_3(&packet(&both)));
+    fn whole(extensions: &[u8]) -> Offer {
+        let hello = hello(extensions);
+        offer(&[record(&hello, 0, hello.len())])
     }
 
     #[test]
-    fn what_is_cut_or_in_fragments_is_not_taken() {
-        assert!(
-            !is_hello_before_1_3(&packet(&OF_1_2)),
+    fn versions_are_found_among_extensions() {
+        assert_eq!(whole(&[]), Offer::Before13);
+        assert_eq!(whole(&[0, 23, 0, 0]), Offer::Before13);
+        assert_eq!(whole(&[0, 43, 0, 3, 2, 0xfe, 0xfd]), Offer::Before13);
+        let both = [0, 23, 0, 0, 0, 43, 0, 5, 4, 0xfe, 0xfd, 0xfe, 0xfc];
+        assert_eq!(whole(&both), Offer::Other);
+        assert_eq!(
+            whole(&[0, 23, 0, 0, 0xff, 1]),
+            Offer::Other,
             "an extension without its length"
         );
-        let whole = packet(&[0, 23, 0, 0]);
-        for at in 0..whole.len() {
-            assert!(!is_hello_before_1_3(&whole[..at]), "{at}");
+    }
+
+    #[test]
+    fn fragments_come_in_any_order_and_more_than_once() {
+        let hello = hello(&[0, 23, 0, 0]);
+        let [first, second, third] = [(0, 20), (20, 40), (40, hello.len())].map(|(from, to)| record(&hello, from, to));
+        assert_eq!(offer(&[]), Offer::Incomplete);
+        assert_eq!(offer(&[first.clone(), third.clone()]), Offer::Incomplete);
+        let packets = [third.clone(), first.clone(), first.clone(), second.clone()];
+        assert_eq!(offer(&packets), Offer::Before13);
+        assert_eq!(offer(&[[first, second, third].concat()]), Offer::Before13);
+    }
+
+    #[test]
+    fn nobody_can_say_what_is_malformed() {
+        let hello = hello(&[0, 23, 0, 0]);
+        let packet = record(&hello, 0, hello.len());
+        for at in 1..packet.len() {
+            assert_eq!(offer(&[packet[..at].to_vec()]), Offer::Other, "{at}");
         }
         for (at, value) in [(0, 23), (3, 1), (13, 2), (21, 1), (24, 9)] {
-            let mut other = whole.clone();
+            let mut other = packet.clone();
             other[at] = value;
-            assert!(!is_hello_before_1_3(&other), "{at}");
+            assert_eq!(offer(&[other]), Offer::Other, "{at}");
         }
     }
 }

@@ -20,7 +20,7 @@ use str0m::crypto::{
 };
 
 use super::dtls12::{self, Dtls12Server};
-use super::hello::is_hello_before_1_3;
+use super::hello::{Offer, offer};
 use crate::srtp::{MasterKeys, Profile};
 
 /// The keys of one session, and the profile that was negotiated.
@@ -191,6 +191,7 @@ impl DtlsProvider for Watched {
                 context: context.clone(),
                 now,
                 mtu,
+                packets: Vec::new(),
             }),
             slot,
         }))
@@ -201,11 +202,16 @@ impl DtlsProvider for Watched {
     }
 }
 
+/// Packets in which a ClientHello comes at most; after that, the session may make of them what it can.
+const MAX_FRAGMENTS: usize = 16;
+
 /// What makes the session of a client that has nothing newer than DTLS 1.2.
 struct BeforeHello {
     context: SslContext,
     now: Instant,
     mtu: Option<usize>,
+    /// What has come of the ClientHello.
+    packets: Vec<Vec<u8>>,
 }
 
 impl UnwindSafe for BeforeHello {}
@@ -220,23 +226,31 @@ impl std::fmt::Debug for BeforeHello {
 #[derive(Debug)]
 struct WatchedInstance {
     inner: Box<dyn DtlsInstance>,
-    /// Nothing has come from the client.
+    /// The client's ClientHello is not there yet.
     before_hello: Option<BeforeHello>,
     slot: KeySlot,
 }
 
 impl WatchedInstance {
-    /// The client's first packet decides by what it is served.
-    fn choose(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+    /// The client's ClientHello decides by what it is served. Gives the packets to take now.
+    fn choose(&mut self, packet: &[u8]) -> Result<Vec<Vec<u8>>, DtlsImplError> {
         // The session starts itself with an empty packet.
-        let Some(before) = self.before_hello.take_if(|_| !packet.is_empty()) else {
-            return Ok(());
+        let is_undecided = !packet.is_empty() && !self.inner.is_active();
+        let Some(before) = self.before_hello.as_mut().filter(|_| is_undecided) else {
+            return Ok(vec![packet.to_vec()]);
         };
-        if !self.inner.is_active() && is_hello_before_1_3(packet) {
+        before.packets.push(packet.to_vec());
+        let offer = offer(&before.packets);
+        if offer == Offer::Incomplete && before.packets.len() < MAX_FRAGMENTS {
+            return Ok(Vec::new());
+        }
+        let packets = std::mem::take(&mut before.packets);
+        if offer == Offer::Before13 {
             let server = Dtls12Server::new(&before.context, before.now, before.mtu);
             self.inner = Box::new(server.map_err(|_| DtlsImplError::ConnectionClosed)?);
         }
-        Ok(())
+        self.before_hello = None;
+        Ok(packets)
     }
 }
 
@@ -246,7 +260,9 @@ impl DtlsInstance for WatchedInstance {
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        let taken = self.choose(packet).and_then(|()| self.inner.handle_packet(packet));
+        let packets = self.choose(packet)?;
+        let mut packets = packets.iter();
+        let taken = packets.try_for_each(|packet| self.inner.handle_packet(packet));
         taken.inspect_err(|error| self.slot.note(error))
     }
 

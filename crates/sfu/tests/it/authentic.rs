@@ -69,8 +69,8 @@ impl Call {
         while self.world.shard.poll_event().is_some() {}
     }
 
-    /// The two others still hear and see each other, and the one who sent all that is still there.
-    fn is_unharmed(mut self) {
+    /// Checks that the two others still hear and see each other, and the one who sent all that is still there.
+    fn end_unharmed(mut self) {
         let stats = self.world.shard.stats();
         assert_eq!((stats.faults, stats.peers), (0, 3), "{stats:?}");
         let (ana, ben) = (0, 1);
@@ -130,7 +130,7 @@ fn rtp_of_any_shape() {
     }
     let taken = call.world.shard.stats().rtp_in - before;
     assert!(taken > 300, "{taken} of them were taken");
-    call.is_unharmed();
+    call.end_unharmed();
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn transport_wide_numbers_that_go_back_to_before_zero() {
         call.world.now += Duration::from_millis(200);
         call.world.shard.handle_timeout(call.world.now);
     }
-    call.is_unharmed();
+    call.end_unharmed();
 }
 
 #[test]
@@ -187,5 +187,5 @@ fn rtcp_of_any_shape() {
         compound.resize(compound.len().clamp(8, 1_400), 0);
         call.feed("an authentic RTCP packet", &compound, Sealer::rtcp);
     }
-    call.is_unharmed();
+    call.end_unharmed();
 }

@@ -82,7 +82,7 @@ impl DtlsProvider for Provider {
         cert: &DtlsCert,
         _: Instant,
         _: DtlsVersion,
-        mtu: Option<usize>,
+        _: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         let mut context = SslContext::builder(SslMethod::dtls_client()).unwrap();
         let profile = match self.profile {
@@ -92,6 +92,8 @@ impl DtlsProvider for Provider {
         };
         context.set_tlsext_use_srtp(profile).unwrap();
         context.set_options(SslOptions::NO_QUERY_MTU);
+        // As webrtcbin has it: with so many ciphers the ClientHello comes in fragments.
+        context.set_cipher_list("ALL:!ADH:!LOW:!EXP:!MD5:@STRENGTH").unwrap();
         context.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
         if !matches!(self.key, Key::None) {
             context
@@ -103,7 +105,8 @@ impl DtlsProvider for Provider {
         }
         let mut ssl = Ssl::new(&context.build()).unwrap();
         ssl.set_connect_state();
-        ssl.set_mtu(mtu.unwrap_or(1_200) as u32).unwrap();
+        ssl.set_mtu(if matches!(self.key, Key::Rsa(_)) { 256 } else { 1_200 })
+            .unwrap();
         Ok(Box::new(OldDtls {
             stream: SslStream::new(ssl, Wire::default()).unwrap(),
             profile: self.profile,
