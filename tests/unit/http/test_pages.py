@@ -92,3 +92,16 @@ def test_the_policy_names_whom_the_page_talks_to_and_no_scheme_alone() -> None:
 @pytest.mark.parametrize("host", ["a; script-src *", "a b", "a,b", "*", "*.example", "a'b", ""])
 def test_a_host_that_is_none_adds_nothing_to_the_policy(host: str) -> None:
     assert content_policy(Base(f"https://{host}"), None) == content_policy(Base(""), None)
+
+
+async def test_files_are_kept_until_they_change(pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "web" / "static" / "app.js"
+    assert (await pages.asset(asset("app.js"))).body == b"export {}"
+    with monkeypatch.context() as patched:
+        patched.delattr(Path, "read_bytes")
+        assert (await pages.asset(asset("app.js"))).body == b"export {}"
+    path.write_text("export default 1")
+    assert (await pages.asset(asset("app.js"))).body == b"export default 1"
+    path.unlink()
+    with pytest.raises(NotFound):
+        await pages.asset(asset("app.js"))
