@@ -2,6 +2,7 @@
 # make check   formatters, linters, types         make bench   the measurements, each with its command
 # make build   the wheel, in dist/                make lock    write requirements/ again
 # make fix     apply what linters can fix         make coverage  how much of the code the tests reach
+# make pictures  of every screen, in four sizes and two themes: .build/pictures/sheets
 
 SHELL := /bin/sh
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -15,7 +16,7 @@ ARGS ?=
 
 # `make -j` would not help: cargo and pip use all cores themselves.
 .NOTPARALLEL:
-.PHONY: npm run test check coverage nightly bench build lock fix clean
+.PHONY: npm pictures run test check coverage nightly bench build lock fix clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/tertulia dev $(ARGS)
@@ -35,12 +36,16 @@ coverage:
 
 # What takes long, or needs more than Debian: Go 1.24 or later, and npm packages of its own.
 nightly:
-	@sh scripts/need.sh run
+	@sh scripts/need.sh run nightly
 	@exec $(PYTHON) scripts/test.py nightly
 
 bench:
 	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py bench
+
+pictures: $(VENV)/installed $(VENV)/tested
+	@sh scripts/need.sh run
+	@exec $(BIN)/python -m tests.browser.tour $(ARGS)
 
 build: $(VENV)/python
 	@$(BIN)/maturin build --release --locked --out dist

@@ -1,7 +1,7 @@
 #!/bin/sh
-# need.sh [run] [node] [test]: checks that this machine has what Tertulia needs to run, for npm packages, and for its
-# tests. What is missing is named in one line, with the command that installs it. The Debian packages of the last two are
-# installed, if this is root.
+# need.sh [run] [node] [test] [nightly]: checks that this machine has what Tertulia needs to run, for npm packages, for
+# its tests, and for those that run nightly. What is missing is named in one line, with the command that installs it. The
+# Debian packages of the last three are installed, if this is root.
 set -u
 
 need() {
@@ -23,6 +23,7 @@ run() {
     minor=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\)\..*/\1/p')
     [ "${minor:-0}" -ge 89 ] || need "Rust 1.89 or later (this is $(rustc --version))" "rustup update stable, or: $rust"
     command -v cc >/dev/null || need "a C compiler" "$apt gcc libc6-dev"
+    pkg-config --atleast-version=3.0 openssl 2>/dev/null || need "OpenSSL 3 and its headers" "$apt libssl-dev pkg-config"
 }
 
 # The Debian packages that bring what a part needs and this machine lacks.
@@ -41,6 +42,12 @@ lacking() {
         command -v ffmpeg >/dev/null || echo ffmpeg
         command -v janus-pp-rec >/dev/null || echo janus-tools
         command -v firefox-esr >/dev/null || echo firefox-esr
+        ;;
+    nightly)
+        for package in python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
+            gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad; do
+            dpkg -s "$package" >/dev/null 2>&1 || echo "$package"
+        done
         ;;
     esac
 }
@@ -66,7 +73,7 @@ debian() {
 for part in "$@"; do
     case $part in
     run) run ;;
-    node | test) debian "$part" ;;
-    *) echo "usage: need.sh [run] [node] [test]" >&2 && exit 2 ;;
+    node | test | nightly) debian "$part" ;;
+    *) echo "usage: need.sh [run] [node] [test] [nightly]" >&2 && exit 2 ;;
     esac
 done

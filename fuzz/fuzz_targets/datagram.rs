@@ -7,7 +7,7 @@
 mod cost;
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use cost::Cost;
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,7 @@ thread_local! {
             }],
             limits: Limits::default(),
         };
-        (Shard::new(config, now), now)
+        (Shard::new(config, now, SystemTime::UNIX_EPOCH), now)
     });
 }
 

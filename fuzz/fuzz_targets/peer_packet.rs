@@ -9,7 +9,7 @@ mod cost;
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use cost::Cost;
 use libfuzzer_sys::fuzz_target;
@@ -47,7 +47,7 @@ fn config() -> ShardConfig {
 
 /// A shard with one connected client.
 fn connect(mut now: Instant) -> (Shard, Instant) {
-    let mut shard = Shard::new(config(), now);
+    let mut shard = Shard::new(config(), now, SystemTime::UNIX_EPOCH);
     let mut rtc = RtcConfig::new().set_rtp_mode(true).build(now);
     rtc.add_local_candidate(Candidate::host(client(), "udp").expect("an address"));
     let mut api = rtc.sdp_api();

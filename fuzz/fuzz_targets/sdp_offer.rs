@@ -7,7 +7,7 @@
 mod cost;
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use cost::Cost;
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +15,7 @@ use sfu::{Command, Limits, LocalCandidate, PeerId, Shard, ShardConfig, Transport
 
 thread_local! {
     /// One shard for all inputs: its certificate takes long to make.
-    static SHARD: RefCell<Shard> = RefCell::new(Shard::new(config(), Instant::now()));
+    static SHARD: RefCell<Shard> = RefCell::new(Shard::new(config(), Instant::now(), SystemTime::UNIX_EPOCH));
 }
 
 fn config() -> ShardConfig {

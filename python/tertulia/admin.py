@@ -7,8 +7,10 @@ import math
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+
+from msgspec import structs
 
 from tertulia import times
 from tertulia.config import Config
@@ -18,14 +20,16 @@ from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.invites import Invites
-from tertulia.db.keyring import SigningKeys
 from tertulia.db.models import Invite, Room
 from tertulia.db.recording_keys import RecordingKeys
+from tertulia.db.signing_keys import SigningKeys
 from tertulia.errors import ConfigError, Refused
-from tertulia.ids import RoomId, UserId, new_uuid
+from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.master_key import master_key, read_key_file
 from tertulia.recorder.operating import Operator
 from tertulia.rest.addresses import Base
+from tertulia.state.clock import CLOCK, redis_ms
+from tertulia.state.connection import connect_redis
 from tertulia.times import rfc3339
 from tertulia.tokens import INVITE_MAX_SECONDS, JOIN_TOKEN_SECONDS, Tokens
 from tertulia.values import KEY_BYTES
@@ -91,6 +95,17 @@ class Admin:
         kept = "until they are deleted" if days == "none" else f"for {int(days)} days"
         print(f"recordings of {owner.name} are kept {kept}")
 
+    async def set_quotas(self, tenant: str, given: Mapping[str, str | None]) -> None:
+        """Change those quotas that are given (``none``: no limit), and print all."""
+        await self._check_schema()
+        changes = {name: _limit(name, text) for name, text in given.items() if text is not None}
+        owner = await self._access.tenant(tenant)
+        quotas = structs.replace(owner.quotas, **changes)
+        if changes:
+            await self._access.set_quotas(owner.id, quotas, times.from_seconds(time.time()))
+        for name, limit in structs.asdict(quotas).items():
+            print(f"{name.replace('_', '-')}: {'no limit' if limit is None else limit}")
+
     async def create_key(self, tenant: str, name: str) -> None:
         """Create an API key. Only the secret is printed, so that it can be piped."""
         await self._check_schema()
@@ -116,11 +131,14 @@ class Admin:
         await self._access.revoke_key(canonical, times.from_seconds(time.time()))
         print(f"revoked {canonical}")
 
-    async def rotate(self, *, revoke: bool) -> None:
-        """Sign with a new key, and with ``revoke`` void what was signed before."""
+    async def rotate(self, config: Config, tenant: str | None, *, revoke: bool) -> None:
+        """Sign with new keys, for one tenant or all, and with ``revoke`` void what was signed before."""
         await self._check_schema()
-        keys = await SigningKeys(self._database).rotate(time.time(), revoke=revoke)
-        print(f"signing with {keys[-1].kid}; all web workers have it within half a minute")
+        owner = await self._access.tenant(tenant) if tenant else None
+        keys = SigningKeys(self._database, master_key(config))
+        key = await keys.rotate(time.time(), tenant=owner.id if owner else None, revoke=revoke)
+        whose = f"tokens of {owner.name} are signed with {key.kid}" if owner else "all tenants get new keys"
+        print(f"{whose}; all web workers have it within half a minute")
 
     async def set_recording_key(self, tenant: str, config: Config, path: Path | None) -> None:
         """Encrypt a tenant's recordings from now on, with the key in a file; None: with a random one."""
@@ -148,15 +166,15 @@ class Admin:
         async for line in lines:
             print(line, flush=True)
 
-    async def create_room(self, tenant: str, base_url: str) -> None:
+    async def create_room(self, config: Config, tenant: str, base_url: str) -> None:
         """Create a room with a new host, and print two links, with the tokens in the fragments."""
         await self._check_schema()
-        now = time.time()
+        now = await _now(config)
         at = times.from_seconds(now)
         owner = await self._access.ensure_tenant(_name(tenant), at)
         host = UserId(new_uuid())
         room = await Directory(self._database).create_room(owner.id, RoomId(new_uuid()), host, Settings(), at)
-        tokens = Tokens(await SigningKeys(self._database).all())
+        tokens = await self._tokens(config, owner.id, now)
         join = tokens.issue_room(
             user_id=host,
             room_id=room.id,
@@ -179,6 +197,12 @@ class Admin:
         print(f"host:   {base.host(room.id, join.token)}")
         print(f"guests: {base.invite(room.id, invite.token)}")
 
+    async def _tokens(self, config: Config, tenant: TenantId, now: float) -> Tokens:
+        """The keys, to issue tokens of the tenant."""
+        keys = SigningKeys(self._database, master_key(config))
+        await keys.ensure(tenant, now)
+        return Tokens(await keys.all(now))
+
     async def _invite(self, room: Room, now: float) -> Invite:
         invite = Invite(
             id=new_uuid(),
@@ -198,6 +222,26 @@ class Admin:
     async def _check_schema(self) -> None:
         if await migrate.version(self._database) != migrate.head():
             raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
+
+
+async def _now(config: Config) -> float:
+    """The time by which tokens expire: by the clock of Redis if its address is given, else by this machine's."""
+    if config.redis_url is None:
+        return time.time()
+    redis = await connect_redis(config.redis_url)
+    try:
+        return await redis_ms(redis, CLOCK) / 1000
+    finally:
+        await redis.close()
+
+
+def _limit(name: str, text: str) -> int | None:
+    """A quota. Raises Refused."""
+    if text == "none":
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise Refused(f"--{name.replace('_', '-')} takes a whole number, or `none`")
+    return int(text)
 
 
 def _name(name: str) -> str:

@@ -24,9 +24,10 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import Idempotency
 from tertulia.db.invites import Invites
-from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.keyring import Keyring
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
+from tertulia.db.signing_keys import SigningKeys
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.http import health, site
 from tertulia.http.cors import Cors
@@ -40,10 +41,12 @@ from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
+from tertulia.rest.codes import Codes
 from tertulia.rest.ice import IceServers
 from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
 from tertulia.rest.openapi import Description
+from tertulia.rest.passwords import Passwords
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
 from tertulia.room.settings import HubSettings
@@ -58,6 +61,7 @@ from tertulia.state.connection import connect_redis
 from tertulia.state.limits import SharedBuckets
 from tertulia.state.registry import BEAT_SECONDS, Registry, RegistryCache, Worker, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
+from tertulia.state.seats import TenantSeats
 from tertulia.storage import SealedStorage, open_storage
 
 OPEN_TENANT: Final = "default"
@@ -101,7 +105,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         clock = FleetClock(redis)
         await clock.measure()
         await stack.enter_async_context(_each(lambda: MEASURE_SECONDS, clock.measure))
-        keyring = Keyring(SigningKeys(database), clock.now)
+        keyring = Keyring(SigningKeys(database, master_key(config)), clock.now)
         await keyring.start()
         stack.push_async_callback(keyring.stop)
         hub_id = HubId(new_token("hub_", 9))
@@ -113,14 +117,16 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         audit_queue = AuditQueue(audit)
         audit_queue.start()
         stack.push_async_callback(audit_queue.stop)
+        settings = HubSettings(
+            keep_alive=config.keep_alive_seconds,
+            join_within=config.join_timeout_seconds,
+            empty_room=config.empty_timeout_seconds,
+        )
         hub = Hub(
-            settings=HubSettings(
-                keep_alive=config.keep_alive_seconds,
-                join_within=config.join_timeout_seconds,
-                empty_room=config.empty_timeout_seconds,
-            ),
+            settings=settings,
             hub_id=hub_id,
             rooms=rooms,
+            seats=TenantSeats(redis, settings.seat / 2),
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,
@@ -150,7 +156,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
         kept = timedelta(days=config.audit_days)
         await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
-        marks = Marks(lambda: keyring.tokens.derived(MARKS))
+        marks = Marks(lambda: keyring.tokens.derived(MARKS), keyring.now)
         workers = OtherWorkers(registry, marks, lambda: keyring.tokens.derived(SEAL))
         lobby = Lobby(0, 0) if config.open else Lobby()
         signalr = SignalRSite(hub, keyring, services.callers, workers, lobby, config.max_message_bytes)
@@ -172,6 +178,7 @@ async def _services(
     hub: Hub,
 ) -> Services:
     access, invites, keys = Access(database), Invites(database), RecordingKeys(database, master_key(config))
+    codes = Codes(keyring)
     tenant = await access.ensure_tenant(OPEN_TENANT, clock.moment()) if config.open else None
     return Services(
         config=config,
@@ -186,7 +193,9 @@ async def _services(
         audit_queue=audit_queue,
         idempotency=Idempotency(database),
         keyring=keyring,
-        callers=Callers(access, admissions, invites, keyring, rooms, tenant.id if tenant else None),
+        callers=Callers(access, admissions, invites, keyring, codes, rooms, tenant.id if tenant else None),
+        codes=codes,
+        passwords=Passwords(SharedBuckets(redis).take),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
@@ -221,6 +230,7 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/readyz", health.Readiness(services).readyz),
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.room),
+        site.page_route("/m/{code}", pages.meeting),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 

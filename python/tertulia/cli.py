@@ -177,6 +177,14 @@ GROUPS: Final = {
 LAYOUTS: Final = ("grid", "speaker", "single", "screen-first")
 """As in :mod:`tertulia.contract`, which is not imported for the help."""
 
+QUOTAS: Final = {
+    "rooms": "how many rooms there are",
+    "people": "how many people are in its meetings at once",
+    "room_people": "how many people are in one meeting, whatever its maxParticipants",
+    "room_mbits": "what may come into one meeting, in Mbit/s",
+}
+"""As in :mod:`tertulia.room.quotas`."""
+
 COMMANDS: Final = (
     Command(
         "dev",
@@ -249,9 +257,20 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        "tenant quota",
+        "say how much a tenant may have, and print it",
+        "database",
+        _admin(lambda admin, given: admin.set_quotas(given.args.name, {q: getattr(given.args, q) for q in QUOTAS})),
+        "It holds from the next room, or the next JoinRoom, on. Nobody is put out.",
+        (
+            Argument("name", "its name or id"),
+            *(Argument(f"--{q.replace('_', '-')}", f"{about}; none: no limit") for q, about in QUOTAS.items()),
+        ),
+    ),
+    Command(
         "tenant recording-key",
         "encrypt a tenant's recordings in storage, with a key of its own",
-        "recording-key",
+        "master-key",
         _admin(_recording_key),
         "Give TERTULIA_MASTER_KEY to recorders and web workers, too. Keep it: what is encrypted is lost without it.\n"
         "Earlier recordings stay as they are; what was encrypted with an earlier key can still be read.",
@@ -331,17 +350,20 @@ COMMANDS: Final = (
     ),
     Command(
         "signing-key rotate",
-        "sign tokens and invites with a new key from now on",
-        "database",
-        _admin(lambda admin, given: admin.rotate(revoke=given.args.revoke)),
-        "Nothing: every web worker has the new key within half a minute.",
-        (Argument("--revoke", "void everything that was signed before, too", {"action": "store_true"}),),
+        "sign tokens and invites with new keys from now on",
+        "master-key",
+        _admin(lambda admin, given: admin.rotate(given.config, given.args.tenant, revoke=given.args.revoke)),
+        "Nothing: every web worker has the new keys within half a minute.",
+        (
+            Argument("--tenant", "only those of this tenant, by name or id; else all, and the server's own"),
+            Argument("--revoke", "void everything that was signed before, too", {"action": "store_true"}),
+        ),
     ),
     Command(
         "room",
         "create a room and print two links to it, the host's and the guests'",
         "room",
-        _admin(lambda admin, given: admin.create_room(given.args.tenant, _base_url(given.config))),
+        _admin(lambda admin, given: admin.create_room(given.config, given.args.tenant, _base_url(given.config))),
         "Open the host's link yourself and send the other one to your guests.",
         (Argument("--tenant", "its name; created if need be (default: %(default)s)", {"default": "default"}),),
     ),

@@ -18,13 +18,14 @@ from tertulia.errors import ConfigError
 PREFIX: Final = "TERTULIA_"
 _FILE: Final = "_FILE"
 
-Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room", "recording", "recording-key"]
-"""A command, or those that work on the database (``database``; the others read more)."""
+Reader: TypeAlias = Literal["dev", "web", "sfu", "recorder", "database", "room", "recording", "master-key"]
+"""A command, or those that work on the database (``database``; ``master-key``: on what is encrypted in it)."""
 _WEB: Final[tuple[Reader, ...]] = ("dev", "web")
 _SFU: Final[tuple[Reader, ...]] = ("dev", "sfu")
 _SERVERS: Final[tuple[Reader, ...]] = ("dev", "web", "sfu")
 _STORAGE: Final[tuple[Reader, ...]] = ("dev", "web", "recorder", "recording")
-_ADMIN: Final[tuple[Reader, ...]] = ("database", "room", "recording", "recording-key")
+_ADMIN: Final[tuple[Reader, ...]] = ("database", "room", "recording", "master-key")
+_MASTER: Final[tuple[Reader, ...]] = (*_STORAGE, "room", "master-key")
 
 
 def _default_data_dir() -> Path:
@@ -46,7 +47,7 @@ class Config:
     redis_url: str | None = _setting(
         values.url("redis", "rediss", "unix", "valkey", "valkeys", "redis+cluster", "rediss+cluster"),
         None,
-        _SERVERS,
+        (*_SERVERS, "room"),
         "Redis or Valkey: redis://host:6379/0, rediss:// for TLS, redis+cluster:// for a cluster",
     )
     database_url: str | None = _setting(
@@ -70,12 +71,10 @@ class Config:
     master_key: bytes | None = _setting(
         values.key,
         None,
-        (*_STORAGE, "recording-key"),
-        "encrypts the tenants' recording keys: 32 bytes in base64 or hex",
+        _MASTER,
+        "encrypts signing keys and the tenants' recording keys: 32 bytes in base64 or hex",
     )
-    master_key_file: Path | None = _setting(
-        values.path, None, (*_STORAGE, "recording-key"), "the file that has the master key"
-    )
+    master_key_file: Path | None = _setting(values.path, None, _MASTER, "the file that has the master key")
     public_url: str | None = _setting(
         values.web_url, None, (*_WEB, "room"), "the address people open; if not set, the one that each request came to"
     )

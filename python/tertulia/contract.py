@@ -34,6 +34,8 @@ Target = Annotated[str, Meta(min_length=1, max_length=64)]
 AllowedRole = Literal["host", "guest"]
 Role = Literal["host", "attendee"]
 Topology = Literal["sfu", "p2p"]
+Who = Literal["everyone", "host"]
+"""Who may do something in a meeting."""
 RoomStatus = Literal["SCHEDULED", "ACTIVE", "COMPLETED"]
 LeaveReason = Literal["left", "closed", "timeout", "removed", "ended"]
 Source = Literal["microphone", "camera", "screen", "screen-audio"]
@@ -42,6 +44,8 @@ Layout = Literal["grid", "speaker", "single", "screen-first"]
 RecordingStatus = Literal["recording", "processing", "ready", "failed", "empty"]
 RecordingStage = Literal["waiting", "composing", "uploading"]
 RecordingTroubleReason = Literal["disk_full", "disk_error", "disk_slow"]
+Emoji = Literal["👍", "👎", "❤️", "😂", "😮", "😢", "🎉", "👏"]
+"""What people react with. A fixed few: anything else would be chat by another name."""
 
 
 class Wire(Struct, rename="camel", kw_only=True, frozen=True):
@@ -62,6 +66,12 @@ class SettingsChange(Strict, frozen=True):
     max_participants: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
     allowed_roles: Annotated[list[AllowedRole], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
     topology: Topology | UnsetType = UNSET
+    waiting_room: bool | UnsetType = UNSET
+    locked: bool | UnsetType = UNSET
+    mute_on_entry: bool | UnsetType = UNSET
+    unmute: Who | UnsetType = UNSET
+    share: Who | UnsetType = UNSET
+    chat: Who | UnsetType = UNSET
 
 
 class Settings(Strict, frozen=True):
@@ -71,6 +81,14 @@ class Settings(Strict, frozen=True):
     max_participants: int = 100
     allowed_roles: tuple[AllowedRole, ...] = ("host", "guest")
     topology: Topology = "sfu"
+    waiting_room: bool = False
+    """An attendee who joins waits until a host admits them."""
+    locked: bool = False
+    """Nobody new joins but hosts."""
+    mute_on_entry: bool = False
+    unmute: Who = "everyone"
+    share: Who = "everyone"
+    chat: Who = "everyone"
 
     def merged(self, change: SettingsChange) -> Settings:
         """These settings with those of ``change``; a role that is listed twice counts once."""
@@ -126,9 +144,10 @@ class EntryQuery(Wire, frozen=True):
 
 
 class EntryView(Wire, frozen=True):
-    """Whoever asks may join the room now, in this role."""
+    """Whoever asks may join the room now, in this role; ``waits``: once a host has admitted them."""
 
     role: Role
+    waits: bool = False
 
 
 class CreateUser(Wire, frozen=True):
@@ -139,12 +158,29 @@ class CreateUser(Wire, frozen=True):
     id: Uuid | UnsetType = UNSET
 
 
+class CalendarEvent(Wire, frozen=True):
+    """When a meeting is to be: ``starts_at`` in RFC 3339."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=_NO_NUL)]
+    starts_at: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})]
+    minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
+
+
 class CreateInvite(Wire, frozen=True):
-    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make."""
+    """POST /v1/rooms/{id}/invites. ``expires_in`` is in seconds; ``max_uses`` is how many guests it may make; with a
+    ``password`` its link asks for that; with an ``event`` there is a calendar file."""
 
     role: Role
     expires_in: Annotated[int, Meta(ge=60, le=30 * 86400)] = 7 * 86400
     max_uses: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+    password: Annotated[str, Meta(min_length=6, max_length=128, extra_json_schema=_NO_NUL)] | UnsetType = UNSET
+    event: CalendarEvent | UnsetType = UNSET
+
+
+class OpenInvite(Wire, frozen=True):
+    """POST /v1/invites/open, with the code of the link as credential."""
+
+    password: Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_NO_NUL)] | UnsetType = UNSET
 
 
 class RemovalQuery(Wire, frozen=True):
@@ -243,13 +279,23 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
-class InviteCreated(Wire, frozen=True):
-    """A new invite, and the address of the page for whoever holds it."""
+class InviteCreated(Wire, omit_defaults=True, frozen=True):
+    """A new invite, and the address of the page for whoever holds it. ``calendar`` is a file (RFC 5545)."""
 
     invite_token: str
     url: str
     expires_at: str
     id: str
+    calendar: str | UnsetType = UNSET
+
+
+class InviteOpened(Wire, frozen=True):
+    """The invite that a code stands for: which room it is to, and the token to join by."""
+
+    room_id: str
+    role: Role
+    invite_token: str
+    expires_at: str
 
 
 class InviteView(Wire, frozen=True):
@@ -261,6 +307,9 @@ class InviteView(Wire, frozen=True):
     expires_at: str
     max_uses: int | None
     uses: int
+    url: str | None
+    """Of the page; null: it has no short link, or its signing key was revoked."""
+    has_password: bool
 
 
 class SessionView(Wire, frozen=True):
@@ -420,6 +469,19 @@ class SendChat(Wire, frozen=True):
     target_user_id: Target | None = None
 
 
+class ReactToMessage(Wire, frozen=True):
+    """The caller's reaction to a chat message, in place of their last one; without ``emoji`` they have none."""
+
+    message_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    emoji: Emoji | None = None
+
+
+class SendReaction(Wire, frozen=True):
+    """A reaction to what happens right now: everyone sees it for a moment."""
+
+    emoji: Emoji
+
+
 class RaiseHand(Wire, frozen=True):
     """Raise or lower the hand."""
 
@@ -439,10 +501,58 @@ class OneUser(Wire, frozen=True):
 
 
 class RemoveParticipant(Wire, frozen=True):
-    """Remove a participant; with ``ban``, a guest for good."""
+    """Remove a participant, or with Deny one who waits; with ``ban``, a guest for good."""
 
     target_user_id: Target
     ban: bool | None = None
+
+
+class ChangeSettings(Wire, frozen=True):
+    """Change the room's settings, as PATCH /v1/rooms/{id} does."""
+
+    settings: SettingsChange
+
+
+class Admit(Wire, frozen=True):
+    """Let in one who waits; without a target, everyone."""
+
+    target_user_id: Target | None = None
+
+
+class LowerHand(Wire, frozen=True):
+    """Lower a participant's hand."""
+
+    target_user_id: Target
+
+
+class Spotlight(Wire, frozen=True):
+    """Show a participant large to everyone, or no more."""
+
+    target_user_id: Target
+    on: bool
+
+
+class SetRole(Wire, frozen=True):
+    """Make a participant a co-host, or an attendee."""
+
+    target_user_id: Target
+    role: Role
+
+
+class Permissions(Wire, frozen=True, omit_defaults=True):
+    """What one participant may do. None: what the room's settings say (for the camera: they may)."""
+
+    unmute: bool | None = None
+    video: bool | None = None
+    share: bool | None = None
+    chat: bool | None = None
+
+
+class SetPermissions(Wire, frozen=True):
+    """Say what a participant may do; what is left out is as the room's settings say."""
+
+    target_user_id: Target
+    permissions: Permissions
 
 
 class KeepAlive(Wire, frozen=True):
@@ -452,7 +562,7 @@ class KeepAlive(Wire, frozen=True):
 
 
 class Empty(Wire, frozen=True):
-    """LeaveRoom, EndRoom, MuteAll and StopRecording have no payload."""
+    """LeaveRoom, ReadChat, EndRoom, MuteAll and StopRecording have no payload."""
 
 
 CALLS: Final[dict[str, type[Wire]]] = {
@@ -466,6 +576,9 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "SetView": SetView,
     "MediaStopped": MediaStopped,
     "SendChat": SendChat,
+    "ReadChat": Empty,
+    "ReactToMessage": ReactToMessage,
+    "SendReaction": SendReaction,
     "RaiseHand": RaiseHand,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
@@ -474,9 +587,16 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "EndRoom": Empty,
     "StartRecording": StartRecording,
     "StopRecording": Empty,
+    "ChangeSettings": ChangeSettings,
+    "Admit": Admit,
+    "Deny": RemoveParticipant,
+    "LowerHand": LowerHand,
+    "Spotlight": Spotlight,
+    "SetRole": SetRole,
+    "SetPermissions": SetPermissions,
 }
 """Every call of the hub and its payload."""
-MAY_LACK_PAYLOAD: Final = frozenset({KeepAlive, Empty})
+MAY_LACK_PAYLOAD: Final = frozenset({KeepAlive, Admit, Empty})
 """Where an absent payload and null are as good as ``{}``."""
 
 
@@ -496,6 +616,17 @@ class ParticipantView(Wire, frozen=True):
     recording_opt_out: bool = False
     is_guest: bool = False
     """They came by an invite: their name is their own claim."""
+    is_spotlit: bool = False
+    permissions: Permissions = Permissions()
+
+
+class Knock(Wire, frozen=True):
+    """Somebody who waits to be admitted; ``since`` is a time."""
+
+    user_id: str
+    display_name: str
+    is_guest: bool
+    since: str
 
 
 class JoinResult(Wire, omit_defaults=True, frozen=True):
@@ -507,11 +638,42 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     resume_token: str
     keep_alive_seconds: int
     is_recording: bool
+    settings: Settings
     missed: bool = False
+    is_muted: bool = False
+    is_video_on: bool = False
+    is_spotlit: bool = False
+    permissions: Permissions = Permissions()
+    """Of the caller, like the four before: the room may have muted them."""
+    waiting: list[Knock] = []
+    """Who waits to be admitted: for hosts."""
     topology: Topology = "sfu"
     """Whether an ``SfuEndpoint`` will come."""
     recording_id: str | None = None
     """Of the recording that goes on."""
+
+
+class ChatMessage(Wire, omit_defaults=True, frozen=True):
+    """A chat message; ``target_user_id`` of a private one. ``reactions``: userId → emoji, where it was kept."""
+
+    id: str
+    user_id: str
+    display_name: str
+    text: str
+    sent_at: str
+    private: bool = False
+    target_user_id: str | None = None
+    reactions: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def is_for(self, user_id: str) -> bool:
+        """Whether a user may read it."""
+        return not self.private or user_id in (self.user_id, self.target_user_id)
+
+
+class ChatHistory(Wire, frozen=True):
+    """ReadChat's result, the oldest first."""
+
+    messages: list[ChatMessage]
 
 
 class RecordingBegun(Wire, frozen=True):
@@ -548,6 +710,27 @@ class StateChanged(Wire, frozen=True):
     user_id: str
     is_muted: bool
     is_video_on: bool
+
+
+class SettingsChanged(Wire, frozen=True):
+    """The room's settings are these now."""
+
+    settings: Settings
+
+
+class ParticipantChanged(Wire, frozen=True):
+    """What a host has changed about a participant; all values as they are now."""
+
+    user_id: str
+    role: Role
+    is_spotlit: bool
+    permissions: Permissions
+
+
+class WaitingEnded(Wire, frozen=True):
+    """Somebody waits no more: they were admitted or denied, have gone, or waited too long."""
+
+    user_id: str
 
 
 class ParticipantLeft(Wire, frozen=True):

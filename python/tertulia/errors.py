@@ -20,7 +20,14 @@
         ├── UnknownTarget      unknown_target          404 (hub only)
         ├── Forbidden          forbidden               403
         ├── RoleNotAllowed     role_not_allowed        403
+        ├── QuotaExceeded      quota_exceeded          403
+        ├── PasswordRequired   password_required       403 (the link of an invite)
+        ├── WrongPassword      wrong_password          403
         ├── RoomFull           room_full               409
+        ├── RoomLocked         room_locked             409
+        ├── EntryDenied        entry_denied            403 (hub only)
+        ├── WaitedTooLong      waited_too_long         408 (hub only)
+        ├── WaitingRoomFull    waiting_room_full       409 (hub only)
         ├── NoSession          no_session              409
         ├── AlreadyRecording   already_recording       409
         ├── AlreadyExists      already_exists          409, with the field
@@ -184,16 +191,58 @@ class Forbidden(Refused):
     code, status = "forbidden", 403
 
 
+class PasswordRequired(Refused):
+    """The invite is opened by a password only."""
+
+    code, status = "password_required", 403
+
+
+class WrongPassword(Refused):
+    """This is not the invite's password."""
+
+    code, status = "wrong_password", 403
+
+
 class RoleNotAllowed(Refused):
     """The room's settings do not allow the role."""
 
     code, status = "role_not_allowed", 403
 
 
+class QuotaExceeded(Refused):
+    """The tenant has as much as it may."""
+
+    code, status = "quota_exceeded", 403
+
+
 class RoomFull(Refused):
     """The room has as many participants as it may."""
 
     code, status = "room_full", 409
+
+
+class RoomLocked(Refused):
+    """Nobody new may join now."""
+
+    code, status = "room_locked", 409
+
+
+class EntryDenied(Refused):
+    """A host has not admitted who waited, or has ended the meeting."""
+
+    code, status = "entry_denied", 403
+
+
+class WaitedTooLong(Refused):
+    """Nobody has admitted who waited."""
+
+    code, status = "waited_too_long", 408
+
+
+class WaitingRoomFull(Refused):
+    """As many wait as may."""
+
+    code, status = "waiting_room_full", 409
 
 
 class NoSession(Refused):

@@ -8,8 +8,8 @@ There are two kinds, told apart by the ``typ`` in the header (RFC 8725, section 
 Every room token goes back to an :class:`Admission`. A renewed one keeps the admission of the token it renews, so that
 what voids the one voids the other.
 
-They are signed with HS256, whatever algorithm a token names. ``kid`` is the key's id: one key signs, and the older ones
-verify until what they have signed is expired.
+They are signed with HS256, whatever algorithm a token names, by keys of their tenant. ``kid`` is the key's id: one key
+of a tenant signs, and its older ones verify until what they have signed is expired.
 """
 
 from __future__ import annotations
@@ -51,9 +51,13 @@ class SigningKey(Struct, frozen=True):
     """A secret that signs and verifies. Since ``retired_at`` (Unix seconds) it only verifies."""
 
     kid: str
+    """Unique among the keys of its tenant."""
     secret: bytes
     created_at: float
     retired_at: float | None = None
+    tenant_id: TenantId | None = None
+    """The tenant whose tokens it signs; None: it is the server's own, and signs no tokens (see
+    :meth:`Tokens.derived`)."""
 
     def verifies(self, now: float) -> bool:
         """Whether something that it signed may still be valid."""
@@ -111,8 +115,16 @@ class UnknownKey(BadToken):
     """Signed by a key that is not known, perhaps because it is new."""
 
 
+class NoSigningKey(LookupError):
+    """No key of the tenant signs: it has none yet, or all were retired."""
+
+
 class _Header(Struct):
     typ: str
+
+
+class _Owned(Struct):
+    tenant: TenantId
 
 
 class _RoomPayload(Struct):
@@ -146,21 +158,30 @@ class _InvitePayload(Struct):
 P = TypeVar("P", _RoomPayload, _InvitePayload)
 
 
-def new_signing_key(now: float) -> SigningKey:
-    """A key with 256 random bits."""
-    return SigningKey(kid=new_token(size=9), secret=secrets.token_bytes(32), created_at=now)
+def new_signing_key(now: float, tenant: TenantId | None) -> SigningKey:
+    """A key with 256 random bits; None: one of the server itself."""
+    return SigningKey(new_token(size=9), secrets.token_bytes(32), created_at=now, tenant_id=tenant)
 
 
 class Tokens:
-    """Issues and verifies tokens with a fixed set of keys. The youngest key that is not retired signs."""
+    """Issues and verifies tokens with a fixed set of keys. The youngest key of a tenant that is not retired signs."""
 
     def __init__(self, keys: Iterable[SigningKey]) -> None:
-        self._keys = {key.kid: key for key in keys}
-        self._secrets = {kid: OctKey.import_key(key.secret) for kid, key in self._keys.items()}
-        active = [key for key in self._keys.values() if key.retired_at is None]
-        if not active:
-            raise ValueError("no signing key is active")
-        self._signing = max(active, key=lambda key: (key.created_at, key.kid))
+        oldest_first = sorted(keys, key=lambda key: (key.created_at, key.kid))
+        self._own = [key for key in oldest_first if key.tenant_id is None]
+        self._keys = {(key.tenant_id, key.kid): key for key in oldest_first if key.tenant_id is not None}
+        self._signing = {tenant: key for (tenant, _), key in self._keys.items() if key.retired_at is None}
+        self._imported: dict[SigningKey, OctKey] = {}
+        """Those that were used: to import one takes longer than to verify a token."""
+
+    def signs_for(self, tenant: TenantId) -> bool:
+        """Whether tokens of the tenant can be issued."""
+        return tenant in self._signing
+
+    @property
+    def kids(self) -> frozenset[str]:
+        """The ids of the keys."""
+        return frozenset(key.kid for key in (*self._own, *self._keys.values()))
 
     def issue_room(
         self,
@@ -178,6 +199,9 @@ class Tokens:
         """Issue a room token, valid for ``lifetime`` seconds, but not longer than its admission.
 
         ``admission``: what it goes back to; None: to this moment.
+
+        Raises:
+            NoSigningKey
         """
         admission = admission or Admission(math.floor(now * 1000))
         expires_at = min(math.floor(now) + lifetime, admission.at_ms // 1000 + ADMISSION_SECONDS)
@@ -194,18 +218,18 @@ class Tokens:
             guest=admission.is_guest,
             key=admission.key_id,
         )
-        return Issued(self._sign(_ROOM_TYPE, payload), expires_at)
+        return Issued(self._sign(_ROOM_TYPE, tenant_id, payload), expires_at)
 
     def issue_invite(
         self, *, invite_id: str, room_id: RoomId, role: Role, tenant_id: TenantId, now: float, lifetime: int
     ) -> Issued:
         """Issue an invite, valid for ``lifetime`` seconds (at most :data:`INVITE_MAX_SECONDS`). Whether it still admits
-        anybody is in the database."""
+        anybody is in the database. Raises what :meth:`issue_room` raises."""
         if lifetime > INVITE_MAX_SECONDS:
             raise ValueError(f"an invite is valid for at most {INVITE_MAX_SECONDS} s")
         expires_at = math.floor(now) + lifetime
         payload = _InvitePayload(jti=invite_id, room=room_id, role=role, tenant=tenant_id, exp=expires_at)
-        return Issued(self._sign(_INVITE_TYPE, payload), expires_at)
+        return Issued(self._sign(_INVITE_TYPE, tenant_id, payload), expires_at)
 
     def verify_room(self, token: str, now: float) -> RoomClaims:
         """What a room token says, if it is genuine and has not expired.
@@ -223,22 +247,25 @@ class Tokens:
         return InviteClaims(p.jti, p.room, p.role, p.tenant, p.exp)
 
     def derived(self, purpose: bytes) -> list[bytes]:
-        """Keys for another purpose, one from each signing key, the oldest first. Sign with the first, which every web
-        worker knows, and verify with all: not every worker knows the youngest yet."""
-        oldest_first = sorted(self._keys.values(), key=lambda key: (key.created_at, key.kid))
-        return [hmac.digest(key.secret, purpose, "sha256") for key in oldest_first]
+        """Keys for another purpose, one from each key of the server itself, the oldest first. Sign with the first,
+        which every web worker knows, and verify with all: not every worker knows the youngest yet."""
+        return [hmac.digest(key.secret, purpose, "sha256") for key in self._own]
 
-    def _sign(self, kind: str, payload: Struct) -> str:
-        header = {"alg": _ALGORITHMS[0], "kid": self._signing.kid, "typ": kind}
-        secret = self._secrets[self._signing.kid]
-        return jwt.encode(header, msgspec.to_builtins(payload), secret, algorithms=_ALGORITHMS)
+    def _sign(self, kind: str, tenant: TenantId, payload: Struct) -> str:
+        key = self._signing.get(tenant)
+        if key is None:
+            raise NoSigningKey(tenant)
+        header = {"alg": _ALGORITHMS[0], "kid": key.kid, "typ": kind}
+        return jwt.encode(header, msgspec.to_builtins(payload), self._octets(key), algorithms=_ALGORITHMS)
 
     def _verify(self, token: str, kind: str, payload: type[P], now: float) -> P:
         if len(token) > _MAX_LENGTH or not token.isascii() or token.count(".") != 2:
             raise BadToken("this is not a token")
 
+        tenant = _claimed_tenant(token)
+
         def key_of(member: GuestProtocol) -> OctKey:
-            return self._key(member.headers(), now)
+            return self._key(tenant, member.headers(), now)
 
         try:
             parsed = jwt.decode(token, key_of, algorithms=_ALGORITHMS)
@@ -250,23 +277,47 @@ class Tokens:
             claims = msgspec.convert(parsed.claims, payload)
         except msgspec.ValidationError:
             raise BadToken("the token lacks a claim") from None
+        if claims.tenant != tenant:
+            raise BadToken("the token was signed for another tenant")
         if claims.exp <= now:
             raise BadToken("the token has expired")
         return claims
 
-    def _key(self, header: dict[str, Any], now: float) -> OctKey:
+    def _key(self, tenant: TenantId, header: dict[str, Any], now: float) -> OctKey:
+        """The key of that id that the tenant has: another tenant's verifies nothing."""
         kid = header.get("kid")
-        key = self._keys.get(kid) if isinstance(kid, str) else None
+        key = self._keys.get((tenant, kid)) if isinstance(kid, str) else None
         if key is None or not key.verifies(now):
             raise UnknownKey("the token's key is not known, or no longer valid")
-        return self._secrets[key.kid]
+        return self._octets(key)
+
+    def _octets(self, key: SigningKey) -> OctKey:
+        found = self._imported.get(key)
+        if found is None:
+            found = self._imported[key] = OctKey.import_key(key.secret)
+        return found
 
 
 def kind_of(token: str) -> Literal["room", "invite"]:
     """Which kind a token claims to be, unverified. Anything else counts as a room token."""
-    header = token.partition(".")[0][:_MAX_LENGTH]
+    header = _part(token.partition(".")[0][:_MAX_LENGTH], _Header)
+    return "invite" if header is not None and header.typ == _INVITE_TYPE else "room"
+
+
+def _claimed_tenant(token: str) -> TenantId:
+    """The tenant that a token claims to be of, unverified. Raises BadToken."""
+    payload = _part(token.split(".")[1], _Owned)
+    if payload is None:
+        raise BadToken("the token lacks a claim")
+    return payload.tenant
+
+
+S = TypeVar("S", bound=Struct)
+
+
+def _part(text: str, kind: type[S]) -> S | None:
+    """A part of a token; None: it cannot be read."""
     try:
-        decoded = msgspec.json.decode(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)), type=_Header)
+        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
     except (ValueError, msgspec.MsgspecError, RecursionError):
-        return "room"
-    return "invite" if decoded.typ == _INVITE_TYPE else "room"
+        return None

@@ -80,7 +80,7 @@ async def test_host_and_guests_by_their_links(come: Come, production: Production
     await asyncio.gather(eva.sees("Ana", "Ben"), ana.sees("Eva"))
     await ana.press("p")
     await ana.page.get_by_text("You · Host").wait_for()
-    await expect(ana.button("Remove Eva")).to_be_visible()
+    await expect(ana.button("More for Eva")).to_be_visible()
     ana.trouble.clear()
 
 

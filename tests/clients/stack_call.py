@@ -15,12 +15,14 @@ from typing import Final
 from tests.clients.sample import picture, sound
 from tests.clients.signaling import ANSWER_SECONDS, Json, Member
 
+Program = tuple[str, ...]
+"""A command."""
+
 HERE: Final = Path(__file__).parent
 NODE_STACKS: Final = ("werift", "libdatachannel", "wrtc")
 """Those of ``node/``."""
-
-Program = tuple[str, ...]
-"""A command."""
+GSTREAMER: Final[Program] = ("/usr/bin/python3", str(HERE / "gstreamer/members.py"))
+"""Debian's webrtcbin. Its bindings are for Debian's own Python."""
 
 
 def build_pion(directory: Path) -> Program:

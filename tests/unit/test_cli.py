@@ -40,8 +40,8 @@ def test_the_readers_of_the_settings() -> None:
     assert set(settings_of("database")) == {"database_url", "data_dir"}
     keys = {"master_key", "master_key_file"}
     assert set(settings_of("recording")) == {"database_url", "data_dir", "storage_url", "recordings_dir", *keys}
-    assert set(settings_of("recording-key")) == {"database_url", "data_dir", *keys}
-    assert set(settings_of("room")) == {"database_url", "data_dir", "public_url", "port"}
+    assert set(settings_of("master-key")) == {"database_url", "data_dir", *keys}
+    assert set(settings_of("room")) == {"database_url", "redis_url", "data_dir", "public_url", "port", *keys}
     assert not {"database_url", "storage_url", "port", "workers", "turn_secret"} & set(settings_of("sfu"))
     assert not {"sfu_bind", "sfu_ports", "sfu_workers", "recordings_dir"} & set(settings_of("web"))
     assert not {"redis_url", "port", "sfu_bind"} & set(settings_of("recorder"))

@@ -16,6 +16,7 @@ WHOLE = {
     "cargo": "echo cargo 1.89.0",
     "rustc": "echo 'rustc 1.89.0 (29483883e 2025-08-04)'",
     "cc": "exit 0",
+    "pkg-config": "exit 0",
 }
 
 
@@ -46,6 +47,8 @@ def test_a_machine_that_has_everything(tmp_path: Path) -> None:
         ({"rustc": "echo 'rustc 1.63.0'"}, "this is rustc 1.63.0", "rustup update"),
         ({"rustc": "echo 'rustc 1.9.0'"}, "Rust 1.89", "rustup update"),
         ({"cc": None}, "a C compiler", "install -y gcc"),
+        ({"pkg-config": None}, "OpenSSL 3", "libssl-dev pkg-config"),
+        ({"pkg-config": "exit 1"}, "OpenSSL 3", "libssl-dev pkg-config"),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(

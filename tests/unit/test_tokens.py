@@ -14,6 +14,7 @@ from tertulia.tokens import (
     JOIN_TOKEN_SECONDS,
     ROOM_TOKEN_SECONDS,
     Admission,
+    NoSigningKey,
     SigningKey,
     Tokens,
     UnknownKey,
@@ -23,7 +24,7 @@ from tertulia.tokens import (
 
 NOW = 1_900_000_000.123
 USER, ROOM, TENANT = UserId(new_uuid()), RoomId(new_uuid()), TenantId(new_uuid())
-KEY = SigningKey("k1", secrets.token_bytes(32), NOW - 100)
+KEY = SigningKey("k1", secrets.token_bytes(32), NOW - 100, tenant_id=TENANT)
 TOKENS = Tokens([KEY])
 
 
@@ -127,7 +128,7 @@ def test_an_invite_lives_as_long_as_a_retired_key_verifies() -> None:
 
 def test_rotation_the_old_key_verifies_the_new_one_signs() -> None:
     old = msgspec.structs.replace(KEY, retired_at=NOW)
-    new = new_signing_key(NOW)
+    new = new_signing_key(NOW, TENANT)
     both = Tokens([old, new])
     assert both.verify_room(room_token(), NOW).user_id == USER
     assert parts(room_token(both))[0]["kid"] == new.kid
@@ -138,16 +139,83 @@ def test_rotation_the_old_key_verifies_the_new_one_signs() -> None:
 def test_a_key_retired_long_ago_verifies_nothing() -> None:
     old = msgspec.structs.replace(KEY, retired_at=NOW)
     later = NOW + INVITE_MAX_SECONDS
-    both = Tokens([old, new_signing_key(NOW)])
+    both = Tokens([old, new_signing_key(NOW, TENANT)])
     token = room_token(TOKENS, now=later)
     assert both.verify_room(token, later - 1).user_id == USER
     with pytest.raises(UnknownKey):
         both.verify_room(token, later)
 
 
-def test_without_a_key_that_signs_there_is_no_ring() -> None:
-    with pytest.raises(ValueError, match="no signing key"):
-        Tokens([msgspec.structs.replace(KEY, retired_at=NOW)])
+OTHER = TenantId(new_uuid())
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [],
+        [msgspec.structs.replace(KEY, retired_at=NOW)],
+        [msgspec.structs.replace(KEY, tenant_id=OTHER)],
+        [msgspec.structs.replace(KEY, tenant_id=None)],
+    ],
+    ids=["none", "retired", "another tenant's", "the server's own"],
+)
+def test_nothing_is_signed_without_a_key_of_the_tenant(keys: list[SigningKey]) -> None:
+    assert not Tokens(keys).signs_for(TENANT)
+    with pytest.raises(NoSigningKey):
+        room_token(Tokens(keys))
+    with pytest.raises(NoSigningKey):
+        invite(Tokens(keys))
+
+
+def test_a_tenants_key_verifies_its_own_tokens_only() -> None:
+    """Whoever knows the key of one tenant cannot make a token of another, whatever its kid."""
+    mine, theirs = new_signing_key(NOW, TENANT), new_signing_key(NOW, OTHER)
+    tokens = Tokens([mine, theirs, new_signing_key(NOW, None)])
+    header, payload = parts(room_token(tokens))
+    assert header["kid"] == mine.kid
+    for kid in (mine.kid, theirs.kid):
+        for claimed in (TENANT, OTHER):
+            for key in (mine, theirs):
+                token = signed(header | {"kid": kid}, payload | {"tenant": claimed}, secret=key.secret)
+                if key.kid == kid and key.tenant_id == claimed:
+                    assert tokens.verify_room(token, NOW).tenant_id == claimed
+                else:
+                    with pytest.raises(BadToken):
+                        tokens.verify_room(token, NOW)
+
+
+def test_two_tenants_may_have_a_key_of_one_id() -> None:
+    """As after the migration from one key for all."""
+    mine, theirs = KEY, msgspec.structs.replace(KEY, tenant_id=OTHER, secret=secrets.token_bytes(32))
+    tokens = Tokens([mine, theirs])
+    header, payload = parts(room_token(tokens))
+    assert tokens.verify_room(room_token(tokens), NOW).tenant_id == TENANT
+    with pytest.raises(BadToken):
+        tokens.verify_room(signed(header, payload, secret=theirs.secret), NOW)
+
+
+@pytest.mark.parametrize("last", [TENANT, OTHER])
+def test_a_tenant_named_twice_is_the_one_that_the_key_is_of(last: TenantId) -> None:
+    """What is believed in the end, the last of the two, has to be the tenant of the key."""
+    theirs = new_signing_key(NOW, OTHER)
+    tokens = Tokens([KEY, theirs])
+    _, payload = parts(room_token(tokens))
+    first = OTHER if last == TENANT else TENANT
+    twice = json.dumps(payload | {"tenant": first})[:-1] + f', "tenant": "{last}"}}'
+    head = b64(json.dumps({"alg": "HS256", "kid": theirs.kid, "typ": "tertulia-room+jwt"}).encode())
+    text = f"{head}.{b64(twice.encode())}"
+    token = f"{text}.{b64(hmac.digest(theirs.secret, text.encode(), 'sha256'))}"
+    if last == OTHER:
+        assert tokens.verify_room(token, NOW).tenant_id == OTHER
+    else:
+        with pytest.raises(BadToken):
+            tokens.verify_room(token, NOW)
+
+
+def test_the_server_derives_from_its_own_keys_only() -> None:
+    old, new = new_signing_key(NOW, None), new_signing_key(NOW + 1, None)
+    assert Tokens([new, KEY, old]).derived(b"p") == Tokens([old]).derived(b"p") + Tokens([new]).derived(b"p")
+    assert Tokens([KEY]).derived(b"p") == []
 
 
 def forged() -> list[tuple[str, str]]:

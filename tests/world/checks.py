@@ -6,9 +6,11 @@ from typing import Final
 
 from tertulia.contract import RaiseHand, SendOffer
 from tertulia.ids import SessionId, UserId, transport_id
+from tertulia.room.permissions import blocked, may
 from tests.world.client import Client
 from tests.world.people import say
 from tests.world.redis import NO_TTL, Keys
+from tests.world.view import control_of
 from tests.world.world import ROOM, World
 
 SLOWEST: Final = 8.0
@@ -70,6 +72,7 @@ def when_quiet(world: World) -> None:
             _check_recording(world, client, keys)
     _check_sessions(world, keys)
     _check_node_records(world, keys)
+    _check_rules(world, keys)
     _check_peers(world, keys)
     for hub in world.living_hubs():
         if hub.waits(ANSWER_WITHIN):
@@ -204,7 +207,10 @@ def _check_pending(world: World, client: Client) -> None:
 
 def _check_views(world: World, client: Client, keys: Keys) -> None:
     expected = {
-        user: (member.is_muted, member.is_video_on, member.hand_raised, member.recording_opt_out)
+        user: (
+            *(member.is_muted, member.is_video_on, member.hand_raised, member.recording_opt_out),
+            control_of(member),
+        )
         for user, member in keys.people.items()
         if user != client.user
     }
@@ -222,6 +228,25 @@ def _check_views(world: World, client: Client, keys: Keys) -> None:
 
 def _kind_of_view(same_people: bool) -> str:
     return "state" if same_people else "view"
+
+
+def _check_rules(world: World, keys: Keys) -> None:
+    """Everybody knows the settings, is held to them, and so is the room's node."""
+    settings = world.sql.record(ROOM).settings
+    for client in world.clients:
+        if client.is_seated and client.settings != settings:
+            world.fail("settings", f"{client} was told {client.settings}, SQL has {settings}")
+    for user, member in keys.people.items():
+        if not (member.is_muted or may(member, "unmute", settings)):
+            world.fail("rules", f"{user} may not unmute, and is not muted")
+        if not (member.said_video_off or may(member, "video", settings)):
+            world.fail("rules", f"{user} may not show video, and does")
+        for node in world.nodes:
+            transport = transport_id(member.seat, node.id)
+            if node.id == keys.hash["sfuNode"] and transport in node.peers:
+                is_blocked, expected = node.blocked.get(transport, []), blocked(member, settings)
+                if is_blocked != expected:
+                    world.fail("rules", f"{node.id} blocks {is_blocked} of {transport} ({user}), not {expected}")
 
 
 def _check_recording(world: World, client: Client, keys: Keys) -> None:

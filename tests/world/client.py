@@ -8,7 +8,16 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import JoinResult, JoinRoom, KeepAlive, Role, SetRecordingOptOut, UpdateState
+from tertulia.contract import (
+    JoinResult,
+    JoinRoom,
+    KeepAlive,
+    ParticipantChanged,
+    Role,
+    SetRecordingOptOut,
+    Settings,
+    UpdateState,
+)
 from tertulia.errors import Refused
 from tertulia.ids import ConnectionId, RoomId, UserId
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
@@ -16,7 +25,7 @@ from tertulia.room.events import Event
 from tertulia.room.settings import HubSettings
 from tests.world.clock import Clock, Process
 from tests.world.network import Pipe, Weather
-from tests.world.view import View
+from tests.world.view import View, control_of
 
 KEEP_ALIVE: Final = "KeepAlive"
 FINAL_CODES: Final = {ENDED.code, REPLACED.code, REMOVED.code}
@@ -116,6 +125,10 @@ class Client:
 
     comes_at = 0.0
     """When it will come by itself, or last came."""
+    is_waiting = False
+    """A host has to admit it."""
+    settings: Settings | None = None
+    """The room's, as it was last told."""
 
     def __init__(self, world: Around, number: int, room: RoomId, user: UserId, role: Role) -> None:
         self.world = world
@@ -184,6 +197,7 @@ class Client:
         self.wire = self.last_wire = wire
         self.is_seated = False
         self.pending.clear()
+        self.is_waiting = False
         self._last_words = None
         self._over.clear()
         wire.up.send(wire.hub.connected, wire)
@@ -249,6 +263,7 @@ class Client:
         event, _ = self.pending.pop(call)
         self.world.note(f"{self} gets {_short(result)} for {event}")
         if event == "JoinRoom":
+            self.is_waiting = False
             self._joined(result)
         elif isinstance(result, Exception):
             self._refused(event, result)
@@ -320,6 +335,7 @@ class Client:
     def _sits(self, result: JoinResult) -> None:
         world = self.world
         self.is_seated = True
+        self.settings = result.settings
         self.sat_at = world.clock.now
         self.received = 0
         self.resume = result.resume_token
@@ -381,6 +397,12 @@ class Client:
             self.world.fail("began again", f"{self} hears of {recording} again, whose end it has heard")
         self.recording = recording
 
+    def _settings_changed(self, payload: dict[str, Any]) -> None:
+        self.settings = msgspec.convert(payload["settings"], Settings)
+
+    def _waits(self) -> None:
+        self.is_waiting = True
+
     def _last_word(self, name: str) -> None:
         self._last_words = name
 
@@ -407,6 +429,11 @@ _HANDLERS: Final[dict[str, Callable[[Client, dict[str, Any]], None]]] = {
     "ConnectionLost": lambda client, payload: client.view.change(payload, is_lost=True),
     "ConnectionBack": lambda client, payload: client.view.change(payload, is_lost=False),
     "ChatMessage": lambda client, payload: client.view.chat(payload),
+    "ParticipantChanged": lambda client, payload: client.view.change(
+        payload, control=control_of(msgspec.convert(payload, ParticipantChanged))
+    ),
+    "SettingsChanged": lambda client, payload: client._settings_changed(payload),
+    "Waiting": lambda client, _: client._waits(),
     "SfuEndpoint": Client._sfu_endpoint,
     "ReceiveAnswer": Client._receive_answer,
     "RecordingChanged": Client._recording_changed,

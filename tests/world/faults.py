@@ -87,7 +87,7 @@ def lose_key(world: World, action: Action) -> None:
     """One of the room's keys is evicted."""
     world.redis_forgets()
     world.server.tick()
-    world.server.model.keys(ROOM).delete(action.how % 4)
+    world.server.model.keys(ROOM).delete(action.how % 6)
 
 
 def redis_away(world: World, action: Action) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CALLS, Empty, JoinRoom
+from tertulia.contract import CALLS, Empty, JoinRoom, Settings, SettingsChange
 from tertulia.errors import TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, HubId, RecordingId, RoomId, UserId
 from tertulia.room import commands, effects, inputs, steps
@@ -158,6 +158,8 @@ class Hub:
         room = conn.room or conn.joining
         if not clean and room is not None:
             self._give(room, inputs.ConnectionLost(wire.id, some_lost))
+        elif conn.joining is not None:
+            self._give(conn.joining, inputs.JoinAbandoned(wire.id))
         if is_all:
             self._departed(conn, clean)
 
@@ -176,6 +178,17 @@ class Hub:
     def remove(self, room: RoomId, user: UserId, done: Done) -> None:
         """Remove a member."""
         self._give(room, inputs.RemoveParticipant(self._ask(done), user))
+
+    def change_settings(self, room: RoomId, change: SettingsChange, done: Done) -> None:
+        """PATCH of the room."""
+
+        def changed(record: RoomRecord | Exception) -> None:
+            if isinstance(record, Exception):
+                done(record)
+            else:
+                self._give(room, inputs.SettingsChanged(self._ask(done), record.settings))
+
+        self._sql.run(self.process, partial(self._sql.change_settings, room, change), changed)
 
     def start_recording(self, room: RoomId, done: Done) -> None:
         """Record the meeting."""
@@ -250,12 +263,12 @@ class Hub:
         self._sql.run(self.process, self._sql.to_reap, self._reap_these)
         self._again(self.settings.reap * self._unevenly(), self._reap)
 
-    def _reap_these(self, sessions: list[tuple[Session, RecordingId | None]] | Exception) -> None:
+    def _reap_these(self, sessions: list[tuple[Session, RecordingId | None, Settings]] | Exception) -> None:
         if isinstance(sessions, Exception):
             return
-        self.surroundings.stateless.keep({session.id for session, _ in sessions})
-        for session, recording in sessions:
-            self._give(session.room, inputs.Reap(self._ask(_nothing), session.id, recording))
+        self.surroundings.stateless.keep({session.id for session, *_ in sessions})
+        for session, recording, settings in sessions:
+            self._give(session.room, inputs.Reap(self._ask(_nothing), session.id, recording, settings))
 
     def _ask(self, done: Done) -> int:
         self._asked += 1
@@ -494,6 +507,7 @@ _OPENING: Final = (
     inputs.Join,
     inputs.EndRoom,
     inputs.RemoveParticipant,
+    inputs.SettingsChanged,
     inputs.Reap,
     inputs.StartRecording,
     inputs.StopRecording,

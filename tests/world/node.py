@@ -31,6 +31,8 @@ class SfuNode:
         self.peers: dict[TransportId, tuple[RoomId, UserId, SeatId]] = {}
         self.recorded: dict[TransportId, RecordingId] = {}
         """Whose media it writes down, and in what."""
+        self.blocked: dict[TransportId, list[str]] = {}
+        """What it does not forward."""
         self.stopped_at: float | None = None
         """Since when it stands still."""
         self.is_draining = False
@@ -88,6 +90,9 @@ class SfuNode:
         elif isinstance(command, commands.StopRecording):
             self._over.add(command.recording)
             self.recorded = {t: recording for t, recording in self.recorded.items() if recording != command.recording}
+        elif isinstance(command, commands.Block):
+            if command.transport in self.peers:
+                self.blocked[command.transport] = [*command.sources]
         elif isinstance(command, commands.Close):
             self._close(command.room, command.transport)
         elif isinstance(command, commands.Seated):
@@ -99,12 +104,14 @@ class SfuNode:
     def _close(self, room: RoomId, transport: TransportId) -> None:
         self.peers.pop(transport, None)
         self.recorded.pop(transport, None)
+        self.blocked.pop(transport, None)
         self._leases.closed(room, transport)
 
     def _end(self, room: RoomId) -> None:
         self._leases.ended(room)
         self.peers = {t: peer for t, peer in self.peers.items() if peer[0] != room}
         self.recorded = {t: recording for t, recording in self.recorded.items() if t in self.peers}
+        self.blocked = {t: sources for t, sources in self.blocked.items() if t in self.peers}
 
     def _check_later(self) -> None:
         if not self._is_checking:

@@ -6,11 +6,20 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tertulia.contract import (
+    Admit,
+    ChangeSettings,
+    LowerHand,
     MediaStopped,
+    Permissions,
     RaiseHand,
     RemoveParticipant,
+    Role,
     SendChat,
     SendOffer,
+    SetPermissions,
+    SetRole,
+    SettingsChange,
+    Spotlight,
     StartRecording,
     UpdateState,
 )
@@ -207,6 +216,85 @@ def rest_stop_recording(world: World, action: Action) -> None:
         )
 
 
+SETTINGS: Final = (
+    SettingsChange(waiting_room=True),
+    SettingsChange(waiting_room=True, mute_on_entry=True),
+    SettingsChange(waiting_room=False, mute_on_entry=False),
+    SettingsChange(locked=True),
+    SettingsChange(locked=False),
+    SettingsChange(unmute="host"),
+    SettingsChange(unmute="everyone", share="host"),
+    SettingsChange(chat="host", share="everyone"),
+)
+
+
+def settings(world: World, action: Action) -> None:
+    """ChangeSettings; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("ChangeSettings", ChangeSettings(settings=SETTINGS[action.how % len(SETTINGS)]))
+
+
+def rest_settings(world: World, action: Action) -> None:
+    """PATCH of the room."""
+    hub = world.pick_hub(action)
+    if hub is not None:
+        change = SETTINGS[action.how % len(SETTINGS)]
+        world.clock.after(
+            0.0, hub.process, hub.change_settings, ROOM, change, lambda done: world.note(f"settings changed: {done}")
+        )
+
+
+def admit(world: World, action: Action) -> None:
+    """Admit, one or all; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("Admit", Admit(target_user_id=_target(world, action) if action.how % 3 else None))
+
+
+def deny(world: World, action: Action) -> None:
+    """Deny; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("Deny", RemoveParticipant(target_user_id=_target(world, action)))
+
+
+def lower_hand(world: World, action: Action) -> None:
+    """LowerHand; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("LowerHand", LowerHand(target_user_id=_target(world, action)))
+
+
+def spotlight(world: World, action: Action) -> None:
+    """Spotlight; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("Spotlight", Spotlight(target_user_id=_target(world, action), on=action.how % 3 > 0))
+
+
+def set_role(world: World, action: Action) -> None:
+    """SetRole; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        role: Role = "host" if action.how % 3 else "attendee"
+        client.call("SetRole", SetRole(target_user_id=_target(world, action), role=role))
+
+
+def set_permissions(world: World, action: Action) -> None:
+    """SetPermissions; only a host may."""
+    client = _seated(world, action)
+    if client is not None:
+        values = (None, True, False)
+        permissions = Permissions(unmute=values[action.how % 3], video=values[action.how // 3 % 3])
+        payload = SetPermissions(target_user_id=_target(world, action), permissions=permissions)
+        client.call("SetPermissions", payload)
+
+
+def _target(world: World, action: Action) -> UserId:
+    return world.users[action.where % len(world.users)]
+
+
 def say(world: World, client: Client) -> str:
     """Send a word to all; which."""
     text = client.next_words()
@@ -248,5 +336,6 @@ ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
         *(join, join_again, leave, close, cut, come_back, come_anew, silence),
         *(update, hand, chat, whisper, offer, miss_media, mute_all, remove, end, rest_remove, rest_end),
         *(opt_out, record, rest_record, rest_stop_recording),
+        *(settings, rest_settings, admit, deny, lower_hand, spotlight, set_role, set_permissions),
     )
 }

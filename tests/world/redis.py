@@ -7,13 +7,13 @@ tests/integration/state/test_model.py holds it to what the Lua does on a real se
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from tertulia import times
-from tertulia.contract import LeaveReason
-from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
+from tertulia.contract import ChatHistory, ChatMessage, LeaveReason, Permissions, Role
+from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
     Begun,
@@ -22,6 +22,8 @@ from tertulia.room.answers import (
     Joined,
     KeptAlive,
     Left,
+    MustWait,
+    Reacted,
     Reading,
     RecordingOver,
     Removed,
@@ -30,6 +32,8 @@ from tertulia.room.answers import (
     StateLost,
 )
 from tertulia.room.messages import (
+    AdmittedMessage,
+    ControlMessage,
     EndedMessage,
     HandMessage,
     JoinedMessage,
@@ -42,7 +46,7 @@ from tertulia.room.messages import (
     StateMessage,
 )
 from tertulia.room.participant import Participant, Removals
-from tertulia.room.steps import JoinSeat, KnownRoom, Placement
+from tertulia.room.steps import Entry, JoinSeat, KnownRoom, Placement
 
 Publish = Callable[[RoomId, RoomMessage], None]
 
@@ -52,12 +56,14 @@ SWEPT_AT_ONCE: Final = 100
 """Seats that one ``expire`` frees at most."""
 OVER_KEPT: Final = 296
 """Characters kept of the ids of recordings that are over."""
+CHAT_KEPT: Final = 200
+"""Messages. That their bytes are limited, too, is left to the tests of the scripts."""
 
 
 class Keys:
-    """The four keys of one room. A key that is empty does not exist, as in Redis."""
+    """The six keys of one room. A key that is empty does not exist, as in Redis."""
 
-    __slots__ = ("expires", "hash", "people", "removed", "removed_from", "seen")
+    __slots__ = ("chat", "chat_of", "expires", "hash", "people", "removed", "removed_from", "seen", "standing")
 
     def __init__(self) -> None:
         self.hash: dict[str, str] = {}
@@ -66,13 +72,17 @@ class Keys:
         self.removed: dict[UserId, int] = {}
         self.removed_from = SessionId("")
         """The field ``""`` of that key."""
-        self.expires = [NO_TTL] * 4
+        self.chat: dict[str, ChatMessage] = {}
+        self.chat_of = SessionId("")
+        """The session of that key."""
+        self.standing: dict[UserId, Role] = {}
+        self.expires = [NO_TTL] * 6
         """When each expires, in the order of :func:`tertulia.state.keys.room_keys`."""
 
     @property
-    def all(self) -> tuple[dict[str, str], dict[UserId, Participant], dict[UserId, int], dict[UserId, int]]:
+    def all(self) -> tuple[dict[Any, Any], ...]:
         """In the order of :func:`tertulia.state.keys.room_keys`."""
-        return self.hash, self.people, self.seen, self.removed
+        return self.hash, self.people, self.seen, self.removed, self.chat, self.standing
 
     @property
     def is_intact(self) -> bool:
@@ -101,6 +111,7 @@ class Keys:
         other = Keys()
         other.hash, other.people = dict(self.hash), dict(self.people)
         other.seen, other.removed, other.removed_from = dict(self.seen), dict(self.removed), self.removed_from
+        other.chat, other.chat_of, other.standing = dict(self.chat), self.chat_of, dict(self.standing)
         other.expires = list(self.expires)
         return other
 
@@ -141,7 +152,14 @@ class ModelState:
         self._ttl_ms = ttl_ms
 
     def join(
-        self, room: RoomId, seat: JoinSeat, *, max_participants: int | None, admitted_at_ms: int, placement: Placement
+        self,
+        room: RoomId,
+        seat: JoinSeat,
+        *,
+        max_participants: int | None,
+        admitted_at_ms: int,
+        placement: Placement,
+        entry: Entry = "open",
     ) -> Joined:
         """JOIN."""
         keys, now, user = self._redis.keys(room), self._redis.now_ms, seat.user_id
@@ -153,6 +171,9 @@ class ModelState:
         removed_at = keys.removed.get(user)
         if removed_at is not None and admitted_at_ms <= removed_at:
             raise BadToken("removed")
+        stands = None if first else keys.standing.get(user)
+        if entry != "open" and stands is None and (first or user not in keys.people):
+            raise MustWait("waits") if entry == "waits" else RoomLocked("locked")
         if first:
             _create(keys, placement, placement.incarnation)
         old = keys.people.get(user)
@@ -168,7 +189,7 @@ class ModelState:
         elif max_participants is not None and len(others) >= max_participants:
             raise RoomFull("full")
         else:
-            me = replace(me, joined_at=times.rfc3339(times.from_ms(now)))
+            me = replace(me, joined_at=times.rfc3339(times.from_ms(now)), role=stands or me.role)
             self._add(keys, me)
         keys.touch(now + self._ttl_ms)
         taken = old if replaced else None
@@ -276,6 +297,52 @@ class ModelState:
         self._redis.publish(room, OptOutMessage(origin=self._origin, user_id=user, opt_out=opt_out))
         return True
 
+    def control(
+        self,
+        room: RoomId,
+        user: UserId,
+        incarnation: str,
+        *,
+        role: Role | None = None,
+        lowers_hand: bool = False,
+        is_spotlit: bool | None = None,
+        permissions: Permissions | None = None,
+    ) -> None:
+        """CONTROL."""
+        keys = self._redis.keys(room)
+        if not keys.is_intact or keys.hash["incarnation"] != incarnation:
+            raise StateLost("lost")
+        was = keys.people.get(user)
+        if was is None:
+            raise UnknownTarget("no such member")
+        if role is not None:
+            keys.standing[user] = role
+            keys.expires[5] = keys.expires[0]
+        now = keys.people[user] = replace(
+            was,
+            role=role or was.role,
+            hand_raised=was.hand_raised and not lowers_hand,
+            is_spotlit=was.is_spotlit if is_spotlit is None else is_spotlit,
+            permissions=permissions or was.permissions,
+        )
+        if was.hand_raised and not now.hand_raised:
+            self._redis.publish(room, HandMessage(origin="", user_id=user, raised=False))
+        if (role, is_spotlit, permissions) != (None, None, None):
+            message = ControlMessage(
+                origin="", user_id=user, role=now.role, is_spotlit=now.is_spotlit, permissions=now.permissions
+            )
+            self._redis.publish(room, message)
+
+    def admit(self, room: RoomId, users: list[UserId], incarnation: str) -> None:
+        """ADMIT."""
+        keys = self._redis.keys(room)
+        if not keys.is_intact or keys.hash["incarnation"] != incarnation:
+            raise StateLost("lost")
+        for user in users:
+            keys.standing.setdefault(user, "attendee")
+        keys.expires[5] = keys.expires[0]
+        self._redis.publish(room, AdmittedMessage(origin=self._origin, user_ids=users))
+
     def end(
         self,
         room: RoomId,
@@ -294,7 +361,7 @@ class ModelState:
             if empty_for is None or not keys.is_intact or empty_for < only_if_empty_for_ms:
                 return None
         members = list(keys.people.values())
-        keys.delete(0, 1, 2, 3)
+        keys.delete(0, 1, 2, 3, 4, 5)
         if live is None:
             return None
         ended = SessionId(live)
@@ -385,6 +452,45 @@ class ModelState:
         if _recording(keys) == recording:
             self._set_recording(room, keys, None)
         return RecordingOver(_node(keys))
+
+    def keep_chat(self, room: RoomId, session_id: SessionId, messages: list[ChatMessage]) -> bool:
+        """KEEP_CHAT."""
+        keys = self._redis.keys(room)
+        if not keys.is_intact or keys.hash["sessionId"] != session_id:
+            return False
+        if keys.chat_of != session_id:
+            keys.delete(4)
+        keys.chat_of = session_id
+        for message in messages:
+            keys.chat.setdefault(message.id, message)
+        while len(keys.chat) > CHAT_KEPT:
+            del keys.chat[next(iter(keys.chat))]
+        if keys.expires[4] == NO_TTL:
+            keys.expires[4] = keys.expires[0]
+        return True
+
+    def react(
+        self, room: RoomId, session_id: SessionId, message_id: str, user: UserId, emoji: str | None
+    ) -> Reacted | None:
+        """REACT."""
+        keys = self._redis.keys(room)
+        message = keys.chat.get(message_id)
+        is_live = keys.is_intact and keys.hash["sessionId"] == session_id == keys.chat_of
+        if not is_live or message is None or not message.is_for(user):
+            return None
+        between = None
+        if message.target_user_id is not None:
+            between = (UserId(message.user_id), UserId(message.target_user_id))
+        reactions = {who: how for who, how in message.reactions.items() if who != user}
+        if emoji is not None:
+            reactions[user] = emoji
+        keys.chat[message_id] = replace(message, reactions=reactions)
+        return Reacted(is_new=reactions != message.reactions, between=between)
+
+    def chat(self, room: RoomId, session_id: SessionId) -> ChatHistory:
+        """HGETALL of the chat."""
+        keys = self._redis.keys(room)
+        return ChatHistory(messages=list(keys.chat.values()) if keys.chat_of == session_id else [])
 
     def participants(self, room: RoomId) -> list[Participant]:
         """HVALS of the participants hash."""
@@ -504,7 +610,9 @@ def _void(keys: Keys, user: UserId, at: int, session: SessionId) -> None:
 
 
 def _create(keys: Keys, room: Placement | KnownRoom, incarnation: str) -> None:
-    keys.delete(0, 1, 2)
+    keys.delete(0, 1, 2, 5)
+    if keys.chat_of != room.session_id:
+        keys.delete(4)
     keys.hash.update(
         sfuRegion=room.region,
         isRecording=_flag(room.recording is not None),
@@ -536,6 +644,9 @@ def _with_state_of(me: Participant, was: Participant, *, keeps_seat: bool) -> Pa
         display_name=was.display_name,
         said_video_off=was.said_video_off,
         recording_opt_out=was.recording_opt_out,
+        role=was.role,
+        is_spotlit=was.is_spotlit,
+        permissions=was.permissions,
         seat=was.seat if keeps_seat else me.seat,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tertulia.contract import Settings
+from tertulia.contract import Settings, SettingsChange
 from tertulia.errors import AlreadyRecording, NoSession, NotFound, TertuliaError, Unavailable
 from tertulia.ids import RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import Ongoing, RoomRecord
@@ -89,6 +89,12 @@ class Sql:
             removals=self._removals(session_id),
         )
 
+    def change_settings(self, room: RoomId, change: SettingsChange) -> RoomRecord:
+        """The room with a change merged in. Raises NotFound."""
+        settings = self.record(room).settings
+        self._rooms[room] = self._rooms[room][0], settings.merged(change)
+        return self.record(room)
+
     def open_session(self, room: RoomId, session: SessionId) -> bool:
         """Whether the session is open now; it is made if it is new. Raises NotFound."""
         self.record(room)
@@ -100,6 +106,7 @@ class Sql:
         found = self.sessions.get(session)
         if found is not None and found.end is None:
             found.end = self._clock.now
+            self.change_settings(found.room, SettingsChange(locked=False))
             self.removals = {key: at for key, at in self.removals.items() if key[0] != session}
             running = self.running(session)
             if running is not None:
@@ -146,9 +153,10 @@ class Sql:
         """It is unknown from now on."""
         self.recordings.pop(recording, None)
 
-    def to_reap(self) -> list[tuple[Session, RecordingId | None]]:
-        """The open sessions, each with its recording that goes on."""
-        return [(session, self.running(session.id)) for session in self.open_sessions()]
+    def to_reap(self) -> list[tuple[Session, RecordingId | None, Settings]]:
+        """The open sessions, each with its recording that goes on, and the settings of its room."""
+        open_ones = self.open_sessions()
+        return [(session, self.running(session.id), self._rooms[session.room][1]) for session in open_ones]
 
     def open_sessions(self) -> list[Session]:
         """All that have not ended."""

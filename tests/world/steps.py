@@ -17,6 +17,7 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
         max_participants=step.max_participants,
         admitted_at_ms=step.admitted_at_ms,
         placement=step.placement,
+        entry=step.entry,
     ),
     steps.Leave: lambda state, room, step: state.leave(room, step.user, step.connection, step.reason),
     steps.Remove: lambda state, room, step: state.remove(room, step.user, step.lost),
@@ -30,6 +31,19 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
     steps.SetRecordingOptOut: lambda state, room, step: state.set_recording_opt_out(
         room, step.user, step.connection, step.incarnation, step.opt_out
     ),
+    steps.Control: lambda state, room, step: state.control(
+        room,
+        step.user,
+        step.incarnation,
+        role=step.role,
+        lowers_hand=step.lowers_hand,
+        is_spotlit=step.is_spotlit,
+        permissions=step.permissions,
+    ),
+    steps.Admit: lambda state, room, step: state.admit(room, step.users, step.incarnation),
+    steps.KeepChat: lambda state, room, step: state.keep_chat(room, step.session_id, step.messages),
+    steps.React: lambda state, room, step: state.react(room, step.session_id, step.message_id, step.user, step.emoji),
+    steps.ReadChat: lambda state, room, step: state.chat(room, step.session_id),
     steps.BeginRecording: lambda state, room, step: state.begin_recording(room, step.recording, step.session_id),
     steps.EndRecording: lambda state, room, step: state.end_recording(room, step.recording),
     steps.End: lambda state, room, step: state.end(
@@ -49,6 +63,7 @@ TRANSACTIONS: Final[dict[type, Callable[[Sql, RoomId, Any], Any]]] = {
     steps.RecordRemoval: lambda sql, room, step: sql.remove(step.session_id, step.user, step.at_ms),
     steps.ReadSession: lambda sql, room, step: sql.read_session(step.session_id),
     steps.ReadRecord: lambda sql, room, step: sql.record(room),
+    steps.ChangeSettings: lambda sql, room, step: sql.change_settings(room, step.change),
     steps.StartRecording: lambda sql, room, step: sql.start_recording(step.recording, step.session_id),
     steps.StopRecording: lambda sql, room, step: sql.stop_recording(step.recording),
     steps.WithdrawRecording: lambda sql, room, step: sql.withdraw_recording(step.recording),

@@ -84,6 +84,22 @@ FAULTS: Final[dict[str, int]] = {
 """Of these too, but not all stories."""
 
 
+CONTROL: Final[dict[str, int]] = {
+    "settings": 3,
+    "rest_settings": 3,
+    "admit": 4,
+    "deny": 1,
+    "lower_hand": 1,
+    "hand": 1,
+    "spotlight": 2,
+    "set_role": 3,
+    "set_permissions": 3,
+    "join": 3,
+    "offer": 3,
+}
+"""The same, in a third of the stories."""
+
+
 NODES: Final[dict[str, int]] = {"offer": 6, "drain_node": 2, "stop_node": 2, "miss_media": 3, "cut": 1, "leave": 1}
 """Some of these are put in between, in a third of the stories."""
 
@@ -110,7 +126,8 @@ def tell(seed: int) -> Story:
         weights |= {kind: weight for kind, weight in FAULTS.items() if rng.random() < share}
     kinds, odds = list(weights), list(weights.values())
     length = rng.choice((8, 12, 16, 24))
-    actions = _moved(seed, _recorded(seed, [_action(rng, kind) for kind in rng.choices(kinds, odds, k=length)]))
+    actions = [_action(rng, kind) for kind in rng.choices(kinds, odds, k=length)]
+    actions = _controlled(seed, _moved(seed, _recorded(seed, actions)))
     return Story(
         seed=seed,
         users=rng.randint(2, 4),
@@ -136,6 +153,15 @@ def _moved(seed: int, actions: list[Action]) -> list[Action]:
     rng = random.Random(f"nodes {seed}")
     if rng.random() < 0.33:
         for kind in rng.choices(list(NODES), list(NODES.values()), k=rng.randint(3, 8)):
+            actions.insert(rng.randint(1, len(actions)), _action(rng, kind))
+    return actions
+
+
+def _controlled(seed: int, actions: list[Action]) -> list[Action]:
+    """The same, for what hosts decide."""
+    rng = random.Random(f"control {seed}")
+    if rng.random() < 0.33:
+        for kind in rng.choices(list(CONTROL), list(CONTROL.values()), k=rng.randint(4, 10)):
             actions.insert(rng.randint(1, len(actions)), _action(rng, kind))
     return actions
 

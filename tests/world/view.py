@@ -5,34 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tertulia.contract import JoinResult
+import msgspec
+
+from tertulia.contract import JoinResult, ParticipantChanged, ParticipantView, Permissions
 from tertulia.ids import UserId
+from tertulia.room.participant import Participant
 
 Fail = Callable[[str, str], None]
+
+
+Control = tuple[str, bool, Permissions]
+"""What hosts decide about a member."""
+
+
+def control_of(member: ParticipantView | ParticipantChanged | Participant) -> Control:
+    """Of a member, in whatever form."""
+    return member.role, member.is_spotlit, member.permissions
 
 
 class Shown:
     """What a client shows of another member."""
 
-    __slots__ = ("hand_raised", "is_lost", "is_muted", "is_video_on", "opt_out")
+    __slots__ = ("control", "hand_raised", "is_lost", "is_muted", "is_video_on", "opt_out")
 
-    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool, opt_out: bool) -> None:
+    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool, opt_out: bool, control: Control) -> None:
         self.is_muted = is_muted
         self.is_video_on = is_video_on
         self.hand_raised = hand_raised
         self.opt_out = opt_out
+        self.control = control
         self.is_lost = False
 
     def copy(self) -> Shown:
         """The same, to be changed by itself."""
-        other = Shown(self.is_muted, self.is_video_on, self.hand_raised, self.opt_out)
+        other = Shown(self.is_muted, self.is_video_on, self.hand_raised, self.opt_out, self.control)
         other.is_lost = self.is_lost
         return other
 
     @property
-    def state(self) -> tuple[bool, bool, bool, bool]:
+    def state(self) -> tuple[bool, bool, bool, bool, Control]:
         """All but whether the connection is lost."""
-        return self.is_muted, self.is_video_on, self.hand_raised, self.opt_out
+        return self.is_muted, self.is_video_on, self.hand_raised, self.opt_out, self.control
 
 
 class View:
@@ -55,7 +68,7 @@ class View:
     def take(self, result: JoinResult) -> None:
         """JoinRoom's result."""
         self.members = {
-            UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised, p.recording_opt_out)
+            UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised, p.recording_opt_out, control_of(p))
             for p in result.participants
         }
         if len(self.members) != len(result.participants) or self._user in self.members:
@@ -77,7 +90,11 @@ class View:
         self._may_come_again.discard(user)
         for view in (self.members, self.followed):
             view[user] = Shown(
-                payload["isMuted"], payload["isVideoOn"], payload["handRaised"], payload["recordingOptOut"]
+                payload["isMuted"],
+                payload["isVideoOn"],
+                payload["handRaised"],
+                payload["recordingOptOut"],
+                control_of(msgspec.convert(payload, ParticipantView)),
             )
 
     def went(self, payload: dict[str, Any]) -> None:
@@ -87,7 +104,7 @@ class View:
         for view in (self.members, self.followed):
             view.pop(user, None)
 
-    def change(self, payload: dict[str, Any], **values: bool) -> None:
+    def change(self, payload: dict[str, Any], **values: Any) -> None:
         """Something else about a member."""
         for view in (self.members, self.followed):
             shown = view.get(UserId(payload["userId"]))

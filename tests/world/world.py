@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tertulia.contract import Settings
+from tertulia.contract import Settings, SettingsChange
 from tertulia.ids import ConnectionId, RecordingId, RoomId, TenantId, UserId
 from tertulia.room.settings import HubSettings
 from tertulia.tokens import Admission, RoomClaims
@@ -106,6 +106,9 @@ class World:
             client.is_silent = False
         if not self.living_hubs():
             self.start_hub()
+        hub = self.living_hubs()[0]
+        change = SettingsChange(waiting_room=False, locked=False, chat="everyone")
+        self.clock.after(0.0, hub.process, hub.change_settings, ROOM, change, lambda _: None)
         if not any(node.process.is_alive and not node.is_draining for node in self.nodes):
             self.start_node()
 

@@ -1,7 +1,7 @@
 //! A worker's shard, with what it has to tell and the rooms that it reports.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use sfu::{Command, Refusal, RefusalCode, RoomId, Shard, ShardConfig, Tapped};
 
@@ -32,7 +32,7 @@ impl HostedShard {
     ) -> Self {
         HostedShard {
             index,
-            shard: Shard::new(config.clone(), now),
+            shard: Shard::new(config.clone(), now, SystemTime::now()),
             config,
             rooms,
             events,
@@ -124,7 +124,7 @@ impl HostedShard {
 
     /// After a panic outside of a peer's session: goes on with an empty shard. The peers of the old one are told closed.
     pub(crate) fn restart(&mut self, now: Instant) {
-        let broken = std::mem::replace(&mut self.shard, Shard::new(self.config.clone(), now));
+        let broken = std::mem::replace(&mut self.shard, Shard::new(self.config.clone(), now, SystemTime::now()));
         self.rooms.reset(self.index);
         self.batch.extend(broken.abandon().into_iter().map(Event::Core));
     }

@@ -23,8 +23,12 @@ event_classes! {
     Offer { room: String, transport: String, user_id: String, seat: String, sdp: String, }
     /// The whole slot assignment of one client.
     Slots { room: String, transport: String, user_id: String, seat: String, slots: Vec<Slot>, }
+    /// The videos that a client is not sent, since they do not fit through its line: user and source of each.
+    VideosPaused { room: String, transport: String, user_id: String, seat: String, videos: Vec<(String, String)>, }
     /// Who speaks, loudest first.
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
+    /// The layers that one client is to send of each video that it sends in several.
+    LayersWanted { room: String, transport: String, user_id: String, seat: String, videos: Vec<WantedLayers>, }
     /// A change of a peer's media path; `reason` only with `closed`.
     TransportState {
         room: String,
@@ -88,6 +92,32 @@ impl From<SlotAssignment> for Slot {
     }
 }
 
+/// The layers of one video that are wanted.
+#[pyclass(
+    frozen,
+    get_all,
+    eq,
+    new = "from_fields",
+    module = "tertulia.sfu._sfu",
+    from_py_object
+)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WantedLayers {
+    mid: String,
+    source: String,
+    rids: Vec<String>,
+}
+
+impl From<sfu::WantedLayers> for WantedLayers {
+    fn from(video: sfu::WantedLayers) -> Self {
+        Self {
+            mid: video.mid,
+            source: video.source.as_str().to_owned(),
+            rids: video.rids,
+        }
+    }
+}
+
 /// An event as an instance of its class.
 pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
     match event {
@@ -138,10 +168,21 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
         Body::Slots(slots) => of_peer!(Slots {
             slots: slots.into_iter().map(Slot::from).collect()
         }),
+        Body::VideosPaused(videos) => {
+            let names = videos
+                .iter()
+                .map(|(user, source)| (user.to_string(), source.as_str().to_owned()));
+            of_peer!(VideosPaused {
+                videos: names.collect()
+            })
+        }
         Body::ActiveSpeakers(users) => {
             let user_ids = users.iter().map(ToString::to_string).collect();
             instance(py, ActiveSpeakers { room, user_ids })
         }
+        Body::LayersWanted(videos) => of_peer!(LayersWanted {
+            videos: videos.into_iter().map(WantedLayers::from).collect()
+        }),
         Body::TransportState(state) => {
             let (state, reason) = match state {
                 sfu::TransportState::Connected => ("connected", None),
@@ -178,6 +219,9 @@ pub(crate) fn stats_to_python(stats: WorkerStats) -> HashMap<&'static str, u64> 
         ("rooms", shard.rooms as u64),
         ("peers", shard.peers as u64),
         ("tracks", shard.tracks as u64),
+        ("peers_limited", shard.peers_limited as u64),
+        ("limited_kilobits", shard.limited_kilobits),
+        ("videos_paused", shard.videos_paused as u64),
         ("rtp_in", shard.rtp_in),
         ("rtp_oversized", shard.rtp_oversized),
         ("media_limited", shard.media_limited),

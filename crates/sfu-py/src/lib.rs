@@ -182,6 +182,20 @@ impl Sfu {
         )
     }
 
+    fn block(&self, room: &str, transport: &str, sources: Vec<String>) -> PyResult<()> {
+        let sources = sources
+            .iter()
+            .map(|source| parse_source(source))
+            .collect::<PyResult<_>>()?;
+        self.command(
+            room,
+            Command::Block {
+                transport: transport.into(),
+                sources,
+            },
+        )
+    }
+
     fn record(&self, room: &str, transport: &str, recording: Option<String>) -> PyResult<()> {
         self.command(
             room,
@@ -198,6 +212,16 @@ impl Sfu {
             Command::StopRecording {
                 room: room.into(),
                 recording: recording.into(),
+            },
+        )
+    }
+
+    fn limit(&self, room: &str, kilobits: u32) -> PyResult<()> {
+        self.command(
+            room,
+            Command::Limit {
+                room: room.into(),
+                kilobits,
             },
         )
     }
@@ -268,7 +292,7 @@ mod _sfu {
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
     use super::event::{
-        ActiveSpeakers, Answer, Failed, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot, Slots,
-        TransportState,
+        ActiveSpeakers, Answer, Failed, LayersWanted, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot,
+        Slots, TransportState, VideosPaused, WantedLayers,
     };
 }

@@ -24,6 +24,7 @@ pub(crate) enum Verdict {
 /// The budget of something that sends: one second's worth of bits and packets at a time.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    per_second: u32,
     kilobits: Bucket,
     packets: Bucket,
     was_over: Option<Instant>,
@@ -34,9 +35,21 @@ impl Budget {
     pub(crate) fn new(kilobits: u32, now: Instant) -> Self {
         let packets = u64::from(kilobits) * 125 / USUAL_PACKET;
         Self {
+            per_second: kilobits,
             kilobits: Bucket::new(kilobits, now),
             packets: Bucket::new(u32::try_from(packets).unwrap_or(u32::MAX), now),
             was_over: None,
+        }
+    }
+
+    /// Changes it to so many kilobits a second. Said again, it changes nothing.
+    pub(crate) fn hold_to(&mut self, now: Instant, kilobits: u32) {
+        if self.per_second != kilobits {
+            let was_over = self.was_over;
+            *self = Self {
+                was_over,
+                ..Self::new(kilobits, now)
+            };
         }
     }
 
@@ -66,6 +79,17 @@ mod tests {
         let verdicts: Vec<Verdict> = (0..packets).map(|n| budget.take(at(n), bytes)).collect();
         let count = |wanted| verdicts.iter().filter(|verdict| **verdict == wanted).count();
         (count(Verdict::Within), count(Verdict::BeginsOver))
+    }
+
+    #[test]
+    fn a_budget_that_is_set_again_is_not_filled_again() {
+        let now = Instant::now();
+        let mut budget = Budget::new(80_000, now);
+        budget.hold_to(now, 8_000);
+        assert_eq!(second(&mut budget, now, 10_000, 1_000).0, 1_999);
+        let then = now + Duration::from_secs(1);
+        budget.hold_to(then, 8_000);
+        assert_eq!(budget.take(then, 10_000), Verdict::Over);
     }
 
     #[test]

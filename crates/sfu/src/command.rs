@@ -51,7 +51,8 @@ pub struct WantedVideo {
     pub user: UserId,
     /// Which of the user's.
     pub source: Source,
-    /// The height in pixels of the tile that shows it. Kept for layers; nothing is chosen by it yet.
+    /// The height in pixels of the tile that shows it: of several layers the smallest that fills it is sent. `None`: the
+    /// largest.
     pub max_height: Option<u32>,
 }
 
@@ -105,6 +106,13 @@ pub enum Command {
         /// Whether the camera is on: if not, it is not forwarded and leaves its slots. A screen is not affected.
         is_video_on: Option<bool>,
     },
+    /// What the user may not publish, whatever their client says and sends: it is not forwarded and leaves its slots.
+    Block {
+        /// The peer.
+        transport: TransportId,
+        /// All that is blocked from now on.
+        sources: Vec<Source>,
+    },
     /// Records what a peer publishes, or nothing of it any more.
     Record {
         /// The peer.
@@ -119,6 +127,13 @@ pub enum Command {
         room: RoomId,
         /// The recording.
         recording: RecordingId,
+    },
+    /// Holds a room, if it is open, to a rate below the shard's own limit, for all that comes into it.
+    Limit {
+        /// The room.
+        room: RoomId,
+        /// Kilobits a second.
+        kilobits: u32,
     },
     /// Closes one peer, if it is open.
     Close {

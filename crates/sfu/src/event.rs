@@ -45,8 +45,14 @@ pub enum Body {
     },
     /// The whole slot assignment of one client, after each change, in the order of the m-lines.
     Slots(Vec<SlotAssignment>),
+    /// The videos that a client is not sent now, since they do not fit through its line, after each change. What is paused goes
+    /// on by itself when it fits.
+    VideosPaused(Vec<(UserId, Source)>),
     /// Who speaks now in a room, loudest first, after each change.
     ActiveSpeakers(Vec<UserId>),
+    /// Which layers of each video that one client sends in several are wanted, after each change. A client that stops the
+    /// others saves bits and power, and one that does not loses nothing.
+    LayersWanted(Vec<WantedLayers>),
     /// A change of a peer's media path.
     TransportState(TransportState),
     /// More media came in than [`crate::Limits`] allow, and the rest is dropped. Told once, and again when the limit was kept for
@@ -81,6 +87,17 @@ impl Scope {
             Self::Room => "room",
         }
     }
+}
+
+/// The layers of one video that somebody is sent, or will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedLayers {
+    /// `a=mid` of the m-line on which the client sends the video.
+    pub mid: String,
+    /// What the video shows.
+    pub source: Source,
+    /// The RIDs of the layers, in the order of the offer.
+    pub rids: Vec<String>,
 }
 
 /// What is in one slot of a client.

@@ -1,11 +1,15 @@
 //! Entry points for fuzzers into parsers behind the public interface. Not part of it.
 
+use std::time::Instant;
+
 use str0m::format::Codec;
-use str0m::rtp::Vp8Descriptor;
 use str0m::rtp::rtcp::Rtcp;
 
+use crate::congestion::Control;
 use crate::demux;
-use crate::rtp::{Feedback, Header, PictureIds, is_keyframe, renumber, without_sender_reports};
+use crate::rtp::{
+    Feedback, Header, PictureIds, Vp8Descriptor, is_keyframe, renumber, transport_feedback, without_sender_reports,
+};
 
 /// Classifies a datagram, and looks for each header extension that it may have.
 pub fn classify(packet: &[u8]) {
@@ -26,7 +30,7 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
         if index % 3 == 2 {
             pictures.change_source();
         }
-        if let Ok(descriptor) = Vp8Descriptor::parse(payload) {
+        if let Some(descriptor) = Vp8Descriptor::parse(payload) {
             let numbers = pictures.packet(&descriptor, index == 0);
             numbers
                 .into_iter()
@@ -40,6 +44,10 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
 pub fn feedback(mut compound: &[u8]) -> usize {
     Feedback::read(compound);
     without_sender_reports(compound);
+    let now = Instant::now();
+    let mut control = Control::new(now);
+    (0..1_024).for_each(|_| control.depart(now, 1_200, true));
+    control.reported(now, transport_feedback(compound));
     let mut read = 0;
     while let [_, _, high, low, ..] = *compound {
         let length = (4 + 4 * usize::from(u16::from_be_bytes([high, low]))).min(compound.len());

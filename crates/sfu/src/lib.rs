@@ -25,6 +25,7 @@ mod bucket;
 mod budget;
 mod command;
 mod config;
+mod congestion;
 mod demux;
 mod event;
 #[cfg(feature = "fuzzing")]
@@ -48,7 +49,7 @@ mod timers;
 
 pub use command::{Command, Outcome, Refusal, RefusalCode, Source, TrackName, WantedVideo};
 pub use config::{Limits, LocalCandidate, ShardConfig, Transport};
-pub use event::{Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState};
+pub use event::{Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState, WantedLayers};
 pub use ids::{PeerId, RecordingId, RoomId, SeatId, TransportId, UserId};
 pub use shard::{Shard, Transmit};
 pub use stats::ShardStats;

@@ -9,6 +9,12 @@ pub struct ShardStats {
     pub peers: usize,
     /// Published tracks now.
     pub tracks: usize,
+    /// Peers now whose line has shown a limit.
+    pub peers_limited: usize,
+    /// What those can be sent, together, in kbit/s.
+    pub limited_kilobits: u64,
+    /// Videos now that a peer is not sent, since they do not fit through its line.
+    pub videos_paused: usize,
     /// Packets received.
     pub packets_in: u64,
     /// Their bytes.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from tertulia.db import audit
 from tertulia.db.engine import Database, insert_new
@@ -14,6 +15,7 @@ from tertulia.db.models import ApiKey, Tenant
 from tertulia.db.tables import API_KEYS, TENANTS
 from tertulia.errors import AlreadyExists, FieldError, NotFound
 from tertulia.ids import TenantId, new_token, new_uuid
+from tertulia.room.quotas import Quotas
 
 KEY_PREFIX: Final = "tk_"
 """How every API key begins."""
@@ -81,6 +83,14 @@ class Access:
             raise ValueError("recordings are kept for at least one day")
         async with self._database.write() as connection:
             await connection.execute(sa.update(TENANTS).where(TENANTS.c.id == tenant).values(retention_days=days))
+
+    async def set_quotas(self, tenant: TenantId, quotas: Quotas, at: datetime) -> None:
+        """Change what the tenant may have. What it has already stays."""
+        values = {f"max_{name}": limit for name, limit in structs.asdict(quotas).items()}
+        said = {name: "none" if limit is None else str(limit) for name, limit in structs.asdict(quotas).items()}
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(TENANTS).where(TENANTS.c.id == tenant).values(values))
+            await audit.add(connection, audit.by_operator(tenant, at, "quotas.set", None, **said))
 
     async def create_key(self, tenant: TenantId, name: str, at: datetime) -> NewKey:
         """Create an API key, for the operator. Its secret is only in this answer; the table has a digest."""

@@ -16,10 +16,11 @@ from tertulia.db import rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room
 from tertulia.db.standing import is_banned, is_removed, is_revoked
-from tertulia.db.tables import REMOVALS, ROOMS, Uuid
+from tertulia.db.tables import REMOVALS, ROOMS, TENANTS, Uuid
 from tertulia.errors import BadToken
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
+from tertulia.room.quotas import Quotas
 from tertulia.tokens import RoomClaims
 
 REVOKED: Final = "the API key that the token was issued for was revoked: ask for a new token"
@@ -28,19 +29,24 @@ REMOVED: Final = "you were removed from this meeting, and the token is no longer
 """The same, to who was removed."""
 
 
-_RECORD: Final = rows.ROOM_QUERY.where(ROOMS.c.id == sa.bindparam("room")).add_columns(
+_IN_MEETINGS: Final = (TENANTS.c.max_people, TENANTS.c.max_room_people, TENANTS.c.max_room_mbits)
+"""The quotas that a meeting has to keep to."""
+_ROOM: Final = rows.ROOM_QUERY.join(TENANTS, TENANTS.c.id == ROOMS.c.tenant_id)
+_RECORD: Final = _ROOM.where(ROOMS.c.id == sa.bindparam("room")).add_columns(
+    *_IN_MEETINGS,
     sa.exists().where(REMOVALS.c.room_id == ROOMS.c.id).label("has_removals"),
-    is_banned(sa.bindparam("user", type_=Uuid)).label("is_out"),
+    is_banned(ROOMS.c.tenant_id, sa.bindparam("user", type_=Uuid)).label("is_out"),
     is_revoked(sa.bindparam("key", type_=Uuid)).label("is_revoked"),
 )
 """A room, for a user and the API key that vouched for them. (Made once: every JoinRoom reads it.)"""
 
 
 class Record(NamedTuple):
-    """A room, and who was removed from the session that is open."""
+    """A room, who was removed from the session that is open, and what its tenant may have."""
 
     room: Room
     removals: Removals
+    quotas: Quotas
 
 
 class Admissions:
@@ -57,7 +63,7 @@ class Admissions:
         """
         admission = claims.admission
         at = times.from_ms(admission.at_ms)
-        is_out = sa.or_(is_removed(claims.room_id, claims.user_id, at), is_banned(claims.user_id))
+        is_out = sa.or_(is_removed(claims.room_id, claims.user_id, at), is_banned(claims.tenant_id, claims.user_id))
         query = sa.select(is_out.label("is_out"), is_revoked(admission.key_id).label("is_revoked"))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one()
@@ -80,9 +86,10 @@ class Admissions:
             if tenant is not None and room.tenant_id != tenant:
                 rows.not_found("room")
             _check(row.is_out, row.is_revoked)
+            quotas = Quotas(people=row.max_people, room_people=row.max_room_people, room_mbits=row.max_room_mbits)
             if not row.has_removals or room.session_id is None:
-                return Record(room, {})
-            return Record(room, await rows.removals(connection, room.session_id))
+                return Record(room, {}, quotas)
+            return Record(room, await rows.removals(connection, room.session_id), quotas)
 
     async def removals(self, session_id: SessionId) -> Removals:
         """Who was removed from a session that has not ended, and when."""
@@ -96,10 +103,12 @@ class Admissions:
         ours = sa.and_(REMOVALS.c.session_id == session_id, REMOVALS.c.user_id == user)
         async with self._database.write() as connection:
             await rows.lock_room(connection, room_id)
-            if (await connection.execute(sa.select(ROOMS.c.id).where(ROOMS.c.id == room_id))).first() is None:
+            owner = sa.select(ROOMS.c.tenant_id).where(ROOMS.c.id == room_id)
+            tenant: TenantId | None = (await connection.execute(owner)).scalar_one_or_none()
+            if tenant is None:
                 return
             if ban:
-                await rows.ban(connection, user, at)
+                await rows.ban(connection, tenant, user, at)
             session = await rows.find_session(connection, session_id)
             if session is not None and session.end_time is not None:
                 return

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tertulia.contract import RoomStatus, Settings, SettingsChange
-from tertulia.db import recording_rows, rows
+from tertulia.db import quotas, recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room, Session, User
 from tertulia.db.paging import Page, Position, behind, cursor_of
@@ -46,13 +46,13 @@ class Directory:
         """Create a user. With ``again``, an equal one that exists is the answer: an earlier attempt created it.
 
         Raises:
-            AlreadyExists: the id, or the email within the tenant, is taken.
+            AlreadyExists: the id or the email is taken within the tenant.
         """
         row = rows.user_row(tenant, user_id, display_name, email, None, at)
         async with self._database.write() as connection:
             made = await connection.execute(insert_new(connection, USERS, row))
-            found = await rows.find_user(connection, user_id)
-            same = found and (found.tenant_id, found.display_name, found.email) == (tenant, display_name, email)
+            found = await rows.find_user(connection, tenant, user_id)
+            same = found and (found.display_name, found.email) == (display_name, email)
             if made.rowcount or (again and same):
                 return found or rows.not_found("user")
         taken = FieldError("id", "is taken") if found else FieldError("email", "is another user's")
@@ -62,12 +62,12 @@ class Directory:
         """Check that a user can be created.
 
         Raises:
-            AlreadyExists: the id, or the email within the tenant, is taken.
+            AlreadyExists: the id or the email is taken within the tenant.
         """
         errors = []
         has_email = sa.and_(USERS.c.tenant_id == tenant, USERS.c.email == email)
         async with self._database.read() as connection:
-            if await rows.find_user(connection, user_id):
+            if await rows.find_user(connection, tenant, user_id):
                 errors.append(FieldError("id", "is taken"))
             if email is not None and (await connection.execute(sa.select(USERS.c.id).where(has_email))).first():
                 errors.append(FieldError("email", "is another user's"))
@@ -81,23 +81,14 @@ class Directory:
         at: datetime,
         display_name: str = GUEST_NAME,
     ) -> User:
-        """The user, created if the id is not known. A known user's name does not change.
-
-        Raises:
-            NotFound: the id is another tenant's user's.
-        """
+        """The user, created if the tenant has none of this id. A known user's name does not change."""
         async with self._database.write() as connection:
             return await rows.ensure_user(connection, rows.user_row(tenant, user_id, display_name, None, None, at))
 
     async def find_user(self, tenant: TenantId, user_id: UserId) -> User | None:
-        """The user; None: nobody has this id.
-
-        Raises:
-            NotFound: the id is another tenant's user's.
-        """
+        """The user; None: the tenant has none of this id."""
         async with self._database.read() as connection:
-            user = await rows.find_user(connection, user_id)
-        return rows.check_tenant(user, tenant) if user else None
+            return await rows.find_user(connection, tenant, user_id)
 
     async def user(self, tenant: TenantId, user_id: UserId) -> User:
         """The user.
@@ -115,7 +106,7 @@ class Directory:
         """Create a room, and its host as a user if not known. If the room exists, it is the answer.
 
         Raises:
-            NotFound: the host is another tenant's user.
+            QuotaExceeded: the tenant has as many as it may.
             AlreadyExists: the host is a guest.
         """
         row = {
@@ -127,11 +118,22 @@ class Directory:
             "created_at": at,
         }
         async with self._database.write() as connection:
+            await quotas.lock_rooms(connection, tenant)
+            await quotas.check_rooms(connection, tenant, room_id)
             user = await rows.ensure_user(connection, rows.user_row(tenant, host, GUEST_NAME, None, None, at))
             if user.is_guest:
                 raise AlreadyExists([FieldError("hostId", "is a guest's, who came by an invite")])
             await connection.execute(insert_new(connection, ROOMS, row))
             return await rows.find_room(connection, room_id, tenant)
+
+    async def check_room_is_within_quota(self, tenant: TenantId, room_id: RoomId) -> None:
+        """Check that the tenant may have the room.
+
+        Raises:
+            QuotaExceeded
+        """
+        async with self._database.read() as connection:
+            await quotas.check_rooms(connection, tenant, room_id)
 
     async def room(self, room_id: RoomId, tenant: TenantId | None = None) -> Room:
         """The room.
@@ -159,7 +161,7 @@ class Directory:
         last = rooms[limit - 1]
         return Page(rooms[:limit], cursor_of(Position(last.created_at, last.id)))
 
-    async def change_settings(self, tenant: TenantId, room_id: RoomId, change: SettingsChange) -> Room:
+    async def change_settings(self, tenant: TenantId | None, room_id: RoomId, change: SettingsChange) -> Room:
         """Merge ``change`` into the settings.
 
         Raises:
@@ -206,7 +208,7 @@ class Directory:
 
     async def close_session(self, session_id: SessionId, at: datetime) -> None:
         """End the session ``at``, unless it has ended, and its recording. Its room is COMPLETED when it has no open
-        session. Removals from it are over.
+        session, and locked no more. Removals from it are over.
 
         An unknown session is no error.
         """
@@ -218,6 +220,7 @@ class Directory:
             ends = sa.update(SESSIONS).where(SESSIONS.c.id == session_id, SESSIONS.c.end_time.is_(None))
             if (await connection.execute(ends.values(end_time=max(at, session.start_time)))).rowcount:
                 await rows.set_status(connection, session.room_id)
+                await rows.unlock(connection, session.room_id)
                 await recording_rows.stop_running(connection, RECORDINGS.c.session_id == session_id, at)
                 await connection.execute(sa.delete(REMOVALS).where(REMOVALS.c.session_id == session_id))
 
@@ -236,6 +239,13 @@ class Directory:
         query = sa.select(SESSIONS).where(SESSIONS.c.end_time.is_(None)).order_by(SESSIONS.c.start_time)
         async with self._database.read() as connection:
             return [Session(**row._mapping) for row in await connection.execute(query)]
+
+    async def open_settings(self) -> dict[RoomId, Settings]:
+        """The settings of all rooms that have an open session, of all tenants: for the reaper."""
+        is_open = sa.exists().where(SESSIONS.c.room_id == ROOMS.c.id, SESSIONS.c.end_time.is_(None))
+        async with self._database.read() as connection:
+            found = await connection.execute(sa.select(ROOMS.c.id, ROOMS.c.settings).where(is_open))
+            return {RoomId(row.id): msgspec.convert(row.settings, Settings) for row in found}
 
     async def sessions(self, room_id: RoomId) -> list[Session]:
         """The sessions of a room, the newest first."""

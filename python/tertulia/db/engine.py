@@ -26,6 +26,7 @@ _POOL: Final = 10
 _BUSY_PAUSE: Final = 0.02
 """Seconds between two attempts to switch an SQLite file to its write-ahead log."""
 _WRITE: Final = "tertulia_write"
+_REBUILD: Final = "tertulia_rebuild"
 
 _DOWN: Final = (
     sa.exc.OperationalError,
@@ -82,12 +83,27 @@ class Database:
 
     @asynccontextmanager
     async def unhurried(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction as in :meth:`write`, but without a deadline, for migrations."""
+        """A transaction as in :meth:`write`, but without a deadline."""
         with _Unavailable():
             async with self.engine.connect() as connection:
                 await connection.execution_options(**{_WRITE: True})
                 async with connection.begin():
                     yield connection
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction as in :meth:`unhurried`, to change the schema. SQLite checks foreign keys at its end only, as
+        it changes a table by making it anew."""
+        with _Unavailable():
+            async with self.engine.connect() as connection:
+                await connection.execution_options(**{_WRITE: True, _REBUILD: True})
+                try:
+                    async with connection.begin():
+                        yield connection
+                        if self.is_sqlite:
+                            await _check_foreign_keys(connection)
+                finally:
+                    await connection.invalidate()  # its foreign keys are off: nobody else may get it
 
     async def close(self) -> None:
         """Close all connections."""
@@ -141,6 +157,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+async def _check_foreign_keys(connection: AsyncConnection) -> None:
+    broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first()
+    if broken is not None:
+        raise RuntimeError(f"the migration leaves a row without the one that it refers to: {tuple(broken)}")
+
+
 async def _use_wal(connection: aiosqlite.Connection) -> None:
     # If two processes switch a new file at the same time, SQLite says BUSY to one of them, whatever its timeout.
     end = time.monotonic() + DEADLINE
@@ -155,6 +177,8 @@ async def _use_wal(connection: aiosqlite.Connection) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get(_REBUILD):
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")  # of no effect within a transaction
     # Otherwise a transaction that first reads and then writes fails if another one wrote in between.
     immediate = connection.get_execution_options().get(_WRITE)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -5,6 +5,7 @@ Whether an invite may be used is decided in the transaction that counts the use:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,9 +18,9 @@ from tertulia.db import rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Invite, User
 from tertulia.db.standing import is_banned, is_removed, is_revoked
-from tertulia.db.tables import INVITE_USES, INVITES, USERS
+from tertulia.db.tables import INVITE_USES, INVITES, ROOMS, USERS
 from tertulia.errors import AlreadyExists, BadToken, FieldError, Forbidden, NotFound
-from tertulia.ids import RoomId, UserId
+from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.tokens import ADMISSION_SECONDS, InviteClaims
 
 TAKEN: Final = "is in use: an invite makes a new user. Send a new UUID, or your own room token instead of the invite"
@@ -28,10 +29,12 @@ _USED_UP: Final = "the invite has been used as often as it may be: ask for a new
 LISTED: Final = 1000
 """The most invites that a list has."""
 
+_OWNER: Final = sa.select(ROOMS.c.tenant_id).where(ROOMS.c.id == INVITES.c.room_id).correlate(INVITES).scalar_subquery()
+"""The tenant of an invite's room."""
 _VOID: Final = sa.or_(
     is_revoked(INVITES.c.key_id),
     is_removed(INVITES.c.room_id, INVITES.c.made_by, INVITES.c.maker_admitted_at),
-    is_banned(INVITES.c.made_by),
+    is_banned(_OWNER, INVITES.c.made_by),
 )
 """Whoever made the invite may no longer come themselves."""
 _INVITE: Final = sa.select(INVITES)
@@ -68,6 +71,18 @@ class Invites:
             raise NotFound("this invite is not known")
         return invite
 
+    async def by_code(self, hashes: Sequence[bytes], now: datetime) -> tuple[Invite, TenantId] | None:
+        """The invite whose code has one of these hashes, and its tenant; None: there is none that admits anybody."""
+        is_valid = sa.and_(INVITES.c.revoked_at.is_(None), INVITES.c.expires_at > now, sa.not_(_VOID))
+        query = sa.select(INVITES, ROOMS.c.tenant_id.label("of_tenant")).join(ROOMS, ROOMS.c.id == INVITES.c.room_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query.where(INVITES.c.code_hash.in_(hashes), is_valid))).one_or_none()
+        if row is None:
+            return None
+        fields = dict(row._mapping)
+        tenant_id = fields.pop("of_tenant")
+        return Invite(**fields), tenant_id
+
     async def revoke(self, invite_id: str, at: datetime) -> None:
         """Keep out everyone who has not joined by the invite yet. May be called again."""
         revokes = sa.update(INVITES).where(INVITES.c.id == invite_id, INVITES.c.revoked_at.is_(None))
@@ -100,7 +115,7 @@ class Invites:
         Raises:
             BadToken: the invite was revoked, or whoever made it was removed.
             Forbidden: it has been used as often as it may be.
-            AlreadyExists: there is a user of that id.
+            AlreadyExists: the tenant has a user of that id.
         """
         async with self._database.write() as connection:
             user = await _user_of(connection, use_id)
@@ -110,8 +125,8 @@ class Invites:
             row = rows.user_row(claims.tenant_id, user_id, name, None, claims.invite_id, now)
             if not (await connection.execute(insert_new(connection, USERS, row))).rowcount:
                 raise AlreadyExists([FieldError("userId", TAKEN)])
-            use = {"id": use_id, "invite_id": claims.invite_id, "user_id": user_id, "used_at": now}
-            await connection.execute(sa.insert(INVITE_USES).values(use))
+            use = {"id": use_id, "invite_id": claims.invite_id, "tenant_id": claims.tenant_id}
+            await connection.execute(sa.insert(INVITE_USES).values(use | {"user_id": user_id, "used_at": now}))
             return User(**row)
 
     async def has_made(self, room_id: RoomId, user_id: UserId) -> bool:
@@ -121,10 +136,10 @@ class Invites:
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
-    async def ban(self, user_id: UserId, at: datetime) -> None:
-        """Keep a guest out for good. Of no effect on anyone else."""
+    async def ban(self, tenant: TenantId, user_id: UserId, at: datetime) -> None:
+        """Keep a guest of the tenant out for good. Of no effect on anyone else."""
         async with self._database.write() as connection:
-            await rows.ban(connection, user_id, at)
+            await rows.ban(connection, tenant, user_id, at)
 
     async def purge(self, now: datetime) -> None:
         """Delete the invites of which no token can be valid any more."""
@@ -140,7 +155,8 @@ async def _find(connection: AsyncConnection, invite_id: str) -> Invite | None:
 
 async def _user_of(connection: AsyncConnection, use_id: str) -> User | None:
     """The user that a use has made."""
-    query = sa.select(USERS).join(INVITE_USES, INVITE_USES.c.user_id == USERS.c.id).where(INVITE_USES.c.id == use_id)
+    made = sa.and_(INVITE_USES.c.tenant_id == USERS.c.tenant_id, INVITE_USES.c.user_id == USERS.c.id)
+    query = sa.select(USERS).join(INVITE_USES, made).where(INVITE_USES.c.id == use_id)
     row = (await connection.execute(query)).one_or_none()
     return User(**row._mapping) if row else None
 

@@ -69,5 +69,5 @@ async def _run(database: Database, change: Callable[[Config, str], None], revisi
         config.attributes["connection"] = connection
         change(config, revision)
 
-    async with database.unhurried() as connection:
+    async with database.migrating() as connection:
         await connection.run_sync(run)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tertulia.contract import Layout, RecordingStage, RecordingStatus, Role, RoomStatus, Settings, Source
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
+from tertulia.room.quotas import Quotas
 
 
 class Tenant(Struct, frozen=True):
@@ -21,6 +22,20 @@ class Tenant(Struct, frozen=True):
     name: str
     created_at: datetime
     retention_days: int | None = None
+    max_rooms: int | None = None
+    max_people: int | None = None
+    max_room_people: int | None = None
+    max_room_mbits: int | None = None
+
+    @property
+    def quotas(self) -> Quotas:
+        """What it may have."""
+        return Quotas(
+            rooms=self.max_rooms,
+            people=self.max_people,
+            room_people=self.max_room_people,
+            room_mbits=self.max_room_mbits,
+        )
 
 
 class User(Struct, frozen=True):
@@ -56,6 +71,10 @@ class Invite(Struct, frozen=True):
     max_uses: int | None
     uses: int
     revoked_at: datetime | None
+    code_hash: bytes | None = None
+    """Of the code in its short link."""
+    password_hash: str | None = None
+    """Argon2id, in PHC format; None: its link asks for no password."""
 
 
 class Room(Struct, frozen=True):

@@ -13,7 +13,7 @@ from tertulia import times
 from tertulia.contract import Settings
 from tertulia.db.engine import insert_new
 from tertulia.db.models import Room, Session, User
-from tertulia.db.tables import INVITE_USES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
+from tertulia.db.tables import INVITE_USES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, TENANTS, USERS
 from tertulia.errors import NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
@@ -51,29 +51,16 @@ def user_row(
 
 
 async def ensure_user(connection: AsyncConnection, row: dict[str, Any]) -> User:
-    """The user of ``row``, created if the id is not known.
-
-    Raises:
-        NotFound: the id is another tenant's user's.
-    """
+    """The user of ``row``, created if the tenant has none of this id."""
     await connection.execute(insert_new(connection, USERS, row))
-    user = await find_user(connection, row["id"]) or not_found("user")
-    return check_tenant(user, row["tenant_id"])
+    return await find_user(connection, row["tenant_id"], row["id"]) or not_found("user")
 
 
-async def find_user(connection: AsyncConnection, user_id: UserId) -> User | None:
-    """A user; None: nobody has this id."""
-    row = (await connection.execute(sa.select(USERS).where(USERS.c.id == user_id))).one_or_none()
+async def find_user(connection: AsyncConnection, tenant: TenantId, user_id: UserId) -> User | None:
+    """A user of the tenant; None: it has none of this id."""
+    ours = sa.and_(USERS.c.tenant_id == tenant, USERS.c.id == user_id)
+    row = (await connection.execute(sa.select(USERS).where(ours))).one_or_none()
     return User(**row._mapping) if row else None
-
-
-def check_tenant(user: User, tenant: TenantId) -> User:
-    """``user``, if they are of ``tenant``.
-
-    Raises:
-        NotFound
-    """
-    return user if user.tenant_id == tenant else not_found("user")
 
 
 async def find_room(connection: AsyncConnection, room_id: RoomId, tenant: TenantId | None) -> Room:
@@ -95,9 +82,29 @@ def as_room(row: sa.Row[Any]) -> Room:
     return Room(**(values | {"settings": msgspec.convert(values["settings"], Settings)}))
 
 
+async def lock_tenant(connection: AsyncConnection, tenant: TenantId) -> None:
+    """Let one transaction at a time change what there is one of for each tenant. Rows that refer to the tenant may be
+    added meanwhile.
+
+    Raises:
+        NotFound
+    """
+    lock = sa.select(TENANTS.c.id).where(TENANTS.c.id == tenant).with_for_update(key_share=True)
+    if (await connection.execute(lock)).first() is None:
+        not_found("tenant")
+
+
 async def lock_room(connection: AsyncConnection, room_id: RoomId) -> None:
     """Keep other transactions from changing the room and its sessions. (SQLite has one writer anyway.)"""
     await connection.execute(sa.select(ROOMS.c.id).where(ROOMS.c.id == room_id).with_for_update())
+
+
+async def unlock(connection: AsyncConnection, room_id: RoomId) -> None:
+    """A lock ends with the meeting."""
+    settings = (await find_room(connection, room_id, None)).settings
+    if settings.locked:
+        unlocked = msgspec.to_builtins(msgspec.structs.replace(settings, locked=False))
+        await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=unlocked))
 
 
 async def set_status(connection: AsyncConnection, room_id: RoomId) -> None:
@@ -119,9 +126,10 @@ async def removals(connection: AsyncConnection, session_id: SessionId) -> Remova
     return {UserId(row.user_id): times.to_ms(row.removed_at) for row in await connection.execute(query)}
 
 
-async def ban(connection: AsyncConnection, user_id: UserId, at: datetime) -> None:
-    """Keep a guest out for good. Of no effect on anyone else."""
-    bans = sa.update(INVITE_USES).where(INVITE_USES.c.user_id == user_id, INVITE_USES.c.banned_at.is_(None))
+async def ban(connection: AsyncConnection, tenant: TenantId, user_id: UserId, at: datetime) -> None:
+    """Keep a guest of the tenant out for good. Of no effect on anyone else."""
+    ours = sa.and_(INVITE_USES.c.tenant_id == tenant, INVITE_USES.c.user_id == user_id)
+    bans = sa.update(INVITE_USES).where(ours, INVITE_USES.c.banned_at.is_(None))
     await connection.execute(bans.values(banned_at=at))
 
 

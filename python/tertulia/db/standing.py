@@ -19,9 +19,11 @@ def is_revoked(key_id: str | Value | None) -> sa.ColumnElement[bool]:
     return sa.exists().where(API_KEYS.c.id == key_id, API_KEYS.c.revoked_at.is_not(None))
 
 
-def is_banned(user_id: str | Value) -> sa.ColumnElement[bool]:
-    """The guest was removed for good."""
-    return sa.exists().where(INVITE_USES.c.user_id == user_id, INVITE_USES.c.banned_at.is_not(None))
+def is_banned(tenant: str | Value, user_id: str | Value) -> sa.ColumnElement[bool]:
+    """The guest of the tenant was removed for good."""
+    return sa.exists().where(
+        INVITE_USES.c.tenant_id == tenant, INVITE_USES.c.user_id == user_id, INVITE_USES.c.banned_at.is_not(None)
+    )
 
 
 def is_removed(room_id: str | Value, user_id: str | Value, admitted_at: datetime | Value) -> sa.ColumnElement[bool]:

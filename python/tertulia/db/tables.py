@@ -68,14 +68,18 @@ TENANTS: Final = sa.Table(
     sa.Column("name", sa.String(100), nullable=False),
     _moment("created_at"),
     sa.Column("retention_days", sa.Integer),  # how long recordings are kept; NULL: until they are deleted
+    sa.Column("max_rooms", sa.Integer),  # quotas; NULL: no limit
+    sa.Column("max_people", sa.Integer),
+    sa.Column("max_room_people", sa.Integer),
+    sa.Column("max_room_mbits", sa.Integer),
     sa.UniqueConstraint("name"),
 )
 
 USERS: Final = sa.Table(
     "users",
     METADATA,
-    _id(),
-    _tenant(),
+    sa.Column("tenant_id", Uuid, sa.ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    _id(),  # unique within the tenant
     sa.Column("email", sa.String(254)),
     sa.Column("display_name", sa.String(100), nullable=False),
     sa.Column("invite_id", sa.String(64)),  # the invite by which a guest came
@@ -88,11 +92,14 @@ ROOMS: Final = sa.Table(
     METADATA,
     _id(),
     _tenant(),
-    sa.Column("host_user_id", Uuid, sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("host_user_id", Uuid, nullable=False),
     sa.Column("settings", Json, nullable=False),
     sa.Column("status", sa.String(9), nullable=False),
     _moment("created_at"),
     sa.CheckConstraint("status IN ('SCHEDULED', 'ACTIVE', 'COMPLETED')", name="status"),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "host_user_id"], ["users.tenant_id", "users.id"], name="fk_rooms_host_user_id"
+    ),
     sa.Index(None, "tenant_id", "created_at", "id"),
 )
 
@@ -122,7 +129,10 @@ INVITES: Final = sa.Table(
     sa.Column("max_uses", sa.Integer),  # NULL: any number
     sa.Column("uses", sa.Integer, nullable=False),
     _moment("revoked_at", nullable=True),
+    sa.Column("code_hash", sa.LargeBinary),  # of the code in its short link
+    sa.Column("password_hash", sa.Text),  # Argon2id, in PHC format
     sa.CheckConstraint("uses <= max_uses", name="uses"),
+    sa.Index(None, "code_hash", unique=True),
     sa.Index(None, "room_id", "created_at"),
     sa.Index(None, "expires_at"),
 )
@@ -132,10 +142,17 @@ INVITE_USES: Final = sa.Table(
     METADATA,
     _id(),
     sa.Column("invite_id", Uuid, sa.ForeignKey("invites.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),  # the guest it made
+    sa.Column("tenant_id", Uuid, nullable=False),
+    sa.Column("user_id", Uuid, nullable=False),  # the guest it made
     _moment("used_at"),
     _moment("banned_at", nullable=True),
-    sa.UniqueConstraint("user_id"),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "user_id"],
+        ["users.tenant_id", "users.id"],
+        name="fk_invite_uses_user_id",
+        ondelete="CASCADE",
+    ),
+    sa.UniqueConstraint("tenant_id", "user_id"),
     sa.Index(None, "invite_id"),
 )
 
@@ -270,7 +287,21 @@ SIGNING_KEYS: Final = sa.Table(
     sa.Column("secret", sa.LargeBinary, nullable=False),
     _moment("created_at"),
     _moment("retired_at", nullable=True),
+    sa.Column("is_sealed", sa.Boolean, nullable=False, server_default=sa.false()),  # encrypted by the master key
 )
+"""The server's own: what is derived from them signs all but tokens."""
+
+TENANT_SIGNING_KEYS: Final = sa.Table(
+    "tenant_signing_keys",
+    METADATA,
+    sa.Column("tenant_id", Uuid, sa.ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kid", sa.String(64), primary_key=True),  # unique within the tenant
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+    _moment("created_at"),
+    _moment("retired_at", nullable=True),
+    sa.Column("is_sealed", sa.Boolean, nullable=False),  # encrypted by the master key
+)
+"""They sign the tenant's tokens."""
 
 IDEMPOTENCY_KEYS: Final = sa.Table(
     "idempotency_keys",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from typing import Final
@@ -42,7 +41,8 @@ class Files:
         key = request.path_params["key"]
         query = request.query_params
         is_sealed = query.get("sealed") == "1"
-        self._links.check(key, query.get("expires", ""), query.get("signature", ""), time.time(), is_sealed=is_sealed)
+        expires, signature = query.get("expires", ""), query.get("signature", "")
+        self._links.check(key, expires, signature, self._links.now(), is_sealed=is_sealed)
         try:
             file = await self._links.storage.only(sealed=is_sealed).open_file(key)
         except StorageError as e:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import mimetypes
 import os
 import re
@@ -15,10 +16,17 @@ from starlette.responses import Response
 
 from tertulia.errors import NotFound
 from tertulia.rest.addresses import WS_PATH, Base, base_of
+from tertulia.rest.codes import is_code
 
 WEB: Final = Path(__file__).parent.parent / "web"
 DOCS: Final = Path(__file__).parent / "docs"
-_TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_TYPES: Final = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
 """Types that the system's own table may have wrong."""
 _CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src {connect}; img-src 'self' data: blob:; media-src {media}; style-src 'self'; "
@@ -27,6 +35,8 @@ _CONTENT_POLICY: Final = (
 _ROOM_ID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 """What may stand in a policy: a host of anybody's making would otherwise bring its own."""
+_CARD_MARK: Final = b"<!-- open graph -->"
+"""Where in the page its Open Graph tags stand."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 
 
@@ -77,6 +87,34 @@ def _stamp(path: Path) -> _Stamp:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+Change = Callable[[_Asset, Base], _Asset]
+
+
+def _unchanged(asset: _Asset, _base: Base) -> _Asset:
+    return asset
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def card(base: Base) -> str:
+    """The Open Graph tags of the page (ogp.me), which want whole addresses."""
+    image = html.escape(f"{base.url}/static/card.png")
+    tags = {
+        "og:site_name": "Tertulia",
+        "og:type": "website",
+        "og:title": "Join a meeting on Tertulia",
+        "og:description": "Open the link to join by video or sound, in the browser. Nothing to install.",
+        "og:image": image,
+        "og:image:width": "1200",
+        "og:image:height": "630",
+        "og:image:alt": "Tertulia",
+    }
+    lines = [f'<meta property="{name}" content="{value}" />' for name, value in tags.items()]
+    return "\n    ".join([*lines, '<meta name="twitter:card" content="summary_large_image" />'])
+
+
 class Pages:
     """The files in a directory. They are small and kept; a change shows at the next reload.
 
@@ -99,7 +137,7 @@ class Pages:
 
     async def index(self, request: Request) -> Response:
         """Serve the page itself."""
-        return await self._send(request, "index.html")
+        return await self._send(request, "index.html", change=self._with_card)
 
     async def room(self, request: Request) -> Response:
         """Serve the page of a room: 404 with it where the path names none, since it says so to people.
@@ -111,6 +149,16 @@ class Pages:
             return await self.index(request)
         return await self.unknown(request)
 
+    async def meeting(self, request: Request) -> Response:
+        """Serve the page of an invite: the same for all codes, so that it says nothing of them.
+
+        Raises:
+            NotFound: the path has no code, and whoever asks is no browser.
+        """
+        if is_code(request.path_params["code"]):
+            return await self.index(request)
+        return await self.unknown(request)
+
     async def unknown(self, request: Request) -> Response:
         """Serve the page, which tells people that there is nothing at this path, with 404.
 
@@ -119,7 +167,7 @@ class Pages:
         """
         if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("accept", ""):
             raise NotFound("there is nothing at this path")
-        return await self._send(request, "index.html", 404)
+        return await self._send(request, "index.html", 404, self._with_card)
 
     async def asset(self, request: Request) -> Response:
         """Serve one of its assets.
@@ -129,9 +177,15 @@ class Pages:
         """
         return await self._send(request, f"{self._assets}/{request.path_params['path']}")
 
-    async def _send(self, request: Request, name: str, status: int = 200) -> Response:
-        asset = self._read(name)
+    def _with_card(self, asset: _Asset, base: Base) -> _Asset:
+        """The page with what other sites show for a link to it: the same for every link, so that none gives away who
+        meets there."""
+        content = asset.content.replace(_CARD_MARK, card(base).encode())
+        return _Asset(content, asset.media_type, _etag(content))
+
+    async def _send(self, request: Request, name: str, status: int = 200, change: Change = _unchanged) -> Response:
         base = base_of(request, self._public_url)
+        asset = change(self._read(name), base)
         headers = {
             "ETag": asset.etag,
             "Cache-Control": "no-cache",
@@ -161,7 +215,7 @@ class Pages:
         except (OSError, ValueError):  # ValueError: a NUL in the name
             raise NotFound("there is no such page") from None
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        asset = _Asset(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+        asset = _Asset(content, media_type, _etag(content))
         if len(self._known) < _MOST_KNOWN:  # one file has any number of names
             self._known[name] = _Known(path, stamp, asset)
         return asset

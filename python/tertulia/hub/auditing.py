@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from msgspec import Struct
 
 from tertulia import times
-from tertulia.contract import CALLS, RecordingBegun, RemoveParticipant, StartRecording
+from tertulia.contract import CALLS, RecordingBegun, RemoveParticipant, SetRole, StartRecording
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.models import AuditEntry
 from tertulia.hub.connection import Connection
@@ -18,6 +17,8 @@ from tertulia.validation import read
 
 _ACTIONS: Final = {
     "RemoveParticipant": "participant.removed",
+    "Deny": "participant.denied",
+    "SetRole": "participant.role",
     "EndRoom": "room.ended",
     "StartRecording": "recording.started",
     "StopRecording": "recording.stopped",
@@ -25,8 +26,8 @@ _ACTIONS: Final = {
 """By the event of the call."""
 
 
-def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct) -> None:
-    """Note a call that was carried out, if it is audited."""
+def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct, now: float) -> None:
+    """Note a call that was carried out, if it is audited. ``now``: Unix seconds on the clock of the fleet."""
     action, claims = _ACTIONS.get(call.event), connection.claims
     if action is None or claims is None:
         return
@@ -34,7 +35,7 @@ def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct) 
     entry = AuditEntry(
         id=new_uuid(),
         tenant_id=claims.tenant_id,
-        at=times.from_seconds(time.time()),
+        at=times.from_seconds(now),
         action=action,
         actor=f"user {claims.user_id}",
         address=connection.client.address,
@@ -50,6 +51,8 @@ def _about(call: Call, result: Struct) -> tuple[str | None, dict[str, str]]:
     payload = _payload(call)
     if isinstance(payload, RemoveParticipant):
         return payload.target_user_id, {"ban": "true" if payload.ban else "false"}
+    if isinstance(payload, SetRole):
+        return payload.target_user_id, {"role": payload.role}
     if isinstance(payload, StartRecording) and isinstance(result, RecordingBegun):
         return result.recording_id, {"layout": payload.layout}
     return None, {}

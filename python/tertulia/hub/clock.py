@@ -11,14 +11,16 @@ from typing import Final
 
 import structlog
 
+from tertulia.contract import Settings
 from tertulia.db.directory import Directory
 from tertulia.db.models import Session
 from tertulia.db.recordings import Recordings
 from tertulia.errors import TertuliaError
 from tertulia.hub import metrics
 from tertulia.hub.meetings import Meetings
+from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks, for_each
-from tertulia.ids import RecordingId, SessionId
+from tertulia.ids import RecordingId, RoomId, SessionId
 from tertulia.room.inputs import NodesSeen, Reap, Sweep
 from tertulia.room.placement import Node
 from tertulia.room.surroundings import Surroundings
@@ -45,12 +47,14 @@ class Clock:
         self,
         surroundings: Surroundings,
         meetings: Meetings,
+        steps: Steps,
         registry: Registry[Node],
         directory: Directory,
         recordings: Recordings,
     ) -> None:
         self._surroundings = surroundings
         self._meetings = meetings
+        self._steps = steps
         self._registry = registry
         self._directory = directory
         self._recordings = recordings
@@ -81,16 +85,21 @@ class Clock:
 
     async def _sweep(self) -> None:
         self._meetings.tell_all(Sweep())
+        await self._steps.count_seats(self._meetings.seated())
 
     async def _reap(self) -> None:
         sessions = await self._directory.open_sessions()
         recordings = await self._recordings.all_running()
+        settings = await self._directory.open_settings()
         self._surroundings.stateless.keep({session.id for session in sessions})
-        await for_each(sessions, partial(self._reap_one, recordings), REAPED_AT_ONCE)
+        await for_each(sessions, partial(self._reap_one, recordings, settings), REAPED_AT_ONCE)
 
-    async def _reap_one(self, recordings: dict[SessionId, RecordingId], session: Session) -> None:
-        recording = recordings.get(session.id)
-        await self._meetings.ask(session.room_id, lambda request: Reap(request, session.id, recording))
+    async def _reap_one(
+        self, recordings: dict[SessionId, RecordingId], settings: dict[RoomId, Settings], session: Session
+    ) -> None:
+        recording, known = recordings.get(session.id), settings.get(session.room_id)
+        if known is not None:  # else the room has been deleted meanwhile, and its sessions with it
+            await self._meetings.ask(session.room_id, lambda request: Reap(request, session.id, recording, known))
 
 
 async def _settle_figures() -> None:

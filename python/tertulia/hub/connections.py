@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -28,8 +29,10 @@ _log: Final = structlog.get_logger(__name__)
 class Connections:
     """By id. Nothing is sent to a client that is gone."""
 
-    def __init__(self, audit: AuditQueue) -> None:
+    def __init__(self, audit: AuditQueue, now: Callable[[], float]) -> None:
+        """``now``: Unix seconds on the clock of the fleet."""
         self._audit = audit
+        self._now = now
         self._all: dict[ConnectionId, Connection] = {}
         self._here: dict[ConnectionId, Connection] = {}
         """Those whose clients are here."""
@@ -123,7 +126,7 @@ class Connections:
             _log.error("an answer to no call", connection=connection)
             return
         metrics.calls(call.event, "ok").inc()
-        auditing.note(self._audit, found, call, result)
+        auditing.note(self._audit, found, call, result, self._now())
         if found.is_here:
             found.client.reply(call.id, result)
         found.joining = None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout
+from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout, Settings
 from tertulia.db.admissions import Admissions
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
@@ -38,6 +38,7 @@ from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import TenantSeats
 from tertulia.validation import read
 
 STOP_WITHIN: Final = 3.0
@@ -59,6 +60,7 @@ class Hub:
         settings: HubSettings,
         hub_id: HubId,
         rooms: RoomState,
+        seats: TenantSeats,
         channels: Channels,
         nodes: Registry[Node],
         directory: Directory,
@@ -72,11 +74,11 @@ class Hub:
         self.id: Final = hub_id
         self.settings: Final = settings
         self._keys = keys
-        self._connections = Connections(audit)
+        self._connections = Connections(audit, keys.now)
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
-        self._steps = Steps(rooms, directory, admissions, recordings)
+        self._steps = Steps(rooms, seats, directory, admissions, recordings, self._tasks, keys.now)
         surroundings = Surroundings(
             hub=hub_id,
             settings=settings,
@@ -86,7 +88,7 @@ class Hub:
             removals=KnownRemovals(),
         )
         self._meetings = Meetings(surroundings, channels, self._steps, self._connections, self._tasks, self._go_on)
-        self._clock = Clock(surroundings, self._meetings, nodes, directory, recordings)
+        self._clock = Clock(surroundings, self._meetings, self._steps, nodes, directory, recordings)
 
     # --- for transports
 
@@ -138,6 +140,8 @@ class Hub:
             meeting = connection.meeting or connection.joining
             if meeting is not None:
                 self._meetings.tell(meeting, inputs.ConnectionLost(connection.id, some_lost))
+        elif connection.joining is not None:
+            self._meetings.tell(connection.joining, inputs.JoinAbandoned(connection.id))
         if is_all:
             self._departed(connection, clean)
         if not len(self._connections):
@@ -186,6 +190,10 @@ class Hub:
         meeting. Raises Unavailable."""
         return await self._meetings.ask(room, lambda request: inputs.RemoveParticipant(request, user, ban))
 
+    async def settings_changed(self, room: RoomId, settings: Settings) -> None:
+        """The room's settings were changed in SQL to these: they hold from now on in its meeting."""
+        await self._meetings.ask(room, lambda request: inputs.SettingsChanged(request, settings))
+
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
         """Record the meeting; ``by`` is who asks, for the log. May be called again with the same id.
 
@@ -222,7 +230,7 @@ class Hub:
         try:
             payload = _checked(event, payload, meeting is not None)
             if meeting is not None:
-                given = inputs.Call(connection.id, event, payload, time.time())
+                given = inputs.Call(connection.id, event, payload, self._keys.now())
                 made, is_answered = meeting.call(given, time.monotonic())
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             connection.heard()
@@ -250,7 +258,7 @@ class Hub:
                 connection.client.widen(wide=True)
                 self._tasks.spawn(self._join(connection, payload))
             else:
-                given = inputs.Call(connection.id, call.event, payload, time.time(), has_waited=True)
+                given = inputs.Call(connection.id, call.event, payload, self._keys.now(), has_waited=True)
                 self._meetings.feed(meeting, given)
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             self._connections.refuse(connection.id, e)
@@ -262,8 +270,9 @@ class Hub:
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
             record = await self._steps.record(room, claims.tenant_id, claims)
+            await self._steps.take_seat(room, claims, record)
             meeting = connection.joining = self._meetings.open(room)
-            self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record))
+            self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record, time.time()))
             if connection.is_lost:
                 self._meetings.feed(meeting, inputs.ConnectionLost(connection.id, some_lost=True))
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too

@@ -16,7 +16,7 @@ from tertulia.hub import metrics
 from tertulia.hub.connections import Connections
 from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks
-from tertulia.ids import RoomId
+from tertulia.ids import RoomId, UserId
 from tertulia.redis.channels import Channels
 from tertulia.room import commands, effects, inputs, messages
 from tertulia.room.answers import Answer
@@ -69,6 +69,10 @@ class Meetings:
     def __len__(self) -> int:
         """How many there are."""
         return len(self._running)
+
+    def seated(self) -> list[tuple[RoomId, list[UserId]]]:
+        """Who has a seat, in each meeting."""
+        return [(room, [seat.user_id for seat in running.meeting.seats]) for room, running in self._running.items()]
 
     # --- inputs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,11 +15,13 @@ from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
 from tertulia.errors import NotFound, Unavailable
-from tertulia.ids import RoomId, TenantId
+from tertulia.hub.tasks import Tasks
+from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.room import steps
 from tertulia.room.answers import Answer, Ongoing, RoomRecord
 from tertulia.room.records import KnownRecords
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import Seat, TenantSeats
 from tertulia.tokens import RoomClaims
 
 AT_ONCE: Final = 200
@@ -40,8 +42,21 @@ _log: Final = structlog.get_logger(__name__)
 class Steps:
     """Every step ends within the deadlines of the clients of Redis and SQL."""
 
-    def __init__(self, rooms: RoomState, directory: Directory, admissions: Admissions, recordings: Recordings) -> None:
+    def __init__(
+        self,
+        rooms: RoomState,
+        seats: TenantSeats,
+        directory: Directory,
+        admissions: Admissions,
+        recordings: Recordings,
+        tasks: Tasks,
+        now: Callable[[], float],
+    ) -> None:
+        """``now``: Unix seconds on the clock of the fleet."""
         self._rooms = rooms
+        self._seats = seats
+        self._tasks = tasks
+        self._clock = now
         self._admissions = admissions
         self._directory = directory
         self._recordings = recordings
@@ -50,13 +65,18 @@ class Steps:
         self._down_until = float("-inf")
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
-            steps.Leave: lambda room, s: rooms.leave(room, s.user, s.connection, s.reason),
+            steps.Leave: self._leave,
             steps.RecordRemoval: self._record_removal,
-            steps.Remove: lambda room, s: rooms.remove(room, s.user, s.lost),
+            steps.Remove: self._remove,
             steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
             steps.Update: self._update,
             steps.RaiseHand: lambda room, s: rooms.raise_hand(room, s.user, s.connection, s.incarnation, s.raised),
             steps.SetRecordingOptOut: self._set_recording_opt_out,
+            steps.Control: self._control,
+            steps.Admit: lambda room, s: rooms.admit(room, s.users, s.incarnation),
+            steps.KeepChat: lambda room, s: rooms.keep_chat(room, s.session_id, s.messages),
+            steps.React: lambda room, s: rooms.react(room, s.session_id, s.message_id, s.user, s.emoji),
+            steps.ReadChat: lambda room, s: rooms.chat(room, s.session_id),
             steps.BeginRecording: lambda room, s: rooms.begin_recording(room, s.recording, s.session_id),
             steps.EndRecording: lambda room, s: rooms.end_recording(room, s.recording),
             steps.End: self._end,
@@ -70,14 +90,47 @@ class Steps:
             steps.CloseSession: self._close_session,
             steps.ReadSession: self._read_session,
             steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
+            steps.ChangeSettings: self._change_settings,
             steps.StartRecording: self._start_recording,
-            steps.StopRecording: lambda _, s: recordings.stop(s.recording, _now(), s.error),
-            steps.WithdrawRecording: lambda room, s: recordings.delete(room, s.recording, _now()),
+            steps.StopRecording: lambda _, s: recordings.stop(s.recording, self._now(), s.error),
+            steps.WithdrawRecording: lambda room, s: recordings.delete(room, s.recording, self._now()),
         }
 
     def run(self, room: RoomId, step: steps.Step) -> Awaitable[Answer]:
         """The step's answer. Raises what :mod:`tertulia.room.steps` says."""
         return self._kinds[type(step)](room, step)
+
+    async def take_seat(self, room: RoomId, claims: RoomClaims, record: RoomRecord) -> None:
+        """Count whoever is about to join among the people of their tenant, if it has a quota of them.
+
+        Raises:
+            QuotaExceeded, Unavailable
+        """
+        if record.quotas.people is not None:
+            await self._seats.take(claims.tenant_id, (room, claims.user_id), record.quotas.people)
+
+    async def count_seats(self, seated: Iterable[tuple[RoomId, list[UserId]]]) -> None:
+        """Go on counting the people in meetings of this hub, for tenants that have a quota of them. Raises
+        Unavailable."""
+        counted: dict[TenantId, list[Seat]] = {}
+        for room, users in seated:
+            owner = self._known.owner(room)
+            if owner is not None and owner[1].people is not None:
+                counted.setdefault(owner[0], []).extend((room, user) for user in users)
+        for tenant, seats in counted.items():
+            await self._seats.count(tenant, seats)
+
+    def _freed(self, room: RoomId, users: list[UserId]) -> None:
+        """They are in the meeting no more. The answer to the step does not wait until they are not counted either."""
+        owner = self._known.owner(room)
+        if users and owner is not None and owner[1].people is not None:
+            self._tasks.spawn(self._release(owner[0], [(room, user) for user in users]))
+
+    async def _release(self, tenant: TenantId, seats: list[Seat]) -> None:
+        try:
+            await self._seats.release(tenant, seats)
+        except Unavailable as e:
+            _log.warning("people who have left are counted until their time runs out", tenant=tenant, error=e.message)
 
     async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
         """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away. Raises NotFound,
@@ -97,7 +150,7 @@ class Steps:
 
     async def _read_record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None) -> RoomRecord:
         try:
-            found, removals = await self._admissions.record(room, tenant, claims)
+            found, removals, quotas = await self._admissions.record(room, tenant, claims)
         except NotFound:
             self._known.gone(room)
             raise
@@ -107,9 +160,22 @@ class Steps:
             session_id=found.session_id,
             recording=found.recording_id,
             removals=removals,
+            quotas=quotas,
         )
         self._known.read(room, tenant, record)
         return record
+
+    async def _leave(self, room: RoomId, step: steps.Leave) -> Answer:
+        left = await self._rooms.leave(room, step.user, step.connection, step.reason)
+        if left is not None:
+            self._freed(room, [step.user])
+        return left
+
+    async def _remove(self, room: RoomId, step: steps.Remove) -> Answer:
+        removed = await self._rooms.remove(room, step.user, step.lost)
+        if removed.left is not None:
+            self._freed(room, [step.user])
+        return removed
 
     def _join(self, room: RoomId, step: steps.Join) -> Awaitable[Answer]:
         return self._rooms.join(
@@ -118,6 +184,7 @@ class Steps:
             max_participants=step.max_participants,
             admitted_at_ms=step.admitted_at_ms,
             placement=step.placement,
+            entry=step.entry,
         )
 
     def _update(self, room: RoomId, step: steps.Update) -> Awaitable[Answer]:
@@ -130,31 +197,52 @@ class Steps:
             is_video_on=step.is_video_on,
         )
 
+    def _control(self, room: RoomId, step: steps.Control) -> Awaitable[Answer]:
+        return self._rooms.control(
+            room,
+            step.user,
+            step.incarnation,
+            role=step.role,
+            lowers_hand=step.lowers_hand,
+            is_spotlit=step.is_spotlit,
+            permissions=step.permissions,
+        )
+
+    async def _change_settings(self, room: RoomId, step: steps.ChangeSettings) -> Answer:
+        await self._directory.change_settings(None, room, step.change)
+        return await self._read_record(room, None, None)
+
     def _set_recording_opt_out(self, room: RoomId, step: steps.SetRecordingOptOut) -> Awaitable[Answer]:
         return self._rooms.set_recording_opt_out(room, step.user, step.connection, step.incarnation, step.opt_out)
 
-    def _end(self, room: RoomId, step: steps.End) -> Awaitable[Answer]:
-        return self._rooms.end(
+    async def _end(self, room: RoomId, step: steps.End) -> Answer:
+        ended = await self._rooms.end(
             room, step.reason, session_id=step.session_id, only_if_empty_for_ms=step.only_if_empty_for_ms
         )
+        if ended is not None:
+            self._freed(room, [member.user_id for member in ended.participants])
+        return ended
 
     async def _expire(self, room: RoomId, step: steps.Expire) -> Answer:
         async with self._regular:
-            return await self._rooms.expire(room, step.silent_for_ms)
+            expired = await self._rooms.expire(room, step.silent_for_ms)
+        if expired is not None:
+            self._freed(room, [member.user_id for member in expired.participants])
+        return expired
 
     async def _move(self, room: RoomId, step: steps.Move) -> Answer:
         async with self._regular:
             return await self._rooms.move(room, step.from_node, step.to_node)
 
     async def _open_session(self, room: RoomId, step: steps.OpenSession) -> Answer:
-        session = await self._directory.open_session(step.session_id, room, _now())
+        session = await self._directory.open_session(step.session_id, room, self._now())
         if session.end_time is None:
             self._known.opened(room, step.session_id)
         return session.end_time is None
 
     async def _close_session(self, room: RoomId, step: steps.CloseSession) -> Answer:
         self._known.closed(room, step.session_id)
-        await self._directory.close_session(step.session_id, _now())
+        await self._directory.close_session(step.session_id, self._now())
         return None
 
     async def _read_session(self, _: RoomId, step: steps.ReadSession) -> Answer:
@@ -169,9 +257,8 @@ class Steps:
         return None
 
     async def _start_recording(self, room: RoomId, step: steps.StartRecording) -> Answer:
-        await self._recordings.start(step.recording, room, step.session_id, step.layout, _now())
+        await self._recordings.start(step.recording, room, step.session_id, step.layout, self._now())
         return None
 
-
-def _now() -> datetime:
-    return times.from_seconds(time.time())
+    def _now(self) -> datetime:
+        return times.from_seconds(self._clock())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
 from tertulia import times
 from tertulia.contract import Layout
+from tertulia.db.clock import DatabaseClock
 from tertulia.db.engine import Database
 from tertulia.db.models import Recording
 from tertulia.db.recording_keys import RecordingKeys
@@ -35,6 +35,7 @@ class Operator:
     """The commands."""
 
     def __init__(self, database: Database, master: MasterKey | None, storage_url: str, recordings: Path) -> None:
+        self._clock = DatabaseClock(database)
         self._rows = Recordings(database)
         self._keys = RecordingKeys(database, master)
         self._storage_url = storage_url
@@ -51,7 +52,7 @@ class Operator:
         Raises:
             Refused
         """
-        row, now = await self._find(recording_id), times.from_seconds(time.time())
+        row, now = await self._find(recording_id), await self._clock.now()
         if row.kind == "track":
             raise Refused(f"{recording_id} is a track: name its recording, {row.parent_id}")
         if layout is not None and layout != row.layout:

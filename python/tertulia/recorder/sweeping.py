@@ -6,15 +6,14 @@ Everything may be done by several recorders at once, and again.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from tertulia import times
+from tertulia.db.clock import DatabaseClock
 from tertulia.db.deletions import Deletions
 from tertulia.db.engine import Database
 from tertulia.db.models import Deletion
@@ -42,6 +41,7 @@ class Sweeper:
     """The sweeps of one recorder."""
 
     def __init__(self, database: Database, storage: SealedStorage, recordings: Path) -> None:
+        self._clock = DatabaseClock(database)
         self._deletions = Deletions(database)
         self._rows = Recordings(database)
         self._storage = storage
@@ -58,12 +58,12 @@ class Sweeper:
 
     async def expire(self) -> None:
         """Delete what is kept no longer."""
-        while count := await self._rows.expire(_now()):
+        while count := await self._rows.expire(await self._clock.now()):
             _log.info("recordings are deleted that are kept no longer", count=count)
 
     async def delete(self) -> None:
         """Carry out the deletions that are due."""
-        for deletion in await self._deletions.due(_now()):
+        for deletion in await self._deletions.due(await self._clock.now()):
             try:
                 await self._delete(deletion)
             except (StorageError, OSError) as error:
@@ -85,7 +85,7 @@ class Sweeper:
     async def _put_off(self, deletion: Deletion, error: str) -> None:
         delay = delay_after(deletion.attempts + 1)
         _log.warning("a recording could not be deleted", path=deletion.path, error=error, again_in=delay)
-        await self._deletions.failed(deletion, error, _now() + timedelta(seconds=delay))
+        await self._deletions.failed(deletion, error, await self._clock.now() + timedelta(seconds=delay))
 
     # -- what is left on disk
 
@@ -114,7 +114,7 @@ class Sweeper:
             files = {file.raw for file in stored.files} if stored is not None else set()
             if await asyncio.to_thread(place.has_media, files):
                 _log.warning("raw files turned up that are not in the film: it is made again", recording=row.id)
-                await self._rows.requeue(row.id, _now())
+                await self._rows.requeue(row.id, await self._clock.now())
                 return
         await asyncio.to_thread(place.remove)
 
@@ -128,7 +128,3 @@ async def _each(seconds: float, sweep: Callable[[], Awaitable[None]]) -> None:
         except Exception:  # noqa: BLE001 — the other sweeps and the jobs go on
             _log.exception("a sweep failed; it is tried again")
         await asyncio.sleep(seconds)
-
-
-def _now() -> datetime:
-    return times.from_seconds(time.time())

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import structlog
 
-from tertulia import times
 from tertulia.config import Config
 from tertulia.db import migrate
+from tertulia.db.clock import DatabaseClock
 from tertulia.db.engine import Database
 from tertulia.db.jobs import Jobs
 from tertulia.db.models import Job
@@ -68,6 +68,7 @@ class Worker:
     def __init__(self, database: Database, keys: RecordingKeys, storage: SealedStorage, recordings: Path) -> None:
         self._name = f"{socket.gethostname()[:80]}:{os.getpid()}"
         self._jobs = Jobs(database)
+        self._clock = DatabaseClock(database)
         self._keys = keys
         self._storage = storage
         self._recordings = recordings
@@ -141,9 +142,9 @@ class Worker:
     async def _run(self, effect: effects.Effect) -> inputs.Outcome:
         match effect:
             case effects.Claim():
-                return await self._jobs.claim(self._name, _now(), LEASE)
+                return await self._jobs.claim(self._name, await self._clock.now(), LEASE)
             case effects.Gather(_, job):
-                return await gather(self._storage, self._recordings, job, _now())
+                return await gather(self._storage, self._recordings, job, await self._clock.now())
             case effects.Film(ticket, job):
                 _log.info("making a film", recording=job.id, layout=job.layout, attempt=job.attempts)
                 return await make(self._place(job), job, lambda done: self._feed(inputs.Progressed(ticket, done)))
@@ -174,9 +175,10 @@ class Worker:
     # -- the job's row
 
     async def _renew(self, effect: effects.Renew) -> None:
-        asked_at, now = time.monotonic(), _now()
-        expected = None if effect.remaining is None else now + timedelta(seconds=min(effect.remaining, 1e7))
+        asked_at = time.monotonic()
         try:
+            now = await self._clock.now()
+            expected = None if effect.remaining is None else now + timedelta(seconds=min(effect.remaining, 1e7))
             held = await self._jobs.renew(effect.job, now, effect.stage, effect.fraction, expected)
         except Unavailable as error:
             _log.warning("a lease could not be renewed", recording=effect.job.id, error=error.message)
@@ -184,7 +186,7 @@ class Worker:
         self._feed(inputs.Renewed(effect.job, asked_at, held))
 
     async def _close(self, effect: effects.Close) -> inputs.Outcome:
-        return inputs.Closed(await self._write(effect.job, effect.verdict, _now()))
+        return inputs.Closed(await self._write(effect.job, effect.verdict, await self._clock.now()))
 
     async def _write(self, job: Job, verdict: effects.Verdict, now: datetime) -> bool:
         match verdict:
@@ -200,7 +202,3 @@ class Worker:
                 return await self._jobs.failed(job, error, retry_at)
             case effects.GivenBack(retry_in):
                 return await self._jobs.give_back(job, now + timedelta(seconds=retry_in))
-
-
-def _now() -> datetime:
-    return times.from_seconds(time.time())

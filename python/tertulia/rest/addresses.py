@@ -29,6 +29,10 @@ class Base(NamedTuple):
         """Of the SignalR hub."""
         return self.url + "/hub"
 
+    def meeting(self, code: str) -> str:
+        """The page, for whoever holds the code of an invite."""
+        return f"{self.url}/m/{code}"
+
     def invite(self, room_id: RoomId, token: str) -> str:
         """The page, for whoever holds an invite. The token is in the fragment, which no server's log ever sees."""
         return f"{self.url}/r/{room_id}#invite={token}"

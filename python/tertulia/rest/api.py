@@ -24,7 +24,7 @@ from tertulia.rest import auditing, targets
 from tertulia.rest import body as bodies
 from tertulia.rest.accept import accepts_json
 from tertulia.rest.addresses import base_of
-from tertulia.rest.callers import Caller, Invitee
+from tertulia.rest.callers import Caller, CodeHolder, Invitee
 from tertulia.rest.limits import FAILED_COST, SharedLimit
 from tertulia.rest.once import Once, encode
 from tertulia.rest.operation import Answer, AnyOperation, Asked, Call
@@ -72,7 +72,7 @@ class Api:
         Raises:
             Unauthorized, RateLimited
         """
-        site = site_of(request.client.host if request.client else "")
+        site = _site(request)
         await self._by_address.take(site, time.monotonic())
         try:
             caller = await self._services.callers.identify(request)
@@ -118,6 +118,7 @@ class _Attempt(NamedTuple):
             body=self.body,
             reads=self.reads,
             made_id=made_id,
+            site=_site(self.request),
             again=again,
         )
         answer = await self.operation.run(asked, self._admit)
@@ -143,9 +144,13 @@ def allowed(operations: Iterable[str]) -> str:
     return ", ".join(methods)
 
 
+def _site(request: Request) -> str:
+    return site_of(request.client.host if request.client else "")
+
+
 def _bucket(caller: Caller, site: str) -> str:
-    """What a request's rate is counted by. Many hold the same invite: each address has a bucket of its own."""
-    return f"{caller.name} {site}" if isinstance(caller, Invitee) else caller.name
+    """What a request's rate is counted by. Many hold the same invite or code: each address has a bucket of its own."""
+    return f"{caller.name} {site}" if isinstance(caller, Invitee | CodeHolder) else caller.name
 
 
 def _response(answer: Answer | Done) -> Response:

@@ -51,9 +51,15 @@ def note(services: Services, request: Request, operation: str, asked: Asked[Any]
         request_id=request.state.request_id,
         room_id=asked.path["room_id"].lower(),
         target=target,
-        details={} if asked.body is None else msgspec.to_builtins(asked.body),
+        details=_details(asked.body),
     )
     services.audit_queue.note(entry)
+
+
+def _details(body: Any) -> dict[str, Any]:
+    """A body or a query, without what nobody else may know."""
+    given = {} if body is None else msgspec.to_builtins(body)
+    return {name: value for name, value in given.items() if name != "password"}
 
 
 def actor_of(caller: Caller) -> str:

@@ -7,13 +7,17 @@ from typing import Final
 from msgspec import Struct
 from starlette.requests import Request
 
+from tertulia import times
 from tertulia.config import is_loopback
+from tertulia.contract import Role
 from tertulia.db.access import KEY_PREFIX, Access
 from tertulia.db.admissions import REMOVED, Admissions
 from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
+from tertulia.db.models import Invite
 from tertulia.errors import BadToken, Unauthorized
 from tertulia.ids import TenantId
+from tertulia.rest.codes import Codes, is_code
 from tertulia.signalr.credentials import bearer
 from tertulia.state.rooms import RoomState
 from tertulia.tokens import InviteClaims, RoomClaims, kind_of
@@ -39,12 +43,20 @@ class Member(Caller, frozen=True):
     """Holds a room token: speaks for one user in one room."""
 
     claims: RoomClaims
+    role: Role
+    """In the present meeting: a host of it may have given them another one than the token says."""
 
 
 class Invitee(Caller, frozen=True):
     """Holds an invite: may join one room, as a guest whom the invite makes."""
 
     claims: InviteClaims
+
+
+class CodeHolder(Caller, frozen=True):
+    """Holds the code of an invite, from its short link: may open it, which its password may be needed for."""
+
+    invite: Invite
 
 
 class Callers:
@@ -56,6 +68,7 @@ class Callers:
         admissions: Admissions,
         invites: Invites,
         keyring: Keyring,
+        codes: Codes,
         rooms: RoomState,
         open_tenant: TenantId | None,
     ) -> None:
@@ -63,6 +76,7 @@ class Callers:
         self._admissions = admissions
         self._invites = invites
         self._keyring = keyring
+        self._codes = codes
         self._rooms = rooms
         self._open_tenant = open_tenant
 
@@ -96,6 +110,8 @@ class Callers:
             if key is None:
                 raise Unauthorized(_UNKNOWN_KEY)
             return Owner(key.tenant_id, f"key {key.id}", key.id)
+        if is_code(credential):
+            return await self._code_holder(credential)
         if kind_of(credential) == "invite":
             invite = await self._keyring.verify_invite(credential)
             await self._invites.check(invite)
@@ -104,4 +120,17 @@ class Callers:
         if await self._rooms.is_void(claims.room_id, claims.user_id, claims.admission.at_ms):
             raise BadToken(REMOVED)
         await self._admissions.check(claims)
-        return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims)
+        role = await self._rooms.role(claims.room_id, claims.user_id) or claims.role
+        return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims, role)
+
+    async def _code_holder(self, code: str) -> CodeHolder:
+        found = await self._by_code(code)
+        if found is None and await self._keyring.read_again():
+            found = await self._by_code(code)
+        if found is None:
+            raise Unauthorized("this link is not valid, or not any more: ask for a new one")
+        invite, tenant_id = found
+        return CodeHolder(tenant_id, f"code {invite.id}", invite)
+
+    async def _by_code(self, code: str) -> tuple[Invite, TenantId] | None:
+        return await self._invites.by_code(self._codes.hashes(code), times.from_seconds(self._keyring.now()))

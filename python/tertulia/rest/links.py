@@ -53,6 +53,10 @@ class Links:
         self._origin: str | None = None
         self._ask_origin_at = 0.0
 
+    def now(self) -> float:
+        """Unix seconds on the clock of the fleet: addresses that one web worker signs are checked by others."""
+        return self._keyring.now()
+
     async def link(self, base: Base, key: str, now: float, *, is_sealed: bool = False) -> Link:
         """An address of what is stored under ``key``; ``base`` is this server's. ``is_sealed``: it is encrypted.
 

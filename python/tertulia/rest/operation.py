@@ -41,6 +41,8 @@ class Asked(Struct, Generic[B], frozen=True, kw_only=True):
     reads: Reads
     made_id: str
     """The id for what this request makes: the same one when it is tried again with its Idempotency-Key."""
+    site: str = ""
+    """Where the request comes from, as rate limits go by."""
     again: bool = False
     """An earlier try of this request (same Idempotency-Key) was broken off, and may have taken effect."""
 

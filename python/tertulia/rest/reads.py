@@ -29,12 +29,16 @@ class Reads:
         return await self._directory.user(tenant, user_id)
 
     async def find_user(self, tenant: TenantId, user_id: UserId) -> User | None:
-        """The same; None: the id is not known at all. Raises NotFound: it is another tenant's."""
+        """The same; None: the tenant has none of this id."""
         return await self._directory.find_user(tenant, user_id)
 
     async def check_user_is_new(self, tenant: TenantId, user_id: UserId, email: str | None) -> None:
-        """Raises AlreadyExists: the id is taken, or the email within the tenant."""
+        """Raises AlreadyExists: the id or the email is taken within the tenant."""
         await self._directory.check_user_is_new(tenant, user_id, email)
+
+    async def check_room_is_within_quota(self, tenant: TenantId, room_id: RoomId) -> None:
+        """Raises QuotaExceeded: the tenant may not have another room."""
+        await self._directory.check_room_is_within_quota(tenant, room_id)
 
     async def invite(self, room_id: RoomId, invite_id: str) -> Invite:
         """An invite to the room. Raises NotFound."""
@@ -59,6 +63,10 @@ class Reads:
     async def is_in_meeting(self, room_id: RoomId, user_id: UserId) -> bool:
         """Whether the user is in the room's meeting."""
         return await self._rooms.participant(room_id, user_id) is not None
+
+    async def was_admitted(self, room_id: RoomId, user_id: UserId) -> bool:
+        """Whether a host of the room's meeting has let the user in."""
+        return await self._rooms.role(room_id, user_id) is not None
 
     async def participant_count(self, room_id: RoomId) -> int | None:
         """How many are in the room's meeting; None: no meeting is on."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from tertulia.db.models import User
 from tertulia.errors import Forbidden
-from tertulia.rest.callers import Caller, Invitee, Member, Owner
+from tertulia.rest.callers import Caller, CodeHolder, Invitee, Member, Owner
 from tertulia.rest.operation import Rule
 from tertulia.rest.targets import Joiner, OfParticipant, OfRoom
 
@@ -19,7 +19,7 @@ def _owns(caller: Caller, _about: object) -> None:
 def _hosts(caller: Caller, about: OfRoom) -> None:
     if isinstance(caller, Owner):
         return
-    if not (isinstance(caller, Member) and caller.claims.room_id == about.room.id and caller.claims.role == "host"):
+    if not (isinstance(caller, Member) and caller.claims.room_id == about.room.id and caller.role == "host"):
         raise Forbidden("only a host of this room or an API key may do this")
 
 
@@ -47,7 +47,14 @@ def _belongs(caller: Caller, about: OfRoom) -> None:
         raise Forbidden("only a member of this room or an API key may do this")
 
 
+def _opens(caller: Caller, _about: object) -> None:
+    if not isinstance(caller, CodeHolder):
+        raise Forbidden("only the code of an invite may do this")
+
+
 def _speaks_for(caller: Caller, joiner: Joiner) -> None:
+    if isinstance(caller, CodeHolder):
+        raise Forbidden("the code of an invite only opens it: join by its inviteToken")
     if isinstance(caller, Member):
         if (caller.claims.room_id, caller.claims.user_id) != (joiner.room.id, joiner.user_id):
             raise Forbidden("a room token joins its own room, as its own user")
@@ -76,3 +83,5 @@ SPEAKERS: Final = Rule[Joiner]("an API key, a token of the room and the user, or
 """May join the room as the user."""
 THE_USER: Final = Rule[User]("an API key, or a room token of the user", _is)
 """May see the user's record."""
+CODE_HOLDERS: Final = Rule[OfRoom]("the code of an invite", _opens)
+"""May open the invite."""

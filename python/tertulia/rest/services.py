@@ -20,8 +20,10 @@ from tertulia.db.recordings import Recordings
 from tertulia.hub.hub import Hub
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
+from tertulia.rest.codes import Codes
 from tertulia.rest.ice import IceServers
 from tertulia.rest.links import Links
+from tertulia.rest.passwords import Passwords
 from tertulia.state.clock import FleetClock
 from tertulia.state.rooms import RoomState
 
@@ -42,6 +44,8 @@ class Services(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     keyring: Keyring
     callers: Callers
+    codes: Codes
+    passwords: Passwords
     ice: IceServers
     links: Links
     redis: Redis

@@ -16,9 +16,11 @@ from tertulia.contract import (
     EntryQuery,
     EntryView,
     InviteCreated,
+    InviteOpened,
     InviteView,
     JoinGrant,
     JoinRequest,
+    OpenInvite,
     ParticipantView,
     RecordingStarted,
     RecordingView,
@@ -33,7 +35,17 @@ from tertulia.contract import (
 )
 from tertulia.db.models import User
 from tertulia.db.paging import Position
-from tertulia.errors import AlreadyExists, AlreadyRecording, NoSession, RoleNotAllowed, RoomFull
+from tertulia.errors import (
+    AlreadyExists,
+    AlreadyRecording,
+    NoSession,
+    PasswordRequired,
+    QuotaExceeded,
+    RoleNotAllowed,
+    RoomFull,
+    RoomLocked,
+    WrongPassword,
+)
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
 from tertulia.rest.handlers import audit, invites, join, members, recordings, rooms, users
@@ -53,11 +65,11 @@ OPERATIONS: Final = (
         body=CreateRoom,
         find=targets.host,
         allows=rules.OWNERS,
-        check=rooms.check_host,
+        check=rooms.check,
         act=rooms.create,
         status=201,
         answer=RoomCreated,
-        refuses=(AlreadyExists,),
+        refuses=(QuotaExceeded, AlreadyExists),
     ),
     Operation[Position | None, RoomQuery](
         name="listRooms",
@@ -88,7 +100,10 @@ OPERATIONS: Final = (
         method="PATCH",
         path=_ROOM,
         summary="Change a room's settings",
-        description="Settings that are left out stay as they are. The change applies from the next JoinRoom on.",
+        description=(
+            "Settings that are left out stay as they are. Who may unmute, share and chat, and that nobody has to wait "
+            "any more, applies at once; the rest from the next JoinRoom on."
+        ),
         body=ChangeRoom,
         find=targets.room,
         allows=rules.HOSTS,
@@ -125,7 +140,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
     ),
     Operation[Joiner, EntryQuery](
         name="checkEntry",
@@ -143,7 +158,7 @@ OPERATIONS: Final = (
         act=join.entry,
         status=200,
         answer=EntryView,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
     ),
     Operation[OfRoom, None](
         name="endRoom",
@@ -163,14 +178,35 @@ OPERATIONS: Final = (
         summary="Create an invite",
         description=(
             "Whoever holds it may join the room in that role as a new guest, until it expires or has made `maxUses` "
-            "guests. A host by invite is a co-host: they cannot remove or mute the room's own host or delete the room."
+            "guests. A host by invite is a co-host: they cannot remove or mute the room's own host or delete the room. "
+            "`url` is a short link; with a `password`, whoever opens it is asked for that. `inviteToken` is the invite "
+            "opened. With an `event`, `calendar` is a file for it (RFC 5545)."
         ),
         body=CreateInvite,
         find=targets.room,
         allows=rules.HOSTS,
+        check=invites.check_event,
         act=invites.create,
         status=201,
         answer=InviteCreated,
+    ),
+    Operation[OfRoom, OpenInvite](
+        name="openInvite",
+        method="POST",
+        path="/v1/invites/open",
+        summary="Open an invite",
+        description=(
+            "By the code of its short link, `Authorization: Bearer abcd-efgh-jkmn`: the room and the `inviteToken` to "
+            "join it with. Nothing is used up."
+        ),
+        body=OpenInvite,
+        body_is_optional=True,
+        find=targets.opened,
+        allows=rules.CODE_HOLDERS,
+        act=invites.open_by_code,
+        status=200,
+        answer=InviteOpened,
+        refuses=(PasswordRequired, WrongPassword),
     ),
     Operation[OfRoom, None](
         name="listInvites",

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, RemovalQuery
+from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, OpenInvite, RemovalQuery
 from tertulia.db.models import Invite, Recording, Room, User
-from tertulia.errors import AlreadyExists, FieldError, NotFound
+from tertulia.errors import AlreadyExists, FieldError, Forbidden, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId
-from tertulia.rest.callers import Member
+from tertulia.rest.callers import CodeHolder, Member
 from tertulia.rest.operation import Asked
 
 
@@ -90,6 +90,13 @@ async def invite(asked: Asked[Any]) -> OfInvite:
     return OfInvite(found, await asked.reads.invite(found.id, asked.id("invite_id")))
 
 
+async def opened(asked: Asked[OpenInvite]) -> OfRoom:
+    """The room that the caller's code leads to. Raises NotFound; Forbidden: the caller holds none."""
+    if not isinstance(asked.caller, CodeHolder):
+        raise Forbidden("only the code of an invite may do this")
+    return OfRoom(await asked.reads.room(asked.caller.tenant_id, asked.caller.invite.room_id))
+
+
 async def recording(asked: Asked[Any]) -> OfRecording:
     """The recording of the path. Raises NotFound."""
     found = (await room(asked)).room
@@ -102,7 +109,7 @@ async def user(asked: Asked[Any]) -> User:
 
 
 async def joiner(asked: Asked[JoinRequest]) -> Joiner:
-    """The room of the path and the user of the body. Raises NotFound: it is another tenant's."""
+    """The room of the path and the user of the body. Raises NotFound: the room is another tenant's."""
     at_ms = await asked.reads.now_ms(RoomId(asked.id("room_id")))
     found = (await room(asked)).room
     user_id = UserId(asked.body.user_id.lower())
@@ -124,7 +131,7 @@ def _entrant_id(asked: Asked[EntryQuery]) -> UserId:
 
 
 async def host(asked: Asked[CreateRoom]) -> Host:
-    """The host of the body. Raises NotFound: it is another tenant's user."""
+    """The host of the body."""
     user_id = UserId(asked.body.host_id.lower())
     return Host(user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id))
 

@@ -31,8 +31,8 @@ def room_view(room: Room) -> RoomView:
     )
 
 
-def invite_view(invite: Invite) -> InviteView:
-    """An invite."""
+def invite_view(invite: Invite, url: str | None) -> InviteView:
+    """An invite; ``url`` of its page."""
     return InviteView(
         id=invite.id,
         role=invite.role,
@@ -40,6 +40,8 @@ def invite_view(invite: Invite) -> InviteView:
         expires_at=rfc3339(invite.expires_at),
         max_uses=invite.max_uses,
         uses=invite.uses,
+        url=url,
+        has_password=invite.password_hash is not None,
     )
 
 

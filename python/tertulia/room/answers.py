@@ -6,15 +6,20 @@ import enum
 
 from msgspec import Struct
 
-from tertulia.contract import Settings
+from tertulia.contract import ChatHistory, Settings
 from tertulia.errors import TertuliaError
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals
+from tertulia.room.quotas import Quotas
 
 
 class StateLost(TertuliaError):
     """Redis no longer knows the room as the caller does (flushed, expired, made again): restore it, then call again."""
+
+
+class MustWait(TertuliaError):
+    """The user may join once a host has admitted them."""
 
 
 class KeptAlive(enum.Enum):
@@ -129,6 +134,15 @@ class Begun(enum.Enum):
     """Its session is not live."""
 
 
+class Reacted(Struct, frozen=True, kw_only=True):
+    """A reaction to a chat message."""
+
+    is_new: bool
+    """False: the user had reacted so already."""
+    between: tuple[UserId, UserId] | None
+    """Who may see a private message; None: everyone."""
+
+
 class RecordingOver(Struct, frozen=True):
     """A recording does not go on, and cannot begin any more."""
 
@@ -156,6 +170,8 @@ class RoomRecord(Struct, frozen=True, kw_only=True):
     """Of this session, the one that goes on."""
     removals: Removals = {}
     """From this session."""
+    quotas: Quotas = Quotas()
+    """Of the tenant."""
 
 
 Answer = (
@@ -170,6 +186,8 @@ Answer = (
     | Restored
     | RoomSummary
     | Reading
+    | Reacted
+    | ChatHistory
     | Begun
     | RecordingOver
     | Ongoing

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
-from tertulia import contract, times
+from tertulia import contract
 from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
 from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
 from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
 from tertulia.room import commands, events, targets
+from tertulia.room.chat import Chat
 from tertulia.room.effects import Tell
 from tertulia.room.ending import Ender
 from tertulia.room.events import Event
+from tertulia.room.gate import Gate
+from tertulia.room.hosting import Hosting
 from tertulia.room.inputs import Call
 from tertulia.room.leaving import Leaver
 from tertulia.room.pending import Ending, OnCall, Otherwise
-from tertulia.room.permissions import check_call, check_target
+from tertulia.room.permissions import check_call, check_target, check_update
 from tertulia.room.recording import Recorder
 from tertulia.room.removing import Remover
 from tertulia.room.room import Room
@@ -40,6 +42,9 @@ class Calls:
         ender: Ender,
         recorder: Recorder,
         tap: Tap,
+        gate: Gate,
+        hosting: Hosting,
+        chat: Chat,
     ) -> None:
         self._room = room
         self._agenda = room.agenda
@@ -51,8 +56,8 @@ class Calls:
         self._ender = ender
         self._recorder = recorder
         self._tap = tap
-        self._chat = room.hub.names.token()
-        self._chats = itertools.count(1)  # with the above a message's id: no randomness has to be fetched for each
+        self._gate = gate
+        self._chat = chat
         self._handlers: dict[str, Callable[[Seat, Call, Any], bool]] = {
             "SendOffer": self._send_offer,
             "SendAnswer": self._send_answer,
@@ -63,6 +68,9 @@ class Calls:
             "SetView": self._set_view,
             "MediaStopped": self._media_stopped,
             "SendChat": self._send_chat,
+            "ReadChat": self._read_chat,
+            "ReactToMessage": self._react_to_message,
+            "SendReaction": self._send_reaction,
             "RaiseHand": self._raise_hand,
             "SetRecordingOptOut": self._opt_out,
             "AskToMute": self._ask_to_mute,
@@ -71,6 +79,13 @@ class Calls:
             "EndRoom": self._end_room,
             "StartRecording": self._start_recording,
             "StopRecording": self._stop_recording,
+            "ChangeSettings": lambda seat, _, payload: hosting.change_settings(seat, payload),
+            "Admit": lambda seat, _, payload: hosting.admit(seat, payload),
+            "Deny": lambda seat, _, payload: hosting.deny(seat, payload),
+            "LowerHand": lambda seat, _, payload: hosting.lower_hand(seat, payload),
+            "Spotlight": lambda seat, _, payload: hosting.spotlight(seat, payload),
+            "SetRole": lambda seat, _, payload: hosting.set_role(seat, payload),
+            "SetPermissions": lambda seat, _, payload: hosting.set_permissions(seat, payload),
         }
 
     def call(self, call: Call) -> bool:
@@ -107,17 +122,9 @@ class Calls:
             tracks=offer.tracks or {},
         )
         self._tell(node, command, call)
-        self._tell_state(seat, node, transport)
+        self._room.limit(node)
+        self._gate.tell_new(node, transport, self._room.members[seat.user_id])
         return False
-
-    def _tell_state(self, seat: Seat, node: NodeId, transport: TransportId) -> None:
-        """A peer begins with everything on: what was turned off before its first offer is said behind it."""
-        member = self._room.members[seat.user_id]
-        muted = True if member.is_muted else None
-        video = False if member.said_video_off else None
-        if (muted, video) != (None, None):
-            state = commands.State(room=self._room.id, transport=transport, is_muted=muted, is_video_on=video)
-            self._agenda.effects.append(Tell(node, state))
 
     def _send_answer(self, seat: Seat, call: Call, answer: SendAnswer) -> bool:
         if not targets.is_sfu(answer.target_user_id):
@@ -171,6 +178,8 @@ class Calls:
         return False
 
     def _update_state(self, seat: Seat, call: Call, payload: contract.UpdateState) -> bool:
+        life = self._room.life_of_seats
+        check_update(payload, self._room.members[seat.user_id], life.settings)
         self._upkeep.update(seat, payload)
         return False
 
@@ -189,21 +198,19 @@ class Calls:
     # --- among people
 
     def _send_chat(self, seat: Seat, call: Call, payload: contract.SendChat) -> bool:
-        room = self._room
-        message = {
-            "id": f"{self._chat}-{next(self._chats)}",
-            "userId": seat.user_id,
-            "displayName": room.members[seat.user_id].display_name,
-            "text": payload.text,
-            "sentAt": times.rfc3339(times.from_seconds(call.at)),
-        }
-        if payload.target_user_id is None:
-            room.say(Event("ChatMessage", message))
-        else:
-            member = targets.other_member(payload.target_user_id, seat.user_id, room.members)
-            event = Event("ChatMessage", {**message, "private": True, "targetUserId": member.user_id})
-            room.tell(member, event)
-            room.audience.tell_seat(seat, event)
+        self._chat.say(seat, payload, call.at)
+        return True
+
+    def _read_chat(self, seat: Seat, call: Call, payload: Empty) -> bool:
+        self._chat.read(seat)
+        return False
+
+    def _react_to_message(self, seat: Seat, call: Call, payload: contract.ReactToMessage) -> bool:
+        self._chat.react(seat, payload)
+        return False
+
+    def _send_reaction(self, seat: Seat, call: Call, payload: contract.SendReaction) -> bool:
+        self._room.say(events.reaction(seat.user_id, payload.emoji))
         return True
 
     def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:

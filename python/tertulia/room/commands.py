@@ -65,6 +65,13 @@ class State(_Command, tag="state", frozen=True):
     is_video_on: bool | None = None
 
 
+class Block(_Command, tag="block", frozen=True):
+    """What the user may not publish, whatever their client says and sends; the whole of it each time."""
+
+    transport: TransportId
+    sources: list[Source] = []
+
+
 class Record(_Command, tag="record", frozen=True):
     """What the peer's media is recorded in from now on; None: in nothing. The client has been told before."""
 
@@ -84,6 +91,12 @@ class Seated(_Command, tag="seated", frozen=True):
     transports: list[TransportId]
 
 
+class Limit(_Command, tag="limit", frozen=True):
+    """Holds what comes into the room, if it is open, to a rate below the node's own limit."""
+
+    mbits: int
+
+
 class Close(_Command, tag="close", frozen=True):
     """Closes one peer."""
 
@@ -94,7 +107,7 @@ class End(_Command, tag="end", frozen=True):
     """Closes every peer of the room."""
 
 
-Command = Offer | Answer | Candidate | View | State | Record | StopRecording | Seated | Close | End
+Command = Offer | Answer | Candidate | View | State | Block | Record | StopRecording | Seated | Limit | Close | End
 
 DRAIN: Final = b'{"op":"drain"}'
 """Said on a node's channel, of no room: let the clients go over to other nodes, then stop."""

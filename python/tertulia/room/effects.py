@@ -25,8 +25,8 @@ from tertulia.room.timers import Timer
 
 
 class Deliver(Struct, frozen=True):
-    """Send an event to these connections of this hub, all of which have a seat here; each is seated. One that is gone
-    by now is passed over."""
+    """Send an event to these connections of this hub, all of which are seated here, or wait to be admitted. One that is
+    gone by now is passed over."""
 
     event: Event
     to: list[ConnectionId]

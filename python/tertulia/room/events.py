@@ -8,7 +8,19 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import ParticipantLeft, RecordingChanged, RecordingOptOutChanged, SfuEndpoint, StateChanged
+from tertulia.contract import (
+    ChatMessage,
+    Knock,
+    ParticipantChanged,
+    ParticipantLeft,
+    RecordingChanged,
+    RecordingOptOutChanged,
+    Settings,
+    SettingsChanged,
+    SfuEndpoint,
+    StateChanged,
+    WaitingEnded,
+)
 from tertulia.ids import RecordingId
 from tertulia.room.messages import EventMessage
 from tertulia.room.mirror import Went
@@ -56,7 +68,7 @@ class Event:
         return f"Event({self.name!r})"
 
 
-_WHOLE: Final = frozenset({"ActiveSpeakers", "Slots", "TransportState"})
+_WHOLE: Final = frozenset({"ActiveSpeakers", "LayersWanted", "Slots", "TransportState", "VideosPaused"})
 """Events of the SFU that say everything each time: only the newest matters."""
 
 
@@ -121,9 +133,52 @@ def opt_out_changed(member: Participant) -> Event:
     return Event("RecordingOptOutChanged", payload, _of("RecordingOptOutChanged", member.user_id))
 
 
+def participant_changed(member: Participant) -> Event:
+    """What a host has changed about a member."""
+    payload = ParticipantChanged(
+        user_id=member.user_id, role=member.role, is_spotlit=member.is_spotlit, permissions=member.permissions
+    )
+    return Event("ParticipantChanged", payload, _of("ParticipantChanged", member.user_id))
+
+
+def settings_changed(settings: Settings) -> Event:
+    """The room's settings."""
+    return Event("SettingsChanged", SettingsChanged(settings=settings), "SettingsChanged")
+
+
+def waiting() -> Event:
+    """To who has called JoinRoom: a host has to admit them."""
+    return Event("Waiting", {})
+
+
+def participant_waiting(knock: Knock) -> Event:
+    """To hosts: somebody waits to be admitted."""
+    return Event("ParticipantWaiting", knock)
+
+
+def waiting_ended(user_id: str) -> Event:
+    """To hosts: somebody waits no more."""
+    return Event("WaitingEnded", WaitingEnded(user_id=user_id))
+
+
 def mute_requested(by: str) -> Event:
     """A host asks to mute."""
     return Event("MuteRequested", {"byUserId": by})
+
+
+def chat_message(message: ChatMessage) -> Event:
+    """Somebody wrote."""
+    return Event("ChatMessage", message)
+
+
+def message_reaction(message_id: str, user_id: str, emoji: str | None) -> Event:
+    """A member's reaction to a chat message is this from now on; None: they have none."""
+    return Event("MessageReaction", {"messageId": message_id, "userId": user_id, "emoji": emoji})
+
+
+def reaction(user_id: str, emoji: str) -> Event:
+    """A member reacts to what happens right now."""
+    return Event("Reaction", {"userId": user_id, "emoji": emoji})
 
 
 def replaced() -> Event:

@@ -22,7 +22,7 @@ from typing import Any
 from msgspec import Struct
 
 from tertulia import contract
-from tertulia.contract import Layout
+from tertulia.contract import Layout, Settings
 from tertulia.ids import ConnectionId, RecordingId, SessionId, UserId
 from tertulia.room.answers import Answer, RoomRecord
 from tertulia.room.messages import RoomMessage
@@ -45,6 +45,8 @@ class Join(Struct, frozen=True):
     payload: contract.JoinRoom
     claims: RoomClaims
     record: RoomRecord
+    at: float = 0.0
+    """Unix seconds: when it came."""
 
 
 class Call(Struct, frozen=True):
@@ -72,6 +74,13 @@ class ConnectionLost(Struct, frozen=True):
 class ConnectionClosed(Struct, frozen=True):
     """The client said goodbye by closing its socket. Comes after all its calls were answered; no effect without a seat
     here."""
+
+    connection: ConnectionId
+
+
+class JoinAbandoned(Struct, frozen=True):
+    """The client said goodbye while its JoinRoom is under way. Of effect only where that waits for a host; otherwise
+    :class:`ConnectionClosed` comes when it is answered."""
 
     connection: ConnectionId
 
@@ -152,6 +161,13 @@ class RemoveParticipant(Struct, frozen=True):
     ban: bool = False
 
 
+class SettingsChanged(Struct, frozen=True):
+    """The room's settings were changed in SQL to these. Answered by ``Resolve``."""
+
+    request: Request
+    settings: Settings
+
+
 class StartRecording(Struct, frozen=True):
     """Record the meeting. Answered by ``Resolve``, or ``Reject``: why not. After ``Unavailable`` it may still begin:
     the same request may be made again, and a reaping completes what SQL knows of."""
@@ -172,12 +188,14 @@ class StopRecording(Struct, frozen=True):
 
 
 class Reap(Struct, frozen=True):
-    """SQL says that this session of the room is open, and what is recorded of it: close it if its meeting is over, and
-    let Redis say the same of its recording. Answered by ``Resolve``: whether it was closed; or ``Reject``."""
+    """SQL says that this session of the room is open, what is recorded of it, and the room's settings: close it if its
+    meeting is over, keep to the settings, and let Redis say the same of its recording. Answered by ``Resolve``: whether
+    it was closed; or ``Reject``."""
 
     request: Request
     session_id: SessionId
     recording: RecordingId | None
+    settings: Settings
 
 
 Input = (
@@ -185,6 +203,7 @@ Input = (
     | Call
     | ConnectionLost
     | ConnectionClosed
+    | JoinAbandoned
     | Answered
     | Failed
     | TimerDue
@@ -196,6 +215,7 @@ Input = (
     | Sweep
     | EndRoom
     | RemoveParticipant
+    | SettingsChanged
     | StartRecording
     | StopRecording
     | Reap

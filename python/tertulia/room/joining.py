@@ -15,13 +15,14 @@ import hashlib
 from typing import Final
 
 from tertulia.contract import JoinResult
-from tertulia.errors import TertuliaError, Unavailable
-from tertulia.ids import ConnectionId, SeatId, SessionId
+from tertulia.errors import QuotaExceeded, Refused, RoomFull, TertuliaError, Unavailable
+from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import events, steps
-from tertulia.room.answers import Joined, Left, RoomRecord, RoomSummary
+from tertulia.room.answers import Joined, Left, MustWait, RoomRecord, RoomSummary
 from tertulia.room.closing import ENDED
 from tertulia.room.effects import LetGo, Refuse, Reply, Returned, Sat, Subscribe
 from tertulia.room.ending import Ender
+from tertulia.room.gate import Gate
 from tertulia.room.inputs import Join
 from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
@@ -35,6 +36,7 @@ from tertulia.room.pending import (
     DroppingState,
     Ending,
     EndingStale,
+    Entering,
     GivingUp,
     HandedOver,
     OpeningLate,
@@ -43,12 +45,13 @@ from tertulia.room.pending import (
     Settling,
     TakingSeat,
 )
-from tertulia.room.permissions import check_role
+from tertulia.room.permissions import check_role, entry_of, is_muted_on_entry
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Joining, Lost, Outcome, Seated, Source
 from tertulia.room.steps import CloseSession, End, JoinSeat, Leave, OpenSession, Placement, ReadRecord, Summary
 from tertulia.room.tap import Tap
 from tertulia.room.timers import Blip, Handover
+from tertulia.room.waiting import WaitingRoom
 
 _TRIES: Final = 3
 """A join that crosses with the end of the meeting begins anew."""
@@ -70,9 +73,19 @@ class Joiner:
     """Any number of JoinRooms, one for each connection."""
 
     def __init__(
-        self, room: Room, membership: Membership, listening: Listening, leaver: Leaver, ender: Ender, tap: Tap
+        self,
+        room: Room,
+        membership: Membership,
+        listening: Listening,
+        leaver: Leaver,
+        ender: Ender,
+        tap: Tap,
+        gate: Gate,
+        waiting: WaitingRoom,
     ) -> None:
         self._room = room
+        self._gate = gate
+        self._waiting = waiting
         self._tap = tap
         self._membership = membership
         self._listening = listening
@@ -88,11 +101,13 @@ class Joiner:
             payload=call.payload,
             claims=call.claims,
             record=call.record,
+            at=call.at,
             resume="",
             resume_hash="",
             held=Outbox(),
         )
         self._room.seats.joining[call.connection] = joining
+        self._room.mbits = call.record.quotas.room_mbits
         if not self._is_admitted(joining):
             return
         if self._room.channel is Channel.HEARD:
@@ -138,9 +153,10 @@ class Joiner:
         is_the_host = joining.user_id == joining.record.host_user_id
         step = steps.Join(
             seat=self._seat(joining),
-            max_participants=None if is_the_host else joining.record.settings.max_participants,
+            max_participants=None if is_the_host else _most(joining.record),
             admitted_at_ms=joining.claims.admission.at_ms,
             placement=placement,
+            entry=entry_of(joining.record.settings, joining.claims.role),
         )
         room.agenda.run(step, TakingSeat(joining.connection, reserved))
 
@@ -176,7 +192,7 @@ class Joiner:
         joining = self._room.seats.joining[connection]
         joining.joined = joined
         joining.drop_older(Source.ANSWER)
-        self._membership.admit(joined, joining.is_heard)
+        self._membership.admit(joined, joining.record.settings, joining.is_heard)
         self._listening.replay()
         if not joined.first_of_session and joined.session_id == joining.record.session_id:
             self._await_missed(joining, joined)
@@ -263,16 +279,44 @@ class Joiner:
         joining = self._room.seats.joining[work.connection]
         if isinstance(work, OpeningSession) and isinstance(error, Unavailable) and not work.joined.first_of_session:
             self._join_unopened(joining, work.joined)
+        elif isinstance(work, TakingSeat) and isinstance(error, Unavailable) and self._is_new(joining):
+            self._release(work)
+            self._give_up(joining, error, None)
         elif isinstance(work, TakingSeat):
             self._release(work)
-            self._refuse(joining, error)
+            self._not_taken(joining, error)
         elif isinstance(work, DroppingState | RereadingRecord):
             self._refuse(joining, error)
         elif isinstance(work, GivingUp):
             self._refuse(joining, work.error)
         else:
-            step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
-            self._room.agenda.run(step, GivingUp(joining.connection, error, work.joined.node))
+            self._give_up(joining, error, work.joined.node)
+
+    def _is_new(self, joining: Joining) -> bool:
+        """Whether they had no seat. Redis may have given them one all the same, of which they would never hear; who
+        returns to a seat, or takes it over, keeps it."""
+        member = self._room.members.get(joining.user_id)
+        is_known = member is not None and member.connection_id != joining.connection
+        return not joining.payload.resume_token and not is_known
+
+    def _give_up(self, joining: Joining, error: Exception, node: NodeId | None) -> None:
+        """Free the seat, if Redis has given it, before the client hears of the error."""
+        step = Leave(user=joining.user_id, connection=joining.connection, reason="left")
+        self._room.agenda.run(step, GivingUp(joining.connection, error, node))
+
+    def _not_taken(self, joining: Joining, error: Exception) -> None:
+        if isinstance(error, MustWait):
+            del self._room.seats.joining[joining.connection]
+            self._waiting.wait(joining)
+        else:
+            self._refuse(joining, _full(joining.record) if isinstance(error, RoomFull) else error)
+
+    def enter(self, work: Entering) -> None:
+        """A host has admitted who had to wait; or they need not wait any more."""
+        joining = self._room.seats.joining[work.connection]
+        joining.tries = 0
+        step = ReadRecord(tenant=joining.claims.tenant_id)
+        self._room.agenda.run(step, RereadingRecord(work.connection))
 
     def gave_up(self, work: GivingUp, left: Left | None) -> None:
         """Redis has freed the seat."""
@@ -330,9 +374,16 @@ class Joiner:
             following = missed + backlog.without_overlap(following)
             room.agenda.effects.append(Returned(some_lost))
         recording = room.life.recording if room.life is not None else None
+        me = self._newest(joined.participant)
         result = JoinResult(
             user_id=joining.user_id,
-            role=joined.participant.role,
+            role=me.role,
+            is_muted=me.is_muted,
+            is_video_on=me.is_video_on,
+            is_spotlit=me.is_spotlit,
+            permissions=me.permissions,
+            settings=room.life.settings if room.life is not None else joining.record.settings,
+            waiting=list(self._waiting.knocks.values()) if me.role == "host" else [],
             participants=[other.view() for other in others],
             resume_token=joining.resume,
             keep_alive_seconds=room.hub.settings.keep_alive_seconds,
@@ -358,6 +409,11 @@ class Joiner:
         """The list for the result: from here on, what the room is told brings it up to date."""
         return [m for m in self._room.members.values() if m.user_id != joined.participant.user_id]
 
+    def _newest(self, joined: Participant) -> Participant:
+        """What has been said of them since the script answered counts."""
+        known = self._room.members.get(joined.user_id)
+        return known if known is not None and known.connection_id == joined.connection_id else joined
+
     def _sit_down(self, joining: Joining, joined: Joined, following: list[events.Event]) -> None:
         room = self._room
         if room.life is None or room.life.session_id != joined.session_id:
@@ -365,7 +421,7 @@ class Joiner:
             return
         if joining.outcome is Outcome.TAKEN:
             return
-        member = joined.participant
+        member = self._newest(joined.participant)
         seat = Seated(
             connection=joining.connection,
             user_id=member.user_id,
@@ -387,6 +443,8 @@ class Joiner:
             room.announce(taken)
         for event in following:
             room.audience.tell_seat(taken, event)
+        if joined.resumed:
+            self._gate.returned(taken)
         if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
             self._tap.mark(taken)  # its media went on, and its client may not have known
 
@@ -403,7 +461,7 @@ class Joiner:
             connection_id=joining.connection,
             display_name=claims.display_name,
             role=claims.role,
-            is_muted=bool(payload.is_muted),
+            is_muted=bool(payload.is_muted) or is_muted_on_entry(joining.record.settings, claims.role),
             is_video_on=bool(payload.is_video_on),
             recording_opt_out=bool(payload.recording_opt_out),
             is_guest=claims.admission.is_guest,
@@ -429,6 +487,22 @@ class Joiner:
             incarnation=room.hub.names.token(),
             removals=room.hub.removals.with_those_of(room.id, record.session_id, record.removals),
         )
+
+
+def _most(record: RoomRecord) -> int:
+    """How many people there may be."""
+    most, quota = record.settings.max_participants, record.quotas.room_people
+    return most if quota is None else min(most, quota)
+
+
+def _full(record: RoomRecord) -> Refused:
+    """Why the room takes nobody more."""
+    most = _most(record)
+    if most == record.settings.max_participants:
+        return RoomFull(f"the room is full with {most} participants: try again when somebody has left")
+    return QuotaExceeded(
+        f"the room has {most} participants, as many as its tenant may have in one: try again when somebody has left"
+    )
 
 
 def _digest(resume: str) -> str:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Final
+
+import msgspec
 from msgspec import Struct
 
+from tertulia.contract import ChatMessage, Settings
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.mirror import Mirror
 from tertulia.room.steps import KnownRoom
+
+MAX_UNKEPT: Final = 200
+"""While Redis is slow the oldest are left out: it keeps no more of a room anyway."""
 
 
 class Left(Struct, kw_only=True, eq=False):
@@ -23,6 +31,8 @@ class Life(Struct, kw_only=True, eq=False):
     """From the first JoinRoom that was answered to the end of the meeting, or until nobody of this hub is in it."""
 
     mirror: Mirror
+    settings: Settings
+    """The room's, as this hub last read them."""
     session_id: SessionId
     incarnation: str
     """Of the state in Redis, as this hub knows it."""
@@ -38,6 +48,9 @@ class Life(Struct, kw_only=True, eq=False):
     since: str | None
     """The resume hash of the join that this knowledge comes from, which the channel has still to say: whatever it says
     until then is older, and may be of another session. None: it has said it, or the room was read since."""
+
+    unkept: deque[ChatMessage] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_UNKEPT))
+    """Chat messages that everyone was told, and that Redis is still to keep."""
 
     def known(self) -> KnownRoom:
         """What Redis has to know of the room."""

@@ -11,19 +11,21 @@ from tertulia.contract import RecordingTrouble
 from tertulia.ids import NodeId, SessionId
 from tertulia.room import events
 from tertulia.room.events import Event
+from tertulia.room.gate import Gate
 from tertulia.room.membership import Membership
 from tertulia.room.messages import (
+    AdmittedMessage,
+    DeniedMessage,
     EndedMessage,
     EventMessage,
-    HandMessage,
     HandoverMessage,
     JoinedMessage,
     LeftMessage,
     NodeMessage,
-    OptOutMessage,
     RecordingMessage,
     RoomMessage,
-    StateMessage,
+    SettingsMessage,
+    WaitingMessage,
 )
 from tertulia.room.mirror import MemberMessage
 from tertulia.room.missed import Backlog
@@ -32,13 +34,24 @@ from tertulia.room.recording import Recorder
 from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.seat import Source
+from tertulia.room.waiting import WaitingRoom
 
 
 class Listening:
     """Messages count at once, or wait until the room is known and read (:mod:`tertulia.room.hearing`)."""
 
-    def __init__(self, room: Room, membership: Membership, recorder: Recorder, relocation: Relocation) -> None:
+    def __init__(
+        self,
+        room: Room,
+        membership: Membership,
+        recorder: Recorder,
+        relocation: Relocation,
+        gate: Gate,
+        waiting: WaitingRoom,
+    ) -> None:
         self._room = room
+        self._gate = gate
+        self._waiting = waiting
         self._membership = membership
         self._recorder = recorder
         self._relocation = relocation
@@ -46,6 +59,8 @@ class Listening:
     def hear(self, message: RoomMessage) -> None:
         """The channel said this."""
         hearing = self._room.hearing
+        if self._is_heard_at_once(message):
+            return
         if self._room.life is not None and not hearing.is_reading:
             self._handle(message)
             return
@@ -55,6 +70,26 @@ class Listening:
             self._room.agenda.resume(Marked())
         if hearing.overflowed and self._room.life is not None:
             self._room.agenda.resume(ReadingWanted())
+
+    def _is_heard_at_once(self, message: RoomMessage) -> bool:
+        """What is not about the members counts whatever is known of them. Where somebody only waits to be admitted,
+        nothing else is of use."""
+        waiting, room = self._waiting, self._room
+        if isinstance(message, SettingsMessage):
+            self._gate.read()
+        elif isinstance(message, WaitingMessage):
+            waiting.heard(message)
+        elif isinstance(message, AdmittedMessage):
+            waiting.admitted(message.user_ids)
+        elif isinstance(message, DeniedMessage):
+            waiting.denied(message.user_id)
+        else:
+            if isinstance(message, EndedMessage):
+                waiting.ended(message.reason)
+            elif isinstance(message, JoinedMessage) and message.participant.role == "host":
+                waiting.say()
+            return room.life is None and not room.seats.joining
+        return True
 
     def replay(self) -> None:
         """Handle what has waited, if it need not wait any more."""
@@ -98,7 +133,7 @@ class Listening:
                 self._echo(message)
             else:
                 self._relay(message)
-        elif isinstance(message, JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage):
+        elif isinstance(message, MemberMessage):
             self._note_removal(message)
             membership.heard(message)
         elif isinstance(message, EndedMessage):

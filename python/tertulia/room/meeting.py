@@ -13,8 +13,11 @@ from tertulia.ids import ConnectionId, RoomId
 from tertulia.room import inputs, pending, timers
 from tertulia.room.agenda import Agenda
 from tertulia.room.calls import Calls
+from tertulia.room.chat import Chat
 from tertulia.room.effects import Effect, Refuse, Reply, Unsubscribe, Unused
 from tertulia.room.ending import Ender
+from tertulia.room.gate import Gate
+from tertulia.room.hosting import Hosting
 from tertulia.room.inputs import Input
 from tertulia.room.joining import Joiner
 from tertulia.room.leaving import Leaver
@@ -34,6 +37,7 @@ from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
 from tertulia.room.tap import Tap
 from tertulia.room.upkeep import Upkeep
+from tertulia.room.waiting import WaitingRoom
 
 Handler = Callable[..., None]
 
@@ -49,18 +53,22 @@ class Meeting:
         self._seats = facts.seats
         self._tap = tap = Tap(facts)
         relocation = Relocation(facts)
-        self._membership = membership = Membership(facts, tap, relocation)
+        self._waiting = waiting = WaitingRoom(facts)
+        self._gate = gate = Gate(facts, waiting)
+        self._membership = membership = Membership(facts, tap, relocation, gate, waiting)
         self._recorder = recorder = Recorder(facts, tap)
-        self._listening = listening = Listening(facts, membership, recorder, relocation)
+        self._listening = listening = Listening(facts, membership, recorder, relocation, gate, waiting)
         self._restoring = restoring = Restoring(facts, membership)
         self._reader = Reader(facts, membership, restoring, listening)
         self._ender = ender = Ender(facts, membership, restoring)
         self._leaver = leaver = Leaver(facts, membership, ender)
         self._remover = remover = Remover(facts, leaver)
         self._mover = Mover(facts, membership, relocation)
-        self._joiner = Joiner(facts, membership, listening, leaver, ender, tap)
-        self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver)
-        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap)
+        self._joiner = Joiner(facts, membership, listening, leaver, ender, tap, gate, waiting)
+        self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver, gate)
+        self._hosting = hosting = Hosting(facts, restoring, remover, gate, waiting)
+        self._chat = chat = Chat(facts)
+        self._calls = Calls(facts, upkeep, leaver, remover, ender, recorder, tap, gate, hosting, chat)
         self._inputs = self._input_handlers()
         self._answers = self._answer_handlers()
         self._failures = self._failure_handlers()
@@ -109,7 +117,7 @@ class Meeting:
         while agenda.resumed:
             resumed = agenda.resumed.popleft()
             self._resumes[type(resumed.work)](resumed.work, resumed.error)
-        if not (seats.by_connection or seats.joining):
+        if not (seats.by_connection or seats.joining or seats.waiting):
             self._rest()
 
     def heard(self, connection: ConnectionId, now: float) -> None:
@@ -134,6 +142,7 @@ class Meeting:
             self._reader.stop()
             room.forget()
             room.hearing.forget()
+            self._waiting.forget()
         if self._agenda.is_empty:
             self._agenda.effects.append(Unused())
 
@@ -148,17 +157,19 @@ class Meeting:
             inputs.Join: self._joiner.join,
             inputs.ConnectionLost: self._connection_lost,
             inputs.ConnectionClosed: self._connection_closed,
+            inputs.JoinAbandoned: lambda given: self._waiting.gone(given.connection),
             inputs.TimerDue: self._timer_due,
             inputs.Subscribed: lambda _: self._joiner.subscribed(),
             inputs.NotSubscribed: lambda given: self._joiner.not_subscribed(given.error),
-            inputs.Gap: lambda _: self._reader.start(),
+            inputs.Gap: lambda _: self._gap(),
             inputs.NodesSeen: lambda _: self._mover.look(),
             inputs.Sweep: lambda _: self._sweep(),
             inputs.EndRoom: self._end_room,
             inputs.RemoveParticipant: self._remove_participant,
+            inputs.SettingsChanged: self._settings_changed,
             inputs.StartRecording: self._start_recording,
             inputs.StopRecording: self._stop_recording,
-            inputs.Reap: lambda given: self._ender.reap(given.session_id, given.recording, OnRequest(given.request)),
+            inputs.Reap: self._reap,
         }
 
     def _call(self, given: inputs.Call) -> None:
@@ -171,6 +182,7 @@ class Meeting:
 
     def _connection_lost(self, given: inputs.ConnectionLost) -> None:
         room = self._room
+        self._waiting.gone(given.connection)
         joining = room.seats.joining.get(given.connection)
         if joining is not None and joining.outcome is Outcome.SEATED:
             joining.outcome = Outcome.LOST
@@ -193,6 +205,17 @@ class Meeting:
     def _remove_participant(self, given: inputs.RemoveParticipant) -> None:
         self._remover.remove(given.user, given.ban, OnRequest(given.request))
 
+    def _settings_changed(self, given: inputs.SettingsChanged) -> None:
+        self._hosting.settings_changed(given.settings, OnRequest(given.request))
+
+    def _reap(self, given: inputs.Reap) -> None:
+        self._gate.seen(given.settings)
+        self._ender.reap(given.session_id, given.recording, OnRequest(given.request))
+
+    def _gap(self) -> None:
+        self._reader.start()
+        self._waiting.try_again()
+
     def _start_recording(self, given: inputs.StartRecording) -> None:
         self._recorder.start(given.recording, given.layout, OnRequest(given.request), given.by)
 
@@ -206,6 +229,8 @@ class Meeting:
         self._room.audience.forget_confirmed()
         self._mover.vouch()
         self._joiner.open_late()
+        self._gate.keep()
+        self._waiting.say_again()
 
     # --- answers
 
@@ -238,6 +263,12 @@ class Meeting:
             pending.Updating: upkeep.updated,
             pending.RaisingHand: upkeep.hand_raised,
             pending.OptingOut: upkeep.opted_out,
+            pending.Controlling: lambda work, _: self._hosting.controlled(work),
+            pending.ChangingSettings: self._hosting.changed_settings,
+            pending.ReadingSettings: self._gate.was_read,
+            pending.KeepingChat: lambda *_: self._chat.kept(),
+            pending.ReadingChat: self._chat.was_read,
+            pending.Reacting: self._chat.reacted,
             pending.Leaving: leaver.left,
             pending.LeavingUnrecorded: leaver.left_unrecorded,
             pending.ClosingPeer: leaver.found_member,
@@ -283,6 +314,11 @@ class Meeting:
             ),
             self._joiner.late_failed: (pending.OpeningLate,),
             self._upkeep.failed: (pending.KeepingAlive, pending.Updating, pending.RaisingHand, pending.OptingOut),
+            self._hosting.failed: (pending.Controlling,),
+            self._hosting.change_failed: (pending.ChangingSettings,),
+            self._gate.read_failed: (pending.ReadingSettings,),
+            self._chat.keep_failed: (pending.KeepingChat,),
+            self._chat.failed: (pending.ReadingChat, pending.Reacting),
             self._leaver.leave_failed: (pending.Leaving, pending.LeavingUnrecorded),
             self._leaver.member_not_found: (pending.ClosingPeer,),
             self._remover.failed: (pending.Removing, pending.FindingMeeting),
@@ -319,6 +355,8 @@ class Meeting:
             pending.Updating: self._upkeep.restored,
             pending.RaisingHand: self._upkeep.restored,
             pending.OptingOut: self._upkeep.restored,
+            pending.Controlling: self._hosting.restored,
+            pending.Entering: lambda work, _: self._joiner.enter(work),
             pending.Reading: self._reader.restored,
             pending.Ending: self._ender.restored,
             pending.HandedOver: lambda work, _: self._joiner.handed_over(work),
@@ -330,6 +368,7 @@ class Meeting:
         return {
             timers.Blip: self._blip_over,
             timers.Handover: self._joiner.handover_overdue,
+            timers.Waited: self._waiting.overdue,
             timers.Empty: lambda _: self._ender.still_empty(),
             timers.Mark: lambda _: self._reader.mark_overdue(),
             timers.ReadAgain: lambda _: self._reader.pause_over(),

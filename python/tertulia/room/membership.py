@@ -7,16 +7,28 @@ from collections.abc import Iterable
 
 from msgspec import Raw
 
-from tertulia.contract import LeaveReason
+from tertulia.contract import LeaveReason, Settings
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId
 from tertulia.room import events
 from tertulia.room.answers import Joined, Restored, RoomSummary
 from tertulia.room.closing import ENDED, REMOVED, REPLACED
 from tertulia.room.effects import LetGo
 from tertulia.room.events import Event
+from tertulia.room.gate import Gate
 from tertulia.room.life import Life
 from tertulia.room.messages import HandoverMessage, JoinedMessage, LeftMessage
-from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, OptedOut, Shown, Superseded, Went
+from tertulia.room.mirror import (
+    Came,
+    Changed,
+    Controlled,
+    Hand,
+    MemberMessage,
+    Mirror,
+    OptedOut,
+    Shown,
+    Superseded,
+    Went,
+)
 from tertulia.room.missed import Backlog
 from tertulia.room.outbox import Outbox
 from tertulia.room.participant import Participant
@@ -26,13 +38,16 @@ from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Outcome, Seated, Source
 from tertulia.room.steps import StopRecording
 from tertulia.room.tap import Tap
+from tertulia.room.waiting import WaitingRoom
 
 
 class Membership:
     """Every change of a room passes here, whoever made it."""
 
-    def __init__(self, room: Room, tap: Tap, relocation: Relocation) -> None:
+    def __init__(self, room: Room, tap: Tap, relocation: Relocation, gate: Gate, waiting: WaitingRoom) -> None:
         self._room = room
+        self._gate = gate
+        self._waiting = waiting
         self._tap = tap
         self._relocation = relocation
         self._over: deque[SessionId] = deque(maxlen=8)
@@ -44,10 +59,11 @@ class Membership:
 
     # --- who is in the room
 
-    def admit(self, joined: Joined, is_heard: bool) -> None:
+    def admit(self, joined: Joined, settings: Settings, is_heard: bool) -> None:
         """Redis' answer to a JoinRoom of this hub. Its session is this room's, if that has one (:meth:`conflicts`).
 
-        Of no effect if that session has ended since. ``is_heard``: the channel has said this join already.
+        Of no effect if that session has ended since. ``settings``: the room's, as read before. ``is_heard``: the
+        channel has said this join already.
         """
         room = self._room
         if self.is_over(joined.session_id):
@@ -60,7 +76,7 @@ class Membership:
             resumed=joined.resumed,
         )
         if room.life is None:
-            room.begin(_begun(joined))
+            room.begin(_begun(joined, settings))
             self._lost.clear()
             self._back.clear()
             if is_heard or room.hearing.overflowed:
@@ -68,6 +84,7 @@ class Membership:
         elif room.life.incarnation != joined.incarnation:
             # The state was lost, and this join made it again: the others have to be written too.
             room.agenda.resume(ReadingWanted())
+        self._gate.seen(settings)
         self.changed(message)
         if not is_heard:
             self._meet(joined)
@@ -202,6 +219,8 @@ class Membership:
                 audience.broadcast(events.hand_raised(one.participant), None, source)
             elif isinstance(one, OptedOut):
                 self._opted_out(one, source)
+            elif isinstance(one, Controlled):
+                self._controlled(one.participant, source)
 
     def relayed_connection(self, event: Event) -> bool:
         """Another hub says that a member's connection is lost, or back. Whether that is to be told here."""
@@ -223,6 +242,17 @@ class Membership:
         self._room.audience.broadcast(events.opt_out_changed(one.participant), None, source)
         if seat is not None and is_recording and not one.participant.recording_opt_out:
             self._tap.mark(seat)
+
+    def _controlled(self, member: Participant, source: Source) -> None:
+        self._room.audience.broadcast(events.participant_changed(member), None, source)
+        seat = self._room.seats.holder(member)
+        if seat is None:
+            return
+        becomes_host = member.role == "host" and seat.role != "host"
+        seat.role = member.role
+        self._gate.keep_to(seat)
+        if becomes_host:
+            self._waiting.show_all(seat)
 
     def _superseded(self, one: Superseded) -> None:
         room = self._room
@@ -290,11 +320,12 @@ class Membership:
         return True
 
 
-def _begun(joined: Joined) -> Life:
+def _begun(joined: Joined, settings: Settings) -> Life:
     """The meeting as the join script found it, before its own change."""
     others = joined.others if joined.replaced is None else [*joined.others, joined.replaced]
     return Life(
         mirror=Mirror(others),
+        settings=settings,
         session_id=joined.session_id,
         incarnation=joined.incarnation,
         region=joined.region,

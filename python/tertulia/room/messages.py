@@ -7,12 +7,12 @@ membership.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import LeaveReason
+from tertulia.contract import Knock, LeaveReason, Permissions, Role
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.participant import Participant
@@ -84,6 +84,38 @@ class OptOutMessage(_Message, tag="optOut", frozen=True):
 
     user_id: UserId
     opt_out: bool
+
+
+class ControlMessage(_Message, tag="control", frozen=True):
+    """A host has changed something about a member; all values as they are now. ``origin`` is of no hub: each learns of
+    it by the channel, the one that asked included."""
+
+    user_id: UserId
+    role: Role
+    is_spotlit: bool
+    permissions: Permissions
+
+
+class SettingsMessage(_Message, tag="settings", frozen=True):
+    """The room's settings have changed in SQL: read them again."""
+
+
+class WaitingMessage(_Message, tag="waiting", frozen=True):
+    """All who wait at this hub to be admitted."""
+
+    knocks: list[Knock]
+
+
+class AdmittedMessage(_Message, tag="admitted", frozen=True):
+    """A host has admitted these."""
+
+    user_ids: list[UserId]
+
+
+class DeniedMessage(_Message, tag="denied", frozen=True):
+    """A host has denied this one."""
+
+    user_id: UserId
 
 
 class EndedMessage(_Message, tag="ended", frozen=True):
@@ -159,9 +191,12 @@ RoomMessage = (
     | EventMessage
     | ReadMessage
     | HandoverMessage
+    | ControlMessage
+    | SettingsMessage
+    | WaitingMessage
+    | AdmittedMessage
+    | DeniedMessage
 )
-
-Kind = Literal["joined", "left", "state", "hand", "optOut", "ended", "recording", "node", "event", "read", "handover"]
 
 _encoder: Final = msgspec.json.Encoder()
 _messages: Final[msgspec.json.Decoder[RoomMessage]] = msgspec.json.Decoder(RoomMessage)

@@ -6,7 +6,8 @@ Invariants that callers hold:
 - Messages come in the order of the room's channel; the hub was subscribed before it read the first snapshot.
 - A change that this hub made itself is told twice, in no fixed order: by the script's answer (:meth:`Mirror.own`) and
   by the channel (:meth:`Mirror.heard`). The first one counts. Until the channel has caught up with an own change,
-  what it says of that user is older than what is known, and is ignored. A removal of a connection that is not known
+  what it says of the same about that user is older than what is known, and is ignored; of who has come or gone, all
+  is. A removal of a connection that is not known
   to have the seat is not such a change: the channel will tell of both. Nor is a member written again (``restored``):
   no answer tells of that.
 """
@@ -20,10 +21,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tertulia.contract import LeaveReason
-from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, OptOutMessage, StateMessage
+from tertulia.room.messages import ControlMessage, HandMessage, JoinedMessage, LeftMessage, OptOutMessage, StateMessage
 from tertulia.room.participant import Participant
 
-MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage
+MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage | ControlMessage
 
 
 class Came(Struct, frozen=True):
@@ -65,7 +66,13 @@ class OptedOut(Struct, frozen=True):
     participant: Participant
 
 
-Shown = Came | Superseded | Went | Changed | Hand | OptedOut
+class Controlled(Struct, frozen=True):
+    """What a host has changed about a member: shown to all."""
+
+    participant: Participant
+
+
+Shown = Came | Superseded | Went | Changed | Hand | OptedOut | Controlled
 
 _Key = tuple[str, str, object]
 Untold = tuple[str, str]
@@ -119,9 +126,7 @@ class Mirror:
                 return self._apply(message)
             self._told.setdefault(message.user_id, []).append(key)
             del self._told[message.user_id][:-_TOLD_KEPT]
-            if ahead:
-                return []
-        elif ahead:
+        if _is_older(message, ahead):
             return []
         return self._apply(message)
 
@@ -199,6 +204,8 @@ class Mirror:
             return self._change(member, _with_state(member, message))
         if isinstance(message, OptOutMessage):
             return self._change(member, replace(member, recording_opt_out=message.opt_out))
+        if isinstance(message, ControlMessage):
+            return self._change(member, _with_control(member, message))
         return self._change(member, replace(member, hand_raised=message.raised))
 
     def _seat(self, member: Participant, resumed: bool) -> list[Shown]:
@@ -220,6 +227,8 @@ class Mirror:
             shown.append(Hand(new))
         if old.recording_opt_out != new.recording_opt_out:
             shown.append(OptedOut(new))
+        if (old.role, old.is_spotlit, old.permissions) != (new.role, new.is_spotlit, new.permissions):
+            shown.append(Controlled(new))
         return shown
 
 
@@ -236,6 +245,22 @@ def _with_state(member: Participant, message: StateMessage) -> Participant:
     )
 
 
+def _with_control(member: Participant, message: ControlMessage) -> Participant:
+    return replace(member, role=message.role, is_spotlit=message.is_spotlit, permissions=message.permissions)
+
+
+def _is_older(message: MemberMessage, ahead: list[_Key] | None) -> bool:
+    """Whether an own change that the channel has still to tell covers this message."""
+    if not ahead:
+        return False
+    kind = _key(message)[0]
+    return kind in _WHOLE or any(known in (kind, *_WHOLE) for known, _, _ in ahead)
+
+
+_WHOLE: Final = ("joined", "left")
+"""The kinds of messages that say all about a member."""
+
+
 def _key(message: MemberMessage) -> _Key:
     if isinstance(message, JoinedMessage):
         return "joined", message.user_id, message.participant.connection_id
@@ -245,6 +270,8 @@ def _key(message: MemberMessage) -> _Key:
         return "state", message.user_id, (message.is_muted, message.is_video_on, message.said_video_off)
     if isinstance(message, OptOutMessage):
         return "optOut", message.user_id, message.opt_out
+    if isinstance(message, ControlMessage):
+        return "control", message.user_id, (message.role, message.is_spotlit, message.permissions)
     return "hand", message.user_id, message.raised
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tertulia.room.events import Event
 
+_TOLD_ANEW: Final = frozenset({"SfuEndpoint", "SettingsChanged", "ParticipantWaiting", "WaitingEnded"})
 _PRESENCE: Final = frozenset({"ParticipantJoined", "ParticipantLeft"})
 
 
@@ -31,8 +32,8 @@ class Backlog(Struct, frozen=True, kw_only=True):
     def after(self, received: int | None) -> tuple[list[Event], bool]:
         """What the client has missed, and whether more may be lost.
 
-        ``received``: so many of the events it has. None: it does not say, so it gets what came after the loss. A
-        SfuEndpoint is not repeated: who returns is told where the room is by now.
+        ``received``: so many of the events it has. None: it does not say, so it gets what came after the loss. What
+        who returns is told as it is by now is not repeated: where the room is, its settings, who waits.
         """
         if received is None:
             start, some_lost = self.lost_at, self.in_doubt
@@ -41,7 +42,7 @@ class Backlog(Struct, frozen=True, kw_only=True):
         else:
             start, some_lost = self.lost_at, True  # it cannot have received so many
         events = self.events[max(0, start - self.first) :]
-        return [event for event in events if event.name != "SfuEndpoint"], some_lost or start < self.first
+        return [event for event in events if event.name not in _TOLD_ANEW], some_lost or start < self.first
 
     def without_overlap(self, held: list[Event]) -> list[Event]:
         """What was held for the client since its return, without what is here already."""

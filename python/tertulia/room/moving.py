@@ -47,6 +47,7 @@ class Mover:
             return
         transports = [transport_id(member.seat, life.node) for member in room.members.values()]
         room.agenda.effects.append(Tell(life.node, commands.Seated(room=room.id, transports=transports)))
+        room.limit(life.node)
 
     def moved(self, work: Moving, is_ours: bool) -> None:
         """Redis has moved the room, unless another was quicker."""

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tertulia.contract import ParticipantView, Role
+from tertulia.contract import ParticipantView, Permissions, Role
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 
@@ -40,6 +40,8 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """Left out of recordings."""
     is_guest: bool = False
     """They came by an invite: their name is their own claim."""
+    is_spotlit: bool = False
+    permissions: Permissions = Permissions()
 
     def view(self) -> ParticipantView:
         """As clients see it."""
@@ -53,6 +55,8 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
             hand_raised=self.hand_raised,
             recording_opt_out=self.recording_opt_out,
             is_guest=self.is_guest,
+            is_spotlit=self.is_spotlit,
+            permissions=self.permissions,
         )
 
 

@@ -14,6 +14,7 @@ from tertulia.contract import Layout, LeaveReason
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.answers import Joined, Left
 from tertulia.room.inputs import Request
+from tertulia.room.steps import Admit, Control
 
 # --- who waits --------------------------------------------------------------------------------------------------------
 
@@ -107,6 +108,12 @@ class GivingUp(Struct, frozen=True):
     """Where the room's media is, if nothing else is known."""
 
 
+class Entering(Struct, frozen=True):
+    """A JoinRoom that had to wait goes on."""
+
+    connection: ConnectionId
+
+
 class HandedOver(Struct, frozen=True):
     """What the lost connection missed has come."""
 
@@ -131,6 +138,8 @@ class Updating(Struct, frozen=True):
     payload: contract.UpdateState
     incarnation: str
     again: bool = False
+    is_forced: bool = False
+    """By the room's rules: no call is to be answered."""
 
 
 class RaisingHand(Struct, frozen=True):
@@ -151,6 +160,46 @@ class OptingOut(Struct, frozen=True):
     opt_out: bool
     incarnation: str
     again: bool = False
+
+
+class Controlling(Struct, frozen=True):
+    """A host's script about somebody; ``again``: after the room was restored."""
+
+    connection: ConnectionId
+    step: Control | Admit
+    again: bool = False
+
+
+class ChangingSettings(Struct, frozen=True):
+    """The room's settings in SQL."""
+
+    caller: Caller
+
+
+class ReadingSettings(Struct, frozen=True):
+    """The room's record: what are its settings?"""
+
+
+class KeepingChat(Struct, frozen=True):
+    """The script that keeps so many messages."""
+
+    count: int
+
+
+class ReadingChat(Struct, frozen=True):
+    """The chat that is kept, for a member."""
+
+    connection: ConnectionId
+    user_id: UserId
+
+
+class Reacting(Struct, frozen=True):
+    """The script that keeps a member's reaction to a message."""
+
+    connection: ConnectionId
+    user_id: UserId
+    message_id: str
+    emoji: str | None
 
 
 # --- leaving ----------------------------------------------------------------------------------------------------------
@@ -410,6 +459,12 @@ Pending = (
     | Updating
     | RaisingHand
     | OptingOut
+    | Controlling
+    | ChangingSettings
+    | ReadingSettings
+    | KeepingChat
+    | ReadingChat
+    | Reacting
     | Leaving
     | LeavingUnrecorded
     | ClosingPeer
@@ -441,5 +496,17 @@ Pending = (
 )
 """What waits for the answer to a ticket."""
 
-Resumable = KeepingAlive | Updating | RaisingHand | OptingOut | Reading | Ending | HandedOver | ReadingWanted | Marked
+Resumable = (
+    KeepingAlive
+    | Updating
+    | RaisingHand
+    | OptingOut
+    | Controlling
+    | Entering
+    | Reading
+    | Ending
+    | HandedOver
+    | ReadingWanted
+    | Marked
+)
 """What goes on without one: after the room was restored, or for another reason within the meeting."""

@@ -2,17 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
-from tertulia.contract import Role, Settings
+from tertulia.contract import Role, Settings, Source, UpdateState
 from tertulia.errors import AlreadyJoined, BadToken, Forbidden, NotJoined, RoleNotAllowed
 from tertulia.ids import RoomId, UserId
+from tertulia.room.participant import Participant
+from tertulia.room.steps import Entry
 from tertulia.tokens import RoomClaims
 
 HOST_CALLS: Final = frozenset(
-    {"AskToMute", "MuteAll", "RemoveParticipant", "EndRoom", "StartRecording", "StopRecording"}
+    (
+        *("AskToMute", "MuteAll", "RemoveParticipant", "EndRoom", "StartRecording", "StopRecording"),
+        *("ChangeSettings", "Admit", "Deny", "LowerHand", "Spotlight", "SetRole", "SetPermissions"),
+    )
 )
 """Calls that only a host may make."""
+
+
+Right = Literal["unmute", "video", "share", "chat"]
+"""What may be denied to a participant."""
+_SOURCES: Final[dict[Source, Right]] = {
+    "microphone": "unmute",
+    "camera": "video",
+    "screen": "share",
+    "screen-audio": "share",
+}
+
+
+def may(member: Participant, right: Right, settings: Settings) -> bool:
+    """Whether a participant may do something. A host may; for others, what was said of them counts before what the
+    room's settings say of all."""
+    if member.role == "host":
+        return True
+    own: bool | None = getattr(member.permissions, right)
+    if own is not None:
+        return own
+    return right == "video" or getattr(settings, right) == "everyone"
+
+
+def blocked(member: Participant, settings: Settings) -> list[Source]:
+    """What a participant may not publish."""
+    return [source for source, right in _SOURCES.items() if not may(member, right, settings)]
+
+
+def entry_of(settings: Settings, role: Role) -> Entry:
+    """What somebody meets who joins in ``role``, has no seat, and was not admitted by a host."""
+    if role == "host":
+        return "open"
+    if settings.locked:
+        return "locked"
+    return "waits" if settings.waiting_room else "open"
+
+
+def is_muted_on_entry(settings: Settings, role: Role) -> bool:
+    """Whether somebody who joins in ``role`` begins muted, whatever they ask for."""
+    return role != "host" and (settings.mute_on_entry or settings.unmute == "host")
+
+
+def check_update(payload: UpdateState, member: Participant, settings: Settings) -> None:
+    """
+    Raises:
+        Forbidden: the participant may not unmute, or turn the camera on.
+    """
+    if payload.is_muted is False and member.is_muted and not may(member, "unmute", settings):
+        raise Forbidden("a host has to let you unmute: raise your hand")
+    if payload.is_video_on and not may(member, "video", settings):
+        raise Forbidden("a host has stopped your video, and has to allow it again")
+
+
+def check_chat(member: Participant, target: Participant | None, settings: Settings) -> None:
+    """
+    Raises:
+        Forbidden: the participant may write to hosts only.
+    """
+    if not may(member, "chat", settings) and (target is None or target.role != "host"):
+        raise Forbidden("in this meeting you may write to a host only")
 
 
 def check_seat(event: str, is_seated: bool) -> None:

@@ -25,6 +25,12 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     peers: int
     recordings: int = 0
     """Parts of recordings that it writes now."""
+    peers_limited: int = 0
+    """Peers whose line has shown a limit."""
+    limited_kilobits: int = 0
+    """What those can be sent, together, in kbit/s."""
+    videos_paused: int = 0
+    """Videos that peers are not sent, since they do not fit through their lines."""
     draining: bool = False
     """It takes no rooms any more, and wants to be rid of those it has."""
     still: float = 0.0

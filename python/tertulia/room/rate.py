@@ -19,11 +19,21 @@ ANOTHER_JOIN: Final = 25
 SDP_SHARE: Final = 4_000
 """SDP counts one more for so many characters: it goes through Redis to an SFU, or to somebody else."""
 TO_ALL: Final = frozenset(
-    ("UpdateState", "SendChat", "RaiseHand", "SetRecordingOptOut", "MuteAll", "StartRecording", "StopRecording")
+    (
+        *("UpdateState", "SendChat", "ReactToMessage", "SendReaction", "RaiseHand", "SetRecordingOptOut", "MuteAll"),
+        *("StartRecording", "StopRecording"),
+        *("ChangeSettings", "LowerHand", "Spotlight", "SetRole", "SetPermissions"),
+    )
 )
 """The calls that everyone in the room hears of."""
-_WEIGHTS: Final[Mapping[str, int]] = {"SetView": 4, "StartRecording": 10, "StopRecording": 10}
-"""What makes others work, or is written to disk."""
+_WEIGHTS: Final[Mapping[str, int]] = {
+    "SetView": 4,
+    "StartRecording": 10,
+    "StopRecording": 10,
+    "ChangeSettings": 10,
+    "ReadChat": 20,
+}
+"""What makes others work, is written to disk, or has a long answer."""
 
 
 def cost_of(event: str, members: int) -> int:

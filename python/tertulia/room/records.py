@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tertulia.ids import RoomId, SessionId, TenantId
 from tertulia.room.answers import RoomRecord
+from tertulia.room.quotas import Quotas
 
 MOST: Final = 10_000
 """Records kept: some megabytes. Those that were asked for least recently go first."""
@@ -47,6 +48,14 @@ class KnownRecords:
         known = self._known.get(room)
         if known is not None and known.record.session_id == session:
             known.record = replace(known.record, session_id=None, recording=None)
+
+    def owner(self, room: RoomId) -> tuple[TenantId, Quotas] | None:
+        """The tenant of a room in which somebody is, and what it may have; None: it is not known."""
+        known = self._known.get(room)
+        if known is None or known.tenant is None:
+            return None
+        self._known[room] = self._known.pop(room)
+        return known.tenant, known.record.quotas
 
     def find(self, room: RoomId, tenant: TenantId | None) -> RoomRecord | None:
         """The record as it is known; None: it is not, or not as one of this tenant."""

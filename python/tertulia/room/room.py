@@ -50,6 +50,8 @@ class Room:
         self.channel = Channel.UNHEARD
         self.life: Life | None = None
         """None: no JoinRoom of this hub was answered yet, or the meeting is over."""
+        self.mbits: int | None = None
+        """What may come into it in a second, as the last JoinRoom of this hub read it; None: what its node allows."""
         self.members: Mapping[str, Participant] = {}
         """Who is in the room, by userId: those of the life's mirror."""
         self.ahead: set[str] = set()
@@ -108,6 +110,11 @@ class Room:
     def publish(self, message: RoomMessage) -> None:
         """Tell the hubs that have members in the room."""
         self.agenda.effects.append(Publish(message))
+
+    def limit(self, node: NodeId) -> None:
+        """Tell an SFU node how much may come into the room. Said again, it changes nothing."""
+        if self.mbits is not None:
+            self.agenda.effects.append(Tell(node, commands.Limit(room=self.id, mbits=self.mbits)))
 
     def close_peer(self, node: NodeId | None, seat: SeatId) -> None:
         """Tell the SFU node that this seat is gone."""

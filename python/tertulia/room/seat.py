@@ -65,6 +65,8 @@ class Joining(Struct, kw_only=True, eq=False):
     payload: JoinRoom
     claims: RoomClaims
     record: RoomRecord
+    at: float
+    """When it came, in Unix seconds."""
     resume: str
     """The resume token that the result will have; each try has its own."""
     resume_hash: str

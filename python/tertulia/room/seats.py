@@ -12,10 +12,12 @@ from tertulia.room.seat import Joining, Lost, Seated
 class Seats:
     """A user has one seat here at most, and a connection is in one place at most."""
 
-    __slots__ = ("by_connection", "joining", "lost", "present")
+    __slots__ = ("by_connection", "joining", "lost", "present", "waiting")
 
     def __init__(self) -> None:
         self.joining: dict[ConnectionId, Joining] = {}
+        self.waiting: dict[ConnectionId, Joining] = {}
+        """JoinRooms whose users a host has to admit first."""
         self.present: dict[UserId, Seated] = {}
         self.lost: dict[UserId, Lost] = {}
         self.by_connection: dict[ConnectionId, Seated | Lost] = {}

@@ -16,6 +16,10 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     """So many intervals without one end the seat."""
     join_within: float = 15
     """A connection that has not joined by then is closed (4408)."""
+    waits: float = 1800
+    """Who was not admitted from the waiting room by then is refused."""
+    waiting_told: float = 15
+    """Of a hub that has not said so long who waits at it, nobody does."""
     empty_room: float = 60
     """How long an empty room waits for somebody to come back before its session ends."""
     blip: float = 3

@@ -7,9 +7,11 @@ are listed where there are any; a step that fails by one of them has changed not
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
-from tertulia.contract import Layout, LeaveReason, Role
+from tertulia.contract import ChatMessage, Layout, LeaveReason, Permissions, Role, SettingsChange
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
 from tertulia.room.participant import Participant, Removals
 
@@ -61,11 +63,15 @@ class KnownRoom(Struct, frozen=True, kw_only=True):
     """As SQL knows them."""
 
 
+Entry = Literal["open", "waits", "locked"]
+"""What a JoinRoom meets that wants a new seat, unless a host of the meeting has admitted its user."""
+
 # --- Redis ------------------------------------------------------------------------------------------------------------
 
 
 class Join(Struct, frozen=True, kw_only=True):
-    """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed since the admission) or ``RoomFull``."""
+    """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed since the admission), ``RoomFull``, and by what
+    ``entry`` says: ``MustWait``, ``RoomLocked``."""
 
     seat: JoinSeat
     max_participants: int | None
@@ -73,6 +79,7 @@ class Join(Struct, frozen=True, kw_only=True):
     admitted_at_ms: int
     """The admission that the token goes back to, on the clock of Redis."""
     placement: Placement
+    entry: Entry = "open"
 
 
 class Leave(Struct, frozen=True, kw_only=True):
@@ -126,6 +133,49 @@ class SetRecordingOptOut(Struct, frozen=True, kw_only=True):
     connection: ConnectionId
     incarnation: str
     opt_out: bool
+
+
+class Control(Struct, frozen=True, kw_only=True):
+    """Change what is not None about a member, whoever's connection has the seat; the channel says what became of it. A
+    role is kept for the meeting. Answer: None. Fails by ``UnknownTarget`` (no such member) or ``StateLost``."""
+
+    user: UserId
+    incarnation: str
+    role: Role | None = None
+    lowers_hand: bool = False
+    is_spotlit: bool | None = None
+    permissions: Permissions | None = None
+
+
+class Admit(Struct, frozen=True, kw_only=True):
+    """Let these users join who would have to wait; the channel says it. Answer: None. Fails by ``StateLost``."""
+
+    users: list[UserId]
+    incarnation: str
+
+
+class KeepChat(Struct, frozen=True, kw_only=True):
+    """Keep chat messages for those who come later, the oldest first; those kept already stay as they are. Answer:
+    whether that session is live."""
+
+    session_id: SessionId
+    messages: list[ChatMessage]
+
+
+class React(Struct, frozen=True, kw_only=True):
+    """Set a user's reaction to a message that is kept. Answer: ``Reacted``, or None: there is no such message for
+    them."""
+
+    session_id: SessionId
+    message_id: str
+    user: UserId
+    emoji: str | None
+
+
+class ReadChat(Struct, frozen=True, kw_only=True):
+    """Read the chat messages that are kept. Answer: ``ChatHistory``."""
+
+    session_id: SessionId
 
 
 class BeginRecording(Struct, frozen=True, kw_only=True):
@@ -199,6 +249,11 @@ Script = (
     | Update
     | RaiseHand
     | SetRecordingOptOut
+    | Control
+    | Admit
+    | KeepChat
+    | React
+    | ReadChat
     | BeginRecording
     | EndRecording
     | End
@@ -250,6 +305,12 @@ class ReadRecord(Struct, frozen=True, kw_only=True):
     """None: whosever it is."""
 
 
+class ChangeSettings(Struct, frozen=True, kw_only=True):
+    """Merge a change into the room's settings. Answer: ``RoomRecord``. Fails by ``NotFound``: the room is gone."""
+
+    change: SettingsChange
+
+
 class StartRecording(Struct, frozen=True, kw_only=True):
     """Record that a recording goes on; of no effect if it does or did. Answer: None. Fails by ``NoSession`` (the
     session is not open) or ``AlreadyRecording`` (another one of that session goes on)."""
@@ -279,6 +340,7 @@ Sql = (
     | RecordRemoval
     | ReadSession
     | ReadRecord
+    | ChangeSettings
     | StartRecording
     | StopRecording
     | WithdrawRecording

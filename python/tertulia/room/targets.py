@@ -34,16 +34,24 @@ def transport(target: str, seat: SeatId, node: NodeId | None, topology: Topology
     return node, own
 
 
+def member(target: str, members: Mapping[str, Participant]) -> Participant:
+    """The member that ``target`` (a userId in any case) names.
+
+    Raises:
+        UnknownTarget: it is nobody in the room.
+    """
+    found = members.get(target.lower())
+    if found is None:
+        raise UnknownTarget(_NOBODY)
+    return found
+
+
 def other_member(target: str, caller: str, members: Mapping[str, Participant]) -> Participant:
     """The other member that ``target`` (a userId in any case) names.
 
     Raises:
         UnknownTarget: it is the caller, the SFU, or nobody in the room.
     """
-    user_id = target.lower()
-    if user_id == caller:
+    if target.lower() == caller:
         raise UnknownTarget("the target is yourself")
-    member = members.get(user_id)
-    if member is None:
-        raise UnknownTarget(_NOBODY)
-    return member
+    return member(target, members)

@@ -20,6 +20,12 @@ class Handover(Struct, frozen=True):
     """Which returned."""
 
 
+class Waited(Struct, frozen=True):
+    """Somebody has waited too long to be admitted."""
+
+    connection: ConnectionId
+
+
 class Empty(Struct, frozen=True):
     """Nobody came back to the empty room."""
 
@@ -43,4 +49,4 @@ class RecordAgain(Struct, frozen=True):
     """How often it has failed."""
 
 
-Timer = Blip | Handover | Empty | Mark | ReadAgain | RecordAgain
+Timer = Blip | Handover | Waited | Empty | Mark | ReadAgain | RecordAgain

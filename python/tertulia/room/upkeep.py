@@ -13,6 +13,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room import commands, steps, targets
 from tertulia.room.answers import KeptAlive, StateLost
 from tertulia.room.effects import Refuse, Reply, Tell
+from tertulia.room.gate import Gate
 from tertulia.room.leaving import Leaver
 from tertulia.room.membership import Membership
 from tertulia.room.messages import HandMessage, OptOutMessage, StateMessage
@@ -28,8 +29,9 @@ Work = KeepingAlive | Updating | RaisingHand | OptingOut
 class Upkeep:
     """KeepAlive, UpdateState, RaiseHand, SetRecordingOptOut."""
 
-    def __init__(self, room: Room, membership: Membership, restoring: Restoring, leaver: Leaver) -> None:
+    def __init__(self, room: Room, membership: Membership, restoring: Restoring, leaver: Leaver, gate: Gate) -> None:
         self._room = room
+        self._gate = gate
         self._agenda = room.agenda
         self._membership = membership
         self._restoring = restoring
@@ -79,7 +81,9 @@ class Upkeep:
         seat = self._room.seats.of(work.connection)
         if seat is not None:
             self._tell_node(seat, work.payload)
-        self._agenda.effects.append(Reply(work.connection))
+            self._gate.keep_to(seat)  # what they may do has perhaps changed meanwhile
+        if not work.is_forced:
+            self._agenda.effects.append(Reply(work.connection))
 
     def _tell_node(self, seat: Seat, payload: contract.UpdateState) -> None:
         room = self._room
@@ -106,7 +110,9 @@ class Upkeep:
     # --- trouble
 
     def failed(self, work: Work, error: Exception) -> None:
-        """Redis is away, or has lost the room."""
+        """Redis is away, or has lost the room. What the room's rules ask for is asked for again at the next sweep."""
+        if isinstance(work, Updating) and work.is_forced:
+            return
         if not isinstance(error, StateLost):
             self._refuse(work.connection, error)
         elif work.again:

@@ -9,6 +9,7 @@ __all__ = [
     "ActiveSpeakers",
     "Answer",
     "Failed",
+    "LayersWanted",
     "Limited",
     "Lost",
     "Offer",
@@ -21,6 +22,8 @@ __all__ = [
     "Slots",
     "Stopped",
     "TransportState",
+    "VideosPaused",
+    "WantedLayers",
 ]
 
 class Overloaded(Exception):
@@ -90,6 +93,54 @@ class Slots:
     def seat(self) -> str: ...
     @property
     def slots(self) -> list[Slot]: ...
+
+@final
+class WantedLayers:
+    """The layers of one video that are wanted, by their RIDs."""
+
+    def __new__(cls, mid: str, source: str, rids: Sequence[str]) -> WantedLayers: ...
+    @property
+    def mid(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def rids(self) -> list[str]: ...
+
+@final
+class LayersWanted:
+    """The layers that one client is to send of each video that it sends in several."""
+
+    def __new__(
+        cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[WantedLayers]
+    ) -> LayersWanted: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def videos(self) -> list[WantedLayers]: ...
+
+@final
+class VideosPaused:
+    """The videos that a client is not sent, since they do not fit through its line: user and source of each."""
+
+    def __new__(
+        cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[tuple[str, str]]
+    ) -> VideosPaused: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def videos(self) -> list[tuple[str, str]]: ...
 
 @final
 class ActiveSpeakers:
@@ -280,8 +331,14 @@ class Sfu:
     def state(self, room: str, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
         """What the user said by UpdateState: muted media is not forwarded. None: not said."""
 
+    def block(self, room: str, transport: str, sources: list[str]) -> None:
+        """What the user may not publish, whatever the client says; the whole of it each time."""
+
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
+
+    def limit(self, room: str, kilobits: int) -> None:
+        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``."""
 
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording. It does not begin again here."""
@@ -301,6 +358,8 @@ class Sfu:
         Answer
         | Offer
         | Slots
+        | LayersWanted
+        | VideosPaused
         | ActiveSpeakers
         | TransportState
         | Limited

@@ -16,13 +16,19 @@ from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
 from tertulia.sfu.troubles import LASTING, Troubles
 
-PeerEvent: TypeAlias = _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.TransportState | _sfu.Refused
+PeerEvent: TypeAlias = (
+    _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.LayersWanted | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
+)
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
 EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
+
+
+RoomCommand: TypeAlias = commands.Seated | commands.Limit | commands.End
+"""Those that are about a room as a whole."""
 
 
 class Engine(Protocol):
@@ -55,8 +61,14 @@ class Engine(Protocol):
     def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
         """What is muted is not forwarded; None leaves it as it is."""
 
+    def block(self, room: str, transport: str, sources: list[str]) -> None:
+        """What a user may not publish from now on."""
+
     def record(self, room: str, transport: str, recording: str | None) -> None:
         """What a peer's media is recorded in from now on."""
+
+    def limit(self, room: str, kilobits: int) -> None:
+        """Hold what comes into a room to a rate."""
 
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording."""
@@ -90,6 +102,28 @@ class _Slot(Struct, rename="camel"):
 class _Slots(Struct, rename="camel"):
     transport_id: str
     slots: list[_Slot]
+
+
+class _WantedLayers(Struct, rename="camel"):
+    mid: str
+    source: str
+    rids: list[str]
+
+
+class _LayersWanted(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_WantedLayers]
+
+
+class _PausedVideo(Struct, rename="camel"):
+    user_id: str
+    source: str
+    reason: str = "bandwidth"
+
+
+class _Paused(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_PausedVideo]
 
 
 class _Speakers(Struct, rename="camel"):
@@ -154,6 +188,12 @@ class Agent:
             case _sfu.Slots():
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
                 return self._to_peer(event, "Slots", _Slots(event.transport, slots))
+            case _sfu.LayersWanted():
+                videos = [_WantedLayers(v.mid, v.source, v.rids) for v in event.videos]
+                return self._to_peer(event, "LayersWanted", _LayersWanted(event.transport, videos))
+            case _sfu.VideosPaused():
+                paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]
+                return self._to_peer(event, "VideosPaused", _Paused(event.transport, paused))
             case _sfu.TransportState():
                 if event.state == "closed":
                     self._leases.closed(RoomId(event.room), TransportId(event.transport))
@@ -200,21 +240,24 @@ class Agent:
                 engine.candidate(room, transport, _candidate_line(command.candidate))
             case commands.View(room=room, transport=transport):
                 engine.view(room, transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
-            case commands.State(room=room, transport=transport):
-                engine.state(room, transport, command.is_muted, command.is_video_on)
-            case commands.Record(room=room, transport=transport):
-                engine.record(room, transport, command.recording)
-            case commands.StopRecording(room=room):
-                engine.stop_recording(room, command.recording)
-                self._troubles.over(room, command.recording)
-            case commands.Seated(room=room):
+            case commands.State() | commands.Block() | commands.Record() | commands.StopRecording():
+                self._limit(command)
+            case commands.Close(room=room, transport=transport):
+                engine.close(room, transport)
+            case _:
+                self._call_for_room(command, now)
+
+    def _call_for_room(self, command: RoomCommand, now: float) -> None:
+        engine, room = self._engine, command.room
+        match command:
+            case commands.Seated():
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
                     engine.close(room, stranger)
                     self._leases.closed(room, stranger)
-            case commands.Close(room=room, transport=transport):
-                engine.close(room, transport)
-            case commands.End(room=room):
+            case commands.Limit():
+                engine.limit(room, command.mbits * 1000)
+            case commands.End():
                 engine.end(room)
                 self.ended(room)
             case _:
@@ -231,6 +274,20 @@ class Agent:
         if event.reason in LASTING:
             self._troubles.told(room, event.recording, message)
         return message
+
+    def _limit(self, command: commands.State | commands.Block | commands.Record | commands.StopRecording) -> None:
+        """What of a peer's media is forwarded, and what is recorded."""
+        engine = self._engine
+        match command:
+            case commands.State(room=room, transport=transport):
+                engine.state(room, transport, command.is_muted, command.is_video_on)
+            case commands.Block(room=room, transport=transport):
+                engine.block(room, transport, [*command.sources])
+            case commands.Record(room=room, transport=transport):
+                engine.record(room, transport, command.recording)
+            case commands.StopRecording(room=room):
+                engine.stop_recording(room, command.recording)
+                self._troubles.over(room, command.recording)
 
     def _error(self, command: commands.Command, code: str, message: str) -> list[Message]:
         # Only an offer says who made it. Other commands are refused by the engine, which knows.

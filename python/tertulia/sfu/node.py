@@ -153,6 +153,9 @@ class _Node:
             rooms=sum(thread["rooms"] for thread in threads),
             peers=self._peers(threads),
             recordings=self._engine.recording_stats().get("running", 0),
+            peers_limited=sum(thread["peers_limited"] for thread in threads),
+            limited_kilobits=sum(thread["limited_kilobits"] for thread in threads),
+            videos_paused=sum(thread["videos_paused"] for thread in threads),
             draining=self._stop.is_set(),
             still=round(still, 2),
         )

@@ -11,7 +11,7 @@ from tertulia.redis.client import Redis
 
 MEASURE_SECONDS: Final = 10.0
 """How often a web worker compares its clock with that of Redis."""
-_KEY: Final = "clock"
+CLOCK: Final = "clock"
 """Picks the server of a cluster that is asked. It is not written."""
 
 
@@ -31,7 +31,7 @@ class FleetClock:
             Unavailable
         """
         before = time.monotonic()
-        ms = await redis_ms(self._redis, _KEY)
+        ms = await redis_ms(self._redis, CLOCK)
         self._ahead = ms / 1000 - (before + time.monotonic()) / 2
 
     def now(self) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from tertulia.ids import NodeId, RoomId
+from tertulia.ids import NodeId, RoomId, TenantId
 
 
 class RoomKeys(NamedTuple):
@@ -22,6 +22,10 @@ class RoomKeys(NamedTuple):
     """Sorted set: userId → when the seat last sent JoinRoom or KeepAlive, in ms."""
     removed: str
     """Hash: userId → ms; tokens of admissions until then are void for the session that the field ``""`` has."""
+    chat: str
+    """Hash: the last chat messages of a session, and the order they came in (state/lua/chat.lua)."""
+    standing: str
+    """Hash: userId → the role that a host of this meeting has given them, be it by admitting them."""
 
 
 class RegistryKeys(NamedTuple):
@@ -38,6 +42,13 @@ class BucketKeys(NamedTuple):
 
     bucket: str
     """Hash: tokens, at (ms)."""
+
+
+class TenantKeys(NamedTuple):
+    """The key of a tenant that has a quota of people."""
+
+    seats: str
+    """Sorted set: the ids of a room and a user → until when they count as in the meeting, in ms."""
 
 
 SFU_NODES: Final = RegistryKeys("{sfu}:nodes", "{sfu}:beats")
@@ -64,10 +75,27 @@ def removed(room: RoomId) -> str:
     return f"room:{{{room}}}:removed"
 
 
-def room_keys(room: RoomId) -> tuple[str, str, str, str]:
+def chat(room: RoomId) -> str:
+    """See :attr:`RoomKeys.chat`."""
+    return f"room:{{{room}}}:chat"
+
+
+def standing(room: RoomId) -> str:
+    """See :attr:`RoomKeys.standing`."""
+    return f"room:{{{room}}}:standing"
+
+
+def room_keys(room: RoomId) -> tuple[str, str, str, str, str, str]:
     """All keys of a room, in the order of :class:`RoomKeys` (a plain tuple, as every call of a script makes one)."""
     base = f"room:{{{room}}}"
-    return base, f"{base}:participants", f"{base}:seen", f"{base}:removed"
+    return (
+        base,
+        f"{base}:participants",
+        f"{base}:seen",
+        f"{base}:removed",
+        f"{base}:chat",
+        f"{base}:standing",
+    )
 
 
 def room_events(room: RoomId) -> str:
@@ -78,6 +106,11 @@ def room_events(room: RoomId) -> str:
 def sfu_commands(node: NodeId) -> str:
     """The channel of an SFU node: commands from hubs."""
     return f"sfu:{{{node}}}:commands"
+
+
+def tenant_keys(tenant: TenantId) -> TenantKeys:
+    """See :class:`TenantKeys`. Not in the slot of any room: what is done here is a step of its own."""
+    return TenantKeys(f"tenant:{{{tenant}}}:seats")
 
 
 def bucket(name: str) -> str:

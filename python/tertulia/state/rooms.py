@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tertulia.contract import LeaveReason
-from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull
+from tertulia.contract import ChatHistory, ChatMessage, LeaveReason, Permissions, Role
+from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.redis.client import Redis
 from tertulia.room.answers import (
@@ -17,6 +17,8 @@ from tertulia.room.answers import (
     Joined,
     KeptAlive,
     Left,
+    MustWait,
+    Reacted,
     Reading,
     RecordingOver,
     Removed,
@@ -26,13 +28,17 @@ from tertulia.room.answers import (
 )
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
-from tertulia.room.steps import JoinSeat, KnownRoom, Placement
+from tertulia.room.steps import Entry, JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
 from tertulia.state.clock import redis_ms
 from tertulia.state.lua import Args, LuaScript
 
 MIN_TTL_MS: Final = 90_000
 """The least TTL of a room's keys."""
+
+
+LOCKED: Final = "the meeting is locked: ask its host to unlock it"
+"""What a client is told."""
 
 
 def room_ttl_ms(keep_alive_seconds: float) -> int:
@@ -66,6 +72,7 @@ class RoomState:
         max_participants: int | None,
         admitted_at_ms: int,
         placement: Placement,
+        entry: Entry = "open",
     ) -> Joined:
         """Take a seat: a new one, that of the user's other connection, or one's own after a lost connection.
 
@@ -74,6 +81,7 @@ class RoomState:
         Raises:
             BadToken: the user was removed at or after ``admitted_at_ms``.
             RoomFull: ``max_participants`` others are in the room, whatever the role. (None: any number may be.)
+            MustWait, RoomLocked: what ``entry`` says holds for the user, who has no seat and was not admitted.
         """
         new = Participant(
             user_id=seat.user_id,
@@ -97,6 +105,7 @@ class RoomState:
                 new=encode_participant(new),
                 returning=seat.returning or "",
                 limit=-1 if max_participants is None else max_participants,
+                entry=entry,
                 admitted=admitted_at_ms,
                 region=placement.region,
                 node=placement.node or "",
@@ -110,6 +119,10 @@ class RoomState:
             raise RoomFull(f"the room is full with {max_participants} participants: try again when somebody has left")
         if reply[0] == b"void":
             raise BadToken("you were removed from this meeting, and the token is no longer valid")
+        if reply[0] == b"waits":
+            raise MustWait("a host has to admit the user first")
+        if reply[0] == b"locked":
+            raise RoomLocked(LOCKED)
         _, stored, replaced, resumed, first, summary, members = reply
         known = _fields(summary)
         return Joined(
@@ -192,6 +205,41 @@ class RoomState:
         change = scripts.Update(user, connection, incarnation, opt_out=_flag(opt_out))
         reply = await self._run(scripts.UPDATE, room, change)
         return _changed(reply)[0]
+
+    async def control(
+        self,
+        room: RoomId,
+        user: UserId,
+        incarnation: str,
+        *,
+        role: Role | None = None,
+        lowers_hand: bool = False,
+        is_spotlit: bool | None = None,
+        permissions: Permissions | None = None,
+    ) -> None:
+        """Change what is given about a member; published as of no hub. A role is kept for the meeting.
+
+        Raises:
+            UnknownTarget: the user is not in the room.
+            StateLost: restore first.
+        """
+        change = scripts.Control(
+            user=user,
+            incarnation=incarnation,
+            role=role or "",
+            raised="false" if lowers_hand else "",
+            spotlit=_flag(is_spotlit),
+            permissions="" if permissions is None else msgspec.json.encode(permissions).decode(),
+        )
+        _done(await self._run(scripts.CONTROL, room, change))
+
+    async def admit(self, room: RoomId, users: list[UserId], incarnation: str) -> None:
+        """Let users join who would have to wait, for the rest of the meeting; published as ``admitted``.
+
+        Raises:
+            StateLost: restore first.
+        """
+        _done(await self._run(scripts.ADMIT, room, scripts.Admit(incarnation, tuple(users))))
 
     async def end(
         self,
@@ -282,6 +330,35 @@ class RoomState:
         reply = await self._run(scripts.END_RECORDING, room, scripts.EndRecording(recording))
         return None if reply is None else RecordingOver(node=NodeId(reply.decode()) if reply else None)
 
+    async def keep_chat(self, room: RoomId, session_id: SessionId, messages: list[ChatMessage]) -> bool:
+        """Keep chat messages, the oldest first, for those who come later; the oldest of all are forgotten for them.
+        False: that session is not live, and nothing is kept."""
+        pairs = tuple(part for m in messages for part in (m.id, msgspec.json.encode(m)))
+        return bool(await self._run(scripts.KEEP_CHAT, room, scripts.KeepChat(session_id, pairs)))
+
+    async def react(
+        self, room: RoomId, session_id: SessionId, message_id: str, user: UserId, emoji: str | None
+    ) -> Reacted | None:
+        """Set a user's reaction to a message that is kept; None: they have none. None: there is no such message that
+        they may see."""
+        reply = await self._run(scripts.REACT, room, scripts.React(session_id, message_id, user, emoji or ""))
+        if not reply:
+            return None
+        is_new, between = reply
+        author, target = (UserId(who.decode()) for who in between) if between else (None, None)
+        return Reacted(is_new=is_new == 1, between=(author, target) if author and target else None)
+
+    async def chat(self, room: RoomId, session_id: SessionId) -> ChatHistory:
+        """The chat messages that are kept of that session, the oldest first."""
+        key = keys.chat(room)
+        flat = await self._redis.call(key, b"HGETALL", key)
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        if fields.get(b"session") != session_id.encode():
+            return ChatHistory(messages=[])
+        order = range(int(fields[b"first"]), int(fields[b"next"]))
+        texts = [fields[b"m:" + fields[b"o:%d" % number]] for number in order]
+        return ChatHistory(messages=[msgspec.json.decode(text, type=ChatMessage) for text in texts])
+
     async def participants(self, room: RoomId) -> list[Participant]:
         """Everyone in the room; nobody if it has no state."""
         key = keys.participants(room)
@@ -319,6 +396,12 @@ class RoomState:
         key = keys.removed(room)
         at = await self._redis.call(key, b"HGET", key, user)
         return at is not None and admitted_at_ms <= int(at)
+
+    async def role(self, room: RoomId, user: UserId) -> Role | None:
+        """The role that a host of the present meeting has given the user, or admitted them in; None: none has."""
+        key = keys.standing(room)
+        found = await self._redis.call(key, b"HGET", key, user)
+        return None if found is None else ("host" if found == b"host" else "attendee")
 
 
 def _fields(flat: list[bytes]) -> dict[str, str]:
@@ -363,6 +446,13 @@ def _left(reply: Any) -> Left | None:
         return None
     participant, remaining = reply
     return Left(participant=decode_participant(participant), remaining=remaining)
+
+
+def _done(reply: Any) -> None:
+    if reply == b"lost":
+        raise StateLost("the room's state was lost: restore it and call again")
+    if reply == b"no_member":
+        raise UnknownTarget("no such member in this room")
 
 
 def _changed(reply: Any) -> tuple[bool, bool, bool, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tertulia.ids import ConnectionId, UserId
-from tertulia.state.keys import BucketKeys, RegistryKeys, RoomKeys
+from tertulia.state.keys import BucketKeys, RegistryKeys, RoomKeys, TenantKeys
 from tertulia.state.lua import Args, LuaScript, load
 
 ROOM_ARGS: Final = ("channel", "origin", "ttl")
@@ -26,6 +26,8 @@ class Join(NamedTuple):
     """The hash of the resume token that the client presented, or ``""``."""
     limit: int
     """How many others may be in the room; -1: any number."""
+    entry: str
+    """``open``; ``waits`` or ``locked`` for who has no seat and was not admitted by a host."""
     admitted: int
     """The admission that the token goes back to, in milliseconds."""
     region: str
@@ -74,6 +76,25 @@ class Update(NamedTuple):
     opt_out: str = ""
 
 
+class Control(NamedTuple):
+    """Arguments of :data:`CONTROL`: ``""`` for no change."""
+
+    user: UserId
+    incarnation: str
+    role: str
+    raised: str
+    spotlit: str
+    permissions: str
+    """JSON."""
+
+
+class Admit(NamedTuple):
+    """Arguments of :data:`ADMIT`."""
+
+    incarnation: str
+    users: tuple[UserId, ...]
+
+
 class End(NamedTuple):
     """Arguments of :data:`END`; the last two are conditions, or ``""``."""
 
@@ -108,6 +129,24 @@ class Move(NamedTuple):
 
     from_node: str
     to_node: str
+
+
+class KeepChat(NamedTuple):
+    """Arguments of :data:`KEEP_CHAT`."""
+
+    session: str
+    messages: tuple[str | bytes, ...]
+    """Id and JSON, in turn."""
+
+
+class React(NamedTuple):
+    """Arguments of :data:`REACT`."""
+
+    session: str
+    message: str
+    user: UserId
+    emoji: str
+    """``""``: none."""
 
 
 class BeginRecording(NamedTuple):
@@ -163,8 +202,23 @@ class Take(NamedTuple):
     want: int
 
 
-def _room_script(name: str, args: type[Args]) -> LuaScript[Args]:
-    return load(name, RoomKeys, args, ROOM_ARGS)
+class TakeSeat(NamedTuple):
+    """Arguments of :data:`TAKE_SEAT`."""
+
+    most: int
+    lasts: int
+    seat: str
+
+
+class CountSeats(NamedTuple):
+    """Arguments of :data:`COUNT_SEATS`."""
+
+    lasts: int
+    people: tuple[str, ...]
+
+
+def _room_script(name: str, args: type[Args], *, grows: bool = False) -> LuaScript[Args]:
+    return load(name, RoomKeys, args, ROOM_ARGS, grows=grows)
 
 
 JOIN: Final = _room_script("join", Join)
@@ -172,10 +226,14 @@ LEAVE: Final = _room_script("leave", Leave)
 REMOVE: Final = _room_script("remove", Remove)
 KEEP_ALIVE: Final = _room_script("keep_alive", KeepAlive)
 UPDATE: Final = _room_script("update", Update)
+CONTROL: Final = _room_script("control", Control)
+ADMIT: Final = _room_script("admit", Admit)
 END: Final = _room_script("end", End)
 EXPIRE: Final = _room_script("expire", Expire)
 RESTORE: Final = _room_script("restore", Restore)
 MOVE: Final = _room_script("move", Move)
+KEEP_CHAT: Final = _room_script("keep_chat", KeepChat, grows=True)
+REACT: Final = _room_script("react", React, grows=True)
 BEGIN_RECORDING: Final = _room_script("begin_recording", BeginRecording)
 END_RECORDING: Final = _room_script("end_recording", EndRecording)
 SUMMARY: Final = _room_script("summary", Summary)
@@ -186,9 +244,12 @@ DEREGISTER: Final = load("deregister", RegistryKeys, Deregister)
 ALIVE: Final = load("alive", RegistryKeys, Alive)
 
 TAKE: Final = load("take", BucketKeys, Take)
+TAKE_SEAT: Final = load("take_seat", TenantKeys, TakeSeat)
+COUNT_SEATS: Final = load("count_seats", TenantKeys, CountSeats)
 
 ALL: Final = (
-    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, END, EXPIRE, RESTORE, MOVE, BEGIN_RECORDING, END_RECORDING),
-    *(SUMMARY, READ, BEAT, DEREGISTER, ALIVE, TAKE),
+    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
+    *(BEGIN_RECORDING, END_RECORDING),
+    *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE, TAKE_SEAT, COUNT_SEATS),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""

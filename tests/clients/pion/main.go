@@ -52,7 +52,7 @@ type member struct {
 	events     chan message
 }
 
-// configuration has a certificate of RSA if the third argument is "rsa", as stacks from before 2016 have.
+// configuration has a certificate of RSA if the third argument is "rsa", as other stacks have.
 func configuration() (webrtc.Configuration, error) {
 	if len(os.Args) < 4 || os.Args[3] != "rsa" {
 		return webrtc.Configuration{}, nil

@@ -48,23 +48,25 @@ async def test_a_user_that_an_earlier_try_made_is_found(
     user_id = UserId(new_uuid())
     made = await directory.create_user(tenant, user_id, "A", None, AT)
     assert await directory.create_user(tenant, user_id, "A", None, AT, again=True) == made
-    for owner, again in ((tenant, False), (other, False), (other, True)):
+    for name, again in (("A", False), ("B", True)):
         with pytest.raises(AlreadyExists) as refused:
-            await directory.create_user(owner, user_id, "A", None, AT, again=again)
+            await directory.create_user(tenant, user_id, name, None, AT, again=again)
         assert refused.value.field == "id"
 
 
-async def test_another_tenants_user_is_not_found(directory: Directory, tenant: TenantId, other: TenantId) -> None:
+async def test_another_tenants_user_is_somebody_else(directory: Directory, tenant: TenantId, other: TenantId) -> None:
     user_id = UserId(new_uuid())
-    await directory.ensure_user(tenant, user_id, AT)
-    for find in (directory.user, directory.find_user):
-        with pytest.raises(NotFound):
-            await find(other, user_id)
+    ours = await directory.ensure_user(tenant, user_id, AT, "Ours")
+    assert await directory.find_user(other, user_id) is None
     with pytest.raises(NotFound):
-        await directory.ensure_user(other, user_id, AT)
-    with pytest.raises(NotFound):
-        await directory.create_room(other, RoomId(new_uuid()), user_id, Settings(), AT)
-    assert (await directory.list_rooms(other)).rooms == []
+        await directory.user(other, user_id)
+    await directory.check_user_is_new(other, user_id, None)
+    theirs = await directory.create_user(other, user_id, "Theirs", None, AT)
+    room = await directory.create_room(other, RoomId(new_uuid()), user_id, Settings(), AT)
+    assert (room.tenant_id, room.host_user_id) == (other, user_id)
+    assert [await directory.ensure_user(owner, user_id, AT) for owner in (tenant, other)] == [ours, theirs]
+    with pytest.raises(AlreadyExists):
+        await directory.check_user_is_new(tenant, user_id, None)
     assert await directory.find_user(tenant, UserId(new_uuid())) is None
 
 

@@ -1,23 +1,20 @@
-"""Tenants, API keys, signing keys and Idempotency-Keys, the same on SQLite and PostgreSQL."""
+"""Tenants, API keys and Idempotency-Keys, the same on SQLite and PostgreSQL."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from tertulia.db import keyring, migrate
+from tertulia.db import migrate
 from tertulia.db.access import Access
 from tertulia.db.engine import Database
 from tertulia.db.idempotency import KEPT, LEASE, Claim, Done, Idempotency, digest
-from tertulia.db.keyring import Keyring, SigningKeys
 from tertulia.db.sealed_answer import AnswerSeal
 from tertulia.db.tables import API_KEYS, IDEMPOTENCY_KEYS, Uuid
-from tertulia.errors import AlreadyExists, BadToken, InProgress, Invalid, NotFound, Unavailable
-from tertulia.ids import RoomId, TenantId, UserId, new_uuid
-from tertulia.tokens import INVITE_MAX_SECONDS, Tokens, new_signing_key
+from tertulia.errors import AlreadyExists, InProgress, Invalid, NotFound
+from tertulia.ids import new_uuid
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 
@@ -70,134 +67,6 @@ async def test_the_secret_is_nowhere_in_the_table(database: Database) -> None:
         row = (await connection.execute(sa.select(API_KEYS))).one()
     assert made.secret not in str(row)
     assert made.secret[3:] not in str(row)
-
-
-# --- signing keys
-
-
-def room_token(tokens: Tokens, now: float) -> str:
-    return tokens.issue_room(
-        user_id=UserId(new_uuid()),
-        room_id=RoomId(new_uuid()),
-        role="host",
-        tenant_id=TenantId(new_uuid()),
-        display_name="A",
-        now=now,
-    ).token
-
-
-async def test_workers_that_start_at_once_agree(database: Database) -> None:
-    keys = SigningKeys(database)
-    rings = [Tokens(ring) for ring in await asyncio.gather(*(keys.all() for _ in range(5)))]
-    settled = Tokens(await keys.all())
-    now = time.time()
-    for ring in rings:
-        settled.verify_room(room_token(ring, now), now)
-
-
-async def test_a_rotation_reaches_a_worker_with_the_first_token_it_does_not_know(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.0)
-    keys = SigningKeys(database)
-    ring = Keyring(keys)
-    await ring.start()
-    old = room_token(ring.tokens, time.time())
-    rotated = Tokens(await keys.rotate(time.time()))
-    new = room_token(rotated, time.time())
-    assert (await ring.verify_room(new)).role == "host"
-    assert (await ring.verify_room(old)).role == "host"
-    await ring.stop()
-
-
-async def test_a_rotation_reaches_every_worker_in_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring, "RELOAD_SECONDS", 0.02)
-    keys = SigningKeys(database)
-    ring = Keyring(keys)
-    await ring.start()
-    before = ring.tokens
-    old = room_token(before, time.time())
-    await keys.rotate(time.time(), revoke=True)
-    async with asyncio.timeout(10):
-        while ring.tokens is before:
-            await asyncio.sleep(0)
-    with pytest.raises(BadToken):
-        await ring.verify_room(old)
-    await ring.stop()
-
-
-class Readings:
-    """Counts the readings of the table, which may fail."""
-
-    def __init__(self, keys: SigningKeys, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count = 0
-        self.failure: Exception | None = None
-        self._all = keys.all
-        monkeypatch.setattr(keys, "all", self._read)
-
-    async def _read(self) -> object:
-        self.count += 1
-        await asyncio.sleep(0)
-        if self.failure is not None:
-            raise self.failure
-        return await self._all()
-
-
-@pytest.fixture
-def keys(database: Database) -> SigningKeys:
-    return SigningKeys(database)
-
-
-@pytest.fixture
-async def ring(keys: SigningKeys) -> AsyncIterator[Keyring]:
-    """A worker's, started."""
-    made = Keyring(keys)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-async def test_unknown_keys_do_not_make_a_worker_read_all_the_time(
-    keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    foreign = room_token(Tokens([new_signing_key(time.time())]), time.time())
-    readings = Readings(keys, monkeypatch)
-    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.2)
-    for count in (1, 2):
-        found = await asyncio.gather(*(ring.verify_room(foreign) for _ in range(20)), return_exceptions=True)
-        assert all(isinstance(e, BadToken) for e in found)
-        assert readings.count == count
-
-
-async def test_a_key_made_just_after_a_reading_is_found(
-    keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keyring, "_EAGER_SECONDS", 0.2)
-    for _ in range(2):
-        fresh = room_token(Tokens(await keys.rotate(time.time())), time.time())
-        assert (await ring.verify_room(fresh)).display_name
-
-
-async def test_while_the_keys_cannot_be_read_nobody_waits_for_more_than_one_try(
-    keys: SigningKeys, ring: Keyring, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    foreign = room_token(Tokens([new_signing_key(time.time())]), time.time())
-    readings = Readings(keys, monkeypatch)
-    readings.failure = Unavailable("away")
-    found = await asyncio.gather(*(ring.verify_room(foreign) for _ in range(20)), return_exceptions=True)
-    assert ({type(e) for e in found}, readings.count) == ({Unavailable}, 1)
-
-
-async def test_keys_that_verify_nothing_any_more_are_dropped(database: Database) -> None:
-    keys = SigningKeys(database)
-    now = 1_900_000_000.0
-    first = (await keys.rotate(now))[0].kid
-    second = await keys.rotate(now + 1)
-    assert second[0].kid == first
-    later = await keys.rotate(now + 1 + INVITE_MAX_SECONDS + 1)
-    assert first not in [k.kid for k in later]
-    assert len(later) == 2
-    assert len(await keys.rotate(now + 9, revoke=True)) == 1
 
 
 # --- Idempotency-Keys

@@ -28,17 +28,20 @@ from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.invites import Invites
-from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
+from tertulia.db.signing_keys import SigningKeys
 from tertulia.hub.client import Client
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
+from tertulia.rest.codes import Codes
 from tertulia.room import commands, messages
 from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
+from tertulia.room.quotas import Quotas
 from tertulia.room.settings import HubSettings
 from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
@@ -51,6 +54,7 @@ from tertulia.state import keys
 from tertulia.state.connection import connect_redis
 from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
+from tertulia.state.seats import TenantSeats
 
 Json = dict[str, Any]
 ANSWER = 10.0
@@ -332,6 +336,16 @@ class Fleet:
         await self.directory.create_room(TenantId(self.tenant), room_id, UserId(host or new_uuid()), made, now)
         return room_id
 
+    async def another_tenant(self) -> str:
+        """One more tenant, which can sign tokens."""
+        made = await self._access.create_tenant(f"t-{uuid.uuid4()}", times.from_seconds(time.time()))
+        await self.keyring.issuing(made.id)
+        return made.id
+
+    async def quotas(self, quotas: Quotas) -> None:
+        """What the tenant may have from now on."""
+        await self._access.set_quotas(TenantId(self.tenant), quotas, times.from_seconds(time.time()))
+
     def token(
         self, room: str, user: str, role: str = "attendee", name: str = "Ann", *, now: float | None = None, **more: Any
     ) -> str:
@@ -393,6 +407,7 @@ class Fleet:
             settings=settings,
             hub_id=hub_id,
             rooms=rooms,
+            seats=TenantSeats(redis, settings.seat / 2),
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=self.directory,
@@ -403,8 +418,9 @@ class Fleet:
             default_region="us-east-1",
         )
         await hub.start()
-        callers = Callers(self._access, self.admissions, self.invites, self.keyring, rooms, None)
-        marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE))
+        codes = Codes(self.keyring)
+        callers = Callers(self._access, self.admissions, self.invites, self.keyring, codes, rooms, None)
+        marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE), self.keyring.now)
         workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
         signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)
         sockets = {"/ws": plain.endpoint(hub, lobby), PATH: signalr.open}
@@ -465,9 +481,10 @@ async def fleet(redis_url: str, database_url: str) -> AsyncIterator[Fleet]:
     """A fleet without workers, on a database that is :func:`migrated`."""
     database = Database(database_url)
     redis = await connect_redis(redis_url)
-    keyring = Keyring(SigningKeys(database))
+    keyring = Keyring(SigningKeys(database, None))
     await keyring.start()
     tenant = await Access(database).ensure_tenant(f"t-{uuid.uuid4()}", times.from_seconds(time.time()))
+    await keyring.issuing(tenant.id)
     made = Fleet(redis_url, database, keyring, tenant.id, redis)
     try:
         yield made

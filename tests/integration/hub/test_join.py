@@ -37,6 +37,8 @@ async def test_result_and_event_have_the_contracts_fields(fleet: Fleet, worker: 
         "handRaised": False,
         "recordingOptOut": False,
         "isGuest": False,
+        "isSpotlit": False,
+        "permissions": {},
     }
     shown = await ann.event("ParticipantJoined")
     assert (shown["userId"], shown["displayName"], shown["isMuted"], shown["isVideoOn"]) == (bob_id, "Bob", False, True)
@@ -91,7 +93,7 @@ async def test_tokens_that_do_not_count(fleet: Fleet, worker: Worker) -> None:
 
 async def test_another_tenants_token_finds_no_room(fleet: Fleet, worker: Worker) -> None:
     room = await fleet.room()
-    mine, fleet.tenant = fleet.tenant, new_uuid()
+    mine, fleet.tenant = fleet.tenant, await fleet.another_tenant()
     token = fleet.token(room, new_uuid())
     fleet.tenant = mine
     client = await worker.connect()

@@ -152,17 +152,14 @@ def test_another_tenants_room_is_not_found(rest: Rest, method: str, path: str) -
     assert rest.ok("GET", f"/v1/rooms/{room}")["status"] == "SCHEDULED"
 
 
-def test_another_tenants_user_is_not_found(rest: Rest) -> None:
-    user = new_id()
-    rest.room(user)
-    for method, path, body in [
-        ("GET", f"/v1/users/{user}", None),
-        ("POST", "/v1/rooms", {"hostId": user}),
-    ]:
-        rest.refused(method, path, body, key=rest.other_key, status=404, code="not_found")
-    room = rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key=rest.other_key)["roomId"]
-    path = f"/v1/rooms/{room}/join"
-    rest.refused("POST", path, {"userId": user}, key=rest.other_key, status=404, code="not_found")
+def test_another_tenants_user_is_somebody_else(rest: Rest) -> None:
+    user = rest.ok("POST", "/v1/users", {"displayName": "Ours"}, 201)["id"]
+    rest.refused("GET", f"/v1/users/{user}", key=rest.other_key, status=404, code="not_found")
+    theirs = {"displayName": "Theirs", "id": user}
+    assert rest.ok("POST", "/v1/users", theirs, 201, key=rest.other_key)["displayName"] == "Theirs"
+    room = rest.ok("POST", "/v1/rooms", {"hostId": user}, 201, key=rest.other_key)["roomId"]
+    rest.ok("POST", f"/v1/rooms/{room}/join", {"userId": user}, key=rest.other_key)
+    assert rest.ok("GET", f"/v1/users/{user}")["displayName"] == "Ours"
 
 
 def test_tenants_see_their_own_rooms_only(rest: Rest) -> None:

@@ -41,6 +41,29 @@ def test_tenants_are_listed(rest: Rest) -> None:
     assert {line.split()[-1] for line in listed.splitlines()} >= {"first", "second"}
 
 
+def test_quotas_are_set_by_hand_and_hold_at_once(rest: Rest) -> None:
+    name = f"small {new_id()}"
+    run_command(rest.settings, "tenant", "create", name)
+    key = run_command(rest.settings, "key", "create", name)
+    printed = run_command(rest.settings, "tenant", "quota", name, "--rooms", "1", "--people", "9")
+    assert printed.splitlines() == ["rooms: 1", "people: 9", "room-people: no limit", "room-mbits: no limit"]
+    printed = run_command(rest.settings, "tenant", "quota", name, "--people", "none")
+    assert printed.splitlines()[:2] == ["rooms: 1", "people: no limit"]
+    assert run_command(rest.settings, "tenant", "quota", name) == printed
+    room = rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key=key)["roomId"]
+    guest = new_id()
+    invite = rest.ok("POST", f"/v1/rooms/{room}/invites", {"role": "attendee"}, 201, key=key)["inviteToken"]
+    rest.ok("POST", f"/v1/rooms/{room}/join", {"userId": guest}, key=invite)
+    for host in (new_id(), guest):  # 403 comes before 409
+        problem(rest.call("POST", "/v1/rooms", {"hostId": host}, key=key), 403, "quota_exceeded")
+    done = run(rest.settings, "room", "--tenant", name)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "as many as it may have" in done.stderr
+    rest.room()
+    rest.ok("DELETE", f"/v1/rooms/{room}", status=204, key=key)
+    rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key=key)
+
+
 def test_a_room_and_its_links(rest: Rest) -> None:
     settings = rest.settings | {"TERTULIA_PUBLIC_URL": rest.web.url}
     printed = run_command(settings, "room", "--tenant", f"made {new_id()}")
@@ -69,6 +92,29 @@ def test_a_rotation_is_taken_up_and_a_revocation_ends_what_was_signed(start) -> 
         assert rest.call("GET", f"/v1/rooms/{made[1]}", key=fresh[1]).status_code == 200
 
 
+def test_one_tenants_tokens_are_revoked_alone(start) -> None:  # type: ignore[no-untyped-def]
+    with start() as rest:
+        room, others = rest.room(), rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key=rest.other_key)
+        old, theirs = rest.token(room), others["joinToken"]
+        run_command(rest.settings, "signing-key", "rotate", "--tenant", "first", "--revoke")
+        printed = run_command(rest.settings | {"TERTULIA_PUBLIC_URL": "http://x"}, "room", "--tenant", "first")
+        made, fresh = re.findall(r"host:   http://x/r/(\S+)#token=(\S+)", printed)[0]
+        assert rest.call("GET", f"/v1/rooms/{made}", key=fresh).status_code == 200  # it makes the worker read the keys
+        problem(rest.call("GET", f"/v1/rooms/{room}", key=old), 401, "unauthorized")
+        assert rest.call("GET", f"/v1/rooms/{others['roomId']}", key=theirs).status_code == 200
+
+
+def test_signing_keys_are_encrypted_with_a_master_key(start) -> None:  # type: ignore[no-untyped-def]
+    with start(master_key="ab" * 32) as rest:
+        room = rest.room()
+        assert rest.call("GET", f"/v1/rooms/{room}", key=rest.token(room)).status_code == 200
+        run_command(rest.settings, "room", "--tenant", "first")
+        without = {name: value for name, value in rest.settings.items() if name != "TERTULIA_MASTER_KEY"}
+        done = run(without, "room", "--tenant", "first")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "the signing keys are encrypted: set TERTULIA_MASTER_KEY" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
@@ -78,6 +124,10 @@ def test_a_rotation_is_taken_up_and_a_revocation_ends_what_was_signed(start) -> 
         (["tenant", "create", "first"], 1, "there is a tenant first already"),
         (["tenant", "create", ""], 1, "a name has 1 to 100 printable characters"),
         (["tenant", "create", "x" * 101], 1, "a name has 1 to 100 printable characters"),
+        (["tenant", "quota", "first", "--rooms", "-1"], 1, "--rooms takes a whole number, or `none`"),
+        (["tenant", "quota", "first", "--room-people", "many"], 1, "--room-people takes a whole number, or `none`"),
+        (["tenant", "quota", "nobody", "--rooms", "1"], 1, "there is no tenant nobody"),
+        (["signing-key", "rotate", "--tenant", "nobody"], 1, "there is no tenant nobody"),
         (["web", "--port", "x"], 2, "--port: must be a whole number from 0 to 65535"),
         (["migrate", "--down-to", "nonsense"], 2, "there is no schema 'nonsense': it is one of base, 0001"),
         (["migrate", "--database-url", "postgresql://h:port/db"], 2, "TERTULIA_DATABASE_URL must be like"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tertulia.db.invites import Invites
-from tertulia.db.keyring import SigningKeys
+from tertulia.db.signing_keys import SigningKeys
 from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.times import from_seconds
 from tertulia.tokens import ADMISSION_SECONDS, Tokens
@@ -130,7 +130,7 @@ async def test_a_use_that_was_broken_off_is_found_again(rest: Rest) -> None:
     token = made["inviteToken"]
 
     async def twice(database: Any) -> list[Any]:
-        tokens = Tokens(await SigningKeys(database).all())
+        tokens = Tokens(await SigningKeys(database, None).all(time.time()))
         invited = tokens.verify_invite(token, time.time())
         at = from_seconds(time.time())
         return [await Invites(database).use(invited, use, user, "Ana", at) for _ in range(2)]
@@ -144,7 +144,7 @@ def test_one_of_an_earlier_version_is_entered_when_it_is_used(rest: Rest) -> Non
     tenant = TenantId(rest.ok("GET", f"/v1/rooms/{room}")["tenantId"])
 
     async def sign(database: Any) -> str:
-        tokens = Tokens(await SigningKeys(database).all())
+        tokens = Tokens(await SigningKeys(database, None).all(time.time()))
         issued = tokens.issue_invite(
             invite_id=new_uuid(), room_id=RoomId(room), role="host", tenant_id=tenant, now=time.time(), lifetime=60
         )

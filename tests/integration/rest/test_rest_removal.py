@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +18,7 @@ import pytest
 from tertulia.ids import RoomId
 from tertulia.state import keys
 from tests.integration import servers
-from tests.integration.rest.conftest import Rest, new_id, problem, started
+from tests.integration.rest.conftest import Rest, hub_call, new_id, next_frame, problem, started
 from tests.integration.rest.test_rest_invites import guest, join, refused
 
 SKEWED = Path(__file__).with_name("skewed")
@@ -177,6 +179,31 @@ def test_removals_and_admissions_go_by_one_clock(skewed: Skewed, turned: bool) -
                 refused(rest, room, void)
         with one.joined(room, other.token(room, user)), other.joined(room, one.token(room, user)):
             pass
+
+
+def test_what_is_written_down_has_the_time_of_the_fleet(skewed: Skewed) -> None:
+    """Sessions, the audit log and chat, by whichever web worker."""
+    for rest in skewed:
+        began, host = datetime.now(UTC), new_id()
+        room = rest.room(host)
+        with rest.joined(room, rest.token(room, host)) as socket:
+            socket.send(json.dumps({"event": "SendChat", "payload": {"text": "hello"}}))
+            chat = next_frame(socket, lambda frame: frame.get("event") == "ChatMessage")["payload"]["sentAt"]
+            hub_call(socket, "EndRoom")
+        [session] = rest.ok("GET", f"/v1/rooms/{room}/sessions")
+        for moment in (chat, session["startTime"], session["endTime"], *audited(rest, room)):
+            assert abs(datetime.fromisoformat(moment) - began) < timedelta(seconds=20), moment
+
+
+def audited(rest: Rest, room: str) -> list[str]:
+    """When the meeting was ended, by the audit log, which is written soon."""
+    for _ in range(200):
+        entries = rest.ok("GET", "/v1/audit")["items"]
+        found = [entry["at"] for entry in entries if (entry["roomId"], entry["action"]) == (room, "room.ended")]
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the end of the meeting is not in the audit log")
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -11,7 +11,18 @@ from websockets.sync.client import connect
 from tests.integration.rest.conftest import STUN, Rest, hub_call, new_id, next_frame
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-DEFAULTS = {"isRecordingEnabled": False, "maxParticipants": 100, "allowedRoles": ["host", "guest"], "topology": "sfu"}
+DEFAULTS = {
+    "isRecordingEnabled": False,
+    "maxParticipants": 100,
+    "allowedRoles": ["host", "guest"],
+    "topology": "sfu",
+    "waitingRoom": False,
+    "locked": False,
+    "muteOnEntry": False,
+    "unmute": "everyone",
+    "share": "everyone",
+    "chat": "everyone",
+}
 
 
 def claims(token: str) -> dict[str, object]:

@@ -16,7 +16,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tertulia.db.engine import Database
-from tertulia.db.keyring import Keyring, SigningKeys
+from tertulia.db.keyring import Keyring
+from tertulia.db.signing_keys import SigningKeys
 from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
 from tertulia.signalr.messages import Close, Sequence
@@ -338,7 +339,7 @@ async def test_no_secret_reaches_the_log(site: Site) -> None:
 
 async def token_of_a_worker_that_is_gone(database: str, *, stateful: bool) -> str:
     engine = Database(database)
-    keyring = Keyring(SigningKeys(engine))
+    keyring = Keyring(SigningKeys(engine, None))
     await keyring.start()
     try:
         claims = Claims("hub_gone", "connection", int(time.time()), stateful)

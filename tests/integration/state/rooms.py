@@ -72,7 +72,7 @@ async def join(
 
 async def counts(redis: Redis, room: RoomId) -> tuple[int, int, int]:
     """participantCount, the size of the participants hash, and of ``seen``."""
-    name, people, seen, _ = keys.room_keys(room)
+    name, people, seen, *_ = keys.room_keys(room)
     count, length, cards = await asyncio.gather(
         redis.call(name, "HGET", name, "participantCount"),
         redis.call(people, "HLEN", people),

@@ -1,6 +1,6 @@
 """The model of Redis does what the scripts do: the same random calls, on a real server and on the model.
 
-After every step the replies, the messages on the channel and the four keys are compared; what depends on the time to
+After every step the replies, the messages on the channel and the keys are compared; what depends on the time to
 the millisecond is compared as an age. Of calls that race each other there must be an order in which the model answers
 the same.
 """
@@ -19,12 +19,13 @@ import msgspec
 from msgspec import Raw
 
 from tertulia import times
+from tertulia.contract import ChatMessage, Permissions
 from tertulia.errors import BadToken, Refused
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.redis.script import Script
-from tertulia.room.answers import Joined, Restored, StateLost
+from tertulia.room.answers import Joined, MustWait, Restored, StateLost
 from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, LeftMessage, RoomMessage, encode
 from tertulia.room.participant import Participant
 from tertulia.room.steps import JoinSeat, KnownRoom, Placement
@@ -42,6 +43,7 @@ HUBS = 3
 USERS = 5
 RECORDINGS = 12
 """More than are remembered to be over."""
+MESSAGES = ("m-1", "m-2", "m-3")
 LIMIT = 3
 TTL_MS = 90_000
 SILENT_MS = 30_000
@@ -58,9 +60,10 @@ LOOK = Script(
     """
 redis.call('SPUBLISH', ARGV[1], ARGV[2])
 local time, ttls = redis.call('TIME'), {}
-for i = 1, 4 do ttls[i] = redis.call('PTTL', KEYS[i]) end
+for i = 1, #KEYS do ttls[i] = redis.call('PTTL', KEYS[i]) end
 return {tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), ttls, redis.call('HGETALL', KEYS[1]),
-  redis.call('HGETALL', KEYS[2]), redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'), redis.call('HGETALL', KEYS[4])}
+  redis.call('HGETALL', KEYS[2]), redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'), redis.call('HGETALL', KEYS[4]),
+  redis.call('HGETALL', KEYS[6])}
 """,
 )
 """All that is known of a room, after a mark on its channel."""
@@ -77,7 +80,7 @@ for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do redis.call('ZINCR
 for _, user in ipairs(redis.call('HKEYS', KEYS[4])) do
   if user ~= '' then shift(KEYS[4], user) end
 end
-for i = 1, 4 do
+for i = 1, #KEYS do
   local ttl = redis.call('PTTL', KEYS[i])
   if ttl >= 0 then redis.call('PEXPIRE', KEYS[i], ttl - by) end
 end
@@ -320,7 +323,7 @@ class Pair:
         method = getattr(self.real[call.hub], call.name)
         try:
             return await method(self.room, *call.args, **_timed(call, int(time.time() * 1000)))
-        except (Refused, StateLost) as e:
+        except (Refused, StateLost, MustWait) as e:
             return type(e)
 
     def _modelled(self, model: Model, call: Call) -> Any:
@@ -328,7 +331,7 @@ class Pair:
         state = ModelState(model, HubId(f"hub-{call.hub}"), TTL_MS)
         try:
             return getattr(state, call.name)(self.room, *call.args, **_timed(call, model.now_ms))
-        except (Refused, StateLost) as e:
+        except (Refused, StateLost, MustWait) as e:
             return type(e)
 
     def _orders(
@@ -363,7 +366,7 @@ def _timed(call: Call, now_ms: int) -> dict[str, Any]:
 
 def same_keys(same: Same, look: list[Any], model: Keys, model_now: int) -> bool:
     """Whether the keys hold the same, times as ages."""
-    now, ttls, room, people, seen, voided = look
+    now, ttls, room, people, seen, voided, standing = look
     removed = _pairs(voided)
     return (
         _same_ttls(ttls, model, model_now)
@@ -376,6 +379,7 @@ def same_keys(same: Same, look: list[Any], model: Keys, model_now: int) -> bool:
         and _same_ages(_pairs(seen), model.seen, now, model_now)
         and removed.pop("", "") == model.removed_from
         and _same_ages(removed, model.removed, now, model_now)
+        and _pairs(standing) == model.standing
     )
 
 
@@ -448,8 +452,13 @@ class Player:
             (4, self._restore),
             (2, self._move),
             (2, lambda: self._on_seat("set_recording_opt_out", self._coin())),
+            (4, self._control),
+            (2, lambda: self._any("admit", [self._user(), self._user()], self._recent(self.incarnations))),
             (4, lambda: self._any("begin_recording", self._recording(), self._recent(self.sessions))),
             (3, lambda: self._any("end_recording", self._recording())),
+            (4, self._keep_chat),
+            (3, self._react),
+            (2, lambda: self._any("chat", self._recent(self.sessions))),
             (1, lambda: self._any("summary")),
             (1, lambda: self._any("read", new_token())),
             (1, lambda: self._any("participants")),
@@ -466,6 +475,26 @@ class Player:
 
     def _recording(self) -> RecordingId:
         return self.rng.choice(self.recordings)
+
+    def _keep_chat(self) -> Call:
+        target = self.rng.choice([None, self._user()])
+        said = [
+            ChatMessage(
+                id=self.rng.choice(MESSAGES),
+                user_id=self._user(),
+                display_name='A "/" \\ 🎈',
+                text=self.rng.choice(["hi", 'say "/" \\ 🎈\n']),
+                sent_at="then",
+                private=target is not None,
+                target_user_id=target,
+            )
+            for _ in range(self.rng.randint(1, 3))
+        ]
+        return self._any("keep_chat", self._recent(self.sessions), said)
+
+    def _react(self) -> Call:
+        emoji = self.rng.choice([None, "👍", "❤️"])
+        return self._any("react", self._recent(self.sessions), self.rng.choice(MESSAGES), self._user(), emoji)
 
     def _recent(self, items: Sequence[Any]) -> Any:
         """The last ones are the likeliest."""
@@ -506,7 +535,8 @@ class Player:
             recording=self.rng.choice([None, self._recording()]),
             incarnation=new_token("i"),
         )
-        more = {"max_participants": LIMIT, "placement": placement}
+        entry = self.rng.choice(["open", "open", "waits", "locked"])
+        more = {"max_participants": LIMIT, "placement": placement, "entry": entry}
         return Call(self.rng.randrange(HUBS), "join", (seat,), more, Ages(self._age(), self._removed()))
 
     def _age(self) -> int:
@@ -524,6 +554,17 @@ class Player:
     def _update(self) -> Call:
         values = [None, True, False]
         return self._on_seat("update", is_muted=self.rng.choice(values), is_video_on=self.rng.choice(values))
+
+    def _control(self) -> Call:
+        return self._any(
+            "control",
+            self._user(),
+            self._recent(self.incarnations),
+            role=self.rng.choice([None, "host", "attendee"]),
+            lowers_hand=self._coin(),
+            is_spotlit=self.rng.choice([None, True, False]),
+            permissions=self.rng.choice([None, Permissions(), Permissions(unmute=True, video=False)]),
+        )
 
     def _end(self) -> Call:
         session = self._recent(self.sessions) if self._coin() else None
@@ -559,9 +600,9 @@ async def play(pair: Pair, rng: random.Random) -> int:
         elif what < 0.12:
             await sweep(pair, rng)
         elif what < 0.15:
-            await pair.delete(rng.randrange(4))
+            await pair.delete(rng.randrange(6))
         elif what < 0.17:
-            await pair.delete(0, 1, 2, 3)
+            await pair.delete(0, 1, 2, 3, 4, 5)
         elif what < 0.25:
             calls = [player.call() for _ in range(rng.randint(2, 4))]
             for call, reply in zip(calls, await pair.race(calls), strict=True):
@@ -599,6 +640,7 @@ async def test_a_difference_is_seen(redis_url: str) -> None:
         async with Pair(clients) as pair:
             player = Player(random.Random(1))
             call = player._join()
+            call.more["entry"] = "open"
             joined = await pair.call(call)
             user = joined.participant.user_id
             await pair.call(Call(0, "remove", (user,)))

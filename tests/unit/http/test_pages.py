@@ -1,10 +1,16 @@
+"""Static files and the page."""
+
+from __future__ import annotations
+
+import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from starlette.requests import Request
 
 from tertulia.errors import NotFound
-from tertulia.http.pages import Pages, content_policy
+from tertulia.http.pages import WEB, Pages, card, content_policy
 from tertulia.rest.addresses import Base
 
 
@@ -105,3 +111,48 @@ async def test_files_are_kept_until_they_change(pages: Pages, tmp_path: Path, mo
     path.unlink()
     with pytest.raises(NotFound):
         await pages.asset(asset("app.js"))
+
+
+@pytest.mark.parametrize("path", ["/", "/m/abcd-efgh-jkmn"])
+async def test_other_sites_are_told_of_no_meeting(tmp_path: Path, path: str) -> None:
+    (tmp_path / "index.html").write_text("<head><!-- open graph --></head>")
+    asked = request()
+    asked.scope.update(path=path, path_params={"code": "abcd-efgh-jkmn"}, method="GET")
+    pages = Pages(tmp_path)
+    answer = await (pages.meeting(asked) if path != "/" else pages.index(asked))
+    text = bytes(answer.body).decode()
+    assert '<meta property="og:image" content="http://meet.example.org/static/card.png" />' in text
+    assert "og:title" in text
+    assert "abcd" not in text
+    configured = await Pages(tmp_path, public_url="https://meet.example.org").index(request())
+    assert b'content="https://meet.example.org/static/card.png"' in bytes(configured.body)
+    assert configured.headers["etag"] != answer.headers["etag"]
+
+
+def test_what_other_sites_are_told_is_escaped() -> None:
+    text = card(Base('https://a"><script>'))
+    assert 'content="https://a&quot;&gt;&lt;script&gt;/static/card.png"' in text
+    assert "<script" not in text
+
+
+async def test_where_a_link_has_no_code_there_is_no_page(pages: Pages) -> None:
+    asked = request(accept="text/html")
+    asked.scope.update(path_params={"code": "nonsense"}, method="GET")
+    assert (await pages.meeting(asked)).status_code == 404
+
+
+def test_the_manifest_makes_the_page_installable() -> None:
+    static = WEB / "static"
+    manifest = json.loads((static / "app.webmanifest").read_text())
+    assert manifest.keys() >= {"name", "start_url", "display", "icons"}
+    sizes = set()
+    for icon in manifest["icons"]:
+        with (WEB / icon["src"].removeprefix("/")).open("rb") as file:
+            if icon["type"] == "image/png":
+                with Image.open(file) as image:
+                    assert f"{image.width}x{image.height}" == icon["sizes"]
+                    sizes.add(image.width)
+    assert sizes >= {192, 512}
+    page = (WEB / "index.html").read_text()
+    assert 'rel="manifest" href="/static/app.webmanifest"' in page
+    assert "<!-- open graph -->" in page

@@ -32,7 +32,7 @@ def user(invite_id: str | None) -> User:
 
 def member(role: Role, room_id: str = "here", user_id: UserId = ANN) -> Member:
     claims = RoomClaims(user_id, RoomId(room_id), role, TENANT, "Ann", None, Admission(0), 0)
-    return Member(TENANT, "member", claims)
+    return Member(TENANT, "member", claims, role)
 
 
 def invitee(room_id: str = "here") -> Invitee:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any, TypeVar
 
+import msgspec
+
 from tertulia import contract
 from tertulia.contract import CALLS, JoinResult, Role, Settings
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, TenantId, UserId
@@ -163,9 +165,12 @@ class Core:
         received: int | None = None,
         *,
         is_guest: bool = False,
+        is_muted: bool = False,
     ) -> list[Effect]:
         """JoinRoom, up to the script."""
-        payload = contract.JoinRoom(room_id=ROOM, token="t", resume_token=resume_token, received=received)
+        payload = contract.JoinRoom(
+            room_id=ROOM, token="t", resume_token=resume_token, received=received, is_muted=is_muted
+        )
         claims = RoomClaims(
             user_id=UserId(user),
             room_id=ROOM,
@@ -176,7 +181,7 @@ class Core:
             admission=Admission(0, is_guest=is_guest),
             expires_at=10**9,
         )
-        return self.give(inputs.Join(ConnectionId(connection), payload, claims, self.record))
+        return self.give(inputs.Join(ConnectionId(connection), payload, claims, self.record, at=0.0))
 
     def joined(self, others: list[Participant], **fields: Any) -> Joined:
         """The answer to the join script that waits."""
@@ -233,7 +238,7 @@ class Core:
     def texts(self, connection: str) -> list[str]:
         """The chat that a connection was sent."""
         sent = [e.event for e in self.of(effects.Deliver) if connection in e.to and e.event.name == "ChatMessage"]
-        return [event.value()["text"] for event in sent]
+        return [msgspec.json.decode(event.json())["text"] for event in sent]
 
     def answers(self, connection: str) -> list[object]:
         """The results of its calls, and the types of their errors."""

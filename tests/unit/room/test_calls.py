@@ -25,7 +25,7 @@ def core() -> Core:
 
 def test_what_is_said_to_everyone_is_one_effect_here_and_one_message_elsewhere(core: Core) -> None:
     made = core.call("a", "SendChat", text="hello")
-    assert [type(e) for e in made] == [effects.Deliver, effects.Publish, effects.Reply]
+    assert [type(e) for e in made] == [effects.Deliver, effects.Publish, effects.Run, effects.Reply]
     assert core.texts("a") == core.texts("b") == ["hello"]
 
 
@@ -58,7 +58,7 @@ def test_who_has_no_seat_may_call_nothing(core: Core) -> None:
 
 def test_the_short_way_is_the_same_way(core: Core) -> None:
     made, is_answered = core.meeting.call(inputs.Call(B, "SendChat", SendChat(text="hi"), 0.0), core.now)
-    assert ([type(e) for e in made], is_answered) == ([effects.Deliver, effects.Publish], True)
+    assert ([type(e) for e in made], is_answered) == ([effects.Deliver, effects.Publish, effects.Run], True)
     made, is_answered = core.meeting.call(inputs.Call(B, "KeepAlive", KeepAlive(), 0.0), core.now)
     assert ([type(e) for e in made], is_answered) == ([effects.Run], False)
     with pytest.raises(Forbidden):

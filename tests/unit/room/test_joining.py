@@ -7,12 +7,14 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.contract import Settings
-from tertulia.errors import RoleNotAllowed, RoomFull, Unavailable
+from tertulia.errors import QuotaExceeded, RoleNotAllowed, RoomFull, Unavailable
 from tertulia.ids import NodeId, SessionId, UserId
 from tertulia.room import effects, inputs, steps
 from tertulia.room.answers import Reading
-from tertulia.room.commands import Close
+from tertulia.room.commands import Close, Limit
+from tertulia.room.effects import Tell
 from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, ReadMessage
+from tertulia.room.quotas import Quotas
 from tests.unit.room.core import HERE, ROOM, SESSION, THERE, Core, came, left, member, node
 
 ANN, BOB = member("ann", "a"), member("bob", "b")
@@ -44,13 +46,62 @@ def test_the_result_then_the_seat_then_what_follows() -> None:
     assert core.events("a") == ["SfuEndpoint"]
 
 
-@pytest.mark.parametrize("error", [RoomFull("full"), Unavailable("away")])
-def test_a_script_that_fails_changes_nothing(error: Exception) -> None:
+def test_a_script_that_fails_changes_nothing() -> None:
     core = Core()
     core.ask_to_join("ann", "a")
-    made = core.fail(steps.Join, error)
+    made = core.fail(steps.Join, RoomFull("full"))
     assert [type(e) for e in made] == [effects.Refuse, effects.Unsubscribe, effects.Unused]
-    assert core.answers("a") == [type(error)]
+    assert core.answers("a") == [RoomFull]
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_seat_of_which_nobody_heard_is_given_up(is_away: bool) -> None:
+    """Redis may have carried out the script: the client is refused, and whether it is there or gone, it has no seat."""
+    core = Core()
+    core.ask_to_join("ann", "a")
+    made = core.fail(steps.Join, Unavailable("away"))
+    assert [type(e) for e in made] == [effects.Run]
+    leave = core.step(steps.Leave)
+    assert (leave.user, leave.connection) == ("ann", "a")
+    made = core.fail(steps.Leave, Unavailable("away")) if is_away else core.answer(steps.Leave, None)
+    assert [type(e) for e in made] == [effects.Refuse, effects.Unsubscribe, effects.Unused]
+    assert core.answers("a") == [Unavailable]
+
+
+def test_who_returns_or_takes_over_does_not_lose_the_seat_while_redis_is_away() -> None:
+    core = Core()
+    core.ask_to_join("ann", "a", resume_token="token")
+    core.fail(steps.Join, Unavailable("away"))
+    assert not core.asks(steps.Leave)
+    assert core.answers("a") == [Unavailable]
+
+
+@pytest.mark.parametrize(("quota", "wanted", "error"), [(3, 3, QuotaExceeded), (10, 10, RoomFull), (50, 10, RoomFull)])
+def test_the_smaller_of_setting_and_quota_holds_and_is_named(quota: int, wanted: int, error: type[Exception]) -> None:
+    core = Core()
+    core.record = replace(core.record, quotas=Quotas(room_people=quota))
+    core.ask_to_join("ann", "a")
+    assert core.step(steps.Join).max_participants == wanted
+    core.fail(steps.Join, RoomFull("full"))
+    assert core.answers("a") == [error]
+
+
+def test_the_host_gets_in_whatever_the_quota_of_the_room() -> None:
+    core = Core()
+    core.record = replace(core.record, host_user_id=UserId("ann"), quotas=Quotas(room_people=1))
+    core.ask_to_join("ann", "a")
+    assert core.step(steps.Join).max_participants is None
+
+
+def test_a_node_is_told_what_may_come_into_the_room() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n1")
+    core.nodes.refresh([node("n1")], core.now)
+    core.record = replace(core.record, quotas=Quotas(room_mbits=7))
+    core.ask_to_join("ann", "a")
+    core.answer(steps.Join, core.joined([]))
+    made = core.give(inputs.Sweep())
+    assert Tell(NodeId("n1"), Limit(room=ROOM, mbits=7)) in made
 
 
 def test_a_role_that_is_not_admitted_is_refused_before_anything_is_asked() -> None:

@@ -242,7 +242,7 @@ def test_the_end_of_another_session_is_not_ours() -> None:
 
 def test_the_reaper_closes_what_nobody_is_in() -> None:
     core = Core()
-    core.give(inputs.Reap(1, SESSION, None))
+    core.give(inputs.Reap(1, SESSION, None, core.record.settings))
     core.answer(steps.Summary, core.summary(empty_for_ms=60_000))
     core.answer(steps.Summary, core.summary())
     assert core.step(steps.End).only_if_empty_for_ms == 60_000
@@ -250,18 +250,18 @@ def test_the_reaper_closes_what_nobody_is_in() -> None:
 
 def test_the_reaper_gives_a_lost_state_time_to_come_back() -> None:
     core = Core()
-    core.give(inputs.Reap(1, SESSION, None))
+    core.give(inputs.Reap(1, SESSION, None, core.record.settings))
     core.answer(steps.Summary, None)
     assert [e.result for e in core.of(effects.Resolve)] == [False]
     core.now += 15
-    core.give(inputs.Reap(2, SESSION, None))
+    core.give(inputs.Reap(2, SESSION, None, core.record.settings))
     core.answer(steps.Summary, None)
     assert core.step(steps.CloseSession).session_id == SESSION
 
 
 def test_the_reaper_leaves_the_living_alone() -> None:
     core = Core()
-    core.give(inputs.Reap(1, SESSION, None))
+    core.give(inputs.Reap(1, SESSION, None, core.record.settings))
     core.answer(steps.Summary, core.summary())
     assert [e.result for e in core.of(effects.Resolve)] == [False]
     assert isinstance(core.effects[-1], effects.Unused)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tertulia.contract import Knock, Permissions
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 from tertulia.room import messages as m
@@ -14,6 +15,8 @@ from tertulia.room import participant as p
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 maybe = st.none() | text
+knocks = st.builds(Knock, user_id=text, display_name=text, is_guest=st.booleans(), since=text)
+permissions = st.builds(Permissions, unmute=st.none() | st.booleans(), video=st.none() | st.booleans())
 participants = st.builds(
     p.Participant,
     user_id=text,
@@ -28,6 +31,8 @@ participants = st.builds(
     resume=text,
     hand_raised=st.booleans(),
     said_video_off=st.booleans(),
+    is_spotlit=st.booleans(),
+    permissions=permissions,
 )
 raw = st.sampled_from([b"{}", b'{"a":[1,null]}', b'"x"']).map(msgspec.Raw)
 MESSAGES = {
@@ -77,6 +82,18 @@ MESSAGES = {
         in_doubt=st.booleans(),
         unsaid=st.lists(st.integers(0, 9)),
     ),
+    m.ControlMessage: st.builds(
+        m.ControlMessage,
+        origin=text,
+        user_id=text,
+        role=st.sampled_from(["host", "attendee"]),
+        is_spotlit=st.booleans(),
+        permissions=permissions,
+    ),
+    m.SettingsMessage: st.builds(m.SettingsMessage, origin=text),
+    m.WaitingMessage: st.builds(m.WaitingMessage, origin=text, knocks=st.lists(knocks, max_size=3)),
+    m.AdmittedMessage: st.builds(m.AdmittedMessage, origin=text, user_ids=st.lists(text, max_size=3)),
+    m.DeniedMessage: st.builds(m.DeniedMessage, origin=text, user_id=text),
 }
 
 
@@ -112,6 +129,7 @@ def test_the_names_on_the_wire() -> None:
     assert set(msgspec.json.decode(p.encode_participant(participant))) == {
         *("userId", "connectionId", "role", "isMuted", "isVideoOn", "joinedAt"),
         *("displayName", "hub", "seat", "resume", "handRaised", "saidVideoOff", "recordingOptOut", "isGuest"),
+        *("isSpotlit", "permissions"),
     }
     assert participant.view().display_name == "Ada"
     message = m.EventMessage(origin="h", event="Chat", payload=msgspec.Raw(b'{"x":1}'), to=UserId("u"))

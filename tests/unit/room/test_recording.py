@@ -527,7 +527,7 @@ def test_a_stop_for_want_of_disk_is_tried_again_until_sql_has_it() -> None:
 
 
 def _reap(core: Core, in_sql: RecordingId | None, in_redis: RecordingId | None) -> None:
-    core.give(inputs.Reap(9, SESSION, in_sql))
+    core.give(inputs.Reap(9, SESSION, in_sql, core.record.settings))
     core.answer(steps.Summary, core.summary(recording=in_redis))
 
 

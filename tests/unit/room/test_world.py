@@ -136,6 +136,9 @@ FAULTS: dict[str, tuple[Hears, Does]] = {
     "nodes are not told when to stop": (everything, without(is_command(commands.StopRecording))),
     "nodes are not told of who opts out": (everything, without(lets_out)),
     "nodes are told before the members": (everything, nodes_first),
+    "what a host changes is not heard of": (deaf_to_messages(messages.ControlMessage), as_told),
+    "changed settings are not told": (everything, without(is_event("SettingsChanged"))),
+    "nodes are not told what is blocked": (everything, without(is_command(commands.Block))),
     "a channel is never left": (everything, without(lambda effect: isinstance(effect, effects.Unused))),
 }
 

@@ -29,7 +29,7 @@ def python(name: str, code: str, needs: tuple[str, ...] = (), minutes: float = 1
 
 def test_a_step_brings_what_it_needs() -> None:
     steps, lanes = chosen(["unit"])
-    assert names(steps) == ["python packages", "build", "unit"]
+    assert names(steps) == ["compile", "python packages", "build", "unit"]
     assert lanes == 1
 
 

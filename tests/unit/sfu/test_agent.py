@@ -66,6 +66,7 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
             ),
         ),
         (commands.Answer(room=ROOM, transport=PEER, sdp="v=0"), ("answer", "r", "t", "v=0")),
+        (commands.Block(room=ROOM, transport=PEER, sources=["camera"]), ("block", "r", "t", ["camera"])),
         (
             commands.Candidate(room=ROOM, transport=PEER, candidate="candidate:1"),
             ("candidate", "r", "t", "candidate:1"),
@@ -85,6 +86,7 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
         (commands.Record(room=ROOM, transport=PEER, recording=RECORDING), ("record", "r", "t", RECORDING)),
         (commands.Record(room=ROOM, transport=PEER), ("record", "r", "t", None)),
         (commands.StopRecording(room=ROOM, recording=RECORDING), ("stop_recording", "r", RECORDING)),
+        (commands.Limit(room=ROOM, mbits=20), ("limit", "r", 20_000)),
         (commands.Close(room=ROOM, transport=PEER), ("close", "r", "t")),
         (commands.End(room=ROOM), ("end", "r")),
     ],
@@ -116,6 +118,17 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
             ],
         },
     ),
+    (
+        _sfu.LayersWanted("r", "t", USER, SEAT, [_sfu.WantedLayers("1", "camera", ["q", "h"])]),
+        "LayersWanted",
+        {"transportId": "t", "videos": [{"mid": "1", "source": "camera", "rids": ["q", "h"]}]},
+    ),
+    (
+        _sfu.VideosPaused("r", "t", USER, SEAT, [("u", "screen")]),
+        "VideosPaused",
+        {"transportId": "t", "videos": [{"userId": "u", "source": "screen", "reason": "bandwidth"}]},
+    ),
+    (_sfu.VideosPaused("r", "t", USER, SEAT, []), "VideosPaused", {"transportId": "t", "videos": []}),
     (
         _sfu.TransportState("r", "t", USER, SEAT, "connected", None),
         "TransportState",

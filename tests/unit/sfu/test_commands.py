@@ -59,6 +59,10 @@ WIRE = [
         commands.State(room=ROOM, transport=PEER, is_muted=True),
         {"op": "state", "room": "r", "transport": "t", "isMuted": True},
     ),
+    (
+        commands.Block(room=ROOM, transport=PEER, sources=["camera"]),
+        {"op": "block", "room": "r", "transport": "t", "sources": ["camera"]},
+    ),
     (commands.Close(room=ROOM, transport=PEER), {"op": "close", "room": "r", "transport": "t"}),
     (commands.End(room=ROOM), {"op": "end", "room": "r"}),
 ]

@@ -55,6 +55,8 @@ def test_names_are_numbered_through_all_files() -> None:
         "local participants = KEYS[2]",
         "local seen = KEYS[3]",
         "local removed = KEYS[4]",
+        "local chat = KEYS[5]",
+        "local standing = KEYS[6]",
         "local channel = ARGV[1]",
         "local origin = ARGV[2]",
         "local ttl = ARGV[3]",

@@ -36,6 +36,15 @@ describe("shared screens", () => {
     assert.deepEqual(keys(found), ["b/camera", "a/screen", "a/camera", "me/camera"]);
   });
 
+  test("whoever is in the spotlight is large, unless a screen is or somebody is pinned", () => {
+    const people = [person("a"), person("b", { isSpotlit: true }), { ...ME, isSpotlit: true }];
+    assert.equal(keys(arranged(people))[0], "b/camera");
+    assert.equal(keys(arranged(people, [], { layout: "grid" }))[0], "b/camera");
+    assert.equal(keys(arranged(people, [share("a", 1)]))[0], "a/screen");
+    assert.equal(keys(arranged(people, [], { pinned: "a/camera" }))[0], "a/camera");
+    assert.equal(arranged([person("a"), { ...ME, isSpotlit: true }]).hasStage, false);
+  });
+
   test("one's own has a tile, and is not large", () => {
     const found = arranged([person("a"), ME], [share("me", Infinity, true)]);
     assert.equal(found.hasStage, false);

@@ -14,7 +14,7 @@ class FakeTransceiver {
   mid = null;
   currentDirection = null;
 
-  constructor(pc, kind, track, { direction = "sendrecv", streams = [] } = {}) {
+  constructor(pc, kind, track, { direction = "sendrecv", streams = [], sendEncodings = [{}] } = {}) {
     this.pc = pc;
     this.kind = kind;
     this.streams = streams;
@@ -25,7 +25,7 @@ class FakeTransceiver {
     };
     this.sender = {
       track,
-      parameters: { encodings: [{}] },
+      parameters: { encodings: structuredClone(sendEncodings) },
       getParameters: () => structuredClone(this.sender.parameters),
       setParameters: async (parameters) => {
         if (pc.signalingState !== "stable") throw new DOMException("negotiating", "InvalidModificationError");

@@ -49,6 +49,32 @@ describe("Hub", () => {
     assert.equal(hub.state, "joined");
   });
 
+  test("waits for a host as long as it takes, and asks again when the connection breaks meanwhile", async () => {
+    FakeSocket.reset((socket) => socket.say({ event: "Waiting", payload: {} }));
+    const hub = newHub();
+    const joined = hub.join();
+    await settle();
+    mock.timers.tick(60_000);
+    await settle();
+    assert.deepEqual([hub.state, hub.isWaiting], ["joining", true]);
+    hub.check();
+    await settle();
+    mock.timers.tick(10_000);
+    await settle();
+    assert.equal(FakeSocket.opened.length, 2);
+    FakeSocket.opened[1].say({ replyTo: 1, result: JOINED });
+    assert.deepEqual(await joined, JOINED);
+    assert.equal(hub.isWaiting, false);
+  });
+
+  for (const code of ["entry_denied", "room_locked", "waited_too_long"]) {
+    test(`gives up when the answer is ${code}`, async () => {
+      FakeSocket.reset(refuse(code));
+      await assert.rejects(newHub().join(), { code });
+      assert.equal(FakeSocket.opened.length, 1);
+    });
+  }
+
   test("what is called once JoinRoom was asked follows it without waiting for the answer", async () => {
     const asked = [];
     FakeSocket.reset((socket, call) => {

@@ -92,7 +92,7 @@ function setUp() {
     },
   });
   const log = [];
-  for (const name of ["state", "tracks", "media", "speakers", "chat", "muteRequested", "end"]) {
+  for (const name of ["state", "tracks", "media", "speakers", "reaction", "muteRequested", "end"]) {
     meeting.on(name, (payload) => log.push([name, payload]));
   }
   return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };
@@ -302,15 +302,12 @@ describe("what is told", () => {
     assert.deepEqual(of("media"), ["connecting", "connected", "interrupted", "connected"]);
   });
 
-  test("chat, requests to mute and speakers", async () => {
+  test("reactions, requests to mute and speakers", async () => {
     const { of } = await joined();
-    say("ChatMessage", { id: "1", text: "hello" });
+    say("Reaction", { userId: "ana", emoji: "👏" });
     say("MuteRequested", { byUserId: "ana" });
     say("ActiveSpeakers", { userIds: ["ana"] });
-    assert.deepEqual(
-      of("chat").map(({ text }) => text),
-      ["hello"],
-    );
+    assert.deepEqual(of("reaction"), [{ userId: "ana", emoji: "👏" }]);
     assert.deepEqual([of("muteRequested"), of("speakers")], [["ana"], [["ana"]]]);
   });
 

@@ -244,10 +244,63 @@ describe("changes", () => {
   test("the camera's bitrate is bounded by its height", async () => {
     const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 180)]]) });
     const camera = pc.getTransceivers()[1].sender;
-    assert.equal(camera.getParameters().encodings[0].maxBitrate, 250_000);
+    assert.equal(camera.getParameters().encodings[2].maxBitrate, 250_000);
     connection.setTrack("camera", new FakeTrack("video", 720));
     await settle();
-    assert.equal(camera.getParameters().encodings[0].maxBitrate, 1_700_000);
+    const bitrates = camera.getParameters().encodings.map(({ maxBitrate }) => maxBitrate);
+    assert.deepEqual(bitrates, [250_000, 700_000, 1_700_000]);
+  });
+});
+
+describe("the layers of a camera", () => {
+  /** The names of those that are sent. */
+  const active = (pc) => {
+    const { encodings } = pc.getTransceivers()[1].sender.getParameters();
+    return encodings.flatMap(({ rid, active }) => (active ? rid : []));
+  };
+
+  for (const [height, rids] of [
+    [720, ["q", "h", "f"]],
+    [360, ["h", "f"]],
+    [180, ["f"]],
+  ]) {
+    test(`a height of ${height} is worth ${rids.length}`, async () => {
+      const { pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", height)]]) });
+      assert.deepEqual(active(pc), rids);
+    });
+  }
+
+  test("those that nobody watches are not sent, until somebody does", async () => {
+    const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 720)]]) });
+    const { mid } = pc.getTransceivers()[1];
+    for (const rids of [["q"], [], ["q", "f"]]) {
+      connection.setWantedLayers([{ mid, source: "camera", rids }]);
+      await settle();
+      assert.deepEqual(active(pc), rids);
+    }
+    // Another camera changes nothing of it.
+    connection.setTrack("camera", new FakeTrack("video", 720));
+    await settle();
+    assert.deepEqual(active(pc), ["q", "f"]);
+  });
+
+  test("who wants one that is too small gets the next larger one", async () => {
+    const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 360)]]) });
+    const { mid } = pc.getTransceivers()[1];
+    connection.setWantedLayers([{ mid, source: "camera", rids: ["q"] }]);
+    await settle();
+    assert.deepEqual(active(pc), ["h"]);
+  });
+
+  test("one that is alone is whole, and always sent", async () => {
+    const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 720)]]) });
+    const { mid, sender } = pc.getTransceivers()[1];
+    // The answer took no layers.
+    sender.parameters.encodings.length = 1;
+    connection.setWantedLayers([{ mid, source: "camera", rids: [] }]);
+    await settle();
+    const [encoding] = sender.getParameters().encodings;
+    assert.deepEqual([encoding.scaleResolutionDownBy, encoding.active, encoding.maxBitrate], [1, true, 1_700_000]);
   });
 });
 

@@ -407,3 +407,28 @@ test("a closed link hears nothing more", async () => {
   assert.equal(FakePeerConnection.made.length, 1);
   assert.equal(FakePeerConnection.made[0].signalingState, "closed");
 });
+
+describe("a narrow line", () => {
+  test("says which videos are paused, until it is another connection's turn", async () => {
+    const one = await connected();
+    const paused = [];
+    one.link.on("paused", (videos) => paused.push(videos));
+    const videos = [{ userId: "ana", source: "camera", reason: "bandwidth" }];
+    one.hub.emit("VideosPaused", { transportId: "sfu_other", videos });
+    assert.deepEqual(paused, []);
+    one.hub.emit("VideosPaused", { transportId: "sfu_1", videos });
+    one.hub.emit("VideosPaused", { transportId: "sfu_1", videos: [] });
+    assert.deepEqual(paused, [["ana/camera"], []]);
+    one.hub.emit("VideosPaused", { transportId: "sfu_1", videos });
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed" });
+    assert.deepEqual(paused.at(-1), []);
+  });
+
+  test("is unknown after events were missed", async () => {
+    const one = await connected();
+    const paused = [];
+    one.link.on("paused", (videos) => paused.push(videos));
+    one.hub.emit("joined", { missed: true });
+    assert.deepEqual(paused, [[]]);
+  });
+});

@@ -95,7 +95,7 @@ describe("the code of the page", () => {
   const NAMES = /^(Tertulia|Tab|Enter|Escape|Home|End|Arrow(Up|Down|Left|Right)|\w+Error|JoinRoom)$/;
   /** Where words stand that are not for people: classes, selectors, the types of comments, errors for the console. */
   const TECHNICAL =
-    /(class: [^,{}]*|rel: |classList\.\w+\(|isIn\([^,]*, |querySelector(All)?\(|closest\(|matches\(|matchMedia\(|Error\(|console\.\w+\(|svgElement\("\w+", \{.*)$/;
+    /(class: [^,{}]*|rel: |classList\.\w+\(|isIn\([^,]*, |querySelector(All)?\(|closest\(|matches\(|matchMedia\(|(Error|Exception)\(|console\.\w+\(|svgElement\("\w+", \{.*)$/;
 
   test("has no text for people", () => {
     const view = CODE.filter(([name]) => name === "view.js" || name.startsWith("view/"));
@@ -128,6 +128,17 @@ describe("the language", () => {
     return [root.lang, root.dir, ...loaded];
   };
 
+  test("is the browser's first one that there is", () => {
+    assert.deepEqual(boot(null, "de-AT", "en"), ["de", "ltr", "/static/words/de.js"]);
+    assert.deepEqual(boot(null, "fi", "ar-EG", "en"), ["ar", "rtl", "/static/words/ar.js"]);
+    assert.deepEqual(boot(null, "fi"), ["en", "ltr", "/static/words/en.js"]);
+  });
+
+  test("is the one that was chosen", () => {
+    assert.deepEqual(boot("he", "de"), ["he", "rtl", "/static/words/he.js"]);
+    assert.equal(boot("xx", "de")[0], "de");
+  });
+
   test("is one of all there are", () => {
     for (const language of CODES) assert.equal(boot(null, language)[0], language);
   });
@@ -149,9 +160,10 @@ describe("what is said", () => {
   test("has numbers and times as the browser's region writes them", async () => {
     await load("en", ["fr-FR", "en-GB"]);
     assert.equal(dateAndTime("2026-11-28T12:15:00").replace(/\s+/g, " "), "28 November 2026 at 12:15");
-    assert.equal(percent(0.42), "42%");
+    await load("de", ["en-GB"]);
+    assert.equal(percent(0.42).replace(/\s/g, " "), "42 %");
     assert.equal(timeOfDay("2026-11-28T20:15:00"), "20:15");
-    assert.equal(listOf(["a", "b", "c"]), "a, b and c");
+    assert.equal(listOf(["a", "b", "c"]), "a, b und c");
   });
 
   test("has sizes in steps of a thousand", () => {

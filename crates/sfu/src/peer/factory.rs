@@ -11,8 +11,8 @@ use str0m::media::Frequency;
 use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, Rtc, RtcConfig};
 
+use super::WallClock;
 use super::keys::watched;
-use super::sending::WallClock;
 use crate::config::{LocalCandidate, Transport};
 use crate::rtp::dependency_descriptor;
 
@@ -29,13 +29,13 @@ pub(crate) struct SessionFactory {
 
 impl SessionFactory {
     /// A factory of sessions that offer these candidates.
-    pub(crate) fn new(candidates: Vec<LocalCandidate>, now: Instant) -> Self {
+    pub(crate) fn new(candidates: Vec<LocalCandidate>, wall: WallClock) -> Self {
         let crypto = Arc::new(watched(from_feature_flags()));
         Self {
             certificate: crypto.dtls_provider.generate_certificate(),
             crypto,
             candidates,
-            wall: WallClock::new(now),
+            wall,
         }
     }
 

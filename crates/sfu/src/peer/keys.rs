@@ -1,12 +1,17 @@
-//! The keys of SRTP on their way from DTLS: the session gets them as ever, and the peer a copy.
+//! The keys of SRTP on their way from DTLS: the session gets them as ever, and the peer a copy. Where DTLS fails, the peer
+//! is told why. Clients that have nothing newer than DTLS 1.2 are served by [`Dtls12Server`].
 //!
 //! Packets are sealed by the peer alone, so the session's own ciphers for sending only copy: the RTCP that it makes for what
 //! the client sends is sealed as if the peer had made it.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use dimpl::{CryptoError as Crypto, SecurityError};
+use openssl::error::ErrorStack;
+use openssl::ssl::SslContext;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion, SrtpProfile};
 use str0m::crypto::{
@@ -14,23 +19,100 @@ use str0m::crypto::{
     SupportedAeadAes256Gcm, SupportedAes128CmSha1_80,
 };
 
+use super::dtls12::{self, Dtls12Server};
+use super::hello::is_hello_before_1_3;
 use crate::srtp::{MasterKeys, Profile};
 
 /// The keys of one session, and the profile that was negotiated.
 pub(super) type Keys = (Profile, MasterKeys);
 
+/// Why there will never be keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The client has no certificate that can be verified.
+    Certificate,
+    /// It and the server have nothing in common, or it gave up.
+    Handshake,
+}
+
+/// What DTLS has come to.
+#[derive(Debug, Default)]
+enum Progress {
+    #[default]
+    Handshaking,
+    Done(Keys),
+    /// The keys were taken.
+    Taken,
+    Failed(Failure),
+}
+
 /// Where the keys of one session come.
 #[derive(Debug, Default, Clone)]
-pub(super) struct KeySlot(Arc<Mutex<Option<Keys>>>);
+pub(super) struct KeySlot(Arc<Mutex<Progress>>);
 
 impl KeySlot {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the keys, when DTLS has them.
     pub(super) fn take(&self) -> Option<Keys> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let mut progress = self.progress();
+        match std::mem::replace(&mut *progress, Progress::Taken) {
+            Progress::Done(keys) => Some(keys),
+            other => {
+                *progress = other;
+                None
+            }
+        }
+    }
+
+    /// Why there will be none.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        match *self.progress() {
+            Progress::Failed(failure) => Some(failure),
+            _ => None,
+        }
     }
 
     fn put(&self, keys: Keys) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+        *self.progress() = Progress::Done(keys);
+    }
+
+    /// A packet could not be used. After the handshake that means nothing.
+    fn note(&self, error: &DtlsImplError) {
+        let mut progress = self.progress();
+        if let (Progress::Handshaking, Some(failure)) = (&*progress, failure(error)) {
+            *progress = Progress::Failed(failure);
+        }
+    }
+}
+
+/// What an error says for good. Others are of a packet that is no use, by its sender's fault or the network's.
+fn failure(error: &DtlsImplError) -> Option<Failure> {
+    match error {
+        DtlsImplError::CertificateError(_)
+        | DtlsImplError::CryptoError(
+            Crypto::CertificateParseFailed
+            | Crypto::InvalidEcCurveParameter
+            | Crypto::InvalidSubjectPublicKey
+            | Crypto::MissingEcCurveParameter
+            | Crypto::SignatureVerificationFailed { .. }
+            | Crypto::UnsupportedEcCurve
+            | Crypto::UnsupportedPublicKeyAlgorithm
+            | Crypto::UnsupportedSignatureVerification { .. },
+        )
+        | DtlsImplError::SecurityError(
+            SecurityError::SignatureSchemeCertificateCurveMismatch { .. } | SecurityError::SignatureSchemeNotOffered(_),
+        ) => Some(Failure::Certificate),
+        DtlsImplError::ConnectionClosed
+        | DtlsImplError::SecurityError(
+            SecurityError::FatalAlert { .. }
+            | SecurityError::NoCommonCipherSuite
+            | SecurityError::NoCommonKeyExchangeGroup
+            | SecurityError::NoMutuallyAcceptableCipherSuite,
+        ) => Some(Failure::Handshake),
+        _ => None,
     }
 }
 
@@ -48,18 +130,46 @@ pub(super) fn slot_of_latest() -> KeySlot {
 /// the rest of the process: providers are `'static`.
 pub(super) fn watched(provider: CryptoProvider) -> CryptoProvider {
     CryptoProvider {
-        dtls_provider: Box::leak(Box::new(Watched(provider.dtls_provider))),
+        dtls_provider: Box::leak(Box::new(Watched {
+            inner: provider.dtls_provider,
+            context: OnceLock::new(),
+        })),
         srtp_provider: OpensOnly::leak(provider.srtp_provider),
         ..provider
     }
 }
 
-#[derive(Debug)]
-struct Watched(&'static dyn DtlsProvider);
+struct Watched {
+    inner: &'static dyn DtlsProvider,
+    /// That of the first session's certificate: all have the same.
+    context: OnceLock<SslContext>,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Watched").field(&self.inner).finish()
+    }
+}
+
+// What it holds is never changed once it is there.
+impl UnwindSafe for Watched {}
+impl RefUnwindSafe for Watched {}
+
+impl Watched {
+    fn context(&self, certificate: &DtlsCert) -> Result<&SslContext, ErrorStack> {
+        match self.context.get() {
+            Some(context) => Ok(context),
+            None => {
+                let context = dtls12::context(certificate)?;
+                Ok(self.context.get_or_init(|| context))
+            }
+        }
+    }
+}
 
 impl DtlsProvider for Watched {
     fn generate_certificate(&self) -> Option<DtlsCert> {
-        self.0.generate_certificate()
+        self.inner.generate_certificate()
     }
 
     fn new_dtls(
@@ -69,21 +179,65 @@ impl DtlsProvider for Watched {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let inner = self.0.new_dtls(cert, now, version, mtu)?;
+        let inner = self.inner.new_dtls(cert, now, version, mtu)?;
+        let context = self
+            .context(cert)
+            .map_err(|error| CryptoError::Other(error.to_string()))?;
         let slot = KeySlot::default();
         LATEST.set(Some(slot.clone()));
-        Ok(Box::new(WatchedInstance { inner, slot }))
+        Ok(Box::new(WatchedInstance {
+            inner,
+            before_hello: Some(BeforeHello {
+                context: context.clone(),
+                now,
+                mtu,
+            }),
+            slot,
+        }))
     }
 
     fn is_test(&self) -> bool {
-        self.0.is_test()
+        self.inner.is_test()
+    }
+}
+
+/// What makes the session of a client that has nothing newer than DTLS 1.2.
+struct BeforeHello {
+    context: SslContext,
+    now: Instant,
+    mtu: Option<usize>,
+}
+
+impl UnwindSafe for BeforeHello {}
+impl RefUnwindSafe for BeforeHello {}
+
+impl std::fmt::Debug for BeforeHello {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BeforeHello").finish_non_exhaustive()
     }
 }
 
 #[derive(Debug)]
 struct WatchedInstance {
     inner: Box<dyn DtlsInstance>,
+    /// Nothing has come from the client.
+    before_hello: Option<BeforeHello>,
     slot: KeySlot,
+}
+
+impl WatchedInstance {
+    /// The client's first packet decides by what it is served.
+    fn choose(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        // The session starts itself with an empty packet.
+        let Some(before) = self.before_hello.take_if(|_| !packet.is_empty()) else {
+            return Ok(());
+        };
+        if !self.inner.is_active() && is_hello_before_1_3(packet) {
+            let server = Dtls12Server::new(&before.context, before.now, before.mtu);
+            self.inner = Box::new(server.map_err(|_| DtlsImplError::ConnectionClosed)?);
+        }
+        Ok(())
+    }
 }
 
 impl DtlsInstance for WatchedInstance {
@@ -92,7 +246,8 @@ impl DtlsInstance for WatchedInstance {
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.inner.handle_packet(packet)
+        let taken = self.choose(packet).and_then(|()| self.inner.handle_packet(packet));
+        taken.inspect_err(|error| self.slot.note(error))
     }
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
@@ -107,6 +262,9 @@ impl DtlsInstance for WatchedInstance {
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
+        if let Some(before) = &mut self.before_hello {
+            before.now = now;
+        }
         self.inner.handle_timeout(now)
     }
 

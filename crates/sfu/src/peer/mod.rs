@@ -2,7 +2,9 @@
 //! said and wants. It knows nothing of rooms, tracks or other peers.
 
 mod admission;
+mod dtls12;
 mod factory;
+mod hello;
 mod keys;
 mod layout;
 mod lines;
@@ -14,6 +16,8 @@ mod paths;
 mod sending;
 mod session;
 mod sources;
+mod transport_numbers;
+mod waiting;
 mod watch;
 
 use std::net::SocketAddr;
@@ -24,16 +28,17 @@ use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, Ssrc};
 
 pub(crate) use factory::SessionFactory;
+pub(crate) use keys::Failure;
 pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
 pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use outlets::OutletKey;
 pub(crate) use output::{PathChange, PeerOutput};
-pub(crate) use sending::Addressed;
+pub(crate) use sending::{Addressed, WallClock};
 pub(crate) use session::{Addition, Arrival, Fault};
 pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;
 
-use crate::command::WantedVideo;
+use crate::command::{Source, WantedVideo};
 use crate::config::Transport;
 use crate::ids::{PeerId, SeatId};
 use crate::line::Lines;
@@ -47,6 +52,7 @@ use paths::Paths;
 use sending::Sending;
 use session::Session;
 use sources::Sources;
+use transport_numbers::TransportNumbers;
 use watch::Watch;
 
 /// How a client is sent others' tracks.
@@ -67,6 +73,21 @@ pub(crate) struct Said {
     pub(crate) is_video_on: Option<bool>,
 }
 
+/// What a user may not publish: a set of sources.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Blocked(u8);
+
+impl Blocked {
+    /// These sources.
+    pub(crate) fn of(sources: &[Source]) -> Self {
+        Self(sources.iter().fold(0, |set, source| set | 1 << (*source as u8)))
+    }
+
+    fn has(self, source: Source) -> bool {
+        self.0 & (1 << (source as u8)) != 0
+    }
+}
+
 /// What is due at a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerDue {
@@ -78,6 +99,8 @@ pub(crate) enum PeerDue {
     TakeHeldOffer,
     /// [`Peer::go_on`], then [`Peer::plan_offer`]
     GoOn,
+    /// [`Peer::flush`]
+    Leave,
     /// [`Peer::report`]
     Report,
     /// [`Peer::repeat_offer`]
@@ -98,10 +121,12 @@ pub(crate) struct Peer {
     watch: Watch,
     admission: Admission,
     sources: Sources,
+    transport_numbers: TransportNumbers,
     paths: Paths,
     /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
     goes_on: bool,
     said: Said,
+    blocked: Blocked,
     view: Vec<WantedVideo>,
 }
 
@@ -112,23 +137,25 @@ impl Peer {
             id,
             mode,
             session: Session::new(factory.make(now), keys::slot_of_latest()),
-            sending: Sending::new(factory.wall()),
+            sending: Sending::new(factory.wall(), now),
             lines: MediaLines::default(),
             layout: Layout::default(),
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
             sources: Sources::new(now),
+            transport_numbers: TransportNumbers::default(),
             paths: Paths::new(factory.hmac(), now),
             goes_on: false,
             said: Said::default(),
+            blocked: Blocked::default(),
             view: Vec::new(),
         }
     }
 
-    /// Takes over what the client said to an earlier peer of the same transport.
+    /// Takes over what the client said to an earlier peer of the same transport, and what it may not publish.
     pub(crate) fn inherit(&mut self, earlier: Self) {
-        (self.said, self.view) = (earlier.said, earlier.view);
+        (self.said, self.blocked, self.view) = (earlier.said, earlier.blocked, earlier.view);
     }
 
     /// Whose it is.
@@ -150,15 +177,28 @@ impl Peer {
         self.mode == Mode::Slots
     }
 
-    /// What its client said.
-    pub(crate) fn said(&self) -> Said {
-        self.said
+    /// Which sources are not forwarded: muted by what the user said, or blocked.
+    pub(crate) fn pauses(&self) -> impl Fn(Source) -> bool + use<> {
+        let (said, blocked) = (self.said, self.blocked);
+        move |source| {
+            let is_muted = match source {
+                Source::Microphone => said.is_muted == Some(true),
+                Source::Camera => said.is_video_on == Some(false),
+                Source::Screen | Source::ScreenAudio => false,
+            };
+            is_muted || blocked.has(source)
+        }
     }
 
     /// Takes what its client says; what is not said stays.
     pub(crate) fn say(&mut self, said: Said) {
         self.said.is_muted = said.is_muted.or(self.said.is_muted);
         self.said.is_video_on = said.is_video_on.or(self.said.is_video_on);
+    }
+
+    /// Takes what its user may not publish.
+    pub(crate) fn block(&mut self, blocked: Blocked) {
+        self.blocked = blocked;
     }
 
     /// The videos its client wants.
@@ -194,7 +234,8 @@ impl Peer {
         let others = [
             self.paths.deadline(),
             self.negotiation.deadline(),
-            self.sending.deadline(),
+            self.sending.report_at(),
+            self.sending.leave_at(),
         ];
         others.into_iter().flatten().chain([self.watch.deadline()]).min()
     }
@@ -207,7 +248,10 @@ impl Peer {
         if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
             return Some(PeerDue::CheckPaths);
         }
-        if self.sending.deadline().is_some_and(|at| at <= now) {
+        if self.sending.leave_at().is_some_and(|at| at <= now) {
+            return Some(PeerDue::Leave);
+        }
+        if self.sending.report_at().is_some_and(|at| at <= now) {
             return Some(PeerDue::Report);
         }
         self.negotiation.due(now)
@@ -250,7 +294,7 @@ impl Peer {
             self.watch.heard(now);
         }
         if self.paths.selected() != before {
-            self.watch.path_selected();
+            self.path_selected(now);
         }
         is_verified
     }

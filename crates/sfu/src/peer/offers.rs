@@ -106,7 +106,7 @@ impl Peer {
         let parsed = SessionSdp::parse(&answer);
         outline.reject(|key| parsed.is_disabled(key));
         self.negotiation.offer_taken(outline);
-        self.renegotiated()?;
+        self.renegotiated(outline)?;
         self.layout.keep(outline, slots);
         self.lines.follow_offer(outline);
         self.announce(&ssrcs)?;
@@ -267,7 +267,7 @@ impl Peer {
         let taken = self.session.accept_answer(pending.offer, &rendered)?;
         taken.map_err(NegotiationError::Broken)?;
         self.negotiation.answer_taken(repeats, sdp);
-        self.renegotiated()?;
+        self.renegotiated(outline)?;
         self.layout.keep(outline, slots);
         self.lines.follow_answer(outline);
         self.set_credentials(now, outline.transport.credentials)?;

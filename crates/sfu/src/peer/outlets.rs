@@ -14,6 +14,26 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// better served by sending less.
 const MAX_CREDIT: i64 = 256 * 1024;
 
+/// Bytes that may be retransmitted.
+#[derive(Debug)]
+struct Credit(i64);
+
+impl Credit {
+    /// So many bytes were sent for the first time.
+    fn earn(&mut self, bytes: i64) {
+        self.0 = MAX_CREDIT.min(self.0 + bytes / 2);
+    }
+
+    /// `false`: there is not enough for so many bytes, and nothing is spent.
+    fn spend(&mut self, bytes: i64) -> bool {
+        let is_enough = bytes <= self.0;
+        if is_enough {
+            self.0 -= bytes;
+        }
+        is_enough
+    }
+}
+
 /// What the session has negotiated about an m-line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Terms {
@@ -54,10 +74,12 @@ pub(super) struct Outlet {
     pub(super) repair_window: SendWindow,
     /// The client knows that the SSRC is of this m-line.
     pub(super) is_known: bool,
-    credit: i64,
+    credit: Credit,
     packets: u32,
     octets: u32,
-    /// The last timestamp, when it was captured, and the clock rate.
+    /// The last timestamp.
+    timestamp: Option<u32>,
+    /// What the next report begins with: the last timestamp, when it was captured, and the clock rate.
     last: Option<(u32, Instant, u32)>,
     report_at: Option<Instant>,
 }
@@ -72,9 +94,10 @@ impl Outlet {
             window: SendWindow::default(),
             repair_window: SendWindow::default(),
             is_known: false,
-            credit: MAX_CREDIT,
+            credit: Credit(MAX_CREDIT),
             packets: 0,
             octets: 0,
+            timestamp: None,
             last: None,
             report_at: None,
         }
@@ -85,8 +108,9 @@ impl Outlet {
         let bytes = outgoing.incoming.packet.payload.len();
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(bytes as u32);
-        self.credit = MAX_CREDIT.min(self.credit + bytes as i64 / 2);
+        self.credit.earn(bytes as i64);
         let clock_rate = outgoing.incoming.params.spec().clock_rate.get();
+        self.timestamp = Some(outgoing.timestamp);
         self.last = Some((outgoing.timestamp, outgoing.incoming.captured, clock_rate));
         self.report_at.get_or_insert(now);
     }
@@ -96,9 +120,15 @@ impl Outlet {
         let payload_type = outgoing.payload_type;
         let (_, repair) = self.terms.repairs.iter().find(|(known, _)| *known == payload_type)?;
         let bytes = outgoing.incoming.packet.payload.len() as i64;
-        let ssrc = self.terms.repair.filter(|_| self.credit >= bytes)?;
-        self.credit -= bytes;
-        Some((ssrc, *repair))
+        let ssrc = self.terms.repair?;
+        self.credit.spend(bytes).then_some((ssrc, *repair))
+    }
+
+    /// The stream and payload type by which padding goes out, and the timestamp, if something was sent.
+    pub(super) fn padding(&self) -> Option<(u32, u8, u32)> {
+        let (_, payload_type) = self.terms.repairs.first()?;
+        let numbered = self.terms.ids.transport_sequence.and(self.terms.repair)?;
+        Some((numbered, *payload_type, self.timestamp?))
     }
 
     /// The extended sequence number of a packet that was sent lately.
@@ -191,6 +221,12 @@ impl Outlets {
         self.0.iter_mut().find(|outlet| outlet.terms.ssrc == ssrc)
     }
 
+    /// One by which padding can go out.
+    pub(super) fn for_padding(&mut self) -> Option<&mut Outlet> {
+        let mut outlets = self.0.iter_mut();
+        outlets.find(|outlet| outlet.freshness != Freshness::Gone && outlet.padding().is_some())
+    }
+
     /// When a report is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.0.iter().filter_map(|outlet| outlet.report_at).min()
@@ -240,6 +276,20 @@ mod tests {
         let index = key.index_of(sequence);
         outlets.get(key)?.window.admit(index)?;
         Some(index)
+    }
+
+    #[test]
+    fn half_of_what_is_sent_may_be_sent_again() {
+        let mut credit = Credit(MAX_CREDIT);
+        assert!(
+            !credit.spend(MAX_CREDIT + 1) && credit.spend(MAX_CREDIT),
+            "a refusal costs nothing"
+        );
+        assert!(!credit.spend(1));
+        credit.earn(1_000);
+        assert!(credit.spend(300) && credit.spend(200) && !credit.spend(1));
+        credit.earn(10 * MAX_CREDIT);
+        assert!(credit.spend(MAX_CREDIT) && !credit.spend(1), "no more is saved up");
     }
 
     #[test]

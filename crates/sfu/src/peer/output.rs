@@ -8,6 +8,7 @@ use str0m::rtp::RtpPacket;
 use str0m::{Event, Output};
 
 use super::Peer;
+use super::keys::Failure;
 use super::session::Fault;
 use super::watch::Turn;
 use crate::config::Transport;
@@ -33,8 +34,8 @@ pub(crate) enum PeerOutput {
     Wait(Instant),
     /// The session is over.
     Over,
-    /// The session will never begin: the client's certificate cannot be verified.
-    CertificateRefused,
+    /// The session will never begin: DTLS failed.
+    Failed(Failure),
 }
 
 /// A change of a peer's path.
@@ -53,8 +54,8 @@ impl Peer {
     /// [`Fault`]
     pub(crate) fn poll(&mut self, now: Instant) -> Result<PeerOutput, Fault> {
         loop {
-            if self.session.is_certificate_refused() {
-                return Ok(PeerOutput::CertificateRefused);
+            if let Some(failure) = self.session.failure() {
+                return Ok(PeerOutput::Failed(failure));
             }
             if std::mem::take(&mut self.goes_on) {
                 return Ok(PeerOutput::GoesOn);
@@ -132,6 +133,9 @@ impl Peer {
         match event {
             Event::RtpPacket(packet) => {
                 self.sources.confirm(now);
+                if let Some(number) = packet.header.ext_vals.transport_cc {
+                    self.transport_numbers.taken(number);
+                }
                 self.watch.heard(now);
                 self.paths.alive(now);
                 Some(PeerOutput::Media(Box::new(packet)))

@@ -9,8 +9,13 @@ use str0m::rtp::Extension;
 use super::Peer;
 use super::outlets::{OutletKey, Outlets, Terms};
 use super::session::{Fault, Session};
+use super::waiting::{Waiting, WaitingLine};
 use crate::config::Transport;
-use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, without_sender_reports};
+use crate::congestion::Control;
+use crate::rtp::{
+    Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, transport_feedback, without_sender_reports,
+};
+use crate::sdp::Scan;
 use crate::srtp::{Profile, Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
@@ -27,9 +32,9 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 pub(crate) struct WallClock(Instant, SystemTime);
 
 impl WallClock {
-    /// The time of day is now that of the system.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self(now, SystemTime::now())
+    /// It is `time` now.
+    pub(crate) fn new(now: Instant, time: SystemTime) -> Self {
+        Self(now, time)
     }
 
     /// A time as NTP has it: seconds since 1900, 32 bits after the point.
@@ -39,14 +44,11 @@ impl WallClock {
         let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
         (since.as_secs().wrapping_add(NTP_TO_UNIX) << 32) | fraction
     }
-}
 
-/// A packet that waits for its turn.
-#[derive(Debug)]
-struct Waiting {
-    key: OutletKey,
-    outgoing: Outgoing,
-    is_repair: bool,
+    /// A time as the extension of that name has it: 24 bits, 18 of them after the point of the seconds.
+    fn send_time(self, now: Instant) -> u32 {
+        (self.ntp(now) >> 14) as u32 & 0xff_ffff
+    }
 }
 
 struct Srtp {
@@ -60,8 +62,8 @@ pub(super) struct Sending {
     wall: WallClock,
     srtp: Option<Srtp>,
     outlets: Outlets,
-    waiting: Vec<Waiting>,
-    next_transport: u16,
+    line: WaitingLine,
+    control: Control,
 }
 
 /// Where a sealed packet goes.
@@ -74,18 +76,20 @@ pub(crate) struct Wishes {
     pub(crate) keyframes: Vec<Mid>,
     /// Packets that it misses.
     pub(crate) missing: Vec<(Mid, u64)>,
+    /// What it can be sent has changed.
+    pub(crate) is_bandwidth_new: bool,
     /// The session has to see the packet, too.
     pub(crate) is_for_session: bool,
 }
 
 impl Sending {
-    pub(super) fn new(wall: WallClock) -> Self {
+    pub(super) fn new(wall: WallClock, now: Instant) -> Self {
         Self {
             wall,
             srtp: None,
             outlets: Outlets::default(),
-            waiting: Vec::new(),
-            next_transport: 0,
+            line: WaitingLine::default(),
+            control: Control::new(now),
         }
     }
 
@@ -102,8 +106,15 @@ impl Sending {
         self.srtp.as_mut()
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When reports are due.
+    pub(super) fn report_at(&self) -> Option<Instant> {
         self.outlets.deadline()
+    }
+
+    /// When something may leave that waits, or a probe is due.
+    pub(super) fn leave_at(&self) -> Option<Instant> {
+        let waiting = (!self.line.is_empty()).then(|| self.control.ready_at());
+        [waiting, self.control.probe_at()].into_iter().flatten().min()
     }
 
     /// Seals what the session says about what the client sends. `None`: there is nothing in it, or it is RTP, which the
@@ -140,18 +151,71 @@ impl Sending {
             sequence: sequence as u16,
             ssrc,
             mid: (*is_repair || !outlet.is_known).then_some(&outlet.name),
-            send_time: (self.wall.ntp(now) >> 14) as u32 & 0xff_ffff,
-            transport_sequence: self.next_transport,
+            send_time: self.wall.send_time(now),
+            transport_sequence: self.control.sequence(),
             repeats: is_repair.then_some(index as u16),
         };
         let mut packet = Vec::with_capacity(outgoing.incoming.packet.payload.len() + 64 + Sender::OVERHEAD);
         let header = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
-        if outlet.terms.ids.transport_sequence.is_some() {
-            self.next_transport = self.next_transport.wrapping_add(1);
+        let is_numbered = outlet.terms.ids.transport_sequence.is_some();
+        let is_sealed = srtp.sender.seal_rtp(&mut packet, header, ssrc, ticket);
+        is_sealed.then(|| {
+            self.control.depart(now, packet.len(), is_numbered);
+            packet
+        })
+    }
+
+    /// A packet of padding. `None`: nothing was sent yet that it could go with, or the client would not report it.
+    fn write_padding(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let srtp = self.srtp.as_ref()?;
+        let outlet = self.outlets.for_padding()?;
+        let (ssrc, payload_type, timestamp) = outlet.padding()?;
+        let sequence = outlet.repair_window.end();
+        let ticket = outlet.repair_window.admit(sequence)?;
+        let departure = Departure {
+            payload_type,
+            sequence: sequence as u16,
+            ssrc,
+            mid: Some(&outlet.name),
+            send_time: self.wall.send_time(now),
+            transport_sequence: self.control.sequence(),
+            repeats: None,
+        };
+        let mut packet = Vec::new();
+        let header = departure.write_padding(&outlet.terms.ids, timestamp, &mut packet);
+        let is_sealed = srtp.sender.seal_rtp(&mut packet, header, ssrc, ticket);
+        is_sealed.then(|| {
+            self.control.depart(now, packet.len(), true);
+            packet
+        })
+    }
+
+    /// Writes and seals what waits: audio, then what may leave by now, and the probe that is due.
+    fn leave(&mut self, now: Instant, mut send: impl FnMut(Vec<u8>)) {
+        self.control.begin(now, self.line.bytes());
+        while let Some(waiting) = self.line.pop_audio() {
+            self.write(now, &waiting).into_iter().for_each(&mut send);
         }
-        srtp.sender
-            .seal_rtp(&mut packet, header, ssrc, ticket)
-            .then_some(packet)
+        while !self.line.is_empty() && self.control.may_send(now) {
+            if let Some(waiting) = self.line.pop() {
+                self.write(now, &waiting).into_iter().for_each(&mut send);
+            }
+        }
+        if self.control.probe_at().is_some_and(|at| at <= now) {
+            self.probe(now, send);
+        }
+    }
+
+    fn probe(&mut self, now: Instant, mut send: impl FnMut(Vec<u8>)) {
+        let can_probe = self.outlets.for_padding().is_some();
+        let mut due = self.control.probe(now, can_probe).unwrap_or_default();
+        while due > 0 {
+            let Some(packet) = self.write_padding(now) else {
+                return;
+            };
+            due = due.saturating_sub(packet.len());
+            send(packet);
+        }
     }
 
     /// The reports that are due, sealed.
@@ -186,28 +250,47 @@ impl Peer {
         let Some(key) = self.outlet(mid, key)? else {
             return Ok(false);
         };
-        self.sending.waiting.push(Waiting {
-            key,
-            outgoing,
-            is_repair: false,
-        });
+        self.sending.line.push(key, outgoing);
         Ok(true)
     }
 
     /// Queues a packet of an m-line once more.
     pub(crate) fn write_again(&mut self, key: OutletKey, outgoing: Outgoing) {
-        self.sending.waiting.push(Waiting {
-            key,
-            outgoing,
-            is_repair: true,
-        });
+        self.sending.line.push_repair(key, outgoing);
+    }
+
+    /// Whether more video may wait to go out.
+    pub(crate) fn has_room(&self) -> bool {
+        self.sending.line.has_room(self.sending.control.most_waiting())
+    }
+
+    /// Bits per second that the client can be sent; `None`: there is no sign of a limit.
+    pub(crate) fn bandwidth(&self) -> Option<u64> {
+        self.sending.control.bits()
+    }
+
+    /// So many bits per second would be of use; `None`: what is possible is enough.
+    pub(crate) fn set_goal(&mut self, now: Instant, goal: Option<u64>) {
+        self.sending.control.set_goal(now, goal);
+    }
+
+    /// Packets go to another address from now on.
+    pub(super) fn path_selected(&mut self, now: Instant) {
+        self.sending.control.path_changed(now);
+        self.watch.path_selected();
+    }
+
+    /// When something may leave that waits.
+    pub(crate) fn leave_at(&self) -> Option<Instant> {
+        self.sending.leave_at()
     }
 
     /// Something was negotiated: streams may have other terms, or be gone.
     ///
     /// # Errors
     /// [`Fault`]
-    pub(super) fn renegotiated(&mut self) -> Result<(), Fault> {
+    pub(super) fn renegotiated(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+        self.transport_numbers.renegotiated(&mut self.session, outline)?;
         let ssrcs = self.sending.outlets.ssrcs();
         let gone = self.session.enter(|rtc| {
             let mut api = rtc.direct_api();
@@ -229,19 +312,13 @@ impl Peer {
         Ok(*key)
     }
 
-    /// Writes and seals what waits: subscriber by subscriber, while its keys are at hand.
+    /// Writes and seals what may leave: subscriber by subscriber, while its keys are at hand.
     pub(crate) fn flush(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
-        let mut waiting = std::mem::take(&mut self.sending.waiting);
         let has_keys = self.sending.srtp(&self.session).is_some();
-        if let Some((transport, destination)) = self.paths.selected().filter(|_| has_keys) {
-            for packet in &waiting {
-                if let Some(packet) = self.sending.write(now, packet) {
-                    send((transport, destination, packet));
-                }
-            }
+        match self.paths.selected().filter(|_| has_keys) {
+            Some((transport, destination)) => self.sending.leave(now, |packet| send((transport, destination, packet))),
+            None => self.sending.line.clear(),
         }
-        waiting.clear();
-        self.sending.waiting = waiting;
     }
 
     /// The sender reports that are due.
@@ -260,6 +337,12 @@ impl Peer {
         self.watch.heard(now);
         self.paths.alive(now);
         let feedback = Feedback::read(&compound);
+        let control = &mut self.sending.control;
+        control.reported(now, transport_feedback(&compound));
+        if let Some(bits) = feedback.estimate {
+            control.estimated_by_client(now, bits);
+        }
+        let is_bandwidth_new = control.is_news();
         let outlets = &mut self.sending.outlets;
         for ssrc in &feedback.reported {
             if let Some(outlet) = outlets.by_ssrc(*ssrc) {
@@ -274,6 +357,7 @@ impl Peer {
                 .iter()
                 .filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence))
                 .collect(),
+            is_bandwidth_new,
             is_for_session: feedback.is_of_sender,
         })
     }

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::PayloadParams;
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::Receive;
 use str0m::rtp::{Extension, RtpPacket, Ssrc};
-use str0m::{IceCreds, Input, Output, Rtc, RtcError};
+use str0m::{IceCreds, Input, Output, Rtc};
 
 use super::factory::protocol;
-use super::keys::{KeySlot, Keys};
+use super::keys::{Failure, KeySlot, Keys};
 use crate::config::Transport;
 use crate::line::Label;
 use crate::rtp::{Header, matching_payload};
@@ -57,6 +57,9 @@ pub(super) struct RawOffer {
     pub(super) added: Vec<Mid>,
 }
 
+/// An m-line on which a client sends, with its streams that are known and which encoding each is.
+pub(super) type SendingLine = (Mid, Vec<(Ssrc, Option<Rid>)>);
+
 /// Where a stream of a client's that is new belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -66,6 +69,8 @@ pub(super) enum Place {
         line: Mid,
         /// Whether what is lost can be asked for again.
         has_repair: bool,
+        /// Which encoding of several it is.
+        rid: Option<Rid>,
     },
     /// It carries retransmissions of another one (RFC 4588).
     Repair {
@@ -75,6 +80,8 @@ pub(super) enum Place {
         of: Ssrc,
         /// The stream that the session took for this one before.
         before: Option<Ssrc>,
+        /// The encoding that it repairs, of several.
+        rid: Option<Rid>,
     },
 }
 
@@ -82,6 +89,12 @@ impl Place {
     pub(super) fn line(self) -> Mid {
         match self {
             Self::Main { line, .. } | Self::Repair { line, .. } => line,
+        }
+    }
+
+    pub(super) fn rid(self) -> Option<Rid> {
+        match self {
+            Self::Main { rid, .. } | Self::Repair { rid, .. } => rid,
         }
     }
 
@@ -95,8 +108,6 @@ pub(super) struct Session {
     rtc: Rtc,
     keys: KeySlot,
     is_faulty: bool,
-    /// The client's certificate cannot be verified: DTLS will never be done.
-    is_certificate_refused: bool,
 }
 
 impl Session {
@@ -106,7 +117,6 @@ impl Session {
             rtc,
             keys,
             is_faulty: false,
-            is_certificate_refused: false,
         }
     }
 
@@ -163,8 +173,7 @@ impl Session {
             packet,
             is_stun,
         } = *arrival;
-        let mut is_certificate_refused = false;
-        let is_taken = self.enter(|rtc| {
+        self.enter(|rtc| {
             let input = |source| {
                 let receive = Receive::new(protocol(transport), source, destination, packet).ok()?;
                 Some(Input::Receive(now, receive))
@@ -174,18 +183,16 @@ impl Session {
             let Some(input) = input(source).filter(|_| is_ours) else {
                 return false;
             };
-            // Any other error is a packet that could not be used, by its sender's fault or the network's. If it ends the
-            // session, that shows when it is polled.
-            is_certificate_refused = rtc.handle_input(input).is_err_and(|error| is_of_certificate(&error));
+            // An error is a packet that could not be used, by its sender's fault or the network's. If it ends the session,
+            // that shows when it is polled, or in `failure`.
+            let _ = rtc.handle_input(input);
             true
-        });
-        self.is_certificate_refused |= is_certificate_refused;
-        is_taken
+        })
     }
 
-    /// Whether the client's certificate cannot be verified.
-    pub(super) fn is_certificate_refused(&self) -> bool {
-        self.is_certificate_refused
+    /// Why DTLS will never be done.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.keys.failure()
     }
 
     /// Tells the time, which also sends what was written.
@@ -223,7 +230,7 @@ impl Session {
     pub(super) fn place(
         &mut self,
         header: &Header<'_>,
-        lines: &[(Mid, Vec<Ssrc>)],
+        lines: &[SendingLine],
         knows: impl Fn(Ssrc) -> bool,
     ) -> Result<Option<Place>, Fault> {
         self.enter(|rtc| {
@@ -231,7 +238,7 @@ impl Session {
             let mut params = rtc.codec_config().params().iter();
             let params = params.find(|params| params.pt() == pt || params.resend() == Some(pt))?;
             let (main_pt, is_repair, has_repair) = (params.pt(), params.pt() != pt, params.resend().is_some());
-            let fitting = |(line, _): &&(Mid, Vec<Ssrc>)| {
+            let fitting = |(line, _): &&SendingLine| {
                 rtc.media(*line)
                     .is_some_and(|media| media.remote_pts().contains(&main_pt))
             };
@@ -244,17 +251,22 @@ impl Session {
                 return Some(Place::Main {
                     line: *line,
                     has_repair,
+                    rid: rid(rtc, *line, header, Extension::RtpStreamId),
                 });
             }
-            // With several streams nobody can say which one it repairs.
-            let [of] = mains[..] else {
-                return None;
+            let rid = rid(rtc, *line, header, Extension::RepairedRtpStreamId);
+            // With several streams and no RID nobody can say which one it repairs.
+            let of = match (rid, &mains[..]) {
+                (Some(rid), mains) => mains.iter().find(|(_, main)| *main == Some(rid))?.0,
+                (None, [(of, _)]) => *of,
+                _ => return None,
             };
             let before = rtc.direct_api().stream_rx(&of)?.rtx();
             (!before.is_some_and(knows)).then_some(Place::Repair {
                 line: *line,
                 of,
                 before,
+                rid,
             })
         })
     }
@@ -264,7 +276,7 @@ impl Session {
         self.enter(|rtc| {
             let mut api = rtc.direct_api();
             match place {
-                Place::Main { line, has_repair } => {
+                Place::Main { line, has_repair, .. } => {
                     api.expect_stream_rx(ssrc, None, line, None).suppress_nack(!has_repair);
                 }
                 Place::Repair { line, of, .. } => {
@@ -396,33 +408,27 @@ impl Session {
     }
 }
 
+/// The RID that a packet carries by an extension (RFC 8852).
+fn rid(rtc: &Rtc, line: Mid, header: &Header<'_>, extension: Extension) -> Option<Rid> {
+    let id = rtc.media(line)?.remote_extmap().id_of(extension)?;
+    std::str::from_utf8(header.extension(id)?).ok().map(Rid::from)
+}
+
 /// The MID that a packet carries (RFC 8843 section 15).
-fn named_line<'a>(rtc: &Rtc, header: &Header<'a>, lines: &[(Mid, Vec<Ssrc>)]) -> Option<&'a [u8]> {
+fn named_line<'a>(rtc: &Rtc, header: &Header<'a>, lines: &[SendingLine]) -> Option<&'a [u8]> {
     // The ids are the same on all m-lines of a BUNDLE group.
-    let id_of = |(line, _): &(Mid, Vec<Ssrc>)| rtc.media(*line)?.remote_extmap().id_of(Extension::RtpMid);
+    let id_of = |(line, _): &SendingLine| rtc.media(*line)?.remote_extmap().id_of(Extension::RtpMid);
     header.extension(lines.iter().find_map(id_of)?)
 }
 
 /// The m-line that a stream without MID belongs to: the only one, or the only one that has no stream yet.
-fn only<'a>(fitting: &[&'a (Mid, Vec<Ssrc>)], is_repair: bool) -> Option<&'a (Mid, Vec<Ssrc>)> {
+fn only<'a>(fitting: &[&'a SendingLine], is_repair: bool) -> Option<&'a SendingLine> {
     if let [line] = fitting {
         return Some(*line);
     }
     let mut free = fitting.iter().filter(|(_, mains)| !is_repair && mains.is_empty());
     let line = free.next()?;
     free.next().is_none().then_some(*line)
-}
-
-/// Whether DTLS failed because of the certificate: only ECDSA can be verified. A client that has none but RSA sends none, or
-/// one that is no use. The DTLS library says so in words only.
-fn is_of_certificate(error: &RtcError) -> bool {
-    let RtcError::Dtls(error) = error else {
-        return false;
-    };
-    let error = error.to_string();
-    ["certificate", "public key", "signature"]
-        .iter()
-        .any(|word| error.contains(word))
 }
 
 fn direction(sends: bool) -> Direction {

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::media::Mid;
+use str0m::media::{Mid, Rid};
 use str0m::rtp::Ssrc;
 
 use super::Peer;
-use super::session::{Fault, Place};
+use super::session::{Fault, Place, SendingLine};
 use crate::bucket::Bucket;
 use crate::rtp::Header;
 
@@ -44,6 +44,8 @@ pub(crate) enum Expected {
 struct Source {
     ssrc: Ssrc,
     line: Mid,
+    /// Which encoding of several it is, or repairs.
+    rid: Option<Rid>,
     /// Its last authentic packet.
     heard: Option<Instant>,
     is_announced: bool,
@@ -100,10 +102,12 @@ impl Sources {
         };
         trial.is_authentic = true;
         let (ssrc, line, is_repair) = (trial.ssrc, trial.place.line(), trial.place.is_repair());
+        let rid = trial.place.rid();
         self.ever += 1;
         self.known.push(Source {
             ssrc,
             line,
+            rid,
             heard: Some(now),
             is_announced: false,
             is_repair,
@@ -111,12 +115,23 @@ impl Sources {
     }
 
     /// The main streams on an m-line that are not gone.
-    fn mains(&self, line: Mid) -> impl Iterator<Item = Ssrc> {
+    fn mains(&self, line: Mid) -> impl Iterator<Item = (Ssrc, Option<Rid>)> {
         let mains = self
             .known
             .iter()
             .filter(move |source| source.line == line && !source.is_repair);
-        mains.map(|source| source.ssrc)
+        mains.map(|source| (source.ssrc, source.rid))
+    }
+
+    /// Whether a stream is an encoding that may be resumed: clients name it at its beginning only. Of several with its name
+    /// the one that was heard last is.
+    fn may_resume(&self, source: &Source, lines: &[SendingLine]) -> bool {
+        let is_newer = |other: &Source| {
+            let is_alike = (other.line, other.rid, other.is_repair) == (source.line, source.rid, source.is_repair);
+            is_alike && other.heard > source.heard
+        };
+        let is_sent = lines.iter().any(|(line, _)| *line == source.line);
+        source.rid.is_some() && is_sent && !self.known.iter().any(is_newer)
     }
 
     /// Takes out what `is_over`. Gives the SSRCs of main streams, whose streams in the session are to be removed.
@@ -147,15 +162,25 @@ impl Peer {
         let Some(header) = Header::parse(packet) else {
             return Ok(Expected::Refused);
         };
+        if !self.transport_numbers.admit(&header) {
+            return Ok(Expected::Refused);
+        }
         if header.ssrc == PROBES || self.sources.knows(header.ssrc.into()) {
             return Ok(Expected::Known);
         }
-        self.forget_sources(|source| source.is_gone(now))?;
+        let sources = &self.sources;
+        let lines: Vec<SendingLine> = lines.map(|line| (line, sources.mains(line).collect())).collect();
+        let is_gone = |source: &&Source| source.is_gone(now) && !sources.may_resume(source, &lines);
+        let gone: Vec<Ssrc> = sources.known.iter().filter(is_gone).map(|source| source.ssrc).collect();
+        self.forget_sources(|source| gone.contains(&source.ssrc))?;
         if self.sources.known.len() >= MAX_SSRCS || self.sources.ever >= MAX_EVER {
             return Ok(Expected::Refused);
         }
         let sources = &self.sources;
-        let lines: Vec<(Mid, Vec<Ssrc>)> = lines.map(|line| (line, sources.mains(line).collect())).collect();
+        let lines: Vec<SendingLine> = lines
+            .iter()
+            .map(|(line, _)| (*line, sources.mains(*line).collect()))
+            .collect();
         let Some(place) = self.session.place(&header, &lines, |ssrc| sources.knows(ssrc))? else {
             return Ok(Expected::Refused);
         };
@@ -200,6 +225,7 @@ impl Peer {
                 self.sources.known.push(Source {
                     ssrc,
                     line,
+                    rid: None,
                     heard: None,
                     is_announced: true,
                     is_repair,

@@ -7,7 +7,7 @@ use str0m::media::{MediaKind, Mid};
 use super::Router;
 use super::slots::place;
 use super::subscription::{FarEnd, PeerLine, Subscription};
-use crate::command::WantedVideo;
+use crate::command::{Source, WantedVideo};
 use crate::event::SlotAssignment;
 use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
 use crate::line::{Label, Line, LineState, Lines};
@@ -30,6 +30,8 @@ impl Router {
             member.refused.clear();
             member.told.clear();
         }
+        self.repeat_wanted_layers(peer);
+        self.tell_paused_again(peer);
     }
 
     /// Follows the m-lines of a peer. What is sent there begins and ends with what is negotiated.
@@ -94,9 +96,13 @@ impl Router {
         }
         if let Some(after) = after {
             tracks[after].subscribers.push(key);
+            self.aim(room, key);
             if is_connected {
-                self.request_keyframe(now, room, after, Need::New);
+                self.request_keyframe_for(now, room, key, Need::New);
             }
+        }
+        for track in before.into_iter().chain(after) {
+            self.set_demand_stale(room, track);
         }
     }
 
@@ -104,8 +110,11 @@ impl Router {
     pub(super) fn unsubscribe(&mut self, room: RoomKey, key: SubscriptionKey) -> Option<FarEnd> {
         let gone = self.subscriptions.remove(key)?;
         let track = gone.forwarded();
-        if let Some(track) = track.and_then(|track| self.rooms[room].tracks.get_mut(track)) {
+        if let Some(key_of_track) = track
+            && let Some(track) = self.rooms[room].tracks.get_mut(key_of_track)
+        {
             track.subscribers.retain(|other| *other != key);
+            self.set_demand_stale(room, key_of_track);
         }
         Some(gone.into_far_end())
     }
@@ -215,8 +224,10 @@ impl Router {
         let Some(member) = self.members.get(peer) else {
             return;
         };
-        let room = &self.rooms[member.room];
+        let room_key = member.room;
+        let room = &self.rooms[room_key];
         let mut placed = Vec::new();
+        let mut in_order = Vec::new();
         for kind in KINDS {
             let slots: Vec<Mid> = usable(lines)
                 .filter(|line| line.kind == kind)
@@ -227,11 +238,37 @@ impl Router {
                 MediaKind::Audio => room.wanted_audio(&member.user, slots.len()),
                 MediaKind::Video => room.wanted_video(&member.user, view, slots.len()),
             };
+            if kind == MediaKind::Video {
+                in_order.clone_from(&wanted);
+            }
             placed.extend(slots.into_iter().zip(place(&current, &wanted)));
         }
         for (mid, track) in placed {
-            self.assign(now, peer, mid, track, lines.is_connected);
+            let tile = track.and_then(|track| self.height_in(view, track, room_key));
+            let Some(key) = self.members[peer].subscription(mid) else {
+                continue;
+            };
+            let selection = self.subscriptions[key].selection_mut();
+            let is_resized = std::mem::replace(&mut selection.tile, tile) != tile;
+            self.change(now, room_key, key, lines.is_connected, |subscription| {
+                subscription.assign(track);
+            });
+            if is_resized {
+                self.select(now, room_key, key);
+            }
         }
+        self.members[peer].videos = in_order;
+        self.allot(now, peer);
+    }
+
+    /// The height at which a view shows a track. A screen is sent whole: text has to be sharp.
+    fn height_in(&self, view: &[WantedVideo], track: TrackKey, room: RoomKey) -> Option<u32> {
+        let track = self.rooms[room].tracks.get(track)?;
+        if track.source() == Source::Screen {
+            return None;
+        }
+        let is_it = |want: &&WantedVideo| want.user == track.user && want.source == track.source();
+        view.iter().find(is_it)?.max_height
     }
 
     /// What is in a client's slots, if it was told otherwise before.

@@ -5,16 +5,17 @@ use std::time::Instant;
 
 use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
-use str0m::rtp::RtpPacket;
 
+use super::layers::Heard;
+use super::selection::{LayerIndex, Take};
 use super::subscription::{FarEnd, PeerLine};
 use super::track::Track;
 use super::{Due, Router, TICK};
 use crate::budget::{Budget, Verdict};
 use crate::event::Scope;
-use crate::ids::PeerKey;
+use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::peer::OutletKey;
-use crate::rtp::{Choice, Incoming, Outgoing, Report, SenderClock, StreamClock};
+use crate::rtp::{Choice, Incoming, Outgoing, Packet, Report, SenderClock};
 use crate::throttle::Need;
 
 /// What became of a packet at one far end.
@@ -30,6 +31,17 @@ pub(crate) enum Delivery {
     Dropped,
 }
 
+/// What became of a packet at all far ends.
+#[derive(Default)]
+struct Taken {
+    /// Somebody is sent the layer, or waits for it.
+    is_wanted: bool,
+    /// Somebody is sent another layer than before.
+    has_switched: bool,
+    /// Somebody cannot begin without a keyframe.
+    need: Option<Need>,
+}
+
 impl Router {
     /// Brings a publisher's packet to each far end of its track: to peers by `deliver`. Gives who sends more than it may, if the
     /// packet is too much.
@@ -38,8 +50,8 @@ impl Router {
         now: Instant,
         publisher: PeerKey,
         (mid, params): (Mid, PayloadParams),
-        packet: RtpPacket,
-        mut deliver: impl FnMut(&mut PeerLine, &Arc<Incoming>) -> Delivery,
+        packet: Packet,
+        deliver: impl FnMut(&mut PeerLine, &Arc<Incoming>) -> Delivery,
     ) -> Option<(Scope, Verdict)> {
         let member = self.members.get_mut(publisher)?;
         let (_, key) = member.published.iter().find(|(published, _)| *published == mid)?;
@@ -49,7 +61,8 @@ impl Router {
         if track.is_paused {
             return None;
         }
-        let choice = track.choose(now, &packet);
+        let layer = track.layers.find(&packet.header)?;
+        let Heard { choice, has_turned } = track.layers.hear(now, layer, track.published.kind, &packet);
         if choice == Choice::Ignore {
             return None;
         }
@@ -57,38 +70,77 @@ impl Router {
         if too_much.is_some() {
             return too_much;
         }
-        let captured = track.captured(&mut member.clock, &packet, &params);
+        let captured = track.captured(&mut member.clock, layer, &packet, &params);
         let incoming = Arc::new(Incoming::new(packet, params, captured));
-        if track.kind() == MediaKind::Video {
-            track.history.keep(&incoming);
+        let is_resized = incoming
+            .height
+            .is_some_and(|height| track.layers.set_height(layer, height));
+        if has_turned || is_resized {
+            self.aim_all(room_key, key);
         }
-        let mut need = (choice == Choice::Begin && !incoming.is_keyframe).then_some(Need::New);
+        let taken = self.hand_out(now, (room_key, key, layer), publisher, &incoming, choice, deliver);
+        if taken.has_switched {
+            self.set_demand_stale(room_key, key);
+        }
+        if let Some(need) = taken.need {
+            self.request_keyframe_of(now, room_key, (key, layer), need);
+        }
+        None
+    }
+
+    /// Brings a packet of a layer to each far end that it is for.
+    fn hand_out(
+        &mut self,
+        now: Instant,
+        (room_key, key, layer): (RoomKey, TrackKey, LayerIndex),
+        publisher: PeerKey,
+        incoming: &Arc<Incoming>,
+        choice: Choice,
+        mut deliver: impl FnMut(&mut PeerLine, &Arc<Incoming>) -> Delivery,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        let (room, member) = (&mut self.rooms[room_key], &mut self.members[publisher]);
+        let track = &mut room.tracks[key];
+        let again = if choice == Choice::Begin {
+            Need::New
+        } else {
+            Need::Again
+        };
         for key in &track.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*key) else {
                 continue;
             };
-            if choice == Choice::Begin {
+            if choice == Choice::Begin && subscription.selection().sent() == Some(layer) {
                 subscription.restart();
             }
+            let take = subscription.take(layer, incoming.is_keyframe);
+            if take == Take::Skip {
+                continue;
+            }
+            taken.is_wanted = true;
+            taken.has_switched |= take == Take::Switch;
             let delivery = match (subscription.far_end(), &mut member.recorded) {
-                (FarEnd::Peer(line), _) => deliver(line, &incoming),
-                (FarEnd::Tap(tap), Some(recorded)) => tap.hear(now, *key, &incoming, recorded, &mut self.tape),
+                _ if take == Take::NeedsKeyframe => Delivery::NeedsKeyframe,
+                (FarEnd::Peer(line), _) => deliver(line, incoming),
+                (FarEnd::Tap(tap), Some(recorded)) => tap.hear(now, *key, incoming, recorded, &mut self.tape),
                 (FarEnd::Tap(_), None) => Delivery::Dropped,
             };
             if delivery == Delivery::NeedsKeyframe {
-                need = need.or(Some(Need::Again));
+                taken.need = Some(again);
             }
         }
-        if track.kind() == MediaKind::Audio {
-            let packet = &incoming.packet;
-            let level = packet.header.ext_vals.audio_level;
-            room.speakers.heard(now, key, level, packet.payload.len());
-            self.timers.arm(now + TICK, Due::Speakers(room_key));
+        match track.kind() {
+            MediaKind::Audio => {
+                let packet = &incoming.packet;
+                let level = packet.header.ext_vals.audio_level;
+                room.speakers.heard(now, key, level, packet.payload.len());
+                self.timers.arm(now + TICK, Due::Speakers(room_key));
+            }
+            // Also what comes before a keyframe that is late.
+            MediaKind::Video if taken.is_wanted => track.layers.keep(layer, incoming),
+            MediaKind::Video => {}
         }
-        if let Some(need) = need {
-            self.request_keyframe(now, room_key, key, need);
-        }
-        None
+        taken
     }
 
     /// Finds what a peer misses on an m-line, and hands it to `deliver`.
@@ -107,7 +159,7 @@ impl Router {
             return None;
         };
         let outlet = line.outlet?;
-        let find = |ssrc, sequence| track.history.find(ssrc, sequence);
+        let find = |ssrc, sequence| track.layers.find_sent(ssrc, sequence);
         let outgoing = line.stream.again(outlet.sequence_of(index)?, find)?;
         deliver(outlet, outgoing);
         Some(())
@@ -126,21 +178,13 @@ impl Track {
         }
     }
 
-    /// Whether a packet is of the stream that is forwarded.
-    fn choose(&mut self, now: Instant, packet: &RtpPacket) -> Choice {
-        let header = &packet.header;
-        let choice = self.encodings.heard(now, self.kind(), header.ssrc, header.timestamp);
-        if choice == Choice::Begin {
-            self.clock = StreamClock::default();
-        }
-        choice
-    }
-
     /// When a packet was captured, on the server's clock.
-    fn captured(&mut self, sender: &mut SenderClock, packet: &RtpPacket, params: &PayloadParams) -> Instant {
+    fn captured(&mut self, sender: &mut SenderClock, layer: usize, packet: &Packet, params: &PayloadParams) -> Instant {
         let (timestamp, clock_rate) = (packet.header.timestamp, params.spec().clock_rate.get());
         let report = Report::of(packet);
-        self.clock
-            .captured(sender, packet.timestamp, report, timestamp, clock_rate)
+        let clock = self.layers.get_mut(layer).map(|layer| &mut layer.clock);
+        clock.map_or(packet.timestamp, |clock| {
+            clock.captured(sender, packet.timestamp, report, timestamp, clock_rate)
+        })
     }
 }

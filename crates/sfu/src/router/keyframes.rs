@@ -1,12 +1,13 @@
-//! Keyframe requests from subscribers to publishers, throttled for each track.
+//! Keyframe requests from subscribers to publishers, throttled for each layer.
 
 use std::time::Instant;
 
 use str0m::media::{MediaKind, Mid};
 use str0m::rtp::Ssrc;
 
+use super::dynacast::Demand;
 use super::{Due, Router};
-use crate::ids::{PeerKey, RoomKey, TrackKey};
+use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
 use crate::throttle::Need;
 
 /// A keyframe request to a publisher.
@@ -28,8 +29,11 @@ impl Router {
 
     /// A subscriber asks for a keyframe of what it is sent on an m-line.
     pub(crate) fn keyframe_requested(&mut self, now: Instant, peer: PeerKey, mid: Mid) {
-        if let (Some(room), Some(track)) = (self.room_of(peer), self.assigned(peer, mid)) {
-            self.request_keyframe(now, room, track, Need::Again);
+        let Some(member) = self.members.get(peer) else {
+            return;
+        };
+        if let (room, Some(key)) = (member.room, member.subscription(mid)) {
+            self.request_keyframe_for(now, room, key, Need::Again);
         }
     }
 
@@ -52,40 +56,83 @@ impl Router {
         };
         let room = member.room;
         let subscriptions = member.subscriptions.iter();
-        let tracks: Vec<_> = subscriptions
-            .filter_map(|(_, key)| self.subscriptions[*key].forwarded())
+        let forwarded: Vec<_> = subscriptions
+            .map(|(_, key)| *key)
+            .filter(|key| self.subscriptions[*key].forwarded().is_some())
             .collect();
-        for track in tracks {
-            self.request_keyframe(now, room, track, Need::New);
+        for subscription in forwarded {
+            self.request_keyframe_for(now, room, subscription, Need::New);
         }
     }
 
-    /// Requests a keyframe of a video, at once or when the publisher may be asked again.
+    /// Requests a keyframe of each layer of a video that is wanted.
     pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomKey, key: TrackKey, need: Need) {
+        let Some(track) = self.rooms[room].tracks.get(key) else {
+            return;
+        };
+        let layers = track.layers.iter().enumerate();
+        let wanted = layers.filter(|(_, layer)| layer.demand != Demand::Stopped);
+        for layer in wanted.map(|(layer, _)| layer).collect::<Vec<_>>() {
+            self.request_keyframe_of(now, room, (key, layer), need);
+        }
+    }
+
+    /// Requests a keyframe for a subscription, of what it is sent.
+    pub(super) fn request_keyframe_for(
+        &mut self,
+        now: Instant,
+        room: RoomKey,
+        subscription: SubscriptionKey,
+        need: Need,
+    ) {
+        let subscription = &self.subscriptions[subscription];
+        let selection = subscription.selection();
+        let layer = selection.sent().or(selection.wanted());
+        if let Some((key, layer)) = subscription.forwarded().zip(layer) {
+            self.request_keyframe_of(now, room, (key, layer), need);
+        }
+    }
+
+    /// Requests a keyframe of one layer of a video, at once or when the publisher may be asked again.
+    pub(super) fn request_keyframe_of(
+        &mut self,
+        now: Instant,
+        room: RoomKey,
+        (key, layer): (TrackKey, usize),
+        need: Need,
+    ) {
         let Some(track) = self.rooms[room].tracks.get_mut(key) else {
             return;
         };
         if track.kind() == MediaKind::Audio {
             return;
         }
-        if track.keyframes.ask(now, need) {
-            self.requests.push(track.keyframe_request());
-        } else if let Some(at) = track.keyframes.deadline() {
-            self.timers.arm(at, Due::Keyframe(room, key));
+        let Some(asked) = track.layers.get_mut(layer) else {
+            return;
+        };
+        let ssrc = asked.ssrc();
+        if asked.keyframes.ask(now, need) {
+            self.requests.push(track.keyframe_request(ssrc));
+        } else if let Some(at) = asked.keyframes.deadline() {
+            self.timers.arm(at, Due::Keyframe(room, key, layer));
         }
     }
 
     /// Makes a request that was put off.
-    pub(super) fn request_put_off(&mut self, now: Instant, room: RoomKey, key: TrackKey) {
+    pub(super) fn request_put_off(&mut self, now: Instant, room: RoomKey, key: TrackKey, layer: usize) {
         let track = self.rooms.get_mut(room).and_then(|room| room.tracks.get_mut(key));
         let Some(track) = track else {
             return;
         };
-        if track.keyframes.due(now) {
-            self.requests.push(track.keyframe_request());
-        } else if let Some(at) = track.keyframes.deadline() {
+        let Some(asked) = track.layers.get_mut(layer) else {
+            return;
+        };
+        let ssrc = asked.ssrc();
+        if asked.keyframes.due(now) {
+            self.requests.push(track.keyframe_request(ssrc));
+        } else if let Some(at) = asked.keyframes.deadline() {
             // The timer was set for an earlier request, which was made meanwhile.
-            self.timers.arm(at, Due::Keyframe(room, key));
+            self.timers.arm(at, Due::Keyframe(room, key, layer));
         }
     }
 }

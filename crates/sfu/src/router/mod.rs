@@ -1,18 +1,30 @@
 //! What is forwarded to whom: rooms, tracks, subscriptions, speakers and slots. It knows peers by their keys only; what it
 //! wants of them it gives as outcomes.
 
+mod allocation;
 mod assignment;
+mod bandwidth;
+#[cfg(test)]
+mod crowd;
+mod dynacast;
 mod forwarding;
 mod holes;
 mod keyframes;
+mod layers;
 mod open_track;
 mod publishing;
 mod recorded;
 mod recording;
 mod room;
+mod selecting;
+mod selection;
+#[cfg(test)]
+mod simulation;
 mod slots;
 mod speakers;
 mod subscription;
+#[cfg(test)]
+mod switches;
 mod tap;
 mod tape;
 #[cfg(test)]
@@ -25,6 +37,7 @@ use std::time::Instant;
 use slotmap::{SecondaryMap, SlotMap};
 use str0m::media::Mid;
 
+pub(crate) use bandwidth::Allotment;
 pub(crate) use forwarding::Delivery;
 pub(crate) use keyframes::KeyframeRequest;
 pub(crate) use subscription::{PeerLine, Prepared};
@@ -35,9 +48,11 @@ use crate::config::Limits;
 use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
 use crate::rtp::SenderClock;
 use crate::timers::Timers;
+use bandwidth::{Bandwidth, BandwidthStats};
 use recorded::Recorded;
 use recording::Stopped;
 use room::{Life, Room};
+use selection::LayerIndex;
 use speakers::TICK;
 use subscription::Subscription;
 use tape::Tape;
@@ -56,10 +71,24 @@ struct Member {
     refused: Vec<TrackKey>,
     /// What it was last told to be in its slots.
     told: Vec<(Mid, Option<TrackKey>)>,
+    /// It was told which of its layers are wanted.
+    is_told_layers: bool,
     /// What is known of it where it is recorded.
     recorded: Option<Recorded>,
     /// Its clock, as its sender reports tell it.
     clock: SenderClock,
+    /// The videos that it wants, the most wanted first. Empty: those of the room, in the room's order.
+    videos: Vec<TrackKey>,
+    /// How much it can be sent, where its line has shown a limit.
+    bandwidth: Option<Bandwidth>,
+}
+
+impl Member {
+    /// What it is sent on an m-line.
+    fn subscription(&self, mid: Mid) -> Option<SubscriptionKey> {
+        let (_, key) = self.subscriptions.iter().find(|(line, _)| *line == mid)?;
+        Some(*key)
+    }
 }
 
 /// What a deadline is for.
@@ -68,7 +97,11 @@ enum Due {
     /// The speakers of a room are put in order.
     Speakers(RoomKey),
     /// A keyframe request that was put off.
-    Keyframe(RoomKey, TrackKey),
+    Keyframe(RoomKey, TrackKey, LayerIndex),
+    /// A layer of a track may not be wanted any more.
+    Demand(RoomKey, TrackKey),
+    /// What a peer can be sent is divided anew.
+    Allotment(PeerKey),
 }
 
 /// The speakers of a room were looked at.
@@ -87,6 +120,12 @@ pub(crate) struct Router {
     subscriptions: SlotMap<SubscriptionKey, Subscription>,
     timers: Timers<Due>,
     requests: Vec<KeyframeRequest>,
+    /// Tracks whose layers may be wanted otherwise than before.
+    stale_demands: Vec<(RoomKey, TrackKey)>,
+    /// Publishers that do not know which of their layers are wanted.
+    untold_layers: Vec<PeerKey>,
+    allotments: Vec<Allotment>,
+    limited: BandwidthStats,
     tape: Tape,
     stopped: Stopped,
     track_kilobits: u32,
@@ -103,6 +142,10 @@ impl Router {
             subscriptions: SlotMap::with_key(),
             timers: Timers::new(),
             requests: Vec::new(),
+            stale_demands: Vec::new(),
+            untold_layers: Vec::new(),
+            allotments: Vec::new(),
+            limited: BandwidthStats::default(),
             tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),
             track_kilobits: limits.track_kilobits,
@@ -152,10 +195,20 @@ impl Router {
                 subscriptions: Vec::new(),
                 refused: Vec::new(),
                 told: Vec::new(),
+                is_told_layers: false,
                 recorded: None,
                 clock: SenderClock::default(),
+                videos: Vec::new(),
+                bandwidth: None,
             },
         );
+    }
+
+    /// Holds a room to a rate. The shard's own limit holds all the same.
+    pub(crate) fn limit(&mut self, now: Instant, room: &RoomId, kilobits: u32) {
+        if let Some(key) = self.by_id.get(room) {
+            self.rooms[*key].budget.hold_to(now, kilobits.min(self.room_kilobits));
+        }
     }
 
     /// Takes a peer out of its room with all that it publishes and is sent. A room ends with its last peer. Gives the room if
@@ -163,6 +216,7 @@ impl Router {
     pub(crate) fn leave(&mut self, now: Instant, peer: PeerKey) -> Option<RoomKey> {
         let key = self.members.get(peer)?.room;
         self.record_no_more(now, peer);
+        self.forget_bandwidth(peer);
         // Nobody is left to miss a track of a room that ends.
         if self.rooms[key].life != Life::Ending {
             for (_, track) in std::mem::take(&mut self.members[peer].published) {
@@ -223,7 +277,9 @@ impl Router {
         for due in due {
             match due {
                 Due::Speakers(room) => updates.extend(self.order_speakers(now, room)),
-                Due::Keyframe(room, track) => self.request_put_off(now, room, track),
+                Due::Keyframe(room, track, layer) => self.request_put_off(now, room, track, layer),
+                Due::Demand(room, track) => self.set_demand_stale(room, track),
+                Due::Allotment(peer) => self.allot(now, peer),
             }
         }
         updates

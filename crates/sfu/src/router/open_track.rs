@@ -4,13 +4,13 @@ use std::time::{Instant, SystemTime};
 
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{MediaKind, Pt};
+use str0m::rtp::Ssrc;
 use str0m::rtp::rtcp::SenderInfo;
-use str0m::rtp::{RtpPacket, Ssrc};
 
 use super::holes::Holes;
 use super::tape::{Stamp, Tape};
 use crate::ids::SubscriptionKey;
-use crate::rtp::Incoming;
+use crate::rtp::{Incoming, Packet};
 use crate::tap::{Heard, TapFormat, TapTrack};
 
 /// Seconds from 1900, where NTP begins, to 1970.
@@ -112,7 +112,7 @@ impl OpenTrack {
     }
 
     /// Tells the publisher's last sender report, if it is another one. `false`: there was no room.
-    pub(super) fn tell_report(&mut self, at: Instant, packet: &RtpPacket, stamp: &Stamp, tape: &mut Tape) -> bool {
+    pub(super) fn tell_report(&mut self, at: Instant, packet: &Packet, stamp: &Stamp, tape: &mut Tape) -> bool {
         let is_own = |info: &SenderInfo| info.ssrc == self.format.0;
         let Some(info) = packet.last_sender_info.filter(is_own) else {
             return true;

@@ -5,10 +5,12 @@ use std::time::Instant;
 use str0m::media::Mid;
 
 use super::Router;
+use super::layers::Layers;
 use super::track::{Published, Track};
 use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
+use crate::rtp::EncodingName;
 use crate::throttle::Need;
 
 impl Router {
@@ -42,6 +44,26 @@ impl Router {
         self.pause(now, peer, is_paused);
     }
 
+    /// Takes which encodings a peer sends at the same time on an m-line; none: one.
+    pub(crate) fn set_encodings(&mut self, peer: PeerKey, mid: Mid, names: Vec<EncodingName>) {
+        let Some(member) = self.members.get(peer) else {
+            return;
+        };
+        let Some((_, key)) = member.published.iter().find(|(published, _)| *published == mid) else {
+            return;
+        };
+        let (room, key) = (member.room, *key);
+        let track = &mut self.rooms[room].tracks[key];
+        if track.layers.names() == names {
+            return;
+        }
+        track.layers = Layers::new(names);
+        for subscription in &track.subscribers {
+            self.subscriptions[*subscription].restart();
+        }
+        self.aim_all(room, key);
+    }
+
     /// The m-lines on which a peer publishes.
     pub(crate) fn published_lines(&self, peer: PeerKey) -> impl Iterator<Item = Mid> {
         let published = self.members.get(peer).map(|member| member.published.iter());
@@ -64,7 +86,7 @@ impl Router {
             }
             track.is_paused = paused;
             if paused {
-                track.history.clear();
+                track.layers.forget_sent();
                 room.speakers.hush(*track_key);
             }
             changed.push((*track_key, paused));

@@ -28,7 +28,7 @@ pub(super) struct Room {
     /// All tracks, in the order of publishing.
     in_order: Vec<TrackKey>,
     /// The video tracks, in the order in which they belong in slots of a client without a view.
-    videos: Vec<TrackKey>,
+    pub(super) videos: Vec<TrackKey>,
     by_name: HashMap<(UserId, Source), TrackKey>,
 }
 

@@ -7,10 +7,11 @@ use std::time::Instant;
 use str0m::media::{Mid, Pt};
 use str0m::rtp::Ssrc;
 
+use super::selection::{LayerIndex, Selection, Take};
 use super::tap::Tap;
 use crate::ids::{PeerKey, TrackKey};
 use crate::peer::OutletKey;
-use crate::rtp::{FrameNumbers, Incoming, Numbers, Outgoing, PictureIds, Rewrite};
+use crate::rtp::{FrameNumbers, Incoming, Numbers, Outgoing, PictureIds, Rewrite, Time};
 
 /// Where a subscription ends. Whatever receives media does so through one of these.
 #[derive(Debug)]
@@ -52,6 +53,10 @@ pub(crate) struct Subscription {
     assigned: Option<TrackKey>,
     /// Whether the far end takes media: for a peer, what is negotiated.
     is_open: bool,
+    /// Which layer of the track is sent.
+    selection: Selection,
+    /// Whether it is paused, since the line of the far end is too narrow.
+    is_paused: bool,
 }
 
 impl Subscription {
@@ -60,7 +65,31 @@ impl Subscription {
             far_end,
             assigned: None,
             is_open: false,
+            selection: Selection::default(),
+            is_paused: false,
         }
+    }
+
+    /// Which layer of the track is sent.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// As [`Self::selection`], for what is wanted. What is sent follows by [`Self::take`].
+    pub(super) fn selection_mut(&mut self) -> &mut Selection {
+        &mut self.selection
+    }
+
+    /// Takes a packet of a layer.
+    pub(super) fn take(&mut self, layer: LayerIndex, is_keyframe: bool) -> Take {
+        let take = self.selection.take(layer, is_keyframe);
+        if take == Take::Switch {
+            match &mut self.far_end {
+                FarEnd::Peer(line) => line.stream.change_layer(),
+                FarEnd::Tap(tap) => tap.restart(),
+            }
+        }
+        take
     }
 
     /// The track that belongs there, sent already or not.
@@ -70,7 +99,7 @@ impl Subscription {
 
     /// The track that is sent there.
     pub(super) fn forwarded(&self) -> Option<TrackKey> {
-        self.assigned.filter(|_| self.is_open)
+        self.assigned.filter(|_| self.is_open && !self.is_paused)
     }
 
     pub(super) fn assign(&mut self, track: Option<TrackKey>) {
@@ -81,8 +110,18 @@ impl Subscription {
         self.is_open = is_open;
     }
 
+    /// Whether its track would be sent but for the line.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_open
+    }
+
+    pub(super) fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
     /// Begins again at the next keyframe.
     pub(super) fn restart(&mut self) {
+        self.selection.restart();
         match &mut self.far_end {
             FarEnd::Peer(line) => line.stream.restart(),
             FarEnd::Tap(tap) => tap.restart(),
@@ -178,10 +217,18 @@ impl Default for OutgoingStream {
 
 impl OutgoingStream {
     /// Begins again at the next keyframe: after a pause, with another track, or with other formats of the subscriber.
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.awaits_keyframe = true;
         self.payload = None;
         self.rewrite.change_source();
+        self.pictures.change_source();
+        self.frames.change_source();
+    }
+
+    /// Goes on with a keyframe of another layer of the same video.
+    fn change_layer(&mut self) {
+        self.awaits_keyframe = true;
+        self.rewrite.change_layer();
         self.pictures.change_source();
         self.frames.change_source();
     }
@@ -225,9 +272,14 @@ impl OutgoingStream {
     fn write(&mut self, now: Instant, incoming: &Arc<Incoming>, pt: Pt) -> Option<Outgoing> {
         let (packet, spec) = (&incoming.packet, incoming.params.spec());
         let header = &packet.header;
+        let time = Time {
+            arrived: now,
+            captured: incoming.captured,
+        };
+        let clock_rate = spec.clock_rate.get();
         let numbers = self
             .rewrite
-            .packet(now, *packet.seq_no, header.timestamp, spec.clock_rate.get())?;
+            .packet(time, *packet.seq_no, header.timestamp, clock_rate)?;
         let is_first_ever = !self.has_begun;
         (self.awaits_keyframe, self.has_begun) = (false, true);
         let pictures = &mut self.pictures;

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use str0m::format::PayloadParams;
 use str0m::media::MediaKind;
-use str0m::rtp::RtpPacket;
 
 use super::forwarding::Delivery;
 use super::open_track::{Format, OpenTrack, describe};
@@ -12,7 +11,7 @@ use super::recorded::Recorded;
 use super::tape::{Stamp, Tape};
 use crate::command::Source;
 use crate::ids::SubscriptionKey;
-use crate::rtp::{Incoming, serialize};
+use crate::rtp::{Incoming, Packet, serialize};
 use crate::tap::{Heard, TapPeer, TapTrack};
 
 /// Tracks that one published track has open at a time: after a change of SSRC or format some packets of the one before may
@@ -122,14 +121,14 @@ impl Tap {
     }
 
     /// Tells what comes before a packet. `false`: there was no room.
-    fn catch_up(&mut self, at: Instant, open: usize, packet: &RtpPacket, tape: &mut Tape) -> bool {
+    fn catch_up(&mut self, at: Instant, open: usize, packet: &Packet, tape: &mut Tape) -> bool {
         self.set_paused(at, false, tape);
         let open = &mut self.open[open];
         !self.is_paused && open.tell_gap(&self.stamp, tape) && open.tell_report(at, packet, &self.stamp, tape)
     }
 
     /// Tells a packet. `false`: there was no room.
-    fn write(&self, at: Instant, open: usize, packet: &RtpPacket, tape: &mut Tape) -> bool {
+    fn write(&self, at: Instant, open: usize, packet: &Packet, tape: &mut Tape) -> bool {
         let track = self.open[open].track();
         // Nothing is copied in vain.
         if !tape.has_room() {

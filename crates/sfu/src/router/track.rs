@@ -1,14 +1,14 @@
 //! A published track.
 
 use str0m::media::{MediaKind, Mid};
+use str0m::rtp::Ssrc;
 
 use super::keyframes::KeyframeRequest;
+use super::layers::Layers;
 use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, UserId};
 use crate::line::Label;
-use crate::rtp::{Encodings, History, StreamClock};
-use crate::throttle::Throttle;
 
 /// What a client sends on one m-line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +30,11 @@ pub(super) struct Track {
     pub(super) is_paused: bool,
     /// Where it is forwarded to.
     pub(super) subscribers: Vec<SubscriptionKey>,
-    pub(super) keyframes: Throttle,
     pub(super) budget: Budget,
-    /// Which of the streams on its m-line is forwarded.
-    pub(super) encodings: Encodings,
-    /// The clock of that stream.
-    pub(super) clock: StreamClock,
-    /// What can be sent again.
-    pub(super) history: History,
+    /// What is sent of it.
+    pub(super) layers: Layers,
+    /// Its layers may be wanted otherwise than its publisher was told.
+    pub(super) is_demand_stale: bool,
 }
 
 impl Track {
@@ -48,20 +45,18 @@ impl Track {
             published,
             is_paused: false,
             subscribers: Vec::new(),
-            keyframes: Throttle::default(),
             budget,
-            encodings: Encodings::default(),
-            clock: StreamClock::default(),
-            history: History::default(),
+            layers: Layers::default(),
+            is_demand_stale: false,
         }
     }
 
-    /// A request for a keyframe of what is forwarded.
-    pub(super) fn keyframe_request(&self) -> KeyframeRequest {
+    /// A request for a keyframe of a layer.
+    pub(super) fn keyframe_request(&self, ssrc: Option<Ssrc>) -> KeyframeRequest {
         KeyframeRequest {
             peer: self.publisher,
             mid: self.published.mid,
-            ssrc: self.encodings.current(),
+            ssrc,
         }
     }
 

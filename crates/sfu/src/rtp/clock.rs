@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use str0m::rtp::RtpPacket;
+use super::packet::Packet;
 
 /// How far in the past a capture may be. Beyond, the publisher's clock was set, or its timestamps do not follow the time.
 const MAX_AGE: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ pub(crate) struct Report {
 impl Report {
     /// The last report of a packet's stream. A sender that does not know the time says zero (RFC 3550 section 6.4.1), which
     /// str0m reads as 1970.
-    pub(crate) fn of(packet: &RtpPacket) -> Option<Self> {
+    pub(crate) fn of(packet: &Packet) -> Option<Self> {
         let info = packet.last_sender_info.filter(|info| info.ssrc == packet.header.ssrc)?;
         (info.ntp_time > SystemTime::UNIX_EPOCH).then(|| Self {
             ntp: info.ntp_time,

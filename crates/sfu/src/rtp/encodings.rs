@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::media::MediaKind;
-use str0m::rtp::Ssrc;
+use str0m::media::{MediaKind, Rid};
+use str0m::rtp::{RtpHeader, Ssrc};
 
 /// Frames that another stream has to send, one after the other and without one of the current stream among them, to take its
 /// place: streams of one source that are sent at the same time never get there.
@@ -16,6 +16,25 @@ fn patience(kind: MediaKind) -> Duration {
         MediaKind::Audio => Duration::from_millis(60),
         // Longer than the time between two frames of a screen that is shared.
         MediaKind::Video => Duration::from_millis(250),
+    }
+}
+
+/// What an offer calls one of the encodings that it sends at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EncodingName {
+    /// By its `a=rid` (RFC 8851), which packets carry.
+    Rid(Rid),
+    /// By its SSRC, in an `a=ssrc-group:SIM`.
+    Ssrc(Ssrc),
+}
+
+impl EncodingName {
+    /// Whether a packet says that it is of this encoding.
+    pub(crate) fn is_of(self, header: &RtpHeader) -> bool {
+        match self {
+            Self::Rid(rid) => header.ext_vals.rid == Some(rid),
+            Self::Ssrc(ssrc) => header.ssrc == ssrc,
+        }
     }
 }
 

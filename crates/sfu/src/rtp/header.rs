@@ -36,32 +36,39 @@ impl<'a> Header<'a> {
 
     /// The value of the extension with an id, if it is there.
     pub(crate) fn extension(&self, id: u8) -> Option<&'a [u8]> {
-        let (mut rest, is_wide) = match self.extensions {
-            Extensions::None => return None,
+        self.extensions(id).next()
+    }
+
+    /// The values of all extensions with an id: it may be there more than once.
+    pub(crate) fn extensions(&self, id: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let (mut rest, is_wide): (&'a [u8], bool) = match self.extensions {
+            Extensions::None => (&[], false),
             Extensions::OneByte(elements) => (elements, false),
             Extensions::TwoByte(elements) => (elements, true),
         };
-        while let Some((&first, after)) = rest.split_first() {
-            if first == 0 {
+        std::iter::from_fn(move || {
+            while let Some((&first, after)) = rest.split_first() {
+                if first == 0 {
+                    rest = after;
+                    continue;
+                }
+                let (found, length, after) = if is_wide {
+                    let (&length, after) = after.split_first()?;
+                    (first, usize::from(length), after)
+                } else if first >> 4 == 15 {
+                    // Reserved: reading ends here (RFC 8285 section 4.2).
+                    return None;
+                } else {
+                    (first >> 4, usize::from(first & 0x0f) + 1, after)
+                };
+                let (value, after) = after.split_at_checked(length)?;
                 rest = after;
-                continue;
+                if found == id {
+                    return Some(value);
+                }
             }
-            let (found, length, after) = if is_wide {
-                let (&length, after) = after.split_first()?;
-                (first, usize::from(length), after)
-            } else if first >> 4 == 15 {
-                // Reserved: reading ends here (RFC 8285 section 4.2).
-                return None;
-            } else {
-                (first >> 4, usize::from(first & 0x0f) + 1, after)
-            };
-            let value = after.get(..length)?;
-            if found == id {
-                return Some(value);
-            }
-            rest = &after[length..];
-        }
-        None
+            None
+        })
     }
 }
 

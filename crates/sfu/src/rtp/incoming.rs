@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::{Codec, PayloadParams};
-use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
 use super::descriptor::Descriptor;
+use super::packet::Packet;
 use super::payload::is_keyframe;
+use super::vp8::{self, keyframe_height};
 
 /// A publisher's packet, parsed once for all subscribers.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     /// The packet.
-    pub(crate) packet: RtpPacket,
+    pub(crate) packet: Packet,
     /// The publisher's format.
     pub(crate) params: PayloadParams,
     /// When it was captured, on the server's clock.
@@ -21,7 +22,9 @@ pub(crate) struct Incoming {
     /// Whether a decoder can begin with it.
     pub(crate) is_keyframe: bool,
     /// The payload descriptor, if it is VP8.
-    pub(crate) vp8: Option<Vp8Descriptor>,
+    pub(crate) vp8: Option<vp8::Descriptor>,
+    /// The height of the picture, where a keyframe of VP8 says it.
+    pub(crate) height: Option<u32>,
     /// The audio level, as the extension has it (RFC 6464).
     pub(crate) level: Option<u8>,
     /// The orientation of the video, as the extension has it.
@@ -32,11 +35,12 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     /// Parses a packet.
-    pub(crate) fn new(packet: RtpPacket, params: PayloadParams, captured: Instant) -> Self {
+    pub(crate) fn new(packet: Packet, params: PayloadParams, captured: Instant) -> Self {
         let codec = params.spec().codec;
         let vp8 = (codec == Codec::Vp8)
-            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
+            .then(|| vp8::Descriptor::parse(&packet.payload))
             .flatten();
+        let is_keyframe = is_keyframe(codec, &packet.payload);
         let extensions = &packet.header.ext_vals;
         let level = extensions.audio_level.zip(extensions.voice_activity);
         Self {
@@ -44,7 +48,10 @@ impl Incoming {
             orientation: extensions.video_orientation.map(|orientation| orientation as u8),
             // Other codecs say by themselves what a frame needs.
             descriptor: (codec == Codec::Av1).then(|| Descriptor::of(extensions)).flatten(),
-            is_keyframe: is_keyframe(codec, &packet.payload),
+            height: vp8
+                .filter(|_| is_keyframe)
+                .and_then(|vp8| keyframe_height(&packet.payload, &vp8)),
+            is_keyframe,
             packet,
             params,
             captured,

@@ -7,25 +7,29 @@ mod header;
 mod history;
 mod incoming;
 mod outgoing;
+mod packet;
 mod payload;
 mod rewrite;
 mod rtcp;
 mod serialize;
+mod transport_feedback;
 mod vp8;
 
 pub(crate) use clock::{Report, SenderClock, StreamClock};
 pub(crate) use descriptor::{FrameNumbers, dependency_descriptor};
-pub(crate) use encodings::{Choice, Encodings};
+pub(crate) use encodings::{Choice, EncodingName, Encodings};
 pub(crate) use header::Header;
 pub(crate) use history::History;
 pub(crate) use incoming::Incoming;
 pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
+pub(crate) use packet::Packet;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
-pub(crate) use rewrite::{BEGIN, Rewrite};
-pub(crate) use rtcp::{Feedback, SenderReport, without_sender_reports};
+pub(crate) use rewrite::{BEGIN, Rewrite, Time};
+pub(crate) use rtcp::{Feedback, SenderReport, transport_feedback, without_sender_reports};
 pub(crate) use serialize::serialize;
+pub(crate) use transport_feedback::TransportFeedback;
 #[cfg(feature = "fuzzing")]
-pub(crate) use vp8::renumber;
+pub(crate) use vp8::{Descriptor as Vp8Descriptor, renumber};
 pub(crate) use vp8::{Numbers, PictureIds};

@@ -53,14 +53,49 @@ pub(crate) struct Departure<'a> {
     pub(crate) repeats: Option<u16>,
 }
 
+/// Bytes of padding in a packet of nothing else (RFC 3550 section 5.1).
+const PADDING: u8 = 255;
+
+impl Departure<'_> {
+    /// Appends a packet of padding, for a stream of retransmissions, where it leaves no gap in any media. Gives the length of
+    /// its header.
+    pub(crate) fn write_padding(&self, ids: &ExtensionIds, timestamp: u32, packet: &mut Vec<u8>) -> usize {
+        let begin = packet.len();
+        self.write_fixed(0xa0, false, timestamp, packet);
+        let mut elements = Elements::begin(false, packet);
+        self.add_to(ids, &mut elements);
+        elements.end();
+        let header = packet.len() - begin;
+        packet.resize(packet.len() + usize::from(PADDING) - 1, 0);
+        packet.push(PADDING);
+        header
+    }
+
+    fn write_fixed(&self, first: u8, marker: bool, timestamp: u32, packet: &mut Vec<u8>) {
+        packet.extend([first, u8::from(marker) << 7 | self.payload_type]);
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend(timestamp.to_be_bytes());
+        packet.extend(self.ssrc.to_be_bytes());
+    }
+
+    fn add_to(&self, ids: &ExtensionIds, elements: &mut Elements<'_>) {
+        if let Some((id, mid)) = ids.mid.zip(self.mid) {
+            elements.add(id, mid.as_bytes());
+        }
+        if let Some(id) = ids.send_time {
+            elements.add(id, &self.send_time.to_be_bytes()[1..]);
+        }
+        if let Some(id) = ids.transport_sequence {
+            elements.add(id, &self.transport_sequence.to_be_bytes());
+        }
+    }
+}
+
 impl Outgoing {
     /// Appends the packet. Gives the length of its header.
     pub(crate) fn write(&self, ids: &ExtensionIds, departure: &Departure<'_>, packet: &mut Vec<u8>) -> usize {
         let begin = packet.len();
-        packet.extend([0x80, u8::from(self.marker) << 7 | departure.payload_type]);
-        packet.extend(departure.sequence.to_be_bytes());
-        packet.extend(self.timestamp.to_be_bytes());
-        packet.extend(departure.ssrc.to_be_bytes());
+        departure.write_fixed(0x80, self.marker, self.timestamp, packet);
         self.write_extensions(ids, departure, packet);
         let header = packet.len() - begin;
         if let Some(repeats) = departure.repeats {
@@ -82,20 +117,12 @@ impl Outgoing {
         });
         let is_wide = descriptor.is_some_and(|(_, descriptor, _)| descriptor.bytes().len() > LONGEST_NARROW);
         let mut elements = Elements::begin(is_wide, packet);
-        if let Some((id, mid)) = ids.mid.zip(departure.mid) {
-            elements.add(id, mid.as_bytes());
-        }
+        departure.add_to(ids, &mut elements);
         if let Some((id, level)) = ids.level.zip(incoming.level) {
             elements.add(id, &[level]);
         }
         if let Some((id, orientation)) = ids.orientation.zip(incoming.orientation) {
             elements.add(id, &[orientation]);
-        }
-        if let Some(id) = ids.send_time {
-            elements.add(id, &departure.send_time.to_be_bytes()[1..]);
-        }
-        if let Some(id) = ids.transport_sequence {
-            elements.add(id, &departure.transport_sequence.to_be_bytes());
         }
         if let Some((id, descriptor, frame)) = descriptor {
             let at = elements.add(id, descriptor.bytes());

@@ -1,5 +1,7 @@
 //! RTCP about what the server sends: reports that go out, and feedback that comes (RFC 3550 section 6, RFC 4585).
 
+use super::transport_feedback::TransportFeedback;
+
 /// Bytes of a sender report without report blocks.
 const SENDER_REPORT: usize = 28;
 
@@ -24,6 +26,8 @@ pub(crate) struct Feedback {
     pub(crate) missing: Vec<(u32, u16)>,
     /// It also speaks of what the client sends.
     pub(crate) is_of_sender: bool,
+    /// What the client can be sent, in bits per second, as it sees it (draft-alvestrand-rmcat-remb-03).
+    pub(crate) estimate: Option<u64>,
 }
 
 impl Feedback {
@@ -43,6 +47,7 @@ impl Feedback {
                 (PSFB, 4) => feedback
                     .keyframes
                     .extend(entries(body, 8).filter_map(|entry| word(entry, 0))),
+                (PSFB, 15) => feedback.estimate = estimate(body).or(feedback.estimate),
                 (RTPFB | PSFB, _) => {}
                 _ => feedback.is_of_sender = true,
             }
@@ -70,6 +75,21 @@ impl Feedback {
             self.missing.extend(all.map(|sequence| (ssrc, sequence)));
         }
     }
+}
+
+/// The transport-wide feedback in a compound packet, up to what is malformed.
+pub(crate) fn transport_feedback(compound: &[u8]) -> impl Iterator<Item = TransportFeedback<'_>> {
+    let reports = packets(compound).filter(|(kind, format, _)| (*kind, *format) == (RTPFB, 15));
+    reports.filter_map(|(_, _, body)| TransportFeedback::parse(body))
+}
+
+/// The bits per second of a REMB message.
+fn estimate(body: &[u8]) -> Option<u64> {
+    let message = body.get(8..16)?;
+    let word = word(message, 4)?;
+    let (exponent, mantissa) = (word >> 18 & 0x3f, u64::from(word & 0x3_ffff));
+    // Beyond 32 the rate of no line is meant.
+    (message.starts_with(b"REMB") && exponent <= 32).then(|| mantissa << exponent)
 }
 
 /// What follows the two SSRCs of feedback, in pieces.
@@ -146,13 +166,21 @@ mod tests {
         let nack = [0x81, RTPFB, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0, 0b101];
         let pli = [0x81, PSFB, 0, 2, 0, 0, 0, 1, 0, 0, 0, 8];
         let fir = [0x84, PSFB, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0, 0];
-        let compound = [&report[..], &nack, &pli, &fir].concat();
+        let estimate = [
+            [0x8f, PSFB, 0, 5].as_slice(),
+            &[0; 8],
+            b"REMB",
+            &[1, 20 << 2, 0, 3, 0, 0, 0, 9],
+        ]
+        .concat();
+        let compound = [&report[..], &nack, &pli, &fir, &estimate].concat();
         let feedback = Feedback::read(&compound);
         let expected = Feedback {
             reported: vec![9],
             keyframes: vec![8, 7],
             missing: vec![(9, 0xffff), (9, 0), (9, 2)],
             is_of_sender: false,
+            estimate: Some(3 << 20),
         };
         assert_eq!(feedback, expected);
         for length in 0..compound.len() {

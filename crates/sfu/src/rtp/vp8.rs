@@ -1,6 +1,44 @@
 //! Picture ids of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for loss.
 
-use str0m::rtp::Vp8Descriptor;
+/// The payload descriptor of VP8 (RFC 7741 section 4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Descriptor {
+    picture: Option<u16>,
+    /// Whether the picture id has 15 bits, not 7.
+    is_wide: bool,
+    tl0: Option<u8>,
+    key: Option<u8>,
+    length: usize,
+}
+
+impl Descriptor {
+    /// That of a payload. `None`: it is cut off, or nothing comes after it.
+    pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
+        let mut octets = payload.iter().copied();
+        let flags = match octets.next()? & 0x80 {
+            0 => 0,
+            _ => octets.next()?,
+        };
+        let has = |bits: u8| flags & bits != 0;
+        let high = if has(0x80) { Some(octets.next()?) } else { None };
+        let is_wide = high.is_some_and(|high| high & 0x80 != 0);
+        let picture = match high {
+            Some(high) if is_wide => Some(u16::from(high & 0x7f) << 8 | u16::from(octets.next()?)),
+            high => high.map(u16::from),
+        };
+        let tl0 = if has(0x40) { Some(octets.next()?) } else { None };
+        let last = if has(0x30) { Some(octets.next()?) } else { None };
+        let length = payload.len() - octets.len();
+        octets.next()?;
+        Some(Self {
+            picture,
+            is_wide,
+            tl0,
+            key: last.filter(|_| has(0x10)).map(|last| last & 0x1f),
+            length,
+        })
+    }
+}
 
 /// The picture ids of one outgoing VP8 stream, and the numbers that go with them.
 #[derive(Debug, Default)]
@@ -8,6 +46,8 @@ pub(crate) struct PictureIds {
     last: Numbers,
     shift: Numbers,
     entered: bool,
+    /// The picture that `last` goes out for, as it came, in 15 bits.
+    seen: u16,
 }
 
 /// The numbers of a descriptor: of the picture, of the last one of the base layer, of the last keyframe.
@@ -25,8 +65,8 @@ impl PictureIds {
     }
 
     /// The numbers that a packet goes out with, if they are not those that came. Call it for each packet that is sent.
-    pub(crate) fn packet(&mut self, descriptor: &Vp8Descriptor, first_ever: bool) -> Option<Numbers> {
-        let came = Numbers::of(descriptor);
+    pub(crate) fn packet(&mut self, descriptor: &Descriptor, first_ever: bool) -> Option<Numbers> {
+        let came = self.came(descriptor);
         if !self.entered {
             self.entered = true;
             self.shift = if first_ever {
@@ -34,18 +74,43 @@ impl PictureIds {
             } else {
                 self.last.next().minus(came)
             };
+            self.last = came.plus(self.shift);
+            self.seen = came.picture;
         }
         let goes = came.plus(self.shift);
         if newer(goes.picture, self.last.picture) || first_ever {
-            self.last = goes;
+            (self.last, self.seen) = (goes, came.picture);
         }
         self.shift.applied(descriptor)
+    }
+
+    /// The numbers that came, a narrow picture id in 15 bits: by the one that came before.
+    fn came(&self, descriptor: &Descriptor) -> Numbers {
+        let came = Numbers::of(descriptor);
+        if descriptor.is_wide || !self.entered {
+            return came;
+        }
+        let ahead = came.picture.wrapping_sub(self.seen) & 0x7f;
+        let step = if ahead < 0x40 { ahead } else { ahead.wrapping_sub(0x80) };
+        Numbers {
+            picture: self.seen.wrapping_add(step) & 0x7fff,
+            ..came
+        }
     }
 
     /// What is added to the numbers of the current source.
     pub(crate) fn shift(&self) -> Numbers {
         self.shift
     }
+}
+
+/// The height of a picture, from the first packet of its keyframe (RFC 6386 section 9.1).
+pub(super) fn keyframe_height(payload: &[u8], descriptor: &Descriptor) -> Option<u32> {
+    let [_, _, _, 0x9d, 0x01, 0x2a, _, _, low, high, ..] = payload.get(descriptor.length..)? else {
+        return None;
+    };
+    // The two highest bits say how to scale it.
+    Some(u32::from(u16::from_le_bytes([*low, *high]) & 0x3fff))
 }
 
 /// Puts other numbers into a payload (RFC 7741 section 4.2). The fields keep their width.
@@ -85,16 +150,16 @@ fn newer(picture: u16, last: u16) -> bool {
 }
 
 impl Numbers {
-    fn of(descriptor: &Vp8Descriptor) -> Self {
+    fn of(descriptor: &Descriptor) -> Self {
         Self {
-            picture: descriptor.picture_id().unwrap_or(0),
-            tl0: descriptor.tl0_pic_idx().unwrap_or(0),
-            key: descriptor.key_idx().unwrap_or(0),
+            picture: descriptor.picture.unwrap_or(0),
+            tl0: descriptor.tl0.unwrap_or(0),
+            key: descriptor.key.unwrap_or(0),
         }
     }
 
     /// The numbers of a descriptor with this shift; `None`: they stay.
-    pub(crate) fn applied(self, descriptor: &Vp8Descriptor) -> Option<Self> {
+    pub(crate) fn applied(self, descriptor: &Descriptor) -> Option<Self> {
         (self != Self::default()).then(|| Self::of(descriptor).plus(self))
     }
 
@@ -136,7 +201,7 @@ mod tests {
     /// The descriptor as it goes out.
     fn sent(ids: &mut PictureIds, payload: &[u8], first_ever: bool) -> Vec<u8> {
         let mut payload = payload.to_vec();
-        if let Some(numbers) = ids.packet(&Vp8Descriptor::parse(&payload).unwrap(), first_ever) {
+        if let Some(numbers) = ids.packet(&Descriptor::parse(&payload).unwrap(), first_ever) {
             renumber(&mut payload, numbers);
         }
         payload
@@ -157,6 +222,20 @@ mod tests {
     }
 
     #[test]
+    fn a_keyframe_says_its_height() {
+        let picture = [0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0xc2];
+        let height = |payload: &[u8]| keyframe_height(payload, &Descriptor::parse(payload)?);
+        let with = |descriptor: &[u8]| height(&[descriptor, &picture].concat());
+        assert_eq!(with(&[0x10]), Some(720));
+        assert_eq!(with(&[0x90, 0x80, 5]), Some(720));
+        assert_eq!(with(&[0x90, 0xf0, 0x81, 5, 7, 9]), Some(720));
+        assert_eq!(with(&[0x90, 0x80, 0x81]), None);
+        for length in 0..picture.len() {
+            assert_eq!(height(&[&[0x10], &picture[..length]].concat()), None);
+        }
+    }
+
+    #[test]
     fn a_narrow_picture_id_stays_narrow() {
         let mut ids = PictureIds::default();
         sent(&mut ids, &descriptor(300, 0, 0), true);
@@ -164,6 +243,19 @@ mod tests {
         assert_eq!(
             sent(&mut ids, &[0x90, 0x80, 5, 0], false),
             [0x90, 0x80, 301_u16 as u8 & 0x7f, 0]
+        );
+    }
+
+    #[test]
+    fn narrow_picture_ids_go_on_after_they_have_wrapped() {
+        let mut ids = PictureIds::default();
+        for picture in 0..300_u16 {
+            sent(&mut ids, &[0x90, 0x80, (picture & 0x7f) as u8, 0], picture == 0);
+        }
+        ids.change_source();
+        assert_eq!(
+            sent(&mut ids, &descriptor(9, 0, 0), false)[..4],
+            descriptor(300, 0, 0)[..4]
         );
     }
 

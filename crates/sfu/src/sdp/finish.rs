@@ -36,6 +36,8 @@ pub(crate) struct Place {
     pub(crate) takes_fir_only: bool,
     /// `a=rtcp-fb` of the client; `None` on an m-line that the server adds.
     feedback: Option<HashSet<String>>,
+    /// The RIDs of the encodings that the client sends at the same time.
+    rids: Vec<String>,
 }
 
 impl Place {
@@ -53,6 +55,7 @@ impl Place {
             is_rejected: section.rejected,
             takes_fir_only: section.has_feedback("ccm fir") && !section.has_feedback("nack pli"),
             feedback: Some(feedback.map(str::to_string).collect()),
+            rids: section.rids().iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -67,6 +70,7 @@ impl Place {
             is_rejected: false,
             takes_fir_only: false,
             feedback: None,
+            rids: Vec::new(),
         }
     }
 
@@ -257,6 +261,17 @@ fn finish_section(out: &mut String, section: &[&str], place: &Place, candidates:
         } else {
             put(out, line);
         }
+    }
+    if matches!(direction, Direction::RecvOnly | Direction::SendRecv) {
+        put_simulcast(out, &place.rids);
+    }
+}
+
+/// All encodings are taken (RFC 8853 section 5.3.2).
+fn put_simulcast(out: &mut String, rids: &[String]) {
+    rids.iter().for_each(|rid| put(out, &format!("a=rid:{rid} recv")));
+    if !rids.is_empty() {
+        put(out, &format!("a=simulcast:recv {}", rids.join(";")));
     }
 }
 

@@ -10,9 +10,8 @@ use str0m::media::{Direction, Mid};
 use super::payloads::Payloads;
 use super::section::{Purpose, Section, Transport, keep_first, key};
 
-/// The attributes of m-lines that matter. All others are dropped, candidates, `a=rid` and `a=simulcast` among them: an
-/// ICE-lite agent learns the client's addresses from the client's checks, and a client that is answered without simulcast
-/// sends one encoding (RFC 8853 section 5.3.2).
+/// The attributes of m-lines that matter. All others are dropped, candidates and the restrictions of `a=rid` among them: an
+/// ICE-lite agent learns the client's addresses from the client's checks.
 const KEPT: [&str; 11] = [
     "extmap",
     "fmtp",
@@ -140,6 +139,7 @@ impl<'a> Scanner<'a> {
             }
             ("ice-lite", None) => self.is_ice_lite = true,
             ("mid", Some(section)) => keep_first(&mut section.mid, value),
+            ("simulcast", Some(section)) => section.read_simulcast(value),
             ("ice-ufrag" | "ice-pwd" | "fingerprint" | "setup", section) => {
                 let transport = section.map_or(&mut self.transport, |section| &mut section.transport);
                 transport.read(name, value);

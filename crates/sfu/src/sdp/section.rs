@@ -2,10 +2,21 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::media::{Direction, MediaKind, Mid, Rid};
+
+use crate::rtp::EncodingName;
 
 /// str0m keeps so many octets of a mid.
 const MAX_KEY: usize = 16;
+
+/// Encodings of one m-line.
+const MAX_ENCODINGS: usize = 4;
+/// str0m keeps so many octets of a RID.
+const MAX_RID: usize = 8;
+/// Octets of the encodings in `a=simulcast`, with alternatives.
+const MAX_SIMULCAST: usize = 256;
+/// The header extension that carries the RID.
+const RID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 
 /// What an m-line is for, by its media type and protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +69,8 @@ pub(crate) struct Section<'a> {
     pub(crate) transport: Transport<'a>,
     /// Its attribute lines that matter, in order.
     pub(crate) attributes: Vec<&'a str>,
+    /// The RIDs of the encodings that its writer can send at the same time (RFC 8853), as it has them in order.
+    pub(super) rids: Vec<&'a str>,
 }
 
 impl<'a> Section<'a> {
@@ -71,7 +84,65 @@ impl<'a> Section<'a> {
             rejected: media.split_whitespace().nth(1) == Some("0"),
             transport: Transport::default(),
             attributes: Vec::new(),
+            rids: Vec::new(),
         }
+    }
+
+    /// Reads `a=simulcast`. Of alternatives the first counts, and whether one is paused at first does not matter. What has
+    /// more encodings than can be held, or RIDs that the session cannot, is declined: the client then sends one.
+    pub(super) fn read_simulcast(&mut self, value: &'a str) {
+        let mut words = value.split_ascii_whitespace();
+        let sent = words.by_ref().find(|word| *word == "send").and_then(|_| words.next());
+        let Some(sent) = sent.filter(|sent| self.rids.is_empty() && sent.len() <= MAX_SIMULCAST) else {
+            return;
+        };
+        let first = |alternatives: &'a str| {
+            alternatives
+                .split(',')
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches('~')
+        };
+        let rids: Vec<&str> = sent.split(';').map(first).collect();
+        let is_held =
+            |rid: &&str| !rid.is_empty() && rid.len() <= MAX_RID && rid.bytes().all(|b| b.is_ascii_alphanumeric());
+        if (2..=MAX_ENCODINGS).contains(&rids.len()) && rids.iter().all(is_held) {
+            self.rids = rids;
+        }
+    }
+
+    /// The RIDs of what its writer sends at the same time, if packets can carry them (RFC 8852).
+    pub(crate) fn rids(&self) -> &[&'a str] {
+        let mut attributes = self.attributes.iter();
+        let mut has_extension = || attributes.any(|line| line.starts_with("a=extmap:") && line.contains(RID_EXTENSION));
+        if self.kind() == Some(MediaKind::Video) && self.sends() && has_extension() {
+            &self.rids
+        } else {
+            &[]
+        }
+    }
+
+    /// What its writer sends at the same time: by RIDs, or by the SSRCs of an `a=ssrc-group:SIM`. Empty: one encoding.
+    pub(crate) fn encodings(&self) -> Vec<EncodingName> {
+        let rids = self.rids();
+        if !rids.is_empty() {
+            return rids.iter().map(|rid| EncodingName::Rid(Rid::from(*rid))).collect();
+        }
+        let mut groups = self
+            .attributes
+            .iter()
+            .filter_map(|line| line.strip_prefix("a=ssrc-group:SIM "));
+        let Some(group) = groups.next().filter(|_| self.kind() == Some(MediaKind::Video)) else {
+            return Vec::new();
+        };
+        let ssrcs: Vec<u32> = group
+            .split_ascii_whitespace()
+            .map_while(|ssrc| ssrc.parse().ok())
+            .collect();
+        if !(2..=MAX_ENCODINGS).contains(&ssrcs.len()) {
+            return Vec::new();
+        }
+        ssrcs.into_iter().map(|ssrc| EncodingName::Ssrc(ssrc.into())).collect()
     }
 
     /// Audio or video; `None` for a data channel or something else.

@@ -5,10 +5,9 @@ use str0m::media::Mid;
 use super::Shard;
 use super::clock::Timer;
 use crate::budget::Budget;
-use crate::command::Source;
-use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
+use crate::event::{Body, CloseReason, Event, Recipient, TransportState, WantedLayers};
 use crate::ids::{PeerId, PeerKey, RoomKey};
-use crate::peer::{ClientOffer, Mode, Peer, PeerDue, Said};
+use crate::peer::{ClientOffer, Mode, Peer, PeerDue};
 
 impl Shard {
     /// Opens a peer, which joins its room.
@@ -95,6 +94,7 @@ impl Shard {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
                 PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
+                PeerDue::Leave => self.flush(key),
                 PeerDue::Report => self.report(key),
                 PeerDue::GoOn => self.go_on(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),
@@ -104,12 +104,12 @@ impl Shard {
         self.arm(key);
     }
 
-    /// Takes what a user says by UpdateState.
-    pub(super) fn say(&mut self, key: PeerKey, said: Said) {
+    /// Changes what a user has muted, or may not publish.
+    pub(super) fn pause(&mut self, key: PeerKey, change: impl FnOnce(&mut Peer)) {
         let now = self.clock.now();
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.say(said);
-            self.router.pause(now, key, mutes(peer.said()));
+            change(peer);
+            self.router.pause(now, key, peer.pauses());
         }
         if let Some(room) = self.router.room_of(key) {
             self.refresh(room);
@@ -150,6 +150,16 @@ impl Shard {
         }
     }
 
+    /// Tells a client which layers of its videos are wanted.
+    pub(super) fn tell_layers(&mut self, key: PeerKey, mut videos: Vec<WantedLayers>) {
+        if let Some(peer) = self.peers.get(key) {
+            for video in &mut videos {
+                video.mid = peer.mid(Mid::from(&*video.mid));
+            }
+            self.tell(key, Body::LayersWanted(videos));
+        }
+    }
+
     /// Plans an offer to a plain client that is sent too little or too much.
     pub(super) fn plan_offer(&mut self, key: PeerKey) {
         let now = self.clock.now();
@@ -160,14 +170,5 @@ impl Shard {
             peer.plan_offer(now);
             self.arm(key);
         }
-    }
-}
-
-/// Which sources are muted by what a user said.
-pub(super) fn mutes(said: Said) -> impl Fn(Source) -> bool {
-    move |source| match source {
-        Source::Microphone => said.is_muted == Some(true),
-        Source::Camera => said.is_video_on == Some(false),
-        Source::Screen | Source::ScreenAudio => false,
     }
 }

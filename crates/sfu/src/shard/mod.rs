@@ -11,7 +11,7 @@ mod sdp_rates;
 mod tests;
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::bucket::Bucket;
 use crate::command::{Command, Outcome, Refusal};
@@ -19,10 +19,10 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Addressed, ClientOffer, Mode, Said, SessionFactory};
+use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
-use crate::router::Router;
+use crate::router::{Allotment, Router};
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
 use clock::{Clock, Timer};
@@ -72,10 +72,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// An empty shard.
-    pub fn new(config: ShardConfig, now: Instant) -> Self {
+    /// An empty shard. `time` is the time of day now; from then on it goes forward with the shard's time.
+    pub fn new(config: ShardConfig, now: Instant, time: SystemTime) -> Self {
         Self {
-            sessions: SessionFactory::new(config.candidates.clone(), now),
+            sessions: SessionFactory::new(config.candidates.clone(), WallClock::new(now, time)),
             clock: Clock::new(now),
             demux: Demux::default(),
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
@@ -142,7 +142,14 @@ impl Shard {
                 transport,
                 is_muted,
                 is_video_on,
-            } => self.say(self.peers.find(&transport)?, Said { is_muted, is_video_on }),
+            } => {
+                let key = self.peers.find(&transport)?;
+                self.pause(key, |peer| peer.say(Said { is_muted, is_video_on }));
+            }
+            Command::Block { transport, sources } => {
+                let key = self.peers.find(&transport)?;
+                self.pause(key, |peer| peer.block(Blocked::of(&sources)));
+            }
             Command::Record { transport, recording } => {
                 let (now, key) = (self.clock.now(), self.peers.find(&transport)?);
                 match recording {
@@ -153,6 +160,7 @@ impl Shard {
             Command::StopRecording { room, recording } => {
                 self.router.stop_recording(self.clock.now(), &room, recording);
             }
+            Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
             Command::Close { transport } => {
                 self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
@@ -203,11 +211,29 @@ impl Shard {
         timeouts.into_iter().flatten().min()
     }
 
+    /// Tells a client which videos it is not sent, and lets its peer find out whether more is possible.
+    fn allot(&mut self, allotment: Allotment) {
+        let (now, key) = (self.clock.now(), allotment.peer);
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.set_goal(now, allotment.goal);
+            self.arm(key);
+        }
+        if let Some(paused) = allotment.paused {
+            self.tell(key, Body::VideosPaused(paused));
+        }
+    }
+
     /// Does what the router wants of peers, and closes those whose session has panicked.
     fn settle(&mut self) {
         loop {
             while let Some(request) = self.router.poll_keyframe_request() {
                 self.request_keyframe(request);
+            }
+            while let Some((key, videos)) = self.router.poll_wanted_layers(self.clock.now()) {
+                self.tell_layers(key, videos);
+            }
+            while let Some(allotment) = self.router.poll_allotment() {
+                self.allot(allotment);
             }
             let Some(key) = self.peers.pop_faulty() else {
                 return;
@@ -297,9 +323,10 @@ impl Shard {
             | Command::Candidate { transport, .. }
             | Command::View { transport, .. }
             | Command::State { transport, .. }
+            | Command::Block { transport, .. }
             | Command::Record { transport, .. }
             | Command::Close { transport } => transport,
-            Command::StopRecording { .. } | Command::End { .. } => return None,
+            Command::StopRecording { .. } | Command::Limit { .. } | Command::End { .. } => return None,
         };
         let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
         peer.map(|peer| peer.id().clone())
@@ -308,10 +335,14 @@ impl Shard {
     /// The counters.
     pub fn stats(&self) -> ShardStats {
         let tape = self.router.tape_stats();
+        let bandwidth = self.router.bandwidth_stats();
         ShardStats {
             rooms: self.router.room_count(),
             peers: self.peers.len(),
             tracks: self.router.track_count(),
+            peers_limited: bandwidth.peers,
+            limited_kilobits: bandwidth.kilobits,
+            videos_paused: bandwidth.videos,
             transmits_dropped: self.transmits.dropped(),
             events_dropped: self.events.dropped(),
             rtp_tapped: tape.told,

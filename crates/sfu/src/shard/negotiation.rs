@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Shard;
-use super::members::mutes;
 use super::naming::published;
 use super::sdp_rates::WAIT;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
@@ -204,7 +203,10 @@ impl Shard {
         let router = &mut self.router;
         router.offer_taken(key);
         router.set_lines(now, key, &peer.lines());
-        router.publish(now, key, &published(outline, names), mutes(peer.said()));
+        router.publish(now, key, &published(outline, names), peer.pauses());
+        for section in outline.sections.iter().filter(|section| section.sends()) {
+            router.set_encodings(key, section.key(), section.encodings());
+        }
         match peer.mode() {
             Mode::Slots => router.fill_slots(now, key, &peer.lines(), peer.view()),
             Mode::Plain => router.fill_idle(now, key, &peer.lines()),

@@ -16,7 +16,7 @@ use crate::demux::{Class, classify};
 use crate::event::{Body, CloseReason, Scope, TransportState};
 use crate::ids::PeerKey;
 use crate::line::Label;
-use crate::peer::{Arrival, Expected, PathChange, Peer, PeerOutput, Turn};
+use crate::peer::{Arrival, Expected, Failure, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
@@ -80,6 +80,10 @@ impl Shard {
             router.resend(key, missed, |outlet, outgoing| {
                 peers.deliver_again(key, outlet, outgoing)
             });
+        }
+        if wishes.is_bandwidth_new {
+            let bandwidth = self.peers.get(key).and_then(Peer::bandwidth);
+            self.router.set_bandwidth(now, key, bandwidth);
         }
         wishes.is_for_session
     }
@@ -233,17 +237,26 @@ impl Shard {
         if has_advanced {
             self.drain(key);
         }
+        self.flush(key);
+        if self.peers.get(key).and_then(Peer::deadline).is_some_and(|at| at <= now) {
+            self.arm(key);
+        }
+        self.settle();
+        true
+    }
+
+    /// Sends what may leave for a peer. The rest waits until it may.
+    pub(super) fn flush(&mut self, key: PeerKey) {
+        let now = self.clock.now();
         let Self { peers, transmits, .. } = self;
         if let Some(peer) = peers.get_mut(key) {
             peer.flush(now, |packet| {
                 transmits.push(packet.into());
             });
-            if peer.deadline().is_some_and(|at| at <= now) {
-                self.arm(key);
+            if let Some(at) = peer.leave_at() {
+                self.clock.arm(at, Timer::Peer(key));
             }
         }
-        self.settle();
-        true
     }
 
     /// Does everything that a peer wants done.
@@ -255,8 +268,8 @@ impl Shard {
                 PeerOutput::GoesOn => self.plan_offer(key),
                 PeerOutput::Path(change) => self.path_changed(key, change),
                 PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
-                PeerOutput::CertificateRefused => return self.close(key, CloseReason::Certificate),
-                PeerOutput::Over => return self.close(key, CloseReason::Dtls),
+                PeerOutput::Failed(Failure::Certificate) => return self.close(key, CloseReason::Certificate),
+                PeerOutput::Failed(Failure::Handshake) | PeerOutput::Over => return self.close(key, CloseReason::Dtls),
                 transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
             }
         }
@@ -302,7 +315,7 @@ impl Shard {
             router, peers, stats, ..
         } = self;
         let mut cannot_decode = Vec::new();
-        let limited = router.forward(now, key, located, packet, |line, incoming| {
+        let limited = router.forward(now, key, located, packet.into(), |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
             if delivery == Delivery::NoCommonCodec {
                 cannot_decode.push((line.peer, line.mid));

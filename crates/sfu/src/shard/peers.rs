@@ -162,6 +162,11 @@ impl Peers {
         if !peer.carries_media() {
             return Delivery::Dropped;
         }
+        if !peer.has_room() && incoming.params.spec().codec.is_video() {
+            // What is left out now is not missed: the next keyframe for which there is room goes on with the numbers.
+            line.stream.restart();
+            return Delivery::Dropped;
+        }
         let payload = || peer.payload_for(line.mid, &incoming.params);
         let write = match line.stream.prepare(now, incoming, payload) {
             Prepared::Write(write) => write,

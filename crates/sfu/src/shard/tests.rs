@@ -1,6 +1,6 @@
 //! Panics of a session, which only a test inside can cause.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use str0m::RtcConfig;
 use str0m::media::{Direction, MediaKind};
@@ -23,6 +23,7 @@ fn shard(now: Instant) -> Shard {
             limits: Limits::default(),
         },
         now,
+        SystemTime::UNIX_EPOCH,
     )
 }
 

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Body, Recipient, Scope, Shard, Source, Transport};
+use sfu::{Body, Command, Recipient, Scope, Shard, Source, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{World, config};
+use crate::support::{ROOM, World, config, shard};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ fn answered(shard: &mut Shard, now: Instant, sources: impl Iterator<Item = Socke
 #[test]
 fn stun_answers_to_one_network_are_bounded() {
     let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let from = |address: &str| -> SocketAddr { address.parse().unwrap() };
     let ports = (1..=5_000).map(|port| SocketAddr::from(([203, 0, 113, 5], port)));
     assert_eq!(answered(&mut shard, now, ports), 50);
@@ -47,7 +47,7 @@ fn stun_answers_to_one_network_are_bounded() {
 #[test]
 fn stun_answers_in_all_are_bounded() {
     let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let sources = (0..5_000_u16).map(|n| SocketAddr::from(([203, 0, (n >> 8) as u8, n as u8], 40_000)));
     assert_eq!(answered(&mut shard, now, sources), 1_000);
     assert_eq!(shard.stats().stun_limited, 4_000);
@@ -113,6 +113,32 @@ fn a_room_is_held_to_its_rate() {
     let seen: usize = world.clients[b].got.values().flat_map(|got| got.from.values()).sum();
     assert!(seen > 200, "{seen}");
     assert!(world.shard.stats().media_limited > 100);
+}
+
+#[test]
+fn a_room_is_held_to_the_rate_that_the_hub_says() {
+    let (mut world, [_, b, _]) = call(304, 40_000, 80_000, 1_000_000);
+    let limit = |room: &str, kilobits| Command::Limit {
+        room: room.into(),
+        kilobits,
+    };
+    world.command(limit("another", 1));
+    world.run(4 * SECOND);
+    assert_eq!((limits(&world), world.shard.stats().media_limited), (vec![], 0));
+    let before: usize = world.clients[b].got.values().flat_map(|got| got.from.values()).sum();
+    world.clients[b].forget_got();
+    for _ in 0..40 {
+        world.command(limit(ROOM, 600)); // as hubs do: said again, it is no fresh start
+        world.run(SECOND / 10);
+    }
+    assert!(limits(&world).iter().any(|(_, scope)| *scope == Scope::Room));
+    let seen: usize = world.clients[b].got.values().flat_map(|got| got.from.values()).sum();
+    assert!(seen > 100 && seen < before * 3 / 4, "{seen} of {before}");
+    world.command(limit(ROOM, u32::MAX)); // the shard's own limit holds
+    world.clients[b].forget_got();
+    world.run(4 * SECOND);
+    let after: usize = world.clients[b].got.values().flat_map(|got| got.from.values()).sum();
+    assert!(after > before * 9 / 10, "{after} of {before}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::World;
+use sfu::Source;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -87,6 +88,25 @@ fn what_is_muted_is_not_forwarded() {
             .all(|got| got.entered_without_keyframe == 0)
     );
     assert_eq!(world.clients[a].offers, 1, "muting is no negotiation");
+}
+
+#[test]
+fn what_is_blocked_is_not_forwarded_whatever_its_client_says() {
+    let mut world = World::new(31);
+    let a = world.join("ana");
+    let b = world.join("ben");
+    world.run_until(5 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
+    world.block(b, &[Source::Camera, Source::Microphone]);
+    world.state(b, Some(false), Some(true));
+    world.run(SECOND);
+    world.clients[a].forget_got();
+    world.run(SECOND);
+    assert_eq!(world.clients[a].got_from(Audio, b), 0);
+    assert_eq!(world.clients[a].got_from(Video, b), 0);
+    world.block(b, &[Source::Microphone]);
+    world.run(SECOND);
+    assert!(world.clients[a].got_from(Video, b) > 0, "the camera is free again");
+    assert_eq!(world.clients[a].got_from(Audio, b), 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use str0m::rtp::rtcp::Rtcp;
 
 use crate::fuzz::{mutate, rounds};
 use crate::support::cost::Cost;
-use crate::support::{Client, World, config, peer_id, plain_offer};
+use crate::support::{Client, World, peer_id, plain_offer, shard};
 
 /// A packet of a stranger is only looked at.
 const STRANGER: Cost = Cost {
@@ -60,7 +60,7 @@ fn stun(attribute: &[u8]) -> Vec<u8> {
 #[test]
 fn packets_of_strangers() {
     let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let mut rng = fastrand::Rng::with_seed(80);
     let longest = [
         stun(&[0, 3, 0, 0]),
@@ -85,6 +85,15 @@ fn packets_of_strangers() {
         mutate(&mut rng, &mut packet);
         strange(&mut shard, now, "a stranger's mutated packet", &packet);
     }
+    for _ in 0..rounds(20_000) {
+        let mut packet: Vec<u8> = (0..rng.usize(1..80)).map(|_| rng.u8(..)).collect();
+        if packet.len() >= 20 && rng.bool() {
+            let length = (packet.len() - 20) as u8;
+            packet[..8].copy_from_slice(&[0, 1, 0, length, 0x21, 0x12, 0xa4, 0x42]);
+        }
+        strange(&mut shard, now, "a stranger's packet of any shape", &packet);
+    }
+    assert_eq!((shard.stats().peers, shard.stats().faults), (0, 0));
 }
 
 /// Feeds a packet of a peer, and has all of its consequences.
@@ -221,7 +230,7 @@ fn offers_of_the_greatest_length() {
         "m=",
         "a=",
     ];
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     for line in lines {
         let mut sdp = offer.clone();
         let mut number = 10_000;

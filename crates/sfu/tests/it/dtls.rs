@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use sfu::{CloseReason, TransportState};
 use str0m::RtcConfig;
 use str0m::config::DtlsVersion;
-use str0m::crypto::dtls::ProtocolVersion;
+use str0m::crypto::dtls::{ProtocolVersion, SrtpProfile};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::World;
+use crate::support::old_dtls::{self, Key};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -57,5 +59,60 @@ fn handshakes_on_a_network_that_loses_packets() {
         for setup in ["active", "passive"] {
             call(seed, 0.2, version, setup);
         }
+    }
+}
+
+/// Lets a client with such a certificate join somebody who is there.
+fn join(seed: u64, key: Key, profile: SrtpProfile) -> (World, usize, usize) {
+    let mut world = World::new(seed);
+    let a = world.join("ana");
+    let b = world.add("ben", false);
+    let client = &mut world.clients[b];
+    client.use_config(old_dtls::config(key, profile));
+    client.add_track(Audio);
+    client.add_track(Video);
+    world.offer(b);
+    (world, a, b)
+}
+
+#[test]
+fn certificates_of_every_kind_and_every_srtp_profile() {
+    let calls = [
+        (Key::Ecdsa, SrtpProfile::AES128_CM_SHA1_80),
+        (Key::Ecdsa, SrtpProfile::AEAD_AES_128_GCM),
+        (Key::Ecdsa, SrtpProfile::AEAD_AES_256_GCM),
+        (Key::Rsa(2_048), SrtpProfile::AES128_CM_SHA1_80),
+        (Key::Rsa(4_096), SrtpProfile::AEAD_AES_128_GCM),
+    ];
+    for (seed, (key, profile)) in (110..).zip(calls) {
+        let (mut world, a, b) = join(seed, key, profile);
+        world.run_until(5 * SECOND, &format!("media, {key:?}, {profile}"), |world| {
+            [(a, b), (b, a)].iter().all(|(to, from)| {
+                let client = &world.clients[*to];
+                client.got_from(Audio, *from) > 20 && client.got_from(Video, *from) > 20
+            })
+        });
+        // RTCP, too: a packet that is lost is asked for again, both ways.
+        world.loss = 0.1;
+        world.run(SECOND);
+        for client in &mut world.clients {
+            client.forget_got();
+        }
+        world.run(4 * SECOND);
+        for (to, from) in [(a, b), (b, a)] {
+            let video = world.clients[to].got_from(Video, from);
+            assert!(video >= 180, "{video} of 200 packets, {key:?}, {profile}");
+        }
+    }
+}
+
+#[test]
+fn who_has_no_certificate_that_can_be_verified_is_told_at_once() {
+    for (seed, key) in [(120, Key::None), (121, Key::Rsa(4_608))] {
+        let (mut world, a, b) = join(seed, key, SrtpProfile::AEAD_AES_128_GCM);
+        let closed = TransportState::Closed(CloseReason::Certificate);
+        world.run_until(SECOND, "the end", |world| world.states_of(b) == [closed]);
+        world.run(SECOND);
+        assert_eq!(world.states_of(a), [TransportState::Connected]);
     }
 }

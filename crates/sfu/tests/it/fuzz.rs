@@ -1,13 +1,12 @@
 //! Seeded mutation of what comes from the network and from clients. Bounded: a few seconds. Nothing may panic, and an offer
 //! is either answered or refused.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Command, Outcome, RefusalCode, Shard, Transport};
+use sfu::{Command, Outcome, RefusalCode};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{Client, World, config, peer_id, plain_offer};
+use crate::support::{Client, World, peer_id, plain_offer, shard};
 
 /// `SFU_FUZZ_ROUNDS` makes it longer.
 pub(crate) fn rounds(default: usize) -> usize {
@@ -88,7 +87,7 @@ fn mutated_first_offers() {
     let now = Instant::now();
     let mut rng = fastrand::Rng::with_seed(70);
     let corpus = offers(now);
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let (mut answered, mut refused) = (0, 0);
     for round in 0..rounds(1_500) {
         let pick = rng.usize(..corpus.len());
@@ -190,22 +189,4 @@ fn mutated_packets_of_a_client() {
     world.clients[b].forget_got();
     world.run(Duration::from_secs(2));
     assert!(world.clients[b].got_from(Video, a) > 0);
-}
-
-#[test]
-fn packets_of_any_shape() {
-    let now = Instant::now();
-    let mut rng = fastrand::Rng::with_seed(73);
-    let mut shard = Shard::new(config(), now);
-    let source: SocketAddr = "[2001:db8::7]:9".parse().unwrap();
-    for _ in 0..rounds(100_000) {
-        let mut packet: Vec<u8> = (0..rng.usize(0..80)).map(|_| rng.u8(..)).collect();
-        if packet.len() >= 20 && rng.bool() {
-            packet[..8].copy_from_slice(&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42]);
-            packet[3] = (packet.len() - 20) as u8;
-        }
-        shard.receive(now, Transport::Udp, source, &packet);
-    }
-    while shard.poll_transmit().is_some() {}
-    assert_eq!(shard.stats().peers, 0);
 }

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Body, Command, Outcome, Refusal, RefusalCode, Shard, Transport};
+use sfu::{Body, Command, Outcome, Refusal, RefusalCode, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::cost::cpu_time;
-use crate::support::{World, config, plain_offer};
+use crate::support::{World, plain_offer, shard};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,7 +20,7 @@ fn request() -> Vec<u8> {
 #[test]
 fn a_plain_binding_request_is_answered() {
     let now = Instant::now();
-    let mut shard = Shard::new(config(), now);
+    let mut shard = shard(now);
     let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
     shard.receive(now, Transport::Udp, source, &request());
     let answer = shard.poll_transmit().unwrap();

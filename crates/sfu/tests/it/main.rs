@@ -1,6 +1,8 @@
 //! The shard with clients that it did not write, on a simulated network.
 
 mod addresses;
+mod authentic;
+mod bandwidth;
 mod budgets;
 mod calls;
 mod churn;
@@ -9,6 +11,7 @@ mod dialects;
 mod dtls;
 mod fuzz;
 mod hostile;
+mod layers;
 mod negotiation;
 mod paths;
 mod recording;

@@ -3,46 +3,77 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
+from typing import cast
 
 from msgspec import UNSET
 
 from tertulia import times
-from tertulia.contract import CreateInvite, InviteCreated
+from tertulia.contract import CalendarEvent, CreateInvite, InviteCreated, InviteOpened, OpenInvite
 from tertulia.db.models import Invite
-from tertulia.ids import UserId
-from tertulia.rest.callers import Caller, Member, Owner
-from tertulia.rest.operation import Answer, Call
+from tertulia.errors import FieldError, Invalid, PasswordRequired
+from tertulia.ids import TenantId, UserId
+from tertulia.rest.calendar import calendar
+from tertulia.rest.callers import Caller, CodeHolder, Member, Owner
+from tertulia.rest.operation import Answer, Asked, Call
+from tertulia.rest.services import Services
 from tertulia.rest.targets import OfInvite, OfRoom
 from tertulia.rest.views import invite_view
 from tertulia.times import from_seconds, rfc3339
-from tertulia.tokens import Admission
+from tertulia.tokens import Admission, Issued
+
+
+async def check_event(asked: Asked[CreateInvite], _about: OfRoom) -> None:
+    """Raises Invalid: the event has no time."""
+    if asked.body.event is not UNSET:
+        _starts_at(asked.body.event)
 
 
 async def create(call: Call[CreateInvite], about: OfRoom) -> Answer:
     """An invite, and the address of the page for whoever holds it."""
-    services, room = call.services, about.room
-    invite = await services.invites.create(_new(call, about))
-    issued = services.keyring.tokens.issue_invite(
-        invite_id=invite.id,
-        room_id=room.id,
-        role=invite.role,
-        tenant_id=room.tenant_id,
-        now=invite.created_at.timestamp(),
-        lifetime=call.body.expires_in,
-    )
+    services, room, password = call.services, about.room, call.body.password
+    code = services.codes.new(call.asked.made_id)
+    hashed = None if password is UNSET else await services.passwords.hash(password)
+    invite = await services.invites.create(_new(call, about, code.hash, hashed))
+    url = call.base.meeting(services.codes.of(invite) or code.text)
+    issued = await _issue(services, invite, room.tenant_id)
     view = InviteCreated(
         invite_token=issued.token,
-        url=call.base.invite(room.id, issued.token),
+        url=url,
         expires_at=rfc3339(from_seconds(issued.expires_at)),
         id=invite.id,
+        calendar=UNSET if call.body.event is UNSET else _calendar(call, invite, call.body.event, url),
     )
     return Answer(201, view)
+
+
+async def open_by_code(call: Call[OpenInvite], about: OfRoom) -> Answer:
+    """The room and the token to join it with.
+
+    Raises:
+        PasswordRequired, WrongPassword, RateLimited
+    """
+    services, caller, password = call.services, cast("CodeHolder", call.caller), call.body.password
+    invite = caller.invite
+    if invite.password_hash is not None:
+        if password is UNSET:
+            raise PasswordRequired("this link asks for a password: send it as `password`")
+        await services.passwords.check(password, invite.password_hash, invite.id, call.asked.site)
+    issued = await _issue(services, invite, caller.tenant_id)
+    view = InviteOpened(
+        room_id=about.room.id,
+        role=invite.role,
+        invite_token=issued.token,
+        expires_at=rfc3339(from_seconds(issued.expires_at)),
+    )
+    return Answer(200, view)
 
 
 async def list_invites(call: Call[None], about: OfRoom) -> Answer:
     """The room's invites that still admit, or have admitted as many as they may."""
     found = await call.services.invites.of_room(about.room.id, call.services.now())
-    return Answer(200, [invite_view(invite) for invite in found])
+    codes = [(invite, call.services.codes.of(invite)) for invite in found]
+    return Answer(200, [invite_view(invite, call.base.meeting(code) if code else None) for invite, code in codes])
 
 
 async def delete(call: Call[None], about: OfInvite) -> Answer:
@@ -51,7 +82,33 @@ async def delete(call: Call[None], about: OfInvite) -> Answer:
     return Answer(204)
 
 
-def _new(call: Call[CreateInvite], about: OfRoom) -> Invite:
+async def _issue(services: Services, invite: Invite, tenant_id: TenantId) -> Issued:
+    """The same token each time."""
+    made_at = invite.created_at.timestamp()
+    return (await services.keyring.issuing(tenant_id)).issue_invite(
+        invite_id=invite.id,
+        room_id=invite.room_id,
+        role=invite.role,
+        tenant_id=tenant_id,
+        now=made_at,
+        lifetime=math.floor(invite.expires_at.timestamp()) - math.floor(made_at),
+    )
+
+
+def _starts_at(event: CalendarEvent) -> datetime:
+    try:
+        moment = datetime.fromisoformat(event.starts_at)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        error = FieldError("event.startsAt", "must be a time such as 2026-01-02T03:04:05Z (RFC 3339)")
+        raise Invalid([error]) from None
+
+
+def _calendar(call: Call[CreateInvite], invite: Invite, event: CalendarEvent, url: str) -> str:
+    return calendar(invite.id, event.title, url, _starts_at(event), event.minutes, call.services.now())
+
+
+def _new(call: Call[CreateInvite], about: OfRoom, code_hash: bytes, password_hash: str | None) -> Invite:
     now, body = call.services.clock.now(), call.body
     user_id, admission = _maker(call.caller)
     return Invite(
@@ -66,6 +123,8 @@ def _new(call: Call[CreateInvite], about: OfRoom) -> Invite:
         max_uses=None if body.max_uses is UNSET else body.max_uses,
         uses=0,
         revoked_at=None,
+        code_hash=code_hash,
+        password_hash=password_hash,
     )
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from tertulia.contract import EntryQuery, EntryView, JoinGrant, JoinRequest, Role
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
-from tertulia.errors import AlreadyExists, FieldError, RoomFull
+from tertulia.errors import AlreadyExists, FieldError, RoomFull, RoomLocked
 from tertulia.rest.callers import Caller, Invitee, Member, Owner
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import Joiner, check_not_guest
-from tertulia.room.permissions import check_role
+from tertulia.room.permissions import check_role, entry_of
+from tertulia.state.rooms import LOCKED
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
 
 
 async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
-    """What keeps a join out, without joining. Raises RoleNotAllowed, AlreadyExists, RoomFull, Forbidden."""
+    """What keeps a join out, without joining. Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, Forbidden."""
     if isinstance(asked.caller, Invitee):
         await asked.reads.check_uses(asked.caller.claims)
     await check(asked, joiner)
@@ -23,21 +24,31 @@ async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
 
 async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
     """Nothing keeps them out."""
-    return Answer(200, EntryView(role=role_of(call.caller, joiner)))
+    role = role_of(call.caller, joiner)
+    return Answer(200, EntryView(role=role, waits=entry_of(joiner.room.settings, role) == "waits"))
 
 
 async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    """Raises RoleNotAllowed, AlreadyExists, RoomFull (early advice: JoinRoom decides)."""
+    """Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull (early advice: JoinRoom decides)."""
     room = joiner.room
     is_the_host = joiner.user_id == room.host_user_id
     check_role(room.settings, role_of(asked.caller, joiner), is_the_host)
     check_id(asked, joiner)
+    await _check_lock(asked, joiner)
     most = room.settings.max_participants
     count = await asked.reads.participant_count(room.id)
     if is_the_host or count is None or count < most:
         return
     if not await asked.reads.is_in_meeting(room.id, joiner.user_id):
         raise RoomFull(f"the room has its {most} participants; try again when somebody has left")
+
+
+async def _check_lock(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
+    room, user = joiner.room.id, joiner.user_id
+    if entry_of(joiner.room.settings, role_of(asked.caller, joiner)) != "locked":
+        return
+    if not (await asked.reads.was_admitted(room, user) or await asked.reads.is_in_meeting(room, user)):
+        raise RoomLocked(LOCKED)
 
 
 def check_id(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
@@ -54,7 +65,7 @@ async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
     name = call.body.display_name or (joiner.known.display_name if joiner.known else GUEST_NAME)
     admission = _admission(call, joiner)
     await _ensure_user(call, joiner, name)
-    issued = _issue(call, joiner, name, admission)
+    issued = await _issue(call, joiner, name, admission)
     grant = JoinGrant(
         token=issued.token,
         ice_servers=await services.ice.servers(joiner.user_id, issued.expires_at),
@@ -83,8 +94,8 @@ def _admission(call: Call[JoinRequest], joiner: Joiner) -> Admission:
     return Admission(joiner.at_ms, isinstance(caller, Invitee), key_id)
 
 
-def _issue(call: Call[JoinRequest], joiner: Joiner, name: str, admission: Admission) -> Issued:
-    return call.services.keyring.tokens.issue_room(
+async def _issue(call: Call[JoinRequest], joiner: Joiner, name: str, admission: Admission) -> Issued:
+    return (await call.services.keyring.issuing(call.caller.tenant_id)).issue_room(
         user_id=joiner.user_id,
         room_id=joiner.room.id,
         role=role_of(call.caller, joiner),

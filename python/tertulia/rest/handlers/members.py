@@ -18,7 +18,7 @@ async def remove_participant(call: Call[RemovalQuery], about: OfParticipant) -> 
     """Removes one from the meeting and voids their tokens for it; with ``ban`` a guest's for good."""
     services, bans = call.services, call.body.ban == "true"
     if bans:
-        await services.invites.ban(about.user_id, services.now())
+        await services.invites.ban(about.room.tenant_id, about.user_id, services.now())
     await services.hub.remove_participant(about.room.id, about.user_id, ban=bans)
     return Answer(204)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import structlog
 
 from tertulia.contract import ComposeRecording, RecordingStarted, RecordingView, StartRecording
@@ -80,5 +78,5 @@ async def _view(call: Call[None], recording: Recording) -> RecordingView:
     if recording.status != "ready" or recording.path is None:
         return recording_view(recording, None)
     is_sealed = recording.key_id is not None
-    link = await call.services.links.link(call.base, recording.path, time.time(), is_sealed=is_sealed)
+    link = await call.services.links.link(call.base, recording.path, call.services.clock.now(), is_sealed=is_sealed)
     return recording_view(recording, link)

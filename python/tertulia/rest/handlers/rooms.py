@@ -16,8 +16,9 @@ from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import JOIN_TOKEN_SECONDS, Admission
 
 
-async def check_host(_asked: Asked[CreateRoom], host: Host) -> None:
-    """Raises AlreadyExists: a guest cannot host a room."""
+async def check(asked: Asked[CreateRoom], host: Host) -> None:
+    """Raises QuotaExceeded; AlreadyExists: a guest cannot host a room."""
+    await asked.reads.check_room_is_within_quota(asked.caller.tenant_id, RoomId(asked.made_id))
     if host.known is not None:
         check_not_guest(host.known, "hostId")
 
@@ -30,7 +31,7 @@ async def create(call: Call[CreateRoom], host: Host) -> Answer:
     room = await services.directory.create_room(tenant, room_id, host.user_id, settings, services.now())
     now = services.clock.now()
     key_id = call.caller.key_id if isinstance(call.caller, Owner) else None
-    issued = services.keyring.tokens.issue_room(
+    issued = (await services.keyring.issuing(tenant)).issue_room(
         user_id=host.user_id,
         room_id=room.id,
         role="host",
@@ -67,6 +68,7 @@ async def change(call: Call[ChangeRoom], about: OfRoom) -> Answer:
     """The room with its new settings."""
     room = about.room
     changed = await call.services.directory.change_settings(room.tenant_id, room.id, call.body.settings)
+    await call.services.hub.settings_changed(room.id, changed.settings)
     return Answer(200, room_view(changed))
 
 

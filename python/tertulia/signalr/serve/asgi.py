@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -45,6 +46,7 @@ class SignalR:
     ``forward(worker)`` returns the application that passes a request on to the worker that holds its connection. What
     is learned of a request is put into its scope: ``signalr.user``, what ``authenticate`` returned, and
     ``signalr.connection``, the public id of the connection that it begins.
+    ``wall_clock`` is that of :class:`Endpoint`.
     """
 
     def __init__(
@@ -54,11 +56,12 @@ class SignalR:
         path: str = "/hub",
         options: Options | None = None,
         tokens: Tokens | None = None,
+        wall_clock: Callable[[], float] = time.time,
         authenticate: Authenticate | None = None,
         forward: Callable[[str], App] | None = None,
         admit: Admit | None = None,
     ) -> None:
-        self.endpoint = Endpoint(application, options=options, tokens=tokens)
+        self.endpoint = Endpoint(application, options=options, tokens=tokens, wall_clock=wall_clock)
         self._path = path.rstrip("/")
         self._authenticate = authenticate
         self._forward = forward

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct, field
@@ -73,9 +73,16 @@ class Endpoint:
     """One hub's connections on this worker."""
 
     def __init__(
-        self, application: Application, *, options: Options | None = None, tokens: Tokens | None = None
+        self,
+        application: Application,
+        *,
+        options: Options | None = None,
+        tokens: Tokens | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        """``wall_clock``: Unix seconds, the same for all workers, by which connection tokens expire."""
         self.application = application
+        self._wall_clock = wall_clock
         self.options = options or Options()
         key = secrets.token_bytes(32)
         self.tokens = tokens or Tokens(lambda: [key])
@@ -111,7 +118,7 @@ class Endpoint:
             request = negotiate.parse(query)
         except negotiate.Refused as error:
             return negotiate.refusal(error)
-        now = time.time()
+        now = self._wall_clock()
         claims = Claims(self.tokens.worker, secrets.token_urlsafe(16), int(now), request.stateful)
         token = self.tokens.issue(claims)
         self._forget_negotiated()
@@ -189,9 +196,10 @@ class Endpoint:
         """A WebSocket may begin here what another worker negotiated, unless that was too long ago, or it is stateful:
         then its replacement has to find it."""
         claims = self.tokens.read(token)
-        if claims is None or claims.stateful or abs(time.time() - claims.issued) > self.options.reconnect_timeout + 1:
+        if claims is None or claims.stateful:
             return None
-        return claims
+        age = abs(self._wall_clock() - claims.issued)
+        return claims if age <= self.options.reconnect_timeout + 1 else None
 
     def _new(self, kind: Kind, token: str, claims: Claims | None, user: object) -> HubConnection:
         core = Connection(

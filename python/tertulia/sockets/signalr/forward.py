@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -80,7 +79,7 @@ async def _send_request(scope: Scope, receive: Receive, writer: asyncio.StreamWr
     """Write the request, then wait for the client to disconnect: the other worker sees its own client disconnect."""
     target = target_of(scope)
     client = scope["client"][0] if scope.get("client") else ""
-    mark = marks.make(client, target.decode("latin-1"), time.time()).encode()
+    mark = marks.make(client, target.decode("latin-1")).encode()
     headers = [(name, value) for name, value in scope["headers"] if name not in _HOP_BY_HOP]
     headers += [(HEADER.encode(), mark), (REQUEST_ID.encode(), scope["state"]["request_id"].encode())]
     headers += [(b"connection", b"close"), (b"transfer-encoding", b"chunked")]

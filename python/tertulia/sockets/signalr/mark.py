@@ -12,23 +12,25 @@ from tertulia.signalr.tokens import MAX_TOKEN
 
 HEADER: Final = "x-tertulia-forwarded"
 VALID_SECONDS: Final = 90
-"""Either way: clocks of web workers may be half a minute apart, and a request takes a while."""
+"""Either way: a request takes a while."""
 PURPOSE: Final = b"requests between web workers"
 """What the keys are derived for."""
 
 
 class Marks:
-    """``keys`` is asked each time: the first one signs, any of them verifies."""
+    """``keys`` is asked each time: the first one signs, any of them verifies. ``now``: Unix seconds on the clock of the
+    fleet."""
 
-    def __init__(self, keys: Callable[[], Sequence[bytes]]) -> None:
+    def __init__(self, keys: Callable[[], Sequence[bytes]], now: Callable[[], float]) -> None:
         self._keys = keys
+        self._now = now
 
-    def make(self, client: str, target: str, now: float) -> str:
+    def make(self, client: str, target: str) -> str:
         """The mark of a request for ``target`` (path and query) of the client at the IP address ``client``."""
-        said = f"{int(now)} {client}"
+        said = f"{int(self._now())} {client}"
         return f"{said} {_mac(self._keys()[0], said, target)}"
 
-    def client_of(self, mark: str, target: str, now: float) -> str | None:
+    def client_of(self, mark: str, target: str) -> str | None:
         """Whose request it is; None: no web worker has made this mark for it, or too long ago."""
         said, _, mac = mark.rpartition(" ")
         seconds, _, client = said.partition(" ")
@@ -36,7 +38,7 @@ class Marks:
             return None
         if not any(hmac.compare_digest(mac, _mac(key, said, target)) for key in self._keys()):
             return None
-        return client if abs(now - int(seconds)) <= VALID_SECONDS else None
+        return client if abs(self._now() - int(seconds)) <= VALID_SECONDS else None
 
 
 def _mac(key: bytes, said: str, target: str) -> str:

@@ -7,7 +7,6 @@ worker passes frames on one at a time, pings too, and stops reading from the sid
 from __future__ import annotations
 
 import asyncio
-import time
 import traceback
 from typing import Final, cast
 
@@ -85,7 +84,7 @@ class RelaySocket(WebSocketListener):
             await ws_connect(
                 lambda: _Owner(self),
                 url.replace("http", "ws", 1) + target,
-                extra_headers={HEADER: self._workers.marks.make(self._upgrade.client, target, time.time())},
+                extra_headers={HEADER: self._workers.marks.make(self._upgrade.client, target)},
                 max_frame_size=1 << 30,
             )
 

@@ -7,7 +7,6 @@ for browsers, whose sockets cannot set headers; nothing here logs a query.
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -71,6 +70,7 @@ class SignalRSite:
             path=PATH,
             options=Options(max_message=max_message, max_first=min(max_message, MAX_MESSAGE)),
             tokens=Tokens(lambda: keyring.tokens.derived(PURPOSE), hub.id),
+            wall_clock=keyring.now,
             authenticate=self._authenticate,
             forward=lambda worker: Forward(workers, HubId(worker)),
             admit=lobby.enter,
@@ -92,7 +92,7 @@ class SignalRSite:
         """ASGI for requests that other web workers pass on: 403 for anybody else's."""
         marks = [value for name, value in scope["headers"] if name == HEADER.encode()]
         target = target_of(scope).decode("latin-1")
-        client = self._workers.marks.client_of(marks[0].decode("latin-1"), target, time.time()) if marks else None
+        client = self._workers.marks.client_of(marks[0].decode("latin-1"), target) if marks else None
         if client is None:
             await answer(send, HTTPStatus.FORBIDDEN, _NO_WORKER.text.encode())
         else:
@@ -110,7 +110,7 @@ class SignalRSite:
     def open_forwarded(self, upgrade: Upgrade) -> WebSocketListener | upgrades.Refusal:
         """The same, for one that another web worker passes on."""
         mark = upgrade.headers.get(HEADER, "")
-        client = self._workers.marks.client_of(mark, upgrade.target, time.time())
+        client = self._workers.marks.client_of(mark, upgrade.target)
         if client is None:
             return _NO_WORKER
         return self._admitted(upgrade._replace(client=client), is_forwarded=True)

@@ -1,6 +1,6 @@
 """The Lua scripts, each a file here, and how they are loaded.
 
-A file begins with a comment. Up to three of its lines are declarations::
+A file begins with a comment. Some of its lines are declarations (long ones go on in another line of the same kind)::
 
     -- needs: room, iso                     other files whose text comes first, with what those need
     -- keys: entries, beats                 names for KEYS[1], KEYS[2], …
@@ -26,6 +26,8 @@ Args = TypeVar("Args", bound=tuple[Any, ...])
 _HEAD: Final = "#!lua flags=allow-oom"
 """Redis refuses to write while it has no memory left, and then nobody could say that they are still there. What our
 scripts write is there already, or takes a few hundred bytes of a key with a TTL."""
+_HEAD_OF_GROWING: Final = "#!lua"
+"""Of scripts that write more, and can be done without: Redis refuses them while it has no memory left."""
 _DECLARATION: Final = re.compile(r"^-- (needs|keys|args): (.+)$", re.MULTILINE)
 _ARGUMENT: Final = re.compile(r"([a-z_]+)( \(number\)|\.\.\.)?")
 
@@ -50,8 +52,8 @@ class LuaScript(Script, Generic[Args]):
 
     __slots__ = ("_takes_rest",)
 
-    def __init__(self, name: str, parts: list[_Part]) -> None:
-        super().__init__(name, _HEAD, *_composed(parts))
+    def __init__(self, name: str, parts: list[_Part], head: str) -> None:
+        super().__init__(name, head, *_composed(parts))
         self._takes_rest = any(argument.takes_rest for part in parts for argument in part.args)
 
     def values(self, args: Args) -> tuple[Value, ...]:
@@ -60,11 +62,17 @@ class LuaScript(Script, Generic[Args]):
 
 
 def load(
-    name: str, keys: type[tuple[Any, ...]], args: type[Args], given_first: tuple[str, ...] = ()
+    name: str,
+    keys: type[tuple[Any, ...]],
+    args: type[Args],
+    given_first: tuple[str, ...] = (),
+    *,
+    grows: bool = False,
 ) -> LuaScript[Args]:
     """The script ``name``, for calls with the named tuples ``keys`` and ``args``.
 
-    ``given_first`` names arguments that every call passes before ``args``.
+    ``given_first`` names arguments that every call passes before ``args``. ``grows``: Redis refuses the script while it
+    has no memory left.
 
     Raises:
         ValueError: the file declares others.
@@ -74,7 +82,7 @@ def load(
     declared = [argument for part in parts for argument in part.args]
     fields = [_as_argument(field, kind) for field, kind in _fields(args).items()]
     _check(name, "args", declared, [*(_as_argument(field, str) for field in given_first), *fields])
-    return LuaScript(name, parts)
+    return LuaScript(name, parts, _HEAD_OF_GROWING if grows else _HEAD)
 
 
 def _check(name: str, what: str, declared: list[Any], passed: list[Any]) -> None:
@@ -96,7 +104,9 @@ def _parts(name: str, seen: set[str]) -> Iterator[_Part]:
         return
     seen.add(name)
     text = resources.files(__name__).joinpath(f"{name}.lua").read_text()
-    declared = {what: names.split(", ") for what, names in _DECLARATION.findall(text)}
+    declared: dict[str, list[str]] = {}
+    for what, names in _DECLARATION.findall(text):
+        declared.setdefault(what, []).extend(names.split(", "))
     for needed in declared.get("needs", ()):
         yield from _parts(needed, seen)
     yield _Part(name, declared.get("keys", []), [_argument(name, a) for a in declared.get("args", ())], text)

@@ -10,7 +10,7 @@ if least_empty ~= '' then
   if not since or not intact() or now - tonumber(since) < tonumber(least_empty) then return false end
 end
 local members = redis.call('HVALS', participants)
-redis.call('DEL', room, participants, seen, removed)
+redis.call('DEL', room, participants, seen, removed, chat, standing)
 if not live then return false end
 publish('ended', '"sessionId":' .. cjson.encode(live) .. ',"reason":' .. cjson.encode(reason))
 return {live, members}

@@ -1,15 +1,19 @@
 -- Take a seat: a new one, that of another connection of the same user, or one's own after a lost connection.
 -- needs: room, iso
--- args: user, new, returning, limit (number), admitted (number), region, node, session, recording, incarnation, removals
+-- args: user, new, returning, limit (number), entry, admitted (number)
+-- args: region, node, session, recording, incarnation, removals
 -- `limit`: how many others may be there, -1 for any number. `removals`: those from `session`, as SQL knows them.
+-- `entry`: 'open'; or 'waits', 'locked' for who has no seat and was not admitted by a host.
 -- Returns 'joined', the participant, the one replaced or '', resumed, first, the room's hash and the others; or 'void'
--- (removed since the admission), or 'full'.
+-- (removed since the admission), 'full', 'waits', 'locked'.
 
 local first = not intact()
 if first then forget_removals(session) end
 if first or redis.call('HGET', room, 'sessionId') == session then void_all(removals, session) end
 local removed_at = redis.call('HGET', removed, user)
 if removed_at and admitted <= tonumber(removed_at) then return {'void'} end
+local stands = not first and redis.call('HGET', standing, user)
+if entry ~= 'open' and not stands and (first or redis.call('HEXISTS', participants, user) == 0) then return {entry} end
 if first then create(region, node, session, recording, incarnation) end
 
 local others, old = {}, false
@@ -23,14 +27,14 @@ if old then
   local was = cjson.decode(old)
   me.isMuted, me.isVideoOn, me.joinedAt = was.isMuted, was.isVideoOn, was.joinedAt
   me.handRaised, me.displayName, me.saidVideoOff = was.handRaised, was.displayName, was.saidVideoOff
-  me.recordingOptOut = was.recordingOptOut
+  me.recordingOptOut, me.role, me.isSpotlit, me.permissions = was.recordingOptOut, was.role, was.isSpotlit, was.permissions
   resumed = returning ~= '' and returning == was.resume
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end
 elseif limit >= 0 and #others >= limit then
   return {'full'}
 else
-  me.joinedAt = iso(now)
+  me.joinedAt, me.role = iso(now), stands or me.role
 end
 
 local text = cjson.encode(me)

@@ -2,7 +2,7 @@
 -- a part) call it; a removal sets that of the removals. A script that does not find the state intact writes nothing but
 -- removals, with a TTL of their own: no key is ever made without one.
 -- needs: now
--- keys: room, participants, seen, removed
+-- keys: room, participants, seen, removed, chat, standing
 -- args: channel, origin, ttl
 
 local function refresh_ttl()
@@ -23,7 +23,8 @@ end
 -- Make the state, in place of what is left of a broken one. Whoever was removed from the session stays removed.
 -- `recording`: its id, or '' for none.
 local function create(region, node, session, recording, incarnation)
-  redis.call('DEL', room, participants, seen)
+  redis.call('DEL', room, participants, seen, standing)
+  if redis.call('HGET', chat, 'session') ~= session then redis.call('DEL', chat) end
   redis.call('HSET', room, 'sfuRegion', region, 'isRecording', tostring(recording ~= ''), 'recordingId', recording,
     'sfuNode', node, 'sessionId', session, 'incarnation', incarnation)
 end

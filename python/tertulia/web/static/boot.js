@@ -5,7 +5,7 @@
   const theme = localStorage.getItem("tertulia.theme");
   if (theme === "light" || theme === "dark") root.dataset.theme = theme;
 
-  const known = ["en"];
+  const known = ["en", "de", "es", "fr", "pt", "ar", "he", "ja"];
   const wished = [localStorage.getItem("tertulia.language"), ...navigator.languages];
   const codes = wished.map((tag) => (tag ?? "").toLowerCase().split("-")[0]);
   root.lang = codes.find((code) => code && known.includes(code)) ?? "en";

@@ -2,9 +2,9 @@
 /** @import { LocalMedia } from "./media/local.js" */
 /** @import { TertuliaError } from "./protocol.js" */
 /** @import { EndReason, HubState } from "./protocol/hub.js" */
-/** @import { ChatMessage, JoinGrant, JoinResult, Role, Source, Topology, WantedVideo } from "./protocol/types.js" */
+/** @import { JoinGrant, JoinResult, Role, Source, Topology, WantedVideo } from "./protocol/types.js" */
 import { createLink } from "./media.js";
-import { Credentials, Emitter, Hub, Recording, Roster } from "./protocol.js";
+import { ChatLog, Control, Credentials, Emitter, Hub, Recording, Roster } from "./protocol.js";
 
 /** The SFU answers an offer at once; after this time the meeting is shown without an answer. */
 const ANSWER_WAIT_MS = 500;
@@ -21,9 +21,12 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {null} tracks
  * @property {LinkState} media
  * @property {string[]} speakers userIds, the loudest first
+ * @property {string[]} paused the videos that do not fit through our line, each as `userId/source`
  * @property {LinkReport} report
- * @property {ChatMessage} chat
+ * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
+ * @property {null} waiting a host has to admit us
+ * @property {null} mutedOnEntry the room has muted us
  * @property {{reason: EndReason, error: TertuliaError | null}} end
  */
 
@@ -36,6 +39,7 @@ export class Meeting extends Emitter {
   #local;
   #credentials;
   #displayName;
+  #waits;
   /** @type {{topology: Topology, link: Link} | null} null: not joined yet, or over */
   #media = null;
   /** @type {RTCIceServer[]} */
@@ -49,9 +53,10 @@ export class Meeting extends Emitter {
    * @param {string} options.displayName
    * @param {LocalMedia} options.local
    * @param {() => Promise<JoinGrant>} options.grant joins by REST
+   * @param {boolean} [options.waits] a host will have to admit us
    * @param {typeof globalThis.WebSocket} [options.WebSocket]
    */
-  constructor({ roomId, displayName, local, grant, WebSocket }) {
+  constructor({ roomId, displayName, local, grant, waits = false, WebSocket }) {
     super();
     this.roomId = roomId;
     this.userId = "";
@@ -59,6 +64,7 @@ export class Meeting extends Emitter {
     this.role = "attendee";
     this.#local = local;
     this.#displayName = displayName;
+    this.#waits = waits;
     this.#credentials = new Credentials(grant);
     this.hub = new Hub({
       roomId,
@@ -68,6 +74,8 @@ export class Meeting extends Emitter {
     });
     this.roster = new Roster(this.hub);
     this.recording = new Recording(this.hub);
+    this.control = new Control(this.hub, this.roster);
+    this.chat = new ChatLog(this.hub);
     this.#listen();
   }
 
@@ -78,7 +86,8 @@ export class Meeting extends Emitter {
   async join() {
     const { iceServers } = await this.#credentials.current();
     this.#iceServers = iceServers;
-    this.#use(USUAL_TOPOLOGY);
+    // An offer that waits for a host would be old when it is read.
+    if (!this.#waits) this.#use(USUAL_TOPOLOGY);
     const result = await this.hub.join();
     // Drawing the meeting now would delay the SFU's answer, and with it the first picture.
     await Promise.race([this.#media?.link.agreed, new Promise((resolve) => setTimeout(resolve, ANSWER_WAIT_MS))]);
@@ -103,6 +112,15 @@ export class Meeting extends Emitter {
   /** @returns {Promise<string>} a valid room token, for calls of REST */
   async token() {
     return (await this.#credentials.current()).token;
+  }
+
+  /**
+   * Whether we may do something.
+   *
+   * @param {import("./protocol/types.js").Right} right
+   */
+  may(right) {
+    return this.control.may(this.userId, right);
   }
 
   get handRaised() {
@@ -131,9 +149,30 @@ export class Meeting extends Emitter {
     return this.#media?.topology ?? null;
   }
 
-  /** @param {string} text */
-  sendChat(text) {
-    return this.hub.call("SendChat", { text });
+  /** @returns {Promise<import("./media/details.js").Details>} every stream, and how packets go */
+  async details() {
+    return (await this.#media?.link.details()) ?? { streams: [], paths: [] };
+  }
+
+  /**
+   * @param {string} text
+   * @param {string} [targetUserId] to whom alone; "" for everyone
+   */
+  sendChat(text, targetUserId = "") {
+    return this.hub.call("SendChat", targetUserId ? { text, targetUserId } : { text });
+  }
+
+  /**
+   * @param {string} messageId
+   * @param {string | null} emoji null takes our reaction back
+   */
+  reactTo(messageId, emoji) {
+    return this.hub.call("ReactToMessage", { messageId, emoji });
+  }
+
+  /** @param {string} emoji for everyone to see, for a moment */
+  react(emoji) {
+    return this.hub.call("SendReaction", { emoji });
   }
 
   /** @param {string} targetUserId */
@@ -164,7 +203,10 @@ export class Meeting extends Emitter {
     hub.on("state", (state) => this.emit("state", state));
     hub.on("joined", (result) => this.#onJoined(result));
     hub.on("end", (end) => this.#onEnd(end));
-    hub.on("ChatMessage", (message) => this.emit("chat", message));
+    hub.on("Waiting", () => this.#onWaiting());
+    hub.on("ParticipantChanged", (change) => this.#onChanged(change));
+    this.control.on("settings", () => this.#obey());
+    hub.on("Reaction", (reaction) => this.emit("reaction", reaction));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
@@ -181,10 +223,42 @@ export class Meeting extends Emitter {
     this.#use(result.topology ?? USUAL_TOPOLOGY);
     if (isFirst) this.#start();
     else this.#restate();
+    if (isFirst && result.isMuted && !this.#local.isMuted) this.#onMutedOnEntry();
+    this.#obey();
+  }
+
+  #onMutedOnEntry() {
+    void this.#local.setMuted(true);
+    this.emit("mutedOnEntry", null);
+  }
+
+  #onWaiting() {
+    const hasOffered = this.#media !== null && this.userId === "";
+    if (hasOffered) {
+      this.#media?.link.close();
+      this.#media = null;
+      this.#waits = true;
+      this.hub.askAgain();
+    } else this.emit("waiting", null);
+  }
+
+  /** @param {{userId: string, role: Role}} change */
+  #onChanged({ userId, role }) {
+    if (userId !== this.userId) return;
+    this.role = role;
+    this.#obey();
+  }
+
+  /** Stops what we may not do any more: the server does not pass it on. */
+  #obey() {
+    if (this.userId === "") return;
+    if (!this.may("unmute") && !this.#local.isMuted) void this.#local.setMuted(true);
+    if (!this.may("video") && this.#local.isVideoOn) void this.#local.setCamera(false);
+    if (!this.may("share") && this.#local.isSharing) this.#local.stopScreen();
   }
 
   /** @param {JoinResult} result */
-  #resetRoster({ userId, role, participants }) {
+  #resetRoster({ userId, role, participants, isSpotlit = false, permissions = {} }) {
     const { isMuted, isVideoOn } = this.#local;
     const joinedAt = this.roster.get(userId)?.joinedAt ?? new Date().toISOString();
     const self = {
@@ -196,6 +270,8 @@ export class Meeting extends Emitter {
       joinedAt,
       handRaised: this.handRaised,
       recordingOptOut: this.recordingOptOut,
+      isSpotlit,
+      permissions,
     };
     this.roster.reset(self, participants);
   }
@@ -225,6 +301,7 @@ export class Meeting extends Emitter {
     this.#media = { topology, link };
     link.on("tracks", () => this.emit("tracks", null));
     link.on("speakers", (userIds) => this.emit("speakers", userIds));
+    link.on("paused", (videos) => this.emit("paused", videos));
     link.on("state", (state) => this.#onLinkState(state));
     this.emit("tracks", null);
   }

@@ -5,6 +5,8 @@
  * @module
  */
 
+export { ChatLog } from "./protocol/chat_log.js";
+export { Control } from "./protocol/control.js";
 export { Credentials } from "./protocol/credentials.js";
 export { Emitter } from "./protocol/emitter.js";
 export { TertuliaError, UnreachableError } from "./protocol/errors.js";

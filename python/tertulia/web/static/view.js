@@ -4,11 +4,23 @@ import { Meeting } from "./meeting.js";
 import { Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
-import { entryFrom, forgetToken, keepToken, ownUserId, releaseUsers, userIdFor } from "./view/entry.js";
+import {
+  codeFrom,
+  entryFrom,
+  forgetOpened,
+  forgetToken,
+  keepOpened,
+  keepToken,
+  openedBefore,
+  ownUserId,
+  releaseUsers,
+  userIdFor,
+} from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
+import { passwordScreen } from "./view/password.js";
 import { preferences } from "./view/preferences.js";
 import { explainEntry } from "./view/problem.js";
 import { Recordings } from "./view/recording/list.js";
@@ -25,7 +37,9 @@ const MOMENT_MS = 600;
 /** Shows what the address names: the start page, or the way into a room. */
 function show() {
   const entry = entryFrom(location);
+  const code = codeFrom(location.pathname);
   document.title = "Tertulia";
+  if (code) return void approachBy(code);
   if (entry) return void approach(entry);
   if (location.pathname === "/") return showHome();
   fill(app, lostScreen());
@@ -37,7 +51,7 @@ function showHome() {
 
   async function create() {
     try {
-      showLobby(await newMeeting(), "host");
+      showLobby(await newMeeting(), "host", false);
     } catch (error) {
       screen.fail(explainEntry(known(error)));
     }
@@ -48,16 +62,49 @@ function showHome() {
  * Shows the lobby of a room, or why one cannot join it: nobody is asked for devices in vain.
  *
  * @param {Entry} entry
+ * @param {() => void} [forget] what led here, if it is no longer valid
  */
-async function approach(entry) {
+async function approach(entry, forget = () => {}) {
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
-    const { role } = await admission(entry);
-    showLobby(entry, role);
+    const { role, waits } = await admission(entry);
+    showLobby(entry, role, waits);
   } catch (error) {
     const refusal = known(error);
     if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
+    if (refusal.status === 401) forget();
     fill(app, refusedScreen(refusal, show));
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+/**
+ * Finds the room that a short link leads to; asks for the password, if it has one.
+ *
+ * @param {string} code
+ */
+async function approachBy(code) {
+  const kept = openedBefore(code);
+  if (kept) return approach(kept, () => forgetOpened(code));
+  const rest = new Rest(location.origin, code);
+  const open = async (/** @type {string | undefined} */ password) =>
+    approach(keepOpened(code, await rest.openInvite(password)), () => forgetOpened(code));
+  const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
+  try {
+    await open(undefined);
+  } catch (error) {
+    const refusal = known(error);
+    if (refusal.code !== "password_required") return fill(app, refusedScreen(refusal, show));
+    fill(
+      app,
+      passwordScreen((password) =>
+        open(password).then(
+          () => null,
+          (e) => explainEntry(known(e)),
+        ),
+      ),
+    );
   } finally {
     clearTimeout(slow);
   }
@@ -78,11 +125,12 @@ async function admission({ kind, roomId, credential }) {
 /**
  * @param {Entry} entry
  * @param {import("./protocol/types.js").Role} role
+ * @param {boolean} waits a host has to let us in
  */
-function showLobby(entry, role) {
+function showLobby(entry, role, waits) {
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
-  const screen = lobby({ local, onGo: (name) => void go(name) });
+  const screen = lobby({ local, waits, onGo: (name) => void go(name) });
   const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
   if (recordings) screen.append(recordings.element);
   const close = () => {
@@ -95,7 +143,8 @@ function showLobby(entry, role) {
   /** @param {string} name */
   async function go(name) {
     try {
-      await enter(entry, name, local, close);
+      const way = { waits, onWaiting: screen.wait, onJoined: close };
+      await enter(entry, name, local, way);
     } catch (error) {
       const refusal = known(error);
       if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
@@ -137,14 +186,18 @@ async function newMeeting() {
  * @param {Entry} entry
  * @param {string} displayName
  * @param {LocalMedia} local
- * @param {() => void} onJoined
+ * @param {object} way
+ * @param {boolean} way.waits a host will have to let us in
+ * @param {(onCancel: () => void) => void} way.onWaiting
+ * @param {() => void} way.onJoined
  */
-async function enter(entry, displayName, local, onJoined) {
+async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) {
   const rest = new Rest(location.origin, entry.credential);
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
     local,
+    waits,
     grant: await grantFor(entry, rest, displayName),
   });
   const asMember = async () => new Rest(location.origin, await meeting.token());
@@ -157,15 +210,19 @@ async function enter(entry, displayName, local, onJoined) {
     if (room) finish(end);
   });
   const leave = () => meeting.leave();
+  meeting.on("waiting", () => onWaiting(leave));
   const check = () => document.visibilityState === "visible" && meeting.hub.check();
-  await meeting.join();
+  addEventListener("online", check);
+  await meeting.join().catch((error) => {
+    removeEventListener("online", check);
+    throw error;
+  });
   onJoined();
   room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
   addEventListener("pagehide", leave);
-  addEventListener("online", check);
   document.addEventListener("visibilitychange", check);
   if (ended) finish(ended);
 
@@ -219,9 +276,9 @@ async function grantFor(entry, rest, displayName) {
 async function inviteLink(entry, meeting) {
   const plain = `${location.origin}/r/${entry.roomId}`;
   if (await anyone.mayCreateRooms()) return plain;
-  if (meeting.role !== "host") return entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain;
-  const { inviteToken } = await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee");
-  return `${plain}#invite=${inviteToken}`;
+  if (meeting.role !== "host")
+    return entry.link ?? (entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain);
+  return (await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee")).url;
 }
 
 await load(document.documentElement.lang, navigator.languages);

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { bytes, dateAndTime, listOf, percent, timeOfDay } from "./words/format.js";
+export { bitrate, bytes, dateAndTime, listOf, percent, timeOfDay } from "./words/format.js";
 export { isolated, isolatedParts, plain } from "./words/isolation.js";
 export { chooseLanguage, chosenLanguage, LANGUAGES, load } from "./words/languages.js";
 export { say, speak } from "./words/say.js";

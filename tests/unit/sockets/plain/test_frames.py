@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tertulia.contract import CALLS, Empty, JoinResult, JoinRoom, SendOffer, UpdateState
+from tertulia.contract import CALLS, Empty, JoinResult, JoinRoom, SendOffer, Settings, UpdateState
 from tertulia.errors import FieldError, Invalid, Malformed, RoomFull, Unavailable
 from tertulia.room.events import Event
 from tertulia.sockets.plain import frames
@@ -127,12 +128,18 @@ def test_frames() -> None:
     assert frames.reply_frame("x", Empty()) == b'{"replyTo":"x","result":{}}'
     assert frames.reply_frame(None, Empty()) is None
     result = JoinResult(
-        user_id="u", role="host", participants=[], resume_token="r", keep_alive_seconds=10, is_recording=False
+        user_id="u",
+        role="host",
+        participants=[],
+        resume_token="r",
+        keep_alive_seconds=10,
+        is_recording=False,
+        settings=Settings(),
     )
     shown = {"userId": "u", "role": "host", "participants": [], "resumeToken": "r", "keepAliveSeconds": 10}
     assert json.loads(frames.reply_frame(None, result) or b"") == {
         "replyTo": None,
-        "result": shown | {"isRecording": False},
+        "result": shown | {"isRecording": False, "settings": json.loads(msgspec.json.encode(Settings()))},
     }
     assert frames.event_frame(Event("X", {"a": 1})) == b'{"event":"X","payload":{"a":1}}'
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use sfu::{PeerId, RecordingId, SlotAssignment, Transport};
+use sfu::{PeerId, RecordingId, SlotAssignment, Transport, WantedLayers};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues, RtpPacket, RtpWrite, VideoOrientation};
-use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 
 use str0m::crypto::from_feature_flags;
 use str0m::ice::{StunMessage, TransId};
@@ -90,15 +90,24 @@ pub(crate) struct Client {
     pub(crate) video_format: usize,
     /// Video packets are empty.
     pub(crate) is_padding: bool,
-    /// Instead of one stream of video: these, which all send the same pictures. In their payload the first is of the client
-    /// itself, and the others of those with higher numbers.
+    /// Instead of one stream of video: these, which all send the same pictures. In their payload the first of them, or of the
+    /// layers that were offered, is of the client itself, and the others of those with higher numbers.
     pub(crate) encodings: Vec<u32>,
+    /// The SSRCs of the layers that it offers.
+    layers: Vec<u32>,
+    /// It sends the layers that are wanted.
+    pub(crate) is_obedient: bool,
+    /// The layers that were wanted, each time by their SSRCs.
+    pub(crate) wanted_layers: Vec<Vec<u32>>,
     /// How long a picture is encoded before it is sent.
     pub(crate) encoding_time: Duration,
     /// Sender reports of what it is sent, with when they were first seen: SSRC, NTP time, timestamp.
     pub(crate) reports: HashMap<u32, Vec<(SystemTime, u32)>>,
     /// Timestamps of what it got and when it was captured, which is in the payload, by SSRC.
     pub(crate) captures: HashMap<u32, Vec<(u32, u64)>>,
+    /// When media came, and from whom, if [`Self::keeps_arrivals`].
+    pub(crate) arrivals: Vec<(Instant, MediaKind, u8)>,
+    pub(crate) keeps_arrivals: bool,
     /// The m-lines of what it got, by SSRC.
     lines_of: HashMap<u32, Mid>,
     /// Keep what is sent in [`Self::sent`].
@@ -168,9 +177,14 @@ impl Client {
             video_format: 0,
             is_padding: false,
             encodings: Vec::new(),
+            layers: Vec::new(),
+            is_obedient: false,
+            wanted_layers: Vec::new(),
             encoding_time: Duration::ZERO,
             reports: HashMap::new(),
             captures: HashMap::new(),
+            arrivals: Vec::new(),
+            keeps_arrivals: false,
             lines_of: HashMap::new(),
             keeps_sent: false,
             sent: Vec::new(),
@@ -258,6 +272,11 @@ impl Client {
         }
     }
 
+    /// Offers video in several layers, the smallest first.
+    pub(crate) fn offer_layers(&mut self, ssrcs: &[u32]) {
+        self.layers = ssrcs.to_vec();
+    }
+
     pub(crate) fn offer(&mut self) -> String {
         self.rtc.add_local_candidate(self.candidate());
         let mut api = self.rtc.sdp_api();
@@ -301,10 +320,23 @@ impl Client {
             }
         }
         let setup = format!("a=setup:{}", self.setup.unwrap_or("actpass"));
-        let sdp = offer.to_sdp_string().replace("a=setup:actpass", &setup);
+        let sdp = self.with_simulcast(offer.to_sdp_string());
+        let sdp = sdp.replace("a=setup:actpass", &setup);
         self.own_offer.clone_from(&sdp);
         self.drain();
         sdp
+    }
+
+    /// The offer with the layers of the video in it.
+    fn with_simulcast(&self, sdp: String) -> String {
+        let (Some(video), false) = (sdp.find("m=video"), self.layers.is_empty()) else {
+            return sdp;
+        };
+        let end = video + sdp[video..].find("a=rtpmap").unwrap();
+        let rids: Vec<String> = self.layers.iter().map(|ssrc| format!("r{ssrc}")).collect();
+        let lines: String = rids.iter().map(|rid| format!("a=rid:{rid} send\r\n")).collect();
+        let simulcast = format!("{lines}a=simulcast:send {}\r\n", rids.join(";"));
+        [&sdp[..end], &simulcast, &sdp[end..]].concat()
     }
 
     /// For offers that a test made itself.
@@ -315,7 +347,7 @@ impl Client {
     pub(crate) fn answered(&mut self, sdp: &str) {
         self.last_answer = sdp.to_string();
         self.answers += 1;
-        let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
+        let answer = SdpAnswer::from_sdp_string(&without_simulcast(sdp)).unwrap();
         let is_of_another =
             !self.own_offer.is_empty() && sdp.matches("m=").count() != self.own_offer.matches("m=").count();
         if is_of_another {
@@ -347,7 +379,7 @@ impl Client {
         if std::mem::take(&mut self.renews_credentials) {
             self.rtc.direct_api().set_local_ice_credentials(IceCreds::new());
         }
-        let offer = SdpOffer::from_sdp_string(sdp).unwrap();
+        let offer = SdpOffer::from_sdp_string(&without_simulcast(sdp)).unwrap();
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
         self.drain();
         Some(answer)
@@ -374,8 +406,12 @@ impl Client {
         if let Ok(receive) = Receive::new(proto, from, self.address, contents) {
             let input = Input::Receive(now, receive);
             if self.rtc.accepts(&input) {
-                self.rtc.handle_input(input).unwrap();
-                self.drain();
+                match self.rtc.handle_input(input) {
+                    Ok(()) => self.drain(),
+                    // The server has ended the handshake.
+                    Err(RtcError::Dtls(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
     }
@@ -539,7 +575,8 @@ impl Client {
                         } else {
                             for (number, ssrc) in self.encodings.iter().enumerate() {
                                 let mut payload = payload.clone();
-                                payload[7] = index + number as u8;
+                                let layer = self.layers.iter().position(|layer| layer == ssrc);
+                                payload[7] = index + layer.unwrap_or(number) as u8;
                                 let stream = api.stream_tx(&(*ssrc).into()).expect("declared");
                                 stream.write_rtp(write(payload));
                             }
@@ -632,6 +669,10 @@ impl Client {
             got.entered_without_keyframe += 1;
         }
         *got.from.entry(from).or_default() += 1;
+        if self.keeps_arrivals {
+            let kind = if video { MediaKind::Video } else { MediaKind::Audio };
+            self.arrivals.push((self.now, kind, from));
+        }
         got.last = Some(from);
         let captured = if video {
             &packet.payload[8..16]
@@ -682,9 +723,28 @@ impl Client {
             // A session sends one stream for each RID.
             let rid = format!("r{ssrc}");
             let mut api = self.rtc.direct_api();
-            api.declare_stream_tx((*ssrc).into(), None, mid, Some(rid.as_str().into()));
+            if api.stream_tx(&(*ssrc).into()).is_some() {
+                continue;
+            }
+            let repair = (ssrc + 1_000_000).into();
+            api.declare_stream_tx((*ssrc).into(), Some(repair), mid, Some(rid.as_str().into()));
         }
         self.encodings = ssrcs.to_vec();
+    }
+
+    /// Is told which layers of its video are wanted.
+    pub(crate) fn layers_wanted(&mut self, videos: &[WantedLayers]) {
+        let [video] = videos else {
+            panic!("{videos:?}");
+        };
+        assert_eq!(video.mid, self.mids(MediaKind::Video)[0].to_string());
+        let ssrcs: Vec<u32> = video.rids.iter().map(|rid| rid[1..].parse().unwrap()).collect();
+        self.wanted_layers.push(ssrcs.clone());
+        if self.is_obedient {
+            // A layer that begins again, begins with a keyframe.
+            self.encodings = ssrcs;
+            self.senders.iter_mut().for_each(|sender| sender.keyframe = true);
+        }
     }
 
     /// Takes and sends dependency descriptors.
@@ -735,6 +795,13 @@ impl Client {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
     }
+}
+
+/// A session has not offered its client's layers: they are of the test's own making.
+fn without_simulcast(sdp: &str) -> String {
+    let is_of_layers = |line: &&str| line.starts_with("a=rid:") || line.starts_with("a=simulcast:");
+    let lines = sdp.lines().filter(|line| !is_of_layers(line));
+    lines.map(|line| format!("{line}\r\n")).collect()
 }
 
 /// A dependency descriptor, and how sessions read and write it.

@@ -4,11 +4,14 @@
 
 pub(crate) mod client;
 pub(crate) mod cost;
+pub(crate) mod link;
+pub(crate) mod old_dtls;
+pub(crate) mod sealing;
 pub(crate) mod tapped;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sfu::{
     Body, Command, Event, Limits, LocalCandidate, Outcome, PeerId, Recipient, Refusal, Shard, ShardConfig,
@@ -16,6 +19,7 @@ use sfu::{
 };
 
 pub(crate) use client::Client;
+pub(crate) use link::Link;
 
 const STEP: Duration = Duration::from_millis(5);
 pub(crate) const ROOM: &str = "6f1c0000-0000-4000-8000-000000000001";
@@ -52,6 +56,10 @@ pub(crate) struct World {
     /// What the shard sent, by destination: packets of STUN and others.
     pub(crate) sent_to: HashMap<SocketAddr, (usize, usize)>,
     posts: BTreeMap<(Instant, u64), Post>,
+    /// The lines to clients that are narrower than the rest.
+    pub(crate) links: HashMap<SocketAddr, Link>,
+    /// The time goes on in steps of so much.
+    pub(crate) step: Duration,
 }
 
 enum Post {
@@ -105,6 +113,14 @@ pub(crate) fn config() -> ShardConfig {
     }
 }
 
+/// The time of day at which simulations begin: 1970, to the second.
+const TIME: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// A shard with the configuration of the tests.
+pub(crate) fn shard(now: Instant) -> Shard {
+    Shard::new(config(), now, TIME)
+}
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         Self::with(config(), seed)
@@ -113,7 +129,7 @@ impl World {
     pub(crate) fn with(config: ShardConfig, seed: u64) -> Self {
         let now = Instant::now();
         Self {
-            shard: Shard::new(config, now),
+            shard: Shard::new(config, now, TIME),
             now,
             start: now,
             clients: Vec::new(),
@@ -129,6 +145,8 @@ impl World {
             arrivals: Vec::new(),
             sent_to: HashMap::new(),
             posts: BTreeMap::new(),
+            links: HashMap::new(),
+            step: STEP,
         }
     }
 
@@ -219,7 +237,7 @@ impl World {
     }
 
     pub(crate) fn step(&mut self) {
-        self.now += STEP;
+        self.now += self.step;
         while let Some(entry) = self.posts.first_entry().filter(|entry| entry.key().0 <= self.now) {
             match entry.remove() {
                 Post::ToShard(command) => {
@@ -286,7 +304,13 @@ impl World {
         }
         self.sent += 1;
         // A network that loses packets reorders some, too.
-        let delay = Duration::from_millis(if self.loss > 0.0 { self.rng.u64(8..16) } else { 10 });
+        let mut delay = Duration::from_millis(if self.loss > 0.0 { self.rng.u64(8..16) } else { 10 });
+        if let Some(link) = self.links.get_mut(&to) {
+            let Some(held) = link.carry(self.now, contents.len(), &mut self.rng) else {
+                return;
+            };
+            delay += held;
+        }
         self.flights.insert(
             (self.now + delay, self.sent),
             Flight {
@@ -319,6 +343,7 @@ impl World {
                 }
             }
             Body::Slots(slots) => self.clients[index].slots_told.push(slots),
+            Body::LayersWanted(videos) => self.clients[index].layers_wanted(&videos),
             _ => {}
         }
     }
@@ -366,6 +391,28 @@ impl World {
             .collect();
         let transport = self.clients[index].transport.as_str().into();
         self.command(Command::View { transport, videos });
+    }
+
+    /// Views one camera at a height.
+    pub(crate) fn view_at(&mut self, index: usize, user: &str, height: u32) {
+        let video = sfu::WantedVideo {
+            user: user.into(),
+            source: Source::Camera,
+            max_height: Some(height),
+        };
+        let transport = self.clients[index].transport.as_str().into();
+        self.command(Command::View {
+            transport,
+            videos: vec![video],
+        });
+    }
+
+    pub(crate) fn block(&mut self, index: usize, sources: &[Source]) {
+        let transport = self.clients[index].transport.as_str().into();
+        self.command(Command::Block {
+            transport,
+            sources: sources.to_vec(),
+        });
     }
 
     pub(crate) fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {

@@ -24,30 +24,62 @@ const CAMERA_BITRATES = [
 /** On a screen, text must be sharp; motion may stutter. */
 const SCREEN = { maxBitrate: 2_500_000, maxFramerate: 15 };
 
+/** The smallest height that is worth a layer of its own. */
+const SMALLEST_LAYER = 120;
+
+/** What a camera is sent in at the same time, the smallest first: the SFU gives each tile the one that fills it. */
+export const CAMERA_LAYERS = [
+  { rid: "q", scaleResolutionDownBy: 4 },
+  { rid: "h", scaleResolutionDownBy: 2 },
+  { rid: "f", scaleResolutionDownBy: 1 },
+];
+
 /**
  * @param {Source} source
- * @param {number} [height] of the captured video
+ * @param {number} height of the picture that is sent
  * @returns {{maxBitrate: number, maxFramerate?: number}}
  */
-function encodingFor(source, height = 360) {
+function encodingFor(source, height) {
   if (source === "screen") return SCREEN;
   const fitting = CAMERA_BITRATES.find(([limit]) => height <= limit) ?? [0, 2_500_000];
   return { maxBitrate: fitting[1] };
 }
 
 /**
- * Limits the bitrate of a sender to what suits its track.
+ * @param {RTCRtpEncodingParameters[]} encodings one, or the layers of a camera, the smallest first; changed in place
+ * @param {Source} source
+ * @param {number} height of the captured video
+ * @param {string[] | null} wanted the layers that somebody watches; null: all
+ */
+export function setEncodings(encodings, source, height, wanted) {
+  // Alone it is whole: who receives it takes no layers.
+  const isAlone = encodings.length === 1;
+  let isMissed = false;
+  for (const encoding of encodings) {
+    if (isAlone) encoding.scaleResolutionDownBy = 1;
+    const scaled = height / (encoding.scaleResolutionDownBy ?? 1);
+    const isUseful = scaled === height || scaled >= SMALLEST_LAYER;
+    const isWanted = isAlone || wanted === null || wanted.includes(encoding.rid ?? "");
+    encoding.active = isUseful && (isWanted || isMissed);
+    // Who wants a layer that is too small to be sent gets the next larger one.
+    isMissed = !isUseful && (isWanted || isMissed);
+    Object.assign(encoding, encodingFor(source, scaled));
+  }
+}
+
+/**
+ * Limits the bitrates of a sender to what suits its track, and the layers to those of use.
  *
  * @param {RTCRtpSender} sender whose m-line is negotiated
  * @param {Source} source
+ * @param {string[] | null} [wanted] the layers that somebody watches; null: all
  */
-export async function applyEncoding(sender, source) {
+export async function applyEncoding(sender, source, wanted = null) {
   const { track } = sender;
   if (track?.kind !== "video") return;
   const parameters = sender.getParameters();
-  const [first] = parameters.encodings;
-  if (!first) return;
-  Object.assign(first, encodingFor(source, track.getSettings().height));
+  if (parameters.encodings.length === 0) return;
+  setEncodings(parameters.encodings, source, track.getSettings().height ?? 360, wanted);
   try {
     await sender.setParameters(parameters);
   } catch (error) {

@@ -39,6 +39,7 @@ import { SfuLink } from "./sfu/link.js";
  * @property {null} tracks the list of tracks, or who is in them, changed
  * @property {LinkState} state
  * @property {string[]} speakers userIds, the loudest first
+ * @property {string[]} paused the videos that do not fit through our line, each as `userId/source`
  */
 
 /**
@@ -51,6 +52,7 @@ import { SfuLink } from "./sfu/link.js";
  * @property {(videos: WantedVideo[]) => void} setView which videos are on screen, the most important first
  * @property {() => RemoteTrack[]} tracks
  * @property {() => Promise<LinkReport>} report to be called every few seconds: it also notices that media stopped
+ * @property {() => Promise<import("./details.js").Details>} details every stream, for people who look into trouble
  * @property {(iceServers: RTCIceServer[]) => void} setIceServers used for the next path, since credentials expire
  * @property {() => void} close
  *

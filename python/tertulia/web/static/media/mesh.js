@@ -90,6 +90,12 @@ export class Mesh extends Emitter {
     return { qualities: qualities.set("", worst(reports)), levels, blockage };
   }
 
+  /** @returns {Promise<import("./details.js").Details>} */
+  async details() {
+    const all = await Promise.all(this.#peers().map((peer) => peer.details()));
+    return { streams: all.flatMap(({ streams }) => streams), paths: all.flatMap(({ paths }) => paths) };
+  }
+
   close() {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const userId of [...this.#members.keys()]) this.#drop(userId);

@@ -1,6 +1,7 @@
 /** @import { Source } from "../protocol/types.js" */
 /** @import { RemoteTrack } from "./link.js" */
 import { blockageOf, PATIENCE_MS } from "./blockage.js";
+import { Gauge } from "./details.js";
 import { applyEncoding } from "./encoding.js";
 import { Reporter } from "./report.js";
 import { logFailure, Serial } from "./serial.js";
@@ -31,6 +32,7 @@ export class Peer {
   #onChanged;
   #work = new Serial();
   #reporter = new Reporter();
+  #gauge = new Gauge();
   /** Since when there is no path; Infinity: there is one. */
   #downAt = performance.now();
   /** @type {"none" | "accepted" | "ignored"} what became of the other's last offer */
@@ -136,6 +138,16 @@ export class Peer {
     const read = await this.#reporter.read(this.#pc, () => this.#userId);
     const isBlocked = performance.now() - this.#downAt > PATIENCE_MS;
     return { ...read, blockage: isBlocked ? blockageOf(this.#pc, [this.#userId]) : null };
+  }
+
+  /** @returns {Promise<import("./details.js").Details>} */
+  details() {
+    const source = (/** @type {string} */ mid) => LINES[this.#lines.findIndex((line) => line.mid === mid)];
+    return this.#gauge.read(this.#pc, {
+      remote: (mid) => ({ userId: this.#userId, source: source(mid) ?? "screen" }),
+      own: source,
+      userId: this.#userId,
+    });
   }
 
   /** The signaling is back after an interruption: sends again what may be lost, or looks for another path. */

@@ -18,6 +18,11 @@ const FINAL = new Map([
 /** Errors of JoinRoom that a fresh token does not cure. */
 const REFUSED = new Set([
   "room_full",
+  "quota_exceeded",
+  "room_locked",
+  "entry_denied",
+  "waited_too_long",
+  "waiting_room_full",
   "role_not_allowed",
   "forbidden",
   "not_found",
@@ -71,6 +76,8 @@ export class Hub extends Emitter {
   #state = { is: "idle" };
   /** @type {{wsUrl: string, token: string} | null} */
   #grant = null;
+  /** A host has to admit us: whatever breaks meanwhile, we ask again. */
+  #isWaiting = false;
   /** @type {{resumeToken: string, socket: Socket} | null} the seat, and the connection by which it was taken last */
   #seat = null;
 
@@ -93,12 +100,28 @@ export class Hub extends Emitter {
    */
   async join() {
     this.#become({ is: "joining", attempt: { is: "opening" } });
-    try {
-      return await this.#attempt();
-    } catch (error) {
-      this.#finish("refused", asError(error));
-      throw error;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#attempt();
+      } catch (error) {
+        const asksAgain = this.#isWaiting && error instanceof UnreachableError && this.state === "joining";
+        if (!asksAgain) {
+          this.#finish("refused", asError(error));
+          throw error;
+        }
+      }
+      await this.#pause(backoff(attempt));
     }
+  }
+
+  /** Whether a host has to admit us. */
+  get isWaiting() {
+    return this.#isWaiting;
+  }
+
+  /** While a host has to admit us: asks anew, over another connection. */
+  askAgain() {
+    if (this.#isWaiting) this.#socket?.close(GIVEN_UP, "asks again");
   }
 
   /**
@@ -123,7 +146,8 @@ export class Hub extends Emitter {
   /** Checks the connection now: the machine woke up, or the network changed. */
   check() {
     const state = this.#state;
-    if (state.is === "joined") void this.#beat(state.socket);
+    if (this.#isWaiting) this.askAgain();
+    else if (state.is === "joined") void this.#beat(state.socket);
     else if ("attempt" in state && state.attempt.is === "pausing") state.attempt.wake();
   }
 
@@ -162,7 +186,10 @@ export class Hub extends Emitter {
       throw new UnreachableError("You left the meeting.");
     }
     this.#try({ is: "asking", socket });
-    socket.on("event", ({ event, payload }) => this.emit(event, payload));
+    socket.on("event", ({ event, payload }) => {
+      if (event === "Waiting") this.#isWaiting = true;
+      this.emit(event, payload);
+    });
     socket.on("closed", ({ code }) => this.#onClosed(socket, code));
     return socket;
   }
@@ -186,6 +213,7 @@ export class Hub extends Emitter {
     /** @type {JoinResult} */
     const result = await answer;
     if (this.#state.is === "closed") throw new UnreachableError("You left the meeting.");
+    this.#isWaiting = false;
     this.#seat = { resumeToken: result.resumeToken, socket };
     const keepAlive = setInterval(() => void this.#beat(socket), result.keepAliveSeconds * 1000);
     this.#become({ is: "joined", socket, keepAlive });

@@ -1,4 +1,4 @@
-/** @import { JoinGrant, Layout, RecordingView, Role, Room } from "./types.js" */
+/** @import { InviteView, JoinGrant, Layout, RecordingView, Role, Room } from "./types.js" */
 import { TertuliaError, UnreachableError } from "./errors.js";
 
 /** A request that is not answered within this time fails. */
@@ -55,7 +55,7 @@ export class Rest {
    *
    * @param {string} roomId
    * @param {string} [userId] who would join, if the credential does not say it
-   * @returns {Promise<{role: Role}>} as what
+   * @returns {Promise<{role: Role, waits: boolean}>} as what
    * @throws {TertuliaError} why not
    */
   entry(roomId, userId) {
@@ -68,10 +68,43 @@ export class Rest {
    *
    * @param {string} roomId
    * @param {"host" | "attendee"} role
-   * @returns {Promise<{id: string, inviteToken: string, url: string, expiresAt: string}>}
+   * @param {object} [more] `password`, `expiresIn`, `event`
+   * @returns {Promise<{id: string, inviteToken: string, url: string, expiresAt: string, calendar?: string}>}
    */
-  invite(roomId, role) {
-    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/invites`, { role });
+  invite(roomId, role, more = {}) {
+    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/invites`, { role, ...more });
+  }
+
+  /**
+   * Lists the invites of a room.
+   *
+   * @param {string} roomId
+   * @returns {Promise<InviteView[]>} the newest first
+   */
+  invites(roomId) {
+    return this.request("GET", `/v1/rooms/${encodeURIComponent(roomId)}/invites`);
+  }
+
+  /**
+   * Deletes an invite: nobody else joins by it.
+   *
+   * @param {string} roomId
+   * @param {string} inviteId
+   */
+  deleteInvite(roomId, inviteId) {
+    const path = `/v1/rooms/${encodeURIComponent(roomId)}/invites/${encodeURIComponent(inviteId)}`;
+    return this.request("DELETE", path);
+  }
+
+  /**
+   * Opens the invite whose code is the credential.
+   *
+   * @param {string} [password]
+   * @returns {Promise<{roomId: string, role: Role, inviteToken: string, expiresAt: string}>}
+   * @throws {TertuliaError} `password_required`, `wrong_password`, …
+   */
+  openInvite(password) {
+    return this.request("POST", "/v1/invites/open", password === undefined ? {} : { password });
   }
 
   /**

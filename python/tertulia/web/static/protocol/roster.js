@@ -1,11 +1,12 @@
-/** @import { Participant } from "./types.js" */
+/** @import { Participant, Permissions } from "./types.js" */
 /** @import { Hub } from "./hub.js" */
 import { Emitter } from "./emitter.js";
 
 /**
  * `isAway`: the connection is lost, the seat is kept.
  *
- * @typedef {Participant & {handRaised: boolean, recordingOptOut: boolean, isAway: boolean}} Member
+ * @typedef {Participant & {handRaised: boolean, recordingOptOut: boolean, isAway: boolean, isSpotlit: boolean,
+ *   permissions: Permissions}} Member
  */
 
 /**
@@ -32,6 +33,7 @@ export class Roster extends Emitter {
     hub.on("StateChanged", ({ userId, ...state }) => this.update(userId, state));
     hub.on("HandRaised", ({ userId, raised }) => this.update(userId, { handRaised: raised }));
     hub.on("RecordingOptOutChanged", ({ userId, optOut }) => this.update(userId, { recordingOptOut: optOut }));
+    hub.on("ParticipantChanged", ({ userId, ...change }) => this.update(userId, change));
     hub.on("ConnectionLost", ({ userId }) => this.update(userId, { isAway: true }));
     hub.on("ConnectionBack", ({ userId }) => this.update(userId, { isAway: false }));
   }
@@ -72,16 +74,17 @@ export class Roster extends Emitter {
   update(userId, change) {
     const member = this.#members.get(userId);
     if (!member) return;
-    const changed = Object.entries(change).some(([key, value]) => member[/** @type {keyof Member} */ (key)] !== value);
-    if (!changed) return;
+    const isSame = (/** @type {string} */ key, /** @type {unknown} */ value) =>
+      JSON.stringify(member[/** @type {keyof Member} */ (key)]) === JSON.stringify(value);
+    if (Object.entries(change).every(([key, value]) => isSame(key, value))) return;
     Object.assign(member, change);
     this.emit("changed", member);
   }
 
   /** @param {Participant} participant */
   #put(participant) {
-    const { handRaised = false, recordingOptOut = false } = participant;
-    const state = { ...participant, handRaised, recordingOptOut, isAway: false };
+    const { handRaised = false, recordingOptOut = false, isSpotlit = false, permissions = {} } = participant;
+    const state = { ...participant, handRaised, recordingOptOut, isSpotlit, permissions, isAway: false };
     if (this.#members.has(participant.userId)) return this.update(participant.userId, state);
     this.#members.set(participant.userId, state);
     this.emit("joined", state);

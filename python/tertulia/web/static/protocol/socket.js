@@ -131,11 +131,17 @@ export class Socket extends Emitter {
     this.emit("closed", { code, reason });
   }
 
+  /** JoinRoom is answered when a host has decided: that takes as long as it takes. */
+  #waitForHost() {
+    for (const { event, timer } of this.#pending.values()) if (event === "JoinRoom") clearTimeout(timer);
+  }
+
   /** @param {unknown} data */
   #receive(data) {
     const message = typeof data === "string" ? JSON.parse(data) : {};
     if ("event" in message) {
       this.#received++;
+      if (message.event === "Waiting") this.#waitForHost();
       return this.emit("event", { event: message.event, payload: message.payload ?? {} });
     }
     const pending = this.#pending.get(message.replyTo);

@@ -4,6 +4,8 @@
  * @typedef {"host" | "attendee"} Role
  * @typedef {"sfu" | "p2p"} Topology
  * @typedef {"microphone" | "camera" | "screen" | "screen-audio"} Source
+ * @typedef {"everyone" | "host"} Who may do something
+ * @typedef {"unmute" | "video" | "share" | "chat"} Right what may be denied to a participant
  * @typedef {"left" | "closed" | "timeout" | "removed" | "ended"} LeaveReason
  *
  * @typedef {object} Participant A member of a room.
@@ -16,6 +18,25 @@
  * @property {boolean} [handRaised]
  * @property {boolean} [recordingOptOut] they do not want to be recorded
  * @property {boolean} [isGuest] they came by an invite: their name is their own claim
+ * @property {boolean} [isSpotlit] a host wants everyone to see them large
+ * @property {Permissions} [permissions]
+ *
+ * @typedef {Partial<Record<Right, boolean>>} Permissions What a host has said of one participant; the rest is as the
+ *   settings say.
+ *
+ * @typedef {object} Settings The room's: who comes in, and what attendees may do.
+ * @property {boolean} waitingRoom
+ * @property {boolean} locked
+ * @property {boolean} muteOnEntry
+ * @property {Who} unmute
+ * @property {Who} share
+ * @property {Who} chat
+ *
+ * @typedef {object} Knock Somebody who waits to be admitted.
+ * @property {string} userId
+ * @property {string} displayName
+ * @property {boolean} isGuest
+ * @property {string} since RFC 3339
  *
  * @typedef {object} JoinResult The answer to JoinRoom; `participants` has the others.
  * @property {string} userId
@@ -27,6 +48,11 @@
  * @property {boolean} [missed] events were lost that the server no longer had
  * @property {boolean} [isRecording]
  * @property {string} [recordingId] of the recording that is on
+ * @property {Settings} [settings] absent: the server knows none of them
+ * @property {boolean} [isMuted] our own, as the room has it
+ * @property {boolean} [isSpotlit] our own
+ * @property {Permissions} [permissions] our own
+ * @property {Knock[]} [waiting] for hosts
  *
  * @typedef {object} JoinGrant The answer to `POST /v1/rooms/{id}/join`.
  * @property {string} token
@@ -34,6 +60,14 @@
  * @property {string} wsUrl
  * @property {string} hubUrl
  * @property {string} expiresAt
+ *
+ * @typedef {object} InviteView An item of `GET /v1/rooms/{id}/invites`.
+ * @property {string} id
+ * @property {Role} role
+ * @property {string} expiresAt
+ * @property {number} uses
+ * @property {string | null} url null: it has no short link
+ * @property {boolean} hasPassword
  *
  * @typedef {object} Slot A receive-only m-line, and whose media it carries.
  * @property {string} mid
@@ -46,6 +80,11 @@
  * @property {"camera" | "screen"} source
  * @property {number} [maxHeight]
  *
+ * @typedef {object} WantedLayers The layers of one of our videos that somebody watches.
+ * @property {string} mid
+ * @property {Source} source
+ * @property {string[]} rids
+ *
  * @typedef {object} ChatMessage
  * @property {string} id
  * @property {string} userId
@@ -54,6 +93,7 @@
  * @property {string} sentAt RFC 3339
  * @property {boolean} [private] only for `targetUserId`
  * @property {string} [targetUserId]
+ * @property {Record<string, string>} [reactions] userId → emoji
  *
  * @typedef {"grid" | "speaker" | "single" | "screen-first"} Layout How a film shows people.
  * @typedef {"disk_full" | "disk_error" | "disk_slow"} TroubleReason
@@ -91,12 +131,21 @@
  * @property {{sourceUserId: string, candidate: string | RTCIceCandidateInit}} IceCandidate
  * @property {{ip: string, port: number, transportId: string}} SfuEndpoint
  * @property {{transportId: string, slots: Slot[]}} Slots
+ * @property {{transportId: string, videos: WantedLayers[]}} LayersWanted
+ * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
  * @property {{userIds: string[]}} ActiveSpeakers
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError
  * @property {ChatMessage} ChatMessage
+ * @property {{messageId: string, userId: string, emoji: string | null}} MessageReaction
+ * @property {{userId: string, emoji: string}} Reaction
  * @property {{userId: string, raised: boolean}} HandRaised
  * @property {{byUserId: string}} MuteRequested
+ * @property {{settings: Settings}} SettingsChanged
+ * @property {{userId: string, role: Role, isSpotlit: boolean, permissions: Permissions}} ParticipantChanged
+ * @property {Record<string, never>} Waiting
+ * @property {Knock} ParticipantWaiting
+ * @property {{userId: string}} WaitingEnded
  * @property {{userId: string}} ConnectionLost
  * @property {{userId: string}} ConnectionBack
  * @property {{isRecording: boolean, recordingId?: string | null}} RecordingChanged

@@ -9,6 +9,9 @@ import { gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
  * @typedef {"auto" | "grid" | "speaker" | "sidebar"} Layout
  */
 
+/** @type {Layout[]} */
+export const LAYOUTS = ["auto", "grid", "speaker", "sidebar"];
+
 /**
  * @typedef {object} Person
  * @property {string} userId
@@ -16,6 +19,7 @@ import { gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
  * @property {boolean} handRaised
  * @property {boolean} hasCamera
  * @property {number} spokeAt milliseconds; -Infinity: never
+ * @property {boolean} [isSpotlit] a host wants everyone to see them large
  *
  * @typedef {{userId: string, isSelf: boolean, since: number}} Share a screen that is shared, and since when
  * @typedef {{key: string, userId: string, isScreen: boolean}} Item what a tile shows
@@ -79,10 +83,13 @@ function isPerson(item, userId) {
 function stageOf(people, shares, { layout, pinned }, speaker) {
   const all = [...shares.map(({ userId }) => screen(userId)), ...people.map(({ userId }) => camera(userId))];
   const chosen = all.find(({ key }) => key === pinned);
-  if (chosen || layout === "grid") return chosen ?? null;
+  const spotlit = people.find(({ isSpotlit, isSelf }) => isSpotlit && !isSelf);
+  const wanted = spotlit ? camera(spotlit.userId) : null;
+  if (chosen || layout === "grid") return chosen ?? wanted;
   const others = shares.filter(({ isSelf }) => !isSelf);
   const latest = others.reduce((a, b) => (a && a.since >= b.since ? a : b), others[0]);
   if (latest) return screen(latest.userId);
+  if (wanted) return wanted;
   return layout !== "auto" && speaker ? camera(speaker) : null;
 }
 

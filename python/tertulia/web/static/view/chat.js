@@ -1,26 +1,31 @@
-/** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Meeting } from "../meeting.js" */
-import { say, timeOfDay } from "../words.js";
-import { h, initials, tint } from "./dom.js";
+/** @import { ChatMessage } from "../protocol/types.js" */
+/** @import { Item } from "./chat_message.js" */
+import { plain, say } from "../words.js";
+import { chatMessage } from "./chat_message.js";
+import { h, label } from "./dom.js";
 import { icon } from "./icons.js";
+import { linked } from "./linked.js";
+import { MessageMenu } from "./message_menu.js";
 import { panel } from "./panel.js";
+import { Recipient } from "./recipient.js";
 
 /** Messages that a person sends within this time are grouped under one name. */
 const GROUP_MS = 120_000;
-/** Messages kept on the page; older ones are removed. */
-const KEPT = 500;
-const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
 
 /** The chat panel. */
 export class Chat {
   #meeting;
+  /** @type {Map<string, Item>} by the id of the message */
+  #items = new Map();
   #list = h("ol");
-  #scroller = h("div", { class: "messages", role: "log", tabIndex: 0, "aria-label": say("chat.messages") }, this.#list);
+  #unsent = h("ol", { class: "unsent-list" });
+  #scroller;
   #empty = h("p", { class: "empty" }, say("chat.empty"));
   #input;
   #form;
-  /** @type {{userId: string, at: number, isPrivate: boolean} | null} */
-  #last = null;
+  #menu;
+  #recipient;
 
   /**
    * @param {Meeting} meeting
@@ -28,27 +33,44 @@ export class Chat {
    */
   constructor(meeting, onClose) {
     this.#meeting = meeting;
+    const look = { class: "messages", role: "log", tabIndex: 0, "aria-label": say("chat.messages") };
+    this.#scroller = h("div", look, this.#list, this.#unsent);
+    this.#menu = new MessageMenu(meeting, (userId) => this.writeTo(userId));
+    this.#recipient = new Recipient(meeting, () => this.#address());
     this.#input = h("textarea", {
       rows: 1,
       maxLength: 4000,
-      placeholder: say("chat.placeholder"),
       "aria-label": say("chat.field"),
       onkeydown: this.#onKey,
       oninput: this.#grow,
     });
-    const send = h(
-      "button",
-      { type: "submit", class: "send", "aria-label": say("chat.send"), title: say("chat.send") },
-      icon("send"),
+    const send = h("button", { type: "submit", class: "send" }, icon("send"));
+    label(send, say("chat.send"));
+    this.#form = h(
+      "form",
+      { class: "compose", onsubmit: this.#onSubmit },
+      this.#recipient.element,
+      h("div", { class: "compose-row" }, this.#input, send),
     );
-    this.#form = h("form", { class: "compose", onsubmit: this.#onSubmit }, this.#input, send);
     this.element = panel(
       "chat",
       { title: say("chat.title"), close: say("chat.close"), onClose },
       this.#empty,
       this.#scroller,
       this.#form,
+      this.#menu.element,
     );
+    this.#address();
+    this.#show();
+  }
+
+  /** Follows what is written. */
+  listen() {
+    const { chat } = this.#meeting;
+    return [
+      chat.on("changed", () => this.#show()),
+      chat.on("reacted", (message) => this.#items.get(message.id)?.update(message)),
+    ];
   }
 
   /** Puts the cursor into the field, and shows the newest message. */
@@ -62,31 +84,55 @@ export class Chat {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  /** @param {ChatMessage} message that was sent or received */
-  add({ userId, displayName, text, sentAt, private: isPrivate = false }) {
-    const at = Date.parse(sentAt) || Date.now();
-    const isGrouped =
-      this.#last?.userId === userId && at - this.#last.at < GROUP_MS && isPrivate === this.#last.isPrivate;
-    const isOwn = userId === this.#meeting.userId;
-    const name = this.#meeting.roster.get(userId)?.displayName ?? displayName;
-    const head = h(
-      "div",
-      { class: "message-head" },
-      h("b", {}, isOwn ? say("chat.you") : h("bdi", {}, name)),
-      isPrivate ? h("span", { class: "private" }, say("chat.privately")) : null,
-      h("time", { dateTime: sentAt }, timeOfDay(at)),
-    );
-    const face = h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name));
+  /** Lists who can be written to; to be called when people come and go, and when it changes who may write. */
+  update() {
+    this.#recipient.update();
+    this.#address();
+  }
+
+  /** @param {string} userId to whom the next message goes */
+  writeTo(userId) {
+    this.#recipient.choose(userId);
+    this.#input.focus();
+  }
+
+  #address() {
+    const { userId, name } = this.#recipient;
+    const mayWrite = this.#meeting.may("chat") || this.#meeting.roster.get(userId)?.role === "host";
+    this.#input.disabled = !mayWrite;
+    const everyone = say(mayWrite ? "chat.placeholder" : "may.notChat");
+    this.#input.placeholder = plain(userId && mayWrite ? say("chat.placeholderPrivate", { name }) : everyone);
+    this.#form.classList.toggle("is-private", userId !== "");
+  }
+
+  /** Brings the list up to date: what is there stays, so that screen readers hear only what is new. */
+  #show() {
+    const messages = this.#meeting.chat.all;
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const nearEnd = scrollHeight - scrollTop - clientHeight < 80;
-    const item = h(
-      "li",
-      { class: isGrouped ? "grouped" : "" },
-      isGrouped ? null : face,
-      h("div", {}, isGrouped ? null : head, h("p", { dir: "auto" }, ...linked(text))),
-    );
-    this.#append(item, nearEnd || isOwn);
-    this.#last = { userId, at, isPrivate };
+    const known = new Set(messages.map(({ id }) => id));
+    for (const [id, { element }] of this.#items) {
+      if (known.has(id)) continue;
+      element.remove();
+      this.#items.delete(id);
+    }
+    for (const [i, message] of messages.entries()) this.#place(message, messages[i - 1], i);
+    this.#empty.hidden = messages.length > 0 || this.#unsent.children.length > 0;
+    if (nearEnd || messages.at(-1)?.userId === this.#meeting.userId) this.showNewest();
+  }
+
+  /**
+   * @param {ChatMessage} message
+   * @param {ChatMessage | undefined} before
+   * @param {number} i its place in the list
+   */
+  #place(message, before, i) {
+    const found = this.#items.get(message.id);
+    const item = found ?? chatMessage(this.#meeting, message, this.#menu);
+    this.#items.set(message.id, item);
+    if (found) item.update(message);
+    if (this.#list.children[i] !== item.element) this.#list.insertBefore(item.element, this.#list.children[i] ?? null);
+    item.element.classList.toggle("grouped", before !== undefined && isGrouped(message, before));
   }
 
   /** @param {Event} event */
@@ -95,35 +141,31 @@ export class Chat {
     const text = this.#input.value.trim();
     if (!text) return;
     this.#write("");
-    await this.#send(text);
+    await this.#send(text, this.#recipient.userId);
   };
 
-  /** @param {string} text stays in the list until it is sent, with a button that tries again */
-  async #send(text) {
+  /**
+   * @param {string} text stays in the list until it is sent, with a button that tries again
+   * @param {string} to
+   */
+  async #send(text, to) {
     try {
-      await this.#meeting.sendChat(text);
+      await this.#meeting.sendChat(text, to);
     } catch {
       const again = h("button", { type: "button", class: "text-button" }, say("chat.sendAgain"));
       const note = h("small", {}, say("chat.unsent"), " ", again);
-      const unsent = h("li", { class: "unsent" }, h("div", {}, h("p", { dir: "auto" }, ...linked(text)), note));
+      const words = h("p", { dir: "auto" });
+      words.append(...linked(text));
+      const unsent = h("li", { class: "unsent" }, h("div", {}, words, note));
       again.onclick = () => {
         unsent.remove();
         this.#input.focus();
-        void this.#send(text);
+        void this.#send(text, to);
       };
-      this.#append(unsent, true);
+      this.#unsent.append(unsent);
+      this.#empty.hidden = true;
+      this.showNewest();
     }
-  }
-
-  /**
-   * @param {HTMLElement} item
-   * @param {boolean} follow whether to scroll to it
-   */
-  #append(item, follow) {
-    this.#empty.hidden = true;
-    this.#list.append(item);
-    while (this.#list.children.length > KEPT) this.#list.firstElementChild?.remove();
-    if (follow) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   /** @param {KeyboardEvent} event */
@@ -146,16 +188,12 @@ export class Chat {
 }
 
 /**
- * @param {string} text
- * @returns {(Node | string)[]} the text, with its URLs as links
+ * Whether a message stands under the name of the one before.
+ *
+ * @param {ChatMessage} message
+ * @param {ChatMessage} before
  */
-function linked(text) {
-  /** @type {(Node | string)[]} */
-  const parts = [];
-  let end = 0;
-  for (const { 0: href, index } of text.matchAll(LINK)) {
-    parts.push(text.slice(end, index), h("a", { href, target: "_blank", rel: "noopener noreferrer" }, href));
-    end = index + href.length;
-  }
-  return [...parts, text.slice(end)];
+function isGrouped(message, before) {
+  const isSame = message.userId === before.userId && message.targetUserId === before.targetUserId;
+  return isSame && Date.parse(message.sentAt) - Date.parse(before.sentAt) < GROUP_MS;
 }

@@ -3,7 +3,10 @@ import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 
-/** @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip"} Action */
+/**
+ * @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"
+ *   | "react" | "invitation" | "layout" | "floating" | "details"} Action
+ */
 
 /**
  * What someone can do about the recording of the meeting, in words; null: nothing to offer.
@@ -27,6 +30,8 @@ import { Menu } from "./menu.js";
  * @property {number} people
  * @property {boolean} isHost
  * @property {RecordingChoices} recording
+ * @property {boolean | null} fillsScreen null: this browser does not let a page fill the screen
+ * @property {boolean | null} isFloating null: this browser cannot show a meeting above other windows
  */
 
 /** The toolbar at the bottom, with its menus. */
@@ -36,6 +41,7 @@ export class Controls {
   #menu;
   #leaveMenu;
   #end;
+  #more;
   #badge = h("span", { class: "unread", hidden: true });
   #people = h("span", { class: "people-count", "aria-hidden": "true" });
 
@@ -50,7 +56,10 @@ export class Controls {
       chat: this.#button("chat", "C"),
       people: this.#button("people", "P"),
       record: this.#button("record"),
+      react: this.#button("react"),
     };
+    this.#buttons.react.append(icon("smile"));
+    label(this.#buttons.react, say("reaction.title"));
     this.#buttons.chat.append(icon("chat"), this.#badge);
     this.#buttons.people.append(icon("people"), this.#people);
     this.#buttons.screen.append(icon("screen"));
@@ -61,10 +70,17 @@ export class Controls {
       [
         ["screen", "screen", say("control.share"), "narrow-only"],
         ["hand", "hand", say("control.hand"), "narrow-only"],
+        ["react", "smile", say("reaction.title"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
+        ["layout", "layout", say("layout.open")],
+        ["fullScreen", "fullScreen", ""],
+        ["floating", "floating", ""],
         ["optOut", "notRecorded", ""],
         ["invite", "link", say("invite.copy")],
+        ["invitation", "mail", say("invitation.title")],
+        ["details", "details", say("details.title")],
+        ["rules", "shield", say("rules.title")],
         ["settings", "settings", say("settings.title")],
         ["theme", "theme", say("theme.switch")],
         ["help", "keyboard", say("shortcuts.title")],
@@ -91,11 +107,12 @@ export class Controls {
       icon("more"),
     );
     this.#menu.openBy(more);
-    const { mic, camera, screen, hand, record, chat, people } = this.#buttons;
+    this.#more = more;
+    const { mic, camera, screen, hand, react, record, chat, people } = this.#buttons;
     const bar = h(
       "div",
       { class: "bar", role: "toolbar", "aria-label": say("control.toolbar") },
-      h("div", { class: "group" }, mic, camera, screen, hand, record),
+      h("div", { class: "group" }, mic, camera, screen, hand, react, record),
       h("div", { class: "group" }, chat, people, more),
       this.#end,
     );
@@ -103,7 +120,21 @@ export class Controls {
   }
 
   /** @param {ControlState} state */
-  update({ isMuted, isVideoOn, isSharing, canShare, canFlip, handRaised, open, unread, people, isHost, recording }) {
+  update({
+    isMuted,
+    isVideoOn,
+    isSharing,
+    canShare,
+    canFlip,
+    handRaised,
+    open,
+    unread,
+    people,
+    isHost,
+    recording,
+    fillsScreen,
+    isFloating,
+  }) {
     const { mic, camera, screen, hand, chat, people: list } = this.#buttons;
     show(mic, say(isMuted ? "control.unmute" : "control.mute"), "M", { off: isMuted });
     fill(mic, icon(isMuted ? "micOff" : "mic"));
@@ -121,8 +152,12 @@ export class Controls {
     this.#badge.textContent = unread > 99 ? "99+" : String(unread);
     this.#people.textContent = String(people);
     if (isHost && !this.#end.hasAttribute("popovertarget")) this.#leaveMenu.openBy(this.#end);
+    this.#leaveMenu.show("end", isHost);
     this.#menu.show("screen", canShare);
     this.#menu.show("flip", canFlip);
+    this.#menu.show("fullScreen", fillsScreen !== null, say(fillsScreen ? "view.leaveFullScreen" : "view.fullScreen"));
+    this.#menu.show("floating", isFloating !== null, say(isFloating ? "floating.back" : "floating.open"));
+    this.#menu.show("rules", isHost);
     this.#showRecording(recording);
   }
 
@@ -137,13 +172,18 @@ export class Controls {
     this.#menu.show("optOut", optOut !== null, optOut ?? "");
   }
 
+  /** @returns {HTMLElement} where the choice of reactions opens: its own button, or the menu's where that is hidden */
+  get reactButton() {
+    return this.#buttons.react.getClientRects().length ? this.#buttons.react : this.#more;
+  }
+
   /** @param {"mic" | "chat" | "people"} button that gets the focus */
   focus(button) {
     this.#buttons[button].focus();
   }
 
   /**
-   * @param {import("./keyboard.js").Command | "record"} command
+   * @param {import("./keyboard.js").Command | "record" | "react"} command
    * @param {string} [key]
    */
   #button(command, key) {

@@ -4,7 +4,6 @@ import { choice, deviceChoices } from "./choices.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { SHORTCUTS } from "./keyboard.js";
-import { notice } from "./notices.js";
 import { prefer, preferences } from "./preferences.js";
 import { setTheme, theme } from "./theme.js";
 
@@ -50,7 +49,7 @@ export function confirmation(question, yes, { words = [], isHarmless = false } =
  */
 export function settingsDialog(local, onSpeaker) {
   const choices = deviceChoices(local, onSpeaker);
-  choices.element.append(themeChoice(), languageChoice());
+  choices.element.append(themeChoice(), ...languageChoice());
   openDialog(say("settings.title"), choices.element).addEventListener("close", choices.close);
 }
 
@@ -68,13 +67,15 @@ function themeChoice() {
 
 /** Reloading leaves the meeting, so that is left to the person. */
 function languageChoice() {
+  const reload = h("button", { type: "button", class: "text-button", onclick: () => location.reload() });
+  reload.append(say("language.reload"));
+  const later = h("p", { class: "later", role: "status", hidden: true }, say("language.later"), " ", reload);
   const select = languageSelect(() => {
-    const action = { label: say("language.reload"), run: () => location.reload() };
-    notice(say("language.later"), { action, topic: "language" });
+    later.hidden = false;
   });
   select.prepend(h("option", { value: "" }, say("language.browser")));
   select.value = chosenLanguage();
-  return choice("language", say("language.label"), select);
+  return [choice("language", say("language.label"), select), later];
 }
 
 /**

@@ -21,6 +21,8 @@ const WORDS = {
  */
 const TITLES = {
   room_full: "refused.full",
+  quota_exceeded: "refused.full",
+  room_locked: "refused.locked",
   not_found: "refused.unknown",
   unauthorized: "refused.badLink",
   unreachable: "refused.unreachable",

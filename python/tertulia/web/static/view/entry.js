@@ -7,8 +7,10 @@ import { claimsOf, newUuid } from "../protocol.js";
  * @property {string} roomId
  * @property {string | null} credential
  * @property {"open" | "invite" | "token"} kind
+ * @property {string} [link] the short one we came by
  */
 
+const CODE = /^[2-9a-hjkmnp-z]{4}(-[2-9a-hjkmnp-z]{4}){2}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
@@ -34,6 +36,46 @@ export function entryFrom(location) {
 }
 
 /**
+ * The code of an invite in the address of the page.
+ *
+ * @param {string} path
+ * @returns {string | null} null: there is none
+ */
+export function codeFrom(path) {
+  const code = /^\/m\/([^/]+)\/?$/.exec(path)?.[1]?.toLowerCase() ?? "";
+  return CODE.test(code) ? code : null;
+}
+
+/**
+ * What the invite of a code turned out to be, for this tab: who has given its password is not asked again.
+ *
+ * @param {string} code
+ * @returns {Entry | null} null: it has not been opened
+ */
+export function openedBefore(code) {
+  const kept = sessionStorage.getItem(codeKey(code));
+  return kept ? { ...JSON.parse(kept), kind: "invite" } : null;
+}
+
+/**
+ * Keeps what the invite of a code turned out to be, for this tab.
+ *
+ * @param {string} code
+ * @param {{roomId: string, inviteToken: string}} opened
+ * @returns {Entry}
+ */
+export function keepOpened(code, { roomId, inviteToken }) {
+  const entry = { roomId, credential: inviteToken, link: `${location.origin}/m/${code}` };
+  sessionStorage.setItem(codeKey(code), JSON.stringify(entry));
+  return { ...entry, kind: "invite" };
+}
+
+/** @param {string} code whose invite is no longer valid */
+export function forgetOpened(code) {
+  sessionStorage.removeItem(codeKey(code));
+}
+
+/**
  * Reads what someone pasted: a link, or a room's id.
  *
  * @param {string} text
@@ -44,6 +86,8 @@ export function pathFrom(text) {
   if (UUID.test(trimmed.toLowerCase())) return `/r/${trimmed.toLowerCase()}`;
   if (!URL.canParse(trimmed, location.origin)) return null;
   const url = new URL(trimmed, location.origin);
+  const code = codeFrom(url.pathname) ?? codeFrom(`/m/${trimmed}`);
+  if (code) return `/m/${code}`;
   const roomId = roomIdOf(url.pathname);
   return roomId ? `/r/${roomId}${url.hash}` : null;
 }
@@ -112,6 +156,11 @@ export function claim(roomId, userId) {
       return lock && new Promise((release) => held.set(name, () => release(undefined)));
     });
   });
+}
+
+/** @param {string} code */
+function codeKey(code) {
+  return `tertulia.opened.${code}`;
 }
 
 /** @param {string} roomId */

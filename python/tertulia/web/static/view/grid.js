@@ -5,6 +5,7 @@ import { say } from "../words.js";
 import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
 import { Pager } from "./pager.js";
+import { preferences } from "./preferences.js";
 import { Tile } from "./tile.js";
 
 /** @import { Item, Person, Placed, Share } from "./arrangement.js" */
@@ -18,25 +19,33 @@ export class Grid {
   /** @type {import("./arrangement.js").Memory} */
   #memory = { seen: [], speaker: "" };
   /** @type {import("./arrangement.js").Wishes} */
-  #wishes = { layout: "auto", pinned: "", hidesSelf: false, page: 0 };
+  #wishes;
   /** @type {Map<string, number>} */
   #spokeAt = new Map();
   /** @type {Set<string>} */
   #speaking = new Set();
+  /** @type {Set<string>} */
+  #paused = new Set();
   #pager = new Pager((by) => this.#turn(by));
   #onPinned;
+  #onVolume;
   #observer = new ResizeObserver(() => this.update());
   #scheduled = false;
 
   /**
    * @param {Meeting} meeting
    * @param {LocalMedia} local
-   * @param {() => void} onPinned another tile is pinned, or none
+   * @param {object} actions
+   * @param {() => void} actions.onPinned another tile is pinned, or none
+   * @param {(userId: string) => void} actions.onVolume somebody's volume is to be changed
    */
-  constructor(meeting, local, onPinned) {
+  constructor(meeting, local, { onPinned, onVolume }) {
     this.#meeting = meeting;
     this.#local = local;
     this.#onPinned = onPinned;
+    this.#onVolume = onVolume;
+    const { layout, hidesSelf } = preferences();
+    this.#wishes = { layout, hidesSelf, pinned: "", page: 0 };
     /** Turns the pages. It is not part of the grid's element. */
     this.pager = this.#pager.element;
     this.element = h("section", { class: "grid", "aria-label": say("tiles.label") });
@@ -54,6 +63,26 @@ export class Grid {
     this.#togglePin(`${userId}/camera`);
   }
 
+  /** @param {Pick<import("./arrangement.js").Wishes, "layout" | "hidesSelf">} wishes how the tiles are laid out from now on */
+  choose({ layout, hidesSelf }) {
+    Object.assign(this.#wishes, { layout, hidesSelf, page: 0 });
+    this.update();
+  }
+
+  /** @returns {HTMLVideoElement | null} the largest picture of another, else our own */
+  largestVideo() {
+    const shown = [...this.element.querySelectorAll("video")].filter((video) => video.closest(".has-picture"));
+    const area = (/** @type {HTMLVideoElement} */ video) =>
+      video.clientWidth * video.clientHeight * (video.classList.contains("mirrored") ? 0.01 : 1);
+    return shown.sort((a, b) => area(b) - area(a))[0] ?? null;
+  }
+
+  /** Plays all pictures again. */
+  play() {
+    // Refused or interrupted: the next frame comes by itself, or there is none.
+    for (const video of this.element.querySelectorAll("video")) if (video.srcObject) video.play().catch(() => {});
+  }
+
   /** @param {string[]} userIds who speaks */
   setSpeakers(userIds) {
     const now = performance.now();
@@ -69,6 +98,12 @@ export class Grid {
       const quality = qualities.get(userId === this.#meeting.userId ? "" : userId);
       if (quality) tile.setQuality(quality);
     }
+  }
+
+  /** @param {string[]} videos that do not fit through our line, each as `userId/source` */
+  setPaused(videos) {
+    this.#paused = new Set(videos);
+    for (const [key, tile] of this.#tiles) tile.setPaused(this.#paused.has(key));
   }
 
   /** Updates before the next frame, once for all changes until then. */
@@ -105,12 +140,13 @@ export class Grid {
   /** @returns {Person[]} ourselves last */
   #people() {
     const self = this.#meeting.userId;
-    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn }) => ({
+    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn, isSpotlit }) => ({
       userId,
       isSelf: userId === self,
       handRaised,
       hasCamera: isVideoOn,
       spokeAt: this.#spokeAt.get(userId) ?? -Infinity,
+      isSpotlit,
     }));
     return [...people.filter(({ isSelf }) => !isSelf), ...people.filter(({ isSelf }) => isSelf)];
   }
@@ -139,11 +175,14 @@ export class Grid {
       tile.close();
       this.#tiles.delete(key);
     }
+    // Where text runs from right to left, so do the tiles.
+    const isMirrored = document.documentElement.dir === "rtl";
+    const width = this.element.clientWidth;
     for (const { item, rect } of placed) {
       const tile = this.#tile(item);
       const state = this.#stateOf(item, tracks);
       if (state) tile.update(state);
-      tile.place(rect);
+      tile.place(isMirrored ? { ...rect, x: width - rect.x - rect.width } : rect);
     }
   }
 
@@ -152,7 +191,14 @@ export class Grid {
     const known = this.#tiles.get(key);
     if (known) return known;
     const isSelf = userId === this.#meeting.userId;
-    const tile = new Tile({ userId, isSelf, isScreen, onPin: () => this.#togglePin(key) });
+    const tile = new Tile({
+      userId,
+      isSelf,
+      isScreen,
+      onPin: () => this.#togglePin(key),
+      onVolume: () => this.#onVolume(userId),
+    });
+    tile.setPaused(this.#paused.has(key));
     this.#tiles.set(key, tile);
     this.element.append(tile.element);
     return tile;

@@ -70,6 +70,19 @@ const PATHS = {
   ],
   close: ["M6 6l12 12", "M18 6L6 18"],
   check: ["M5 12.500l4.5 4.500L19 7.5"],
+  smile: ["M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z", "M8.2 14.2a4.6 4.6 0 0 0 7.6 0", "M9 9.5h.01", "M15 9.5h.01"],
+  copy: [
+    "M9.5 8.5h9a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-9a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2Z",
+    "M4.5 15.5a1.5 1.5 0 0 1-1-1.5V5.5a2 2 0 0 1 2-2H14a1.5 1.5 0 0 1 1.5 1",
+  ],
+  mail: ["M5 5.5h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-9a2 2 0 0 1 2-2Z", "M3.5 7.5l8.5 6 8.5-6"],
+  calendar: [
+    "M5.5 5.5h13a2 2 0 0 1 2 2v11a2 2 0 0 1-2 2h-13a2 2 0 0 1-2-2v-11a2 2 0 0 1 2-2Z",
+    "M3.5 10h17",
+    "M8 3v4",
+    "M16 3v4",
+  ],
+  lock: ["M7 10.5h10a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H7a2 2 0 0 1-2-2v-6a2 2 0 0 1 2-2Z", "M8 10.5V8a4 4 0 0 1 8 0v2.5"],
   send: ["M4.5 12h14", "M12.5 6l6 6-6 6"],
   speaker: ["M4 9.500v5h3.500L12 18.500v-13L7.5 9.500H4Z", "M15.5 9a4 4 0 0 1 0 6", "M18 6.500a7.5 7.5 0 0 1 0 11"],
   muteAll: ["M4 9.500v5h3.500L12 18.500v-13L7.5 9.500H4Z", "M16 9.500l5 5", "M21 9.500l-5 5"],
@@ -97,6 +110,17 @@ const PATHS = {
     "M15.500 4.500v15",
     "M15.500 12h6",
   ],
+  fullScreen: [
+    "M4 9V5.500A1.500 1.500 0 0 1 5.500 4H9",
+    "M15 4h3.500A1.500 1.500 0 0 1 20 5.500V9",
+    "M20 15v3.500a1.500 1.500 0 0 1-1.500 1.500H15",
+    "M9 20H5.500A1.500 1.500 0 0 1 4 18.500V15",
+  ],
+  floating: [
+    "M11 18.500H4.500a2 2 0 0 1-2-2v-10a2 2 0 0 1 2-2h15a2 2 0 0 1 2 2V10",
+    "M15 13h5a1.500 1.500 0 0 1 1.500 1.500v3.500a1.500 1.500 0 0 1-1.500 1.500h-5a1.500 1.500 0 0 1-1.500-1.500v-3.500A1.500 1.500 0 0 1 15 13Z",
+  ],
+  details: ["M5 20V12", "M10 20V5", "M15 20v-9", "M20 20v-5"],
   language: [
     "M12 20.500a8.500 8.500 0 1 0 0-17 8.500 8.500 0 0 0 0 17Z",
     "M3.500 12h17",
@@ -104,6 +128,13 @@ const PATHS = {
   ],
   plus: ["M12 5v14", "M5 12h14"],
   flip: ["M4 9.500h13", "M13.500 6l3.500 3.500-3.500 3.500", "M20 15.500H7", "M10.500 12l-3.500 3.500 3.500 3.500"],
+  spotlight: [
+    "M12 3.500l2.600 5.300 5.900.9-4.300 4.100 1 5.800-5.200-2.700-5.200 2.700 1-5.800-4.300-4.100 5.900-.9 2.600-5.300Z",
+  ],
+  shield: [
+    "M12 3.500l7 2.500v5.500c0 4.300-2.900 7.400-7 9-4.100-1.600-7-4.700-7-9V6l7-2.500Z",
+    "M9 12l2.200 2.200 4-4.400",
+  ],
   previous: ["M14.500 6l-6 6 6 6"],
   next: ["M9.500 6l6 6-6 6"],
 };
@@ -111,6 +142,9 @@ const PATHS = {
 /** @typedef {keyof typeof PATHS} IconName */
 
 const SVG = "http://www.w3.org/2000/svg";
+
+/** Icons that point along the line of text: mirrored where it runs from right to left. */
+const ALONG_TEXT = new Set(["send", "previous", "next", "layout", "muteAll", "speaker", "chat"]);
 
 /**
  * Draws an icon.
@@ -120,6 +154,7 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export function icon(name) {
   const svg = svgElement("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" });
+  if (ALONG_TEXT.has(name)) svg.classList.add("along-text");
   svg.append(...PATHS[name].map((d) => svgElement("path", { d })));
   return svg;
 }

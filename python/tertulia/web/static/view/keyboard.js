@@ -2,7 +2,7 @@
 /** @import { PushToTalk } from "./talk.js" */
 import { preferences } from "./preferences.js";
 
-/** @typedef {"mic" | "camera" | "screen" | "hand" | "chat" | "people" | "invite" | "theme" | "help"} Command */
+/** @typedef {"mic" | "camera" | "screen" | "hand" | "chat" | "people" | "invite" | "theme" | "fullScreen" | "help"} Command */
 
 /** @type {{key: string, command: Command | null, words: Key}[]} */
 export const SHORTCUTS = [
@@ -14,6 +14,7 @@ export const SHORTCUTS = [
   { key: "C", command: "chat", words: "shortcuts.chat" },
   { key: "P", command: "people", words: "shortcuts.people" },
   { key: "I", command: "invite", words: "shortcuts.invite" },
+  { key: "F", command: "fullScreen", words: "shortcuts.fullScreen" },
   { key: "D", command: "theme", words: "theme.switch" },
   { key: "?", command: "help", words: "shortcuts.help" },
 ];

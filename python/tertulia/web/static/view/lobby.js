@@ -1,6 +1,6 @@
 /** @import { LocalMedia } from "../media.js" */
 import { say } from "../words.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { pageHeader } from "./page_header.js";
 import { prefer, preferences } from "./preferences.js";
 import { preview } from "./preview.js";
@@ -10,6 +10,7 @@ import { preview } from "./preview.js";
  * @property {HTMLElement} element
  * @property {() => void} close
  * @property {(message: string) => void} fail
+ * @property {(onCancel: () => void) => void} wait a host has to let us in
  * @property {(section: HTMLElement) => void} append shows something below
  */
 
@@ -19,9 +20,10 @@ import { preview } from "./preview.js";
  * @param {object} options
  * @param {LocalMedia} options.local
  * @param {(name: string) => void} options.onGo joins
+ * @param {boolean} options.waits a host will have to let us in
  * @returns {Lobby}
  */
-export function lobby({ local, onGo }) {
+export function lobby({ local, onGo, waits }) {
   const mirror = preview(local);
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const name = h("input", {
@@ -33,7 +35,8 @@ export function lobby({ local, onGo }) {
     value: preferences().name,
     oninput: () => mirror.setName(name.value),
   });
-  const go = h("button", { type: "submit", class: "primary" }, say("lobby.join"));
+  const waiting = h("div", { class: "asking", hidden: true });
+  const go = h("button", { type: "submit", class: "primary" }, say(waits ? "lobby.ask" : "lobby.join"));
   const form = h(
     "form",
     {
@@ -61,6 +64,7 @@ export function lobby({ local, onGo }) {
       h("h1", {}, say("lobby.title")),
       h("p", { class: "lead" }, say("lobby.lead")),
       form,
+      waiting,
       failure,
     ),
   );
@@ -68,9 +72,22 @@ export function lobby({ local, onGo }) {
     element: h("div", { class: "lobby" }, pageHeader(), main),
     close: mirror.close,
     append: (section) => main.append(section),
+    wait: (onCancel) => {
+      form.hidden = true;
+      waiting.hidden = false;
+      const cancel = h("button", { type: "button", class: "secondary", onclick: onCancel }, say("lobby.stopWaiting"));
+      fill(
+        waiting,
+        h("p", { class: "asking-words", role: "status" }, say("lobby.asking")),
+        h("p", { class: "fine-print" }, say("lobby.askingLead")),
+        cancel,
+      );
+    },
     fail: (message) => {
       failure.textContent = message;
-      failure.hidden = false;
+      failure.hidden = message === "";
+      form.hidden = false;
+      waiting.hidden = true;
       form.classList.remove("busy");
       go.disabled = false;
     },

@@ -1,10 +1,8 @@
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { placeAt } from "./popover.js";
 
 /** @typedef {import("./icons.js").IconName} IconName */
-
-/** Pixels between a menu and its button, and between a menu and the edge of the window. */
-const GAP = 8;
 
 /**
  * A menu that a button opens.
@@ -46,14 +44,16 @@ export class Menu {
    * would come after the next key of a fast typist.
    *
    * @param {HTMLButtonElement} button
+   * @param {() => void} [prepare] what is to be shown, just before it is
    */
-  openBy(button) {
-    this.#button = button;
+  openBy(button, prepare = () => {}) {
     // Tells the browser that the button belongs to the menu: else a click on it would close the menu first, as one outside.
     button.setAttribute("popovertarget", this.element.id);
     button.setAttribute("aria-haspopup", "menu");
     button.onclick = (event) => {
       event.preventDefault();
+      this.#button = button;
+      prepare();
       if (!this.element.togglePopover()) return;
       this.#place();
       addEventListener("resize", this.#place);
@@ -61,16 +61,9 @@ export class Menu {
     };
   }
 
-  /** Puts the open menu above the middle of its button, within the window. */
   #place = () => {
     if (!this.#button || !this.element.matches(":popover-open")) return removeEventListener("resize", this.#place);
-    const { left, width, top } = this.#button.getBoundingClientRect();
-    const wide = this.element.offsetWidth;
-    const middle = left + width / 2 - wide / 2;
-    const { style } = this.element;
-    style.left = `${Math.max(GAP, Math.min(middle, document.documentElement.clientWidth - wide - GAP))}px`;
-    style.bottom = `${innerHeight - top + GAP}px`;
-    style.maxHeight = `${top - 2 * GAP}px`;
+    placeAt(this.element, this.#button);
   };
 
   /**

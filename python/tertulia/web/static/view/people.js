@@ -3,6 +3,8 @@
 import { say } from "../words.js";
 import { fill, h, initials, label, tint } from "./dom.js";
 import { icon } from "./icons.js";
+import { Knocks } from "./knocks.js";
+import { MemberMenu } from "./member_menu.js";
 import { fail, notice } from "./notices.js";
 import { panel } from "./panel.js";
 
@@ -10,8 +12,9 @@ import { panel } from "./panel.js";
 export class People {
   #meeting;
   #onInvite;
-  #confirm;
   #pin;
+  #menu;
+  #rules;
   #list = h("ul", { class: "people-list" });
   #count = h("p", { class: "count" });
   #muteAll;
@@ -21,14 +24,16 @@ export class People {
    * @param {object} actions
    * @param {() => void} actions.onClose
    * @param {() => void} actions.onInvite
-   * @param {(question: string, yes: string) => Promise<boolean>} actions.confirm
+   * @param {() => void} actions.onRules opens meeting control
    * @param {{pinnedUser: string, togglePin: (userId: string) => void}} actions.pin
    */
-  constructor(meeting, { onClose, onInvite, confirm, pin }) {
+  constructor(meeting, { onClose, onInvite, onRules, pin }) {
     this.#meeting = meeting;
     this.#onInvite = onInvite;
-    this.#confirm = confirm;
     this.#pin = pin;
+    this.#menu = new MemberMenu(meeting);
+    /** Who waits to be admitted. */
+    this.knocks = new Knocks(meeting);
     this.#muteAll = h(
       "button",
       {
@@ -45,12 +50,20 @@ export class People {
       icon("link"),
       say("invite.copy"),
     );
+    this.#rules = h(
+      "button",
+      { type: "button", class: "secondary", onclick: onRules },
+      icon("shield"),
+      say("rules.title"),
+    );
     this.element = panel(
       "people",
       { title: say("people.title"), close: say("people.close"), onClose },
-      h("div", { class: "panel-actions" }, invite, this.#muteAll),
+      h("div", { class: "panel-actions" }, invite, this.#muteAll, this.#rules),
+      this.knocks.element,
       this.#count,
       this.#list,
+      this.#menu.element,
     );
   }
 
@@ -60,6 +73,7 @@ export class People {
     const { roster, role, userId } = this.#meeting;
     const members = roster.all;
     this.#muteAll.hidden = role !== "host" || members.length < 2;
+    this.#rules.hidden = role !== "host";
     this.#count.textContent = say("people.count", { count: members.length });
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.act;
     const raised = members.filter((m) => m.handRaised);
@@ -81,6 +95,7 @@ export class People {
     const notes = [
       isSelf && say("people.you"),
       role === "host" && say("people.host"),
+      member.isSpotlit && say("people.spotlit"),
       isGuest && say("people.guest"),
       this.#meeting.sharers.has(userId) && say("people.sharing"),
       isLeftOut && say("people.notRecorded"),
@@ -94,7 +109,7 @@ export class People {
       h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
       handRaised && sign("hand", say("person.handRaised"), "raised"),
       this.#pinButton(member),
-      ...(this.#meeting.role === "host" && !isSelf ? this.#hostActions(member) : [microphoneSign(isMuted)]),
+      ...(this.#meeting.role === "host" ? this.#hostActions(member, isSelf) : [microphoneSign(isMuted)]),
       isVideoOn ? sign("camera", say("person.cameraOn"), "") : sign("cameraOff", say("person.cameraOff"), "off"),
     );
   }
@@ -108,18 +123,20 @@ export class People {
     return button;
   }
 
-  /** @param {Member} member */
-  #hostActions({ userId, displayName: name, isMuted }) {
-    const mute = isMuted
-      ? microphoneSign(isMuted)
-      : this.#act(`mute-${userId}`, "mic", say("people.mute", { name }), () =>
-          this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name })),
-        );
-    const remove = this.#act(`remove-${userId}`, "remove", say("people.remove", { name }), async () => {
-      const sure = await this.#confirm(say("people.removeQuestion", { name }), say("action.remove"));
-      if (sure) await this.#run(this.#meeting.remove(userId), say("people.removed", { name }));
-    });
-    return [remove, mute];
+  /**
+   * @param {Member} member
+   * @param {boolean} isSelf
+   */
+  #hostActions({ userId, displayName: name, isMuted }, isSelf) {
+    const mute =
+      isMuted || isSelf
+        ? microphoneSign(isMuted)
+        : this.#act(`mute-${userId}`, "mic", say("people.mute", { name }), () =>
+            this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name })),
+          );
+    const more = this.#act(`more-${userId}`, "more", say("member.more", { name }), () => {});
+    this.#menu.openBy(more, userId);
+    return [mute, more];
   }
 
   /**

@@ -1,5 +1,7 @@
 /** @import { VideoQuality } from "../media/encoding.js" */
+/** @import { Layout } from "./arrangement.js" */
 import { VIDEO_QUALITIES } from "../media.js";
+import { LAYOUTS } from "./arrangement.js";
 
 /**
  * A person's choices, kept in this browser.
@@ -12,6 +14,8 @@ import { VIDEO_QUALITIES } from "../media.js";
  * @property {VideoQuality} quality
  * @property {boolean} micOn whether to join with the microphone on
  * @property {boolean} cameraOn whether to join with the camera on
+ * @property {Layout} layout of the tiles
+ * @property {boolean} hidesSelf whether our own camera has no tile
  * @property {boolean} shortcuts whether single-key shortcuts are on
  */
 
@@ -26,6 +30,8 @@ const DEFAULTS = {
   quality: "standard",
   micOn: true,
   cameraOn: true,
+  layout: "auto",
+  hidesSelf: false,
   shortcuts: true,
 };
 
@@ -35,6 +41,7 @@ export function preferences() {
   const kept = Object.entries(DEFAULTS).map(([k, v]) => [k, typeof stored[k] === typeof v ? stored[k] : v]);
   const result = /** @type {Preferences} */ (Object.fromEntries(kept));
   if (!(result.quality in VIDEO_QUALITIES)) result.quality = DEFAULTS.quality;
+  if (!LAYOUTS.includes(result.layout)) result.layout = DEFAULTS.layout;
   return result;
 }
 

@@ -9,11 +9,16 @@ import { say } from "../words.js";
  */
 const ENTRY = {
   room_full: "problem.room_full",
+  room_locked: "problem.room_locked",
+  entry_denied: "problem.entry_denied",
+  waited_too_long: "problem.waited_too_long",
+  waiting_room_full: "problem.waiting_room_full",
   role_not_allowed: "problem.role_not_allowed",
   not_found: "problem.not_found",
   unauthorized: "problem.badLink",
   bad_token: "problem.badLink",
   forbidden: "problem.forbidden",
+  wrong_password: "password.wrong",
   rate_limited: "problem.rate_limited",
   unreachable: "problem.unreachable",
 };

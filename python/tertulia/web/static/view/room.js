@@ -8,24 +8,32 @@ import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
+import { controlDialog } from "./control.js";
 import { Controls } from "./controls.js";
+import { detailsDialog } from "./details.js";
 import { deviceTrouble, lossOf } from "./device_words.js";
 import { closeDialogs, confirmation, settingsDialog, shortcutsDialog } from "./dialogs.js";
 import { h } from "./dom.js";
+import { canFloat, Floating } from "./floating.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
+import { invitationDialog } from "./invitation.js";
 import { aloneCard, copyInvite } from "./invite.js";
 import { listenToKeys } from "./keyboard.js";
 import { clearNotices, fail, notice } from "./notices.js";
 import { People } from "./people.js";
+import { Permissions } from "./permissions.js";
 import { preferences } from "./preferences.js";
+import { Reactions } from "./reactions.js";
 import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
 import { PushToTalk } from "./talk.js";
 import { toggleTheme } from "./theme.js";
 import { Trouble } from "./trouble.js";
+import { canFillScreen, fillsScreen, followFullScreen, layoutDialog, toggleFullScreen } from "./viewing.js";
 import { followViewport } from "./viewport.js";
+import { volumeDialog } from "./volume.js";
 
 /** The screen of a meeting: what its parts show, and what keys and buttons do. */
 export class Room {
@@ -34,6 +42,7 @@ export class Room {
   #inviteLink;
   #header;
   #grid;
+  #floating;
   #chat;
   #people;
   #controls;
@@ -47,6 +56,9 @@ export class Room {
   /** How many cameras there are. */
   #cameras = 0;
   #trouble;
+  #permissions;
+  #reactions;
+  #rest;
   #cleanup;
 
   /**
@@ -59,9 +71,18 @@ export class Room {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviteLink = inviteLink;
+    this.#rest = rest;
     const onInvite = () => void copyInvite(inviteLink());
     const onPeople = () => this.#toggle("people");
-    this.#grid = new Grid(meeting, local, () => this.#people.update());
+    this.#grid = new Grid(meeting, local, {
+      onPinned: () => this.#people.update(),
+      onVolume: (userId) => this.#chooseVolume(userId),
+    });
+    this.#floating = new Floating(
+      this.#grid,
+      (action) => this.#run(action),
+      () => this.#update(),
+    );
     this.#trouble = new Trouble(meeting, () => this.#update());
     this.#header = new Header({
       pager: this.#grid.pager,
@@ -70,8 +91,11 @@ export class Room {
       onHelp: () => this.#trouble.explain(),
     });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, confirm: confirmation, pin: this.#grid });
+    const onRules = () => this.#run("rules");
+    this.#reactions = new Reactions((emoji) => void meeting.react(emoji).catch(fail));
+    this.#people = new People(meeting, { onClose: onPeople, onInvite, onRules, pin: this.#grid });
     this.#controls = new Controls((action) => this.#run(action));
+    this.#permissions = new Permissions(meeting);
     this.#recording = new RecordingControl(meeting, rest, () => this.#update());
     this.#startSound = startSoundButton(() => this.#onStartSound());
     this.#sound = new Sound(() => {
@@ -84,7 +108,7 @@ export class Room {
       this.#header.element,
       // By keyboard the microphone comes before the pins of the tiles.
       this.#controls.element,
-      h("main", { class: "stage" }, this.#grid.element, this.#alone, this.#startSound),
+      h("main", { class: "stage" }, this.#grid.element, this.#reactions.element, this.#alone, this.#startSound),
       this.#chat.element,
       this.#people.element,
       this.#sound.element,
@@ -105,6 +129,8 @@ export class Room {
     for (const end of this.#cleanup) end();
     clearNotices();
     closeDialogs();
+    this.#floating.close();
+    if (fillsScreen()) toggleFullScreen();
     this.#header.close();
     this.#grid.close();
     this.#sound.close();
@@ -114,14 +140,19 @@ export class Room {
     const [meeting, local, update] = [this.#meeting, this.#local, () => this.#update()];
     const talk = new PushToTalk({
       isMuted: () => local.isMuted,
-      setMuted: (muted) => this.#try("microphone", () => local.setMuted(muted)),
+      setMuted: (muted) => this.#setMuted(muted),
     });
     return [
       stayAwake(),
+      followFullScreen(update),
       followViewport(() => this.#chat.showNewest()),
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
       ...this.#recording.listen(),
+      ...this.#permissions.listen(),
+      this.#people.knocks.listen(() => this.#open !== "people" && this.#toggle("people")),
+      meeting.control.on("settings", update),
+      meeting.control.on("waiting", update),
       meeting.roster.on("joined", update),
       meeting.roster.on("left", update),
       meeting.roster.on("changed", update),
@@ -131,9 +162,12 @@ export class Room {
       local.on("lost", (what) => this.#onLost(what)),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
+      meeting.on("paused", (videos) => this.#grid.setPaused(videos)),
       meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
       ...this.#trouble.listen(),
-      meeting.on("chat", (message) => this.#onChat(message)),
+      ...this.#chat.listen(),
+      meeting.chat.on("said", (message) => this.#onChat(message)),
+      meeting.on("reaction", ({ userId, emoji }) => this.#onReaction(userId, emoji)),
       meeting.on("muteRequested", (byUserId) => this.#onMuteRequested(byUserId)),
     ];
   }
@@ -154,11 +188,15 @@ export class Room {
       unread: this.#unread,
       isHost: role === "host",
       recording: this.#recording.choices,
+      fillsScreen: canFillScreen() ? fillsScreen() : null,
+      isFloating: canFloat() ? this.#floating.isOpen : null,
     });
+    this.#floating.update({ isMuted, isVideoOn });
     this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
     this.#people.update();
+    this.#chat.update();
     this.#grid.schedule();
-    this.#alone.hidden = people > 1;
+    this.#alone.hidden = people > 1 || this.#meeting.control.waiting.size > 0;
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
   }
 
@@ -171,8 +209,9 @@ export class Room {
   #run(action) {
     switch (action) {
       case "mic":
-        return this.#try("microphone", () => this.#local.setMuted(!this.#local.isMuted));
+        return this.#setMuted(!this.#local.isMuted);
       case "camera":
+        if (!this.#local.isVideoOn && !this.#permissions.check("video")) return;
         return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
       case "screen":
         return this.#toggleScreen();
@@ -185,8 +224,22 @@ export class Room {
         return this.#toggle(action);
       case "invite":
         return void copyInvite(this.#inviteLink());
+      case "invitation":
+        return void this.#invite();
+      case "react":
+        return this.#reactions.choose(this.#controls.reactButton);
       case "settings":
         return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
+      case "layout":
+        return layoutDialog(this.#grid);
+      case "fullScreen":
+        return toggleFullScreen();
+      case "floating":
+        return void this.#floating.toggle().catch(() => notice(say("floating.failed")));
+      case "details":
+        return detailsDialog(this.#meeting);
+      case "rules":
+        return controlDialog(this.#meeting);
       case "theme":
         return toggleTheme();
       case "help":
@@ -217,8 +270,15 @@ export class Room {
     notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
+  /** @param {boolean} muted */
+  #setMuted(muted) {
+    if (!muted && !this.#permissions.check("unmute")) return;
+    this.#try("microphone", () => this.#local.setMuted(muted));
+  }
+
   #toggleScreen() {
     if (this.#local.isSharing) return this.#local.stopScreen();
+    if (!this.#permissions.check("share")) return;
     // Closing the browser's dialog is no error.
     this.#local
       .shareScreen()
@@ -246,6 +306,12 @@ export class Room {
     this.#update();
   }
 
+  /** @param {string} userId */
+  #chooseVolume(userId) {
+    const name = this.#nameOf(userId, say("meeting.someone"));
+    volumeDialog(name, this.#sound.volumeOf(userId), (volume) => this.#sound.setVolume(userId, volume));
+  }
+
   #onTracks() {
     this.#sound.update(this.#meeting.tracks());
     this.#people.update();
@@ -254,13 +320,31 @@ export class Room {
 
   /** @param {ChatMessage} message */
   #onChat(message) {
-    this.#chat.add(message);
     if (this.#open === "chat" || message.userId === this.#meeting.userId) return;
     this.#unread++;
     const name = this.#nameOf(message.userId, say("meeting.someone"));
     const action = { label: say("chat.open"), run: () => this.#open !== "chat" && this.#toggle("chat") };
     notice(say("chat.preview", { name, text: message.text.slice(0, 80) }), { action, topic: "chat" });
     this.#update();
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} emoji
+   */
+  #onReaction(userId, emoji) {
+    const name = userId === this.#meeting.userId ? say("chat.you") : this.#nameOf(userId, say("meeting.someone"));
+    this.#reactions.show(emoji, name);
+  }
+
+  async #invite() {
+    try {
+      const [link, rest] = await Promise.all([this.#inviteLink(), this.#rest()]);
+      const { role, roomId } = this.#meeting;
+      invitationDialog({ link, host: role === "host" ? { rest, roomId } : null });
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** @param {string} byUserId a host who wants us muted: we are, and may unmute ourselves */

@@ -6,6 +6,10 @@ export class Sound {
   /** @type {Map<MediaStreamTrack, HTMLAudioElement>} */
   #players = new Map();
   #speaker = "";
+  /** @type {Map<string, number>} by userId, in [0, 1]; who is not in it is as loud as they come */
+  #volumes = new Map();
+  /** @type {RemoteTrack[]} */
+  #tracks = [];
   #onBlocked;
 
   /** @param {() => void} onBlocked the browser plays no audio before the person has clicked something */
@@ -16,9 +20,36 @@ export class Sound {
 
   /** @param {RemoteTrack[]} tracks of which the audio is played */
   update(tracks) {
+    this.#tracks = tracks;
     const wanted = new Set(tracks.filter(({ kind }) => kind === "audio").map(({ track }) => track));
     for (const [track, player] of this.#players) if (!wanted.has(track)) this.#drop(track, player);
     for (const track of wanted) if (!this.#players.has(track)) this.#add(track);
+    this.#applyVolumes();
+  }
+
+  /**
+   * @param {string} userId
+   * @returns {number} how loud they are here, in [0, 1]
+   */
+  volumeOf(userId) {
+    return this.#volumes.get(userId) ?? 1;
+  }
+
+  /**
+   * @param {string} userId
+   * @param {number} volume in [0, 1]
+   */
+  setVolume(userId, volume) {
+    this.#volumes.set(userId, volume);
+    this.#applyVolumes();
+  }
+
+  /** A track may be another person's from one moment to the next. */
+  #applyVolumes() {
+    for (const { track, userId } of this.#tracks) {
+      const player = this.#players.get(track);
+      if (player) player.volume = this.volumeOf(userId ?? "");
+    }
   }
 
   /** Tries again, after a click. */

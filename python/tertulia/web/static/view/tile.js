@@ -49,11 +49,14 @@ export class Tile {
   #away = h("div", { class: "away" }, say("person.reconnecting"));
   #signal = h("span", { class: "signal", role: "img" }, bars());
   #pin;
+  #volume;
   #isSelf;
   #isScreen;
   /** @type {Quality | null} null: not measured yet */
   #quality = null;
   #expectsPicture = false;
+  #isAway = false;
+  #isPaused = false;
 
   /**
    * @param {object} options
@@ -61,8 +64,9 @@ export class Tile {
    * @param {boolean} options.isSelf
    * @param {boolean} options.isScreen
    * @param {() => void} options.onPin
+   * @param {() => void} options.onVolume
    */
-  constructor({ userId, isSelf, isScreen, onPin }) {
+  constructor({ userId, isSelf, isScreen, onPin, onVolume }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
     const video = h("video", {
@@ -76,6 +80,11 @@ export class Tile {
       this.#showQuality();
     });
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
+    this.#volume = h(
+      "button",
+      { type: "button", class: "pin volume", onclick: onVolume, hidden: isSelf },
+      icon("speaker"),
+    );
     this.element = h(
       "article",
       { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
@@ -84,6 +93,7 @@ export class Tile {
       this.#away,
       h("div", { class: "plate" }, this.#badges, this.#name, this.#leftOut),
       this.#signal,
+      this.#volume,
       this.#pin,
     );
     this.element.dataset.user = userId;
@@ -106,9 +116,11 @@ export class Tile {
     this.element.classList.toggle("is-speaking", speaking);
     this.element.classList.toggle("is-away", isAway);
     this.element.classList.toggle("has-hand", handRaised);
-    this.#away.hidden = !isAway;
+    this.#isAway = isAway;
+    this.#showAbsence();
     label(this.#pin, say(PINS[this.#kind][pinned ? "unpin" : "pin"], { name }));
     this.#pin.setAttribute("aria-pressed", String(pinned));
+    label(this.#volume, say("volume.of", { name }));
     this.#picture.show(state);
     this.#expectsPicture = state.isOn && !this.#isSelf;
     this.#showQuality();
@@ -125,6 +137,19 @@ export class Tile {
     return this.#isSelf ? "self" : "person";
   }
 
+  /** @param {boolean} isPaused the server does not send this video: our line is too narrow for it */
+  setPaused(isPaused) {
+    this.#isPaused = isPaused;
+    this.#showAbsence();
+    this.#showQuality();
+  }
+
+  /** Says over the last picture why no more come. */
+  #showAbsence() {
+    this.#away.hidden = !this.#isAway && !this.#isPaused;
+    fill(this.#away, say(this.#isAway ? "person.reconnecting" : "tile.paused"));
+  }
+
   /** @param {Quality} quality of this person's media */
   setQuality(quality) {
     this.#quality = quality;
@@ -138,7 +163,8 @@ export class Tile {
     if (!this.#quality) return;
     const { loss, roundTrip } = this.#quality;
     const count = isMissing ? 0 : this.#quality.bars;
-    const words = say(isMissing ? "quality.noPicture" : (QUALITIES[count] ?? "quality.none"));
+    const picture = this.#isPaused ? "tile.paused" : isMissing ? "quality.noPicture" : QUALITIES[count];
+    const words = say(picture ?? "quality.none");
     const figures = [
       !Number.isNaN(roundTrip) && say("quality.delay", { milliseconds: Math.round(roundTrip) }),
       loss > 0.005 && say("quality.lost", { percent: percent(loss) }),

@@ -47,3 +47,14 @@ export function bytes(count) {
   const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   return new Intl.NumberFormat(locale(), { ...options, ...fraction }).format(value);
 }
+
+/**
+ * @param {number} bits a second
+ * @returns {string} such as "740 kb/s"
+ */
+export function bitrate(bits) {
+  const isLarge = bits >= 1_000_000;
+  const unit = isLarge ? "megabit-per-second" : "kilobit-per-second";
+  const value = bits / (isLarge ? 1_000_000 : 1000);
+  return new Intl.NumberFormat(locale(), { style: "unit", unit, maximumFractionDigits: isLarge ? 1 : 0 }).format(value);
+}

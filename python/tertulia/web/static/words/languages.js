@@ -4,6 +4,13 @@ import { speak } from "./say.js";
 /** The languages of the page, each by its own name, by the code of its catalogue. boot.js chooses among them. */
 export const LANGUAGES = {
   en: "English",
+  de: "Deutsch",
+  es: "Español",
+  fr: "Français",
+  pt: "Português",
+  ar: "العربية",
+  he: "עברית",
+  ja: "日本語",
 };
 
 /** Where the chosen language is kept. Nothing: the browser's. */

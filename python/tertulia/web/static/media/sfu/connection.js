@@ -1,7 +1,8 @@
-/** @import { Slot, Source } from "../../protocol/types.js" */
+/** @import { Slot, Source, WantedLayers } from "../../protocol/types.js" */
 /** @import { LinkReport, LinkState, RemoteTrack } from "../link.js" */
 import { Emitter } from "../../protocol/emitter.js";
 import { blockageOf, PATIENCE_MS } from "../blockage.js";
+import { Gauge } from "../details.js";
 import { Reporter } from "../report.js";
 import { logFailure, Serial } from "../serial.js";
 import { candidateInit } from "../sources.js";
@@ -58,6 +59,7 @@ export class SfuConnection extends Emitter {
   #path;
   #silence;
   #reporter = new Reporter();
+  #gauge = new Gauge();
   #work = new Serial();
   #exchange = new Exchange();
   /** @type {Phase} */
@@ -157,6 +159,12 @@ export class SfuConnection extends Emitter {
     this.emit("tracks", null);
   }
 
+  /** @param {WantedLayers[]} videos which layers of our videos somebody watches */
+  setWantedLayers(videos) {
+    this.#senders.setWanted(videos);
+    this.#work.run(() => this.#senders.applyEncodings());
+  }
+
   /** @returns {RemoteTrack[]} */
   tracks() {
     return this.#slots.tracks();
@@ -181,6 +189,16 @@ export class SfuConnection extends Emitter {
     if (isOpen) this.#path.check(read.alive);
     const isBlocked = isOpen && this.#path.downFor > PATIENCE_MS;
     return { ...read, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
+  }
+
+  /** @returns {Promise<import("../details.js").Details>} */
+  details() {
+    const own = this.#senders.sources();
+    return this.#gauge.read(this.#pc, {
+      remote: (mid) => this.#slots.trackOf(mid),
+      own: (mid) => own[mid],
+      userId: "",
+    });
   }
 
   /**

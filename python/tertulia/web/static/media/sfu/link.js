@@ -84,6 +84,11 @@ export class SfuLink extends Emitter {
     return this.#shown.report();
   }
 
+  /** @returns {Promise<import("../details.js").Details>} */
+  details() {
+    return this.#shown.details();
+  }
+
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     this.#iceServers = iceServers;
@@ -112,6 +117,8 @@ export class SfuLink extends Emitter {
       hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#from(sourceUserId)?.receiveAnswer(sdp)),
       hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#from(sourceUserId)?.receiveCandidate(candidate)),
       hub.on("Slots", ({ transportId, slots }) => this.#onSlots(transportId, slots)),
+      hub.on("LayersWanted", ({ transportId, videos }) => this.#from(transportId)?.setWantedLayers(videos)),
+      hub.on("VideosPaused", (event) => this.#onPaused(event)),
       hub.on("TransportState", ({ transportId, state }) => state === "closed" && this.#onClosed(transportId)),
       hub.on("SfuError", (error) => this.#onError(error)),
       hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds)),
@@ -135,6 +142,17 @@ export class SfuLink extends Emitter {
     else this.#connection.assign(slots);
   }
 
+  /** @param {{transportId: string, videos: {userId: string, source: Source}[]}} event */
+  #onPaused({ transportId, videos }) {
+    const shown = this.#handover && !this.#handover.isShown ? this.#handover.transportId : this.#transportId;
+    if (transportId === shown) {
+      this.emit(
+        "paused",
+        videos.map(({ userId, source }) => `${userId}/${source}`),
+      );
+    }
+  }
+
   /** @param {string} transportId */
   #onClosed(transportId) {
     if (this.#handover && transportId === this.#handover.transportId) this.#endHandover();
@@ -144,6 +162,7 @@ export class SfuLink extends Emitter {
   /** @param {boolean} missed */
   #onJoined(missed) {
     this.#connection.resume(missed);
+    if (missed) this.emit("paused", []);
     this.#view.sent = NO_VIEW;
     this.#sendView();
   }
@@ -167,7 +186,10 @@ export class SfuLink extends Emitter {
       transportId,
       old,
       next,
-      onShown: () => this.emit("tracks", null),
+      onShown: () => {
+        this.emit("paused", []);
+        this.emit("tracks", null);
+      },
       onLast: () => this.#endHandover(),
     });
   }
@@ -175,6 +197,7 @@ export class SfuLink extends Emitter {
   #endHandover() {
     if (!this.#handover) return;
     const wasShown = this.#handover.isShown;
+    if (!wasShown) this.emit("paused", []);
     this.#handover.end();
     this.#handover = null;
     if (wasShown) return;
@@ -199,6 +222,7 @@ export class SfuLink extends Emitter {
   #replace() {
     this.#connection.close();
     this.#connection = this.#connect();
+    this.emit("paused", []);
     this.emit("tracks", null);
   }
 

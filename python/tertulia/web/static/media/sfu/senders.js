@@ -1,5 +1,5 @@
-/** @import { Source } from "../../protocol/types.js" */
-import { applyEncoding } from "../encoding.js";
+/** @import { Source, WantedLayers } from "../../protocol/types.js" */
+import { applyEncoding, CAMERA_LAYERS } from "../encoding.js";
 import { logFailure } from "../serial.js";
 import { hint, kindOf, SOURCES } from "../sources.js";
 
@@ -8,6 +8,8 @@ export class Senders {
   #pc;
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #transceivers = new Map();
+  /** @type {Map<string, string[]>} by mid: the layers that somebody watches, as far as the SFU has said it */
+  #wanted = new Map();
 
   /**
    * @param {RTCPeerConnection} pc
@@ -52,7 +54,14 @@ export class Senders {
   /** Only between negotiations: browsers refuse it during one. */
   async applyEncodings() {
     if (this.#pc.signalingState !== "stable") return;
-    for (const [source, { sender }] of this.#transceivers) await applyEncoding(sender, source);
+    for (const [source, { sender, mid }] of this.#transceivers) {
+      await applyEncoding(sender, source, this.#wanted.get(mid ?? "") ?? null);
+    }
+  }
+
+  /** @param {WantedLayers[]} videos the layers that somebody watches; the others are not sent after the next `applyEncodings` */
+  setWanted(videos) {
+    this.#wanted = new Map(videos.map(({ mid, rids }) => [mid, rids]));
   }
 
   /**
@@ -60,7 +69,9 @@ export class Senders {
    * @param {MediaStreamTrack | "audio" | "video"} track
    */
   #add(source, track) {
-    const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream()] });
+    const layers = source === "camera" ? { sendEncodings: CAMERA_LAYERS } : {};
+    const streams = [new MediaStream()];
+    const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams, ...layers });
     this.#transceivers.set(source, transceiver);
     return true;
   }

@@ -1,0 +1,270 @@
+//! All of it for one client: what left and was reported, how much is possible, and when packets may leave.
+
+use std::time::{Duration, Instant};
+
+use super::{Cluster, Departures, Estimator, Gcc, Meter, Outcome, Pacer, Prober};
+use crate::rtp::TransportFeedback;
+
+/// Statuses that are read of one RTCP packet. Clients report ten to twenty times a second, each packet once.
+const MAX_STATUSES: usize = 2_048;
+
+/// While no limit is known, packets leave at this rate at least,
+const FREE_BITS: f64 = 10e6;
+
+/// or at so many times the rate of late.
+const FREE_SHARE: f64 = 2.5;
+
+/// And what waits, waits so long at most.
+const FREE_WAIT: f64 = 0.04;
+
+/// Where a limit is known, media leaves at so many times it: what is sent is less in the mean, and frames are not held back.
+const BOUND_SHARE: f64 = 1.3;
+
+/// What waits is worth a second, and within these bounds: keyframes of all tiles at once, and of one.
+const MAX_WAITING: usize = 4 << 20;
+const MIN_WAITING: usize = 100_000;
+
+/// After so long without a sign of a limit, there is none.
+const FREE_AFTER: Duration = Duration::from_secs(30);
+
+/// A client that cannot be probed gets more after so long.
+const BLIND: Duration = Duration::from_secs(8);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Control {
+    departures: Departures,
+    outcomes: Vec<Outcome>,
+    /// The reference time of the last report.
+    reference: Option<i64>,
+    gcc: Gcc,
+    prober: Prober,
+    pacer: Pacer,
+    sent: Meter,
+    goal: Option<f64>,
+    /// Since when nothing more is wanted.
+    content: Option<Instant>,
+    has_reports: bool,
+    /// What [`Self::bits`] was when [`Self::is_news`] was asked.
+    told: Option<u64>,
+}
+
+impl Control {
+    /// Nothing is known.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            departures: Departures::new(now),
+            outcomes: Vec::new(),
+            reference: None,
+            gcc: Gcc::default(),
+            prober: Prober::new(now),
+            pacer: Pacer::new(now, FREE_BITS),
+            sent: Meter::new(now),
+            goal: None,
+            content: None,
+            has_reports: false,
+            told: None,
+        }
+    }
+
+    /// Bits per second that are possible; `None`: there is no sign of a limit.
+    pub(crate) fn bits(&self) -> Option<u64> {
+        self.gcc.bits()
+    }
+
+    /// Whether [`Self::bits`] is not what it was at the last call.
+    pub(crate) fn is_news(&mut self) -> bool {
+        let bits = self.gcc.bits();
+        std::mem::replace(&mut self.told, bits) != bits
+    }
+
+    /// Packets take another path from now on, of which nothing is known.
+    pub(crate) fn path_changed(&mut self, now: Instant) {
+        self.gcc = Gcc::default();
+        self.prober.put_off(now);
+    }
+
+    /// The transport-wide number of the next packet.
+    pub(crate) fn sequence(&self) -> u16 {
+        self.departures.next()
+    }
+
+    /// A packet of so many bytes leaves. `is_numbered`: with a transport-wide number.
+    pub(crate) fn depart(&mut self, now: Instant, bytes: usize, is_numbered: bool) {
+        self.pacer.spend(bytes);
+        self.sent.add(now, bytes);
+        if is_numbered {
+            let cluster: Option<Cluster> = self.prober.depart(bytes);
+            self.departures.depart(now, bytes, cluster);
+        }
+    }
+
+    /// Packets are about to leave; so many bytes wait their turn.
+    pub(crate) fn begin(&mut self, now: Instant, waiting: usize) {
+        let rate = match self.gcc.bits() {
+            Some(bits) => bits as f64 * BOUND_SHARE,
+            None => FREE_BITS
+                .max(self.sent.bits().unwrap_or_default() * FREE_SHARE)
+                .max(waiting as f64 * 8.0 / FREE_WAIT),
+        };
+        self.pacer.set_rate(now, rate);
+    }
+
+    /// Whether a packet that waits its turn may leave.
+    pub(crate) fn may_send(&mut self, now: Instant) -> bool {
+        self.pacer.may_send(now)
+    }
+
+    /// How many bytes may wait.
+    pub(crate) fn most_waiting(&self) -> usize {
+        let bound = self.gcc.bits().map(|bits| bits as usize / 8);
+        bound.map_or(MAX_WAITING, |second| second.clamp(MIN_WAITING, MAX_WAITING))
+    }
+
+    /// When the next packet may leave that waits.
+    pub(crate) fn ready_at(&self) -> Instant {
+        self.pacer.ready_at()
+    }
+
+    /// A client reports what became of some packets.
+    pub(crate) fn reported<'a>(&mut self, now: Instant, reports: impl Iterator<Item = TransportFeedback<'a>>) {
+        let mut left = MAX_STATUSES;
+        let before = self.gcc.cut_at();
+        for report in reports {
+            let reference = report.reference(self.reference);
+            self.reference = Some(reference);
+            self.outcomes.clear();
+            for status in report.statuses().take(left) {
+                left -= 1;
+                let arrived = status.arrived.map(|arrived| reference + arrived);
+                self.outcomes.extend(self.departures.report(status.sequence, arrived));
+            }
+            if let Some(last) = self.outcomes.last() {
+                self.has_reports = true;
+                let age = now.saturating_duration_since(self.departures.instant(last.departed));
+                self.gcc.reported(now, &self.outcomes, age);
+            }
+        }
+        if self.gcc.cut_at() != before {
+            self.prober.put_off(now);
+        }
+        if let Some(bits) = self.gcc.bits() {
+            self.prober.found(now, bits as f64);
+        }
+        self.rest(now);
+    }
+
+    /// A client without transport-wide feedback says what it can be sent.
+    pub(crate) fn estimated_by_client(&mut self, now: Instant, bits: u64) {
+        let before = self.gcc.bits();
+        let bits = bits as f64;
+        // Receivers say little more than what they get: only less is a sign of a limit.
+        let is_less = self.sent.bits().is_some_and(|sent| bits < sent);
+        if !self.has_reports && (is_less || before.is_some_and(|before| bits > before as f64)) {
+            self.gcc.set_bound(now, bits);
+        }
+        self.rest(now);
+    }
+
+    /// So many bits per second would be of use. `None`: what is possible is enough.
+    pub(crate) fn set_goal(&mut self, now: Instant, goal: Option<u64>) {
+        self.goal = goal.map(|goal| goal as f64);
+        self.content = goal.is_none().then(|| self.content.unwrap_or(now));
+        self.prober.set_goal(now, self.goal);
+    }
+
+    /// Forgets a limit that is not felt any more.
+    fn rest(&mut self, now: Instant) {
+        let is_past = |at: Option<Instant>| at.is_some_and(|at| at + FREE_AFTER <= now);
+        if is_past(self.content) && is_past(self.gcc.cut_at()) {
+            self.gcc.set_free();
+        }
+    }
+
+    /// When [`Self::probe`] is to be called.
+    pub(crate) fn probe_at(&self) -> Option<Instant> {
+        self.gcc.bits().and_then(|_| self.prober.deadline())
+    }
+
+    /// The bytes of padding that are due. `can_probe`: the client takes padding, and reports it.
+    pub(crate) fn probe(&mut self, now: Instant, can_probe: bool) -> Option<usize> {
+        let bits = self.gcc.bits()? as f64;
+        if can_probe && self.has_reports {
+            return self.prober.due(now, bits);
+        }
+        self.prober.put_off(now);
+        let is_due = self.gcc.cut_at().is_none_or(|cut| cut + BLIND <= now);
+        if let Some(goal) = self.goal.filter(|goal| is_due && *goal > bits) {
+            self.gcc.set_bound(now, goal);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Sends a megabit in a second.
+    fn send(control: &mut Control, now: &mut Instant) {
+        for _ in 0..100 {
+            *now += 10 * MS;
+            control.depart(*now, 1_250, false);
+        }
+    }
+
+    #[test]
+    fn a_client_that_estimates_by_itself_is_believed_when_it_says_less() {
+        let mut now = Instant::now();
+        let mut control = Control::new(now);
+        send(&mut control, &mut now);
+        control.estimated_by_client(now, 1_200_000);
+        assert!(
+            control.bits().is_none() && !control.is_news(),
+            "more than it is sent is no limit"
+        );
+        control.estimated_by_client(now, 400_000);
+        assert_eq!(control.bits(), Some(400_000));
+        assert!(control.is_news() && !control.is_news());
+        control.set_goal(now, Some(900_000));
+        let due = control.probe_at().expect("more is wanted");
+        assert_eq!(control.probe(due, false), None);
+        assert_eq!(control.bits(), Some(400_000), "not at once");
+        let later = now + 2 * BLIND;
+        assert_eq!(control.probe(later, false), None);
+        assert_eq!(control.bits(), Some(900_000));
+        assert!(control.is_news());
+        control.estimated_by_client(later, 500_000);
+        assert_eq!(control.bits(), Some(500_000));
+    }
+
+    #[test]
+    fn a_limit_that_is_not_felt_any_more_is_forgotten_and_that_of_another_path_at_once() {
+        let mut now = Instant::now();
+        let mut control = Control::new(now);
+        send(&mut control, &mut now);
+        control.estimated_by_client(now, 400_000);
+        control.set_goal(now, None);
+        control.reported(now + FREE_AFTER / 2, std::iter::empty());
+        assert_eq!(control.bits(), Some(400_000));
+        control.reported(now + FREE_AFTER, std::iter::empty());
+        assert_eq!(control.bits(), None);
+        control.estimated_by_client(now + FREE_AFTER, 300_000);
+        assert!(control.is_news() && control.bits().is_some());
+        control.path_changed(now + FREE_AFTER);
+        assert!(control.is_news() && control.bits().is_none());
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let now = Instant::now();
+        let mut control = Control::new(now);
+        assert_eq!(control.most_waiting(), MAX_WAITING);
+        control.gcc.set_bound(now, 100_000.0);
+        assert_eq!(control.most_waiting(), MIN_WAITING);
+        control.gcc.set_bound(now, 8e6);
+        assert_eq!(control.most_waiting(), 1_000_000);
+    }
+}

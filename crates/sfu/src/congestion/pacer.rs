@@ -1,0 +1,104 @@
+//! When the next packet may leave: a token bucket that lets ordinary frames through whole, and spreads what is larger.
+
+use std::time::{Duration, Instant};
+
+/// What may leave at once: the rate's worth of so much time.
+const DEPTH: f64 = 0.04;
+
+/// A wait is worth several packets: they leave together.
+const STEP: f64 = 0.005;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    /// Bytes per second.
+    rate: f64,
+    tokens: f64,
+    at: Instant,
+}
+
+impl Pacer {
+    /// A full bucket for so many bits per second.
+    pub(crate) fn new(now: Instant, bits: f64) -> Self {
+        Self {
+            rate: bits / 8.0,
+            tokens: bits / 8.0 * DEPTH,
+            at: now,
+        }
+    }
+
+    /// From now on so many bits per second may leave.
+    pub(crate) fn set_rate(&mut self, now: Instant, bits: f64) {
+        self.fill(now);
+        self.rate = bits / 8.0;
+    }
+
+    /// Whether a packet may leave.
+    pub(crate) fn may_send(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens > 0.0
+    }
+
+    /// A packet leaves: one that may, or one that does not wait.
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        // What does not wait holds up the others by the depth of the bucket at most.
+        self.tokens = (self.tokens - bytes as f64).max(-self.rate * DEPTH);
+    }
+
+    /// When the next packet may leave.
+    pub(crate) fn ready_at(&self) -> Instant {
+        let missing = (self.rate * STEP - self.tokens).max(0.0);
+        self.at + Duration::from_secs_f64(missing / self.rate)
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.at = self.at.max(now);
+        self.tokens = (self.tokens + passed * self.rate).min(self.rate * DEPTH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many packets of 1,250 bytes leave in each wake-up.
+    fn runs(pacer: &mut Pacer, mut now: Instant, mut packets: usize) -> (Vec<usize>, Instant) {
+        let mut runs = Vec::new();
+        while packets > 0 {
+            let before = packets;
+            while packets > 0 && pacer.may_send(now) {
+                pacer.spend(1_250);
+                packets -= 1;
+            }
+            runs.push(before - packets);
+            if packets > 0 {
+                now = pacer.ready_at();
+            }
+        }
+        (runs, now)
+    }
+
+    #[test]
+    fn an_ordinary_frame_is_whole_and_a_keyframe_is_spread() {
+        let now = Instant::now();
+        // A thousand packets a second.
+        let mut pacer = Pacer::new(now, 10_000_000.0);
+        assert_eq!(runs(&mut pacer, now, 30), (vec![30], now));
+        let later = now + Duration::from_millis(40);
+        let (spread, end) = runs(&mut pacer, later, 140);
+        assert_eq!(spread[0], 40);
+        assert!(spread[1..].iter().all(|run| (4..=7).contains(run)), "{spread:?}");
+        assert!((95..=105).contains(&(end - later).as_millis()), "{:?}", end - later);
+    }
+
+    #[test]
+    fn what_does_not_wait_holds_up_the_others_for_a_moment_only() {
+        let now = Instant::now();
+        let mut pacer = Pacer::new(now, 1_000_000.0);
+        (0..1_000).for_each(|_| pacer.spend(1_250));
+        assert!(!pacer.may_send(now));
+        assert_eq!(pacer.ready_at() - now, Duration::from_millis(45));
+        assert!(pacer.may_send(now + Duration::from_millis(46)));
+    }
+}

@@ -1,0 +1,271 @@
+//! Which videos one client is sent, of those in its tiles, where not all of them fit through its line.
+//!
+//! Audio comes first. Each tile gets its video's lowest layer, the most important ones first, before any gets more; then layers
+//! are added, again the most important first. Less is sent at once, more only when it has been possible for a while with
+//! something to spare, so that a line that is just too narrow does not switch to and fro.
+
+use std::time::{Duration, Instant};
+
+/// What is added has to fit with so much to spare.
+const SPARE: f64 = 1.15;
+
+/// What fits so many times is plenty.
+const PLENTY: f64 = 1.6;
+
+/// More has to be possible for so long before a paused video goes on,
+const RESUME_HOLD: Duration = Duration::from_secs(1);
+
+/// and for so long before a layer is added.
+const UPGRADE_HOLD: Duration = Duration::from_secs(2);
+
+/// Where less had to be sent again within this time, the next holds are twice as long,
+const RELAPSE: Duration = Duration::from_secs(10);
+
+/// up to so many times.
+const MAX_PATIENCE: u32 = 16;
+
+/// A video that a client has a tile for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Demand<K> {
+    /// Which.
+    pub(super) key: K,
+    /// Bits per second of each layer, the lowest first, up to the one that fills the tile.
+    pub(super) layers: Vec<f64>,
+}
+
+/// See the module. `K` names a video.
+#[derive(Debug, Default)]
+pub(super) struct Allocation<K> {
+    /// How many layers of each are sent; 0: it is paused.
+    granted: Vec<(K, usize)>,
+    /// Since when more is possible than is sent, without a break.
+    more: Option<Instant>,
+    /// When more was sent the last time.
+    grown: Option<Instant>,
+    /// How many times longer than usual more has to be possible.
+    patience: u32,
+}
+
+impl<K: Copy + PartialEq> Allocation<K> {
+    /// How many layers of a video are sent; `None`: it is not known.
+    pub(super) fn granted(&self, key: K) -> Option<usize> {
+        let known = self.granted.iter().find(|(known, _)| *known == key)?;
+        Some(known.1)
+    }
+
+    /// The videos that are paused.
+    pub(super) fn paused(&self) -> Vec<K> {
+        let paused = self.granted.iter().filter(|(_, layers)| *layers == 0);
+        paused.map(|(key, _)| *key).collect()
+    }
+
+    /// Divides `bits` among audio and videos, the most important one first. Gives how many bits per second would be of use;
+    /// `None`: everything is sent.
+    pub(super) fn decide(&mut self, now: Instant, bits: f64, audio: f64, demands: &[Demand<K>]) -> Option<f64> {
+        let possible = fit(bits - audio, demands, 1.0);
+        let ample = fit(bits - audio, demands, SPARE);
+        // A video that is new here begins with what is possible.
+        let current: Vec<usize> = demands
+            .iter()
+            .zip(&possible)
+            .map(|(demand, &new)| self.granted(demand.key).unwrap_or(new))
+            .collect();
+        let fits = cost(demands, &current) <= bits - audio;
+        let next = if fits {
+            // What is possible many times over is not doubted because it was not possible before.
+            let is_sure = fit(bits - audio, demands, PLENTY) == ample;
+            self.grow(now, &current, &ample, is_sure)
+        } else {
+            self.shrink(now);
+            possible
+        };
+        self.granted = demands
+            .iter()
+            .map(|demand| demand.key)
+            .zip(next.iter().copied())
+            .collect();
+        goal(audio, demands, &next)
+    }
+
+    /// Less has to be sent.
+    fn shrink(&mut self, now: Instant) {
+        self.more = None;
+        let is_relapse = self.grown.take().is_some_and(|grown| now < grown + RELAPSE);
+        self.patience = if is_relapse {
+            (2 * self.patience.max(1)).min(MAX_PATIENCE)
+        } else {
+            1
+        };
+    }
+
+    /// What is sent fits. More is sent when that has been possible for long enough.
+    fn grow(&mut self, now: Instant, current: &[usize], ample: &[usize], is_sure: bool) -> Vec<usize> {
+        let is_more = |(now, then): (&usize, &usize)| then > now;
+        if !current.iter().zip(ample).any(is_more) {
+            self.more = None;
+            return current.to_vec();
+        }
+        let resumes = current.iter().zip(ample).any(|(now, then)| *now == 0 && *then > 0);
+        let patience = if is_sure { 1 } else { self.patience.max(1) };
+        let hold = if resumes { RESUME_HOLD } else { UPGRADE_HOLD } * patience;
+        if now < *self.more.get_or_insert(now) + hold {
+            return current.to_vec();
+        }
+        (self.more, self.grown) = (None, Some(now));
+        // What was lower on purpose, for something more important, is as it would be if all began now.
+        ample.to_vec()
+    }
+}
+
+/// How many layers of each fit, with so much to spare.
+fn fit<K>(bits: f64, demands: &[Demand<K>], spare: f64) -> Vec<usize> {
+    let mut levels = vec![0; demands.len()];
+    let mut left = bits / spare;
+    let most = demands
+        .iter()
+        .map(|demand| demand.layers.len())
+        .max()
+        .unwrap_or_default();
+    for level in 1..=most {
+        for (demand, granted) in demands.iter().zip(&mut levels) {
+            let more = step(demand, level);
+            if *granted + 1 == level && more.is_some_and(|more| more <= left) {
+                *granted = level;
+                left -= more.unwrap_or_default();
+            }
+        }
+        if levels.contains(&0) {
+            // Nothing gets more while a tile has nothing.
+            break;
+        }
+    }
+    levels
+}
+
+/// What a layer costs more than the one below it.
+fn step<K>(demand: &Demand<K>, level: usize) -> Option<f64> {
+    let below = level
+        .checked_sub(2)
+        .map_or(0.0, |below| demand.layers[below.min(demand.layers.len() - 1)]);
+    Some((demand.layers.get(level - 1)? - below).max(0.0))
+}
+
+fn cost<K>(demands: &[Demand<K>], levels: &[usize]) -> f64 {
+    let granted = demands.iter().zip(levels).filter(|(_, level)| **level > 0);
+    granted
+        .map(|(demand, level)| demand.layers[level.min(&demand.layers.len()) - 1])
+        .sum()
+}
+
+/// What has to be possible for everything to be sent.
+fn goal<K>(audio: f64, demands: &[Demand<K>], levels: &[usize]) -> Option<f64> {
+    let all: Vec<usize> = demands.iter().map(|demand| demand.layers.len()).collect();
+    (all.iter().zip(levels).any(|(all, level)| level < all)).then(|| audio + cost(demands, &all) * SPARE * 1.05)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUDIO: f64 = 100.0;
+
+    fn videos(layers: &[&[f64]]) -> Vec<Demand<usize>> {
+        let demands = layers.iter().enumerate();
+        demands
+            .map(|(key, layers)| Demand {
+                key,
+                layers: layers.to_vec(),
+            })
+            .collect()
+    }
+
+    fn levels(allocation: &Allocation<usize>) -> Vec<usize> {
+        allocation.granted.iter().map(|(_, level)| *level).collect()
+    }
+
+    /// Decides ten times a second. Gives what is sent in the end.
+    fn run(
+        allocation: &mut Allocation<usize>,
+        now: &mut Instant,
+        ms: u64,
+        bits: f64,
+        demands: &[Demand<usize>],
+    ) -> Vec<usize> {
+        for _ in 0..ms / 100 {
+            *now += Duration::from_millis(100);
+            allocation.decide(*now, bits, AUDIO, demands);
+        }
+        levels(allocation)
+    }
+
+    #[test]
+    fn every_tile_has_its_lowest_layer_before_one_has_more() {
+        let demands = videos(&[&[150.0, 500.0, 1_500.0], &[150.0, 500.0], &[150.0]]);
+        let begin = |bits| {
+            let mut allocation = Allocation::default();
+            allocation.decide(Instant::now(), bits, AUDIO, &demands);
+            levels(&allocation)
+        };
+        assert_eq!(begin(90.0), [0, 0, 0]);
+        assert_eq!(begin(260.0), [1, 0, 0]);
+        assert_eq!(begin(550.0), [1, 1, 1]);
+        assert_eq!(begin(900.0), [2, 1, 1]);
+        assert_eq!(begin(1_250.0), [2, 2, 1]);
+        assert_eq!(begin(2_250.0), [3, 2, 1]);
+        let mut allocation = Allocation::default();
+        let costly_first = videos(&[&[900.0], &[150.0]]);
+        allocation.decide(Instant::now(), 400.0, AUDIO, &costly_first);
+        assert_eq!(levels(&allocation), [0, 1], "one that fits is better than none");
+    }
+
+    #[test]
+    fn less_is_sent_at_once_and_more_after_a_while_with_something_to_spare() {
+        let demands = videos(&[&[400.0], &[400.0], &[400.0]]);
+        let (mut allocation, mut now) = (Allocation::default(), Instant::now());
+        assert_eq!(run(&mut allocation, &mut now, 100, 3_000.0, &demands), [1, 1, 1]);
+        assert_eq!(run(&mut allocation, &mut now, 100, 600.0, &demands), [1, 0, 0]);
+        assert_eq!(
+            run(&mut allocation, &mut now, 5_000, 1_300.0, &demands),
+            [1, 1, 0],
+            "1,300 is just enough"
+        );
+        assert_eq!(run(&mut allocation, &mut now, 1_000, 1_500.0, &demands), [1, 1, 0]);
+        assert_eq!(run(&mut allocation, &mut now, 100, 1_500.0, &demands), [1, 1, 1]);
+        // A moment without it begins the wait anew.
+        run(&mut allocation, &mut now, 11_000, 1_500.0, &demands);
+        assert_eq!(run(&mut allocation, &mut now, 100, 1_000.0, &demands), [1, 1, 0]);
+        run(&mut allocation, &mut now, 800, 1_500.0, &demands);
+        run(&mut allocation, &mut now, 100, 1_200.0, &demands);
+        assert_eq!(run(&mut allocation, &mut now, 900, 1_500.0, &demands), [1, 1, 0]);
+        assert_eq!(run(&mut allocation, &mut now, 300, 1_500.0, &demands), [1, 1, 1]);
+    }
+
+    #[test]
+    fn what_had_to_be_taken_back_is_tried_less_and_less_often() {
+        let demands = videos(&[&[400.0], &[400.0]]);
+        let (mut allocation, mut now) = (Allocation::default(), Instant::now());
+        let mut resumed = Vec::new();
+        let start = now;
+        while resumed.len() < 6 {
+            let is_whole = run(&mut allocation, &mut now, 100, 1_100.0, &demands) == [1, 1];
+            if is_whole {
+                resumed.push((now - start).as_secs());
+                run(&mut allocation, &mut now, 100, 600.0, &demands);
+            }
+        }
+        let waits: Vec<u64> = resumed.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(waits.windows(2).all(|pair| pair[1] > pair[0]), "{resumed:?}");
+    }
+
+    #[test]
+    fn a_goal_is_told_while_something_is_missing() {
+        let demands = videos(&[&[400.0], &[400.0]]);
+        let mut allocation = Allocation::default();
+        let now = Instant::now();
+        let goal = allocation.decide(now, 600.0, AUDIO, &demands).unwrap();
+        assert!(goal > 800.0 * SPARE + AUDIO);
+        let more = Allocation::default().decide(now, goal, AUDIO, &demands);
+        assert_eq!(more, None);
+        assert_eq!(allocation.paused(), [1]);
+    }
+}

@@ -1,0 +1,240 @@
+//! What a peer is sent where its line has shown a limit.
+
+use std::time::{Duration, Instant};
+
+use str0m::media::MediaKind;
+
+use super::allocation::{Allocation, Demand};
+use super::selection::{Allowance, LayerIndex};
+use super::{Due, Router};
+use crate::command::Source;
+use crate::ids::{PeerKey, SubscriptionKey, TrackKey, UserId};
+
+/// How often it is looked at again: videos cost now more, now less.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// What a track is taken to cost until that is known, in bits per second.
+const USUAL_AUDIO: f64 = 50_000.0;
+const USUAL_VIDEO: f64 = 150_000.0;
+
+/// How much one peer can be sent, and what it is sent of it.
+#[derive(Debug, Default)]
+pub(super) struct Bandwidth {
+    bits: u64,
+    allocation: Allocation<TrackKey>,
+    /// The videos that are paused.
+    paused: Vec<TrackKey>,
+    /// The client knows which.
+    is_told: bool,
+}
+
+/// What follows from how much a peer can be sent.
+#[derive(Debug)]
+pub(crate) struct Allotment {
+    pub(crate) peer: PeerKey,
+    /// So many bits per second would be of use; `None`: what is possible is enough.
+    pub(crate) goal: Option<u64>,
+    /// The videos that are not sent, if that has changed.
+    pub(crate) paused: Option<Vec<(UserId, Source)>>,
+}
+
+/// A video that a peer has a tile for.
+struct Wanted {
+    subscription: SubscriptionKey,
+    /// The layers of the demand.
+    layers: Vec<LayerIndex>,
+    demand: Demand<TrackKey>,
+}
+
+impl Wanted {
+    fn new(subscription: SubscriptionKey, key: TrackKey, layers: &[(LayerIndex, Option<f64>)]) -> Self {
+        // Each further layer has some three times as many bits.
+        let usual = |level: usize| USUAL_VIDEO * 3_f64.powi(level as i32);
+        let costs = layers.iter().enumerate();
+        let bits = costs.map(|(level, (_, bits))| bits.unwrap_or_else(|| usual(level)));
+        Self {
+            subscription,
+            layers: layers.iter().map(|(layer, _)| *layer).collect(),
+            demand: Demand {
+                key,
+                layers: bits.collect(),
+            },
+        }
+    }
+
+    /// What may be sent where so many layers are granted.
+    fn allowance(&self, granted: Option<usize>) -> Allowance {
+        let all = self.layers.len();
+        match granted {
+            Some(some) if (1..all).contains(&some) => Allowance::UpTo(self.layers[some - 1]),
+            _ => Allowance::Unlimited,
+        }
+    }
+}
+
+/// Gauges of all peers together.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct BandwidthStats {
+    /// Peers whose line has shown a limit.
+    pub(crate) peers: usize,
+    /// What they can be sent, in kbit/s.
+    pub(crate) kilobits: u64,
+    /// Videos that are not sent.
+    pub(crate) videos: usize,
+}
+
+impl Router {
+    /// A peer can be sent so many bits per second. `None`: there is no sign of a limit.
+    pub(crate) fn set_bandwidth(&mut self, now: Instant, peer: PeerKey, bits: Option<u64>) {
+        let Some(member) = self.members.get_mut(peer) else {
+            return;
+        };
+        let before = member.bandwidth.as_ref().map(|bandwidth| bandwidth.bits);
+        self.limited.peers = self.limited.peers + usize::from(bits.is_some()) - usize::from(before.is_some());
+        self.limited.kilobits = self.limited.kilobits + bits.unwrap_or(0) / 1_000 - before.unwrap_or(0) / 1_000;
+        match bits {
+            Some(bits) => {
+                let nothing_paused = || Bandwidth {
+                    is_told: true,
+                    ..Bandwidth::default()
+                };
+                member.bandwidth.get_or_insert_with(nothing_paused).bits = bits;
+                self.allot(now, peer);
+            }
+            None => self.set_free(now, peer),
+        }
+    }
+
+    /// The next thing that follows. To be asked after each call.
+    pub(crate) fn poll_allotment(&mut self) -> Option<Allotment> {
+        self.allotments.pop()
+    }
+
+    /// The gauges.
+    pub(crate) fn bandwidth_stats(&self) -> BandwidthStats {
+        self.limited
+    }
+
+    /// A peer's client may not know what it was told: it is told again.
+    pub(super) fn tell_paused_again(&mut self, peer: PeerKey) {
+        let bandwidth = self.members.get_mut(peer).and_then(|member| member.bandwidth.as_mut());
+        if let Some(bandwidth) = bandwidth {
+            bandwidth.is_told = false;
+        }
+    }
+
+    /// A peer leaves.
+    pub(super) fn forget_bandwidth(&mut self, peer: PeerKey) {
+        let member = self.members.get_mut(peer);
+        if let Some(bandwidth) = member.and_then(|member| member.bandwidth.take()) {
+            self.limited.peers -= 1;
+            self.limited.kilobits -= bandwidth.bits / 1_000;
+            self.limited.videos -= bandwidth.paused.len();
+        }
+        self.timers.disarm(Due::Allotment(peer));
+    }
+
+    /// Divides what a peer can be sent anew, if there is a limit.
+    pub(super) fn allot(&mut self, now: Instant, peer: PeerKey) {
+        let Some(mut bandwidth) = self.members.get_mut(peer).and_then(|member| member.bandwidth.take()) else {
+            return;
+        };
+        let (audio, videos) = self.demands(peer);
+        let demands: Vec<Demand<TrackKey>> = videos.iter().map(|video| video.demand.clone()).collect();
+        let decision = bandwidth.allocation.decide(now, bandwidth.bits as f64, audio, &demands);
+        for video in videos {
+            let granted = bandwidth.allocation.granted(video.demand.key);
+            self.set_paused(now, peer, video.subscription, granted == Some(0));
+            self.allow(now, peer, video.subscription, video.allowance(granted));
+        }
+        let paused = bandwidth.allocation.paused();
+        self.limited.videos = self.limited.videos + paused.len() - bandwidth.paused.len();
+        let tells = !bandwidth.is_told || paused != bandwidth.paused;
+        (bandwidth.paused, bandwidth.is_told) = (paused, true);
+        self.allotments.push(Allotment {
+            peer,
+            goal: decision.map(|goal| goal as u64),
+            paused: tells.then(|| self.names(peer, &bandwidth.paused)),
+        });
+        self.members[peer].bandwidth = Some(bandwidth);
+        self.timers.arm(now + EVERY, Due::Allotment(peer));
+    }
+
+    /// Nothing is paused any more.
+    fn set_free(&mut self, now: Instant, peer: PeerKey) {
+        let Some(bandwidth) = self.members.get_mut(peer).and_then(|member| member.bandwidth.take()) else {
+            return;
+        };
+        self.limited.videos -= bandwidth.paused.len();
+        for video in self.demands(peer).1 {
+            self.set_paused(now, peer, video.subscription, false);
+            self.allow(now, peer, video.subscription, Allowance::Unlimited);
+        }
+        self.allotments.push(Allotment {
+            peer,
+            goal: None,
+            paused: (!bandwidth.paused.is_empty()).then(Vec::new),
+        });
+        self.timers.disarm(Due::Allotment(peer));
+    }
+
+    fn set_paused(&mut self, now: Instant, peer: PeerKey, subscription: SubscriptionKey, is_paused: bool) {
+        let room = self.members[peer].room;
+        self.change(now, room, subscription, true, |subscription| {
+            subscription.set_paused(is_paused)
+        });
+    }
+
+    fn allow(&mut self, now: Instant, peer: PeerKey, subscription: SubscriptionKey, allowance: Allowance) {
+        let selection = self.subscriptions[subscription].selection_mut();
+        if std::mem::replace(&mut selection.allowance, allowance) != allowance {
+            self.select(now, self.members[peer].room, subscription);
+        }
+    }
+
+    /// What the audio that a peer is sent costs, and its videos, the most important one first.
+    fn demands(&self, peer: PeerKey) -> (f64, Vec<Wanted>) {
+        let member = &self.members[peer];
+        let room = &self.rooms[member.room];
+        let (mut audio, mut videos) = (0.0, Vec::new());
+        for (_, key) in &member.subscriptions {
+            let subscription = &self.subscriptions[*key];
+            let track = subscription.assigned().filter(|_| subscription.is_wanted());
+            let Some((name, track)) = track.and_then(|name| Some((name, room.tracks.get(name)?))) else {
+                continue;
+            };
+            if track.is_paused {
+                continue;
+            }
+            match track.kind() {
+                MediaKind::Audio => {
+                    let layers = track.layers.for_tile(None);
+                    audio += layers.first().and_then(|(_, bits)| *bits).unwrap_or(USUAL_AUDIO);
+                }
+                MediaKind::Video => {
+                    let tile = subscription.selection().tile;
+                    videos.push(Wanted::new(*key, name, &track.layers.for_tile(tile)));
+                }
+            }
+        }
+        let order = if member.videos.is_empty() {
+            &room.videos
+        } else {
+            &member.videos
+        };
+        videos.sort_by_key(|Wanted { demand, .. }| {
+            let is_screen = room.tracks[demand.key].source() == Source::Screen;
+            (
+                !is_screen,
+                order.iter().position(|key| *key == demand.key).unwrap_or(usize::MAX),
+            )
+        });
+        (audio, videos)
+    }
+
+    fn names(&self, peer: PeerKey, videos: &[TrackKey]) -> Vec<(UserId, Source)> {
+        let tracks = &self.rooms[self.members[peer].room].tracks;
+        let known = videos.iter().filter_map(|key| tracks.get(*key));
+        known.map(|track| (track.user.clone(), track.source())).collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! What clients are sent whose lines are narrow.
+
+use std::time::{Duration, Instant};
+
+use sfu::{Body, Event, Recipient};
+use str0m::media::MediaKind::{self, Audio, Video};
+
+use crate::support::{Link, World};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A viewer with slots behind a line, and others who send voice and video.
+struct Meeting {
+    world: World,
+    viewer: usize,
+    others: Vec<usize>,
+}
+
+impl Meeting {
+    fn new(seed: u64, others: usize, video_bytes: usize, link: Link) -> Self {
+        let mut world = World::new(seed);
+        world.step = MS;
+        let viewer = world.join_with_slots("viewer", others, others);
+        world.clients[viewer].sends = false;
+        world.clients[viewer].keeps_arrivals = true;
+        let others: Vec<usize> = (0..others).map(|n| world.join(&format!("other{n}"))).collect();
+        for other in &others {
+            world.clients[*other].video_bytes = video_bytes;
+        }
+        let address = world.clients[viewer].address;
+        world.links.insert(address, link);
+        Self { world, viewer, others }
+    }
+
+    fn set_rate(&mut self, rate: f64) {
+        let (now, address) = (self.world.now, self.world.clients[self.viewer].address);
+        self.world.links.get_mut(&address).unwrap().set_rate(now, rate);
+    }
+
+    /// Videos that the client was told are paused, by when it was told.
+    fn told(&self) -> Vec<usize> {
+        let events = self.world.events.iter();
+        let paused = events.filter_map(|event| match event {
+            Event {
+                to: Recipient::Peer(_),
+                body: Body::VideosPaused(videos),
+            } => Some(videos.len()),
+            _ => None,
+        });
+        paused.collect()
+    }
+
+    /// The longest time without a packet of a kind from any of the others, since a time.
+    fn gap(&self, kind: MediaKind, since: Instant) -> Duration {
+        let gaps = self.others.iter().map(|other| {
+            let of = self.arrivals(kind, *other, since);
+            let ends = std::iter::once(since).chain(of.iter().copied()).chain([self.world.now]);
+            let times: Vec<Instant> = ends.collect();
+            times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+        });
+        gaps.max().unwrap_or_default()
+    }
+
+    fn arrivals(&self, kind: MediaKind, from: usize, since: Instant) -> Vec<Instant> {
+        let arrivals = self.world.clients[self.viewer].arrivals.iter();
+        let of = arrivals.filter(|(at, of, by)| *of == kind && usize::from(*by) == from && *at >= since);
+        of.map(|(at, ..)| *at).collect()
+    }
+}
+
+#[test]
+fn voices_are_whole_where_no_video_fits_and_videos_come_back_when_they_do() {
+    let mut meeting = Meeting::new(1, 3, 900, Link::new(3e6, 60_000));
+    meeting.world.run(4 * SECOND);
+    assert_eq!(meeting.world.shard.stats().peers_limited, 0);
+    assert!(meeting.gap(Video, meeting.world.now - SECOND) < 80 * MS);
+    meeting.set_rate(3e5);
+    meeting.world.run(2 * SECOND);
+    assert_eq!(meeting.told(), [3]);
+    let stats = meeting.world.shard.stats();
+    assert_eq!((stats.peers_limited, stats.videos_paused), (1, 3));
+    assert!(
+        (200..=310).contains(&stats.limited_kilobits),
+        "{}",
+        stats.limited_kilobits
+    );
+    let narrow = meeting.world.now;
+    meeting.world.run(6 * SECOND);
+    assert!(
+        meeting.gap(Audio, narrow) < 100 * MS,
+        "{:?}",
+        meeting.gap(Audio, narrow)
+    );
+    meeting.set_rate(3e6);
+    meeting.world.run(3 * SECOND);
+    assert_eq!(meeting.told(), [3, 0]);
+    let wide = meeting.world.now;
+    meeting.world.run(SECOND);
+    assert!(meeting.gap(Video, wide) < 80 * MS && meeting.gap(Audio, wide) < 80 * MS);
+    let viewer = &meeting.world.clients[meeting.viewer];
+    assert!(viewer.got.values().all(|got| got.entered_without_keyframe == 0));
+}
+
+#[test]
+fn a_video_is_sent_where_one_fits() {
+    let mut meeting = Meeting::new(2, 3, 260, Link::new(4e5, 30_000));
+    meeting.world.run(12 * SECOND);
+    let begin = meeting.world.now;
+    meeting.world.run(4 * SECOND);
+    let sent: Vec<bool> = meeting
+        .others
+        .iter()
+        .map(|other| meeting.arrivals(Video, *other, begin).len() > 150)
+        .collect();
+    assert!(
+        matches!(sent.iter().filter(|sent| **sent).count(), 1 | 2),
+        "{sent:?} {:?}",
+        meeting.told()
+    );
+    assert!(meeting.gap(Audio, begin) < 100 * MS, "{:?}", meeting.gap(Audio, begin));
+}
+
+#[test]
+fn losses_of_the_network_itself_pause_nothing_for_long() {
+    for loss in [0.05, 0.2] {
+        let mut link = Link::new(10e6, 200_000);
+        link.loss = loss;
+        let mut meeting = Meeting::new(3, 3, 900, link);
+        meeting.world.run(12 * SECOND);
+        let begin = meeting.world.now;
+        meeting.world.run(3 * SECOND);
+        let seen = meeting
+            .others
+            .iter()
+            .map(|other| meeting.arrivals(Video, *other, begin).len());
+        assert!(
+            seen.clone().all(|seen| seen > 90),
+            "{loss}: {:?}",
+            seen.collect::<Vec<_>>()
+        );
+        assert!(meeting.told().len() <= 3, "{loss}: {:?}", meeting.told());
+    }
+}
+
+#[test]
+fn who_leaves_or_comes_is_no_longer_or_newly_counted() {
+    let mut meeting = Meeting::new(4, 2, 900, Link::new(3e5, 30_000));
+    meeting.world.run(4 * SECOND);
+    assert_eq!(meeting.world.shard.stats().videos_paused, 2);
+    meeting.world.leave(meeting.others[0]);
+    meeting.world.run(SECOND);
+    assert_eq!(meeting.world.shard.stats().videos_paused, 1);
+    let late = meeting.world.join("late");
+    meeting.world.clients[late].video_bytes = 900;
+    meeting.world.run(2 * SECOND);
+    assert_eq!(meeting.world.shard.stats().videos_paused, 2);
+    meeting.world.leave(meeting.viewer);
+    meeting.world.run(SECOND);
+    let stats = meeting.world.shard.stats();
+    assert_eq!(
+        (stats.peers_limited, stats.limited_kilobits, stats.videos_paused),
+        (0, 0, 0)
+    );
+}

@@ -1,0 +1,221 @@
+/** @import { Rest } from "../protocol.js" */
+/** @import { InviteView } from "../protocol/types.js" */
+import { dateAndTime, plain, say } from "../words.js";
+import { confirmation, openDialog } from "./dialogs.js";
+import { fill, h, label } from "./dom.js";
+import { icon } from "./icons.js";
+import { fail, notice } from "./notices.js";
+
+const LENGTHS = [15, 30, 45, 60, 90, 120];
+const HOUR_MS = 3_600_000;
+const DAY_S = 86_400;
+/** The longest that an invite may live. */
+const MOST_DAYS = 30;
+
+/**
+ * Ways to invite people: a text to copy, a mail; of hosts also links with a password, calendar files, and the links that
+ * there are.
+ *
+ * @param {object} options
+ * @param {string} options.link
+ * @param {{rest: Rest, roomId: string} | null} options.host null: we are none
+ */
+export function invitationDialog({ link, host }) {
+  const field = h("input", {
+    readOnly: true,
+    value: link,
+    "aria-label": say("invite.link"),
+    onfocus: () => field.select(),
+  });
+  const copy = button("copy", say("invitation.copy"), () => void copyText(field.value));
+  const mail = h("a", { class: "secondary" }, icon("mail"), say("invitation.mail"));
+  const use = (/** @type {string} */ now) => {
+    field.value = now;
+    mail.href = mailto(now);
+  };
+  use(link);
+  const ways = h("div", { class: "invitation-ways" }, copy, mail);
+  const more = host ? hostSections(host, use) : [];
+  openDialog(say("invitation.title"), h("div", { class: "invitation" }, field, ways, ...more));
+  copy.focus();
+}
+
+/**
+ * @param {{rest: Rest, roomId: string}} host
+ * @param {(link: string) => void} use shows another link
+ */
+function hostSections(host, use) {
+  const list = h("ul", { class: "links" });
+  const show = () => void showLinks(host, list);
+  show();
+  return [
+    newLink(host, (made) => {
+      use(made.url);
+      show();
+    }),
+    h("details", { class: "links-section", open: false }, h("summary", {}, say("invitation.links")), list),
+  ];
+}
+
+/**
+ * @param {{rest: Rest, roomId: string}} host
+ * @param {(made: {url: string}) => void} onMade
+ */
+function newLink({ rest, roomId }, onMade) {
+  const title = h("input", {
+    name: "title",
+    maxLength: 200,
+    value: plain(say("invitation.topicDefault")),
+    required: true,
+  });
+  const when = h("input", { name: "when", type: "datetime-local", value: nextHour() });
+  const length = h(
+    "select",
+    { name: "length" },
+    ...LENGTHS.map((count) =>
+      h("option", { value: count, selected: count === 60 }, say("invitation.minutes", { count })),
+    ),
+  );
+  const look = { name: "password", type: "text", autocomplete: "off", minLength: 6, maxLength: 128, spellcheck: false };
+  const password = h("input", look);
+  const failure = h("p", { class: "trouble", role: "alert", hidden: true });
+  const make = async (/** @type {boolean} */ withEvent) => {
+    failure.hidden = true;
+    try {
+      const made = await rest.invite(roomId, "attendee", {
+        ...(password.value ? { password: password.value } : {}),
+        ...(withEvent ? eventAt(title.value, when.value, Number(length.value)) : {}),
+      });
+      onMade(made);
+      if (made.calendar) download(made.calendar);
+      else notice(say("invitation.made"), { topic: "invite" });
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const form = h(
+    "form",
+    {
+      class: "new-link",
+      onsubmit: (/** @type {SubmitEvent} */ event) => {
+        event.preventDefault();
+        void make(/** @type {HTMLButtonElement | null} */ (event.submitter)?.value === "calendar");
+      },
+    },
+    h("label", { class: "field" }, h("span", {}, say("invitation.password")), password),
+    h("p", { class: "note" }, say("invitation.passwordHint")),
+    h("button", { type: "submit", class: "secondary", value: "link" }, icon("link"), say("invitation.make")),
+    h("label", { class: "field" }, h("span", {}, say("invitation.topic")), title),
+    h(
+      "div",
+      { class: "new-link-time" },
+      h("label", { class: "field" }, h("span", {}, say("invitation.when")), when),
+      h("label", { class: "field" }, h("span", {}, say("invitation.length")), length),
+    ),
+    h(
+      "button",
+      { type: "submit", class: "secondary", value: "calendar" },
+      icon("calendar"),
+      say("invitation.calendar"),
+    ),
+    failure,
+  );
+  return h("details", { class: "links-section" }, h("summary", {}, say("invitation.new")), form);
+}
+
+/**
+ * @param {string} title
+ * @param {string} when of a datetime-local field; "" is now
+ * @param {number} minutes
+ */
+function eventAt(title, when, minutes) {
+  const startsAt = when ? new Date(when) : new Date();
+  const days = Math.ceil((startsAt.getTime() - Date.now()) / 1000 / DAY_S) + 7;
+  const expiresIn = Math.max(1, Math.min(MOST_DAYS, days)) * DAY_S;
+  return { event: { title, startsAt: startsAt.toISOString(), minutes }, expiresIn };
+}
+
+function nextHour() {
+  const next = new Date(Math.ceil((Date.now() + 1) / HOUR_MS) * HOUR_MS);
+  const local = new Date(next.getTime() - next.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 16);
+}
+
+/**
+ * @param {{rest: Rest, roomId: string}} host
+ * @param {HTMLElement} list
+ */
+async function showLinks({ rest, roomId }, list) {
+  try {
+    const invites = await rest.invites(roomId);
+    const rows = invites.map((invite) => row(invite, () => remove(invite)));
+    fill(list, ...(rows.length ? rows : [h("li", {}, say("invitation.none"))]));
+  } catch (error) {
+    fail(error);
+  }
+
+  /** @param {InviteView} invite */
+  async function remove({ id }) {
+    if (!(await confirmation(say("invitation.deleteQuestion"), say("action.delete")))) return;
+    await rest.deleteInvite(roomId, id).catch(fail);
+    await showLinks({ rest, roomId }, list);
+  }
+}
+
+/**
+ * @param {InviteView} invite
+ * @param {() => void} onDelete
+ */
+function row({ url, uses, expiresAt, hasPassword }, onDelete) {
+  const notes = [
+    say("invitation.uses", { count: uses }),
+    say("invitation.expires", { time: dateAndTime(expiresAt) }),
+    hasPassword && say("invitation.hasPassword"),
+  ];
+  const remove = h("button", { type: "button", class: "quiet", onclick: onDelete }, icon("bin"));
+  label(remove, say("invitation.delete"));
+  const address = h(
+    "bdi",
+    { class: "link-address" },
+    url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink"),
+  );
+  return h("li", {}, h("div", {}, address, h("small", {}, notes.filter(Boolean).join(" · "))), remove);
+}
+
+/** @param {string} link */
+function words(link) {
+  return plain(say("invitation.text", { link }));
+}
+
+/** @param {string} link */
+function mailto(link) {
+  const parts = { subject: plain(say("invitation.subject")), body: words(link) };
+  const query = Object.entries(parts).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `mailto:?${query.join("&")}`;
+}
+
+/** @param {string} link */
+async function copyText(link) {
+  try {
+    await navigator.clipboard.writeText(words(link));
+    notice(say("invitation.copied"), { topic: "invite" });
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** @param {string} calendar */
+function download(calendar) {
+  const href = URL.createObjectURL(new Blob([calendar], { type: "text/calendar" }));
+  h("a", { href, download: "meeting.ics" }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+}
+
+/**
+ * @param {import("./icons.js").IconName} name
+ * @param {string} text
+ * @param {() => void} onclick
+ */
+function button(name, text, onclick) {
+  return h("button", { type: "button", class: "primary", onclick }, icon(name), text);
+}

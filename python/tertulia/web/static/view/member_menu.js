@@ -1,0 +1,131 @@
+/** @import { Meeting } from "../meeting.js" */
+/** @import { Member } from "../protocol/roster.js" */
+import { say } from "../words.js";
+import { confirmation } from "./dialogs.js";
+import { Menu } from "./menu.js";
+import { fail, notice } from "./notices.js";
+
+/** @typedef {"video" | "unmute" | "hand" | "spotlight" | "role" | "remove"} MemberAction */
+
+/** What a host can do about one member: one menu for the whole list. */
+export class MemberMenu {
+  #meeting;
+  #menu;
+  #userId = "";
+
+  /** @param {Meeting} meeting */
+  constructor(meeting) {
+    this.#meeting = meeting;
+    this.#menu = new Menu(
+      "member-menu",
+      [
+        ["unmute", "mic", ""],
+        ["video", "cameraOff", ""],
+        ["hand", "hand", say("member.lowerHand")],
+        ["spotlight", "spotlight", ""],
+        ["role", "shield", ""],
+        ["remove", "remove", "", "dangerous"],
+      ],
+      (action) => void this.#run(action),
+    );
+    this.element = this.#menu.element;
+  }
+
+  /**
+   * @param {HTMLButtonElement} button opens the menu
+   * @param {string} userId about whom
+   */
+  openBy(button, userId) {
+    this.#menu.openBy(button, () => {
+      this.#userId = userId;
+      this.#update();
+    });
+  }
+
+  #update() {
+    const { control, roster, userId: self } = this.#meeting;
+    const member = roster.get(this.#userId);
+    if (!member) return;
+    const [isSelf, isHost] = [this.#userId === self, member.role === "host"];
+    const mayUnmute = control.may(this.#userId, "unmute");
+    const isUsual = control.settings.unmute === "everyone";
+    const mayShow = control.may(this.#userId, "video");
+    this.#menu.show(
+      "unmute",
+      !isSelf && !isHost,
+      say(mayUnmute ? (isUsual ? "member.keepMuted" : "member.muteAgain") : "member.letSpeak"),
+    );
+    this.#menu.show("video", !isSelf && !isHost, say(mayShow ? "member.stopVideo" : "member.allowVideo"));
+    this.#menu.show("hand", member.handRaised && !isSelf);
+    this.#menu.show("spotlight", true, say(member.isSpotlit ? "member.unspotlight" : "member.spotlight"));
+    this.#menu.show("role", !isSelf, say(isHost ? "member.makeAttendee" : "member.makeHost"));
+    this.#menu.show("remove", !isSelf, say("people.remove", { name: member.displayName }));
+  }
+
+  /** @param {MemberAction} action */
+  async #run(action) {
+    const member = this.#meeting.roster.get(this.#userId);
+    if (!member) return;
+    try {
+      const done = await this.#do(action, member);
+      if (done) notice(done);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /**
+   * @param {MemberAction} action
+   * @param {Member} member
+   * @returns {Promise<string | null>} what is to be said of it
+   */
+  async #do(action, member) {
+    const { control } = this.#meeting;
+    const { userId, displayName: name } = member;
+    switch (action) {
+      case "unmute":
+      case "video":
+        await control.allow(member, action, !control.may(userId, action));
+        return null;
+      case "hand":
+        await control.lowerHand(userId);
+        return null;
+      case "spotlight":
+        await control.spotlight(userId, !member.isSpotlit);
+        return null;
+      case "role":
+        return this.#changeRole(member);
+      case "remove":
+        return this.#remove(userId, name);
+    }
+  }
+
+  /**
+   * @param {Member} member
+   * @returns {Promise<string | null>}
+   */
+  async #changeRole({ userId, displayName: name, role }) {
+    if (role === "host") {
+      await this.#meeting.control.setRole(userId, "attendee");
+      return say("member.isAttendee", { name });
+    }
+    const sure = await confirmation(say("member.hostQuestion", { name }), say("member.makeHost"), {
+      words: [say("member.hostWords")],
+      isHarmless: true,
+    });
+    if (!sure) return null;
+    await this.#meeting.control.setRole(userId, "host");
+    return say("member.isHost", { name });
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} name
+   */
+  async #remove(userId, name) {
+    const sure = await confirmation(say("people.removeQuestion", { name }), say("action.remove"));
+    if (!sure) return null;
+    await this.#meeting.remove(userId);
+    return say("people.removed", { name });
+  }
+}

@@ -1,0 +1,92 @@
+/** @import { Meeting } from "../meeting.js" */
+/** @import { ChatMessage } from "../protocol/types.js" */
+import { say } from "../words.js";
+import { fill, h } from "./dom.js";
+import { emojiRow } from "./emoji.js";
+import { icon } from "./icons.js";
+import { fail, notice } from "./notices.js";
+import { placeAt } from "./popover.js";
+
+/** What one can do with a chat message: react to it, copy it, write to its author privately. */
+export class MessageMenu {
+  #meeting;
+  #writeTo;
+
+  /**
+   * @param {Meeting} meeting
+   * @param {(userId: string) => void} writeTo
+   */
+  constructor(meeting, writeTo) {
+    this.#meeting = meeting;
+    this.#writeTo = writeTo;
+    // Escape closes the menu by itself; the panel around it stays.
+    const onkeydown = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && event.stopPropagation();
+    this.element = h("div", { class: "menu message-menu", popover: "auto", onkeydown });
+  }
+
+  /**
+   * @param {HTMLElement} button
+   * @param {ChatMessage} message
+   */
+  open(button, message) {
+    const { roster, userId } = this.#meeting;
+    const mine = message.reactions?.[userId] ?? "";
+    const author = message.userId === userId ? undefined : roster.get(message.userId);
+    const name = author?.displayName ?? "";
+    const then = (/** @type {() => void} */ act) => () => {
+      this.element.hidePopover();
+      act();
+    };
+    fill(
+      this.element,
+      emojiRow((emoji) => then(() => this.react(message, emoji))(), mine),
+      item(
+        "copy",
+        say("chat.copy"),
+        then(() => void copy(message.text)),
+      ),
+      ...(author
+        ? [
+            item(
+              "lock",
+              say("chat.writeTo", { name }),
+              then(() => this.#writeTo(author.userId)),
+            ),
+          ]
+        : []),
+    );
+    this.element.showPopover();
+    placeAt(this.element, button);
+    this.element.querySelector("button")?.focus();
+  }
+
+  /**
+   * Reacts; with what one has reacted with already, takes it back.
+   *
+   * @param {ChatMessage} message
+   * @param {string} emoji
+   */
+  react(message, emoji) {
+    const isMine = message.reactions?.[this.#meeting.userId] === emoji;
+    this.#meeting.reactTo(message.id, isMine ? null : emoji).catch(fail);
+  }
+}
+
+/**
+ * @param {import("./icons.js").IconName} name
+ * @param {string} words
+ * @param {() => void} onclick
+ */
+function item(name, words, onclick) {
+  return h("button", { type: "button", onclick }, icon(name), h("span", {}, words));
+}
+
+/** @param {string} text */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    notice(say("chat.copied"), { topic: "copy" });
+  } catch (error) {
+    fail(error);
+  }
+}

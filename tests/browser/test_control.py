@@ -1,0 +1,160 @@
+"""Meeting control in the page: who waits, who is let in, and what hosts allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.firefox import firefox
+from tests.browser.person import Person, Room, call, new_room
+from tests.browser.test_two_people import meet
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def ask(person: Person, room: Room) -> None:
+    """Asks to be let in."""
+    await person.page.goto(room.link)
+    await person.button("Ask to join").click()
+    await person.page.get_by_text("Asking to be let in…").wait_for()
+
+
+async def control(host: Person, *boxes: str) -> None:
+    """The host clicks these boxes of the dialog."""
+    await host.button("More").click()
+    await host.page.get_by_role("menuitem", name="Meeting control").click()
+    for words in boxes:
+        await host.page.get_by_role("checkbox", name=words).click()
+    await host.page.get_by_role("dialog").get_by_role("button", name="Close").click()
+
+
+async def choose(host: Person, name: str, item: str) -> None:
+    """The host chooses from the menu of a member."""
+    await host.button(f"More for {name}").click()
+    await host.page.get_by_role("menuitem", name=item).click()
+
+
+async def test_who_knocks_is_let_in_or_not(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]
+    await ana.join(room.host_link)
+    await ask(ben, room)
+    await ana.hears("Ben is waiting to join.")
+    await ana.page.locator("#notices").get_by_role("button", name="Let in").click()
+    await ben.page.wait_for_selector(".meeting")
+    await ana.sees("Ben")
+    await ben.sees("Ana")
+    await ask(eve, room)
+    await ana.press("p")
+    await ana.button("Deny Eve").click()
+    await eve.page.get_by_text("The host did not let you in.").wait_for()
+    await expect(ana.page.get_by_text("Waiting to join")).to_be_hidden()
+
+
+async def test_who_waits_may_go_and_all_come_in_without_a_waiting_room(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]
+    await ask(ben, room)
+    await ask(eve, room)
+    await ana.join(room.host_link)
+    await ana.hears("2 people are waiting to join.")
+    await ben.button("Stop waiting").click()
+    await ana.hears("Eve is waiting to join.")
+    await ben.button("Ask to join").wait_for()
+    await control(ana, "Let people wait until a host lets them in")
+    await eve.page.wait_for_selector(".meeting")
+    await ana.sees_tiles(2)
+
+
+async def test_a_locked_meeting_says_so_before_the_lobby(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    await control(ana, "Lock the meeting: nobody else joins")
+    await ben.page.goto(room.link)
+    await ben.page.get_by_role("heading", name="The meeting is locked").wait_for()
+    ben.trouble.clear()  # the browser writes down that the link was refused
+
+
+async def test_what_only_hosts_may(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await control(ana, "Unmute themselves", "Write to everyone", "Share their screen")
+    await ben.hears("The host has muted you. Raise your hand to speak.")
+    await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
+    await ben.button("Unmute").click()
+    await ben.hears("The host has muted everyone. Raise your hand to speak.")
+    await ben.button("Share your screen").click()
+    await ben.hears("Only hosts can share their screen.")
+    await ben.press("c")
+    await expect(ben.page.get_by_label("Message", exact=True)).to_be_disabled()
+    await ben.press("h")
+    await ana.press("p")
+    await choose(ana, "Ben", "Let them unmute")
+    await ben.hears("You can unmute yourself now.")
+    await choose(ana, "Ben", "Lower their hand")
+    await expect(ana.tile("Ben").get_by_role("img", name="Hand raised")).to_have_count(0)
+    await ben.button("Unmute").click()
+    await expect(ana.tile("Ben").get_by_role("img", name="Muted")).to_have_count(0)
+
+
+async def test_a_stopped_video_stays_off(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.sees("Ben")
+    await ana.press("p")
+    await choose(ana, "Ben", "Stop their video")
+    await ben.hears("The host has stopped your video.")
+    await expect(ana.tile("Ben")).not_to_have_class("has-picture")
+    await ben.button("Turn camera on").click()
+    await expect(ben.button("Turn camera on")).to_be_visible()
+    await choose(ana, "Ben", "Let them show video")
+    await ben.hears("You can turn your camera on again.")
+    await ben.button("Turn camera on").click()
+    await ana.sees("Ben")
+
+
+async def test_a_co_host_and_the_spotlight(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.press("p")
+    await choose(ana, "Ben", "Make co-host")
+    await ana.page.get_by_role("dialog").get_by_role("button", name="Make co-host").click()
+    await ben.hears("You are a co-host now.")
+    await ben.press("p")
+    await choose(ben, "Ana", "Spotlight for everyone")
+    await ana.hears("You are in the spotlight: everyone sees you large.")
+    await expect(ben.page.locator(".tile").first).to_have_attribute("aria-label", "Ana")
+    await choose(ana, "Ben", "Take co-host away")
+    await ben.hears("You are no longer a co-host.")
+    await expect(ben.button("Mute all")).to_be_hidden()
+
+
+async def test_people_join_muted_where_the_room_says_so(come: Come, base: str) -> None:
+    room = new_room(base, muteOnEntry=True)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    await ben.join(room.link)
+    await ben.hears("You joined muted. You can unmute yourself.")
+    await ben.button("Unmute").click()
+    await expect(ana.tile("Ben").get_by_role("img", name="Muted")).to_have_count(0)
+
+
+async def test_firefox_waits_and_is_let_in(come: Come, base: str, tmp_path: Path) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana = await come("Ana")
+    await ana.join(room.host_link)
+    async with firefox(tmp_path) as page:
+        await page.goto(room.link)
+        await page.until('document.querySelector(".ready button")')
+        await page.evaluate(
+            """(() => { const name = document.querySelector("input[name=name]");
+            name.value = "Ben"; document.querySelector(".ready").requestSubmit(); })()"""
+        )
+        await page.until('document.querySelector(".asking:not([hidden])")')
+        await ana.hears("Ben is waiting to join.")
+        await ana.page.locator("#notices").get_by_role("button", name="Let in").click()
+        await page.until('document.querySelector(".meeting")')
+        await ana.decodes(1)
+        members = call("GET", f"{base}/v1/rooms/{room.id}/participants", token=room.join_token)
+        assert {member["displayName"] for member in members} == {"Ana", "Ben"}

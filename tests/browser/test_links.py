@@ -1,0 +1,79 @@
+"""Short links as people see them: made in the meeting, asked for a password, deleted; mails and calendar files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, new_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PASSWORD = "correct horse"
+SHORT = re.compile(r"/m/[2-9a-z]{4}-[2-9a-z]{4}-[2-9a-z]{4}$")
+
+
+async def invitation(person: Person) -> None:
+    await person.page.get_by_role("button", name="More", exact=True).click()
+    await person.page.get_by_role("menuitem", name="Invite people").click()
+
+
+async def test_a_link_with_a_password(come: Come, base: str, pictures: Path) -> None:
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(new_room(base).host_link)
+    await invitation(ana)
+    dialog = ana.page.get_by_role("dialog")
+    await dialog.get_by_text("Link with a password or for the calendar").click()
+    await dialog.get_by_label("Password").fill(PASSWORD)
+    await dialog.get_by_role("button", name="Make a link").click()
+    field = dialog.get_by_label("Invite link")
+    await expect(field).to_have_value(SHORT)
+    link = await field.input_value()
+    mail = await dialog.get_by_role("link", name="Send by mail").get_attribute("href") or ""
+    assert mail.startswith("mailto:?subject=Invitation%20to%20a%20meeting&body=")
+    assert link in unquote(mail)
+    await ana.page.screenshot(path=pictures / "invitation.png")
+    await ben.page.goto(link)
+    await ben.page.get_by_label("Password").fill("a wrong guess")
+    await ben.press("Enter")
+    await ben.page.get_by_text("This is not the password.").wait_for()
+    await ben.page.screenshot(path=pictures / "password.png")
+    await ben.page.get_by_label("Password").fill(PASSWORD)
+    await ben.press("Enter")
+    await ben.button("Join now").wait_for()
+    await ben.page.reload()  # who has given it is not asked again
+    await ben.button("Join now").click()
+    await ana.tile("Ben").wait_for()
+    assert ben.page.url == link
+    await dialog.get_by_text("Links of this meeting").click()
+    await dialog.get_by_role("button", name="Delete this link").click()
+    await ana.page.get_by_role("dialog", name="Delete this link?").get_by_role("button", name="Delete").click()
+    await dialog.get_by_text("There are no links yet.").wait_for()
+    cem = await come("Cem")
+    await cem.page.goto(link)
+    await cem.page.get_by_role("heading", name="This link does not work").wait_for()
+    for person in (ben, cem):  # the browser logs the refusals of the API
+        person.trouble = [text for text in person.trouble if "the server responded with a status of 40" not in text]
+
+
+async def test_a_calendar_file(come: Come, base: str, tmp_path: Path) -> None:
+    ana = await come("Ana")
+    await ana.join(new_room(base).host_link)
+    await invitation(ana)
+    dialog = ana.page.get_by_role("dialog")
+    await dialog.get_by_text("Link with a password or for the calendar").click()
+    await dialog.get_by_label("Title").fill("Weekly, with cake")
+    async with ana.page.expect_download() as downloading:
+        await dialog.get_by_role("button", name="Download for the calendar").click()
+    file = await downloading.value
+    assert file.suggested_filename == "meeting.ics"
+    await file.save_as(tmp_path / "meeting.ics")
+    text = (tmp_path / "meeting.ics").read_bytes().decode()
+    assert "\r\nSUMMARY:Weekly\\, with cake\r\n" in text
+    link = await dialog.get_by_label("Invite link").input_value()
+    assert f"\r\nURL:{link}\r\n" in text

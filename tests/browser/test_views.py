@@ -1,0 +1,120 @@
+"""How a meeting is seen: layouts, one's own picture, the whole screen, a window above others, volumes, figures."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Come
+from tests.browser.person import Person, new_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+DESKTOP = {"width": 1280, "height": 800}
+
+
+async def choose(person: Person, item: str) -> None:
+    await person.button("More").click()
+    await person.page.get_by_role("menuitem", name=item).click()
+
+
+async def meet(come: Come, base: str, topology: str = "sfu") -> tuple[Person, Person]:
+    room = new_room(base, topology=topology)
+    ana = await come(
+        "Ana", viewport=DESKTOP, reduced_motion="reduce", permissions=["clipboard-read", "clipboard-write"]
+    )
+    ben = await come("Ben")
+    await ana.join(room.host_link)
+    await ben.join(room.link)
+    await ana.tile("Ben").wait_for()
+    return ana, ben
+
+
+async def test_layouts_are_chosen_and_kept(come: Come, base: str) -> None:
+    ana, _ = await meet(come, base)
+    await choose(ana, "Change layout")
+    dialog = ana.page.get_by_role("dialog", name="Layout")
+    await dialog.get_by_label("Speaker: only").check()
+    await ana.sees_tiles(1)
+    await expect(ana.tile("Ben")).to_be_visible()
+    await dialog.get_by_label("Sidebar").check()
+    await ana.sees_tiles(2)
+    large, small = await ana.tile("Ben").bounding_box(), await ana.tile("Ana (you)").bounding_box()
+    assert large is not None and small is not None and large["width"] > 3 * small["width"]
+    await dialog.get_by_label("Hide my own picture").check()
+    await ana.sees_tiles(1)
+    await dialog.get_by_label("Grid").check()
+    await expect(ana.tile("Ana (you)")).to_have_count(0)
+    await ana.page.reload()
+    await ana.page.get_by_role("button", name="Join now").click()
+    await ana.tile("Ben").wait_for()
+    await expect(ana.tile("Ana (you)")).to_have_count(0)
+    await choose(ana, "Change layout")
+    await expect(dialog.get_by_label("Grid")).to_be_checked()
+
+
+async def test_the_meeting_fills_the_screen(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport=DESKTOP)
+    await ana.join(new_room(base).link)
+    await ana.press("f")
+    await ana.page.wait_for_function("document.fullscreenElement === document.documentElement")
+    await choose(ana, "Leave full screen")
+    await ana.page.wait_for_function("document.fullscreenElement === null")
+
+
+async def test_the_meeting_floats_in_a_window_and_comes_back(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.sees("Ben")
+    async with ana.context.expect_page() as opening:
+        await choose(ana, "Picture-in-picture")
+    floating = await opening.value
+    tile = floating.get_by_role("article", name="Ben", exact=True)
+    await tile.wait_for()
+    await expect(tile).to_contain_class("has-picture")
+    assert await tile.evaluate("(tile) => !tile.querySelector('video').paused")
+    await floating.get_by_role("button", name="Mute", exact=True).click()
+    await expect(ana.button("Unmute")).to_have_count(1)
+    await ana.button("Bring the meeting back here").click()
+    await ana.sees("Ben")
+    await expect(ana.page.get_by_text("in a window of its own")).to_have_count(0)
+    await ben.sees_tiles(2)
+
+
+async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
+    ana, _ = await meet(come, base)
+    await ana.hears_tones()
+    await ana.tile("Ben").hover()
+    await ana.button("Volume of Ben").click()
+    await ana.page.get_by_role("slider", name="Volume of Ben").fill("0.25")
+    await expect(ana.page.get_by_role("status")).to_contain_text(["25%"])
+    volumes = "[...document.querySelectorAll('audio')].map(({ volume }) => volume)"
+    await ana.page.wait_for_function(f"{volumes}.includes(0.25)")
+    await ana.press("Escape")
+    await ana.tile("Ben").hover()
+    await ana.button("Volume of Ben").click()
+    await expect(ana.page.get_by_role("slider", name="Volume of Ben")).to_have_value("0.25")
+
+
+@pytest.mark.parametrize("topology", ["sfu", "p2p"])
+async def test_what_is_measured_is_shown_and_copied(come: Come, base: str, topology: str) -> None:
+    ana, ben = await meet(come, base, topology)
+    await ana.sees("Ben")
+    await choose(ana, "Connection details")
+    dialog = ana.page.get_by_role("dialog", name="Connection details")
+    of_ben = dialog.locator("section", has=ana.page.get_by_role("heading", name="Ben"))
+    own = dialog.locator("section", has=ana.page.get_by_role("heading", name="What you send"))
+    for section in (own, of_ben):
+        await expect(section).to_contain_text("Microphone")
+        await expect(section).to_contain_text("Opus", ignore_case=True)
+        await expect(section.locator("dd", has_text="320 × 180")).to_contain_text("kb/s")
+    await expect(dialog).to_contain_text("Direct, by UDP")
+    await dialog.get_by_role("button", name="Copy report").click()
+    await ana.hears("Report copied.")
+    report = json.loads(await ana.page.evaluate("navigator.clipboard.readText()"))
+    assert report["topology"] == topology and report["hub"] == "joined"
+    sources = {(stream["userId"] == "", stream["source"]) for stream in report["streams"]}
+    assert sources == {(is_own, source) for is_own in (True, False) for source in ("microphone", "camera")}
+    assert "Ben" not in json.dumps(report)
+    assert ben.trouble == []

@@ -1,0 +1,135 @@
+"""Pictures of every screen of the page, in four sizes and two themes, to be looked at: ``make pictures``.
+
+Each screen's pictures are put together on one sheet, ``.build/pictures/sheets/{language}/{screen}.png``.
+
+usage: python -m tests.browser.tour [language …]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from tests.browser import chromium
+from tests.browser.person import Person, Room, new_room
+from tests.integration import servers
+
+SIZES: Final = ((1280, 800), (1024, 640), (390, 844), (844, 390))
+THEMES: Final = ("light", "dark")
+ROOT: Final = Path(__file__).parents[2]
+_HEIGHT: Final = 400
+"""Of each picture on a sheet."""
+_SHEET: Final = """<body style="margin:0;display:flex;flex-wrap:wrap;gap:12px;width:2400px;background:#777">{}</body>"""
+
+
+async def screens(person: Person, base: str, room: Room) -> AsyncIterator[str]:
+    """Goes through the page; the name of each screen while it is shown."""
+    page = person.page
+    await page.goto(base)
+    await page.locator(".home .primary").wait_for()
+    yield "home"
+    await page.goto(f"{base}/r/nowhere")
+    await page.locator(".ended h1").wait_for()
+    yield "lost"
+    await page.goto(room.host_link)
+    await page.locator(".mirror video").wait_for()
+    await page.locator(".level .lit").first.wait_for()
+    yield "lobby"
+    await page.locator(".ready button").click()
+    await page.locator(".meeting").wait_for()
+    yield "alone"
+
+
+async def in_company(person: Person) -> AsyncIterator[str]:
+    """The same of a meeting with others, until one has left it."""
+    page = person.page
+    await page.locator(".tile.has-picture").nth(1).wait_for()
+    yield "meeting"
+    for key, name in (("c", "chat"), ("p", "people"), ("?", "shortcuts")):
+        await page.keyboard.press(key)
+        if name == "chat":
+            await page.keyboard.type("https://example.org/minutes, please read")
+            await page.keyboard.press("Enter")
+            await page.locator(".messages li").first.wait_for()
+        yield name
+        await page.keyboard.press("Escape")
+    for selector, name in ((".control.more", "menu"), (".hang-up", "leave")):
+        await page.locator(selector).click()
+        yield name
+        await page.keyboard.press("Escape")
+    await page.locator(".control.more").click()
+    await page.locator("[data-action=invitation]").click()
+    await page.locator(".links-section summary").first.click()
+    yield "invitation"
+    await page.keyboard.press("Escape")
+    await page.locator(".control.more").click()
+    await page.locator("[data-action=settings]").click()
+    yield "settings"
+    await page.keyboard.press("Escape")
+    await page.locator(".tile.person").first.dblclick()
+    yield "pinned"
+    await page.locator(".hang-up").click()
+    await page.locator("[data-action=leave]").click()
+    await page.locator(".ended h1").wait_for()
+    yield "ended"
+
+
+async def tour(browser: Browser, base: str, language: str) -> None:
+    """Take the pictures in one language."""
+    directory = ROOT / ".build/pictures/sheets" / language
+    directory.mkdir(parents=True, exist_ok=True)
+    room = new_room(base, isRecordingEnabled=True)
+    contexts: list[BrowserContext] = []
+
+    async def come(name: str) -> Person:
+        contexts.append(await chromium.new_context(browser, {"name": name}, locale=language, reduced_motion="reduce"))
+        return await Person.open(contexts[-1], name)
+
+    ana, ben = await come("Ana Belén"), await come("Ben Okafor")
+    async for name in screens(ana, base, room):
+        await sheet(browser, ana.page, directory / f"{name}.png")
+    await ben.page.goto(room.link)
+    await ben.page.locator(".ready button").click()
+    await ben.page.locator(".meeting").wait_for()
+    async for name in in_company(ana):
+        await sheet(browser, ana.page, directory / f"{name}.png")
+    for context in contexts:
+        await context.close()
+
+
+async def sheet(browser: Browser, page: Page, path: Path) -> None:
+    """One screen in all sizes and themes, as one picture."""
+    images: list[str] = []
+    for theme in THEMES:
+        await page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
+        for width, height in SIZES:
+            await page.set_viewport_size({"width": width, "height": height})
+            await page.evaluate("() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 60)))")
+            taken = base64.b64encode(await page.screenshot()).decode()
+            images.append(f'<img height="{_HEIGHT}" src="data:image/png;base64,{taken}">')
+    paper = await browser.new_page(viewport={"width": 2400, "height": 2 * _HEIGHT + 12})
+    await paper.set_content(_SHEET.format("".join(images)))
+    await paper.screenshot(path=path)
+    await paper.close()
+    print(path.relative_to(ROOT))  # noqa: T201 — what the command has made
+
+
+async def main(languages: list[str]) -> None:
+    """Start a server and a browser, and take all pictures."""
+    with tempfile.TemporaryDirectory() as directory, servers.tertulia_dev(Path(directory)) as server:
+        async with async_playwright() as playwright:
+            browser = await chromium.launch(playwright)
+            for language in languages:
+                await tour(browser, f"http://localhost:{server.port}", language)
+            await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:] or ["en"]))

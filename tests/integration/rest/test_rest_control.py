@@ -1,0 +1,36 @@
+"""Meeting control over REST: settings that a meeting hears of, the lock, and roles given in the meeting."""
+
+from __future__ import annotations
+
+from tests.integration.rest.conftest import Rest, hub_call, new_id, next_frame
+
+
+def test_a_meeting_hears_of_changed_settings_and_the_lock_keeps_out_who_is_new(rest: Rest) -> None:
+    host, guest = new_id(), new_id()
+    room = rest.room(host)
+    path = f"/v1/rooms/{room}"
+    with rest.meeting(room, host, guest) as [socket, _]:
+        rest.ok("PATCH", path, {"settings": {"locked": True, "chat": "host"}})
+        told = next_frame(socket, lambda frame: frame.get("event") == "SettingsChanged")["payload"]["settings"]
+        assert (told["locked"], told["chat"]) == (True, "host")
+        rest.refused("POST", f"{path}/join", {"userId": new_id()}, status=409, code="room_locked")
+        rest.refused("GET", f"{path}/entry?userId={new_id()}", status=409, code="room_locked")
+        rest.ok("POST", f"{path}/join", {"userId": guest})
+        rest.ok("POST", f"{path}/join", {"userId": host})
+        rest.ok("POST", f"{path}/end", status=204)
+    assert rest.ok("GET", path)["settings"]["locked"] is False
+    rest.ok("PATCH", path, {"settings": {"waitingRoom": True}})
+    assert rest.ok("GET", f"{path}/entry?userId={guest}") == {"role": "attendee", "waits": True}
+    assert rest.ok("GET", f"{path}/entry?userId={host}") == {"role": "host", "waits": False}
+
+
+def test_a_role_given_in_the_meeting_holds_for_rest(rest: Rest) -> None:
+    host, guest = new_id(), new_id()
+    room = rest.room(host)
+    path, token = f"/v1/rooms/{room}/sessions", rest.token(room, guest)
+    with rest.meeting(room, host) as [socket], rest.joined(room, token):
+        rest.refused("GET", path, key=token, status=403, code="forbidden")
+        hub_call(socket, "SetRole", {"targetUserId": guest, "role": "host"})
+        rest.ok("GET", path, key=token)
+        hub_call(socket, "SetRole", {"targetUserId": guest, "role": "attendee"})
+        rest.refused("GET", path, key=token, status=403, code="forbidden")

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import {
+  codeFrom,
+  forgetOpened,
+  keepOpened,
+  openedBefore,
+  pathFrom,
+} from "../../../python/tertulia/web/static/view/entry.js";
+
+const CODE = "abcd-efgh-jkmn";
+const ROOM = "6f1c0000-0000-4000-8000-000000000000";
+
+class FakeStorage extends Map {
+  getItem = (key) => this.get(key) ?? null;
+  setItem = (key, value) => void this.set(key, value);
+  removeItem = (key) => void this.delete(key);
+}
+
+beforeEach(() => {
+  globalThis.location = { origin: "https://meet.example" };
+  globalThis.sessionStorage = new FakeStorage();
+});
+
+describe("short links", () => {
+  test("have a code, in either case", () => {
+    assert.equal(codeFrom(`/m/${CODE}`), CODE);
+    assert.equal(codeFrom(`/m/${CODE.toUpperCase()}/`), CODE);
+    for (const path of ["/m/", "/m/abcd-efgh", `/r/${CODE}`, "/m/abcd-efgh-jkl1", "/m/abcd-efgh-jkmn/x"]) {
+      assert.equal(codeFrom(path), null, path);
+    }
+  });
+
+  test("can be pasted: whole, or the code alone", () => {
+    for (const text of [` https://meet.example/m/${CODE} `, `/m/${CODE}`, CODE.toUpperCase()]) {
+      assert.equal(pathFrom(text), `/m/${CODE}`, text);
+    }
+    assert.equal(pathFrom(`https://meet.example/r/${ROOM}#invite=x`), `/r/${ROOM}#invite=x`);
+    assert.equal(pathFrom("hello"), null);
+  });
+
+  test("are opened once in a tab", () => {
+    assert.equal(openedBefore(CODE), null);
+    const entry = keepOpened(CODE, { roomId: ROOM, inviteToken: "token" });
+    assert.deepEqual(entry, {
+      roomId: ROOM,
+      credential: "token",
+      kind: "invite",
+      link: `https://meet.example/m/${CODE}`,
+    });
+    assert.deepEqual(openedBefore(CODE), entry);
+    forgetOpened(CODE);
+    assert.equal(openedBefore(CODE), null);
+  });
+});
