@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -111,6 +112,33 @@ async def test_files_are_kept_until_they_change(pages: Pages, tmp_path: Path, mo
     path.unlink()
     with pytest.raises(NotFound):
         await pages.asset(asset("app.js"))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_zipped"),
+    [
+        ("gzip, deflate, br, zstd", True),
+        ("br;q=1.0, GZIP;q=0.5", True),
+        ("", False),
+        ("br, *", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, br", False),
+    ],
+)
+async def test_text_is_compressed_for_who_takes_it(
+    pages: Pages, tmp_path: Path, accepted: str, is_zipped: bool
+) -> None:
+    text = b"export const words = 'the same again and again';\n" * 50
+    (tmp_path / "web/static/app.js").write_bytes(text)
+    answer = await pages.asset(asset("app.js", accept_encoding=accepted))
+    assert (answer.headers.get("content-encoding") == "gzip", answer.headers["vary"]) == (is_zipped, "Accept-Encoding")
+    body = bytes(answer.body)
+    assert (gzip.decompress(body) if is_zipped else body) == text
+    assert (len(body) < len(text) / 4) == is_zipped
+    again = await pages.asset(asset("app.js", accept_encoding=accepted, if_none_match=answer.headers["etag"]))
+    assert again.status_code == 304
+    other = await pages.asset(asset("app.js", accept_encoding="br" if is_zipped else "gzip"))
+    assert other.headers["etag"] != answer.headers["etag"]
 
 
 @pytest.mark.parametrize("path", ["/", "/m/abcd-efgh-jkmn"])

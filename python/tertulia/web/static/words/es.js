@@ -408,14 +408,12 @@ export default {
   "refused.other": "No puedes unirte a esta reunión",
 
   "problem.room_full": "La reunión está llena. Vuelve a intentarlo cuando alguien haya salido.",
-  "problem.quota_exceeded":
-    "Ya hay en reuniones tantas personas como se permite. Vuelve a intentarlo cuando alguien haya salido.",
   "problem.room_locked": "El anfitrión ha bloqueado la reunión. Pídele que la desbloquee y vuelve a intentarlo.",
   "problem.entry_denied": "El anfitrión no te ha dejado entrar.",
   "problem.waited_too_long": "Nadie te ha dejado entrar. Pregunta al anfitrión y vuelve a intentarlo.",
   "problem.waiting_room_full": "Hay demasiadas personas esperando. Vuelve a intentarlo más tarde.",
   "problem.quota_exceeded":
-    "Ya hay tantas personas en reuniones como se permite aquí. Inténtalo de nuevo cuando alguien se haya ido.",
+    "Ya hay en reuniones tantas personas como se permite. Vuelve a intentarlo cuando alguien haya salido.",
   "problem.role_not_allowed": "Los invitados no pueden unirse a esta reunión. Pide otro enlace al anfitrión.",
   "problem.not_found": "Esta reunión no existe. Revisa el enlace o pide uno nuevo.",
   "problem.badLink": "Este enlace no es válido o ha caducado. Pide uno nuevo al anfitrión.",

@@ -408,13 +408,11 @@ export default {
   "refused.other": "Vous ne pouvez pas rejoindre cette réunion",
 
   "problem.room_full": "La réunion est complète. Réessayez quand quelqu’un l’aura quittée.",
-  "problem.quota_exceeded": "Il y a autant de personnes en réunion que permis. Réessayez quand quelqu’un sera parti.",
   "problem.room_locked": "L’organisateur a verrouillé la réunion. Demandez-lui de la déverrouiller, puis réessayez.",
   "problem.entry_denied": "L’organisateur ne vous a pas laissé entrer.",
   "problem.waited_too_long": "Personne ne vous a laissé entrer. Demandez à l’organisateur, puis réessayez.",
   "problem.waiting_room_full": "Trop de personnes attendent. Réessayez plus tard.",
-  "problem.quota_exceeded":
-    "Le nombre maximal de personnes en réunion est atteint ici. Réessayez après le départ de quelqu’un.",
+  "problem.quota_exceeded": "Il y a autant de personnes en réunion que permis. Réessayez quand quelqu’un sera parti.",
   "problem.role_not_allowed":
     "Les invités ne peuvent pas rejoindre cette réunion. Demandez un autre lien à l’organisateur.",
   "problem.not_found": "Cette réunion n’existe pas. Vérifiez le lien, ou demandez-en un nouveau.",

@@ -394,13 +394,11 @@ export default {
   "refused.other": "この会議には参加できません",
 
   "problem.room_full": "会議は満員です。誰かが退出してからもう一度お試しください。",
-  "problem.quota_exceeded": "参加者数が上限に達しています。誰かが退出してからもう一度お試しください。",
   "problem.room_locked": "主催者が会議をロックしました。解除を依頼して、もう一度お試しください。",
   "problem.entry_denied": "主催者が参加を許可しませんでした。",
   "problem.waited_too_long": "参加が許可されませんでした。主催者に確認して、もう一度お試しください。",
   "problem.waiting_room_full": "待機中の人が多すぎます。しばらくしてからもう一度お試しください。",
-  "problem.quota_exceeded":
-    "ここで会議に参加できる人数の上限に達しています。誰かが退出してからもう一度お試しください。",
+  "problem.quota_exceeded": "参加者数が上限に達しています。誰かが退出してからもう一度お試しください。",
   "problem.role_not_allowed": "ゲストはこの会議に参加できません。主催者に別のリンクを依頼してください。",
   "problem.not_found": "この会議は存在しません。リンクを確認するか、新しいリンクを依頼してください。",
   "problem.badLink": "このリンクは無効か、有効期限が切れています。主催者に新しいリンクを依頼してください。",

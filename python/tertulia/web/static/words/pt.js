@@ -405,14 +405,12 @@ export default {
   "refused.other": "Você não pode participar desta reunião",
 
   "problem.room_full": "A reunião está cheia. Tente novamente quando alguém tiver saído.",
-  "problem.quota_exceeded":
-    "Há tantas pessoas em reuniões quanto é permitido. Tente novamente quando alguém tiver saído.",
   "problem.room_locked": "O organizador bloqueou a reunião. Peça que a desbloqueie e tente novamente.",
   "problem.entry_denied": "O organizador não permitiu sua entrada.",
   "problem.waited_too_long": "Ninguém permitiu sua entrada. Fale com o organizador e tente novamente.",
   "problem.waiting_room_full": "Há pessoas demais aguardando. Tente novamente mais tarde.",
   "problem.quota_exceeded":
-    "Já há tantas pessoas em reuniões aqui quanto o permitido. Tente novamente depois que alguém sair.",
+    "Há tantas pessoas em reuniões quanto é permitido. Tente novamente quando alguém tiver saído.",
   "problem.role_not_allowed": "Convidados não podem participar desta reunião. Peça outro link ao organizador.",
   "problem.not_found": "Esta reunião não existe. Verifique o link ou peça um novo.",
   "problem.badLink": "Este link é inválido ou expirou. Peça um novo ao organizador.",
