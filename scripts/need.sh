@@ -1,7 +1,7 @@
 #!/bin/sh
 # need.sh [run] [node] [test] [nightly]: checks that this machine has what Tertulia needs to run, for npm packages, for
-# its tests, and for those that run nightly. What is missing is named in one line, with the command that installs it. The
-# Debian packages of the last three are installed, if this is root.
+# its tests, and for those that run nightly. What is missing is named in one line, with the command that installs it.
+# Debian packages of libraries, of node and of the tests are installed, if this is root.
 set -u
 
 need() {
@@ -23,12 +23,13 @@ run() {
     minor=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\)\..*/\1/p')
     [ "${minor:-0}" -ge 89 ] || need "Rust 1.89 or later (this is $(rustc --version))" "rustup update stable, or: $rust"
     command -v cc >/dev/null || need "a C compiler" "$apt gcc libc6-dev"
-    pkg-config --atleast-version=3.0 openssl 2>/dev/null || need "OpenSSL 3 and its headers" "$apt libssl-dev pkg-config"
+    debian library "OpenSSL 3 and its headers"
 }
 
 # The Debian packages that bring what a part needs and this machine lacks.
 lacking() {
     case $1 in
+    library) pkg-config --atleast-version=3.0 openssl 2>/dev/null || echo libssl-dev pkg-config ;;
     node)
         command -v node >/dev/null || echo nodejs
         command -v npm >/dev/null || echo npm
@@ -52,11 +53,12 @@ lacking() {
     esac
 }
 
+# debian PART WHAT: has the packages of a part installed; WHAT they are, in words.
 debian() {
     missing=$(lacking "$1" | tr '\n' ' ')
     missing=${missing% }
     [ -n "$missing" ] || return 0
-    what="Debian packages for its tests"
+    what=$2
     [ "$(id -u)" = 0 ] || need "$what" "$apt $missing"
     echo "need.sh: installing $missing"
     # The packages' own services are not wanted: each test starts its own server.
@@ -73,7 +75,7 @@ debian() {
 for part in "$@"; do
     case $part in
     run) run ;;
-    node | test | nightly) debian "$part" ;;
+    node | test | nightly) debian "$part" "Debian packages for its tests" ;;
     *) echo "usage: need.sh [run] [node] [test] [nightly]" >&2 && exit 2 ;;
     esac
 done

@@ -68,6 +68,8 @@ async def in_company(person: Person) -> AsyncIterator[str]:
         await page.locator(".control.more").click()
         await page.locator(f"[data-action={action}]").click()
         await page.locator("dialog").wait_for()
+        if action == "invitation":
+            await page.locator(".links-section summary").first.click()
         yield action
         await page.keyboard.press("Escape")
     await page.locator(".tile.person").first.dblclick()

@@ -15,11 +15,11 @@ IN_ALL: Final = 8000
 """HTTP connections of one web worker; WebSockets that are open do not count."""
 PER_ADDRESS: Final = 2000
 """Of these, connections from one address (/64 for IPv6): browsers open six each, so this is a large company."""
-PER_SECOND: Final = 1000
+PER_SECOND: Final = 400
 """Requests from one address: the page takes some ninety."""
-BURST: Final = 200
-"""Requests from one address that do not wait: enough for the page, too few to hold up everybody else."""
-LONGEST_WAIT: Final = 10.0
+BURST: Final = 50
+"""Requests from one address that do not wait: what comes at once holds up everybody else."""
+LONGEST_WAIT: Final = 25.0
 """Seconds that a request may wait for its turn: a hundred people behind one address who open the page at once all get
 it."""
 UPGRADES_PER_SECOND: Final = 50

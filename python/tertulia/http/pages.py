@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import mimetypes
+import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -58,10 +59,32 @@ async def _nowhere_else() -> None:
     """Recordings are in a directory of this server."""
 
 
+_Stamp = tuple[int, int, int] | None
+_MOST_KNOWN: Final = 500
+"""Names under which files are kept: several times as many as there are."""
+
+
 class _Asset(NamedTuple):
     content: bytes
     media_type: str
     etag: str
+
+
+class _Known(NamedTuple):
+    """A file as it was when its stamp was this."""
+
+    path: Path
+    stamp: _Stamp
+    asset: _Asset
+
+
+def _stamp(path: Path) -> _Stamp:
+    """What changes with a file; None: there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 — a third of the time
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 Change = Callable[[_Asset, Base], _Asset]
@@ -93,7 +116,7 @@ def card(base: Base) -> str:
 
 
 class Pages:
-    """The files in a directory. They are small, and read at each request, so that a change shows at the next reload.
+    """The files in a directory. They are small and kept; a change shows at the next reload.
 
     ``assets`` is the subdirectory that :meth:`asset` serves; ``public_url`` as in :func:`base_of`.
     """
@@ -110,6 +133,7 @@ class Pages:
         self._assets = assets
         self._public_url = public_url
         self._media_origin = media_origin
+        self._known: dict[str, _Known] = {}
 
     async def index(self, request: Request) -> Response:
         """Serve the page itself."""
@@ -176,12 +200,22 @@ class Pages:
         return Response(asset.content, status, headers, asset.media_type)
 
     def _read(self, name: str) -> _Asset:
+        known = self._known.get(name)
+        if known is not None and known.stamp == _stamp(known.path):
+            return known.asset
+        return self._read_anew(name)
+
+    def _read_anew(self, name: str) -> _Asset:
         try:
             path = (self._root / name).resolve()
+            stamp = _stamp(path)  # before it is read: what is written meanwhile shows at the next request
             if not path.is_relative_to(self._root) or any(part.startswith(".") for part in Path(name).parts):
                 raise NotFound("there is no such page")
             content = path.read_bytes()
         except (OSError, ValueError):  # ValueError: a NUL in the name
             raise NotFound("there is no such page") from None
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return _Asset(content, media_type, _etag(content))
+        asset = _Asset(content, media_type, _etag(content))
+        if len(self._known) < _MOST_KNOWN:  # one file has any number of names
+            self._known[name] = _Known(path, stamp, asset)
+        return asset

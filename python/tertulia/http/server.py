@@ -31,6 +31,8 @@ KEEP_ALIVE_SECONDS: Final = 75
 request on a connection that is being closed."""
 CROWDED_SECONDS: Final = 3
 """The same while many connections are open: browsers open them again as they need them."""
+REFUSED_AFTER: Final = 2.0
+"""Seconds that a request beyond the rate waits for its refusal: who is told at once asks again at once."""
 PARTING_SECONDS: Final = 1.0
 """How long a client that was refused may read why. A socket that is closed at once, with unread input, is reset."""
 _CROWDED: Final = "too many connections are open, of this address or in all: close some, or try again later"
@@ -190,7 +192,8 @@ class BoundedHttp(HttpToolsProtocol):
     def _admit(self, turn: float | RateLimited) -> None:
         """Have the request that is being read wait for its turn. Raises _Stop: it is refused."""
         if isinstance(turn, RateLimited):
-            self._refuse(turn)
+            self._is_refused = True
+            self._parting_timer = self.loop.call_later(REFUSED_AFTER, self._refuse, turn)
             raise _Stop
         self.app = _later(turn, self._app) if turn else self._app
 

@@ -100,6 +100,19 @@ def test_a_host_that_is_none_adds_nothing_to_the_policy(host: str) -> None:
     assert content_policy(Base(f"https://{host}"), None) == content_policy(Base(""), None)
 
 
+async def test_files_are_kept_until_they_change(pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "web" / "static" / "app.js"
+    assert (await pages.asset(asset("app.js"))).body == b"export {}"
+    with monkeypatch.context() as patched:
+        patched.delattr(Path, "read_bytes")
+        assert (await pages.asset(asset("app.js"))).body == b"export {}"
+    path.write_text("export default 1")
+    assert (await pages.asset(asset("app.js"))).body == b"export default 1"
+    path.unlink()
+    with pytest.raises(NotFound):
+        await pages.asset(asset("app.js"))
+
+
 @pytest.mark.parametrize("path", ["/", "/m/abcd-efgh-jkmn"])
 async def test_other_sites_are_told_of_no_meeting(tmp_path: Path, path: str) -> None:
     (tmp_path / "index.html").write_text("<head><!-- open graph --></head>")

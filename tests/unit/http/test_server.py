@@ -13,6 +13,7 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from tertulia.http import server
 from tertulia.http.gate import PARTING, Gate, open_gate
 from tertulia.http.server import CROWDED_SECONDS, HEAD_SECONDS, KEEP_ALIVE_SECONDS, BoundedHttp
 from tertulia.places import Places
@@ -87,11 +88,11 @@ async def serving(gate: Gate) -> AsyncIterator[Connect]:
     config.load()
     loop = asyncio.get_running_loop()
     state = ServerState()
-    server = await loop.create_server(lambda: BoundedHttp(config, state, {}, gate=gate), "127.0.0.1", 0)
+    listening = await loop.create_server(lambda: BoundedHttp(config, state, {}, gate=gate), "127.0.0.1", 0)
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Client]:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
         try:
             yield Client(reader, writer)
         finally:
@@ -100,8 +101,8 @@ async def serving(gate: Gate) -> AsyncIterator[Connect]:
     try:
         yield connect
     finally:
-        server.close()
-        await server.wait_closed()
+        listening.close()
+        await listening.wait_closed()
 
 
 def post(*headers: bytes) -> bytes:
@@ -181,6 +182,11 @@ def test_an_idle_connection_outlives_those_of_load_balancers() -> None:
 # --- the gate
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "REFUSED_AFTER", 0.1)
+
+
 def gate(
     places: Places | None = None, requests: Queues | None = None, upgrades: RateLimit | None = None, **more: Any
 ) -> Gate:
@@ -258,9 +264,11 @@ async def test_upgrades_have_a_rate() -> None:
     async with serving(gate(upgrades=RateLimit(1, burst=2))) as connect:
         for expected in (404, 404, 429):
             async with connect() as client:
+                began = asyncio.get_running_loop().time()
                 await client.send(UPGRADE)
                 if expected == 429:
                     status, problem = await client.refusal()
+                    assert asyncio.get_running_loop().time() - began >= 0.1, "not at once"
                     assert (status, problem["code"], problem["retry"]) == (429, "rate_limited", "1")
                 else:
                     assert (await client.answer())[0] == expected

@@ -23,6 +23,9 @@ const STEP: Duration = Duration::from_millis(3);
 /// How much more than what is known to be possible is tried.
 const BEYOND: f64 = 2.0;
 
+/// How much more than what is wanted: little more than a known limit is not believed.
+const ABOVE_GOAL: f64 = 1.5;
+
 /// The share of its rate that a probe has to find for the next one to follow at once.
 const FOUND: f64 = 0.8;
 
@@ -109,7 +112,7 @@ impl Prober {
             self.next = self.next.max(now + FOLLOW_UP);
             return;
         };
-        let tried = goal.min(bits * BEYOND);
+        let tried = (goal * ABOVE_GOAL).min(bits * BEYOND);
         let rate = tried / 8.0;
         self.cluster = self.cluster.after();
         self.tried = Some(tried);

@@ -18,6 +18,9 @@ const RESUME_HOLD: Duration = Duration::from_secs(1);
 /// and for so long before a layer is added.
 const UPGRADE_HOLD: Duration = Duration::from_secs(2);
 
+/// Between layers that are added one after the other.
+const STEP: Duration = Duration::from_millis(700);
+
 /// Where less had to be sent again within this time, the next holds are twice as long,
 const RELAPSE: Duration = Duration::from_secs(10);
 
@@ -111,9 +114,23 @@ impl<K: Copy + PartialEq> Allocation<K> {
         if now < *self.more.get_or_insert(now) + hold {
             return current.to_vec();
         }
-        (self.more, self.grown) = (None, Some(now));
-        // What was lower on purpose, for something more important, is as it would be if all began now.
-        ample.to_vec()
+        (self.more, self.grown) = (now.checked_sub(hold).map(|begin| begin + STEP), Some(now));
+        let mut next: Vec<usize> = current.iter().zip(ample).map(|(now, then)| *now.min(then)).collect();
+        if resumes {
+            let paused = next
+                .iter_mut()
+                .zip(ample)
+                .filter(|(now, then)| **now == 0 && **then > 0);
+            paused.for_each(|(now, _)| *now = 1);
+        } else {
+            // One at a time: each begins with a keyframe.
+            let grows = next.iter_mut().zip(ample).filter(|(now, then)| **now < **then);
+            grows
+                .min_by_key(|(now, _)| **now)
+                .into_iter()
+                .for_each(|(now, _)| *now += 1);
+        }
+        next
     }
 }
 

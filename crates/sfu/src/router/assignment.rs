@@ -11,7 +11,6 @@ use crate::command::{Source, WantedVideo};
 use crate::event::SlotAssignment;
 use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
 use crate::line::{Label, Line, LineState, Lines};
-use crate::throttle::Need;
 
 const KINDS: [MediaKind; 2] = [MediaKind::Audio, MediaKind::Video];
 
@@ -98,7 +97,7 @@ impl Router {
             tracks[after].subscribers.push(key);
             self.aim(room, key);
             if is_connected {
-                self.request_keyframe_for(now, room, key, Need::New);
+                self.request_keyframe_for(now, room, key);
             }
         }
         for track in before.into_iter().chain(after) {

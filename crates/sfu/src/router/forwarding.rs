@@ -16,7 +16,6 @@ use crate::event::Scope;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::peer::OutletKey;
 use crate::rtp::{Choice, Incoming, Outgoing, Packet, Report, SenderClock};
-use crate::throttle::Need;
 
 /// What became of a packet at one far end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +38,7 @@ struct Taken {
     /// Somebody is sent another layer than before.
     has_switched: bool,
     /// Somebody cannot begin without a keyframe.
-    need: Option<Need>,
+    needs_keyframe: bool,
 }
 
 impl Router {
@@ -82,8 +81,8 @@ impl Router {
         if taken.has_switched {
             self.set_demand_stale(room_key, key);
         }
-        if let Some(need) = taken.need {
-            self.request_keyframe_of(now, room_key, (key, layer), need);
+        if taken.needs_keyframe {
+            self.request_keyframe_of(now, room_key, (key, layer));
         }
         None
     }
@@ -101,11 +100,6 @@ impl Router {
         let mut taken = Taken::default();
         let (room, member) = (&mut self.rooms[room_key], &mut self.members[publisher]);
         let track = &mut room.tracks[key];
-        let again = if choice == Choice::Begin {
-            Need::New
-        } else {
-            Need::Again
-        };
         for key in &track.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*key) else {
                 continue;
@@ -125,9 +119,7 @@ impl Router {
                 (FarEnd::Tap(tap), Some(recorded)) => tap.hear(now, *key, incoming, recorded, &mut self.tape),
                 (FarEnd::Tap(_), None) => Delivery::Dropped,
             };
-            if delivery == Delivery::NeedsKeyframe {
-                taken.need = Some(again);
-            }
+            taken.needs_keyframe |= delivery == Delivery::NeedsKeyframe;
         }
         match track.kind() {
             MediaKind::Audio => {

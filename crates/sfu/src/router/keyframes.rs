@@ -8,7 +8,6 @@ use str0m::rtp::Ssrc;
 use super::dynacast::Demand;
 use super::{Due, Router};
 use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
-use crate::throttle::Need;
 
 /// A keyframe request to a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl Router {
             return;
         };
         if let (room, Some(key)) = (member.room, member.subscription(mid)) {
-            self.request_keyframe_for(now, room, key, Need::Again);
+            self.request_keyframe_for(now, room, key);
         }
     }
 
@@ -45,7 +44,7 @@ impl Router {
         };
         let room = member.room;
         for (_, track) in member.published.clone() {
-            self.request_keyframe(now, room, track, Need::New);
+            self.request_keyframe(now, room, track);
         }
     }
 
@@ -61,46 +60,34 @@ impl Router {
             .filter(|key| self.subscriptions[*key].forwarded().is_some())
             .collect();
         for subscription in forwarded {
-            self.request_keyframe_for(now, room, subscription, Need::New);
+            self.request_keyframe_for(now, room, subscription);
         }
     }
 
     /// Requests a keyframe of each layer of a video that is wanted.
-    pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomKey, key: TrackKey, need: Need) {
+    pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomKey, key: TrackKey) {
         let Some(track) = self.rooms[room].tracks.get(key) else {
             return;
         };
         let layers = track.layers.iter().enumerate();
         let wanted = layers.filter(|(_, layer)| layer.demand != Demand::Stopped);
         for layer in wanted.map(|(layer, _)| layer).collect::<Vec<_>>() {
-            self.request_keyframe_of(now, room, (key, layer), need);
+            self.request_keyframe_of(now, room, (key, layer));
         }
     }
 
     /// Requests a keyframe for a subscription, of what it is sent.
-    pub(super) fn request_keyframe_for(
-        &mut self,
-        now: Instant,
-        room: RoomKey,
-        subscription: SubscriptionKey,
-        need: Need,
-    ) {
+    pub(super) fn request_keyframe_for(&mut self, now: Instant, room: RoomKey, subscription: SubscriptionKey) {
         let subscription = &self.subscriptions[subscription];
         let selection = subscription.selection();
         let layer = selection.sent().or(selection.wanted());
         if let Some((key, layer)) = subscription.forwarded().zip(layer) {
-            self.request_keyframe_of(now, room, (key, layer), need);
+            self.request_keyframe_of(now, room, (key, layer));
         }
     }
 
     /// Requests a keyframe of one layer of a video, at once or when the publisher may be asked again.
-    pub(super) fn request_keyframe_of(
-        &mut self,
-        now: Instant,
-        room: RoomKey,
-        (key, layer): (TrackKey, usize),
-        need: Need,
-    ) {
+    pub(super) fn request_keyframe_of(&mut self, now: Instant, room: RoomKey, (key, layer): (TrackKey, usize)) {
         let Some(track) = self.rooms[room].tracks.get_mut(key) else {
             return;
         };
@@ -111,7 +98,7 @@ impl Router {
             return;
         };
         let ssrc = asked.ssrc();
-        if asked.keyframes.ask(now, need) {
+        if asked.keyframes.ask(now) {
             self.requests.push(track.keyframe_request(ssrc));
         } else if let Some(at) = asked.keyframes.deadline() {
             self.timers.arm(at, Due::Keyframe(room, key, layer));

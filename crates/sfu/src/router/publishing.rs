@@ -11,7 +11,6 @@ use crate::budget::Budget;
 use crate::command::Source;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::rtp::EncodingName;
-use crate::throttle::Need;
 
 impl Router {
     /// Makes what a peer publishes that which its offer says. `is_paused` says which sources are muted.
@@ -104,7 +103,7 @@ impl Router {
         for subscription in &self.rooms[room].tracks[track].subscribers {
             self.subscriptions[*subscription].restart();
         }
-        self.request_keyframe(now, room, track, Need::New);
+        self.request_keyframe(now, room, track);
     }
 
     pub(super) fn unpublish(&mut self, now: Instant, room: RoomKey, track: TrackKey) {

@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::Router;
 use super::selection::LayerIndex;
 use crate::ids::{RoomKey, SubscriptionKey, TrackKey};
-use crate::throttle::Need;
 
 impl Router {
     /// Chooses the layer for a subscription whose tile or allowance has changed, and requests the keyframe that it begins with.
@@ -14,7 +13,7 @@ impl Router {
             return;
         };
         if let Some(layer) = self.aim(room, key) {
-            self.request_keyframe_of(now, room, (track, layer), Need::New);
+            self.request_keyframe_of(now, room, (track, layer));
         }
         self.set_demand_stale(room, track);
     }

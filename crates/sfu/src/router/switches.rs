@@ -462,7 +462,7 @@ fn without_loss_the_stream_has_no_gap() {
 
 #[test]
 fn thousands_of_changes_under_loss_and_reordering_leave_one_stream() {
-    let switches: usize = (100..116).map(|seed| run(seed, 3_200, 0.08)).sum();
+    let switches: usize = (100..117).map(|seed| run(seed, 3_200, 0.08)).sum();
     assert!(switches > 2_000, "{switches}");
 }
 
@@ -498,4 +498,17 @@ fn a_video_that_was_paused_goes_on_with_a_keyframe() {
     assert!(course.sent.len() > before + 15);
     assert!(course.sent.values().nth(before).unwrap().begins_keyframe);
     course.check(false);
+}
+
+#[test]
+fn a_narrow_line_is_sent_a_smaller_layer_before_its_video_is_paused() {
+    let mut course = Course::new(902);
+    (0..60).for_each(|_| course.step(0.0));
+    // The layers have 21, 42 and 84 kbit/s.
+    for (kilobits, layer) in [(60, Some(1)), (30, Some(0)), (10, None), (30, Some(0)), (200, Some(2))] {
+        let (now, ben) = (course.now, course.ben);
+        course.router.set_bandwidth(now, ben, Some(kilobits * 1_000));
+        (0..400).for_each(|_| course.step(0.0));
+        assert_eq!(course.selected().0, layer, "{kilobits} kbit/s");
+    }
 }

@@ -11,7 +11,6 @@ use crate::config::Limits;
 use crate::ids::{PeerKey, RecordingId};
 use crate::line::{Line, LineState, Lines};
 use crate::tap::{Heard, StopReason};
-use crate::throttle::Need;
 
 fn camera() -> Published {
     Published {
@@ -51,22 +50,21 @@ fn requests(router: &mut Router) -> Vec<KeyframeRequest> {
 }
 
 #[test]
-fn a_keyframe_request_that_was_put_off_twice_is_made() {
+fn a_keyframe_request_that_was_put_off_twice_is_made_once() {
     let start = Instant::now();
     let at = |ms| start + Duration::from_millis(ms);
     let (mut router, ana, _) = room(start);
     let (key, track) = (router.room_of(ana).unwrap(), router.members[ana].published[0].1);
-    for (ms, need) in [(0, Need::Again), (10, Need::New), (150, Need::New), (151, Need::Again)] {
-        router.request_keyframe(at(ms), key, track, need);
+    for ms in [0, 10, 150] {
+        router.request_keyframe(at(ms), key, track);
     }
-    assert_eq!(requests(&mut router).len(), 2);
-    // Set for the request that the third one has overtaken.
-    router.handle_timeout(at(152));
-    assert_eq!(requests(&mut router), []);
-    router.handle_timeout(at(999));
-    assert_eq!(requests(&mut router), [], "two in a second at most");
-    router.handle_timeout(at(1_000));
     assert_eq!(requests(&mut router).len(), 1);
+    router.handle_timeout(at(499));
+    assert_eq!(requests(&mut router), [], "two in a second at most");
+    router.handle_timeout(at(500));
+    assert_eq!(requests(&mut router).len(), 1);
+    router.handle_timeout(at(1_000));
+    assert_eq!(requests(&mut router), []);
 }
 
 #[test]

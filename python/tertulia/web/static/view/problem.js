@@ -9,6 +9,7 @@ import { say } from "../words.js";
  */
 const ENTRY = {
   room_full: "problem.room_full",
+  quota_exceeded: "problem.quota_exceeded",
   room_locked: "problem.room_locked",
   entry_denied: "problem.entry_denied",
   waited_too_long: "problem.waited_too_long",

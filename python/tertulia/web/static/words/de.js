@@ -407,6 +407,8 @@ export default {
   "refused.other": "Sie können an dieser Besprechung nicht teilnehmen",
 
   "problem.room_full": "Die Besprechung ist voll. Versuchen Sie es erneut, wenn jemand gegangen ist.",
+  "problem.quota_exceeded":
+    "Hier sind so viele Personen in Besprechungen wie erlaubt. Versuchen Sie es erneut, wenn jemand gegangen ist.",
   "problem.room_locked":
     "Der Gastgeber hat die Besprechung gesperrt. Bitten Sie ihn, sie zu entsperren, und versuchen Sie es erneut.",
   "problem.entry_denied": "Der Gastgeber hat Sie nicht eingelassen.",

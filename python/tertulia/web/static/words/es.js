@@ -408,6 +408,8 @@ export default {
   "refused.other": "No puedes unirte a esta reunión",
 
   "problem.room_full": "La reunión está llena. Vuelve a intentarlo cuando alguien haya salido.",
+  "problem.quota_exceeded":
+    "Ya hay en reuniones tantas personas como se permite. Vuelve a intentarlo cuando alguien haya salido.",
   "problem.room_locked": "El anfitrión ha bloqueado la reunión. Pídele que la desbloquee y vuelve a intentarlo.",
   "problem.entry_denied": "El anfitrión no te ha dejado entrar.",
   "problem.waited_too_long": "Nadie te ha dejado entrar. Pregunta al anfitrión y vuelve a intentarlo.",

@@ -408,6 +408,7 @@ export default {
   "refused.other": "Vous ne pouvez pas rejoindre cette réunion",
 
   "problem.room_full": "La réunion est complète. Réessayez quand quelqu’un l’aura quittée.",
+  "problem.quota_exceeded": "Il y a autant de personnes en réunion que permis. Réessayez quand quelqu’un sera parti.",
   "problem.room_locked": "L’organisateur a verrouillé la réunion. Demandez-lui de la déverrouiller, puis réessayez.",
   "problem.entry_denied": "L’organisateur ne vous a pas laissé entrer.",
   "problem.waited_too_long": "Personne ne vous a laissé entrer. Demandez à l’organisateur, puis réessayez.",

@@ -394,6 +394,7 @@ export default {
   "refused.other": "この会議には参加できません",
 
   "problem.room_full": "会議は満員です。誰かが退出してからもう一度お試しください。",
+  "problem.quota_exceeded": "参加者数が上限に達しています。誰かが退出してからもう一度お試しください。",
   "problem.room_locked": "主催者が会議をロックしました。解除を依頼して、もう一度お試しください。",
   "problem.entry_denied": "主催者が参加を許可しませんでした。",
   "problem.waited_too_long": "参加が許可されませんでした。主催者に確認して、もう一度お試しください。",

@@ -405,6 +405,8 @@ export default {
   "refused.other": "Você não pode participar desta reunião",
 
   "problem.room_full": "A reunião está cheia. Tente novamente quando alguém tiver saído.",
+  "problem.quota_exceeded":
+    "Há tantas pessoas em reuniões quanto é permitido. Tente novamente quando alguém tiver saído.",
   "problem.room_locked": "O organizador bloqueou a reunião. Peça que a desbloqueie e tente novamente.",
   "problem.entry_denied": "O organizador não permitiu sua entrada.",
   "problem.waited_too_long": "Ninguém permitiu sua entrada. Fale com o organizador e tente novamente.",
