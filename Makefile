@@ -34,9 +34,9 @@ coverage:
 	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py coverage
 
-# What takes long, or needs more than Debian: Go 1.24 or later, and npm packages of its own.
+# What takes long, or needs more: Go 1.24 or later, npm packages of its own, and GStreamer.
 nightly:
-	@sh scripts/need.sh run
+	@sh scripts/need.sh run nightly
 	@exec $(PYTHON) scripts/test.py nightly
 
 bench:

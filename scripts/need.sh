@@ -1,7 +1,7 @@
 #!/bin/sh
-# need.sh [run] [node] [test]: checks that this machine has what Tertulia needs to run, for npm packages, and for its
-# tests. What is missing is named in one line, with the command that installs it. Debian packages of libraries, of node
-# and of the tests are installed, if this is root.
+# need.sh [run] [node] [test] [nightly]: checks that this machine has what Tertulia needs to run, for npm packages, for
+# its tests, and for those that run nightly. What is missing is named in one line, with the command that installs it.
+# Debian packages of libraries, of node and of the tests are installed, if this is root.
 set -u
 
 need() {
@@ -44,6 +44,12 @@ lacking() {
         command -v janus-pp-rec >/dev/null || echo janus-tools
         command -v firefox-esr >/dev/null || echo firefox-esr
         ;;
+    nightly)
+        for package in python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
+            gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad; do
+            dpkg -s "$package" >/dev/null 2>&1 || echo "$package"
+        done
+        ;;
     esac
 }
 
@@ -69,7 +75,7 @@ debian() {
 for part in "$@"; do
     case $part in
     run) run ;;
-    node | test) debian "$part" "Debian packages for its tests" ;;
-    *) echo "usage: need.sh [run] [node] [test]" >&2 && exit 2 ;;
+    node | test | nightly) debian "$part" "Debian packages for its tests" ;;
+    *) echo "usage: need.sh [run] [node] [test] [nightly]" >&2 && exit 2 ;;
     esac
 done

@@ -21,6 +21,8 @@ Program = tuple[str, ...]
 HERE: Final = Path(__file__).parent
 NODE_STACKS: Final = ("werift", "libdatachannel", "wrtc")
 """Those of ``node/``."""
+GSTREAMER: Final[Program] = ("/usr/bin/python3", str(HERE / "gstreamer/members.py"))
+"""Debian's webrtcbin. Its bindings are for Debian's own Python."""
 
 
 def build_pion(directory: Path) -> Program:

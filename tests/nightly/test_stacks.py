@@ -1,4 +1,7 @@
-"""Clients on WebRTC stacks that are not ours, in rooms of several. pion needs a Go toolchain to build."""
+"""Clients on WebRTC stacks that are not ours, in rooms of several.
+
+pion needs a Go toolchain to build, webrtcbin Debian's packages of GStreamer.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.clients.stack_call import NODE_STACKS, Program
 from tests.clients.video_file import write_video
 from tests.integration.servers import Tertulia
 
-STACKS = ("pion", *NODE_STACKS)
+STACKS = ("pion", "webrtcbin", *NODE_STACKS)
 ROUNDS = {"pion": 20}
 """How often four join at the same moment: a race of pion's came once in ten rounds. Of the others, twice."""
 PEOPLE = 4
@@ -23,7 +26,8 @@ PEOPLE = 4
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
-    return {"pion": stack_call.build_pion(tmp_path_factory.mktemp("pion")), **stack_call.install_node()}
+    pion = stack_call.build_pion(tmp_path_factory.mktemp("pion"))
+    return {"pion": pion, "webrtcbin": stack_call.GSTREAMER, **stack_call.install_node()}
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +61,12 @@ async def test_four_who_join_at_the_same_moment_get_everyones_media(
         assert all(is_unharmed(member) for member in people)
 
 
-@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("name", [name for name in STACKS if name != "webrtcbin"])
 async def test_one_leaves_and_another_comes(tertulia_dev: Tertulia, programs: dict[str, Program], name: str) -> None:
-    """The newcomer's media goes where that of the one who left was."""
+    """The newcomer's media goes where that of the one who left was.
+
+    webrtcbin 1.22 shows nothing of an m-line that was inactive for a while; the others do.
+    """
     room = await new_room(tertulia_dev.url)
     async with (
         members(tertulia_dev.url, room, ["stays"]) as stay,

@@ -47,8 +47,8 @@ def test_a_machine_that_has_everything(tmp_path: Path) -> None:
         ({"rustc": "echo 'rustc 1.63.0'"}, "this is rustc 1.63.0", "rustup update"),
         ({"rustc": "echo 'rustc 1.9.0'"}, "Rust 1.89", "rustup update"),
         ({"cc": None}, "a C compiler", "install -y gcc"),
-        ({"pkg-config": None}, "OpenSSL 3", "libssl-dev pkg-config"),
-        ({"pkg-config": "exit 1"}, "OpenSSL 3", "libssl-dev pkg-config"),
+        ({"pkg-config": None, "id": "echo 1000"}, "OpenSSL 3", "libssl-dev pkg-config"),
+        ({"pkg-config": "exit 1", "id": "echo 1000"}, "OpenSSL 3", "libssl-dev pkg-config"),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(
