@@ -20,6 +20,8 @@ use crate::peer::{Arrival, Expected, Failure, PathChange, Peer, PeerOutput, Turn
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
 
+/// The index of an SRTP packet, which is its extended sequence number, has 48 bits (RFC 3711 section 3.3.1).
+const SRTP_INDICES: u64 = 1 << 48;
 /// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. With a
 /// subscriber's header extensions it would not fit into one.
 const MAX_PAYLOAD: usize = 1_500;
@@ -305,6 +307,10 @@ impl Shard {
         self.stats.rtp_in += 1;
         if packet.payload.len() > MAX_PAYLOAD {
             self.stats.rtp_oversized += 1;
+            return;
+        }
+        // The session extends a number that goes back to before zero to one of nearly 2⁶⁴, which no receiver could follow.
+        if *packet.seq_no >= SRTP_INDICES {
             return;
         }
         let Some(Some(located)) = self.peers.enter(key, |peer| peer.locate(&packet)) else {

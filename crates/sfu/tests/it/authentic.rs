@@ -154,6 +154,42 @@ fn transport_wide_numbers_that_go_back_to_before_zero() {
     call.end_unharmed();
 }
 
+/// Whoever has the keys chooses the index of a packet. One that goes back to before zero is extended to nearly 2⁶⁴.
+#[test]
+fn sequence_numbers_that_go_back_to_before_zero() {
+    let mut call = Call::new(133);
+    let client = &mut call.world.clients[call.hostile];
+    let mid = client.mids(Audio)[0];
+    let payload_type = *client.rtc.media(mid).unwrap().remote_pts()[0];
+    let from = call.hostile as u8;
+    let send = |call: &mut Call, ssrc: u32, index: u64| {
+        let mut packet = vec![0x80, payload_type, 0, 0];
+        packet.extend((index as u32).wrapping_mul(960).to_be_bytes());
+        packet.extend(ssrc.to_be_bytes());
+        packet.extend([0xfc, from]);
+        packet.extend([0; 40]);
+        call.feed(
+            "a packet with an index of its sender's choice",
+            &packet,
+            |sealer, packet| sealer.rtp_at(index, packet.to_vec(), 12),
+        );
+        call.world.now += Duration::from_millis(20);
+        call.world.shard.handle_timeout(call.world.now);
+    };
+    // What was sent before has ended: one stream of an m-line is forwarded at a time.
+    call.world.now += 2 * SECOND;
+    let forwarded = |call: &Call| call.world.shard.stats().rtp_forwarded;
+    let before = forwarded(&call);
+    (0..6).for_each(|index| send(&mut call, 7, index));
+    for index in [u64::MAX, u64::MAX - 1, u64::MAX - 40, 7, 8, u64::MAX - 2_000] {
+        send(&mut call, 7, index);
+    }
+    assert_eq!(forwarded(&call) - before, 2 * 4, "to two others, from its third frame on");
+    (100..150).for_each(|index| send(&mut call, 8, index));
+    assert_eq!(forwarded(&call) - before, 2 * 4 + 2 * 48, "another source goes on");
+    call.end_unharmed();
+}
+
 #[test]
 fn rtcp_of_any_shape() {
     let mut call = Call::new(131);

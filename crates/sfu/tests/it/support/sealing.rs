@@ -36,9 +36,14 @@ impl Sealer {
     }
 
     /// Seals an RTP packet, which gets the next sequence number. Of its bytes, `header` stay in the clear.
-    pub(crate) fn rtp(&mut self, mut packet: Vec<u8>, header: usize) -> Vec<u8> {
+    pub(crate) fn rtp(&mut self, packet: Vec<u8>, header: usize) -> Vec<u8> {
         self.rtp_index += 1;
-        let index = self.rtp_index.to_be_bytes();
+        self.rtp_at(self.rtp_index, packet, header)
+    }
+
+    /// The same with an index of 48 bits, whose last 16 are the sequence number.
+    pub(crate) fn rtp_at(&self, index: u64, mut packet: Vec<u8>, header: usize) -> Vec<u8> {
+        let index = index.to_be_bytes();
         packet[2..4].copy_from_slice(&index[6..]);
         let mut iv = [0; 12];
         iv[2..6].copy_from_slice(&packet[8..12]);
