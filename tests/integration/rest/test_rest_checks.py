@@ -194,6 +194,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/rooms/{room_id}/invites"): {HOST},
     ("GET", "/v1/rooms/{room_id}/invites"): {HOST},
     ("DELETE", "/v1/rooms/{room_id}/invites/{invite_id}"): {HOST},
+    ("POST", "/v1/invites/open"): set(),
     ("GET", "/v1/rooms/{room_id}/participants"): {HOST, GUEST},
     ("DELETE", "/v1/rooms/{room_id}/participants/{user_id}"): {HOST},
     ("GET", "/v1/rooms/{room_id}/sessions"): {HOST},
@@ -270,7 +271,7 @@ def test_a_second_host_stays_host_with_a_fresh_token(rest: Rest) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [(o.method, o.path) for o in OPERATIONS if o.answer is not None])
 def test_not_acceptable_and_nothing_is_changed(rest: Rest, method: str, path: str) -> None:
-    if path.endswith("recordings") and method == "POST":
+    if (method, path) in (("POST", "/v1/rooms/{room_id}/recordings"), ("POST", "/v1/invites/open")):
         pytest.skip("always refused before")
     if path == "/v1/users/{user_id}":
         user = new_id()
