@@ -305,8 +305,8 @@ def _is_loud(sound: Any) -> bool:
 
 
 @asynccontextmanager
-async def callers(url: str, room: str, count: int) -> AsyncIterator[tuple[list[Caller], Lag]]:
-    """So many in a call, each of whom sees and hears all others."""
+async def callers(url: str, room: str, count: int, *, guests: int = 0) -> AsyncIterator[tuple[list[Caller], Lag]]:
+    """So many in a call, each of whom sees and hears all others, and so many guests who come later."""
     async with AsyncExitStack() as stack:
         # libwebrtc's threads hand each 10 ms of sound to Python, and would wait 5 ms for it each time.
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
@@ -317,7 +317,7 @@ async def callers(url: str, room: str, count: int) -> AsyncIterator[tuple[list[C
         stack.callback(watching.cancel)
         for number in range(count):
             member = await stack.enter_async_context(joined(url, room, f"Caller {number}"))
-            made.append(Caller(member, count - 1))
+            made.append(Caller(member, count - 1 + guests))
             stack.push_async_callback(made[-1].stop)
             await made[-1].start()
         await asyncio.gather(*[caller.until_all_seen(made) for caller in made])

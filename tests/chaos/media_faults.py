@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import itertools
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -57,12 +58,12 @@ async def under(fault: Fault, site: Site, redis: Redis, people: int) -> Outcome:
 
 
 async def moved(call: list[Caller], since: float) -> None:
-    """Wait until everybody has media by another node."""
+    """Wait until everybody has the media of all others by another node."""
     async with asyncio.timeout(RECOVERS_WITHIN):
         while not all(len(caller.endpoints) > 1 for caller in call):
             await asyncio.sleep(0.05)
-        for caller in call:
-            for seen in (*caller.video.values(), *caller.sound.values()):
+        for caller, other in itertools.permutations(call, 2):
+            for seen in (caller.video[other.user], caller.sound[other.user]):
                 while not (seen.at and seen.at[-1] > since + 1):
                     await asyncio.sleep(0.05)
 

@@ -81,7 +81,7 @@ async def test_a_page_has_its_pictures_back(running: Site, redis: Redis) -> None
     room = await running.new_room("sfu")
     while len(running.nodes) < 2:
         running.start_node()
-    async with async_playwright() as playwright, callers(running.url, room, 2) as (call, lag):
+    async with async_playwright() as playwright, callers(running.url, room, 2, guests=1) as (call, lag):
         browser = await chromium.launch(playwright)
         page = await Person.come(browser, "Ana")
         await page.join(f"{running.url.replace('127.0.0.1', 'localhost')}/r/{room}")
