@@ -97,9 +97,12 @@ def _browser(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/browser/test_{name}.py" for name in names)
 
 
-CALLS = _browser("two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme")
-SCREENS = _browser("accessibility", "hosting", "recording", "recordings", "recorded_files")
-PAGES = ("tests/browser", *(f"--ignore={path}" for path in (*CALLS, *SCREENS)))
+CALLS = _browser(
+    "two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme", "accessibility"
+)
+# For `make nightly`: with these, continuous integration would take too long.
+LONG = _browser("control", "languages", "layers", "views")
+PAGES = ("tests/browser", *(f"--ignore={path}" for path in (*CALLS, *LONG)))
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
     Step("unit", (*PYTEST, "tests/unit"), 10, needs=BUILT, covered=True),
@@ -107,10 +110,10 @@ TEST = (
     Step("page unit", ("npm", "test", "--silent"), 3, needs=("npm packages",)),
     *INTEGRATION,
     Step("chaos", (*PYTEST, "tests/chaos"), 8, needs=SERVED, apart="chaos"),
-    # Each of them leaves most of two cores idle.
+    # Both together leave half of two cores idle.
     *(
         Step(f"browser {name}", (*PYTEST, *paths), 15, needs=SERVED, apart="browser")
-        for name, paths in (("calls", CALLS), ("screens", SCREENS), ("pages", PAGES))
+        for name, paths in (("calls", CALLS), ("pages", PAGES))
     ),
 )
 # Measuring takes the covered steps a third longer.
@@ -126,6 +129,7 @@ BENCH = tuple(
 # Foreign stacks that need a toolchain of their own, or long.
 NIGHTLY = (
     Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
+    Step("nightly browser", (*PYTEST, *LONG), 20, needs=SERVED, apart="browser"),
     Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),
 )
 GROUPS = {

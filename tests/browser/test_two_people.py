@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Come
-from tests.browser.person import Person, new_room
+from tests.browser.person import PATIENCE, POLL_SECONDS, Person, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -90,15 +90,23 @@ async def test_closing_the_tab_leaves_at_once(come: Come, base: str) -> None:
     await ana.hears("Ben left")
 
 
+async def grows_beyond(large: Locator, small: Locator) -> None:
+    """Wait until one tile is more than twice as wide as another; tiles take a while to their places."""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:
+            one, other = await large.bounding_box(), await small.bounding_box()
+            if one and other and one["width"] > 2 * other["width"]:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
 async def test_screen_share_takes_the_stage(come: Come, base: str, topology: str) -> None:
     ana, ben = await meet(come, base, topology)
     await ana.sees("Ben")
     await ben.press("s")
     screen = ana.tile("Ben’s screen")
     await expect(screen).to_contain_class("has-picture", timeout=30_000)
-    stage, small = await screen.bounding_box(), await ana.tile("Ben").bounding_box()
-    assert stage is not None and small is not None
-    assert stage["width"] * stage["height"] > 2 * small["width"] * small["height"]
+    await grows_beyond(screen, ana.tile("Ben"))
     await ana.hears("Ben is sharing a screen")
     await expect(ben.tile("Your screen")).to_contain_class("has-picture")
     await ana.press("s")
@@ -110,8 +118,7 @@ async def test_screen_share_takes_the_stage(come: Come, base: str, topology: str
     await ana.page.get_by_role("listitem").get_by_role("button", name="Pin Ben").click()
     await expect(ana.page.get_by_role("listitem").get_by_role("button", name="Unpin Ben")).to_be_focused()
     await expect(screen).to_contain_class("has-picture")
-    large, small = await ana.tile("Ben").bounding_box(), await screen.bounding_box()
-    assert large is not None and small is not None and large["width"] > 2 * small["width"]
+    await grows_beyond(ana.tile("Ben"), screen)
     await ana.page.get_by_role("listitem").get_by_role("button", name="Unpin Ben").click()
     await ana.press("Escape")
     await ana.press("s")

@@ -24,6 +24,9 @@ SETTINGS: Final = HubSettings(empty_room=20)
 TTL_SECONDS: Final = 40.0
 """Four keep-alive intervals. Production's least, 90 s, would only make the worlds longer."""
 
+UNDER_WAY: Final = 4.0
+"""Seconds after which a change of the settings that was asked for has been made, or has failed."""
+
 
 class Broken(Exception):
     """An invariant does not hold. ``kind`` says which; the rest is for people."""
@@ -108,7 +111,7 @@ class World:
             self.start_hub()
         hub = self.living_hubs()[0]
         change = SettingsChange(waiting_room=False, locked=False, chat="everyone")
-        self.clock.after(0.0, hub.process, hub.change_settings, ROOM, change, lambda _: None)
+        self.clock.after(UNDER_WAY, hub.process, hub.change_settings, ROOM, change, lambda _: None)
         if not any(node.process.is_alive and not node.is_draining for node in self.nodes):
             self.start_node()
 

@@ -1,7 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Member } from "../protocol/roster.js" */
 import { say } from "../words.js";
-import { fill, h, initials, label, tint } from "./dom.js";
+import { h, initials, label, tint } from "./dom.js";
 import { icon } from "./icons.js";
 import { Knocks } from "./knocks.js";
 import { MemberMenu } from "./member_menu.js";
@@ -77,11 +77,24 @@ export class People {
     this.#count.textContent = say("people.count", { count: members.length });
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.act;
     const raised = members.filter((m) => m.handRaised);
-    fill(
-      this.#list,
-      ...[...raised, ...members.filter((m) => !m.handRaised)].map((m) => this.#row(m, m.userId === userId)),
-    );
+    const rows = [...raised, ...members.filter((m) => !m.handRaised)].map((m) => this.#row(m, m.userId === userId));
+    this.#show(rows);
     if (focused) this.#list.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
+  }
+
+  /**
+   * Rows that say the same stay, so that nothing is replaced between a press on it and the click.
+   *
+   * @param {HTMLElement[]} rows
+   */
+  #show(rows) {
+    const before = [...this.#list.children];
+    for (const [place, row] of rows.entries()) {
+      const known = before[place];
+      if (!known) this.#list.append(row);
+      else if (!known.isEqualNode(row)) known.replaceWith(row);
+    }
+    for (const gone of before.slice(rows.length)) gone.remove();
   }
 
   /**
