@@ -23,7 +23,6 @@ TENANT: Final = TenantId("tenant")
 SETTINGS: Final = HubSettings(empty_room=20)
 TTL_SECONDS: Final = 40.0
 """Four keep-alive intervals. Production's least, 90 s, would only make the worlds longer."""
-
 UNDER_WAY: Final = 4.0
 """Seconds after which a change of the settings that was asked for has been made, or has failed."""
 
@@ -109,11 +108,14 @@ class World:
             client.is_silent = False
         if not self.living_hubs():
             self.start_hub()
-        hub = self.living_hubs()[0]
-        change = SettingsChange(waiting_room=False, locked=False, chat="everyone")
-        self.clock.after(UNDER_WAY, hub.process, hub.change_settings, ROOM, change, lambda _: None)
+        self.clock.after(UNDER_WAY, None, self._open_doors)
         if not any(node.process.is_alive and not node.is_draining for node in self.nodes):
             self.start_node()
+
+    def _open_doors(self) -> None:
+        change = SettingsChange(waiting_room=False, locked=False, chat="everyone")
+        hub = self.living_hubs()[0]
+        self.clock.after(0.0, hub.process, hub.change_settings, ROOM, change, lambda _: None)
 
     def everybody_goes(self) -> None:
         """Every client leaves in its own way."""

@@ -1,4 +1,4 @@
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { placeAt } from "./popover.js";
 
@@ -76,7 +76,7 @@ export class Menu {
     if (!item) return;
     item.hidden = !isShown;
     const label = item.querySelector("span");
-    if (words && label) label.textContent = words;
+    if (words && label) fill(label, words);
   }
 }
 
