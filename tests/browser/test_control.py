@@ -86,7 +86,7 @@ async def test_what_only_hosts_may(come: Come, base: str) -> None:
     await ana.tile("Ben").get_by_role("img", name="Muted").wait_for()
     await ben.button("Unmute").click()
     await ben.hears("The host has muted everyone. Raise your hand to speak.")
-    await ben.button("Share your screen").click()
+    await ben.press("s")
     await ben.hears("Only hosts can share their screen.")
     await ben.press("c")
     await expect(ben.page.get_by_label("Message", exact=True)).to_be_disabled()

@@ -114,6 +114,8 @@ class World:
 
     def _open_doors(self) -> None:
         change = SettingsChange(waiting_room=False, locked=False, chat="everyone")
+        if not self.living_hubs():
+            self.start_hub()
         hub = self.living_hubs()[0]
         self.clock.after(0.0, hub.process, hub.change_settings, ROOM, change, lambda _: None)
 

@@ -26,7 +26,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
  * @property {null} waiting a host has to admit us
- * @property {null} mutedOnEntry the room has muted us
+ * @property {Role} role ours is another one now
  * @property {{reason: EndReason, error: TertuliaError | null}} end
  */
 
@@ -36,6 +36,8 @@ const USUAL_TOPOLOGY = "sfu";
  * @extends {Emitter<MeetingEvents>}
  */
 export class Meeting extends Emitter {
+  /** Whether the room muted us as we came. */
+  wasMutedOnEntry = false;
   #local;
   #credentials;
   #displayName;
@@ -229,7 +231,7 @@ export class Meeting extends Emitter {
 
   #onMutedOnEntry() {
     void this.#local.setMuted(true);
-    this.emit("mutedOnEntry", null);
+    this.wasMutedOnEntry = true;
   }
 
   #onWaiting() {
@@ -246,6 +248,7 @@ export class Meeting extends Emitter {
   #onChanged({ userId, role }) {
     if (userId !== this.userId) return;
     this.role = role;
+    this.emit("role", role);
     this.#obey();
   }
 

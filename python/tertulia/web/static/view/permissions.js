@@ -31,10 +31,11 @@ export class Permissions {
   listen() {
     const { roster, control, userId } = this.#meeting;
     const tell = () => this.#tell();
+    if (this.#meeting.wasMutedOnEntry) notice(say("may.mutedOnEntry"), { topic: "mute" });
     return [
       roster.on("changed", (member) => member.userId === userId && tell()),
       control.on("settings", tell),
-      this.#meeting.on("mutedOnEntry", () => notice(say("may.mutedOnEntry"), { topic: "mute" })),
+      this.#meeting.on("role", tell),
     ];
   }
 

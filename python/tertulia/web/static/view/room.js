@@ -150,6 +150,7 @@ export class Room {
       ...new Announcer(meeting).listen(),
       ...this.#recording.listen(),
       ...this.#permissions.listen(),
+      meeting.on("role", update),
       this.#people.knocks.listen(() => this.#open !== "people" && this.#toggle("people")),
       meeting.control.on("settings", update),
       meeting.control.on("waiting", update),
