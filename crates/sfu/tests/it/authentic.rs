@@ -184,7 +184,11 @@ fn sequence_numbers_that_go_back_to_before_zero() {
     for index in [u64::MAX, u64::MAX - 1, u64::MAX - 40, 7, 8, u64::MAX - 2_000] {
         send(&mut call, 7, index);
     }
-    assert_eq!(forwarded(&call) - before, 2 * 4, "to two others, from its third frame on");
+    assert_eq!(
+        forwarded(&call) - before,
+        2 * 4,
+        "to two others, from its third frame on"
+    );
     (100..150).for_each(|index| send(&mut call, 8, index));
     assert_eq!(forwarded(&call) - before, 2 * 4 + 2 * 48, "another source goes on");
     call.end_unharmed();
