@@ -34,7 +34,7 @@ coverage:
 	@sh scripts/need.sh run
 	@exec $(PYTHON) scripts/test.py coverage
 
-# What takes long, or needs more: Go 1.24 or later, npm packages of its own, and GStreamer.
+# What takes long (some browser tests), or needs more: Go 1.24 or later, npm packages of its own, and GStreamer.
 nightly:
 	@sh scripts/need.sh run nightly
 	@exec $(PYTHON) scripts/test.py nightly

@@ -9,7 +9,7 @@ from tertulia.errors import RateLimited
 
 BURST_SECONDS: Final = 4
 """Who was quiet may do this many seconds' worth at once."""
-_MOST_NAMES: Final = 50_000
+MOST_NAMES: Final = 50_000
 """Callers remembered, in some 10 MB. The one quiet for longest is forgotten: its bucket is full, or nearly so."""
 
 
@@ -34,9 +34,9 @@ class RateLimit:
         return too_many(self._rate, (1 - tokens) / self._rate)
 
     def charge(self, name: str, now: float, cost: int) -> None:
-        """Count ``cost`` requests that have been served already; a bucket does not go below empty."""
+        """Count ``cost`` requests that have been served already; a bucket owes one such charge at most."""
         if self._rate:
-            self._keep(name, max(0.0, self._tokens(name, now) - cost), now)
+            self._keep(name, max(-float(cost), self._tokens(name, now) - cost), now)
 
     def _tokens(self, name: str, now: float) -> float:
         tokens, then = self._buckets.pop(name, (float(self._burst), now))
@@ -44,7 +44,7 @@ class RateLimit:
 
     def _keep(self, name: str, tokens: float, now: float) -> None:
         self._buckets[name] = (tokens, now)
-        if len(self._buckets) > _MOST_NAMES:
+        if len(self._buckets) > MOST_NAMES:
             self._buckets.popitem(last=False)
 
 
@@ -71,7 +71,7 @@ class Queues:
             return too_many(self._rate, wait)
         self._empty_at[name] = empty_at
         self._empty_at.move_to_end(name)
-        if len(self._empty_at) > _MOST_NAMES:
+        if len(self._empty_at) > MOST_NAMES:
             self._empty_at.popitem(last=False)
         return wait
 

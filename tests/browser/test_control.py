@@ -106,7 +106,7 @@ async def test_a_stopped_video_stays_off(come: Come, base: str) -> None:
     await ana.press("p")
     await choose(ana, "Ben", "Stop their video")
     await ben.hears("The host has stopped your video.")
-    await expect(ana.tile("Ben")).not_to_have_class("has-picture")
+    await expect(ana.tile("Ben")).not_to_contain_class("has-picture")
     await ben.button("Turn camera on").click()
     await expect(ben.button("Turn camera on")).to_be_visible()
     await choose(ana, "Ben", "Let them show video")

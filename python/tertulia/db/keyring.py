@@ -69,10 +69,11 @@ class Keyring:
             Unavailable
             NotFound: there is no such tenant.
         """
-        async with self._making:
-            if not self.tokens.signs_for(tenant):
-                await self._keys.ensure(tenant, self.now())
-                await self._read_now()
+        if not self.tokens.signs_for(tenant):
+            async with self._making:
+                if not self.tokens.signs_for(tenant):
+                    await self._keys.ensure(tenant, self.now())
+                    await self._read_now()
         return self.tokens
 
     async def verify_room(self, token: str) -> RoomClaims:

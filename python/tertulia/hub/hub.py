@@ -272,7 +272,7 @@ class Hub:
             record = await self._steps.record(room, claims.tenant_id, claims)
             await self._steps.take_seat(room, claims, record)
             meeting = connection.joining = self._meetings.open(room)
-            self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record, time.time()))
+            self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record, self._keys.now()))
             if connection.is_lost:
                 self._meetings.feed(meeting, inputs.ConnectionLost(connection.id, some_lost=True))
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from tertulia.errors import Unavailable
-from tertulia.rates import BURST_SECONDS, RateLimit, too_many
+from tertulia.rates import BURST_SECONDS, MOST_NAMES, RateLimit, too_many
 from tertulia.state.limits import Bucket
 
 FAILED_COST: Final = 10
@@ -26,8 +26,6 @@ ASK_SECONDS: Final = 0.25
 """How long Redis may take to answer: a limit is no reason to keep a caller waiting."""
 ADDRESS_SHARE: Final = 4
 """An address may make so many times the requests of one credential: a network of people often has just one."""
-_MOST_BUCKETS: Final = 50_000
-"""Callers remembered, in some 10 MB. The one quiet for longest is forgotten: its bucket is full, or nearly so."""
 
 _log = structlog.get_logger(__name__)
 
@@ -62,7 +60,7 @@ class SharedLimit:
         if got == 0:
             raise too_many(self._rate, want / self._rate)
         self._leased[name] = (got - 1, now)
-        if len(self._leased) > _MOST_BUCKETS:
+        if len(self._leased) > MOST_NAMES:
             self._leased.popitem(last=False)
 
     async def charge(self, name: str, now: float, cost: int) -> None:

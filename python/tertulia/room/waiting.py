@@ -90,7 +90,8 @@ class WaitingRoom:
 
     def admitted(self, users: list[UserId]) -> None:
         """A host has admitted these."""
-        self._enter([joining for joining in self._room.seats.waiting.values() if joining.user_id in users])
+        those = frozenset(users)
+        self._enter([joining for joining in self._room.seats.waiting.values() if joining.user_id in those])
 
     def denied(self, user: UserId) -> None:
         """A host has denied this one."""

@@ -136,6 +136,7 @@ def test_a_calendar_file(rest: Rest) -> None:
     ("event", "field"),
     [
         ({"title": "x", "startsAt": "tomorrow"}, "event.startsAt"),
+        ({"title": "x", "startsAt": "9999-12-31T23:30:00Z"}, "event.startsAt"),
         ({"title": "", "startsAt": "2030-01-02T10:00:00Z"}, "event.title"),
         ({"title": "x", "startsAt": "2030-01-02T10:00:00Z", "minutes": 0}, "event.minutes"),
         ({"title": "x"}, "event.startsAt"),

@@ -113,7 +113,7 @@ impl Gcc {
 
     /// There is no sign of a limit any more.
     pub(crate) fn set_free(&mut self) {
-        (self.bound, self.limit) = (None, None);
+        (self.bound, self.limit, self.before_loss) = (None, None, None);
     }
 
     /// So much is possible, as another sign has it.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Losses of so much are borne: networks by radio have them whatever is sent (a tenth in draft-ietf-rmcat-gcc-02 section 6, at which much is repaired yet).
+/// Losses of so much are borne: networks by radio have them whatever is sent (a tenth in draft-ietf-rmcat-gcc-02 section 6,
+/// at which much is repaired yet).
 const BORNE: f64 = 0.15;
 
 /// A share is known after so much time, of so many packets at least.

@@ -32,7 +32,8 @@ impl Throughput {
             self.bytes[Self::place(self.span)] = 0;
         }
         if self.span - span < SPANS as i64 {
-            self.bytes[Self::place(span)] += bytes;
+            let counted = &mut self.bytes[Self::place(span)];
+            *counted = counted.saturating_add(bytes);
         }
     }
 
@@ -58,8 +59,8 @@ impl Throughput {
         let spans = counted.min(most);
         // The span that is counted now is not over: its bytes count, half of its time does.
         let time = (spans as f64 - 0.5) * SPAN as f64 / 1e6;
-        let last = (0..spans).map(|back| self.bytes[Self::place(self.span - back)]);
-        Some(f64::from(last.sum::<u32>()) * 8.0 / time)
+        let last = (0..spans).map(|back| f64::from(self.bytes[Self::place(self.span - back)]));
+        Some(last.sum::<f64>() * 8.0 / time)
     }
 }
 

@@ -280,7 +280,7 @@ impl Peer {
         self.watch.path_selected();
     }
 
-    /// When something may leave that waits.
+    /// When something may leave that waits, or a probe is due.
     pub(crate) fn leave_at(&self) -> Option<Instant> {
         self.sending.leave_at()
     }

@@ -119,9 +119,8 @@ impl Router {
     }
 
     fn subscription(&self, peer: PeerKey, mid: Mid) -> Option<&Subscription> {
-        let subscriptions = &self.members.get(peer)?.subscriptions;
-        let (_, key) = subscriptions.iter().find(|(known, _)| *known == mid)?;
-        self.subscriptions.get(*key)
+        let key = self.members.get(peer)?.subscription(mid)?;
+        self.subscriptions.get(key)
     }
 
     pub(super) fn assigned(&self, peer: PeerKey, mid: Mid) -> Option<TrackKey> {
@@ -140,8 +139,8 @@ impl Router {
         let Some(member) = self.members.get(peer) else {
             return;
         };
-        if let Some((_, key)) = member.subscriptions.iter().find(|(known, _)| *known == mid) {
-            let (room, key) = (member.room, *key);
+        if let Some(key) = member.subscription(mid) {
+            let room = member.room;
             self.change(now, room, key, is_connected, |subscription| subscription.assign(track));
         }
     }

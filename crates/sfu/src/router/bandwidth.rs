@@ -107,7 +107,7 @@ impl Router {
 
     /// The next thing that follows. To be asked after each call.
     pub(crate) fn poll_allotment(&mut self) -> Option<Allotment> {
-        self.allotments.pop()
+        self.allotments.pop_front()
     }
 
     /// The gauges.
@@ -151,7 +151,7 @@ impl Router {
         self.limited.videos = self.limited.videos + paused.len() - bandwidth.paused.len();
         let tells = !bandwidth.is_told || paused != bandwidth.paused;
         (bandwidth.paused, bandwidth.is_told) = (paused, true);
-        self.allotments.push(Allotment {
+        self.allotments.push_back(Allotment {
             peer,
             goal: decision.map(|goal| goal as u64),
             paused: tells.then(|| self.names(peer, &bandwidth.paused)),
@@ -166,11 +166,12 @@ impl Router {
             return;
         };
         self.limited.videos -= bandwidth.paused.len();
-        for video in self.demands(peer).1 {
-            self.set_paused(now, peer, video.subscription, false);
-            self.allow(now, peer, video.subscription, Allowance::Unlimited);
+        // Also those that have nothing to send now: they may have later.
+        for (_, subscription) in self.members[peer].subscriptions.clone() {
+            self.set_paused(now, peer, subscription, false);
+            self.allow(now, peer, subscription, Allowance::Unlimited);
         }
-        self.allotments.push(Allotment {
+        self.allotments.push_back(Allotment {
             peer,
             goal: None,
             paused: (!bandwidth.paused.is_empty()).then(Vec::new),
@@ -222,7 +223,7 @@ impl Router {
         } else {
             &member.videos
         };
-        videos.sort_by_key(|Wanted { demand, .. }| {
+        videos.sort_by_cached_key(|Wanted { demand, .. }| {
             let is_screen = room.tracks[demand.key].source() == Source::Screen;
             (
                 !is_screen,

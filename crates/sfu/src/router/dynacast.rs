@@ -64,9 +64,14 @@ impl Router {
             let publisher = self.follow_demand(now, room, key);
             self.untold_layers.extend(publisher);
         }
-        let peer = self.untold_layers.pop()?;
-        self.untold_layers.retain(|other| *other != peer);
-        Some((peer, self.wanted_layers(peer)?))
+        loop {
+            let peer = self.untold_layers.pop()?;
+            self.untold_layers.retain(|other| *other != peer);
+            // Else it has left.
+            if let Some(videos) = self.wanted_layers(peer) {
+                return Some((peer, videos));
+            }
+        }
     }
 
     /// Looks which layers of a track are wanted. Gives the publisher, if it has to be told.

@@ -143,9 +143,9 @@ impl Router {
         deliver: impl FnOnce(OutletKey, Outgoing),
     ) -> Option<()> {
         let member = self.members.get(peer)?;
-        let (_, key) = member.subscriptions.iter().find(|(line, _)| *line == mid)?;
+        let key = member.subscription(mid)?;
         let tracks = &self.rooms[member.room].tracks;
-        let subscription = self.subscriptions.get_mut(*key)?;
+        let subscription = self.subscriptions.get_mut(key)?;
         let track = tracks.get(subscription.forwarded()?)?;
         let FarEnd::Peer(line) = subscription.far_end() else {
             return None;

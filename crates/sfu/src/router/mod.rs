@@ -31,7 +31,7 @@ mod tape;
 mod tests;
 mod track;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use slotmap::{SecondaryMap, SlotMap};
@@ -124,7 +124,7 @@ pub(crate) struct Router {
     stale_demands: Vec<(RoomKey, TrackKey)>,
     /// Publishers that do not know which of their layers are wanted.
     untold_layers: Vec<PeerKey>,
-    allotments: Vec<Allotment>,
+    allotments: VecDeque<Allotment>,
     limited: BandwidthStats,
     tape: Tape,
     stopped: Stopped,
@@ -144,7 +144,7 @@ impl Router {
             requests: Vec::new(),
             stale_demands: Vec::new(),
             untold_layers: Vec::new(),
-            allotments: Vec::new(),
+            allotments: VecDeque::new(),
             limited: BandwidthStats::default(),
             tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),

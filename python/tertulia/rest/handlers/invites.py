@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from msgspec import UNSET
@@ -98,10 +98,12 @@ async def _issue(services: Services, invite: Invite, tenant_id: TenantId) -> Iss
 def _starts_at(event: CalendarEvent) -> datetime:
     try:
         moment = datetime.fromisoformat(event.starts_at)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        starts_at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        _ = starts_at + timedelta(minutes=event.minutes)  # its end has to be a time, too
     except (ValueError, OverflowError):
         error = FieldError("event.startsAt", "must be a time such as 2026-01-02T03:04:05Z (RFC 3339)")
         raise Invalid([error]) from None
+    return starts_at
 
 
 def _calendar(call: Call[CreateInvite], invite: Invite, event: CalendarEvent, url: str) -> str:

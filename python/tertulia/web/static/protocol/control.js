@@ -27,6 +27,7 @@ const OPEN = {
 export class Control extends Emitter {
   #hub;
   #roster;
+  #userId = "";
   /** @type {Settings} */
   settings = OPEN;
   /** @type {Map<string, Knock>} by userId, for hosts */
@@ -42,6 +43,7 @@ export class Control extends Emitter {
     this.#roster = roster;
     hub.on("joined", (result) => this.#onJoined(result));
     hub.on("SettingsChanged", ({ settings }) => this.#take(settings));
+    hub.on("ParticipantChanged", (change) => this.#onChanged(change));
     hub.on("ParticipantWaiting", (knock) => this.#changeWaiting((waiting) => waiting.set(knock.userId, knock)));
     hub.on("WaitingEnded", ({ userId }) => this.#changeWaiting((waiting) => waiting.delete(userId)));
   }
@@ -110,10 +112,16 @@ export class Control extends Emitter {
   }
 
   /** @param {JoinResult} result */
-  #onJoined({ settings = OPEN, waiting = [] }) {
+  #onJoined({ userId, settings = OPEN, waiting = [] }) {
+    this.#userId = userId;
     this.waiting = new Map(waiting.map((knock) => [knock.userId, knock]));
     this.#take(settings);
     this.emit("waiting", this.waiting);
+  }
+
+  /** @param {{userId: string, role: Role}} change only hosts are told who waits */
+  #onChanged({ userId, role }) {
+    if (userId === this.#userId && role !== "host") this.#changeWaiting((waiting) => waiting.clear());
   }
 
   /** @param {Settings} settings */

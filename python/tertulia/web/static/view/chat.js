@@ -92,8 +92,7 @@ export class Chat {
 
   /** @param {string} userId to whom the next message goes */
   writeTo(userId) {
-    this.#recipient.choose(userId);
-    this.#input.focus();
+    if (this.#recipient.choose(userId)) this.#input.focus();
   }
 
   #address() {

@@ -1,5 +1,5 @@
 import { say } from "../words.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { pathFrom } from "./entry.js";
 import { icon } from "./icons.js";
 import { pageHeader } from "./page_header.js";
@@ -40,7 +40,7 @@ export function home({ mayCreate, onCreate }) {
   return {
     element: h("div", { class: "lobby home" }, pageHeader(), welcome),
     fail: (message) => {
-      failure.textContent = message;
+      fill(failure, message);
       failure.hidden = false;
       create.disabled = false;
     },

@@ -5,6 +5,7 @@ import { confirmation, openDialog } from "./dialogs.js";
 import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { fail, notice } from "./notices.js";
+import { explainCall } from "./problem.js";
 
 const LENGTHS = [15, 30, 45, 60, 90, 120];
 const HOUR_MS = 3_600_000;
@@ -90,7 +91,8 @@ function newLink({ rest, roomId }, onMade) {
       if (made.calendar) download(made.calendar);
       else notice(say("invitation.made"), { topic: "invite" });
     } catch (error) {
-      fail(error);
+      fill(failure, explainCall(error));
+      failure.hidden = false;
     }
   };
   const form = h(

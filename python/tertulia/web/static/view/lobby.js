@@ -84,7 +84,7 @@ export function lobby({ local, onGo, waits }) {
       );
     },
     fail: (message) => {
-      failure.textContent = message;
+      fill(failure, message);
       failure.hidden = message === "";
       form.hidden = false;
       waiting.hidden = true;

@@ -40,7 +40,7 @@ export class Menu {
   }
 
   /**
-   * Makes a button open and close the menu, which stands above it. The first item gets the focus at once: a "toggle" event
+   * Makes a button open and close the menu, which stands at it. The first item gets the focus at once: a "toggle" event
    * would come after the next key of a fast typist.
    *
    * @param {HTMLButtonElement} button

@@ -1,6 +1,6 @@
 import { say } from "../words.js";
 import { brand } from "./brand.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 
 /**
  * A screen that asks for the password of a meeting's link.
@@ -19,7 +19,7 @@ export function passwordScreen(open) {
     const wrong = await open(field.value);
     go.disabled = false;
     if (wrong === null) return;
-    failure.textContent = wrong;
+    fill(failure, wrong);
     failure.hidden = false;
     field.select();
   };

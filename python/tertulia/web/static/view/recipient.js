@@ -42,11 +42,16 @@ export class Recipient {
     return this.#name;
   }
 
-  /** @param {string} userId */
+  /**
+   * @param {string} userId
+   * @returns {boolean} false: they have left
+   */
   choose(userId) {
     this.update();
+    if (![...this.#select.options].some(({ value }) => value === userId)) return false;
     this.#select.value = userId;
     this.#select.dispatchEvent(new Event("change"));
+    return true;
   }
 
   /** Lists who is here now. */

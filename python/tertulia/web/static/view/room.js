@@ -212,8 +212,7 @@ export class Room {
       case "mic":
         return this.#setMuted(!this.#local.isMuted);
       case "camera":
-        if (!this.#local.isVideoOn && !this.#permissions.check("video")) return;
-        return this.#try("camera", () => this.#local.setCamera(!this.#local.isVideoOn));
+        return this.#setCamera(!this.#local.isVideoOn);
       case "screen":
         return this.#toggleScreen();
       case "flip":
@@ -266,8 +265,8 @@ export class Room {
 
   /** @param {"microphone" | "camera"} what */
   #onLost(what) {
-    const start = () => (what === "microphone" ? this.#local.setMuted(false) : this.#local.setCamera(true));
-    const action = { label: say("device.restart"), run: () => this.#try(what, start) };
+    const run = () => (what === "microphone" ? this.#setMuted(false) : this.#setCamera(true));
+    const action = { label: say("device.restart"), run };
     notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
@@ -275,6 +274,12 @@ export class Room {
   #setMuted(muted) {
     if (!muted && !this.#permissions.check("unmute")) return;
     this.#try("microphone", () => this.#local.setMuted(muted));
+  }
+
+  /** @param {boolean} on */
+  #setCamera(on) {
+    if (on && !this.#permissions.check("video")) return;
+    this.#try("camera", () => this.#local.setCamera(on));
   }
 
   #toggleScreen() {
@@ -353,10 +358,7 @@ export class Room {
     if (this.#local.isMuted) return;
     const name = this.#nameOf(byUserId, say("meeting.host"));
     void this.#local.setMuted(true);
-    const action = {
-      label: say("control.unmute"),
-      run: () => this.#try("microphone", () => this.#local.setMuted(false)),
-    };
+    const action = { label: say("control.unmute"), run: () => this.#setMuted(false) };
     notice(say("meeting.mutedBy", { name }), { action, topic: "mute" });
   }
 

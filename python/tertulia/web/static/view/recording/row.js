@@ -3,7 +3,7 @@
 /** @import { Layout } from "../../protocol/types.js" */
 import { plain, say } from "../../words.js";
 import { confirmation, openDialog } from "../dialogs.js";
-import { h, label } from "../dom.js";
+import { fill, h, label } from "../dom.js";
 import { icon } from "../icons.js";
 import { fail, notice } from "../notices.js";
 import { date, details, downloadUrl, isReady, LAYOUTS, progressWords } from "./film.js";
@@ -58,7 +58,7 @@ export class FilmRow {
     this.#details.textContent = details(film);
     const words = progressWords(film);
     this.#words.hidden = words === "";
-    this.#words.textContent = words;
+    fill(this.#words, words);
     this.element.dataset.status = status;
     this.#bar.hidden = status !== "processing";
     if (progress && progress.stage !== "waiting")
