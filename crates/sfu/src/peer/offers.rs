@@ -101,6 +101,7 @@ impl Peer {
         outline: &mut Scan<'_>,
     ) -> Result<String, NegotiationError> {
         self.layout.check(outline)?;
+        self.layout.name(outline);
         self.take_offer(now, scratch, outline)
     }
 
@@ -249,6 +250,7 @@ impl Peer {
         if self.negotiation.is_repeated_answer(sdp) {
             return Ok(Answered::Taken);
         }
+        self.layout.name(outline);
         let pending = self.negotiation.pending();
         if pending.is_some_and(|pending| answers(outline, &pending.sdp)) {
             return self.take_answer(now, scratch, sdp, outline).map(|()| Answered::Taken);

@@ -226,11 +226,13 @@ impl Session {
     }
 
     /// Where a packet of a new stream belongs: to the m-line that its MID names, or to the only one that it may be for by its
-    /// payload type (RFC 8843 section 9.2). `lines` are those on which the client sends, each with its streams that are known.
+    /// payload type (RFC 8843 section 9.2). `lines` are those on which the client sends, each with its streams that are known;
+    /// `named` gives the m-line of a MID.
     pub(super) fn place(
         &mut self,
         header: &Header<'_>,
         lines: &[SendingLine],
+        named: impl Fn(&[u8]) -> Option<Mid>,
         knows: impl Fn(Ssrc) -> bool,
     ) -> Result<Option<Place>, Fault> {
         self.enter(|rtc| {
@@ -244,7 +246,7 @@ impl Session {
             };
             let fitting: Vec<_> = lines.iter().filter(fitting).collect();
             let (line, mains) = match named_line(rtc, header, lines) {
-                Some(named) => fitting.into_iter().find(|(line, _)| named == line.as_bytes())?,
+                Some(mid) => fitting.into_iter().find(|(line, _)| named(mid) == Some(*line))?,
                 None => only(&fitting, is_repair)?,
             };
             if !is_repair {
