@@ -130,6 +130,7 @@ BENCH = tuple(
 NIGHTLY = (
     Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
     Step("nightly browser", (*PYTEST, *LONG), 20, needs=SERVED, apart="browser"),
+    Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),
     Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),
 )
 GROUPS = {

@@ -398,6 +398,7 @@ class Sfu:
         | TransportState
         | Limited
         | Refused
+        | NoCommonCodec
         | Lost
         | Restarted
         | Failed
