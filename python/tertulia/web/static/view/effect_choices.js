@@ -114,7 +114,7 @@ function backgroundChoice(local) {
   };
   if (preferences().background === "own" && !hasPicture()) prefer({ background: "none" });
   show();
-  return { elements: [choice("camera", say("background.label"), select), file], show };
+  return { elements: [choice("people", say("background.label"), select), file], show };
 }
 
 /** @param {LocalMedia} local */

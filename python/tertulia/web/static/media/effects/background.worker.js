@@ -44,7 +44,11 @@ class Segmenter {
     const scope = /** @type {any} */ (globalThis);
     scope.importScripts(`${VENDOR}tflite-simd-1-0-0.js`);
     const [tflite, model] = await Promise.all([
-      scope.createTwilioTFLiteSIMDModule({ locateFile: (/** @type {string} */ name) => VENDOR + name }),
+      scope.createTwilioTFLiteSIMDModule({
+        locateFile: (/** @type {string} */ name) => VENDOR + name,
+        // It says by this that it has begun.
+        printErr: console.debug,
+      }),
       fetch(`${VENDOR}selfie_segmentation_landscape.tflite`).then((answer) => answer.arrayBuffer()),
     ]);
     tflite.HEAPU8.set(new Uint8Array(model), tflite._getModelBufferMemoryOffset());
