@@ -56,7 +56,7 @@ export function settingsDialog(local, onSpeaker, onHints) {
 
 /** @param {() => void} onChange */
 function hints(onChange) {
-  const lead = h("p", { class: "lead check-lead", id: "muted-speech-lead" }, say("settings.mutedSpeechLead"));
+  const lead = h("p", { class: "fine-print check-lead", id: "muted-speech-lead" }, say("settings.mutedSpeechLead"));
   const muted = switchOf("mutedSpeech", say("settings.mutedSpeech"), onChange);
   muted.querySelector("input")?.setAttribute("aria-describedby", lead.id);
   return [switchOf("sounds", say("settings.sounds"), onChange), muted, lead];
