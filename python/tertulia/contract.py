@@ -488,6 +488,12 @@ class RaiseHand(Wire, frozen=True):
     raised: bool
 
 
+class SetDisplayName(Wire, frozen=True):
+    """The caller's name in this meeting from now on."""
+
+    display_name: DisplayName
+
+
 class SetRecordingOptOut(Wire, frozen=True):
     """Whether the caller is left out of recordings."""
 
@@ -580,6 +586,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "ReactToMessage": ReactToMessage,
     "SendReaction": SendReaction,
     "RaiseHand": RaiseHand,
+    "SetDisplayName": SetDisplayName,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
     "RemoveParticipant": RemoveParticipant,
@@ -639,6 +646,8 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     keep_alive_seconds: int
     is_recording: bool
     settings: Settings
+    display_name: str = ""
+    """The caller's, by which the others know them: a seat that is taken over keeps its own."""
     missed: bool = False
     is_muted: bool = False
     is_video_on: bool = False
@@ -710,6 +719,13 @@ class StateChanged(Wire, frozen=True):
     user_id: str
     is_muted: bool
     is_video_on: bool
+
+
+class DisplayNameChanged(Wire, frozen=True):
+    """A participant has another name from now on."""
+
+    user_id: str
+    display_name: str
 
 
 class SettingsChanged(Wire, frozen=True):

@@ -193,13 +193,16 @@ async function newMeeting() {
  */
 async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) {
   const rest = new Rest(location.origin, entry.credential);
+  /** @type {() => string} the name as it is by now */
+  let name = () => displayName;
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
     local,
     waits,
-    grant: await grantFor(entry, rest, displayName),
+    grant: await grantFor(entry, rest, () => name()),
   });
+  name = () => meeting.displayName;
   const asMember = async () => new Rest(location.origin, await meeting.token());
   /** @type {Room | null} */
   let room = null;
@@ -250,17 +253,17 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
  *
  * @param {Entry} entry
  * @param {Rest} rest
- * @param {string} displayName
+ * @param {() => string} displayName
  */
 async function grantFor(entry, rest, displayName) {
   if (entry.kind !== "invite") {
     const userId = await userIdFor(entry);
-    return () => rest.join(entry.roomId, userId, displayName);
+    return () => rest.join(entry.roomId, userId, displayName());
   }
   const guest = await Guest.of(entry.roomId);
   let isIn = false; // from then on the invite is not used: who was removed does not come back as somebody new
   return async () => {
-    const grant = isIn ? await guest.renew(displayName) : await guest.enter(rest, displayName);
+    const grant = isIn ? await guest.renew(displayName()) : await guest.enter(rest, displayName());
     isIn = true;
     return grant;
   };

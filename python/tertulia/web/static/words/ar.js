@@ -299,6 +299,10 @@ export default {
   "people.removeQuestion": "هل تريد إزالة {name} من الاجتماع؟",
   "people.removed": "تمت إزالة {name}.",
 
+  "rename.title": "تغيير اسمك",
+  "rename.lead": "يرى الجميع الاسم الجديد فورًا. وما كتبته من قبل يبقى بالاسم القديم.",
+  "rename.save": "حفظ",
+
   "people.spotlit": "في دائرة الضوء",
 
   "knock.title": {

@@ -285,6 +285,10 @@ export default {
   "people.removeQuestion": "{name} aus der Besprechung entfernen?",
   "people.removed": "{name} wurde entfernt.",
 
+  "rename.title": "Ihren Namen ändern",
+  "rename.lead": "Alle sehen den neuen Namen sofort. Was Sie schon geschrieben haben, behält den alten.",
+  "rename.save": "Speichern",
+
   "people.spotlit": "Im Rampenlicht",
 
   "knock.title": { one: "Wartet auf Einlass", other: "Warten auf Einlass ({count})" },

@@ -279,6 +279,10 @@ export default {
   "people.removeQuestion": "Remove {name} from the meeting?",
   "people.removed": "{name} was removed.",
 
+  "rename.title": "Change your name",
+  "rename.lead": "Everyone sees the new name at once. What you have written before keeps the old one.",
+  "rename.save": "Save",
+
   "people.spotlit": "In the spotlight",
 
   "knock.title": { one: "Waiting to join", other: "Waiting to join ({count})" },

@@ -283,6 +283,10 @@ export default {
   "people.removeQuestion": "¿Quitar a {name} de la reunión?",
   "people.removed": "Se ha quitado a {name} de la reunión.",
 
+  "rename.title": "Cambiar tu nombre",
+  "rename.lead": "Todos ven el nombre nuevo enseguida. Lo que ya has escrito conserva el anterior.",
+  "rename.save": "Guardar",
+
   "people.spotlit": "Destacado para todos",
 
   "knock.title": { one: "Esperando para unirse", other: "Esperando para unirse ({count})" },

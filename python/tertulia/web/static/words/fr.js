@@ -285,6 +285,10 @@ export default {
   "people.removeQuestion": "Exclure {name} de la réunion ?",
   "people.removed": "{name} a été exclu de la réunion.",
 
+  "rename.title": "Changer votre nom",
+  "rename.lead": "Tout le monde voit tout de suite le nouveau nom. Vos messages précédents gardent l’ancien.",
+  "rename.save": "Enregistrer",
+
   "people.spotlit": "Mis en avant",
 
   "knock.title": { one: "En attente d’admission", other: "En attente d’admission ({count})" },

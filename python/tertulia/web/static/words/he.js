@@ -275,6 +275,10 @@ export default {
   "people.removeQuestion": "להסיר את {name} מהפגישה?",
   "people.removed": "ההסרה של {name} בוצעה.",
 
+  "rename.title": "שינוי השם שלך",
+  "rename.lead": "כולם רואים את השם החדש מיד. מה שכתבת קודם נשאר בשם הישן.",
+  "rename.save": "שמירה",
+
   "people.spotlit": "במרכז הבמה",
 
   "knock.title": { one: "בהמתנה להצטרפות", two: "בהמתנה להצטרפות ({count})", other: "בהמתנה להצטרפות ({count})" },

@@ -280,6 +280,10 @@ export default {
   "people.removeQuestion": "{name} さんを会議から退出させますか？",
   "people.removed": "{name} さんを退出させました。",
 
+  "rename.title": "自分の名前を変更",
+  "rename.lead": "新しい名前はすぐに全員に表示されます。これまでに書いたメッセージは前の名前のままです。",
+  "rename.save": "保存",
+
   "people.spotlit": "スポットライト中",
 
   "knock.title": { other: "参加待ち（{count}）" },

@@ -280,6 +280,10 @@ export default {
   "people.removeQuestion": "Remover {name} da reunião?",
   "people.removed": "{name} não está mais na reunião.",
 
+  "rename.title": "Mudar seu nome",
+  "rename.lead": "Todos veem logo o novo nome. O que você já escreveu mantém o anterior.",
+  "rename.save": "Salvar",
+
   "people.spotlit": "Em destaque",
 
   "knock.title": { one: "Aguardando para entrar", other: "Aguardando para entrar ({count})" },
