@@ -279,6 +279,17 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
+class ConnectionTest(Wire, frozen=True):
+    """A room for two that lasts a minute, to test one's connection in: ``tokens`` are for who sends and who
+    receives."""
+
+    room_id: str
+    tokens: list[str]
+    ice_servers: list[IceServer]
+    ws_url: str
+    expires_at: str
+
+
 class InviteCreated(Wire, omit_defaults=True, frozen=True):
     """A new invite, and the address of the page for whoever holds it. ``calendar`` is a file (RFC 5545)."""
 

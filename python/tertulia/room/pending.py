@@ -468,6 +468,7 @@ Pending = (
     | KeepingAlive
     | Updating
     | RaisingHand
+    | Renaming
     | OptingOut
     | Controlling
     | ChangingSettings
@@ -510,6 +511,7 @@ Resumable = (
     KeepingAlive
     | Updating
     | RaisingHand
+    | Renaming
     | OptingOut
     | Controlling
     | Entering
