@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Come
 from tests.browser.firefox import firefox
-from tests.browser.person import call, new_room
+from tests.browser.person import new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,13 +33,11 @@ async def test_a_connection_is_tested_before_a_meeting(come: Come, base: str, pi
     report = json.loads(await ana.page.evaluate("navigator.clipboard.readText()"))
     assert report["result"]["ways"]["udp"]["is"] == report["result"]["ways"]["tcp"]["is"] == "works"
     assert report["result"]["bandwidth"]["down"] > 300_000
-    listed = call("GET", f"{base}/v1/rooms?limit=100")["items"]
-    assert room.id in {one["id"] for one in listed}
     await ana.button("Back to the meeting").click()
     await ana.button("Join now").wait_for()
 
 
-async def test_without_the_server_it_says_so(come: Come, base: str) -> None:
+async def test_on_a_closed_server_it_takes_a_link(come: Come, base: str) -> None:
     ana = await come("Ana")
     await ana.page.goto(f"{base}/test")
     await expect(ana.button("Back to the meeting")).to_have_count(0)
