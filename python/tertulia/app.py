@@ -42,6 +42,7 @@ from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
+from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
 from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
@@ -142,6 +143,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, hub
         )
 
+        stack.push_async_callback(services.connection_tests.stop)
+
         def worker() -> Worker:
             return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
 
@@ -201,6 +204,7 @@ async def _services(
         redis=redis,
         rooms=rooms,
         hub=hub,
+        connection_tests=ConnectionTests(directory, hub),
     )
 
 
@@ -231,6 +235,7 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.room),
         site.page_route("/m/{code}", pages.meeting),
+        site.page_route("/test", pages.index),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 

@@ -21,6 +21,7 @@ from tertulia.hub.hub import Hub
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
+from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
 from tertulia.rest.links import Links
 from tertulia.rest.passwords import Passwords
@@ -51,6 +52,7 @@ class Services(Struct, frozen=True, kw_only=True):
     redis: Redis
     rooms: RoomState
     hub: Hub
+    connection_tests: ConnectionTests
 
     def now(self) -> datetime:
         """This moment, on the clock of the fleet."""

@@ -9,9 +9,12 @@ const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((
 /** @param {string} name of a module that the page begins with, or of a catalogue: only the chosen one is loaded */
 const isLoadedByName = (name) => name === "boot.js" || name === "view.js" || /^words\/[a-z]{2}\.js$/.test(name);
 
+/** @param {string} name of a module that few people ever need */
+const isLoadedOnDemand = (name) => /^(media|view)\/check\//.test(name);
+
 test("every module is preloaded, so that none waits for another to name it", () => {
   const preloaded = [...INDEX.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)].map(([, name]) => name);
-  const modules = FILES.filter((name) => name.endsWith(".js") && !isLoadedByName(name));
+  const modules = FILES.filter((name) => name.endsWith(".js") && !isLoadedByName(name) && !isLoadedOnDemand(name));
   assert.deepEqual(preloaded, modules.sort());
 });
 

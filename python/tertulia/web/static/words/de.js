@@ -4,6 +4,7 @@
 export default {
   "title.lobby": "An der Besprechung teilnehmen · Tertulia",
   "title.meeting": "Besprechung · Tertulia",
+  "title.check": "Verbindung testen · Tertulia",
 
   "action.cancel": "Abbrechen",
   "action.close": "Schließen",
@@ -269,6 +270,38 @@ export default {
   "details.copy": "Bericht kopieren",
   "details.copied": "Bericht kopiert.",
 
+  "check.title": "Verbindung testen",
+  "check.lead":
+    "Sehen und hören Sie, ob Ihre Geräte funktionieren, und ob Ihr Netz eine Besprechung trägt. Das dauert eine halbe Minute und braucht bis zu 10 MB.",
+  "check.sound": "Testton abspielen",
+  "check.soundHint": "Wenn Sie nichts hören, drehen Sie lauter oder wählen Sie einen anderen Lautsprecher.",
+  "check.start": "Netz testen",
+  "check.again": "Noch einmal testen",
+  "check.running": "Das Netz wird getestet …",
+  "check.server": "Server",
+  "check.udp": "Direkt, über UDP",
+  "check.tcp": "Direkt, über TCP",
+  "check.relay": "Über einen TURN-Server",
+  "check.upload": "Senden",
+  "check.download": "Empfangen",
+  "check.delay": "Verzögerung",
+  "check.works": "Funktioniert · {milliseconds} ms",
+  "check.fails": "Funktioniert nicht",
+  "check.none": "Nicht auf diesem Server",
+  "check.good": "Ihre Verbindung reicht für Video in hoher Qualität.",
+  "check.fair": "Ihre Verbindung reicht für Video in normaler Qualität.",
+  "check.poor":
+    "Ihre Verbindung trägt Ton, aber wenig Video. Wählen Sie niedrige Videoqualität, gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
+  "check.lossy":
+    "Ein Teil dessen, was Sie senden oder empfangen, geht verloren: Ton und Bild können aussetzen. Gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
+  "check.detour":
+    "Ton und Bild kommen nicht direkt über UDP durch und können sich verzögern. Bitten Sie im Büro oder in der Schule darum, UDP zuzulassen.",
+  "check.measured":
+    "Gemessen, indem Sie sich selbst Video senden, höchstens {rate}. Ihre Leitung trägt vielleicht mehr.",
+  "check.needsMeeting":
+    "Auf diesem Server brauchen Sie den Link einer Besprechung, um Ihr Netz zu testen. Öffnen Sie ihn und wählen Sie den Test dort.",
+  "check.back": "Zurück zur Besprechung",
+
   "people.title": "Personen",
   "people.close": "Personen schließen",
   "people.count": { one: "Nur Sie sind hier", other: "{count} Personen" },
@@ -284,6 +317,10 @@ export default {
   "people.remove": "{name} entfernen",
   "people.removeQuestion": "{name} aus der Besprechung entfernen?",
   "people.removed": "{name} wurde entfernt.",
+
+  "rename.title": "Ihren Namen ändern",
+  "rename.lead": "Alle sehen den neuen Namen sofort. Was Sie schon geschrieben haben, behält den alten.",
+  "rename.save": "Speichern",
 
   "people.spotlit": "Im Rampenlicht",
 

@@ -5,6 +5,7 @@
 export default {
   "title.lobby": "Join the meeting · Tertulia",
   "title.meeting": "Meeting · Tertulia",
+  "title.check": "Test your connection · Tertulia",
 
   "action.cancel": "Cancel",
   "action.close": "Close",
@@ -263,6 +264,37 @@ export default {
   "details.copy": "Copy report",
   "details.copied": "Report copied.",
 
+  "check.title": "Test your connection",
+  "check.lead":
+    "See and hear whether your devices work, and whether your network carries a meeting. That takes half a minute and up to 10 MB of data.",
+  "check.sound": "Play a test sound",
+  "check.soundHint": "If you hear nothing, turn up the volume or choose another speaker.",
+  "check.start": "Test the network",
+  "check.again": "Test again",
+  "check.running": "Testing the network…",
+  "check.server": "Server",
+  "check.udp": "Directly, over UDP",
+  "check.tcp": "Directly, over TCP",
+  "check.relay": "By a TURN relay",
+  "check.upload": "Upload",
+  "check.download": "Download",
+  "check.delay": "Delay",
+  "check.works": "Works · {milliseconds} ms",
+  "check.fails": "Does not work",
+  "check.none": "Not on this server",
+  "check.good": "Your connection is good enough for video in high quality.",
+  "check.fair": "Your connection is good enough for video in standard quality.",
+  "check.poor":
+    "Your connection carries sound, but little video. Choose low video quality, move closer to the router or use a cable.",
+  "check.lossy":
+    "Some of what you send or receive is lost: sound and video may break up. Move closer to the router, or use a cable.",
+  "check.detour":
+    "Media cannot go directly over UDP, so that it may lag. In an office or a school, ask for UDP to be allowed.",
+  "check.measured": "Measured by sending video to yourself, {rate} at most. Your line may carry more.",
+  "check.needsMeeting":
+    "On this server, you need a link to a meeting to test your network. Open the link, and choose the test there.",
+  "check.back": "Back to the meeting",
+
   "people.title": "People",
   "people.close": "Close people",
   "people.count": { one: "Only you are here", other: "{count} people" },
@@ -278,6 +310,10 @@ export default {
   "people.remove": "Remove {name}",
   "people.removeQuestion": "Remove {name} from the meeting?",
   "people.removed": "{name} was removed.",
+
+  "rename.title": "Change your name",
+  "rename.lead": "Everyone sees the new name at once. What you have written before keeps the old one.",
+  "rename.save": "Save",
 
   "people.spotlit": "In the spotlight",
 

@@ -4,6 +4,7 @@
 export default {
   "title.lobby": "Unirse a la reunión · Tertulia",
   "title.meeting": "Reunión · Tertulia",
+  "title.check": "Probar la conexión · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Cerrar",
@@ -267,6 +268,37 @@ export default {
   "details.copy": "Copiar el informe",
   "details.copied": "Informe copiado.",
 
+  "check.title": "Probar la conexión",
+  "check.lead":
+    "Compruebe con la vista y el oído si sus dispositivos funcionan, y si su red aguanta una reunión. Tarda medio minuto y usa hasta 10 MB de datos.",
+  "check.sound": "Reproducir un sonido de prueba",
+  "check.soundHint": "Si no oye nada, suba el volumen o elija otro altavoz.",
+  "check.start": "Probar la red",
+  "check.again": "Probar otra vez",
+  "check.running": "Probando la red…",
+  "check.server": "Servidor",
+  "check.udp": "Directamente, por UDP",
+  "check.tcp": "Directamente, por TCP",
+  "check.relay": "Por un servidor TURN",
+  "check.upload": "Subida",
+  "check.download": "Bajada",
+  "check.delay": "Retardo",
+  "check.works": "Funciona · {milliseconds} ms",
+  "check.fails": "No funciona",
+  "check.none": "No en este servidor",
+  "check.good": "Su conexión basta para vídeo de alta calidad.",
+  "check.fair": "Su conexión basta para vídeo de calidad normal.",
+  "check.poor":
+    "Su conexión lleva el sonido, pero poco vídeo. Elija vídeo de baja calidad, acérquese al router o use un cable.",
+  "check.lossy":
+    "Se pierde parte de lo que envía o recibe: el sonido y el vídeo pueden cortarse. Acérquese al router o use un cable.",
+  "check.detour":
+    "El sonido y el vídeo no pueden ir directamente por UDP y pueden retrasarse. En una oficina o escuela, pida que se permita UDP.",
+  "check.measured": "Medido enviándose vídeo a sí mismo, {rate} como máximo. Su línea puede llevar más.",
+  "check.needsMeeting":
+    "En este servidor, necesita el enlace de una reunión para probar la red. Ábralo y elija allí la prueba.",
+  "check.back": "Volver a la reunión",
+
   "people.title": "Personas",
   "people.close": "Cerrar personas",
   "people.count": { one: "Solo estás tú", other: "{count} personas" },
@@ -282,6 +314,10 @@ export default {
   "people.remove": "Quitar a {name}",
   "people.removeQuestion": "¿Quitar a {name} de la reunión?",
   "people.removed": "Se ha quitado a {name} de la reunión.",
+
+  "rename.title": "Cambiar tu nombre",
+  "rename.lead": "Todos ven el nombre nuevo enseguida. Lo que ya has escrito conserva el anterior.",
+  "rename.save": "Guardar",
 
   "people.spotlit": "Destacado para todos",
 

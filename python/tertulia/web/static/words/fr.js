@@ -4,6 +4,7 @@
 export default {
   "title.lobby": "Rejoindre la réunion · Tertulia",
   "title.meeting": "Réunion · Tertulia",
+  "title.check": "Tester la connexion · Tertulia",
 
   "action.cancel": "Annuler",
   "action.close": "Fermer",
@@ -269,6 +270,38 @@ export default {
   "details.copy": "Copier le rapport",
   "details.copied": "Rapport copié.",
 
+  "check.title": "Tester la connexion",
+  "check.lead":
+    "Voyez et écoutez si vos appareils fonctionnent, et si votre réseau porte une réunion. Cela prend une demi-minute et jusqu’à 10 Mo de données.",
+  "check.sound": "Jouer un son d’essai",
+  "check.soundHint": "Si vous n’entendez rien, augmentez le volume ou choisissez un autre haut-parleur.",
+  "check.start": "Tester le réseau",
+  "check.again": "Tester à nouveau",
+  "check.running": "Test du réseau…",
+  "check.server": "Serveur",
+  "check.udp": "Directement, par UDP",
+  "check.tcp": "Directement, par TCP",
+  "check.relay": "Par un relais TURN",
+  "check.upload": "Envoi",
+  "check.download": "Réception",
+  "check.delay": "Délai",
+  "check.works": "Fonctionne · {milliseconds} ms",
+  "check.fails": "Ne fonctionne pas",
+  "check.none": "Pas sur ce serveur",
+  "check.good": "Votre connexion suffit pour la vidéo en haute qualité.",
+  "check.fair": "Votre connexion suffit pour la vidéo en qualité normale.",
+  "check.poor":
+    "Votre connexion porte le son, mais peu de vidéo. Choisissez une qualité vidéo basse, rapprochez-vous du routeur ou prenez un câble.",
+  "check.lossy":
+    "Une partie de ce que vous envoyez ou recevez se perd : le son et la vidéo peuvent être coupés. Rapprochez-vous du routeur ou prenez un câble.",
+  "check.detour":
+    "Le son et la vidéo ne passent pas directement par UDP et peuvent être retardés. Au bureau ou à l’école, demandez qu’UDP soit autorisé.",
+  "check.measured":
+    "Mesuré en vous envoyant de la vidéo à vous-même, {rate} au plus. Votre ligne porte peut-être davantage.",
+  "check.needsMeeting":
+    "Sur ce serveur, il faut le lien d’une réunion pour tester le réseau. Ouvrez-le et choisissez-y le test.",
+  "check.back": "Retour à la réunion",
+
   "people.title": "Participants",
   "people.close": "Fermer la liste des participants",
   "people.count": { one: "Il n’y a que vous", other: "{count} personnes" },
@@ -284,6 +317,10 @@ export default {
   "people.remove": "Exclure {name}",
   "people.removeQuestion": "Exclure {name} de la réunion ?",
   "people.removed": "{name} a été exclu de la réunion.",
+
+  "rename.title": "Changer votre nom",
+  "rename.lead": "Tout le monde voit tout de suite le nouveau nom. Vos messages précédents gardent l’ancien.",
+  "rename.save": "Enregistrer",
 
   "people.spotlit": "Mis en avant",
 

@@ -4,6 +4,7 @@
 export default {
   "title.lobby": "הצטרפות לפגישה · Tertulia",
   "title.meeting": "פגישה · Tertulia",
+  "title.check": "בדיקת החיבור · Tertulia",
 
   "action.cancel": "ביטול",
   "action.close": "סגירה",
@@ -259,6 +260,32 @@ export default {
   "details.copy": "העתקת הדוח",
   "details.copied": "הדוח הועתק.",
 
+  "check.title": "בדיקת החיבור",
+  "check.lead": "ראו ושמעו אם המכשירים שלכם פועלים, ואם הרשת שלכם נושאת פגישה. זה לוקח חצי דקה ועד ‎10 MB‎ של נתונים.",
+  "check.sound": "השמעת צליל בדיקה",
+  "check.soundHint": "אם אינכם שומעים דבר, הגבירו את העוצמה או בחרו רמקול אחר.",
+  "check.start": "בדיקת הרשת",
+  "check.again": "בדיקה נוספת",
+  "check.running": "הרשת נבדקת…",
+  "check.server": "שרת",
+  "check.udp": "ישירות, ב־UDP",
+  "check.tcp": "ישירות, ב־TCP",
+  "check.relay": "דרך שרת TURN",
+  "check.upload": "שליחה",
+  "check.download": "קבלה",
+  "check.delay": "השהיה",
+  "check.works": "פועל · {milliseconds} אלפיות שנייה",
+  "check.fails": "לא פועל",
+  "check.none": "לא בשרת הזה",
+  "check.good": "החיבור שלכם מספיק לווידאו באיכות גבוהה.",
+  "check.fair": "החיבור שלכם מספיק לווידאו באיכות רגילה.",
+  "check.poor": "החיבור שלכם נושא קול, אבל מעט וידאו. בחרו איכות וידאו נמוכה, התקרבו לנתב או השתמשו בכבל.",
+  "check.lossy": "חלק ממה שאתם שולחים או מקבלים הולך לאיבוד: הקול והווידאו עלולים להיקטע. התקרבו לנתב או השתמשו בכבל.",
+  "check.detour": "הקול והווידאו אינם עוברים ישירות ב־UDP ועלולים להתעכב. במשרד או בבית ספר, בקשו לאפשר UDP.",
+  "check.measured": "נמדד בשליחת וידאו לעצמכם, {rate} לכל היותר. ייתכן שהקו שלכם נושא יותר.",
+  "check.needsMeeting": "בשרת הזה צריך קישור לפגישה כדי לבדוק את הרשת. פתחו את הקישור ובחרו שם את הבדיקה.",
+  "check.back": "חזרה לפגישה",
+
   "people.title": "משתתפים",
   "people.close": "סגירת רשימת המשתתפים",
   "people.count": { one: "אין כאן אף אחד מלבדך", two: "שני משתתפים", other: "{count} משתתפים" },
@@ -274,6 +301,10 @@ export default {
   "people.remove": "הסרה של {name}",
   "people.removeQuestion": "להסיר את {name} מהפגישה?",
   "people.removed": "ההסרה של {name} בוצעה.",
+
+  "rename.title": "שינוי השם שלך",
+  "rename.lead": "כולם רואים את השם החדש מיד. מה שכתבת קודם נשאר בשם הישן.",
+  "rename.save": "שמירה",
 
   "people.spotlit": "במרכז הבמה",
 

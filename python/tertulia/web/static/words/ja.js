@@ -4,6 +4,7 @@
 export default {
   "title.lobby": "会議に参加 · Tertulia",
   "title.meeting": "会議 · Tertulia",
+  "title.check": "接続をテスト · Tertulia",
 
   "action.cancel": "キャンセル",
   "action.close": "閉じる",
@@ -264,6 +265,35 @@ export default {
   "details.copy": "レポートをコピー",
   "details.copied": "レポートをコピーしました。",
 
+  "check.title": "接続をテスト",
+  "check.lead": "機器が動くか、ネットワークが会議に足りるかを確かめます。30秒ほどかかり、最大10 MBの通信をします。",
+  "check.sound": "テスト音を再生",
+  "check.soundHint": "何も聞こえない場合は、音量を上げるか、別のスピーカーを選んでください。",
+  "check.start": "ネットワークをテスト",
+  "check.again": "もう一度テスト",
+  "check.running": "ネットワークをテスト中…",
+  "check.server": "サーバー",
+  "check.udp": "直接（UDP）",
+  "check.tcp": "直接（TCP）",
+  "check.relay": "TURNリレー経由",
+  "check.upload": "送信",
+  "check.download": "受信",
+  "check.delay": "遅延",
+  "check.works": "接続できます · {milliseconds}ミリ秒",
+  "check.fails": "接続できません",
+  "check.none": "このサーバーにはありません",
+  "check.good": "高画質のビデオに十分な接続です。",
+  "check.fair": "標準画質のビデオに十分な接続です。",
+  "check.poor":
+    "音声は通じますが、ビデオにはあまり足りません。低画質を選ぶか、ルーターに近づくか、ケーブルを使ってください。",
+  "check.lossy":
+    "送受信の一部が失われ、音声やビデオが途切れることがあります。ルーターに近づくか、ケーブルを使ってください。",
+  "check.detour": "UDPで直接つながらないため、遅れることがあります。会社や学校では、UDPを許可してもらってください。",
+  "check.measured": "自分宛てに最大{rate}のビデオを送って測りました。回線の実力はこれより高いことがあります。",
+  "check.needsMeeting":
+    "このサーバーでネットワークをテストするには会議のリンクが必要です。リンクを開いて、そこでテストを選んでください。",
+  "check.back": "会議に戻る",
+
   "people.title": "参加者",
   "people.close": "参加者を閉じる",
   "people.count": { other: "{count} 人" },
@@ -279,6 +309,10 @@ export default {
   "people.remove": "{name} さんを退出させる",
   "people.removeQuestion": "{name} さんを会議から退出させますか？",
   "people.removed": "{name} さんを退出させました。",
+
+  "rename.title": "自分の名前を変更",
+  "rename.lead": "新しい名前はすぐに全員に表示されます。これまでに書いたメッセージは前の名前のままです。",
+  "rename.save": "保存",
 
   "people.spotlit": "スポットライト中",
 

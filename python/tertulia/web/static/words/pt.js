@@ -4,6 +4,7 @@
 export default {
   "title.lobby": "Participar da reunião · Tertulia",
   "title.meeting": "Reunião · Tertulia",
+  "title.check": "Testar a conexão · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Fechar",
@@ -264,6 +265,37 @@ export default {
   "details.copy": "Copiar o relatório",
   "details.copied": "Relatório copiado.",
 
+  "check.title": "Testar a conexão",
+  "check.lead":
+    "Veja e ouça se os seus dispositivos funcionam e se a sua rede aguenta uma reunião. Leva meio minuto e usa até 10 MB de dados.",
+  "check.sound": "Tocar um som de teste",
+  "check.soundHint": "Se você não ouvir nada, aumente o volume ou escolha outro alto-falante.",
+  "check.start": "Testar a rede",
+  "check.again": "Testar de novo",
+  "check.running": "Testando a rede…",
+  "check.server": "Servidor",
+  "check.udp": "Direto, por UDP",
+  "check.tcp": "Direto, por TCP",
+  "check.relay": "Por um servidor TURN",
+  "check.upload": "Envio",
+  "check.download": "Recebimento",
+  "check.delay": "Atraso",
+  "check.works": "Funciona · {milliseconds} ms",
+  "check.fails": "Não funciona",
+  "check.none": "Não neste servidor",
+  "check.good": "A sua conexão basta para vídeo em alta qualidade.",
+  "check.fair": "A sua conexão basta para vídeo em qualidade normal.",
+  "check.poor":
+    "A sua conexão aguenta o som, mas pouco vídeo. Escolha vídeo em baixa qualidade, chegue mais perto do roteador ou use um cabo.",
+  "check.lossy":
+    "Parte do que você envia ou recebe se perde: o som e o vídeo podem falhar. Chegue mais perto do roteador ou use um cabo.",
+  "check.detour":
+    "O som e o vídeo não passam direto por UDP e podem atrasar. Em um escritório ou escola, peça que o UDP seja permitido.",
+  "check.measured": "Medido enviando vídeo a si mesmo, no máximo {rate}. A sua linha pode aguentar mais.",
+  "check.needsMeeting":
+    "Neste servidor, você precisa do link de uma reunião para testar a rede. Abra o link e escolha o teste lá.",
+  "check.back": "Voltar à reunião",
+
   "people.title": "Pessoas",
   "people.close": "Fechar pessoas",
   "people.count": { one: "Só você está aqui", other: "{count} pessoas" },
@@ -279,6 +311,10 @@ export default {
   "people.remove": "Remover {name}",
   "people.removeQuestion": "Remover {name} da reunião?",
   "people.removed": "{name} não está mais na reunião.",
+
+  "rename.title": "Mudar seu nome",
+  "rename.lead": "Todos veem logo o novo nome. O que você já escreveu mantém o anterior.",
+  "rename.save": "Salvar",
 
   "people.spotlit": "Em destaque",
 
