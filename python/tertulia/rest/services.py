@@ -26,6 +26,7 @@ from tertulia.rest.links import Links
 from tertulia.rest.passwords import Passwords
 from tertulia.state.clock import FleetClock
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import TenantSeats
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class Services(Struct, frozen=True, kw_only=True):
     links: Links
     redis: Redis
     rooms: RoomState
+    seats: TenantSeats
     hub: Hub
 
     def now(self) -> datetime:

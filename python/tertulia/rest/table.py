@@ -140,7 +140,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[Joiner, EntryQuery](
         name="checkEntry",
@@ -158,7 +158,7 @@ OPERATIONS: Final = (
         act=join.entry,
         status=200,
         answer=EntryView,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[OfRoom, None](
         name="endRoom",
