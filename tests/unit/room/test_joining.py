@@ -284,6 +284,31 @@ def test_what_is_said_behind_a_reading_is_for_who_joined_before_it() -> None:
     assert core.texts("e") == ["hi"]
 
 
+def test_a_join_that_settles_while_the_room_is_read_is_not_deaf_afterwards() -> None:
+    """What the channel said of it was dropped with all that is older than the reading."""
+    core = Core()
+    core.join("ann", "a")
+    core.ask_to_join("eve", "e")
+    new = {"session_id": SessionId("new"), "incarnation": "lost and made again"}
+    joined = core.joined([], **new)
+    core.give(inputs.Gap())
+    core.give(inputs.Message(JoinedMessage(origin=HERE, user_id=UserId("eve"), participant=joined.participant)))
+    core.give(inputs.Message(ReadMessage(origin=HERE, mark=core.step(steps.Read).mark)))
+    core.answer(steps.Join, joined)
+    found = Reading(summary=core.summary(**new), participants=[joined.participant])
+    core.answer(steps.Read, found)
+    core.answer(steps.ReadSession, None)
+    assert core.events("a") == ["RoomEnded"]
+    core.answer(steps.Summary, core.summary(**new))
+    mark = ReadMessage(origin=HERE, mark=core.step(steps.Read).mark)
+    core.answer(steps.Read, found)
+    core.give(inputs.Message(mark))
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.Summary, core.summary(**new))
+    core.give(inputs.Message(EventMessage(origin=THERE, event="ChatMessage", payload=Raw(b'{"text":"hi"}'))))
+    assert core.texts("e") == ["hi"]
+
+
 def test_whom_the_channel_has_said_to_be_gone_is_not_listed() -> None:
     core = Core()
     core.join("ann", "a", [BOB])
