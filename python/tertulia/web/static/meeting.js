@@ -25,6 +25,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {LinkReport} report
  * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
+ * @property {"room" | "tenant"} mediaLimited more is sent than the room, or all rooms of its tenant together, may
  * @property {null} waiting a host has to admit us
  * @property {Role} role ours is another one now
  * @property {{reason: EndReason, error: TertuliaError | null}} end
@@ -223,6 +224,7 @@ export class Meeting extends Emitter {
     hub.on("ParticipantChanged", (change) => this.#onChanged(change));
     this.control.on("settings", () => this.#obey());
     hub.on("Reaction", (reaction) => this.emit("reaction", reaction));
+    hub.on("MediaLimited", ({ limit }) => this.emit("mediaLimited", limit));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),

@@ -420,6 +420,10 @@ export default {
   },
   "told.sharing": "{name} gibt einen Bildschirm frei",
   "told.hand": "{name} hebt die Hand",
+  "told.limitedRoom":
+    "In dieser Besprechung wird mehr Video gesendet als erlaubt. Bilder können stocken; der Ton geht vor.",
+  "told.limitedTenant":
+    "Die Besprechungen hier senden so viel Video wie erlaubt. Bilder können stocken; der Ton geht vor.",
 
   "ended.left": "Sie haben die Besprechung verlassen",
   "ended.leftLead": "Die anderen können ohne Sie weitermachen.",

@@ -408,6 +408,8 @@ export default {
   "left.more": { one: "{first}, {second} and one other left", other: "{first}, {second} and {count} others left" },
   "told.sharing": "{name} is sharing a screen",
   "told.hand": "{name} raised a hand",
+  "told.limitedRoom": "More video is sent in this meeting than is allowed. Pictures may freeze; sound comes first.",
+  "told.limitedTenant": "The meetings here send as much video as is allowed. Pictures may freeze; sound comes first.",
 
   "ended.left": "You left the meeting",
   "ended.leftLead": "The others can go on without you.",

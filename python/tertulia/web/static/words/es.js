@@ -420,6 +420,10 @@ export default {
   },
   "told.sharing": "{name} está compartiendo una pantalla",
   "told.hand": "{name} ha levantado la mano",
+  "told.limitedRoom":
+    "En esta reunión se envía más vídeo del permitido. La imagen puede congelarse; el sonido tiene prioridad.",
+  "told.limitedTenant":
+    "Las reuniones de aquí envían todo el vídeo permitido. La imagen puede congelarse; el sonido tiene prioridad.",
 
   "ended.left": "Has salido de la reunión",
   "ended.leftLead": "Los demás pueden continuar sin ti.",

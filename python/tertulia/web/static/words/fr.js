@@ -421,6 +421,10 @@ export default {
   },
   "told.sharing": "{name} partage un écran",
   "told.hand": "{name} a levé la main",
+  "told.limitedRoom":
+    "Cette réunion envoie plus de vidéo que permis. L’image peut se figer ; le son passe en priorité.",
+  "told.limitedTenant":
+    "Les réunions d’ici envoient toute la vidéo permise. L’image peut se figer ; le son passe en priorité.",
 
   "ended.left": "Vous avez quitté la réunion",
   "ended.leftLead": "Les autres peuvent continuer sans vous.",

@@ -404,6 +404,9 @@ export default {
   "left.more": { other: "{first} さん、{second} さん、ほか {count} 人が退出しました" },
   "told.sharing": "{name} さんが画面を共有しています",
   "told.hand": "{name} さんが挙手しました",
+  "told.limitedRoom": "この会議で送信される映像が上限を超えています。映像が止まることがありますが、音声を優先します。",
+  "told.limitedTenant":
+    "会議全体で送信される映像が上限に達しています。映像が止まることがありますが、音声を優先します。",
 
   "ended.left": "会議から退出しました",
   "ended.leftLead": "ほかの参加者はそのまま会議を続けられます。",

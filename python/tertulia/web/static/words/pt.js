@@ -417,6 +417,9 @@ export default {
   },
   "told.sharing": "{name} está compartilhando uma tela",
   "told.hand": "{name} levantou a mão",
+  "told.limitedRoom": "Esta reunião envia mais vídeo do que o permitido. A imagem pode congelar; o som tem prioridade.",
+  "told.limitedTenant":
+    "As reuniões daqui enviam todo o vídeo permitido. A imagem pode congelar; o som tem prioridade.",
 
   "ended.left": "Você saiu da reunião",
   "ended.leftLead": "Os outros podem continuar sem você.",
