@@ -27,6 +27,11 @@ const GRANT_MS = 300_000;
 class FakeLocal extends Emitter {
   isMuted = false;
   camera = new FakeTrack("video");
+  crowds = [];
+
+  async fit(crowd) {
+    this.crowds.push(crowd);
+  }
 
   get isVideoOn() {
     return this.camera !== null;

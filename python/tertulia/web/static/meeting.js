@@ -226,6 +226,7 @@ export class Meeting extends Emitter {
     hub.on("Reaction", (reaction) => this.emit("reaction", reaction));
     hub.on("MediaLimited", ({ limit }) => this.emit("mediaLimited", limit));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
+    for (const event of /** @type {const} */ (["joined", "left"])) this.roster.on(event, () => this.#fit());
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
       this.#local.on("changed", () => this.#updateState()),
@@ -326,6 +327,14 @@ export class Meeting extends Emitter {
     link.on("paused", (videos) => this.emit("paused", videos));
     link.on("state", (state) => this.#onLinkState(state));
     this.emit("tracks", null);
+    this.#fit();
+  }
+
+  /** The camera films in a size that suits the meeting. */
+  #fit() {
+    const crowd = { people: this.roster.all.length, isMesh: this.topology === "p2p" };
+    // A camera that does not obey films on as it is.
+    this.#local.fit(crowd).catch((error) => console.warn(error));
   }
 
   /** @param {LinkState} state */
