@@ -200,6 +200,7 @@ async def _services(
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
         rooms=rooms,
+        nodes=sfu_nodes(redis),
         hub=hub,
     )
 

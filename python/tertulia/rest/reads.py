@@ -14,7 +14,11 @@ from tertulia.tokens import InviteClaims
 class Reads:
     """Rows and the state of meetings. Everything may raise Unavailable."""
 
-    def __init__(self, directory: Directory, invites: Invites, recordings: Recordings, rooms: RoomState) -> None:
+    def __init__(
+        self, directory: Directory, invites: Invites, recordings: Recordings, rooms: RoomState, *, shows_nodes: bool
+    ) -> None:
+        self.shows_nodes = shows_nodes
+        """Whether API keys may see the SFU nodes."""
         self._directory = directory
         self._invites = invites
         self._recordings = recordings

@@ -24,7 +24,9 @@ from tertulia.rest.codes import Codes
 from tertulia.rest.ice import IceServers
 from tertulia.rest.links import Links
 from tertulia.rest.passwords import Passwords
+from tertulia.room.placement import Node
 from tertulia.state.clock import FleetClock
+from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
 
 
@@ -50,6 +52,7 @@ class Services(Struct, frozen=True, kw_only=True):
     links: Links
     redis: Redis
     rooms: RoomState
+    nodes: Registry[Node]
     hub: Hub
 
     def now(self) -> datetime:
