@@ -232,6 +232,7 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.room),
         site.page_route("/m/{code}", pages.meeting),
+        site.page_route("/meetings", pages.meetings),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 
