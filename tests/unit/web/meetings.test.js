@@ -78,7 +78,7 @@ describe("in words", () => {
 
   test("a room is for a time, or was made at one", () => {
     const at = "2026-01-02T03:04:00Z";
-    assert.match(plain(whenOf({ scheduledFor: at, createdAt: at })), /^Begins January 2, 2026/);
+    assert.match(plain(whenOf({ scheduledFor: at, createdAt: at })), /^Planned for January 2, 2026/);
     assert.match(plain(whenOf({ scheduledFor: null, createdAt: at })), /^Made January 2, 2026/);
   });
 

@@ -103,6 +103,11 @@ function card(room) {
       "li",
       { class: "card", "data-status": room.status },
       h("h2", {}, h("a", { href: `#${room.id}` }, h("bdi", {}, titleOf(room)))),
-      h("p", {}, h("span", { class: "status" }, say(STATUS[room.status])), h("span", {}, whenOf(room))),
+      h(
+        "p",
+        { class: "card-facts" },
+        h("span", { class: "status" }, say(STATUS[room.status])),
+        h("span", {}, whenOf(room)),
+      ),
     );
 }

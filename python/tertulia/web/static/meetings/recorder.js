@@ -18,7 +18,7 @@ export class Recorder {
     hidden: true,
     onclick: () => void this.#toggle(),
   });
-  #none = h("p", { class: "desk-empty no-films" });
+  #words = h("p", { class: "desk-empty" });
   /** @type {string | null} the recording that goes on */
   #running = null;
 
@@ -31,7 +31,8 @@ export class Recorder {
     this.#roomId = roomId;
     this.#films = new Recordings(roomId, async () => rest);
     const actions = h("div", { class: "part-actions" }, this.#button);
-    this.element = h("section", { class: "part films" }, this.#films.element, this.#none, actions);
+    const none = h("div", { class: "no-films" }, h("h2", {}, say("films.title")), this.#words);
+    this.element = h("section", { class: "part films" }, this.#films.element, none, actions);
   }
 
   close() {
@@ -44,7 +45,8 @@ export class Recorder {
    */
   async show({ status, settings }) {
     const mayRecord = settings.isRecordingEnabled && settings.topology === "sfu";
-    fill(this.#none, say(mayRecord ? "room.noFilms" : "room.notRecordable"));
+    const words = say(mayRecord ? "room.noFilms" : "room.notRecordable");
+    if (this.#words.textContent !== words) this.#words.textContent = words;
     const isOn = status === "ACTIVE" && mayRecord;
     const films = isOn ? await this.#rest.recordings(this.#roomId) : [];
     const running = films.find((film) => film.status === "recording" && film.kind === "composite")?.id ?? null;

@@ -558,7 +558,7 @@ export default {
   "meetings.none": "لا توجد اجتماعات لعرضها.",
   "meetings.more": "عرض المزيد",
   "meetings.untitled": "اجتماع بلا عنوان",
-  "meetings.at": "يبدأ في {time}",
+  "meetings.at": "مقرر في {time}",
   "meetings.made": "أُنشئ في {time}",
   "meetings.back": "جميع الاجتماعات",
   "meetings.invalid": "يوجد في هذا النموذج ما هو غير مسموح به. تحقق منه ثم حاول مجددًا.",

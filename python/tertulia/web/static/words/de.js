@@ -531,7 +531,7 @@ export default {
   "meetings.none": "Es gibt keine Besprechungen, die angezeigt werden können.",
   "meetings.more": "Mehr anzeigen",
   "meetings.untitled": "Besprechung ohne Titel",
-  "meetings.at": "Beginnt am {time}",
+  "meetings.at": "Geplant für {time}",
   "meetings.made": "Angelegt am {time}",
   "meetings.back": "Alle Besprechungen",
   "meetings.invalid": "Etwas in diesem Formular ist nicht erlaubt. Prüfen Sie es und versuchen Sie es noch einmal.",

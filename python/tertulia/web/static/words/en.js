@@ -509,7 +509,7 @@ export default {
   "meetings.none": "There are no meetings to show.",
   "meetings.more": "Show more",
   "meetings.untitled": "Meeting without a title",
-  "meetings.at": "Begins {time}",
+  "meetings.at": "Planned for {time}",
   "meetings.made": "Made {time}",
   "meetings.back": "All meetings",
   "meetings.invalid": "Something in this form is not allowed. Check it and try again.",

@@ -525,7 +525,7 @@ export default {
   "meetings.none": "No hay reuniones que mostrar.",
   "meetings.more": "Mostrar más",
   "meetings.untitled": "Reunión sin título",
-  "meetings.at": "Empieza el {time}",
+  "meetings.at": "Prevista para el {time}",
   "meetings.made": "Creada el {time}",
   "meetings.back": "Todas las reuniones",
   "meetings.invalid": "Algo en este formulario no está permitido. Revísalo e inténtalo de nuevo.",

@@ -528,7 +528,7 @@ export default {
   "meetings.none": "Il n’y a aucune réunion à afficher.",
   "meetings.more": "Afficher plus",
   "meetings.untitled": "Réunion sans titre",
-  "meetings.at": "Commence le {time}",
+  "meetings.at": "Prévue pour le {time}",
   "meetings.made": "Créée le {time}",
   "meetings.back": "Toutes les réunions",
   "meetings.invalid": "Quelque chose dans ce formulaire n’est pas autorisé. Vérifiez-le et réessayez.",

@@ -511,7 +511,7 @@ export default {
   "meetings.none": "אין פגישות להצגה.",
   "meetings.more": "להציג עוד",
   "meetings.untitled": "פגישה ללא כותרת",
-  "meetings.at": "מתחילה ב־{time}",
+  "meetings.at": "מתוכננת ל־{time}",
   "meetings.made": "נוצרה ב־{time}",
   "meetings.back": "כל הפגישות",
   "meetings.invalid": "משהו בטופס הזה אינו מותר. כדאי לבדוק אותו ולנסות שוב.",

@@ -505,7 +505,7 @@ export default {
   "meetings.none": "表示する会議はありません。",
   "meetings.more": "さらに表示",
   "meetings.untitled": "無題の会議",
-  "meetings.at": "{time} に開始",
+  "meetings.at": "予定: {time}",
   "meetings.made": "{time} に作成",
   "meetings.back": "すべての会議",
   "meetings.invalid": "フォームに使用できない内容があります。確認して、もう一度お試しください。",

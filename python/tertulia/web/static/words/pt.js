@@ -522,7 +522,7 @@ export default {
   "meetings.none": "Não há reuniões para mostrar.",
   "meetings.more": "Mostrar mais",
   "meetings.untitled": "Reunião sem título",
-  "meetings.at": "Começa em {time}",
+  "meetings.at": "Prevista para {time}",
   "meetings.made": "Criada em {time}",
   "meetings.back": "Todas as reuniões",
   "meetings.invalid": "Algo neste formulário não é permitido. Confira e tente de novo.",
