@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,9 +29,9 @@ KEPT = "[sessionStorage.getItem('tertulia.key'), localStorage.getItem('tertulia.
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
     """A web worker that asks for credentials; its storage, its Redis and its rooms are these tests' own."""
     directory = tmp_path_factory.mktemp("meetings-page")
-    with servers.embedded_valkey(directory) as (_, redis):
-        with started(directory, redis, f"sqlite:///{directory / 'test.db'}") as rest:
-            yield rest
+    with ExitStack() as stack:
+        _, redis = stack.enter_context(servers.embedded_valkey(directory))
+        yield stack.enter_context(started(directory, redis, f"sqlite:///{directory / 'test.db'}"))
 
 
 @contextmanager

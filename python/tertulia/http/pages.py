@@ -1,4 +1,5 @@
-"""Static files: the page (``/``, ``/r/{roomId}``, ``/meetings``, ``/static/``), and the one for trying out the API (``/docs``)."""
+"""Static files: the pages (``/``, ``/r/{roomId}``, ``/meetings``, ``/static/``), and the one for trying out the API
+(``/docs``)."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ export class RoomScreen {
   #room = null;
   #title = heading("");
   #facts = h("p", { class: "room-facts", role: "status" }, say("meetings.loading"));
+  #said = "";
   #actions = h("div", { class: "room-actions", hidden: true });
   #end = secondary("leave", say("end.confirm"), () => void this.#endMeeting());
   #people;
@@ -98,7 +99,8 @@ export class RoomScreen {
     const title = titleOf(room);
     if (this.#title.textContent !== title) fill(this.#title, h("bdi", {}, title));
     const facts = `${say(STATUS[room.status])} · ${whenOf(room)}`;
-    if (this.#facts.textContent !== facts) this.#facts.textContent = facts;
+    if (this.#said !== facts) fill(this.#facts, facts);
+    this.#said = facts;
     this.#facts.dataset.status = room.status;
     this.#end.hidden = room.status !== "ACTIVE";
     this.#actions.hidden = false;
