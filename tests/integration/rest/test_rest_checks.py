@@ -212,6 +212,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/users"): set(),
     ("GET", "/v1/users/{user_id}"): {HOST, GUEST},
     ("GET", "/v1/audit"): set(),
+    ("GET", "/v1/nodes"): set(),
 }
 BODY = {
     "/v1/rooms": {"hostId": UUID},
