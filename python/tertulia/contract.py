@@ -286,6 +286,17 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
+class ConnectionTest(Wire, frozen=True):
+    """A room for two that lasts a minute, to test one's connection in: ``tokens`` are for who sends and who
+    receives."""
+
+    room_id: str
+    tokens: list[str]
+    ice_servers: list[IceServer]
+    ws_url: str
+    expires_at: str
+
+
 class InviteCreated(Wire, omit_defaults=True, frozen=True):
     """A new invite, and the address of the page for whoever holds it. ``calendar`` is a file (RFC 5545)."""
 
@@ -509,6 +520,12 @@ class RaiseHand(Wire, frozen=True):
     raised: bool
 
 
+class SetDisplayName(Wire, frozen=True):
+    """The caller's name in this meeting from now on."""
+
+    display_name: DisplayName
+
+
 class SetRecordingOptOut(Wire, frozen=True):
     """Whether the caller is left out of recordings."""
 
@@ -601,6 +618,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "ReactToMessage": ReactToMessage,
     "SendReaction": SendReaction,
     "RaiseHand": RaiseHand,
+    "SetDisplayName": SetDisplayName,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
     "RemoveParticipant": RemoveParticipant,
@@ -660,6 +678,8 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     keep_alive_seconds: int
     is_recording: bool
     settings: Settings
+    display_name: str = ""
+    """The caller's, by which the others know them: a seat that is taken over keeps its own."""
     missed: bool = False
     is_muted: bool = False
     is_video_on: bool = False
@@ -731,6 +751,13 @@ class StateChanged(Wire, frozen=True):
     user_id: str
     is_muted: bool
     is_video_on: bool
+
+
+class DisplayNameChanged(Wire, frozen=True):
+    """A participant has another name from now on."""
+
+    user_id: str
+    display_name: str
 
 
 class SettingsChanged(Wire, frozen=True):

@@ -49,6 +49,7 @@ class Api:
             services.invites,
             services.recordings,
             services.rooms,
+            services.seats,
             shows_nodes=services.config.open or services.config.show_nodes,
         )
         self._once = Once(services.idempotency, lambda: services.keyring.tokens.derived(PURPOSE), services.now)

@@ -21,6 +21,7 @@ from tertulia.hub.hub import Hub
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
+from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
 from tertulia.rest.links import Links
 from tertulia.rest.passwords import Passwords
@@ -28,6 +29,7 @@ from tertulia.room.placement import Node
 from tertulia.state.clock import FleetClock
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import TenantSeats
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,9 @@ class Services(Struct, frozen=True, kw_only=True):
     redis: Redis
     rooms: RoomState
     nodes: Registry[Node]
+    seats: TenantSeats
     hub: Hub
+    connection_tests: ConnectionTests
 
     def now(self) -> datetime:
         """This moment, on the clock of the fleet."""

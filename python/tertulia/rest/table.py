@@ -10,6 +10,7 @@ from tertulia.contract import (
     AuditQuery,
     ChangeRoom,
     ComposeRecording,
+    ConnectionTest,
     CreateInvite,
     CreateRoom,
     CreateUser,
@@ -49,7 +50,7 @@ from tertulia.errors import (
 )
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
-from tertulia.rest.handlers import audit, invites, join, members, nodes, recordings, rooms, users
+from tertulia.rest.handlers import audit, connection_tests, invites, join, members, nodes, recordings, rooms, users
 from tertulia.rest.handlers.rooms import NewRoom, RoomChange
 from tertulia.rest.operation import Operation
 from tertulia.rest.targets import Joiner, OfInvite, OfParticipant, OfRecording, OfRoom
@@ -146,7 +147,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[Joiner, EntryQuery](
         name="checkEntry",
@@ -164,7 +165,7 @@ OPERATIONS: Final = (
         act=join.entry,
         status=200,
         answer=EntryView,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[OfRoom, None](
         name="endRoom",
@@ -392,6 +393,24 @@ OPERATIONS: Final = (
         act=audit.list_page,
         status=200,
         answer=AuditList,
+    ),
+    Operation[object, None](
+        name="testConnection",
+        method="POST",
+        path="/v1/connection-tests",
+        summary="Test a connection",
+        description=(
+            "Makes a room for two that lasts a minute: by the first of the `tokens` somebody sends media to "
+            "themselves, who receives by the second. Nothing is left of it. Tests are limited for each credential and "
+            "web worker, also in development."
+        ),
+        find=targets.nothing,
+        allows=rules.PEOPLE,
+        check=connection_tests.check,
+        act=connection_tests.create,
+        status=201,
+        answer=ConnectionTest,
+        refuses=(QuotaExceeded,),
     ),
     Operation[UserId, CreateUser](
         name="createUser",

@@ -7,8 +7,9 @@ const INDEX = readFileSync(new URL("index.html", WEB), "utf8");
 const MEETINGS = readFileSync(new URL("meetings.html", WEB), "utf8");
 const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((name) => /\.\w+$/.test(name));
 
-/** @param {string} name of a module that a page begins with, or of a catalogue: only the chosen one is loaded */
-const isLoadedByName = (name) => /^(boot|view|meetings)\.js$/.test(name) || /^words\/[a-z]{2}\.js$/.test(name);
+/** @param {string} name of a module that a page begins with, of a catalogue, or of what is loaded on demand only */
+const isLoadedByName = (name) =>
+  /^((boot|view|meetings)\.js|words\/[a-z]{2}\.js)$|^(media\/effects|vendor|(media|view)\/check)\//.test(name);
 
 /** @param {string} entry a module @returns {string[]} what it imports, and what that does */
 function needed(entry) {

@@ -255,6 +255,16 @@ export class Rest {
   }
 
   /**
+   * Makes a room for two that lasts a minute, to test our connection in.
+   *
+   * @returns {Promise<{roomId: string, tokens: string[], iceServers: RTCIceServer[], wsUrl: string}>} `tokens`: for who
+   *   sends and who receives
+   */
+  testConnection() {
+    return this.request("POST", "/v1/connection-tests");
+  }
+
+  /**
    * Whether this caller may create rooms: on an open development server, or by an API key.
    *
    * @returns {Promise<boolean>}

@@ -48,6 +48,7 @@
  * @property {string} resumeToken
  * @property {number} keepAliveSeconds
  * @property {Topology} [topology] absent: the room uses the SFU
+ * @property {string} [displayName] our own, by which the others know us
  * @property {boolean} [missed] events were lost that the server no longer had
  * @property {boolean} [isRecording]
  * @property {string} [recordingId] of the recording that is on
@@ -159,12 +160,14 @@
  * @property {{transportId: string, videos: WantedLayers[]}} LayersWanted
  * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
  * @property {{userIds: string[]}} ActiveSpeakers
+ * @property {{limit: "room" | "tenant"}} MediaLimited
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError
  * @property {ChatMessage} ChatMessage
  * @property {{messageId: string, userId: string, emoji: string | null}} MessageReaction
  * @property {{userId: string, emoji: string}} Reaction
  * @property {{userId: string, raised: boolean}} HandRaised
+ * @property {{userId: string, displayName: string}} DisplayNameChanged
  * @property {{byUserId: string}} MuteRequested
  * @property {{settings: Settings}} SettingsChanged
  * @property {{userId: string, role: Role, isSpotlit: boolean, permissions: Permissions}} ParticipantChanged

@@ -5,6 +5,7 @@ export default {
   "title.lobby": "An der Besprechung teilnehmen · Tertulia",
   "title.meeting": "Besprechung · Tertulia",
   "title.meetings": "Besprechungen · Tertulia",
+  "title.check": "Verbindung testen · Tertulia",
 
   "action.cancel": "Abbrechen",
   "action.close": "Schließen",
@@ -70,9 +71,23 @@ export default {
   "device.speaker.none": "Kein Lautsprecher",
   "device.speaker.numbered": "Lautsprecher {number}",
   "device.quality": "Videoqualität",
+  "device.quality.auto": "Automatische Videoqualität",
   "device.quality.low": "Niedrige Videoqualität (180p)",
   "device.quality.standard": "Normale Videoqualität (360p)",
   "device.quality.high": "Hohe Videoqualität (720p)",
+  "noise.label": "Starke Geräuschunterdrückung",
+  "noise.failed": "Die starke Geräuschunterdrückung konnte nicht gestartet werden. Die des Browsers läuft weiter.",
+  "background.label": "Hintergrund",
+  "background.none": "Hintergrund unverändert",
+  "background.blur": "Unscharfer Hintergrund",
+  "background.plain": "Einfarbiger Hintergrund",
+  "background.own": "Eigenes Bild …",
+  "background.slow":
+    "Dieses Gerät ist zu langsam, um Ihren Hintergrund zu verbergen. Ihre Kamera ist aus, damit ihn niemand sieht.",
+  "background.failed":
+    "Ihr Hintergrund konnte nicht verborgen werden. Prüfen Sie das Bild der Kamera, bevor andere es sehen.",
+  "background.without": "Ohne Hintergrund einschalten",
+  "background.notPicture": "Der Browser kann diese Datei nicht als Bild lesen. Wählen Sie eine JPEG- oder PNG-Datei.",
 
   "microphone.blocked":
     "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
@@ -128,6 +143,10 @@ export default {
   "end.confirm": "Besprechung beenden",
 
   "settings.title": "Einstellungen",
+  "settings.sounds": "Töne, wenn jemand kommt, geht, sich meldet oder schreibt",
+  "settings.mutedSpeech": "Hinweis, wenn ich stummgeschaltet spreche",
+  "settings.mutedSpeechLead":
+    "Auch wenn Sie stummgeschaltet sind, zeigt Ihr Browser an, dass das Mikrofon benutzt wird. Was es hört, bleibt auf Ihrem Gerät.",
   "shortcuts.title": "Tastenkürzel",
   "shortcuts.enabled": "Tastenkürzel mit einer Taste verwenden",
   "shortcuts.space": "Leertaste",
@@ -186,6 +205,10 @@ export default {
   "meeting.clock": "Zeit seit Ihrem Beitritt",
   "meeting.recording": "Aufzeichnung",
   "meeting.sharing": "Sie geben Ihren Bildschirm frei",
+  "meeting.sharingSound": "Sie geben Ihren Bildschirm mit Ton frei",
+  "screen.content": "Was Ihr Bildschirm zeigt",
+  "screen.detail": "Text: scharf",
+  "screen.motion": "Video: flüssig",
   "meeting.stopSharing": "Beenden",
   "meeting.whatToDo": "Was tun?",
   "meeting.startSound": "Ton einschalten",
@@ -194,6 +217,7 @@ export default {
   "meeting.someone": "Jemand",
   "meeting.host": "Der Gastgeber",
   "meeting.mutedBy": "{name} hat Sie stummgeschaltet. Sie können die Stummschaltung selbst aufheben.",
+  "muted.speaking": "Sie sind stummgeschaltet. Die anderen hören Sie nicht.",
   "view.fullScreen": "Vollbild",
   "view.leaveFullScreen": "Vollbild beenden",
   "floating.open": "Bild im Bild",
@@ -271,6 +295,38 @@ export default {
   "details.copy": "Bericht kopieren",
   "details.copied": "Bericht kopiert.",
 
+  "check.title": "Verbindung testen",
+  "check.lead":
+    "Sehen und hören Sie, ob Ihre Geräte funktionieren, und ob Ihr Netz eine Besprechung trägt. Das dauert eine halbe Minute und braucht bis zu 10 MB.",
+  "check.sound": "Testton abspielen",
+  "check.soundHint": "Wenn Sie nichts hören, drehen Sie lauter oder wählen Sie einen anderen Lautsprecher.",
+  "check.start": "Netz testen",
+  "check.again": "Noch einmal testen",
+  "check.running": "Das Netz wird getestet …",
+  "check.server": "Server",
+  "check.udp": "Direkt, über UDP",
+  "check.tcp": "Direkt, über TCP",
+  "check.relay": "Über einen TURN-Server",
+  "check.upload": "Senden",
+  "check.download": "Empfangen",
+  "check.delay": "Verzögerung",
+  "check.works": "Funktioniert · {milliseconds} ms",
+  "check.fails": "Funktioniert nicht",
+  "check.none": "Nicht auf diesem Server",
+  "check.good": "Ihre Verbindung reicht für Video in hoher Qualität.",
+  "check.fair": "Ihre Verbindung reicht für Video in normaler Qualität.",
+  "check.poor":
+    "Ihre Verbindung trägt Ton, aber wenig Video. Wählen Sie niedrige Videoqualität, gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
+  "check.lossy":
+    "Ein Teil dessen, was Sie senden oder empfangen, geht verloren: Ton und Bild können aussetzen. Gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
+  "check.detour":
+    "Ton und Bild kommen nicht direkt über UDP durch und können sich verzögern. Bitten Sie im Büro oder in der Schule darum, UDP zuzulassen.",
+  "check.measured":
+    "Gemessen, indem Sie sich selbst Video senden, höchstens {rate}. Ihre Leitung trägt vielleicht mehr.",
+  "check.needsMeeting":
+    "Auf diesem Server brauchen Sie den Link einer Besprechung, um Ihr Netz zu testen. Öffnen Sie ihn und wählen Sie den Test dort.",
+  "check.back": "Zurück zur Besprechung",
+
   "people.title": "Personen",
   "people.close": "Personen schließen",
   "people.count": { one: "Nur Sie sind hier", other: "{count} Personen" },
@@ -286,6 +342,10 @@ export default {
   "people.remove": "{name} entfernen",
   "people.removeQuestion": "{name} aus der Besprechung entfernen?",
   "people.removed": "{name} wurde entfernt.",
+
+  "rename.title": "Ihren Namen ändern",
+  "rename.lead": "Alle sehen den neuen Namen sofort. Was Sie schon geschrieben haben, behält den alten.",
+  "rename.save": "Speichern",
 
   "people.spotlit": "Im Rampenlicht",
 
@@ -385,6 +445,10 @@ export default {
   },
   "told.sharing": "{name} gibt einen Bildschirm frei",
   "told.hand": "{name} hebt die Hand",
+  "told.limitedRoom":
+    "In dieser Besprechung wird mehr Video gesendet als erlaubt. Bilder können stocken; der Ton geht vor.",
+  "told.limitedTenant":
+    "Die Besprechungen hier senden so viel Video wie erlaubt. Bilder können stocken; der Ton geht vor.",
 
   "ended.left": "Sie haben die Besprechung verlassen",
   "ended.leftLead": "Die anderen können ohne Sie weitermachen.",

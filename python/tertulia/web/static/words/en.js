@@ -6,6 +6,7 @@ export default {
   "title.lobby": "Join the meeting · Tertulia",
   "title.meeting": "Meeting · Tertulia",
   "title.meetings": "Meetings · Tertulia",
+  "title.check": "Test your connection · Tertulia",
 
   "action.cancel": "Cancel",
   "action.close": "Close",
@@ -70,9 +71,21 @@ export default {
   "device.speaker.none": "No speaker",
   "device.speaker.numbered": "Speaker {number}",
   "device.quality": "Video quality",
+  "device.quality.auto": "Automatic video quality",
   "device.quality.low": "Low video quality (180p)",
   "device.quality.standard": "Standard video quality (360p)",
   "device.quality.high": "High video quality (720p)",
+  "noise.label": "Strong noise suppression",
+  "noise.failed": "Strong noise suppression could not be started. The browser’s own goes on.",
+  "background.label": "Background",
+  "background.none": "Background as it is",
+  "background.blur": "Blurred background",
+  "background.plain": "Plain background",
+  "background.own": "My own picture…",
+  "background.slow": "This device is too slow to hide your background. Your camera is off, so that nobody sees it.",
+  "background.failed": "Your background could not be hidden. Check the camera’s picture before others see it.",
+  "background.without": "Turn on without it",
+  "background.notPicture": "The browser cannot read this file as a picture. Choose a JPEG or PNG file.",
 
   "microphone.blocked":
     "Access to your microphone is blocked. Allow it by the icon next to the address, then try again.",
@@ -123,6 +136,10 @@ export default {
   "end.confirm": "End the meeting",
 
   "settings.title": "Settings",
+  "settings.sounds": "Sounds when people join or leave, raise a hand or write",
+  "settings.mutedSpeech": "Tell me when I speak while muted",
+  "settings.mutedSpeechLead":
+    "While you are muted, your browser goes on to show that the microphone is in use. What it hears stays on your device.",
   "shortcuts.title": "Keyboard shortcuts",
   "shortcuts.enabled": "Use single-key shortcuts",
   "shortcuts.space": "Space",
@@ -181,6 +198,10 @@ export default {
   "meeting.clock": "Time since you joined",
   "meeting.recording": "Recording",
   "meeting.sharing": "You are sharing your screen",
+  "meeting.sharingSound": "You are sharing your screen and its sound",
+  "screen.content": "What your screen shows",
+  "screen.detail": "Text: sharp",
+  "screen.motion": "Video: smooth",
   "meeting.stopSharing": "Stop",
   "meeting.whatToDo": "What to do",
   "meeting.startSound": "Turn sound on",
@@ -189,6 +210,7 @@ export default {
   "meeting.someone": "Someone",
   "meeting.host": "The host",
   "meeting.mutedBy": "{name} muted you. You can unmute yourself.",
+  "muted.speaking": "You are muted. The others do not hear you.",
   "view.fullScreen": "Full screen",
   "view.leaveFullScreen": "Leave full screen",
   "floating.open": "Picture-in-picture",
@@ -265,6 +287,37 @@ export default {
   "details.copy": "Copy report",
   "details.copied": "Report copied.",
 
+  "check.title": "Test your connection",
+  "check.lead":
+    "See and hear whether your devices work, and whether your network carries a meeting. That takes half a minute and up to 10 MB of data.",
+  "check.sound": "Play a test sound",
+  "check.soundHint": "If you hear nothing, turn up the volume or choose another speaker.",
+  "check.start": "Test the network",
+  "check.again": "Test again",
+  "check.running": "Testing the network…",
+  "check.server": "Server",
+  "check.udp": "Directly, over UDP",
+  "check.tcp": "Directly, over TCP",
+  "check.relay": "By a TURN relay",
+  "check.upload": "Upload",
+  "check.download": "Download",
+  "check.delay": "Delay",
+  "check.works": "Works · {milliseconds} ms",
+  "check.fails": "Does not work",
+  "check.none": "Not on this server",
+  "check.good": "Your connection is good enough for video in high quality.",
+  "check.fair": "Your connection is good enough for video in standard quality.",
+  "check.poor":
+    "Your connection carries sound, but little video. Choose low video quality, move closer to the router or use a cable.",
+  "check.lossy":
+    "Some of what you send or receive is lost: sound and video may break up. Move closer to the router, or use a cable.",
+  "check.detour":
+    "Media cannot go directly over UDP, so that it may lag. In an office or a school, ask for UDP to be allowed.",
+  "check.measured": "Measured by sending video to yourself, {rate} at most. Your line may carry more.",
+  "check.needsMeeting":
+    "On this server, you need a link to a meeting to test your network. Open the link, and choose the test there.",
+  "check.back": "Back to the meeting",
+
   "people.title": "People",
   "people.close": "Close people",
   "people.count": { one: "Only you are here", other: "{count} people" },
@@ -280,6 +333,10 @@ export default {
   "people.remove": "Remove {name}",
   "people.removeQuestion": "Remove {name} from the meeting?",
   "people.removed": "{name} was removed.",
+
+  "rename.title": "Change your name",
+  "rename.lead": "Everyone sees the new name at once. What you have written before keeps the old one.",
+  "rename.save": "Save",
 
   "people.spotlit": "In the spotlight",
 
@@ -374,6 +431,8 @@ export default {
   "left.more": { one: "{first}, {second} and one other left", other: "{first}, {second} and {count} others left" },
   "told.sharing": "{name} is sharing a screen",
   "told.hand": "{name} raised a hand",
+  "told.limitedRoom": "More video is sent in this meeting than is allowed. Pictures may freeze; sound comes first.",
+  "told.limitedTenant": "The meetings here send as much video as is allowed. Pictures may freeze; sound comes first.",
 
   "ended.left": "You left the meeting",
   "ended.leftLead": "The others can go on without you.",

@@ -5,6 +5,7 @@ export default {
   "title.lobby": "Unirse a la reunión · Tertulia",
   "title.meeting": "Reunión · Tertulia",
   "title.meetings": "Reuniones · Tertulia",
+  "title.check": "Probar la conexión · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Cerrar",
@@ -69,9 +70,22 @@ export default {
   "device.speaker.none": "Sin altavoz",
   "device.speaker.numbered": "Altavoz {number}",
   "device.quality": "Calidad de vídeo",
+  "device.quality.auto": "Calidad de vídeo automática",
   "device.quality.low": "Calidad de vídeo baja (180p)",
   "device.quality.standard": "Calidad de vídeo estándar (360p)",
   "device.quality.high": "Calidad de vídeo alta (720p)",
+  "noise.label": "Supresión de ruido intensa",
+  "noise.failed": "No se pudo iniciar la supresión de ruido intensa. La del navegador sigue activa.",
+  "background.label": "Fondo",
+  "background.none": "Fondo sin cambios",
+  "background.blur": "Fondo desenfocado",
+  "background.plain": "Fondo liso",
+  "background.own": "Mi propia imagen…",
+  "background.slow":
+    "Este dispositivo es demasiado lento para ocultar tu fondo. La cámara está apagada para que nadie lo vea.",
+  "background.failed": "No se pudo ocultar tu fondo. Comprueba la imagen de la cámara antes de que otros la vean.",
+  "background.without": "Encender sin fondo",
+  "background.notPicture": "El navegador no puede leer este archivo como imagen. Elige un archivo JPEG o PNG.",
 
   "microphone.blocked":
     "El acceso al micrófono está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
@@ -126,6 +140,10 @@ export default {
   "end.confirm": "Finalizar la reunión",
 
   "settings.title": "Ajustes",
+  "settings.sounds": "Sonidos cuando alguien entra, sale, levanta la mano o escribe",
+  "settings.mutedSpeech": "Avisarme si hablo con el micrófono silenciado",
+  "settings.mutedSpeechLead":
+    "Aunque estés en silencio, el navegador seguirá indicando que el micrófono está en uso. Lo que oye no sale de tu dispositivo.",
   "shortcuts.title": "Combinaciones de teclas",
   "shortcuts.enabled": "Usar atajos de una sola tecla",
   "shortcuts.space": "Espacio",
@@ -184,6 +202,10 @@ export default {
   "meeting.clock": "Tiempo desde que te uniste",
   "meeting.recording": "Grabando",
   "meeting.sharing": "Estás compartiendo la pantalla",
+  "meeting.sharingSound": "Estás compartiendo la pantalla y su sonido",
+  "screen.content": "Qué muestra tu pantalla",
+  "screen.detail": "Texto: nítido",
+  "screen.motion": "Vídeo: fluido",
   "meeting.stopSharing": "Detener",
   "meeting.whatToDo": "Qué hacer",
   "meeting.startSound": "Activar el sonido",
@@ -192,6 +214,7 @@ export default {
   "meeting.someone": "Alguien",
   "meeting.host": "El anfitrión",
   "meeting.mutedBy": "{name} te ha silenciado. Puedes volver a activar el micrófono.",
+  "muted.speaking": "Tienes el micrófono silenciado. Los demás no te oyen.",
   "view.fullScreen": "Pantalla completa",
   "view.leaveFullScreen": "Salir de la pantalla completa",
   "floating.open": "Imagen en imagen",
@@ -269,6 +292,37 @@ export default {
   "details.copy": "Copiar el informe",
   "details.copied": "Informe copiado.",
 
+  "check.title": "Probar la conexión",
+  "check.lead":
+    "Compruebe con la vista y el oído si sus dispositivos funcionan, y si su red aguanta una reunión. Tarda medio minuto y usa hasta 10 MB de datos.",
+  "check.sound": "Reproducir un sonido de prueba",
+  "check.soundHint": "Si no oye nada, suba el volumen o elija otro altavoz.",
+  "check.start": "Probar la red",
+  "check.again": "Probar otra vez",
+  "check.running": "Probando la red…",
+  "check.server": "Servidor",
+  "check.udp": "Directamente, por UDP",
+  "check.tcp": "Directamente, por TCP",
+  "check.relay": "Por un servidor TURN",
+  "check.upload": "Subida",
+  "check.download": "Bajada",
+  "check.delay": "Retardo",
+  "check.works": "Funciona · {milliseconds} ms",
+  "check.fails": "No funciona",
+  "check.none": "No en este servidor",
+  "check.good": "Su conexión basta para vídeo de alta calidad.",
+  "check.fair": "Su conexión basta para vídeo de calidad normal.",
+  "check.poor":
+    "Su conexión lleva el sonido, pero poco vídeo. Elija vídeo de baja calidad, acérquese al router o use un cable.",
+  "check.lossy":
+    "Se pierde parte de lo que envía o recibe: el sonido y el vídeo pueden cortarse. Acérquese al router o use un cable.",
+  "check.detour":
+    "El sonido y el vídeo no pueden ir directamente por UDP y pueden retrasarse. En una oficina o escuela, pida que se permita UDP.",
+  "check.measured": "Medido enviándose vídeo a sí mismo, {rate} como máximo. Su línea puede llevar más.",
+  "check.needsMeeting":
+    "En este servidor, necesita el enlace de una reunión para probar la red. Ábralo y elija allí la prueba.",
+  "check.back": "Volver a la reunión",
+
   "people.title": "Personas",
   "people.close": "Cerrar personas",
   "people.count": { one: "Solo estás tú", other: "{count} personas" },
@@ -284,6 +338,10 @@ export default {
   "people.remove": "Quitar a {name}",
   "people.removeQuestion": "¿Quitar a {name} de la reunión?",
   "people.removed": "Se ha quitado a {name} de la reunión.",
+
+  "rename.title": "Cambiar tu nombre",
+  "rename.lead": "Todos ven el nombre nuevo enseguida. Lo que ya has escrito conserva el anterior.",
+  "rename.save": "Guardar",
 
   "people.spotlit": "Destacado para todos",
 
@@ -386,6 +444,10 @@ export default {
   },
   "told.sharing": "{name} está compartiendo una pantalla",
   "told.hand": "{name} ha levantado la mano",
+  "told.limitedRoom":
+    "En esta reunión se envía más vídeo del permitido. La imagen puede congelarse; el sonido tiene prioridad.",
+  "told.limitedTenant":
+    "Las reuniones de aquí envían todo el vídeo permitido. La imagen puede congelarse; el sonido tiene prioridad.",
 
   "ended.left": "Has salido de la reunión",
   "ended.leftLead": "Los demás pueden continuar sin ti.",

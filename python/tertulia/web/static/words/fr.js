@@ -5,6 +5,7 @@ export default {
   "title.lobby": "Rejoindre la réunion · Tertulia",
   "title.meeting": "Réunion · Tertulia",
   "title.meetings": "Réunions · Tertulia",
+  "title.check": "Tester la connexion · Tertulia",
 
   "action.cancel": "Annuler",
   "action.close": "Fermer",
@@ -70,9 +71,24 @@ export default {
   "device.speaker.none": "Aucun haut-parleur",
   "device.speaker.numbered": "Haut-parleur {number}",
   "device.quality": "Qualité vidéo",
+  "device.quality.auto": "Qualité vidéo automatique",
   "device.quality.low": "Qualité vidéo basse (180p)",
   "device.quality.standard": "Qualité vidéo standard (360p)",
   "device.quality.high": "Qualité vidéo élevée (720p)",
+  "noise.label": "Forte réduction du bruit",
+  "noise.failed": "La forte réduction du bruit n’a pas pu démarrer. Celle du navigateur reste active.",
+  "background.label": "Arrière-plan",
+  "background.none": "Arrière-plan inchangé",
+  "background.blur": "Arrière-plan flou",
+  "background.plain": "Arrière-plan uni",
+  "background.own": "Ma propre image…",
+  "background.slow":
+    "Cet appareil est trop lent pour masquer votre arrière-plan. Votre caméra est désactivée pour que personne ne le voie.",
+  "background.failed":
+    "Votre arrière-plan n’a pas pu être masqué. Vérifiez l’image de la caméra avant que d’autres ne la voient.",
+  "background.without": "Activer sans arrière-plan",
+  "background.notPicture":
+    "Le navigateur ne peut pas lire ce fichier comme une image. Choisissez un fichier JPEG ou PNG.",
 
   "microphone.blocked":
     "L’accès à votre micro est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
@@ -126,6 +142,10 @@ export default {
   "end.confirm": "Mettre fin à la réunion",
 
   "settings.title": "Paramètres",
+  "settings.sounds": "Sons quand quelqu’un arrive, part, lève la main ou écrit",
+  "settings.mutedSpeech": "M’avertir si je parle micro coupé",
+  "settings.mutedSpeechLead":
+    "Même micro coupé, le navigateur continue d’indiquer que le micro est utilisé. Ce qu’il entend reste sur votre appareil.",
   "shortcuts.title": "Raccourcis clavier",
   "shortcuts.enabled": "Utiliser les raccourcis à une touche",
   "shortcuts.space": "Espace",
@@ -185,6 +205,10 @@ export default {
   "meeting.clock": "Temps écoulé depuis votre arrivée",
   "meeting.recording": "Enregistrement",
   "meeting.sharing": "Vous partagez votre écran",
+  "meeting.sharingSound": "Vous partagez votre écran et le son",
+  "screen.content": "Ce que montre votre écran",
+  "screen.detail": "Texte : net",
+  "screen.motion": "Vidéo : fluide",
   "meeting.stopSharing": "Arrêter",
   "meeting.whatToDo": "Que faire ?",
   "meeting.startSound": "Activer le son",
@@ -193,6 +217,7 @@ export default {
   "meeting.someone": "Quelqu’un",
   "meeting.host": "L’organisateur",
   "meeting.mutedBy": "{name} a coupé votre micro. Vous pouvez le réactiver.",
+  "muted.speaking": "Votre micro est coupé. Les autres ne vous entendent pas.",
   "view.fullScreen": "Plein écran",
   "view.leaveFullScreen": "Quitter le plein écran",
   "floating.open": "Image dans l’image",
@@ -271,6 +296,38 @@ export default {
   "details.copy": "Copier le rapport",
   "details.copied": "Rapport copié.",
 
+  "check.title": "Tester la connexion",
+  "check.lead":
+    "Voyez et écoutez si vos appareils fonctionnent, et si votre réseau porte une réunion. Cela prend une demi-minute et jusqu’à 10 Mo de données.",
+  "check.sound": "Jouer un son d’essai",
+  "check.soundHint": "Si vous n’entendez rien, augmentez le volume ou choisissez un autre haut-parleur.",
+  "check.start": "Tester le réseau",
+  "check.again": "Tester à nouveau",
+  "check.running": "Test du réseau…",
+  "check.server": "Serveur",
+  "check.udp": "Directement, par UDP",
+  "check.tcp": "Directement, par TCP",
+  "check.relay": "Par un relais TURN",
+  "check.upload": "Envoi",
+  "check.download": "Réception",
+  "check.delay": "Délai",
+  "check.works": "Fonctionne · {milliseconds} ms",
+  "check.fails": "Ne fonctionne pas",
+  "check.none": "Pas sur ce serveur",
+  "check.good": "Votre connexion suffit pour la vidéo en haute qualité.",
+  "check.fair": "Votre connexion suffit pour la vidéo en qualité normale.",
+  "check.poor":
+    "Votre connexion porte le son, mais peu de vidéo. Choisissez une qualité vidéo basse, rapprochez-vous du routeur ou prenez un câble.",
+  "check.lossy":
+    "Une partie de ce que vous envoyez ou recevez se perd : le son et la vidéo peuvent être coupés. Rapprochez-vous du routeur ou prenez un câble.",
+  "check.detour":
+    "Le son et la vidéo ne passent pas directement par UDP et peuvent être retardés. Au bureau ou à l’école, demandez qu’UDP soit autorisé.",
+  "check.measured":
+    "Mesuré en vous envoyant de la vidéo à vous-même, {rate} au plus. Votre ligne porte peut-être davantage.",
+  "check.needsMeeting":
+    "Sur ce serveur, il faut le lien d’une réunion pour tester le réseau. Ouvrez-le et choisissez-y le test.",
+  "check.back": "Retour à la réunion",
+
   "people.title": "Participants",
   "people.close": "Fermer la liste des participants",
   "people.count": { one: "Il n’y a que vous", other: "{count} personnes" },
@@ -286,6 +343,10 @@ export default {
   "people.remove": "Exclure {name}",
   "people.removeQuestion": "Exclure {name} de la réunion ?",
   "people.removed": "{name} a été exclu de la réunion.",
+
+  "rename.title": "Changer votre nom",
+  "rename.lead": "Tout le monde voit tout de suite le nouveau nom. Vos messages précédents gardent l’ancien.",
+  "rename.save": "Enregistrer",
 
   "people.spotlit": "Mis en avant",
 
@@ -386,6 +447,10 @@ export default {
   },
   "told.sharing": "{name} partage un écran",
   "told.hand": "{name} a levé la main",
+  "told.limitedRoom":
+    "Cette réunion envoie plus de vidéo que permis. L’image peut se figer ; le son passe en priorité.",
+  "told.limitedTenant":
+    "Les réunions d’ici envoient toute la vidéo permise. L’image peut se figer ; le son passe en priorité.",
 
   "ended.left": "Vous avez quitté la réunion",
   "ended.leftLead": "Les autres peuvent continuer sans vous.",

@@ -5,6 +5,7 @@ export default {
   "title.lobby": "会議に参加 · Tertulia",
   "title.meeting": "会議 · Tertulia",
   "title.meetings": "会議 · Tertulia",
+  "title.check": "接続をテスト · Tertulia",
 
   "action.cancel": "キャンセル",
   "action.close": "閉じる",
@@ -69,9 +70,21 @@ export default {
   "device.speaker.none": "スピーカーがありません",
   "device.speaker.numbered": "スピーカー {number}",
   "device.quality": "画質",
+  "device.quality.auto": "画質を自動調整",
   "device.quality.low": "低画質（180p）",
   "device.quality.standard": "標準画質（360p）",
   "device.quality.high": "高画質（720p）",
+  "noise.label": "強力なノイズ抑制",
+  "noise.failed": "強力なノイズ抑制を開始できませんでした。ブラウザーのノイズ抑制は引き続き有効です。",
+  "background.label": "背景",
+  "background.none": "背景をそのまま表示",
+  "background.blur": "背景をぼかす",
+  "background.plain": "無地の背景",
+  "background.own": "自分の画像…",
+  "background.slow": "この端末では背景を隠す処理が追いつきません。背景が見えないよう、カメラをオフにしました。",
+  "background.failed": "背景を隠せませんでした。ほかの人に見える前に、カメラの映像を確認してください。",
+  "background.without": "背景を隠さずにオンにする",
+  "background.notPicture": "このファイルは画像として読み込めません。JPEG または PNG のファイルを選んでください。",
 
   "microphone.blocked":
     "マイクへのアクセスがブロックされています。アドレスの横のアイコンから許可して、もう一度お試しください。",
@@ -123,6 +136,10 @@ export default {
   "end.confirm": "会議を終了",
 
   "settings.title": "設定",
+  "settings.sounds": "入退室、挙手、チャットを音で知らせる",
+  "settings.mutedSpeech": "ミュート中に話したら知らせる",
+  "settings.mutedSpeechLead":
+    "ミュート中も、ブラウザーにはマイクが使用中と表示されます。聞き取った音は端末の外に出ません。",
   "shortcuts.title": "キーボード ショートカット",
   "shortcuts.enabled": "1 キーのショートカットを使う",
   "shortcuts.space": "スペース",
@@ -182,6 +199,10 @@ export default {
   "meeting.clock": "参加してからの時間",
   "meeting.recording": "録画中",
   "meeting.sharing": "画面を共有しています",
+  "meeting.sharingSound": "画面と音声を共有しています",
+  "screen.content": "画面の内容",
+  "screen.detail": "文字：くっきり",
+  "screen.motion": "動画：なめらか",
   "meeting.stopSharing": "停止",
   "meeting.whatToDo": "対処方法",
   "meeting.startSound": "音声をオンにする",
@@ -190,6 +211,7 @@ export default {
   "meeting.someone": "参加者",
   "meeting.host": "主催者",
   "meeting.mutedBy": "{name} さんがあなたをミュートしました。自分で解除できます。",
+  "muted.speaking": "ミュート中です。ほかの人には聞こえていません。",
   "view.fullScreen": "全画面表示",
   "view.leaveFullScreen": "全画面表示を終了",
   "floating.open": "ピクチャー イン ピクチャー",
@@ -266,6 +288,35 @@ export default {
   "details.copy": "レポートをコピー",
   "details.copied": "レポートをコピーしました。",
 
+  "check.title": "接続をテスト",
+  "check.lead": "機器が動くか、ネットワークが会議に足りるかを確かめます。30秒ほどかかり、最大10 MBの通信をします。",
+  "check.sound": "テスト音を再生",
+  "check.soundHint": "何も聞こえない場合は、音量を上げるか、別のスピーカーを選んでください。",
+  "check.start": "ネットワークをテスト",
+  "check.again": "もう一度テスト",
+  "check.running": "ネットワークをテスト中…",
+  "check.server": "サーバー",
+  "check.udp": "直接（UDP）",
+  "check.tcp": "直接（TCP）",
+  "check.relay": "TURNリレー経由",
+  "check.upload": "送信",
+  "check.download": "受信",
+  "check.delay": "遅延",
+  "check.works": "接続できます · {milliseconds}ミリ秒",
+  "check.fails": "接続できません",
+  "check.none": "このサーバーにはありません",
+  "check.good": "高画質のビデオに十分な接続です。",
+  "check.fair": "標準画質のビデオに十分な接続です。",
+  "check.poor":
+    "音声は通じますが、ビデオにはあまり足りません。低画質を選ぶか、ルーターに近づくか、ケーブルを使ってください。",
+  "check.lossy":
+    "送受信の一部が失われ、音声やビデオが途切れることがあります。ルーターに近づくか、ケーブルを使ってください。",
+  "check.detour": "UDPで直接つながらないため、遅れることがあります。会社や学校では、UDPを許可してもらってください。",
+  "check.measured": "自分宛てに最大{rate}のビデオを送って測りました。回線の実力はこれより高いことがあります。",
+  "check.needsMeeting":
+    "このサーバーでネットワークをテストするには会議のリンクが必要です。リンクを開いて、そこでテストを選んでください。",
+  "check.back": "会議に戻る",
+
   "people.title": "参加者",
   "people.close": "参加者を閉じる",
   "people.count": { other: "{count} 人" },
@@ -281,6 +332,10 @@ export default {
   "people.remove": "{name} さんを退出させる",
   "people.removeQuestion": "{name} さんを会議から退出させますか？",
   "people.removed": "{name} さんを退出させました。",
+
+  "rename.title": "自分の名前を変更",
+  "rename.lead": "新しい名前はすぐに全員に表示されます。これまでに書いたメッセージは前の名前のままです。",
+  "rename.save": "保存",
 
   "people.spotlit": "スポットライト中",
 
@@ -372,6 +427,9 @@ export default {
   "left.more": { other: "{first} さん、{second} さん、ほか {count} 人が退出しました" },
   "told.sharing": "{name} さんが画面を共有しています",
   "told.hand": "{name} さんが挙手しました",
+  "told.limitedRoom": "この会議で送信される映像が上限を超えています。映像が止まることがありますが、音声を優先します。",
+  "told.limitedTenant":
+    "会議全体で送信される映像が上限に達しています。映像が止まることがありますが、音声を優先します。",
 
   "ended.left": "会議から退出しました",
   "ended.leftLead": "ほかの参加者はそのまま会議を続けられます。",

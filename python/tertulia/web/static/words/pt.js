@@ -5,6 +5,7 @@ export default {
   "title.lobby": "Participar da reunião · Tertulia",
   "title.meeting": "Reunião · Tertulia",
   "title.meetings": "Reuniões · Tertulia",
+  "title.check": "Testar a conexão · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Fechar",
@@ -69,9 +70,23 @@ export default {
   "device.speaker.none": "Nenhum alto-falante",
   "device.speaker.numbered": "Alto-falante {number}",
   "device.quality": "Qualidade do vídeo",
+  "device.quality.auto": "Qualidade de vídeo automática",
   "device.quality.low": "Qualidade de vídeo baixa (180p)",
   "device.quality.standard": "Qualidade de vídeo padrão (360p)",
   "device.quality.high": "Qualidade de vídeo alta (720p)",
+  "noise.label": "Supressão de ruído intensa",
+  "noise.failed": "Não foi possível iniciar a supressão de ruído intensa. A do navegador continua ativa.",
+  "background.label": "Plano de fundo",
+  "background.none": "Plano de fundo original",
+  "background.blur": "Plano de fundo desfocado",
+  "background.plain": "Plano de fundo liso",
+  "background.own": "Minha própria imagem…",
+  "background.slow":
+    "Este dispositivo é lento demais para ocultar o plano de fundo. Sua câmera está desativada para que ninguém o veja.",
+  "background.failed":
+    "Não foi possível ocultar o plano de fundo. Verifique a imagem da câmera antes que outras pessoas a vejam.",
+  "background.without": "Ativar sem o fundo",
+  "background.notPicture": "O navegador não consegue ler este arquivo como imagem. Escolha um arquivo JPEG ou PNG.",
 
   "microphone.blocked":
     "O acesso ao microfone está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
@@ -123,6 +138,10 @@ export default {
   "end.confirm": "Encerrar a reunião",
 
   "settings.title": "Configurações",
+  "settings.sounds": "Sons quando alguém entra, sai, levanta a mão ou escreve",
+  "settings.mutedSpeech": "Avisar quando eu falar com o microfone silenciado",
+  "settings.mutedSpeechLead":
+    "Mesmo silenciado, o navegador continua mostrando que o microfone está em uso. O que ele ouve fica no seu dispositivo.",
   "shortcuts.title": "Atalhos do teclado",
   "shortcuts.enabled": "Usar atalhos de uma tecla",
   "shortcuts.space": "Espaço",
@@ -181,6 +200,10 @@ export default {
   "meeting.clock": "Tempo desde que você entrou",
   "meeting.recording": "Gravando",
   "meeting.sharing": "Você está compartilhando a tela",
+  "meeting.sharingSound": "Você está compartilhando a tela e o som",
+  "screen.content": "O que sua tela mostra",
+  "screen.detail": "Texto: nítido",
+  "screen.motion": "Vídeo: fluido",
   "meeting.stopSharing": "Parar",
   "meeting.whatToDo": "O que fazer",
   "meeting.startSound": "Ativar o som",
@@ -189,6 +212,7 @@ export default {
   "meeting.someone": "Alguém",
   "meeting.host": "O organizador",
   "meeting.mutedBy": "{name} silenciou você. Você pode ativar o microfone novamente.",
+  "muted.speaking": "Seu microfone está silenciado. Os outros não ouvem você.",
   "view.fullScreen": "Tela cheia",
   "view.leaveFullScreen": "Sair da tela cheia",
   "floating.open": "Picture-in-picture",
@@ -266,6 +290,37 @@ export default {
   "details.copy": "Copiar o relatório",
   "details.copied": "Relatório copiado.",
 
+  "check.title": "Testar a conexão",
+  "check.lead":
+    "Veja e ouça se os seus dispositivos funcionam e se a sua rede aguenta uma reunião. Leva meio minuto e usa até 10 MB de dados.",
+  "check.sound": "Tocar um som de teste",
+  "check.soundHint": "Se você não ouvir nada, aumente o volume ou escolha outro alto-falante.",
+  "check.start": "Testar a rede",
+  "check.again": "Testar de novo",
+  "check.running": "Testando a rede…",
+  "check.server": "Servidor",
+  "check.udp": "Direto, por UDP",
+  "check.tcp": "Direto, por TCP",
+  "check.relay": "Por um servidor TURN",
+  "check.upload": "Envio",
+  "check.download": "Recebimento",
+  "check.delay": "Atraso",
+  "check.works": "Funciona · {milliseconds} ms",
+  "check.fails": "Não funciona",
+  "check.none": "Não neste servidor",
+  "check.good": "A sua conexão basta para vídeo em alta qualidade.",
+  "check.fair": "A sua conexão basta para vídeo em qualidade normal.",
+  "check.poor":
+    "A sua conexão aguenta o som, mas pouco vídeo. Escolha vídeo em baixa qualidade, chegue mais perto do roteador ou use um cabo.",
+  "check.lossy":
+    "Parte do que você envia ou recebe se perde: o som e o vídeo podem falhar. Chegue mais perto do roteador ou use um cabo.",
+  "check.detour":
+    "O som e o vídeo não passam direto por UDP e podem atrasar. Em um escritório ou escola, peça que o UDP seja permitido.",
+  "check.measured": "Medido enviando vídeo a si mesmo, no máximo {rate}. A sua linha pode aguentar mais.",
+  "check.needsMeeting":
+    "Neste servidor, você precisa do link de uma reunião para testar a rede. Abra o link e escolha o teste lá.",
+  "check.back": "Voltar à reunião",
+
   "people.title": "Pessoas",
   "people.close": "Fechar pessoas",
   "people.count": { one: "Só você está aqui", other: "{count} pessoas" },
@@ -281,6 +336,10 @@ export default {
   "people.remove": "Remover {name}",
   "people.removeQuestion": "Remover {name} da reunião?",
   "people.removed": "{name} não está mais na reunião.",
+
+  "rename.title": "Mudar seu nome",
+  "rename.lead": "Todos veem logo o novo nome. O que você já escreveu mantém o anterior.",
+  "rename.save": "Salvar",
 
   "people.spotlit": "Em destaque",
 
@@ -383,6 +442,9 @@ export default {
   },
   "told.sharing": "{name} está compartilhando uma tela",
   "told.hand": "{name} levantou a mão",
+  "told.limitedRoom": "Esta reunião envia mais vídeo do que o permitido. A imagem pode congelar; o som tem prioridade.",
+  "told.limitedTenant":
+    "As reuniões daqui enviam todo o vídeo permitido. A imagem pode congelar; o som tem prioridade.",
 
   "ended.left": "Você saiu da reunião",
   "ended.leftLead": "Os outros podem continuar sem você.",
