@@ -4,6 +4,7 @@ import { choice, deviceChoices } from "./choices.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { SHORTCUTS } from "./keyboard.js";
+import { followInto } from "./notices.js";
 import { prefer, preferences } from "./preferences.js";
 import { setTheme, theme } from "./theme.js";
 
@@ -50,7 +51,12 @@ export function confirmation(question, yes, { words = [], isHarmless = false } =
 export function settingsDialog(local, onSpeaker) {
   const choices = deviceChoices(local, onSpeaker);
   choices.element.append(themeChoice(), ...languageChoice());
-  openDialog(say("settings.title"), choices.element).addEventListener("close", choices.close);
+  const shortcuts = h("button", { type: "button", class: "text-button", onclick: shortcutsDialog });
+  shortcuts.append(say("shortcuts.title"));
+  openDialog(say("settings.title"), choices.element, h("p", { class: "keyboard-only" }, shortcuts)).addEventListener(
+    "close",
+    choices.close,
+  );
 }
 
 function themeChoice() {
@@ -151,9 +157,10 @@ export function openDialog(title, ...content) {
     ),
     ...content,
   );
-  dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);
   dialog.showModal();
+  followInto(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
   return dialog;
 }
