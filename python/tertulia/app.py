@@ -123,11 +123,12 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             join_within=config.join_timeout_seconds,
             empty_room=config.empty_timeout_seconds,
         )
+        seats = TenantSeats(redis, settings.seat / 2)
         hub = Hub(
             settings=settings,
             hub_id=hub_id,
             rooms=rooms,
-            seats=TenantSeats(redis, settings.seat / 2),
+            seats=seats,
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,
@@ -140,7 +141,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await hub.start()
         stack.push_async_callback(hub.stop)
         services = await _services(
-            config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, hub
+            config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, seats, hub
         )
 
         stack.push_async_callback(services.connection_tests.stop)
@@ -178,6 +179,7 @@ async def _services(
     audit_queue: AuditQueue,
     redis: Redis,
     rooms: RoomState,
+    seats: TenantSeats,
     hub: Hub,
 ) -> Services:
     access, invites, keys = Access(database), Invites(database), RecordingKeys(database, master_key(config))
@@ -203,6 +205,7 @@ async def _services(
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
         rooms=rooms,
+        seats=seats,
         hub=hub,
         connection_tests=ConnectionTests(directory, hub),
     )

@@ -21,6 +21,7 @@ from tertulia.db.paging import Page, Position, behind, cursor_of
 from tertulia.db.tables import RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
 from tertulia.errors import AlreadyExists, FieldError
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
+from tertulia.room.quotas import Quotas
 
 GUEST_NAME: Final = "Guest"
 """The name of a user of whom only the id is known."""
@@ -142,6 +143,11 @@ class Directory:
         """
         async with self._database.read() as connection:
             await quotas.check_rooms(connection, tenant, room_id)
+
+    async def quotas(self, tenant: TenantId) -> Quotas:
+        """What the tenant may have."""
+        async with self._database.read() as connection:
+            return await quotas.of_tenant(connection, tenant)
 
     async def room(self, room_id: RoomId, tenant: TenantId | None = None) -> Room:
         """The room.

@@ -26,6 +26,7 @@ class Tenant(Struct, frozen=True):
     max_people: int | None = None
     max_room_people: int | None = None
     max_room_mbits: int | None = None
+    max_mbits: int | None = None
 
     @property
     def quotas(self) -> Quotas:
@@ -35,6 +36,7 @@ class Tenant(Struct, frozen=True):
             people=self.max_people,
             room_people=self.max_room_people,
             room_mbits=self.max_room_mbits,
+            mbits=self.max_mbits,
         )
 
 

@@ -72,6 +72,7 @@ TENANTS: Final = sa.Table(
     sa.Column("max_people", sa.Integer),
     sa.Column("max_room_people", sa.Integer),
     sa.Column("max_room_mbits", sa.Integer),
+    sa.Column("max_mbits", sa.Integer),
     sa.UniqueConstraint("name"),
 )
 

@@ -27,11 +27,13 @@ _TYPES: Final = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
+    ".wasm": "application/wasm",
 }
 """Types that the system's own table may have wrong."""
 _CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src {connect}; img-src 'self' data: blob:; media-src {media}; style-src 'self'; "
-    "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 _ROOM_ID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
@@ -67,8 +69,8 @@ _MOST_CARDS: Final = 16
 """Addresses of this server for which the page is kept: it has one, or a few."""
 
 
-_ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json"})
-"""Files of text, which are a quarter as long by gzip."""
+_ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json", ".wasm", ".tflite"})
+"""Files of text, which are a quarter as long by gzip, and what noise suppression and backgrounds load."""
 _GZIP_LEVEL: Final = 9
 """A file is compressed once."""
 

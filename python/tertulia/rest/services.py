@@ -27,6 +27,7 @@ from tertulia.rest.links import Links
 from tertulia.rest.passwords import Passwords
 from tertulia.state.clock import FleetClock
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import TenantSeats
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -51,6 +52,7 @@ class Services(Struct, frozen=True, kw_only=True):
     links: Links
     redis: Redis
     rooms: RoomState
+    seats: TenantSeats
     hub: Hub
     connection_tests: ConnectionTests
 

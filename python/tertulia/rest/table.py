@@ -141,7 +141,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[Joiner, EntryQuery](
         name="checkEntry",
@@ -159,7 +159,7 @@ OPERATIONS: Final = (
         act=join.entry,
         status=200,
         answer=EntryView,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[OfRoom, None](
         name="endRoom",

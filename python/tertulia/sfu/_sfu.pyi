@@ -9,6 +9,7 @@ __all__ = [
     "ActiveSpeakers",
     "Answer",
     "Failed",
+    "Inflow",
     "LayersWanted",
     "Limited",
     "Lost",
@@ -171,6 +172,18 @@ class TransportState:
     def state(self) -> Literal["connected", "disconnected", "closed"]: ...
     @property
     def reason(self) -> str | None: ...
+
+@final
+class Inflow:
+    """What came into a room that is held to a rate (:meth:`Sfu.limit`), in kbit a second, dropped or not. Told each
+    second.
+    """
+
+    def __new__(cls, room: str, kilobits: int) -> Inflow: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def kilobits(self) -> int: ...
 
 @final
 class Limited:
@@ -339,7 +352,8 @@ class Sfu:
         its user's by now; "": as it was."""
 
     def limit(self, room: str, kilobits: int) -> None:
-        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``."""
+        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``: see :class:`Inflow`. A tenth
+        of it is for audio."""
 
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording. It does not begin again here."""
@@ -363,6 +377,7 @@ class Sfu:
         | VideosPaused
         | ActiveSpeakers
         | TransportState
+        | Inflow
         | Limited
         | Refused
         | Lost

@@ -14,6 +14,7 @@ from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.shares import Shares
 from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = (
@@ -21,7 +22,7 @@ PeerEvent: TypeAlias = (
 )
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
-EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
+EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.Inflow | _sfu.RecordingTrouble
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
@@ -142,6 +143,10 @@ class _Error(Struct, rename="camel"):
     message: str
 
 
+class _MediaLimited(Struct):
+    limit: str
+
+
 class _Trouble(Struct, rename="camel"):
     recording_id: str
     reason: str
@@ -150,10 +155,11 @@ class _Trouble(Struct, rename="camel"):
 class Agent:
     """Translates for one node. The engine knows whose each transport is, and says so with each event."""
 
-    def __init__(self, node: NodeId, engine: Engine, leases: Leases) -> None:
+    def __init__(self, node: NodeId, engine: Engine, leases: Leases, shares: Shares) -> None:
         self._node = node
         self._engine = engine
         self._leases = leases
+        self._shares = shares
         self._troubles: Troubles[Message] = Troubles()
 
     def again(self, now: float) -> list[Message]:
@@ -212,9 +218,19 @@ class Agent:
                     error=event.detail,
                 )
                 return self._in_trouble(event)
+            case _sfu.Inflow():
+                self._shares.measured(RoomId(event.room), event.kilobits)
+                return None
             case _:
                 _log_event(event)
-                return None
+                return self._limited(event) if isinstance(event, _sfu.Limited) else None
+
+    def _limited(self, event: _sfu.Limited) -> Message | None:
+        """A room that is over its limit hears of it; what one person sends is cut without a word."""
+        if event.scope != "room":
+            return None
+        limit = "tenant" if self._shares.is_short(RoomId(event.room)) else "room"
+        return self._to_all("MediaLimited", event.room, _MediaLimited(limit))
 
     def _call(self, command: commands.Command, now: float) -> None:
         engine = self._engine
@@ -256,7 +272,9 @@ class Agent:
                     engine.close(room, stranger)
                     self._leases.closed(room, stranger)
             case commands.Limit():
-                engine.limit(room, command.mbits * 1000)
+                said = self._shares.limited(command)
+                engine.limit(room, said.kilobits)
+                self._shares.told(said)
             case commands.End():
                 engine.end(room)
                 self.ended(room)

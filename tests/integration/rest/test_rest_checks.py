@@ -3,15 +3,19 @@
 import base64
 import hmac
 import json
+import time
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
+from tertulia.db.access import Access
 from tertulia.db.engine import Database
 from tertulia.db.tables import IDEMPOTENCY_KEYS
 from tertulia.rest.table import OPERATIONS
+from tertulia.room.quotas import Quotas
+from tertulia.times import from_seconds
 from tests.integration.rest.conftest import Rest, new_id, problem
 
 UUID = "6f1c0e9a-0000-4000-8000-000000000000"
@@ -345,6 +349,42 @@ def test_it_is_the_callers_own_for_that_path(rest: Rest) -> None:
     user = rest.ok("POST", "/v1/users", {"displayName": "A"}, 201, headers=headers)
     foreign = rest.ok("POST", "/v1/users", {"displayName": "A"}, 201, headers=headers, key=rest.other_key)
     assert user["id"] != foreign["id"]
+
+
+async def set_quotas(rest: Rest, quotas: Quotas) -> None:
+    """What the first tenant may have from now on."""
+    engine = Database(rest.settings["TERTULIA_DATABASE_URL"])
+    access = Access(engine)
+    await access.set_quotas((await access.tenant("first")).id, quotas, from_seconds(time.time()))
+    await engine.close()
+
+
+async def test_a_quota_of_people_that_is_reached_is_said_before_joining(rest: Rest) -> None:
+    host, ann, eve = new_id(), new_id(), new_id()
+    room, other = rest.room(host), rest.room(host)
+    guest = rest.invite(other)
+
+    def ask(where: str, user: str) -> list[int]:
+        """What the check and the join answer."""
+        path = f"/v1/rooms/{where}"
+        answers = [rest.call("GET", f"{path}/entry?userId={user}"), rest.call("POST", f"{path}/join", {"userId": user})]
+        assert {answer.json().get("code", "") for answer in answers} <= {"", "quota_exceeded"}
+        return [answer.status_code for answer in answers]
+
+    try:
+        await set_quotas(rest, Quotas(people=1))
+        with rest.meeting(room, ann):
+            assert ask(other, eve) == ask(room, host) == ask(other, ann) == [403, 403]
+            assert ask(room, ann) == [200, 200]
+            rest.refused("GET", f"/v1/rooms/{other}/entry", key=guest, status=403, code="quota_exceeded")
+            rest.refused(
+                "POST", f"/v1/rooms/{other}/join", {"userId": eve}, key=guest, status=403, code="quota_exceeded"
+            )
+            await set_quotas(rest, Quotas(room_people=1))
+            assert ask(room, eve) == [403, 403]
+            assert ask(room, host) == ask(room, ann) == ask(other, eve) == [200, 200]
+    finally:
+        await set_quotas(rest, Quotas())
 
 
 def test_what_was_refused_may_be_tried_again(rest: Rest) -> None:

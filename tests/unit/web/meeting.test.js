@@ -27,6 +27,11 @@ const GRANT_MS = 300_000;
 class FakeLocal extends Emitter {
   isMuted = false;
   camera = new FakeTrack("video");
+  crowds = [];
+
+  async fit(crowd) {
+    this.crowds.push(crowd);
+  }
 
   get isVideoOn() {
     return this.camera !== null;
@@ -92,7 +97,7 @@ function setUp() {
     },
   });
   const log = [];
-  for (const name of ["state", "tracks", "media", "speakers", "reaction", "muteRequested", "end"]) {
+  for (const name of ["state", "tracks", "media", "speakers", "reaction", "muteRequested", "mediaLimited", "end"]) {
     meeting.on(name, (payload) => log.push([name, payload]));
   }
   return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };
@@ -344,6 +349,12 @@ describe("what is told", () => {
     say("ActiveSpeakers", { userIds: ["ana"] });
     assert.deepEqual(of("reaction"), [{ userId: "ana", emoji: "👏" }]);
     assert.deepEqual([of("muteRequested"), of("speakers")], [["ana"], [["ana"]]]);
+  });
+
+  test("that more is sent than may", async () => {
+    const { of } = await joined();
+    say("MediaLimited", { limit: "tenant" });
+    assert.deepEqual(of("mediaLimited"), ["tenant"]);
   });
 
   test("how well media flows, every two seconds", async () => {

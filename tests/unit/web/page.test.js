@@ -6,8 +6,9 @@ const WEB = new URL("../../../python/tertulia/web/", import.meta.url);
 const INDEX = readFileSync(new URL("index.html", WEB), "utf8");
 const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((name) => /\.\w+$/.test(name));
 
-/** @param {string} name of a module that the page begins with, or of a catalogue: only the chosen one is loaded */
-const isLoadedByName = (name) => name === "boot.js" || name === "view.js" || /^words\/[a-z]{2}\.js$/.test(name);
+/** @param {string} name of a module that the page begins with, of a catalogue, or of what is loaded on demand only */
+const isLoadedByName = (name) =>
+  name === "boot.js" || name === "view.js" || /^(words\/[a-z]{2}\.js$|media\/effects\/|vendor\/)/.test(name);
 
 /** @param {string} name of a module that few people ever need */
 const isLoadedOnDemand = (name) => /^(media|view)\/check\//.test(name);

@@ -240,6 +240,12 @@ impl Shard {
             while let Some(allotment) = self.router.poll_allotment() {
                 self.allot(allotment);
             }
+            while let Some((room, kilobits)) = self.router.poll_inflow() {
+                self.events.push(Event {
+                    to: Recipient::Room(room),
+                    body: Body::Inflow(kilobits),
+                });
+            }
             let Some(key) = self.peers.pop_faulty() else {
                 return;
             };

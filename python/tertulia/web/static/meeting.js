@@ -25,6 +25,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {LinkReport} report
  * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
+ * @property {"room" | "tenant"} mediaLimited more is sent than the room, or all rooms of its tenant together, may
  * @property {null} waiting a host has to admit us
  * @property {Role} role ours is another one now
  * @property {{reason: EndReason, error: TertuliaError | null}} end
@@ -223,7 +224,9 @@ export class Meeting extends Emitter {
     hub.on("ParticipantChanged", (change) => this.#onChanged(change));
     this.control.on("settings", () => this.#obey());
     hub.on("Reaction", (reaction) => this.emit("reaction", reaction));
+    hub.on("MediaLimited", ({ limit }) => this.emit("mediaLimited", limit));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
+    for (const event of /** @type {const} */ (["joined", "left"])) this.roster.on(event, () => this.#fit());
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
       this.#local.on("changed", () => this.#updateState()),
@@ -325,6 +328,14 @@ export class Meeting extends Emitter {
     link.on("paused", (videos) => this.emit("paused", videos));
     link.on("state", (state) => this.#onLinkState(state));
     this.emit("tracks", null);
+    this.#fit();
+  }
+
+  /** The camera films in a size that suits the meeting. */
+  #fit() {
+    const crowd = { people: this.roster.all.length, isMesh: this.topology === "p2p" };
+    // A camera that does not obey films on as it is.
+    this.#local.fit(crowd).catch((error) => console.warn(error));
   }
 
   /** @param {LinkState} state */

@@ -3,6 +3,7 @@ import { LocalMedia } from "./media.js";
 import { Meeting } from "./meeting.js";
 import { Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
+import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
 import {
   codeFrom,
@@ -132,6 +133,7 @@ async function admission({ kind, roomId, credential }) {
 function showLobby(entry, role, waits) {
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
+  applyEffects(local);
   const onTest = () => {
     close();
     local.stop();

@@ -135,6 +135,7 @@
  * @property {{transportId: string, videos: WantedLayers[]}} LayersWanted
  * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
  * @property {{userIds: string[]}} ActiveSpeakers
+ * @property {{limit: "room" | "tenant"}} MediaLimited
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError
  * @property {ChatMessage} ChatMessage

@@ -47,16 +47,40 @@ export function confirmation(question, yes, { words = [], isHarmless = false } =
  *
  * @param {LocalMedia} local
  * @param {(deviceId: string) => void} onSpeaker
+ * @param {() => void} onHints another choice was made of what one is told
  */
-export function settingsDialog(local, onSpeaker) {
+export function settingsDialog(local, onSpeaker, onHints) {
   const choices = deviceChoices(local, onSpeaker);
-  choices.element.append(themeChoice(), ...languageChoice());
+  choices.element.append(themeChoice(), ...languageChoice(), ...hints(onHints));
   const shortcuts = h("button", { type: "button", class: "text-button", onclick: shortcutsDialog });
   shortcuts.append(say("shortcuts.title"));
-  openDialog(say("settings.title"), choices.element, h("p", { class: "keyboard-only" }, shortcuts)).addEventListener(
-    "close",
-    choices.close,
-  );
+  const dialog = openDialog(say("settings.title"), choices.element, h("p", { class: "keyboard-only" }, shortcuts));
+  dialog.addEventListener("close", choices.close);
+}
+
+/** @param {() => void} onChange */
+function hints(onChange) {
+  const lead = h("p", { class: "lead check-lead", id: "muted-speech-lead" }, say("settings.mutedSpeechLead"));
+  const muted = switchOf("mutedSpeech", say("settings.mutedSpeech"), onChange);
+  muted.querySelector("input")?.setAttribute("aria-describedby", lead.id);
+  return [switchOf("sounds", say("settings.sounds"), onChange), muted, lead];
+}
+
+/**
+ * @param {"sounds" | "mutedSpeech"} preference
+ * @param {string} words
+ * @param {() => void} onChange
+ */
+function switchOf(preference, words, onChange) {
+  const box = h("input", {
+    type: "checkbox",
+    checked: preferences()[preference],
+    onchange: () => {
+      prefer({ [preference]: box.checked });
+      onChange();
+    },
+  });
+  return h("label", { class: "check" }, box, words);
 }
 
 function themeChoice() {

@@ -69,9 +69,23 @@ export default {
   "device.speaker.none": "Kein Lautsprecher",
   "device.speaker.numbered": "Lautsprecher {number}",
   "device.quality": "Videoqualität",
+  "device.quality.auto": "Automatische Videoqualität",
   "device.quality.low": "Niedrige Videoqualität (180p)",
   "device.quality.standard": "Normale Videoqualität (360p)",
   "device.quality.high": "Hohe Videoqualität (720p)",
+  "noise.label": "Starke Geräuschunterdrückung",
+  "noise.failed": "Die starke Geräuschunterdrückung konnte nicht gestartet werden. Die des Browsers läuft weiter.",
+  "background.label": "Hintergrund",
+  "background.none": "Hintergrund unverändert",
+  "background.blur": "Unscharfer Hintergrund",
+  "background.plain": "Einfarbiger Hintergrund",
+  "background.own": "Eigenes Bild …",
+  "background.slow":
+    "Dieses Gerät ist zu langsam, um Ihren Hintergrund zu verbergen. Ihre Kamera ist aus, damit ihn niemand sieht.",
+  "background.failed":
+    "Ihr Hintergrund konnte nicht verborgen werden. Prüfen Sie das Bild der Kamera, bevor andere es sehen.",
+  "background.without": "Ohne Hintergrund einschalten",
+  "background.notPicture": "Der Browser kann diese Datei nicht als Bild lesen. Wählen Sie eine JPEG- oder PNG-Datei.",
 
   "microphone.blocked":
     "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
@@ -127,6 +141,10 @@ export default {
   "end.confirm": "Besprechung beenden",
 
   "settings.title": "Einstellungen",
+  "settings.sounds": "Töne, wenn jemand kommt, geht, sich meldet oder schreibt",
+  "settings.mutedSpeech": "Hinweis, wenn ich stummgeschaltet spreche",
+  "settings.mutedSpeechLead":
+    "Auch wenn Sie stummgeschaltet sind, zeigt Ihr Browser an, dass das Mikrofon benutzt wird. Was es hört, bleibt auf Ihrem Gerät.",
   "shortcuts.title": "Tastenkürzel",
   "shortcuts.enabled": "Tastenkürzel mit einer Taste verwenden",
   "shortcuts.space": "Leertaste",
@@ -185,6 +203,10 @@ export default {
   "meeting.clock": "Zeit seit Ihrem Beitritt",
   "meeting.recording": "Aufzeichnung",
   "meeting.sharing": "Sie geben Ihren Bildschirm frei",
+  "meeting.sharingSound": "Sie geben Ihren Bildschirm mit Ton frei",
+  "screen.content": "Was Ihr Bildschirm zeigt",
+  "screen.detail": "Text: scharf",
+  "screen.motion": "Video: flüssig",
   "meeting.stopSharing": "Beenden",
   "meeting.whatToDo": "Was tun?",
   "meeting.startSound": "Ton einschalten",
@@ -193,6 +215,7 @@ export default {
   "meeting.someone": "Jemand",
   "meeting.host": "Der Gastgeber",
   "meeting.mutedBy": "{name} hat Sie stummgeschaltet. Sie können die Stummschaltung selbst aufheben.",
+  "muted.speaking": "Sie sind stummgeschaltet. Die anderen hören Sie nicht.",
   "view.fullScreen": "Vollbild",
   "view.leaveFullScreen": "Vollbild beenden",
   "floating.open": "Bild im Bild",
@@ -420,6 +443,10 @@ export default {
   },
   "told.sharing": "{name} gibt einen Bildschirm frei",
   "told.hand": "{name} hebt die Hand",
+  "told.limitedRoom":
+    "In dieser Besprechung wird mehr Video gesendet als erlaubt. Bilder können stocken; der Ton geht vor.",
+  "told.limitedTenant":
+    "Die Besprechungen hier senden so viel Video wie erlaubt. Bilder können stocken; der Ton geht vor.",
 
   "ended.left": "Sie haben die Besprechung verlassen",
   "ended.leftLead": "Die anderen können ohne Sie weitermachen.",

@@ -68,9 +68,22 @@ export default {
   "device.speaker.none": "Sin altavoz",
   "device.speaker.numbered": "Altavoz {number}",
   "device.quality": "Calidad de vídeo",
+  "device.quality.auto": "Calidad de vídeo automática",
   "device.quality.low": "Calidad de vídeo baja (180p)",
   "device.quality.standard": "Calidad de vídeo estándar (360p)",
   "device.quality.high": "Calidad de vídeo alta (720p)",
+  "noise.label": "Supresión de ruido intensa",
+  "noise.failed": "No se pudo iniciar la supresión de ruido intensa. La del navegador sigue activa.",
+  "background.label": "Fondo",
+  "background.none": "Fondo sin cambios",
+  "background.blur": "Fondo desenfocado",
+  "background.plain": "Fondo liso",
+  "background.own": "Mi propia imagen…",
+  "background.slow":
+    "Este dispositivo es demasiado lento para ocultar tu fondo. La cámara está apagada para que nadie lo vea.",
+  "background.failed": "No se pudo ocultar tu fondo. Comprueba la imagen de la cámara antes de que otros la vean.",
+  "background.without": "Encender sin fondo",
+  "background.notPicture": "El navegador no puede leer este archivo como imagen. Elige un archivo JPEG o PNG.",
 
   "microphone.blocked":
     "El acceso al micrófono está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
@@ -125,6 +138,10 @@ export default {
   "end.confirm": "Finalizar la reunión",
 
   "settings.title": "Ajustes",
+  "settings.sounds": "Sonidos cuando alguien entra, sale, levanta la mano o escribe",
+  "settings.mutedSpeech": "Avisarme si hablo con el micrófono silenciado",
+  "settings.mutedSpeechLead":
+    "Aunque estés en silencio, el navegador seguirá indicando que el micrófono está en uso. Lo que oye no sale de tu dispositivo.",
   "shortcuts.title": "Combinaciones de teclas",
   "shortcuts.enabled": "Usar atajos de una sola tecla",
   "shortcuts.space": "Espacio",
@@ -183,6 +200,10 @@ export default {
   "meeting.clock": "Tiempo desde que te uniste",
   "meeting.recording": "Grabando",
   "meeting.sharing": "Estás compartiendo la pantalla",
+  "meeting.sharingSound": "Estás compartiendo la pantalla y su sonido",
+  "screen.content": "Qué muestra tu pantalla",
+  "screen.detail": "Texto: nítido",
+  "screen.motion": "Vídeo: fluido",
   "meeting.stopSharing": "Detener",
   "meeting.whatToDo": "Qué hacer",
   "meeting.startSound": "Activar el sonido",
@@ -191,6 +212,7 @@ export default {
   "meeting.someone": "Alguien",
   "meeting.host": "El anfitrión",
   "meeting.mutedBy": "{name} te ha silenciado. Puedes volver a activar el micrófono.",
+  "muted.speaking": "Tienes el micrófono silenciado. Los demás no te oyen.",
   "view.fullScreen": "Pantalla completa",
   "view.leaveFullScreen": "Salir de la pantalla completa",
   "floating.open": "Imagen en imagen",
@@ -420,6 +442,10 @@ export default {
   },
   "told.sharing": "{name} está compartiendo una pantalla",
   "told.hand": "{name} ha levantado la mano",
+  "told.limitedRoom":
+    "En esta reunión se envía más vídeo del permitido. La imagen puede congelarse; el sonido tiene prioridad.",
+  "told.limitedTenant":
+    "Las reuniones de aquí envían todo el vídeo permitido. La imagen puede congelarse; el sonido tiene prioridad.",
 
   "ended.left": "Has salido de la reunión",
   "ended.leftLead": "Los demás pueden continuar sin ti.",

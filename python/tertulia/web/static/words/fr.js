@@ -69,9 +69,24 @@ export default {
   "device.speaker.none": "Aucun haut-parleur",
   "device.speaker.numbered": "Haut-parleur {number}",
   "device.quality": "Qualité vidéo",
+  "device.quality.auto": "Qualité vidéo automatique",
   "device.quality.low": "Qualité vidéo basse (180p)",
   "device.quality.standard": "Qualité vidéo standard (360p)",
   "device.quality.high": "Qualité vidéo élevée (720p)",
+  "noise.label": "Forte réduction du bruit",
+  "noise.failed": "La forte réduction du bruit n’a pas pu démarrer. Celle du navigateur reste active.",
+  "background.label": "Arrière-plan",
+  "background.none": "Arrière-plan inchangé",
+  "background.blur": "Arrière-plan flou",
+  "background.plain": "Arrière-plan uni",
+  "background.own": "Ma propre image…",
+  "background.slow":
+    "Cet appareil est trop lent pour masquer votre arrière-plan. Votre caméra est désactivée pour que personne ne le voie.",
+  "background.failed":
+    "Votre arrière-plan n’a pas pu être masqué. Vérifiez l’image de la caméra avant que d’autres ne la voient.",
+  "background.without": "Activer sans arrière-plan",
+  "background.notPicture":
+    "Le navigateur ne peut pas lire ce fichier comme une image. Choisissez un fichier JPEG ou PNG.",
 
   "microphone.blocked":
     "L’accès à votre micro est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
@@ -125,6 +140,10 @@ export default {
   "end.confirm": "Mettre fin à la réunion",
 
   "settings.title": "Paramètres",
+  "settings.sounds": "Sons quand quelqu’un arrive, part, lève la main ou écrit",
+  "settings.mutedSpeech": "M’avertir si je parle micro coupé",
+  "settings.mutedSpeechLead":
+    "Même micro coupé, le navigateur continue d’indiquer que le micro est utilisé. Ce qu’il entend reste sur votre appareil.",
   "shortcuts.title": "Raccourcis clavier",
   "shortcuts.enabled": "Utiliser les raccourcis à une touche",
   "shortcuts.space": "Espace",
@@ -184,6 +203,10 @@ export default {
   "meeting.clock": "Temps écoulé depuis votre arrivée",
   "meeting.recording": "Enregistrement",
   "meeting.sharing": "Vous partagez votre écran",
+  "meeting.sharingSound": "Vous partagez votre écran et le son",
+  "screen.content": "Ce que montre votre écran",
+  "screen.detail": "Texte : net",
+  "screen.motion": "Vidéo : fluide",
   "meeting.stopSharing": "Arrêter",
   "meeting.whatToDo": "Que faire ?",
   "meeting.startSound": "Activer le son",
@@ -192,6 +215,7 @@ export default {
   "meeting.someone": "Quelqu’un",
   "meeting.host": "L’organisateur",
   "meeting.mutedBy": "{name} a coupé votre micro. Vous pouvez le réactiver.",
+  "muted.speaking": "Votre micro est coupé. Les autres ne vous entendent pas.",
   "view.fullScreen": "Plein écran",
   "view.leaveFullScreen": "Quitter le plein écran",
   "floating.open": "Image dans l’image",
@@ -421,6 +445,10 @@ export default {
   },
   "told.sharing": "{name} partage un écran",
   "told.hand": "{name} a levé la main",
+  "told.limitedRoom":
+    "Cette réunion envoie plus de vidéo que permis. L’image peut se figer ; le son passe en priorité.",
+  "told.limitedTenant":
+    "Les réunions d’ici envoient toute la vidéo permise. L’image peut se figer ; le son passe en priorité.",
 
   "ended.left": "Vous avez quitté la réunion",
   "ended.leftLead": "Les autres peuvent continuer sans vous.",

@@ -68,9 +68,23 @@ export default {
   "device.speaker.none": "Nenhum alto-falante",
   "device.speaker.numbered": "Alto-falante {number}",
   "device.quality": "Qualidade do vídeo",
+  "device.quality.auto": "Qualidade de vídeo automática",
   "device.quality.low": "Qualidade de vídeo baixa (180p)",
   "device.quality.standard": "Qualidade de vídeo padrão (360p)",
   "device.quality.high": "Qualidade de vídeo alta (720p)",
+  "noise.label": "Supressão de ruído intensa",
+  "noise.failed": "Não foi possível iniciar a supressão de ruído intensa. A do navegador continua ativa.",
+  "background.label": "Plano de fundo",
+  "background.none": "Plano de fundo original",
+  "background.blur": "Plano de fundo desfocado",
+  "background.plain": "Plano de fundo liso",
+  "background.own": "Minha própria imagem…",
+  "background.slow":
+    "Este dispositivo é lento demais para ocultar o plano de fundo. Sua câmera está desativada para que ninguém o veja.",
+  "background.failed":
+    "Não foi possível ocultar o plano de fundo. Verifique a imagem da câmera antes que outras pessoas a vejam.",
+  "background.without": "Ativar sem o fundo",
+  "background.notPicture": "O navegador não consegue ler este arquivo como imagem. Escolha um arquivo JPEG ou PNG.",
 
   "microphone.blocked":
     "O acesso ao microfone está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
@@ -122,6 +136,10 @@ export default {
   "end.confirm": "Encerrar a reunião",
 
   "settings.title": "Configurações",
+  "settings.sounds": "Sons quando alguém entra, sai, levanta a mão ou escreve",
+  "settings.mutedSpeech": "Avisar quando eu falar com o microfone silenciado",
+  "settings.mutedSpeechLead":
+    "Mesmo silenciado, o navegador continua mostrando que o microfone está em uso. O que ele ouve fica no seu dispositivo.",
   "shortcuts.title": "Atalhos do teclado",
   "shortcuts.enabled": "Usar atalhos de uma tecla",
   "shortcuts.space": "Espaço",
@@ -180,6 +198,10 @@ export default {
   "meeting.clock": "Tempo desde que você entrou",
   "meeting.recording": "Gravando",
   "meeting.sharing": "Você está compartilhando a tela",
+  "meeting.sharingSound": "Você está compartilhando a tela e o som",
+  "screen.content": "O que sua tela mostra",
+  "screen.detail": "Texto: nítido",
+  "screen.motion": "Vídeo: fluido",
   "meeting.stopSharing": "Parar",
   "meeting.whatToDo": "O que fazer",
   "meeting.startSound": "Ativar o som",
@@ -188,6 +210,7 @@ export default {
   "meeting.someone": "Alguém",
   "meeting.host": "O organizador",
   "meeting.mutedBy": "{name} silenciou você. Você pode ativar o microfone novamente.",
+  "muted.speaking": "Seu microfone está silenciado. Os outros não ouvem você.",
   "view.fullScreen": "Tela cheia",
   "view.leaveFullScreen": "Sair da tela cheia",
   "floating.open": "Picture-in-picture",
@@ -417,6 +440,9 @@ export default {
   },
   "told.sharing": "{name} está compartilhando uma tela",
   "told.hand": "{name} levantou a mão",
+  "told.limitedRoom": "Esta reunião envia mais vídeo do que o permitido. A imagem pode congelar; o som tem prioridade.",
+  "told.limitedTenant":
+    "As reuniões daqui enviam todo o vídeo permitido. A imagem pode congelar; o som tem prioridade.",
 
   "ended.left": "Você saiu da reunião",
   "ended.leftLead": "Os outros podem continuar sem você.",
