@@ -18,7 +18,14 @@ from tertulia.sfu.shares import Shares
 from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = (
-    _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.LayersWanted | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
+    _sfu.Answer
+    | _sfu.Offer
+    | _sfu.Slots
+    | _sfu.LayersWanted
+    | _sfu.VideosPaused
+    | _sfu.TransportState
+    | _sfu.Refused
+    | _sfu.NoCommonCodec
 )
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
@@ -147,6 +154,16 @@ class _MediaLimited(Struct):
     limit: str
 
 
+class _NoCommonCodec(Struct, rename="camel"):
+    transport_id: str
+    code: str
+    message: str
+    user_id: str
+    source: str
+    codec: str
+    accepted: list[str]
+
+
 class _Trouble(Struct, rename="camel"):
     recording_id: str
     reason: str
@@ -207,6 +224,8 @@ class Agent:
                 return self._to_peer(event, "TransportState", _State(event.transport, event.state, reason))
             case _sfu.Refused():
                 return self._to_peer(event, "SfuError", _Error(event.transport, event.code, event.message))
+            case _sfu.NoCommonCodec():
+                return self._to_peer(event, "SfuError", _no_common_codec(event))
             case _sfu.ActiveSpeakers():
                 return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
             case _sfu.RecordingTrouble():
@@ -323,6 +342,19 @@ class Agent:
 
     def _to_all(self, event: str, room: str, payload: Struct) -> Message:
         return Message(RoomId(room), EventMessage(origin=self._node, event=event, payload=Raw(_encode(payload))))
+
+
+def _no_common_codec(event: _sfu.NoCommonCodec) -> _NoCommonCodec:
+    message = f"the {event.source} of {event.publisher} is sent as {event.codec}, which this client does not take"
+    return _NoCommonCodec(
+        transport_id=event.transport,
+        code="no_common_codec",
+        message=message,
+        user_id=event.publisher,
+        source=event.source,
+        codec=event.codec,
+        accepted=event.accepted,
+    )
 
 
 def _candidate_line(candidate: str | dict[str, Any] | None) -> str:
