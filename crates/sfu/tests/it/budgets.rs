@@ -144,7 +144,7 @@ fn a_room_is_held_to_the_rate_that_the_hub_says() {
 /// What was told of a room, in kilobits a second.
 fn inflows(world: &World) -> Vec<u32> {
     let told = world.events.iter().filter_map(|event| match (&event.to, &event.body) {
-        (Recipient::Room(room), Body::Inflow(kilobits)) if room.to_string() == ROOM => Some(*kilobits),
+        (Recipient::Room(room), Body::Inflow(kilobits)) if *room == *ROOM => Some(*kilobits),
         _ => None,
     });
     told.collect()
