@@ -42,6 +42,7 @@ from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
+from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
 from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
@@ -143,6 +144,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, seats, hub
         )
 
+        stack.push_async_callback(services.connection_tests.stop)
+
         def worker() -> Worker:
             return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
 
@@ -203,7 +206,9 @@ async def _services(
         redis=redis,
         rooms=rooms,
         seats=seats,
+        nodes=sfu_nodes(redis),
         hub=hub,
+        connection_tests=ConnectionTests(directory, hub),
     )
 
 
@@ -234,6 +239,8 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.room),
         site.page_route("/m/{code}", pages.meeting),
+        site.page_route("/test", pages.index),
+        site.page_route("/meetings", pages.meetings),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 

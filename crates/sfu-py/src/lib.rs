@@ -196,12 +196,14 @@ impl Sfu {
         )
     }
 
-    fn record(&self, room: &str, transport: &str, recording: Option<String>) -> PyResult<()> {
+    #[pyo3(signature = (room, transport, recording, name = ""))]
+    fn record(&self, room: &str, transport: &str, recording: Option<String>, name: &str) -> PyResult<()> {
         self.command(
             room,
             Command::Record {
                 transport: transport.into(),
                 recording: recording.map(Into::into),
+                name: name.to_owned(),
             },
         )
     }

@@ -1,4 +1,5 @@
-"""Static files: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one for trying out the API (``/docs``)."""
+"""Static files: the pages (``/``, ``/r/{roomId}``, ``/meetings``, ``/static/``), and the one for trying out the API
+(``/docs``)."""
 
 from __future__ import annotations
 
@@ -27,11 +28,13 @@ _TYPES: Final = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
+    ".wasm": "application/wasm",
 }
 """Types that the system's own table may have wrong."""
 _CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src {connect}; img-src 'self' data: blob:; media-src {media}; style-src 'self'; "
-    "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 _ROOM_ID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
@@ -65,8 +68,8 @@ _MOST_KNOWN: Final = 500
 """Names under which files are kept: several times as many as there are."""
 
 
-_ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json"})
-"""Files of text, which are a quarter as long by gzip."""
+_ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json", ".wasm", ".tflite"})
+"""Files of text, which are a quarter as long by gzip, and what noise suppression and backgrounds load."""
 _GZIP_LEVEL: Final = 9
 """A file is compressed once."""
 
@@ -176,6 +179,10 @@ class Pages:
         if is_code(request.path_params["code"]):
             return await self.index(request)
         return await self.unknown(request)
+
+    async def meetings(self, request: Request) -> Response:
+        """Serve the page of a tenant's meetings, which asks for an API key itself."""
+        return await self._send(request, "meetings.html")
 
     async def unknown(self, request: Request) -> Response:
         """Serve the page, which tells people that there is nothing at this path, with 404.

@@ -77,6 +77,8 @@ class Record(_Command, tag="record", frozen=True):
 
     transport: TransportId
     recording: RecordingId | None = None
+    name: str = ""
+    """The user's name as it is by now; ``""``: as it was."""
 
 
 class StopRecording(_Command, tag="stopRecording", frozen=True):

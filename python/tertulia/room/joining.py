@@ -381,6 +381,7 @@ class Joiner:
         result = JoinResult(
             user_id=joining.user_id,
             role=me.role,
+            display_name=me.display_name,
             is_muted=me.is_muted,
             is_video_on=me.is_video_on,
             is_spotlit=me.is_spotlit,

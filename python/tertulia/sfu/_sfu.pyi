@@ -347,8 +347,9 @@ class Sfu:
     def block(self, room: str, transport: str, sources: list[str]) -> None:
         """What the user may not publish, whatever the client says; the whole of it each time."""
 
-    def record(self, room: str, transport: str, recording: str | None) -> None:
-        """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
+    def record(self, room: str, transport: str, recording: str | None, name: str = "") -> None:
+        """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before. ``name``:
+        its user's by now; "": as it was."""
 
     def limit(self, room: str, kilobits: int) -> None:
         """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``: see :class:`Inflow`. A tenth

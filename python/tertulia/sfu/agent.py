@@ -65,8 +65,8 @@ class Engine(Protocol):
     def block(self, room: str, transport: str, sources: list[str]) -> None:
         """What a user may not publish from now on."""
 
-    def record(self, room: str, transport: str, recording: str | None) -> None:
-        """What a peer's media is recorded in from now on."""
+    def record(self, room: str, transport: str, recording: str | None, name: str = ...) -> None:
+        """What a peer's media is recorded in from now on, and its user's name; "": as before."""
 
     def limit(self, room: str, kilobits: int) -> None:
         """Hold what comes into a room to a rate."""
@@ -302,7 +302,7 @@ class Agent:
             case commands.Block(room=room, transport=transport):
                 engine.block(room, transport, [*command.sources])
             case commands.Record(room=room, transport=transport):
-                engine.record(room, transport, command.recording)
+                engine.record(room, transport, command.recording, command.name)
             case commands.StopRecording(room=room):
                 engine.stop_recording(room, command.recording)
                 self._troubles.over(room, command.recording)

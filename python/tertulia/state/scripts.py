@@ -65,7 +65,7 @@ class KeepAlive(NamedTuple):
 
 
 class Update(NamedTuple):
-    """Arguments of :data:`UPDATE`: the last four are ``true``, ``false``, or ``""`` for no change."""
+    """Arguments of :data:`UPDATE`: the last five are ``""`` for no change; but for the name, ``true`` or ``false``."""
 
     user: UserId
     connection: ConnectionId
@@ -74,6 +74,7 @@ class Update(NamedTuple):
     video_on: str = ""
     hand_raised: str = ""
     opt_out: str = ""
+    display_name: str = ""
 
 
 class Control(NamedTuple):

@@ -199,6 +199,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/rooms/{room_id}/invites"): {HOST},
     ("DELETE", "/v1/rooms/{room_id}/invites/{invite_id}"): {HOST},
     ("POST", "/v1/invites/open"): set(),
+    ("POST", "/v1/connection-tests"): {HOST, GUEST, INVITE},
     ("GET", "/v1/rooms/{room_id}/participants"): {HOST, GUEST},
     ("DELETE", "/v1/rooms/{room_id}/participants/{user_id}"): {HOST},
     ("GET", "/v1/rooms/{room_id}/sessions"): {HOST},
@@ -211,6 +212,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/users"): set(),
     ("GET", "/v1/users/{user_id}"): {HOST, GUEST},
     ("GET", "/v1/audit"): set(),
+    ("GET", "/v1/nodes"): set(),
 }
 BODY = {
     "/v1/rooms": {"hostId": UUID},
@@ -240,7 +242,7 @@ def test_what_each_credential_may_do(rest: Rest, method: str, path: str, who: st
         if path == "/v1/users/{user_id}":
             target = f"/v1/users/{me if where == 'own room' and who != INVITE else member}"
         answer = rest.call(method, target, body, key=key)
-    if who in MAY[method, path] and (where == "own room"):
+    if who in MAY[method, path] and (where == "own room" or path == "/v1/connection-tests"):
         assert answer.status_code not in (401, 403), answer.text
     elif "{recording_id}" in path or "{invite_id}" in path:
         problem(answer, 404, "not_found")  # which comes first

@@ -63,6 +63,7 @@ async def test_files_have_type_etag_and_policy(pages: Pages) -> None:
     assert index.headers["content-type"] == "text/html; charset=utf-8"
     assert "connect-src 'self' ws://meet.example.org;" in index.headers["content-security-policy"]
     assert index.headers["cross-origin-opener-policy"] == "same-origin"
+    assert "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'" in index.headers["content-security-policy"]
     assert "camera=(self)" in index.headers["permissions-policy"]
     script = await pages.asset(asset("app.js"))
     assert script.headers["content-type"].startswith("text/javascript")

@@ -27,6 +27,11 @@ const GRANT_MS = 300_000;
 class FakeLocal extends Emitter {
   isMuted = false;
   camera = new FakeTrack("video");
+  crowds = [];
+
+  async fit(crowd) {
+    this.crowds.push(crowd);
+  }
 
   get isVideoOn() {
     return this.camera !== null;
@@ -259,6 +264,31 @@ describe("our state", () => {
     FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "forbidden", message: "" } });
     await assert.rejects(meeting.raiseHand(true), { code: "forbidden" });
     assert.equal(meeting.handRaised, false);
+  });
+});
+
+describe("our name", () => {
+  test("is what the hub says: a seat that we take over keeps its own", async () => {
+    const { meeting } = await joined({ displayName: "Mia M." });
+    assert.deepEqual([meeting.displayName, meeting.roster.get("mia").displayName], ["Mia M.", "Mia M."]);
+  });
+
+  test("changes, and is said again to a seat that has timed out meanwhile", async () => {
+    const { meeting } = await joined({ displayName: "Mia" });
+    await meeting.rename("Maria");
+    assert.deepEqual([meeting.displayName, meeting.roster.get("mia").displayName], ["Maria", "Maria"]);
+    serveAgain({ displayName: "Mia" });
+    FakeSocket.opened.at(-1).drop();
+    await clock.advance(3000);
+    assert.deepEqual(calls("SetDisplayName"), [{ displayName: "Maria" }, { displayName: "Maria" }]);
+    assert.equal(meeting.roster.get("mia").displayName, "Maria");
+  });
+
+  test("that the hub did not take stays as it was", async () => {
+    const { meeting } = await joined({ displayName: "Mia" });
+    FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "rate_limited", message: "" } });
+    await assert.rejects(meeting.rename("Maria"));
+    assert.equal(meeting.displayName, "Mia");
   });
 });
 

@@ -150,8 +150,13 @@ impl Shard {
                 let key = self.peers.find(&transport)?;
                 self.pause(key, |peer| peer.block(Blocked::of(&sources)));
             }
-            Command::Record { transport, recording } => {
+            Command::Record {
+                transport,
+                recording,
+                name,
+            } => {
                 let (now, key) = (self.clock.now(), self.peers.find(&transport)?);
+                self.router.rename(now, key, name);
                 match recording {
                     Some(recording) => self.router.record(now, key, &recording),
                     None => self.router.record_no_more(now, key),
