@@ -409,6 +409,7 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
+        | NoCommonCodec
         | ActiveSpeakers
         | TransportState
         | Inflow

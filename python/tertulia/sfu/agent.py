@@ -204,6 +204,31 @@ class Agent:
     def event(self, event: EngineEvent) -> Message | None:
         """What the engine says, for the room's hubs; None if it is only for the operator."""
         match event:
+            case _sfu.ActiveSpeakers():
+                return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
+            case _sfu.Inflow():
+                self._shares.measured(RoomId(event.room), event.kilobits)
+                return None
+            case _sfu.RecordingTrouble():
+                _log.error(
+                    "a recording cannot be written as it should",
+                    room=event.room,
+                    recording=event.recording,
+                    reason=event.reason,
+                    error=event.detail,
+                )
+                return self._in_trouble(event)
+            case _sfu.Limited():
+                _log_event(event)
+                return self._limited(event)
+            case _sfu.Lost() | _sfu.Restarted() | _sfu.Failed():
+                _log_event(event)
+                return None
+            case _:
+                return self._of_peer(event)
+
+    def _of_peer(self, event: PeerEvent) -> Message:
+        match event:
             case _sfu.Answer():
                 return self._to_peer(event, "ReceiveAnswer", _Sdp(event.transport, event.sdp))
             case _sfu.Offer():
@@ -226,23 +251,6 @@ class Agent:
                 return self._to_peer(event, "SfuError", _Error(event.transport, event.code, event.message))
             case _sfu.NoCommonCodec():
                 return self._to_peer(event, "SfuError", _no_common_codec(event))
-            case _sfu.ActiveSpeakers():
-                return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
-            case _sfu.RecordingTrouble():
-                _log.error(
-                    "a recording cannot be written as it should",
-                    room=event.room,
-                    recording=event.recording,
-                    reason=event.reason,
-                    error=event.detail,
-                )
-                return self._in_trouble(event)
-            case _sfu.Inflow():
-                self._shares.measured(RoomId(event.room), event.kilobits)
-                return None
-            case _:
-                _log_event(event)
-                return self._limited(event) if isinstance(event, _sfu.Limited) else None
 
     def _limited(self, event: _sfu.Limited) -> Message | None:
         """A room that is over its limit hears of it; what one person sends is cut without a word."""
