@@ -39,6 +39,7 @@ from tertulia.room.messages import (
     HandMessage,
     JoinedMessage,
     LeftMessage,
+    NameMessage,
     NodeMessage,
     OptOutMessage,
     ReadMessage,
@@ -290,6 +291,18 @@ class ModelState:
             return False
         keys.people[user] = replace(was, hand_raised=raised)
         self._redis.publish(room, HandMessage(origin=self._origin, user_id=user, raised=raised))
+        return True
+
+    def set_display_name(
+        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, display_name: str
+    ) -> bool:
+        """UPDATE of the name."""
+        keys = self._redis.keys(room)
+        was = _seat(keys, user, connection, incarnation)
+        if was.display_name == display_name:
+            return False
+        keys.people[user] = replace(was, display_name=display_name)
+        self._redis.publish(room, NameMessage(origin=self._origin, user_id=user, display_name=display_name))
         return True
 
     def set_recording_opt_out(

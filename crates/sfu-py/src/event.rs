@@ -27,6 +27,8 @@ event_classes! {
     VideosPaused { room: String, transport: String, user_id: String, seat: String, videos: Vec<(String, String)>, }
     /// Who speaks, loudest first.
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
+    /// What came into a room that is held to a rate, in the last second.
+    Inflow { room: String, kilobits: u32, }
     /// The layers that one client is to send of each video that it sends in several.
     LayersWanted { room: String, transport: String, user_id: String, seat: String, videos: Vec<WantedLayers>, }
     /// A change of a peer's media path; `reason` only with `closed`.
@@ -191,6 +193,7 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
             let user_ids = users.iter().map(ToString::to_string).collect();
             instance(py, ActiveSpeakers { room, user_ids })
         }
+        Body::Inflow(kilobits) => instance(py, Inflow { room, kilobits }),
         Body::LayersWanted(videos) => of_peer!(LayersWanted {
             videos: videos.into_iter().map(WantedLayers::from).collect()
         }),

@@ -28,6 +28,18 @@ impl Bucket {
         }
     }
 
+    /// How many tokens come in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Changes how many tokens come in a second. It gets none by that.
+    pub(crate) fn set_rate(&mut self, now: Instant, rate: u32) {
+        self.fill(now);
+        self.rate = f64::from(rate);
+        self.tokens = self.tokens.min(self.rate);
+    }
+
     /// Takes a token, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         self.has(now, 1.0) && {

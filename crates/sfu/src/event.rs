@@ -50,6 +50,8 @@ pub enum Body {
     VideosPaused(Vec<(UserId, Source)>),
     /// Who speaks now in a room, loudest first, after each change.
     ActiveSpeakers(Vec<UserId>),
+    /// What came into a room that is held to a rate, in kilobits a second, dropped or not: told each second.
+    Inflow(u32),
     /// Which layers of each video that one client sends in several are wanted, after each change. A client that stops the
     /// others saves bits and power, and one that does not loses nothing.
     LayersWanted(Vec<WantedLayers>),

@@ -126,6 +126,15 @@ class RaiseHand(Struct, frozen=True, kw_only=True):
     raised: bool
 
 
+class SetDisplayName(Struct, frozen=True, kw_only=True):
+    """Answer: whether that changed anything. Fails as ``Update`` does."""
+
+    user: UserId
+    connection: ConnectionId
+    incarnation: str
+    display_name: str
+
+
 class SetRecordingOptOut(Struct, frozen=True, kw_only=True):
     """Answer: whether that changed anything. Fails as ``Update`` does."""
 
@@ -249,6 +258,7 @@ Script = (
     | KeepAlive
     | Update
     | RaiseHand
+    | SetDisplayName
     | SetRecordingOptOut
     | Control
     | Admit

@@ -9,6 +9,7 @@ __all__ = [
     "ActiveSpeakers",
     "Answer",
     "Failed",
+    "Inflow",
     "LayersWanted",
     "Limited",
     "Lost",
@@ -172,6 +173,18 @@ class TransportState:
     def state(self) -> Literal["connected", "disconnected", "closed"]: ...
     @property
     def reason(self) -> str | None: ...
+
+@final
+class Inflow:
+    """What came into a room that is held to a rate (:meth:`Sfu.limit`), in kbit a second, dropped or not. Told each
+    second.
+    """
+
+    def __new__(cls, room: str, kilobits: int) -> Inflow: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def kilobits(self) -> int: ...
 
 @final
 class Limited:
@@ -368,11 +381,13 @@ class Sfu:
     def block(self, room: str, transport: str, sources: list[str]) -> None:
         """What the user may not publish, whatever the client says; the whole of it each time."""
 
-    def record(self, room: str, transport: str, recording: str | None) -> None:
-        """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
+    def record(self, room: str, transport: str, recording: str | None, name: str = "") -> None:
+        """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before. ``name``:
+        its user's by now; "": as it was."""
 
     def limit(self, room: str, kilobits: int) -> None:
-        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``."""
+        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``: see :class:`Inflow`. A tenth
+        of it is for audio."""
 
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording. It does not begin again here."""
@@ -394,8 +409,10 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
+        | NoCommonCodec
         | ActiveSpeakers
         | TransportState
+        | Inflow
         | Limited
         | Refused
         | NoCommonCodec

@@ -193,6 +193,19 @@ class RoomState:
         reply = await self._run(scripts.UPDATE, room, change)
         return _changed(reply)[0]
 
+    async def set_display_name(
+        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, display_name: str
+    ) -> bool:
+        """Rename the participant. Returns whether that changed anything.
+
+        Raises:
+            NotJoined: ``connection`` does not hold the seat.
+            StateLost: restore first.
+        """
+        change = scripts.Update(user, connection, incarnation, display_name=display_name)
+        reply = await self._run(scripts.UPDATE, room, change)
+        return _changed(reply)[0]
+
     async def set_recording_opt_out(
         self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, opt_out: bool
     ) -> bool:
