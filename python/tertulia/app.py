@@ -205,8 +205,8 @@ async def _services(
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
         rooms=rooms,
-        nodes=sfu_nodes(redis),
         seats=seats,
+        nodes=sfu_nodes(redis),
         hub=hub,
         connection_tests=ConnectionTests(directory, hub),
     )
@@ -239,8 +239,8 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.room),
         site.page_route("/m/{code}", pages.meeting),
-        site.page_route("/meetings", pages.meetings),
         site.page_route("/test", pages.index),
+        site.page_route("/meetings", pages.meetings),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 

@@ -54,8 +54,8 @@ class Services(Struct, frozen=True, kw_only=True):
     links: Links
     redis: Redis
     rooms: RoomState
-    nodes: Registry[Node]
     seats: TenantSeats
+    nodes: Registry[Node]
     hub: Hub
     connection_tests: ConnectionTests
 

@@ -333,6 +333,20 @@ def test_on_every_post(rest: Rest, path: str, body: Any, status: int) -> None:
     assert answers[0].content == answers[1].content != (first.content or b"-")
 
 
+async def test_of_an_answer_that_is_kept_the_database_has_no_token(rest: Rest) -> None:
+    room, headers = rest.room(), {"Idempotency-Key": f"once-{new_id()}"}
+    join = rest.ok("POST", f"/v1/rooms/{room}/join", {"userId": new_id()}, headers=headers)
+    invite = rest.ok("POST", f"/v1/rooms/{room}/invites", {"role": "host"}, 201, headers=headers)
+    engine = Database(rest.settings["TERTULIA_DATABASE_URL"])
+    async with engine.read() as connection:
+        rows = (await connection.execute(sa.select(IDEMPOTENCY_KEYS))).all()
+    await engine.close()
+    kept = b"".join(column if isinstance(column, bytes) else str(column).encode() for row in rows for column in row)
+    assert len(rows) >= 2
+    for secret in (join["token"], invite["inviteToken"], headers["Idempotency-Key"], rest.key, room):
+        assert secret.encode() not in kept
+
+
 def test_another_body_is_refused(rest: Rest) -> None:
     headers = {"Idempotency-Key": new_id()}
     rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, headers=headers)

@@ -5,8 +5,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "الانضمام إلى الاجتماع · Tertulia",
   "title.meeting": "الاجتماع · Tertulia",
-  "title.meetings": "الاجتماعات · Tertulia",
   "title.check": "اختبار الاتصال · Tertulia",
+  "title.meetings": "الاجتماعات · Tertulia",
 
   "action.cancel": "إلغاء",
   "action.close": "إغلاق",

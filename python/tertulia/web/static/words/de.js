@@ -5,8 +5,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "An der Besprechung teilnehmen · Tertulia",
   "title.meeting": "Besprechung · Tertulia",
-  "title.meetings": "Besprechungen · Tertulia",
   "title.check": "Verbindung testen · Tertulia",
+  "title.meetings": "Besprechungen · Tertulia",
 
   "action.cancel": "Abbrechen",
   "action.close": "Schließen",

@@ -6,8 +6,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "Join the meeting · Tertulia",
   "title.meeting": "Meeting · Tertulia",
-  "title.meetings": "Meetings · Tertulia",
   "title.check": "Test your connection · Tertulia",
+  "title.meetings": "Meetings · Tertulia",
 
   "action.cancel": "Cancel",
   "action.close": "Close",

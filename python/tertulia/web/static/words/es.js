@@ -5,8 +5,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "Unirse a la reunión · Tertulia",
   "title.meeting": "Reunión · Tertulia",
-  "title.meetings": "Reuniones · Tertulia",
   "title.check": "Probar la conexión · Tertulia",
+  "title.meetings": "Reuniones · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Cerrar",

@@ -5,8 +5,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "Rejoindre la réunion · Tertulia",
   "title.meeting": "Réunion · Tertulia",
-  "title.meetings": "Réunions · Tertulia",
   "title.check": "Tester la connexion · Tertulia",
+  "title.meetings": "Réunions · Tertulia",
 
   "action.cancel": "Annuler",
   "action.close": "Fermer",

@@ -5,8 +5,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "הצטרפות לפגישה · Tertulia",
   "title.meeting": "פגישה · Tertulia",
-  "title.meetings": "פגישות · Tertulia",
   "title.check": "בדיקת החיבור · Tertulia",
+  "title.meetings": "פגישות · Tertulia",
 
   "action.cancel": "ביטול",
   "action.close": "סגירה",

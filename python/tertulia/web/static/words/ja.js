@@ -5,8 +5,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "会議に参加 · Tertulia",
   "title.meeting": "会議 · Tertulia",
-  "title.meetings": "会議 · Tertulia",
   "title.check": "接続をテスト · Tertulia",
+  "title.meetings": "会議 · Tertulia",
 
   "action.cancel": "キャンセル",
   "action.close": "閉じる",

@@ -5,8 +5,8 @@ export default {
   "title.of": "{title} · Tertulia",
   "title.lobby": "Participar da reunião · Tertulia",
   "title.meeting": "Reunião · Tertulia",
-  "title.meetings": "Reuniões · Tertulia",
   "title.check": "Testar a conexão · Tertulia",
+  "title.meetings": "Reuniões · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Fechar",
