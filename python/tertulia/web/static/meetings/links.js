@@ -102,7 +102,7 @@ export class Links {
       h(
         "div",
         {},
-        h("bdi", { class: "link-address" }, address),
+        h("div", { class: "link-address" }, h("bdi", {}, address)),
         h("small", {}, plain(notes.filter(Boolean).join(" · "))),
       ),
       url && quiet("copy", say("invite.copy"), () => void copy(url)),

@@ -180,11 +180,8 @@ function row({ url, uses, expiresAt, hasPassword }, onDelete) {
   ];
   const remove = h("button", { type: "button", class: "quiet", onclick: onDelete }, icon("bin"));
   label(remove, say("invitation.delete"));
-  const address = h(
-    "bdi",
-    { class: "link-address" },
-    url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink"),
-  );
+  const shown = url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink");
+  const address = h("div", { class: "link-address" }, h("bdi", {}, shown));
   return h("li", {}, h("div", {}, address, h("small", {}, notes.filter(Boolean).join(" · "))), remove);
 }
 
