@@ -6,17 +6,42 @@ const WEB = new URL("../../../python/tertulia/web/", import.meta.url);
 const INDEX = readFileSync(new URL("index.html", WEB), "utf8");
 const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((name) => /\.\w+$/.test(name));
 
-/** @param {string} name of a module that the page begins with, of a catalogue, or of what is loaded on demand only */
-const isLoadedByName = (name) =>
-  name === "boot.js" || name === "view.js" || /^(words\/[a-z]{2}\.js$|media\/effects\/|vendor\/)/.test(name);
+/**
+ * The modules that a module needs before it runs, itself included.
+ *
+ * @param {string} name
+ * @param {Set<string>} [found]
+ */
+function graph(name, found = new Set()) {
+  if (found.has(name)) return found;
+  found.add(name);
+  const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");
+  for (const [, from] of text.matchAll(/^(?:import|export)\s[^;]*?from "(\.[^"]+)"|^import "(\.[^"]+)"/gm)) {
+    graph(new URL(from, `file:///${name}`).pathname.slice(1), found);
+  }
+  return found;
+}
 
-/** @param {string} name of a module that few people ever need */
-const isLoadedOnDemand = (name) => /^(media|view)\/check\//.test(name);
-
-test("every module is preloaded, so that none waits for another to name it", () => {
+test("what the lobby needs is preloaded, so that no module waits for another to name it; the meeting comes later", () => {
   const preloaded = [...INDEX.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)].map(([, name]) => name);
-  const modules = FILES.filter((name) => name.endsWith(".js") && !isLoadedByName(name) && !isLoadedOnDemand(name));
-  assert.deepEqual(preloaded, modules.sort());
+  const needed = graph("view.js");
+  needed.delete("view.js");
+  assert.deepEqual(preloaded, [...needed].sort());
+  assert.ok(!needed.has("meeting.js") && !needed.has("view/room.js"));
+});
+
+test("no text looks like a comment with a line of its own: those are not sent", () => {
+  for (const name of FILES.filter((name) => name.endsWith(".js") && !name.startsWith("vendor/"))) {
+    let [isInText, isInComment] = [false, false];
+    for (const line of readFileSync(new URL(`static/${name}`, WEB), "utf8").split("\n")) {
+      if (isInText) assert.doesNotMatch(line, /^[ \t]*\/[/*]/, name);
+      isInComment ||= !isInText && /^\s*\/\*/.test(line);
+      const isCode = !isInComment && !/^\s*\/\//.test(line);
+      if (isCode && (line.replace(/\/\/ .*$/, "").match(/`/g) ?? []).length % 2) isInText = !isInText;
+      if (line.includes("*/")) isInComment = false;
+    }
+    assert.equal(isInText, false, name);
+  }
 });
 
 test("every style sheet is linked", () => {
