@@ -206,6 +206,7 @@ async def _services(
         redis=redis,
         rooms=rooms,
         seats=seats,
+        nodes=sfu_nodes(redis),
         hub=hub,
         connection_tests=ConnectionTests(directory, hub),
     )
@@ -239,6 +240,7 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/r/{room_id}", pages.room),
         site.page_route("/m/{code}", pages.meeting),
         site.page_route("/test", pages.index),
+        site.page_route("/meetings", pages.meetings),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import UNSET, UnsetType
 
 from tertulia.contract import RoomStatus, Settings, SettingsChange
 from tertulia.db import quotas, recording_rows, rows
@@ -110,7 +111,15 @@ class Directory:
     # --- rooms
 
     async def create_room(
-        self, tenant: TenantId, room_id: RoomId, host: UserId, settings: Settings, at: datetime
+        self,
+        tenant: TenantId,
+        room_id: RoomId,
+        host: UserId,
+        settings: Settings,
+        at: datetime,
+        *,
+        title: str | None = None,
+        scheduled_for: datetime | None = None,
     ) -> Room:
         """Create a room, and its host as a user if not known. If the room exists, it is the answer.
 
@@ -125,6 +134,8 @@ class Directory:
             "settings": msgspec.to_builtins(settings),
             "status": "SCHEDULED",
             "created_at": at,
+            "title": title,
+            "scheduled_for": scheduled_for,
         }
         async with self._database.write() as connection:
             await quotas.lock_rooms(connection, tenant)
@@ -190,11 +201,29 @@ class Directory:
         Raises:
             NotFound
         """
+        return await self.change_room(tenant, room_id, change)
+
+    async def change_room(
+        self,
+        tenant: TenantId | None,
+        room_id: RoomId,
+        change: SettingsChange,
+        *,
+        title: str | UnsetType | None = UNSET,
+        scheduled_for: datetime | UnsetType | None = UNSET,
+    ) -> Room:
+        """Merge ``change`` into the settings; a title or a time that is None is removed.
+
+        Raises:
+            NotFound
+        """
+        given = {"title": title, "scheduled_for": scheduled_for}
+        values = {name: value for name, value in given.items() if value is not UNSET}
         async with self._database.write() as connection:
             await rows.lock_room(connection, room_id)
             room = await rows.find_room(connection, room_id, tenant)
             settings = msgspec.to_builtins(room.settings.merged(change))
-            await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=settings))
+            await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=settings, **values))
             return await rows.find_room(connection, room_id, tenant)
 
     async def delete_room(self, tenant: TenantId, room_id: RoomId, now: datetime) -> None:

@@ -92,6 +92,9 @@ class Room(Struct, frozen=True):
     """The open session, if any."""
     recording_id: RecordingId | None
     """The recording of it that is running, if any."""
+    title: str | None = None
+    scheduled_for: datetime | None = None
+    """When its meeting is to begin."""
 
 
 class Session(Struct, frozen=True):

@@ -1,4 +1,5 @@
-"""Static files: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one for trying out the API (``/docs``)."""
+"""Static files: the pages (``/``, ``/r/{roomId}``, ``/meetings``, ``/static/``), and the one for trying out the API
+(``/docs``)."""
 
 from __future__ import annotations
 
@@ -192,6 +193,10 @@ class Pages:
         if is_code(request.path_params["code"]):
             return await self.index(request)
         return await self.unknown(request)
+
+    async def meetings(self, request: Request) -> Response:
+        """Serve the page of a tenant's meetings, which asks for an API key itself."""
+        return await self._send(request, "meetings.html")
 
     async def unknown(self, request: Request) -> Response:
         """Serve the page, which tells people that there is nothing at this path, with 404.

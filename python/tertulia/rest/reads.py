@@ -23,7 +23,11 @@ class Reads:
         recordings: Recordings,
         rooms: RoomState,
         seats: TenantSeats,
+        *,
+        shows_nodes: bool,
     ) -> None:
+        self.shows_nodes = shows_nodes
+        """Whether API keys may see the SFU nodes."""
         self._directory = directory
         self._invites = invites
         self._recordings = recordings

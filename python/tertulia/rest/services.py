@@ -25,7 +25,9 @@ from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
 from tertulia.rest.links import Links
 from tertulia.rest.passwords import Passwords
+from tertulia.room.placement import Node
 from tertulia.state.clock import FleetClock
+from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
 from tertulia.state.seats import TenantSeats
 
@@ -53,6 +55,7 @@ class Services(Struct, frozen=True, kw_only=True):
     redis: Redis
     rooms: RoomState
     seats: TenantSeats
+    nodes: Registry[Node]
     hub: Hub
     connection_tests: ConnectionTests
 

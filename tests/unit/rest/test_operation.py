@@ -74,6 +74,7 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("POST", "/v1/users"),
         ("GET", "/v1/users/{userid}"),
         ("GET", "/v1/audit"),
+        ("GET", "/v1/nodes"),
         ("POST", "/v1/invites/open"),
         ("POST", "/v1/connection-tests"),
     }
