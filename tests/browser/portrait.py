@@ -159,8 +159,8 @@ async def _talk(people: list[Person]) -> None:
         await person.press("Enter")
         await lucia.page.locator(".messages").get_by_text(text[:12]).first.wait_for()
     await lucia.page.locator(".tile.has-picture").nth(4).wait_for()
-    # Until everybody's largest layer has come.
-    sharp = "() => [...document.querySelectorAll('.has-picture video')].every((video) => video.videoHeight >= 360)"
+    # Until everybody is sharp.
+    sharp = "() => [...document.querySelectorAll('.has-picture video')].every((video) => video.videoHeight >= 180)"
     await lucia.page.wait_for_function(sharp)
     await lucia.page.wait_for_timeout(4000)
     await lucia.page.evaluate("document.querySelectorAll('.notice').forEach((one) => one.remove())")
