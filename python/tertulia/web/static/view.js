@@ -1,7 +1,8 @@
+/** @import { Meeting } from "./meeting.js" */
 /** @import { EndReason } from "./protocol/hub.js" */
+/** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
-import { Meeting } from "./meeting.js";
-import { Rest, TertuliaError } from "./protocol.js";
+import { Rest, TertuliaError, UnreachableError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
@@ -26,7 +27,6 @@ import { passwordScreen } from "./view/password.js";
 import { preferences } from "./view/preferences.js";
 import { explainEntry } from "./view/problem.js";
 import { Recordings } from "./view/recording/list.js";
-import { Room } from "./view/room.js";
 import { load, plain, say } from "./words.js";
 
 /** @typedef {import("./view/entry.js").Entry} Entry */
@@ -149,6 +149,7 @@ function showLobby(entry, room) {
   };
   document.title = room.title ? plain(say("title.of", { title: room.title })) : say("title.lobby");
   fill(app, screen.element);
+  meetingModules().catch(() => {}); // who joins is told
 
   /** @param {string} name */
   async function go(name) {
@@ -205,6 +206,21 @@ async function newMeeting() {
 }
 
 /**
+ * What a meeting takes. The lobby does not wait for it: it is loaded while people look into their camera.
+ *
+ * @throws {UnreachableError} it could not be loaded
+ */
+async function meetingModules() {
+  try {
+    const [{ Meeting }, { Room }] = await Promise.all([import("./meeting.js"), import("./view/room.js")]);
+    return { Meeting, Room };
+  } catch (error) {
+    console.error(error);
+    throw new UnreachableError("The page could not be loaded. Reload it.");
+  }
+}
+
+/**
  * Joins and shows the meeting.
  *
  * @param {Entry} entry
@@ -219,6 +235,7 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
+  const { Meeting, Room } = await meetingModules();
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
