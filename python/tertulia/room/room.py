@@ -146,10 +146,15 @@ class Room:
             self.audience.tell_seat(seat, events.sfu_endpoint(node.ip, node.ports[0], transport))
 
     def announce_missing(self) -> None:
-        """Send SfuEndpoint to those who have none of the present node yet. Who is lost hears of it when back."""
-        for seat in list(self.seats.present.values()):
-            if seat.announced != self.node:
-                self.announce(seat)
+        """Send SfuEndpoint to those who have none of the present node yet; whom the others see and hear come first,
+        for nobody has media before those are connected. Who is lost hears of it when back."""
+        missing = [seat for seat in self.seats.present.values() if seat.announced != self.node]
+        for seat in sorted(missing, key=self._is_little_missed):
+            self.announce(seat)
+
+    def _is_little_missed(self, seat: Seated) -> tuple[bool, bool]:
+        member = self.members.get(seat.user_id)
+        return (not member.is_video_on, member.is_muted) if member is not None else (True, True)
 
     def begin(self, life: Life) -> None:
         """The meeting is known from now on."""

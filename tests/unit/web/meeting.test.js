@@ -267,6 +267,16 @@ describe("our state", () => {
   });
 });
 
+test("who is told of the settings after a return finds the new list of people", async () => {
+  const { meeting } = await joined();
+  const found = [];
+  meeting.control.on("settings", () => found.push(meeting.roster.all.map(({ userId }) => userId)));
+  serveAgain({ participants: [person("ben")] });
+  FakeSocket.opened.at(-1).drop();
+  await clock.advance(3000);
+  assert.deepEqual(found, [["mia", "ben"]]);
+});
+
 describe("our name", () => {
   test("is what the hub says: a seat that we take over keeps its own", async () => {
     const { meeting } = await joined({ displayName: "Mia M." });

@@ -167,7 +167,6 @@ impl Shard {
             }
             Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
             Command::Close { transport } => {
-                self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
                 }

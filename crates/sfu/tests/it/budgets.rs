@@ -31,14 +31,15 @@ fn answered(shard: &mut Shard, now: Instant, sources: impl Iterator<Item = Socke
 fn stun_answers_to_one_network_are_bounded() {
     let now = Instant::now();
     let mut shard = shard(now);
-    let from = |address: &str| -> SocketAddr { address.parse().unwrap() };
     let ports = (1..=5_000).map(|port| SocketAddr::from(([203, 0, 113, 5], port)));
     assert_eq!(answered(&mut shard, now, ports), 50);
     assert_eq!(shard.stats().stun_limited, 4_950);
-    let other = std::iter::once(from("203.0.113.6:1"));
-    assert_eq!(answered(&mut shard, now, other), 1);
-    let network = (1..=1_000_u16).map(|host| SocketAddr::from(([0x2001, 0xdb8, 0, 0, host, 7, 8, host], 9)));
-    assert_eq!(answered(&mut shard, now, network), 50);
+    // One of several may share a bucket with another by chance.
+    let others = (6..=9).map(|host| SocketAddr::from(([203, 0, 113, host], 1)));
+    assert!(answered(&mut shard, now, others) >= 3);
+    let host = |host: u16| SocketAddr::from(([0x2001, 0xdb8, 0, host % 2, host, 7, 8, host], 9));
+    let of_networks = answered(&mut shard, now, (1..=1_000).map(host));
+    assert!((50..=100).contains(&of_networks), "{of_networks}");
     let later = now + SECOND / 2;
     let again = (1..=100).map(|port| SocketAddr::from(([203, 0, 113, 5], port)));
     assert_eq!(answered(&mut shard, later, again), 25);
@@ -144,7 +145,7 @@ fn a_room_is_held_to_the_rate_that_the_hub_says() {
 /// What was told of a room, in kilobits a second.
 fn inflows(world: &World) -> Vec<u32> {
     let told = world.events.iter().filter_map(|event| match (&event.to, &event.body) {
-        (Recipient::Room(room), Body::Inflow(kilobits)) if room.to_string() == ROOM => Some(*kilobits),
+        (Recipient::Room(room), Body::Inflow(kilobits)) if *room == *ROOM => Some(*kilobits),
         _ => None,
     });
     told.collect()

@@ -240,6 +240,7 @@ export class Meeting extends Emitter {
     this.role = result.role;
     this.#displayName = result.displayName ?? this.#displayName;
     this.#resetRoster(result);
+    this.control.reset(result);
     this.#use(result.topology ?? USUAL_TOPOLOGY);
     if (isFirst) this.#start();
     else this.#restate();

@@ -19,6 +19,7 @@ import {
 } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
+import { Invites } from "./view/invites.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
 import { passwordScreen } from "./view/password.js";
@@ -245,7 +246,8 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
     throw error;
   });
   onJoined();
-  room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
+  const invites = new Invites(() => asMember(), entry.roomId);
+  room = new Room(meeting, local, () => inviteLink(entry, meeting, invites), asMember);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
@@ -294,18 +296,19 @@ async function grantFor(entry, rest, displayName) {
 }
 
 /**
- * The link to send to others: on an open server the plain address, from a host a new invite, else the invite we came
- * with.
+ * The link to send to others: on an open server the plain address, from a host an invite of theirs, else the invite we
+ * came with.
  *
  * @param {Entry} entry
  * @param {Meeting} meeting
+ * @param {Invites} invites
  */
-async function inviteLink(entry, meeting) {
+async function inviteLink(entry, meeting, invites) {
   const plain = `${location.origin}/r/${entry.roomId}`;
   if (await anyone.mayCreateRooms()) return plain;
   if (meeting.role !== "host")
     return entry.link ?? (entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain);
-  return (await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee")).url;
+  return invites.link();
 }
 
 await load(document.documentElement.lang, navigator.languages);
