@@ -225,8 +225,8 @@ impl Peer {
         let ssrc = Ssrc::from(header.ssrc);
         let (place, index) = if header.ssrc == PROBES {
             (None, receiving.probes.index(header.sequence))
-        } else if let Some(known) = receiving.sources.get_mut(ssrc) {
-            (None, known.stream.window.index(header.sequence))
+        } else if let Some(known) = receiving.sources.get(ssrc) {
+            (None, receiving.sources.index(known, header.sequence))
         } else {
             match receiving.sources.place(now, &header, &receiving.formats, lines) {
                 Some(place) => (Some(place), receiving.sources.past_window(ssrc).index(header.sequence)),

@@ -55,6 +55,11 @@ pub(super) struct Sources {
 
 impl Sources {
     /// The source of an SSRC.
+    pub(super) fn get(&self, ssrc: Ssrc) -> Option<&Source> {
+        self.known.iter().find(|source| source.ssrc == ssrc)
+    }
+
+    /// As [`Self::get`].
     pub(super) fn get_mut(&mut self, ssrc: Ssrc) -> Option<&mut Source> {
         self.known.iter_mut().find(|source| source.ssrc == ssrc)
     }
@@ -71,10 +76,17 @@ impl Sources {
             .map_or_else(ReceiveWindow::default, |end| ReceiveWindow::after(*end))
     }
 
-    /// Whether a packet may be the first of its stream.
-    fn may_begin(&self, ssrc: Ssrc) -> bool {
-        let heard = self.known.iter().filter(|source| source.heard.is_some()).count();
-        self.past.contains_key(&ssrc) || self.past.len() + heard < MAX_EVER
+    /// The index that a packet of a known stream would have, if it is authentic. `None`: there is none, or the stream is one
+    /// too many.
+    pub(super) fn index(&self, source: &Source, sequence: u16) -> Option<u64> {
+        let begins = source.stream.window.end() == 0;
+        let index = source.stream.window.index(sequence)?;
+        (!begins || self.may_begin()).then_some(index)
+    }
+
+    /// Whether one more stream may be heard than ever were.
+    fn may_begin(&self) -> bool {
+        self.past.len() + self.known.len() < MAX_EVER
     }
 
     /// The source of an authentic packet, which is new where `place` is given.
@@ -114,7 +126,8 @@ impl Sources {
     ) -> Option<Place> {
         let lines: Vec<Mid> = lines.collect();
         self.forget_gone(now, &lines);
-        if self.known.len() >= MAX_SSRCS || !self.may_begin(header.ssrc.into()) {
+        let is_past = self.past.contains_key(&header.ssrc.into());
+        if self.known.len() >= MAX_SSRCS || !(is_past || self.may_begin()) {
             return None;
         }
         let lines: Vec<SendingLine> = lines.iter().map(|line| (*line, self.mains(*line).collect())).collect();

@@ -74,7 +74,9 @@ impl Call {
         let stats = self.world.shard.stats();
         assert_eq!((stats.faults, stats.peers), (0, 3), "{stats:?}");
         let (ana, ben) = (0, 1);
+        // Nor does it hear what the server says of numbers that it has not sent.
         self.world.clients[self.hostile].gone = true;
+        self.world.clients[self.hostile].cut = true;
         self.world.clients[ana].forget_got();
         self.world.run(5 * SECOND);
         assert!(self.world.clients[ana].got_from(Video, ben) > 200);
