@@ -1,4 +1,4 @@
-"""``python -m bench.instructions``: prints what the SFU's core does for a packet and for an idle session, in instructions.
+"""``python -m bench.instructions``: prints the instructions of the SFU's core for a packet and for an idle session.
 
 Callgrind (Debian's ``valgrind``) counts them, so other work on the machine changes nothing. It ends with 1 if there are
 more than the bars allow: what the last measurement gave, and a fifth.
@@ -56,7 +56,7 @@ def build() -> str:
     """Builds the program. Gives its path."""
     done = subprocess.run((*BUILD, "--message-format=json"), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     messages = [json.loads(line) for line in done.stdout.splitlines()]
-    return next(message["executable"] for message in messages if message.get("executable"))
+    return str(next(message["executable"] for message in messages if message.get("executable")))
 
 
 def run(program: str, *arguments: str) -> Counted:
@@ -64,8 +64,9 @@ def run(program: str, *arguments: str) -> Counted:
     with tempfile.NamedTemporaryFile() as out:
         argv = (*COUNT, f"--callgrind-out-file={out.name}", program, *arguments)
         done = subprocess.run(argv, capture_output=True, text=True, check=True)
-        totals = next(line for line in Path(out.name).read_text().splitlines() if line.startswith(("totals:", "summary:")))
-    return Counted(int(totals.split()[1]), int(done.stdout))
+        lines = Path(out.name).read_text().splitlines()
+    total = next(line for line in lines if line.startswith("totals:"))
+    return Counted(int(total.split()[1]), int(done.stdout))
 
 
 if __name__ == "__main__":
