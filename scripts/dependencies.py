@@ -73,6 +73,21 @@ def npm_findings(path: Path) -> Iterator[str]:
             yield f"npm package {name} has no hash in {path.relative_to(ROOT)}"
 
 
+def vendored_findings() -> Iterator[str]:
+    """What is wrong with the npm packages of which files ship with the page."""
+    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    origins = json.loads((ROOT / "scripts/vendored.json").read_text()).values()
+    for name in sorted({_package_of(origin) for origin in origins}):
+        stated = packages[f"node_modules/{name}"].get("license", "")
+        if not allowed(stated):
+            yield f"npm package {name}, of which files ship, is under {stated or 'no stated licence'}"
+
+
+def _package_of(origin: str) -> str:
+    parts = origin.split("/")
+    return "/".join(parts[: 2 if origin.startswith("@") else 1])
+
+
 def audited(report: dict[str, Any]) -> tuple[list[str], list[str]]:
     """From the JSON of pip-audit: the vulnerabilities, and the packages that it could not look up."""
     packages = report["dependencies"]
@@ -120,6 +135,7 @@ def main() -> int:
         *crate_findings(crates),
         *python_findings(names),
         *(finding for path in locks for finding in npm_findings(path)),
+        *vendored_findings(),
         *python_vulnerabilities(),
         *crate_vulnerabilities(),
     ]

@@ -101,7 +101,7 @@ CALLS = _browser(
     "two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme", "accessibility"
 )
 # For `make nightly`: with these, continuous integration would take too long.
-LONG = _browser("control", "languages", "layers", "views")
+LONG = _browser("check", "control", "effects", "languages", "layers", "meetings", "views")
 PAGES = ("tests/browser", *(f"--ignore={path}" for path in (*CALLS, *LONG)))
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),

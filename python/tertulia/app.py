@@ -42,6 +42,7 @@ from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
 from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
+from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
 from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
@@ -122,11 +123,12 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             join_within=config.join_timeout_seconds,
             empty_room=config.empty_timeout_seconds,
         )
+        seats = TenantSeats(redis, settings.seat / 2)
         hub = Hub(
             settings=settings,
             hub_id=hub_id,
             rooms=rooms,
-            seats=TenantSeats(redis, settings.seat / 2),
+            seats=seats,
             channels=channels,
             nodes=sfu_nodes(redis),
             directory=directory,
@@ -139,8 +141,10 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await hub.start()
         stack.push_async_callback(hub.stop)
         services = await _services(
-            config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, hub
+            config, clock, database, directory, admissions, recordings, keyring, audit_queue, redis, rooms, seats, hub
         )
+
+        stack.push_async_callback(services.connection_tests.stop)
 
         def worker() -> Worker:
             return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
@@ -175,6 +179,7 @@ async def _services(
     audit_queue: AuditQueue,
     redis: Redis,
     rooms: RoomState,
+    seats: TenantSeats,
     hub: Hub,
 ) -> Services:
     access, invites, keys = Access(database), Invites(database), RecordingKeys(database, master_key(config))
@@ -200,7 +205,10 @@ async def _services(
         links=Links(SealedStorage(open_storage(config.storage), keys), keyring),
         redis=redis,
         rooms=rooms,
+        seats=seats,
+        nodes=sfu_nodes(redis),
         hub=hub,
+        connection_tests=ConnectionTests(directory, hub),
     )
 
 
@@ -231,6 +239,8 @@ def _routes(services: Services, signalr: SignalRSite, api: Api, pages: Pages) ->
         site.page_route("/", pages.index),
         site.page_route("/r/{room_id}", pages.room),
         site.page_route("/m/{code}", pages.meeting),
+        site.page_route("/test", pages.index),
+        site.page_route("/meetings", pages.meetings),
         site.page_route("/static/{path:path}", pages.asset),
     ]
 

@@ -182,6 +182,7 @@ QUOTAS: Final = {
     "people": "how many people are in its meetings at once",
     "room_people": "how many people are in one meeting, whatever its maxParticipants",
     "room_mbits": "what may come into one meeting, in Mbit/s",
+    "mbits": "what may come into all its meetings together, in Mbit/s",
 }
 """As in :mod:`tertulia.room.quotas`."""
 

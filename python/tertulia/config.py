@@ -142,6 +142,9 @@ class Config:
     audit_days: int = _setting(
         values.whole_number(1, 3650), 365, _WEB, "how many days entries of the audit log are kept"
     )
+    show_nodes: bool = _setting(
+        values.flag, False, _WEB, "let API keys of all tenants see the SFU nodes and their load"
+    )
     max_message_bytes: int = _setting(
         values.whole_number(1024, 64 << 20), 256 * 1024, _WEB, "the longest SignalR message"
     )

@@ -30,6 +30,9 @@ Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=EMAIL_PATTERN)
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(max_length=MAX_SDP)]
 Target = Annotated[str, Meta(min_length=1, max_length=64)]
+Title = Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=_NO_NUL)]
+Time = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})]
+"""RFC 3339. Whether it is one is found out by :func:`tertulia.rest.moments.moment`."""
 
 AllowedRole = Literal["host", "guest"]
 Role = Literal["host", "attendee"]
@@ -99,16 +102,20 @@ class Settings(Strict, frozen=True):
 
 
 class CreateRoom(Wire, frozen=True):
-    """POST /v1/rooms."""
+    """POST /v1/rooms. ``scheduled_for``: when the meeting is to begin."""
 
     host_id: Uuid
     settings: SettingsChange = SettingsChange()
+    title: Title | UnsetType = UNSET
+    scheduled_for: Time | UnsetType = UNSET
 
 
 class ChangeRoom(Wire, frozen=True):
-    """PATCH /v1/rooms/{id}: what is left out stays as it is."""
+    """PATCH /v1/rooms/{id}: what is left out stays as it is; a title or a time that is null is removed."""
 
     settings: SettingsChange = SettingsChange()
+    title: Title | UnsetType | None = UNSET
+    scheduled_for: Time | UnsetType | None = UNSET
 
 
 class RoomQuery(Wire, frozen=True):
@@ -124,9 +131,7 @@ class AuditQuery(Wire, frozen=True):
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
     cursor: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
-    since: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})] | UnsetType = (
-        UNSET
-    )
+    since: Time | UnsetType = UNSET
 
 
 class JoinRequest(Wire, frozen=True):
@@ -159,10 +164,10 @@ class CreateUser(Wire, frozen=True):
 
 
 class CalendarEvent(Wire, frozen=True):
-    """When a meeting is to be: ``starts_at`` in RFC 3339."""
+    """When a meeting is to be: ``starts_at`` in RFC 3339. What is left out of the first two is the room's."""
 
-    title: Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=_NO_NUL)]
-    starts_at: Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})]
+    title: Title | UnsetType = UNSET
+    starts_at: Time | UnsetType = UNSET
     minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
 
 
@@ -223,6 +228,8 @@ class RoomView(Wire, frozen=True):
     settings: Settings
     status: RoomStatus
     created_at: str
+    title: str | None
+    scheduled_for: str | None
 
 
 class RoomList(Wire, frozen=True):
@@ -279,6 +286,17 @@ class JoinGrant(Wire, frozen=True):
     expires_at: str
 
 
+class ConnectionTest(Wire, frozen=True):
+    """A room for two that lasts a minute, to test one's connection in: ``tokens`` are for who sends and who
+    receives."""
+
+    room_id: str
+    tokens: list[str]
+    ice_servers: list[IceServer]
+    ws_url: str
+    expires_at: str
+
+
 class InviteCreated(Wire, omit_defaults=True, frozen=True):
     """A new invite, and the address of the page for whoever holds it. ``calendar`` is a file (RFC 5545)."""
 
@@ -320,6 +338,20 @@ class SessionView(Wire, frozen=True):
     start_time: str
     end_time: str | None
     recording_url: str | None
+
+
+class NodeView(Wire, frozen=True):
+    """An SFU node: ``load`` is 0 idle to 1 full, ``participants`` are those whose media it carries."""
+
+    id: str
+    region: str
+    load: float
+    rooms: int
+    participants: int
+    recordings: int
+    draining: bool
+    """It takes no new rooms, and moves those it has elsewhere."""
+    last_beat_at: str
 
 
 class RecordingProgress(Wire, frozen=True):
@@ -488,6 +520,12 @@ class RaiseHand(Wire, frozen=True):
     raised: bool
 
 
+class SetDisplayName(Wire, frozen=True):
+    """The caller's name in this meeting from now on."""
+
+    display_name: DisplayName
+
+
 class SetRecordingOptOut(Wire, frozen=True):
     """Whether the caller is left out of recordings."""
 
@@ -580,6 +618,7 @@ CALLS: Final[dict[str, type[Wire]]] = {
     "ReactToMessage": ReactToMessage,
     "SendReaction": SendReaction,
     "RaiseHand": RaiseHand,
+    "SetDisplayName": SetDisplayName,
     "SetRecordingOptOut": SetRecordingOptOut,
     "AskToMute": OneUser,
     "RemoveParticipant": RemoveParticipant,
@@ -639,6 +678,8 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     keep_alive_seconds: int
     is_recording: bool
     settings: Settings
+    display_name: str = ""
+    """The caller's, by which the others know them: a seat that is taken over keeps its own."""
     missed: bool = False
     is_muted: bool = False
     is_video_on: bool = False
@@ -710,6 +751,13 @@ class StateChanged(Wire, frozen=True):
     user_id: str
     is_muted: bool
     is_video_on: bool
+
+
+class DisplayNameChanged(Wire, frozen=True):
+    """A participant has another name from now on."""
+
+    user_id: str
+    display_name: str
 
 
 class SettingsChanged(Wire, frozen=True):

@@ -101,6 +101,18 @@ class Page:
             }})"""
         )
 
+    async def press(self, name: str) -> None:
+        """Press the button with this name as soon as it is there."""
+        words = json.dumps(name)
+        await self.until(
+            f"""(() => {{
+              const named = (b) => (b.getAttribute("aria-label") ?? b.textContent).trim() === {words};
+              const button = [...document.querySelectorAll("button")].find((b) => named(b) && !b.disabled);
+              button?.click();
+              return button !== undefined;
+            }})()"""
+        )
+
     async def picture(self, path: Path) -> None:
         """A screenshot, to be looked at."""
         shot = await self.command("browsingContext.captureScreenshot", context=self._context)

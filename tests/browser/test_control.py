@@ -115,6 +115,32 @@ async def test_a_stopped_video_stays_off(come: Come, base: str) -> None:
     await ana.sees("Ben")
 
 
+async def rename(person: Person, name: str) -> None:
+    """Changes their name in the list of people."""
+    await person.press("p")
+    await person.button("Change your name").click()
+    dialog = person.page.get_by_role("dialog", name="Change your name")
+    await dialog.get_by_label("Your name").fill(name)
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_have_count(0)
+
+
+async def test_another_name_is_seen_by_all_and_kept(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ben.press("c")
+    await ben.page.get_by_label("Message", exact=True).fill("before")
+    await ben.press("Enter")
+    await ben.button("Close chat").click()
+    await rename(ben, "Benjamin")
+    await ana.tile("Benjamin").wait_for()
+    await ben.tile("Benjamin (you)").wait_for()
+    await ana.press("c")
+    await expect(ana.page.locator(".messages")).to_contain_text("Ben")
+    await expect(ana.page.locator(".messages")).not_to_contain_text("Benjamin")
+    await ben.page.reload()
+    await expect(ben.page.get_by_label("Your name")).to_have_value("Benjamin")
+
+
 async def test_a_co_host_and_the_spotlight(come: Come, base: str) -> None:
     ana, ben = await meet(come, base)
     await ana.press("p")

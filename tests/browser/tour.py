@@ -18,7 +18,7 @@ from typing import Final
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.browser import chromium
-from tests.browser.person import Person, Room, new_room
+from tests.browser.person import Person, Room, call, new_room
 from tests.integration import servers
 
 SIZES: Final = ((1280, 800), (1024, 640), (390, 844), (844, 390))
@@ -80,6 +80,31 @@ async def in_company(person: Person) -> AsyncIterator[str]:
     yield "ended"
 
 
+async def managing(person: Person, base: str, room: Room) -> AsyncIterator[str]:
+    """The same of the page of meetings, while somebody is in one."""
+    page = person.page
+    call("PATCH", f"{base}/v1/rooms/{room.id}", {"title": "Weekly, with cake", "scheduledFor": "2030-05-06T07:00:00Z"})
+    call("POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "attendee", "password": "secret", "maxUses": 5})
+    for at, ready, name in (
+        ("", ".card", "meetings"),
+        ("#nodes", ".node", "meetings-nodes"),
+        (f"#{room.id}", ".part .links li", "meetings-room"),
+    ):
+        await page.goto(f"{base}/meetings{at}")
+        await page.locator(ready).first.wait_for()
+        yield name
+    for selector, name in ((".part-actions button", "meetings-link"), (".room-actions .secondary", "meetings-form")):
+        await page.locator(selector).first.click()
+        await page.locator("dialog").wait_for()
+        yield name
+        await page.keyboard.press("Escape")
+    await page.route("**/v1/rooms", lambda route: route.fulfill(status=401, json={"code": "unauthorized"}))
+    await page.goto(f"{base}/meetings")
+    await page.reload()
+    await page.locator(".key-form").wait_for()
+    yield "meetings-key"
+
+
 async def tour(browser: Browser, base: str, language: str) -> None:
     """Take the pictures in one language."""
     directory = ROOT / ".build/pictures/sheets" / language
@@ -98,6 +123,8 @@ async def tour(browser: Browser, base: str, language: str) -> None:
     await ben.page.locator(".ready button").click()
     await ben.page.locator(".meeting").wait_for()
     async for name in in_company(ana):
+        await sheet(browser, ana.page, directory / f"{name}.png")
+    async for name in managing(ana, base, room):
         await sheet(browser, ana.page, directory / f"{name}.png")
     for context in contexts:
         await context.close()

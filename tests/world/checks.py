@@ -208,7 +208,7 @@ def _check_pending(world: World, client: Client) -> None:
 def _check_views(world: World, client: Client, keys: Keys) -> None:
     expected = {
         user: (
-            *(member.is_muted, member.is_video_on, member.hand_raised, member.recording_opt_out),
+            *(member.display_name, member.is_muted, member.is_video_on, member.hand_raised, member.recording_opt_out),
             control_of(member),
         )
         for user, member in keys.people.items()

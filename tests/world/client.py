@@ -425,6 +425,7 @@ _HANDLERS: Final[dict[str, Callable[[Client, dict[str, Any]], None]]] = {
         payload, is_muted=payload["isMuted"], is_video_on=payload["isVideoOn"]
     ),
     "HandRaised": lambda client, payload: client.view.change(payload, hand_raised=payload["raised"]),
+    "DisplayNameChanged": lambda client, payload: client.view.change(payload, name=payload["displayName"]),
     "RecordingOptOutChanged": lambda client, payload: client.view.change(payload, opt_out=payload["optOut"]),
     "ConnectionLost": lambda client, payload: client.view.change(payload, is_lost=True),
     "ConnectionBack": lambda client, payload: client.view.change(payload, is_lost=False),

@@ -16,6 +16,7 @@ from tertulia.contract import (
     Role,
     SendChat,
     SendOffer,
+    SetDisplayName,
     SetPermissions,
     SetRole,
     SettingsChange,
@@ -110,6 +111,13 @@ def hand(world: World, action: Action) -> None:
     client = _seated(world, action)
     if client is not None:
         client.call("RaiseHand", RaiseHand(raised=action.how % 2 == 0))
+
+
+def rename(world: World, action: Action) -> None:
+    """Another name."""
+    client = _seated(world, action)
+    if client is not None:
+        client.call("SetDisplayName", SetDisplayName(display_name=f"Name {action.how % 4}"))
 
 
 def chat(world: World, action: Action) -> None:
@@ -337,5 +345,6 @@ ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
         *(update, hand, chat, whisper, offer, miss_media, mute_all, remove, end, rest_remove, rest_end),
         *(opt_out, record, rest_record, rest_stop_recording),
         *(settings, rest_settings, admit, deny, lower_hand, spotlight, set_role, set_permissions),
+        rename,
     )
 }

@@ -28,6 +28,9 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
     steps.RaiseHand: lambda state, room, step: state.raise_hand(
         room, step.user, step.connection, step.incarnation, step.raised
     ),
+    steps.SetDisplayName: lambda state, room, step: state.set_display_name(
+        room, step.user, step.connection, step.incarnation, step.display_name
+    ),
     steps.SetRecordingOptOut: lambda state, room, step: state.set_recording_opt_out(
         room, step.user, step.connection, step.incarnation, step.opt_out
     ),

@@ -26,9 +26,12 @@ def control_of(member: ParticipantView | ParticipantChanged | Participant) -> Co
 class Shown:
     """What a client shows of another member."""
 
-    __slots__ = ("control", "hand_raised", "is_lost", "is_muted", "is_video_on", "opt_out")
+    __slots__ = ("control", "hand_raised", "is_lost", "is_muted", "is_video_on", "name", "opt_out")
 
-    def __init__(self, is_muted: bool, is_video_on: bool, hand_raised: bool, opt_out: bool, control: Control) -> None:
+    def __init__(
+        self, name: str, is_muted: bool, is_video_on: bool, hand_raised: bool, opt_out: bool, control: Control
+    ) -> None:
+        self.name = name
         self.is_muted = is_muted
         self.is_video_on = is_video_on
         self.hand_raised = hand_raised
@@ -38,14 +41,14 @@ class Shown:
 
     def copy(self) -> Shown:
         """The same, to be changed by itself."""
-        other = Shown(self.is_muted, self.is_video_on, self.hand_raised, self.opt_out, self.control)
+        other = Shown(*self.state)
         other.is_lost = self.is_lost
         return other
 
     @property
-    def state(self) -> tuple[bool, bool, bool, bool, Control]:
+    def state(self) -> tuple[str, bool, bool, bool, bool, Control]:
         """All but whether the connection is lost."""
-        return self.is_muted, self.is_video_on, self.hand_raised, self.opt_out, self.control
+        return self.name, self.is_muted, self.is_video_on, self.hand_raised, self.opt_out, self.control
 
 
 class View:
@@ -67,10 +70,7 @@ class View:
 
     def take(self, result: JoinResult) -> None:
         """JoinRoom's result."""
-        self.members = {
-            UserId(p.user_id): Shown(p.is_muted, p.is_video_on, p.hand_raised, p.recording_opt_out, control_of(p))
-            for p in result.participants
-        }
+        self.members = {UserId(p.user_id): _shown(p) for p in result.participants}
         if len(self.members) != len(result.participants) or self._user in self.members:
             self._fail("shown twice", f"{self._whose}: JoinRoom's list has {[p.user_id for p in result.participants]}")
 
@@ -89,13 +89,7 @@ class View:
             self._fail("shown twice", f"{self._whose} is told of {user} again")
         self._may_come_again.discard(user)
         for view in (self.members, self.followed):
-            view[user] = Shown(
-                payload["isMuted"],
-                payload["isVideoOn"],
-                payload["handRaised"],
-                payload["recordingOptOut"],
-                control_of(msgspec.convert(payload, ParticipantView)),
-            )
+            view[user] = _shown(msgspec.convert(payload, ParticipantView))
 
     def went(self, payload: dict[str, Any]) -> None:
         """ParticipantLeft."""
@@ -121,3 +115,14 @@ class View:
             self._fail("order", f"{self._whose} hears {text} after {self._last_chat[key]} of {key}")
         self._last_chat[key] = int(count)
         self.chats.add(text)
+
+
+def _shown(member: ParticipantView) -> Shown:
+    return Shown(
+        member.display_name,
+        member.is_muted,
+        member.is_video_on,
+        member.hand_raised,
+        member.recording_opt_out,
+        control_of(member),
+    )

@@ -27,6 +27,8 @@ event_classes! {
     VideosPaused { room: String, transport: String, user_id: String, seat: String, videos: Vec<(String, String)>, }
     /// Who speaks, loudest first.
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
+    /// What came into a room that is held to a rate, in the last second.
+    Inflow { room: String, kilobits: u32, }
     /// The layers that one client is to send of each video that it sends in several.
     LayersWanted { room: String, transport: String, user_id: String, seat: String, videos: Vec<WantedLayers>, }
     /// A change of a peer's media path; `reason` only with `closed`.
@@ -48,6 +50,17 @@ event_classes! {
         seat: String,
         code: String,
         message: String,
+    }
+    /// A client is not sent a track, since it cannot decode it.
+    NoCommonCodec {
+        room: String,
+        transport: String,
+        user_id: String,
+        seat: String,
+        publisher: String,
+        source: String,
+        codec: String,
+        accepted: Vec<String>,
     }
     /// So many events were dropped here.
     Lost { count: u64, }
@@ -180,6 +193,7 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
             let user_ids = users.iter().map(ToString::to_string).collect();
             instance(py, ActiveSpeakers { room, user_ids })
         }
+        Body::Inflow(kilobits) => instance(py, Inflow { room, kilobits }),
         Body::LayersWanted(videos) => of_peer!(LayersWanted {
             videos: videos.into_iter().map(WantedLayers::from).collect()
         }),
@@ -196,6 +210,12 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
         }
         Body::Limited(scope) => of_peer!(Limited {
             scope: scope.as_str().to_owned()
+        }),
+        Body::NoCommonCodec(track) => of_peer!(NoCommonCodec {
+            publisher: track.user.to_string(),
+            source: track.source.as_str().to_owned(),
+            codec: track.codec,
+            accepted: track.accepted
         }),
         Body::Refused { code, message } => of_peer!(Refused {
             code: code.as_str().to_owned(),

@@ -196,12 +196,14 @@ impl Sfu {
         )
     }
 
-    fn record(&self, room: &str, transport: &str, recording: Option<String>) -> PyResult<()> {
+    #[pyo3(signature = (room, transport, recording, name = ""))]
+    fn record(&self, room: &str, transport: &str, recording: Option<String>, name: &str) -> PyResult<()> {
         self.command(
             room,
             Command::Record {
                 transport: transport.into(),
                 recording: recording.map(Into::into),
+                name: name.to_owned(),
             },
         )
     }
@@ -292,7 +294,7 @@ mod _sfu {
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
     use super::event::{
-        ActiveSpeakers, Answer, Failed, LayersWanted, Limited, Lost, Offer, RecordingTrouble, Refused, Restarted, Slot,
-        Slots, TransportState, VideosPaused, WantedLayers,
+        ActiveSpeakers, Answer, Failed, Inflow, LayersWanted, Limited, Lost, NoCommonCodec, Offer, RecordingTrouble,
+        Refused, Restarted, Slot, Slots, TransportState, VideosPaused, WantedLayers,
     };
 }

@@ -1,4 +1,4 @@
-//! A token bucket that holds one second's worth.
+//! A token bucket. Unless said otherwise, it holds one second's worth.
 
 use std::time::Instant;
 
@@ -6,6 +6,7 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) struct Bucket {
     rate: f64,
+    most: f64,
     tokens: f64,
     at: Instant,
 }
@@ -13,12 +14,30 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// A full bucket of `rate` tokens a second.
     pub(crate) fn new(rate: u32, now: Instant) -> Self {
-        let rate = f64::from(rate);
+        Self::with_burst(rate, rate, now)
+    }
+
+    /// A full bucket of `rate` tokens a second that holds `burst`.
+    pub(crate) fn with_burst(rate: u32, burst: u32, now: Instant) -> Self {
+        let most = f64::from(burst);
         Self {
-            rate,
-            tokens: rate,
+            rate: f64::from(rate),
+            most,
+            tokens: most,
             at: now,
         }
+    }
+
+    /// How many tokens come in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Changes how many tokens come in a second. It gets none by that.
+    pub(crate) fn set_rate(&mut self, now: Instant, rate: u32) {
+        self.fill(now);
+        self.rate = f64::from(rate);
+        self.tokens = self.tokens.min(self.rate);
     }
 
     /// Takes a token, if there is one.
@@ -38,10 +57,10 @@ impl Bucket {
     /// Whether nothing is missing.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.fill(now);
-        self.tokens >= self.rate
+        self.tokens >= self.most
     }
 
-    /// Takes tokens that are there.
+    /// Takes tokens. More than are there have to be made up for.
     pub(crate) fn spend(&mut self, tokens: f64) {
         self.tokens -= tokens;
     }
@@ -49,7 +68,7 @@ impl Bucket {
     fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = self.at.max(now);
-        self.tokens = (self.tokens + passed * self.rate).min(self.rate);
+        self.tokens = (self.tokens + passed * self.rate).min(self.most);
     }
 }
 

@@ -24,7 +24,6 @@ pub(crate) enum Verdict {
 /// The budget of something that sends: one second's worth of bits and packets at a time.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    per_second: u32,
     kilobits: Bucket,
     packets: Bucket,
     was_over: Option<Instant>,
@@ -33,30 +32,29 @@ pub(crate) struct Budget {
 impl Budget {
     /// A budget of so many kilobits a second, and of the packets that belong to them.
     pub(crate) fn new(kilobits: u32, now: Instant) -> Self {
-        let packets = u64::from(kilobits) * 125 / USUAL_PACKET;
         Self {
-            per_second: kilobits,
             kilobits: Bucket::new(kilobits, now),
-            packets: Bucket::new(u32::try_from(packets).unwrap_or(u32::MAX), now),
+            packets: Bucket::new(packets_of(kilobits), now),
             was_over: None,
         }
     }
 
-    /// Changes it to so many kilobits a second. Said again, it changes nothing.
+    /// Changes it to so many kilobits a second. What is used up stays so.
     pub(crate) fn hold_to(&mut self, now: Instant, kilobits: u32) {
-        if self.per_second != kilobits {
-            let was_over = self.was_over;
-            *self = Self {
-                was_over,
-                ..Self::new(kilobits, now)
-            };
-        }
+        self.kilobits.set_rate(now, kilobits);
+        self.packets.set_rate(now, packets_of(kilobits));
     }
 
     /// Takes a packet of so many bytes.
     pub(crate) fn take(&mut self, now: Instant, bytes: usize) -> Verdict {
+        self.take_leaving(now, bytes, 0.0)
+    }
+
+    /// Takes a packet of so many bytes, if that share of a second's worth is left for others.
+    pub(crate) fn take_leaving(&mut self, now: Instant, bytes: usize, share: f64) -> Verdict {
         let kilobits = bytes as f64 / 125.0;
-        if self.kilobits.has(now, kilobits) && self.packets.has(now, 1.0) {
+        let (left, packets_left) = (self.kilobits.rate() * share, self.packets.rate() * share);
+        if self.kilobits.has(now, kilobits + left) && self.packets.has(now, 1.0 + packets_left) {
             self.kilobits.spend(kilobits);
             self.packets.spend(1.0);
             return Verdict::Within;
@@ -67,6 +65,12 @@ impl Budget {
             _ => Verdict::BeginsOver,
         }
     }
+}
+
+/// The packets that belong to so many kilobits.
+fn packets_of(kilobits: u32) -> u32 {
+    let packets = u64::from(kilobits) * 125 / USUAL_PACKET;
+    u32::try_from(packets).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -90,6 +94,30 @@ mod tests {
         let then = now + Duration::from_secs(1);
         budget.hold_to(then, 8_000);
         assert_eq!(budget.take(then, 10_000), Verdict::Over);
+    }
+
+    #[test]
+    fn a_budget_that_changes_all_the_time_is_kept() {
+        let now = Instant::now();
+        let mut budget = Budget::new(8_000, now);
+        second(&mut budget, now, 10_000, 1_000);
+        let mut within = 0;
+        for n in 1..=10 {
+            let then = now + Duration::from_secs(n);
+            budget.hold_to(then, 8_000 + 80 * u32::from(n % 2 == 0));
+            within += second(&mut budget, then, 10_000, 1_000).0;
+        }
+        assert!((10_000..=10_060).contains(&within), "{within}");
+    }
+
+    #[test]
+    fn what_is_left_for_others_they_can_take() {
+        let now = Instant::now();
+        let mut budget = Budget::new(8_000, now);
+        let taken = (0..1_000).filter(|_| budget.take_leaving(now, 1_000, 0.1) == Verdict::Within);
+        assert_eq!(taken.count(), 900);
+        let taken = (0..1_000).filter(|_| budget.take(now, 1_000) == Verdict::Within);
+        assert_eq!(taken.count(), 100);
     }
 
     #[test]

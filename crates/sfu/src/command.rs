@@ -70,7 +70,7 @@ pub enum Command {
         slots: bool,
         /// What the client sends on which m-line; those not named follow the rule in [`Source`].
         tracks: Vec<TrackName>,
-        /// The user's name, for people. Fixed by a peer's first offer.
+        /// The user's name, for people. Of a peer's first offer; [`Command::Record`] changes it.
         name: String,
         /// As of [`Command::Record`], from the first packet on. `None` changes nothing.
         recording: Option<RecordingId>,
@@ -120,6 +120,8 @@ pub enum Command {
         /// The recording. One that was stopped does not begin again, and changes nothing. One that is not the room's
         /// stops that one.
         recording: Option<RecordingId>,
+        /// The user's name as it is by now. Empty: as it was.
+        name: String,
     },
     /// Stops a recording, if it runs, and for good: it never begins again in this shard.
     StopRecording {
@@ -210,22 +212,18 @@ pub enum RefusalCode {
     NotFound,
     /// The command did not get through to the shard: its queue was full.
     Overloaded,
-    /// Not a refusal of a command: the client cannot decode what another one sends.
-    NoCommonCodec,
     /// A fault in the server; the peer is closed.
     Internal,
 }
 
 impl RefusalCode {
-    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`,
-    /// `no_common_codec`, `internal`.
+    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `internal`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidSdp => "invalid_sdp",
             Self::RoomFull => "room_full",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
-            Self::NoCommonCodec => "no_common_codec",
             Self::Internal => "internal",
         }
     }

@@ -50,6 +50,8 @@ pub enum Body {
     VideosPaused(Vec<(UserId, Source)>),
     /// Who speaks now in a room, loudest first, after each change.
     ActiveSpeakers(Vec<UserId>),
+    /// What came into a room that is held to a rate, in kilobits a second, dropped or not: told each second.
+    Inflow(u32),
     /// Which layers of each video that one client sends in several are wanted, after each change. A client that stops the
     /// others saves bits and power, and one that does not loses nothing.
     LayersWanted(Vec<WantedLayers>),
@@ -58,6 +60,8 @@ pub enum Body {
     /// More media came in than [`crate::Limits`] allow, and the rest is dropped. Told once, and again when the limit was kept for
     /// ten seconds.
     Limited(Scope),
+    /// A track that a client is not sent, since it cannot decode it. Told once of each codec.
+    NoCommonCodec(Undecodable),
     /// A command was refused.
     Refused {
         /// The kind of refusal.
@@ -65,6 +69,19 @@ pub enum Body {
         /// What is wrong, for people.
         message: String,
     },
+}
+
+/// A track that a client cannot decode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecodable {
+    /// Whose.
+    pub user: UserId,
+    /// What it shows.
+    pub source: Source,
+    /// The codec that it is sent with, as in SDP.
+    pub codec: String,
+    /// The codecs that the client takes there, of those that the server knows, each once.
+    pub accepted: Vec<String>,
 }
 
 /// What sends more than it may.

@@ -41,6 +41,13 @@ pub enum Heard {
         /// The user's name, for people.
         name: String,
     },
+    /// The user of a peer has another name.
+    Renamed {
+        /// The peer.
+        peer: TapPeer,
+        /// The name.
+        name: String,
+    },
     /// A peer is gone, or not recorded any more. Its tracks have ended.
     Left {
         /// The peer.

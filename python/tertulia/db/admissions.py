@@ -29,7 +29,10 @@ REMOVED: Final = "you were removed from this meeting, and the token is no longer
 """The same, to who was removed."""
 
 
-_IN_MEETINGS: Final = (TENANTS.c.max_people, TENANTS.c.max_room_people, TENANTS.c.max_room_mbits)
+_IN_MEETINGS: Final = (
+    *(TENANTS.c.max_people, TENANTS.c.max_room_people),
+    *(TENANTS.c.max_room_mbits, TENANTS.c.max_mbits),
+)
 """The quotas that a meeting has to keep to."""
 _ROOM: Final = rows.ROOM_QUERY.join(TENANTS, TENANTS.c.id == ROOMS.c.tenant_id)
 _RECORD: Final = _ROOM.where(ROOMS.c.id == sa.bindparam("room")).add_columns(
@@ -86,7 +89,12 @@ class Admissions:
             if tenant is not None and room.tenant_id != tenant:
                 rows.not_found("room")
             _check(row.is_out, row.is_revoked)
-            quotas = Quotas(people=row.max_people, room_people=row.max_room_people, room_mbits=row.max_room_mbits)
+            quotas = Quotas(
+                people=row.max_people,
+                room_people=row.max_room_people,
+                room_mbits=row.max_room_mbits,
+                mbits=row.max_mbits,
+            )
             if not row.has_removals or room.session_id is None:
                 return Record(room, {}, quotas)
             return Record(room, await rows.removals(connection, room.session_id), quotas)

@@ -6,11 +6,13 @@ without.
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Final
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import UNSET, UnsetType
 
 from tertulia.contract import RoomStatus, Settings, SettingsChange
 from tertulia.db import quotas, recording_rows, rows
@@ -20,9 +22,17 @@ from tertulia.db.paging import Page, Position, behind, cursor_of
 from tertulia.db.tables import RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
 from tertulia.errors import AlreadyExists, FieldError
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
+from tertulia.room.quotas import Quotas
 
 GUEST_NAME: Final = "Guest"
 """The name of a user of whom only the id is known."""
+MOST_TESTS: Final = 20
+"""Rooms of connection tests that are looked for at once."""
+
+
+def host_of_tests(tenant: TenantId) -> UserId:
+    """Whose the rooms are in which people of a tenant test their connection."""
+    return UserId(str(uuid.uuid5(uuid.NAMESPACE_URL, f"tertulia:connection-test:{tenant}")))
 
 
 class Directory:
@@ -101,7 +111,15 @@ class Directory:
     # --- rooms
 
     async def create_room(
-        self, tenant: TenantId, room_id: RoomId, host: UserId, settings: Settings, at: datetime
+        self,
+        tenant: TenantId,
+        room_id: RoomId,
+        host: UserId,
+        settings: Settings,
+        at: datetime,
+        *,
+        title: str | None = None,
+        scheduled_for: datetime | None = None,
     ) -> Room:
         """Create a room, and its host as a user if not known. If the room exists, it is the answer.
 
@@ -116,6 +134,8 @@ class Directory:
             "settings": msgspec.to_builtins(settings),
             "status": "SCHEDULED",
             "created_at": at,
+            "title": title,
+            "scheduled_for": scheduled_for,
         }
         async with self._database.write() as connection:
             await quotas.lock_rooms(connection, tenant)
@@ -135,6 +155,11 @@ class Directory:
         async with self._database.read() as connection:
             await quotas.check_rooms(connection, tenant, room_id)
 
+    async def quotas(self, tenant: TenantId) -> Quotas:
+        """What the tenant may have."""
+        async with self._database.read() as connection:
+            return await quotas.of_tenant(connection, tenant)
+
     async def room(self, room_id: RoomId, tenant: TenantId | None = None) -> Room:
         """The room.
 
@@ -148,7 +173,7 @@ class Directory:
         self, tenant: TenantId, *, status: RoomStatus | None = None, limit: int = 50, after: Position | None = None
     ) -> Page:
         """The tenant's rooms, the newest first, from ``after`` on (see :func:`~tertulia.db.paging.read_cursor`)."""
-        query = rows.ROOM_QUERY.where(ROOMS.c.tenant_id == tenant)
+        query = rows.ROOM_QUERY.where(ROOMS.c.tenant_id == tenant, ROOMS.c.host_user_id != host_of_tests(tenant))
         if status is not None:
             query = query.where(ROOMS.c.status == status)
         if after is not None:
@@ -161,17 +186,44 @@ class Directory:
         last = rooms[limit - 1]
         return Page(rooms[:limit], cursor_of(Position(last.created_at, last.id)))
 
+    async def tests(self, tenant: TenantId, since: datetime, until: datetime) -> list[RoomId]:
+        """Rooms for connection tests that were made in that time."""
+        made = sa.and_(ROOMS.c.created_at >= since, ROOMS.c.created_at < until)
+        query = sa.select(ROOMS.c.id).where(
+            ROOMS.c.tenant_id == tenant, made, ROOMS.c.host_user_id == host_of_tests(tenant)
+        )
+        async with self._database.read() as connection:
+            return [RoomId(row.id) for row in await connection.execute(query.limit(MOST_TESTS))]
+
     async def change_settings(self, tenant: TenantId | None, room_id: RoomId, change: SettingsChange) -> Room:
         """Merge ``change`` into the settings.
 
         Raises:
             NotFound
         """
+        return await self.change_room(tenant, room_id, change)
+
+    async def change_room(
+        self,
+        tenant: TenantId | None,
+        room_id: RoomId,
+        change: SettingsChange,
+        *,
+        title: str | UnsetType | None = UNSET,
+        scheduled_for: datetime | UnsetType | None = UNSET,
+    ) -> Room:
+        """Merge ``change`` into the settings; a title or a time that is None is removed.
+
+        Raises:
+            NotFound
+        """
+        given = {"title": title, "scheduled_for": scheduled_for}
+        values = {name: value for name, value in given.items() if value is not UNSET}
         async with self._database.write() as connection:
             await rows.lock_room(connection, room_id)
             room = await rows.find_room(connection, room_id, tenant)
             settings = msgspec.to_builtins(room.settings.merged(change))
-            await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=settings))
+            await connection.execute(sa.update(ROOMS).where(ROOMS.c.id == room_id).values(settings=settings, **values))
             return await rows.find_room(connection, room_id, tenant)
 
     async def delete_room(self, tenant: TenantId, room_id: RoomId, now: datetime) -> None:

@@ -26,6 +26,7 @@ class Tenant(Struct, frozen=True):
     max_people: int | None = None
     max_room_people: int | None = None
     max_room_mbits: int | None = None
+    max_mbits: int | None = None
 
     @property
     def quotas(self) -> Quotas:
@@ -35,6 +36,7 @@ class Tenant(Struct, frozen=True):
             people=self.max_people,
             room_people=self.max_room_people,
             room_mbits=self.max_room_mbits,
+            mbits=self.max_mbits,
         )
 
 
@@ -90,6 +92,9 @@ class Room(Struct, frozen=True):
     """The open session, if any."""
     recording_id: RecordingId | None
     """The recording of it that is running, if any."""
+    title: str | None = None
+    scheduled_for: datetime | None = None
+    """When its meeting is to begin."""
 
 
 class Session(Struct, frozen=True):

@@ -1,14 +1,22 @@
-"""How many rooms a tenant may have, within a transaction."""
+"""What a tenant may have, within a transaction."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tertulia.db.models import Tenant
 from tertulia.db.rows import lock_tenant
 from tertulia.db.tables import ROOMS, TENANTS
 from tertulia.errors import QuotaExceeded
 from tertulia.ids import RoomId, TenantId
+from tertulia.room.quotas import Quotas
+
+
+async def of_tenant(connection: AsyncConnection, tenant: TenantId) -> Quotas:
+    """All its quotas."""
+    row = (await connection.execute(sa.select(TENANTS).where(TENANTS.c.id == tenant))).one()
+    return Tenant(**row._mapping).quotas
 
 
 async def lock_rooms(connection: AsyncConnection, tenant: TenantId) -> None:

@@ -72,6 +72,7 @@ TENANTS: Final = sa.Table(
     sa.Column("max_people", sa.Integer),
     sa.Column("max_room_people", sa.Integer),
     sa.Column("max_room_mbits", sa.Integer),
+    sa.Column("max_mbits", sa.Integer),
     sa.UniqueConstraint("name"),
 )
 
@@ -96,6 +97,8 @@ ROOMS: Final = sa.Table(
     sa.Column("settings", Json, nullable=False),
     sa.Column("status", sa.String(9), nullable=False),
     _moment("created_at"),
+    sa.Column("title", sa.String(200)),
+    _moment("scheduled_for", nullable=True),
     sa.CheckConstraint("status IN ('SCHEDULED', 'ACTIVE', 'COMPLETED')", name="status"),
     sa.ForeignKeyConstraint(
         ["tenant_id", "host_user_id"], ["users.tenant_id", "users.id"], name="fk_rooms_host_user_id"

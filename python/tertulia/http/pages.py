@@ -1,4 +1,5 @@
-"""Static files: the page (``/``, ``/r/{roomId}``, ``/static/``), and the one for trying out the API (``/docs``)."""
+"""Static files: the pages (``/``, ``/r/{roomId}``, ``/meetings``, ``/static/``), and the one for trying out the API
+(``/docs``)."""
 
 from __future__ import annotations
 
@@ -27,11 +28,13 @@ _TYPES: Final = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
+    ".wasm": "application/wasm",
 }
 """Types that the system's own table may have wrong."""
 _CONTENT_POLICY: Final = (
     "default-src 'self'; connect-src {connect}; img-src 'self' data: blob:; media-src {media}; style-src 'self'; "
-    "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 _ROOM_ID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
@@ -63,10 +66,12 @@ async def _nowhere_else() -> None:
 _Stamp = tuple[int, int, int] | None
 _MOST_KNOWN: Final = 500
 """Names under which files are kept: several times as many as there are."""
+_MOST_CARDS: Final = 16
+"""Addresses of this server for which the page is kept: it has one, or a few."""
 
 
-_ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json"})
-"""Files of text, which are a quarter as long by gzip."""
+_ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json", ".wasm", ".tflite"})
+"""Files of text, which are a quarter as long by gzip, and what noise suppression and backgrounds load."""
 _GZIP_LEVEL: Final = 9
 """A file is compressed once."""
 
@@ -77,6 +82,11 @@ class _Asset(NamedTuple):
     etag: str
     zipped: bytes = b""
     """The content by gzip (RFC 1952); empty: it is sent as it is."""
+
+
+def _asset(content: bytes, media_type: str, *, is_text: bool) -> _Asset:
+    zipped = gzip.compress(content, _GZIP_LEVEL, mtime=0) if is_text else b""
+    return _Asset(content, media_type, _etag(content), zipped if len(zipped) < len(content) else b"")
 
 
 class _Known(NamedTuple):
@@ -152,6 +162,8 @@ class Pages:
         self._public_url = public_url
         self._media_origin = media_origin
         self._known: dict[str, _Known] = {}
+        self._cards: dict[tuple[str, str], _Asset] = {}
+        """The page with its card, by its tag without, and by the address of the server."""
 
     async def index(self, request: Request) -> Response:
         """Serve the page itself."""
@@ -177,6 +189,10 @@ class Pages:
             return await self.index(request)
         return await self.unknown(request)
 
+    async def meetings(self, request: Request) -> Response:
+        """Serve the page of a tenant's meetings, which asks for an API key itself."""
+        return await self._send(request, "meetings.html")
+
     async def unknown(self, request: Request) -> Response:
         """Serve the page, which tells people that there is nothing at this path, with 404.
 
@@ -198,8 +214,13 @@ class Pages:
     def _with_card(self, asset: _Asset, base: Base) -> _Asset:
         """The page with what other sites show for a link to it: the same for every link, so that none gives away who
         meets there."""
-        content = asset.content.replace(_CARD_MARK, card(base).encode())
-        return _Asset(content, asset.media_type, _etag(content))
+        known = self._cards.get((asset.etag, base.url))
+        if known is None:
+            known = _asset(asset.content.replace(_CARD_MARK, card(base).encode()), asset.media_type, is_text=True)
+            if len(self._cards) >= _MOST_CARDS:  # a client may call the server by any name
+                self._cards.clear()
+            self._cards[asset.etag, base.url] = known
+        return known
 
     async def _send(self, request: Request, name: str, status: int = 200, change: Change = _unchanged) -> Response:
         base = base_of(request, self._public_url)
@@ -240,8 +261,7 @@ class Pages:
         except (OSError, ValueError):  # ValueError: a NUL in the name
             raise NotFound("there is no such page") from None
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        zipped = gzip.compress(content, _GZIP_LEVEL, mtime=0) if path.suffix in _ZIPPED else b""
-        asset = _Asset(content, media_type, _etag(content), zipped if len(zipped) < len(content) else b"")
+        asset = _asset(content, media_type, is_text=path.suffix in _ZIPPED)
         if len(self._known) < _MOST_KNOWN:  # one file has any number of names
             self._known[name] = _Known(path, stamp, asset)
         return asset

@@ -71,6 +71,7 @@ class Steps:
             steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
             steps.Update: self._update,
             steps.RaiseHand: lambda room, s: rooms.raise_hand(room, s.user, s.connection, s.incarnation, s.raised),
+            steps.SetDisplayName: self._set_display_name,
             steps.SetRecordingOptOut: self._set_recording_opt_out,
             steps.Control: self._control,
             steps.Admit: lambda room, s: rooms.admit(room, s.users, s.incarnation),
@@ -211,6 +212,9 @@ class Steps:
     async def _change_settings(self, room: RoomId, step: steps.ChangeSettings) -> Answer:
         await self._directory.change_settings(None, room, step.change)
         return await self._read_record(room, None, None)
+
+    def _set_display_name(self, room: RoomId, step: steps.SetDisplayName) -> Awaitable[Answer]:
+        return self._rooms.set_display_name(room, step.user, step.connection, step.incarnation, step.display_name)
 
     def _set_recording_opt_out(self, room: RoomId, step: steps.SetRecordingOptOut) -> Awaitable[Answer]:
         return self._rooms.set_recording_opt_out(room, step.user, step.connection, step.incarnation, step.opt_out)

@@ -44,7 +44,14 @@ class Api:
         self._services = services
         self._by_address = by_address
         self._by_credential = by_credential
-        self._reads = Reads(services.directory, services.invites, services.recordings, services.rooms)
+        self._reads = Reads(
+            services.directory,
+            services.invites,
+            services.recordings,
+            services.rooms,
+            services.seats,
+            shows_nodes=services.config.open or services.config.show_nodes,
+        )
         self._once = Once(services.idempotency, lambda: services.keyring.tokens.derived(PURPOSE), services.now)
 
     async def serve(self, request: Request, operations: Mapping[str, AnyOperation]) -> Response:

@@ -7,18 +7,32 @@ from tertulia.db.invites import Invites
 from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.db.recordings import Recordings
 from tertulia.ids import RecordingId, RoomId, TenantId, UserId
+from tertulia.room.quotas import Quotas
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import Seat, TenantSeats
 from tertulia.tokens import InviteClaims
 
 
 class Reads:
     """Rows and the state of meetings. Everything may raise Unavailable."""
 
-    def __init__(self, directory: Directory, invites: Invites, recordings: Recordings, rooms: RoomState) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        invites: Invites,
+        recordings: Recordings,
+        rooms: RoomState,
+        seats: TenantSeats,
+        *,
+        shows_nodes: bool,
+    ) -> None:
+        self.shows_nodes = shows_nodes
+        """Whether API keys may see the SFU nodes."""
         self._directory = directory
         self._invites = invites
         self._recordings = recordings
         self._rooms = rooms
+        self._seats = seats
 
     async def room(self, tenant: TenantId, room_id: RoomId) -> Room:
         """A room of the tenant. Raises NotFound."""
@@ -39,6 +53,14 @@ class Reads:
     async def check_room_is_within_quota(self, tenant: TenantId, room_id: RoomId) -> None:
         """Raises QuotaExceeded: the tenant may not have another room."""
         await self._directory.check_room_is_within_quota(tenant, room_id)
+
+    async def quotas(self, tenant: TenantId) -> Quotas:
+        """What the tenant may have."""
+        return await self._directory.quotas(tenant)
+
+    async def check_people(self, tenant: TenantId, seat: Seat, most: int) -> None:
+        """Raises QuotaExceeded: ``most`` others are in meetings of the tenant."""
+        await self._seats.check(tenant, seat, most)
 
     async def invite(self, room_id: RoomId, invite_id: str) -> Invite:
         """An invite to the room. Raises NotFound."""

@@ -62,6 +62,11 @@ def _speaks_for(caller: Caller, joiner: Joiner) -> None:
         raise Forbidden("the invite is for another room")
 
 
+def _is_in_tenant(caller: Caller, _about: object) -> None:
+    if isinstance(caller, CodeHolder):
+        raise Forbidden("the code of an invite only opens it: send its inviteToken")
+
+
 def _is(caller: Caller, user: User) -> None:
     if isinstance(caller, Owner):
         return
@@ -83,5 +88,7 @@ SPEAKERS: Final = Rule[Joiner]("an API key, a token of the room and the user, or
 """May join the room as the user."""
 THE_USER: Final = Rule[User]("an API key, or a room token of the user", _is)
 """May see the user's record."""
+PEOPLE: Final = Rule[object]("an API key, a room token or an invite", _is_in_tenant)
+"""May test their connection."""
 CODE_HOLDERS: Final = Rule[OfRoom]("the code of an invite", _opens)
 """May open the invite."""

@@ -21,11 +21,15 @@ from tertulia.hub.hub import Hub
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
+from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
 from tertulia.rest.links import Links
 from tertulia.rest.passwords import Passwords
+from tertulia.room.placement import Node
 from tertulia.state.clock import FleetClock
+from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
+from tertulia.state.seats import TenantSeats
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -50,7 +54,10 @@ class Services(Struct, frozen=True, kw_only=True):
     links: Links
     redis: Redis
     rooms: RoomState
+    seats: TenantSeats
+    nodes: Registry[Node]
     hub: Hub
+    connection_tests: ConnectionTests
 
     def now(self) -> datetime:
         """This moment, on the clock of the fleet."""

@@ -10,6 +10,7 @@ from tertulia.contract import (
     AuditQuery,
     ChangeRoom,
     ComposeRecording,
+    ConnectionTest,
     CreateInvite,
     CreateRoom,
     CreateUser,
@@ -20,6 +21,7 @@ from tertulia.contract import (
     InviteView,
     JoinGrant,
     JoinRequest,
+    NodeView,
     OpenInvite,
     ParticipantView,
     RecordingStarted,
@@ -48,22 +50,26 @@ from tertulia.errors import (
 )
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
-from tertulia.rest.handlers import audit, invites, join, members, recordings, rooms, users
+from tertulia.rest.handlers import audit, connection_tests, invites, join, members, nodes, recordings, rooms, users
+from tertulia.rest.handlers.rooms import NewRoom, RoomChange
 from tertulia.rest.operation import Operation
-from tertulia.rest.targets import Host, Joiner, OfInvite, OfParticipant, OfRecording, OfRoom
+from tertulia.rest.targets import Joiner, OfInvite, OfParticipant, OfRecording, OfRoom
 
 _ROOM: Final = "/v1/rooms/{room_id}"
 _RECORDINGS: Final = _ROOM + "/recordings"
 
 OPERATIONS: Final = (
-    Operation[Host, CreateRoom](
+    Operation[NewRoom, CreateRoom](
         name="createRoom",
         method="POST",
         path="/v1/rooms",
         summary="Create a room",
-        description="A `hostId` that is not known yet becomes a user. `joinToken` is the host's and lives 24 hours.",
+        description=(
+            "A `hostId` that is not known yet becomes a user. `joinToken` is the host's and lives 24 hours. "
+            "`scheduledFor` is when the meeting is to begin: people may join before and after."
+        ),
         body=CreateRoom,
-        find=targets.host,
+        find=rooms.find_new,
         allows=rules.OWNERS,
         check=rooms.check,
         act=rooms.create,
@@ -95,17 +101,18 @@ OPERATIONS: Final = (
         status=200,
         answer=RoomView,
     ),
-    Operation[OfRoom, ChangeRoom](
+    Operation[RoomChange, ChangeRoom](
         name="changeRoom",
         method="PATCH",
         path=_ROOM,
-        summary="Change a room's settings",
+        summary="Change a room",
         description=(
-            "Settings that are left out stay as they are. Who may unmute, share and chat, and that nobody has to wait "
-            "any more, applies at once; the rest from the next JoinRoom on."
+            "A `title` or `scheduledFor` that is null is removed. Settings that are left out stay as they are. Who may "
+            "unmute, share and chat, and that nobody has to wait any more, applies at once; the rest from the next "
+            "JoinRoom on."
         ),
         body=ChangeRoom,
-        find=targets.room,
+        find=rooms.find_changed,
         allows=rules.HOSTS,
         act=rooms.change,
         status=200,
@@ -140,7 +147,7 @@ OPERATIONS: Final = (
         act=join.join,
         status=200,
         answer=JoinGrant,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[Joiner, EntryQuery](
         name="checkEntry",
@@ -158,7 +165,7 @@ OPERATIONS: Final = (
         act=join.entry,
         status=200,
         answer=EntryView,
-        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull),
+        refuses=(RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded),
     ),
     Operation[OfRoom, None](
         name="endRoom",
@@ -180,7 +187,8 @@ OPERATIONS: Final = (
             "Whoever holds it may join the room in that role as a new guest, until it expires or has made `maxUses` "
             "guests. A host by invite is a co-host: they cannot remove or mute the room's own host or delete the room. "
             "`url` is a short link; with a `password`, whoever opens it is asked for that. `inviteToken` is the invite "
-            "opened. With an `event`, `calendar` is a file for it (RFC 5545)."
+            "opened. With an `event`, `calendar` is a file for it (RFC 5545), with the room's title and time unless "
+            "others are given."
         ),
         body=CreateInvite,
         find=targets.room,
@@ -354,6 +362,22 @@ OPERATIONS: Final = (
         act=recordings.delete,
         status=204,
     ),
+    Operation[None, None](
+        name="listNodes",
+        method="GET",
+        path="/v1/nodes",
+        summary="List SFU nodes",
+        description=(
+            "Those that are alive, with their load, by region. They carry every tenant's meetings, so they are shown "
+            "only where the operator has set `TERTULIA_SHOW_NODES`."
+        ),
+        find=targets.nothing,
+        allows=rules.OWNERS,
+        check=nodes.check,
+        act=nodes.list_nodes,
+        status=200,
+        answer=list[NodeView],
+    ),
     Operation[tuple[Position | None, datetime | None], AuditQuery](
         name="listAudit",
         method="GET",
@@ -369,6 +393,24 @@ OPERATIONS: Final = (
         act=audit.list_page,
         status=200,
         answer=AuditList,
+    ),
+    Operation[object, None](
+        name="testConnection",
+        method="POST",
+        path="/v1/connection-tests",
+        summary="Test a connection",
+        description=(
+            "Makes a room for two that lasts a minute: by the first of the `tokens` somebody sends media to "
+            "themselves, who receives by the second. Nothing is left of it. Tests are limited for each credential and "
+            "web worker, also in development."
+        ),
+        find=targets.nothing,
+        allows=rules.PEOPLE,
+        check=connection_tests.check,
+        act=connection_tests.create,
+        status=201,
+        answer=ConnectionTest,
+        refuses=(QuotaExceeded,),
     ),
     Operation[UserId, CreateUser](
         name="createUser",

@@ -28,6 +28,8 @@ def room_view(room: Room) -> RoomView:
         settings=room.settings,
         status=room.status,
         created_at=rfc3339(room.created_at),
+        title=room.title,
+        scheduled_for=rfc3339(room.scheduled_for) if room.scheduled_for else None,
     )
 
 

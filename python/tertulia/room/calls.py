@@ -72,6 +72,7 @@ class Calls:
             "ReactToMessage": self._react_to_message,
             "SendReaction": self._send_reaction,
             "RaiseHand": self._raise_hand,
+            "SetDisplayName": self._set_display_name,
             "SetRecordingOptOut": self._opt_out,
             "AskToMute": self._ask_to_mute,
             "MuteAll": self._mute_all,
@@ -185,6 +186,10 @@ class Calls:
 
     def _raise_hand(self, seat: Seat, call: Call, payload: contract.RaiseHand) -> bool:
         self._upkeep.raise_hand(seat, payload.raised)
+        return False
+
+    def _set_display_name(self, seat: Seat, call: Call, payload: contract.SetDisplayName) -> bool:
+        self._upkeep.rename(seat, payload.display_name)
         return False
 
     def _opt_out(self, seat: Seat, call: Call, payload: contract.SetRecordingOptOut) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tertulia.contract import Source, WantedVideo
 from tertulia.errors import Malformed
-from tertulia.ids import RecordingId, RoomId, SeatId, TransportId, UserId
+from tertulia.ids import RecordingId, RoomId, SeatId, TenantId, TransportId, UserId
 
 
 class _Command(Struct, rename="camel", tag_field="op", kw_only=True, frozen=True, omit_defaults=True):
@@ -77,6 +77,8 @@ class Record(_Command, tag="record", frozen=True):
 
     transport: TransportId
     recording: RecordingId | None = None
+    name: str = ""
+    """The user's name as it is by now; ``""``: as it was."""
 
 
 class StopRecording(_Command, tag="stopRecording", frozen=True):
@@ -92,9 +94,14 @@ class Seated(_Command, tag="seated", frozen=True):
 
 
 class Limit(_Command, tag="limit", frozen=True):
-    """Holds what comes into the room, if it is open, to a rate below the node's own limit."""
+    """Holds what comes into the room, if it is open, to the quotas of its tenant, below the node's own limit."""
 
-    mbits: int
+    mbits: int | None = None
+    """For this room; None: no quota."""
+    tenant: TenantId | None = None
+    """Whose it is, where there is a quota for all rooms together."""
+    tenant_mbits: int = 0
+    """That quota."""
 
 
 class Close(_Command, tag="close", frozen=True):

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 
 from tertulia.contract import (
     ChatMessage,
+    DisplayNameChanged,
     Knock,
     ParticipantChanged,
     ParticipantLeft,
@@ -99,6 +100,12 @@ def hand_raised(member: Participant) -> Event:
     """A member's hand."""
     payload = {"userId": member.user_id, "raised": member.hand_raised}
     return Event("HandRaised", payload, _of("HandRaised", member.user_id))
+
+
+def display_name_changed(member: Participant) -> Event:
+    """A member's name."""
+    payload = DisplayNameChanged(user_id=member.user_id, display_name=member.display_name)
+    return Event("DisplayNameChanged", payload, _of("DisplayNameChanged", member.user_id))
 
 
 def connection_lost(user_id: str) -> Event:

@@ -14,8 +14,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from tertulia.contract import JoinResult
-from tertulia.errors import QuotaExceeded, Refused, RoomFull, TertuliaError, Unavailable
+from tertulia.contract import JoinResult, Permissions
+from tertulia.errors import RoomFull, TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import events, steps
 from tertulia.room.answers import Joined, Left, MustWait, RoomRecord, RoomSummary
@@ -46,6 +46,7 @@ from tertulia.room.pending import (
     TakingSeat,
 )
 from tertulia.room.permissions import check_role, entry_of, is_muted_on_entry
+from tertulia.room.quotas import most_in_room, room_is_full
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Joining, Lost, Outcome, Seated, Source
 from tertulia.room.steps import CloseSession, End, JoinSeat, Leave, OpenSession, Placement, ReadRecord, Summary
@@ -107,7 +108,7 @@ class Joiner:
             held=Outbox(),
         )
         self._room.seats.joining[call.connection] = joining
-        self._room.mbits = call.record.quotas.room_mbits
+        self._room.hold_to(call.claims.tenant_id, call.record.quotas)
         if not self._is_admitted(joining):
             return
         if self._room.channel is Channel.HEARD:
@@ -153,7 +154,7 @@ class Joiner:
         is_the_host = joining.user_id == joining.record.host_user_id
         step = steps.Join(
             seat=self._seat(joining),
-            max_participants=None if is_the_host else _most(joining.record),
+            max_participants=None if is_the_host else most_in_room(joining.record.settings, joining.record.quotas),
             admitted_at_ms=joining.claims.admission.at_ms,
             placement=placement,
             entry=entry_of(joining.record.settings, joining.claims.role),
@@ -309,7 +310,9 @@ class Joiner:
             del self._room.seats.joining[joining.connection]
             self._waiting.wait(joining)
         else:
-            self._refuse(joining, _full(joining.record) if isinstance(error, RoomFull) else error)
+            record = joining.record
+            is_full = isinstance(error, RoomFull)
+            self._refuse(joining, room_is_full(record.settings, record.quotas) if is_full else error)
 
     def enter(self, work: Entering) -> None:
         """A host has admitted who had to wait; or they need not wait any more."""
@@ -378,6 +381,7 @@ class Joiner:
         result = JoinResult(
             user_id=joining.user_id,
             role=me.role,
+            display_name=me.display_name,
             is_muted=me.is_muted,
             is_video_on=me.is_video_on,
             is_spotlit=me.is_spotlit,
@@ -445,6 +449,8 @@ class Joiner:
             room.audience.tell_seat(taken, event)
         if joined.resumed:
             self._gate.returned(taken)
+        elif member.permissions != Permissions():
+            self._gate.keep_to(taken)  # set for them before they left
         if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
             self._tap.mark(taken)  # its media went on, and its client may not have known
 
@@ -487,22 +493,6 @@ class Joiner:
             incarnation=room.hub.names.token(),
             removals=room.hub.removals.with_those_of(room.id, record.session_id, record.removals),
         )
-
-
-def _most(record: RoomRecord) -> int:
-    """How many people there may be."""
-    most, quota = record.settings.max_participants, record.quotas.room_people
-    return most if quota is None else min(most, quota)
-
-
-def _full(record: RoomRecord) -> Refused:
-    """Why the room takes nobody more."""
-    most = _most(record)
-    if most == record.settings.max_participants:
-        return RoomFull(f"the room is full with {most} participants: try again when somebody has left")
-    return QuotaExceeded(
-        f"the room has {most} participants, as many as its tenant may have in one: try again when somebody has left"
-    )
 
 
 def _digest(resume: str) -> str:

@@ -25,6 +25,7 @@ from tertulia.room.mirror import (
     MemberMessage,
     Mirror,
     OptedOut,
+    Renamed,
     Shown,
     Superseded,
     Went,
@@ -217,6 +218,8 @@ class Membership:
                 audience.broadcast(events.state_changed(one.participant), None, source)
             elif isinstance(one, Hand):
                 audience.broadcast(events.hand_raised(one.participant), None, source)
+            elif isinstance(one, Renamed):
+                self._renamed(one.participant, source)
             elif isinstance(one, OptedOut):
                 self._opted_out(one, source)
             elif isinstance(one, Controlled):
@@ -232,6 +235,13 @@ class Membership:
             return True
         self._lost.discard(user)
         return not is_known
+
+    def _renamed(self, member: Participant, source: Source) -> None:
+        """The node is told, too: it writes down who is recorded."""
+        self._room.audience.broadcast(events.display_name_changed(member), None, source)
+        seat = self._room.seats.holder(member)
+        if seat is not None:
+            self._tap.mark(seat)
 
     def _opted_out(self, one: OptedOut, source: Source) -> None:
         """Out at once; in when everyone has been told."""

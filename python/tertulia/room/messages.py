@@ -79,6 +79,13 @@ class HandMessage(_Message, tag="hand", frozen=True):
     raised: bool
 
 
+class NameMessage(_Message, tag="name", frozen=True):
+    """A member has another name."""
+
+    user_id: UserId
+    display_name: str
+
+
 class OptOutMessage(_Message, tag="optOut", frozen=True):
     """A member is left out of recordings, or no more."""
 
@@ -184,6 +191,7 @@ RoomMessage = (
     | LeftMessage
     | StateMessage
     | HandMessage
+    | NameMessage
     | OptOutMessage
     | EndedMessage
     | RecordingMessage

@@ -21,10 +21,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tertulia.contract import LeaveReason
-from tertulia.room.messages import ControlMessage, HandMessage, JoinedMessage, LeftMessage, OptOutMessage, StateMessage
+from tertulia.room.messages import (
+    ControlMessage,
+    HandMessage,
+    JoinedMessage,
+    LeftMessage,
+    NameMessage,
+    OptOutMessage,
+    StateMessage,
+)
 from tertulia.room.participant import Participant
 
-MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage | OptOutMessage | ControlMessage
+MemberMessage = JoinedMessage | LeftMessage | StateMessage | HandMessage | NameMessage | OptOutMessage | ControlMessage
 
 
 class Came(Struct, frozen=True):
@@ -60,6 +68,12 @@ class Hand(Struct, frozen=True):
     participant: Participant
 
 
+class Renamed(Struct, frozen=True):
+    """A member's name: shown to all."""
+
+    participant: Participant
+
+
 class OptedOut(Struct, frozen=True):
     """Whether a member is left out of recordings: shown to all."""
 
@@ -72,7 +86,7 @@ class Controlled(Struct, frozen=True):
     participant: Participant
 
 
-Shown = Came | Superseded | Went | Changed | Hand | OptedOut | Controlled
+Shown = Came | Superseded | Went | Changed | Hand | Renamed | OptedOut | Controlled
 
 _Key = tuple[str, str, object]
 Untold = tuple[str, str]
@@ -204,6 +218,8 @@ class Mirror:
             return self._change(member, _with_state(member, message))
         if isinstance(message, OptOutMessage):
             return self._change(member, replace(member, recording_opt_out=message.opt_out))
+        if isinstance(message, NameMessage):
+            return self._change(member, replace(member, display_name=message.display_name))
         if isinstance(message, ControlMessage):
             return self._change(member, _with_control(member, message))
         return self._change(member, replace(member, hand_raised=message.raised))
@@ -225,6 +241,8 @@ class Mirror:
             shown.append(Changed(new))
         if old.hand_raised != new.hand_raised:
             shown.append(Hand(new))
+        if old.display_name != new.display_name:
+            shown.append(Renamed(new))
         if old.recording_opt_out != new.recording_opt_out:
             shown.append(OptedOut(new))
         if (old.role, old.is_spotlit, old.permissions) != (new.role, new.is_spotlit, new.permissions):
@@ -270,6 +288,8 @@ def _key(message: MemberMessage) -> _Key:
         return "state", message.user_id, (message.is_muted, message.is_video_on, message.said_video_off)
     if isinstance(message, OptOutMessage):
         return "optOut", message.user_id, message.opt_out
+    if isinstance(message, NameMessage):
+        return "name", message.user_id, message.display_name
     if isinstance(message, ControlMessage):
         return "control", message.user_id, (message.role, message.is_spotlit, message.permissions)
     return "hand", message.user_id, message.raised

@@ -152,6 +152,16 @@ class RaisingHand(Struct, frozen=True):
     again: bool = False
 
 
+class Renaming(Struct, frozen=True):
+    """The update script, for a name; ``again``: after the room was restored."""
+
+    connection: ConnectionId
+    user_id: UserId
+    display_name: str
+    incarnation: str
+    again: bool = False
+
+
 class OptingOut(Struct, frozen=True):
     """The update script, for recordings; ``again``: after the room was restored."""
 
@@ -458,6 +468,7 @@ Pending = (
     | KeepingAlive
     | Updating
     | RaisingHand
+    | Renaming
     | OptingOut
     | Controlling
     | ChangingSettings
@@ -500,6 +511,7 @@ Resumable = (
     KeepingAlive
     | Updating
     | RaisingHand
+    | Renaming
     | OptingOut
     | Controlling
     | Entering

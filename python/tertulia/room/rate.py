@@ -21,6 +21,7 @@ SDP_SHARE: Final = 4_000
 TO_ALL: Final = frozenset(
     (
         *("UpdateState", "SendChat", "ReactToMessage", "SendReaction", "RaiseHand", "SetRecordingOptOut", "MuteAll"),
+        "SetDisplayName",
         *("StartRecording", "StopRecording"),
         *("ChangeSettings", "LowerHand", "Spotlight", "SetRole", "SetPermissions"),
     )
@@ -31,6 +32,7 @@ _WEIGHTS: Final[Mapping[str, int]] = {
     "StartRecording": 10,
     "StopRecording": 10,
     "ChangeSettings": 10,
+    "SetDisplayName": 10,
     "ReadChat": 20,
 }
 """What makes others work, is written to disk, or has a long answer."""

@@ -10,7 +10,7 @@ from tertulia.room import answers
 from tertulia.room.life import Life
 from tertulia.room.listening import Listening
 from tertulia.room.membership import Membership
-from tertulia.room.pending import Reading
+from tertulia.room.pending import Reading, Settling
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Room
 from tertulia.room.seat import Source
@@ -69,8 +69,7 @@ class Reader:
         """Redis has answered."""
         if not self._is_current(work):
             return
-        for joining in self._room.seats.joining.values():
-            joining.is_heard |= joining.joined is not None  # the reading's mark comes behind it
+        self._note_joins()
         life = self._room.life
         if life is None:
             self._done()  # the first JoinRoom's answer will say who is there
@@ -84,6 +83,13 @@ class Reader:
             self._restoring.begin(life.incarnation, work)
         else:
             self._take(life, found)
+
+    def _note_joins(self) -> None:
+        """JoinRooms that Redis has answered: the reading's mark comes behind what the channel says of them."""
+        pending = self._room.agenda.pending.values()
+        settling = {work.connection for work in pending if isinstance(work, Settling)}
+        for joining in self._room.seats.joining.values():
+            joining.is_heard |= joining.joined is not None or joining.connection in settling
 
     def restored(self, work: Reading, error: Exception | None) -> None:
         """The room was written again: who else is there?"""

@@ -9,6 +9,8 @@ from tertulia.room.participant import Removals
 
 MOST: Final = 10_000
 """Rooms kept: those in which somebody was removed least recently go first."""
+MOST_IN_ROOM: Final = 1_000
+"""People kept of each, as many as a meeting may have: those who were removed first are in SQL for the longest."""
 
 
 class KnownRemovals:
@@ -22,7 +24,9 @@ class KnownRemovals:
         known, removals = self._known.pop(room, (session, {}))
         if known != session:
             removals = {}
-        removals[user] = max(at_ms, removals.get(user, 0))
+        removals[user] = max(at_ms, removals.pop(user, 0))
+        if len(removals) > MOST_IN_ROOM:
+            del removals[next(iter(removals))]
         self._known[room] = session, removals
         if len(self._known) > MOST:
             del self._known[next(iter(self._known))]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Raw
 
-from tertulia.ids import ConnectionId, NodeId, RoomId, SeatId, UserId, transport_id
+from tertulia.ids import ConnectionId, NodeId, RoomId, SeatId, TenantId, UserId, transport_id
 from tertulia.room import commands, events
 from tertulia.room.agenda import Agenda
 from tertulia.room.audience import Audience
@@ -18,6 +18,7 @@ from tertulia.room.life import Life
 from tertulia.room.messages import EventMessage, RoomMessage
 from tertulia.room.participant import Participant
 from tertulia.room.pending import GivingUp, Leaving, LeavingUnrecorded
+from tertulia.room.quotas import Quotas
 from tertulia.room.seat import Lost, Seated, Source
 from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
@@ -50,8 +51,9 @@ class Room:
         self.channel = Channel.UNHEARD
         self.life: Life | None = None
         """None: no JoinRoom of this hub was answered yet, or the meeting is over."""
-        self.mbits: int | None = None
-        """What may come into it in a second, as the last JoinRoom of this hub read it; None: what its node allows."""
+        self._limit: commands.Limit | None = None
+        """What may come into it, as the last JoinRoom of this hub read it; None: its tenant has had no quota of that.
+        """
         self.members: Mapping[str, Participant] = {}
         """Who is in the room, by userId: those of the life's mirror."""
         self.ahead: set[str] = set()
@@ -111,10 +113,21 @@ class Room:
         """Tell the hubs that have members in the room."""
         self.agenda.effects.append(Publish(message))
 
+    def hold_to(self, tenant: TenantId, quotas: Quotas) -> None:
+        """These quotas of its tenant hold from now on."""
+        has_quota = quotas.room_mbits is not None or quotas.mbits is not None
+        if has_quota or self._limit is not None:  # that there is none any more has to be said, too
+            self._limit = commands.Limit(
+                room=self.id,
+                mbits=quotas.room_mbits,
+                tenant=None if quotas.mbits is None else tenant,
+                tenant_mbits=quotas.mbits or 0,
+            )
+
     def limit(self, node: NodeId) -> None:
         """Tell an SFU node how much may come into the room. Said again, it changes nothing."""
-        if self.mbits is not None:
-            self.agenda.effects.append(Tell(node, commands.Limit(room=self.id, mbits=self.mbits)))
+        if self._limit is not None:
+            self.agenda.effects.append(Tell(node, self._limit))
 
     def close_peer(self, node: NodeId | None, seat: SeatId) -> None:
         """Tell the SFU node that this seat is gone."""
@@ -133,10 +146,15 @@ class Room:
             self.audience.tell_seat(seat, events.sfu_endpoint(node.ip, node.ports[0], transport))
 
     def announce_missing(self) -> None:
-        """Send SfuEndpoint to those who have none of the present node yet. Who is lost hears of it when back."""
-        for seat in list(self.seats.present.values()):
-            if seat.announced != self.node:
-                self.announce(seat)
+        """Send SfuEndpoint to those who have none of the present node yet; whom the others see and hear come first,
+        for nobody has media before those are connected. Who is lost hears of it when back."""
+        missing = [seat for seat in self.seats.present.values() if seat.announced != self.node]
+        for seat in sorted(missing, key=self._is_little_missed):
+            self.announce(seat)
+
+    def _is_little_missed(self, seat: Seated) -> tuple[bool, bool]:
+        member = self.members.get(seat.user_id)
+        return (not member.is_video_on, member.is_muted) if member is not None else (True, True)
 
     def begin(self, life: Life) -> None:
         """The meeting is known from now on."""

@@ -126,6 +126,15 @@ class RaiseHand(Struct, frozen=True, kw_only=True):
     raised: bool
 
 
+class SetDisplayName(Struct, frozen=True, kw_only=True):
+    """Answer: whether that changed anything. Fails as ``Update`` does."""
+
+    user: UserId
+    connection: ConnectionId
+    incarnation: str
+    display_name: str
+
+
 class SetRecordingOptOut(Struct, frozen=True, kw_only=True):
     """Answer: whether that changed anything. Fails as ``Update`` does."""
 
@@ -136,8 +145,9 @@ class SetRecordingOptOut(Struct, frozen=True, kw_only=True):
 
 
 class Control(Struct, frozen=True, kw_only=True):
-    """Change what is not None about a member, whoever's connection has the seat; the channel says what became of it. A
-    role is kept for the meeting. Answer: None. Fails by ``UnknownTarget`` (no such member) or ``StateLost``."""
+    """Change what is not None about a member, whoever's connection has the seat; the channel says what became of it.
+    Role and permissions are kept for the meeting. Answer: None. Fails by ``UnknownTarget`` (no such member) or
+    ``StateLost``."""
 
     user: UserId
     incarnation: str
@@ -248,6 +258,7 @@ Script = (
     | KeepAlive
     | Update
     | RaiseHand
+    | SetDisplayName
     | SetRecordingOptOut
     | Control
     | Admit

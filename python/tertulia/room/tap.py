@@ -51,7 +51,13 @@ class Tap:
         room = self._room
         if room.node is not None and seat.topology == "sfu":
             transport = transport_id(seat.seat, room.node)
-            command = commands.Record(room=room.id, transport=transport, recording=self.recording_of(seat))
+            member = room.members.get(seat.user_id)
+            command = commands.Record(
+                room=room.id,
+                transport=transport,
+                recording=self.recording_of(seat),
+                name=member.display_name if member is not None else "",
+            )
             room.agenda.effects.append(Tell(room.node, command))
 
     def begin(self) -> None:

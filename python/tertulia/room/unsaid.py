@@ -16,6 +16,7 @@ _NAMES: Final = {
     "left": "ParticipantLeft",
     "state": "StateChanged",
     "hand": "HandRaised",
+    "name": "DisplayNameChanged",
     "optOut": "RecordingOptOutChanged",
 }
 

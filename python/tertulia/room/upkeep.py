@@ -16,18 +16,18 @@ from tertulia.room.effects import Refuse, Reply, Tell
 from tertulia.room.gate import Gate
 from tertulia.room.leaving import Leaver
 from tertulia.room.membership import Membership
-from tertulia.room.messages import HandMessage, OptOutMessage, StateMessage
-from tertulia.room.pending import KeepingAlive, OptingOut, RaisingHand, Updating
+from tertulia.room.messages import HandMessage, NameMessage, OptOutMessage, StateMessage
+from tertulia.room.pending import KeepingAlive, OptingOut, RaisingHand, Renaming, Updating
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Room
 from tertulia.room.seat import Lost, Seated
 
 Seat = Seated | Lost
-Work = KeepingAlive | Updating | RaisingHand | OptingOut
+Work = KeepingAlive | Updating | RaisingHand | Renaming | OptingOut
 
 
 class Upkeep:
-    """KeepAlive, UpdateState, RaiseHand, SetRecordingOptOut."""
+    """KeepAlive, UpdateState, RaiseHand, SetDisplayName, SetRecordingOptOut."""
 
     def __init__(self, room: Room, membership: Membership, restoring: Restoring, leaver: Leaver, gate: Gate) -> None:
         self._room = room
@@ -50,6 +50,10 @@ class Upkeep:
     def raise_hand(self, seat: Seat, raised: bool) -> None:
         """The hand goes up or down."""
         self._run(seat, RaisingHand(seat.connection, seat.user_id, raised, self._incarnation))
+
+    def rename(self, seat: Seat, display_name: str) -> None:
+        """Another name in this meeting."""
+        self._run(seat, Renaming(seat.connection, seat.user_id, display_name, self._incarnation))
 
     def opt_out(self, seat: Seat, opt_out: bool) -> None:
         """Be left out of recordings, or not."""
@@ -76,6 +80,8 @@ class Upkeep:
 
     def updated(self, work: Updating, message: StateMessage | None) -> None:
         """Redis has the state; None: that changed nothing."""
+        if work.is_forced:
+            self._gate.silenced(work.connection)
         if message is not None:
             self._membership.changed(message)
         seat = self._room.seats.of(work.connection)
@@ -100,6 +106,13 @@ class Upkeep:
             self._membership.changed(message)
         self._agenda.effects.append(Reply(work.connection))
 
+    def renamed(self, work: Renaming, is_new: bool) -> None:
+        """Redis has the name."""
+        if is_new:
+            message = NameMessage(origin=self._room.hub.hub, user_id=work.user_id, display_name=work.display_name)
+            self._membership.changed(message)
+        self._agenda.effects.append(Reply(work.connection))
+
     def opted_out(self, work: OptingOut, is_new: bool) -> None:
         """Redis knows it."""
         if is_new:
@@ -112,6 +125,7 @@ class Upkeep:
     def failed(self, work: Work, error: Exception) -> None:
         """Redis is away, or has lost the room. What the room's rules ask for is asked for again at the next sweep."""
         if isinstance(work, Updating) and work.is_forced:
+            self._gate.silenced(work.connection)
             return
         if not isinstance(error, StateLost):
             self._refuse(work.connection, error)
@@ -140,6 +154,9 @@ def _step(seat: Seat, work: Work) -> steps.Script:
         return steps.KeepAlive(user=user, connection=connection, incarnation=incarnation)
     if isinstance(work, RaisingHand):
         return steps.RaiseHand(user=user, connection=connection, incarnation=incarnation, raised=work.raised)
+    if isinstance(work, Renaming):
+        name = work.display_name
+        return steps.SetDisplayName(user=user, connection=connection, incarnation=incarnation, display_name=name)
     if isinstance(work, OptingOut):
         return steps.SetRecordingOptOut(user=user, connection=connection, incarnation=incarnation, opt_out=work.opt_out)
     return steps.Update(

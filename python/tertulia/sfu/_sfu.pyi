@@ -9,9 +9,11 @@ __all__ = [
     "ActiveSpeakers",
     "Answer",
     "Failed",
+    "Inflow",
     "LayersWanted",
     "Limited",
     "Lost",
+    "NoCommonCodec",
     "Offer",
     "Overloaded",
     "RecordingTrouble",
@@ -173,6 +175,18 @@ class TransportState:
     def reason(self) -> str | None: ...
 
 @final
+class Inflow:
+    """What came into a room that is held to a rate (:meth:`Sfu.limit`), in kbit a second, dropped or not. Told each
+    second.
+    """
+
+    def __new__(cls, room: str, kilobits: int) -> Inflow: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def kilobits(self) -> int: ...
+
+@final
 class Limited:
     """More media comes in than may: from one track (``scope`` is its source), from all that a peer sends (``peer``), or
     into the room (``room``; the peer is the one that sent last). What is beyond the limit is dropped. Told once, and
@@ -208,6 +222,39 @@ class Refused:
     def code(self) -> str: ...
     @property
     def message(self) -> str: ...
+
+@final
+class NoCommonCodec:
+    """A client is not sent a track, since it cannot decode it. ``publisher``: whose; ``codec``: how it is sent;
+    ``accepted``: what the client takes there instead, of the codecs that the SFU knows."""
+
+    def __new__(
+        cls,
+        room: str,
+        transport: str,
+        user_id: str,
+        seat: str,
+        publisher: str,
+        source: str,
+        codec: str,
+        accepted: Sequence[str],
+    ) -> NoCommonCodec: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def publisher(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def codec(self) -> str: ...
+    @property
+    def accepted(self) -> list[str]: ...
 
 @final
 class Lost:
@@ -334,11 +381,13 @@ class Sfu:
     def block(self, room: str, transport: str, sources: list[str]) -> None:
         """What the user may not publish, whatever the client says; the whole of it each time."""
 
-    def record(self, room: str, transport: str, recording: str | None) -> None:
-        """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before."""
+    def record(self, room: str, transport: str, recording: str | None, name: str = "") -> None:
+        """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before. ``name``:
+        its user's by now; "": as it was."""
 
     def limit(self, room: str, kilobits: int) -> None:
-        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``."""
+        """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``: see :class:`Inflow`. A tenth
+        of it is for audio."""
 
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording. It does not begin again here."""
@@ -360,8 +409,10 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
+        | NoCommonCodec
         | ActiveSpeakers
         | TransportState
+        | Inflow
         | Limited
         | Refused
         | Lost

@@ -14,14 +14,22 @@ from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.shares import Shares
 from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = (
-    _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.LayersWanted | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
+    _sfu.Answer
+    | _sfu.Offer
+    | _sfu.Slots
+    | _sfu.LayersWanted
+    | _sfu.VideosPaused
+    | _sfu.TransportState
+    | _sfu.Refused
+    | _sfu.NoCommonCodec
 )
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
-EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
+EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.Inflow | _sfu.RecordingTrouble
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
@@ -64,8 +72,8 @@ class Engine(Protocol):
     def block(self, room: str, transport: str, sources: list[str]) -> None:
         """What a user may not publish from now on."""
 
-    def record(self, room: str, transport: str, recording: str | None) -> None:
-        """What a peer's media is recorded in from now on."""
+    def record(self, room: str, transport: str, recording: str | None, name: str = ...) -> None:
+        """What a peer's media is recorded in from now on, and its user's name; "": as before."""
 
     def limit(self, room: str, kilobits: int) -> None:
         """Hold what comes into a room to a rate."""
@@ -142,6 +150,20 @@ class _Error(Struct, rename="camel"):
     message: str
 
 
+class _MediaLimited(Struct):
+    limit: str
+
+
+class _NoCommonCodec(Struct, rename="camel"):
+    transport_id: str
+    code: str
+    message: str
+    user_id: str
+    source: str
+    codec: str
+    accepted: list[str]
+
+
 class _Trouble(Struct, rename="camel"):
     recording_id: str
     reason: str
@@ -150,10 +172,11 @@ class _Trouble(Struct, rename="camel"):
 class Agent:
     """Translates for one node. The engine knows whose each transport is, and says so with each event."""
 
-    def __init__(self, node: NodeId, engine: Engine, leases: Leases) -> None:
+    def __init__(self, node: NodeId, engine: Engine, leases: Leases, shares: Shares) -> None:
         self._node = node
         self._engine = engine
         self._leases = leases
+        self._shares = shares
         self._troubles: Troubles[Message] = Troubles()
 
     def again(self, now: float) -> list[Message]:
@@ -181,6 +204,31 @@ class Agent:
     def event(self, event: EngineEvent) -> Message | None:
         """What the engine says, for the room's hubs; None if it is only for the operator."""
         match event:
+            case _sfu.ActiveSpeakers():
+                return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
+            case _sfu.Inflow():
+                self._shares.measured(RoomId(event.room), event.kilobits)
+                return None
+            case _sfu.RecordingTrouble():
+                _log.error(
+                    "a recording cannot be written as it should",
+                    room=event.room,
+                    recording=event.recording,
+                    reason=event.reason,
+                    error=event.detail,
+                )
+                return self._in_trouble(event)
+            case _sfu.Limited():
+                _log_event(event)
+                return self._limited(event)
+            case _sfu.Lost() | _sfu.Restarted() | _sfu.Failed():
+                _log_event(event)
+                return None
+            case _:
+                return self._of_peer(event)
+
+    def _of_peer(self, event: PeerEvent) -> Message:
+        match event:
             case _sfu.Answer():
                 return self._to_peer(event, "ReceiveAnswer", _Sdp(event.transport, event.sdp))
             case _sfu.Offer():
@@ -201,20 +249,15 @@ class Agent:
                 return self._to_peer(event, "TransportState", _State(event.transport, event.state, reason))
             case _sfu.Refused():
                 return self._to_peer(event, "SfuError", _Error(event.transport, event.code, event.message))
-            case _sfu.ActiveSpeakers():
-                return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
-            case _sfu.RecordingTrouble():
-                _log.error(
-                    "a recording cannot be written as it should",
-                    room=event.room,
-                    recording=event.recording,
-                    reason=event.reason,
-                    error=event.detail,
-                )
-                return self._in_trouble(event)
-            case _:
-                _log_event(event)
-                return None
+            case _sfu.NoCommonCodec():
+                return self._to_peer(event, "SfuError", _no_common_codec(event))
+
+    def _limited(self, event: _sfu.Limited) -> Message | None:
+        """A room that is over its limit hears of it; what one person sends is cut without a word."""
+        if event.scope != "room":
+            return None
+        limit = "tenant" if self._shares.is_short(RoomId(event.room)) else "room"
+        return self._to_all("MediaLimited", event.room, _MediaLimited(limit))
 
     def _call(self, command: commands.Command, now: float) -> None:
         engine = self._engine
@@ -256,7 +299,9 @@ class Agent:
                     engine.close(room, stranger)
                     self._leases.closed(room, stranger)
             case commands.Limit():
-                engine.limit(room, command.mbits * 1000)
+                said = self._shares.limited(command)
+                engine.limit(room, said.kilobits)
+                self._shares.told(said)
             case commands.End():
                 engine.end(room)
                 self.ended(room)
@@ -284,7 +329,7 @@ class Agent:
             case commands.Block(room=room, transport=transport):
                 engine.block(room, transport, [*command.sources])
             case commands.Record(room=room, transport=transport):
-                engine.record(room, transport, command.recording)
+                engine.record(room, transport, command.recording, command.name)
             case commands.StopRecording(room=room):
                 engine.stop_recording(room, command.recording)
                 self._troubles.over(room, command.recording)
@@ -305,6 +350,19 @@ class Agent:
 
     def _to_all(self, event: str, room: str, payload: Struct) -> Message:
         return Message(RoomId(room), EventMessage(origin=self._node, event=event, payload=Raw(_encode(payload))))
+
+
+def _no_common_codec(event: _sfu.NoCommonCodec) -> _NoCommonCodec:
+    message = f"the {event.source} of {event.publisher} is sent as {event.codec}, which this client does not take"
+    return _NoCommonCodec(
+        transport_id=event.transport,
+        code="no_common_codec",
+        message=message,
+        user_id=event.publisher,
+        source=event.source,
+        codec=event.codec,
+        accepted=event.accepted,
+    )
 
 
 def _candidate_line(candidate: str | dict[str, Any] | None) -> str:

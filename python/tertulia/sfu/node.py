@@ -29,10 +29,13 @@ from tertulia.sfu import _sfu
 from tertulia.sfu.agent import Agent, EngineEvent, Message
 from tertulia.sfu.leases import Leases
 from tertulia.sfu.load import Load
+from tertulia.sfu.shares import Shares
+from tertulia.sfu.sharing import Sharing
 from tertulia.sfu.starting import start_engine
 from tertulia.sfu.turns import Turns
 from tertulia.state import keys, registry
 from tertulia.state.connection import connect_redis
+from tertulia.state.inflows import TenantInflows
 
 EVENTS_PER_TURN: Final = 256
 """Engine events handled in one turn of the event loop: some milliseconds."""
@@ -81,7 +84,9 @@ class _Node:
         self._registry = registry.sfu_nodes(redis)
         self._engine = engine
         self._leases = Leases()
-        self._agent = Agent(self._id, engine, self._leases)
+        shares = Shares()
+        self._sharing = Sharing(shares, TenantInflows(redis, node), engine)
+        self._agent = Agent(self._id, engine, self._leases, shares)
         self._load = Load(config.sfu_workers)
         self._turns = Turns(time.monotonic())
         self._stop = asyncio.Event()
@@ -120,6 +125,7 @@ class _Node:
         try:
             await self._beat()
             await self._check_rooms()
+            await self._sharing.go_on(self._leases.rooms(), time.monotonic())
         except Unavailable as e:
             if self._registered:
                 _log.warning("the SFU node could not send its heartbeat", node=self._id, error=e.message)

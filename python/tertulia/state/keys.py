@@ -25,7 +25,8 @@ class RoomKeys(NamedTuple):
     chat: str
     """Hash: the last chat messages of a session, and the order they came in (state/lua/chat.lua)."""
     standing: str
-    """Hash: userId → the role that a host of this meeting has given them, be it by admitting them."""
+    """Hash: userId → the role that a host of this meeting has given them, be it by admitting them; ``may:`` userId →
+    the permissions that a host has set for them, as JSON."""
 
 
 class RegistryKeys(NamedTuple):
@@ -49,6 +50,13 @@ class TenantKeys(NamedTuple):
 
     seats: str
     """Sorted set: the ids of a room and a user → until when they count as in the meeting, in ms."""
+
+
+class InflowKeys(NamedTuple):
+    """The key of a tenant that has a quota of bits."""
+
+    inflow: str
+    """Hash: NodeId → when it said so, in ms, and what comes into each of the tenant's rooms there, in kbit/s."""
 
 
 SFU_NODES: Final = RegistryKeys("{sfu}:nodes", "{sfu}:beats")
@@ -111,6 +119,11 @@ def sfu_commands(node: NodeId) -> str:
 def tenant_keys(tenant: TenantId) -> TenantKeys:
     """See :class:`TenantKeys`. Not in the slot of any room: what is done here is a step of its own."""
     return TenantKeys(f"tenant:{{{tenant}}}:seats")
+
+
+def inflow_keys(tenant: TenantId) -> InflowKeys:
+    """See :class:`InflowKeys`."""
+    return InflowKeys(f"tenant:{{{tenant}}}:inflow")
 
 
 def bucket(name: str) -> str:

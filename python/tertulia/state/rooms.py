@@ -193,6 +193,19 @@ class RoomState:
         reply = await self._run(scripts.UPDATE, room, change)
         return _changed(reply)[0]
 
+    async def set_display_name(
+        self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, display_name: str
+    ) -> bool:
+        """Rename the participant. Returns whether that changed anything.
+
+        Raises:
+            NotJoined: ``connection`` does not hold the seat.
+            StateLost: restore first.
+        """
+        change = scripts.Update(user, connection, incarnation, display_name=display_name)
+        reply = await self._run(scripts.UPDATE, room, change)
+        return _changed(reply)[0]
+
     async def set_recording_opt_out(
         self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str, opt_out: bool
     ) -> bool:
@@ -217,7 +230,8 @@ class RoomState:
         is_spotlit: bool | None = None,
         permissions: Permissions | None = None,
     ) -> None:
-        """Change what is given about a member; published as of no hub. A role is kept for the meeting.
+        """Change what is given about a member; published as of no hub. Role and permissions are kept
+        for the meeting.
 
         Raises:
             UnknownTarget: the user is not in the room.

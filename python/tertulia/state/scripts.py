@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tertulia.ids import ConnectionId, UserId
-from tertulia.state.keys import BucketKeys, RegistryKeys, RoomKeys, TenantKeys
+from tertulia.state.keys import BucketKeys, InflowKeys, RegistryKeys, RoomKeys, TenantKeys
 from tertulia.state.lua import Args, LuaScript, load
 
 ROOM_ARGS: Final = ("channel", "origin", "ttl")
@@ -65,7 +65,7 @@ class KeepAlive(NamedTuple):
 
 
 class Update(NamedTuple):
-    """Arguments of :data:`UPDATE`: the last four are ``true``, ``false``, or ``""`` for no change."""
+    """Arguments of :data:`UPDATE`: the last five are ``""`` for no change; but for the name, ``true`` or ``false``."""
 
     user: UserId
     connection: ConnectionId
@@ -74,6 +74,7 @@ class Update(NamedTuple):
     video_on: str = ""
     hand_raised: str = ""
     opt_out: str = ""
+    display_name: str = ""
 
 
 class Control(NamedTuple):
@@ -217,6 +218,16 @@ class CountSeats(NamedTuple):
     people: tuple[str, ...]
 
 
+class ShareInflow(NamedTuple):
+    """Arguments of :data:`SHARE_INFLOW`."""
+
+    lasts: int
+    """Milliseconds."""
+    node: str
+    rooms: str
+    """kbit/s of each, separated by spaces."""
+
+
 def _room_script(name: str, args: type[Args], *, grows: bool = False) -> LuaScript[Args]:
     return load(name, RoomKeys, args, ROOM_ARGS, grows=grows)
 
@@ -246,10 +257,11 @@ ALIVE: Final = load("alive", RegistryKeys, Alive)
 TAKE: Final = load("take", BucketKeys, Take)
 TAKE_SEAT: Final = load("take_seat", TenantKeys, TakeSeat)
 COUNT_SEATS: Final = load("count_seats", TenantKeys, CountSeats)
+SHARE_INFLOW: Final = load("share_inflow", InflowKeys, ShareInflow)
 
 ALL: Final = (
     *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
     *(BEGIN_RECORDING, END_RECORDING),
-    *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE, TAKE_SEAT, COUNT_SEATS),
+    *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE, TAKE_SEAT, COUNT_SEATS, SHARE_INFLOW),
 )
 """What :func:`tertulia.state.connection.connect_redis` loads into each server."""

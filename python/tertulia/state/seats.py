@@ -13,6 +13,7 @@ from tertulia.errors import QuotaExceeded
 from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.redis.client import Redis
 from tertulia.state import keys, scripts
+from tertulia.state.clock import redis_ms
 
 AT_ONCE: Final = 500
 """Seats that one script counts: Redis does nothing else meanwhile."""
@@ -39,9 +40,16 @@ class TenantSeats:
         """
         asked = scripts.TakeSeat(most, self._lasts, _name(seat))
         if not await self._redis.run(scripts.TAKE_SEAT, keys.tenant_keys(tenant), asked):
-            raise QuotaExceeded(
-                f"{most} people are in meetings of this tenant, as many as may be: try again when somebody has left"
-            )
+            raise _full(most)
+
+    async def check(self, tenant: TenantId, seat: Seat, most: int) -> None:
+        """Say early, without counting anybody, what :meth:`take` would. Raises QuotaExceeded."""
+        key = keys.tenant_keys(tenant).seats
+        if await self._redis.call(key, b"ZSCORE", key, _name(seat)) is not None:
+            return
+        now = await redis_ms(self._redis, key)
+        if await self._redis.call(key, b"ZCOUNT", key, f"({now}", b"+inf") >= most:
+            raise _full(most)
 
     async def count(self, tenant: TenantId, seats: Sequence[Seat]) -> None:
         """Go on counting people who are in meetings, however many they are."""
@@ -54,6 +62,12 @@ class TenantSeats:
         """Count people no more who have left. Who was not counted does no harm."""
         key = keys.tenant_keys(tenant).seats
         await self._redis.call(key, b"ZREM", key, *map(_name, seats))
+
+
+def _full(most: int) -> QuotaExceeded:
+    return QuotaExceeded(
+        f"{most} people are in meetings of this tenant, as many as may be: try again when somebody has left"
+    )
 
 
 def _name(seat: Seat) -> str:

@@ -69,8 +69,9 @@ async def test_a_record_tells_what_a_meeting_has_to_keep_to(
 ) -> None:
     access, admissions, room = Access(database), Admissions(database), await add(directory, tenant)
     assert (await admissions.record(room, tenant)).quotas == Quotas()
-    await access.set_quotas(tenant, Quotas(rooms=9, people=8, room_people=7, room_mbits=6), AT)
-    assert (await admissions.record(room, tenant)).quotas == Quotas(people=8, room_people=7, room_mbits=6)
-    assert (await access.tenant("first")).quotas == Quotas(rooms=9, people=8, room_people=7, room_mbits=6)
+    await access.set_quotas(tenant, Quotas(rooms=9, people=8, room_people=7, room_mbits=6, mbits=5), AT)
+    assert (await admissions.record(room, tenant)).quotas == Quotas(people=8, room_people=7, room_mbits=6, mbits=5)
+    every = Quotas(rooms=9, people=8, room_people=7, room_mbits=6, mbits=5)
+    assert (await access.tenant("first")).quotas == await directory.quotas(tenant) == every
     [entry] = (await Audit(database).page(tenant)).entries
     assert (entry.action, entry.details["people"]) == ("quotas.set", "8")

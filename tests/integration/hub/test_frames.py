@@ -145,6 +145,7 @@ _GOOD: dict[str, dict[str, Any]] = {
     "SetView": {"videos": [{"userId": new_uuid(), "source": "camera", "maxHeight": 180}]},
     "SendChat": {"text": "x", "targetUserId": new_uuid()},
     "RaiseHand": {"raised": True},
+    "SetDisplayName": {"displayName": "x"},
     "AskToMute": {"targetUserId": new_uuid()},
     "RemoveParticipant": {"targetUserId": new_uuid()},
 }

@@ -139,6 +139,7 @@ async def test_keep_alive_and_join_refresh_the_ttl_and_nothing_else_does(fleet: 
     for call, payload in (
         ("UpdateState", {"isMuted": True}),
         ("RaiseHand", {"raised": True}),
+        ("SetDisplayName", {"displayName": "Another"}),
         ("SendChat", {"text": "x"}),
         ("NoSuchCall", None),
     ):

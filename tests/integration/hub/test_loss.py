@@ -38,14 +38,14 @@ async def test_keep_alive_puts_a_lost_state_back(fleet: Fleet, worker: Worker) -
     assert [name for name, _ in bob.events] == ["ChatMessage"]
 
 
-@pytest.mark.parametrize("call", ["UpdateState", "RaiseHand"])
+@pytest.mark.parametrize("call", ["UpdateState", "RaiseHand", "SetDisplayName"])
 async def test_other_calls_put_it_back_too(fleet: Fleet, worker: Worker, call: str) -> None:
     room = await fleet.room()
     ann, user = await fleet.join(worker, room)
     servers.flush(fleet.redis_url)
-    assert await ann.call(call, {"isMuted": True, "raised": True}) == {}
+    assert await ann.call(call, {"isMuted": True, "raised": True, "displayName": "Another"}) == {}
     member = (await fleet.members(room))[user]
-    assert member["isMuted"] or member["handRaised"]
+    assert member["isMuted"] or member["handRaised"] or member["displayName"] == "Another"
 
 
 async def test_somebody_new_meets_those_who_were_lost(fleet: Fleet, worker: Worker) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tertulia.errors import NotJoined
 from tertulia.ids import ConnectionId, RoomId, UserId, new_uuid
+from tests.integration import servers
 from tests.integration.hub.harness import Fleet, PlainClient, Worker
 
 
@@ -97,6 +98,33 @@ async def test_hands(fleet: Fleet, worker: Worker, three: Three) -> None:
             {"userId": three.bob_id, "raised": True},
             {"userId": three.bob_id, "raised": False},
         ]
+
+
+async def test_names(fleet: Fleet, worker: Worker, three: Three) -> None:
+    await three.bob.call("SendChat", {"text": "before"})
+    for _ in range(2):
+        assert await three.bob.call("SetDisplayName", {"displayName": "Röb / \U0001f600"}) == {}
+    await three.bob.call("SendChat", {"text": "after"})
+    named = {"userId": three.bob_id, "displayName": "Röb / \U0001f600"}
+    for client in three.all:
+        await client.event("ChatMessage", text="after", displayName=named["displayName"])
+        assert client.named("DisplayNameChanged") == [named]
+        assert [m["displayName"] for m in client.named("ChatMessage")] == ["Bob", named["displayName"]]
+    late, _ = await fleet.join(worker, three.room)
+    assert {p["userId"]: p["displayName"] for p in late.result["participants"]}[three.bob_id] == named["displayName"]
+    for wrong in ("", "x" * 101, "a\0"):
+        assert await three.bob.refused("SetDisplayName", {"displayName": wrong}) == "invalid"
+
+
+async def test_a_name_survives_a_return_and_the_loss_of_redis(fleet: Fleet, worker: Worker, three: Three) -> None:
+    await three.bob.call("SetDisplayName", {"displayName": "Rob"})
+    servers.flush(fleet.redis_url)
+    await three.bob.call("KeepAlive")
+    assert (await fleet.members(three.room))[three.bob_id]["displayName"] == "Rob"
+    second = await fleet.worker()
+    again, _ = await fleet.join(second, three.room, three.bob_id, name="Bob")
+    assert again.result["displayName"] == "Rob"
+    assert (await fleet.members(three.room))[three.bob_id]["displayName"] == "Rob"
 
 
 async def test_chat_to_everyone(three: Three) -> None:

@@ -10,6 +10,7 @@ import json
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from tests.integration.recorder.film import loudness, rises
 
 _VIDEO_RATE = 90_000
 _LAST_RTP = 1 << 32
+_START_OF_PARTITION_0 = 0x10
+"""The S bit and the partition index of a VP8 payload descriptor."""
 
 
 class Packet(NamedTuple):
@@ -27,6 +30,7 @@ class Packet(NamedTuple):
     arrived: float
     sequence: int
     timestamp: int
+    marker: bool
     payload: bytes
 
 
@@ -77,7 +81,7 @@ def _packet(arrived: float, data: bytes) -> Packet:
     if data[0] & 0x10:
         begin += 4 + 4 * struct.unpack_from(">H", data, begin + 2)[0]
     end = len(data) - (data[-1] if data[0] & 0x20 else 0)
-    return Packet(arrived, sequence, timestamp, data[begin:end])
+    return Packet(arrived, sequence, timestamp, bool(data[1] & 0x80), data[begin:end])
 
 
 class _Track(NamedTuple):
@@ -118,15 +122,29 @@ def _tracks(part: Path, user: str, source: str) -> Iterator[_Track]:
 
 
 def _light(track: _Track) -> Iterator[tuple[float, float]]:
-    """How bright each picture is, and when it was captured."""
-    frames: dict[int, bytes] = defaultdict(bytes)
-    for packet in track.packets:
-        frames[packet.timestamp] += _vp8(packet.payload)
+    """How bright each picture is, and when it was captured: from the first keyframe, and after a loss from the next."""
     decoder = av.CodecContext.create("vp8", "r")
     assert isinstance(decoder, av.VideoCodecContext)
-    for timestamp, data in frames.items():
-        for picture in decoder.decode(av.Packet(data)):
-            yield track.second(timestamp), float(picture.to_ndarray(format="gray").mean())
+    is_decodable = False
+    for timestamp, frame in groupby(track.packets, lambda packet: packet.timestamp):
+        data = _whole_frame(list(frame))
+        is_decodable = data is not None and (is_decodable or _is_keyframe(data))
+        if data is not None and is_decodable:
+            for picture in decoder.decode(av.Packet(data)):
+                yield track.second(timestamp), float(picture.to_ndarray(format="gray").mean())
+
+
+def _whole_frame(packets: list[Packet]) -> bytes | None:
+    """The frame in these packets; None: a packet is missing (RFC 7741, section 4.2; the marker ends a frame)."""
+    first, last = packets[0], packets[-1]
+    begins = first.payload[0] & 0x1F == _START_OF_PARTITION_0
+    follow = all(_apart(after.sequence, packet.sequence, 1 << 16) == 1 for packet, after in pairwise(packets))
+    return b"".join(_vp8(packet.payload) for packet in packets) if begins and follow and last.marker else None
+
+
+def _is_keyframe(frame: bytes) -> bool:
+    """By the P bit (RFC 6386, section 9.1)."""
+    return not frame[0] & 1
 
 
 def _vp8(payload: bytes) -> bytes:

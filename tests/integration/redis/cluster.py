@@ -59,9 +59,17 @@ async def _owns(port: int, slot: int) -> bool:
 
 
 async def give_slot(cluster: servers.Cluster, slot: int, to: int) -> None:
-    """Make ``to`` (a port) the owner, without moving keys."""
+    """Make ``to`` (a port) the owner, without moving keys.
+
+    It imports the slot first, as a move with keys would: only then does it take a new configuration epoch, without
+    which the next heartbeat of the old owner may claim the slot back.
+    """
+    owner = await owner_of(cluster, slot)
+    async with Admin(owner) as admin:
+        old = await admin.say("CLUSTER", "MYID")
     async with Admin(to) as admin:
-        identity = await admin.say("CLUSTER", "MYID")
+        new = await admin.say("CLUSTER", "MYID")
+        assert await admin.say("CLUSTER", "SETSLOT", str(slot), "IMPORTING", old) == "OK"
     for port in (to, *cluster.ports):
         async with Admin(port) as admin:
-            assert await admin.say("CLUSTER", "SETSLOT", str(slot), "NODE", identity) == "OK"
+            assert await admin.say("CLUSTER", "SETSLOT", str(slot), "NODE", new) == "OK"

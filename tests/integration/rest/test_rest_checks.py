@@ -3,15 +3,19 @@
 import base64
 import hmac
 import json
+import time
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
+from tertulia.db.access import Access
 from tertulia.db.engine import Database
 from tertulia.db.tables import IDEMPOTENCY_KEYS
 from tertulia.rest.table import OPERATIONS
+from tertulia.room.quotas import Quotas
+from tertulia.times import from_seconds
 from tests.integration.rest.conftest import Rest, new_id, problem
 
 UUID = "6f1c0e9a-0000-4000-8000-000000000000"
@@ -195,6 +199,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/rooms/{room_id}/invites"): {HOST},
     ("DELETE", "/v1/rooms/{room_id}/invites/{invite_id}"): {HOST},
     ("POST", "/v1/invites/open"): set(),
+    ("POST", "/v1/connection-tests"): {HOST, GUEST, INVITE},
     ("GET", "/v1/rooms/{room_id}/participants"): {HOST, GUEST},
     ("DELETE", "/v1/rooms/{room_id}/participants/{user_id}"): {HOST},
     ("GET", "/v1/rooms/{room_id}/sessions"): {HOST},
@@ -207,6 +212,7 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/users"): set(),
     ("GET", "/v1/users/{user_id}"): {HOST, GUEST},
     ("GET", "/v1/audit"): set(),
+    ("GET", "/v1/nodes"): set(),
 }
 BODY = {
     "/v1/rooms": {"hostId": UUID},
@@ -236,7 +242,7 @@ def test_what_each_credential_may_do(rest: Rest, method: str, path: str, who: st
         if path == "/v1/users/{user_id}":
             target = f"/v1/users/{me if where == 'own room' and who != INVITE else member}"
         answer = rest.call(method, target, body, key=key)
-    if who in MAY[method, path] and (where == "own room"):
+    if who in MAY[method, path] and (where == "own room" or path == "/v1/connection-tests"):
         assert answer.status_code not in (401, 403), answer.text
     elif "{recording_id}" in path or "{invite_id}" in path:
         problem(answer, 404, "not_found")  # which comes first
@@ -271,7 +277,7 @@ def test_a_second_host_stays_host_with_a_fresh_token(rest: Rest) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [(o.method, o.path) for o in OPERATIONS if o.answer is not None])
 def test_not_acceptable_and_nothing_is_changed(rest: Rest, method: str, path: str) -> None:
-    if (method, path) in (("POST", "/v1/rooms/{room_id}/recordings"), ("POST", "/v1/invites/open")):
+    if path in ("/v1/nodes", "/v1/invites/open") or (method, path) == ("POST", "/v1/rooms/{room_id}/recordings"):
         pytest.skip("always refused before")
     if path == "/v1/users/{user_id}":
         user = new_id()
@@ -327,6 +333,20 @@ def test_on_every_post(rest: Rest, path: str, body: Any, status: int) -> None:
     assert answers[0].content == answers[1].content != (first.content or b"-")
 
 
+async def test_of_an_answer_that_is_kept_the_database_has_no_token(rest: Rest) -> None:
+    room, headers = rest.room(), {"Idempotency-Key": f"once-{new_id()}"}
+    join = rest.ok("POST", f"/v1/rooms/{room}/join", {"userId": new_id()}, headers=headers)
+    invite = rest.ok("POST", f"/v1/rooms/{room}/invites", {"role": "host"}, 201, headers=headers)
+    engine = Database(rest.settings["TERTULIA_DATABASE_URL"])
+    async with engine.read() as connection:
+        rows = (await connection.execute(sa.select(IDEMPOTENCY_KEYS))).all()
+    await engine.close()
+    kept = b"".join(column if isinstance(column, bytes) else str(column).encode() for row in rows for column in row)
+    assert len(rows) >= 2
+    for secret in (join["token"], invite["inviteToken"], headers["Idempotency-Key"], rest.key, room):
+        assert secret.encode() not in kept
+
+
 def test_another_body_is_refused(rest: Rest) -> None:
     headers = {"Idempotency-Key": new_id()}
     rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, headers=headers)
@@ -344,6 +364,42 @@ def test_it_is_the_callers_own_for_that_path(rest: Rest) -> None:
     user = rest.ok("POST", "/v1/users", {"displayName": "A"}, 201, headers=headers)
     foreign = rest.ok("POST", "/v1/users", {"displayName": "A"}, 201, headers=headers, key=rest.other_key)
     assert user["id"] != foreign["id"]
+
+
+async def set_quotas(rest: Rest, quotas: Quotas) -> None:
+    """What the first tenant may have from now on."""
+    engine = Database(rest.settings["TERTULIA_DATABASE_URL"])
+    access = Access(engine)
+    await access.set_quotas((await access.tenant("first")).id, quotas, from_seconds(time.time()))
+    await engine.close()
+
+
+async def test_a_quota_of_people_that_is_reached_is_said_before_joining(rest: Rest) -> None:
+    host, ann, eve = new_id(), new_id(), new_id()
+    room, other = rest.room(host), rest.room(host)
+    guest = rest.invite(other)
+
+    def ask(where: str, user: str) -> list[int]:
+        """What the check and the join answer."""
+        path = f"/v1/rooms/{where}"
+        answers = [rest.call("GET", f"{path}/entry?userId={user}"), rest.call("POST", f"{path}/join", {"userId": user})]
+        assert {answer.json().get("code", "") for answer in answers} <= {"", "quota_exceeded"}
+        return [answer.status_code for answer in answers]
+
+    try:
+        await set_quotas(rest, Quotas(people=1))
+        with rest.meeting(room, ann):
+            assert ask(other, eve) == ask(room, host) == ask(other, ann) == [403, 403]
+            assert ask(room, ann) == [200, 200]
+            rest.refused("GET", f"/v1/rooms/{other}/entry", key=guest, status=403, code="quota_exceeded")
+            rest.refused(
+                "POST", f"/v1/rooms/{other}/join", {"userId": eve}, key=guest, status=403, code="quota_exceeded"
+            )
+            await set_quotas(rest, Quotas(room_people=1))
+            assert ask(room, eve) == [403, 403]
+            assert ask(room, host) == ask(room, ann) == ask(other, eve) == [200, 200]
+    finally:
+        await set_quotas(rest, Quotas())
 
 
 def test_what_was_refused_may_be_tried_again(rest: Rest) -> None:

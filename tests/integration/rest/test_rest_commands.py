@@ -46,7 +46,13 @@ def test_quotas_are_set_by_hand_and_hold_at_once(rest: Rest) -> None:
     run_command(rest.settings, "tenant", "create", name)
     key = run_command(rest.settings, "key", "create", name)
     printed = run_command(rest.settings, "tenant", "quota", name, "--rooms", "1", "--people", "9")
-    assert printed.splitlines() == ["rooms: 1", "people: 9", "room-people: no limit", "room-mbits: no limit"]
+    assert printed.splitlines() == [
+        "rooms: 1",
+        "people: 9",
+        "room-people: no limit",
+        "room-mbits: no limit",
+        "mbits: no limit",
+    ]
     printed = run_command(rest.settings, "tenant", "quota", name, "--people", "none")
     assert printed.splitlines()[:2] == ["rooms: 1", "people: no limit"]
     assert run_command(rest.settings, "tenant", "quota", name) == printed

@@ -15,7 +15,7 @@ import pytest
 
 from tertulia.config import load
 from tertulia.errors import Unavailable
-from tertulia.ids import RecordingId, RoomId, SeatId, TransportId, UserId, new_uuid
+from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TenantId, TransportId, UserId, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.room import commands, messages
@@ -25,6 +25,7 @@ from tertulia.sfu import node as sfu_node
 from tertulia.sfu.agent import EngineEvent
 from tertulia.state import keys, registry
 from tertulia.state.connection import connect_redis
+from tertulia.state.inflows import TenantInflows
 from tests.integration import servers
 from tests.integration.sfu.desk import SECONDS, Client
 from tests.integration.sfu.test_port import assert_stun_answers
@@ -206,6 +207,36 @@ async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_d
                 assert await asyncio.to_thread(process.wait) == 0
                 assert await registry.sfu_nodes(redis).alive() == []
                 await ann.close()
+
+
+async def test_rooms_on_two_nodes_share_the_quota_of_their_tenant(server_dir: Path) -> None:
+    """Of 1 Mbit/s, half is left for this room when 100 are wanted elsewhere."""
+    tenant = TenantId(new_uuid())
+    limit = commands.Limit(room=ROOM, tenant=tenant, tenant_mbits=1)
+    with servers.embedded_valkey(server_dir) as (_, redis_url):
+        async with hub(redis_url) as (redis, channels):
+            elsewhere = TenantInflows(redis, NodeId("another"))
+            with servers.tertulia_sfu(server_dir, settings=settings(redis_url, server_dir / "recordings")):
+                async with room_channel(channels, await the_node(redis)) as channel:
+                    ann, bob = Member(channel), Member(channel)
+                    await ann.publish()
+                    for member in (ann, bob):
+                        await member.offer()
+                    await bob.decodes(1)
+                    channel.command(limit)
+                    async with asyncio.timeout(SECONDS):
+                        while sum(await elsewhere.share(tenant, [50])) < 550:  # the camera's own rate, some 700 kbit/s
+                            assert not any(message.event == "MediaLimited" for message in channel.messages)
+                            await asyncio.sleep(0.1)
+                        while not any(message.event == "MediaLimited" for message in channel.messages):
+                            await elsewhere.share(tenant, [100_000])
+                            await asyncio.sleep(0.1)
+                    assert await channel.next("MediaLimited") == {"limit": "tenant"}
+                    await ann.close()
+                    await bob.close()
+                    async with asyncio.timeout(SECONDS):
+                        while await elsewhere.share(tenant, [100_000]) != []:
+                            await asyncio.sleep(0.1)
 
 
 class FailedEngine:

@@ -447,6 +447,7 @@ class Player:
             (5, lambda: self._on_seat("keep_alive")),
             (5, self._update),
             (2, lambda: self._on_seat("raise_hand", self._coin())),
+            (2, lambda: self._on_seat("set_display_name", self.rng.choice(["Ada", "Zoë / \u2028", "x" * 100]))),
             (2, self._end),
             (4, lambda: self._any("expire", SILENT_MS)),
             (4, self._restore),

@@ -20,6 +20,7 @@ from tertulia.room.messages import (
     HandMessage,
     JoinedMessage,
     LeftMessage,
+    NameMessage,
     NodeMessage,
     OptOutMessage,
     RecordingMessage,
@@ -614,6 +615,8 @@ async def test_every_change_is_told_on_the_channel_in_order(rooms: RoomState, ch
     assert await inbox.next() == StateMessage(origin="hub-a", user_id=user, is_muted=True, is_video_on=True)
     await rooms.raise_hand(*mine, True)
     assert await inbox.next() == HandMessage(origin="hub-a", user_id=user, raised=True)
+    await rooms.set_display_name(*mine, "Zoë")
+    assert await inbox.next() == NameMessage(origin="hub-a", user_id=user, display_name="Zoë")
     await rooms.set_recording_opt_out(*mine, True)
     assert await inbox.next() == OptOutMessage(origin="hub-a", user_id=user, opt_out=True)
     await rooms.begin_recording(room, RecordingId("r"), back.session_id)

@@ -63,6 +63,7 @@ async def test_files_have_type_etag_and_policy(pages: Pages) -> None:
     assert index.headers["content-type"] == "text/html; charset=utf-8"
     assert "connect-src 'self' ws://meet.example.org;" in index.headers["content-security-policy"]
     assert index.headers["cross-origin-opener-policy"] == "same-origin"
+    assert "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'" in index.headers["content-security-policy"]
     assert "camera=(self)" in index.headers["permissions-policy"]
     script = await pages.asset(asset("app.js"))
     assert script.headers["content-type"].startswith("text/javascript")
@@ -139,6 +140,18 @@ async def test_text_is_compressed_for_who_takes_it(
     assert again.status_code == 304
     other = await pages.asset(asset("app.js", accept_encoding="br" if is_zipped else "gzip"))
     assert other.headers["etag"] != answer.headers["etag"]
+
+
+async def test_the_page_itself_is_compressed_too_by_any_name_of_the_server(tmp_path: Path) -> None:
+    page = b"<head><!-- open graph --></head>" + b"<p>the same again and again</p>" * 50
+    (tmp_path / "index.html").write_bytes(page)
+    pages = Pages(tmp_path)
+    for number in range(40):
+        plain = await pages.index(request(host=f"{number}.example.org"))
+        zipped = await pages.index(request(host=f"{number}.example.org", accept_encoding="gzip"))
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(bytes(zipped.body)) == bytes(plain.body)
+        assert f"http://{number}.example.org/static/card.png".encode() in bytes(plain.body)
 
 
 @pytest.mark.parametrize("path", ["/", "/m/abcd-efgh-jkmn"])

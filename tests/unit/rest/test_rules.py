@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tertulia.contract import Role, Settings
-from tertulia.db.models import Room, User
+from tertulia.db.models import Invite, Room, User
 from tertulia.errors import Forbidden
 from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.rest import rules
-from tertulia.rest.callers import Caller, Invitee, Member, Owner
+from tertulia.rest.callers import Caller, CodeHolder, Invitee, Member, Owner
 from tertulia.rest.openapi import document
 from tertulia.rest.table import OPERATIONS
 from tertulia.rest.targets import Joiner, OfParticipant, OfRoom
@@ -110,6 +110,15 @@ def test_joining_as_a_user(caller: Caller, known: User | None, may: bool) -> Non
 )
 def test_a_users_record(caller: Caller, may: bool) -> None:
     assert passes(lambda: rules.THE_USER.check(caller, user(None))) is may
+
+
+@pytest.mark.parametrize("caller", [OWNER, member("attendee"), member("host"), invitee()])
+def test_whoever_may_join_a_meeting_may_test_their_connection(caller: Caller) -> None:
+    assert passes(lambda: rules.PEOPLE.check(caller, None))
+    holder = CodeHolder(
+        TENANT, "code", Invite("i", RoomId("here"), "attendee", None, None, None, AT, AT, None, 0, None)
+    )
+    assert not passes(lambda: rules.PEOPLE.check(holder, None))
 
 
 def test_the_description_says_who_may_call() -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tertulia.contract import Settings
 from tertulia.errors import QuotaExceeded, RoleNotAllowed, RoomFull, Unavailable
-from tertulia.ids import NodeId, SessionId, UserId
+from tertulia.ids import NodeId, SessionId, TenantId, UserId
 from tertulia.room import effects, inputs, steps
 from tertulia.room.answers import Reading
 from tertulia.room.commands import Close, Limit
@@ -102,6 +102,28 @@ def test_a_node_is_told_what_may_come_into_the_room() -> None:
     core.answer(steps.Join, core.joined([]))
     made = core.give(inputs.Sweep())
     assert Tell(NodeId("n1"), Limit(room=ROOM, mbits=7)) in made
+
+
+def test_a_node_is_told_of_the_tenants_quota_of_bits_and_that_there_is_none_any_more() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n1")
+    core.nodes.refresh([node("n1")], core.now)
+
+    def limits() -> list[Limit]:
+        return [e.command for e in core.give(inputs.Sweep()) if isinstance(e, Tell) and isinstance(e.command, Limit)]
+
+    core.ask_to_join("ann", "a")
+    core.answer(steps.Join, core.joined([]))
+    assert limits() == []
+    given = (
+        (Quotas(mbits=40), Limit(room=ROOM, tenant=TenantId("tenant"), tenant_mbits=40)),
+        (Quotas(mbits=40, room_mbits=9), Limit(room=ROOM, mbits=9, tenant=TenantId("tenant"), tenant_mbits=40)),
+        (Quotas(), Limit(room=ROOM)),
+    )
+    for number, (quotas, wanted) in enumerate(given):
+        core.record = replace(core.record, quotas=quotas)
+        core.ask_to_join("bob", f"b{number}")
+        assert limits() == [wanted]
 
 
 def test_a_role_that_is_not_admitted_is_refused_before_anything_is_asked() -> None:
@@ -259,6 +281,31 @@ def test_what_is_said_behind_a_reading_is_for_who_joined_before_it() -> None:
     core.answer(steps.OpenSession, True)
     core.answer(steps.Summary, core.summary())
     assert [p.user_id for p in core.result("e").participants] == ["ann", "bob"]
+    assert core.texts("e") == ["hi"]
+
+
+def test_a_join_that_settles_while_the_room_is_read_is_not_deaf_afterwards() -> None:
+    """What the channel said of it was dropped with all that is older than the reading."""
+    core = Core()
+    core.join("ann", "a")
+    core.ask_to_join("eve", "e")
+    new = {"session_id": SessionId("new"), "incarnation": "lost and made again"}
+    joined = core.joined([], **new)
+    core.give(inputs.Gap())
+    core.give(inputs.Message(JoinedMessage(origin=HERE, user_id=UserId("eve"), participant=joined.participant)))
+    core.give(inputs.Message(ReadMessage(origin=HERE, mark=core.step(steps.Read).mark)))
+    core.answer(steps.Join, joined)
+    found = Reading(summary=core.summary(**new), participants=[joined.participant])
+    core.answer(steps.Read, found)
+    core.answer(steps.ReadSession, None)
+    assert core.events("a") == ["RoomEnded"]
+    core.answer(steps.Summary, core.summary(**new))
+    mark = ReadMessage(origin=HERE, mark=core.step(steps.Read).mark)
+    core.answer(steps.Read, found)
+    core.give(inputs.Message(mark))
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.Summary, core.summary(**new))
+    core.give(inputs.Message(EventMessage(origin=THERE, event="ChatMessage", payload=Raw(b'{"text":"hi"}'))))
     assert core.texts("e") == ["hi"]
 
 

@@ -62,6 +62,7 @@ MESSAGES = {
         said_video_off=st.booleans(),
     ),
     m.HandMessage: st.builds(m.HandMessage, origin=text, user_id=text, raised=st.booleans()),
+    m.NameMessage: st.builds(m.NameMessage, origin=text, user_id=text, display_name=text),
     m.EndedMessage: st.builds(m.EndedMessage, origin=text, session_id=text, reason=text),
     m.OptOutMessage: st.builds(m.OptOutMessage, origin=text, user_id=text, opt_out=st.booleans()),
     m.RecordingMessage: st.builds(

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
-from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, StateMessage
-from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Superseded, Went
+from tertulia.room.messages import HandMessage, JoinedMessage, LeftMessage, NameMessage, StateMessage
+from tertulia.room.mirror import Came, Changed, Hand, MemberMessage, Mirror, Renamed, Superseded, Went
 from tertulia.room.participant import Participant
 
 
@@ -43,6 +43,10 @@ def hand(user: str, hub: str) -> HandMessage:
     return HandMessage(origin=hub, user_id=UserId(user), raised=True)
 
 
+def name(user: str, display_name: str) -> NameMessage:
+    return NameMessage(origin="h1", user_id=UserId(user), display_name=display_name)
+
+
 ANN, BOB = person("ann"), person("bob")
 
 
@@ -63,6 +67,14 @@ def test_another_connection_supersedes_and_is_not_shown() -> None:
     assert mirror.members == {}
 
 
+def test_another_name_is_shown_once() -> None:
+    mirror = Mirror([ANN])
+    anna = replace(ANN, display_name="Anna")
+    assert mirror.heard(name("ann", "Anna"), own=False) == [Renamed(anna)]
+    assert mirror.heard(name("ann", "Anna"), own=False) == []
+    assert mirror.snapshot([replace(anna, display_name="Ann")]) == [Renamed(replace(anna, display_name="Ann"))]
+
+
 def test_state_and_hands_are_shown_once() -> None:
     mirror = Mirror([ANN])
     muted = replace(ANN, is_muted=True)
@@ -78,7 +90,7 @@ def test_state_and_hands_are_shown_once() -> None:
 @pytest.mark.parametrize("answer_first", [True, False])
 def test_an_own_change_counts_once_whichever_comes_first(answer_first: bool) -> None:
     mirror = Mirror([ANN])
-    changes: list[MemberMessage] = [joined(BOB), state("bob", True), hand("bob", "h1"), left(BOB)]
+    changes: list[MemberMessage] = [joined(BOB), state("bob", True), hand("bob", "h1"), name("bob", "Rob"), left(BOB)]
     for change in changes:
         if answer_first:
             assert len(mirror.own(change)) == 1

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from tertulia.errors import UnknownTarget
 from tertulia.ids import ConnectionId, NodeId, SeatId, UserId, transport_id
 from tertulia.room import commands, effects, inputs, steps
-from tertulia.room.messages import EventMessage
+from tertulia.room.messages import EventMessage, StateMessage
 from tertulia.room.nodes import QUIET_AFTER
 from tertulia.room.relocation import LETS_GO_AFTER, SETTLES_WITHIN
-from tests.unit.room.core import Core, left, member, node
+from tests.unit.room.core import HERE, Core, left, member, node
 
 N1, N2 = NodeId("n1"), NodeId("n2")
 EVE = member("eve", "e")
@@ -58,6 +58,20 @@ def drain(core: Core) -> None:
     core.nodes.refresh([replace(node("n1"), draining=True), node("n2")], core.now)
     core.give(inputs.NodesSeen())
     core.answer(steps.Move, True)
+
+
+def test_whom_the_others_see_and_hear_is_told_of_the_new_node_first(core: Core) -> None:
+    for user, muted, video in (("ann", True, False), ("bob", False, False), ("cyn", True, False), ("dan", True, True)):
+        if user not in core.members:
+            core.join(user, user[0], [EVE])
+        core.call(user[0], "UpdateState", is_muted=muted, is_video_on=video)
+        if core.asks(steps.Update):
+            said = StateMessage(origin=HERE, user_id=UserId(user), is_muted=muted, is_video_on=video)
+            core.answer(steps.Update, said)
+    core.clear()
+    drain(core)
+    told = [e.to[0] for e in core.of(effects.Deliver) if e.event.name == "SfuEndpoint"]
+    assert told == ["d", "b", "a", "c"]
 
 
 def ends(core: Core) -> list[NodeId]:

@@ -30,6 +30,18 @@ def test_they_count_for_their_session_only() -> None:
     assert known.with_those_of(ROOM, SESSION, {}) == {}
 
 
+def test_of_very_many_who_are_removed_from_one_room_the_first_go_first() -> None:
+    known = KnownRemovals()
+    for number in range(removals.MOST_IN_ROOM):
+        known.add(ROOM, SESSION, UserId(str(number)), number)
+    known.add(ROOM, SESSION, UserId("0"), 2_000)
+    known.add(ROOM, SESSION, BOB, 3_000)
+    found = known.with_those_of(ROOM, SESSION, {ANN: 5})
+    assert len(found) == removals.MOST_IN_ROOM + 1
+    assert found.keys() >= {"0", "2", BOB, ANN}
+    assert "1" not in found
+
+
 def test_the_room_without_removals_for_longest_goes_first() -> None:
     known = KnownRemovals()
     for number in range(removals.MOST):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import Raw
 from msgspec.structs import replace
@@ -52,12 +54,18 @@ def test_everyone_who_finds_the_state_lost_at_once_is_answered() -> None:
         assert len(core.answers(f"c-{user}")) == 2
 
 
-@pytest.mark.parametrize("event", ["UpdateState", "RaiseHand"])
-def test_other_calls_put_it_back_too(event: str) -> None:
+@pytest.mark.parametrize(
+    ("event", "payload", "kind"),
+    [
+        ("UpdateState", {"is_muted": True}, steps.Update),
+        ("RaiseHand", {"raised": True}, steps.RaiseHand),
+        ("SetDisplayName", {"display_name": "Anna"}, steps.SetDisplayName),
+    ],
+)
+def test_other_calls_put_it_back_too(event: str, payload: dict[str, Any], kind: type[Any]) -> None:
     core = Core()
     core.join("ann", "a")
-    core.call("a", event, **({"is_muted": True} if event == "UpdateState" else {"raised": True}))
-    kind = steps.Update if event == "UpdateState" else steps.RaiseHand
+    core.call("a", event, **payload)
     core.fail(kind, StateLost("lost"))
     core.answer(steps.ReadSession, Ongoing(None))
     core.answer(steps.Restore, RESTORED)

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from tertulia.contract import WantedVideo
-from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TransportId, UserId, new_uuid
+from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TenantId, TransportId, UserId, new_uuid
 from tertulia.room import commands
 from tertulia.sfu import _sfu
 from tertulia.sfu.agent import Agent, EngineEvent, Message
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.shares import Shares
 
 USER = UserId(new_uuid())
 RECORDING = RecordingId(new_uuid())
+TENANT = TenantId(new_uuid())
 ROOM, PEER, SEAT = RoomId("r"), TransportId("t"), SeatId("seat-1")
 OFFER = commands.Offer(
     room=ROOM, transport=PEER, seat=SEAT, user_id=USER, name="Ann", sdp="v=0", tracks={"1": "screen"}
@@ -45,7 +47,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 def agent(engine: Engine) -> Agent:
-    return Agent(NodeId("node_1"), engine, Leases())
+    return Agent(NodeId("node_1"), engine, Leases(), Shares())
 
 
 def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
@@ -83,10 +85,12 @@ def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
             ("view", "r", "t", [(USER, "camera", 360)]),
         ),
         (commands.State(room=ROOM, transport=PEER, is_muted=True), ("state", "r", "t", True, None)),
-        (commands.Record(room=ROOM, transport=PEER, recording=RECORDING), ("record", "r", "t", RECORDING)),
-        (commands.Record(room=ROOM, transport=PEER), ("record", "r", "t", None)),
+        (commands.Record(room=ROOM, transport=PEER, recording=RECORDING), ("record", "r", "t", RECORDING, "")),
+        (commands.Record(room=ROOM, transport=PEER, name="Ada"), ("record", "r", "t", None, "Ada")),
         (commands.StopRecording(room=ROOM, recording=RECORDING), ("stop_recording", "r", RECORDING)),
         (commands.Limit(room=ROOM, mbits=20), ("limit", "r", 20_000)),
+        (commands.Limit(room=ROOM, mbits=20, tenant=TENANT, tenant_mbits=9), ("limit", "r", 9_000)),
+        (commands.Limit(room=ROOM), ("limit", "r", 2**32 - 1)),
         (commands.Close(room=ROOM, transport=PEER), ("close", "r", "t")),
         (commands.End(room=ROOM), ("end", "r")),
     ],
@@ -144,6 +148,19 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         "SfuError",
         {"transportId": "t", "code": "invalid_sdp", "message": "no m-line"},
     ),
+    (
+        _sfu.NoCommonCodec("r", "t", USER, SEAT, "ana", "camera", "VP8", ["H264"]),
+        "SfuError",
+        {
+            "transportId": "t",
+            "code": "no_common_codec",
+            "message": "the camera of ana is sent as VP8, which this client does not take",
+            "userId": "ana",
+            "source": "camera",
+            "codec": "VP8",
+            "accepted": ["H264"],
+        },
+    ),
 ]
 
 
@@ -164,6 +181,45 @@ def test_a_peer_that_no_hub_names_any_more_is_closed(agent: Agent, engine: Engin
 
 def test_speakers_go_to_everyone(agent: Agent) -> None:
     assert told(agent.event(_sfu.ActiveSpeakers("r", [USER]))) == ("ActiveSpeakers", None, None, {"userIds": [USER]})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (commands.Limit(room=ROOM, mbits=3), "room"),
+        (commands.Limit(room=ROOM, tenant=TENANT, tenant_mbits=3), "tenant"),
+        (commands.Limit(room=ROOM, mbits=3, tenant=TENANT, tenant_mbits=9), "room"),
+        (commands.Limit(room=ROOM, mbits=9, tenant=TENANT, tenant_mbits=3), "tenant"),
+        (commands.Limit(room=ROOM), "room"),
+    ],
+)
+def test_everyone_hears_that_more_comes_into_the_room_than_may(agent: Agent, given: commands.Limit, said: str) -> None:
+    agent.command(commands.encode(given), 0.0)
+    assert told(agent.event(_sfu.Limited("r", "t", USER, SEAT, "room"))) == (
+        "MediaLimited",
+        None,
+        None,
+        {"limit": said},
+    )
+
+
+def test_a_room_that_could_not_be_told_its_share_is_told_later(engine: Engine) -> None:
+    shares = Shares()
+    agent = Agent(NodeId("node_1"), engine, Leases(), shares)
+    engine.failure = _sfu.Overloaded()
+    agent.command(commands.encode(commands.Limit(room=ROOM, tenant=TENANT, tenant_mbits=3)), 0.0)
+    assert shares.changed() == [(ROOM, 3_000)]
+    engine.failure = None
+    agent.command(commands.encode(commands.Limit(room=ROOM, tenant=TENANT, tenant_mbits=3)), 1.0)
+    assert shares.changed() == []
+
+
+def test_what_comes_into_rooms_is_for_the_tenants_quota(engine: Engine) -> None:
+    shares = Shares()
+    agent = Agent(NodeId("node_1"), engine, Leases(), shares)
+    agent.command(commands.encode(commands.Limit(room=ROOM, tenant=TENANT, tenant_mbits=3)), 0.0)
+    assert agent.event(_sfu.Inflow("r", 1_200)) is None
+    assert shares.inflows(TENANT) == [1_200]
 
 
 def test_everyone_hears_of_trouble_with_a_recording_but_not_what_the_system_said(agent: Agent) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tertulia.signalr.connection import Ended
 from tertulia.signalr.messages import Tracked
 from tertulia.signalr.options import Options
+from tertulia.signalr.serve import longpolling
 from tertulia.signalr.serve.asgi import SignalR
 from tertulia.signalr.serve.connection import HubConnection
 from tertulia.signalr.serve.endpoint import MAX_EARLY
@@ -151,6 +152,17 @@ async def test_what_is_posted_before_the_transport_begins_is_taken(kind: str) ->
         await recorder.opening
         following = begun if kind == "sse" else Request(app, "http", "GET", f"id={token}", accept)
         assert await following.body() == (b"data: {}\x1e\r\n\r\n" if kind == "sse" else b"{}\x1e")
+
+
+async def test_a_poll_without_data_is_answered_before_proxies_give_up_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert longpolling.POLL_TIMEOUT < 55
+    monkeypatch.setattr(longpolling, "POLL_TIMEOUT", 0.02)
+    app = SignalR(Recorder())
+    token = await negotiated(app)
+    for _ in range(3):
+        assert await Request(app, "http", "GET", f"id={token}").body() == b""
+    await post(app, token, SHAKE)
+    assert await Request(app, "http", "GET", f"id={token}").body() == b"{}\x1e"
 
 
 async def test_so_much_and_no_more_is_kept_before_a_transport_begins() -> None:

@@ -67,6 +67,7 @@ def test_names_are_numbered_through_all_files() -> None:
         "local video_on = ARGV[8]",
         "local hand_raised = ARGV[9]",
         "local opt_out = ARGV[10]",
+        "local display_name = ARGV[11]",
     ]
 
 

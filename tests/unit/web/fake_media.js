@@ -25,6 +25,14 @@ export class FakeTrack extends EventTarget {
     this.readyState = "ended";
   }
 
+  clone() {
+    return Object.assign(new FakeTrack(this.kind, this.height), { enabled: this.enabled, isCopy: true });
+  }
+
+  async applyConstraints({ height }) {
+    this.height = height.ideal;
+  }
+
   /** The browser ends it: the device is gone. */
   end() {
     this.readyState = "ended";

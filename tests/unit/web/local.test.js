@@ -209,7 +209,7 @@ describe("the camera", () => {
 describe("the screen", () => {
   test("is shared with its sound, and ends with it", async () => {
     const { local, log } = setUp();
-    await local.shareScreen();
+    await local.shareScreen("detail");
     assert.equal(local.isSharing, true);
     local.track("screen").end();
     assert.equal(local.isSharing, false);
@@ -220,7 +220,7 @@ describe("the screen", () => {
   test("may have no sound", async () => {
     const { local } = setUp();
     devices.answer = () => new FakeStream([new FakeTrack("video")]);
-    await local.shareScreen();
+    await local.shareScreen("detail");
     assert.deepEqual([...local.tracks().keys()], ["screen"]);
     local.stopScreen();
     assert.equal(local.isSharing, false);
@@ -229,7 +229,7 @@ describe("the screen", () => {
   test("without a picture is none", async () => {
     const { local } = setUp();
     devices.answer = () => new FakeStream([]);
-    await assert.rejects(local.shareScreen(), { name: "NotFoundError" });
+    await assert.rejects(local.shareScreen("detail"), { name: "NotFoundError" });
   });
 });
 
@@ -309,4 +309,162 @@ describe("the other camera", () => {
     await assert.rejects(local.flipCamera());
     assert.deepEqual([local.isVideoOn, log.at(-1)], [false, "camera off"]);
   });
+});
+
+describe("an effect", () => {
+  /** An effect that the test lets run, or fail. */
+  function effect() {
+    const made = { closed: 0, track: new FakeTrack("video"), lose: () => {}, ...later() };
+    const apply = async (device, onLost) => {
+      Object.assign(made, { device, lose: onLost });
+      await made.promise;
+      return { track: made.track, close: () => made.closed++ };
+    };
+    return { made, apply };
+  }
+
+  test("is what is sent; the device is neither asked for again nor shown before", async () => {
+    const { local, log } = setUp();
+    const { made, apply } = effect();
+    await local.setEffect("camera", apply);
+    const opening = local.setCamera(true);
+    await settle();
+    assert.deepEqual([log, local.track("camera")], [[], null]);
+    made.resolve();
+    await opening;
+    assert.deepEqual([local.track("camera"), local.device("camera")], [made.track, made.device]);
+    await local.setEffect("camera", null);
+    assert.deepEqual([local.track("camera"), made.closed, devices.asked.length], [made.device, 1, 1]);
+    assert.equal(made.device.readyState, "live");
+  });
+
+  test("goes over to another camera, and ends with it", async () => {
+    const { local } = setUp();
+    const { made, apply } = effect();
+    made.resolve();
+    await local.setEffect("camera", apply);
+    await local.setCamera(true);
+    const before = local.device("camera");
+    await local.chooseCamera({ deviceId: "other" });
+    assert.deepEqual([before.readyState, made.closed, local.device("camera") === before], ["ended", 1, false]);
+    await local.setCamera(false);
+    assert.deepEqual([made.closed, local.isVideoOn], [2, false]);
+  });
+
+  test("that is still loading when the camera is turned off is for nobody", async () => {
+    const { local } = setUp();
+    const { made, apply } = effect();
+    await local.setEffect("camera", apply);
+    const opening = local.setCamera(true);
+    await settle();
+    await local.setCamera(false);
+    made.resolve();
+    await opening;
+    assert.deepEqual([local.isVideoOn, made.closed, made.device.readyState], [false, 1, "ended"]);
+  });
+
+  test("that fails leaves the camera off, which would show what is hidden; the next try has it again", async () => {
+    mock.method(console, "warn", () => {});
+    const { local } = setUp();
+    const lost = [];
+    local.on("effectLost", (loss) => lost.push(loss));
+    let isBroken = true;
+    const { made, apply } = effect();
+    made.resolve();
+    await local.setEffect("camera", (device, onLost) => {
+      if (isBroken) throw new Error("no model");
+      return apply(device, onLost);
+    });
+    await local.setCamera(true);
+    assert.deepEqual([local.isVideoOn, lost], [false, [{ source: "camera", loss: "broken" }]]);
+    isBroken = false;
+    await local.setCamera(true);
+    assert.equal(local.track("camera"), made.track);
+    made.lose("slow");
+    assert.deepEqual([local.isVideoOn, made.device.readyState, lost[1].loss], [false, "ended", "slow"]);
+    made.lose("broken");
+    assert.equal(lost.length, 2);
+  });
+
+  test("that fails on a camera that is shown already changes nothing", async () => {
+    mock.method(console, "warn", () => {});
+    const { local } = setUp();
+    await local.setCamera(true);
+    const track = local.track("camera");
+    await local.setEffect("camera", async () => {
+      throw new Error("no model");
+    });
+    assert.deepEqual([local.track("camera"), track.readyState], [track, "live"]);
+  });
+
+  test("that fails on a microphone leaves it as the browser has it", async () => {
+    mock.method(console, "warn", () => {});
+    const { local } = setUp();
+    const { made, apply } = effect();
+    made.resolve();
+    await local.setEffect("microphone", apply);
+    await local.setMuted(false);
+    assert.equal(local.track("microphone"), made.track);
+    made.lose("broken");
+    assert.deepEqual([local.track("microphone"), local.isMuted], [made.device, false]);
+  });
+
+  test("is muted with its device", async () => {
+    const { local } = setUp();
+    const { made, apply } = effect();
+    made.resolve();
+    await local.setEffect("microphone", apply);
+    await local.setMuted(false);
+    await local.setMuted(true);
+    assert.deepEqual([made.track.enabled, made.device.enabled], [false, false]);
+    await local.setMuted(false);
+    assert.deepEqual([made.track.enabled, made.device.enabled], [true, true]);
+  });
+});
+
+describe("a camera that is left to us", () => {
+  const settings = (cores) => {
+    navigator.hardwareConcurrency = cores;
+  };
+
+  test("is as large as the meeting can use, without being opened again", async () => {
+    const { local, log } = setUp({ quality: "auto" });
+    settings(8);
+    await local.setCamera(true);
+    assert.equal(devices.asked[0].video.height.ideal, 720);
+    await local.fit({ people: 3, isMesh: true });
+    assert.deepEqual([local.track("camera").height, devices.asked.length], [360, 1]);
+    await local.fit({ people: 3, isMesh: true });
+    assert.deepEqual(log, ["camera on", "camera on"]);
+    await local.fit({ people: 2, isMesh: true });
+    assert.equal(local.track("camera").height, 720);
+  });
+
+  test("is small on a weak machine", async () => {
+    const { local } = setUp({ quality: "auto" });
+    settings(2);
+    await local.setCamera(true);
+    assert.equal(devices.asked[0].video.height.ideal, 360);
+  });
+
+  test("that cannot change stays as it is", async () => {
+    const { local } = setUp({ quality: "auto" });
+    settings(8);
+    await local.setCamera(true);
+    local.device("camera").applyConstraints = async () => {
+      throw new DOMException("", "OverconstrainedError");
+    };
+    await local.fit({ people: 30, isMesh: false });
+    assert.equal(local.isVideoOn, true);
+  });
+});
+
+test("what a screen shows is told to the encoder, and can change", async () => {
+  const { local, log } = setUp();
+  local.setScreenContent("motion");
+  await local.shareScreen("detail");
+  assert.equal(local.track("screen").contentHint, "detail");
+  local.setScreenContent("motion");
+  assert.deepEqual([local.track("screen").contentHint, log.at(-1)], ["motion", "screen on"]);
+  assert.equal(devices.asked[0].audio.echoCancellation, false);
 });

@@ -27,6 +27,11 @@ const GRANT_MS = 300_000;
 class FakeLocal extends Emitter {
   isMuted = false;
   camera = new FakeTrack("video");
+  crowds = [];
+
+  async fit(crowd) {
+    this.crowds.push(crowd);
+  }
 
   get isVideoOn() {
     return this.camera !== null;
@@ -92,7 +97,7 @@ function setUp() {
     },
   });
   const log = [];
-  for (const name of ["state", "tracks", "media", "speakers", "reaction", "muteRequested", "end"]) {
+  for (const name of ["state", "tracks", "media", "speakers", "reaction", "muteRequested", "mediaLimited", "end"]) {
     meeting.on(name, (payload) => log.push([name, payload]));
   }
   return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };
@@ -262,6 +267,41 @@ describe("our state", () => {
   });
 });
 
+test("who is told of the settings after a return finds the new list of people", async () => {
+  const { meeting } = await joined();
+  const found = [];
+  meeting.control.on("settings", () => found.push(meeting.roster.all.map(({ userId }) => userId)));
+  serveAgain({ participants: [person("ben")] });
+  FakeSocket.opened.at(-1).drop();
+  await clock.advance(3000);
+  assert.deepEqual(found, [["mia", "ben"]]);
+});
+
+describe("our name", () => {
+  test("is what the hub says: a seat that we take over keeps its own", async () => {
+    const { meeting } = await joined({ displayName: "Mia M." });
+    assert.deepEqual([meeting.displayName, meeting.roster.get("mia").displayName], ["Mia M.", "Mia M."]);
+  });
+
+  test("changes, and is said again to a seat that has timed out meanwhile", async () => {
+    const { meeting } = await joined({ displayName: "Mia" });
+    await meeting.rename("Maria");
+    assert.deepEqual([meeting.displayName, meeting.roster.get("mia").displayName], ["Maria", "Maria"]);
+    serveAgain({ displayName: "Mia" });
+    FakeSocket.opened.at(-1).drop();
+    await clock.advance(3000);
+    assert.deepEqual(calls("SetDisplayName"), [{ displayName: "Maria" }, { displayName: "Maria" }]);
+    assert.equal(meeting.roster.get("mia").displayName, "Maria");
+  });
+
+  test("that the hub did not take stays as it was", async () => {
+    const { meeting } = await joined({ displayName: "Mia" });
+    FakeSocket.answer = (socket, { id }) => socket.say({ replyTo: id, error: { code: "rate_limited", message: "" } });
+    await assert.rejects(meeting.rename("Maria"));
+    assert.equal(meeting.displayName, "Mia");
+  });
+});
+
 describe("being recorded", () => {
   test("is known from JoinRoom's result on, and after a return", async () => {
     const { meeting } = await joined({ isRecording: true, recordingId: "r1" });
@@ -309,6 +349,12 @@ describe("what is told", () => {
     say("ActiveSpeakers", { userIds: ["ana"] });
     assert.deepEqual(of("reaction"), [{ userId: "ana", emoji: "👏" }]);
     assert.deepEqual([of("muteRequested"), of("speakers")], [["ana"], [["ana"]]]);
+  });
+
+  test("that more is sent than may", async () => {
+    const { of } = await joined();
+    say("MediaLimited", { limit: "tenant" });
+    assert.deepEqual(of("mediaLimited"), ["tenant"]);
   });
 
   test("how well media flows, every two seconds", async () => {

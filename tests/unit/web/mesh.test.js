@@ -54,7 +54,7 @@ async function offerOf() {
   const pc = new FakePeerConnection();
   FakePeerConnection.made.pop();
   for (const kind of ["audio", "video"]) pc.addTransceiver(kind, { direction: "sendrecv" });
-  pc.addTransceiver("video", { direction: "recvonly" });
+  for (const kind of ["video", "audio"]) pc.addTransceiver(kind, { direction: "recvonly" });
   await pc.setLocalDescription();
   return pc.localDescription.sdp;
 }
@@ -153,19 +153,20 @@ test("who leaves takes their tracks along", async () => {
   assert.equal(FakePeerConnection.made[0].signalingState, "closed");
 });
 
-test("tracks are sent to those who are there and to those who come, a screen's sound to nobody", async () => {
+test("tracks are sent to those who are there and to those who come, a screen's sound too", async () => {
   const camera = new FakeTrack("video");
   const screen = new FakeTrack("video");
   const { hub, mesh } = await setUp(["ana"], new Map([["camera", camera]]));
   await answer(hub, "ana");
   mesh.setTrack("screen", screen);
-  mesh.setTrack("screen-audio", new FakeTrack("audio"));
+  const sound = new FakeTrack("audio");
+  mesh.setTrack("screen-audio", sound);
   hub.emit("ReceiveOffer", { sourceUserId: "zoe", sdp: await offerOf() });
   await settle();
   for (const pc of FakePeerConnection.made) {
     assert.deepEqual(
       pc.getTransceivers().map(({ sender }) => sender.track),
-      [null, camera, screen],
+      [null, camera, screen, sound],
     );
   }
   mesh.setTrack("screen", null);

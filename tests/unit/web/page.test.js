@@ -4,20 +4,47 @@ import { test } from "node:test";
 
 const WEB = new URL("../../../python/tertulia/web/", import.meta.url);
 const INDEX = readFileSync(new URL("index.html", WEB), "utf8");
+const MEETINGS = readFileSync(new URL("meetings.html", WEB), "utf8");
 const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((name) => /\.\w+$/.test(name));
 
-/** @param {string} name of a module that the page begins with, or of a catalogue: only the chosen one is loaded */
-const isLoadedByName = (name) => name === "boot.js" || name === "view.js" || /^words\/[a-z]{2}\.js$/.test(name);
+/** @param {string} name of a module that a page begins with, of a catalogue, or of what is loaded on demand only */
+const isLoadedByName = (name) =>
+  /^(boot|view|meetings)\.js$|^words\/[a-z]{2}\.js$|^media\/effects\/|^(media|view)\/check\/|^vendor\//.test(name);
 
-test("every module is preloaded, so that none waits for another to name it", () => {
-  const preloaded = [...INDEX.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)].map(([, name]) => name);
+/** @param {string} entry a module @returns {string[]} what it imports, and what that does */
+function needed(entry) {
+  const found = new Set();
+  const follow = (/** @type {string} */ name) => {
+    const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");
+    for (const [, from] of text.matchAll(/^(?:import|export|\}) ?.*?"(\.[^"]+)";$/gm)) {
+      const next = new URL(from, `file:///static/${name}`).pathname.slice("/static/".length);
+      if (!found.has(next)) follow(found.add(next) && next);
+    }
+  };
+  follow(entry);
+  return [...found].sort();
+}
+
+/** @param {string} page @param {string} rel @returns {string[]} the static files that it links to */
+const linked = (page, rel) =>
+  [...page.matchAll(new RegExp(`rel="${rel}" href="/static/([^"]+)"`, "g"))].map(([, name]) => name);
+
+for (const [page, entry] of [
+  [INDEX, "view.js"],
+  [MEETINGS, "meetings.js"],
+]) {
+  test(`every module of ${entry} is preloaded, so that none waits for another to name it`, () => {
+    assert.deepEqual(linked(page, "modulepreload"), needed(entry));
+  });
+}
+
+test("every module and every style sheet is of a page", () => {
   const modules = FILES.filter((name) => name.endsWith(".js") && !isLoadedByName(name));
-  assert.deepEqual(preloaded, modules.sort());
-});
-
-test("every style sheet is linked", () => {
-  const linked = [...INDEX.matchAll(/rel="stylesheet" href="\/static\/([^"]+)"/g)].map(([, name]) => name);
-  assert.deepEqual(linked.sort(), FILES.filter((name) => name.endsWith(".css")).sort());
+  const ofPages = [...linked(INDEX, "modulepreload"), ...linked(MEETINGS, "modulepreload")];
+  // Nothing but types in comments.
+  assert.deepEqual([...new Set(ofPages), "protocol/types.js"].sort(), modules.sort());
+  const sheets = new Set([...linked(INDEX, "stylesheet"), ...linked(MEETINGS, "stylesheet")]);
+  assert.deepEqual([...sheets].sort(), FILES.filter((name) => name.endsWith(".css")).sort());
 });
 
 test("text grows with the browser's font size", () => {
@@ -28,7 +55,7 @@ test("text grows with the browser's font size", () => {
 });
 
 test("nothing inline and nothing from another host, as the content policy demands", () => {
-  assert.doesNotMatch(INDEX, /<style|style="|<script>|\son\w+="/);
+  for (const page of [INDEX, MEETINGS]) assert.doesNotMatch(page, /<style|style="|<script>|\son\w+="/);
   for (const name of FILES) {
     const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");
     assert.doesNotMatch(text, /(from|import\(|url\()\s*["']?https?:/, name);

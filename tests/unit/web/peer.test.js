@@ -75,7 +75,7 @@ describe("connecting", () => {
       ],
     );
     const directions = parse(anaPc.localDescription.sdp).lines.map(({ kind, direction }) => `${kind} ${direction}`);
-    assert.deepEqual(directions, ["audio sendrecv", "video sendrecv", "video recvonly"]);
+    assert.deepEqual(directions, ["audio sendrecv", "video sendrecv", "video recvonly", "audio recvonly"]);
     assert.deepEqual(changes, { ana: 1, ben: 1 });
     assert.equal(anaPc.getTransceivers()[0].sender.track, voice);
     assert.equal(benPc.getTransceivers()[1].sender.track, camera);
@@ -89,14 +89,14 @@ describe("connecting", () => {
     assert.equal(console.warn.mock.callCount(), 0);
   });
 
-  test("two offers at once: the polite one yields, and there is one connection of three m-lines", async () => {
+  test("two offers at once: the polite one yields, and there is one connection of four m-lines", async () => {
     const { ana, ben, anaPc, benPc, log } = pair();
     ana.open();
     ben.open();
     await settle();
     assert.deepEqual(log.slice(0, 2).sort(), ["receiveOffer ana", "receiveOffer ben"]);
     assert.deepEqual([anaPc.signalingState, benPc.signalingState], ["stable", "stable"]);
-    assert.deepEqual([anaPc.getTransceivers().length, benPc.getTransceivers().length], [3, 3]);
+    assert.deepEqual([anaPc.getTransceivers().length, benPc.getTransceivers().length], [4, 4]);
     assert.deepEqual(
       [sources(ana), sources(ben)],
       [

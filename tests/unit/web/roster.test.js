@@ -56,6 +56,14 @@ test("hands, lost and returned connections", () => {
   assert.equal(roster.get("a").isAway, false);
 });
 
+test("another name", () => {
+  const { hub, roster, log } = setUp();
+  roster.reset(person("me"), [person("a")]);
+  log.length = 0;
+  hub.emit("DisplayNameChanged", { userId: "a", displayName: "Anna" });
+  assert.deepEqual([log, roster.get("a").displayName], [["changed a"], "Anna"]);
+});
+
 test("who does not want to be recorded", () => {
   const { hub, roster } = setUp();
   roster.reset(person("me"), [person("a", { recordingOptOut: true }), person("b")]);

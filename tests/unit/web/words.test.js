@@ -17,7 +17,7 @@ import {
 } from "../../../python/tertulia/web/static/words.js";
 
 const STATIC = new URL("../../../python/tertulia/web/static/", import.meta.url);
-const MODULES = readdirSync(STATIC, { recursive: true }).filter((name) => name.endsWith(".js"));
+const MODULES = readdirSync(STATIC, { recursive: true }).filter((name) => /^(?!vendor\/).*\.js$/.test(name));
 const CODES = Object.keys(LANGUAGES);
 const catalogues = await Promise.all(CODES.map((code) => import(new URL(`words/${code}.js`, STATIC).href)));
 const TEXTS = new Map(CODES.map((code, i) => [code, catalogues[i].default]));

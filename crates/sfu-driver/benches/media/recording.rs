@@ -194,6 +194,7 @@ impl Running {
                 Command::Record {
                     transport: (*client.name).into(),
                     recording: Some(recording),
+                    name: String::new(),
                 }
             } else {
                 Command::StopRecording {

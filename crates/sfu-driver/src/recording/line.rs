@@ -25,6 +25,8 @@ pub(crate) enum Line<'a> {
         user: &'a str,
         name: &'a str,
     },
+    /// Whose name is another one.
+    Renamed { at: u64, peer: u32, name: &'a str },
     /// And gone.
     Left { at: u64, peer: u32 },
     /// A file begins.

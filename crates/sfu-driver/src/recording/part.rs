@@ -169,6 +169,7 @@ fn line(at: u64, what: &Heard) -> Option<Line<'_>> {
             user: user.as_str(),
             name,
         },
+        Heard::Renamed { peer, name } => Line::Renamed { at, peer: peer.0, name },
         Heard::Left { peer } => Line::Left { at, peer: peer.0 },
         &Heard::Report { track, ntp, rtp } => Line::Report {
             at,

@@ -75,12 +75,13 @@ impl Formats {
     }
 
     /// Where a packet of a new stream belongs: to the m-line that its MID names (RFC 8843 section 15), or to the only one that
-    /// it may be for by its payload type (section 9.2). `lines` are those on which the client sends; `is_repaired` says which
-    /// streams have one of retransmissions.
+    /// it may be for by its payload type (section 9.2). `lines` are those on which the client sends; `named` gives the m-line of a
+    /// MID; `is_repaired` says which streams have one of retransmissions.
     pub(super) fn place(
         &self,
         header: &Header<'_>,
         lines: &[SendingLine],
+        named: impl Fn(&[u8]) -> Option<Mid>,
         is_repaired: impl Fn(Ssrc) -> bool,
     ) -> Option<Place> {
         let (params, is_repair) = self.of(header.payload_type)?;
@@ -91,7 +92,7 @@ impl Formats {
         let fitting: Vec<_> = lines.iter().filter(|(line, _)| takes(*line)).collect();
         let name = self.ids.mid.and_then(|id| header.extension(id));
         let (line, mains) = match name {
-            Some(name) => fitting.into_iter().find(|(line, _)| name == line.as_bytes())?,
+            Some(name) => fitting.into_iter().find(|(line, _)| named(name) == Some(*line))?,
             None => only(&fitting, is_repair)?,
         };
         if !is_repair {

@@ -221,14 +221,20 @@ impl Peer {
         let Some(header) = Header::parse(packet) else {
             return Received::Refused;
         };
-        let Self { receiving, sending, .. } = self;
+        let Self {
+            receiving,
+            sending,
+            layout,
+            ..
+        } = self;
+        let named = |mid: &[u8]| layout.key(mid);
         let ssrc = Ssrc::from(header.ssrc);
         let (place, index) = if header.ssrc == PROBES {
             (None, receiving.probes.index(header.sequence))
         } else if let Some(known) = receiving.sources.get(ssrc) {
             (None, receiving.sources.index(known, header.sequence))
         } else {
-            match receiving.sources.place(now, &header, &receiving.formats, lines) {
+            match receiving.sources.place(now, &header, &receiving.formats, lines, named) {
                 Some(place) => (Some(place), receiving.sources.past_window(ssrc).index(header.sequence)),
                 None => return Received::Refused,
             }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::format::PayloadParams;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::Receive;
 use str0m::rtp::Ssrc;
@@ -187,6 +187,27 @@ impl Session {
         self.enter(|rtc| {
             let accepted = rtc.media(mid)?.remote_pts();
             matching_payload(source, rtc.codec_config(), accepted)
+        })
+    }
+
+    /// The codecs that the client takes on an m-line, in its order, each once.
+    pub(super) fn accepted_codecs(&mut self, mid: Mid) -> Result<Vec<Codec>, Fault> {
+        self.enter(|rtc| {
+            let accepted = rtc.media(mid).map_or(&[][..], |media| media.remote_pts());
+            let known = rtc.codec_config().params();
+            let codec_of = |pt: &Pt| {
+                known
+                    .iter()
+                    .find(|params| params.pt() == *pt)
+                    .map(|params| params.spec().codec)
+            };
+            let mut codecs = Vec::new();
+            for codec in accepted.iter().filter_map(codec_of) {
+                if !codecs.contains(&codec) {
+                    codecs.push(codec);
+                }
+            }
+            codecs
         })
     }
 

@@ -116,13 +116,14 @@ impl Sources {
     }
 
     /// Finds out where a packet belongs whose SSRC is not known. It is not authenticated yet: what it changes is what the time
-    /// alone would change. `lines` are the m-lines on which the client sends.
+    /// alone would change. `lines` are the m-lines on which the client sends; `named` gives that of a MID.
     pub(super) fn place(
         &mut self,
         now: Instant,
         header: &Header<'_>,
         formats: &Formats,
         lines: impl Iterator<Item = Mid>,
+        named: impl Fn(&[u8]) -> Option<Mid>,
     ) -> Option<Place> {
         let lines: Vec<Mid> = lines.collect();
         self.forget_gone(now, &lines);
@@ -132,7 +133,7 @@ impl Sources {
         }
         let lines: Vec<SendingLine> = lines.iter().map(|line| (*line, self.mains(*line).collect())).collect();
         let is_repair_of = |source: &Source, main| source.place.role == Role::Repair(main);
-        formats.place(header, &lines, |main| {
+        formats.place(header, &lines, named, |main| {
             self.known.iter().any(|source| is_repair_of(source, main))
         })
     }

@@ -6,12 +6,13 @@ use std::time::Instant;
 use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
 
+use super::inflow::Inflow;
 use super::layers::Heard;
 use super::selection::{LayerIndex, Take};
 use super::subscription::{FarEnd, PeerLine};
 use super::track::Track;
 use super::{Due, Router, TICK};
-use crate::budget::{Budget, Verdict};
+use crate::budget::Verdict;
 use crate::event::Scope;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::peer::OutletKey;
@@ -65,7 +66,7 @@ impl Router {
         if choice == Choice::Ignore {
             return None;
         }
-        let too_much = track.spend(now, &mut room.budget, packet.payload.len());
+        let too_much = track.spend(now, &mut room.inflow, packet.payload.len());
         if too_much.is_some() {
             return too_much;
         }
@@ -160,9 +161,9 @@ impl Router {
 
 impl Track {
     /// Takes a packet of so many bytes out of the budgets of the track and of its room, if it is within both.
-    fn spend(&mut self, now: Instant, room: &mut Budget, bytes: usize) -> Option<(Scope, Verdict)> {
+    fn spend(&mut self, now: Instant, room: &mut Inflow, bytes: usize) -> Option<(Scope, Verdict)> {
         match self.budget.take(now, bytes) {
-            Verdict::Within => match room.take(now, bytes) {
+            Verdict::Within => match room.take(now, self.kind(), bytes) {
                 Verdict::Within => None,
                 verdict => Some((Scope::Room, verdict)),
             },

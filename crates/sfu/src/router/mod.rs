@@ -9,6 +9,7 @@ mod crowd;
 mod dynacast;
 mod forwarding;
 mod holes;
+mod inflow;
 mod keyframes;
 mod layers;
 mod open_track;
@@ -49,6 +50,7 @@ use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
 use crate::rtp::SenderClock;
 use crate::timers::Timers;
 use bandwidth::{Bandwidth, BandwidthStats};
+use inflow::Inflow;
 use recorded::Recorded;
 use recording::Stopped;
 use room::{Life, Room};
@@ -102,6 +104,8 @@ enum Due {
     Demand(RoomKey, TrackKey),
     /// What a peer can be sent is divided anew.
     Allotment(PeerKey),
+    /// What came into a room is told.
+    Inflow(RoomKey),
 }
 
 /// The speakers of a room were looked at.
@@ -125,6 +129,8 @@ pub(crate) struct Router {
     /// Publishers that do not know which of their layers are wanted.
     untold_layers: Vec<PeerKey>,
     allotments: VecDeque<Allotment>,
+    /// What came into rooms, to be told.
+    inflows: Vec<(RoomId, u32)>,
     limited: BandwidthStats,
     tape: Tape,
     stopped: Stopped,
@@ -145,6 +151,7 @@ impl Router {
             stale_demands: Vec::new(),
             untold_layers: Vec::new(),
             allotments: VecDeque::new(),
+            inflows: Vec::new(),
             limited: BandwidthStats::default(),
             tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),
@@ -178,8 +185,8 @@ impl Router {
         let key = match self.by_id.get(room) {
             Some(key) => *key,
             None => {
-                let budget = Budget::new(self.room_kilobits, now);
-                let key = self.rooms.insert(Room::new(room.clone(), budget));
+                let inflow = Inflow::new(Budget::new(self.room_kilobits, now));
+                let key = self.rooms.insert(Room::new(room.clone(), inflow));
                 self.by_id.insert(room.clone(), key);
                 key
             }
@@ -202,13 +209,6 @@ impl Router {
                 bandwidth: None,
             },
         );
-    }
-
-    /// Holds a room to a rate. The shard's own limit holds all the same.
-    pub(crate) fn limit(&mut self, now: Instant, room: &RoomId, kilobits: u32) {
-        if let Some(key) = self.by_id.get(room) {
-            self.rooms[*key].budget.hold_to(now, kilobits.min(self.room_kilobits));
-        }
     }
 
     /// Takes a peer out of its room with all that it publishes and is sent. A room ends with its last peer. Gives the room if
@@ -235,6 +235,7 @@ impl Router {
         let room = self.rooms.remove(key)?;
         self.by_id.remove(&room.id);
         self.timers.disarm(Due::Speakers(key));
+        self.timers.disarm(Due::Inflow(key));
         None
     }
 
@@ -280,6 +281,7 @@ impl Router {
                 Due::Keyframe(room, track, layer) => self.request_put_off(now, room, track, layer),
                 Due::Demand(room, track) => self.set_demand_stale(room, track),
                 Due::Allotment(peer) => self.allot(now, peer),
+                Due::Inflow(room) => self.measure(now, room),
             }
         }
         updates

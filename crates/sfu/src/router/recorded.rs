@@ -26,8 +26,8 @@ pub(super) struct Recorded {
 
 /// Whether the recording was told of a peer.
 enum Joined {
-    /// It was.
-    Told,
+    /// It was, by this name.
+    Told(String),
     /// There was no room for it yet.
     Waits(UserId, String),
 }
@@ -58,13 +58,30 @@ impl Recorded {
             user: user.clone(),
             name: name.clone(),
         };
-        self.joined = Joined::Told;
+        self.joined = Joined::Told(name.clone());
         tape.tell(at, &self.stamp, joined)
     }
 
     /// Whether the recording was told that the peer is there.
     pub(super) fn is_told(&self) -> bool {
-        matches!(self.joined, Joined::Told)
+        matches!(self.joined, Joined::Told(_))
+    }
+
+    /// Tells another name of the peer's user. Where there is no room for it, it is told when it is said again.
+    pub(super) fn tell_name(&mut self, at: Instant, name: &str, tape: &mut Tape) {
+        match &mut self.joined {
+            Joined::Waits(_, known) => name.clone_into(known),
+            Joined::Told(known) if known != name => {
+                let renamed = Heard::Renamed {
+                    peer: self.peer,
+                    name: name.to_owned(),
+                };
+                if tape.tell(at, &self.stamp, renamed) {
+                    name.clone_into(known);
+                }
+            }
+            Joined::Told(_) => {}
+        }
     }
 
     /// Whether the peer may begin another track.

@@ -44,6 +44,17 @@ impl Stopped {
 }
 
 impl Router {
+    /// The user of a peer is called `name` by now; empty: as before.
+    pub(crate) fn rename(&mut self, now: Instant, peer: PeerKey, name: String) {
+        let Some(member) = self.members.get_mut(peer).filter(|_| !name.is_empty()) else {
+            return;
+        };
+        if let Some(recorded) = &mut member.recorded {
+            recorded.tell_name(now, &name, &mut self.tape);
+        }
+        member.name = name;
+    }
+
     /// Records a peer. A recording that was stopped does not begin again, and another one in its room is stopped by it.
     pub(crate) fn record(&mut self, now: Instant, peer: PeerKey, recording: &RecordingId) {
         let recorded = self.members.get(peer).and_then(|member| member.recorded.as_ref());

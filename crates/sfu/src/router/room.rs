@@ -6,10 +6,10 @@ use std::time::Instant;
 use slotmap::SlotMap;
 use str0m::media::MediaKind;
 
+use super::inflow::Inflow;
 use super::recording::Recording;
 use super::speakers::Speakers;
 use super::track::Track;
-use crate::budget::Budget;
 use crate::command::{Source, WantedVideo};
 use crate::ids::{PeerKey, RoomId, TrackKey, UserId};
 
@@ -22,7 +22,7 @@ pub(super) struct Room {
     pub(super) speakers: Speakers,
     pub(super) life: Life,
     /// For all that is forwarded in it.
-    pub(super) budget: Budget,
+    pub(super) inflow: Inflow,
     /// The recording that runs.
     pub(super) recording: Option<Recording>,
     /// All tracks, in the order of publishing.
@@ -44,14 +44,14 @@ pub(super) enum Life {
 }
 
 impl Room {
-    pub(super) fn new(id: RoomId, budget: Budget) -> Self {
+    pub(super) fn new(id: RoomId, inflow: Inflow) -> Self {
         Self {
             id,
             peers: Vec::new(),
             tracks: SlotMap::with_key(),
             speakers: Speakers::default(),
             life: Life::Settled,
-            budget,
+            inflow,
             recording: None,
             in_order: Vec::new(),
             videos: Vec::new(),

@@ -142,6 +142,28 @@ fn a_recorded_video_begins_with_a_keyframe() {
 }
 
 #[test]
+fn another_name_is_told_once() {
+    let now = Instant::now();
+    let (mut router, ana, ben) = room(now);
+    router.rename(now, ana, "Anna".into());
+    router.record(now, ana, &"r".into());
+    router.rename(now, ana, "Anna".into());
+    router.rename(now, ana, String::new());
+    router.rename(now, ben, "Benno".into());
+    assert!(matches!(&heard(&mut router)[..], [Heard::Joined { name, .. }] if name == "Anna"));
+    router.rename(now, ana, "Ana".into());
+    router.rename(now, ana, "Ana".into());
+    assert!(matches!(&heard(&mut router)[..], [Heard::Renamed { name, .. }] if name == "Ana"));
+    // Where there is no room, it is told when it is said again.
+    router.tape = super::Tape::new(0);
+    router.rename(now, ana, "Anita".into());
+    assert_eq!(heard(&mut router), []);
+    router.tape = super::Tape::new(1);
+    router.rename(now, ana, "Anita".into());
+    assert!(matches!(&heard(&mut router)[..], [Heard::Renamed { name, .. }] if name == "Anita"));
+}
+
+#[test]
 fn a_peer_that_was_never_told_has_no_end() {
     let now = Instant::now();
     let (mut router, ana, ben) = room(now);

@@ -150,8 +150,13 @@ impl Shard {
                 let key = self.peers.find(&transport)?;
                 self.pause(key, |peer| peer.block(Blocked::of(&sources)));
             }
-            Command::Record { transport, recording } => {
+            Command::Record {
+                transport,
+                recording,
+                name,
+            } => {
                 let (now, key) = (self.clock.now(), self.peers.find(&transport)?);
+                self.router.rename(now, key, name);
                 match recording {
                     Some(recording) => self.router.record(now, key, &recording),
                     None => self.router.record_no_more(now, key),
@@ -162,7 +167,6 @@ impl Shard {
             }
             Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
             Command::Close { transport } => {
-                self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
                 }
@@ -234,6 +238,12 @@ impl Shard {
             }
             while let Some(allotment) = self.router.poll_allotment() {
                 self.allot(allotment);
+            }
+            while let Some((room, kilobits)) = self.router.poll_inflow() {
+                self.events.push(Event {
+                    to: Recipient::Room(room),
+                    body: Body::Inflow(kilobits),
+                });
             }
             let Some(key) = self.peers.pop_faulty() else {
                 return;

@@ -24,6 +24,7 @@ class Presence(Struct):
 
     user_id: str
     name: str
+    """The last one."""
     begin: float
     end: float | None = None
 
@@ -83,6 +84,9 @@ class _Reading:
         match line:
             case sidecar.Joined():
                 self._peers[line.peer] = Presence(line.user, line.name, at)
+            case sidecar.Renamed():
+                if line.peer in self._peers:
+                    self._peers[line.peer].name = line.name
             case sidecar.Left():
                 if line.peer in self._peers:
                     self._peers[line.peer].end = at

@@ -48,6 +48,13 @@ class Left(_Line, frozen=True, tag="left"):
     peer: Number
 
 
+class Renamed(_Line, frozen=True, tag="renamed"):
+    """A person who is recorded has another name."""
+
+    peer: Number
+    name: str
+
+
 class TrackBegan(_Line, frozen=True, tag="track"):
     """A file begins."""
 
@@ -110,7 +117,7 @@ class End(_Line, frozen=True, tag="end"):
     reason: str
 
 
-Line = Part | Joined | Left | TrackBegan | Report | Paused | Resumed | Ended | Gap | Speakers | End
+Line = Part | Joined | Renamed | Left | TrackBegan | Report | Paused | Resumed | Ended | Gap | Speakers | End
 
 
 class _Tag(Struct):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tertulia.contract import AuditList, AuditQuery, AuditView
 from tertulia.db.models import AuditEntry
 from tertulia.db.paging import Position, read_cursor
-from tertulia.errors import FieldError, Invalid
+from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.times import rfc3339
 
@@ -15,7 +15,7 @@ from tertulia.times import rfc3339
 async def find_page(asked: Asked[AuditQuery]) -> tuple[Position | None, datetime | None]:
     """Where the page begins (None: at the newest entry), and where the log does. Raises Invalid."""
     query = asked.body
-    return read_cursor(query.cursor) if query.cursor else None, _moment(query.since) if query.since else None
+    return read_cursor(query.cursor) if query.cursor else None, moment(query.since, "since") if query.since else None
 
 
 async def list_page(call: Call[AuditQuery], begin: tuple[Position | None, datetime | None]) -> Answer:
@@ -23,14 +23,6 @@ async def list_page(call: Call[AuditQuery], begin: tuple[Position | None, dateti
     after, since = begin
     page = await call.services.audit.page(call.caller.tenant_id, limit=call.body.limit, after=after, since=since)
     return Answer(200, AuditList(items=[_view(entry) for entry in page.entries], next=page.next))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Invalid([FieldError("since", "must be a time such as 2026-01-02T03:04:05Z (RFC 3339)")]) from None
 
 
 def _view(entry: AuditEntry) -> AuditView:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
-from typing import cast
+from datetime import datetime
+from typing import NamedTuple, cast
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from tertulia import times
-from tertulia.contract import CalendarEvent, CreateInvite, InviteCreated, InviteOpened, OpenInvite
-from tertulia.db.models import Invite
+from tertulia.contract import CreateInvite, InviteCreated, InviteOpened, OpenInvite
+from tertulia.db.models import Invite, Room
 from tertulia.errors import FieldError, Invalid, PasswordRequired
 from tertulia.ids import TenantId, UserId
 from tertulia.rest.calendar import calendar
 from tertulia.rest.callers import Caller, CodeHolder, Member, Owner
+from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.services import Services
 from tertulia.rest.targets import OfInvite, OfRoom
@@ -23,10 +24,15 @@ from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
 
 
-async def check_event(asked: Asked[CreateInvite], _about: OfRoom) -> None:
-    """Raises Invalid: the event has no time."""
-    if asked.body.event is not UNSET:
-        _starts_at(asked.body.event)
+class _Event(NamedTuple):
+    title: str
+    starts_at: datetime
+    minutes: int
+
+
+async def check_event(asked: Asked[CreateInvite], about: OfRoom) -> None:
+    """Raises Invalid: the event has no title or no time, and the room has none either."""
+    _event(asked.body, about.room)
 
 
 async def create(call: Call[CreateInvite], about: OfRoom) -> Answer:
@@ -42,7 +48,7 @@ async def create(call: Call[CreateInvite], about: OfRoom) -> Answer:
         url=url,
         expires_at=rfc3339(from_seconds(issued.expires_at)),
         id=invite.id,
-        calendar=UNSET if call.body.event is UNSET else _calendar(call, invite, call.body.event, url),
+        calendar=_calendar(call, invite, room, url),
     )
     return Answer(201, view)
 
@@ -95,19 +101,24 @@ async def _issue(services: Services, invite: Invite, tenant_id: TenantId) -> Iss
     )
 
 
-def _starts_at(event: CalendarEvent) -> datetime:
-    try:
-        moment = datetime.fromisoformat(event.starts_at)
-        starts_at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        _ = starts_at + timedelta(minutes=event.minutes)  # its end has to be a time, too
-    except (ValueError, OverflowError):
-        error = FieldError("event.startsAt", "must be a time such as 2026-01-02T03:04:05Z (RFC 3339)")
-        raise Invalid([error]) from None
-    return starts_at
+def _event(body: CreateInvite, room: Room) -> _Event | None:
+    """What goes into the calendar; None: nothing. Raises Invalid."""
+    event = body.event
+    if event is UNSET:
+        return None
+    title = room.title if event.title is UNSET else event.title
+    starts_at = room.scheduled_for if event.starts_at is UNSET else moment(event.starts_at, "event.startsAt")
+    missing = [("event.title", title is None), ("event.startsAt", starts_at is None)]
+    if title is None or starts_at is None:
+        raise Invalid([FieldError(field, "is required: the room has none") for field, lacks in missing if lacks])
+    return _Event(title, starts_at, event.minutes)
 
 
-def _calendar(call: Call[CreateInvite], invite: Invite, event: CalendarEvent, url: str) -> str:
-    return calendar(invite.id, event.title, url, _starts_at(event), event.minutes, call.services.now())
+def _calendar(call: Call[CreateInvite], invite: Invite, room: Room, url: str) -> str | UnsetType:
+    event = _event(call.body, room)
+    if event is None:
+        return UNSET
+    return calendar(invite.id, event.title, url, event.starts_at, event.minutes, call.services.now())
 
 
 def _new(call: Call[CreateInvite], about: OfRoom, code_hash: bytes, password_hash: str | None) -> Invite:

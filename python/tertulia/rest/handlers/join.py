@@ -5,18 +5,20 @@ from __future__ import annotations
 from tertulia.contract import EntryQuery, EntryView, JoinGrant, JoinRequest, Role
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
-from tertulia.errors import AlreadyExists, FieldError, RoomFull, RoomLocked
+from tertulia.errors import AlreadyExists, FieldError, RoomLocked
 from tertulia.rest.callers import Caller, Invitee, Member, Owner
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import Joiner, check_not_guest
 from tertulia.room.permissions import check_role, entry_of
+from tertulia.room.quotas import Quotas, most_in_room, room_is_full
 from tertulia.state.rooms import LOCKED
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
 
 
 async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
-    """What keeps a join out, without joining. Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, Forbidden."""
+    """What keeps a join out, without joining. Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, Forbidden,
+    QuotaExceeded."""
     if isinstance(asked.caller, Invitee):
         await asked.reads.check_uses(asked.caller.claims)
     await check(asked, joiner)
@@ -25,30 +27,44 @@ async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
 async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
     """Nothing keeps them out."""
     role = role_of(call.caller, joiner)
-    return Answer(200, EntryView(role=role, waits=entry_of(joiner.room.settings, role) == "waits"))
+    waits = entry_of(joiner.room.settings, role) == "waits" and not await _may_return(call.asked, joiner)
+    return Answer(200, EntryView(role=role, waits=waits))
 
 
 async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    """Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull (early advice: JoinRoom decides)."""
-    room = joiner.room
-    is_the_host = joiner.user_id == room.host_user_id
-    check_role(room.settings, role_of(asked.caller, joiner), is_the_host)
+    """Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded (early advice: JoinRoom decides)."""
+    is_the_host = joiner.user_id == joiner.room.host_user_id
+    check_role(joiner.room.settings, role_of(asked.caller, joiner), is_the_host)
     check_id(asked, joiner)
     await _check_lock(asked, joiner)
-    most = room.settings.max_participants
+    quotas = await asked.reads.quotas(asked.caller.tenant_id)
+    if not is_the_host:
+        await _check_room(asked, joiner, quotas)
+    if quotas.people is not None:
+        seat = (joiner.room.id, joiner.user_id)
+        await asked.reads.check_people(asked.caller.tenant_id, seat, quotas.people)
+
+
+async def _check_room(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner, quotas: Quotas) -> None:
+    room = joiner.room
     count = await asked.reads.participant_count(room.id)
-    if is_the_host or count is None or count < most:
+    if count is None or count < most_in_room(room.settings, quotas):
         return
     if not await asked.reads.is_in_meeting(room.id, joiner.user_id):
-        raise RoomFull(f"the room has its {most} participants; try again when somebody has left")
+        raise room_is_full(room.settings, quotas)
 
 
 async def _check_lock(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    room, user = joiner.room.id, joiner.user_id
     if entry_of(joiner.room.settings, role_of(asked.caller, joiner)) != "locked":
         return
-    if not (await asked.reads.was_admitted(room, user) or await asked.reads.is_in_meeting(room, user)):
+    if not await _may_return(asked, joiner):
         raise RoomLocked(LOCKED)
+
+
+async def _may_return(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> bool:
+    """Whether they are in the meeting, or a host of it has let them in: no waiting room and no lock keeps them out."""
+    room, user = joiner.room.id, joiner.user_id
+    return await asked.reads.was_admitted(room, user) or await asked.reads.is_in_meeting(room, user)
 
 
 def check_id(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:

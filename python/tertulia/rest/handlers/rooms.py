@@ -3,32 +3,73 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
 
 from tertulia.contract import ChangeRoom, CreateRoom, RoomCreated, RoomList, RoomQuery, Settings
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.paging import Position, read_cursor
 from tertulia.ids import RoomId
+from tertulia.rest import targets
 from tertulia.rest.callers import Owner
+from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
-from tertulia.rest.targets import Host, OfRoom, check_not_guest
+from tertulia.rest.targets import Host, OfRoom
 from tertulia.rest.views import room_view
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import JOIN_TOKEN_SECONDS, Admission
 
 
-async def check(asked: Asked[CreateRoom], host: Host) -> None:
+class NewRoom(NamedTuple):
+    """What a room is to be: its host, and when its meeting is to begin."""
+
+    host: Host
+    scheduled_for: datetime | None
+
+
+class RoomChange(OfRoom, frozen=True):
+    """A room, and when its meeting is to begin from now on; UNSET: as before."""
+
+    scheduled_for: datetime | UnsetType | None
+
+
+async def find_new(asked: Asked[CreateRoom]) -> NewRoom:
+    """Raises Invalid: ``scheduledFor`` is no time."""
+    at = asked.body.scheduled_for
+    scheduled_for = None if at is UNSET else moment(at, "scheduledFor")
+    return NewRoom(await targets.host(asked), scheduled_for)
+
+
+async def find_changed(asked: Asked[ChangeRoom]) -> RoomChange:
+    """Raises Invalid: ``scheduledFor`` is no time; NotFound."""
+    at = asked.body.scheduled_for
+    scheduled_for = moment(at, "scheduledFor") if isinstance(at, str) else at
+    return RoomChange((await targets.room(asked)).room, scheduled_for)
+
+
+async def check(asked: Asked[CreateRoom], new: NewRoom) -> None:
     """Raises QuotaExceeded; AlreadyExists: a guest cannot host a room."""
     await asked.reads.check_room_is_within_quota(asked.caller.tenant_id, RoomId(asked.made_id))
-    if host.known is not None:
-        check_not_guest(host.known, "hostId")
+    if new.host.known is not None:
+        targets.check_not_guest(new.host.known, "hostId")
 
 
-async def create(call: Call[CreateRoom], host: Host) -> Answer:
+async def create(call: Call[CreateRoom], new: NewRoom) -> Answer:
     """The room and its host's joinToken."""
-    services, tenant = call.services, call.caller.tenant_id
+    services, tenant, host = call.services, call.caller.tenant_id, new.host
     settings = Settings().merged(call.body.settings)
     room_id = RoomId(call.asked.made_id)
-    room = await services.directory.create_room(tenant, room_id, host.user_id, settings, services.now())
+    room = await services.directory.create_room(
+        tenant,
+        room_id,
+        host.user_id,
+        settings,
+        services.now(),
+        title=call.body.title or None,
+        scheduled_for=new.scheduled_for,
+    )
     now = services.clock.now()
     key_id = call.caller.key_id if isinstance(call.caller, Owner) else None
     issued = (await services.keyring.issuing(tenant)).issue_room(
@@ -64,10 +105,12 @@ async def get(_call: Call[None], about: OfRoom) -> Answer:
     return Answer(200, room_view(about.room))
 
 
-async def change(call: Call[ChangeRoom], about: OfRoom) -> Answer:
-    """The room with its new settings."""
+async def change(call: Call[ChangeRoom], about: RoomChange) -> Answer:
+    """The room as it is now."""
     room = about.room
-    changed = await call.services.directory.change_settings(room.tenant_id, room.id, call.body.settings)
+    changed = await call.services.directory.change_room(
+        room.tenant_id, room.id, call.body.settings, title=call.body.title, scheduled_for=about.scheduled_for
+    )
     await call.services.hub.settings_changed(room.id, changed.settings)
     return Answer(200, room_view(changed))
 

@@ -1,6 +1,6 @@
--- Change what a participant says of themselves. Each value is 'true', 'false', or '' for no change.
+-- Change what a participant says of themselves. Each value but the name is 'true' or 'false'; '' for no change.
 -- needs: seat
--- args: muted, video_on, hand_raised, opt_out
+-- args: muted, video_on, hand_raised, opt_out, display_name
 -- Returns whether anything changed, isMuted, isVideoOn and saidVideoOff.
 
 local function apply(field, value)
@@ -14,7 +14,10 @@ me.recordingOptOut = me.recordingOptOut or false
 local mute, video, hand = apply('isMuted', muted), apply('isVideoOn', video_on), apply('handRaised', hand_raised)
 local opted = apply('recordingOptOut', opt_out)
 video = apply('saidVideoOff', opposite[video_on]) or video
-if mute or video or hand or opted then redis.call('HSET', participants, user, cjson.encode(me)) end
+local named = display_name ~= '' and me.displayName ~= display_name
+if named then me.displayName = display_name end
+local changed = mute or video or hand or opted or named
+if changed then redis.call('HSET', participants, user, cjson.encode(me)) end
 if mute or video then
   publish('state', '"userId":' .. cjson.encode(user) .. ',"isMuted":' .. tostring(me.isMuted) ..
     ',"isVideoOn":' .. tostring(me.isVideoOn) .. ',"saidVideoOff":' .. tostring(me.saidVideoOff))
@@ -25,5 +28,8 @@ end
 if opted then
   publish('optOut', '"userId":' .. cjson.encode(user) .. ',"optOut":' .. tostring(me.recordingOptOut))
 end
+if named then
+  publish('name', '"userId":' .. cjson.encode(user) .. ',"displayName":' .. cjson.encode(display_name))
+end
 local function bit(value) return value and 1 or 0 end
-return {bit(mute or video or hand or opted), bit(me.isMuted), bit(me.isVideoOn), bit(me.saidVideoOff)}
+return {bit(changed), bit(me.isMuted), bit(me.isVideoOn), bit(me.saidVideoOff)}

@@ -25,6 +25,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {LinkReport} report
  * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
+ * @property {"room" | "tenant"} mediaLimited more is sent than the room, or all rooms of its tenant together, may
  * @property {null} waiting a host has to admit us
  * @property {Role} role ours is another one now
  * @property {{reason: EndReason, error: TertuliaError | null}} end
@@ -41,6 +42,8 @@ export class Meeting extends Emitter {
   #local;
   #credentials;
   #displayName;
+  /** @type {string | null} the name that we have given ourselves since we joined */
+  #newName = null;
   #waits;
   /** @type {{topology: Topology, link: Link} | null} null: not joined yet, or over */
   #media = null;
@@ -135,6 +138,18 @@ export class Meeting extends Emitter {
     this.roster.update(this.userId, { handRaised: raised });
   }
 
+  /** @returns {string} our own name in this meeting */
+  get displayName() {
+    return this.#displayName;
+  }
+
+  /** @param {string} displayName our own name from now on */
+  async rename(displayName) {
+    await this.hub.call("SetDisplayName", { displayName });
+    this.#newName = this.#displayName = displayName;
+    this.roster.update(this.userId, { displayName });
+  }
+
   /** @returns {boolean} whether we do not want to be recorded */
   get recordingOptOut() {
     return this.roster.get(this.userId)?.recordingOptOut ?? false;
@@ -209,7 +224,9 @@ export class Meeting extends Emitter {
     hub.on("ParticipantChanged", (change) => this.#onChanged(change));
     this.control.on("settings", () => this.#obey());
     hub.on("Reaction", (reaction) => this.emit("reaction", reaction));
+    hub.on("MediaLimited", ({ limit }) => this.emit("mediaLimited", limit));
     hub.on("MuteRequested", ({ byUserId }) => this.emit("muteRequested", byUserId));
+    for (const event of /** @type {const} */ (["joined", "left"])) this.roster.on(event, () => this.#fit());
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
       this.#local.on("changed", () => this.#updateState()),
@@ -221,10 +238,14 @@ export class Meeting extends Emitter {
     const isFirst = this.userId === "";
     this.userId = result.userId;
     this.role = result.role;
+    this.#displayName = result.displayName ?? this.#displayName;
     this.#resetRoster(result);
+    this.control.reset(result);
     this.#use(result.topology ?? USUAL_TOPOLOGY);
     if (isFirst) this.#start();
     else this.#restate();
+    // The seat has timed out meanwhile, and we sit down by the name in our token again.
+    if (this.#newName !== null && this.#newName !== this.#displayName) this.rename(this.#newName).catch(() => {});
     if (isFirst && result.isMuted && !this.#local.isMuted) this.#onMutedOnEntry();
     this.#obey();
   }
@@ -307,6 +328,14 @@ export class Meeting extends Emitter {
     link.on("paused", (videos) => this.emit("paused", videos));
     link.on("state", (state) => this.#onLinkState(state));
     this.emit("tracks", null);
+    this.#fit();
+  }
+
+  /** The camera films in a size that suits the meeting. */
+  #fit() {
+    const crowd = { people: this.roster.all.length, isMesh: this.topology === "p2p" };
+    // A camera that does not obey films on as it is.
+    this.#local.fit(crowd).catch((error) => console.warn(error));
   }
 
   /** @param {LinkState} state */

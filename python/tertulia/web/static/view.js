@@ -3,6 +3,7 @@ import { LocalMedia } from "./media.js";
 import { Meeting } from "./meeting.js";
 import { Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
+import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
 import {
   codeFrom,
@@ -18,6 +19,7 @@ import {
 } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
+import { Invites } from "./view/invites.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
 import { passwordScreen } from "./view/password.js";
@@ -42,6 +44,7 @@ function show() {
   if (code) return void approachBy(code);
   if (entry) return void approach(entry);
   if (location.pathname === "/") return showHome();
+  if (location.pathname === "/test") return void showCheck();
   fill(app, lostScreen());
 }
 
@@ -130,7 +133,15 @@ async function admission({ kind, roomId, credential }) {
 function showLobby(entry, role, waits) {
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
-  const screen = lobby({ local, waits, onGo: (name) => void go(name) });
+  applyEffects(local);
+  const onTest = () => {
+    close();
+    local.stop();
+    // In this tab alone, and so that the way back leads here.
+    history.pushState({ credential: entry.credential }, "", "/test");
+    void showCheck();
+  };
+  const screen = lobby({ local, waits, onTest, onGo: (name) => void go(name) });
   const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
   if (recordings) screen.append(recordings.element);
   const close = () => {
@@ -151,6 +162,20 @@ function showLobby(entry, role, waits) {
       screen.fail(explainEntry(refusal));
     }
   }
+}
+
+/** Shows the test of devices and connection; by the credential of the meeting that we came from. */
+async function showCheck() {
+  const { checkScreen } = await import("./view/check/screen.js");
+  const { microphone, camera, quality } = preferences();
+  const credential = history.state?.credential;
+  document.title = say("title.check");
+  const screen = checkScreen({
+    local: new LocalMedia({ microphone, camera, quality }),
+    rest: new Rest(location.origin, credential ?? null),
+    onBack: credential === undefined ? null : () => history.back(),
+  });
+  fill(app, screen);
 }
 
 /**
@@ -193,13 +218,16 @@ async function newMeeting() {
  */
 async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) {
   const rest = new Rest(location.origin, entry.credential);
+  /** @type {() => string} the name as it is by now */
+  let name = () => displayName;
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
     local,
     waits,
-    grant: await grantFor(entry, rest, displayName),
+    grant: await grantFor(entry, rest, () => name()),
   });
+  name = () => meeting.displayName;
   const asMember = async () => new Rest(location.origin, await meeting.token());
   /** @type {Room | null} */
   let room = null;
@@ -218,7 +246,8 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
     throw error;
   });
   onJoined();
-  room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
+  const invites = new Invites(() => asMember(), entry.roomId);
+  room = new Room(meeting, local, () => inviteLink(entry, meeting, invites), asMember);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
@@ -250,35 +279,36 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
  *
  * @param {Entry} entry
  * @param {Rest} rest
- * @param {string} displayName
+ * @param {() => string} displayName
  */
 async function grantFor(entry, rest, displayName) {
   if (entry.kind !== "invite") {
     const userId = await userIdFor(entry);
-    return () => rest.join(entry.roomId, userId, displayName);
+    return () => rest.join(entry.roomId, userId, displayName());
   }
   const guest = await Guest.of(entry.roomId);
   let isIn = false; // from then on the invite is not used: who was removed does not come back as somebody new
   return async () => {
-    const grant = isIn ? await guest.renew(displayName) : await guest.enter(rest, displayName);
+    const grant = isIn ? await guest.renew(displayName()) : await guest.enter(rest, displayName());
     isIn = true;
     return grant;
   };
 }
 
 /**
- * The link to send to others: on an open server the plain address, from a host a new invite, else the invite we came
- * with.
+ * The link to send to others: on an open server the plain address, from a host an invite of theirs, else the invite we
+ * came with.
  *
  * @param {Entry} entry
  * @param {Meeting} meeting
+ * @param {Invites} invites
  */
-async function inviteLink(entry, meeting) {
+async function inviteLink(entry, meeting, invites) {
   const plain = `${location.origin}/r/${entry.roomId}`;
   if (await anyone.mayCreateRooms()) return plain;
   if (meeting.role !== "host")
     return entry.link ?? (entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain);
-  return (await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee")).url;
+  return invites.link();
 }
 
 await load(document.documentElement.lang, navigator.languages);

@@ -75,6 +75,18 @@ def test_one_person_on_two_connections_is_one(stage: Stage) -> None:
     ]
 
 
+def test_the_last_name_counts(stage: Stage) -> None:
+    part = stage.part()
+    track = _talk(stage, 0.0, 2.0)
+    stage.person("Bob", 0.0, 2.0)
+    part.tell(1.0, "renamed", peer=track.written.peer, name="Ada L.")
+    part.tell(1.0, "renamed", peer=77, name="nobody")
+    stage.ends(2.0)
+    recording = _finish(stage)
+    assert {person.name for person in recording.people} == {"Ada L.", "Bob"}
+    assert [track.name for track in recording.tracks] == ["Ada L."]
+
+
 def test_who_is_still_there_at_the_end_leaves_then(stage: Stage) -> None:
     part = stage.part()
     part.tell(1.0, "joined", peer=1, user="u", name="Ada")

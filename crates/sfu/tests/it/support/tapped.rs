@@ -14,7 +14,14 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) fn record(world: &mut World, client: usize, recording: Option<&str>) {
     let transport = world.clients[client].transport.as_str().into();
     let recording = recording.map(RecordingId::from);
-    world.execute(Command::Record { transport, recording }).unwrap();
+    let name = String::new();
+    world
+        .execute(Command::Record {
+            transport,
+            recording,
+            name,
+        })
+        .unwrap();
 }
 
 pub(crate) fn stop(world: &mut World, recording: &str) {

@@ -1,6 +1,6 @@
 import { VIDEO_QUALITIES } from "./encoding.js";
 
-/** @typedef {import("./encoding.js").VideoQuality} VideoQuality */
+/** @typedef {import("./encoding.js").Capture} Capture */
 /** @typedef {{microphones: MediaDeviceInfo[], cameras: MediaDeviceInfo[], speakers: MediaDeviceInfo[]}} Devices */
 
 /**
@@ -29,7 +29,7 @@ export function openMicrophone(deviceId) {
  * Opens a camera.
  *
  * @param {string} deviceId "" is the system default
- * @param {VideoQuality} quality
+ * @param {Capture} quality
  * @returns {Promise<MediaStreamTrack>}
  * @throws {DOMException} as getUserMedia
  */
@@ -40,7 +40,7 @@ export function openCamera(deviceId, quality) {
 /**
  * Opens microphone and camera, by one question to the person.
  *
- * @param {{microphone: string, camera: string, quality: VideoQuality}} choice device ids; "" is the system default
+ * @param {{microphone: string, camera: string, quality: Capture}} choice device ids; "" is the system default
  * @returns {Promise<{microphone: MediaStreamTrack, camera: MediaStreamTrack}>}
  * @throws {DOMException} as getUserMedia: one of them, or both, could not be opened
  */
@@ -77,7 +77,7 @@ function voice(deviceId) {
 
 /**
  * @param {string} deviceId
- * @param {VideoQuality} quality
+ * @param {Capture} quality
  * @returns {MediaTrackConstraints}
  */
 function face(deviceId, quality) {
@@ -99,7 +99,7 @@ function devices() {
  * Opens the camera on the other side of the phone, or the next one there is.
  *
  * @param {MediaStreamTrack} current its device is free already
- * @param {VideoQuality} quality
+ * @param {Capture} quality
  * @returns {Promise<MediaStreamTrack>}
  * @throws {DOMException} as getUserMedia
  */
@@ -114,16 +114,40 @@ export async function openOtherCamera(current, quality) {
 }
 
 /**
+ * Changes the size of an open camera, without asking the person again.
+ *
+ * @param {MediaStreamTrack} device
+ * @param {Capture} quality
+ */
+export async function resize(device, quality) {
+  try {
+    await device.applyConstraints(face("", quality));
+  } catch (error) {
+    // A camera that cannot stays as it is.
+    if (!(error instanceof DOMException) || error.name !== "OverconstrainedError") throw error;
+  }
+}
+
+/**
+ * Sound comes as it is played: what cleans a voice would spoil music. Our own meeting is no part of it, where browsers
+ * can leave it out.
+ */
+const SCREEN = {
+  video: { frameRate: { ideal: 30, max: 30 } },
+  audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false, restrictOwnAudio: true },
+  systemAudio: "include",
+  selfBrowserSurface: "exclude",
+  surfaceSwitching: "include",
+};
+
+/**
  * Asks the person for a screen or window.
  *
  * @returns {Promise<{video: MediaStreamTrack, audio: MediaStreamTrack | null}>}
  * @throws {DOMException} as getDisplayMedia
  */
 export async function openScreen() {
-  const stream = await navigator.mediaDevices.getDisplayMedia({
-    video: { frameRate: { ideal: 15, max: 30 } },
-    audio: true,
-  });
+  const stream = await navigator.mediaDevices.getDisplayMedia(SCREEN);
   const [video] = stream.getVideoTracks();
   if (!video) throw new DOMException("Nothing was shared.", "NotFoundError");
   return { video, audio: stream.getAudioTracks()[0] ?? null };

@@ -1,10 +1,11 @@
 /** @import { Source } from "../protocol/types.js" */
 
 /**
- * @typedef {"low" | "standard" | "high"} VideoQuality what people can choose from, to suit their machine
+ * @typedef {"low" | "standard" | "high"} Capture how a camera is opened
+ * @typedef {Capture | "auto"} VideoQuality what people can choose from, to suit their machine
  */
 
-/** @type {Record<VideoQuality, {width: number, height: number, frameRate: number}>} */
+/** @type {Record<Capture, {width: number, height: number, frameRate: number}>} */
 export const VIDEO_QUALITIES = {
   low: { width: 320, height: 180, frameRate: 15 },
   standard: { width: 640, height: 360, frameRate: 30 },
@@ -21,8 +22,13 @@ const CAMERA_BITRATES = [
   [360, 700_000],
   [720, 1_700_000],
 ];
-/** On a screen, text must be sharp; motion may stutter. */
-const SCREEN = { maxBitrate: 2_500_000, maxFramerate: 15 };
+/** On a screen, text must be sharp and may stutter; a film must not. */
+const SCREENS = {
+  detail: { maxBitrate: 2_500_000, maxFramerate: 15 },
+  motion: { maxBitrate: 3_500_000, maxFramerate: 30 },
+};
+/** Bits per second for the sound of a screen, which may be music; a voice takes what the browser thinks best. */
+const SCREEN_SOUND = 96_000;
 
 /** The smallest height that is worth a layer of its own. */
 const SMALLEST_LAYER = 120;
@@ -37,10 +43,11 @@ export const CAMERA_LAYERS = [
 /**
  * @param {Source} source
  * @param {number} height of the picture that is sent
+ * @param {string} content what a screen shows
  * @returns {{maxBitrate: number, maxFramerate?: number}}
  */
-function encodingFor(source, height) {
-  if (source === "screen") return SCREEN;
+function encodingFor(source, height, content) {
+  if (source === "screen") return SCREENS[content === "motion" ? "motion" : "detail"];
   const fitting = CAMERA_BITRATES.find(([limit]) => height <= limit) ?? [0, 2_500_000];
   return { maxBitrate: fitting[1] };
 }
@@ -50,8 +57,9 @@ function encodingFor(source, height) {
  * @param {Source} source
  * @param {number} height of the captured video
  * @param {string[] | null} wanted the layers that somebody watches; null: all
+ * @param {string} [content] what a screen shows: "detail" or "motion"
  */
-export function setEncodings(encodings, source, height, wanted) {
+export function setEncodings(encodings, source, height, wanted, content = "detail") {
   // Alone it is whole: who receives it takes no layers.
   const isAlone = encodings.length === 1;
   let isMissed = false;
@@ -63,7 +71,7 @@ export function setEncodings(encodings, source, height, wanted) {
     encoding.active = isUseful && (isWanted || isMissed);
     // Who wants a layer that is too small to be sent gets the next larger one.
     isMissed = !isUseful && (isWanted || isMissed);
-    Object.assign(encoding, encodingFor(source, scaled));
+    Object.assign(encoding, encodingFor(source, scaled, content));
   }
 }
 
@@ -76,10 +84,11 @@ export function setEncodings(encodings, source, height, wanted) {
  */
 export async function applyEncoding(sender, source, wanted = null) {
   const { track } = sender;
-  if (track?.kind !== "video") return;
+  if (!track || source === "microphone") return;
   const parameters = sender.getParameters();
   if (parameters.encodings.length === 0) return;
-  setEncodings(parameters.encodings, source, track.getSettings().height ?? 360, wanted);
+  if (track.kind === "audio") for (const encoding of parameters.encodings) encoding.maxBitrate = SCREEN_SOUND;
+  else setEncodings(parameters.encodings, source, track.getSettings().height ?? 360, wanted, track.contentHint);
   try {
     await sender.setParameters(parameters);
   } catch (error) {

@@ -1,7 +1,12 @@
 /** @import { Source } from "../protocol/types.js" */
-/** @import { VideoQuality } from "./encoding.js" */
+/** @import { Effect, EffectLoss } from "./effects.js" */
+/** @import { Capture, VideoQuality } from "./encoding.js" */
+/** @import { Crowd } from "./fitting.js" */
+/** @import { ScreenContent } from "./sources.js" */
 import { Emitter } from "../protocol/emitter.js";
-import { isGranted, openBoth, openCamera, openMicrophone, openOtherCamera, openScreen } from "./devices.js";
+import { isGranted, openBoth, openCamera, openMicrophone, openOtherCamera, openScreen, resize } from "./devices.js";
+import { Feeds } from "./feeds.js";
+import { fitting, thisMachine } from "./fitting.js";
 
 /** @typedef {"microphone" | "camera"} Device */
 
@@ -10,6 +15,8 @@ import { isGranted, openBoth, openCamera, openMicrophone, openOtherCamera, openS
  * @property {{source: Source, track: MediaStreamTrack | null}} track a track started, was replaced, or ended
  * @property {null} changed muted or unmuted
  * @property {Device} lost it was in use, and is gone: unplugged, or access to it was taken away
+ * @property {{source: Source, loss: EffectLoss}} effectLost an effect has ended. The microphone goes on without it; a
+ *   camera is off where it would show what the person hides
  */
 
 /**
@@ -18,19 +25,24 @@ import { isGranted, openBoth, openCamera, openMicrophone, openOtherCamera, openS
  * @extends {Emitter<LocalEvents>}
  */
 export class LocalMedia extends Emitter {
-  /** @type {Map<Source, MediaStreamTrack>} */
-  #tracks = new Map();
+  #feeds = new Feeds((source) => source !== "microphone" || !this.#muted);
   #muted = false;
   /** Counts the calls of setMuted: opening a microphone takes time, and the latest call wins. */
   #turn = 0;
-  #stopped = false;
   /** @type {{microphone: string, camera: string, quality: VideoQuality}} */
   #choice;
+  /** @type {Crowd} */
+  #crowd = { people: 1, isMesh: false };
+  /** @type {Capture | undefined} what the camera was opened in last */
+  #capture;
 
   /** @param {{microphone: string, camera: string, quality: VideoQuality}} choice device ids; "" is the system default */
   constructor(choice) {
     super();
     this.#choice = { ...choice };
+    this.#feeds.on("track", (change) => this.emit("track", change));
+    this.#feeds.on("ended", (source) => this.#onEnded(source));
+    this.#feeds.on("effectLost", (loss) => this.emit("effectLost", loss));
   }
 
   /**
@@ -40,27 +52,37 @@ export class LocalMedia extends Emitter {
    * @returns {MediaStreamTrack | null}
    */
   track(source) {
-    return this.#tracks.get(source) ?? null;
+    return this.#feeds.track(source);
   }
 
-  /** @returns {Map<Source, MediaStreamTrack>} a copy */
+  /**
+   * The track of a source as the device gives it, before any effect.
+   *
+   * @param {Source} source
+   * @returns {MediaStreamTrack | null}
+   */
+  device(source) {
+    return this.#feeds.device(source);
+  }
+
+  /** @returns {Map<Source, MediaStreamTrack>} what is sent, by source */
   tracks() {
-    return new Map(this.#tracks);
+    return this.#feeds.tracks();
   }
 
   /** Muted, or without a microphone. */
   get isMuted() {
-    return this.#muted || !this.#tracks.has("microphone");
+    return this.#muted || !this.#feeds.device("microphone");
   }
 
   /** Whether there is a camera track. */
   get isVideoOn() {
-    return this.#tracks.has("camera");
+    return this.#feeds.device("camera") !== null;
   }
 
   /** Whether a screen is shared. */
   get isSharing() {
-    return this.#tracks.has("screen");
+    return this.#feeds.device("screen") !== null;
   }
 
   /**
@@ -73,11 +95,9 @@ export class LocalMedia extends Emitter {
     if (wanted.length < 2) return this.#startEach(wanted);
     const turn = ++this.#turn;
     try {
-      const { microphone, camera } = await openBoth(this.#choice);
+      const { microphone, camera } = await openBoth({ ...this.#choice, quality: this.#fitting() });
       if (turn === this.#turn) this.#muted = false;
-      microphone.enabled = !this.#muted;
-      this.#put("microphone", microphone);
-      this.#put("camera", camera);
+      await Promise.all([this.#feeds.take("microphone", microphone), this.#feeds.take("camera", camera)]);
       this.emit("changed", null);
       return new Map();
     } catch (error) {
@@ -104,108 +124,123 @@ export class LocalMedia extends Emitter {
   /** @param {boolean} muted a muted microphone stays open and sends silence, so that unmuting is instant */
   async setMuted(muted) {
     const turn = ++this.#turn;
-    if (!muted && !this.#tracks.has("microphone")) {
+    if (!muted && !this.#feeds.device("microphone")) {
       this.#muted = true;
       await this.#openMicrophone();
       if (turn !== this.#turn) return;
     }
     this.#muted = muted;
-    const track = this.#tracks.get("microphone");
-    if (track) track.enabled = !muted;
+    this.#feeds.applyMute();
     this.emit("changed", null);
   }
 
   /** @param {boolean} on turning it off releases the camera, and its light goes out */
   async setCamera(on) {
-    if (!on) this.#drop("camera");
-    else if (!this.isVideoOn) this.#put("camera", await openCamera(this.#choice.camera, this.#choice.quality));
+    if (!on) this.#feeds.drop("camera");
+    else if (!this.isVideoOn) await this.#feeds.take("camera", await openCamera(this.#choice.camera, this.#fitting()));
   }
 
-  /** Asks the person for a screen or window, and shares it. */
-  async shareScreen() {
+  /**
+   * Sends what an effect makes of a device, from now on. The device stays open, and nobody is asked again.
+   *
+   * @param {Device} source
+   * @param {Effect | null} effect null: the device's own track
+   */
+  async setEffect(source, effect) {
+    await this.#feeds.setEffect(source, effect);
+  }
+
+  /**
+   * Films in a size that suits the meeting, where the person left it to us.
+   *
+   * @param {Crowd} crowd
+   */
+  async fit(crowd) {
+    this.#crowd = crowd;
+    const before = this.#capture;
+    const [device, track] = [this.device("camera"), this.track("camera")];
+    if (!device || !track || this.#fitting() === before) return;
+    await resize(device, this.#fitting());
+    // Its layers have other sizes now.
+    if (this.track("camera") === track) this.emit("track", { source: "camera", track });
+  }
+
+  #fitting() {
+    this.#capture = fitting(this.#choice.quality, this.#crowd, thisMachine(), this.#capture);
+    return this.#capture;
+  }
+
+  /**
+   * Asks the person for a screen or window, and shares it, with its sound if they wish and the system can.
+   *
+   * @param {ScreenContent} content
+   */
+  async shareScreen(content) {
     const { video, audio } = await openScreen();
-    if (audio) this.#put("screen-audio", audio);
-    this.#put("screen", video);
+    video.contentHint = content;
+    if (audio) await this.#feeds.take("screen-audio", audio);
+    await this.#feeds.take("screen", video);
+  }
+
+  /** @param {ScreenContent} content what the screen that is shared shows from now on */
+  setScreenContent(content) {
+    const track = this.track("screen");
+    if (!track) return;
+    track.contentHint = content;
+    this.emit("track", { source: "screen", track });
   }
 
   /** Stops sharing. */
   stopScreen() {
-    this.#drop("screen-audio");
-    this.#drop("screen");
+    this.#feeds.drop("screen-audio");
+    this.#feeds.drop("screen");
   }
 
   /** @param {string} deviceId "" is the system default */
   async chooseMicrophone(deviceId) {
     this.#choice.microphone = deviceId;
-    if (this.#tracks.has("microphone")) await this.#openMicrophone();
+    if (this.#feeds.device("microphone")) await this.#openMicrophone();
   }
 
   /** @param {{deviceId?: string, quality?: VideoQuality}} change */
   async chooseCamera({ deviceId = this.#choice.camera, quality = this.#choice.quality }) {
     Object.assign(this.#choice, { camera: deviceId, quality });
-    if (!this.isVideoOn) return;
-    this.#tracks.get("camera")?.stop();
-    try {
-      this.#put("camera", await openCamera(deviceId, quality));
-    } catch (error) {
-      this.#drop("camera");
-      throw error;
-    }
+    await this.#reopenCamera(() => openCamera(deviceId, this.#fitting()));
   }
 
   /** Uses the phone's other camera, or the next one there is. */
   async flipCamera() {
-    const current = this.#tracks.get("camera");
+    await this.#reopenCamera((current) => openOtherCamera(current, this.#fitting()));
+  }
+
+  /** @param {(current: MediaStreamTrack) => Promise<MediaStreamTrack>} open */
+  async #reopenCamera(open) {
+    const current = this.device("camera");
     if (!current) return;
     // Phones open one camera at a time.
     current.stop();
     try {
-      this.#put("camera", await openOtherCamera(current, this.#choice.quality));
+      await this.#feeds.take("camera", await open(current));
     } catch (error) {
-      this.#drop("camera");
+      this.#feeds.drop("camera");
       throw error;
     }
   }
 
   /** Releases everything for good, also a device that is still being opened. */
   stop() {
-    this.#stopped = true;
-    for (const source of [...this.#tracks.keys()]) this.#drop(source);
+    this.#feeds.stop();
   }
 
   async #openMicrophone() {
-    const track = await openMicrophone(this.#choice.microphone);
-    track.enabled = !this.#muted;
-    this.#put("microphone", track);
-  }
-
-  /**
-   * @param {Source} source
-   * @param {MediaStreamTrack} track
-   */
-  #put(source, track) {
-    if (this.#stopped) return track.stop();
-    this.#tracks.get(source)?.stop();
-    this.#tracks.set(source, track);
-    track.onended = () => this.#tracks.get(source) === track && this.#ended(source);
-    this.emit("track", { source, track });
+    await this.#feeds.take("microphone", await openMicrophone(this.#choice.microphone));
   }
 
   /** @param {Source} source ended by the browser: it was unplugged, or "Stop sharing" was clicked there */
-  #ended(source) {
+  #onEnded(source) {
     if (source === "screen") this.stopScreen();
-    else this.#drop(source);
+    else this.#feeds.drop(source);
     this.emit("changed", null);
     if (source === "microphone" || source === "camera") this.emit("lost", source);
-  }
-
-  /** @param {Source} source */
-  #drop(source) {
-    const track = this.#tracks.get(source);
-    if (!track) return;
-    track.onended = null;
-    track.stop();
-    this.#tracks.delete(source);
-    this.emit("track", { source, track: null });
   }
 }

@@ -53,7 +53,7 @@ export class Mesh extends Emitter {
   }
 
   /**
-   * @param {Source} source a connection has no m-line for the sound of a screen
+   * @param {Source} source
    * @param {MediaStreamTrack | null} track
    */
   setTrack(source, track) {

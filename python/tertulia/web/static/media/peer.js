@@ -7,8 +7,10 @@ import { Reporter } from "./report.js";
 import { logFailure, Serial } from "./serial.js";
 import { candidateInit, hint, kindOf } from "./sources.js";
 
-/** The m-lines of a connection between two members, in this order: the first video is the camera, the second a screen. */
-const LINES = /** @type {const} */ (["microphone", "camera", "screen"]);
+/** The m-lines of a connection between two members, in this order: the first of a kind is the person's, the second a screen's. */
+const LINES = /** @type {const} */ (["microphone", "camera", "screen", "screen-audio"]);
+/** Those that carry something only while a screen is shared. */
+const SHARED = new Set(["screen", "screen-audio"]);
 /** @typedef {typeof LINES[number]} Line */
 
 /**
@@ -69,7 +71,7 @@ export class Peer {
   open() {
     for (const source of LINES) {
       const track = this.#sending.get(source);
-      const direction = source === "screen" && !track ? "recvonly" : "sendrecv";
+      const direction = SHARED.has(source) && !track ? "recvonly" : "sendrecv";
       this.#adopt(this.#pc.addTransceiver(track ?? kindOf(source), { direction, streams: [new MediaStream()] }));
     }
   }
@@ -217,7 +219,7 @@ export class Peer {
     if (track) hint(source, track);
     line.sender.replaceTrack(track).catch(logFailure);
     this.#work.run(() => this.#applyEncodings());
-    const direction = source === "screen" && !track ? "recvonly" : "sendrecv";
+    const direction = SHARED.has(source) && !track ? "recvonly" : "sendrecv";
     if (line.direction !== direction && line.direction !== "stopped") line.direction = direction;
   }
 

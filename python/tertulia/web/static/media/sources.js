@@ -11,14 +11,16 @@ export function kindOf(source) {
   return source === "microphone" || source === "screen-audio" ? "audio" : "video";
 }
 
+/** @typedef {"detail" | "motion"} ScreenContent what a shared screen shows: text and pictures, or a film */
+
 /**
- * Tells the encoder what matters: smooth motion for people, sharp text for screens.
+ * Tells the encoder what matters: smooth motion for people; for screens what the person says, else sharp text.
  *
  * @param {Source} source
  * @param {MediaStreamTrack} track
  */
 export function hint(source, track) {
-  if (source === "screen") track.contentHint = "detail";
+  if (source === "screen") track.contentHint ||= "detail";
   else if (source === "camera") track.contentHint = "motion";
   else if (source === "microphone") track.contentHint = "speech";
   else track.contentHint = "music";

@@ -1,4 +1,5 @@
-/** @import { InviteView, JoinGrant, Layout, RecordingView, Role, Room } from "./types.js" */
+/** @import { InviteView, JoinGrant, Layout, NodeView, Participant, RecordingView, Role, Room } from "./types.js" */
+/** @import { RoomSettings, RoomStatus, SessionView } from "./types.js" */
 import { TertuliaError, UnreachableError } from "./errors.js";
 
 /** A request that is not answered within this time fails. */
@@ -30,11 +31,95 @@ export class Rest {
    * Creates a room.
    *
    * @param {string} hostId
-   * @param {object} [settings]
+   * @param {Partial<RoomSettings>} [settings]
+   * @param {{title?: string, scheduledFor?: string}} [more]
    * @returns {Promise<{roomId: string, joinToken: string, expiresAt: string}>}
    */
-  createRoom(hostId, settings = {}) {
-    return this.request("POST", "/v1/rooms", { hostId, settings });
+  createRoom(hostId, settings = {}, more = {}) {
+    return this.request("POST", "/v1/rooms", { hostId, settings, ...more });
+  }
+
+  /**
+   * Lists the tenant's rooms.
+   *
+   * @param {object} [query]
+   * @param {RoomStatus | ""} [query.status] "": all
+   * @param {string | null} [query.cursor] the `next` of the page before
+   * @returns {Promise<{items: Room[], next: string | null}>} the newest first
+   */
+  rooms({ status = "", cursor = null } = {}) {
+    const query = new URLSearchParams({ ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) });
+    return this.request("GET", query.size ? `/v1/rooms?${query}` : "/v1/rooms");
+  }
+
+  /**
+   * Changes a room.
+   *
+   * @param {string} roomId
+   * @param {{settings?: Partial<RoomSettings>, title?: string | null, scheduledFor?: string | null}} change
+   * @returns {Promise<Room>} as it is now
+   */
+  changeRoom(roomId, change) {
+    return this.request("PATCH", `/v1/rooms/${encodeURIComponent(roomId)}`, change);
+  }
+
+  /**
+   * Deletes a room, with its recordings.
+   *
+   * @param {string} roomId
+   */
+  deleteRoom(roomId) {
+    return this.request("DELETE", `/v1/rooms/${encodeURIComponent(roomId)}`);
+  }
+
+  /**
+   * Ends the room's meeting for everyone.
+   *
+   * @param {string} roomId
+   */
+  endRoom(roomId) {
+    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/end`);
+  }
+
+  /**
+   * Lists who is in the room's meeting.
+   *
+   * @param {string} roomId
+   * @returns {Promise<Participant[]>} in the order in which they joined
+   */
+  participants(roomId) {
+    return this.request("GET", `/v1/rooms/${encodeURIComponent(roomId)}/participants`);
+  }
+
+  /**
+   * Removes a participant.
+   *
+   * @param {string} roomId
+   * @param {string} userId
+   * @param {boolean} [ban] keeps a guest out for good
+   */
+  removeParticipant(roomId, userId, ban = false) {
+    const path = `/v1/rooms/${encodeURIComponent(roomId)}/participants/${encodeURIComponent(userId)}`;
+    return this.request("DELETE", ban ? `${path}?ban=true` : path);
+  }
+
+  /**
+   * Lists the meetings held in a room.
+   *
+   * @param {string} roomId
+   * @returns {Promise<SessionView[]>} the newest first
+   */
+  sessions(roomId) {
+    return this.request("GET", `/v1/rooms/${encodeURIComponent(roomId)}/sessions`);
+  }
+
+  /**
+   * Lists the SFU nodes, where the server shows them.
+   *
+   * @returns {Promise<NodeView[]>} by region
+   */
+  nodes() {
+    return this.request("GET", "/v1/nodes");
   }
 
   /**
@@ -42,7 +127,7 @@ export class Rest {
    *
    * @param {string} roomId
    * @param {string} userId
-   * @param {string} displayName
+   * @param {string} [displayName]
    * @param {string} [key] makes the same request safe to send again: it gets the same answer
    * @returns {Promise<JoinGrant>}
    */
@@ -128,6 +213,26 @@ export class Rest {
   }
 
   /**
+   * Starts recording the room's meeting.
+   *
+   * @param {string} roomId
+   * @returns {Promise<{id: string}>}
+   */
+  startRecording(roomId) {
+    return this.request("POST", `/v1/rooms/${encodeURIComponent(roomId)}/recordings`);
+  }
+
+  /**
+   * Stops a recording.
+   *
+   * @param {string} roomId
+   * @param {string} recordingId
+   */
+  stopRecording(roomId, recordingId) {
+    return this.request("POST", `${recordingPath(roomId, recordingId)}/stop`);
+  }
+
+  /**
    * Deletes a recording, and the files that belong to it.
    *
    * @param {string} roomId
@@ -147,6 +252,16 @@ export class Rest {
    */
   compose(roomId, recordingId, layout) {
     return this.request("POST", `${recordingPath(roomId, recordingId)}/compose`, { layout });
+  }
+
+  /**
+   * Makes a room for two that lasts a minute, to test our connection in.
+   *
+   * @returns {Promise<{roomId: string, tokens: string[], iceServers: RTCIceServer[], wsUrl: string}>} `tokens`: for who
+   *   sends and who receives
+   */
+  testConnection() {
+    return this.request("POST", "/v1/connection-tests");
   }
 
   /**
@@ -171,12 +286,13 @@ export class Rest {
    * @param {string} path
    * @param {object} [body]
    * @param {string} [key] the Idempotency-Key of a POST
-   * @returns {Promise<any>} the decoded answer; null for 204
+   * @returns {Promise<any>} the decoded answer; null if there is none
    * @throws {TertuliaError} the server's error
    * @throws {UnreachableError} no answer
    */
   async request(method, path, body, key) {
     const response = await this.#send(method, path, body, key);
+    if (response.ok && response.headers.get("content-length") === "0") return null;
     if (response.status === 204) return null;
     const answer = await response.json().catch(() => null);
     if (response.ok && answer !== null) return answer;

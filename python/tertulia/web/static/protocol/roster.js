@@ -32,6 +32,7 @@ export class Roster extends Emitter {
     hub.on("ParticipantLeft", ({ userId }) => this.#drop(userId));
     hub.on("StateChanged", ({ userId, ...state }) => this.update(userId, state));
     hub.on("HandRaised", ({ userId, raised }) => this.update(userId, { handRaised: raised }));
+    hub.on("DisplayNameChanged", ({ userId, displayName }) => this.update(userId, { displayName }));
     hub.on("RecordingOptOutChanged", ({ userId, optOut }) => this.update(userId, { recordingOptOut: optOut }));
     hub.on("ParticipantChanged", ({ userId, ...change }) => this.update(userId, change));
     hub.on("ConnectionLost", ({ userId }) => this.update(userId, { isAway: true }));

@@ -32,6 +32,9 @@
  * @property {Who} share
  * @property {Who} chat
  *
+ * @typedef {Settings & {isRecordingEnabled: boolean, topology: Topology, maxParticipants: number,
+ *   allowedRoles: ("host" | "guest")[]}} RoomSettings All settings of a room.
+ *
  * @typedef {object} Knock Somebody who waits to be admitted.
  * @property {string} userId
  * @property {string} displayName
@@ -45,6 +48,7 @@
  * @property {string} resumeToken
  * @property {number} keepAliveSeconds
  * @property {Topology} [topology] absent: the room uses the SFU
+ * @property {string} [displayName] our own, by which the others know us
  * @property {boolean} [missed] events were lost that the server no longer had
  * @property {boolean} [isRecording]
  * @property {string} [recordingId] of the recording that is on
@@ -66,6 +70,7 @@
  * @property {Role} role
  * @property {string} expiresAt
  * @property {number} uses
+ * @property {number | null} maxUses null: any number
  * @property {string | null} url null: it has no short link
  * @property {boolean} hasPassword
  *
@@ -101,7 +106,28 @@
  * @typedef {object} Room The answer to `GET /v1/rooms/{id}`.
  * @property {string} id
  * @property {string} hostUserId
- * @property {{isRecordingEnabled: boolean, topology: Topology}} settings
+ * @property {RoomSettings} settings
+ * @property {RoomStatus} status
+ * @property {string} createdAt RFC 3339
+ * @property {string | null} title
+ * @property {string | null} scheduledFor RFC 3339: when its meeting is to begin
+ *
+ * @typedef {"SCHEDULED" | "ACTIVE" | "COMPLETED"} RoomStatus
+ *
+ * @typedef {object} SessionView An item of `GET /v1/rooms/{id}/sessions`: one meeting of the room.
+ * @property {string} id
+ * @property {string} startTime RFC 3339
+ * @property {string | null} endTime null while it is on
+ *
+ * @typedef {object} NodeView An item of `GET /v1/nodes`: an SFU node.
+ * @property {string} id
+ * @property {string} region
+ * @property {number} load 0 idle to 1 full
+ * @property {number} rooms
+ * @property {number} participants
+ * @property {number} recordings
+ * @property {boolean} draining it takes no new rooms
+ * @property {string} lastBeatAt RFC 3339
  *
  * @typedef {object} RecordingView A film of a meeting (`composite`), or what one source of one person sent (`track`).
  * @property {string} id
@@ -134,12 +160,14 @@
  * @property {{transportId: string, videos: WantedLayers[]}} LayersWanted
  * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
  * @property {{userIds: string[]}} ActiveSpeakers
+ * @property {{limit: "room" | "tenant"}} MediaLimited
  * @property {{transportId: string, state: string, reason?: string}} TransportState
  * @property {{transportId: string, code: string, message: string}} SfuError
  * @property {ChatMessage} ChatMessage
  * @property {{messageId: string, userId: string, emoji: string | null}} MessageReaction
  * @property {{userId: string, emoji: string}} Reaction
  * @property {{userId: string, raised: boolean}} HandRaised
+ * @property {{userId: string, displayName: string}} DisplayNameChanged
  * @property {{byUserId: string}} MuteRequested
  * @property {{settings: Settings}} SettingsChanged
  * @property {{userId: string, role: Role, isSpotlit: boolean, permissions: Permissions}} ParticipantChanged

@@ -9,7 +9,10 @@ const ANNOUNCED_UP_TO = 30;
 /** People who come within this time of the one before them are announced together. */
 const TOGETHER_MS = 5000;
 
-/** Announces who joins, leaves, raises a hand and shares a screen. */
+/** Why pictures freeze for everybody. @type {{room: Key, tenant: Key}} */
+const LIMITED = { room: "told.limitedRoom", tenant: "told.limitedTenant" };
+
+/** Announces who joins, leaves, raises a hand and shares a screen, and that the meeting sends more than it may. */
 export class Announcer {
   #meeting;
   #joined = new Gathering({ one: "joined.one", two: "joined.two", more: "joined.more" });
@@ -33,6 +36,7 @@ export class Announcer {
       roster.on("left", (member) => this.#gather(member, this.#left, "left")),
       roster.on("changed", (member) => this.#onChanged(member)),
       this.#meeting.on("tracks", () => this.#onTracks()),
+      this.#meeting.on("mediaLimited", (limit) => notice(say(LIMITED[limit] ?? LIMITED.room), { topic: "limit" })),
     ];
   }
 

@@ -6,6 +6,7 @@ import { listDevices } from "../media.js";
 import { say } from "../words.js";
 import { deviceTrouble } from "./device_words.js";
 import { fill, h } from "./dom.js";
+import { effectChoices } from "./effect_choices.js";
 import { icon } from "./icons.js";
 import { notice } from "./notices.js";
 import { prefer, preferences } from "./preferences.js";
@@ -46,6 +47,7 @@ const KINDS = {
 
 /** @type {Record<VideoQuality, Key>} */
 const QUALITIES = {
+  auto: "device.quality.auto",
   low: "device.quality.low",
   standard: "device.quality.standard",
   high: "device.quality.high",
@@ -75,11 +77,19 @@ export function deviceChoices(local, onSpeaker = () => {}) {
   media?.addEventListener("devicechange", refresh);
   const unsubscribe = local.on("track", refresh);
   void refresh();
+  const effects = effectChoices(local);
   return {
-    element: h("div", { class: "choices" }, ...selects.map(({ element }) => element), qualitySelect(local)),
+    element: h(
+      "div",
+      { class: "choices" },
+      ...selects.map(({ element }) => element),
+      qualitySelect(local),
+      ...effects.elements,
+    ),
     close: () => {
       media?.removeEventListener("devicechange", refresh);
       unsubscribe();
+      effects.close();
     },
   };
 }

@@ -3,9 +3,9 @@
 /** @import { Source } from "../protocol/types.js" */
 /** @import { Key } from "../words/say.js" */
 import { bitrate, percent, say } from "../words.js";
+import { copyReport } from "./copied_report.js";
 import { openDialog } from "./dialogs.js";
 import { fill, h } from "./dom.js";
-import { notice } from "./notices.js";
 
 const READ_MS = 1000;
 
@@ -106,22 +106,4 @@ function reportOf(details, { topology, roomId, userId, hub, roster }) {
   const { width, height } = screen;
   const report = { ...page, screen: { width, height, devicePixelRatio }, roomId, userId, topology, hub: hub.state };
   return JSON.stringify({ ...report, members, ...details }, null, 2);
-}
-
-/** @param {string} report */
-async function copyReport(report) {
-  try {
-    await navigator.clipboard.writeText(report);
-    notice(say("details.copied"), { topic: "details" });
-  } catch {
-    const field = h("textarea", {
-      class: "report",
-      readOnly: true,
-      rows: 12,
-      value: report,
-      "aria-label": say("details.copy"),
-    });
-    openDialog(say("details.copy"), field);
-    field.select();
-  }
 }

@@ -1,56 +1,54 @@
 /** @import { LocalMedia } from "../media.js" */
-import { chooseLanguage, chosenLanguage, LANGUAGES, say } from "../words.js";
+import { chosenLanguage, say } from "../words.js";
 import { choice, deviceChoices } from "./choices.js";
+import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
-import { icon } from "./icons.js";
 import { SHORTCUTS } from "./keyboard.js";
+import { languageSelect } from "./language.js";
 import { prefer, preferences } from "./preferences.js";
 import { setTheme, theme } from "./theme.js";
 
-/**
- * Asks for confirmation.
- *
- * @param {string} question
- * @param {string} yes the label of the button that confirms
- * @param {object} [more]
- * @param {string[]} [more.words] what will happen, a sentence or two each
- * @param {boolean} [more.isHarmless] it can be undone
- * @returns {Promise<boolean>}
- */
-export function confirmation(question, yes, { words = [], isHarmless = false } = {}) {
-  return new Promise((resolve) => {
-    const choose = (/** @type {boolean} */ answer) => () => {
-      resolve(answer);
-      dialog.close();
-    };
-    const [only = "", ...others] = words;
-    const consequences = others.length
-      ? h("ul", { class: "consequences" }, ...words.map((sentence) => h("li", {}, sentence)))
-      : h("p", { class: "consequences" }, only);
-    const dialog = openDialog(
-      question,
-      ...(only ? [consequences] : []),
-      h(
-        "div",
-        { class: "dialog-actions" },
-        h("button", { type: "button", class: "secondary", onclick: choose(false) }, say("action.cancel")),
-        h("button", { type: "button", class: isHarmless ? "primary" : "danger", onclick: choose(true) }, yes),
-      ),
-    );
-    dialog.addEventListener("close", () => resolve(false));
-  });
-}
+export { closeDialogs, confirmation, linkDialog, openDialog } from "./dialog.js";
 
 /**
  * Shows the settings.
  *
  * @param {LocalMedia} local
  * @param {(deviceId: string) => void} onSpeaker
+ * @param {() => void} onHints another choice was made of what one is told
  */
-export function settingsDialog(local, onSpeaker) {
+export function settingsDialog(local, onSpeaker, onHints) {
   const choices = deviceChoices(local, onSpeaker);
-  choices.element.append(themeChoice(), ...languageChoice());
-  openDialog(say("settings.title"), choices.element).addEventListener("close", choices.close);
+  choices.element.append(themeChoice(), ...languageChoice(), ...hints(onHints));
+  const shortcuts = h("button", { type: "button", class: "text-button", onclick: shortcutsDialog });
+  shortcuts.append(say("shortcuts.title"));
+  const dialog = openDialog(say("settings.title"), choices.element, h("p", { class: "keyboard-only" }, shortcuts));
+  dialog.addEventListener("close", choices.close);
+}
+
+/** @param {() => void} onChange */
+function hints(onChange) {
+  const lead = h("p", { class: "fine-print check-lead", id: "muted-speech-lead" }, say("settings.mutedSpeechLead"));
+  const muted = switchOf("mutedSpeech", say("settings.mutedSpeech"), onChange);
+  muted.querySelector("input")?.setAttribute("aria-describedby", lead.id);
+  return [switchOf("sounds", say("settings.sounds"), onChange), muted, lead];
+}
+
+/**
+ * @param {"sounds" | "mutedSpeech"} preference
+ * @param {string} words
+ * @param {() => void} onChange
+ */
+function switchOf(preference, words, onChange) {
+  const box = h("input", {
+    type: "checkbox",
+    checked: preferences()[preference],
+    onchange: () => {
+      prefer({ [preference]: box.checked });
+      onChange();
+    },
+  });
+  return h("label", { class: "check" }, box, words);
 }
 
 function themeChoice() {
@@ -78,22 +76,6 @@ function languageChoice() {
   return [choice("language", say("language.label"), select), later];
 }
 
-/**
- * A select of the page's language.
- *
- * @param {() => void} onChosen another one is used from the next load of the page
- */
-export function languageSelect(onChosen) {
-  const languages = Object.entries(LANGUAGES).map(([value, name]) => h("option", { value, lang: value }, name));
-  const select = h("select", {}, ...languages);
-  select.value = document.documentElement.lang;
-  select.onchange = () => {
-    chooseLanguage(select.value);
-    onChosen();
-  };
-  return select;
-}
-
 /** Shows the keyboard shortcuts. */
 export function shortcutsDialog() {
   const rows = SHORTCUTS.map(({ key, command, words }) =>
@@ -109,51 +91,4 @@ export function shortcutsDialog() {
     h("dl", { class: "shortcuts" }, ...rows),
     h("label", { class: "check" }, enabled, say("shortcuts.enabled")),
   );
-}
-
-/**
- * Shows a link to copy by hand, where the page may not: on an insecure page, or when access was denied.
- *
- * @param {string} link
- */
-export function linkDialog(link) {
-  const look = { readOnly: true, value: link, "aria-label": say("invite.link") };
-  const field = h("input", { ...look, onfocus: () => field.select() });
-  openDialog(say("invite.link"), h("p", { class: "lead" }, say("invite.byHand")), field);
-  field.focus();
-}
-
-/** Closes every dialog unanswered. */
-export function closeDialogs() {
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
-}
-
-/**
- * Opens a dialog.
- *
- * @param {string} title
- * @param {...Node} content
- * @returns {HTMLDialogElement} removed from the page when it is closed
- */
-export function openDialog(title, ...content) {
-  const dialog = h(
-    "dialog",
-    { "aria-label": title },
-    h(
-      "header",
-      {},
-      h("h2", {}, title),
-      h(
-        "button",
-        { type: "button", class: "quiet", "aria-label": say("action.close"), onclick: () => dialog.close() },
-        icon("close"),
-      ),
-    ),
-    ...content,
-  );
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  document.body.append(dialog);
-  dialog.showModal();
-  return dialog;
 }

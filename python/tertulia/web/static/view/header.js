@@ -1,3 +1,4 @@
+/** @import { ScreenContent } from "../media/sources.js" */
 import { say } from "../words.js";
 import { brand } from "./brand.js";
 import { fill, h, label } from "./dom.js";
@@ -11,6 +12,7 @@ export class Header {
   #help = h("button", { type: "button", class: "text-button", hidden: true }, say("meeting.whatToDo"));
   #banner = h("div", { class: "banner", hidden: true }, this.#trouble, this.#help);
   #sharing;
+  #sharingWords = h("span", {});
   #joinedAt = Date.now();
   #timer;
 
@@ -19,17 +21,19 @@ export class Header {
    * @param {HTMLElement} parts.pager turns the pages of tiles
    * @param {() => void} parts.onInvite
    * @param {() => void} parts.onStopSharing
+   * @param {ScreenContent} parts.content what our screens show
+   * @param {(content: ScreenContent) => void} parts.onContent they show something else from now on
    * @param {() => void} parts.onHelp what to do about the trouble
    */
-  constructor({ pager, onInvite, onStopSharing, onHelp }) {
+  constructor({ pager, onInvite, onStopSharing, content, onContent, onHelp }) {
     this.#help.onclick = onHelp;
     const stop = h(
       "button",
       { type: "button", class: "text-button", onclick: onStopSharing },
       say("meeting.stopSharing"),
     );
-    const words = h("span", {}, say("meeting.sharing"));
-    this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), words, stop);
+    const select = contentSelect(content, onContent);
+    this.#sharing = h("div", { class: "sharing", hidden: true }, icon("screen"), this.#sharingWords, select, stop);
     this.element = h(
       "header",
       { class: "top" },
@@ -48,12 +52,14 @@ export class Header {
   /**
    * @param {object} state
    * @param {boolean} state.isSharing
+   * @param {boolean} state.hasSound whether what is shared has sound
    * @param {boolean} state.isRecording
    * @param {{words: string, hasHelp: boolean}} state.trouble what is wrong with the connection
    */
-  update({ isSharing, isRecording, trouble: { words, hasHelp } }) {
+  update({ isSharing, hasSound, isRecording, trouble: { words, hasHelp } }) {
     this.#help.hidden = !hasHelp;
     this.#sharing.hidden = !isSharing;
+    fill(this.#sharingWords, say(hasSound ? "meeting.sharingSound" : "meeting.sharing"));
     this.#recording.hidden = !isRecording;
     this.#banner.hidden = words === "";
     // The same text again would be read out again.
@@ -67,6 +73,22 @@ export class Header {
   #tick() {
     fill(this.#clock, duration(Date.now() - this.#joinedAt));
   }
+}
+
+/**
+ * @param {ScreenContent} content
+ * @param {(content: ScreenContent) => void} onContent
+ */
+function contentSelect(content, onContent) {
+  const select = h(
+    "select",
+    { onchange: () => onContent(/** @type {ScreenContent} */ (select.value)) },
+    h("option", { value: "detail" }, say("screen.detail")),
+    h("option", { value: "motion" }, say("screen.motion")),
+  );
+  select.value = content;
+  label(select, say("screen.content"));
+  return select;
 }
 
 /** @param {() => void} onInvite */

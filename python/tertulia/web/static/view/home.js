@@ -36,6 +36,7 @@ export function home({ mayCreate, onCreate }) {
     create,
     byLink,
     failure,
+    h("a", { class: "to-meetings", href: "/meetings" }, say("home.manage")),
   );
   return {
     element: h("div", { class: "lobby home" }, pageHeader(), welcome),

@@ -1,7 +1,7 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { InviteView } from "../protocol/types.js" */
 import { dateAndTime, plain, say } from "../words.js";
-import { confirmation, openDialog } from "./dialogs.js";
+import { confirmation, openDialog } from "./dialog.js";
 import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { fail, notice } from "./notices.js";
@@ -206,8 +206,12 @@ async function copyText(link) {
   }
 }
 
-/** @param {string} calendar */
-function download(calendar) {
+/**
+ * Saves a calendar file.
+ *
+ * @param {string} calendar
+ */
+export function download(calendar) {
   const href = URL.createObjectURL(new Blob([calendar], { type: "text/calendar" }));
   h("a", { href, download: "meeting.ics" }).click();
   setTimeout(() => URL.revokeObjectURL(href), 10_000);

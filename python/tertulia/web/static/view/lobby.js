@@ -21,9 +21,10 @@ import { preview } from "./preview.js";
  * @param {LocalMedia} options.local
  * @param {(name: string) => void} options.onGo joins
  * @param {boolean} options.waits a host will have to let us in
+ * @param {() => void} options.onTest tests the connection first
  * @returns {Lobby}
  */
-export function lobby({ local, onGo, waits }) {
+export function lobby({ local, onGo, onTest, waits }) {
   const mirror = preview(local);
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const name = h("input", {
@@ -66,6 +67,7 @@ export function lobby({ local, onGo, waits }) {
       form,
       waiting,
       failure,
+      h("button", { type: "button", class: "text-button to-test", onclick: onTest }, say("check.title")),
     ),
   );
   return {

@@ -1,8 +1,8 @@
 import { say } from "../words.js";
 import { brand } from "./brand.js";
-import { languageSelect } from "./dialogs.js";
 import { h, label } from "./dom.js";
 import { icon } from "./icons.js";
+import { languageSelect } from "./language.js";
 import { toggleTheme } from "./theme.js";
 
 /** The bar on top of a page outside of a meeting. */

@@ -7,6 +7,7 @@ import { Knocks } from "./knocks.js";
 import { MemberMenu } from "./member_menu.js";
 import { fail, notice } from "./notices.js";
 import { panel } from "./panel.js";
+import { renameDialog } from "./rename.js";
 
 /** The list of people, with what a host can do to each. */
 export class People {
@@ -121,6 +122,7 @@ export class People {
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
       h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
       handRaised && sign("hand", say("person.handRaised"), "raised"),
+      isSelf && this.#act("rename", "edit", say("rename.title"), () => renameDialog(this.#meeting)),
       this.#pinButton(member),
       ...(this.#meeting.role === "host" ? this.#hostActions(member, isSelf) : [microphoneSign(isMuted)]),
       isVideoOn ? sign("camera", say("person.cameraOn"), "") : sign("cameraOff", say("person.cameraOff"), "off"),

@@ -1,4 +1,6 @@
 /** @import { VideoQuality } from "../media/encoding.js" */
+/** @import { BackgroundChoice } from "./background.js" */
+/** @import { ScreenContent } from "../media/sources.js" */
 /** @import { Layout } from "./arrangement.js" */
 import { VIDEO_QUALITIES } from "../media.js";
 import { LAYOUTS } from "./arrangement.js";
@@ -16,8 +18,17 @@ import { LAYOUTS } from "./arrangement.js";
  * @property {boolean} cameraOn whether to join with the camera on
  * @property {Layout} layout of the tiles
  * @property {boolean} hidesSelf whether our own camera has no tile
+ * @property {boolean} strongNoiseSuppression whether more noise is removed than the browser does by itself
+ * @property {BackgroundChoice} background what is shown behind us
+ * @property {ScreenContent} screenContent what our screens show
+ * @property {boolean} sounds whether there is a sound for who comes, leaves, raises a hand or writes
+ * @property {boolean} mutedSpeech whether we are told that we speak while muted. The microphone is listened to for that:
+ *   Firefox and Safari, which would show it as off, are asked to only if the person wishes
  * @property {boolean} shortcuts whether single-key shortcuts are on
  */
+
+/** @type {BackgroundChoice[]} */
+export const BACKGROUNDS = ["none", "blur", "plain", "own"];
 
 const KEY = "tertulia.preferences";
 
@@ -27,11 +38,16 @@ const DEFAULTS = {
   microphone: "",
   camera: "",
   speaker: "",
-  quality: "standard",
+  quality: "auto",
   micOn: true,
   cameraOn: true,
   layout: "auto",
   hidesSelf: false,
+  strongNoiseSuppression: false,
+  background: "none",
+  screenContent: "detail",
+  sounds: true,
+  mutedSpeech: "userAgentData" in (globalThis.navigator ?? {}),
   shortcuts: true,
 };
 
@@ -41,6 +57,8 @@ export function preferences() {
   const kept = Object.entries(DEFAULTS).map(([k, v]) => [k, typeof stored[k] === typeof v ? stored[k] : v]);
   const result = /** @type {Preferences} */ (Object.fromEntries(kept));
   if (!(result.quality in VIDEO_QUALITIES)) result.quality = DEFAULTS.quality;
+  if (!BACKGROUNDS.includes(result.background)) result.background = DEFAULTS.background;
+  if (result.screenContent !== "motion") result.screenContent = DEFAULTS.screenContent;
   if (!LAYOUTS.includes(result.layout)) result.layout = DEFAULTS.layout;
   return result;
 }

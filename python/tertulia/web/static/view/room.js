@@ -3,11 +3,12 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Action } from "./controls.js" */
-import { canShareScreen, listDevices } from "../media.js";
+import { canShareScreen, listDevices, MutedSpeech } from "../media.js";
 import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
 import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
+import { Chimes } from "./chimes.js";
 import { controlDialog } from "./control.js";
 import { Controls } from "./controls.js";
 import { detailsDialog } from "./details.js";
@@ -24,7 +25,7 @@ import { listenToKeys } from "./keyboard.js";
 import { clearNotices, fail, notice } from "./notices.js";
 import { People } from "./people.js";
 import { Permissions } from "./permissions.js";
-import { preferences } from "./preferences.js";
+import { prefer, preferences } from "./preferences.js";
 import { Reactions } from "./reactions.js";
 import { RecordingControl } from "./recording/control.js";
 import { Sound } from "./sound.js";
@@ -47,6 +48,8 @@ export class Room {
   #people;
   #controls;
   #sound;
+  #chimes;
+  #mutedSpeech;
   #recording;
   #alone;
   #startSound;
@@ -88,6 +91,11 @@ export class Room {
       pager: this.#grid.pager,
       onInvite,
       onStopSharing: () => local.stopScreen(),
+      content: preferences().screenContent,
+      onContent: (screenContent) => {
+        prefer({ screenContent });
+        local.setScreenContent(screenContent);
+      },
       onHelp: () => this.#trouble.explain(),
     });
     this.#chat = new Chat(meeting, () => this.#toggle("chat"));
@@ -100,6 +108,11 @@ export class Room {
     this.#startSound = startSoundButton(() => this.#onStartSound());
     this.#sound = new Sound(() => {
       this.#startSound.hidden = false;
+    });
+    this.#chimes = new Chimes(meeting, () => this.#open === "chat");
+    this.#mutedSpeech = new MutedSpeech(local, {
+      mayListen: () => preferences().mutedSpeech && meeting.may("unmute"),
+      onSpeech: () => this.#onMutedSpeech(),
     });
     this.#alone = aloneCard(onInvite);
     this.element = h(
@@ -114,7 +127,7 @@ export class Room {
       this.#sound.element,
     );
     this.#cleanup = this.#listen();
-    this.#sound.setSpeaker(preferences().speaker);
+    this.#setSpeaker(preferences().speaker);
     this.#onTracks();
     this.#update();
     void this.#countCameras();
@@ -148,6 +161,8 @@ export class Room {
       followViewport(() => this.#chat.showNewest()),
       listenToKeys((command) => this.#run(command), talk),
       ...new Announcer(meeting).listen(),
+      ...this.#chimes.listen(),
+      ...this.#mutedSpeech.listen(),
       ...this.#recording.listen(),
       ...this.#permissions.listen(),
       meeting.on("role", update),
@@ -193,7 +208,9 @@ export class Room {
       isFloating: canFloat() ? this.#floating.isOpen : null,
     });
     this.#floating.update({ isMuted, isVideoOn });
-    this.#header.update({ isSharing, isRecording: recording.isOn, trouble: this.#trouble });
+    const hasSound = this.#local.track("screen-audio") !== null;
+    this.#header.update({ isSharing, hasSound, isRecording: recording.isOn, trouble: this.#trouble });
+    this.#mutedSpeech.update();
     this.#people.update();
     this.#chat.update();
     this.#grid.schedule();
@@ -229,7 +246,11 @@ export class Room {
       case "react":
         return this.#reactions.choose(this.#controls.reactButton);
       case "settings":
-        return settingsDialog(this.#local, (id) => this.#sound.setSpeaker(id));
+        return settingsDialog(
+          this.#local,
+          (id) => this.#setSpeaker(id),
+          () => this.#mutedSpeech.update(),
+        );
       case "layout":
         return layoutDialog(this.#grid);
       case "fullScreen":
@@ -270,8 +291,20 @@ export class Room {
     notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
   }
 
+  /** @param {string} deviceId "" is the system default */
+  #setSpeaker(deviceId) {
+    this.#sound.setSpeaker(deviceId);
+    this.#chimes.setSpeaker(deviceId);
+  }
+
+  #onMutedSpeech() {
+    const action = { label: say("control.unmute"), run: () => this.#setMuted(false) };
+    notice(say("muted.speaking"), { action, topic: "mute" });
+  }
+
   /** @param {boolean} muted */
   #setMuted(muted) {
+    if (!muted) clearNotices("mute");
     if (!muted && !this.#permissions.check("unmute")) return;
     this.#try("microphone", () => this.#local.setMuted(muted));
   }
@@ -287,7 +320,7 @@ export class Room {
     if (!this.#permissions.check("share")) return;
     // Closing the browser's dialog is no error.
     this.#local
-      .shareScreen()
+      .shareScreen(preferences().screenContent)
       .catch((error) => error.name !== "NotAllowedError" && notice(deviceTrouble("screen", error)));
   }
 
@@ -300,6 +333,7 @@ export class Room {
   #toggle(which) {
     const from = this.#open;
     this.#open = from === which ? null : which;
+    if (this.#open) closeDialogs(); // a notice over a dialog may have asked for it
     this.#chat.element.hidden = this.#open !== "chat";
     this.#people.element.hidden = this.#open !== "people";
     this.element.classList.toggle("has-panel", this.#open !== null);

@@ -4,6 +4,8 @@
 export default {
   "title.lobby": "An der Besprechung teilnehmen · Tertulia",
   "title.meeting": "Besprechung · Tertulia",
+  "title.check": "Verbindung testen · Tertulia",
+  "title.meetings": "Besprechungen · Tertulia",
 
   "action.cancel": "Abbrechen",
   "action.close": "Schließen",
@@ -36,6 +38,7 @@ export default {
   "home.notLink": "Das ist kein Besprechungslink. Fügen Sie den ganzen Link ein, den Sie erhalten haben.",
   "home.linkOnly":
     "Auf diesem Server brauchen Sie einen Link, um teilzunehmen. Öffnen Sie den Link, den Sie erhalten haben, oder fügen Sie ihn hier ein.",
+  "home.manage": "Alle Besprechungen, ihre Links und Aufnahmen",
 
   "lobby.title": "Bereit zur Teilnahme?",
   "lobby.lead": "Prüfen Sie Kamera und Mikrofon. Andere sehen Sie erst, wenn Sie teilnehmen.",
@@ -68,9 +71,23 @@ export default {
   "device.speaker.none": "Kein Lautsprecher",
   "device.speaker.numbered": "Lautsprecher {number}",
   "device.quality": "Videoqualität",
+  "device.quality.auto": "Automatische Videoqualität",
   "device.quality.low": "Niedrige Videoqualität (180p)",
   "device.quality.standard": "Normale Videoqualität (360p)",
   "device.quality.high": "Hohe Videoqualität (720p)",
+  "noise.label": "Starke Geräuschunterdrückung",
+  "noise.failed": "Die starke Geräuschunterdrückung konnte nicht gestartet werden. Die des Browsers läuft weiter.",
+  "background.label": "Hintergrund",
+  "background.none": "Hintergrund unverändert",
+  "background.blur": "Unscharfer Hintergrund",
+  "background.plain": "Einfarbiger Hintergrund",
+  "background.own": "Eigenes Bild …",
+  "background.slow":
+    "Dieses Gerät ist zu langsam, um Ihren Hintergrund zu verbergen. Ihre Kamera ist aus, damit ihn niemand sieht.",
+  "background.failed":
+    "Ihr Hintergrund konnte nicht verborgen werden. Prüfen Sie das Bild der Kamera, bevor andere es sehen.",
+  "background.without": "Ohne Hintergrund einschalten",
+  "background.notPicture": "Der Browser kann diese Datei nicht als Bild lesen. Wählen Sie eine JPEG- oder PNG-Datei.",
 
   "microphone.blocked":
     "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
@@ -126,6 +143,10 @@ export default {
   "end.confirm": "Besprechung beenden",
 
   "settings.title": "Einstellungen",
+  "settings.sounds": "Töne, wenn jemand kommt, geht, sich meldet oder schreibt",
+  "settings.mutedSpeech": "Hinweis, wenn ich stummgeschaltet spreche",
+  "settings.mutedSpeechLead":
+    "Auch wenn Sie stummgeschaltet sind, zeigt Ihr Browser an, dass das Mikrofon benutzt wird. Was es hört, bleibt auf Ihrem Gerät.",
   "shortcuts.title": "Tastenkürzel",
   "shortcuts.enabled": "Tastenkürzel mit einer Taste verwenden",
   "shortcuts.space": "Leertaste",
@@ -184,6 +205,10 @@ export default {
   "meeting.clock": "Zeit seit Ihrem Beitritt",
   "meeting.recording": "Aufzeichnung",
   "meeting.sharing": "Sie geben Ihren Bildschirm frei",
+  "meeting.sharingSound": "Sie geben Ihren Bildschirm mit Ton frei",
+  "screen.content": "Was Ihr Bildschirm zeigt",
+  "screen.detail": "Text: scharf",
+  "screen.motion": "Video: flüssig",
   "meeting.stopSharing": "Beenden",
   "meeting.whatToDo": "Was tun?",
   "meeting.startSound": "Ton einschalten",
@@ -192,6 +217,7 @@ export default {
   "meeting.someone": "Jemand",
   "meeting.host": "Der Gastgeber",
   "meeting.mutedBy": "{name} hat Sie stummgeschaltet. Sie können die Stummschaltung selbst aufheben.",
+  "muted.speaking": "Sie sind stummgeschaltet. Die anderen hören Sie nicht.",
   "view.fullScreen": "Vollbild",
   "view.leaveFullScreen": "Vollbild beenden",
   "floating.open": "Bild im Bild",
@@ -269,6 +295,38 @@ export default {
   "details.copy": "Bericht kopieren",
   "details.copied": "Bericht kopiert.",
 
+  "check.title": "Verbindung testen",
+  "check.lead":
+    "Sehen und hören Sie, ob Ihre Geräte funktionieren, und ob Ihr Netz eine Besprechung trägt. Das dauert eine halbe Minute und braucht bis zu 10 MB.",
+  "check.sound": "Testton abspielen",
+  "check.soundHint": "Wenn Sie nichts hören, drehen Sie lauter oder wählen Sie einen anderen Lautsprecher.",
+  "check.start": "Netz testen",
+  "check.again": "Noch einmal testen",
+  "check.running": "Das Netz wird getestet …",
+  "check.server": "Server",
+  "check.udp": "Direkt, über UDP",
+  "check.tcp": "Direkt, über TCP",
+  "check.relay": "Über einen TURN-Server",
+  "check.upload": "Senden",
+  "check.download": "Empfangen",
+  "check.delay": "Verzögerung",
+  "check.works": "Funktioniert · {milliseconds} ms",
+  "check.fails": "Funktioniert nicht",
+  "check.none": "Nicht auf diesem Server",
+  "check.good": "Ihre Verbindung reicht für Video in hoher Qualität.",
+  "check.fair": "Ihre Verbindung reicht für Video in normaler Qualität.",
+  "check.poor":
+    "Ihre Verbindung trägt Ton, aber wenig Video. Wählen Sie niedrige Videoqualität, gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
+  "check.lossy":
+    "Ein Teil dessen, was Sie senden oder empfangen, geht verloren: Ton und Bild können aussetzen. Gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
+  "check.detour":
+    "Ton und Bild kommen nicht direkt über UDP durch und können sich verzögern. Bitten Sie im Büro oder in der Schule darum, UDP zuzulassen.",
+  "check.measured":
+    "Gemessen, indem Sie sich selbst Video senden, höchstens {rate}. Ihre Leitung trägt vielleicht mehr.",
+  "check.needsMeeting":
+    "Auf diesem Server brauchen Sie den Link einer Besprechung, um Ihr Netz zu testen. Öffnen Sie ihn und wählen Sie den Test dort.",
+  "check.back": "Zurück zur Besprechung",
+
   "people.title": "Personen",
   "people.close": "Personen schließen",
   "people.count": { one: "Nur Sie sind hier", other: "{count} Personen" },
@@ -284,6 +342,10 @@ export default {
   "people.remove": "{name} entfernen",
   "people.removeQuestion": "{name} aus der Besprechung entfernen?",
   "people.removed": "{name} wurde entfernt.",
+
+  "rename.title": "Ihren Namen ändern",
+  "rename.lead": "Alle sehen den neuen Namen sofort. Was Sie schon geschrieben haben, behält den alten.",
+  "rename.save": "Speichern",
 
   "people.spotlit": "Im Rampenlicht",
 
@@ -383,6 +445,10 @@ export default {
   },
   "told.sharing": "{name} gibt einen Bildschirm frei",
   "told.hand": "{name} hebt die Hand",
+  "told.limitedRoom":
+    "In dieser Besprechung wird mehr Video gesendet als erlaubt. Bilder können stocken; der Ton geht vor.",
+  "told.limitedTenant":
+    "Die Besprechungen hier senden so viel Video wie erlaubt. Bilder können stocken; der Ton geht vor.",
 
   "ended.left": "Sie haben die Besprechung verlassen",
   "ended.leftLead": "Die anderen können ohne Sie weitermachen.",
@@ -503,4 +569,87 @@ export default {
   "player.only": "Nur {name}",
   "player.failed":
     "Diese Aufzeichnung kann nicht abgespielt werden. Laden Sie die Seite neu und versuchen Sie es erneut, oder laden Sie die Aufzeichnung herunter.",
+
+  "key.title": "Ihre Besprechungen",
+  "key.lead":
+    "Um Ihre Besprechungen zu sehen und zu verwalten, geben Sie einen API-Schlüssel ein. Wer diesen Server betreibt, kann Ihnen einen geben.",
+  "key.field": "API-Schlüssel",
+  "key.remember": "Schlüssel auf diesem Gerät merken",
+  "key.rememberHint":
+    "Nur auf einem eigenen Gerät: Wer diesen Browser benutzt, kann Ihre Besprechungen verwalten. Sonst wird der Schlüssel vergessen, wenn Sie diesen Tab schließen.",
+  "key.open": "Weiter",
+  "key.unknown": "Dieser Schlüssel ist unbekannt oder wurde widerrufen. Prüfen Sie ihn oder bitten Sie um einen neuen.",
+  "key.notKey": "Das ist kein API-Schlüssel. Ein Schlüssel beginnt mit {prefix}",
+  "key.refused": "Der Schlüssel ist nicht mehr gültig. Geben Sie einen anderen ein.",
+  "key.forget": "Schlüssel vergessen",
+
+  "meetings.title": "Besprechungen",
+  "meetings.nav": "Seiten",
+  "meetings.new": "Neue Besprechung",
+  "meetings.filter": "Anzeigen",
+  "meetings.all": "Alle Besprechungen",
+  "meetings.scheduled": "Nicht begonnen",
+  "meetings.active": "Läuft gerade",
+  "meetings.completed": "Vorbei",
+  "meetings.loading": "Wird geladen…",
+  "meetings.none": "Es gibt keine Besprechungen, die angezeigt werden können.",
+  "meetings.more": "Mehr anzeigen",
+  "meetings.untitled": "Besprechung ohne Titel",
+  "meetings.at": "Geplant für {time}",
+  "meetings.made": "Angelegt am {time}",
+  "meetings.back": "Alle Besprechungen",
+  "meetings.invalid": "Etwas in diesem Formular ist nicht erlaubt. Prüfen Sie es und versuchen Sie es noch einmal.",
+  "meetings.quota": "Es gibt so viele Besprechungen wie erlaubt. Löschen Sie zuerst eine.",
+
+  "form.new": "Neue Besprechung",
+  "form.edit": "Ändern",
+  "form.title": "Titel",
+  "form.when": "Beginnt am, falls schon bekannt",
+  "form.hostsOnly": "Nur Gastgeber dürfen teilnehmen",
+  "form.more": "Weitere Einstellungen",
+  "form.recording": "Aufnahmen erlauben",
+  "form.direct": "Ton und Video direkt zwischen den Browsern senden: für wenige Personen, keine Aufnahme möglich",
+  "form.most": "Wie viele Personen zugleich",
+  "form.make": "Besprechung anlegen",
+  "form.save": "Speichern",
+  "form.saved": "Die Änderungen sind gespeichert.",
+
+  "room.join": "Als Gastgeber teilnehmen",
+  "room.now": "Gerade in der Besprechung",
+  "room.nobody": "Niemand ist in der Besprechung.",
+  "room.count": { one: "{count} Person", other: "{count} Personen" },
+  "room.since": "seit {time}",
+  "room.sessions": "Bisher gehalten",
+  "room.noSessions": "Bisher hat keine Besprechung stattgefunden.",
+  "room.noFilms": "Bisher wurde nichts aufgenommen.",
+  "room.notRecordable": "Diese Besprechung kann nicht aufgenommen werden: Ihre Einstellungen erlauben es nicht.",
+  "room.ended": "Die Besprechung wurde für alle beendet.",
+  "room.deleteQuestion": "Diese Besprechung löschen?",
+  "room.deleteLinks": "Ihre Links funktionieren nicht mehr, und wer darin ist, wird getrennt.",
+  "room.deleteFilms": "Ihre Aufnahmen werden endgültig gelöscht.",
+  "room.deleted": "Die Besprechung wurde gelöscht.",
+  "room.goneLead": "Sie wurde gelöscht, oder die Adresse ist falsch geschrieben.",
+
+  "link.title": "Einladungslinks",
+  "link.new": "Neuer Link",
+  "link.attendee": "Teilnehmende",
+  "link.host": "Mitgastgeber",
+  "link.usesOf": "{uses} von {most} Mal verwendet",
+  "link.role": "Wer ihn öffnet, nimmt teil als",
+  "link.valid": "Gültig für",
+  "link.days": { one: "{count} Tag", other: "{count} Tage" },
+  "link.most": "Wie viele Personen ihn verwenden dürfen",
+  "link.any": "Beliebig viele",
+  "link.tooFar":
+    "Ein Link ist höchstens {days} Tage gültig. Machen Sie die Kalenderdatei, wenn die Besprechung näher ist.",
+
+  "nodes.title": "Medienserver",
+  "nodes.lead": "Sie leiten Ton und Video aller Besprechungen weiter.",
+  "nodes.none": "Kein Medienserver läuft: Niemand ist zu sehen oder zu hören.",
+  "nodes.load": "Auslastung: {percent}",
+  "nodes.rooms": { one: "{count} Besprechung", other: "{count} Besprechungen" },
+  "nodes.recordings": { one: "{count} Aufnahme", other: "{count} Aufnahmen" },
+  "nodes.open": "Nimmt neue Besprechungen an",
+  "nodes.draining": "Wird geleert: nimmt keine neuen Besprechungen an",
+  "nodes.beat": "Zuletzt gemeldet um {time}",
 };

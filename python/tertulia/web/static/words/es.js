@@ -4,6 +4,8 @@
 export default {
   "title.lobby": "Unirse a la reunión · Tertulia",
   "title.meeting": "Reunión · Tertulia",
+  "title.check": "Probar la conexión · Tertulia",
+  "title.meetings": "Reuniones · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Cerrar",
@@ -35,6 +37,7 @@ export default {
   "home.notLink": "Esto no es un enlace de reunión. Pega completo el enlace que recibiste.",
   "home.linkOnly":
     "En este servidor necesitas un enlace para unirte a una reunión. Abre el que hayas recibido o pégalo aquí.",
+  "home.manage": "Todas las reuniones, sus enlaces y grabaciones",
 
   "lobby.title": "¿Todo listo para unirte?",
   "lobby.lead": "Comprueba la cámara y el micrófono. Los demás te verán cuando te unas.",
@@ -67,9 +70,22 @@ export default {
   "device.speaker.none": "Sin altavoz",
   "device.speaker.numbered": "Altavoz {number}",
   "device.quality": "Calidad de vídeo",
+  "device.quality.auto": "Calidad de vídeo automática",
   "device.quality.low": "Calidad de vídeo baja (180p)",
   "device.quality.standard": "Calidad de vídeo estándar (360p)",
   "device.quality.high": "Calidad de vídeo alta (720p)",
+  "noise.label": "Supresión de ruido intensa",
+  "noise.failed": "No se pudo iniciar la supresión de ruido intensa. La del navegador sigue activa.",
+  "background.label": "Fondo",
+  "background.none": "Fondo sin cambios",
+  "background.blur": "Fondo desenfocado",
+  "background.plain": "Fondo liso",
+  "background.own": "Mi propia imagen…",
+  "background.slow":
+    "Este dispositivo es demasiado lento para ocultar tu fondo. La cámara está apagada para que nadie lo vea.",
+  "background.failed": "No se pudo ocultar tu fondo. Comprueba la imagen de la cámara antes de que otros la vean.",
+  "background.without": "Encender sin fondo",
+  "background.notPicture": "El navegador no puede leer este archivo como imagen. Elige un archivo JPEG o PNG.",
 
   "microphone.blocked":
     "El acceso al micrófono está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
@@ -124,6 +140,10 @@ export default {
   "end.confirm": "Finalizar la reunión",
 
   "settings.title": "Ajustes",
+  "settings.sounds": "Sonidos cuando alguien entra, sale, levanta la mano o escribe",
+  "settings.mutedSpeech": "Avisarme si hablo con el micrófono silenciado",
+  "settings.mutedSpeechLead":
+    "Aunque estés en silencio, el navegador seguirá indicando que el micrófono está en uso. Lo que oye no sale de tu dispositivo.",
   "shortcuts.title": "Combinaciones de teclas",
   "shortcuts.enabled": "Usar atajos de una sola tecla",
   "shortcuts.space": "Espacio",
@@ -182,6 +202,10 @@ export default {
   "meeting.clock": "Tiempo desde que te uniste",
   "meeting.recording": "Grabando",
   "meeting.sharing": "Estás compartiendo la pantalla",
+  "meeting.sharingSound": "Estás compartiendo la pantalla y su sonido",
+  "screen.content": "Qué muestra tu pantalla",
+  "screen.detail": "Texto: nítido",
+  "screen.motion": "Vídeo: fluido",
   "meeting.stopSharing": "Detener",
   "meeting.whatToDo": "Qué hacer",
   "meeting.startSound": "Activar el sonido",
@@ -190,6 +214,7 @@ export default {
   "meeting.someone": "Alguien",
   "meeting.host": "El anfitrión",
   "meeting.mutedBy": "{name} te ha silenciado. Puedes volver a activar el micrófono.",
+  "muted.speaking": "Tienes el micrófono silenciado. Los demás no te oyen.",
   "view.fullScreen": "Pantalla completa",
   "view.leaveFullScreen": "Salir de la pantalla completa",
   "floating.open": "Imagen en imagen",
@@ -267,6 +292,37 @@ export default {
   "details.copy": "Copiar el informe",
   "details.copied": "Informe copiado.",
 
+  "check.title": "Probar la conexión",
+  "check.lead":
+    "Compruebe con la vista y el oído si sus dispositivos funcionan, y si su red aguanta una reunión. Tarda medio minuto y usa hasta 10 MB de datos.",
+  "check.sound": "Reproducir un sonido de prueba",
+  "check.soundHint": "Si no oye nada, suba el volumen o elija otro altavoz.",
+  "check.start": "Probar la red",
+  "check.again": "Probar otra vez",
+  "check.running": "Probando la red…",
+  "check.server": "Servidor",
+  "check.udp": "Directamente, por UDP",
+  "check.tcp": "Directamente, por TCP",
+  "check.relay": "Por un servidor TURN",
+  "check.upload": "Subida",
+  "check.download": "Bajada",
+  "check.delay": "Retardo",
+  "check.works": "Funciona · {milliseconds} ms",
+  "check.fails": "No funciona",
+  "check.none": "No en este servidor",
+  "check.good": "Su conexión basta para vídeo de alta calidad.",
+  "check.fair": "Su conexión basta para vídeo de calidad normal.",
+  "check.poor":
+    "Su conexión lleva el sonido, pero poco vídeo. Elija vídeo de baja calidad, acérquese al router o use un cable.",
+  "check.lossy":
+    "Se pierde parte de lo que envía o recibe: el sonido y el vídeo pueden cortarse. Acérquese al router o use un cable.",
+  "check.detour":
+    "El sonido y el vídeo no pueden ir directamente por UDP y pueden retrasarse. En una oficina o escuela, pida que se permita UDP.",
+  "check.measured": "Medido enviándose vídeo a sí mismo, {rate} como máximo. Su línea puede llevar más.",
+  "check.needsMeeting":
+    "En este servidor, necesita el enlace de una reunión para probar la red. Ábralo y elija allí la prueba.",
+  "check.back": "Volver a la reunión",
+
   "people.title": "Personas",
   "people.close": "Cerrar personas",
   "people.count": { one: "Solo estás tú", other: "{count} personas" },
@@ -282,6 +338,10 @@ export default {
   "people.remove": "Quitar a {name}",
   "people.removeQuestion": "¿Quitar a {name} de la reunión?",
   "people.removed": "Se ha quitado a {name} de la reunión.",
+
+  "rename.title": "Cambiar tu nombre",
+  "rename.lead": "Todos ven el nombre nuevo enseguida. Lo que ya has escrito conserva el anterior.",
+  "rename.save": "Guardar",
 
   "people.spotlit": "Destacado para todos",
 
@@ -384,6 +444,10 @@ export default {
   },
   "told.sharing": "{name} está compartiendo una pantalla",
   "told.hand": "{name} ha levantado la mano",
+  "told.limitedRoom":
+    "En esta reunión se envía más vídeo del permitido. La imagen puede congelarse; el sonido tiene prioridad.",
+  "told.limitedTenant":
+    "Las reuniones de aquí envían todo el vídeo permitido. La imagen puede congelarse; el sonido tiene prioridad.",
 
   "ended.left": "Has salido de la reunión",
   "ended.leftLead": "Los demás pueden continuar sin ti.",
@@ -497,4 +561,88 @@ export default {
   "player.everyone": "Todos",
   "player.only": "Solo {name}",
   "player.failed": "No se puede reproducir esta grabación. Recarga la página y vuelve a intentarlo, o descárgala.",
+
+  "key.title": "Tus reuniones",
+  "key.lead":
+    "Para ver y gestionar tus reuniones, introduce una clave de API. Quien administra este servidor puede darte una.",
+  "key.field": "Clave de API",
+  "key.remember": "Recordar la clave en este dispositivo",
+  "key.rememberHint":
+    "Hazlo solo en un dispositivo tuyo: quien use este navegador podrá gestionar tus reuniones. Si no, la clave se olvida al cerrar esta pestaña.",
+  "key.open": "Continuar",
+  "key.unknown": "Esta clave no existe o fue revocada. Compruébala o pide una nueva.",
+  "key.notKey": "Esto no es una clave de API. Una clave empieza por {prefix}",
+  "key.refused": "La clave ya no es válida. Introduce otra.",
+  "key.forget": "Olvidar la clave",
+
+  "meetings.title": "Reuniones",
+  "meetings.nav": "Páginas",
+  "meetings.new": "Nueva reunión",
+  "meetings.filter": "Mostrar",
+  "meetings.all": "Todas las reuniones",
+  "meetings.scheduled": "Sin empezar",
+  "meetings.active": "En curso",
+  "meetings.completed": "Terminadas",
+  "meetings.loading": "Cargando…",
+  "meetings.none": "No hay reuniones que mostrar.",
+  "meetings.more": "Mostrar más",
+  "meetings.untitled": "Reunión sin título",
+  "meetings.at": "Prevista para el {time}",
+  "meetings.made": "Creada el {time}",
+  "meetings.back": "Todas las reuniones",
+  "meetings.invalid": "Algo en este formulario no está permitido. Revísalo e inténtalo de nuevo.",
+  "meetings.quota": "Hay tantas reuniones como se permiten. Elimina una primero.",
+
+  "form.new": "Nueva reunión",
+  "form.edit": "Cambiar",
+  "form.title": "Título",
+  "form.when": "Empieza el, si ya se sabe",
+  "form.hostsOnly": "Solo pueden unirse los anfitriones",
+  "form.more": "Más ajustes",
+  "form.recording": "Permitir grabaciones",
+  "form.direct":
+    "Enviar el sonido y el vídeo directamente entre los navegadores: para pocas personas, no se puede grabar",
+  "form.most": "Cuántas personas a la vez",
+  "form.make": "Crear la reunión",
+  "form.save": "Guardar",
+  "form.saved": "Los cambios se han guardado.",
+
+  "room.join": "Unirse como anfitrión",
+  "room.now": "Ahora en la reunión",
+  "room.nobody": "No hay nadie en la reunión.",
+  "room.count": { one: "{count} persona", other: "{count} personas" },
+  "room.since": "desde las {time}",
+  "room.sessions": "Celebradas hasta ahora",
+  "room.noSessions": "Todavía no se ha celebrado ninguna reunión.",
+  "room.noFilms": "Todavía no se ha grabado nada.",
+  "room.notRecordable": "Esta reunión no se puede grabar: sus ajustes no lo permiten.",
+  "room.ended": "La reunión ha terminado para todos.",
+  "room.deleteQuestion": "¿Eliminar esta reunión?",
+  "room.deleteLinks": "Sus enlaces dejan de funcionar y quien esté en ella se desconecta.",
+  "room.deleteFilms": "Sus grabaciones se eliminan para siempre.",
+  "room.deleted": "La reunión se ha eliminado.",
+  "room.goneLead": "Se eliminó, o la dirección está mal escrita.",
+
+  "link.title": "Enlaces de invitación",
+  "link.new": "Nuevo enlace",
+  "link.attendee": "Participantes",
+  "link.host": "Coanfitriones",
+  "link.usesOf": "usado {uses} de {most} veces",
+  "link.role": "Quien lo abra se une como",
+  "link.valid": "Válido durante",
+  "link.days": { one: "{count} día", other: "{count} días" },
+  "link.most": "Cuántas personas pueden usarlo",
+  "link.any": "Sin límite",
+  "link.tooFar":
+    "Un enlace es válido durante {days} días como máximo. Crea el archivo de calendario cuando la reunión esté más cerca.",
+
+  "nodes.title": "Servidores multimedia",
+  "nodes.lead": "Transmiten el sonido y el vídeo de todas las reuniones.",
+  "nodes.none": "Ningún servidor multimedia está en marcha: no se puede ver ni oír a nadie.",
+  "nodes.load": "Carga: {percent}",
+  "nodes.rooms": { one: "{count} reunión", other: "{count} reuniones" },
+  "nodes.recordings": { one: "{count} grabación", other: "{count} grabaciones" },
+  "nodes.open": "Acepta reuniones nuevas",
+  "nodes.draining": "Se está vaciando: no acepta reuniones nuevas",
+  "nodes.beat": "Última señal a las {time}",
 };

@@ -4,6 +4,8 @@
 export default {
   "title.lobby": "Rejoindre la réunion · Tertulia",
   "title.meeting": "Réunion · Tertulia",
+  "title.check": "Tester la connexion · Tertulia",
+  "title.meetings": "Réunions · Tertulia",
 
   "action.cancel": "Annuler",
   "action.close": "Fermer",
@@ -35,6 +37,7 @@ export default {
   "home.notLink": "Ce n’est pas un lien de réunion. Collez en entier le lien que vous avez reçu.",
   "home.linkOnly":
     "Sur ce serveur, il faut un lien pour rejoindre une réunion. Ouvrez celui que vous avez reçu, ou collez-le ici.",
+  "home.manage": "Toutes les réunions, leurs liens et enregistrements",
 
   "lobby.title": "Prêt à participer ?",
   "lobby.lead":
@@ -68,9 +71,24 @@ export default {
   "device.speaker.none": "Aucun haut-parleur",
   "device.speaker.numbered": "Haut-parleur {number}",
   "device.quality": "Qualité vidéo",
+  "device.quality.auto": "Qualité vidéo automatique",
   "device.quality.low": "Qualité vidéo basse (180p)",
   "device.quality.standard": "Qualité vidéo standard (360p)",
   "device.quality.high": "Qualité vidéo élevée (720p)",
+  "noise.label": "Forte réduction du bruit",
+  "noise.failed": "La forte réduction du bruit n’a pas pu démarrer. Celle du navigateur reste active.",
+  "background.label": "Arrière-plan",
+  "background.none": "Arrière-plan inchangé",
+  "background.blur": "Arrière-plan flou",
+  "background.plain": "Arrière-plan uni",
+  "background.own": "Ma propre image…",
+  "background.slow":
+    "Cet appareil est trop lent pour masquer votre arrière-plan. Votre caméra est désactivée pour que personne ne le voie.",
+  "background.failed":
+    "Votre arrière-plan n’a pas pu être masqué. Vérifiez l’image de la caméra avant que d’autres ne la voient.",
+  "background.without": "Activer sans arrière-plan",
+  "background.notPicture":
+    "Le navigateur ne peut pas lire ce fichier comme une image. Choisissez un fichier JPEG ou PNG.",
 
   "microphone.blocked":
     "L’accès à votre micro est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
@@ -124,6 +142,10 @@ export default {
   "end.confirm": "Mettre fin à la réunion",
 
   "settings.title": "Paramètres",
+  "settings.sounds": "Sons quand quelqu’un arrive, part, lève la main ou écrit",
+  "settings.mutedSpeech": "M’avertir si je parle micro coupé",
+  "settings.mutedSpeechLead":
+    "Même micro coupé, le navigateur continue d’indiquer que le micro est utilisé. Ce qu’il entend reste sur votre appareil.",
   "shortcuts.title": "Raccourcis clavier",
   "shortcuts.enabled": "Utiliser les raccourcis à une touche",
   "shortcuts.space": "Espace",
@@ -183,6 +205,10 @@ export default {
   "meeting.clock": "Temps écoulé depuis votre arrivée",
   "meeting.recording": "Enregistrement",
   "meeting.sharing": "Vous partagez votre écran",
+  "meeting.sharingSound": "Vous partagez votre écran et le son",
+  "screen.content": "Ce que montre votre écran",
+  "screen.detail": "Texte : net",
+  "screen.motion": "Vidéo : fluide",
   "meeting.stopSharing": "Arrêter",
   "meeting.whatToDo": "Que faire ?",
   "meeting.startSound": "Activer le son",
@@ -191,6 +217,7 @@ export default {
   "meeting.someone": "Quelqu’un",
   "meeting.host": "L’organisateur",
   "meeting.mutedBy": "{name} a coupé votre micro. Vous pouvez le réactiver.",
+  "muted.speaking": "Votre micro est coupé. Les autres ne vous entendent pas.",
   "view.fullScreen": "Plein écran",
   "view.leaveFullScreen": "Quitter le plein écran",
   "floating.open": "Image dans l’image",
@@ -269,6 +296,38 @@ export default {
   "details.copy": "Copier le rapport",
   "details.copied": "Rapport copié.",
 
+  "check.title": "Tester la connexion",
+  "check.lead":
+    "Voyez et écoutez si vos appareils fonctionnent, et si votre réseau porte une réunion. Cela prend une demi-minute et jusqu’à 10 Mo de données.",
+  "check.sound": "Jouer un son d’essai",
+  "check.soundHint": "Si vous n’entendez rien, augmentez le volume ou choisissez un autre haut-parleur.",
+  "check.start": "Tester le réseau",
+  "check.again": "Tester à nouveau",
+  "check.running": "Test du réseau…",
+  "check.server": "Serveur",
+  "check.udp": "Directement, par UDP",
+  "check.tcp": "Directement, par TCP",
+  "check.relay": "Par un relais TURN",
+  "check.upload": "Envoi",
+  "check.download": "Réception",
+  "check.delay": "Délai",
+  "check.works": "Fonctionne · {milliseconds} ms",
+  "check.fails": "Ne fonctionne pas",
+  "check.none": "Pas sur ce serveur",
+  "check.good": "Votre connexion suffit pour la vidéo en haute qualité.",
+  "check.fair": "Votre connexion suffit pour la vidéo en qualité normale.",
+  "check.poor":
+    "Votre connexion porte le son, mais peu de vidéo. Choisissez une qualité vidéo basse, rapprochez-vous du routeur ou prenez un câble.",
+  "check.lossy":
+    "Une partie de ce que vous envoyez ou recevez se perd : le son et la vidéo peuvent être coupés. Rapprochez-vous du routeur ou prenez un câble.",
+  "check.detour":
+    "Le son et la vidéo ne passent pas directement par UDP et peuvent être retardés. Au bureau ou à l’école, demandez qu’UDP soit autorisé.",
+  "check.measured":
+    "Mesuré en vous envoyant de la vidéo à vous-même, {rate} au plus. Votre ligne porte peut-être davantage.",
+  "check.needsMeeting":
+    "Sur ce serveur, il faut le lien d’une réunion pour tester le réseau. Ouvrez-le et choisissez-y le test.",
+  "check.back": "Retour à la réunion",
+
   "people.title": "Participants",
   "people.close": "Fermer la liste des participants",
   "people.count": { one: "Il n’y a que vous", other: "{count} personnes" },
@@ -284,6 +343,10 @@ export default {
   "people.remove": "Exclure {name}",
   "people.removeQuestion": "Exclure {name} de la réunion ?",
   "people.removed": "{name} a été exclu de la réunion.",
+
+  "rename.title": "Changer votre nom",
+  "rename.lead": "Tout le monde voit tout de suite le nouveau nom. Vos messages précédents gardent l’ancien.",
+  "rename.save": "Enregistrer",
 
   "people.spotlit": "Mis en avant",
 
@@ -384,6 +447,10 @@ export default {
   },
   "told.sharing": "{name} partage un écran",
   "told.hand": "{name} a levé la main",
+  "told.limitedRoom":
+    "Cette réunion envoie plus de vidéo que permis. L’image peut se figer ; le son passe en priorité.",
+  "told.limitedTenant":
+    "Les réunions d’ici envoient toute la vidéo permise. L’image peut se figer ; le son passe en priorité.",
 
   "ended.left": "Vous avez quitté la réunion",
   "ended.leftLead": "Les autres peuvent continuer sans vous.",
@@ -500,4 +567,88 @@ export default {
   "player.everyone": "Tout le monde",
   "player.only": "{name} uniquement",
   "player.failed": "Cet enregistrement ne peut pas être lu. Rechargez la page et réessayez, ou téléchargez-le.",
+
+  "key.title": "Vos réunions",
+  "key.lead":
+    "Pour voir et gérer vos réunions, saisissez une clé d’API. La personne qui gère ce serveur peut vous en donner une.",
+  "key.field": "Clé d’API",
+  "key.remember": "Mémoriser la clé sur cet appareil",
+  "key.rememberHint":
+    "Seulement sur un appareil à vous : toute personne utilisant ce navigateur pourrait gérer vos réunions. Sinon, la clé est oubliée à la fermeture de cet onglet.",
+  "key.open": "Continuer",
+  "key.unknown": "Cette clé est inconnue ou a été révoquée. Vérifiez-la ou demandez-en une autre.",
+  "key.notKey": "Ce n’est pas une clé d’API. Une clé commence par {prefix}",
+  "key.refused": "La clé n’est plus valable. Saisissez-en une autre.",
+  "key.forget": "Oublier la clé",
+
+  "meetings.title": "Réunions",
+  "meetings.nav": "Pages",
+  "meetings.new": "Nouvelle réunion",
+  "meetings.filter": "Afficher",
+  "meetings.all": "Toutes les réunions",
+  "meetings.scheduled": "Pas commencées",
+  "meetings.active": "En cours",
+  "meetings.completed": "Terminées",
+  "meetings.loading": "Chargement…",
+  "meetings.none": "Il n’y a aucune réunion à afficher.",
+  "meetings.more": "Afficher plus",
+  "meetings.untitled": "Réunion sans titre",
+  "meetings.at": "Prévue pour le {time}",
+  "meetings.made": "Créée le {time}",
+  "meetings.back": "Toutes les réunions",
+  "meetings.invalid": "Quelque chose dans ce formulaire n’est pas autorisé. Vérifiez-le et réessayez.",
+  "meetings.quota": "Il y a déjà autant de réunions qu’autorisé. Supprimez-en une d’abord.",
+
+  "form.new": "Nouvelle réunion",
+  "form.edit": "Modifier",
+  "form.title": "Titre",
+  "form.when": "Commence le, si c’est déjà connu",
+  "form.hostsOnly": "Seuls les hôtes peuvent participer",
+  "form.more": "Autres paramètres",
+  "form.recording": "Autoriser les enregistrements",
+  "form.direct":
+    "Envoyer le son et la vidéo directement entre les navigateurs : pour quelques personnes, sans enregistrement possible",
+  "form.most": "Combien de personnes à la fois",
+  "form.make": "Créer la réunion",
+  "form.save": "Enregistrer",
+  "form.saved": "Les modifications sont enregistrées.",
+
+  "room.join": "Participer comme hôte",
+  "room.now": "Actuellement dans la réunion",
+  "room.nobody": "Personne n’est dans la réunion.",
+  "room.count": { one: "{count} personne", other: "{count} personnes" },
+  "room.since": "depuis {time}",
+  "room.sessions": "Tenues jusqu’ici",
+  "room.noSessions": "Aucune réunion n’a encore eu lieu.",
+  "room.noFilms": "Rien n’a encore été enregistré.",
+  "room.notRecordable": "Cette réunion ne peut pas être enregistrée : ses paramètres ne le permettent pas.",
+  "room.ended": "La réunion est terminée pour tout le monde.",
+  "room.deleteQuestion": "Supprimer cette réunion ?",
+  "room.deleteLinks": "Ses liens ne fonctionnent plus, et les personnes présentes sont déconnectées.",
+  "room.deleteFilms": "Ses enregistrements sont supprimés définitivement.",
+  "room.deleted": "La réunion a été supprimée.",
+  "room.goneLead": "Elle a été supprimée, ou l’adresse est mal saisie.",
+
+  "link.title": "Liens d’invitation",
+  "link.new": "Nouveau lien",
+  "link.attendee": "Participants",
+  "link.host": "Coorganisateurs",
+  "link.usesOf": "utilisé {uses} fois sur {most}",
+  "link.role": "La personne qui l’ouvre participe comme",
+  "link.valid": "Valable pendant",
+  "link.days": { one: "{count} jour", other: "{count} jours" },
+  "link.most": "Combien de personnes peuvent l’utiliser",
+  "link.any": "Sans limite",
+  "link.tooFar":
+    "Un lien est valable {days} jours au plus. Créez le fichier de calendrier quand la réunion sera plus proche.",
+
+  "nodes.title": "Serveurs multimédias",
+  "nodes.lead": "Ils transmettent le son et la vidéo de toutes les réunions.",
+  "nodes.none": "Aucun serveur multimédia ne fonctionne : on ne peut ni voir ni entendre personne.",
+  "nodes.load": "Charge : {percent}",
+  "nodes.rooms": { one: "{count} réunion", other: "{count} réunions" },
+  "nodes.recordings": { one: "{count} enregistrement", other: "{count} enregistrements" },
+  "nodes.open": "Accepte de nouvelles réunions",
+  "nodes.draining": "En cours de vidage : n’accepte pas de nouvelles réunions",
+  "nodes.beat": "Dernier signe de vie à {time}",
 };

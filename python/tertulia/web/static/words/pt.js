@@ -4,6 +4,8 @@
 export default {
   "title.lobby": "Participar da reunião · Tertulia",
   "title.meeting": "Reunião · Tertulia",
+  "title.check": "Testar a conexão · Tertulia",
+  "title.meetings": "Reuniões · Tertulia",
 
   "action.cancel": "Cancelar",
   "action.close": "Fechar",
@@ -35,6 +37,7 @@ export default {
   "home.notLink": "Este não é um link de reunião. Cole por inteiro o link que você recebeu.",
   "home.linkOnly":
     "Neste servidor, você precisa de um link para participar de uma reunião. Abra o que recebeu ou cole-o aqui.",
+  "home.manage": "Todas as reuniões, seus links e gravações",
 
   "lobby.title": "Tudo pronto para participar?",
   "lobby.lead": "Verifique a câmera e o microfone. Os outros só veem você depois que você entrar.",
@@ -67,9 +70,23 @@ export default {
   "device.speaker.none": "Nenhum alto-falante",
   "device.speaker.numbered": "Alto-falante {number}",
   "device.quality": "Qualidade do vídeo",
+  "device.quality.auto": "Qualidade de vídeo automática",
   "device.quality.low": "Qualidade de vídeo baixa (180p)",
   "device.quality.standard": "Qualidade de vídeo padrão (360p)",
   "device.quality.high": "Qualidade de vídeo alta (720p)",
+  "noise.label": "Supressão de ruído intensa",
+  "noise.failed": "Não foi possível iniciar a supressão de ruído intensa. A do navegador continua ativa.",
+  "background.label": "Plano de fundo",
+  "background.none": "Plano de fundo original",
+  "background.blur": "Plano de fundo desfocado",
+  "background.plain": "Plano de fundo liso",
+  "background.own": "Minha própria imagem…",
+  "background.slow":
+    "Este dispositivo é lento demais para ocultar o plano de fundo. Sua câmera está desativada para que ninguém o veja.",
+  "background.failed":
+    "Não foi possível ocultar o plano de fundo. Verifique a imagem da câmera antes que outras pessoas a vejam.",
+  "background.without": "Ativar sem o fundo",
+  "background.notPicture": "O navegador não consegue ler este arquivo como imagem. Escolha um arquivo JPEG ou PNG.",
 
   "microphone.blocked":
     "O acesso ao microfone está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
@@ -121,6 +138,10 @@ export default {
   "end.confirm": "Encerrar a reunião",
 
   "settings.title": "Configurações",
+  "settings.sounds": "Sons quando alguém entra, sai, levanta a mão ou escreve",
+  "settings.mutedSpeech": "Avisar quando eu falar com o microfone silenciado",
+  "settings.mutedSpeechLead":
+    "Mesmo silenciado, o navegador continua mostrando que o microfone está em uso. O que ele ouve fica no seu dispositivo.",
   "shortcuts.title": "Atalhos do teclado",
   "shortcuts.enabled": "Usar atalhos de uma tecla",
   "shortcuts.space": "Espaço",
@@ -179,6 +200,10 @@ export default {
   "meeting.clock": "Tempo desde que você entrou",
   "meeting.recording": "Gravando",
   "meeting.sharing": "Você está compartilhando a tela",
+  "meeting.sharingSound": "Você está compartilhando a tela e o som",
+  "screen.content": "O que sua tela mostra",
+  "screen.detail": "Texto: nítido",
+  "screen.motion": "Vídeo: fluido",
   "meeting.stopSharing": "Parar",
   "meeting.whatToDo": "O que fazer",
   "meeting.startSound": "Ativar o som",
@@ -187,6 +212,7 @@ export default {
   "meeting.someone": "Alguém",
   "meeting.host": "O organizador",
   "meeting.mutedBy": "{name} silenciou você. Você pode ativar o microfone novamente.",
+  "muted.speaking": "Seu microfone está silenciado. Os outros não ouvem você.",
   "view.fullScreen": "Tela cheia",
   "view.leaveFullScreen": "Sair da tela cheia",
   "floating.open": "Picture-in-picture",
@@ -264,6 +290,37 @@ export default {
   "details.copy": "Copiar o relatório",
   "details.copied": "Relatório copiado.",
 
+  "check.title": "Testar a conexão",
+  "check.lead":
+    "Veja e ouça se os seus dispositivos funcionam e se a sua rede aguenta uma reunião. Leva meio minuto e usa até 10 MB de dados.",
+  "check.sound": "Tocar um som de teste",
+  "check.soundHint": "Se você não ouvir nada, aumente o volume ou escolha outro alto-falante.",
+  "check.start": "Testar a rede",
+  "check.again": "Testar de novo",
+  "check.running": "Testando a rede…",
+  "check.server": "Servidor",
+  "check.udp": "Direto, por UDP",
+  "check.tcp": "Direto, por TCP",
+  "check.relay": "Por um servidor TURN",
+  "check.upload": "Envio",
+  "check.download": "Recebimento",
+  "check.delay": "Atraso",
+  "check.works": "Funciona · {milliseconds} ms",
+  "check.fails": "Não funciona",
+  "check.none": "Não neste servidor",
+  "check.good": "A sua conexão basta para vídeo em alta qualidade.",
+  "check.fair": "A sua conexão basta para vídeo em qualidade normal.",
+  "check.poor":
+    "A sua conexão aguenta o som, mas pouco vídeo. Escolha vídeo em baixa qualidade, chegue mais perto do roteador ou use um cabo.",
+  "check.lossy":
+    "Parte do que você envia ou recebe se perde: o som e o vídeo podem falhar. Chegue mais perto do roteador ou use um cabo.",
+  "check.detour":
+    "O som e o vídeo não passam direto por UDP e podem atrasar. Em um escritório ou escola, peça que o UDP seja permitido.",
+  "check.measured": "Medido enviando vídeo a si mesmo, no máximo {rate}. A sua linha pode aguentar mais.",
+  "check.needsMeeting":
+    "Neste servidor, você precisa do link de uma reunião para testar a rede. Abra o link e escolha o teste lá.",
+  "check.back": "Voltar à reunião",
+
   "people.title": "Pessoas",
   "people.close": "Fechar pessoas",
   "people.count": { one: "Só você está aqui", other: "{count} pessoas" },
@@ -279,6 +336,10 @@ export default {
   "people.remove": "Remover {name}",
   "people.removeQuestion": "Remover {name} da reunião?",
   "people.removed": "{name} não está mais na reunião.",
+
+  "rename.title": "Mudar seu nome",
+  "rename.lead": "Todos veem logo o novo nome. O que você já escreveu mantém o anterior.",
+  "rename.save": "Salvar",
 
   "people.spotlit": "Em destaque",
 
@@ -381,6 +442,9 @@ export default {
   },
   "told.sharing": "{name} está compartilhando uma tela",
   "told.hand": "{name} levantou a mão",
+  "told.limitedRoom": "Esta reunião envia mais vídeo do que o permitido. A imagem pode congelar; o som tem prioridade.",
+  "told.limitedTenant":
+    "As reuniões daqui enviam todo o vídeo permitido. A imagem pode congelar; o som tem prioridade.",
 
   "ended.left": "Você saiu da reunião",
   "ended.leftLead": "Os outros podem continuar sem você.",
@@ -494,4 +558,87 @@ export default {
   "player.only": "Só {name}",
   "player.failed":
     "Não é possível reproduzir esta gravação. Recarregue a página e tente novamente, ou baixe a gravação.",
+
+  "key.title": "Suas reuniões",
+  "key.lead":
+    "Para ver e gerenciar suas reuniões, informe uma chave de API. Quem administra este servidor pode lhe dar uma.",
+  "key.field": "Chave de API",
+  "key.remember": "Lembrar a chave neste dispositivo",
+  "key.rememberHint":
+    "Faça isso só em um dispositivo seu: quem usar este navegador poderá gerenciar suas reuniões. Caso contrário, a chave é esquecida quando você fechar esta aba.",
+  "key.open": "Continuar",
+  "key.unknown": "Esta chave não existe ou foi revogada. Confira ou peça uma nova.",
+  "key.notKey": "Isto não é uma chave de API. Uma chave começa com {prefix}",
+  "key.refused": "A chave não é mais válida. Informe outra.",
+  "key.forget": "Esquecer a chave",
+
+  "meetings.title": "Reuniões",
+  "meetings.nav": "Páginas",
+  "meetings.new": "Nova reunião",
+  "meetings.filter": "Mostrar",
+  "meetings.all": "Todas as reuniões",
+  "meetings.scheduled": "Não começadas",
+  "meetings.active": "Em andamento",
+  "meetings.completed": "Encerradas",
+  "meetings.loading": "Carregando…",
+  "meetings.none": "Não há reuniões para mostrar.",
+  "meetings.more": "Mostrar mais",
+  "meetings.untitled": "Reunião sem título",
+  "meetings.at": "Prevista para {time}",
+  "meetings.made": "Criada em {time}",
+  "meetings.back": "Todas as reuniões",
+  "meetings.invalid": "Algo neste formulário não é permitido. Confira e tente de novo.",
+  "meetings.quota": "Já há tantas reuniões quanto o permitido. Exclua uma primeiro.",
+
+  "form.new": "Nova reunião",
+  "form.edit": "Alterar",
+  "form.title": "Título",
+  "form.when": "Começa em, se já se sabe",
+  "form.hostsOnly": "Só anfitriões podem participar",
+  "form.more": "Outras configurações",
+  "form.recording": "Permitir gravações",
+  "form.direct": "Enviar som e vídeo diretamente entre os navegadores: para poucas pessoas, não pode ser gravada",
+  "form.most": "Quantas pessoas ao mesmo tempo",
+  "form.make": "Criar a reunião",
+  "form.save": "Salvar",
+  "form.saved": "As alterações foram salvas.",
+
+  "room.join": "Participar como anfitrião",
+  "room.now": "Agora na reunião",
+  "room.nobody": "Não há ninguém na reunião.",
+  "room.count": { one: "{count} pessoa", other: "{count} pessoas" },
+  "room.since": "desde {time}",
+  "room.sessions": "Realizadas até agora",
+  "room.noSessions": "Nenhuma reunião foi realizada ainda.",
+  "room.noFilms": "Nada foi gravado ainda.",
+  "room.notRecordable": "Esta reunião não pode ser gravada: suas configurações não permitem.",
+  "room.ended": "A reunião foi encerrada para todos.",
+  "room.deleteQuestion": "Excluir esta reunião?",
+  "room.deleteLinks": "Seus links deixam de funcionar, e quem estiver nela é desconectado.",
+  "room.deleteFilms": "Suas gravações são excluídas para sempre.",
+  "room.deleted": "A reunião foi excluída.",
+  "room.goneLead": "Ela foi excluída, ou o endereço está errado.",
+
+  "link.title": "Links de convite",
+  "link.new": "Novo link",
+  "link.attendee": "Participantes",
+  "link.host": "Coanfitriões",
+  "link.usesOf": "usado {uses} de {most} vezes",
+  "link.role": "Quem o abrir participa como",
+  "link.valid": "Válido por",
+  "link.days": { one: "{count} dia", other: "{count} dias" },
+  "link.most": "Quantas pessoas podem usá-lo",
+  "link.any": "Sem limite",
+  "link.tooFar":
+    "Um link é válido por no máximo {days} dias. Crie o arquivo de calendário quando a reunião estiver mais próxima.",
+
+  "nodes.title": "Servidores de mídia",
+  "nodes.lead": "Eles transmitem o som e o vídeo de todas as reuniões.",
+  "nodes.none": "Nenhum servidor de mídia está funcionando: ninguém pode ser visto nem ouvido.",
+  "nodes.load": "Carga: {percent}",
+  "nodes.rooms": { one: "{count} reunião", other: "{count} reuniões" },
+  "nodes.recordings": { one: "{count} gravação", other: "{count} gravações" },
+  "nodes.open": "Aceita novas reuniões",
+  "nodes.draining": "Sendo esvaziado: não aceita novas reuniões",
+  "nodes.beat": "Último sinal às {time}",
 };

@@ -43,6 +43,11 @@ export class Recordings {
     void this.#library.read();
   }
 
+  /** Reads the list now: something has begun or ended. */
+  refresh() {
+    void this.#library.read();
+  }
+
   close() {
     this.#library.close();
     for (const row of this.#rows.values()) row.close();

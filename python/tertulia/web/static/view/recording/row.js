@@ -2,7 +2,7 @@
 /** @import { Film } from "../../protocol/library.js" */
 /** @import { Layout } from "../../protocol/types.js" */
 import { plain, say } from "../../words.js";
-import { confirmation, openDialog } from "../dialogs.js";
+import { confirmation, openDialog } from "../dialog.js";
 import { fill, h, label } from "../dom.js";
 import { icon } from "../icons.js";
 import { fail, notice } from "../notices.js";

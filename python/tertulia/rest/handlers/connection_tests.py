@@ -1,0 +1,50 @@
+"""Testing one's connection before a meeting."""
+
+from __future__ import annotations
+
+import math
+
+from tertulia.contract import ConnectionTest
+from tertulia.ids import RoomId, UserId, new_uuid
+from tertulia.rest.callers import Invitee, Owner
+from tertulia.rest.connection_tests import TEST_SECONDS
+from tertulia.rest.operation import Answer, Asked, Call
+from tertulia.times import from_seconds, rfc3339
+from tertulia.tokens import Admission, Issued
+
+
+async def check(asked: Asked[None], _tenant: object) -> None:
+    """Raises QuotaExceeded."""
+    await asked.reads.check_room_is_within_quota(asked.caller.tenant_id, RoomId(asked.made_id))
+
+
+async def create(call: Call[None], _tenant: object) -> Answer:
+    """A room for two, their tokens, and where to go with them. Raises RateLimited."""
+    services, caller, room_id = call.services, call.caller, RoomId(call.asked.made_id)
+    name = f"{caller.name} {call.asked.site}" if isinstance(caller, Invitee) else caller.name
+    await services.connection_tests.open(name, caller.tenant_id, room_id, services.now())
+    users = [UserId(new_uuid()) for _ in range(2)]
+    issued = [await _issue(call, room_id, user) for user in users]
+    test = ConnectionTest(
+        room_id=room_id,
+        tokens=[one.token for one in issued],
+        ice_servers=await services.ice.servers(users[0], issued[0].expires_at),
+        ws_url=call.base.ws_url,
+        expires_at=rfc3339(from_seconds(issued[0].expires_at)),
+    )
+    return Answer(201, test)
+
+
+async def _issue(call: Call[None], room_id: RoomId, user: UserId) -> Issued:
+    services, caller, now = call.services, call.caller, call.services.clock.now()
+    key_id = caller.key_id if isinstance(caller, Owner) else None
+    return (await services.keyring.issuing(caller.tenant_id)).issue_room(
+        user_id=user,
+        room_id=room_id,
+        role="attendee",
+        tenant_id=caller.tenant_id,
+        display_name="Test",
+        admission=Admission(math.floor(now * 1000), key_id=key_id),
+        now=now,
+        lifetime=TEST_SECONDS,
+    )

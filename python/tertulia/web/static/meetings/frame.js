@@ -1,0 +1,39 @@
+import { h } from "../view/dom.js";
+import { pageHeader } from "../view/page_header.js";
+import { say } from "../words.js";
+
+/**
+ * What is around each screen: the header, and the way from one to another.
+ *
+ * @param {object} options
+ * @param {HTMLElement} options.content
+ * @param {"meetings" | "nodes"} options.at
+ * @param {boolean} options.showsNodes
+ * @param {(() => void) | null} options.onForget null: no key was entered
+ * @returns {HTMLElement}
+ */
+export function frame({ content, at, showsNodes, onForget }) {
+  const link = (/** @type {string} */ href, /** @type {string} */ words, /** @type {boolean} */ isHere) =>
+    h("a", { href, "aria-current": isHere ? "page" : null }, words);
+  const forget =
+    onForget && h("button", { type: "button", class: "text-button forget", onclick: onForget }, say("key.forget"));
+  const links = h(
+    "nav",
+    { class: "desk-nav", "aria-label": say("meetings.nav") },
+    link("#", say("meetings.title"), at === "meetings"),
+    showsNodes && link("#nodes", say("nodes.title"), at === "nodes"),
+    forget,
+  );
+  return h("div", { class: "desk" }, pageHeader(), links, h("main", { class: "desk-main" }, content));
+}
+
+/**
+ * The heading of a screen, which gets the focus: so it is read out.
+ *
+ * @param {string} words
+ */
+export function heading(words) {
+  const element = h("h1", { tabIndex: -1 }, words);
+  queueMicrotask(() => element.focus());
+  return element;
+}

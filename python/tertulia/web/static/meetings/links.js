@@ -1,0 +1,220 @@
+/** @import { Rest } from "../protocol.js" */
+/** @import { InviteView, Role, Room } from "../protocol/types.js" */
+/** @import { Key } from "../words/say.js" */
+import { confirmation, linkDialog, openDialog } from "../view/dialog.js";
+import { fill, h, label } from "../view/dom.js";
+import { icon } from "../view/icons.js";
+import { download } from "../view/invitation.js";
+import { notice } from "../view/notices.js";
+import { dateAndTime, plain, say } from "../words.js";
+import { titleOf } from "./room_words.js";
+import { Rows } from "./rows.js";
+import { explainTrouble, Trouble, tell } from "./trouble.js";
+
+const DAY_MS = 86_400_000;
+/** For how many days a link may be valid. */
+const DAYS = [1, 7, 30];
+/** The longest that a link may be valid. */
+const MOST_DAYS = 30;
+/** For how long after the time of a meeting the link of its calendar file is valid. */
+const DAYS_AFTER = 7;
+
+/** @type {Record<Role, Key>} */
+const ROLES = { attendee: "link.attendee", host: "link.host" };
+
+/** The invite links of a room: made, copied, deleted. */
+export class Links {
+  #rest;
+  /** @type {Room} */
+  #room;
+  #words = h("p", { class: "desk-empty", role: "status" }, say("meetings.loading"));
+  #list = h("ul", { class: "links" });
+  #rows = new Rows(this.#list);
+  #calendar;
+  #tooFar = h("p", { class: "fine-print", hidden: true }, say("link.tooFar", { days: MOST_DAYS }));
+  #trouble = new Trouble(() => void this.refresh());
+
+  /**
+   * @param {Rest} rest
+   * @param {Room} room
+   */
+  constructor(rest, room) {
+    this.#rest = rest;
+    this.#room = room;
+    const make = h("button", { type: "button", class: "secondary compact", onclick: () => this.#ask() });
+    make.append(icon("plus"), say("link.new"));
+    this.#calendar = h("button", {
+      type: "button",
+      class: "secondary compact",
+      onclick: () => void this.#toCalendar(),
+    });
+    this.#calendar.append(icon("calendar"), say("invitation.calendar"));
+    this.element = h(
+      "section",
+      { class: "part" },
+      h("h2", {}, say("link.title")),
+      h("div", { class: "part-actions" }, make, this.#calendar),
+      this.#tooFar,
+      this.#trouble.element,
+      this.#words,
+      this.#list,
+    );
+    this.update(room);
+    void this.refresh();
+  }
+
+  /** @param {Room} room as it is now */
+  update(room) {
+    this.#room = room;
+    const days = room.scheduledFor ? (Date.parse(room.scheduledFor) - Date.now()) / DAY_MS : null;
+    this.#calendar.hidden = days === null || days > MOST_DAYS;
+    this.#tooFar.hidden = days === null || days <= MOST_DAYS;
+  }
+
+  /** Reads them again. */
+  async refresh() {
+    try {
+      const invites = await this.#rest.invites(this.#room.id);
+      this.#trouble.hide();
+      this.#words.textContent = say("invitation.none");
+      this.#words.hidden = invites.length > 0;
+      this.#rows.show(
+        invites.map((invite) => ({ key: invite.id, version: JSON.stringify(invite), make: () => this.#row(invite) })),
+      );
+    } catch (error) {
+      this.#words.hidden = true;
+      this.#trouble.show(error);
+    }
+  }
+
+  /** @param {InviteView} invite */
+  #row({ id, url, uses, maxUses, role, expiresAt, hasPassword }) {
+    const notes = [
+      say(ROLES[role]),
+      maxUses === null ? say("invitation.uses", { count: uses }) : say("link.usesOf", { uses, most: maxUses }),
+      say("invitation.expires", { time: dateAndTime(expiresAt) }),
+      hasPassword && say("invitation.hasPassword"),
+    ];
+    const address = url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink");
+    return h(
+      "li",
+      {},
+      h(
+        "div",
+        {},
+        h("bdi", { class: "link-address" }, address),
+        h("small", {}, plain(notes.filter(Boolean).join(" · "))),
+      ),
+      url && quiet("copy", say("invite.copy"), () => void copy(url)),
+      quiet("bin", say("invitation.delete"), () => void this.#remove(id)),
+    );
+  }
+
+  /** @param {string} id */
+  async #remove(id) {
+    if (!(await confirmation(say("invitation.deleteQuestion"), say("action.delete")))) return;
+    try {
+      await this.#rest.deleteInvite(this.#room.id, id);
+    } catch (error) {
+      tell(error);
+    }
+    await this.refresh();
+  }
+
+  #ask() {
+    linkForm(async (role, more) => {
+      await this.#rest.invite(this.#room.id, role, more);
+      notice(say("invitation.made"), { topic: "invite" });
+      await this.refresh();
+    });
+  }
+
+  async #toCalendar() {
+    const startsAt = this.#room.scheduledFor ?? "";
+    const days = Math.ceil((Date.parse(startsAt) - Date.now()) / DAY_MS) + DAYS_AFTER;
+    const expiresIn = Math.max(1, Math.min(MOST_DAYS, days)) * (DAY_MS / 1000);
+    try {
+      const event = { title: plain(titleOf(this.#room)), startsAt };
+      const made = await this.#rest.invite(this.#room.id, "attendee", { event, expiresIn });
+      download(made.calendar ?? "");
+      await this.refresh();
+    } catch (error) {
+      tell(error);
+    }
+  }
+}
+
+/**
+ * Asks what a new link is to be like.
+ *
+ * @param {(role: Role, more: {expiresIn: number, maxUses?: number, password?: string}) => Promise<void>} make
+ */
+function linkForm(make) {
+  const role = h("select", {}, ...Object.entries(ROLES).map(([value, key]) => h("option", { value }, say(key))));
+  const valid = h(
+    "select",
+    {},
+    ...DAYS.map((count) => h("option", { value: count, selected: count === 7 }, say("link.days", { count }))),
+  );
+  const most = h("input", { type: "number", min: 1, max: 1_000_000, placeholder: say("link.any") });
+  const password = h("input", { autocomplete: "off", minLength: 6, maxLength: 128, spellcheck: false });
+  const failure = h("p", { class: "trouble", role: "alert", hidden: true });
+  const submit = h("button", { type: "submit", class: "primary" }, say("invitation.make"));
+  const attempt = async () => {
+    submit.disabled = true;
+    try {
+      await make(/** @type {Role} */ (role.value), {
+        expiresIn: Number(valid.value) * (DAY_MS / 1000),
+        ...(most.value ? { maxUses: Number(most.value) } : {}),
+        ...(password.value ? { password: password.value } : {}),
+      });
+      dialog.close();
+    } catch (error) {
+      fill(failure, explainTrouble(error));
+      failure.hidden = false;
+    }
+    submit.disabled = false;
+  };
+  const field = (/** @type {Key} */ words, /** @type {HTMLElement} */ input) =>
+    h("label", { class: "field" }, h("span", {}, say(words)), input);
+  const form = h(
+    "form",
+    {
+      class: "room-form",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        void attempt();
+      },
+    },
+    field("link.role", role),
+    field("link.valid", valid),
+    field("link.most", most),
+    field("invitation.password", password),
+    h("p", { class: "fine-print" }, say("invitation.passwordHint")),
+    failure,
+    h("div", { class: "dialog-actions" }, submit),
+  );
+  const dialog = openDialog(say("link.new"), form);
+  role.focus();
+}
+
+/** @param {string} url */
+async function copy(url) {
+  try {
+    await navigator.clipboard.writeText(url);
+    notice(say("invite.copied"), { topic: "invite" });
+  } catch {
+    linkDialog(url);
+  }
+}
+
+/**
+ * @param {import("../view/icons.js").IconName} name
+ * @param {string} words
+ * @param {() => void} onclick
+ */
+function quiet(name, words, onclick) {
+  const button = h("button", { type: "button", class: "quiet", onclick }, icon(name));
+  label(button, words);
+  return button;
+}

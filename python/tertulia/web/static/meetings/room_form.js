@@ -1,0 +1,138 @@
+/** @import { Room, RoomSettings } from "../protocol/types.js" */
+/** @import { Key } from "../words/say.js" */
+import { openDialog } from "../view/dialog.js";
+import { fill, h } from "../view/dom.js";
+import { say } from "../words.js";
+import { fromField, toField } from "./room_words.js";
+import { explainTrouble } from "./trouble.js";
+
+/**
+ * @typedef {object} RoomFacts what the form says
+ * @property {string | null} title
+ * @property {string | null} scheduledFor
+ * @property {Partial<RoomSettings>} settings
+ *
+ * @typedef {{read: () => Partial<RoomSettings>, element: HTMLElement}} Box
+ */
+
+/** The settings of a room that nobody has changed. */
+const DEFAULTS = /** @type {RoomSettings} */ ({
+  isRecordingEnabled: true,
+  topology: "sfu",
+  maxParticipants: 100,
+  allowedRoles: ["host", "guest"],
+  waitingRoom: false,
+  locked: false,
+  muteOnEntry: false,
+  unmute: "everyone",
+  share: "everyone",
+  chat: "everyone",
+});
+
+/**
+ * Asks what a meeting is to be like.
+ *
+ * @param {Room | null} room to be changed; null: a new one
+ * @param {(facts: RoomFacts) => Promise<void>} save
+ */
+export function roomDialog(room, save) {
+  const settings = room?.settings ?? DEFAULTS;
+  const title = h("input", { name: "title", maxLength: 200, value: room?.title ?? "", autocomplete: "off" });
+  const when = h("input", { name: "when", type: "datetime-local", value: toField(room?.scheduledFor ?? null) });
+  const most = h("input", { name: "most", type: "number", min: 1, max: 1000, required: true });
+  most.value = String(settings.maxParticipants);
+  const boxes = boxesOf(settings, room);
+  const failure = h("p", { class: "trouble", role: "alert", hidden: true });
+  const submit = h("button", { type: "submit", class: "primary" }, say(room ? "form.save" : "form.make"));
+  const attempt = async () => {
+    submit.disabled = true;
+    try {
+      await save({
+        title: title.value.trim() || null,
+        scheduledFor: fromField(when.value),
+        settings: Object.assign({ maxParticipants: Number(most.value) }, ...boxes.all.map((box) => box.read())),
+      });
+      dialog.close();
+    } catch (error) {
+      fill(failure, explainTrouble(error));
+      failure.hidden = false;
+    }
+    submit.disabled = false;
+  };
+  const form = h(
+    "form",
+    {
+      class: "room-form",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        void attempt();
+      },
+    },
+    field("form.title", title),
+    field("form.when", when),
+    group("rules.coming", boxes.coming),
+    group("rules.allowed", boxes.allowed),
+    group("form.more", boxes.more),
+    field("form.most", most),
+    failure,
+    h("div", { class: "dialog-actions" }, submit),
+  );
+  const dialog = openDialog(say(room ? "form.edit" : "form.new"), form);
+  title.focus();
+}
+
+/**
+ * @param {RoomSettings} settings
+ * @param {Room | null} room
+ */
+function boxesOf(settings, room) {
+  const flag = (/** @type {keyof RoomSettings} */ name, /** @type {Key} */ words) =>
+    box(words, settings[name] === true, (isOn) => ({ [name]: isOn }));
+  const who = (/** @type {keyof RoomSettings} */ name, /** @type {Key} */ words) =>
+    box(words, settings[name] === "everyone", (isOn) => ({ [name]: isOn ? "everyone" : "host" }));
+  const hostsOnly = box("form.hostsOnly", !settings.allowedRoles.includes("guest"), (isOn) => ({
+    allowedRoles: isOn ? ["host"] : ["host", "guest"],
+  }));
+  const direct = box("form.direct", settings.topology === "p2p", (isOn) => ({ topology: isOn ? "p2p" : "sfu" }));
+  const lock = room?.status === "ACTIVE" ? [flag("locked", "rules.lock")] : [];
+  const coming = [
+    flag("waitingRoom", "rules.waitingRoom"),
+    flag("muteOnEntry", "rules.muteOnEntry"),
+    hostsOnly,
+    ...lock,
+  ];
+  const allowed = [who("unmute", "rules.mayUnmute"), who("share", "rules.mayShare"), who("chat", "rules.mayChat")];
+  // Who is in a meeting already would not meet those who join by the other way.
+  const more = [flag("isRecordingEnabled", "form.recording"), ...(room?.status === "ACTIVE" ? [] : [direct])];
+  return { coming, allowed, more, all: [...coming, ...allowed, ...more] };
+}
+
+/**
+ * @param {Key} words
+ * @param {boolean} isOn
+ * @param {(isOn: boolean) => Partial<RoomSettings>} read
+ * @returns {Box}
+ */
+function box(words, isOn, read) {
+  const input = h("input", { type: "checkbox", checked: isOn });
+  return {
+    element: h("label", { class: "check" }, input, h("span", {}, say(words))),
+    read: () => read(input.checked),
+  };
+}
+
+/**
+ * @param {Key} words
+ * @param {Box[]} boxes
+ */
+function group(words, boxes) {
+  return h("fieldset", { class: "checks" }, h("legend", {}, say(words)), ...boxes.map(({ element }) => element));
+}
+
+/**
+ * @param {Key} words
+ * @param {HTMLElement} input
+ */
+function field(words, input) {
+  return h("label", { class: "field" }, h("span", {}, say(words)), input);
+}

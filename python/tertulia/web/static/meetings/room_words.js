@@ -1,0 +1,54 @@
+/** @import { Room, RoomStatus } from "../protocol/types.js" */
+/** @import { Key } from "../words/say.js" */
+import { dateAndTime, say } from "../words.js";
+
+/** @type {Record<RoomStatus, Key>} */
+export const STATUS = {
+  SCHEDULED: "meetings.scheduled",
+  ACTIVE: "meetings.active",
+  COMPLETED: "meetings.completed",
+};
+
+/**
+ * What a room is called.
+ *
+ * @param {Pick<Room, "title">} room
+ * @returns {string}
+ */
+export function titleOf({ title }) {
+  return title ?? say("meetings.untitled");
+}
+
+/**
+ * When a room's meeting is to be, or else since when there is the room.
+ *
+ * @param {Pick<Room, "scheduledFor" | "createdAt">} room
+ * @returns {string}
+ */
+export function whenOf({ scheduledFor, createdAt }) {
+  return scheduledFor
+    ? say("meetings.at", { time: dateAndTime(scheduledFor) })
+    : say("meetings.made", { time: dateAndTime(createdAt) });
+}
+
+/**
+ * A moment as a field for date and time has it, in the time zone of the browser.
+ *
+ * @param {string | null} at RFC 3339
+ * @returns {string} "" for none
+ */
+export function toField(at) {
+  if (!at) return "";
+  const moment = new Date(at);
+  return new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/**
+ * The moment in such a field.
+ *
+ * @param {string} value
+ * @returns {string | null} RFC 3339; null: it is empty
+ */
+export function fromField(value) {
+  return value ? new Date(value).toISOString() : null;
+}

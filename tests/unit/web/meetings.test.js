@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { describe, mock, test } from "node:test";
+import { Poll } from "../../../python/tertulia/web/static/meetings/poll.js";
+import { fromField, titleOf, toField, whenOf } from "../../../python/tertulia/web/static/meetings/room_words.js";
+import { merged, Rooms } from "../../../python/tertulia/web/static/meetings/rooms.js";
+import { Rows } from "../../../python/tertulia/web/static/meetings/rows.js";
+import { plain } from "../../../python/tertulia/web/static/words.js";
+import "./english.js";
+import { settle } from "./settle.js";
+
+/** @param {number} n the later, the higher */
+const room = (n, more = {}) => ({ id: `r${n}`, createdAt: `2026-01-01T00:00:${String(n).padStart(2, "0")}Z`, ...more });
+const ids = (rooms) => rooms.map(({ id }) => id);
+
+/** A server with these rooms, two a page. */
+class Server {
+  constructor(...numbers) {
+    this.rows = numbers.map((n) => room(n));
+    this.asked = [];
+  }
+
+  async rooms({ status, cursor }) {
+    this.asked.push([status, cursor]);
+    const from = Number(cursor ?? 0);
+    const items = this.rows.slice(from, from + 2);
+    return { items, next: from + 2 < this.rows.length ? String(from + 2) : null };
+  }
+}
+
+describe("the list of rooms", () => {
+  test("is read page by page", async () => {
+    const rooms = new Rooms(new Server(5, 4, 3, 2, 1));
+    await rooms.refresh();
+    assert.deepEqual([ids(rooms.known), rooms.hasMore], [["r5", "r4"], true]);
+    await rooms.more();
+    await rooms.more();
+    assert.deepEqual([ids(rooms.known), rooms.hasMore], [["r5", "r4", "r3", "r2", "r1"], false]);
+  });
+
+  test("keeps older pages when the newest is read again", async () => {
+    const server = new Server(5, 4, 3, 2, 1);
+    const rooms = new Rooms(server);
+    await rooms.refresh();
+    await rooms.more();
+    server.rows = [room(6), room(5), room(3), room(2), room(1)];
+    await rooms.refresh();
+    // r4 is gone, which the first page does not show: it ends with r5.
+    assert.deepEqual([ids(rooms.known), rooms.hasMore], [["r6", "r5", "r4", "r3", "r2"], true]);
+  });
+
+  test("of another status passes over what was asked for before", async () => {
+    const server = new Server(2, 1);
+    const rooms = new Rooms(server);
+    const before = rooms.refresh();
+    rooms.choose("ACTIVE");
+    assert.equal(await before, false);
+    assert.deepEqual(rooms.known, []);
+    assert.equal(await rooms.refresh(), true);
+    assert.deepEqual(server.asked, [
+      ["", undefined],
+      ["ACTIVE", undefined],
+    ]);
+  });
+});
+
+test("the first page is right about all that is newer than its end", () => {
+  const known = [5, 4, 3, 2].map((n) => room(n));
+  assert.deepEqual(ids(merged(known, { items: [room(5), room(3)], next: "x" })), ["r5", "r3", "r2"]);
+  assert.deepEqual(ids(merged(known, { items: [room(5)], next: null })), ["r5"]);
+  assert.deepEqual(merged(known, { items: [], next: null }), []);
+});
+
+describe("in words", () => {
+  test("a room has its title, or none", () => {
+    assert.equal(titleOf({ title: "Board" }), "Board");
+    assert.equal(titleOf({ title: null }), "Meeting without a title");
+  });
+
+  test("a room is for a time, or was made at one", () => {
+    const at = "2026-01-02T03:04:00Z";
+    assert.match(plain(whenOf({ scheduledFor: at, createdAt: at })), /^Planned for January 2, 2026/);
+    assert.match(plain(whenOf({ scheduledFor: null, createdAt: at })), /^Made January 2, 2026/);
+  });
+
+  test("a time goes into a field and comes back", () => {
+    assert.equal(fromField(toField("2026-07-02T03:04:00.000Z")), "2026-07-02T03:04:00.000Z");
+    assert.deepEqual([toField(null), fromField("")], ["", null]);
+  });
+});
+
+describe("a poll", () => {
+  const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const turn = (state) => {
+    page.visibilityState = state;
+    page.dispatchEvent(new Event("visibilitychange"));
+  };
+
+  test("reads while the page is visible, one reading after the other", async (t) => {
+    const { document } = globalThis;
+    Object.assign(globalThis, { document: page });
+    t.after(() => Object.assign(globalThis, { document }));
+    mock.timers.enable({ apis: ["setTimeout"] });
+    t.after(() => mock.timers.reset());
+    let [read, under] = [0, 0];
+    const poll = new Poll(async () => {
+      assert.equal(++under, 1);
+      read++;
+      await settle();
+      under--;
+    }, 1000);
+    await Promise.all([poll.now(), poll.now()]);
+    assert.equal(read, 3);
+    mock.timers.tick(1000);
+    await settle();
+    await settle();
+    assert.equal(read, 4);
+    turn("hidden");
+    mock.timers.tick(5000);
+    await settle();
+    assert.equal(read, 4);
+    turn("visible");
+    await settle();
+    assert.equal(read, 5);
+    poll.close();
+    turn("visible");
+    mock.timers.tick(5000);
+    await settle();
+    assert.equal(read, 5);
+  });
+});
+
+test("a row stays the same element while it says the same", () => {
+  const list = new FakeList();
+  const rows = new Rows(list);
+  const row = (key, version) => ({ key, version, make: () => list.element(`${key}${version}`) });
+  const shown = () => list.children.map(({ words }) => words);
+  rows.show([row("a", 1), row("b", 1)]);
+  const [a] = list.children;
+  rows.show([row("c", 1), row("a", 1), row("b", 2)]);
+  assert.deepEqual(shown(), ["c1", "a1", "b2"]);
+  assert.equal(list.children[1], a);
+  rows.show([row("b", 2), row("a", 1)]);
+  assert.deepEqual(shown(), ["b2", "a1"]);
+  rows.show([]);
+  assert.deepEqual(shown(), []);
+});
+
+/** As much of an element as rows need. */
+class FakeList {
+  children = [];
+
+  /** @param {string} words */
+  element(words) {
+    const element = {
+      words,
+      remove: () => {
+        this.children = this.children.filter((child) => child !== element);
+      },
+      replaceWith: (other) => {
+        this.children = this.children.map((child) => (child === element ? other : child));
+      },
+    };
+    return element;
+  }
+
+  insertBefore(element, before) {
+    element.remove();
+    const at = before ? this.children.indexOf(before) : this.children.length;
+    this.children.splice(at, 0, element);
+  }
+}
