@@ -52,7 +52,7 @@ impl Report {
     /// 3550 section 6.4.1), or counts from something else.
     pub(crate) fn of(ntp: u64, rtp: u32) -> Option<Self> {
         let seconds = (ntp >> 32).checked_sub(NTP_TO_UNIX)?;
-        let nanoseconds = (ntp & 0xffff_ffff) * 1_000_000_000 >> 32;
+        let nanoseconds = ((ntp & 0xffff_ffff) * 1_000_000_000) >> 32;
         let ntp = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds as u32);
         (ntp > SystemTime::UNIX_EPOCH).then_some(Self { ntp, rtp })
     }
