@@ -55,6 +55,42 @@ async def test_layouts_are_chosen_and_kept(come: Come, base: str) -> None:
     await expect(dialog.get_by_label("Grid")).to_be_checked()
 
 
+async def test_a_notice_can_be_used_over_a_dialog(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await choose(ana, "Settings")
+    await ben.press("c")
+    await ben.page.get_by_label("Message", exact=True).fill("hello")
+    await ben.press("Enter")
+    dialog = ana.page.get_by_role("dialog", name="Settings")
+    await dialog.get_by_role("button", name="Open chat").click()
+    await expect(dialog).to_have_count(0)
+    await expect(ana.page.locator(".messages")).to_contain_text("hello")
+    await ben.button("Close chat").click()
+    await ben.press("h")
+    await ana.hears("Ben raised a hand")
+
+
+async def test_the_button_that_opened_the_reactions_closes_them(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport=DESKTOP)
+    await ana.join(new_room(base).link)
+    for is_open in (True, False, True):
+        await ana.page.get_by_role("toolbar").get_by_role("button", name="React").click()
+        assert await ana.page.locator("#reaction-picker").evaluate("(p) => p.matches(':popover-open')") is is_open
+    await ana.page.locator("#reaction-picker").get_by_role("button", name="🎉").click()
+    await ana.page.locator(".float").wait_for()
+    await expect(ana.page.locator("#reaction-picker")).to_be_hidden()
+
+
+async def test_the_more_menu_is_short_and_settings_lead_to_the_shortcuts(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport=DESKTOP)
+    await ana.join(new_room(base).host_link)
+    await ana.button("More").click()
+    await expect(ana.page.get_by_role("menuitem").locator("visible=true")).to_have_count(7)
+    await ana.page.get_by_role("menuitem", name="Settings").click()
+    await ana.button("Keyboard shortcuts").click()
+    await ana.page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+
+
 async def test_the_meeting_fills_the_screen(come: Come, base: str) -> None:
     ana = await come("Ana", viewport=DESKTOP)
     await ana.join(new_room(base).link)

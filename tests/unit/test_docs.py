@@ -19,7 +19,7 @@ BASES = [ROOT / base for base in ("", "docs", "python/tertulia", "python/tertuli
 """A path in a document is relative to one of these: architecture.md names modules as they are in the package."""
 MADE = {"dist/"}
 """What a command makes."""
-FOREIGN = {"HubProtocol.md", "TransportProtocols.md"}
+FOREIGN = {"HubProtocol.md", "TransportProtocols.md", "twilio/video-processors/LICENSE.md"}
 """The documents of ASP.NET Core's SignalR protocol."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from tertulia import times
@@ -76,7 +77,8 @@ class Keys:
         self.chat: dict[str, ChatMessage] = {}
         self.chat_of = SessionId("")
         """The session of that key."""
-        self.standing: dict[UserId, Role] = {}
+        self.standing: dict[str, str] = {}
+        """As in Redis: roles by user, and permissions in JSON."""
         self.expires = [NO_TTL] * 6
         """When each expires, in the order of :func:`tertulia.state.keys.room_keys`."""
 
@@ -190,7 +192,12 @@ class ModelState:
         elif max_participants is not None and len(others) >= max_participants:
             raise RoomFull("full")
         else:
-            me = replace(me, joined_at=times.rfc3339(times.from_ms(now)), role=stands or me.role)
+            me = replace(
+                me,
+                joined_at=times.rfc3339(times.from_ms(now)),
+                role=_role(stands) if stands else me.role,
+                permissions=msgspec.json.decode(keys.standing.get(_may(user), "{}"), type=Permissions),
+            )
             self._add(keys, me)
         keys.touch(now + self._ttl_ms)
         taken = old if replaced else None
@@ -330,7 +337,11 @@ class ModelState:
             raise UnknownTarget("no such member")
         if role is not None:
             keys.standing[user] = role
-            keys.expires[5] = keys.expires[0]
+        if permissions == Permissions():
+            keys.standing.pop(_may(user), None)
+        elif permissions is not None:
+            keys.standing[_may(user)] = msgspec.json.encode(permissions).decode()
+        keys.expires[5] = keys.expires[0] if keys.standing else NO_TTL
         now = keys.people[user] = replace(
             was,
             role=role or was.role,
@@ -645,6 +656,14 @@ def _note_over(keys: Keys, recording: RecordingId) -> None:
     over = keys.hash.get("recordingsOver", "")
     if recording not in over:
         keys.hash["recordingsOver"] = f"{recording} {over}"[:OVER_KEPT]
+
+
+def _may(user: UserId) -> str:
+    return f"may:{user}"
+
+
+def _role(stands: str) -> Role:
+    return "host" if stands == "host" else "attendee"
 
 
 def _with_state_of(me: Participant, was: Participant, *, keeps_seat: bool) -> Participant:

@@ -51,6 +51,17 @@ event_classes! {
         code: String,
         message: String,
     }
+    /// A client is not sent a track, since it cannot decode it.
+    NoCommonCodec {
+        room: String,
+        transport: String,
+        user_id: String,
+        seat: String,
+        publisher: String,
+        source: String,
+        codec: String,
+        accepted: Vec<String>,
+    }
     /// So many events were dropped here.
     Lost { count: u64, }
     /// A worker's shard panicked outside of a peer and was started again.
@@ -199,6 +210,12 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
         }
         Body::Limited(scope) => of_peer!(Limited {
             scope: scope.as_str().to_owned()
+        }),
+        Body::NoCommonCodec(track) => of_peer!(NoCommonCodec {
+            publisher: track.user.to_string(),
+            source: track.source.as_str().to_owned(),
+            codec: track.codec,
+            accepted: track.accepted
         }),
         Body::Refused { code, message } => of_peer!(Refused {
             code: code.as_str().to_owned(),

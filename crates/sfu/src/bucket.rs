@@ -1,4 +1,4 @@
-//! A token bucket that holds one second's worth.
+//! A token bucket. Unless said otherwise, it holds one second's worth.
 
 use std::time::Instant;
 
@@ -6,6 +6,7 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) struct Bucket {
     rate: f64,
+    most: f64,
     tokens: f64,
     at: Instant,
 }
@@ -13,10 +14,16 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// A full bucket of `rate` tokens a second.
     pub(crate) fn new(rate: u32, now: Instant) -> Self {
-        let rate = f64::from(rate);
+        Self::with_burst(rate, rate, now)
+    }
+
+    /// A full bucket of `rate` tokens a second that holds `burst`.
+    pub(crate) fn with_burst(rate: u32, burst: u32, now: Instant) -> Self {
+        let most = f64::from(burst);
         Self {
-            rate,
-            tokens: rate,
+            rate: f64::from(rate),
+            most,
+            tokens: most,
             at: now,
         }
     }
@@ -26,11 +33,11 @@ impl Bucket {
         self.rate
     }
 
-    /// Changes how many tokens come in a second. It gets none by that.
+    /// Changes how many tokens come in a second, of which it holds one second's worth. It gets none by that.
     pub(crate) fn set_rate(&mut self, now: Instant, rate: u32) {
         self.fill(now);
-        self.rate = f64::from(rate);
-        self.tokens = self.tokens.min(self.rate);
+        (self.rate, self.most) = (f64::from(rate), f64::from(rate));
+        self.tokens = self.tokens.min(self.most);
     }
 
     /// Takes a token, if there is one.
@@ -50,10 +57,10 @@ impl Bucket {
     /// Whether nothing is missing.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.fill(now);
-        self.tokens >= self.rate
+        self.tokens >= self.most
     }
 
-    /// Takes tokens that are there.
+    /// Takes tokens. More than are there have to be made up for.
     pub(crate) fn spend(&mut self, tokens: f64) {
         self.tokens -= tokens;
     }
@@ -61,7 +68,7 @@ impl Bucket {
     fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = self.at.max(now);
-        self.tokens = (self.tokens + passed * self.rate).min(self.rate);
+        self.tokens = (self.tokens + passed * self.rate).min(self.most);
     }
 }
 
@@ -80,5 +87,18 @@ mod tests {
         assert_eq!((0..20).filter(|_| bucket.take(later)).count(), 5);
         let much_later = now + Duration::from_secs(60);
         assert_eq!((0..20).filter(|_| bucket.take(much_later)).count(), 10);
+    }
+
+    #[test]
+    fn another_rate_is_another_burst() {
+        let now = Instant::now();
+        let mut bucket = Bucket::new(10, now);
+        bucket.set_rate(now, 100);
+        assert_eq!((0..200).filter(|_| bucket.take(now)).count(), 10, "none comes by that");
+        let later = now + Duration::from_secs(60);
+        assert_eq!((0..200).filter(|_| bucket.take(later)).count(), 100);
+        bucket.set_rate(later, 5);
+        let much_later = later + Duration::from_secs(60);
+        assert_eq!((0..200).filter(|_| bucket.take(much_later)).count(), 5);
     }
 }

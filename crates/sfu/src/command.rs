@@ -212,22 +212,18 @@ pub enum RefusalCode {
     NotFound,
     /// The command did not get through to the shard: its queue was full.
     Overloaded,
-    /// Not a refusal of a command: the client cannot decode what another one sends.
-    NoCommonCodec,
     /// A fault in the server; the peer is closed.
     Internal,
 }
 
 impl RefusalCode {
-    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`,
-    /// `no_common_codec`, `internal`.
+    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `internal`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidSdp => "invalid_sdp",
             Self::RoomFull => "room_full",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
-            Self::NoCommonCodec => "no_common_codec",
             Self::Internal => "internal",
         }
     }

@@ -60,6 +60,8 @@ pub enum Body {
     /// More media came in than [`crate::Limits`] allow, and the rest is dropped. Told once, and again when the limit was kept for
     /// ten seconds.
     Limited(Scope),
+    /// A track that a client is not sent, since it cannot decode it. Told once of each codec.
+    NoCommonCodec(Undecodable),
     /// A command was refused.
     Refused {
         /// The kind of refusal.
@@ -67,6 +69,19 @@ pub enum Body {
         /// What is wrong, for people.
         message: String,
     },
+}
+
+/// A track that a client cannot decode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecodable {
+    /// Whose.
+    pub user: UserId,
+    /// What it shows.
+    pub source: Source,
+    /// The codec that it is sent with, as in SDP.
+    pub codec: String,
+    /// The codecs that the client takes there, of those that the server knows, each once.
+    pub accepted: Vec<String>,
 }
 
 /// What sends more than it may.

@@ -49,7 +49,9 @@ mod timers;
 
 pub use command::{Command, Outcome, Refusal, RefusalCode, Source, TrackName, WantedVideo};
 pub use config::{Limits, LocalCandidate, ShardConfig, Transport};
-pub use event::{Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState, WantedLayers};
+pub use event::{
+    Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState, Undecodable, WantedLayers,
+};
 pub use ids::{PeerId, RecordingId, RoomId, SeatId, TransportId, UserId};
 pub use shard::{Shard, Transmit};
 pub use stats::ShardStats;

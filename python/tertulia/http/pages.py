@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tertulia.errors import NotFound
+from tertulia.http.lean import lean
 from tertulia.rest.addresses import WS_PATH, Base, base_of
 from tertulia.rest.codes import is_code
 
@@ -42,7 +43,9 @@ _ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:
 _CARD_MARK: Final = b"<!-- open graph -->"
 """Where in the page its Open Graph tags stand."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
-
+_DOCUMENTS: Final = frozenset({"text/html", "image/svg+xml"})
+_WORKER: Final = ".worker.js"
+"""Policies are of documents and of workers. With a hundred scripts they would be a quarter of what is sent."""
 
 MediaOrigin = Callable[[], Awaitable[str | None]]
 """Where players get recordings from, if not from this server."""
@@ -66,10 +69,14 @@ async def _nowhere_else() -> None:
 _Stamp = tuple[int, int, int] | None
 _MOST_KNOWN: Final = 500
 """Names under which files are kept: several times as many as there are."""
+_MOST_CARDS: Final = 16
+"""Addresses of this server for which the page is kept: it has one, or a few."""
 
 
 _ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json", ".wasm", ".tflite"})
 """Files of text, which are a quarter as long by gzip, and what noise suppression and backgrounds load."""
+_FOREIGN: Final = "vendor"
+"""The directory of what others have written: it is sent as it is, with its licences."""
 _GZIP_LEVEL: Final = 9
 """A file is compressed once."""
 
@@ -80,6 +87,11 @@ class _Asset(NamedTuple):
     etag: str
     zipped: bytes = b""
     """The content by gzip (RFC 1952); empty: it is sent as it is."""
+
+
+def _asset(content: bytes, media_type: str, *, is_text: bool) -> _Asset:
+    zipped = gzip.compress(content, _GZIP_LEVEL, mtime=0) if is_text else b""
+    return _Asset(content, media_type, _etag(content), zipped if len(zipped) < len(content) else b"")
 
 
 class _Known(NamedTuple):
@@ -155,6 +167,8 @@ class Pages:
         self._public_url = public_url
         self._media_origin = media_origin
         self._known: dict[str, _Known] = {}
+        self._cards: dict[tuple[str, str], _Asset] = {}
+        """The page with its card, by its tag without, and by the address of the server."""
 
     async def index(self, request: Request) -> Response:
         """Serve the page itself."""
@@ -205,8 +219,13 @@ class Pages:
     def _with_card(self, asset: _Asset, base: Base) -> _Asset:
         """The page with what other sites show for a link to it: the same for every link, so that none gives away who
         meets there."""
-        content = asset.content.replace(_CARD_MARK, card(base).encode())
-        return _Asset(content, asset.media_type, _etag(content))
+        known = self._cards.get((asset.etag, base.url))
+        if known is None:
+            known = _asset(asset.content.replace(_CARD_MARK, card(base).encode()), asset.media_type, is_text=True)
+            if len(self._cards) >= _MOST_CARDS:  # a client may call the server by any name
+                self._cards.clear()
+            self._cards[asset.etag, base.url] = known
+        return known
 
     async def _send(self, request: Request, name: str, status: int = 200, change: Change = _unchanged) -> Response:
         base = base_of(request, self._public_url)
@@ -214,11 +233,14 @@ class Pages:
         headers = {
             "ETag": asset.etag,
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": content_policy(base, await self._media_origin()),
-            "Permissions-Policy": PERMISSIONS_POLICY,
-            "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
+        if asset.media_type in _DOCUMENTS or name.endswith(_WORKER):
+            headers |= {
+                "Content-Security-Policy": content_policy(base, await self._media_origin()),
+                "Permissions-Policy": PERMISSIONS_POLICY,
+                "Cross-Origin-Opener-Policy": "same-origin",
+            }
         content = asset.content
         if asset.zipped:
             headers["Vary"] = "Accept-Encoding"
@@ -246,9 +268,10 @@ class Pages:
             content = path.read_bytes()
         except (OSError, ValueError):  # ValueError: a NUL in the name
             raise NotFound("there is no such page") from None
+        if path.suffix == ".js" and _FOREIGN not in path.parts:
+            content = lean(content)
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        zipped = gzip.compress(content, _GZIP_LEVEL, mtime=0) if path.suffix in _ZIPPED else b""
-        asset = _Asset(content, media_type, _etag(content), zipped if len(zipped) < len(content) else b"")
+        asset = _asset(content, media_type, is_text=path.suffix in _ZIPPED)
         if len(self._known) < _MOST_KNOWN:  # one file has any number of names
             self._known[name] = _Known(path, stamp, asset)
         return asset

@@ -41,34 +41,35 @@ class ConnectionTests:
         self._tasks = Tasks()
         self._running = 0
 
-    def admit(self, name: str) -> None:
-        """Count a test of ``name``.
+    async def open(self, name: str, tenant: TenantId, room_id: RoomId, now: datetime) -> None:
+        """Make the room of a test of ``name``, and those disappear that are left of earlier tests.
 
         Raises:
             RateLimited: it is one too many.
-        """
-        if self._running >= AT_ONCE:
-            raise RateLimited("too many people are testing their connection: try again in a minute", TEST_SECONDS)
-        if (refusal := self._limit.take(name, time.monotonic())) is not None:
-            raise refusal
-
-    async def open(self, tenant: TenantId, room_id: RoomId, now: datetime) -> None:
-        """Make the room, and those disappear that are left of earlier tests.
-
-        Raises:
             QuotaExceeded, Unavailable
         """
-        for left in await self._directory.tests(tenant, now - timedelta(days=1), now - LEFT_AFTER):
-            await self._close(tenant, left, now)
-        await self._directory.create_room(tenant, room_id, host_of_tests(tenant), SETTINGS, now)
+        self._admit(name)
+        self._running += 1
+        try:
+            for left in await self._directory.tests(tenant, now - timedelta(days=1), now - LEFT_AFTER):
+                await self._close(tenant, left, now)
+            await self._directory.create_room(tenant, room_id, host_of_tests(tenant), SETTINGS, now)
+        except BaseException:
+            self._running -= 1
+            raise
         self._tasks.spawn(self._last(tenant, room_id, now))
 
     async def stop(self) -> None:
         """End the tests that are running."""
         await self._tasks.stop()
 
+    def _admit(self, name: str) -> None:
+        if self._running >= AT_ONCE:
+            raise RateLimited("too many people are testing their connection: try again in a minute", TEST_SECONDS)
+        if (refusal := self._limit.take(name, time.monotonic())) is not None:
+            raise refusal
+
     async def _last(self, tenant: TenantId, room_id: RoomId, now: datetime) -> None:
-        self._running += 1
         try:
             await asyncio.sleep(TEST_SECONDS)
         finally:

@@ -7,7 +7,7 @@ something else shows that it knows old ones (a JoinRoom's record, a reaping).
 from __future__ import annotations
 
 from tertulia.contract import Settings, UpdateState
-from tertulia.ids import NodeId, TransportId, transport_id
+from tertulia.ids import ConnectionId, NodeId, TransportId, transport_id
 from tertulia.room import commands, events, steps
 from tertulia.room.answers import RoomRecord
 from tertulia.room.effects import Tell
@@ -27,6 +27,8 @@ class Gate:
         self._waiting = waiting
         self._told: set[TransportId] = set()
         """Peers that something was blocked of."""
+        self._silencing: set[ConnectionId] = set()
+        """Whose state is being changed for them: one change at a time."""
         self._is_old = False
         """The settings have changed since they were last asked for."""
 
@@ -89,9 +91,13 @@ class Gate:
             self._tell(life.node, transport_id(seat.seat, life.node), member, life.settings)
         mutes = not member.is_muted and not may(member, "unmute", life.settings)
         stops = not member.said_video_off and not may(member, "video", life.settings)
-        if (mutes or stops) and not self._is_silencing(seat):
+        if (mutes or stops) and seat.connection not in self._silencing:
             payload = UpdateState(is_muted=True if mutes else None, is_video_on=False if stops else None)
             self._silence(seat, payload, life.incarnation)
+
+    def silenced(self, connection: ConnectionId) -> None:
+        """Redis has answered, or has not: the next change may follow."""
+        self._silencing.discard(connection)
 
     def returned(self, seat: Seated | Lost) -> None:
         """A client has returned to a seat: whether something is blocked of its peer, its last hub knew."""
@@ -124,10 +130,6 @@ class Gate:
             state = commands.State(room=self._room.id, transport=transport, is_muted=muted, is_video_on=video)
             self._room.agenda.effects.append(Tell(node, state))
 
-    def _is_silencing(self, seat: Seated | Lost) -> bool:
-        pending = self._room.agenda.pending.values()
-        return any(isinstance(w, Updating) and w.is_forced and w.connection == seat.connection for w in pending)
-
     def _silence(self, seat: Seated | Lost, payload: UpdateState, incarnation: str) -> None:
         step = steps.Update(
             user=seat.user_id,
@@ -136,4 +138,5 @@ class Gate:
             is_muted=payload.is_muted,
             is_video_on=payload.is_video_on,
         )
+        self._silencing.add(seat.connection)
         self._room.agenda.run(step, Updating(seat.connection, payload, incarnation, is_forced=True))

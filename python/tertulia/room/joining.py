@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from tertulia.contract import JoinResult
+from tertulia.contract import JoinResult, Permissions
 from tertulia.errors import RoomFull, TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import events, steps
@@ -449,6 +449,8 @@ class Joiner:
             room.audience.tell_seat(taken, event)
         if joined.resumed:
             self._gate.returned(taken)
+        elif member.permissions != Permissions():
+            self._gate.keep_to(taken)  # set for them before they left
         if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
             self._tap.mark(taken)  # its media went on, and its client may not have known
 

@@ -145,8 +145,9 @@ class SetRecordingOptOut(Struct, frozen=True, kw_only=True):
 
 
 class Control(Struct, frozen=True, kw_only=True):
-    """Change what is not None about a member, whoever's connection has the seat; the channel says what became of it. A
-    role is kept for the meeting. Answer: None. Fails by ``UnknownTarget`` (no such member) or ``StateLost``."""
+    """Change what is not None about a member, whoever's connection has the seat; the channel says what became of it.
+    Role and permissions are kept for the meeting. Answer: None. Fails by ``UnknownTarget`` (no such member) or
+    ``StateLost``."""
 
     user: UserId
     incarnation: str

@@ -80,6 +80,8 @@ class Upkeep:
 
     def updated(self, work: Updating, message: StateMessage | None) -> None:
         """Redis has the state; None: that changed nothing."""
+        if work.is_forced:
+            self._gate.silenced(work.connection)
         if message is not None:
             self._membership.changed(message)
         seat = self._room.seats.of(work.connection)
@@ -123,6 +125,7 @@ class Upkeep:
     def failed(self, work: Work, error: Exception) -> None:
         """Redis is away, or has lost the room. What the room's rules ask for is asked for again at the next sweep."""
         if isinstance(work, Updating) and work.is_forced:
+            self._gate.silenced(work.connection)
             return
         if not isinstance(error, StateLost):
             self._refuse(work.connection, error)

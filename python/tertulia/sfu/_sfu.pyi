@@ -13,6 +13,7 @@ __all__ = [
     "LayersWanted",
     "Limited",
     "Lost",
+    "NoCommonCodec",
     "Offer",
     "Overloaded",
     "RecordingTrouble",
@@ -223,6 +224,39 @@ class Refused:
     def message(self) -> str: ...
 
 @final
+class NoCommonCodec:
+    """A client is not sent a track, since it cannot decode it. ``publisher``: whose; ``codec``: how it is sent;
+    ``accepted``: what the client takes there instead, of the codecs that the SFU knows."""
+
+    def __new__(
+        cls,
+        room: str,
+        transport: str,
+        user_id: str,
+        seat: str,
+        publisher: str,
+        source: str,
+        codec: str,
+        accepted: Sequence[str],
+    ) -> NoCommonCodec: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def publisher(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def codec(self) -> str: ...
+    @property
+    def accepted(self) -> list[str]: ...
+
+@final
 class Lost:
     """So many events were dropped here because nobody drained them."""
 
@@ -375,11 +409,13 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
+        | NoCommonCodec
         | ActiveSpeakers
         | TransportState
         | Inflow
         | Limited
         | Refused
+        | NoCommonCodec
         | Lost
         | Restarted
         | Failed

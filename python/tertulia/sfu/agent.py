@@ -18,7 +18,14 @@ from tertulia.sfu.shares import Shares
 from tertulia.sfu.troubles import LASTING, Troubles
 
 PeerEvent: TypeAlias = (
-    _sfu.Answer | _sfu.Offer | _sfu.Slots | _sfu.LayersWanted | _sfu.VideosPaused | _sfu.TransportState | _sfu.Refused
+    _sfu.Answer
+    | _sfu.Offer
+    | _sfu.Slots
+    | _sfu.LayersWanted
+    | _sfu.VideosPaused
+    | _sfu.TransportState
+    | _sfu.Refused
+    | _sfu.NoCommonCodec
 )
 
 OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
@@ -147,6 +154,16 @@ class _MediaLimited(Struct):
     limit: str
 
 
+class _NoCommonCodec(Struct, rename="camel"):
+    transport_id: str
+    code: str
+    message: str
+    user_id: str
+    source: str
+    codec: str
+    accepted: list[str]
+
+
 class _Trouble(Struct, rename="camel"):
     recording_id: str
     reason: str
@@ -187,6 +204,31 @@ class Agent:
     def event(self, event: EngineEvent) -> Message | None:
         """What the engine says, for the room's hubs; None if it is only for the operator."""
         match event:
+            case _sfu.ActiveSpeakers():
+                return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
+            case _sfu.Inflow():
+                self._shares.measured(RoomId(event.room), event.kilobits)
+                return None
+            case _sfu.RecordingTrouble():
+                _log.error(
+                    "a recording cannot be written as it should",
+                    room=event.room,
+                    recording=event.recording,
+                    reason=event.reason,
+                    error=event.detail,
+                )
+                return self._in_trouble(event)
+            case _sfu.Limited():
+                _log_event(event)
+                return self._limited(event)
+            case _sfu.Lost() | _sfu.Restarted() | _sfu.Failed():
+                _log_event(event)
+                return None
+            case _:
+                return self._of_peer(event)
+
+    def _of_peer(self, event: PeerEvent) -> Message:
+        match event:
             case _sfu.Answer():
                 return self._to_peer(event, "ReceiveAnswer", _Sdp(event.transport, event.sdp))
             case _sfu.Offer():
@@ -207,23 +249,8 @@ class Agent:
                 return self._to_peer(event, "TransportState", _State(event.transport, event.state, reason))
             case _sfu.Refused():
                 return self._to_peer(event, "SfuError", _Error(event.transport, event.code, event.message))
-            case _sfu.ActiveSpeakers():
-                return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
-            case _sfu.RecordingTrouble():
-                _log.error(
-                    "a recording cannot be written as it should",
-                    room=event.room,
-                    recording=event.recording,
-                    reason=event.reason,
-                    error=event.detail,
-                )
-                return self._in_trouble(event)
-            case _sfu.Inflow():
-                self._shares.measured(RoomId(event.room), event.kilobits)
-                return None
-            case _:
-                _log_event(event)
-                return self._limited(event) if isinstance(event, _sfu.Limited) else None
+            case _sfu.NoCommonCodec():
+                return self._to_peer(event, "SfuError", _no_common_codec(event))
 
     def _limited(self, event: _sfu.Limited) -> Message | None:
         """A room that is over its limit hears of it; what one person sends is cut without a word."""
@@ -323,6 +350,19 @@ class Agent:
 
     def _to_all(self, event: str, room: str, payload: Struct) -> Message:
         return Message(RoomId(room), EventMessage(origin=self._node, event=event, payload=Raw(_encode(payload))))
+
+
+def _no_common_codec(event: _sfu.NoCommonCodec) -> _NoCommonCodec:
+    message = f"the {event.source} of {event.publisher} is sent as {event.codec}, which this client does not take"
+    return _NoCommonCodec(
+        transport_id=event.transport,
+        code="no_common_codec",
+        message=message,
+        user_id=event.publisher,
+        source=event.source,
+        codec=event.codec,
+        accepted=event.accepted,
+    )
 
 
 def _candidate_line(candidate: str | dict[str, Any] | None) -> str:

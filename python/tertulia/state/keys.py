@@ -25,7 +25,8 @@ class RoomKeys(NamedTuple):
     chat: str
     """Hash: the last chat messages of a session, and the order they came in (state/lua/chat.lua)."""
     standing: str
-    """Hash: userId → the role that a host of this meeting has given them, be it by admitting them."""
+    """Hash: userId → the role that a host of this meeting has given them, be it by admitting them; ``may:`` userId →
+    the permissions that a host has set for them, as JSON."""
 
 
 class RegistryKeys(NamedTuple):

@@ -230,7 +230,8 @@ class RoomState:
         is_spotlit: bool | None = None,
         permissions: Permissions | None = None,
     ) -> None:
-        """Change what is given about a member; published as of no hub. A role is kept for the meeting.
+        """Change what is given about a member; published as of no hub. Role and permissions are kept
+        for the meeting.
 
         Raises:
             UnknownTarget: the user is not in the room.

@@ -147,6 +147,15 @@ async def test_what_an_attendee_may_not_send_is_refused_and_blocked(fleet: Fleet
     await node.command(commands.Block, transport=transport, sources=["camera", "screen", "screen-audio"])
     assert await ann.refused("UpdateState", {"isVideoOn": True}) == "forbidden"
     assert await ann.call("UpdateState", {"isMuted": False}) == {}
+    await ann.call("LeaveRoom")
+    back, _ = await fleet.join(worker, room, ann_id)
+    assert back.result["permissions"] == {"unmute": True, "video": False}, "whoever comes back may do what they might"
+    assert await back.refused("UpdateState", {"isVideoOn": True}) == "forbidden"
+    await host.call("SetPermissions", {"targetUserId": ann_id, "permissions": {}})
+    await back.event("ParticipantChanged", userId=ann_id)
+    await back.call("LeaveRoom")
+    again, _ = await fleet.join(worker, room, ann_id)
+    assert not again.result.get("permissions")
 
 
 async def test_a_co_host_is_made_and_unmade_for_the_meeting(fleet: Fleet, worker: Worker) -> None:

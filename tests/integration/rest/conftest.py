@@ -108,6 +108,13 @@ class Rest:
             assert "result" in answer, answer
             yield socket
 
+    @contextmanager
+    def knocking(self, room: str, token: str) -> Iterator[ClientConnection]:
+        """A connection that has called JoinRoom (id 1), and was not answered yet."""
+        with connect(self.web.ws_url, open_timeout=30, close_timeout=5) as socket:
+            socket.send(json.dumps({"event": "JoinRoom", "payload": {"roomId": room, "token": token}, "id": 1}))
+            yield socket
+
 
 def hub_call(socket: ClientConnection, event: str, payload: Any = None) -> dict[str, Any]:
     """Call the hub and give its answer; events that come before it are dropped."""

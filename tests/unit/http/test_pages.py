@@ -142,6 +142,18 @@ async def test_text_is_compressed_for_who_takes_it(
     assert other.headers["etag"] != answer.headers["etag"]
 
 
+async def test_the_page_itself_is_compressed_too_by_any_name_of_the_server(tmp_path: Path) -> None:
+    page = b"<head><!-- open graph --></head>" + b"<p>the same again and again</p>" * 50
+    (tmp_path / "index.html").write_bytes(page)
+    pages = Pages(tmp_path)
+    for number in range(40):
+        plain = await pages.index(request(host=f"{number}.example.org"))
+        zipped = await pages.index(request(host=f"{number}.example.org", accept_encoding="gzip"))
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(bytes(zipped.body)) == bytes(plain.body)
+        assert f"http://{number}.example.org/static/card.png".encode() in bytes(plain.body)
+
+
 @pytest.mark.parametrize("path", ["/", "/m/abcd-efgh-jkmn"])
 async def test_other_sites_are_told_of_no_meeting(tmp_path: Path, path: str) -> None:
     (tmp_path / "index.html").write_text("<head><!-- open graph --></head>")
@@ -185,3 +197,13 @@ def test_the_manifest_makes_the_page_installable() -> None:
     page = (WEB / "index.html").read_text()
     assert 'rel="manifest" href="/static/app.webmanifest"' in page
     assert "<!-- open graph -->" in page
+
+
+async def test_the_page_of_meetings_talks_to_this_server_only_and_has_no_card() -> None:
+    answer = await Pages(public_url="https://meet.example.org").meetings(request())
+    assert answer.status_code == 200
+    assert b'src="/static/meetings.js"' in bytes(answer.body)
+    assert b"og:" not in bytes(answer.body)
+    policy = answer.headers["content-security-policy"]
+    assert "connect-src 'self' wss://meet.example.org;" in policy
+    assert "frame-ancestors 'none'" in policy

@@ -26,11 +26,14 @@ class Fleet:
         self.ended: list[str] = []
         self.left: list[RoomId] = []
         self.fails: Exception | None = None
+        self.full: Exception | None = None
 
     async def tests(self, *_: Any) -> list[RoomId]:
         return self.left
 
     async def create_room(self, tenant: TenantId, room_id: RoomId, host: str, *_: Any) -> None:
+        if self.full is not None:
+            raise self.full
         assert host == host_of_tests(tenant) != host_of_tests(TenantId("other"))
         self.rooms.append(room_id)
 
@@ -51,7 +54,7 @@ async def test_a_test_is_over_soon_and_what_was_left_disappears(monkeypatch: pyt
     monkeypatch.setattr(connection_tests, "TEST_SECONDS", 0.01)
     fleet = Fleet()
     fleet.rooms, fleet.left = ["old"], [RoomId("old")]
-    await made(fleet).open(TENANT, RoomId("new"), NOW)
+    await made(fleet).open("ann", TENANT, RoomId("new"), NOW)
     assert (fleet.rooms, fleet.ended) == (["new"], ["old"])
     async with asyncio.timeout(5):
         while fleet.rooms:
@@ -63,7 +66,7 @@ async def test_a_test_is_over_soon_and_what_was_left_disappears(monkeypatch: pyt
 async def test_a_worker_that_stops_ends_its_tests(trouble: Exception | None) -> None:
     fleet = Fleet()
     tests = made(fleet)
-    await tests.open(TENANT, RoomId("new"), NOW)
+    await tests.open("ann", TENANT, RoomId("new"), NOW)
     await asyncio.sleep(0)
     fleet.fails = trouble
     await tests.stop()
@@ -72,16 +75,33 @@ async def test_a_worker_that_stops_ends_its_tests(trouble: Exception | None) -> 
 
 async def test_there_are_few_at_a_time() -> None:
     tests = made(Fleet())
+
+    async def opened(name: str) -> None:
+        await tests.open(name, TENANT, RoomId(f"room of {name}"), NOW)
+
     for _ in range(BURST):
-        tests.admit("ann")
+        await opened("ann")
     with pytest.raises(RateLimited):
-        tests.admit("ann")
-    for number in range(AT_ONCE):
-        tests.admit(f"user {number}")
-        await tests.open(TENANT, RoomId(f"room {number}"), NOW)
-    await asyncio.sleep(0)
+        await opened("ann")
+    await asyncio.gather(*(opened(f"user {number}") for number in range(AT_ONCE - BURST)))
     with pytest.raises(RateLimited) as refused:
-        tests.admit("bob")
+        await opened("bob")
     assert refused.value.retry_after == connection_tests.TEST_SECONDS
+    await asyncio.sleep(0)
     await tests.stop()
-    tests.admit("bob")
+    await opened("bob")
+    await asyncio.sleep(0)
+    await tests.stop()
+
+
+async def test_a_room_that_cannot_be_made_does_not_count() -> None:
+    fleet = Fleet()
+    tests = made(fleet)
+    fleet.full = Unavailable("away")
+    for number in range(2 * AT_ONCE):
+        with pytest.raises(Unavailable):
+            await tests.open(f"user {number}", TENANT, RoomId("new"), NOW)
+    fleet.full = None
+    await tests.open("ann", TENANT, RoomId("new"), NOW)
+    await asyncio.sleep(0)
+    await tests.stop()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from tertulia.contract import Empty, JoinResult, Knock, Permissions, Settings
-from tertulia.errors import AlreadyJoined, EntryDenied, Forbidden, UnknownTarget, WaitedTooLong, WaitingRoomFull
+from tertulia.errors import (
+    AlreadyJoined,
+    EntryDenied,
+    Forbidden,
+    Unavailable,
+    UnknownTarget,
+    WaitedTooLong,
+    WaitingRoomFull,
+)
 from tertulia.ids import ConnectionId, NodeId, UserId
 from tertulia.room import commands, effects, inputs, steps, timers, waiting
 from tertulia.room.answers import MustWait, RoomRecord, StateLost
@@ -18,6 +27,7 @@ from tertulia.room.messages import (
     DeniedMessage,
     EndedMessage,
     HandMessage,
+    JoinedMessage,
     SettingsMessage,
     StateMessage,
     WaitingMessage,
@@ -420,3 +430,46 @@ def test_an_update_that_crossed_with_a_rule_is_taken_back(core: Core) -> None:
     core.answer(steps.Update, None)
     forced = [step for step in core.open.values() if isinstance(step, steps.Update)]
     assert [step.is_muted for step in forced] == [True]
+
+
+def test_a_change_by_a_rule_that_failed_is_asked_for_again_by_the_next_sweep(core: Core) -> None:
+    change(core, unmute="host")
+    core.give(inputs.Sweep())
+    forced = [step for step in core.open.values() if isinstance(step, steps.Update)]
+    assert [step.user for step in forced] == [ANN], "one at a time"
+    core.fail(steps.Update, Unavailable("Redis is away"))
+    core.give(inputs.Sweep())
+    assert core.step(steps.Update).is_muted is True
+
+
+def sweep_of_silenced(people: int) -> float:
+    """The least CPU time of a sweep while so many are being muted."""
+    core = Core()
+    core.join(HOST, "h", role="host")
+    for number in range(people):
+        core.join(UserId(f"user {number}"), f"connection {number}")
+        core.clear()
+    change(core, unmute="host")
+    assert len([step for step in core.open.values() if isinstance(step, steps.Update)]) == people
+    times = []
+    for _ in range(7):
+        begin = time.thread_time()
+        core.give(inputs.Sweep())
+        times.append(time.thread_time() - begin)
+    return min(times)
+
+
+def test_a_sweep_costs_in_proportion_to_those_who_are_being_silenced() -> None:
+    """What is quadratic costs sixteen times as much for four times as many."""
+    assert sweep_of_silenced(600) < 8 * sweep_of_silenced(150)
+
+
+def test_what_was_said_of_somebody_before_they_left_is_kept_to_when_they_come_back(core: Core) -> None:
+    core.ask_to_join("bob", "b")
+    joined = core.joined([])
+    bob = replace(joined.participant, permissions=Permissions(unmute=False))
+    core.answer(steps.Join, core.joined([], participant=bob))
+    core.give(inputs.Message(JoinedMessage(origin=HERE, user_id=UserId("bob"), participant=bob)))
+    assert core.result("b").permissions == Permissions(unmute=False)
+    forced = core.step(steps.Update)
+    assert (forced.user, forced.is_muted) == ("bob", True)

@@ -148,6 +148,19 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         "SfuError",
         {"transportId": "t", "code": "invalid_sdp", "message": "no m-line"},
     ),
+    (
+        _sfu.NoCommonCodec("r", "t", USER, SEAT, "ana", "camera", "VP8", ["H264"]),
+        "SfuError",
+        {
+            "transportId": "t",
+            "code": "no_common_codec",
+            "message": "the camera of ana is sent as VP8, which this client does not take",
+            "userId": "ana",
+            "source": "camera",
+            "codec": "VP8",
+            "accepted": ["H264"],
+        },
+    ),
 ]
 
 

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
 import { judge } from "../../../python/tertulia/web/static/media/check/bandwidth.js";
+import { check } from "../../../python/tertulia/web/static/media/check/check.js";
 import { answerBy, serversFor } from "../../../python/tertulia/web/static/media/check/visitor.js";
 import { rows, verdict } from "../../../python/tertulia/web/static/view/check/words.js";
 import "./english.js";
+import { FakeClock } from "./fake_clock.js";
+import { FakeTrack } from "./fake_media.js";
+import { answerTo, FakePeerConnection, fakeBrowser } from "./fake_peer_connection.js";
+import { FakeSocket } from "./fake_socket.js";
 
 const UDP = "a=candidate:1 1 udp 2130706431 192.0.2.1 7000 typ host";
 const TCP = "a=candidate:2 1 TCP 1677721855 192.0.2.1 7000 typ host tcptype passive";
@@ -74,4 +79,110 @@ test("if nothing gets through, what to do depends on whether there is TURN", () 
   );
   assert.match(noTurn.at(-1), /has no TURN server/);
   assert.match(turn.at(-1), /TURN server cannot be reached/);
+});
+
+const JOINED = { userId: "u1", role: "attendee", participants: [], resumeToken: "r1", keepAliveSeconds: 10 };
+const TURN = { urls: "turn:b", username: "u", credential: "c" };
+
+/** A server whose SFU answers by these candidates. */
+function server(...candidates) {
+  return async (socket, { event, id, payload }) => {
+    socket.say({ replyTo: id, result: event === "JoinRoom" ? JOINED : {} });
+    if (event === "JoinRoom") {
+      socket.say({ event: "SfuEndpoint", payload: { ip: "192.0.2.1", port: 7000, transportId: "sfu_1" } });
+    }
+    if (event !== "SendOffer") return;
+    const answer = (await answerTo(payload.sdp)).replace("v=0", ["v=0", ...candidates].join("\r\n"));
+    socket.say({ event: "ReceiveAnswer", payload: { sourceUserId: "sfu_1", sdp: answer } });
+  };
+}
+
+describe("a check of one's connection", () => {
+  /** @type {FakeClock} */
+  let clock;
+  /** What ICE finds on a connection, whether it is by a relay. */
+  let ice;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    fakeBrowser();
+    globalThis.WebSocket = FakeSocket;
+    FakeSocket.reset(server(UDP, TCP));
+    ice = () => "connected";
+  });
+
+  /** Runs a check, while ICE finds what the test says, and one second of media follows the other. */
+  async function checked(iceServers = []) {
+    const results = [];
+    const room = { roomId: "room", tokens: ["one", "two"], wsUrl: "ws://test/ws", iceServers };
+    const running = check(room, new FakeTrack("video"), (result) => results.push(structuredClone(result)));
+    const ended = running.then(
+      (result) => ({ result }),
+      (error) => ({ error }),
+    );
+    for (let tick = 0; tick < 400; tick++) {
+      await clock.advance(100);
+      for (const pc of FakePeerConnection.made) flow(pc, tick);
+    }
+    return { ...(await ended), results };
+  }
+
+  function flow(pc, tick) {
+    if (pc.connectionState === "new" && pc.currentRemoteDescription) pc.ice(ice(pc));
+    if (pc.connectionState !== "connected") return;
+    pc.stats = [
+      { id: "o", type: "outbound-rtp", bytesSent: tick * 12_500, packetsSent: tick * 10 },
+      { id: "r", type: "remote-inbound-rtp", packetsLost: 0 },
+      { id: "p", type: "candidate-pair", nominated: true, currentRoundTripTime: 0.03 },
+      { id: "i", type: "inbound-rtp", bytesReceived: tick * 6_250, packetsReceived: tick * 10, packetsLost: 0 },
+    ];
+  }
+
+  test("finds out each way, then what the best one takes", async () => {
+    const { result, results } = await checked([TURN]);
+    assert.deepEqual(
+      Object.entries(result.ways).map(([way, { is }]) => [way, is]),
+      [
+        ["udp", "works"],
+        ["tcp", "works"],
+        ["relay", "works"],
+      ],
+    );
+    assert.deepEqual(result.bandwidth, { up: 1_000_000, down: 500_000, lossUp: 0, lossDown: 0, roundTrip: 30 });
+    assert.equal(results.length, 5, "each thing is told when it is found out");
+    const [straight, , relay, down, up] = FakePeerConnection.made.map(({ configuration }) => configuration);
+    assert.deepEqual([straight.iceServers, straight.iceTransportPolicy], [[], "all"]);
+    assert.deepEqual([relay.iceServers, relay.iceTransportPolicy], [[TURN], "relay"]);
+    assert.deepEqual([down.iceServers, up.iceServers], [[], []], "straight is best");
+    assert.ok(FakePeerConnection.made.every(({ signalingState }) => signalingState === "closed"));
+    assert.deepEqual(
+      FakeSocket.opened.map((socket) => socket.calls("LeaveRoom").length + (socket.closedWith ? 1 : 0) > 0),
+      [true, true],
+    );
+  });
+
+  test("a way that is blocked, and ways that the server does not have", async () => {
+    FakeSocket.reset(server(UDP));
+    ice = () => "failed";
+    const { result } = await checked();
+    assert.deepEqual(result.ways, { udp: { is: "fails" }, tcp: { is: "none" }, relay: { is: "none" } });
+    assert.equal(result.bandwidth, null);
+  });
+
+  test("a way on which nothing is heard fails in the end", async () => {
+    ice = ({ configuration }) => (configuration.iceTransportPolicy === "relay" ? "connected" : "checking");
+    const { result } = await checked([TURN]);
+    assert.deepEqual([result.ways.udp.is, result.ways.tcp.is, result.ways.relay.is], ["fails", "fails", "works"]);
+    assert.ok(result.bandwidth.up > 0);
+  });
+
+  test("an SFU that does not answer ends it, and nothing stays open", async () => {
+    FakeSocket.reset((socket, call) => {
+      if (call.event !== "SendOffer") void server(UDP)(socket, call);
+      else socket.say({ replyTo: call.id, result: {} });
+    });
+    const { error } = await checked();
+    assert.equal(error.code, "unavailable");
+    assert.ok(FakePeerConnection.made.every(({ signalingState }) => signalingState === "closed"));
+  });
 });

@@ -18,7 +18,7 @@ function setUp(settings = {}) {
   const roster = new Roster(hub);
   const control = new Control(hub, roster);
   roster.reset(person("host", { role: "host" }), [person("ann"), person("bob", { permissions: { chat: false } })]);
-  hub.emit("joined", { settings: { ...OPEN, ...settings }, waiting: [{ userId: "kim", displayName: "Kim" }] });
+  control.reset({ settings: { ...OPEN, ...settings }, waiting: [{ userId: "kim", displayName: "Kim" }] });
   return { hub, roster, control };
 }
 

@@ -29,6 +29,8 @@ describe("the pace of a camera's frames", () => {
     for (let i = 0; i < 39; i++) pace.took(140);
     pace.took(140);
     assert.equal(pace.isTooSlow, true);
+    pace.reset();
+    assert.equal(pace.isTooSlow, false);
   });
 
   test("is not judged by the first frames, which load things", () => {

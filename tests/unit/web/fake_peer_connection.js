@@ -68,6 +68,7 @@ export class FakePeerConnection {
   onnegotiationneeded = null;
   onicecandidate = null;
   oniceconnectionstatechange = null;
+  onconnectionstatechange = null;
   ontrack = null;
   /** Local offers that were made. */
   offers = 0;
@@ -158,6 +159,7 @@ export class FakePeerConnection {
     this.iceConnectionState = state;
     this.connectionState = state === "completed" ? "connected" : state;
     this.oniceconnectionstatechange?.();
+    this.onconnectionstatechange?.();
   }
 
   /** ICE found a local candidate; null: no more. */

@@ -267,6 +267,16 @@ describe("our state", () => {
   });
 });
 
+test("who is told of the settings after a return finds the new list of people", async () => {
+  const { meeting } = await joined();
+  const found = [];
+  meeting.control.on("settings", () => found.push(meeting.roster.all.map(({ userId }) => userId)));
+  serveAgain({ participants: [person("ben")] });
+  FakeSocket.opened.at(-1).drop();
+  await clock.advance(3000);
+  assert.deepEqual(found, [["mia", "ben"]]);
+});
+
 describe("our name", () => {
   test("is what the hub says: a seat that we take over keeps its own", async () => {
     const { meeting } = await joined({ displayName: "Mia M." });
@@ -399,6 +409,15 @@ test("tokens and TURN credentials are renewed before they expire", async () => {
   const configured = mock.method(FakePeerConnection.prototype, "setConfiguration");
   await clock.advance(60_000);
   assert.equal(configured.mock.callCount(), 0);
+});
+
+test("the camera is told for whom it films: how many, and whether each gets an encoding of their own", async () => {
+  const { local } = await joined({ topology: "p2p" });
+  const before = local.crowds.at(-1).people;
+  say("ParticipantJoined", { userId: "zoe", displayName: "Zoe", role: "attendee" });
+  assert.deepEqual(local.crowds.at(-1), { people: before + 1, isMesh: true });
+  say("ParticipantLeft", { userId: "zoe", reason: "left" });
+  assert.deepEqual(local.crowds.at(-1), { people: before, isMesh: true });
 });
 
 test("the end stops everything, and is told once", async () => {

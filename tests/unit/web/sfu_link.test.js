@@ -390,6 +390,18 @@ test("an SFU that refuses an offer is logged, and so is a hub that does", async 
   assert.equal(console.warn.mock.callCount(), 2);
 });
 
+test("a track that cannot be decoded is logged, and the offer under way is still answered", async () => {
+  const { link, hub } = await connected();
+  link.setTrack("screen", new FakeTrack("video"));
+  await settle();
+  hub.emit("SfuError", { transportId: "sfu_1", code: "no_common_codec", message: "" });
+  assert.equal(console.warn.mock.callCount(), 1);
+  const offers = hub.called("SendOffer").length;
+  link.setTrack("screen", null);
+  await settle();
+  assert.equal(hub.called("SendOffer").length, offers, "one at a time: the one before is not given up");
+});
+
 test("fresh ICE servers reach the connection there is and the next one", async () => {
   const { link, hub } = await connected();
   const servers = () => FakePeerConnection.made.map(({ configuration }) => configuration.iceServers[0].urls);

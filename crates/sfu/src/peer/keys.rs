@@ -1,16 +1,17 @@
 //! The keys of SRTP on their way from DTLS: the session gets them as ever, and the peer a copy. Where DTLS fails, the peer
 //! is told why. Clients that have nothing newer than DTLS 1.2 are served by [`Dtls12Server`].
 //!
+//! All sessions share one configuration of DTLS: to make one checks every algorithm by doing it, which takes a millisecond.
+//!
 //! Packets are sealed by the peer alone, so the session's own ciphers for sending only copy: the RTCP that it makes for what
 //! the client sends is sealed as if the peer had made it.
 
 use std::cell::RefCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dimpl::{CryptoError as Crypto, SecurityError};
-use openssl::error::ErrorStack;
+use dimpl::{CryptoError as Crypto, Dtls, DtlsCertificate, SecurityError};
 use openssl::ssl::SslContext;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion, SrtpProfile};
@@ -132,7 +133,7 @@ pub(super) fn watched(provider: CryptoProvider) -> CryptoProvider {
     CryptoProvider {
         dtls_provider: Box::leak(Box::new(Watched {
             inner: provider.dtls_provider,
-            context: OnceLock::new(),
+            shared: Mutex::default(),
         })),
         srtp_provider: OpensOnly::leak(provider.srtp_provider),
         ..provider
@@ -141,8 +142,31 @@ pub(super) fn watched(provider: CryptoProvider) -> CryptoProvider {
 
 struct Watched {
     inner: &'static dyn DtlsProvider,
-    /// That of the first session's certificate: all have the same.
-    context: OnceLock<SslContext>,
+    /// `None` before the first session.
+    shared: Mutex<Option<Shared>>,
+}
+
+/// What all sessions have in common: certificate and MTU are the same for all.
+#[derive(Clone)]
+struct Shared {
+    config: Arc<dimpl::Config>,
+    /// For clients that have nothing newer than DTLS 1.2.
+    context: SslContext,
+}
+
+impl Shared {
+    /// As str0m's own provider configures it: ICE has verified the client's address, so there is no cookie.
+    fn new(certificate: &DtlsCert, mtu: Option<usize>) -> Result<Self, CryptoError> {
+        let failed = |error: &dyn std::fmt::Display| CryptoError::Other(error.to_string());
+        let mut builder = dimpl::Config::builder().use_server_cookie(false);
+        if let Some(mtu) = mtu {
+            builder = builder.mtu(mtu);
+        }
+        Ok(Self {
+            config: Arc::new(builder.build().map_err(|error| failed(&error))?),
+            context: dtls12::context(certificate).map_err(|error| failed(&error))?,
+        })
+    }
 }
 
 impl std::fmt::Debug for Watched {
@@ -151,18 +175,16 @@ impl std::fmt::Debug for Watched {
     }
 }
 
-// What it holds is never changed once it is there.
+// What is shared is never changed once it is there.
 impl UnwindSafe for Watched {}
 impl RefUnwindSafe for Watched {}
 
 impl Watched {
-    fn context(&self, certificate: &DtlsCert) -> Result<&SslContext, ErrorStack> {
-        match self.context.get() {
-            Some(context) => Ok(context),
-            None => {
-                let context = dtls12::context(certificate)?;
-                Ok(self.context.get_or_init(|| context))
-            }
+    fn shared(&self, certificate: &DtlsCert, mtu: Option<usize>) -> Result<Shared, CryptoError> {
+        let mut known = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(shared) => Ok(shared.clone()),
+            None => Ok(known.insert(Shared::new(certificate, mtu)?).clone()),
         }
     }
 }
@@ -179,16 +201,23 @@ impl DtlsProvider for Watched {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let inner = self.inner.new_dtls(cert, now, version, mtu)?;
-        let context = self
-            .context(cert)
-            .map_err(|error| CryptoError::Other(error.to_string()))?;
+        if version != DtlsVersion::Auto {
+            return Err(CryptoError::Other(format!(
+                "sessions find out their version, not {version}"
+            )));
+        }
+        let Shared { config, context } = self.shared(cert, mtu)?;
+        let certificate = DtlsCertificate {
+            certificate: cert.certificate.clone(),
+            private_key: cert.private_key.clone(),
+        };
+        let inner = Box::new(Newest(Dtls::new_auto(config, certificate, now)));
         let slot = KeySlot::default();
         LATEST.set(Some(slot.clone()));
         Ok(Box::new(WatchedInstance {
             inner,
             before_hello: Some(BeforeHello {
-                context: context.clone(),
+                context,
                 now,
                 mtu,
                 packets: Vec::new(),
@@ -199,6 +228,57 @@ impl DtlsProvider for Watched {
 
     fn is_test(&self) -> bool {
         self.inner.is_test()
+    }
+}
+
+/// The session of a client that has DTLS 1.3, and of one that has not said anything yet.
+struct Newest(Dtls);
+
+impl std::fmt::Debug for Newest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Newest").finish_non_exhaustive()
+    }
+}
+
+impl DtlsInstance for Newest {
+    fn set_active(&mut self, active: bool) {
+        self.0.set_active(active);
+    }
+
+    fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        self.0.handle_packet(packet)
+    }
+
+    fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
+        self.0.poll_output(buf)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
+        self.0.handle_timeout(now)
+    }
+
+    fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        self.0.send_application_data(data)
+    }
+
+    fn is_active(&self) -> bool {
+        self.0.is_active()
+    }
+
+    fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.0.protocol_version()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.is_closing()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    fn close(&mut self) -> Result<(), DtlsImplError> {
+        self.0.close()
     }
 }
 

@@ -4,7 +4,7 @@
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid};
 
 use super::negotiation::NegotiationError;
-use crate::sdp::{Place, Purpose, Scan, Slot};
+use crate::sdp::{Place, Purpose, Scan, Section, Slot};
 
 /// m-lines of a session: an SDP has half as many at most, the others are of offers that were withdrawn.
 const MAX_SLOTS: usize = 256;
@@ -33,6 +33,32 @@ impl Layout {
     pub(super) fn mid(&self, key: Mid) -> Option<&str> {
         let place = self.places.iter().find(|place| place.key == key)?;
         Some(&place.mid)
+    }
+
+    /// The key of the m-line that an RTP header extension names.
+    pub(super) fn key(&self, mid: &[u8]) -> Option<Mid> {
+        let mut used = self.places.iter().filter(|place| !place.is_rejected);
+        used.find(|place| place.mid.as_bytes() == mid).map(|place| place.key)
+    }
+
+    /// Gives the m-lines of an SDP the keys that they have here. One that was rejected and is used again by its old name gets
+    /// another key: the session takes it for a new m-line, since it never takes one back.
+    pub(super) fn name(&self, outline: &mut Scan<'_>) {
+        for (index, section) in outline.sections.iter_mut().enumerate() {
+            let known = self.places.get(index).filter(|place| place.mid == section.mid);
+            match known {
+                Some(place) if section.rejected || !place.is_rejected => section.set_key(place.key),
+                _ => section.set_key(self.unused_key(index, section)),
+            }
+        }
+    }
+
+    /// The first key of an m-line that no stopped one has.
+    fn unused_key(&self, index: usize, section: &Section<'_>) -> Mid {
+        let is_stopped = |key| self.slots.iter().any(|slot| slot.key == key && slot.is_stopped);
+        let mut keys = (0..self.slots.len()).map(|n| section.nth_key(index, n));
+        keys.find(|key| !is_stopped(*key))
+            .unwrap_or_else(|| section.nth_key(index, self.slots.len()))
     }
 
     /// How the client is asked for a keyframe of what it sends on an m-line.

@@ -23,7 +23,7 @@ mod watch;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::format::PayloadParams;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpPacket, Ssrc};
 
@@ -363,6 +363,14 @@ impl Peer {
     /// use.
     pub(crate) fn payload_for(&mut self, mid: Mid, source: &PayloadParams) -> Option<Pt> {
         self.session.payload_for(mid, source).ok().flatten()
+    }
+
+    /// The codecs that the client takes on an m-line, each once.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(crate) fn accepted_codecs(&mut self, mid: Mid) -> Result<Vec<Codec>, Fault> {
+        self.session.accepted_codecs(mid)
     }
 
     /// Requests a keyframe of the stream `ssrc` on an m-line, or of the one that may come there. `false`: nothing has come there

@@ -37,8 +37,16 @@ pub(crate) enum Answered {
 /// # Errors
 /// [`NegotiationError::Invalid`]
 fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
-    match Session::new(scratch, KeySlot::default()).accept_offer(sdp) {
-        Ok(result) => result.map(drop).map_err(NegotiationError::Invalid),
+    accept_first(&mut Session::new(scratch, KeySlot::default()), sdp).map(drop)
+}
+
+/// Has a session take its first offer. After an error it is of no use any more.
+///
+/// # Errors
+/// [`NegotiationError::Invalid`]
+fn accept_first(session: &mut Session, sdp: &str) -> Result<String, NegotiationError> {
+    match session.accept_offer(sdp) {
+        Ok(result) => result.map_err(NegotiationError::Invalid),
         Err(Fault) => Err(NegotiationError::Invalid("the SDP cannot be read".into())),
     }
 }
@@ -80,8 +88,8 @@ impl Peer {
             .map_or(0, |_| max.saturating_sub(self.layout.places().len()))
     }
 
-    /// Takes the client's offer. `scratch` is a new session. An outstanding offer of the server's is withdrawn: the client
-    /// has ignored it. Rejects in `outline` what the session has no use for, and gives its answer, for
+    /// Takes the client's offer. `scratch` makes a session to try it on. An outstanding offer of the server's is withdrawn: the
+    /// client has ignored it. Rejects in `outline` what the session has no use for, and gives its answer, for
     /// [`Self::finish_answer`].
     ///
     /// # Errors
@@ -89,20 +97,31 @@ impl Peer {
     pub(crate) fn accept_offer(
         &mut self,
         now: Instant,
-        scratch: Rtc,
+        scratch: impl FnOnce() -> Rtc,
         outline: &mut Scan<'_>,
     ) -> Result<String, NegotiationError> {
         self.layout.check(outline)?;
+        self.layout.name(outline);
         self.take_offer(now, scratch, outline)
     }
 
-    fn take_offer(&mut self, now: Instant, scratch: Rtc, outline: &mut Scan<'_>) -> Result<String, NegotiationError> {
+    fn take_offer(
+        &mut self,
+        now: Instant,
+        scratch: impl FnOnce() -> Rtc,
+        outline: &mut Scan<'_>,
+    ) -> Result<String, NegotiationError> {
         let ssrcs = announced_ssrcs(outline)?;
         let slots = self.layout.slots(outline, &[])?;
         let sdp = rendered(outline, &slots)?;
-        rehearse(scratch, &sdp)?;
-        self.withdraw(now, outline)?;
-        let answer = self.session.accept_offer(&sdp)?.map_err(NegotiationError::Broken)?;
+        let answer = if self.layout.places().is_empty() {
+            // Nothing is lost with a session that has negotiated nothing: it need not be tried on another one.
+            accept_first(&mut self.session, &sdp)?
+        } else {
+            rehearse(scratch(), &sdp)?;
+            self.withdraw(now, outline)?;
+            self.session.accept_offer(&sdp)?.map_err(NegotiationError::Broken)?
+        };
         let parsed = SessionSdp::parse(&answer);
         outline.reject(|key| parsed.is_disabled(key));
         self.negotiation.offer_taken(outline);
@@ -224,13 +243,14 @@ impl Peer {
     pub(crate) fn accept_answer(
         &mut self,
         now: Instant,
-        scratch: Rtc,
+        scratch: impl FnOnce() -> Rtc,
         sdp: &str,
         outline: &mut Scan<'_>,
     ) -> Result<Answered, NegotiationError> {
         if self.negotiation.is_repeated_answer(sdp) {
             return Ok(Answered::Taken);
         }
+        self.layout.name(outline);
         let pending = self.negotiation.pending();
         if pending.is_some_and(|pending| answers(outline, &pending.sdp)) {
             return self.take_answer(now, scratch, sdp, outline).map(|()| Answered::Taken);
@@ -249,14 +269,14 @@ impl Peer {
     fn take_answer(
         &mut self,
         now: Instant,
-        scratch: Rtc,
+        scratch: impl FnOnce() -> Rtc,
         sdp: &str,
         outline: &mut Scan<'_>,
     ) -> Result<(), NegotiationError> {
         let added = self.negotiation.pending().map(|pending| pending.added.clone());
         let slots = self.layout.slots(outline, &added.unwrap_or_default())?;
         let rendered = rendered(outline, &slots)?;
-        rehearse(scratch, &rendered)?;
+        rehearse(scratch(), &rendered)?;
         let Some(pending) = self.negotiation.take_pending() else {
             return Ok(());
         };
@@ -277,7 +297,12 @@ impl Peer {
     /// The client has answered an offer of the server's that was withdrawn for its own: it has taken the server's and
     /// withdrawn its own. What its answer describes is what both go on with, as if it had offered that. Gives the session's
     /// answer, which nobody is told.
-    fn go_back(&mut self, now: Instant, scratch: Rtc, outline: &mut Scan<'_>) -> Result<String, NegotiationError> {
+    fn go_back(
+        &mut self,
+        now: Instant,
+        scratch: impl FnOnce() -> Rtc,
+        outline: &mut Scan<'_>,
+    ) -> Result<String, NegotiationError> {
         if let Some(withdrawn) = self.negotiation.take_withdrawn() {
             self.session.set_credentials(withdrawn.credentials)?;
             self.session.set_remote_credentials(outline.transport.credentials)?;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::format::PayloadParams;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::Receive;
 use str0m::rtp::{Extension, RtpPacket, Ssrc};
@@ -226,11 +226,13 @@ impl Session {
     }
 
     /// Where a packet of a new stream belongs: to the m-line that its MID names, or to the only one that it may be for by its
-    /// payload type (RFC 8843 section 9.2). `lines` are those on which the client sends, each with its streams that are known.
+    /// payload type (RFC 8843 section 9.2). `lines` are those on which the client sends, each with its streams that are known;
+    /// `named` gives the m-line of a MID.
     pub(super) fn place(
         &mut self,
         header: &Header<'_>,
         lines: &[SendingLine],
+        named: impl Fn(&[u8]) -> Option<Mid>,
         knows: impl Fn(Ssrc) -> bool,
     ) -> Result<Option<Place>, Fault> {
         self.enter(|rtc| {
@@ -244,7 +246,7 @@ impl Session {
             };
             let fitting: Vec<_> = lines.iter().filter(fitting).collect();
             let (line, mains) = match named_line(rtc, header, lines) {
-                Some(named) => fitting.into_iter().find(|(line, _)| named == line.as_bytes())?,
+                Some(mid) => fitting.into_iter().find(|(line, _)| named(mid) == Some(*line))?,
                 None => only(&fitting, is_repair)?,
             };
             if !is_repair {
@@ -326,6 +328,27 @@ impl Session {
         self.enter(|rtc| {
             let accepted = rtc.media(mid)?.remote_pts();
             matching_payload(source, rtc.codec_config(), accepted)
+        })
+    }
+
+    /// The codecs that the client takes on an m-line, in its order, each once.
+    pub(super) fn accepted_codecs(&mut self, mid: Mid) -> Result<Vec<Codec>, Fault> {
+        self.enter(|rtc| {
+            let accepted = rtc.media(mid).map_or(&[][..], |media| media.remote_pts());
+            let known = rtc.codec_config().params();
+            let codec_of = |pt: &Pt| {
+                known
+                    .iter()
+                    .find(|params| params.pt() == *pt)
+                    .map(|params| params.spec().codec)
+            };
+            let mut codecs = Vec::new();
+            for codec in accepted.iter().filter_map(codec_of) {
+                if !codecs.contains(&codec) {
+                    codecs.push(codec);
+                }
+            }
+            codecs
         })
     }
 

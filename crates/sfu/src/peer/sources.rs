@@ -181,7 +181,9 @@ impl Peer {
             .iter()
             .map(|(line, _)| (*line, sources.mains(*line).collect()))
             .collect();
-        let Some(place) = self.session.place(&header, &lines, |ssrc| sources.knows(ssrc))? else {
+        let named = |mid: &[u8]| self.layout.key(mid);
+        let place = self.session.place(&header, &lines, named, |ssrc| sources.knows(ssrc))?;
+        let Some(place) = place else {
             return Ok(Expected::Refused);
         };
         if place.is_repair() && !self.sources.repairs.take(now) {

@@ -9,7 +9,7 @@ use super::slots::place;
 use super::subscription::{FarEnd, PeerLine, Subscription};
 use crate::command::{Source, WantedVideo};
 use crate::event::SlotAssignment;
-use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey};
+use crate::ids::{PeerKey, RoomKey, SubscriptionKey, TrackKey, UserId};
 use crate::line::{Label, Line, LineState, Lines};
 
 const KINDS: [MediaKind; 2] = [MediaKind::Audio, MediaKind::Video];
@@ -150,6 +150,13 @@ impl Router {
         let track = self.assigned(peer, mid)?;
         let room = &self.rooms[self.members.get(peer)?.room];
         room.tracks.get(track).map(super::track::Track::label)
+    }
+
+    /// Whose track is assigned to an m-line, and which.
+    pub(crate) fn source(&self, peer: PeerKey, mid: Mid) -> Option<(UserId, Source)> {
+        let track = self.assigned(peer, mid)?;
+        let track = self.rooms[self.members.get(peer)?.room].tracks.get(track)?;
+        Some((track.user.clone(), track.source()))
     }
 
     /// The tracks that a plain client has no m-line for.

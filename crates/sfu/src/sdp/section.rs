@@ -158,6 +158,19 @@ impl<'a> Section<'a> {
         self.key
     }
 
+    /// The n-th key of an m-line that is at this place; the first is that of one that has just been read.
+    pub(crate) fn nth_key(&self, index: usize, n: usize) -> Mid {
+        match n {
+            0 => key(self.mid, index),
+            _ => hashed(self.mid, index, n),
+        }
+    }
+
+    /// Sets what stands for the mid in the session.
+    pub(crate) fn set_key(&mut self, key: Mid) {
+        self.key = key;
+    }
+
     /// Whether the session knows the m-line by its own mid, so that RTP header extensions may carry it.
     pub(crate) fn is_named_by_mid(&self) -> bool {
         *self.key == *self.mid
@@ -241,8 +254,12 @@ pub(super) fn key(mid: &str, index: usize) -> Mid {
     if !mid.is_empty() && mid.len() <= MAX_KEY && mid.bytes().all(|octet| octet.is_ascii_alphanumeric()) {
         return Mid::from(mid);
     }
+    hashed(mid, index, 0)
+}
+
+fn hashed(mid: &str, index: usize, n: usize) -> Mid {
     let mut hasher = DefaultHasher::new();
-    mid.hash(&mut hasher);
+    (mid, n).hash(&mut hasher);
     if mid.is_empty() {
         index.hash(&mut hasher);
     }

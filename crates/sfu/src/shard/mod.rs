@@ -81,7 +81,7 @@ impl Shard {
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
             stun_sources: PerSource::new(config.limits.stun_per_source, now),
             check_sources: PerSource::new(config.limits.checks_per_source, now),
-            sdp_rates: SdpRates::new(now),
+            sdp_rates: SdpRates::new(config.limits.offers_per_user, now),
             peers: Peers::default(),
             router: Router::new(&config.limits),
             transmits: Queue::new(config.limits.transmits),
@@ -167,7 +167,6 @@ impl Shard {
             }
             Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
             Command::Close { transport } => {
-                self.sdp_rates.forget(&transport);
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
                 }

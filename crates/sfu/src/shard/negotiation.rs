@@ -22,7 +22,7 @@ impl Shard {
     pub(super) fn offer(&mut self, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
         let known = self.check_owner(&id)?;
         self.check_length(&offer.sdp).map_err(|reason| invalid(&id, reason))?;
-        if self.sdp_rates.takes_offer(self.clock.now(), &id.transport) {
+        if self.sdp_rates.takes_offer(self.clock.now(), &id, offer.sdp.len()) {
             return self.read_offer(known, id, offer);
         }
         match known {
@@ -132,7 +132,7 @@ impl Shard {
         let Some(offer) = peer.take_held() else {
             return;
         };
-        let taken = match self.sdp_rates.takes_offer(now, &id.transport) {
+        let taken = match self.sdp_rates.takes_offer(now, &id, offer.sdp.len()) {
             true => self.take_at_last(key, &id, offer),
             false => self.hold(key, offer, WAIT),
         };
@@ -156,13 +156,13 @@ impl Shard {
 
     fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, mut outline: Scan<'_>) -> Result<Outcome, Refusal> {
         let now = self.clock.now();
-        let scratch = self.sessions.make(now);
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Self { sessions, peers, .. } = self;
+        let Some(peer) = peers.get_mut(key) else {
             // Nothing closes a peer between its look-up and this.
             return Ok(Outcome::Done);
         };
         let id = peer.id().clone();
-        let accepted = peer.accept_offer(now, scratch, &mut outline);
+        let accepted = peer.accept_offer(now, || sessions.make(now), &mut outline);
         let answer = self.negotiated(key, &id, accepted)?;
         let sdp = self.follow_offer(key, &answer, &offer.tracks, &outline);
         let sdp = self.negotiated(key, &id, sdp.map_err(NegotiationError::from))?;
@@ -227,12 +227,12 @@ impl Shard {
         let Some(id) = self.peers.get(key).map(|peer| peer.id().clone()) else {
             return Ok(Outcome::Done);
         };
-        if !self.sdp_rates.reads_answer(now, &id.transport) {
+        if !self.sdp_rates.reads_answer(now, &id) {
             return Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into()));
         }
         let taken = self.read_answer(key, &id, sdp);
         if taken.is_err() {
-            self.sdp_rates.count_wrong_answer(now, &id.transport);
+            self.sdp_rates.count_wrong_answer(now, &id);
         }
         taken
     }
@@ -240,12 +240,12 @@ impl Shard {
     fn read_answer(&mut self, key: PeerKey, id: &PeerId, sdp: &str) -> Result<Outcome, Refusal> {
         let (now, max_lines) = (self.clock.now(), self.config.limits.media_lines);
         let checked = self.check_length(sdp).and_then(|()| scan(sdp, max_lines));
-        let scratch = self.sessions.make(now);
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Self { sessions, peers, .. } = self;
+        let Some(peer) = peers.get_mut(key) else {
             return Ok(Outcome::Done);
         };
         let mut outline = checked.map_err(|reason| invalid(id, reason))?;
-        let accepted = peer.accept_answer(now, scratch, sdp, &mut outline);
+        let accepted = peer.accept_answer(now, || sessions.make(now), sdp, &mut outline);
         if let Answered::Withdrawn(answer) = self.negotiated(key, id, accepted)? {
             let followed = self.follow_offer(key, &answer, &[], &outline);
             self.negotiated(key, id, followed.map_err(NegotiationError::from))?;

@@ -10,12 +10,10 @@ use str0m::rtp::RtpPacket;
 use super::clock::Timer;
 use super::{Shard, Transmit};
 use crate::budget::Verdict;
-use crate::command::RefusalCode;
 use crate::config::Transport;
 use crate::demux::{Class, classify};
-use crate::event::{Body, CloseReason, Scope, TransportState};
+use crate::event::{Body, CloseReason, Scope, TransportState, Undecodable};
 use crate::ids::PeerKey;
-use crate::line::Label;
 use crate::peer::{Arrival, Expected, Failure, PathChange, Peer, PeerOutput, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::stun::BindingRequest;
@@ -340,10 +338,15 @@ impl Shard {
 
     /// Tells a client whose media it cannot have, and why.
     fn tell_of_codec(&mut self, key: PeerKey, mid: Mid, codec: Codec) {
-        if let Some(Label { stream, track }) = self.router.label(key, mid) {
-            let message = format!("{track} of {stream} is sent as {codec}, which this client does not take");
-            let code = RefusalCode::NoCommonCodec;
-            self.tell(key, Body::Refused { code, message });
+        let accepted = self.peers.enter(key, |peer| peer.accepted_codecs(mid));
+        if let Some(((user, source), accepted)) = self.router.source(key, mid).zip(accepted) {
+            let undecodable = Undecodable {
+                user,
+                source,
+                codec: codec.to_string(),
+                accepted: accepted.iter().map(ToString::to_string).collect(),
+            };
+            self.tell(key, Body::NoCommonCodec(undecodable));
         }
     }
 

@@ -17,7 +17,7 @@ fn a_thousand_joins_and_leaves_leave_the_sdp_no_larger() {
     let mut largest_early = 0;
     let mut largest = 0;
     for round in 0..1_000 {
-        let guest = world.join("guest");
+        let guest = world.join(&format!("guest{round:04}"));
         // It need not connect to be offered to others.
         world.clients[guest].cut = true;
         world.run(Duration::from_millis(120));

@@ -27,8 +27,8 @@ fn patient(seed: u64) -> World {
 
 /// What the server answers, and how many tracks are published.
 fn answer(world: &mut World, offer: &str) -> Result<(String, usize), String> {
-    // Two offers a second are read.
-    world.run(SECOND / 2);
+    // Two short offers a second are read.
+    world.run(SECOND * 3 / 5);
     match world.execute(plain_offer(peer_id("sfu_x", "x"), offer)) {
         Ok(Outcome::Answer { sdp, .. }) => Ok((sdp, world.shard.stats().tracks)),
         Ok(other) => panic!("{other:?}"),
@@ -174,6 +174,22 @@ fn an_m_line_that_the_server_rejects_publishes_nothing_and_may_be_reused() {
                 .replace(&format!("BUNDLE 0 {turn}"), "BUNDLE 0");
             assert_eq!(answer(&mut world, &gone).unwrap().1, 1);
         }
+    }
+}
+
+/// RFC 3264 section 8.2: an m-line that was stopped may be used again, also by the name that it had.
+#[test]
+fn an_m_line_that_the_client_stopped_may_be_enabled_again() {
+    let mut world = patient(103);
+    let stopped = OFFER
+        .replace("m=video 9", "m=video 0")
+        .replace("BUNDLE 0 1", "BUNDLE 0");
+    for turn in 0..20 {
+        let (sdp, tracks) = answer(&mut world, OFFER).unwrap_or_else(|reason| panic!("turn {turn}: {reason}"));
+        assert_eq!((media(&sdp)[1], tracks), ("video 9 UDP/TLS/RTP/SAVPF 96", 2));
+        assert!(sdp.contains("a=group:BUNDLE 0 1\r\n"), "{sdp}");
+        let (sdp, tracks) = answer(&mut world, &stopped).unwrap();
+        assert_eq!((media(&sdp)[1], tracks), ("video 0 UDP/TLS/RTP/SAVPF 96", 1));
     }
 }
 

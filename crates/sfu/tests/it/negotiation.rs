@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sfu::{Command, PeerId, RefusalCode, Source, TrackName};
+use sfu::{Command, Outcome, PeerId, RefusalCode, Source, TrackName, Undecodable};
 use str0m::RtcConfig;
 use str0m::media::MediaKind::{Audio, Video};
 use str0m::media::Mid;
@@ -432,12 +432,91 @@ fn a_client_is_told_whose_media_it_cannot_decode() {
     world.offer(b);
     world.run_until(5 * SECOND, "audio", |world| world.clients[b].got_from(Audio, a) > 50);
     let told = world.events.iter().filter_map(|event| match &event.body {
-        sfu::Body::Refused { code, message } => Some((*code, &**message)),
+        sfu::Body::NoCommonCodec(told) => Some(told),
         _ => None,
     });
-    let message = "camera of ana is sent as VP8, which this client does not take";
-    assert_eq!(told.collect::<Vec<_>>(), [(RefusalCode::NoCommonCodec, message)]);
+    let undecodable = Undecodable {
+        user: "ana".into(),
+        source: Source::Camera,
+        codec: "VP8".into(),
+        accepted: vec!["H264".into()],
+    };
+    assert_eq!(told.collect::<Vec<_>>(), [&undecodable]);
     assert_eq!(world.clients[b].got_from(Video, a), 0);
+}
+
+/// The SDP of a client that has the m-lines of an offer of the server's. `own` is an SDP of that client.
+fn as_client(offer: &str, own: &str, setup: &str) -> String {
+    let of_client = |name: &str| own.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    let lines = offer.lines().filter(|line| *line != "a=ice-lite").map(|line| {
+        let name = ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"]
+            .into_iter()
+            .find(|name| line.starts_with(name));
+        match (name, line) {
+            (Some(name), _) => of_client(name),
+            (None, "a=sendonly") => "a=recvonly".to_owned(),
+            (None, "a=recvonly") => "a=sendonly".to_owned(),
+            (None, line) if line.starts_with("a=setup:") => format!("a=setup:{setup}"),
+            (None, line) => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\r\n") + "\r\n"
+}
+
+/// RFC 3264 section 8.2 and RFC 8829 section 5.2.2: a rejected m-line may be used again in a later offer.
+#[test]
+fn an_m_line_of_the_servers_that_the_client_rejected_may_be_enabled_again() {
+    for (seed, mid_again) in [(120, None), (121, Some("again"))] {
+        let mut world = World::new(seed);
+        let a = world.join("ana");
+        world.run(2 * SECOND);
+        world.clients[a].silent = true;
+        world.join("ben");
+        world.run(SECOND);
+        let (offer, own) = (world.clients[a].last_offer.clone(), world.clients[a].own_offer.clone());
+        let last = offer.rfind("m=video").unwrap();
+        let mid = offer[last..]
+            .lines()
+            .find_map(|line| line.strip_prefix("a=mid:"))
+            .unwrap();
+        let rejected = |sdp: String| {
+            let (begin, end) = sdp.split_at(sdp.rfind("m=video").unwrap());
+            // Only the BUNDLE group has it behind a space and before a line break.
+            begin.replace(&format!(" {mid}\r\n"), "\r\n") + &end.replacen("m=video 9", "m=video 0", 1)
+        };
+        let (id, forwarded) = (world.clients[a].id(), |world: &World| world.shard.stats().rtp_forwarded);
+        let answer = Command::Answer {
+            transport: id.transport.clone(),
+            sdp: rejected(as_client(&offer, &own, "active")),
+        };
+        assert_eq!(world.execute(answer), Ok(Outcome::Done));
+        world.run(SECOND);
+        let before = forwarded(&world);
+        world.run(SECOND);
+        let only_audio = forwarded(&world) - before;
+
+        let mut again = as_client(&offer, &own, "actpass");
+        let mid_again = mid_again.unwrap_or(mid);
+        again = again.replace(&format!("a=mid:{mid}\r\n"), &format!("a=mid:{mid_again}\r\n"));
+        again = again.replace(&format!(" {mid}\r\n"), &format!(" {mid_again}\r\n"));
+        let Ok(Outcome::Answer { sdp, .. }) = world.execute(plain_offer(id, again)) else {
+            panic!("{:?}", world.refused);
+        };
+        let line = &sdp[sdp.rfind("m=video").unwrap()..];
+        assert_eq!(sdp.matches("m=").count(), offer.matches("m=").count(), "none is added");
+        assert!(line.starts_with("m=video 9 "), "{line}");
+        assert!(line.contains(&format!("a=mid:{mid_again}\r\n")), "{line}");
+        assert!(
+            line.contains("a=sendonly") && line.contains("a=msid:ben camera"),
+            "{line}"
+        );
+        world.run(SECOND);
+        let before = forwarded(&world);
+        world.run(SECOND);
+        let both = forwarded(&world) - before;
+        assert!(both > only_audio + 20, "{only_audio} packets, then {both}");
+        assert_eq!(world.shard.stats().faults, 0);
+    }
 }
 
 #[test]

@@ -305,6 +305,7 @@ fn well_formed(said: &[Heard]) {
                 assert!(peers.insert(*peer));
                 runs = true;
             }
+            Heard::Renamed { peer, .. } => assert!(peers.contains(peer)),
             Heard::Left { peer } => {
                 assert!(peers.remove(peer));
                 assert!(!tracks.values().any(|of| of == peer), "a track outlives its peer");

@@ -21,8 +21,8 @@ async def check(asked: Asked[None], _tenant: object) -> None:
 async def create(call: Call[None], _tenant: object) -> Answer:
     """A room for two, their tokens, and where to go with them. Raises RateLimited."""
     services, caller, room_id = call.services, call.caller, RoomId(call.asked.made_id)
-    services.connection_tests.admit(f"{caller.name} {call.asked.site}" if isinstance(caller, Invitee) else caller.name)
-    await services.connection_tests.open(caller.tenant_id, room_id, services.now())
+    name = f"{caller.name} {call.asked.site}" if isinstance(caller, Invitee) else caller.name
+    await services.connection_tests.open(name, caller.tenant_id, room_id, services.now())
     users = [UserId(new_uuid()) for _ in range(2)]
     issued = [await _issue(call, room_id, user) for user in users]
     test = ConnectionTest(

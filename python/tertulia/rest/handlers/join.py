@@ -26,8 +26,14 @@ async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
 
 async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
     """Nothing keeps them out."""
-    role = role_of(call.caller, joiner)
-    return Answer(200, EntryView(role=role, waits=entry_of(joiner.room.settings, role) == "waits"))
+    role, room = role_of(call.caller, joiner), joiner.room
+    view = EntryView(
+        role=role,
+        waits=entry_of(room.settings, role) == "waits" and not await _may_return(call.asked, joiner),
+        title=room.title,
+        scheduled_for=rfc3339(room.scheduled_for) if room.scheduled_for else None,
+    )
+    return Answer(200, view)
 
 
 async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
@@ -54,11 +60,16 @@ async def _check_room(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joi
 
 
 async def _check_lock(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    room, user = joiner.room.id, joiner.user_id
     if entry_of(joiner.room.settings, role_of(asked.caller, joiner)) != "locked":
         return
-    if not (await asked.reads.was_admitted(room, user) or await asked.reads.is_in_meeting(room, user)):
+    if not await _may_return(asked, joiner):
         raise RoomLocked(LOCKED)
+
+
+async def _may_return(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> bool:
+    """Whether they are in the meeting, or a host of it has let them in: no waiting room and no lock keeps them out."""
+    room, user = joiner.room.id, joiner.user_id
+    return await asked.reads.was_admitted(room, user) or await asked.reads.is_in_meeting(room, user)
 
 
 def check_id(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:

@@ -1,5 +1,6 @@
--- What a host changes about a member. '' for no change: `raised` is 'false' or '', `spotlit` 'true' or 'false', `role` is
--- kept for the meeting, `permissions` is their JSON. Published as of no hub, so that each learns of it by the channel.
+-- What a host changes about a member. '' for no change: `raised` is 'false' or '', `spotlit` 'true' or 'false',
+-- `permissions` is their JSON. Role and permissions are kept for the meeting. Published as of no hub, so that each learns
+-- of it by the channel.
 -- needs: room
 -- args: user, incarnation, role, raised, spotlit, permissions
 
@@ -10,11 +11,16 @@ local was, me = cjson.decode(text), cjson.decode(text)
 if role ~= '' then
   me.role = role
   redis.call('HSET', standing, user, role)
-  redis.call('PEXPIRE', standing, redis.call('PTTL', room))
 end
 if raised ~= '' then me.handRaised = false end
 if spotlit ~= '' then me.isSpotlit = spotlit == 'true' end
+if permissions == '{}' then
+  redis.call('HDEL', standing, 'may:' .. user)
+elseif permissions ~= '' then
+  redis.call('HSET', standing, 'may:' .. user, permissions)
+end
 if permissions ~= '' then me.permissions = cjson.decode(permissions) end
+redis.call('PEXPIRE', standing, redis.call('PTTL', room))
 redis.call('HSET', participants, user, cjson.encode(me))
 origin = ''
 local about = '"userId":' .. cjson.encode(user)

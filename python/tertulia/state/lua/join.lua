@@ -34,7 +34,8 @@ if old then
 elseif limit >= 0 and #others >= limit then
   return {'full'}
 else
-  me.joinedAt, me.role = iso(now), stands or me.role
+  local may = redis.call('HGET', standing, 'may:' .. user)
+  me.joinedAt, me.role, me.permissions = iso(now), stands or me.role, may and cjson.decode(may) or nil
 end
 
 local text = cjson.encode(me)

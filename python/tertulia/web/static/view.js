@@ -1,7 +1,8 @@
+/** @import { Meeting } from "./meeting.js" */
 /** @import { EndReason } from "./protocol/hub.js" */
+/** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
-import { Meeting } from "./meeting.js";
-import { Rest, TertuliaError } from "./protocol.js";
+import { Rest, TertuliaError, UnreachableError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
@@ -19,14 +20,14 @@ import {
 } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
+import { Invites } from "./view/invites.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
 import { passwordScreen } from "./view/password.js";
 import { preferences } from "./view/preferences.js";
 import { explainEntry } from "./view/problem.js";
 import { Recordings } from "./view/recording/list.js";
-import { Room } from "./view/room.js";
-import { load, say } from "./words.js";
+import { load, plain, say } from "./words.js";
 
 /** @typedef {import("./view/entry.js").Entry} Entry */
 
@@ -53,7 +54,7 @@ function showHome() {
 
   async function create() {
     try {
-      showLobby(await newMeeting(), "host", false);
+      showLobby(await newMeeting(), { role: "host", waits: false });
     } catch (error) {
       screen.fail(explainEntry(known(error)));
     }
@@ -69,8 +70,7 @@ function showHome() {
 async function approach(entry, forget = () => {}) {
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
-    const { role, waits } = await admission(entry);
-    showLobby(entry, role, waits);
+    showLobby(entry, await admission(entry));
   } catch (error) {
     const refusal = known(error);
     if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
@@ -126,10 +126,10 @@ async function admission({ kind, roomId, credential }) {
 
 /**
  * @param {Entry} entry
- * @param {import("./protocol/types.js").Role} role
- * @param {boolean} waits a host has to let us in
+ * @param {import("./protocol/types.js").EntryView} room what we join as, and what
  */
-function showLobby(entry, role, waits) {
+function showLobby(entry, room) {
+  const { role, waits } = room;
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
   applyEffects(local);
@@ -140,15 +140,16 @@ function showLobby(entry, role, waits) {
     history.pushState({ credential: entry.credential }, "", "/test");
     void showCheck();
   };
-  const screen = lobby({ local, waits, onTest, onGo: (name) => void go(name) });
+  const screen = lobby({ local, room, onTest, onGo: (name) => void go(name) });
   const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
   if (recordings) screen.append(recordings.element);
   const close = () => {
     screen.close();
     recordings?.close();
   };
-  document.title = say("title.lobby");
+  document.title = room.title ? plain(say("title.of", { title: room.title })) : say("title.lobby");
   fill(app, screen.element);
+  meetingModules().catch(() => {}); // who joins is told
 
   /** @param {string} name */
   async function go(name) {
@@ -205,6 +206,21 @@ async function newMeeting() {
 }
 
 /**
+ * What a meeting takes. The lobby does not wait for it: it is loaded while people look into their camera.
+ *
+ * @throws {UnreachableError} it could not be loaded
+ */
+async function meetingModules() {
+  try {
+    const [{ Meeting }, { Room }] = await Promise.all([import("./meeting.js"), import("./view/room.js")]);
+    return { Meeting, Room };
+  } catch (error) {
+    console.error(error);
+    throw new UnreachableError("The page could not be loaded. Reload it.");
+  }
+}
+
+/**
  * Joins and shows the meeting.
  *
  * @param {Entry} entry
@@ -219,6 +235,7 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
+  const { Meeting, Room } = await meetingModules();
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
@@ -245,7 +262,8 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
     throw error;
   });
   onJoined();
-  room = new Room(meeting, local, () => inviteLink(entry, meeting), asMember);
+  const invites = new Invites(() => asMember(), entry.roomId);
+  room = new Room(meeting, local, () => inviteLink(entry, meeting, invites), asMember);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
@@ -294,18 +312,19 @@ async function grantFor(entry, rest, displayName) {
 }
 
 /**
- * The link to send to others: on an open server the plain address, from a host a new invite, else the invite we came
- * with.
+ * The link to send to others: on an open server the plain address, from a host an invite of theirs, else the invite we
+ * came with.
  *
  * @param {Entry} entry
  * @param {Meeting} meeting
+ * @param {Invites} invites
  */
-async function inviteLink(entry, meeting) {
+async function inviteLink(entry, meeting, invites) {
   const plain = `${location.origin}/r/${entry.roomId}`;
   if (await anyone.mayCreateRooms()) return plain;
   if (meeting.role !== "host")
     return entry.link ?? (entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain);
-  return (await new Rest(location.origin, await meeting.token()).invite(entry.roomId, "attendee")).url;
+  return invites.link();
 }
 
 await load(document.documentElement.lang, navigator.languages);

@@ -41,7 +41,6 @@ export class Control extends Emitter {
     super();
     this.#hub = hub;
     this.#roster = roster;
-    hub.on("joined", (result) => this.#onJoined(result));
     hub.on("SettingsChanged", ({ settings }) => this.#take(settings));
     hub.on("ParticipantChanged", (change) => this.#onChanged(change));
     hub.on("ParticipantWaiting", (knock) => this.#changeWaiting((waiting) => waiting.set(knock.userId, knock)));
@@ -111,8 +110,12 @@ export class Control extends Emitter {
     return this.#hub.call("LowerHand", { targetUserId });
   }
 
-  /** @param {JoinResult} result */
-  #onJoined({ userId, settings = OPEN, waiting = [] }) {
+  /**
+   * Takes over what JoinRoom's result says; to be called once the roster has: who is told looks at both.
+   *
+   * @param {JoinResult} result
+   */
+  reset({ userId, settings = OPEN, waiting = [] }) {
     this.#userId = userId;
     this.waiting = new Map(waiting.map((knock) => [knock.userId, knock]));
     this.#take(settings);

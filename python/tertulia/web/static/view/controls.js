@@ -2,6 +2,7 @@ import { say } from "../words.js";
 import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
+import { PICKER } from "./reactions.js";
 
 /**
  * @typedef {import("./keyboard.js").Command | "leave" | "end" | "settings" | "record" | "optOut" | "flip" | "rules"
@@ -60,6 +61,9 @@ export class Controls {
     };
     this.#buttons.react.append(icon("smile"));
     label(this.#buttons.react, say("reaction.title"));
+    // As of a menu: a click on the button closes what it has opened.
+    this.#buttons.react.setAttribute("popovertarget", PICKER);
+    this.#buttons.react.addEventListener("click", (event) => event.preventDefault());
     this.#buttons.chat.append(icon("chat"), this.#badge);
     this.#buttons.people.append(icon("people"), this.#people);
     this.#buttons.screen.append(icon("screen"));
@@ -73,17 +77,14 @@ export class Controls {
         ["react", "smile", say("reaction.title"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
-        ["layout", "layout", say("layout.open")],
+        ["layout", "layout", say("layout.open"), "narrow-group"],
         ["fullScreen", "fullScreen", ""],
         ["floating", "floating", ""],
-        ["optOut", "notRecorded", ""],
-        ["invite", "link", say("invite.copy")],
-        ["invitation", "mail", say("invitation.title")],
-        ["details", "details", say("details.title")],
+        ["invitation", "mail", say("invitation.title"), "first-of-group"],
         ["rules", "shield", say("rules.title")],
-        ["settings", "settings", say("settings.title")],
-        ["theme", "theme", say("theme.switch")],
-        ["help", "keyboard", say("shortcuts.title")],
+        ["optOut", "notRecorded", ""],
+        ["settings", "settings", say("settings.title"), "first-of-group"],
+        ["details", "details", say("details.title")],
       ],
       act,
     );

@@ -1,6 +1,7 @@
 import { say } from "../words.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { followInto } from "./notices.js";
 
 /**
  * Asks for confirmation.
@@ -64,10 +65,11 @@ export function openDialog(title, ...content) {
     ),
     ...content,
   );
-  dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);
   dialog.showModal();
+  followInto(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
   return dialog;
 }
 

@@ -20,12 +20,15 @@ export { closeDialogs, confirmation, linkDialog, openDialog } from "./dialog.js"
 export function settingsDialog(local, onSpeaker, onHints) {
   const choices = deviceChoices(local, onSpeaker);
   choices.element.append(themeChoice(), ...languageChoice(), ...hints(onHints));
-  openDialog(say("settings.title"), choices.element).addEventListener("close", choices.close);
+  const shortcuts = h("button", { type: "button", class: "text-button", onclick: shortcutsDialog });
+  shortcuts.append(say("shortcuts.title"));
+  const dialog = openDialog(say("settings.title"), choices.element, h("p", { class: "keyboard-only" }, shortcuts));
+  dialog.addEventListener("close", choices.close);
 }
 
 /** @param {() => void} onChange */
 function hints(onChange) {
-  const lead = h("p", { class: "lead check-lead", id: "muted-speech-lead" }, say("settings.mutedSpeechLead"));
+  const lead = h("p", { class: "fine-print check-lead", id: "muted-speech-lead" }, say("settings.mutedSpeechLead"));
   const muted = switchOf("mutedSpeech", say("settings.mutedSpeech"), onChange);
   muted.querySelector("input")?.setAttribute("aria-describedby", lead.id);
   return [switchOf("sounds", say("settings.sounds"), onChange), muted, lead];

@@ -49,6 +49,20 @@ export function clearNotices(topic) {
   for (const element of area().querySelectorAll(topic ? `[data-topic="${topic}"]` : ".notice")) element.remove();
 }
 
+/**
+ * Lets notices be read and pressed while a modal dialog is open: it makes all that is outside of it inert.
+ *
+ * @param {HTMLDialogElement} dialog that was just opened
+ */
+export function followInto(dialog) {
+  const before = area().parentElement ?? document.body;
+  dialog.append(area());
+  dialog.addEventListener("close", () => {
+    if (!dialog.contains(area())) return;
+    (before.isConnected ? before : document.body).append(area());
+  });
+}
+
 function area() {
   return /** @type {HTMLElement} */ (document.getElementById("notices"));
 }

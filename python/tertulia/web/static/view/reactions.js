@@ -6,6 +6,8 @@ import { placeAt } from "./popover.js";
 const FLOATS_MS = 4000;
 /** More would cover the meeting. */
 const MOST = 30;
+/** The id of the choice of reactions. */
+export const PICKER = "reaction-picker";
 
 /** Reactions to what happens right now: they rise over the tiles, and are gone. */
 export class Reactions {
@@ -19,7 +21,7 @@ export class Reactions {
       this.#picker.hidePopover();
       react(emoji);
     };
-    this.#picker = h("div", { class: "menu emoji-menu", popover: "auto" }, emojiRow(act));
+    this.#picker = h("div", { id: PICKER, class: "menu emoji-menu", popover: "auto" }, emojiRow(act));
     this.element = h("div", { class: "reactions-layer" }, this.#floats, this.#picker);
   }
 

@@ -333,6 +333,7 @@ export class Room {
   #toggle(which) {
     const from = this.#open;
     this.#open = from === which ? null : which;
+    if (this.#open) closeDialogs(); // a notice over a dialog may have asked for it
     this.#chat.element.hidden = this.#open !== "chat";
     this.#people.element.hidden = this.#open !== "people";
     this.element.classList.toggle("has-panel", this.#open !== null);

@@ -98,14 +98,25 @@ export class Visitor {
     const iceTransportPolicy = way === "relay" ? "relay" : "all";
     const pc = new RTCPeerConnection({ iceServers, iceTransportPolicy, bundlePolicy: "max-bundle" });
     addLines(pc);
+    const connected = await this.#connectBy(pc, way).catch((e) => {
+      pc.close();
+      throw e;
+    });
+    if (typeof connected === "string") pc.close();
+    return connected;
+  }
+
+  /**
+   * @param {RTCPeerConnection} pc
+   * @param {Way} way
+   * @returns {Promise<Connected | "none" | "fails">}
+   */
+  async #connectBy(pc, way) {
     const answer = answerBy(await this.#exchange(pc), way);
+    if (answer === null) return "none";
     const began = performance.now();
-    if (answer !== null) {
-      await pc.setRemoteDescription({ type: "answer", sdp: answer });
-      if (await isConnected(pc)) return { pc, milliseconds: performance.now() - began };
-    }
-    pc.close();
-    return answer === null ? "none" : "fails";
+    await pc.setRemoteDescription({ type: "answer", sdp: answer });
+    return (await isConnected(pc)) ? { pc, milliseconds: performance.now() - began } : "fails";
   }
 
   /**
@@ -148,14 +159,21 @@ export class Visitor {
   }
 }
 
-/** @param {RTCPeerConnection} pc */
-async function isConnected(pc) {
-  const end = performance.now() + CONNECT_MS;
-  while (performance.now() < end && pc.connectionState !== "failed") {
-    if (pc.connectionState === "connected") return true;
-    await pause(20);
-  }
-  return false;
+/**
+ * @param {RTCPeerConnection} pc
+ * @returns {Promise<boolean>} false: there is no way, or none within {@link CONNECT_MS}
+ */
+function isConnected(pc) {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => resolve(false), CONNECT_MS);
+    const look = () => {
+      if (pc.connectionState !== "connected" && pc.connectionState !== "failed") return;
+      clearTimeout(late);
+      resolve(pc.connectionState === "connected");
+    };
+    pc.onconnectionstatechange = look;
+    look();
+  });
 }
 
 /** @param {number} milliseconds */

@@ -18,8 +18,10 @@
  */
 
 const VENDOR = "/static/vendor/tflite/";
-/** A background is blurred at this width and shown larger, which costs little and looks as smooth. */
-const BLURRED_WIDTH = 160;
+/** In pixels of what the model sees: a background is blurred at that size and shown larger, which costs little. */
+const BLUR = 6;
+/** Pixels that a machine shows at most which is too slow for more. */
+const SMALL_WIDTH = 640;
 /** Of the mask: what the model is less sure of is background, what it is surer of is the person. */
 const [LEAST, MOST] = [0.35, 0.75];
 /** How much of the last mask stays, so that edges do not flicker. */
@@ -27,17 +29,24 @@ const INERTIA = 0.3;
 
 /** Tells people from what is behind them. */
 class Segmenter {
+  /** The frame as the model sees it. */
+  seen;
+  /** Opaque where the person is. */
+  mask;
   #tflite;
-  #canvas;
-  #brush;
-  #mask;
+  #eye;
+  #pen;
+  #pixels;
 
   /** @param {Tflite} tflite with its model loaded */
   constructor(tflite) {
     this.#tflite = tflite;
-    this.#canvas = new OffscreenCanvas(tflite._getInputWidth(), tflite._getInputHeight());
-    this.#brush = brushOf(this.#canvas);
-    this.#mask = new ImageData(this.#canvas.width, this.#canvas.height);
+    const [width, height] = [tflite._getInputWidth(), tflite._getInputHeight()];
+    this.seen = new OffscreenCanvas(width, height);
+    this.mask = new OffscreenCanvas(width, height);
+    this.#eye = brushOf(this.seen, { willReadFrequently: true });
+    this.#pen = brushOf(this.mask);
+    this.#pixels = new ImageData(width, height);
   }
 
   static async load() {
@@ -56,19 +65,14 @@ class Segmenter {
     return new Segmenter(tflite);
   }
 
-  /**
-   * @param {VideoFrame} frame
-   * @returns {OffscreenCanvas} opaque where the person is; it is overwritten by the next call
-   */
-  mask(frame) {
-    const { width, height } = this.#canvas;
-    this.#brush.globalCompositeOperation = "copy";
-    this.#brush.drawImage(frame, 0, 0, width, height);
-    this.#read(this.#brush.getImageData(0, 0, width, height).data);
+  /** @param {VideoFrame} frame sets `seen` and `mask` */
+  look(frame) {
+    const { width, height } = this.seen;
+    this.#eye.drawImage(frame, 0, 0, width, height);
+    this.#read(this.#eye.getImageData(0, 0, width, height).data);
     this.#tflite._runInference();
-    this.#write(this.#mask.data);
-    this.#brush.putImageData(this.#mask, 0, 0);
-    return this.#canvas;
+    this.#write(this.#pixels.data);
+    this.#pen.putImageData(this.#pixels, 0, 0);
   }
 
   /** @param {Uint8ClampedArray} pixels */
@@ -101,6 +105,7 @@ class Painter {
   #brushBehind = brushOf(this.#behind);
   #background;
   #picture;
+  #most = Infinity;
 
   /**
    * @param {Background} background
@@ -111,15 +116,26 @@ class Painter {
     this.#picture = picture;
   }
 
+  /** @returns {boolean} whether pictures are smaller from now on */
+  shrink() {
+    const isLarger = this.#canvas.width > SMALL_WIDTH;
+    this.#most = SMALL_WIDTH;
+    return isLarger;
+  }
+
   /**
    * @param {VideoFrame} frame
-   * @param {OffscreenCanvas} mask
+   * @param {Segmenter} segmenter which has looked at it
    * @returns {OffscreenCanvas} the picture, which is overwritten by the next call
    */
-  paint(frame, mask) {
-    const { displayWidth: width, displayHeight: height } = frame;
-    if (this.#canvas.width !== width || this.#canvas.height !== height) this.#resize(width, height);
-    if (this.#background.is === "blur") this.#blur(frame);
+  paint(frame, { seen, mask }) {
+    const scale = Math.min(1, this.#most / frame.displayWidth);
+    const [width, height] = [frame.displayWidth, frame.displayHeight].map((side) => Math.round(side * scale));
+    if (!width || !height) return this.#canvas;
+    const isBlurred = this.#background.is === "blur";
+    const size = isBlurred ? seen : { width, height };
+    if (this.#canvas.width !== width || this.#canvas.height !== height) this.#resize(width, height, size);
+    if (isBlurred) this.#blur(seen);
     const brush = this.#brush;
     brush.globalCompositeOperation = "copy";
     brush.drawImage(mask, 0, 0, width, height);
@@ -133,22 +149,21 @@ class Painter {
   /**
    * @param {number} width
    * @param {number} height
+   * @param {{width: number, height: number}} behind
    */
-  #resize(width, height) {
+  #resize(width, height, behind) {
     Object.assign(this.#canvas, { width, height });
-    const isBlurred = this.#background.is === "blur";
-    const scale = isBlurred ? BLURRED_WIDTH / width : 1;
-    Object.assign(this.#behind, { width: Math.round(width * scale), height: Math.round(height * scale) });
+    Object.assign(this.#behind, { width: behind.width, height: behind.height });
     if (this.#picture) this.#cover(this.#picture);
-    else if (!isBlurred) this.#wash();
+    else if (this.#background.is === "plain") this.#wash();
   }
 
-  /** @param {VideoFrame} frame */
-  #blur(frame) {
+  /** @param {OffscreenCanvas} seen */
+  #blur(seen) {
     const { width, height } = this.#behind;
-    this.#brushBehind.filter = "blur(4px)";
+    this.#brushBehind.filter = `blur(${BLUR}px)`;
     // Beyond the edge there is nothing to blur with.
-    this.#brushBehind.drawImage(frame, -8, -8, width + 16, height + 16);
+    this.#brushBehind.drawImage(seen, -2 * BLUR, -2 * BLUR, width + 4 * BLUR, height + 4 * BLUR);
   }
 
   /** @param {ImageBitmap} picture as large as needed to leave nothing free, in its middle */
@@ -170,9 +185,12 @@ class Painter {
   }
 }
 
-/** @param {OffscreenCanvas} canvas */
-function brushOf(canvas) {
-  const brush = canvas.getContext("2d", { willReadFrequently: true });
+/**
+ * @param {OffscreenCanvas} canvas
+ * @param {CanvasRenderingContext2DSettings} [settings]
+ */
+function brushOf(canvas, settings) {
+  const brush = canvas.getContext("2d", settings);
   if (!brush) throw new Error("a canvas cannot be drawn on");
   return brush;
 }
@@ -193,13 +211,16 @@ async function run({ readable, writable, background }) {
       frame.close();
       continue;
     }
-    const painted = painter.paint(frame, segmenter.mask(frame));
+    segmenter.look(frame);
+    const painted = painter.paint(frame, segmenter);
     frame.close();
     await writer.write(new VideoFrame(painted, { timestamp, alpha: "discard" }));
     pace.took(performance.now() - began);
-    if (pace.isTooSlow) return postMessage({ is: "slow" });
     if (!isRunning) postMessage({ is: "running" });
     isRunning = true;
+    if (!pace.isTooSlow) continue;
+    if (!painter.shrink()) return postMessage({ is: "slow" });
+    pace.reset();
   }
 }
 

@@ -28,6 +28,11 @@ export class Pace {
     if (this.#times.length > FRAMES) this.#times.shift();
   }
 
+  /** What is done for a frame is less from now on. */
+  reset() {
+    this.#times = [];
+  }
+
   get isTooSlow() {
     return this.#times.length === FRAMES && this.#times.reduce((a, b) => a + b, 0) / FRAMES > SLOW_MS;
   }

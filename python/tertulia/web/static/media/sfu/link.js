@@ -216,7 +216,8 @@ export class SfuLink extends Emitter {
     const connection = this.#from(transportId);
     if (!connection) return;
     console.warn("SFU:", code, message);
-    connection.receiveError(code);
+    // It is about somebody's track, and no answer to what this client said.
+    if (code !== "no_common_codec") connection.receiveError(code);
   }
 
   #replace() {

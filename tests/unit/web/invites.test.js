@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Invites } from "../../../python/tertulia/web/static/view/invites.js";
+
+function setUp(days = 7) {
+  const listed = [];
+  const rest = {
+    invite: async () => {
+      const id = `i${listed.length + 1}`;
+      listed.push({ id });
+      return { id, url: `https://a/m/${id}`, expiresAt: new Date(Date.now() + days * 86_400_000).toISOString() };
+    },
+    invites: async () => listed.filter(({ deleted }) => !deleted),
+  };
+  return { listed, rest, invites: new Invites(async () => rest, "room") };
+}
+
+test("one invite for all who are sent the link", async () => {
+  const { listed, invites } = setUp();
+  assert.deepEqual([await invites.link(), await invites.link()], ["https://a/m/i1", "https://a/m/i1"]);
+  assert.equal(listed.length, 1);
+});
+
+test("another one where it was deleted, or expires soon", async () => {
+  const { listed, invites } = setUp();
+  await invites.link();
+  listed[0].deleted = true;
+  assert.equal(await invites.link(), "https://a/m/i2");
+  const short = setUp(0.5).invites;
+  assert.notEqual(await short.link(), await short.link());
+});
+
+test("one that could not be made is made again", async () => {
+  const { rest, invites } = setUp();
+  const { invite } = rest;
+  rest.invite = async () => Promise.reject(new Error("away"));
+  await assert.rejects(invites.link());
+  rest.invite = invite;
+  assert.equal(await invites.link(), "https://a/m/i1");
+});
