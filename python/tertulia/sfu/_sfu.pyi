@@ -415,7 +415,6 @@ class Sfu:
         | Inflow
         | Limited
         | Refused
-        | NoCommonCodec
         | Lost
         | Restarted
         | Failed
