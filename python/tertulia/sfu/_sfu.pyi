@@ -414,7 +414,6 @@ class Sfu:
         | Inflow
         | Limited
         | Refused
-        | NoCommonCodec
         | Lost
         | Restarted
         | Failed
