@@ -101,7 +101,7 @@ CALLS = _browser(
     "two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme", "accessibility"
 )
 # For `make nightly`: with these, continuous integration would take too long.
-LONG = _browser("check", "control", "effects", "languages", "layers", "meetings", "views", "webrtcbin")
+LONG = _browser("check", "control", "effects", "firefox_page", "languages", "layers", "meetings", "views", "webrtcbin")
 PAGES = ("tests/browser", *(f"--ignore={path}" for path in (*CALLS, *LONG)))
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
@@ -122,12 +122,14 @@ COVERAGE = Step(
     ("sh", "-c", f"{BIN}coverage combine -q && {BIN}coverage report"),
     needs=("unit", *(step.name for step in INTEGRATION)),
 )
+COUNTED = "instructions"
 BENCH = tuple(
     Step(f"bench {name}", (BIN + "python", "-m", f"bench.{name}"), 10, needs=SERVED, apart=f"bench {name}")
-    for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py"))
+    for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py") if path.parent.name != COUNTED)
 )
-# Foreign stacks that need a toolchain of their own, or long.
+# Foreign stacks that need a toolchain of their own, what needs Valgrind, or long.
 NIGHTLY = (
+    Step("nightly instructions", (BIN + "python", "-m", f"bench.{COUNTED}"), 20, needs=PACKAGES),
     Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
     Step("nightly browser", (*PYTEST, *LONG), 20, needs=SERVED, apart="browser"),
     Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),

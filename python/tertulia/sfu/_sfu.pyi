@@ -409,13 +409,11 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
-        | NoCommonCodec
         | ActiveSpeakers
         | TransportState
         | Inflow
         | Limited
         | Refused
-        | NoCommonCodec
         | Lost
         | Restarted
         | Failed
