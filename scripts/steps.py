@@ -101,7 +101,7 @@ CALLS = _browser(
     "two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme", "accessibility"
 )
 # For `make nightly`: with these, continuous integration would take too long.
-LONG = _browser("check", "control", "effects", "languages", "layers", "meetings", "views")
+LONG = _browser("check", "control", "effects", "firefox_page", "languages", "layers", "meetings", "views", "webrtcbin")
 PAGES = ("tests/browser", *(f"--ignore={path}" for path in (*CALLS, *LONG)))
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
@@ -132,6 +132,7 @@ NIGHTLY = (
     Step("nightly instructions", (BIN + "python", "-m", f"bench.{COUNTED}"), 20, needs=PACKAGES),
     Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
     Step("nightly browser", (*PYTEST, *LONG), 20, needs=SERVED, apart="browser"),
+    Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),
     Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),
 )
 GROUPS = {

@@ -24,7 +24,10 @@ fn config() -> ShardConfig {
             addr: ([192, 0, 2, 1], 3478).into(),
             transport: Transport::Udp,
         }],
-        limits: Limits::default(),
+        limits: Limits {
+            offers_per_user: 1_000_000,
+            ..Limits::default()
+        },
     }
 }
 

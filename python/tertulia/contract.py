@@ -149,10 +149,13 @@ class EntryQuery(Wire, frozen=True):
 
 
 class EntryView(Wire, frozen=True):
-    """Whoever asks may join the room now, in this role; ``waits``: once a host has admitted them."""
+    """Whoever asks may join the room now, in this role; ``waits``: once a host has admitted them. What the room is
+    called, and when its meeting is to begin."""
 
     role: Role
     waits: bool = False
+    title: str | None = None
+    scheduled_for: str | None = None
 
 
 class CreateUser(Wire, frozen=True):

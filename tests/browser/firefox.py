@@ -113,6 +113,35 @@ class Page:
             }})()"""
         )
 
+    async def choose(self, button: str, item: str) -> None:
+        """Press a button that opens a menu or a dialog, then one in it."""
+        await self.press(button)
+        await self.press(item)
+
+    async def fill(self, selector: str, text: str) -> None:
+        """Put a text into a field, or choose an option of a select, as soon as it is there."""
+        await self.until(
+            f"""(() => {{
+              const field = document.querySelector({json.dumps(selector)});
+              if (!field) return false;
+              field.value = {json.dumps(text)};
+              for (const name of ["input", "change"]) field.dispatchEvent(new Event(name, {{ bubbles: true }}));
+              return true;
+            }})()"""
+        )
+
+    async def says(self, text: str, selector: str = "body") -> None:
+        """Wait until a text is shown in an element."""
+        found = f"document.querySelector({json.dumps(selector)})?.innerText.includes({json.dumps(text)})"
+        await self.until(found)
+
+    async def join(self, link: str, name: str) -> None:
+        """Join a meeting."""
+        await self.goto(link)
+        await self.fill("input[name=name]", name)
+        await self.press("Join now")
+        await self.until('document.querySelector(".meeting")')
+
     async def picture(self, path: Path) -> None:
         """A screenshot, to be looked at."""
         shot = await self.command("browsingContext.captureScreenshot", context=self._context)

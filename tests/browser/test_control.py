@@ -139,6 +139,12 @@ async def test_another_name_is_seen_by_all_and_kept(come: Come, base: str) -> No
     await expect(ana.page.locator(".messages")).not_to_contain_text("Benjamin")
     await ben.page.reload()
     await expect(ben.page.get_by_label("Your name")).to_have_value("Benjamin")
+    await ana.press("Escape")
+    await ana.press("p")
+    await choose(ana, "Ana", "Change your name")
+    await ana.page.get_by_role("dialog").get_by_label("Your name").fill("Ana B.")
+    await ana.press("Enter")
+    await ana.tile("Ana B. (you)").wait_for()
 
 
 async def test_a_co_host_and_the_spotlight(come: Come, base: str) -> None:

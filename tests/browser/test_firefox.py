@@ -28,18 +28,13 @@ async def test_firefox_and_chromium_see_and_hear_each_other(
     ana = await come("Ana")
     await ana.join(room.host_link)
     async with firefox(tmp_path) as page:
-        await page.goto(room.link)
-        await page.until('document.querySelector("input[name=name], #name, input[type=text]")')
-        await page.evaluate(
-            """(() => { const name = document.querySelector("input[type=text], input:not([type])");
-            name.value = "Ben"; name.dispatchEvent(new Event("input", { bubbles: true })); })()"""
-        )
-        await page.until('[...document.querySelectorAll("button")].find((b) => b.textContent.includes("Join now"))')
-        await page.evaluate(
-            '[...document.querySelectorAll("button")].find((b) => b.textContent.includes("Join now")).click()'
-        )
-        await page.until('document.querySelector(".meeting")')
+        await page.join(room.link, "Ben")
         await asyncio.gather(
             page.until(_PLAYS % json.dumps("Ana")), page.until(_PLAYS % json.dumps("Ben (you)")), ana.decodes(1)
         )
         await page.picture(pictures / f"firefox-{topology}.png")
+        await ana.press("c")
+        await ana.page.get_by_label("Message", exact=True).fill("hello")
+        await ana.press("Enter")
+        await page.press("Open chat")
+        await page.says("hello", ".messages")

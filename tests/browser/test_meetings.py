@@ -14,7 +14,8 @@ from websockets.sync.client import ClientConnection
 
 from tests.browser.conftest import Come
 from tests.browser.films import Recordings, film
-from tests.browser.person import Person, new_room
+from tests.browser.firefox import firefox
+from tests.browser.person import Person, call, new_room
 from tests.browser.test_accessibility import violations
 from tests.browser.test_languages import all_is_from_the_catalogue, mark_the_catalogue
 from tests.integration import servers
@@ -285,6 +286,41 @@ async def test_nothing_sticks_out_on_the_narrowest_phone(come: Come, base: str, 
         await ana.page.locator(ready).first.wait_for()
         assert await ana.page.evaluate("document.documentElement.scrollWidth") <= 320
         assert await ana.page.evaluate("document.dir") == ("rtl" if locale == "ar" else "ltr")
+
+
+async def test_what_a_meeting_is_stands_in_its_lobby_and_its_invitations(come: Come, base: str) -> None:
+    room = new_room(base)
+    call("PATCH", f"{base}/v1/rooms/{room.id}", {"title": "Weekly, with cake", "scheduledFor": "2031-05-06T07:30:00Z"})
+    ana = await come("Ana", timezone_id="Europe/Madrid")
+    page = ana.page
+    await page.goto(room.host_link)
+    await expect(page.locator(".topic")).to_have_text("Weekly, with cakePlanned for May 6, 2031 at 9:30 AM")
+    await expect(page).to_have_title("Weekly, with cake · Tertulia")
+    assert await violations(page) == []
+    await ana.button("Join now").click()
+    await page.get_by_role("button", name="More", exact=True).click()
+    await page.get_by_role("menuitem", name="Invite people").click()
+    await page.get_by_text("Link with a password or for the calendar").click()
+    await expect(page.get_by_role("dialog").get_by_label("Title")).to_have_value("Weekly, with cake")
+    await expect(page.get_by_role("dialog").get_by_label("Begins at")).to_have_value("2031-05-06T09:30")
+
+
+async def test_in_firefox(base: str, tmp_path: Path) -> None:
+    async with firefox(tmp_path) as page:
+        await page.goto(f"{base}/meetings")
+        await page.until('document.querySelector(".screen-head .primary")')
+        await page.evaluate('document.querySelector(".screen-head .primary").click()')
+        filled = """(() => {
+          const { title, when } = document.querySelector("dialog form").elements;
+          [title.value, when.value] = ["From Firefox", "2031-05-06T09:30"];
+          document.querySelector("dialog [type=submit]").click();
+        })()"""
+        await page.evaluate(filled)
+        await page.until('document.querySelector(".links + *, .part .desk-empty") && location.hash.length === 37')
+        assert await page.evaluate('document.querySelector("h1").textContent') == "From Firefox"
+        assert await page.evaluate('getComputedStyle(document.querySelector(".parts")).display') == "grid"
+        room = (await page.evaluate("location.hash"))[1:]
+    assert call("GET", f"{base}/v1/rooms/{room}")["title"] == "From Firefox"
 
 
 async def test_by_keyboard_alone(come: Come, base: str) -> None:

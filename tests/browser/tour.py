@@ -42,6 +42,11 @@ async def screens(person: Person, base: str, room: Room) -> AsyncIterator[str]:
     await page.locator(".mirror video").wait_for()
     await page.locator(".level .lit").first.wait_for()
     yield "lobby"
+    await page.locator(".to-test").click()
+    await page.locator(".check .level .lit").first.wait_for()
+    yield "check"
+    await page.goto(room.host_link)
+    await page.locator(".mirror video").wait_for()
     await page.locator(".ready button").click()
     await page.locator(".meeting").wait_for()
     yield "alone"
@@ -59,6 +64,10 @@ async def in_company(person: Person) -> AsyncIterator[str]:
             await page.keyboard.press("Enter")
             await page.locator(".messages li").first.wait_for()
         yield name
+        if name == "people":
+            await page.locator("[data-act^=more]").first.click()
+            await page.locator("[data-action=rename]").click()
+            yield "rename"
         await page.keyboard.press("Escape")
     for selector, name in ((".control.more", "menu"), (".hang-up", "leave")):
         await page.locator(selector).click()

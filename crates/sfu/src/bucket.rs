@@ -33,11 +33,11 @@ impl Bucket {
         self.rate
     }
 
-    /// Changes how many tokens come in a second. It gets none by that.
+    /// Changes how many tokens come in a second, of which it holds one second's worth. It gets none by that.
     pub(crate) fn set_rate(&mut self, now: Instant, rate: u32) {
         self.fill(now);
-        self.rate = f64::from(rate);
-        self.tokens = self.tokens.min(self.rate);
+        (self.rate, self.most) = (f64::from(rate), f64::from(rate));
+        self.tokens = self.tokens.min(self.most);
     }
 
     /// Takes a token, if there is one.
@@ -87,5 +87,18 @@ mod tests {
         assert_eq!((0..20).filter(|_| bucket.take(later)).count(), 5);
         let much_later = now + Duration::from_secs(60);
         assert_eq!((0..20).filter(|_| bucket.take(much_later)).count(), 10);
+    }
+
+    #[test]
+    fn another_rate_is_another_burst() {
+        let now = Instant::now();
+        let mut bucket = Bucket::new(10, now);
+        bucket.set_rate(now, 100);
+        assert_eq!((0..200).filter(|_| bucket.take(now)).count(), 10, "none comes by that");
+        let later = now + Duration::from_secs(60);
+        assert_eq!((0..200).filter(|_| bucket.take(later)).count(), 100);
+        bucket.set_rate(later, 5);
+        let much_later = later + Duration::from_secs(60);
+        assert_eq!((0..200).filter(|_| bucket.take(much_later)).count(), 5);
     }
 }

@@ -46,6 +46,9 @@ pub struct Limits {
     /// ICE connectivity checks verified each second for one source address, or for one IPv6 /64. Many clients may be behind one
     /// address, each with some checks a second.
     pub checks_per_source: u32,
+    /// Offers of one user that are read each second, twice as many at once; and answers that are wrong. A client that shares a
+    /// screen while others come makes one or two.
+    pub offers_per_user: u32,
     /// What one track may bring in, in kbit/s. Packets are bounded too, as if each had 400 bytes.
     pub track_kilobits: u32,
     /// The same for all that one peer sends, retransmissions and feedback included.
@@ -71,6 +74,7 @@ impl Default for Limits {
             stun_per_second: 1_000,
             stun_per_source: 50,
             checks_per_source: 1_000,
+            offers_per_user: 2,
             // A screen in 4K takes 20 Mbit/s at most.
             track_kilobits: 40_000,
             peer_kilobits: 80_000,

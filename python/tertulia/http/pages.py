@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tertulia.errors import NotFound
+from tertulia.http.lean import lean
 from tertulia.rest.addresses import WS_PATH, Base, base_of
 from tertulia.rest.codes import is_code
 
@@ -42,7 +43,9 @@ _ORIGIN: Final = re.compile(r"(?:https?|wss?)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:
 _CARD_MARK: Final = b"<!-- open graph -->"
 """Where in the page its Open Graph tags stand."""
 PERMISSIONS_POLICY: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
-
+_DOCUMENTS: Final = frozenset({"text/html", "image/svg+xml"})
+_WORKER: Final = ".worker.js"
+"""Policies are of documents and of workers. With a hundred scripts they would be a quarter of what is sent."""
 
 MediaOrigin = Callable[[], Awaitable[str | None]]
 """Where players get recordings from, if not from this server."""
@@ -72,6 +75,8 @@ _MOST_CARDS: Final = 16
 
 _ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json", ".wasm", ".tflite"})
 """Files of text, which are a quarter as long by gzip, and what noise suppression and backgrounds load."""
+_FOREIGN: Final = "vendor"
+"""The directory of what others have written: it is sent as it is, with its licences."""
 _GZIP_LEVEL: Final = 9
 """A file is compressed once."""
 
@@ -228,11 +233,14 @@ class Pages:
         headers = {
             "ETag": asset.etag,
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": content_policy(base, await self._media_origin()),
-            "Permissions-Policy": PERMISSIONS_POLICY,
-            "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
+        if asset.media_type in _DOCUMENTS or name.endswith(_WORKER):
+            headers |= {
+                "Content-Security-Policy": content_policy(base, await self._media_origin()),
+                "Permissions-Policy": PERMISSIONS_POLICY,
+                "Cross-Origin-Opener-Policy": "same-origin",
+            }
         content = asset.content
         if asset.zipped:
             headers["Vary"] = "Accept-Encoding"
@@ -260,6 +268,8 @@ class Pages:
             content = path.read_bytes()
         except (OSError, ValueError):  # ValueError: a NUL in the name
             raise NotFound("there is no such page") from None
+        if path.suffix == ".js" and _FOREIGN not in path.parts:
+            content = lean(content)
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         asset = _asset(content, media_type, is_text=path.suffix in _ZIPPED)
         if len(self._known) < _MOST_KNOWN:  # one file has any number of names

@@ -409,7 +409,6 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
-        | NoCommonCodec
         | ActiveSpeakers
         | TransportState
         | Inflow

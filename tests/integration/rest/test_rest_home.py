@@ -84,6 +84,16 @@ def test_a_calendar_file_is_of_the_rooms_title_and_time_unless_told(rest: Rest) 
     assert [error["field"] for error in found["errors"]] == ["event.title", "event.startsAt"]
 
 
+def test_who_may_join_learns_what_the_meeting_is(rest: Rest) -> None:
+    room = made(rest, title="Board", scheduledFor=AT)
+    about = {"title": "Board", "scheduledFor": AT}
+    for key in (rest.invite(room), rest.token(room)):
+        assert rest.ok("GET", f"/v1/rooms/{room}/entry", key=key).items() >= about.items()
+    bare = made(rest)
+    assert rest.ok("GET", f"/v1/rooms/{bare}/entry", key=rest.invite(bare))["title"] is None
+    rest.refused("GET", f"/v1/rooms/{room}/entry", key=rest.invite(bare), status=403, code="forbidden")
+
+
 def test_nodes_are_the_operators_unless_shown(rest: Rest) -> None:
     rest.refused("GET", "/v1/nodes", status=403, code="forbidden")
     rest.refused("GET", "/v1/nodes", key="", status=401, code="unauthorized")

@@ -197,3 +197,13 @@ def test_the_manifest_makes_the_page_installable() -> None:
     page = (WEB / "index.html").read_text()
     assert 'rel="manifest" href="/static/app.webmanifest"' in page
     assert "<!-- open graph -->" in page
+
+
+async def test_the_page_of_meetings_talks_to_this_server_only_and_has_no_card() -> None:
+    answer = await Pages(public_url="https://meet.example.org").meetings(request())
+    assert answer.status_code == 200
+    assert b'src="/static/meetings.js"' in bytes(answer.body)
+    assert b"og:" not in bytes(answer.body)
+    policy = answer.headers["content-security-policy"]
+    assert "connect-src 'self' wss://meet.example.org;" in policy
+    assert "frame-ancestors 'none'" in policy

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from scripts import dependencies
-from scripts.dependencies import CRATES_IO, audited, crate_findings, npm_findings, python_findings
+from scripts.dependencies import (
+    CRATES_IO,
+    audited,
+    crate_findings,
+    npm_findings,
+    python_findings,
+    vendored_findings,
+)
 from scripts.licences import allowed
 
 
@@ -72,6 +79,18 @@ def test_an_npm_package_without_hash(tmp_path: Path, monkeypatch: pytest.MonkeyP
         json.dumps({"packages": {"": {}, "node_modules/a": {"integrity": "sha512-…"}, "node_modules/b": {}}})
     )
     assert list(npm_findings(lock)) == ["npm package node_modules/b has no hash in package-lock.json"]
+
+
+@pytest.mark.parametrize(("licence", "found"), [("MIT", 0), ("GPL-3.0-only", 1), (None, 1)])
+def test_files_of_npm_packages_that_ship_are_under_a_licence_that_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, licence: str | None, found: int
+) -> None:
+    monkeypatch.setattr(dependencies, "ROOT", tmp_path)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/vendored.json").write_text(json.dumps({"a.js": "@scope/a/dist/a.js", "b.js": "@scope/a/b.js"}))
+    package = {"license": licence} if licence else {}
+    (tmp_path / "package-lock.json").write_text(json.dumps({"packages": {"node_modules/@scope/a": package}}))
+    assert len(list(vendored_findings())) == found
 
 
 def test_what_pip_audit_could_not_look_up_is_not_taken_for_sound() -> None:

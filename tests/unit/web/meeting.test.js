@@ -411,6 +411,15 @@ test("tokens and TURN credentials are renewed before they expire", async () => {
   assert.equal(configured.mock.callCount(), 0);
 });
 
+test("the camera is told for whom it films: how many, and whether each gets an encoding of their own", async () => {
+  const { local } = await joined({ topology: "p2p" });
+  const before = local.crowds.at(-1).people;
+  say("ParticipantJoined", { userId: "zoe", displayName: "Zoe", role: "attendee" });
+  assert.deepEqual(local.crowds.at(-1), { people: before + 1, isMesh: true });
+  say("ParticipantLeft", { userId: "zoe", reason: "left" });
+  assert.deepEqual(local.crowds.at(-1), { people: before, isMesh: true });
+});
+
 test("the end stops everything, and is told once", async () => {
   const { meeting, local, of } = await joined();
   meeting.leave();

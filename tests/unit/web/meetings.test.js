@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 import { Poll } from "../../../python/tertulia/web/static/meetings/poll.js";
-import { fromField, titleOf, toField, whenOf } from "../../../python/tertulia/web/static/meetings/room_words.js";
+import { titleOf, whenOf } from "../../../python/tertulia/web/static/meetings/room_words.js";
 import { merged, Rooms } from "../../../python/tertulia/web/static/meetings/rooms.js";
 import { Rows } from "../../../python/tertulia/web/static/meetings/rows.js";
+import { fromField, toField } from "../../../python/tertulia/web/static/view/moment_field.js";
 import { plain } from "../../../python/tertulia/web/static/words.js";
 import "./english.js";
 import { settle } from "./settle.js";

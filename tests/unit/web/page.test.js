@@ -11,6 +11,9 @@ const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((
 const isLoadedByName = (name) =>
   /^(boot|view|meetings)\.js$|^words\/[a-z]{2}\.js$|^media\/effects\/|^(media|view)\/check\/|^vendor\//.test(name);
 
+/** What is loaded once the lobby is there. */
+const LATER = ["meeting.js", "view/room.js"];
+
 /** @param {string} entry a module @returns {string[]} what it imports, and what that does */
 function needed(entry) {
   const found = new Set();
@@ -29,6 +32,20 @@ function needed(entry) {
 const linked = (page, rel) =>
   [...page.matchAll(new RegExp(`rel="${rel}" href="/static/([^"]+)"`, "g"))].map(([, name]) => name);
 
+test("no text looks like a comment with a line of its own: those are not sent", () => {
+  for (const name of FILES.filter((name) => name.endsWith(".js") && !name.startsWith("vendor/"))) {
+    let [isInText, isInComment] = [false, false];
+    for (const line of readFileSync(new URL(`static/${name}`, WEB), "utf8").split("\n")) {
+      if (isInText) assert.doesNotMatch(line, /^[ \t]*\/[/*]/, name);
+      isInComment ||= !isInText && /^\s*\/\*/.test(line);
+      const isCode = !isInComment && !/^\s*\/\//.test(line);
+      if (isCode && (line.replace(/\/\/ .*$/, "").match(/`/g) ?? []).length % 2) isInText = !isInText;
+      if (line.includes("*/")) isInComment = false;
+    }
+    assert.equal(isInText, false, name);
+  }
+});
+
 for (const [page, entry] of [
   [INDEX, "view.js"],
   [MEETINGS, "meetings.js"],
@@ -38,9 +55,15 @@ for (const [page, entry] of [
   });
 }
 
+test("the lobby does not wait for the meeting", () => {
+  const before = needed("view.js");
+  for (const later of LATER) assert.ok(!before.includes(later));
+});
+
 test("every module and every style sheet is of a page", () => {
   const modules = FILES.filter((name) => name.endsWith(".js") && !isLoadedByName(name));
-  const ofPages = [...linked(INDEX, "modulepreload"), ...linked(MEETINGS, "modulepreload")];
+  const behindLobby = LATER.flatMap((name) => [name, ...needed(name)]);
+  const ofPages = [...linked(INDEX, "modulepreload"), ...linked(MEETINGS, "modulepreload"), ...behindLobby];
   // Nothing but types in comments.
   assert.deepEqual([...new Set(ofPages), "protocol/types.js"].sort(), modules.sort());
   const sheets = new Set([...linked(INDEX, "stylesheet"), ...linked(MEETINGS, "stylesheet")]);

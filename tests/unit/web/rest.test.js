@@ -40,6 +40,45 @@ test("a room and its recordings", async () => {
   );
 });
 
+test("what a tenant does about its rooms", async () => {
+  const { asked, fetchImpl } = answering(200, {});
+  const rest = new Rest("https://x", "key", fetchImpl);
+  await rest.createRoom("host", { muteOnEntry: true }, { title: "Board" });
+  await rest.rooms();
+  await rest.rooms({ status: "ACTIVE", cursor: "a/b" });
+  await rest.changeRoom("room", { title: null });
+  await rest.participants("room");
+  await rest.removeParticipant("room", "user");
+  await rest.removeParticipant("room", "user", true);
+  await rest.sessions("room");
+  await rest.startRecording("room");
+  await rest.endRoom("room");
+  await rest.deleteRoom("room");
+  await rest.nodes();
+  assert.deepEqual(
+    asked.map(({ method, url, body }) => [method, url.slice("https://x/v1/".length), body]),
+    [
+      ["POST", "rooms", '{"hostId":"host","settings":{"muteOnEntry":true},"title":"Board"}'],
+      ["GET", "rooms", undefined],
+      ["GET", "rooms?status=ACTIVE&cursor=a%2Fb", undefined],
+      ["PATCH", "rooms/room", '{"title":null}'],
+      ["GET", "rooms/room/participants", undefined],
+      ["DELETE", "rooms/room/participants/user", undefined],
+      ["DELETE", "rooms/room/participants/user?ban=true", undefined],
+      ["GET", "rooms/room/sessions", undefined],
+      ["POST", "rooms/room/recordings", undefined],
+      ["POST", "rooms/room/end", undefined],
+      ["DELETE", "rooms/room", undefined],
+      ["GET", "nodes", undefined],
+    ],
+  );
+});
+
+test("an answer may have no body", async () => {
+  const fetchImpl = async () => new Response(null, { status: 202, headers: { "Content-Length": "0" } });
+  assert.equal(await new Rest("https://x", "key", fetchImpl).stopRecording("room", "rec"), null);
+});
+
 test("problem details become errors with their code", async () => {
   const { fetchImpl } = answering(409, { code: "room_full", detail: "The room is full.", status: 409 });
   await assert.rejects(new Rest("https://x", null, fetchImpl).join("r", "u", "n"), {

@@ -234,6 +234,27 @@ describe("changes", () => {
     assert.ok(!Object.values(of("offer")[1].tracks).includes("screen"));
   });
 
+  test("a screen is sharp or smooth, as it says, and its sound good enough for music", async () => {
+    const screen = new FakeTrack("video");
+    const { connection, pc } = await connected({
+      tracks: new Map([
+        ["screen", screen],
+        ["screen-audio", new FakeTrack("audio")],
+      ]),
+    });
+    const sentBy = (track) => pc.getTransceivers().find(({ sender }) => sender.track === track)?.sender;
+    const rate = () => sentBy(screen).getParameters().encodings[0].maxFramerate;
+    assert.deepEqual([screen.contentHint, rate()], ["detail", 15]);
+    screen.contentHint = "motion";
+    connection.setTrack("screen", screen);
+    await settle();
+    assert.deepEqual([screen.contentHint, rate()], ["motion", 30]);
+    const bitrates = pc
+      .getTransceivers()
+      .map(({ kind, sender }) => kind === "audio" && sender.getParameters().encodings[0].maxBitrate);
+    assert.ok(bitrates.includes(96_000), bitrates.join());
+  });
+
   test("a screen that replaces another one needs no offer", async () => {
     const { connection, of } = await connected({ tracks: new Map([["screen", new FakeTrack("video")]]) });
     connection.setTrack("screen", new FakeTrack("video"));

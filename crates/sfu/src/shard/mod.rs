@@ -81,7 +81,7 @@ impl Shard {
             stun_answers: Bucket::new(config.limits.stun_per_second, now),
             stun_sources: PerSource::new(config.limits.stun_per_source, now),
             check_sources: PerSource::new(config.limits.checks_per_source, now),
-            sdp_rates: SdpRates::new(now),
+            sdp_rates: SdpRates::new(config.limits.offers_per_user, now),
             peers: Peers::default(),
             router: Router::new(&config.limits),
             transmits: Queue::new(config.limits.transmits),

@@ -6,18 +6,11 @@ use std::time::{Duration, Instant};
 use crate::bucket::Bucket;
 use crate::ids::{PeerId, RoomId, UserId};
 
-/// Offers of one user that are taken in a second; of more, the last one waits. A client that shares a screen while others come
-/// makes one or two.
-const OFFERS: u32 = 2;
-
-/// Offers of one user that are taken at once: who joins and shares a screen may load the page again.
-const OFFERS_AT_ONCE: u32 = 4;
+/// Seconds' worth of offers that are taken at once: who joins and shares a screen may load the page again.
+const AT_ONCE: u32 = 2;
 
 /// An offer counts one more for so many bytes: reading it takes as long as it is.
 const OFFER_SHARE: f64 = 32.0 * 1024.0;
-
-/// Answers of one user in a second that may be wrong. A right one costs nothing here: each answers an offer of ours.
-const WRONG_ANSWERS: u32 = 2;
 
 /// When an offer that waits is looked at again.
 pub(super) const WAIT: Duration = Duration::from_millis(500);
@@ -28,16 +21,20 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Who is limited: whoever leaves and joins again is the same user, by another transport.
 type Who = (RoomId, UserId);
 
-/// The rates by user, kept apart from peers: they outlive them.
+/// The rates by user, kept apart from peers: they outlive them. Answers count only if they are wrong: a right one answers an
+/// offer of ours.
 pub(super) struct SdpRates {
+    per_second: u32,
     offers: HashMap<Who, Bucket>,
     wrong_answers: HashMap<Who, Bucket>,
     swept: Instant,
 }
 
 impl SdpRates {
-    pub(super) fn new(now: Instant) -> Self {
+    /// So many offers of a user each second, and so many wrong answers.
+    pub(super) fn new(per_second: u32, now: Instant) -> Self {
         Self {
+            per_second,
             offers: HashMap::new(),
             wrong_answers: HashMap::new(),
             swept: now,
@@ -48,7 +45,8 @@ impl SdpRates {
     pub(super) fn takes_offer(&mut self, now: Instant, id: &PeerId, bytes: usize) -> bool {
         self.sweep(now);
         let bucket = self.offers.entry(who(id));
-        let bucket = bucket.or_insert_with(|| Bucket::with_burst(OFFERS, OFFERS_AT_ONCE, now));
+        let at_once = self.per_second.saturating_mul(AT_ONCE);
+        let bucket = bucket.or_insert_with(|| Bucket::with_burst(self.per_second, at_once, now));
         let is_taken = bucket.has(now, 1.0);
         if is_taken {
             bucket.spend(1.0 + bytes as f64 / OFFER_SHARE);
@@ -67,7 +65,7 @@ impl SdpRates {
     pub(super) fn count_wrong_answer(&mut self, now: Instant, id: &PeerId) {
         self.sweep(now);
         let bucket = self.wrong_answers.entry(who(id));
-        bucket.or_insert_with(|| Bucket::new(WRONG_ANSWERS, now)).take(now);
+        bucket.or_insert_with(|| Bucket::new(self.per_second, now)).take(now);
     }
 
     /// A full bucket is as good as none.
@@ -101,7 +99,7 @@ mod tests {
     /// How many of 1,000 offers in ten seconds are taken.
     fn taken(bytes: usize, id: impl Fn(u32) -> PeerId) -> usize {
         let start = Instant::now();
-        let mut rates = SdpRates::new(start);
+        let mut rates = SdpRates::new(2, start);
         let at = |n: u32| start + Duration::from_millis(10) * n;
         (0..1_000).filter(|n| rates.takes_offer(at(*n), &id(*n), bytes)).count()
     }

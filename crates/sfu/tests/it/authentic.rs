@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use sfu::Transport;
 use str0m::crypto::dtls::SrtpProfile;
 use str0m::media::MediaKind::{Audio, Video};
 
@@ -20,6 +19,9 @@ const AUTHENTIC: Cost = Cost {
     fixed: Duration::from_millis(2),
     per_byte: Duration::from_nanos(100),
 };
+
+/// So that no budget is ever used up, and the path is not lost: nobody answers the server's checks.
+const STEP: Duration = Duration::from_millis(4);
 
 /// A call of three, one of whom the test speaks for from now on.
 struct Call {
@@ -59,14 +61,7 @@ impl Call {
     fn feed(&mut self, what: &str, packet: &[u8], mut seal: impl FnMut(&mut Sealer, &[u8]) -> Vec<u8>) {
         let from = self.world.clients[self.hostile].address;
         let Self { world, sealer, .. } = self;
-        AUTHENTIC.bounds(what, packet.len(), || {
-            // So that no budget is ever used up, and the path is not lost: nobody answers the server's checks.
-            world.now += Duration::from_millis(4);
-            let sealed = seal(sealer, packet);
-            world.shard.receive(world.now, Transport::Udp, from, &sealed);
-            while world.shard.poll_transmit().is_some() {}
-        });
-        while self.world.shard.poll_event().is_some() {}
+        world.feed(AUTHENTIC, STEP, (what, from), packet.len(), || seal(sealer, packet));
     }
 
     /// Checks that the two others still hear and see each other, and the one who sent all that is still there.

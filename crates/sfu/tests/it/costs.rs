@@ -10,7 +10,7 @@ use str0m::rtp::rtcp::Rtcp;
 
 use crate::fuzz::{mutate, rounds};
 use crate::support::cost::Cost;
-use crate::support::{Client, World, peer_id, plain_offer, shard};
+use crate::support::{Client, World, peer_id, plain_offer, shard, unhurried};
 
 /// A packet of a stranger is only looked at.
 const STRANGER: Cost = Cost {
@@ -18,12 +18,12 @@ const STRANGER: Cost = Cost {
     per_byte: Duration::from_nanos(5),
 };
 /// A packet of a peer is decrypted or verified, and its consequences are done; a DTLS flight is signed.
-const PEER: Cost = Cost {
+pub(crate) const PEER: Cost = Cost {
     fixed: Duration::from_millis(2),
     per_byte: Duration::from_nanos(50),
 };
 /// An offer is read three times, and a session is made for it.
-const OFFER: Cost = Cost {
+pub(crate) const OFFER: Cost = Cost {
     fixed: Duration::from_millis(2),
     per_byte: Duration::from_nanos(600),
 };
@@ -99,12 +99,8 @@ fn packets_of_strangers() {
 /// Feeds a packet of a peer, and has all of its consequences.
 fn feed(world: &mut World, from: SocketAddr, what: &str, packet: &[u8]) {
     // So that no budget is ever used up.
-    world.now += Duration::from_millis(100);
-    let (now, shard) = (world.now, &mut world.shard);
-    PEER.bounds(what, packet.len(), || {
-        shard.receive(now, Transport::Udp, from, packet);
-        while shard.poll_transmit().is_some() {}
-    });
+    let step = Duration::from_millis(100);
+    world.feed(PEER, step, (what, from), packet.len(), || packet.to_vec());
 }
 
 #[test]
@@ -230,7 +226,7 @@ fn offers_of_the_greatest_length() {
         "m=",
         "a=",
     ];
-    let mut shard = shard(now);
+    let mut shard = unhurried(now);
     for line in lines {
         let mut sdp = offer.clone();
         let mut number = 10_000;

@@ -64,11 +64,17 @@ fn handshakes_on_a_network_that_loses_packets() {
 
 /// Lets a client with such a certificate join somebody who is there.
 fn join(seed: u64, key: Key, profile: SrtpProfile) -> (World, usize, usize) {
+    joining(seed, key, profile, None)
+}
+
+/// The same by an offer that demands a role in DTLS.
+fn joining(seed: u64, key: Key, profile: SrtpProfile, setup: Option<&'static str>) -> (World, usize, usize) {
     let mut world = World::new(seed);
     let a = world.join("ana");
     let b = world.add("ben", false);
     let client = &mut world.clients[b];
     client.use_config(old_dtls::config(key, profile));
+    client.setup = setup;
     client.add_track(Audio);
     client.add_track(Video);
     world.offer(b);
@@ -103,6 +109,21 @@ fn certificates_of_every_kind_and_every_srtp_profile() {
             let video = world.clients[to].got_from(Video, from);
             assert!(video >= 180, "{video} of 200 packets, {key:?}, {profile}");
         }
+    }
+}
+
+/// dimpl, which is the client then, verifies ECDSA only.
+#[test]
+fn rsa_with_the_role_of_the_server_is_told_at_once_that_it_cannot_be_verified() {
+    for (seed, key) in [(122, Key::Ecdsa), (123, Key::Rsa(2_048))] {
+        let (mut world, a, b) = joining(seed, key, SrtpProfile::AEAD_AES_128_GCM, Some("passive"));
+        if matches!(key, Key::Ecdsa) {
+            world.run_until(5 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 20);
+            continue;
+        }
+        let closed = TransportState::Closed(CloseReason::Certificate);
+        world.run_until(SECOND, "the end", |world| world.states_of(b) == [closed]);
+        assert_eq!(world.states_of(a), [TransportState::Connected]);
     }
 }
 

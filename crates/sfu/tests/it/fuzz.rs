@@ -1,12 +1,13 @@
 //! Seeded mutation of what comes from the network and from clients. Bounded: a few seconds. Nothing may panic, and an offer
-//! is either answered or refused.
+//! is either answered or refused; none costs more than a stated time and a stated time for each of its bytes.
 
 use std::time::{Duration, Instant};
 
 use sfu::{Command, Outcome, RefusalCode};
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::{Client, World, peer_id, plain_offer, shard};
+use crate::costs::{OFFER, PEER};
+use crate::support::{Client, World, peer_id, plain_offer, unhurried, unhurried_config};
 
 /// `SFU_FUZZ_ROUNDS` makes it longer.
 pub(crate) fn rounds(default: usize) -> usize {
@@ -87,11 +88,12 @@ fn mutated_first_offers() {
     let now = Instant::now();
     let mut rng = fastrand::Rng::with_seed(70);
     let corpus = offers(now);
-    let mut shard = shard(now);
+    let mut shard = unhurried(now);
     let (mut answered, mut refused) = (0, 0);
     for round in 0..rounds(1_500) {
         let pick = rng.usize(..corpus.len());
         let sdp = mutate_lines(&mut rng, &corpus[pick]);
+        let length = sdp.len();
         let peer = peer_id(&format!("sfu_{round}"), &format!("u{round}"));
         let offer = Command::Offer {
             peer: peer.clone(),
@@ -101,7 +103,14 @@ fn mutated_first_offers() {
             name: String::new(),
             recording: None,
         };
-        match shard.command(now, offer) {
+        let (transport, mut outcome) = (peer.transport.clone(), None);
+        OFFER.bounds("a mutated first offer", length, || {
+            outcome = Some(shard.command(now, offer.clone()));
+            let transport = transport.clone();
+            assert_eq!(shard.command(now, Command::Close { transport }), Ok(Outcome::Done));
+            while shard.poll_event().is_some() {}
+        });
+        match outcome.unwrap() {
             Ok(Outcome::Answer { to, .. }) => {
                 assert_eq!(to, peer);
                 answered += 1;
@@ -112,9 +121,6 @@ fn mutated_first_offers() {
                 refused += 1;
             }
         }
-        let transport = peer.transport;
-        assert_eq!(shard.command(now, Command::Close { transport }), Ok(Outcome::Done));
-        while shard.poll_event().is_some() {}
     }
     println!("{answered} answered, {refused} refused");
     assert!(answered > 0 && refused > 0);
@@ -124,7 +130,7 @@ fn mutated_first_offers() {
 
 #[test]
 fn mutated_renegotiations_and_answers() {
-    let mut world = World::new(71);
+    let mut world = World::with(unhurried_config(), 71);
     let a = world.join("ana");
     let b = world.join("ben");
     world.run(Duration::from_secs(3));
@@ -142,15 +148,21 @@ fn mutated_renegotiations_and_answers() {
     let peer = world.clients[a].id();
     let (mut taken, mut refused) = (0, 0);
     for _ in 0..rounds(600) {
-        let command = if rng.bool() {
-            plain_offer(peer.clone(), mutate_lines(&mut rng, &offer))
-        } else {
-            Command::Answer {
+        let is_offer = rng.bool();
+        let sdp = mutate_lines(&mut rng, if is_offer { &offer } else { &answer });
+        let length = sdp.len();
+        let command = match is_offer {
+            true => plain_offer(peer.clone(), sdp),
+            false => Command::Answer {
                 transport: peer.transport.clone(),
-                sdp: mutate_lines(&mut rng, &answer),
-            }
+                sdp,
+            },
         };
-        match world.execute(command) {
+        let mut outcome = None;
+        OFFER.bounds("a mutated renegotiation", length, || {
+            outcome = Some(world.execute(command.clone()));
+        });
+        match outcome.unwrap() {
             Ok(_) => taken += 1,
             Err(_) => refused += 1,
         }
@@ -175,12 +187,14 @@ fn mutated_packets_of_a_client() {
     for _ in 0..rounds(200) {
         world.now += Duration::from_millis(5);
         world.clients[a].tick(world.now);
-        for (transport, _, contents) in world.clients[a].take_packets() {
-            for _ in 0..10 {
-                let mut bytes = contents.clone();
-                mutate(&mut rng, &mut bytes);
-                world.shard.receive(world.now, transport, from, &bytes);
-            }
+        let packets = world.clients[a].take_packets();
+        for (_, _, contents) in packets.iter().cycle().take(10 * packets.len()) {
+            let mut bytes = contents.clone();
+            mutate(&mut rng, &mut bytes);
+            let what = ("a mutated packet of a client", from);
+            world.feed(PEER, Duration::ZERO, what, bytes.len(), || bytes.clone());
+        }
+        for (transport, _, contents) in packets {
             world.shard.receive(world.now, transport, from, &contents);
         }
         world.step();

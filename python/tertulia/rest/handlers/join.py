@@ -26,9 +26,14 @@ async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
 
 async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
     """Nothing keeps them out."""
-    role = role_of(call.caller, joiner)
-    waits = entry_of(joiner.room.settings, role) == "waits" and not await _may_return(call.asked, joiner)
-    return Answer(200, EntryView(role=role, waits=waits))
+    role, room = role_of(call.caller, joiner), joiner.room
+    view = EntryView(
+        role=role,
+        waits=entry_of(room.settings, role) == "waits" and not await _may_return(call.asked, joiner),
+        title=room.title,
+        scheduled_for=rfc3339(room.scheduled_for) if room.scheduled_for else None,
+    )
+    return Answer(200, view)
 
 
 async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:

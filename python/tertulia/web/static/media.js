@@ -8,6 +8,5 @@ export { canShareScreen, listDevices } from "./media/devices.js";
 export { behindMe, canReplaceBackground, canSuppressNoise, noiseSuppression } from "./media/effects.js";
 export { VIDEO_QUALITIES } from "./media/encoding.js";
 export { LevelMeter } from "./media/level.js";
-export { createLink } from "./media/link.js";
 export { LocalMedia } from "./media/local.js";
 export { MutedSpeech } from "./media/muted_speech.js";

@@ -3,7 +3,7 @@
 /** @import { TertuliaError } from "./protocol.js" */
 /** @import { EndReason, HubState } from "./protocol/hub.js" */
 /** @import { JoinGrant, JoinResult, Role, Source, Topology, WantedVideo } from "./protocol/types.js" */
-import { createLink } from "./media.js";
+import { createLink } from "./media/link.js";
 import { ChatLog, Control, Credentials, Emitter, Hub, Recording, Roster } from "./protocol.js";
 
 /** The SFU answers an offer at once; after this time the meeting is shown without an answer. */

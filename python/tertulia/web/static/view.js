@@ -1,7 +1,8 @@
+/** @import { Meeting } from "./meeting.js" */
 /** @import { EndReason } from "./protocol/hub.js" */
+/** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
-import { Meeting } from "./meeting.js";
-import { Rest, TertuliaError } from "./protocol.js";
+import { Rest, TertuliaError, UnreachableError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
@@ -26,8 +27,7 @@ import { passwordScreen } from "./view/password.js";
 import { preferences } from "./view/preferences.js";
 import { explainEntry } from "./view/problem.js";
 import { Recordings } from "./view/recording/list.js";
-import { Room } from "./view/room.js";
-import { load, say } from "./words.js";
+import { load, plain, say } from "./words.js";
 
 /** @typedef {import("./view/entry.js").Entry} Entry */
 
@@ -54,7 +54,7 @@ function showHome() {
 
   async function create() {
     try {
-      showLobby(await newMeeting(), "host", false);
+      showLobby(await newMeeting(), { role: "host", waits: false });
     } catch (error) {
       screen.fail(explainEntry(known(error)));
     }
@@ -70,8 +70,7 @@ function showHome() {
 async function approach(entry, forget = () => {}) {
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
-    const { role, waits } = await admission(entry);
-    showLobby(entry, role, waits);
+    showLobby(entry, await admission(entry));
   } catch (error) {
     const refusal = known(error);
     if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
@@ -127,10 +126,10 @@ async function admission({ kind, roomId, credential }) {
 
 /**
  * @param {Entry} entry
- * @param {import("./protocol/types.js").Role} role
- * @param {boolean} waits a host has to let us in
+ * @param {import("./protocol/types.js").EntryView} room what we join as, and what
  */
-function showLobby(entry, role, waits) {
+function showLobby(entry, room) {
+  const { role, waits } = room;
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
   applyEffects(local);
@@ -141,15 +140,16 @@ function showLobby(entry, role, waits) {
     history.pushState({ credential: entry.credential }, "", "/test");
     void showCheck();
   };
-  const screen = lobby({ local, waits, onTest, onGo: (name) => void go(name) });
+  const screen = lobby({ local, room, onTest, onGo: (name) => void go(name) });
   const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
   if (recordings) screen.append(recordings.element);
   const close = () => {
     screen.close();
     recordings?.close();
   };
-  document.title = say("title.lobby");
+  document.title = room.title ? plain(say("title.of", { title: room.title })) : say("title.lobby");
   fill(app, screen.element);
+  meetingModules().catch(() => {}); // who joins is told
 
   /** @param {string} name */
   async function go(name) {
@@ -206,6 +206,21 @@ async function newMeeting() {
 }
 
 /**
+ * What a meeting takes. The lobby does not wait for it: it is loaded while people look into their camera.
+ *
+ * @throws {UnreachableError} it could not be loaded
+ */
+async function meetingModules() {
+  try {
+    const [{ Meeting }, { Room }] = await Promise.all([import("./meeting.js"), import("./view/room.js")]);
+    return { Meeting, Room };
+  } catch (error) {
+    console.error(error);
+    throw new UnreachableError("The page could not be loaded. Reload it.");
+  }
+}
+
+/**
  * Joins and shows the meeting.
  *
  * @param {Entry} entry
@@ -220,6 +235,7 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
+  const { Meeting, Room } = await meetingModules();
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,

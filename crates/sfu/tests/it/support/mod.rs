@@ -19,6 +19,7 @@ use sfu::{
 };
 
 pub(crate) use client::Client;
+use cost::Cost;
 pub(crate) use link::Link;
 
 const STEP: Duration = Duration::from_millis(5);
@@ -121,6 +122,17 @@ pub(crate) fn shard(now: Instant) -> Shard {
     Shard::new(config(), now, TIME)
 }
 
+/// The same without a rate of offers, for tests that make many.
+pub(crate) fn unhurried(now: Instant) -> Shard {
+    Shard::new(unhurried_config(), now, TIME)
+}
+
+pub(crate) fn unhurried_config() -> ShardConfig {
+    let mut config = config();
+    config.limits.offers_per_user = 1_000_000;
+    config
+}
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         Self::with(config(), seed)
@@ -202,6 +214,24 @@ impl World {
     /// Has the shard do something now. Gives its outcome.
     pub(crate) fn execute(&mut self, command: Command) -> Result<Outcome, Refusal> {
         self.shard.command(self.now, command)
+    }
+
+    /// Has the shard take a packet of so many bytes, and do all that follows from it, within a cost. `packet` makes it anew for
+    /// each attempt, for which the time goes on by `step`.
+    pub(crate) fn feed(
+        &mut self,
+        cost: Cost,
+        step: Duration,
+        (what, from): (&str, SocketAddr),
+        bytes: usize,
+        mut packet: impl FnMut() -> Vec<u8>,
+    ) {
+        cost.bounds(what, bytes, || {
+            self.now += step;
+            self.shard.receive(self.now, Transport::Udp, from, &packet());
+            while self.shard.poll_transmit().is_some() {}
+        });
+        while self.shard.poll_event().is_some() {}
     }
 
     pub(crate) fn command(&mut self, command: Command) {

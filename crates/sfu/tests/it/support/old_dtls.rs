@@ -12,7 +12,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode};
+use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslRef, SslStream, SslVerifyMode};
 use openssl::x509::X509;
 use str0m::RtcConfig;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
@@ -84,7 +84,7 @@ impl DtlsProvider for Provider {
         _: DtlsVersion,
         _: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let mut context = SslContext::builder(SslMethod::dtls_client()).unwrap();
+        let mut context = SslContext::builder(SslMethod::dtls()).unwrap();
         let profile = match self.profile {
             SrtpProfile::AEAD_AES_256_GCM => "SRTP_AEAD_AES_256_GCM",
             SrtpProfile::AEAD_AES_128_GCM => "SRTP_AEAD_AES_128_GCM",
@@ -103,12 +103,19 @@ impl DtlsProvider for Provider {
                 .set_private_key(&PKey::private_key_from_der(&cert.private_key).unwrap())
                 .unwrap();
         }
-        let mut ssl = Ssl::new(&context.build()).unwrap();
-        ssl.set_connect_state();
-        ssl.set_mtu(if matches!(self.key, Key::Rsa(_)) { 256 } else { 1_200 })
-            .unwrap();
+        let (context, mtu) = (
+            context.build(),
+            if matches!(self.key, Key::Rsa(_)) { 256 } else { 1_200 },
+        );
+        let role = |set: fn(&mut SslRef)| {
+            let mut ssl = Ssl::new(&context).unwrap();
+            set(&mut ssl);
+            ssl.set_mtu(mtu).unwrap();
+            ssl
+        };
         Ok(Box::new(OldDtls {
-            stream: SslStream::new(ssl, Wire::default()).unwrap(),
+            stream: SslStream::new(role(SslRef::set_connect_state), Wire::default()).unwrap(),
+            server: Some(role(SslRef::set_accept_state)),
             profile: self.profile,
             exported: Arc::clone(&self.exported),
             is_up: false,
@@ -163,6 +170,8 @@ enum Said {
 
 struct OldDtls {
     stream: SslStream<Wire>,
+    /// What takes the place of the client, if it is to be the server.
+    server: Option<Ssl>,
     profile: SrtpProfile,
     exported: Exported,
     is_up: bool,
@@ -181,7 +190,9 @@ impl std::fmt::Debug for OldDtls {
 
 impl DtlsInstance for OldDtls {
     fn set_active(&mut self, active: bool) {
-        assert!(active, "only as the client");
+        if let (false, Some(server)) = (active, self.server.take()) {
+            self.stream = SslStream::new(server, Wire::default()).unwrap();
+        }
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
@@ -240,7 +251,7 @@ impl DtlsInstance for OldDtls {
     }
 
     fn is_active(&self) -> bool {
-        true
+        !self.stream.ssl().is_server()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {

@@ -95,14 +95,16 @@ export class Links {
       say("invitation.expires", { time: dateAndTime(expiresAt) }),
       hasPassword && say("invitation.hasPassword"),
     ];
-    const address = url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink");
+    const address = url
+      ? h("a", { href: url, target: "_blank", rel: "noopener" }, h("bdi", {}, url.replace(/^https?:\/\//, "")))
+      : say("invitation.oldLink");
     return h(
       "li",
       {},
       h(
         "div",
         {},
-        h("bdi", { class: "link-address" }, address),
+        h("div", { class: "link-address" }, address),
         h("small", {}, plain(notes.filter(Boolean).join(" · "))),
       ),
       url && quiet("copy", say("invite.copy"), () => void copy(url)),

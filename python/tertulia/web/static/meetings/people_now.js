@@ -59,7 +59,7 @@ export class PeopleNow {
       h(
         "div",
         { class: "who" },
-        h("bdi", { class: "name" }, name),
+        h("span", { class: "name" }, h("bdi", {}, name)),
         h("small", {}, plain(notes.filter(Boolean).join(" · "))),
       ),
       remove,

@@ -2,8 +2,8 @@
 /** @import { Key } from "../words/say.js" */
 import { openDialog } from "../view/dialog.js";
 import { fill, h } from "../view/dom.js";
+import { fromField, toField } from "../view/moment_field.js";
 import { say } from "../words.js";
-import { fromField, toField } from "./room_words.js";
 import { explainTrouble } from "./trouble.js";
 
 /**

@@ -1,4 +1,4 @@
-/** @import { InviteView, JoinGrant, Layout, NodeView, Participant, RecordingView, Role, Room } from "./types.js" */
+/** @import { EntryView, InviteView, JoinGrant, Layout, NodeView, Participant, RecordingView, Role, Room } from "./types.js" */
 /** @import { RoomSettings, RoomStatus, SessionView } from "./types.js" */
 import { TertuliaError, UnreachableError } from "./errors.js";
 
@@ -140,7 +140,7 @@ export class Rest {
    *
    * @param {string} roomId
    * @param {string} [userId] who would join, if the credential does not say it
-   * @returns {Promise<{role: Role, waits: boolean}>} as what
+   * @returns {Promise<EntryView>} as what
    * @throws {TertuliaError} why not
    */
   entry(roomId, userId) {

@@ -65,6 +65,12 @@
  * @property {string} hubUrl
  * @property {string} expiresAt
  *
+ * @typedef {object} EntryView The answer to `GET /v1/rooms/{id}/entry`: one may join.
+ * @property {Role} role
+ * @property {boolean} waits a host will have to let us in
+ * @property {string | null} [title] the room's
+ * @property {string | null} [scheduledFor] RFC 3339: when its meeting is to begin
+ *
  * @typedef {object} InviteView An item of `GET /v1/rooms/{id}/invites`.
  * @property {string} id
  * @property {Role} role

@@ -77,7 +77,7 @@ export class Controls {
         ["react", "smile", say("reaction.title"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
-        ["layout", "layout", say("layout.open"), "first-of-group behind-narrow"],
+        ["layout", "layout", say("layout.open"), "narrow-group"],
         ["fullScreen", "fullScreen", ""],
         ["floating", "floating", ""],
         ["invitation", "mail", say("invitation.title"), "first-of-group"],

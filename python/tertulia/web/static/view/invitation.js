@@ -4,6 +4,7 @@ import { dateAndTime, plain, say } from "../words.js";
 import { confirmation, openDialog } from "./dialog.js";
 import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
+import { toField } from "./moment_field.js";
 import { fail, notice } from "./notices.js";
 import { explainCall } from "./problem.js";
 
@@ -79,6 +80,11 @@ function newLink({ rest, roomId }, onMade) {
   );
   const look = { name: "password", type: "text", autocomplete: "off", minLength: 6, maxLength: 128, spellcheck: false };
   const password = h("input", look);
+  const [anyTitle, anyTime] = [title.value, when.value];
+  void rest.room(roomId).then((room) => {
+    if (room.title && title.value === anyTitle) title.value = room.title;
+    if (room.scheduledFor && when.value === anyTime) when.value = toField(room.scheduledFor);
+  }, fail);
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const make = async (/** @type {boolean} */ withEvent) => {
     failure.hidden = true;
@@ -138,9 +144,7 @@ function eventAt(title, when, minutes) {
 }
 
 function nextHour() {
-  const next = new Date(Math.ceil((Date.now() + 1) / HOUR_MS) * HOUR_MS);
-  const local = new Date(next.getTime() - next.getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 16);
+  return toField(new Date(Math.ceil((Date.now() + 1) / HOUR_MS) * HOUR_MS).toISOString());
 }
 
 /**
@@ -176,11 +180,8 @@ function row({ url, uses, expiresAt, hasPassword }, onDelete) {
   ];
   const remove = h("button", { type: "button", class: "quiet", onclick: onDelete }, icon("bin"));
   label(remove, say("invitation.delete"));
-  const address = h(
-    "bdi",
-    { class: "link-address" },
-    url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink"),
-  );
+  const shown = url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink");
+  const address = h("div", { class: "link-address" }, h("bdi", {}, shown));
   return h("li", {}, h("div", {}, address, h("small", {}, notes.filter(Boolean).join(" · "))), remove);
 }
 

@@ -1,5 +1,6 @@
 /** @import { LocalMedia } from "../media.js" */
-import { say } from "../words.js";
+/** @import { EntryView } from "../protocol/types.js" */
+import { dateAndTime, say } from "../words.js";
 import { fill, h } from "./dom.js";
 import { pageHeader } from "./page_header.js";
 import { prefer, preferences } from "./preferences.js";
@@ -20,11 +21,11 @@ import { preview } from "./preview.js";
  * @param {object} options
  * @param {LocalMedia} options.local
  * @param {(name: string) => void} options.onGo joins
- * @param {boolean} options.waits a host will have to let us in
+ * @param {EntryView} options.room
  * @param {() => void} options.onTest tests the connection first
  * @returns {Lobby}
  */
-export function lobby({ local, onGo, onTest, waits }) {
+export function lobby({ local, onGo, onTest, room }) {
   const mirror = preview(local);
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const name = h("input", {
@@ -37,7 +38,7 @@ export function lobby({ local, onGo, onTest, waits }) {
     oninput: () => mirror.setName(name.value),
   });
   const waiting = h("div", { class: "asking", hidden: true });
-  const go = h("button", { type: "submit", class: "primary" }, say(waits ? "lobby.ask" : "lobby.join"));
+  const go = h("button", { type: "submit", class: "primary" }, say(room.waits ? "lobby.ask" : "lobby.join"));
   const form = h(
     "form",
     {
@@ -62,6 +63,7 @@ export function lobby({ local, onGo, onTest, waits }) {
     h(
       "section",
       { class: "welcome" },
+      topic(room),
       h("h1", {}, say("lobby.title")),
       h("p", { class: "lead" }, say("lobby.lead")),
       form,
@@ -94,4 +96,19 @@ export function lobby({ local, onGo, onTest, waits }) {
       go.disabled = false;
     },
   };
+}
+
+/**
+ * What the meeting is about, and when it is to be.
+ *
+ * @param {EntryView} room
+ */
+function topic({ title, scheduledFor }) {
+  if (!title && !scheduledFor) return null;
+  return h(
+    "p",
+    { class: "topic" },
+    title && h("bdi", {}, title),
+    scheduledFor && h("small", {}, say("meetings.at", { time: dateAndTime(scheduledFor) })),
+  );
 }

@@ -4,8 +4,9 @@ import { say } from "../words.js";
 import { confirmation } from "./dialogs.js";
 import { Menu } from "./menu.js";
 import { fail, notice } from "./notices.js";
+import { renameDialog } from "./rename.js";
 
-/** @typedef {"video" | "unmute" | "hand" | "spotlight" | "role" | "remove"} MemberAction */
+/** @typedef {"rename" | "video" | "unmute" | "hand" | "spotlight" | "role" | "remove"} MemberAction */
 
 /** What a host can do about one member: one menu for the whole list. */
 export class MemberMenu {
@@ -19,6 +20,7 @@ export class MemberMenu {
     this.#menu = new Menu(
       "member-menu",
       [
+        ["rename", "edit", say("rename.title")],
         ["unmute", "mic", ""],
         ["video", "cameraOff", ""],
         ["hand", "hand", say("member.lowerHand")],
@@ -50,6 +52,7 @@ export class MemberMenu {
     const mayUnmute = control.may(this.#userId, "unmute");
     const isUsual = control.settings.unmute === "everyone";
     const mayShow = control.may(this.#userId, "video");
+    this.#menu.show("rename", isSelf);
     this.#menu.show(
       "unmute",
       !isSelf && !isHost,
@@ -83,6 +86,9 @@ export class MemberMenu {
     const { control } = this.#meeting;
     const { userId, displayName: name } = member;
     switch (action) {
+      case "rename":
+        renameDialog(this.#meeting);
+        return null;
       case "unmute":
       case "video":
         await control.allow(member, action, !control.may(userId, action));

@@ -122,11 +122,16 @@ export class People {
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
       h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
       handRaised && sign("hand", say("person.handRaised"), "raised"),
-      isSelf && this.#act("rename", "edit", say("rename.title"), () => renameDialog(this.#meeting)),
+      isSelf && this.#meeting.role !== "host" && this.#renameButton(),
       this.#pinButton(member),
       ...(this.#meeting.role === "host" ? this.#hostActions(member, isSelf) : [microphoneSign(isMuted)]),
       isVideoOn ? sign("camera", say("person.cameraOn"), "") : sign("cameraOff", say("person.cameraOff"), "off"),
     );
+  }
+
+  /** Of a host it is in their menu: the row is full. */
+  #renameButton() {
+    return this.#act("rename", "edit", say("rename.title"), () => renameDialog(this.#meeting));
   }
 
   /** @param {Member} member */

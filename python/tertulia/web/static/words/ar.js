@@ -2,6 +2,7 @@
 
 /** Arabic. @type {Catalogue} */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "الانضمام إلى الاجتماع · Tertulia",
   "title.meeting": "الاجتماع · Tertulia",
   "title.check": "اختبار الاتصال · Tertulia",

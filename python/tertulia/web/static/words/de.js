@@ -2,6 +2,7 @@
 
 /** German. @type {Catalogue} */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "An der Besprechung teilnehmen · Tertulia",
   "title.meeting": "Besprechung · Tertulia",
   "title.check": "Verbindung testen · Tertulia",

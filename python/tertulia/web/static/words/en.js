@@ -3,6 +3,7 @@
  * depends on a number has one form for each plural category of the language (Unicode CLDR), chosen by `count`.
  */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "Join the meeting · Tertulia",
   "title.meeting": "Meeting · Tertulia",
   "title.check": "Test your connection · Tertulia",

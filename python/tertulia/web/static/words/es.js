@@ -2,6 +2,7 @@
 
 /** Spanish. @type {Catalogue} */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "Unirse a la reunión · Tertulia",
   "title.meeting": "Reunión · Tertulia",
   "title.check": "Probar la conexión · Tertulia",

@@ -2,6 +2,7 @@
 
 /** French. @type {Catalogue} */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "Rejoindre la réunion · Tertulia",
   "title.meeting": "Réunion · Tertulia",
   "title.check": "Tester la connexion · Tertulia",

@@ -2,6 +2,7 @@
 
 /** Hebrew. @type {Catalogue} */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "הצטרפות לפגישה · Tertulia",
   "title.meeting": "פגישה · Tertulia",
   "title.check": "בדיקת החיבור · Tertulia",

@@ -2,6 +2,7 @@
 
 /** Japanese. @type {Catalogue} */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "会議に参加 · Tertulia",
   "title.meeting": "会議 · Tertulia",
   "title.check": "接続をテスト · Tertulia",

@@ -2,6 +2,7 @@
 
 /** Portuguese. @type {Catalogue} */
 export default {
+  "title.of": "{title} · Tertulia",
   "title.lobby": "Participar da reunião · Tertulia",
   "title.meeting": "Reunião · Tertulia",
   "title.check": "Testar a conexão · Tertulia",

@@ -1,0 +1,1 @@
+"""What the page weighs before joining, and how soon its lobby is there."""
