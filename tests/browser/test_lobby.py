@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import urllib.request
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
