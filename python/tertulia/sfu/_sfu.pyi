@@ -414,6 +414,7 @@ class Sfu:
         | Inflow
         | Limited
         | Refused
+        | NoCommonCodec
         | Lost
         | Restarted
         | Failed
