@@ -19,8 +19,9 @@ use crate::rtp::dependency_descriptor;
 /// The id of AV1's dependency descriptor in offers of the server's: one that str0m gives to no other extension.
 const DESCRIPTOR_ID: u8 = 12;
 
-/// Between reports of sessions, which are not sent: they see no media. Longer than any meeting.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// Between reports of sessions, which are not sent: they see no media. The first ones are due at once, which also has
+/// sessions begin DTLS where that is theirs to begin.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 /// Makes sessions that are alike: ICE-lite, one certificate for the shard, the codecs in the server's order of preference.
 pub(crate) struct SessionFactory {
@@ -49,8 +50,8 @@ impl SessionFactory {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_dtls_version(DtlsVersion::Auto)
-            .set_rtcp_report_interval_audio(NEVER)
-            .set_rtcp_report_interval_video(NEVER)
+            .set_rtcp_report_interval_audio(REPORT_EVERY)
+            .set_rtcp_report_interval_video(REPORT_EVERY)
             .set_extension(DESCRIPTOR_ID, dependency_descriptor())
             .clear_codecs()
             .enable_opus(true, false)
