@@ -45,7 +45,7 @@ lacking() {
         command -v firefox-esr >/dev/null || echo firefox-esr
         ;;
     nightly)
-        for package in python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
+        for package in valgrind python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
             gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad; do
             dpkg -s "$package" >/dev/null 2>&1 || echo "$package"
         done

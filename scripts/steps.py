@@ -122,12 +122,14 @@ COVERAGE = Step(
     ("sh", "-c", f"{BIN}coverage combine -q && {BIN}coverage report"),
     needs=("unit", *(step.name for step in INTEGRATION)),
 )
+COUNTED = "instructions"
 BENCH = tuple(
     Step(f"bench {name}", (BIN + "python", "-m", f"bench.{name}"), 10, needs=SERVED, apart=f"bench {name}")
-    for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py"))
+    for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py") if path.parent.name != COUNTED)
 )
-# Foreign stacks that need a toolchain of their own, or long.
+# Foreign stacks that need a toolchain of their own, what needs Valgrind, or long.
 NIGHTLY = (
+    Step("nightly instructions", (BIN + "python", "-m", f"bench.{COUNTED}"), 20, needs=PACKAGES),
     Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
     Step("nightly browser", (*PYTEST, *LONG), 20, needs=SERVED, apart="browser"),
     Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),

@@ -16,19 +16,19 @@ LOADS = 5
 def main() -> int:
     loads = int(sys.argv[1]) if len(sys.argv) > 1 else LOADS
     measured = asyncio.run(measure(loads))
-    first = measured.slow[0]
-    _print_weight(first)
+    whole = max(measured.fast, key=lambda load: load.sent)  # on a slow line, the meeting still comes behind the lobby
+    _print_weight(whole)
     lobby = statistics.median(load.lobby for load in measured.slow)
-    line = first.sent * 8 / SLOW.bits_down * 1000
+    line = whole.sent * 8 / SLOW.bits_down * 1000
     print(f"\nfrom the click on a link to the lobby, median of {loads}, milliseconds:")
     print(f"{'':<22}{'lobby':>8}{'largest paint':>16}{'requests':>10}{'kB':>8}")
     for name, some in (("slow line, first time", measured.slow), ("slow line, again", measured.again)):
         _print_times(name, some)
     _print_times("loopback, first time", measured.fast)
     print(f"the slow line has {SLOW.bits_down / 1e6:.1f} Mbit/s and {SLOW.round_trip} ms of round trip;")
-    print(f"the bytes alone take {line:.0f} ms on it, so the lobby takes {lobby / line:.2f} times as long")
+    print(f"all these bytes take {line:.0f} ms on it; the lobby is there after {lobby / line:.2f} of that")
     print(f"the bars are {WEIGHT_BAR / 1000:.0f} kB and {LOBBY_BAR:.0f} ms on the slow line")
-    return int(first.sent > WEIGHT_BAR or lobby > LOBBY_BAR)
+    return int(whole.sent > WEIGHT_BAR or lobby > LOBBY_BAR)
 
 
 def _print_weight(load: Load) -> None:

@@ -118,6 +118,27 @@ async def test_the_meeting_floats_in_a_window_and_comes_back(come: Come, base: s
     await ben.sees_tiles(2)
 
 
+async def test_a_picture_that_does_not_come_is_no_good_connection(come: Come, base: str) -> None:
+    room = new_room(base)
+    crowd, ana = await come("Crowd"), await come("Ana", viewport=DESKTOP)
+    await crowd.page.goto(base)
+    # Somebody who says that their camera is on, and sends nothing.
+    await crowd.page.evaluate(
+        """async (roomId) => {
+          const { Hub, Rest, newUuid } = await import("/static/protocol.js");
+          const grant = () => new Rest(location.origin).join(roomId, newUuid(), "Ben");
+          const hub = new Hub({ roomId, grant, state: () => ({ isMuted: false, isVideoOn: true }) });
+          await hub.join();
+          window.hub = hub;
+        }""",
+        room.id,
+    )
+    await ana.join(room.link)
+    await ana.tile("Ben").wait_for()
+    await ana.tile("Ana (you)").get_by_role("img", name="connection").wait_for()
+    await expect(ana.tile("Ben").get_by_role("img", name="Good connection")).to_have_count(0)
+
+
 async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
     ana, _ = await meet(come, base)
     await ana.hears_tones()

@@ -17,10 +17,10 @@ COMMON = re.compile(r"TERTULIA_[A-Z_]+[A-Z]")
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 BASES = [ROOT / base for base in ("", "docs", "python/tertulia", "python/tertulia/web/static", "tests/world")]
 """A path in a document is relative to one of these: architecture.md names modules as they are in the package."""
-MADE = {"dist/"}
+MADE = {"dist/", ".build/pictures/sheets"}
 """What a command makes."""
 FOREIGN = {"HubProtocol.md", "TransportProtocols.md", "twilio/video-processors/LICENSE.md"}
-"""The documents of ASP.NET Core's SignalR protocol."""
+"""The documents of ASP.NET Core's SignalR protocol, and a file of an npm package."""
 
 
 def identifier(path: Path) -> str:

@@ -7,9 +7,7 @@ use str0m::rtp::rtcp::Rtcp;
 
 use crate::congestion::Control;
 use crate::demux;
-use crate::rtp::{
-    Feedback, Header, PictureIds, Vp8Descriptor, is_keyframe, renumber, transport_feedback, without_sender_reports,
-};
+use crate::rtp::{Feedback, Header, PictureIds, Vp8Descriptor, goodbyes, is_keyframe, renumber, transport_feedback};
 
 /// Classifies a datagram, and looks for each header extension that it may have.
 pub fn classify(packet: &[u8]) {
@@ -43,7 +41,7 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
 /// the session reads.
 pub fn feedback(mut compound: &[u8]) -> usize {
     Feedback::read(compound);
-    without_sender_reports(compound);
+    goodbyes(compound);
     let now = Instant::now();
     let mut control = Control::new(now);
     (0..1_024).for_each(|_| control.depart(now, 1_200, true));

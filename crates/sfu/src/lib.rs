@@ -36,6 +36,7 @@ mod line;
 mod peer;
 mod per_source;
 mod queue;
+mod receiving;
 mod router;
 mod rtp;
 mod sdp;

@@ -409,12 +409,12 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
-        | NoCommonCodec
         | ActiveSpeakers
         | TransportState
         | Inflow
         | Limited
         | Refused
+        | NoCommonCodec
         | Lost
         | Restarted
         | Failed

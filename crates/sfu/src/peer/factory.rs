@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::crypto::{Sha1HmacProvider, from_feature_flags};
@@ -18,6 +18,9 @@ use crate::rtp::dependency_descriptor;
 
 /// The id of AV1's dependency descriptor in offers of the server's: one that str0m gives to no other extension.
 const DESCRIPTOR_ID: u8 = 12;
+
+/// Between reports of sessions, which are not sent: they see no media. Longer than any meeting.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Makes sessions that are alike: ICE-lite, one certificate for the shard, the codecs in the server's order of preference.
 pub(crate) struct SessionFactory {
@@ -46,6 +49,8 @@ impl SessionFactory {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_dtls_version(DtlsVersion::Auto)
+            .set_rtcp_report_interval_audio(NEVER)
+            .set_rtcp_report_interval_video(NEVER)
             .set_extension(DESCRIPTOR_ID, dependency_descriptor())
             .clear_codecs()
             .enable_opus(true, false)

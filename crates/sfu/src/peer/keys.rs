@@ -11,6 +11,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use dimpl::UnexpectedMessageError::UnrecognizedAutoServerResponse;
 use dimpl::{CryptoError as Crypto, Dtls, DtlsCertificate, SecurityError};
 use openssl::ssl::SslContext;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
@@ -81,12 +82,23 @@ impl KeySlot {
     }
 
     /// A packet could not be used. After the handshake that means nothing.
-    fn note(&self, error: &DtlsImplError) {
+    fn note(&self, error: &DtlsImplError, packet: &[u8]) {
         let mut progress = self.progress();
-        if let (Progress::Handshaking, Some(failure)) = (&*progress, failure(error)) {
+        // A client that is the server, and shares no cipher suite, says so first of all.
+        let is_refused =
+            *error == DtlsImplError::UnexpectedMessage(UnrecognizedAutoServerResponse) && is_fatal_alert(packet);
+        let failure = failure(error).or(is_refused.then_some(Failure::Handshake));
+        if let (Progress::Handshaking, Some(failure)) = (&*progress, failure) {
             *progress = Progress::Failed(failure);
         }
     }
+}
+
+/// Whether a packet is an alert that ends a handshake, in the clear (RFC 6347 section 4.1, RFC 5246 section 7.2).
+fn is_fatal_alert(packet: &[u8]) -> bool {
+    const ALERT: u8 = 21;
+    const FATAL: u8 = 2;
+    matches!(packet, [ALERT, _, _, 0, 0, ..]) && packet.get(13) == Some(&FATAL)
 }
 
 /// What an error says for good. Others are of a packet that is no use, by its sender's fault or the network's.
@@ -343,7 +355,7 @@ impl DtlsInstance for WatchedInstance {
         let packets = self.choose(packet)?;
         let mut packets = packets.iter();
         let taken = packets.try_for_each(|packet| self.inner.handle_packet(packet));
-        taken.inspect_err(|error| self.slot.note(error))
+        taken.inspect_err(|error| self.slot.note(error, packet))
     }
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {

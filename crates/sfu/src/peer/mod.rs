@@ -4,6 +4,7 @@
 mod admission;
 mod dtls12;
 mod factory;
+mod formats;
 mod hello;
 mod keys;
 mod layout;
@@ -13,10 +14,10 @@ mod offers;
 mod outlets;
 mod output;
 mod paths;
+mod receiving;
 mod sending;
 mod session;
 mod sources;
-mod transport_numbers;
 mod waiting;
 mod watch;
 
@@ -25,7 +26,6 @@ use std::time::{Duration, Instant};
 
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Mid, Pt};
-use str0m::rtp::{RtpPacket, Ssrc};
 
 pub(crate) use factory::SessionFactory;
 pub(crate) use keys::Failure;
@@ -33,9 +33,9 @@ pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
 pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use outlets::OutletKey;
 pub(crate) use output::{PathChange, PeerOutput};
+pub(crate) use receiving::Received;
 pub(crate) use sending::{Addressed, WallClock};
 pub(crate) use session::{Addition, Arrival, Fault};
-pub(crate) use sources::Expected;
 pub(crate) use watch::Turn;
 
 use crate::command::{Source, WantedVideo};
@@ -49,10 +49,9 @@ use layout::Layout;
 use lines::MediaLines;
 use negotiation::Negotiation;
 use paths::Paths;
+use receiving::Receiving;
 use sending::Sending;
 use session::Session;
-use sources::Sources;
-use transport_numbers::TransportNumbers;
 use watch::Watch;
 
 /// How a client is sent others' tracks.
@@ -120,8 +119,7 @@ pub(crate) struct Peer {
     negotiation: Negotiation,
     watch: Watch,
     admission: Admission,
-    sources: Sources,
-    transport_numbers: TransportNumbers,
+    receiving: Receiving,
     paths: Paths,
     /// The client has shown that it goes on with its own offer, not with one that was withdrawn.
     goes_on: bool,
@@ -143,8 +141,7 @@ impl Peer {
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
-            sources: Sources::new(now),
-            transport_numbers: TransportNumbers::default(),
+            receiving: Receiving::new(now),
             paths: Paths::new(factory.hmac(), now),
             goes_on: false,
             said: Said::default(),
@@ -236,6 +233,7 @@ impl Peer {
             self.negotiation.deadline(),
             self.sending.report_at(),
             self.sending.leave_at(),
+            self.receiving.deadline(),
         ];
         others.into_iter().flatten().chain([self.watch.deadline()]).min()
     }
@@ -251,10 +249,16 @@ impl Peer {
         if self.sending.leave_at().is_some_and(|at| at <= now) {
             return Some(PeerDue::Leave);
         }
-        if self.sending.report_at().is_some_and(|at| at <= now) {
+        if self.reports_at().is_some_and(|at| at <= now) {
             return Some(PeerDue::Report);
         }
         self.negotiation.due(now)
+    }
+
+    /// When [`Self::report`] has something to say.
+    pub(crate) fn reports_at(&self) -> Option<Instant> {
+        let due = [self.sending.report_at(), self.receiving.deadline()];
+        due.into_iter().flatten().min()
     }
 
     /// Whether what is due is, among other things, to read an offer of the client's.
@@ -329,13 +333,18 @@ impl Peer {
         self.session.ufrag()
     }
 
-    /// Takes a packet. `false`: its integrity is wrong, it is not for this peer.
+    /// A packet of its client's has come from an address, authentic or not.
+    pub(crate) fn heard(&mut self, now: Instant, address: (Transport, SocketAddr)) {
+        self.paths.heard(now, address);
+    }
+
+    /// Takes a packet for the session. `false`: its integrity is wrong, it is not for this peer.
     ///
     /// # Errors
     /// [`Fault`]
     pub(crate) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
         if !arrival.is_stun {
-            self.paths.heard(now, (arrival.transport, arrival.source));
+            self.heard(now, (arrival.transport, arrival.source));
         }
         self.session.receive(now, arrival)
     }
@@ -346,17 +355,6 @@ impl Peer {
     /// [`Fault`]
     pub(crate) fn advance(&mut self, now: Instant) -> Result<(), Fault> {
         self.session.advance(now)
-    }
-
-    /// The m-line and format of a packet that the client sent; `None` if they are not known.
-    ///
-    /// # Errors
-    /// [`Fault`]
-    pub(crate) fn locate(&mut self, packet: &RtpPacket) -> Result<Option<(Mid, PayloadParams)>, Fault> {
-        let known = self.sources.heard(packet.timestamp, packet.header.ssrc);
-        let (mid, params) = self.session.locate(packet, known)?;
-        self.goes_on |= mid.is_some_and(|mid| self.negotiation.heard_on(mid));
-        Ok(mid.zip(params))
     }
 
     /// The payload type under which the client takes a format on an m-line. `None` also after a fault, which shows at the next
@@ -371,16 +369,6 @@ impl Peer {
     /// [`Fault`]
     pub(crate) fn accepted_codecs(&mut self, mid: Mid) -> Result<Vec<Codec>, Fault> {
         self.session.accepted_codecs(mid)
-    }
-
-    /// Requests a keyframe of the stream `ssrc` on an m-line, or of the one that may come there. `false`: nothing has come there
-    /// yet.
-    ///
-    /// # Errors
-    /// [`Fault`]
-    pub(crate) fn request_keyframe(&mut self, mid: Mid, ssrc: Option<Ssrc>) -> Result<bool, Fault> {
-        self.session
-            .request_keyframe(mid, ssrc, self.layout.keyframe_request(mid))
     }
 
     /// Begins to close: tells the client.

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use str0m::net::Protocol;
-use str0m::rtp::RtpPacket;
 use str0m::{Event, Output};
 
 use super::Peer;
@@ -24,8 +23,6 @@ pub(crate) enum PeerOutput {
         /// The packet.
         contents: Vec<u8>,
     },
-    /// Its client sent a packet of media. Boxed, since most outputs are the far smaller packets to send.
-    Media(Box<RtpPacket>),
     /// An offer may be planned again.
     GoesOn,
     /// Its path has changed, and with it perhaps its deadline.
@@ -57,18 +54,8 @@ impl Peer {
             if let Some(failure) = self.session.failure() {
                 return Ok(PeerOutput::Failed(failure));
             }
-            if std::mem::take(&mut self.goes_on) {
-                return Ok(PeerOutput::GoesOn);
-            }
-            if let Some(change) = self.watch.poll(now) {
-                return Ok(PeerOutput::Path(change));
-            }
-            if let Some(((transport, destination), contents)) = self.paths.poll() {
-                return Ok(PeerOutput::Transmit {
-                    transport,
-                    destination,
-                    contents,
-                });
+            if let Some(output) = self.poll_own(now) {
+                return Ok(output);
             }
             match self.session.poll()? {
                 Some(Output::Transmit(transmit)) => {
@@ -78,13 +65,29 @@ impl Peer {
                 }
                 Some(Output::Timeout(at)) => return Ok(PeerOutput::Wait(at)),
                 Some(Output::Event(event)) => {
-                    if let Some(output) = self.handle(now, event) {
+                    if let Some(output) = self.handle(&event) {
                         return Ok(output);
                     }
                 }
                 None => return Ok(PeerOutput::Over),
             }
         }
+    }
+
+    /// The next thing that it wants done without its session, which has not been touched.
+    pub(crate) fn poll_own(&mut self, now: Instant) -> Option<PeerOutput> {
+        if std::mem::take(&mut self.goes_on) {
+            return Some(PeerOutput::GoesOn);
+        }
+        if let Some(change) = self.watch.poll(now) {
+            return Some(PeerOutput::Path(change));
+        }
+        let ((transport, destination), contents) = self.paths.poll()?;
+        Some(PeerOutput::Transmit {
+            transport,
+            destination,
+            contents,
+        })
     }
 
     /// What a closing session has left to send; its events are of no use any more.
@@ -108,7 +111,7 @@ impl Peer {
         let first = contents.first().copied().unwrap_or_default();
         let is_stun = first < 2;
         let contents = if (128..=191).contains(&first) {
-            self.sending.seal_session_rtcp(&self.session, &contents)?
+            self.sending.seal_goodbyes(&self.session, &contents)?
         } else {
             contents
         };
@@ -129,17 +132,8 @@ impl Peer {
         })
     }
 
-    fn handle(&mut self, now: Instant, event: Event) -> Option<PeerOutput> {
+    fn handle(&mut self, event: &Event) -> Option<PeerOutput> {
         match event {
-            Event::RtpPacket(packet) => {
-                self.sources.confirm(now);
-                if let Some(number) = packet.header.ext_vals.transport_cc {
-                    self.transport_numbers.taken(number);
-                }
-                self.watch.heard(now);
-                self.paths.alive(now);
-                Some(PeerOutput::Media(Box::new(packet)))
-            }
             Event::Connected => {
                 self.watch.dtls_up();
                 None

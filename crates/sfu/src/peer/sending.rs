@@ -12,17 +12,12 @@ use super::session::{Fault, Session};
 use super::waiting::{Waiting, WaitingLine};
 use crate::config::Transport;
 use crate::congestion::Control;
-use crate::rtp::{
-    Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, transport_feedback, without_sender_reports,
-};
+use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, goodbyes, transport_feedback};
 use crate::sdp::Scan;
 use crate::srtp::{Profile, Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
 const MAX_COMPOUND: usize = 1_100;
-
-/// Bytes of one sender report with the longest CNAME (RFC 3550 sections 6.4.1 and 6.5.1), and a few to spare.
-const MAX_REPORT: usize = 320;
 
 /// Seconds from 1900, where NTP begins, to 1970.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
@@ -78,8 +73,6 @@ pub(crate) struct Wishes {
     pub(crate) missing: Vec<(Mid, u64)>,
     /// What it can be sent has changed.
     pub(crate) is_bandwidth_new: bool,
-    /// The session has to see the packet, too.
-    pub(crate) is_for_session: bool,
 }
 
 impl Sending {
@@ -117,12 +110,16 @@ impl Sending {
         [waiting, self.control.probe_at()].into_iter().flatten().min()
     }
 
-    /// Seals what the session says about what the client sends. `None`: there is nothing in it, or it is RTP, which the
-    /// session has none of.
-    pub(super) fn seal_session_rtcp(&mut self, session: &Session, packet: &[u8]) -> Option<Vec<u8>> {
+    /// The context by which what the client sends is opened, once DTLS has the keys.
+    pub(super) fn receiver(&mut self, session: &Session) -> Option<&Receiver> {
+        self.srtp(session).map(|srtp| &srtp.receiver)
+    }
+
+    /// Seals what the session says at its end. `None`: there is nothing of that in it.
+    pub(super) fn seal_goodbyes(&mut self, session: &Session, packet: &[u8]) -> Option<Vec<u8>> {
         let srtp = self.srtp(session)?;
         let length = packet.len().checked_sub(srtp.profile.rtcp_overhead())?;
-        let mut compound = without_sender_reports(&packet[..length]);
+        let mut compound = goodbyes(&packet[..length]);
         let is_sealed =
             (192..=223).contains(&packet[1]) && !compound.is_empty() && srtp.sender.seal_rtcp(&mut compound);
         is_sealed.then_some(compound)
@@ -218,18 +215,23 @@ impl Sending {
         }
     }
 
-    /// The reports that are due, sealed.
-    fn reports(&mut self, now: Instant, session: &Session) -> Vec<Vec<u8>> {
+    /// The reports that are due about what the client is sent.
+    fn reports(&mut self, now: Instant) -> impl Iterator<Item = Vec<u8>> + use<> {
         let reports = self.outlets.reports(now, self.wall.ntp(now));
+        reports.into_iter().map(|(report, cname)| {
+            let mut packet = Vec::new();
+            report.write(&cname, &mut packet);
+            packet
+        })
+    }
+
+    /// RTCP packets as compound ones, sealed.
+    fn seal_rtcp(&mut self, session: &Session, packets: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
         let mut compounds: Vec<Vec<u8>> = Vec::new();
-        for (report, cname) in reports {
+        for packet in packets {
             match compounds.last_mut() {
-                Some(compound) if compound.len() + MAX_REPORT <= MAX_COMPOUND => report.write(&cname, compound),
-                _ => {
-                    let mut compound = Vec::new();
-                    report.write(&cname, &mut compound);
-                    compounds.push(compound);
-                }
+                Some(compound) if compound.len() + packet.len() <= MAX_COMPOUND => compound.extend(packet),
+                _ => compounds.push(packet),
             }
         }
         let Some(srtp) = self.srtp(session) else {
@@ -290,7 +292,7 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(super) fn renegotiated(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
-        self.transport_numbers.renegotiated(&mut self.session, outline)?;
+        self.follow_formats(outline)?;
         let ssrcs = self.sending.outlets.ssrcs();
         let gone = self.session.enter(|rtc| {
             let mut api = rtc.direct_api();
@@ -321,9 +323,10 @@ impl Peer {
         }
     }
 
-    /// The sender reports that are due.
+    /// Tells the client what is due about what it is sent, and what it sends.
     pub(crate) fn report(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
-        let compounds = self.sending.reports(now, &self.session);
+        let packets = self.sending.reports(now).chain(self.receiving.messages(now));
+        let compounds = self.sending.seal_rtcp(&self.session, packets);
         if let Some((transport, destination)) = self.paths.selected() {
             for packet in compounds {
                 send((transport, destination, packet));
@@ -343,6 +346,9 @@ impl Peer {
             control.estimated_by_client(now, bits);
         }
         let is_bandwidth_new = control.is_news();
+        for (ssrc, ntp, rtp) in &feedback.sent {
+            self.receiving.reported(now, *ssrc, *ntp, *rtp);
+        }
         let outlets = &mut self.sending.outlets;
         for ssrc in &feedback.reported {
             if let Some(outlet) = outlets.by_ssrc(*ssrc) {
@@ -358,7 +364,6 @@ impl Peer {
                 .filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence))
                 .collect(),
             is_bandwidth_new,
-            is_for_session: feedback.is_of_sender,
         })
     }
 }

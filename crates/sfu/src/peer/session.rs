@@ -6,16 +6,17 @@ use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::{Codec, PayloadParams};
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::Receive;
-use str0m::rtp::{Extension, RtpPacket, Ssrc};
+use str0m::rtp::Ssrc;
 use str0m::{IceCreds, Input, Output, Rtc};
 
 use super::factory::protocol;
+use super::formats::Role;
 use super::keys::{Failure, KeySlot, Keys};
 use crate::config::Transport;
 use crate::line::Label;
-use crate::rtp::{Header, matching_payload};
+use crate::rtp::matching_payload;
 use crate::sdp::IceCredentials;
 
 /// An address that nothing comes from.
@@ -55,52 +56,6 @@ pub(super) struct RawOffer {
     pub(super) pending: SdpPendingOffer,
     /// The m-lines added, in the order of the additions.
     pub(super) added: Vec<Mid>,
-}
-
-/// An m-line on which a client sends, with its streams that are known and which encoding each is.
-pub(super) type SendingLine = (Mid, Vec<(Ssrc, Option<Rid>)>);
-
-/// Where a stream of a client's that is new belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It is a stream of media.
-    Main {
-        /// The m-line.
-        line: Mid,
-        /// Whether what is lost can be asked for again.
-        has_repair: bool,
-        /// Which encoding of several it is.
-        rid: Option<Rid>,
-    },
-    /// It carries retransmissions of another one (RFC 4588).
-    Repair {
-        /// The m-line.
-        line: Mid,
-        /// The stream that it repairs.
-        of: Ssrc,
-        /// The stream that the session took for this one before.
-        before: Option<Ssrc>,
-        /// The encoding that it repairs, of several.
-        rid: Option<Rid>,
-    },
-}
-
-impl Place {
-    pub(super) fn line(self) -> Mid {
-        match self {
-            Self::Main { line, .. } | Self::Repair { line, .. } => line,
-        }
-    }
-
-    pub(super) fn rid(self) -> Option<Rid> {
-        match self {
-            Self::Main { rid, .. } | Self::Repair { rid, .. } => rid,
-        }
-    }
-
-    pub(super) fn is_repair(self) -> bool {
-        matches!(self, Self::Repair { .. })
-    }
 }
 
 /// A session, entered only by [`Self::enter`].
@@ -211,112 +166,16 @@ impl Session {
         })
     }
 
-    /// The format of a packet that the client sent, and the m-line of its SSRC where `mid` does not know it.
-    pub(super) fn locate(
-        &mut self,
-        packet: &RtpPacket,
-        mid: Option<Mid>,
-    ) -> Result<(Option<Mid>, Option<PayloadParams>), Fault> {
-        let (ssrc, pt) = (packet.header.ssrc, packet.header.payload_type);
-        self.enter(|rtc| {
-            let mid = mid.or_else(|| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()));
-            let mut params = rtc.codec_config().params().iter();
-            (mid, params.find(|params| params.pt() == pt).copied())
-        })
-    }
-
-    /// Where a packet of a new stream belongs: to the m-line that its MID names, or to the only one that it may be for by its
-    /// payload type (RFC 8843 section 9.2). `lines` are those on which the client sends, each with its streams that are known;
-    /// `named` gives the m-line of a MID.
-    pub(super) fn place(
-        &mut self,
-        header: &Header<'_>,
-        lines: &[SendingLine],
-        named: impl Fn(&[u8]) -> Option<Mid>,
-        knows: impl Fn(Ssrc) -> bool,
-    ) -> Result<Option<Place>, Fault> {
-        self.enter(|rtc| {
-            let pt = Pt::from(header.payload_type);
-            let mut params = rtc.codec_config().params().iter();
-            let params = params.find(|params| params.pt() == pt || params.resend() == Some(pt))?;
-            let (main_pt, is_repair, has_repair) = (params.pt(), params.pt() != pt, params.resend().is_some());
-            let fitting = |(line, _): &&SendingLine| {
-                rtc.media(*line)
-                    .is_some_and(|media| media.remote_pts().contains(&main_pt))
-            };
-            let fitting: Vec<_> = lines.iter().filter(fitting).collect();
-            let (line, mains) = match named_line(rtc, header, lines) {
-                Some(mid) => fitting.into_iter().find(|(line, _)| named(mid) == Some(*line))?,
-                None => only(&fitting, is_repair)?,
-            };
-            if !is_repair {
-                return Some(Place::Main {
-                    line: *line,
-                    has_repair,
-                    rid: rid(rtc, *line, header, Extension::RtpStreamId),
-                });
-            }
-            let rid = rid(rtc, *line, header, Extension::RepairedRtpStreamId);
-            // With several streams and no RID nobody can say which one it repairs.
-            let of = match (rid, &mains[..]) {
-                (Some(rid), mains) => mains.iter().find(|(_, main)| *main == Some(rid))?.0,
-                (None, [(of, _)]) => *of,
-                _ => return None,
-            };
-            let before = rtc.direct_api().stream_rx(&of)?.rtx();
-            (!before.is_some_and(knows)).then_some(Place::Repair {
-                line: *line,
-                of,
-                before,
-                rid,
-            })
-        })
-    }
-
-    /// Makes a stream for an SSRC, or takes it for the retransmissions of another one.
-    pub(super) fn expect_stream(&mut self, ssrc: Ssrc, place: Place) -> Result<(), Fault> {
-        self.enter(|rtc| {
-            let mut api = rtc.direct_api();
-            match place {
-                Place::Main { line, has_repair, .. } => {
-                    api.expect_stream_rx(ssrc, None, line, None).suppress_nack(!has_repair);
-                }
-                Place::Repair { line, of, .. } => {
-                    api.expect_stream_rx(of, Some(ssrc), line, None);
-                }
-            }
-        })
-    }
-
-    /// Takes [`Self::expect_stream`] back.
-    pub(super) fn withdraw_stream(&mut self, ssrc: Ssrc, place: Place) -> Result<(), Fault> {
-        match place {
-            Place::Main { .. } => self.remove_stream(ssrc),
-            Place::Repair {
-                before: Some(before), ..
-            } => self.expect_stream(before, place),
-            // The next one that comes takes its place.
-            Place::Repair { before: None, .. } => Ok(()),
-        }
-    }
-
-    /// Removes the stream of an SSRC.
-    pub(super) fn remove_stream(&mut self, ssrc: Ssrc) -> Result<(), Fault> {
-        self.enter(|rtc| {
-            rtc.direct_api().remove_stream_rx(ssrc);
-        })
-    }
-
-    /// Those of some SSRCs that the session has streams for, with their m-lines, and whether each is for retransmissions.
-    pub(super) fn announced(&mut self, ssrcs: &[Ssrc]) -> Result<Vec<(Ssrc, Mid, bool)>, Fault> {
+    /// Those of some SSRCs that were negotiated, with their m-lines and what they carry.
+    pub(super) fn announced(&mut self, ssrcs: &[Ssrc]) -> Result<Vec<(Ssrc, Mid, Role)>, Fault> {
         self.enter(|rtc| {
             let mut api = rtc.direct_api();
             let mut streams = Vec::new();
             for ssrc in ssrcs {
                 if let Some(stream) = api.stream_rx(ssrc) {
                     let line = stream.mid();
-                    streams.push((*ssrc, line, false));
-                    streams.extend(stream.rtx().map(|rtx| (rtx, line, true)));
+                    streams.push((*ssrc, line, Role::Main));
+                    streams.extend(stream.rtx().map(|rtx| (rtx, line, Role::Repair(*ssrc))));
                 }
             }
             streams
@@ -349,24 +208,6 @@ impl Session {
                 }
             }
             codecs
-        })
-    }
-
-    /// Requests a keyframe of the stream `ssrc` on an m-line, or of any there. `false`: nothing has come there yet.
-    pub(super) fn request_keyframe(
-        &mut self,
-        mid: Mid,
-        ssrc: Option<Ssrc>,
-        kind: KeyframeRequestKind,
-    ) -> Result<bool, Fault> {
-        self.enter(|rtc| {
-            let mut api = rtc.direct_api();
-            let ssrc = ssrc.filter(|ssrc| api.stream_rx(ssrc).is_some());
-            let stream = match ssrc {
-                Some(ssrc) => api.stream_rx(&ssrc),
-                None => api.stream_rx_by_mid(mid, None),
-            };
-            stream.map(|stream| stream.request_keyframe(kind)).is_some()
         })
     }
 
@@ -429,29 +270,6 @@ impl Session {
         // A faulty session can tell nothing.
         let _ = self.enter(|rtc| rtc.close());
     }
-}
-
-/// The RID that a packet carries by an extension (RFC 8852).
-fn rid(rtc: &Rtc, line: Mid, header: &Header<'_>, extension: Extension) -> Option<Rid> {
-    let id = rtc.media(line)?.remote_extmap().id_of(extension)?;
-    std::str::from_utf8(header.extension(id)?).ok().map(Rid::from)
-}
-
-/// The MID that a packet carries (RFC 8843 section 15).
-fn named_line<'a>(rtc: &Rtc, header: &Header<'a>, lines: &[SendingLine]) -> Option<&'a [u8]> {
-    // The ids are the same on all m-lines of a BUNDLE group.
-    let id_of = |(line, _): &SendingLine| rtc.media(*line)?.remote_extmap().id_of(Extension::RtpMid);
-    header.extension(lines.iter().find_map(id_of)?)
-}
-
-/// The m-line that a stream without MID belongs to: the only one, or the only one that has no stream yet.
-fn only<'a>(fitting: &[&'a SendingLine], is_repair: bool) -> Option<&'a SendingLine> {
-    if let [line] = fitting {
-        return Some(*line);
-    }
-    let mut free = fitting.iter().filter(|(_, mains)| !is_repair && mains.is_empty());
-    let line = free.next()?;
-    free.next().is_none().then_some(*line)
 }
 
 fn direction(sends: bool) -> Direction {

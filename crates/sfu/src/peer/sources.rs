@@ -1,246 +1,193 @@
 //! The RTP streams that a client sends, by SSRC (RFC 3550 section 8, RFC 8843 section 9.2).
 //!
-//! An SSRC is one of the client's when an offer has announced it, or when a packet of it was authentic. Until then the session
-//! has a stream for it only while one packet is tried, so that packets which anybody can send change nothing.
+//! An SSRC is one of the client's when an offer has announced it, or when a packet of it was authentic: packets that anybody
+//! can send change nothing.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use str0m::media::{Mid, Rid};
 use str0m::rtp::Ssrc;
 
-use super::Peer;
-use super::session::{Fault, Place, SendingLine};
-use crate::bucket::Bucket;
+use super::formats::{Formats, Place, Role, SendingLine};
+use crate::receiving::Stream;
 use crate::rtp::Header;
+use crate::srtp::ReceiveWindow;
 
 /// SSRCs of one client at a time: eight tracks with three encodings and their retransmissions are 48. Offers that announce more
 /// are refused.
 pub(super) const MAX_SSRCS: usize = 64;
 
-/// SSRCs that one client may ever use: the session remembers the last sequence numbers of each.
-const MAX_EVER: u32 = 10_000;
+/// SSRCs that one client may ever use: the last index of each is remembered, so that none of its packets counts twice.
+const MAX_EVER: usize = 10_000;
 
 /// A stream that was not announced and has been silent for so long is gone.
 const GONE: Duration = Duration::from_secs(30);
 
-/// Retransmission streams that are tried in a second: the session keeps each for half a minute.
-const REPAIRS_PER_SECOND: u32 = 10;
-
-/// SSRC 0 carries probes for bandwidth, which the session answers by itself.
-const PROBES: u32 = 0;
-
-/// What is to be done with an RTP packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expected {
-    /// It is of one of the client's streams.
-    Known,
-    /// It may be: try it, then call [`Peer::end_trial`].
-    Trial,
-    /// It belongs nowhere.
-    Refused,
-}
-
+/// One stream.
 #[derive(Debug)]
-struct Source {
-    ssrc: Ssrc,
-    line: Mid,
-    /// Which encoding of several it is, or repairs.
-    rid: Option<Rid>,
+pub(super) struct Source {
+    pub(super) ssrc: Ssrc,
+    pub(super) place: Place,
+    pub(super) stream: Stream,
     /// Its last authentic packet.
     heard: Option<Instant>,
     is_announced: bool,
-    is_repair: bool,
 }
 
 impl Source {
     fn is_gone(&self, now: Instant) -> bool {
         !self.is_announced && self.heard.is_none_or(|heard| heard + GONE <= now)
     }
-}
 
-/// An SSRC whose packet is being tried.
-#[derive(Debug, Clone, Copy)]
-struct Trial {
-    ssrc: Ssrc,
-    place: Place,
-    is_authentic: bool,
+    fn is_main(&self) -> bool {
+        self.place.role == Role::Main
+    }
 }
 
 /// See the module.
+#[derive(Default)]
 pub(super) struct Sources {
     known: Vec<Source>,
-    ever: u32,
-    trial: Option<Trial>,
-    repairs: Bucket,
+    /// One more than the last index of each SSRC that was heard and is gone.
+    past: HashMap<Ssrc, u64>,
 }
 
 impl Sources {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            known: Vec::new(),
-            ever: 0,
-            trial: None,
-            repairs: Bucket::new(REPAIRS_PER_SECOND, now),
+    /// The source of an SSRC.
+    pub(super) fn get(&self, ssrc: Ssrc) -> Option<&Source> {
+        self.known.iter().find(|source| source.ssrc == ssrc)
+    }
+
+    /// As [`Self::get`].
+    pub(super) fn get_mut(&mut self, ssrc: Ssrc) -> Option<&mut Source> {
+        self.known.iter_mut().find(|source| source.ssrc == ssrc)
+    }
+
+    /// All of them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Source> {
+        self.known.iter_mut()
+    }
+
+    /// Which packets of a stream came that is not known.
+    pub(super) fn past_window(&self, ssrc: Ssrc) -> ReceiveWindow {
+        self.past
+            .get(&ssrc)
+            .map_or_else(ReceiveWindow::default, |end| ReceiveWindow::after(*end))
+    }
+
+    /// The index that a packet of a known stream would have, if it is authentic. `None`: there is none, or the stream is one
+    /// too many.
+    pub(super) fn index(&self, source: &Source, sequence: u16) -> Option<u64> {
+        let begins = source.stream.window.end() == 0;
+        let index = source.stream.window.index(sequence)?;
+        (!begins || self.may_begin()).then_some(index)
+    }
+
+    /// Whether one more stream may be heard than ever were.
+    fn may_begin(&self) -> bool {
+        self.past.len() + self.known.len() < MAX_EVER
+    }
+
+    /// The source of an authentic packet, which is new where `place` is given.
+    pub(super) fn heard(&mut self, now: Instant, ssrc: Ssrc, place: Option<Place>) -> Option<&mut Source> {
+        if let Some(place) = place {
+            let stream = Stream::resumed(self.past_window(ssrc));
+            self.past.remove(&ssrc);
+            self.known.push(Source {
+                ssrc,
+                place,
+                stream,
+                heard: None,
+                is_announced: false,
+            });
         }
-    }
-
-    fn knows(&self, ssrc: Ssrc) -> bool {
-        self.known.iter().any(|source| source.ssrc == ssrc)
-    }
-
-    /// Notes an authentic packet of a stream, and gives its m-line.
-    pub(super) fn heard(&mut self, now: Instant, ssrc: Ssrc) -> Option<Mid> {
-        let source = self.known.iter_mut().find(|source| source.ssrc == ssrc)?;
+        let source = self.get_mut(ssrc)?;
         source.heard = Some(now);
-        Some(source.line)
+        Some(source)
     }
 
-    /// The packet that is being tried was authentic.
-    pub(super) fn confirm(&mut self, now: Instant) {
-        let Some(trial) = self.trial.as_mut().filter(|trial| !trial.is_authentic) else {
-            return;
-        };
-        trial.is_authentic = true;
-        let (ssrc, line, is_repair) = (trial.ssrc, trial.place.line(), trial.place.is_repair());
-        let rid = trial.place.rid();
-        self.ever += 1;
-        self.known.push(Source {
-            ssrc,
-            line,
-            rid,
-            heard: Some(now),
-            is_announced: false,
-            is_repair,
-        });
+    /// The stream of media on an m-line that a keyframe is asked of: this one, or the first one.
+    pub(super) fn main_on(&self, line: Mid, ssrc: Option<Ssrc>) -> Option<Ssrc> {
+        let mut mains = self.known.iter().filter(|source| source.is_main());
+        let wanted = mains.clone().find(|source| Some(source.ssrc) == ssrc);
+        let found = wanted.or_else(|| mains.find(|source| source.place.line == line))?;
+        Some(found.ssrc)
     }
 
-    /// The main streams on an m-line that are not gone.
+    /// Finds out where a packet belongs whose SSRC is not known. It is not authenticated yet: what it changes is what the time
+    /// alone would change. `lines` are the m-lines on which the client sends; `named` gives that of a MID.
+    pub(super) fn place(
+        &mut self,
+        now: Instant,
+        header: &Header<'_>,
+        formats: &Formats,
+        lines: impl Iterator<Item = Mid>,
+        named: impl Fn(&[u8]) -> Option<Mid>,
+    ) -> Option<Place> {
+        let lines: Vec<Mid> = lines.collect();
+        self.forget_gone(now, &lines);
+        let is_past = self.past.contains_key(&header.ssrc.into());
+        if self.known.len() >= MAX_SSRCS || !(is_past || self.may_begin()) {
+            return None;
+        }
+        let lines: Vec<SendingLine> = lines.iter().map(|line| (*line, self.mains(*line).collect())).collect();
+        let is_repair_of = |source: &Source, main| source.place.role == Role::Repair(main);
+        formats.place(header, &lines, named, |main| {
+            self.known.iter().any(|source| is_repair_of(source, main))
+        })
+    }
+
+    /// The main streams on an m-line, and which encoding each is.
     fn mains(&self, line: Mid) -> impl Iterator<Item = (Ssrc, Option<Rid>)> {
-        let mains = self
-            .known
-            .iter()
-            .filter(move |source| source.line == line && !source.is_repair);
-        mains.map(|source| (source.ssrc, source.rid))
+        let mains = self.known.iter();
+        let mains = mains.filter(move |source| source.place.line == line && source.is_main());
+        mains.map(|source| (source.ssrc, source.place.rid))
+    }
+
+    fn forget_gone(&mut self, now: Instant, lines: &[Mid]) {
+        let gone = |source: &&Source| source.is_gone(now) && !self.may_resume(source, lines);
+        let gone: Vec<Ssrc> = self.known.iter().filter(gone).map(|source| source.ssrc).collect();
+        self.forget(|source| gone.contains(&source.ssrc));
     }
 
     /// Whether a stream is an encoding that may be resumed: clients name it at its beginning only. Of several with its name
     /// the one that was heard last is.
-    fn may_resume(&self, source: &Source, lines: &[SendingLine]) -> bool {
-        let is_newer = |other: &Source| {
-            let is_alike = (other.line, other.rid, other.is_repair) == (source.line, source.rid, source.is_repair);
-            is_alike && other.heard > source.heard
-        };
-        let is_sent = lines.iter().any(|(line, _)| *line == source.line);
-        source.rid.is_some() && is_sent && !self.known.iter().any(is_newer)
+    fn may_resume(&self, source: &Source, lines: &[Mid]) -> bool {
+        let name = |source: &Source| (source.place.line, source.place.rid, source.is_main());
+        let is_newer = |other: &Source| name(other) == name(source) && other.heard > source.heard;
+        let is_sent = lines.contains(&source.place.line);
+        source.place.rid.is_some() && is_sent && !self.known.iter().any(is_newer)
     }
 
-    /// Takes out what `is_over`. Gives the SSRCs of main streams, whose streams in the session are to be removed.
-    fn take_out(&mut self, is_over: impl Fn(&Source) -> bool) -> Vec<Ssrc> {
-        let mut removed = Vec::new();
-        self.known.retain(|source| {
-            let over = is_over(source);
-            if over && !source.is_repair {
-                removed.push(source.ssrc);
-            }
-            !over
-        });
-        removed
-    }
-}
-
-impl Peer {
-    /// Finds out whose an RTP packet may be that is not authenticated yet. `lines` are the m-lines on which the client sends.
-    ///
-    /// # Errors
-    /// [`Fault`]
-    pub(crate) fn expect(
-        &mut self,
-        now: Instant,
-        packet: &[u8],
-        lines: impl Iterator<Item = Mid>,
-    ) -> Result<Expected, Fault> {
-        let Some(header) = Header::parse(packet) else {
-            return Ok(Expected::Refused);
-        };
-        if !self.transport_numbers.admit(&header) {
-            return Ok(Expected::Refused);
-        }
-        if header.ssrc == PROBES || self.sources.knows(header.ssrc.into()) {
-            return Ok(Expected::Known);
-        }
-        let sources = &self.sources;
-        let lines: Vec<SendingLine> = lines.map(|line| (line, sources.mains(line).collect())).collect();
-        let is_gone = |source: &&Source| source.is_gone(now) && !sources.may_resume(source, &lines);
-        let gone: Vec<Ssrc> = sources.known.iter().filter(is_gone).map(|source| source.ssrc).collect();
-        self.forget_sources(|source| gone.contains(&source.ssrc))?;
-        if self.sources.known.len() >= MAX_SSRCS || self.sources.ever >= MAX_EVER {
-            return Ok(Expected::Refused);
-        }
-        let sources = &self.sources;
-        let lines: Vec<SendingLine> = lines
-            .iter()
-            .map(|(line, _)| (*line, sources.mains(*line).collect()))
-            .collect();
-        let named = |mid: &[u8]| self.layout.key(mid);
-        let place = self.session.place(&header, &lines, named, |ssrc| sources.knows(ssrc))?;
-        let Some(place) = place else {
-            return Ok(Expected::Refused);
-        };
-        if place.is_repair() && !self.sources.repairs.take(now) {
-            return Ok(Expected::Refused);
-        }
-        let ssrc = header.ssrc.into();
-        self.session.expect_stream(ssrc, place)?;
-        self.sources.trial = Some(Trial {
-            ssrc,
-            place,
-            is_authentic: false,
-        });
-        Ok(Expected::Trial)
+    fn forget(&mut self, is_over: impl Fn(&Source) -> bool) {
+        let over = self.known.extract_if(.., |source| is_over(source));
+        let heard = over.filter(|source| source.stream.window.end() > 0);
+        self.past
+            .extend(heard.map(|source| (source.ssrc, source.stream.window.end())));
     }
 
-    /// The packet that was tried has had its effects. Gives whether it was authentic; if not, everything is as before.
-    ///
-    /// # Errors
-    /// [`Fault`]
-    pub(crate) fn end_trial(&mut self) -> Result<bool, Fault> {
-        let Some(trial) = self.sources.trial.take() else {
-            return Ok(false);
-        };
-        if !trial.is_authentic {
-            self.session.withdraw_stream(trial.ssrc, trial.place)?;
-        }
-        Ok(trial.is_authentic)
-    }
-
-    /// Follows the SSRCs that an offer announces: those of the one before that are not heard any more are gone.
-    pub(super) fn announce(&mut self, announced: &[Ssrc]) -> Result<(), Fault> {
-        let streams = self.session.announced(announced)?;
-        for source in &mut self.sources.known {
+    /// Follows the streams that an offer announces: those of the one before that are not heard any more are gone.
+    pub(super) fn announce(&mut self, streams: Vec<(Ssrc, Mid, Role)>) {
+        for source in &mut self.known {
             source.is_announced = false;
         }
-        for (ssrc, line, is_repair) in streams {
-            let known = self.sources.known.iter_mut().find(|source| source.ssrc == ssrc);
-            if let Some(known) = known {
-                (known.is_announced, known.line, known.is_repair) = (true, line, is_repair);
+        for (ssrc, line, role) in streams {
+            if let Some(known) = self.get_mut(ssrc) {
+                (known.is_announced, known.place.line, known.place.role) = (true, line, role);
             } else {
-                self.sources.known.push(Source {
+                let stream = Stream::resumed(self.past_window(ssrc));
+                self.past.remove(&ssrc);
+                let place = Place { line, rid: None, role };
+                self.known.push(Source {
                     ssrc,
-                    line,
-                    rid: None,
+                    place,
+                    stream,
                     heard: None,
                     is_announced: true,
-                    is_repair,
                 });
             }
         }
-        self.forget_sources(|source| !source.is_announced && source.heard.is_none())
-    }
-
-    fn forget_sources(&mut self, is_over: impl Fn(&Source) -> bool) -> Result<(), Fault> {
-        for ssrc in self.sources.take_out(is_over) {
-            self.session.remove_stream(ssrc)?;
-        }
-        Ok(())
+        self.forget(|source| !source.is_announced && source.heard.is_none());
     }
 }

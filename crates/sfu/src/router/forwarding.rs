@@ -16,7 +16,7 @@ use crate::budget::Verdict;
 use crate::event::Scope;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
 use crate::peer::OutletKey;
-use crate::rtp::{Choice, Incoming, Outgoing, Packet, Report, SenderClock};
+use crate::rtp::{Choice, Incoming, Outgoing, Packet, SenderClock};
 
 /// What became of a packet at one far end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl Track {
     /// When a packet was captured, on the server's clock.
     fn captured(&mut self, sender: &mut SenderClock, layer: usize, packet: &Packet, params: &PayloadParams) -> Instant {
         let (timestamp, clock_rate) = (packet.header.timestamp, params.spec().clock_rate.get());
-        let report = Report::of(packet);
+        let report = packet.report;
         let clock = self.layers.get_mut(layer).map(|layer| &mut layer.clock);
         clock.map_or(packet.timestamp, |clock| {
             clock.captured(sender, packet.timestamp, report, timestamp, clock_rate)

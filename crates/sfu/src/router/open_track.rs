@@ -5,12 +5,11 @@ use std::time::{Instant, SystemTime};
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{MediaKind, Pt};
 use str0m::rtp::Ssrc;
-use str0m::rtp::rtcp::SenderInfo;
 
 use super::holes::Holes;
 use super::tape::{Stamp, Tape};
 use crate::ids::SubscriptionKey;
-use crate::rtp::{Incoming, Packet};
+use crate::rtp::{Incoming, Packet, Report};
 use crate::tap::{Heard, TapFormat, TapTrack};
 
 /// Seconds from 1900, where NTP begins, to 1970.
@@ -25,7 +24,7 @@ pub(super) struct OpenTrack {
     track: TapTrack,
     format: Format,
     /// The sender report that was told last.
-    report: Option<SenderInfo>,
+    report: Option<Report>,
     /// What the network has lost.
     holes: Holes,
     /// What was left out.
@@ -113,21 +112,20 @@ impl OpenTrack {
 
     /// Tells the publisher's last sender report, if it is another one. `false`: there was no room.
     pub(super) fn tell_report(&mut self, at: Instant, packet: &Packet, stamp: &Stamp, tape: &mut Tape) -> bool {
-        let is_own = |info: &SenderInfo| info.ssrc == self.format.0;
-        let Some(info) = packet.last_sender_info.filter(is_own) else {
+        let Some(report) = packet.report.filter(|_| packet.header.ssrc == self.format.0) else {
             return true;
         };
-        let Some(ntp) = ntp(info.ntp_time).filter(|_| self.report != Some(info)) else {
+        let Some(ntp) = ntp(report.ntp).filter(|_| self.report != Some(report)) else {
             return true;
         };
-        let report = Heard::Report {
+        let heard = Heard::Report {
             track: self.track,
             ntp,
-            rtp: info.rtp_time.numer() as u32,
+            rtp: report.rtp,
         };
-        let is_told = tape.tell(at, stamp, report);
+        let is_told = tape.tell(at, stamp, heard);
         if is_told {
-            self.report = Some(info);
+            self.report = Some(report);
         }
         is_told
     }
@@ -167,8 +165,7 @@ fn name(codec: Codec) -> &'static str {
     }
 }
 
-/// A time as NTP has it. str0m has rounded it to half a microsecond, and has made times before 1970 that of 1970: they are of
-/// a sender that does not know the time, and `None`.
+/// A time as NTP has it. Times before 1970 are of a sender that does not know the time, and `None`.
 fn ntp(time: SystemTime) -> Option<u64> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     if since.is_zero() {

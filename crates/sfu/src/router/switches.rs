@@ -5,8 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use slotmap::SlotMap;
 use str0m::format::{CodecConfig, PayloadParams};
-use str0m::media::{MediaKind, MediaTime, Mid, Pt};
-use str0m::rtp::rtcp::SenderInfo;
+use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::{ExtensionValues, RtpHeader};
 
 use super::selection::Allowance;
@@ -16,7 +15,7 @@ use crate::command::{Source, WantedVideo};
 use crate::config::Limits;
 use crate::ids::PeerKey;
 use crate::line::{Line, LineState, Lines};
-use crate::rtp::{Departure, EncodingName, ExtensionIds, Outgoing, Packet};
+use crate::rtp::{Departure, EncodingName, ExtensionIds, Outgoing, Packet, Report};
 
 const FRAME: Duration = Duration::from_millis(33);
 const TICKS: u32 = 33 * 90;
@@ -99,12 +98,9 @@ impl Encoder {
             },
             payload: payload.into(),
             timestamp: Instant::now(),
-            last_sender_info: Some(SenderInfo {
-                ssrc: self.ssrc.into(),
-                ntp_time,
-                rtp_time: MediaTime::from_90khz(rtp_time.into()),
-                sender_packet_count: 0,
-                sender_octet_count: 0,
+            report: Some(Report {
+                ntp: ntp_time,
+                rtp: rtp_time,
             }),
         }
     }

@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::packet::Packet;
+/// Seconds from 1900, where NTP begins, to 1970.
+const NTP_TO_UNIX: u64 = 2_208_988_800;
 
 /// How far in the past a capture may be. Beyond, the publisher's clock was set, or its timestamps do not follow the time.
 const MAX_AGE: Duration = Duration::from_secs(5);
@@ -42,19 +43,18 @@ pub(crate) struct StreamClock {
 /// A sender report: a time of the publisher's clock and the timestamp of that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Report {
-    ntp: SystemTime,
-    rtp: u32,
+    pub(crate) ntp: SystemTime,
+    pub(crate) rtp: u32,
 }
 
 impl Report {
-    /// The last report of a packet's stream. A sender that does not know the time says zero (RFC 3550 section 6.4.1), which
-    /// str0m reads as 1970.
-    pub(crate) fn of(packet: &Packet) -> Option<Self> {
-        let info = packet.last_sender_info.filter(|info| info.ssrc == packet.header.ssrc)?;
-        (info.ntp_time > SystemTime::UNIX_EPOCH).then(|| Self {
-            ntp: info.ntp_time,
-            rtp: info.rtp_time.numer() as u32,
-        })
+    /// What a report says: a time as NTP has it, and a timestamp. `None`: its sender does not know the time and says zero (RFC
+    /// 3550 section 6.4.1), or counts from something else.
+    pub(crate) fn of(ntp: u64, rtp: u32) -> Option<Self> {
+        let seconds = (ntp >> 32).checked_sub(NTP_TO_UNIX)?;
+        let nanoseconds = ((ntp & 0xffff_ffff) * 1_000_000_000) >> 32;
+        let ntp = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds as u32);
+        (ntp > SystemTime::UNIX_EPOCH).then_some(Self { ntp, rtp })
     }
 }
 

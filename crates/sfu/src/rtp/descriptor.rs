@@ -26,6 +26,11 @@ impl Descriptor {
         values.user_values.get_arc::<Self>()
     }
 
+    /// Reads one. `None`: it is too short.
+    pub(crate) fn read(value: &[u8]) -> Option<Self> {
+        (value.len() >= 3).then(|| Self(value.to_vec()))
+    }
+
     /// As it came.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
@@ -51,10 +56,9 @@ impl ExtensionSerializer for Verbatim {
     }
 
     fn parse_value(&self, buf: &[u8], values: &mut ExtensionValues) -> bool {
-        if buf.len() >= 3 {
-            values.user_values.set(Descriptor(buf.to_vec()));
-        }
-        buf.len() >= 3
+        Descriptor::read(buf)
+            .map(|descriptor| values.user_values.set(descriptor))
+            .is_some()
     }
 
     fn is_video(&self) -> bool {

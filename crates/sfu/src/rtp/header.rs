@@ -4,7 +4,16 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header<'a> {
     pub(crate) payload_type: u8,
+    pub(crate) marker: bool,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
+    /// Contributing sources, 4 bytes each.
+    pub(crate) sources: &'a [u8],
+    /// The payload ends with padding.
+    pub(crate) has_padding: bool,
+    /// Bytes before the payload.
+    pub(crate) length: usize,
     extensions: Extensions<'a>,
 }
 
@@ -21,16 +30,21 @@ impl<'a> Header<'a> {
     pub(crate) fn parse(packet: &'a [u8]) -> Option<Self> {
         let fixed = packet.get(..12)?;
         let sources = usize::from(fixed[0] & 0x0f);
-        let rest = packet.get(12 + 4 * sources..)?;
-        let has_extension = fixed[0] & 0x10 != 0;
+        let (sources, rest) = packet[12..].split_at_checked(4 * sources)?;
+        let (extensions, extension_length) = match fixed[0] & 0x10 {
+            0 => (Extensions::None, 0),
+            _ => Extensions::parse(rest)?,
+        };
         Some(Self {
             payload_type: fixed[1] & 0x7f,
+            marker: fixed[1] & 0x80 != 0,
+            sequence: u16::from_be_bytes([fixed[2], fixed[3]]),
+            timestamp: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
             ssrc: u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]),
-            extensions: if has_extension {
-                Extensions::parse(rest)?
-            } else {
-                Extensions::None
-            },
+            sources,
+            has_padding: fixed[0] & 0x20 != 0,
+            length: 12 + sources.len() + extension_length,
+            extensions,
         })
     }
 
@@ -40,7 +54,7 @@ impl<'a> Header<'a> {
     }
 
     /// The values of all extensions with an id: it may be there more than once.
-    pub(crate) fn extensions(&self, id: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    fn extensions(&self, id: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (mut rest, is_wide): (&'a [u8], bool) = match self.extensions {
             Extensions::None => (&[], false),
             Extensions::OneByte(elements) => (elements, false),
@@ -73,16 +87,18 @@ impl<'a> Header<'a> {
 }
 
 impl<'a> Extensions<'a> {
-    fn parse(bytes: &'a [u8]) -> Option<Self> {
+    /// The elements, and the length of the whole extension.
+    fn parse(bytes: &'a [u8]) -> Option<(Self, usize)> {
         let [a, b, c, d, rest @ ..] = bytes else {
             return None;
         };
         let elements = rest.get(..4 * usize::from(u16::from_be_bytes([*c, *d])))?;
-        Some(match u16::from_be_bytes([*a, *b]) {
+        let extensions = match u16::from_be_bytes([*a, *b]) {
             0xbede => Self::OneByte(elements),
             0x1000..=0x100f => Self::TwoByte(elements),
             _ => Self::None,
-        })
+        };
+        Some((extensions, 4 + elements.len()))
     }
 }
 
@@ -101,6 +117,11 @@ mod tests {
         let one = with(&[0xbe, 0xde, 0, 2, 0x10, 7, 0, 0x41, b'4', b'2', 0, 0]);
         let header = Header::parse(&one).unwrap();
         assert_eq!((header.ssrc, header.payload_type), (9, 96));
+        assert_eq!(
+            (header.sequence, header.timestamp, header.marker),
+            (0x102, 0x0304_0506, true)
+        );
+        assert_eq!(header.length, one.len());
         assert_eq!(header.extension(4), Some(&b"42"[..]));
         assert_eq!((header.extension(1), header.extension(2)), (Some(&[7][..]), None));
         let two = with(&[0x10, 0, 0, 2, 1, 0, 4, 2, b'4', b'2', 0, 0]);

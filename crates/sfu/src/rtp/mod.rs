@@ -9,6 +9,7 @@ mod incoming;
 mod outgoing;
 mod packet;
 mod payload;
+mod requests;
 mod rewrite;
 mod rtcp;
 mod serialize;
@@ -16,7 +17,7 @@ mod transport_feedback;
 mod vp8;
 
 pub(crate) use clock::{Report, SenderClock, StreamClock};
-pub(crate) use descriptor::{FrameNumbers, dependency_descriptor};
+pub(crate) use descriptor::{Descriptor, FrameNumbers, dependency_descriptor};
 pub(crate) use encodings::{Choice, EncodingName, Encodings};
 pub(crate) use header::Header;
 pub(crate) use history::History;
@@ -26,8 +27,9 @@ pub(crate) use packet::Packet;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
+pub(crate) use requests::{full_intra, nack, picture_loss, receiver_reports};
 pub(crate) use rewrite::{BEGIN, Rewrite, Time};
-pub(crate) use rtcp::{Feedback, SenderReport, transport_feedback, without_sender_reports};
+pub(crate) use rtcp::{Feedback, SenderReport, goodbyes, transport_feedback};
 pub(crate) use serialize::serialize;
 pub(crate) use transport_feedback::TransportFeedback;
 #[cfg(feature = "fuzzing")]

@@ -1,10 +1,11 @@
-//! A publisher's RTP packet, as its session gives it.
+//! A publisher's RTP packet, decrypted.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::rtp::rtcp::SenderInfo;
-use str0m::rtp::{RtpHeader, RtpPacket, SeqNo};
+use str0m::rtp::{RtpHeader, SeqNo};
+
+use super::clock::Report;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -18,17 +19,5 @@ pub(crate) struct Packet {
     /// When it arrived.
     pub(crate) timestamp: Instant,
     /// What the last sender report of its stream said.
-    pub(crate) last_sender_info: Option<SenderInfo>,
-}
-
-impl From<RtpPacket> for Packet {
-    fn from(packet: RtpPacket) -> Self {
-        Self {
-            seq_no: packet.seq_no,
-            header: packet.header,
-            payload: packet.payload,
-            timestamp: packet.timestamp,
-            last_sender_info: packet.last_sender_info,
-        }
-    }
+    pub(crate) report: Option<Report>,
 }

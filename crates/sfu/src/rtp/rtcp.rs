@@ -1,4 +1,5 @@
-//! RTCP about what the server sends: reports that go out, and feedback that comes (RFC 3550 section 6, RFC 4585).
+//! RTCP about what the server sends: reports that go out, and feedback that comes; and reports of what clients send (RFC 3550
+//! section 6, RFC 4585).
 
 use super::transport_feedback::TransportFeedback;
 
@@ -11,6 +12,7 @@ const RR: u8 = 201;
 const SDES: u8 = 202;
 const RTPFB: u8 = 205;
 const PSFB: u8 = 206;
+const BYE: u8 = 203;
 
 /// Sequence numbers of one packet that are looked at: some frames.
 const MAX_MISSING: usize = 512;
@@ -24,8 +26,8 @@ pub(crate) struct Feedback {
     pub(crate) keyframes: Vec<u32>,
     /// Packets that it misses, by stream and sequence number.
     pub(crate) missing: Vec<(u32, u16)>,
-    /// It also speaks of what the client sends.
-    pub(crate) is_of_sender: bool,
+    /// What the client says of its own streams: the SSRC of each, the time as NTP has it, and its timestamp.
+    pub(crate) sent: Vec<(u32, u64, u32)>,
     /// What the client can be sent, in bits per second, as it sees it (draft-alvestrand-rmcat-remb-03).
     pub(crate) estimate: Option<u64>,
 }
@@ -39,7 +41,7 @@ impl Feedback {
                 (RR, blocks) => feedback.reports(body.get(4..), blocks),
                 (SR, blocks) => {
                     feedback.reports(body.get(24..), blocks);
-                    feedback.is_of_sender = true;
+                    feedback.sent.extend(sender_info(body));
                 }
                 (RTPFB, 1) => feedback.nack(body),
                 (PSFB, 1) => feedback.keyframes.extend(word(body, 4)),
@@ -48,8 +50,7 @@ impl Feedback {
                     .keyframes
                     .extend(entries(body, 8).filter_map(|entry| word(entry, 0))),
                 (PSFB, 15) => feedback.estimate = estimate(body).or(feedback.estimate),
-                (RTPFB | PSFB, _) => {}
-                _ => feedback.is_of_sender = true,
+                _ => {}
             }
         }
         feedback
@@ -92,6 +93,12 @@ fn estimate(body: &[u8]) -> Option<u64> {
     (message.starts_with(b"REMB") && exponent <= 32).then(|| mantissa << exponent)
 }
 
+/// The SSRC, NTP time and timestamp of a sender report.
+fn sender_info(body: &[u8]) -> Option<(u32, u64, u32)> {
+    let time = u64::from(word(body, 4)?) << 32 | u64::from(word(body, 8)?);
+    Some((word(body, 0)?, time, word(body, 12)?))
+}
+
 /// What follows the two SSRCs of feedback, in pieces.
 fn entries(body: &[u8], length: usize) -> impl Iterator<Item = &[u8]> {
     body.get(8..).unwrap_or_default().chunks_exact(length)
@@ -116,9 +123,9 @@ fn whole_packets(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A compound packet of the session's without what the server says of its own streams by itself.
-pub(crate) fn without_sender_reports(compound: &[u8]) -> Vec<u8> {
-    let kept = whole_packets(compound).filter(|packet| packet[1] != SR && packet[1] != SDES);
+/// What of a compound packet ends streams: all else the server says by itself.
+pub(crate) fn goodbyes(compound: &[u8]) -> Vec<u8> {
+    let kept = whole_packets(compound).filter(|packet| packet[1] == BYE);
     kept.flatten().copied().collect()
 }
 
@@ -173,20 +180,28 @@ mod tests {
             &[1, 20 << 2, 0, 3, 0, 0, 0, 9],
         ]
         .concat();
-        let compound = [&report[..], &nack, &pli, &fir, &estimate].concat();
+        let sent = [
+            [0x80, SR, 0, 6].as_slice(),
+            &[0, 0, 0, 5],
+            &[1, 2, 3, 4, 5, 6, 7, 8],
+            &[0, 0, 0, 6],
+            &[0; 8],
+        ]
+        .concat();
+        let compound = [&report[..], &nack, &pli, &fir, &estimate, &sent].concat();
         let feedback = Feedback::read(&compound);
         let expected = Feedback {
             reported: vec![9],
             keyframes: vec![8, 7],
             missing: vec![(9, 0xffff), (9, 0), (9, 2)],
-            is_of_sender: false,
+            sent: vec![(5, 0x0102_0304_0506_0708, 6)],
             estimate: Some(3 << 20),
         };
         assert_eq!(feedback, expected);
         for length in 0..compound.len() {
             Feedback::read(&compound[..length]);
         }
-        assert!(Feedback::read(&[0x80, SDES, 0, 0]).is_of_sender);
+        assert_eq!(Feedback::read(&[0x80, SDES, 0, 0]), Feedback::default());
     }
 
     #[test]
@@ -214,7 +229,8 @@ mod tests {
             assert_eq!(kinds[0], (SR, 0, 24));
             assert_eq!((kinds.len(), kinds[1].0, kinds[1].1), (2, SDES, 1));
             assert_eq!(compound.last(), Some(&0));
-            assert_eq!(without_sender_reports(&compound), Vec::<u8>::new());
+            let goodbye = [0x81, BYE, 0, 1, 0, 0, 0, 7];
+            assert_eq!(goodbyes(&[&compound[..], &goodbye].concat()), goodbye);
         }
     }
 }

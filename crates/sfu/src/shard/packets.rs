@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use str0m::format::Codec;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::Mid;
-use str0m::rtp::RtpPacket;
 
 use super::clock::Timer;
 use super::{Shard, Transmit};
@@ -14,12 +13,11 @@ use crate::config::Transport;
 use crate::demux::{Class, classify};
 use crate::event::{Body, CloseReason, Scope, TransportState, Undecodable};
 use crate::ids::PeerKey;
-use crate::peer::{Arrival, Expected, Failure, PathChange, Peer, PeerOutput, Turn};
+use crate::peer::{Arrival, Failure, PathChange, Peer, PeerOutput, Received, Turn};
 use crate::router::{Delivery, KeyframeRequest};
+use crate::rtp::Packet;
 use crate::stun::BindingRequest;
 
-/// The index of an SRTP packet, which is its extended sequence number, has 48 bits (RFC 3711 section 3.3.1).
-const SRTP_INDICES: u64 = 1 << 48;
 /// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. With a
 /// subscriber's header extensions it would not fit into one.
 const MAX_PAYLOAD: usize = 1_500;
@@ -49,28 +47,50 @@ impl Shard {
         if !self.is_within_budget(key, packet.len()) {
             return true;
         }
-        if *class == Class::Rtcp && !self.take_rtcp(key, packet) {
-            return true;
-        }
-        let expected = match class {
-            Class::Rtp => self.expect(key, packet),
-            _ => Expected::Known,
+        let is_taken = match class {
+            Class::Rtp => self.take_rtp(key, (transport, source), packet),
+            Class::Rtcp => self.take_rtcp(key, (transport, source), packet),
+            // What a session makes of a packet that its address was verified for is its own affair.
+            _ => {
+                self.hand_over(key, transport, source, packet, false);
+                return true;
+            }
         };
-        match expected {
-            Expected::Refused => return false,
-            Expected::Known => {}
-            Expected::Trial => return self.try_packet(key, transport, source, packet),
+        self.drain_own(key);
+        is_taken
+    }
+
+    /// Takes what a client sends to others. `false`: it belongs nowhere.
+    fn take_rtp(&mut self, key: PeerKey, address: (Transport, SocketAddr), packet: &[u8]) -> bool {
+        let now = self.clock.now();
+        let Self { peers, router, .. } = self;
+        let Some(peer) = peers.get_mut(key) else {
+            return false;
+        };
+        peer.heard(now, address);
+        let before = peer.reports_at();
+        let received = peer.take_rtp(now, packet, router.published_lines(key));
+        let due = peer.reports_at();
+        if let Some(at) = due.filter(|_| due != before) {
+            self.clock.arm(at, Timer::Peer(key));
         }
-        // What a session makes of a packet that its address was verified for is its own affair.
-        self.hand_over(key, transport, source, packet, false);
+        match received {
+            Received::Refused => return false,
+            Received::Nothing => {}
+            Received::Media(media) => self.forward(key, *media),
+        }
         true
     }
 
-    /// Takes what a client says of what it is sent. Gives whether the session has to see the packet, too.
-    fn take_rtcp(&mut self, key: PeerKey, packet: &[u8]) -> bool {
+    /// Takes what a client says of what it is sent, and of what it sends. What is not authentic is its own affair.
+    fn take_rtcp(&mut self, key: PeerKey, address: (Transport, SocketAddr), packet: &[u8]) -> bool {
         let now = self.clock.now();
-        let Some(wishes) = self.peers.get_mut(key).and_then(|peer| peer.take_rtcp(now, packet)) else {
+        let Some(peer) = self.peers.get_mut(key) else {
             return false;
+        };
+        peer.heard(now, address);
+        let Some(wishes) = peer.take_rtcp(now, packet) else {
+            return true;
         };
         for mid in wishes.keyframes {
             self.router.keyframe_requested(now, key, mid);
@@ -85,7 +105,7 @@ impl Shard {
             let bandwidth = self.peers.get(key).and_then(Peer::bandwidth);
             self.router.set_bandwidth(now, key, bandwidth);
         }
-        wishes.is_for_session
+        true
     }
 
     /// Whether a peer may send a packet of so many bytes now. It counts before it costs anything, whether authentic or not.
@@ -103,20 +123,6 @@ impl Shard {
         if verdict == Verdict::BeginsOver {
             self.tell(key, Body::Limited(scope));
         }
-    }
-
-    /// Whether an RTP packet is of one of a peer's streams.
-    fn expect(&mut self, key: PeerKey, packet: &[u8]) -> Expected {
-        let now = self.clock.now();
-        let Self { peers, router, .. } = self;
-        let expected = peers.enter(key, |peer| peer.expect(now, packet, router.published_lines(key)));
-        expected.unwrap_or(Expected::Refused)
-    }
-
-    /// Takes a packet whose stream is not known before it has proved authentic. `false`: it has not.
-    fn try_packet(&mut self, key: PeerKey, transport: Transport, source: SocketAddr, packet: &[u8]) -> bool {
-        self.hand_over(key, transport, source, packet, false);
-        self.peers.enter(key, Peer::end_trial).unwrap_or(false)
     }
 
     /// A STUN binding request. `false`: it is for no peer here, or its integrity is wrong.
@@ -263,16 +269,43 @@ impl Shard {
     fn drain(&mut self, key: PeerKey) {
         let now = self.clock.now();
         while let Some(output) = self.peers.enter(key, |peer| peer.poll(now)) {
-            match output {
-                PeerOutput::Media(packet) => self.forward(key, *packet),
-                PeerOutput::GoesOn => self.plan_offer(key),
-                PeerOutput::Path(change) => self.path_changed(key, change),
-                PeerOutput::Wait(at) => return self.clock.arm(at.max(now), Timer::Session(key)),
-                PeerOutput::Failed(Failure::Certificate) => return self.close(key, CloseReason::Certificate),
-                PeerOutput::Failed(Failure::Handshake) | PeerOutput::Over => return self.close(key, CloseReason::Dtls),
-                transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
+            if !self.carry_out(key, output) {
+                return;
             }
         }
+    }
+
+    /// The same for a peer whose session has not been touched.
+    fn drain_own(&mut self, key: PeerKey) {
+        let now = self.clock.now();
+        while let Some(output) = self.peers.get_mut(key).and_then(|peer| peer.poll_own(now)) {
+            if !self.carry_out(key, output) {
+                return;
+            }
+        }
+    }
+
+    /// Does what a peer wants done. `false`: it wants nothing more.
+    fn carry_out(&mut self, key: PeerKey, output: PeerOutput) -> bool {
+        let now = self.clock.now();
+        match output {
+            PeerOutput::GoesOn => self.plan_offer(key),
+            PeerOutput::Path(change) => self.path_changed(key, change),
+            transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
+            PeerOutput::Wait(at) => {
+                self.clock.arm(at.max(now), Timer::Session(key));
+                return false;
+            }
+            PeerOutput::Failed(Failure::Certificate) => {
+                self.close(key, CloseReason::Certificate);
+                return false;
+            }
+            PeerOutput::Failed(Failure::Handshake) | PeerOutput::Over => {
+                self.close(key, CloseReason::Dtls);
+                return false;
+            }
+        }
+        true
     }
 
     pub(super) fn transmit(&mut self, output: PeerOutput) {
@@ -290,7 +323,7 @@ impl Shard {
         }
     }
 
-    /// Sends the reports of a peer that are due.
+    /// Tells a client what is due about what it is sent and sends.
     pub(super) fn report(&mut self, key: PeerKey) {
         let now = self.clock.now();
         let Self { peers, transmits, .. } = self;
@@ -301,25 +334,18 @@ impl Shard {
         }
     }
 
-    fn forward(&mut self, key: PeerKey, packet: RtpPacket) {
+    fn forward(&mut self, key: PeerKey, (mid, params, packet): (Mid, PayloadParams, Packet)) {
         self.stats.rtp_in += 1;
         if packet.payload.len() > MAX_PAYLOAD {
             self.stats.rtp_oversized += 1;
             return;
         }
-        // The session extends a number that goes back to before zero to one of nearly 2⁶⁴, which no receiver could follow.
-        if *packet.seq_no >= SRTP_INDICES {
-            return;
-        }
-        let Some(Some(located)) = self.peers.enter(key, |peer| peer.locate(&packet)) else {
-            return;
-        };
         let now = self.clock.now();
         let Self {
             router, peers, stats, ..
         } = self;
         let mut cannot_decode = Vec::new();
-        let limited = router.forward(now, key, located, packet.into(), |line, incoming| {
+        let limited = router.forward(now, key, (mid, params), packet, |line, incoming| {
             let delivery = peers.deliver(now, line, incoming);
             if delivery == Delivery::NoCommonCodec {
                 cannot_decode.push((line.peer, line.mid));
@@ -330,7 +356,7 @@ impl Shard {
         if let Some((scope, verdict)) = limited {
             self.limited(key, scope, verdict);
         }
-        let codec = located.1.spec().codec;
+        let codec = params.spec().codec;
         for (peer, mid) in cannot_decode {
             self.tell_of_codec(peer, mid, codec);
         }
@@ -353,9 +379,13 @@ impl Shard {
     pub(super) fn request_keyframe(&mut self, request: KeyframeRequest) {
         let KeyframeRequest { peer, mid, ssrc } = request;
         // Where nothing has come yet, a keyframe comes first.
-        if self.peers.enter(peer, |peer| peer.request_keyframe(mid, ssrc)) == Some(true) {
+        let is_asked = self
+            .peers
+            .get_mut(peer)
+            .is_some_and(|peer| peer.request_keyframe(mid, ssrc));
+        if is_asked {
             self.stats.keyframe_requests += 1;
-            self.peers.wake(peer);
+            self.report(peer);
         }
     }
 

@@ -75,7 +75,29 @@ impl Cipher {
         }
     }
 
-    /// The same for a compound RTCP packet, with the index that belongs to it alone.
+    /// Verifies and decrypts an RTP packet whose header has `header` bytes. Gives its payload. `None`: it is not authentic.
+    pub(super) fn open_rtp(&self, packet: &[u8], header: usize, ssrc: u32, index: u64) -> Option<Vec<u8>> {
+        let (clear, sealed) = packet.split_at_checked(header)?;
+        match self {
+            Self::Gcm { key, salt } => {
+                let nonce = Nonce::assume_unique_for_key(gcm_iv(salt, ssrc, index));
+                let mut payload = sealed.to_vec();
+                let length = key.open_in_place(nonce, Aad::from(clear), &mut payload).ok()?.len();
+                payload.truncate(length);
+                Some(payload)
+            }
+            Self::Cm(cm) => {
+                let CounterMode { key, salt, mac } = &**cm;
+                let (encrypted, tag) = sealed.split_at_checked(sealed.len().checked_sub(CM_TAG)?)?;
+                let rollovers = ((index >> 16) as u32).to_be_bytes();
+                verify_slices_are_equal(&cm_tag(mac, &[clear, encrypted, &rollovers]), tag).ok()?;
+                let mut payload = encrypted.to_vec();
+                counter_mode(key, cm_iv(salt, ssrc, index), &mut payload).then_some(payload)
+            }
+        }
+    }
+
+    /// Encrypts a compound RTCP packet and adds the tag, with the index that belongs to it alone. `false`: as with RTP.
     pub(super) fn seal_rtcp(&self, packet: &mut Vec<u8>, index: u32) -> bool {
         let Some(ssrc) = ssrc_of(packet) else {
             return false;

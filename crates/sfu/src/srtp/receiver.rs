@@ -8,8 +8,9 @@ use super::window::Window;
 /// one for what it receives.
 const MAX_SSRCS: usize = 64;
 
-/// The context by which RTCP of one client is opened.
+/// The context by which RTP and RTCP of one client are opened.
 pub(crate) struct Receiver {
+    rtp: Cipher,
     rtcp: Cipher,
     /// The last heard first.
     seen: Vec<(u32, Window<1>)>,
@@ -19,9 +20,16 @@ impl Receiver {
     /// `None`: the library refuses the key.
     pub(crate) fn new(master: &MasterKey) -> Option<Self> {
         Some(Self {
+            rtp: Cipher::new(master, Stream::Rtp)?,
             rtcp: Cipher::new(master, Stream::Rtcp)?,
             seen: Vec::new(),
         })
+    }
+
+    /// Opens an RTP packet whose header has `header` bytes, with the index that the window of its SSRC gives it. Gives its
+    /// payload. `None`: it is not authentic.
+    pub(crate) fn open_rtp(&self, packet: &[u8], header: usize, ssrc: u32, index: u64) -> Option<Vec<u8>> {
+        self.rtp.open_rtp(packet, header, ssrc, index)
     }
 
     /// Opens a compound RTCP packet. `None`: it is not authentic, or came before.

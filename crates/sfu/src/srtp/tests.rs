@@ -139,3 +139,24 @@ fn material_that_is_too_short_is_not_taken() {
         assert!(MasterKeys::split(profile, &[0; 55], true).is_none());
     }
 }
+
+#[test]
+fn rtp_is_opened_whole_and_with_its_own_index() {
+    for profile in PROFILES {
+        let (sender, receiver) = ends(profile);
+        let plain = bytes("80e00007 00000009 00000003 90e08001 0200aabb");
+        let mut window = super::window::SendWindow::default();
+        let index = 3 << 16 | 7;
+        let mut sealed = plain.clone();
+        assert!(sender.seal_rtp(&mut sealed, 12, 3, window.admit(index).unwrap()));
+        let open = |packet: &[u8], index| receiver.open_rtp(packet, 12, 3, index);
+        assert_eq!(open(&sealed, index).as_deref(), Some(&plain[12..]), "{profile:?}");
+        assert_eq!((open(&sealed, 7), open(&sealed, index + (1 << 16))), (None, None));
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 0x10;
+            assert_eq!(open(&damaged, index), None, "{profile:?} {at}");
+            assert_eq!(open(&sealed[..at], index), None, "{profile:?} {at}");
+        }
+    }
+}

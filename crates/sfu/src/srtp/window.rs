@@ -39,6 +39,12 @@ impl<const WORDS: usize> Window<WORDS> {
         is_new
     }
 
+    /// Whether an index was used, or may have been.
+    fn has(&self, index: u64) -> bool {
+        let (word, bit) = Self::bit(index);
+        index < self.end && (index + Self::SIZE < self.end || self.used[word] & bit != 0)
+    }
+
     fn advance(&mut self, end: u64) {
         if end - self.end >= Self::SIZE {
             self.used = [0; WORDS];
@@ -79,6 +85,41 @@ impl SendWindow {
     }
 }
 
+/// An index has 48 bits (RFC 3711 section 3.3.1).
+const INDICES: u64 = 1 << 48;
+
+/// The indices of one RTP stream that is received. It is asked before a packet is opened, and told when it was authentic.
+#[derive(Debug, Default)]
+pub(crate) struct ReceiveWindow(Window<16>);
+
+impl ReceiveWindow {
+    /// One below whose end all may have come before.
+    pub(crate) fn after(end: u64) -> Self {
+        Self(Window { end, used: [!0; 16] })
+    }
+
+    /// The index of a packet, from its sequence number: the nearest to the highest one. `None`: that would be below zero or
+    /// above what can be, or the packet came before, or may have.
+    pub(crate) fn index(&self, sequence: u16) -> Option<u64> {
+        let Some(highest) = self.0.end.checked_sub(1) else {
+            return Some(sequence.into());
+        };
+        let distance = sequence.wrapping_sub(highest as u16).cast_signed();
+        let index = highest.checked_add_signed(distance.into())?;
+        (index < INDICES && !self.0.has(index)).then_some(index)
+    }
+
+    /// A packet with this index was authentic. `false`: so was one before.
+    pub(crate) fn note(&mut self, index: u64) -> bool {
+        self.0.admit(index)
+    }
+
+    /// One more than the highest index.
+    pub(crate) fn end(&self) -> u64 {
+        self.0.end
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +139,37 @@ mod tests {
                 assert_eq!(window.admit(index), is_new && is_in_window, "{index} of {highest}");
             }
         }
+    }
+
+    #[test]
+    fn a_received_number_is_the_nearest_and_counts_once() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        let (mut window, mut came) = (ReceiveWindow::default(), HashSet::new());
+        let mut sent = 65_000_u64;
+        for _ in 0..200_000 {
+            sent += rng.u64(..3);
+            let index = sent.saturating_sub(rng.u64(..40));
+            let is_new = came.insert(index);
+            // Before the first, nobody can know how often the numbers have begun anew.
+            let expected = is_new.then_some(index);
+            assert_eq!(window.index(index as u16), expected, "{index}");
+            assert_eq!(expected.is_some_and(|index| window.note(index)), is_new);
+        }
+        assert!(window.end() > 3 << 16);
+    }
+
+    #[test]
+    fn no_number_is_below_zero_and_what_may_have_come_does_not_come_again() {
+        let mut window = ReceiveWindow::default();
+        assert!(window.note(5));
+        assert_eq!((window.index(65_535), window.index(4)), (None, Some(4)));
+        let window = ReceiveWindow::after(100_000);
+        assert_eq!(
+            (window.index(99_999_u32 as u16), window.index(99_000_u32 as u16)),
+            (None, None)
+        );
+        assert_eq!(window.index(100_000_u32 as u16), Some(100_000));
+        assert_eq!(ReceiveWindow::after(INDICES).index(0), None, "the key is used up");
     }
 
     #[test]

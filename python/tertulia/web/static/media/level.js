@@ -23,7 +23,7 @@ export class LevelMeter {
 
   /** Begins to measure, if the browser did not allow it before. */
   wake() {
-    if (this.#context.state === "suspended") void this.#context.resume();
+    if (this.#context.state === "suspended") this.#context.resume().catch(() => {}); // it was closed meanwhile
   }
 
   /** @returns {number} in [0, 1] */

@@ -1,0 +1,309 @@
+//! What a client sends: RTP, decrypted and told apart, and the RTCP that it gets about it.
+
+use std::time::{Duration, Instant};
+
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::{KeyframeRequestKind, Mid};
+use str0m::rtp::{ExtensionValues, RtpHeader, Ssrc};
+
+use super::Peer;
+use super::formats::{Formats, Role};
+use super::session::Fault;
+use super::sources::Sources;
+use crate::receiving::Arrivals;
+use crate::rtp::{Descriptor, Header, Packet, full_intra, nack, picture_loss, receiver_reports};
+use crate::sdp::Scan;
+use crate::srtp::ReceiveWindow;
+
+/// Between receiver reports, while something comes.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How long transport-wide feedback waits, for more to report.
+const FEEDBACK_AFTER: Duration = Duration::from_millis(50);
+/// SSRC 0 carries probes for bandwidth.
+const PROBES: u32 = 0;
+/// The SSRC by which the server speaks of what the client sends. It sends nothing by it.
+const OURS: u32 = 1;
+
+/// What became of an RTP packet.
+pub(crate) enum Received {
+    /// Its stream is not known, and it is not authentic or belongs nowhere.
+    Refused,
+    /// There is nothing in it to forward.
+    Nothing,
+    /// Media of an m-line.
+    Media(Box<(Mid, PayloadParams, Packet)>),
+}
+
+/// See the module.
+pub(super) struct Receiving {
+    pub(super) formats: Formats,
+    pub(super) sources: Sources,
+    probes: ReceiveWindow,
+    arrivals: Arrivals,
+    /// The stream that was heard last.
+    last: Ssrc,
+    feedback_at: Option<Instant>,
+    report_at: Option<Instant>,
+    /// When something missing is asked for.
+    ask_at: Option<Instant>,
+    /// Keyframes to ask for.
+    keyframes: Vec<(Ssrc, KeyframeRequestKind)>,
+    full_intras: u8,
+}
+
+impl Receiving {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            formats: Formats::default(),
+            sources: Sources::default(),
+            probes: ReceiveWindow::default(),
+            arrivals: Arrivals::new(now),
+            last: PROBES.into(),
+            feedback_at: None,
+            report_at: None,
+            ask_at: None,
+            keyframes: Vec::new(),
+            full_intras: 0,
+        }
+    }
+
+    /// When [`Self::messages`] has something to say.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let deadlines = [self.feedback_at, self.report_at, self.ask_at];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Notes an authentic packet for what the client is told of all that it sends.
+    fn note(&mut self, now: Instant, header: &Header<'_>) {
+        self.last = header.ssrc.into();
+        if let Some(number) = self.formats.transport_number(header) {
+            self.arrivals.note(now, number);
+            self.feedback_at.get_or_insert(now + FEEDBACK_AFTER);
+        }
+    }
+
+    /// Takes a payload that is authentic, of a stream that is known from now on.
+    fn take(
+        &mut self,
+        now: Instant,
+        header: &Header<'_>,
+        payload: &[u8],
+        index: u64,
+    ) -> Option<(Mid, PayloadParams, Packet)> {
+        let (params, is_repair) = self.formats.of(header.payload_type)?;
+        let params = *params;
+        let source = self.sources.get_mut(header.ssrc.into())?;
+        let place = source.place;
+        let mut header = *header;
+        let (payload, index) = match (place.role, is_repair) {
+            (Role::Main, false) => {
+                source.stream.count(now, index, params.resend().is_some());
+                source
+                    .stream
+                    .time(now, header.timestamp, params.spec().clock_rate.get());
+                (payload, index)
+            }
+            // Padding comes as retransmissions of nothing.
+            (Role::Repair(of), true) => {
+                let (sequence, payload) = payload.split_first_chunk()?;
+                header.sequence = u16::from_be_bytes(*sequence);
+                header.ssrc = *of;
+                let main = self.sources.get_mut(of)?;
+                let index = main.stream.window.index(header.sequence)?;
+                main.stream.window.note(index);
+                main.stream.count(now, index, true);
+                (payload, index)
+            }
+            _ => return None,
+        };
+        let main = self.sources.get_mut(header.ssrc.into())?;
+        let (report, ask_at) = (main.stream.report(), main.stream.ask_at());
+        self.report_at.get_or_insert(now + REPORT_EVERY);
+        self.ask_at = [self.ask_at, ask_at].into_iter().flatten().min();
+        let packet = Packet {
+            seq_no: index.into(),
+            header: self.header(&header, &params, is_repair),
+            payload: payload.into(),
+            timestamp: now,
+            report,
+        };
+        Some((place.line, params, packet))
+    }
+
+    /// A header as routers read it.
+    fn header(&self, header: &Header<'_>, params: &PayloadParams, is_repair: bool) -> RtpHeader {
+        let mut csrc = [0; 15];
+        let sources = header.sources.as_chunks().0;
+        csrc.iter_mut()
+            .zip(sources)
+            .for_each(|(place, source)| *place = u32::from_be_bytes(*source));
+        RtpHeader {
+            marker: header.marker,
+            payload_type: params.pt(),
+            sequence_number: header.sequence,
+            timestamp: header.timestamp,
+            ssrc: header.ssrc.into(),
+            csrc_count: sources.len(),
+            csrc,
+            header_len: header.length,
+            ext_vals: self.extensions(header, params.spec().codec, is_repair),
+            ..RtpHeader::default()
+        }
+    }
+
+    fn extensions(&self, header: &Header<'_>, codec: Codec, is_repair: bool) -> ExtensionValues {
+        let octet = |id: Option<u8>| header.extension(id?)?.first().copied();
+        let (level, orientation) = (octet(self.formats.ids.level), octet(self.formats.ids.orientation));
+        let mut values = ExtensionValues {
+            audio_level: level.map(|level| -(level & 0x7f).cast_signed()),
+            voice_activity: level.map(|level| level & 0x80 != 0),
+            video_orientation: orientation.map(|orientation| (orientation & 3).into()),
+            rid: match is_repair {
+                true => self.formats.repaired_rid(header),
+                false => self.formats.rid(header),
+            },
+            ..ExtensionValues::default()
+        };
+        let descriptor = (codec == Codec::Av1).then_some(self.formats.ids.descriptor).flatten();
+        if let Some(descriptor) = descriptor.and_then(|id| Descriptor::read(header.extension(id)?)) {
+            values.user_values.set(descriptor);
+        }
+        values
+    }
+
+    /// Takes a sender report.
+    pub(super) fn reported(&mut self, now: Instant, ssrc: u32, ntp: u64, rtp: u32) {
+        if let Some(source) = self.sources.get_mut(ssrc.into()) {
+            source.stream.reported(now, ntp, rtp);
+        }
+    }
+
+    /// What the client is to be told now: RTCP packets.
+    pub(super) fn messages(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        if self.report_at.take_if(|at| *at <= now).is_some() {
+            let mains = self.sources.iter_mut();
+            let blocks = mains.filter_map(|source| source.stream.block(now, *source.ssrc));
+            messages.extend(receiver_reports(OURS, &blocks.collect::<Vec<_>>()));
+        }
+        for (ssrc, kind) in std::mem::take(&mut self.keyframes) {
+            messages.push(self.keyframe_request(ssrc, kind));
+        }
+        if self.ask_at.take_if(|at| *at <= now).is_some() {
+            for source in self.sources.iter_mut() {
+                let missing = source.stream.ask(now);
+                if !missing.is_empty() {
+                    messages.push(nack(OURS, *source.ssrc, &missing));
+                }
+                self.ask_at = [self.ask_at, source.stream.ask_at()].into_iter().flatten().min();
+            }
+        }
+        if self.feedback_at.take_if(|at| *at <= now).is_some() {
+            messages.extend(self.arrivals.feedback(OURS, *self.last));
+        }
+        messages
+    }
+
+    fn keyframe_request(&mut self, ssrc: Ssrc, kind: KeyframeRequestKind) -> Vec<u8> {
+        match kind {
+            KeyframeRequestKind::Pli => picture_loss(OURS, *ssrc),
+            KeyframeRequestKind::Fir => {
+                self.full_intras = self.full_intras.wrapping_add(1);
+                full_intra(OURS, *ssrc, self.full_intras)
+            }
+        }
+    }
+}
+
+impl Peer {
+    /// Takes RTP. `lines` are the m-lines on which the client sends. Nothing changes by what is not authentic.
+    pub(crate) fn take_rtp(&mut self, now: Instant, packet: &[u8], lines: impl Iterator<Item = Mid>) -> Received {
+        let Some(header) = Header::parse(packet) else {
+            return Received::Refused;
+        };
+        let Self {
+            receiving,
+            sending,
+            layout,
+            ..
+        } = self;
+        let named = |mid: &[u8]| layout.key(mid);
+        let ssrc = Ssrc::from(header.ssrc);
+        let (place, index) = if header.ssrc == PROBES {
+            (None, receiving.probes.index(header.sequence))
+        } else if let Some(known) = receiving.sources.get(ssrc) {
+            (None, receiving.sources.index(known, header.sequence))
+        } else {
+            match receiving.sources.place(now, &header, &receiving.formats, lines, named) {
+                Some(place) => (Some(place), receiving.sources.past_window(ssrc).index(header.sequence)),
+                None => return Received::Refused,
+            }
+        };
+        let refused = if place.is_some() {
+            Received::Refused
+        } else {
+            Received::Nothing
+        };
+        let Some((index, receiver)) = index.zip(sending.receiver(&self.session)) else {
+            return refused;
+        };
+        let Some(payload) = receiver.open_rtp(packet, header.length, header.ssrc, index) else {
+            return refused;
+        };
+        self.watch.heard(now);
+        self.paths.alive(now);
+        receiving.note(now, &header);
+        if header.ssrc == PROBES {
+            receiving.probes.note(index);
+            return Received::Nothing;
+        }
+        if let Some(source) = receiving.sources.heard(now, ssrc, place) {
+            source.stream.window.note(index);
+            self.goes_on |= self.negotiation.heard_on(source.place.line);
+        }
+        let payload = unpadded(&header, &payload);
+        let taken = payload.and_then(|payload| receiving.take(now, &header, payload, index));
+        taken.map_or(Received::Nothing, |media| Received::Media(Box::new(media)))
+    }
+
+    /// Follows what was negotiated about what the client sends.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(super) fn follow_formats(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+        let lines = outline.sections.iter().filter(|section| section.sends());
+        self.receiving.formats = self.session.formats(lines.map(|section| section.key()))?;
+        Ok(())
+    }
+
+    /// Follows the SSRCs that an offer announces.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(super) fn announce(&mut self, announced: &[Ssrc]) -> Result<(), Fault> {
+        let streams = self.session.announced(announced)?;
+        self.receiving.sources.announce(streams);
+        Ok(())
+    }
+
+    /// Requests a keyframe of the stream `ssrc` on an m-line, or of the one that may come there; it goes out with
+    /// [`Self::report`]. `false`: nothing has come there yet.
+    pub(crate) fn request_keyframe(&mut self, mid: Mid, ssrc: Option<Ssrc>) -> bool {
+        let Some(main) = self.receiving.sources.main_on(mid, ssrc) else {
+            return false;
+        };
+        self.receiving.keyframes.push((main, self.layout.keyframe_request(mid)));
+        true
+    }
+}
+
+/// A payload without its padding. `None`: that would be longer than the payload.
+fn unpadded<'a>(header: &Header<'_>, payload: &'a [u8]) -> Option<&'a [u8]> {
+    if !header.has_padding {
+        return Some(payload);
+    }
+    let padding = usize::from(*payload.last()?);
+    payload
+        .get(..payload.len().checked_sub(padding)?)
+        .filter(|_| padding > 0)
+}
