@@ -133,6 +133,8 @@ impl Client {
             .sdp_api()
             .accept_answer(pending, answer)
             .expect("an answer to this offer");
+        // When it was last asked, the session had nothing to do before a timeout of three seconds.
+        self.timeout = self.clock;
     }
 
     /// Begins to send.
