@@ -70,6 +70,15 @@ test("every module and every style sheet is of a page", () => {
   assert.deepEqual([...sheets].sort(), FILES.filter((name) => name.endsWith(".css")).sort());
 });
 
+test("no template literal has several lines: comments are recognized by their lines, and are not sent", () => {
+  const isComment = (/** @type {string} */ line) => /^\s*(\/\*|\*|\/\/)/.test(line);
+  for (const name of FILES.filter((name) => name.endsWith(".js") && !name.startsWith("vendor/"))) {
+    const lines = readFileSync(new URL(`static/${name}`, WEB), "utf8").split("\n");
+    const open = lines.filter((line) => !isComment(line) && line.split("`").length % 2 === 0);
+    assert.deepEqual(open, [], name);
+  }
+});
+
 test("text grows with the browser's font size", () => {
   for (const name of FILES.filter((name) => name.endsWith(".css"))) {
     const text = readFileSync(new URL(`static/${name}`, WEB), "utf8");
