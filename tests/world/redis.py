@@ -418,8 +418,8 @@ class ModelState:
             _create(keys, known, new_incarnation)
         elif keys.hash["sessionId"] != known.session_id:
             raise NoSession("another session")
-        elif known.node is not None and not keys.hash["sfuNode"]:
-            self._move(room, keys, known.node)
+        else:
+            self._complete(room, keys, known)
         self._void_all(keys, known.removals, known.session_id)
         displaced, removed = [], []
         for member in members:
@@ -587,6 +587,13 @@ class ModelState:
         at_ms = self._redis.now_ms if reason == "removed" else None
         self._redis.publish(room, LeftMessage.of(member, reason, self._origin, at_ms))
         return left
+
+    def _complete(self, room: RoomId, keys: Keys, known: KnownRoom) -> None:
+        if known.node is not None and not keys.hash["sfuNode"]:
+            self._move(room, keys, known.node)
+        is_over = (known.recording or "") in keys.hash.get("recordingsOver", "")
+        if known.recording is not None and _recording(keys) is None and not is_over:
+            self._set_recording(room, keys, known.recording)
 
     def _move(self, room: RoomId, keys: Keys, node: NodeId) -> None:
         keys.hash["sfuNode"] = node

@@ -290,8 +290,8 @@ class RoomState:
     async def restore(
         self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str
     ) -> Restored:
-        """Write what a hub knows into a state that was lost. Adds members and a node if missing, overwrites nothing.
-        A member who joined before they were removed is not added.
+        """Write what a hub knows into a state that was lost. Adds members, a node and a recording if missing,
+        overwrites nothing. A member who joined before they were removed is not added, nor a recording that is over.
 
         It is part of a KeepAlive, so it sets the TTLs. Each member added is published as ``joined``. The limit of
         participants does not apply: these people are in the meeting.

@@ -510,6 +510,16 @@ async def test_restore_tells_where_the_room_lives_by_now(redis: Redis, rooms: Ro
     assert await inbox.next() == NodeMessage(origin="hub-a", sfu_node=NodeId("node-1"), sfu_region="eu-west-1")
 
 
+async def test_restore_adds_a_recording_that_is_not_over(rooms: RoomState) -> None:
+    room, one = new_room(), RecordingId(new_uuid())
+    session = (await join(rooms, room, new_user())).session_id
+    known = KnownRoom(region="us-east-1", node=None, session_id=session, recording=one)
+    done = await rooms.restore(room, known, [], "x")
+    assert (done.created, done.recording) == (False, one)
+    await rooms.end_recording(room, one)
+    assert (await rooms.restore(room, known, [], "x")).recording is None
+
+
 async def test_a_room_restored_without_members_is_empty(redis: Redis, rooms: RoomState) -> None:
     room = new_room()
     known = KnownRoom(region="us-east-1", node=None, session_id=SessionId("s"), recording=None)

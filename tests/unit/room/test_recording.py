@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from tertulia.contract import RecordingBegun, Settings
 from tertulia.errors import AlreadyRecording, Forbidden, NoSession, Unavailable
-from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId, transport_id
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId, transport_id
 from tertulia.room import commands, effects, inputs, steps
 from tertulia.room.answers import Begun, KeptAlive, Ongoing, Reading, RecordingOver, Restored
 from tertulia.room.messages import EndedMessage, EventMessage, NodeMessage, OptOutMessage, ReadMessage, RecordingMessage
 from tertulia.room.tap import SAID_AGAIN_FOR
-from tests.unit.room.core import HERE, SESSION, THERE, Core, came, member, node
+from tests.unit.room.core import HERE, ROOM, SESSION, THERE, Core, came, member, node
+from tests.world.redis import ModelState, Redis
 
 ONE, TWO = RecordingId("one"), RecordingId("two")
 N1, N2 = NodeId("n1"), NodeId("n2")
@@ -281,6 +282,17 @@ def _lose_state(core: Core, restored: Restored) -> None:
 
 
 RESTORED = Restored(incarnation="new", region="r", node=N1, recording=ONE, created=True, displaced=[])
+EVE = steps.JoinSeat(
+    user_id=UserId("eve"),
+    connection_id=ConnectionId("e"),
+    display_name="eve",
+    role="attendee",
+    is_muted=False,
+    is_video_on=False,
+    seat=SeatId("seat of e"),
+    resume="resume of e",
+)
+OLDER = steps.Placement(region="r", node=N1, session_id=SESSION, incarnation="new")
 
 
 def test_a_lost_state_is_written_with_the_recording_that_sql_knows() -> None:
@@ -301,6 +313,25 @@ def test_what_sql_alone_knew_is_found_by_a_reading() -> None:
     core.answer(steps.Read, Reading(summary=summary, participants=[core.members["ann"]]))
     core.give(inputs.Message(ReadMessage(origin=HERE, mark=mark)))
     assert core.events("a") == ["RecordingChanged"]
+    assert _recorded(core) == {_transport(core, "ann"): ONE}
+
+
+def test_a_join_that_makes_a_lost_state_by_an_older_record_does_not_end_the_recording() -> None:
+    """The join goes through another hub, which had read SQL before the recording began."""
+    core = _core("ann")
+    core.give(_says(ONE))
+    core.clear()
+    state = ModelState(Redis(lambda room, message: None, 1000), THERE, 90_000)
+    state.join(ROOM, EVE, max_participants=None, admitted_at_ms=1000, placement=OLDER)
+    core.call("a", "KeepAlive")
+    core.answer(steps.KeepAlive, KeptAlive.LOST)
+    core.answer(steps.ReadSession, Ongoing(ONE))
+    restore = core.step(steps.Restore)
+    core.answer(steps.Restore, state.restore(ROOM, restore.known, restore.members, restore.new_incarnation))
+    core.answer(steps.Read, state.read(ROOM, core.step(steps.Read).mark))
+    assert core.events("a") == ["ParticipantJoined"]
+    assert _stopped(core) == []
+    core.give(inputs.Sweep())
     assert _recorded(core) == {_transport(core, "ann"): ONE}
 
 

@@ -1,8 +1,9 @@
--- Write again what a hub knows, where Redis has lost it. Adds what is missing and overwrites nothing. `removals` are
--- those that SQL knows, `members` pairs of user and participant. Whoever joined before they were removed is not written.
+-- Write again what a hub knows, where Redis has lost it. Adds what is missing and overwrites nothing. `recording` and
+-- `removals` are those that SQL knows, `members` pairs of user and participant. Whoever joined before they were removed
+-- is not written.
 -- Returns whether it made the state, the room's hash, whoever sits in a seat of `members` by another connection, and the
 -- users who were not written; or 'other_session'.
--- needs: room, iso
+-- needs: room, iso, recording
 -- args: region, node, session, recording, incarnation, removals, members...
 
 local made = not intact()
@@ -11,8 +12,10 @@ if made then
   create(region, node, session, recording, incarnation)
 elseif redis.call('HGET', room, 'sessionId') ~= session then
   return 'other_session'
-elseif node ~= '' and redis.call('HGET', room, 'sfuNode') == '' then
-  move(node) -- whoever made the state knew of no node
+else
+  -- Whoever made the state knew of no node, or had read SQL before the recording began.
+  if node ~= '' and redis.call('HGET', room, 'sfuNode') == '' then move(node) end
+  if recording ~= '' and current() == '' and not is_over(recording) then set_recording(recording) end
 end
 void_all(removals, session)
 local displaced, out = {}, {}
