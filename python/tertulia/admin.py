@@ -15,7 +15,7 @@ from msgspec import structs
 from tertulia import times
 from tertulia.config import Config
 from tertulia.contract import Settings
-from tertulia.db import migrate
+from tertulia.db import migrate, schema
 from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
@@ -23,7 +23,7 @@ from tertulia.db.invites import Invites
 from tertulia.db.models import Invite, Room
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.signing_keys import SigningKeys
-from tertulia.errors import ConfigError, Refused
+from tertulia.errors import Refused
 from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.master_key import master_key, read_key_file
 from tertulia.recorder.operating import Operator
@@ -71,23 +71,23 @@ class Admin:
             await migrate.upgrade(self._database)
         else:
             await migrate.downgrade(self._database, down_to)
-        print(f"the schema is {await migrate.version(self._database) or 'empty'}")
+        print(f"the schema is {await schema.version(self._database) or 'empty'}")
 
     async def create_tenant(self, name: str) -> None:
         """Create a tenant."""
-        await self._check_schema()
+        await schema.check(self._database)
         tenant = await self._access.create_tenant(_name(name), times.from_seconds(time.time()))
         print(f"{tenant.id}  {tenant.name}")
 
     async def list_tenants(self) -> None:
         """Print all tenants."""
-        await self._check_schema()
+        await schema.check(self._database)
         for tenant in await self._access.tenants():
             print(f"{tenant.id}  {rfc3339(tenant.created_at)}  {tenant.name}")
 
     async def keep_recordings(self, tenant: str, days: str) -> None:
         """Set for how many days a tenant's recordings are kept; ``none``: until somebody deletes them."""
-        await self._check_schema()
+        await schema.check(self._database)
         if days != "none" and not (days.isdecimal() and 1 <= int(days) <= MAX_DAYS):
             raise Refused(f"the days are a whole number from 1 to {MAX_DAYS}, or `none`")
         owner = await self._access.tenant(tenant)
@@ -97,7 +97,7 @@ class Admin:
 
     async def set_quotas(self, tenant: str, given: Mapping[str, str | None]) -> None:
         """Change those quotas that are given (``none``: no limit), and print all."""
-        await self._check_schema()
+        await schema.check(self._database)
         changes = {name: _limit(name, text) for name, text in given.items() if text is not None}
         owner = await self._access.tenant(tenant)
         quotas = structs.replace(owner.quotas, **changes)
@@ -108,14 +108,14 @@ class Admin:
 
     async def create_key(self, tenant: str, name: str) -> None:
         """Create an API key. Only the secret is printed, so that it can be piped."""
-        await self._check_schema()
+        await schema.check(self._database)
         owner = await self._access.tenant(tenant)
         made = await self._access.create_key(owner.id, name and _name(name), times.from_seconds(time.time()))
         print(made.secret)
 
     async def list_keys(self, tenant: str | None) -> None:
         """Print the API keys of a tenant, or all, without their secrets."""
-        await self._check_schema()
+        await schema.check(self._database)
         owner = await self._access.tenant(tenant) if tenant else None
         for key in await self._access.keys(owner.id if owner else None):
             state = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else "valid"
@@ -123,7 +123,7 @@ class Admin:
 
     async def revoke_key(self, key_id: str) -> None:
         """Revoke an API key."""
-        await self._check_schema()
+        await schema.check(self._database)
         try:
             canonical = str(uuid.UUID(key_id))
         except ValueError:
@@ -133,7 +133,7 @@ class Admin:
 
     async def rotate(self, config: Config, tenant: str | None, *, revoke: bool) -> None:
         """Sign with new keys, for one tenant or all, and with ``revoke`` void what was signed before."""
-        await self._check_schema()
+        await schema.check(self._database)
         owner = await self._access.tenant(tenant) if tenant else None
         keys = SigningKeys(self._database, master_key(config))
         key = await keys.rotate(time.time(), tenant=owner.id if owner else None, revoke=revoke)
@@ -142,7 +142,7 @@ class Admin:
 
     async def set_recording_key(self, tenant: str, config: Config, path: Path | None) -> None:
         """Encrypt a tenant's recordings from now on, with the key in a file; None: with a random one."""
-        await self._check_schema()
+        await schema.check(self._database)
         owner = await self._access.tenant(tenant)
         secret = secrets.token_bytes(KEY_BYTES) if path is None else read_key_file(path, "--file")
         keys = RecordingKeys(self._database, master_key(config))
@@ -151,7 +151,7 @@ class Admin:
 
     async def drop_recording_key(self, tenant: str) -> None:
         """Encrypt a tenant's recordings no more, from now on."""
-        await self._check_schema()
+        await schema.check(self._database)
         owner = await self._access.tenant(tenant)
         await RecordingKeys(self._database, None).retire(owner.id, times.from_seconds(time.time()))
         print(f"recordings of {owner.name} are not encrypted from now on; earlier ones stay as they are")
@@ -162,13 +162,13 @@ class Admin:
 
     async def show(self, lines: AsyncIterator[str]) -> None:
         """Print what a command on recordings says, line by line."""
-        await self._check_schema()
+        await schema.check(self._database)
         async for line in lines:
             print(line, flush=True)
 
     async def create_room(self, config: Config, tenant: str, base_url: str) -> None:
         """Create a room with a new host, and print two links, with the tokens in the fragments."""
-        await self._check_schema()
+        await schema.check(self._database)
         now = await _now(config)
         at = times.from_seconds(now)
         owner = await self._access.ensure_tenant(_name(tenant), at)
@@ -218,10 +218,6 @@ class Admin:
             revoked_at=None,
         )
         return await Invites(self._database).create(invite)
-
-    async def _check_schema(self) -> None:
-        if await migrate.version(self._database) != migrate.head():
-            raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
 
 
 async def _now(config: Config) -> float:

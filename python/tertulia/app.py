@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tertulia.config import Config
-from tertulia.db import migrate
+from tertulia.db import schema
 from tertulia.db.access import Access
 from tertulia.db.admissions import Admissions
 from tertulia.db.audit import Audit
@@ -28,7 +28,7 @@ from tertulia.db.keyring import Keyring
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
 from tertulia.db.signing_keys import SigningKeys
-from tertulia.errors import ConfigError, Unavailable
+from tertulia.errors import Unavailable
 from tertulia.http import health, site
 from tertulia.http.cors import Cors
 from tertulia.http.files import Files
@@ -97,8 +97,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
     async with AsyncExitStack() as stack:
         database = Database(config.need("database_url"))
         stack.push_async_callback(database.close)
-        if await migrate.version(database) != migrate.head():
-            raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
+        await schema.check(database)
         redis = await connect_redis(config.need("redis_url"))
         stack.push_async_callback(redis.close)
         channels = Channels(redis)

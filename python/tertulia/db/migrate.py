@@ -9,7 +9,6 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tertulia.db.engine import Database
@@ -23,14 +22,6 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     return config
-
-
-def head() -> str:
-    """The newest version."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    if revision is None:
-        raise RuntimeError("the package has no migrations")
-    return revision
 
 
 async def upgrade(database: Database, revision: str = "head") -> None:
@@ -49,16 +40,6 @@ async def downgrade(database: Database, revision: str) -> None:
     if revision not in known:
         raise ConfigError(f"there is no schema {revision!r}: it is one of {', '.join(known)}")
     await _run(database, command.downgrade, revision)
-
-
-async def version(database: Database) -> str | None:
-    """The version of the database's schema; None: it has none.
-
-    Raises:
-        Unavailable
-    """
-    async with database.read() as connection:
-        return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
 
 
 async def _run(database: Database, change: Callable[[Config, str], None], revision: str) -> None:

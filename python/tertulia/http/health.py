@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tertulia.contract import Health
-from tertulia.db import migrate
+from tertulia.db import schema
 from tertulia.errors import Unavailable
 from tertulia.http.cached import Cached
 from tertulia.rest.services import Services
@@ -30,7 +30,6 @@ class Readiness:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._head = migrate.head()
         self._health = Cached(self._check)
 
     async def readyz(self, _request: Request) -> Response:
@@ -39,16 +38,17 @@ class Readiness:
         return _answer(200 if health.status == "ready" else 503, health)
 
     async def _check(self) -> Health:
-        redis, schema = await asyncio.gather(
+        redis, database = await asyncio.gather(
             _check(self._services.redis.ping(), lambda _: "ok"),
-            _check(migrate.version(self._services.database), self._judge),
+            _check(schema.version(self._services.database), _judge),
         )
-        checks = {"redis": redis, "database": schema}
+        checks = {"redis": redis, "database": database}
         is_ready = all(found == "ok" for found in checks.values())
         return Health(status="ready" if is_ready else "unready", checks=checks)
 
-    def _judge(self, version: str | None) -> str:
-        return "ok" if version == self._head else f"has schema {version}, needs {self._head}: run `tertulia migrate`"
+
+def _judge(version: str | None) -> str:
+    return "ok" if version == schema.HEAD else f"has schema {version}, needs {schema.HEAD}: run `tertulia migrate`"
 
 
 T = TypeVar("T")

@@ -19,13 +19,13 @@ from typing import Any, Final
 import structlog
 
 from tertulia.config import Config
-from tertulia.db import migrate
+from tertulia.db import schema
 from tertulia.db.clock import DatabaseClock
 from tertulia.db.engine import Database
 from tertulia.db.jobs import Jobs
 from tertulia.db.models import Job
 from tertulia.db.recording_keys import RecordingKeys
-from tertulia.errors import ConfigError, StorageError, TertuliaError, Unavailable
+from tertulia.errors import StorageError, TertuliaError, Unavailable
 from tertulia.master_key import master_key
 from tertulia.process import notify
 from tertulia.recorder.gathering import gather
@@ -54,8 +54,7 @@ async def run_recorder(config: Config) -> None:
     """
     database = Database(config.need("database_url"))
     try:
-        if await migrate.version(database) != migrate.head():
-            raise ConfigError("the database's schema is not of this version: run `tertulia migrate`")
+        await schema.check(database)
         keys = RecordingKeys(database, master_key(config))
         await Worker(database, keys, SealedStorage(open_storage(config.storage), keys), config.raw_dir).run()
     finally:

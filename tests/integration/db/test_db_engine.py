@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from tertulia.db import engine, migrate
+from tertulia.db import engine, migrate, schema
 from tertulia.db.access import Access
 from tertulia.db.engine import Database, driver_url
 from tertulia.db.tables import METADATA
@@ -33,14 +33,14 @@ async def tables(database: Database) -> set[str]:
 
 
 async def test_migrations_go_up_and_down_and_up(database: Database) -> None:
-    assert await migrate.version(database) is None
+    assert await schema.version(database) is None
     for _ in range(2):
         await migrate.upgrade(database)
         await migrate.upgrade(database)
-        assert await migrate.version(database) == migrate.head()
+        assert await schema.version(database) == schema.HEAD
         assert await tables(database) == {*METADATA.tables, "alembic_version"}
         await migrate.downgrade(database, "base")
-        assert await migrate.version(database) is None
+        assert await schema.version(database) is None
         assert await tables(database) == {"alembic_version"}
 
 
@@ -57,7 +57,7 @@ async def test_they_make_what_the_code_expects(database: Database) -> None:
 async def test_processes_that_migrate_at_once_do_not_collide(database_url: str) -> None:
     databases = [Database(database_url) for _ in range(3)]
     await asyncio.gather(*(migrate.upgrade(database) for database in databases))
-    assert await migrate.version(databases[0]) == migrate.head()
+    assert await schema.version(databases[0]) == schema.HEAD
     await asyncio.gather(*(database.close() for database in databases))
 
 
@@ -84,7 +84,7 @@ async def test_what_raises_is_rolled_back(database: Database) -> None:
 
     with pytest.raises(ZeroDivisionError):
         await fail()
-    assert await migrate.version(database) == migrate.head()
+    assert await schema.version(database) == schema.HEAD
 
 
 async def test_more_callers_than_connections_take_turns(database: Database) -> None:
@@ -105,7 +105,7 @@ async def test_nothing_waits_longer_than_the_deadline(database: Database, monkey
 
     with pytest.raises(Unavailable):
         await stall()
-    assert await migrate.version(database) == migrate.head()
+    assert await schema.version(database) == schema.HEAD
 
 
 async def test_a_database_that_is_not_there(database_url: str) -> None:
@@ -118,7 +118,7 @@ async def test_a_database_that_is_not_there(database_url: str) -> None:
     threads = set(threading.enumerate())
     database = Database(missing)
     with pytest.raises(Unavailable, match="the database does not answer"):
-        await migrate.version(database)
+        await schema.version(database)
     await database.close()
     # aiosqlite does not wait for the thread of a connection that failed, which needs this loop once more.
     for thread in set(threading.enumerate()) - threads:
@@ -148,7 +148,7 @@ async def test_a_database_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     database = Database(f"postgresql://postgres@127.0.0.1:{port}/x")
     began = time.monotonic()
     with pytest.raises(Unavailable):
-        await migrate.version(database)
+        await schema.version(database)
     assert time.monotonic() - began < 5
     await database.close()
     for writer in accepted:
@@ -161,7 +161,7 @@ async def test_a_database_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_wrong_password_is_told_without_it(postgres_url: str) -> None:
     database = Database(sa.make_url(postgres_url).set(database="nosuch").render_as_string(hide_password=False))
     with pytest.raises(Unavailable, match="nosuch"):
-        await migrate.version(database)
+        await schema.version(database)
     await database.close()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tertulia.db.migrate import head
+from tertulia.db.schema import HEAD
 from tests.integration import servers
 from tests.integration.rest.conftest import Rest, new_id, problem, run_command
 
@@ -170,9 +170,9 @@ def test_help_lists_every_setting() -> None:
 
 def test_the_schema_goes_up_and_down(database_url: str) -> None:
     settings = {"TERTULIA_DATABASE_URL": database_url.replace("+aiosqlite", "").replace("+asyncpg", "")}
-    assert run_command(settings, "migrate") == f"the schema is {head()}"
+    assert run_command(settings, "migrate") == f"the schema is {HEAD}"
     assert run_command(settings, "migrate", "--down-to", "0001") == "the schema is 0001"
-    assert run_command(settings, "migrate") == f"the schema is {head()}"
+    assert run_command(settings, "migrate") == f"the schema is {HEAD}"
     assert run_command(settings, "migrate", "--down-to", "base") == "the schema is empty"
     done = run(settings, "tenant", "list")
     assert (done.returncode, done.stdout) == (2, "")
