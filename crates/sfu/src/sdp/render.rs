@@ -195,14 +195,12 @@ struct Formats {
 
 impl Formats {
     fn of(section: &Section<'_>) -> Self {
-        let mut known = mapped(section);
-        for line in &section.attributes {
+        let mut known = mapped(section) & !unusable(section);
+        for (rtx, parameters) in parameters(section) {
             // RTX of a format that is left out (RFC 4588).
-            let apt = line.strip_prefix("a=fmtp:").and_then(|value| value.split_once(" apt="));
-            if let Some((rtx, of)) = apt
-                && bit(of).is_none_or(|of| known & of == 0)
-            {
-                known &= !bit(rtx).unwrap_or(0);
+            let apt = parameter(parameters, "apt").map(|of| bit(of).unwrap_or(0));
+            if apt.is_some_and(|of| known & of == 0) {
+                known &= !rtx;
             }
         }
         let mut formats = Self {
@@ -226,18 +224,65 @@ impl Formats {
 
 /// The payload types that are mapped to an encoding of ours.
 fn mapped(section: &Section<'_>) -> u128 {
+    ENCODINGS
+        .iter()
+        .fold(0, |bits, encoding| bits | mapped_to(section, encoding))
+}
+
+/// The payload types that are mapped to an encoding, which is in lower case.
+fn mapped_to(section: &Section<'_>, ours: &str) -> u128 {
     let maps = section
         .attributes
         .iter()
         .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '));
     let ours = maps.filter(|(_, encoding)| {
         let encoding = encoding.as_bytes();
-        let begins =
-            |ours: &&str| encoding.len() > ours.len() && encoding[..ours.len()].eq_ignore_ascii_case(ours.as_bytes());
-        ENCODINGS.iter().any(begins)
+        encoding.len() > ours.len() && encoding[..ours.len()].eq_ignore_ascii_case(ours.as_bytes())
     });
     ours.filter_map(|(number, _)| bit(number))
         .fold(0, |bits, bit| bits | bit)
+}
+
+/// Payload types of encodings of ours in forms that no session takes: H.264 in other packetization modes than 1 or of rare
+/// profiles (RFC 6184 section 8.1), VP9 (RFC 9628 section 6.1) and AV1 (RTP payload format for AV1, section 7.2.1) of other
+/// profiles than 0. Browsers list many.
+fn unusable(section: &Section<'_>) -> u128 {
+    let is_in_use = |parameters: &str| {
+        parameter(parameters, "packetization-mode").is_some_and(|mode| mode == "1")
+            && parameter(parameters, "profile-level-id").is_none_or(is_common_profile)
+    };
+    let is_other = |parameters: &str, name| parameter(parameters, name).is_some_and(|profile| profile != "0");
+    let h264 = mapped_to(section, "h264/") & !those(section, is_in_use);
+    let vp9 = mapped_to(section, "vp9/") & those(section, |parameters| is_other(parameters, "profile-id"));
+    let av1 = mapped_to(section, "av1/") & those(section, |parameters| is_other(parameters, "profile"));
+    h264 | vp9 | av1
+}
+
+/// Baseline, Main and High.
+fn is_common_profile(profile_level_id: &str) -> bool {
+    let profile = profile_level_id.get(..2);
+    profile.is_some_and(|profile| ["42", "4d", "4D", "64"].contains(&profile))
+}
+
+/// The payload types with such parameters.
+fn those(section: &Section<'_>, is_one: impl Fn(&str) -> bool) -> u128 {
+    let ones = parameters(section).filter(|(_, parameters)| is_one(parameters));
+    ones.fold(0, |bits, (bit, _)| bits | bit)
+}
+
+/// Each payload type with its parameters.
+fn parameters<'a>(section: &'a Section<'_>) -> impl Iterator<Item = (u128, &'a str)> {
+    let lines = section
+        .attributes
+        .iter()
+        .filter_map(|line| line.strip_prefix("a=fmtp:")?.split_once(' '));
+    lines.filter_map(|(number, parameters)| Some((bit(number)?, parameters)))
+}
+
+/// The value of a parameter.
+fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+    let mut each = parameters.split(';').filter_map(|one| one.trim().split_once('='));
+    each.find_map(|(found, value)| found.eq_ignore_ascii_case(name).then_some(value))
 }
 
 fn bit(number: &str) -> Option<u128> {
@@ -249,6 +294,39 @@ fn bit(number: &str) -> Option<u128> {
 mod tests {
     use super::super::scan::scan;
     use super::*;
+
+    #[test]
+    fn formats_that_no_session_takes_are_left_out() {
+        let formats = [
+            "98 VP9/90000;profile-id=0",
+            "100 VP9/90000;profile-id=2",
+            "96 VP9/90000;",
+            "45 AV1/90000;level-idx=5;profile=0;tier=0",
+            "47 AV1/90000;level-idx=5; profile=1;tier=0",
+            "108 H264/90000;level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+            "114 h264/90000;Packetization-Mode=1",
+            "102 H264/90000;packetization-mode=0;profile-level-id=42e01f",
+            "103 H264/90000;",
+            "104 H264/90000;packetization-mode=1;profile-level-id=f4001f",
+            "109 rtx/90000;apt=108",
+            "105 rtx/90000;apt=104",
+        ];
+        let mut sdp = String::from("v=0\r\nm=video 9 RTP/SAVPF");
+        let numbers = formats.map(|format| format.split_once(' ').unwrap());
+        numbers
+            .iter()
+            .for_each(|(number, _)| put(&mut sdp, format_args!(" {number}")));
+        for (number, format) in numbers {
+            let (encoding, parameters) = format.split_once(';').unwrap();
+            put(&mut sdp, format_args!("\r\na=rtpmap:{number} {encoding}"));
+            if !parameters.is_empty() {
+                put(&mut sdp, format_args!("\r\na=fmtp:{number} {parameters}"));
+            }
+        }
+        let scan = scan(&sdp, 1).unwrap();
+        let formats = Formats::of(&scan.sections[0]);
+        assert_eq!(formats.in_order, [98, 96, 45, 108, 114, 109]);
+    }
 
     #[test]
     fn an_offer_is_rendered() {

@@ -112,7 +112,7 @@ export class Chimes {
       this.#context = new AudioContext();
       this.#direct();
     }
-    if (this.#context.state === "suspended") void this.#context.resume();
+    if (this.#context.state === "suspended") this.#context.resume().catch(() => {}); // it was closed meanwhile
     ring(this.#context, TONES[chime]);
   }
 

@@ -67,7 +67,7 @@ function rnnoise() {
  */
 function wake(context) {
   const page = new AbortController();
-  const resume = () => context.state === "suspended" && void context.resume();
+  const resume = () => context.state === "suspended" && context.resume().catch(() => {}); // it was closed meanwhile
   for (const name of ["pointerdown", "keydown"]) addEventListener(name, resume, { signal: page.signal, capture: true });
   resume();
   return () => page.abort();
