@@ -33,6 +33,8 @@ class _Asking(Struct):
 class _Marking(Struct):
     """The room was read; the channel has still to say the mark."""
 
+    life: Life | None
+    """The meeting that was read: another one may begin before the channel says the mark."""
     missed: bool
 
 
@@ -111,7 +113,7 @@ class Reader:
         """The channel has said the mark."""
         if isinstance(self._state, _Marking):
             self._room.agenda.cancel_timer(Mark())
-            self._finish(self._state.missed)
+            self._finish(self._state.life, self._state.missed)
 
     def mark_overdue(self) -> None:
         """The channel has not said the mark in time."""
@@ -142,16 +144,16 @@ class Reader:
     def _await_mark(self) -> None:
         missed = isinstance(self._state, _Asking) and self._state.missed
         if self._room.hearing.is_marked:
-            self._finish(missed)
+            self._finish(self._room.life, missed)
         else:
-            self._state = _Marking(missed)
+            self._state = _Marking(self._room.life, missed)
             self._room.agenda.set_timer(Mark(), self._room.agenda.now + MARK_WITHIN)
 
-    def _finish(self, missed: bool) -> None:
+    def _finish(self, life: Life | None, missed: bool) -> None:
         if missed:
             self._wait()
         else:
-            self._done()
+            self._done(life)
 
     def _pause(self, error: str) -> None:
         self._room.agenda.warn("a room could not be read again yet", error=error)
@@ -161,11 +163,13 @@ class Reader:
         self._state = _Pausing()
         self._room.agenda.set_timer(ReadAgain(), self._room.agenda.now + READ_AGAIN)
 
-    def _done(self) -> None:
+    def _done(self, life: Life | None = None) -> None:
+        """``life``: the meeting that was read. Of one that has begun since, the reading says nothing."""
         self._state = None
         self._room.hearing.end_reading()
-        self._room.ahead.clear()
-        self._room.unsaid.clear()
-        if self._room.life is not None:
-            self._room.life.since = None
+        if self._room.life is life:
+            self._room.ahead.clear()
+            self._room.unsaid.clear()
+        if life is not None:
+            life.since = None
         self._listening.replay()

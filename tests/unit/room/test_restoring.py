@@ -9,7 +9,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.errors import NoSession, NotJoined, Unavailable
-from tertulia.ids import ConnectionId, SeatId, UserId
+from tertulia.ids import ConnectionId, SeatId, SessionId, UserId
 from tertulia.room import answers, effects, hearing, inputs, steps
 from tertulia.room.answers import KeptAlive, Ongoing, Reading, Restored, StateLost
 from tertulia.room.messages import EventMessage, JoinedMessage, ReadMessage, StateMessage
@@ -248,6 +248,26 @@ def test_a_room_that_cannot_be_read_is_read_again() -> None:
     core.answer(steps.Read, _reading(core, _mine(core)))
     core.give(mark)
     assert core.events("a")[-1] == "ParticipantLeft"
+
+
+def test_the_mark_of_an_earlier_meeting_does_not_make_its_messages_count_in_the_next_one() -> None:
+    core = Core()
+    core.join("ann", "a")
+    core.give(inputs.Gap())
+    mark = _mark(core)
+    core.answer(steps.Read, _reading(core, _mine(core)))
+    following = SessionId("next")
+    core.record = replace(core.record, session_id=following)
+    core.ask_to_join("eve", "e")
+    joined = core.joined([], session_id=following, incarnation="other")
+    core.answer(steps.Join, joined)
+    core.answer(steps.Summary, core.summary(session_id=following))
+    core.give(mark)
+    core.give(came(BOB))  # he was in the earlier one
+    core.give(inputs.Message(JoinedMessage(origin=HERE, user_id=UserId("eve"), participant=joined.participant)))
+    assert core.members.keys() == {"eve"}
+    core.give(came(member("joe", "j")))
+    assert core.events("e") == ["ParticipantJoined"]
 
 
 def test_a_mark_that_does_not_come() -> None:
