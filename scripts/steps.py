@@ -73,6 +73,8 @@ CHECK = (
 # In parts, the longest first, several of which run at a time, because each waits for its servers most of the time.
 RECORDINGS = ("recorder", "storage")
 FILMS = tuple(f"tests/integration/recorder/{name}.py" for name in ("test_film", "test_film_corpus", "test_end_to_end"))
+# Of many seconds each: for `make nightly`, as are LONG ones in browsers.
+LONG_RECORDINGS = ("tests/integration/recorder/test_several.py",)
 SOCKETS = ("fleet", "sfu", "signalr")
 REST = ("rest",)
 HUB = ("clients", "hub")
@@ -80,7 +82,7 @@ OTHERS = tuple(f"--ignore={path}" for path in _integration((*RECORDINGS, *SOCKET
 INTEGRATION = (
     Step(
         "integration recordings",
-        (*PYTEST, *_integration(RECORDINGS), *(f"--ignore={path}" for path in FILMS)),
+        (*PYTEST, *_integration(RECORDINGS), *(f"--ignore={path}" for path in (*FILMS, *LONG_RECORDINGS))),
         25,
         needs=SERVED,
         covered=True,
@@ -131,6 +133,7 @@ BENCH = tuple(
 NIGHTLY = (
     Step("nightly instructions", (BIN + "python", "-m", f"bench.{COUNTED}"), 20, needs=PACKAGES),
     Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
+    Step("nightly recordings", (*PYTEST, *LONG_RECORDINGS), 10, needs=SERVED),
     Step("nightly browser", (*PYTEST, *LONG), 20, needs=SERVED, apart="browser"),
     Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),
     Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),

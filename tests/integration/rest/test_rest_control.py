@@ -31,14 +31,14 @@ def test_who_is_in_the_meeting_or_was_admitted_does_not_wait(rest: Rest) -> None
     with rest.meeting(room, host, member) as [socket, _]:
         rest.ok("PATCH", path, {"settings": {"waitingRoom": True}})
         entry = f"{path}/entry?userId="
-        assert rest.ok("GET", entry + guest) == {"role": "attendee", "waits": True}
-        assert rest.ok("GET", entry + member) == {"role": "attendee", "waits": False}
+        assert rest.ok("GET", entry + guest)["waits"] is True
+        assert rest.ok("GET", entry + member)["waits"] is False
         token = rest.token(room, guest)
         with rest.knocking(room, token) as waiting:
             next_frame(socket, lambda frame: frame.get("event") == "ParticipantWaiting")
             hub_call(socket, "Admit", {"targetUserId": guest})
             next_frame(waiting, lambda frame: frame.get("replyTo") == 1)
-        assert rest.ok("GET", entry + guest) == {"role": "attendee", "waits": False}
+        assert rest.ok("GET", entry + guest)["waits"] is False
 
 
 def test_a_role_given_in_the_meeting_holds_for_rest(rest: Rest) -> None:

@@ -35,7 +35,7 @@ elseif limit >= 0 and #others >= limit then
   return {'full'}
 else
   local may = redis.call('HGET', standing, 'may:' .. user)
-  me.joinedAt, me.role, me.permissions = iso(now), stands or me.role, may and cjson.decode(may) or nil
+  me.joinedAt, me.role, me.permissions = iso(now), stands or me.role, may and cjson.decode(may) or me.permissions
 end
 
 local text = cjson.encode(me)
