@@ -103,7 +103,19 @@ CALLS = _browser(
     "two_people", "six_people", "network", "firefox", "other_clients", "keys", "production", "readme", "accessibility"
 )
 # For `make nightly`: with these, continuous integration would take too long.
-LONG = _browser("check", "control", "effects", "firefox_page", "languages", "layers", "meetings", "views", "webrtcbin")
+LONG = _browser(
+    "check",
+    "control",
+    "effects",
+    "firefox_page",
+    "languages",
+    "layers",
+    "meetings",
+    "pictures",
+    "recorded_files",
+    "views",
+    "webrtcbin",
+)
 PAGES = ("tests/browser", *(f"--ignore={path}" for path in (*CALLS, *LONG)))
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 20, lock="target/debug"),
