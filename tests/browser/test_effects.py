@@ -135,7 +135,7 @@ async def test_who_may_not_unmute_is_not_listened_to(come: Come, base: str) -> N
     await ben.join(room.link)
     await ben.page.evaluate("() => { window.loudness = 0.2; }")
     await expect(ben.button("Unmute")).to_be_visible()
-    await asyncio.sleep(2)
+    await asyncio.sleep(2)  # several times as long as a word: there is nothing to await
     assert await ben.page.locator("#notices").get_by_text("The others do not hear you").count() == 0
 
 

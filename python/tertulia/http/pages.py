@@ -221,10 +221,12 @@ class Pages:
         meets there."""
         known = self._cards.get((asset.etag, base.url))
         if known is None:
-            known = _asset(asset.content.replace(_CARD_MARK, card(base).encode()), asset.media_type, is_text=True)
-            if len(self._cards) >= _MOST_CARDS:  # a client may call the server by any name
-                self._cards.clear()
-            self._cards[asset.etag, base.url] = known
+            # A client may call the server by any name: what is not kept is not compressed either.
+            is_kept = len(self._cards) < _MOST_CARDS
+            content = asset.content.replace(_CARD_MARK, card(base).encode())
+            known = _asset(content, asset.media_type, is_text=is_kept)
+            if is_kept:
+                self._cards[asset.etag, base.url] = known
         return known
 
     async def _send(self, request: Request, name: str, status: int = 200, change: Change = _unchanged) -> Response:

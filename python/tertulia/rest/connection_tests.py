@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +25,8 @@ BURST: Final = 5
 """Tests by one credential from one address: who tries again after moving closer to the router is not refused."""
 AT_ONCE: Final = 20
 """Tests on one web worker: each may send and receive some Mbit/s for a few seconds."""
+TENANT_AT_ONCE: Final = 8
+"""Of them, those of one tenant."""
 LEFT_AFTER: Final = timedelta(seconds=5 * TEST_SECONDS)
 """A room that is still there then was left by a web worker that died."""
 SETTINGS: Final = Settings(max_participants=2)
@@ -39,7 +42,7 @@ class ConnectionTests:
         self._hub = hub
         self._limit = RateLimit(PER_SECOND, BURST)
         self._tasks = Tasks()
-        self._running = 0
+        self._running: Counter[TenantId] = Counter()
 
     async def open(self, name: str, tenant: TenantId, room_id: RoomId, now: datetime) -> None:
         """Make the room of a test of ``name``, and those disappear that are left of earlier tests.
@@ -48,14 +51,14 @@ class ConnectionTests:
             RateLimited: it is one too many.
             QuotaExceeded, Unavailable
         """
-        self._admit(name)
-        self._running += 1
+        self._admit(name, tenant)
+        self._running[tenant] += 1
         try:
-            for left in await self._directory.tests(tenant, now - timedelta(days=1), now - LEFT_AFTER):
+            for left in await self._directory.tests(tenant, now - LEFT_AFTER):
                 await self._close(tenant, left, now)
             await self._directory.create_room(tenant, room_id, host_of_tests(tenant), SETTINGS, now)
         except BaseException:
-            self._running -= 1
+            self._ended(tenant)
             raise
         self._tasks.spawn(self._last(tenant, room_id, now))
 
@@ -63,8 +66,12 @@ class ConnectionTests:
         """End the tests that are running."""
         await self._tasks.stop()
 
-    def _admit(self, name: str) -> None:
-        if self._running >= AT_ONCE:
+    def _ended(self, tenant: TenantId) -> None:
+        self._running[tenant] -= 1
+        self._running += Counter()  # forgets who has none
+
+    def _admit(self, name: str, tenant: TenantId) -> None:
+        if self._running.total() >= AT_ONCE or self._running[tenant] >= TENANT_AT_ONCE:
             raise RateLimited("too many people are testing their connection: try again in a minute", TEST_SECONDS)
         if (refusal := self._limit.take(name, time.monotonic())) is not None:
             raise refusal
@@ -73,7 +80,7 @@ class ConnectionTests:
         try:
             await asyncio.sleep(TEST_SECONDS)
         finally:
-            self._running -= 1
+            self._ended(tenant)
             await self._close(tenant, room_id, now + timedelta(seconds=TEST_SECONDS))
 
     async def _close(self, tenant: TenantId, room_id: RoomId, now: datetime) -> None:

@@ -84,7 +84,7 @@ class _Node:
         self._registry = registry.sfu_nodes(redis)
         self._engine = engine
         self._leases = Leases()
-        shares = Shares()
+        shares = Shares(config.sfu_room_mbits * 1000)
         self._sharing = Sharing(shares, TenantInflows(redis, node), engine)
         self._agent = Agent(self._id, engine, self._leases, shares)
         self._load = Load(config.sfu_workers)

@@ -13,8 +13,6 @@ from typing import Final, NamedTuple
 from tertulia.ids import RoomId, TenantId
 from tertulia.room.commands import Limit
 
-UNLIMITED: Final = 2**32 - 1
-"""kbit/s; the engine's own limit holds all the same."""
 _SLIGHT: Final = 16
 """A room whose share grows by less than a sixteenth is not told."""
 
@@ -47,15 +45,17 @@ class Told(NamedTuple):
 class Shares:
     """The rooms of this node that hubs hold to a rate."""
 
-    def __init__(self) -> None:
+    def __init__(self, room_kilobits: int) -> None:
+        """``room_kilobits``: what the engine lets into any room."""
+        self._most = room_kilobits
         self._rooms: dict[RoomId, _Limited] = {}
         self._levels: dict[TenantId, int] = {}
         """As last reckoned; none yet: the quota."""
 
     def limited(self, limit: Limit) -> Told:
         """A hub says what may come into a room. What the engine is to be told: that, or the tenant's level."""
-        room = self._rooms.setdefault(limit.room, _Limited())
-        room.own = UNLIMITED if limit.mbits is None else limit.mbits * 1000
+        room = self._rooms.setdefault(limit.room, _Limited(self._most))
+        room.own = self._most if limit.mbits is None else min(self._most, limit.mbits * 1000)
         room.tenant, room.quota = limit.tenant, limit.tenant_mbits * 1000
         return Told(limit.room, self._allowed(room))
 
@@ -112,9 +112,9 @@ class Shares:
 
 
 class _Limited:
-    def __init__(self) -> None:
-        self.own = UNLIMITED
+    def __init__(self, most: int) -> None:
+        self.own = most
         self.tenant: TenantId | None = None
         self.quota = 0
         self.inflow = 0
-        self.told = UNLIMITED
+        self.told = most

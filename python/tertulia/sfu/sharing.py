@@ -7,6 +7,9 @@ import contextlib
 from collections.abc import Collection
 from typing import Final
 
+import structlog
+
+from tertulia.errors import Unavailable
 from tertulia.ids import RoomId, TenantId
 from tertulia.sfu import _sfu
 from tertulia.sfu.shares import Shares
@@ -16,6 +19,9 @@ EVERY: Final = 1.0
 """Seconds: as often as the engine says what comes into rooms."""
 AT_ONCE: Final = 100
 """Tenants asked for in one turn."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Sharing:
@@ -28,11 +34,7 @@ class Sharing:
         self._due = 0.0
 
     async def go_on(self, rooms: Collection[RoomId], now: float) -> None:
-        """If it is time: say what comes into the open ``rooms``, hear of the others, and tell the engine.
-
-        Raises:
-            Unavailable: Redis does not answer; the last shares stay.
-        """
+        """If it is time: say what comes into the open ``rooms``, hear of the others, and tell the engine."""
         if now < self._due:
             return
         self._due = now + EVERY
@@ -46,5 +48,9 @@ class Sharing:
                 self._shares.told(said)
 
     async def _hear(self, tenant: TenantId) -> None:
-        elsewhere = await self._inflows.share(tenant, self._shares.inflows(tenant))
-        self._shares.heard(tenant, elsewhere)
+        try:
+            elsewhere = await self._inflows.share(tenant, self._shares.inflows(tenant))
+        except Unavailable as e:  # the last level stays
+            _log.warning("what comes into a tenant's rooms cannot be shared", tenant=tenant, error=e.message)
+        else:
+            self._shares.heard(tenant, elsewhere)

@@ -149,8 +149,10 @@ async def test_the_page_itself_is_compressed_too_by_any_name_of_the_server(tmp_p
     for number in range(40):
         plain = await pages.index(request(host=f"{number}.example.org"))
         zipped = await pages.index(request(host=f"{number}.example.org", accept_encoding="gzip"))
-        assert zipped.headers["content-encoding"] == "gzip"
-        assert gzip.decompress(bytes(zipped.body)) == bytes(plain.body)
+        # By so many names only: strangers choose them.
+        is_zipped = zipped.headers.get("content-encoding") == "gzip"
+        assert is_zipped == (number < 16)
+        assert (gzip.decompress(bytes(zipped.body)) if is_zipped else zipped.body) == bytes(plain.body)
         assert f"http://{number}.example.org/static/card.png".encode() in bytes(plain.body)
 
 

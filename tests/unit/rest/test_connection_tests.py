@@ -13,7 +13,7 @@ from tertulia.errors import NotFound, RateLimited, Unavailable
 from tertulia.hub.hub import Hub
 from tertulia.ids import RoomId, TenantId
 from tertulia.rest import connection_tests
-from tertulia.rest.connection_tests import AT_ONCE, BURST, ConnectionTests
+from tertulia.rest.connection_tests import AT_ONCE, BURST, TENANT_AT_ONCE, ConnectionTests
 
 NOW, TENANT = datetime(2026, 11, 29, tzinfo=UTC), TenantId("tenant")
 
@@ -76,16 +76,20 @@ async def test_a_worker_that_stops_ends_its_tests(trouble: Exception | None) -> 
 async def test_there_are_few_at_a_time() -> None:
     tests = made(Fleet())
 
-    async def opened(name: str) -> None:
-        await tests.open(name, TENANT, RoomId(f"room of {name}"), NOW)
+    async def opened(name: str, tenant: TenantId = TENANT) -> None:
+        await tests.open(name, tenant, RoomId(f"room of {name}"), NOW)
 
     for _ in range(BURST):
         await opened("ann")
     with pytest.raises(RateLimited):
         await opened("ann")
-    await asyncio.gather(*(opened(f"user {number}") for number in range(AT_ONCE - BURST)))
+    await asyncio.gather(*(opened(f"user {number}") for number in range(TENANT_AT_ONCE - BURST)))
     with pytest.raises(RateLimited) as refused:
         await opened("bob")
+    for number in range(AT_ONCE - TENANT_AT_ONCE):
+        await opened(f"user {number} of another", TenantId(f"tenant {number % 3}"))
+    with pytest.raises(RateLimited):
+        await opened("carl", TenantId("last"))
     assert refused.value.retry_after == connection_tests.TEST_SECONDS
     await asyncio.sleep(0)
     await tests.stop()

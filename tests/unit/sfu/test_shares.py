@@ -8,9 +8,11 @@ import pytest
 
 from tertulia.ids import RoomId, TenantId
 from tertulia.room.commands import Limit
-from tertulia.sfu.shares import UNLIMITED, Shares, Told, level
+from tertulia.sfu.shares import Shares, Told, level
 
 ACME, OTHER = TenantId("acme"), TenantId("other")
+MOST = 1_000_000
+"""What the engine lets into a room."""
 A, B, C = RoomId("a"), RoomId("b"), RoomId("c")
 
 
@@ -50,7 +52,7 @@ def test_rooms_at_the_level_keep_to_the_quota_and_waste_none_of_it() -> None:
 
 
 def shares(*limits: Limit) -> Shares:
-    made = Shares()
+    made = Shares(MOST)
     for limit in limits:
         made.told(made.limited(limit))
     return made
@@ -111,7 +113,7 @@ def test_a_new_room_begins_at_the_level_and_hubs_that_repeat_themselves_change_n
 
 def test_a_quota_that_is_taken_away_is_gone() -> None:
     made = shares(of_acme(A, mbits=2))
-    assert made.limited(Limit(room=A)) == (A, UNLIMITED)
+    assert made.limited(Limit(room=A)) == (A, MOST)
     assert made.tenants() == []
 
 

@@ -111,7 +111,7 @@ impl Receiving {
                 let main = self.sources.get_mut(of)?;
                 let index = main.stream.window.index(header.sequence)?;
                 main.stream.window.note(index);
-                main.stream.count(now, index, true);
+                main.stream.repaired(now, index);
                 (payload, index)
             }
             _ => return None,

@@ -24,6 +24,8 @@ pub(crate) struct Arrivals {
     first: u64,
     /// The lowest number that came and was not reported.
     unreported: Option<u64>,
+    /// The number after those that were reported, as received or lost.
+    reported: Option<u64>,
     feedbacks: u8,
 }
 
@@ -35,6 +37,7 @@ impl Arrivals {
             times: VecDeque::new(),
             first: 0,
             unreported: None,
+            reported: None,
             feedbacks: 0,
         }
     }
@@ -57,7 +60,7 @@ impl Arrivals {
         let number = self.extended(number);
         if self.times.is_empty() || number >= self.end() + REMEMBERED as u64 {
             self.times.clear();
-            (self.first, self.unreported) = (number, None);
+            (self.first, self.unreported, self.reported) = (number, None, None);
         }
         if number + (REMEMBERED as u64) < self.end() {
             return;
@@ -85,12 +88,17 @@ impl Arrivals {
     /// streams that are reported.
     pub(crate) fn feedback(&mut self, sender: u32, media: u32) -> Vec<Vec<u8>> {
         let mut packets = Vec::new();
-        let mut next = self.unreported.take().unwrap_or(u64::MAX).max(self.first);
+        let Some(came) = self.unreported.take() else {
+            return packets;
+        };
+        // What was lost since the last feedback is told, too.
+        let mut next = came.min(self.reported.unwrap_or(came)).max(self.first);
         while next < self.end() {
             let (packet, count) = self.feedback_from(next, sender, media);
             packets.extend(packet);
             next += count;
         }
+        self.reported = Some(self.end());
         packets
     }
 
@@ -176,14 +184,14 @@ fn pad(packet: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
     use std::time::Duration;
 
     use super::*;
     use crate::rtp::transport_feedback;
 
-    /// The numbers that feedback has as received, with their times in ticks since the beginning.
-    fn read(packets: &[Vec<u8>]) -> Vec<(u16, i64)> {
+    /// The numbers that feedback has, with the times in ticks since the beginning of those that came.
+    fn read(packets: &[Vec<u8>]) -> Vec<(u16, Option<i64>)> {
         let mut received = Vec::new();
         for packet in packets {
             assert!(packet.len() <= 1_100);
@@ -191,7 +199,7 @@ mod tests {
             let reference = feedback.reference(None);
             for status in feedback.statuses() {
                 let at = status.arrived.map(|arrived| (reference + arrived) / TICK as i64);
-                received.extend(at.map(|at| (status.sequence, at)));
+                received.push((status.sequence, at));
             }
         }
         received
@@ -203,7 +211,7 @@ mod tests {
         for _ in 0..100 {
             let began = Instant::now();
             let (mut arrivals, mut came) = (Arrivals::new(began), HashMap::new());
-            let mut reported = HashMap::new();
+            let (mut reported, mut sent) = (Vec::new(), Vec::<u16>::new());
             let (mut number, mut now) = (rng.u16(..), began);
             for _ in 0..rng.usize(1..1_500) {
                 now += Duration::from_micros(if rng.u8(..200) == 0 {
@@ -211,17 +219,29 @@ mod tests {
                 } else {
                     rng.u64(..20_000)
                 });
+                let before = number;
                 number = number.wrapping_add(if rng.u8(..20) == 0 { rng.u16(..300) } else { 1 });
                 let late = number.wrapping_sub(if rng.u8(..20) == 0 { rng.u16(..30) } else { 0 });
                 arrivals.note(now, late);
+                let skipped = (1..=number.wrapping_sub(before)).map(|n| before.wrapping_add(n));
+                sent.extend(skipped.filter(|_| !came.is_empty()));
                 came.entry(late).or_insert(((now - began).as_micros() / 250) as i64);
                 if rng.u8(..15) == 0 {
                     reported.extend(read(&arrivals.feedback(1, 2)));
                 }
             }
             reported.extend(read(&arrivals.feedback(1, 2)));
-            assert!(came.iter().all(|(number, at)| reported.get(number) == Some(at)));
-            assert_eq!(reported.len(), came.len());
+            let heard: HashMap<_, _> = reported
+                .iter()
+                .filter_map(|(number, at)| Some((*number, (*at)?)))
+                .collect();
+            assert_eq!(heard, came);
+            let told: HashSet<_> = reported.iter().map(|(number, _)| *number).collect();
+            let end = sent.iter().rposition(|number| came.contains_key(number)).unwrap_or(0);
+            assert!(
+                sent[..end].iter().all(|number| told.contains(number)),
+                "also what was lost"
+            );
             assert!(arrivals.feedback(1, 2).is_empty(), "nothing is new");
         }
     }

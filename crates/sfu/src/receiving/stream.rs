@@ -28,6 +28,11 @@ impl Stream {
         }
     }
 
+    /// Notes that a packet came as a retransmission, which reports count as lost all the same.
+    pub(crate) fn repaired(&mut self, now: Instant, index: u64) {
+        self.missing.came(now, index);
+    }
+
     /// Counts an authentic packet that had not come before. What is missing is asked for again where that `is_repaired`.
     pub(crate) fn count(&mut self, now: Instant, index: u64, is_repaired: bool) {
         self.reception

@@ -5,16 +5,29 @@ from __future__ import annotations
 import math
 
 from tertulia.contract import ConnectionTest
+from tertulia.db.directory import host_of_tests
+from tertulia.db.models import Room
+from tertulia.errors import Forbidden
 from tertulia.ids import RoomId, UserId, new_uuid
-from tertulia.rest.callers import Invitee, Owner
+from tertulia.rest.callers import Invitee, Member, Owner
 from tertulia.rest.connection_tests import TEST_SECONDS
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
 
 
+def check_no_test(room: Room) -> None:
+    """Raises Forbidden: the room is for a connection test."""
+    if room.host_user_id == host_of_tests(room.tenant_id):
+        raise Forbidden("this is the room of a connection test: use the token of a meeting")
+
+
 async def check(asked: Asked[None], _tenant: object) -> None:
-    """Raises QuotaExceeded."""
+    """Raises NotFound, Forbidden: a room token has to be of a meeting that is there, or tests could follow from each
+    other for good. Raises QuotaExceeded."""
+    if isinstance(asked.caller, Member):
+        room = await asked.reads.room(asked.caller.tenant_id, asked.caller.claims.room_id)
+        check_no_test(room)
     await asked.reads.check_room_is_within_quota(asked.caller.tenant_id, RoomId(asked.made_id))
 
 
@@ -38,6 +51,8 @@ async def create(call: Call[None], _tenant: object) -> Answer:
 async def _issue(call: Call[None], room_id: RoomId, user: UserId) -> Issued:
     services, caller, now = call.services, call.caller, call.services.clock.now()
     key_id = caller.key_id if isinstance(caller, Owner) else None
+    if isinstance(caller, Member):
+        key_id = caller.claims.admission.key_id
     return (await services.keyring.issuing(caller.tenant_id)).issue_room(
         user_id=user,
         room_id=room_id,

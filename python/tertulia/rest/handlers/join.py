@@ -7,6 +7,7 @@ from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
 from tertulia.errors import AlreadyExists, FieldError, RoomLocked
 from tertulia.rest.callers import Caller, Invitee, Member, Owner
+from tertulia.rest.handlers.connection_tests import check_no_test
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import Joiner, check_not_guest
 from tertulia.room.permissions import check_role, entry_of
@@ -37,7 +38,9 @@ async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
 
 
 async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    """Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, QuotaExceeded (early advice: JoinRoom decides)."""
+    """Early advice: JoinRoom decides. Raises Forbidden, RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull,
+    QuotaExceeded."""
+    check_no_test(joiner.room)  # its tokens are those that it came with
     is_the_host = joiner.user_id == joiner.room.host_user_id
     check_role(joiner.room.settings, role_of(asked.caller, joiner), is_the_host)
     check_id(asked, joiner)
