@@ -397,6 +397,58 @@ describe("an effect", () => {
     assert.deepEqual([local.track("camera"), track.readyState], [track, "live"]);
   });
 
+  test("that fails where another one hides the room turns the camera off", async () => {
+    mock.method(console, "warn", () => {});
+    const { local } = setUp();
+    const { made, apply } = effect();
+    made.resolve();
+    await local.setEffect("camera", apply);
+    await local.setCamera(true);
+    const broken = async () => {
+      throw new Error("no model");
+    };
+    await local.setEffect("camera", broken);
+    assert.deepEqual([local.isVideoOn, made.closed, made.device.readyState], [false, 1, "ended"]);
+    await local.setCamera(true);
+    assert.equal(local.isVideoOn, false, "nothing is shown while it fails");
+  });
+
+  test("that is chosen while another one loads is of the device that is being opened", async () => {
+    const { local } = setUp();
+    const [first, second] = [effect(), effect()];
+    second.made.resolve();
+    await local.setEffect("camera", first.apply);
+    const opening = local.setCamera(true);
+    await settle();
+    await local.setEffect("camera", second.apply);
+    first.made.resolve();
+    await opening;
+    assert.deepEqual([local.track("camera"), first.made.closed], [second.made.track, 1]);
+    assert.deepEqual([second.made.device === first.made.device, second.made.device.readyState], [true, "live"]);
+  });
+
+  test("that still loads when everything is released keeps no device open and says nothing", async () => {
+    mock.method(console, "warn", () => {});
+    const { local } = setUp();
+    const lost = [];
+    local.on("effectLost", (loss) => lost.push(loss));
+    let fail;
+    let opened;
+    await local.setEffect("camera", (device) => {
+      opened = device;
+      return new Promise((_, reject) => {
+        fail = reject;
+      });
+    });
+    const opening = local.setCamera(true);
+    await settle();
+    local.stop();
+    assert.equal(opened.readyState, "ended");
+    fail(new Error("no line"));
+    await opening;
+    assert.deepEqual(lost, []);
+  });
+
   test("that fails on a microphone leaves it as the browser has it", async () => {
     mock.method(console, "warn", () => {});
     const { local } = setUp();

@@ -21,6 +21,8 @@ export class Feeds extends Emitter {
   #feeds = new Map();
   /** @type {Map<Source, Effect>} */
   #effects = new Map();
+  /** @type {Map<Source, MediaStreamTrack>} devices whose effect is being loaded */
+  #pending = new Map();
   /** @type {Map<Source, number>} counts what was asked of a source: an effect takes time to load, and the latest call wins */
   #asked = new Map();
   #mayRecord;
@@ -61,7 +63,7 @@ export class Feeds extends Emitter {
   async setEffect(source, effect) {
     if (effect) this.#effects.set(source, effect);
     else this.#effects.delete(source);
-    const device = this.device(source);
+    const device = this.#pending.get(source) ?? this.device(source);
     if (device) await this.take(source, device);
   }
 
@@ -75,9 +77,15 @@ export class Feeds extends Emitter {
     const turn = this.#ask(source);
     const effect = this.#effects.get(source);
     if (!effect) return this.#put(source, { device, effect: null });
+    this.#pending.set(source, device);
     const isCurrent = () => this.#asked.get(source) === turn;
     try {
-      const processed = await effect(device, (loss) => isCurrent() && this.#lose(source, loss));
+      /** @type {Processed | null} */
+      let running = null;
+      const processed = await effect(device, (loss) => {
+        if (running && this.#feeds.get(source)?.effect === running) this.#lose(source, loss);
+      });
+      running = processed;
       if (isCurrent()) this.#put(source, { device, effect: processed });
       else this.#discard(source, device, processed);
     } catch (error) {
@@ -99,6 +107,8 @@ export class Feeds extends Emitter {
   /** @param {Source} source */
   drop(source) {
     this.#ask(source);
+    this.#pending.get(source)?.stop();
+    this.#pending.delete(source);
     const feed = this.#feeds.get(source);
     if (!feed) return;
     close(feed);
@@ -109,7 +119,7 @@ export class Feeds extends Emitter {
   /** Releases everything for good, also a device that is still being opened. */
   stop() {
     this.#stopped = true;
-    for (const source of [...this.#feeds.keys()]) this.drop(source);
+    for (const source of new Set([...this.#feeds.keys(), ...this.#pending.keys()])) this.drop(source);
   }
 
   /** @param {Source} source */
@@ -125,6 +135,7 @@ export class Feeds extends Emitter {
    */
   #put(source, feed) {
     const { device } = feed;
+    this.#pending.delete(source);
     if (this.#stopped) return close(feed);
     const before = this.#feeds.get(source);
     before?.effect?.close();
@@ -144,21 +155,23 @@ export class Feeds extends Emitter {
    */
   #discard(source, device, processed) {
     processed?.close();
-    if (this.device(source) !== device) device.stop();
+    if (this.device(source) !== device && this.#pending.get(source) !== device) device.stop();
   }
 
   /**
-   * The effect could not be loaded. A camera that shows something already goes on as it is; one that would now show what
-   * the person hides is off, until the effect is there or they do without it.
+   * The effect could not be loaded. A camera that is shown as it is goes on; one that would now show what the person
+   * hides is off, until the effect is there or they do without it.
    *
    * @param {Source} source
    * @param {MediaStreamTrack} device
    */
   #refuse(source, device) {
-    const isOpen = this.device(source) === device;
-    if (source === "microphone" || isOpen) this.#effects.delete(source);
+    const feed = this.#feeds.get(source);
+    const isShown = feed?.device === device && !feed.effect;
+    this.#pending.delete(source);
+    if (source === "microphone" || isShown) this.#effects.delete(source);
     if (source === "microphone") this.#put(source, { device, effect: null });
-    else if (!isOpen) {
+    else if (!isShown) {
       device.stop();
       this.drop(source);
     }

@@ -30,12 +30,17 @@ export async function keepPicture(file) {
  * What a choice shows.
  *
  * @param {BackgroundChoice} choice
- * @returns {Background | null} null: the camera's picture as it is
+ * @returns {Background | null} null: the camera's picture as it is. A picture that is gone is a plain background: whoever
+ *   hides a room does not show it by surprise
  */
 export function backgroundOf(choice) {
   if (choice === "blur" || choice === "plain") return { is: choice };
-  const kept = choice === "own" ? localStorage.getItem(KEY) : null;
-  if (kept === null) return null;
-  const bytes = Uint8Array.from(atob(kept.slice(kept.indexOf(",") + 1)), (char) => char.charCodeAt(0));
-  return { is: "picture", picture: new Blob([bytes], { type: "image/jpeg" }) };
+  if (choice !== "own") return null;
+  const kept = localStorage.getItem(KEY) ?? "";
+  try {
+    const bytes = Uint8Array.from(atob(kept.slice(kept.indexOf(",") + 1)), (char) => char.charCodeAt(0));
+    return bytes.length ? { is: "picture", picture: new Blob([bytes], { type: "image/jpeg" }) } : { is: "plain" };
+  } catch {
+    return { is: "plain" }; // what is kept is no picture
+  }
 }

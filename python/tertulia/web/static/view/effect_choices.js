@@ -112,7 +112,7 @@ function backgroundChoice(local) {
       notice(say("background.notPicture"));
     }
   };
-  if (preferences().background === "own" && !hasPicture()) prefer({ background: "none" });
+  if (preferences().background === "own" && !hasPicture()) prefer({ background: "plain" });
   show();
   return { elements: [choice("people", say("background.label"), select), file], show };
 }
