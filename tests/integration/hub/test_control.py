@@ -163,6 +163,7 @@ async def test_a_co_host_is_made_and_unmade_for_the_meeting(fleet: Fleet, worker
     room = await fleet.room(host_id)
     host, _ = await fleet.join(worker, room, host_id, role="host")
     ann, ann_id = await fleet.join(await fleet.worker(), room)
+    await host.event("ParticipantJoined", userId=ann_id)
     await host.call("SetRole", {"targetUserId": ann_id, "role": "host"})
     await ann.event("ParticipantChanged", role="host")
     assert await ann.refused("SetRole", {"targetUserId": host_id, "role": "attendee"}) == "forbidden"
