@@ -32,7 +32,8 @@ ACTIVE_PACKETS: Final = 10
 
 _WATCH: Final = """(every) => {
   window.seen = [];
-  setInterval(async () => {
+  clearInterval(window.watching);
+  window.watching = setInterval(async () => {
     const at = performance.timeOrigin + performance.now();
     for (const connection of window.connections) {
       if (connection.connectionState === "closed") continue;

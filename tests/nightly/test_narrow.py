@@ -109,8 +109,9 @@ async def _course(meeting: Meeting, viewer: Person, tight: float) -> Course:
     rise = time.time()
     meeting.line.set(WIDE, WIDE)
     await asyncio.sleep(9)
+    end = time.time()  # reading what the page has seen keeps it from looking
     voices, pictures = [await narrow.seen(viewer, kind) for kind in ("audio", "video")]
-    return Course(voices, pictures, begin, fall, rise, time.time())
+    return Course(voices, pictures, begin, fall, rise, end)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces are made by root")

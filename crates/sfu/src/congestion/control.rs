@@ -18,7 +18,7 @@ const FREE_SHARE: f64 = 2.5;
 const FREE_WAIT: f64 = 0.04;
 
 /// Where a limit is known, media leaves at so many times it: what is sent is less in the mean, and frames are not held back.
-const BOUND_SHARE: f64 = 1.1;
+const BOUND_SHARE: f64 = 1.3;
 
 /// What waits is worth a second, and within these bounds: keyframes of all tiles at once, and of one.
 const MAX_WAITING: usize = 4 << 20;
@@ -29,6 +29,9 @@ const FREE_AFTER: Duration = Duration::from_secs(30);
 
 /// A client that cannot be probed gets more after so long.
 const BLIND: Duration = Duration::from_secs(8);
+
+/// A line that has lost packets is taken to lose more for so long.
+const LOSES_FOR: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Debug)]
@@ -82,6 +85,11 @@ impl Control {
     pub(crate) fn path_changed(&mut self, now: Instant) {
         self.gcc = Gcc::default();
         self.prober.put_off(now);
+    }
+
+    /// Whether packets are lost, of late, that are worth sending twice.
+    pub(crate) fn loses(&self, now: Instant) -> bool {
+        self.gcc.lost_at().is_some_and(|at| now < at + LOSES_FOR)
     }
 
     /// The transport-wide number of the next packet.

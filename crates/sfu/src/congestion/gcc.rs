@@ -40,7 +40,7 @@ const BELOW_LIMIT: f64 = 0.9;
 const MIN_BITS: f64 = 50_000.0;
 
 /// Milliseconds of delay that may be jitter, and where far less arrives than is possible.
-const MIN_QUEUE: f64 = 45.0;
+const MIN_QUEUE: f64 = 35.0;
 const MIN_QUEUE_IDLE: f64 = 60.0;
 
 /// A delay of so many milliseconds that has grown by so many since the last report is a queue, whatever the trend.
@@ -112,6 +112,11 @@ impl Gcc {
     /// When there was a sign of a limit the last time.
     pub(crate) fn cut_at(&self) -> Option<Instant> {
         self.cut
+    }
+
+    /// When so many packets were lost the last time that audio suffers.
+    pub(crate) fn lost_at(&self) -> Option<Instant> {
+        self.loss.noticed()
     }
 
     /// There is no sign of a limit any more.

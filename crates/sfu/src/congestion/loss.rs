@@ -24,6 +24,9 @@ const SAME: f64 = 0.7;
 /// What is borne beyond what the network loses by itself.
 const MORE: f64 = 0.1;
 
+/// Losses of a share that is heard.
+const AUDIBLE: f64 = 0.03;
+
 /// What follows from the losses.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Verdict {
@@ -40,6 +43,8 @@ pub(super) struct Loss {
     packets: u32,
     lost: u32,
     borne: Option<f64>,
+    /// When the share was that of [`AUDIBLE`] the last time.
+    noticed: Option<Instant>,
     /// When less was sent because of losses, and how many they were.
     cut: Option<(Instant, f64)>,
 }
@@ -49,6 +54,11 @@ impl Loss {
     pub(super) fn add(&mut self, arrived: bool) {
         self.packets += 1;
         self.lost += u32::from(!arrived);
+    }
+
+    /// When the last share was known of which voices suffer.
+    pub(super) fn noticed(&self) -> Option<Instant> {
+        self.noticed
     }
 
     /// What follows, when enough is known.
@@ -61,6 +71,9 @@ impl Loss {
             return None;
         }
         (self.began, self.packets, self.lost) = (Some(now), 0, 0);
+        if share >= AUDIBLE {
+            self.noticed = Some(now);
+        }
         if let Some((_, before)) = self.cut.take_if(|(at, _)| *at + EFFECT <= now)
             && share >= before * SAME
         {

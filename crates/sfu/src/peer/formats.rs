@@ -6,6 +6,7 @@ use str0m::rtp::{Extension, Ssrc};
 
 use super::session::{Fault, Session};
 use crate::rtp::{Header, dependency_descriptor};
+use crate::sdp::Red;
 
 /// An m-line on which a client sends, with its streams that are known and which encoding each is.
 pub(super) type SendingLine = (Mid, Vec<(Ssrc, Option<Rid>)>);
@@ -45,6 +46,8 @@ pub(super) struct Ids {
 pub(super) struct Formats {
     pub(super) ids: Ids,
     params: Vec<PayloadParams>,
+    /// Redundant audio.
+    pub(super) reds: Vec<Red>,
     /// The payload types of each m-line on which the client sends.
     lines: Vec<(Mid, Vec<Pt>)>,
 }
@@ -52,10 +55,16 @@ pub(super) struct Formats {
 impl Formats {
     /// The format of a payload type, and whether that is of retransmissions.
     pub(super) fn of(&self, payload_type: u8) -> Option<(&PayloadParams, bool)> {
-        let pt = Pt::from(payload_type);
+        let pt = Pt::from(self.red(payload_type).unwrap_or(payload_type));
         let mut params = self.params.iter();
         let found = params.find(|params| params.pt() == pt || params.resend() == Some(pt))?;
         Some((found, found.pt() != pt))
+    }
+
+    /// The payload type of what is in redundant audio of a payload type.
+    pub(super) fn red(&self, payload_type: u8) -> Option<u8> {
+        let red = self.reds.iter().find(|red| red.payload_type == payload_type)?;
+        Some(red.opus)
     }
 
     /// The transport-wide sequence number of a packet.

@@ -4,7 +4,7 @@
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid};
 
 use super::negotiation::NegotiationError;
-use crate::sdp::{Place, Purpose, Scan, Section, Slot};
+use crate::sdp::{Place, Purpose, Red, Scan, Section, Slot};
 
 /// m-lines of a session: an SDP has half as many at most, the others are of offers that were withdrawn.
 const MAX_SLOTS: usize = 256;
@@ -33,6 +33,11 @@ impl Layout {
     pub(super) fn mid(&self, key: Mid) -> Option<&str> {
         let place = self.places.iter().find(|place| place.key == key)?;
         Some(&place.mid)
+    }
+
+    /// Redundant audio on an m-line.
+    pub(super) fn red(&self, key: Mid) -> Option<Red> {
+        self.places.iter().find(|place| place.key == key)?.red
     }
 
     /// The key of the m-line that an RTP header extension names.

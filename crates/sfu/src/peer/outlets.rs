@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use str0m::media::Mid;
 
+use crate::rtp::red::Repeater;
 use crate::rtp::{BEGIN, ExtensionIds, Outgoing, SenderReport};
+use crate::sdp::Red;
 use crate::srtp::SendWindow;
 
 /// Between sender reports: pictures are brought in step with sound by them.
@@ -43,6 +45,8 @@ pub(super) struct Terms {
     pub(super) cname: String,
     /// Payload types, each with that of its retransmissions.
     pub(super) repairs: Vec<(u8, u8)>,
+    /// Redundant audio.
+    pub(super) red: Option<Red>,
 }
 
 /// A stream by which a router's stream goes out.
@@ -75,6 +79,8 @@ pub(super) struct Outlet {
     /// The client knows that the SSRC is of this m-line.
     pub(super) is_known: bool,
     credit: Credit,
+    /// The last payloads, where the client takes redundant audio.
+    pub(super) repeater: Repeater,
     packets: u32,
     octets: u32,
     /// The last timestamp.
@@ -95,6 +101,7 @@ impl Outlet {
             repair_window: SendWindow::default(),
             is_known: false,
             credit: Credit(MAX_CREDIT),
+            repeater: Repeater::default(),
             packets: 0,
             octets: 0,
             timestamp: None,
@@ -110,6 +117,10 @@ impl Outlet {
         self.octets = self.octets.wrapping_add(bytes as u32);
         self.credit.earn(bytes as i64);
         let clock_rate = outgoing.incoming.params.spec().clock_rate.get();
+        if self.terms.red.is_some() {
+            let payload = &outgoing.incoming.packet.payload;
+            self.repeater.sent(outgoing.sequence, outgoing.timestamp, payload);
+        }
         self.timestamp = Some(outgoing.timestamp);
         self.last = Some((outgoing.timestamp, outgoing.incoming.captured, clock_rate));
         self.report_at.get_or_insert(now);
@@ -269,6 +280,7 @@ mod tests {
             ids: ExtensionIds::default(),
             cname: String::new(),
             repairs: Vec::new(),
+            red: None,
         }
     }
 

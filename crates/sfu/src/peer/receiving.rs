@@ -11,8 +11,9 @@ use super::formats::{Formats, Role};
 use super::session::Fault;
 use super::sources::Sources;
 use crate::receiving::Arrivals;
+use crate::rtp::red::{self, Block};
 use crate::rtp::{Descriptor, Header, Packet, full_intra, nack, picture_loss, receiver_reports};
-use crate::sdp::Scan;
+use crate::sdp::{Scan, Section};
 use crate::srtp::ReceiveWindow;
 
 /// Between receiver reports, while something comes.
@@ -32,6 +33,8 @@ pub(crate) enum Received {
     Nothing,
     /// Media of an m-line.
     Media(Box<(Mid, PayloadParams, Packet)>),
+    /// The same, behind lost packets that it repeats.
+    Redundant(Vec<(Mid, PayloadParams, Packet)>),
 }
 
 /// See the module.
@@ -128,6 +131,62 @@ impl Receiving {
             report,
         };
         Some((place.line, params, packet))
+    }
+
+    /// Takes the payloads of a packet of redundant audio. Those before its own are of the packets right before, and count
+    /// where these have not come.
+    fn take_redundant(
+        &mut self,
+        now: Instant,
+        header: &Header<'_>,
+        blocks: &[Block<'_>],
+        index: u64,
+    ) -> Vec<(Mid, PayloadParams, Packet)> {
+        let mut taken = Vec::new();
+        let Some((own, repeated)) = blocks.split_last() else {
+            return taken;
+        };
+        for (back, block) in (1..=repeated.len()).rev().zip(repeated) {
+            let Some(media) = self.take_repeated(now, header, block, index, back as u64) else {
+                continue;
+            };
+            taken.push(media);
+        }
+        taken.extend(self.take(now, header, own.payload, index));
+        taken
+    }
+
+    /// Takes a payload of the packet so many places before, unless that has come.
+    fn take_repeated(
+        &mut self,
+        now: Instant,
+        header: &Header<'_>,
+        block: &Block<'_>,
+        index: u64,
+        back: u64,
+    ) -> Option<(Mid, PayloadParams, Packet)> {
+        let (params, _) = self.formats.of(header.payload_type)?;
+        let params = *params;
+        let source = self.sources.get_mut(header.ssrc.into())?;
+        let sequence = header.sequence.wrapping_sub(back as u16);
+        let missed = index.checked_sub(back)?;
+        if source.place.role != Role::Main || source.stream.window.index(sequence) != Some(missed) {
+            return None;
+        }
+        // Reports count it as lost all the same.
+        source.stream.window.note(missed);
+        let mut repeated = *header;
+        (repeated.sequence, repeated.marker) = (sequence, false);
+        repeated.timestamp = header.timestamp.wrapping_sub(block.offset);
+        let (line, report) = (source.place.line, source.stream.report());
+        let packet = Packet {
+            seq_no: missed.into(),
+            header: self.header(&repeated, &params, false),
+            payload: block.payload.into(),
+            timestamp: now,
+            report,
+        };
+        Some((line, params, packet))
     }
 
     /// A header as routers read it.
@@ -262,6 +321,10 @@ impl Peer {
             self.goes_on |= self.negotiation.heard_on(source.place.line);
         }
         let payload = unpadded(&header, &payload);
+        if let Some(format) = receiving.formats.red(header.payload_type) {
+            let blocks = payload.and_then(|payload| red::read(payload, format));
+            return Received::Redundant(receiving.take_redundant(now, &header, &blocks.unwrap_or_default(), index));
+        }
         let taken = payload.and_then(|payload| receiving.take(now, &header, payload, index));
         taken.map_or(Received::Nothing, |media| Received::Media(Box::new(media)))
     }
@@ -272,7 +335,8 @@ impl Peer {
     /// [`Fault`]
     pub(super) fn follow_formats(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
         let lines = outline.sections.iter().filter(|section| section.sends());
-        self.receiving.formats = self.session.formats(lines.map(|section| section.key()))?;
+        self.receiving.formats = self.session.formats(lines.clone().map(|section| section.key()))?;
+        self.receiving.formats.reds = lines.filter_map(Section::red).collect();
         Ok(())
     }
 

@@ -140,20 +140,25 @@ impl Sending {
             (ssrc, payload_type, outlet.repair_window.admit(next)?, next)
         } else {
             let ticket = outlet.window.admit(index)?;
-            outlet.sent(now, outgoing);
             (outlet.terms.ssrc, outgoing.payload_type, ticket, index)
         };
+        let loses = self.control.loses(now);
+        let red = outlet.terms.red.filter(|red| loses && red.opus == payload_type);
         let departure = Departure {
-            payload_type,
+            payload_type: red.map_or(payload_type, |red| red.payload_type),
             sequence: sequence as u16,
             ssrc,
             mid: (*is_repair || !outlet.is_known).then_some(&outlet.name),
             send_time: self.wall.send_time(now),
             transport_sequence: self.control.sequence(),
             repeats: is_repair.then_some(index as u16),
+            redundant: red.map(|_| &outlet.repeater),
         };
         let mut packet = Vec::with_capacity(outgoing.incoming.packet.payload.len() + 64 + Sender::OVERHEAD);
         let header = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
+        if !*is_repair {
+            outlet.sent(now, outgoing);
+        }
         let is_numbered = outlet.terms.ids.transport_sequence.is_some();
         let is_sealed = srtp.sender.seal_rtp(&mut packet, header, ssrc, ticket);
         is_sealed.then(|| {
@@ -177,6 +182,7 @@ impl Sending {
             send_time: self.wall.send_time(now),
             transport_sequence: self.control.sequence(),
             repeats: None,
+            redundant: None,
         };
         let mut packet = Vec::new();
         let header = departure.write_padding(&outlet.terms.ids, timestamp, &mut packet);
@@ -310,7 +316,9 @@ impl Peer {
         if key.is_some_and(|known| outlets.is_current(known)) {
             return Ok(*key);
         }
-        *key = self.session.terms(mid)?.map(|terms| outlets.follow(*key, mid, terms));
+        let red = self.layout.red(mid);
+        let terms = self.session.terms(mid)?.map(|terms| Terms { red, ..terms });
+        *key = terms.map(|terms| outlets.follow(*key, mid, terms));
         Ok(*key)
     }
 
@@ -394,6 +402,7 @@ impl Session {
                 },
                 cname: media.cname().to_owned(),
                 repairs,
+                red: None,
             })
         })
     }

@@ -131,6 +131,7 @@ impl Sent {
             send_time: 0,
             transport_sequence: 0,
             repeats: None,
+            redundant: None,
         };
         let header = outgoing.write(&ExtensionIds::default(), &departure, &mut packet);
         let payload = &packet[header..];

@@ -9,6 +9,7 @@ mod incoming;
 mod outgoing;
 mod packet;
 mod payload;
+pub(crate) mod red;
 mod requests;
 mod rewrite;
 mod rtcp;

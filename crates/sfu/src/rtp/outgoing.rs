@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::incoming::Incoming;
+use super::red::Repeater;
 use super::vp8::{self, Numbers};
 
 /// The longest value of a header extension of one-byte form.
@@ -51,6 +52,8 @@ pub(crate) struct Departure<'a> {
     pub(crate) transport_sequence: u16,
     /// The sequence number of the packet that this one repeats (RFC 4588 section 4).
     pub(crate) repeats: Option<u16>,
+    /// What is repeated in front of the payload; `payload_type` is that of redundant audio then.
+    pub(crate) redundant: Option<&'a Repeater>,
 }
 
 /// Bytes of padding in a packet of nothing else (RFC 3550 section 5.1).
@@ -100,6 +103,9 @@ impl Outgoing {
         let header = packet.len() - begin;
         if let Some(repeats) = departure.repeats {
             packet.extend(repeats.to_be_bytes());
+        }
+        if let Some(repeater) = departure.redundant {
+            repeater.write(self.sequence, self.timestamp, self.payload_type, packet);
         }
         let payload = packet.len();
         packet.extend_from_slice(&self.incoming.packet.payload);

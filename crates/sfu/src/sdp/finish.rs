@@ -7,7 +7,7 @@ use std::fmt::Write;
 use str0m::media::{Direction, MediaKind, Mid};
 
 use super::scan::{direction, direction_line};
-use super::section::Section;
+use super::section::{Red, Section};
 use crate::line::Label;
 
 /// What an m-line of the server's SDP is to say.
@@ -38,6 +38,8 @@ pub(crate) struct Place {
     feedback: Option<HashSet<String>>,
     /// The RIDs of the encodings that the client sends at the same time.
     rids: Vec<String>,
+    /// Redundant audio, which the session knows nothing of.
+    pub(crate) red: Option<Red>,
 }
 
 impl Place {
@@ -56,6 +58,7 @@ impl Place {
             takes_fir_only: section.has_feedback("ccm fir") && !section.has_feedback("nack pli"),
             feedback: Some(feedback.map(str::to_string).collect()),
             rids: section.rids().iter().map(ToString::to_string).collect(),
+            red: section.red(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Place {
             takes_fir_only: false,
             feedback: None,
             rids: Vec::new(),
+            red: None,
         }
     }
 
@@ -215,7 +219,24 @@ fn media_line(section: &[&str], place: &Place) -> String {
     if let Some(word) = words.get_mut(2) {
         *word = protocol;
     }
+    let Some((red, _)) = red(section, place) else {
+        return words.join(" ");
+    };
+    // In the client's order, by which it chooses what it sends.
+    let offered: Vec<&str> = place.media.split_whitespace().skip(3).collect();
+    words[3..].sort_by_key(|word| offered.iter().position(|known| known == word));
+    let rank = |word: &str| offered.iter().position(|known| *known == word);
+    let at = words[3..].iter().position(|word| rank(word) > rank(&red));
+    words.insert(3 + at.unwrap_or(words.len() - 3), &red);
     words.join(" ")
+}
+
+/// The payload types of redundant audio and of the Opus in it, where the session has that.
+fn red(section: &[&str], place: &Place) -> Option<(String, String)> {
+    let Red { payload_type, opus } = place.red?;
+    let opus = opus.to_string();
+    let is_there = section[0].split(' ').skip(3).any(|word| word == opus);
+    is_there.then(|| (payload_type.to_string(), opus))
 }
 
 fn finish_section(out: &mut String, section: &[&str], place: &Place, candidates: &[&str], edit: Option<LineEdit>) {
@@ -261,6 +282,10 @@ fn finish_section(out: &mut String, section: &[&str], place: &Place, candidates:
         } else {
             put(out, line);
         }
+    }
+    if let Some((red, opus)) = red(section, place) {
+        put(out, &format!("a=rtpmap:{red} red/48000/2"));
+        put(out, &format!("a=fmtp:{red} {opus}/{opus}"));
     }
     if matches!(direction, Direction::RecvOnly | Direction::SendRecv) {
         put_simulcast(out, &place.rids);
@@ -314,5 +339,31 @@ mod tests {
              m=video 9 UDP/TLS/RTP/SAVP 96 97\r\na=candidate:1 1 udp 1 1.2.3.4 1 typ host\r\na=end-of-candidates\r\n\
              a=mid:2\r\na=recvonly\r\na=fmtp:97 apt=96\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 ccm fir\r\n"
         );
+    }
+
+    #[test]
+    fn redundant_audio_is_answered_in_the_order_of_the_offer() {
+        let opus = "a=rtpmap:111 opus/48000/2\n";
+        let red = "a=rtpmap:63 red/48000/2\na=fmtp:63 111/111\n";
+        let answered = |formats: &str, attributes: &str| {
+            let offer = format!("v=0\na=group:BUNDLE 0\nm=audio 9 UDP/TLS/RTP/SAVPF {formats}\na=mid:0\n{attributes}");
+            let scan = scan(&offer, 3).unwrap();
+            let places: Vec<Place> = scan.sections.iter().map(Place::of).collect();
+            let bundle = ["0".to_string()];
+            let sdp = finish(&SessionSdp::parse(ANSWER), places.iter(), Some(&bundle), |_| None);
+            let media = sdp.lines().find(|line| line.starts_with("m=")).unwrap().to_string();
+            (
+                media.rsplit_once("SAVPF ").unwrap().1.to_string(),
+                sdp.contains("a=fmtp:63 111/111\r\n"),
+            )
+        };
+        let both = format!("{opus}{red}");
+        assert_eq!(answered("111 63 9", &both), ("111 63".into(), true));
+        assert_eq!(answered("9 63 111", &both), ("63 111".into(), true));
+        // Of another format, or twice nothing.
+        let other = both.replace("111/111", "111/9");
+        for attributes in [opus, red, &other] {
+            assert_eq!(answered("111 63", attributes), ("111".into(), false), "{attributes}");
+        }
     }
 }

@@ -9,4 +9,4 @@ mod section;
 pub(crate) use finish::{LineEdit, Place, SessionSdp, finish};
 pub(crate) use render::{Slot, render};
 pub(crate) use scan::{Scan, scan};
-pub(crate) use section::{IceCredentials, Purpose, Section};
+pub(crate) use section::{IceCredentials, Purpose, Red, Section};

@@ -49,6 +49,14 @@ pub(crate) struct Transport<'a> {
     pub(crate) setup: &'a str,
 }
 
+/// Payload types of redundant audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Red {
+    pub(crate) payload_type: u8,
+    /// That of what is in it.
+    pub(crate) opus: u8,
+}
+
 /// One m-line with its attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Section<'a> {
@@ -184,6 +192,33 @@ impl<'a> Section<'a> {
     /// Whether the writer will send media on this m-line.
     pub(crate) fn sends(&self) -> bool {
         !self.rejected && matches!(self.direction, Direction::SendOnly | Direction::SendRecv)
+    }
+
+    /// The payload types of redundant audio and of the Opus in it (RFC 2198 section 5), where both are there.
+    pub(crate) fn red(&self) -> Option<Red> {
+        let mapped = |encoding: &str, number: &str| {
+            let lines = self
+                .attributes
+                .iter()
+                .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '));
+            lines
+                .clone()
+                .any(|(known, value)| known == number && value.trim_end().eq_ignore_ascii_case(encoding))
+        };
+        let mut formats = self
+            .attributes
+            .iter()
+            .filter_map(|line| line.strip_prefix("a=fmtp:")?.split_once(' '));
+        let (red, opus) = formats.find_map(|(number, parameters)| {
+            let (first, others) = parameters.trim_end().split_once('/')?;
+            let is_alike = others.split('/').all(|other| other == first);
+            (is_alike && mapped("red/48000/2", number) && mapped("opus/48000/2", first)).then_some((number, first))
+        })?;
+        let number = |text: &str| text.parse::<u8>().ok().filter(|number| *number < 128);
+        Some(Red {
+            payload_type: number(red)?,
+            opus: number(opus)?,
+        })
     }
 
     /// Whether an attribute of this name has this value, for any payload type.

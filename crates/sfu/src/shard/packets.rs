@@ -78,6 +78,7 @@ impl Shard {
             Received::Refused => return false,
             Received::Nothing => {}
             Received::Media(media) => self.forward(key, *media),
+            Received::Redundant(media) => media.into_iter().for_each(|media| self.forward(key, media)),
         }
         true
     }

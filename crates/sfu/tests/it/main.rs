@@ -15,6 +15,7 @@ mod layers;
 mod negotiation;
 mod paths;
 mod recording;
+mod red;
 mod slots;
 mod sources;
 mod support;

@@ -1,0 +1,1 @@
+"""Calls between Chromium pages through the SFU over lines that lose packets."""
