@@ -143,3 +143,91 @@ impl Limit {
 fn moment(incoming: &Incoming) -> Moment {
     (*incoming.packet.seq_no, incoming.packet.header.timestamp)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Instant, SystemTime};
+
+    use str0m::format::CodecConfig;
+    use str0m::rtp::RtpHeader;
+
+    use super::*;
+    use crate::rtp::{Packet, Pictures, Report};
+
+    const BASE: Limit = Limit {
+        spatial: u8::MAX,
+        temporal: 0,
+    };
+
+    /// A packet of a frame of its own: its number, its temporal layer, and how that can begin.
+    fn packet(sequence: u64, temporal: u8, switch_up: SwitchUp) -> Incoming {
+        let packet = Packet {
+            seq_no: sequence.into(),
+            header: RtpHeader {
+                timestamp: sequence as u32 / 10,
+                ..RtpHeader::default()
+            },
+            payload: [0, 0, 0, 0].into(),
+            timestamp: Instant::now(),
+            report: Some(Report {
+                ntp: SystemTime::UNIX_EPOCH,
+                rtp: 0,
+            }),
+        };
+        let mut config = CodecConfig::empty();
+        config.enable_h264(true);
+        let mut incoming = Incoming::new(packet, config.params()[0], Instant::now(), &mut Pictures::default());
+        incoming.place = Place {
+            spatial: 0,
+            temporal,
+            switch_up,
+        };
+        incoming
+    }
+
+    fn thinning(limit: Limit) -> Thinning {
+        Thinning::new(&packet(10, 0, SwitchUp::None), limit)
+    }
+
+    #[test]
+    fn less_is_sent_from_the_next_frame_on() {
+        let mut thinning = thinning(Limit::NONE);
+        let mut take = |sequence, temporal, limit| thinning.take(&packet(sequence, temporal, SwitchUp::None), limit);
+        assert!(take(21, 2, Limit::NONE) && take(22, 2, BASE), "the frame is sent whole");
+        assert!(!take(31, 1, BASE) && take(41, 0, BASE) && !take(51, 2, BASE));
+        // What comes late is treated as the rest of its frame.
+        assert!(take(20, 2, BASE) && !take(30, 1, BASE) && !take(33, 1, BASE) && take(15, 2, BASE));
+    }
+
+    #[test]
+    fn a_layer_begins_with_a_frame_that_needs_nothing_of_it() {
+        use SwitchUp::{Here, None};
+        let mut thinning = thinning(BASE);
+        let mut take = |sequence, temporal, up, limit| thinning.take(&packet(sequence, temporal, up), limit);
+        assert!(!take(20, 2, Here, BASE) && !take(30, 1, None, Limit::NONE));
+        assert!(!take(40, 2, Here, Limit::NONE), "the layer below it is not sent");
+        assert!(take(50, 0, None, Limit::NONE));
+        // Of this frame, the second packet comes first.
+        assert!(take(61, 1, Here, Limit::NONE) && take(60, 1, Here, Limit::NONE));
+        assert!(!take(70, 2, None, Limit::NONE) && take(80, 0, None, Limit::NONE));
+        assert!(take(90, 2, Here, Limit::NONE) && take(100, 1, None, Limit::NONE) && take(110, 2, None, Limit::NONE));
+        // A frame of before all that cannot begin it any more.
+        assert!(!take(25, 1, Here, Limit::NONE));
+        assert!(!take(120, 1, None, BASE) && !take(130, 1, Here, BASE));
+    }
+
+    #[test]
+    fn after_a_switching_point_nothing_of_before_is_needed() {
+        use SwitchUp::{Above, None};
+        let mut thinning = thinning(BASE);
+        let mut take = |sequence, temporal, up, limit| thinning.take(&packet(sequence, temporal, up), limit);
+        assert!(
+            !take(20, 1, Above, Limit::NONE),
+            "it is of a layer that is not sent itself"
+        );
+        assert!(!take(30, 2, None, Limit::NONE) && take(40, 0, Above, Limit::NONE));
+        assert!(take(61, 1, None, Limit::NONE) && take(70, 2, None, Limit::NONE));
+        assert!(take(50, 2, None, Limit::NONE), "it came late, but after the point");
+        assert!(!take(31, 2, None, Limit::NONE), "before the point");
+    }
+}
