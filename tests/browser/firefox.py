@@ -22,6 +22,8 @@ PREFERENCES: Final = {
     "media.peerconnection.ice.obfuscate_host_addresses": False,
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
+    # Without a screen it can share a tab of its own, asked for as `mediaSource: "browser"`.
+    "media.getusermedia.browser.enabled": True,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
     # Firefox would fetch Cisco's OpenH264 from the network.
@@ -68,6 +70,10 @@ class Page:
         await self.command("session.new", capabilities={})
         tree = await self.command("browsingContext.getTree")
         self._context = tree["contexts"][0]["context"]
+
+    async def prepare(self, script: str) -> None:
+        """Run a script in each page, before its own."""
+        await self.command("script.addPreloadScript", functionDeclaration=f"() => {{ {script} }}")
 
     async def goto(self, url: str) -> None:
         """Open an address, and wait until it is loaded."""
