@@ -119,6 +119,12 @@ class Page:
             }})()"""
         )
 
+    async def key(self, value: str) -> None:
+        """Press a key of the keyboard: what only a person may begin, such as sharing a screen, takes that."""
+        stroke = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
+        actions = [{"type": "key", "id": "keyboard", "actions": stroke}]
+        await self.command("input.performActions", context=self._context, actions=actions)
+
     async def choose(self, button: str, item: str) -> None:
         """Press a button that opens a menu or a dialog, then one in it."""
         await self.press(button)

@@ -183,7 +183,7 @@ async def test_a_screen_is_seen_and_ones_own_has_a_preview(meeting: Meeting) -> 
     await ben.until(shown.format("Ana’s screen"))
     await ana.press("s")
     await ben.until("document.querySelectorAll('.tile.screen').length === 0")
-    await click(ben, ".bar [data-command=screen]")
+    await ben.key("s")
     await ben.until(shown.format("Your screen"))
     await ben.says("You are sharing your screen")
     await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
