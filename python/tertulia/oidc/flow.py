@@ -105,8 +105,10 @@ def read_callback(query: bytes) -> Callback:
         raise SignInFailed("broken", "the provider's answer cannot be read") from None
     given: dict[str, str] = {}
     for name, value in pairs:
-        if name in Callback.__struct_fields__ and given.setdefault(name, value) is not value:
+        if name in given:
             raise SignInFailed("broken", f"the provider's answer has {name} twice")
+        if name in Callback.__struct_fields__:
+            given[name] = value
     if not given.get("state") or bool(given.get("code")) == bool(given.get("error")):
         raise SignInFailed("broken", "the provider's answer has no state, or neither a code nor an error")
     return Callback(**given)
