@@ -14,18 +14,17 @@ from tests.integration.rest.conftest import new_id, problem, run_command
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def there(request: pytest.FixtureRequest) -> Site:
+def there(request: pytest.FixtureRequest) -> Iterator[Site]:
     found: Site = request.getfixturevalue(f"on_{request.param}")
-    return found
+    yield found
+    found.close_browsers()
 
 
-@pytest.fixture(autouse=True)
-def _closed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Browsers are closed after each test."""
-    yield
-    for name in ("there", "on_sqlite"):
-        if name in request.fixturenames:
-            request.getfixturevalue(name).close_browsers()
+@pytest.fixture
+def once(on_sqlite: Site) -> Iterator[Site]:
+    """For what is the same on each database."""
+    yield on_sqlite
+    on_sqlite.close_browsers()
 
 
 def signed_in(there: Site, name: str) -> Browser:
@@ -264,8 +263,8 @@ def test_a_user_whom_the_tenant_knows_is_taken_over_where_that_is_safe(there: Si
     assert signed_in(there, "unverifiedtom").me()["id"] != tom
 
 
-def test_without_its_provider_the_server_goes_on(on_sqlite: Site) -> None:
-    there = on_sqlite
+def test_without_its_provider_the_server_goes_on(once: Site) -> None:
+    there = once
     ann = signed_in(there, "ann")
     port, callback = there.provider.port, f"{there.rest.web.url}/sign-in/callback"
     under_way = there.browser()
@@ -303,5 +302,5 @@ def run_refused(there: Site, *arguments: str) -> str:
         (("--issuer", "https://login.example.org", "--client-id", "x", "--secret-file", "/no"), "--secret-file"),
     ],
 )
-def test_what_is_wrong_with_a_setting_is_named(on_sqlite: Site, arguments: tuple[str, ...], named: str) -> None:
-    assert named in run_refused(on_sqlite, *arguments)
+def test_what_is_wrong_with_a_setting_is_named(once: Site, arguments: tuple[str, ...], named: str) -> None:
+    assert named in run_refused(once, *arguments)
