@@ -117,7 +117,8 @@ async def _check(setting: SignInSetting) -> None:
     """Check that the provider is there, and is the one that is meant. Raises Refused."""
     providers = Providers()
     try:
-        await providers.run(providers.issuer(setting.issuer).metadata(time.monotonic()))
+        issuer = providers.issuer(setting.issuer)
+        await providers.run(issuer, issuer.metadata(time.monotonic()))
     except SignInFailed as e:
         raise Refused(f"--issuer: {e}; nothing was changed") from None
     finally:

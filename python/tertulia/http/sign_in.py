@@ -119,9 +119,8 @@ class SignInSite:
             raise SignInFailed("unknown", "no organisation of this name signs in here, or several do and none is named")
         begun = flow.begin(base_of(request, self._public_url).url + CALLBACK, self._services.clock.now())
         providers = self._services.providers
-        url = await providers.run(
-            flow.authorize(client_of(setting), providers.issuer(setting.issuer), begun, time.monotonic())
-        )
+        issuer = providers.issuer(setting.issuer)
+        url = await providers.run(issuer, flow.authorize(client_of(setting), issuer, begun, time.monotonic()))
         response = RedirectResponse(url, 303, _NEVER_KEPT)
         kept = self._seal(_Begun(setting.tenant_id, setting.issuer, setting.client_id, begun))
         set_cookie(response, request, self._public_url, kept, FLOW_SECONDS, _FLOW_COOKIE)
@@ -135,7 +134,7 @@ class SignInSite:
             raise SignInFailed("expired", "the way to sign in was changed meanwhile")
         issuer, query = providers.issuer(setting.issuer), request.scope["query_string"]
         steps = flow.complete(client_of(setting), issuer, begun.flow, query, services.clock.now(), time.monotonic())
-        claims = await providers.run(steps)
+        claims = await providers.run(issuer, steps)
         person = person_of(claims, Terms(setting.domains, setting.administrators))
         secret = await self._sign_in(request, setting, person)
         response = RedirectResponse(_HOME, 303, _NEVER_KEPT)

@@ -15,6 +15,9 @@ KEPT_SECONDS: Final = 3600.0
 EAGER_SECONDS: Final = 60.0
 """The least time between two readings of the keys because of one that is not known: anybody can name such a key."""
 
+FAILED_SECONDS: Final = 3.0
+"""How long nobody else asks a provider that has just not answered."""
+
 K = TypeVar("K")
 
 
@@ -35,12 +38,21 @@ class Issuer:
         self._keys: _Read[Keys] | None = None
         self._asked_at = float("-inf")
         """When the keys were last asked for."""
+        self._failure: _Read[SignInFailed] | None = None
 
     def metadata(self, now: float) -> Steps[Metadata]:
         """What the provider says of itself. Raises SignInFailed."""
-        if self._metadata is None or not self._metadata.is_fresh(now):
-            self._metadata = _Read(metadata.read((yield Get(metadata.address_of(self.url))), self.url), now)
-        return self._metadata.what
+        if self._metadata is not None and self._metadata.is_fresh(now):
+            return self._metadata.what
+        if self._failure is not None and now - self._failure.at < FAILED_SECONDS:
+            raise SignInFailed(self._failure.what.reason, str(self._failure.what))
+        try:
+            found = metadata.read((yield Get(metadata.address_of(self.url))), self.url)
+        except SignInFailed as e:
+            self._failure = _Read(e, now)
+            raise
+        self._metadata = _Read(found, now)
+        return found
 
     def key(self, kid: str | None, alg: str, now: float) -> Steps[PublicKey]:
         """The key of a signature. One that is not known may be new: then the keys are read again, at most once a

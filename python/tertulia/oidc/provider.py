@@ -17,8 +17,8 @@ REPLY_SECONDS: Final = 6.0
 """For one request."""
 MAX_BODY: Final = 512 * 1024
 """Bytes of a reply."""
-AT_ONCE: Final = 8
-"""Procedures under way; more wait."""
+AT_ONCE: Final = 4
+"""Procedures under way with one provider; more wait, so that one that hangs keeps up nobody else's."""
 MOST_ISSUERS: Final = 256
 """Of which something is remembered."""
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tertulia"}
@@ -29,26 +29,28 @@ class Providers:
 
     def __init__(self) -> None:
         self._issuers: dict[str, Issuer] = {}
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._http: httpx.AsyncClient | None = None
 
     def issuer(self, url: str) -> Issuer:
         """A provider, by its issuer identifier."""
         if url not in self._issuers and len(self._issuers) >= MOST_ISSUERS:
             self._issuers.clear()
+            self._turns.clear()
         return self._issuers.setdefault(url, Issuer(url))
 
-    async def run(self, steps: Steps[T]) -> T:
-        """Carry out a procedure.
+    async def run(self, issuer: Issuer, steps: Steps[T]) -> T:
+        """Carry out a procedure with a provider.
 
         Raises:
             SignInFailed
         """
         try:
-            async with asyncio.timeout(SECONDS), self._turns:
+            async with asyncio.timeout(SECONDS), self._turns.setdefault(issuer.url, asyncio.Semaphore(AT_ONCE)):
                 request = next(steps)
                 while True:
-                    request = steps.send(await self._ask(request))
+                    reply = await self._try(request)
+                    request = steps.throw(reply) if isinstance(reply, SignInFailed) else steps.send(reply)
         except StopIteration as done:
             found: T = done.value
             return found
@@ -61,6 +63,12 @@ class Providers:
         """Close all connections."""
         if self._http is not None:
             await self._http.aclose()
+
+    async def _try(self, request: Request) -> Reply | SignInFailed:
+        try:
+            return await self._ask(request)
+        except SignInFailed as e:
+            return e
 
     async def _ask(self, request: Request) -> Reply:
         try:

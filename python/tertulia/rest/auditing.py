@@ -15,7 +15,7 @@ from tertulia.rest.services import Services
 
 
 class Audited(NamedTuple):
-    """``target``: the name of an id in the path; ``made``: what the request makes; None: the room alone, or the caller."""
+    """``target``: the name of an id in the path; ``made``: what the request makes; None: the room, or the caller."""
 
     action: str
     target: Literal["made", "user_id", "recording_id", "invite_id"] | None

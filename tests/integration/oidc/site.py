@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
+import os
 import re
 import secrets
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urljoin
 
 import httpx
+import pytest
 
+from tertulia import cli
 from tests.integration import servers
-from tests.integration.rest.conftest import Rest, run_command, started
+from tests.integration.rest.conftest import Rest, started
 
 CLIENT, SECRET = "tertulia", "a secret: with + and %"
 ADMINISTRATORS = "groups=meeting-admins"
@@ -54,23 +60,17 @@ class Site:
 
     def set_up(self, *arguments: str, tenant: str = "first", secret: str = SECRET) -> str:
         """``tertulia tenant sign-in`` with the provider."""
-        done = subprocess.run(
-            servers.tertulia_argv(
-                *("tenant", "sign-in", tenant, "--issuer", self.provider.issuer, "--client-id", CLIENT),
-                *("--secret-file", "-", "--administrators", ADMINISTRATORS, *arguments),
-            ),
-            env=servers.tertulia_env(self.rest.settings),
-            input=f"{secret}\n",
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        secret_file = self.rest.storage / "secret"
+        secret_file.write_text(f"{secret}\n")
+        issuer = ("--issuer", self.provider.issuer, "--client-id", CLIENT, "--secret-file", str(secret_file))
+        return self.command("tenant", "sign-in", tenant, *issuer, "--administrators", ADMINISTRATORS, *arguments)
 
-    def command(self, *arguments: str) -> str:
-        return run_command(self.rest.settings, *arguments)
+    def command(self, *arguments: str, status: int = 0) -> str:
+        """What a command prints. It runs in this process: there are many."""
+        with ThreadPoolExecutor(1) as thread:  # a test may have a loop running
+            ended, printed = thread.submit(_run, self.rest.settings, arguments).result(60)
+        assert ended == status, printed
+        return printed
 
     def browser(self) -> Browser:
         browser = Browser(self)
@@ -93,6 +93,19 @@ def site(directory: Path, redis: str, database: str) -> Iterator[Site]:
         made = Site(rest, at)
         made.set_up()
         yield made
+
+
+def _run(settings: Mapping[str, str], arguments: Sequence[str]) -> tuple[int, str]:
+    printed = io.StringIO()
+    with (
+        mock.patch.dict(os.environ, servers.tertulia_env(settings), clear=True),
+        mock.patch.object(os, "umask"),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main(arguments)
+    return int(ended.value.code or 0), printed.getvalue()
 
 
 class Browser:

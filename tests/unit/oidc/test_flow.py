@@ -207,6 +207,17 @@ class TestKeys:
         provider.keys[0]["kid"] = "new"
         assert provider.run(issuer.key("new", "RS256", 130.0)) is not None
 
+    def test_a_provider_that_does_not_answer_is_left_alone_for_seconds(self) -> None:
+        provider, issuer = Provider(), Issuer(ISSUER)
+        provider.replies["openid-configuration"] = reply({}, 503)
+        for at in (0.0, 1.0, 2.9, 3.0):
+            with pytest.raises(SignInFailed) as failed:
+                provider.run(issuer.metadata(at))
+            assert failed.value.reason == "unreachable"
+        assert len(provider.asked) == 2
+        del provider.replies["openid-configuration"]
+        assert provider.run(issuer.metadata(6.0)).issuer == ISSUER
+
     def test_keys_that_cannot_be_read_are_asked_for_again_next_time(self) -> None:
         provider, issuer = Provider(), Issuer(ISSUER)
         provider.replies["keys"] = reply({}, 503)

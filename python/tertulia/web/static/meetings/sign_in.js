@@ -55,7 +55,7 @@ export function takeReason() {
   const given = new URLSearchParams(location.search).get("sign-in");
   if (given === null) return null;
   history.replaceState(null, "", location.pathname + location.hash);
-  return REASONS[given] ?? "signin.broken";
+  return Object.hasOwn(REASONS, given) ? (REASONS[given] ?? null) : "signin.broken";
 }
 
 /**
