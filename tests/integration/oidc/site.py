@@ -70,7 +70,7 @@ class Site:
         with ThreadPoolExecutor(1) as thread:  # a test may have a loop running
             ended, printed = thread.submit(_run, self.rest.settings, arguments).result(60)
         assert ended == status, printed
-        return printed
+        return printed.strip()
 
     def browser(self) -> Browser:
         browser = Browser(self)

@@ -1,5 +1,5 @@
 /** @import { Offer } from "./sign_in.js" */
-import { fill, h } from "../view/dom.js";
+import { field, fill, h } from "../view/dom.js";
 import { pageHeader } from "../view/page_header.js";
 import { say } from "../words.js";
 import { PREFIX } from "./keys.js";
@@ -54,7 +54,7 @@ function signInForm({ asksForOrganisation }) {
         goToProvider(asksForOrganisation ? organisation.value.trim() : "");
       },
     },
-    asksForOrganisation && h("label", { class: "field" }, h("span", {}, say("signin.organisation")), organisation),
+    asksForOrganisation && field(say("signin.organisation"), organisation),
     submit,
   );
 }
@@ -64,7 +64,7 @@ function signInForm({ asksForOrganisation }) {
  * @param {(why: string | null) => void} onFailure
  */
 function keyForm(open, onFailure) {
-  const field = h("input", {
+  const key = h("input", {
     name: "key",
     type: "password",
     required: true,
@@ -76,12 +76,14 @@ function keyForm(open, onFailure) {
   const onDevice = h("input", { type: "checkbox", "aria-describedby": "key-hint" });
   const submit = h("button", { type: "submit", class: "primary" }, say("key.open"));
   const attempt = async () => {
-    const key = field.value.trim();
+    const entered = key.value.trim();
     submit.disabled = true;
-    const why = key.startsWith(PREFIX) ? await open(key, onDevice.checked) : say("key.notKey", { prefix: PREFIX });
+    const why = entered.startsWith(PREFIX)
+      ? await open(entered, onDevice.checked)
+      : say("key.notKey", { prefix: PREFIX });
     submit.disabled = false;
     onFailure(why);
-    if (why) field.select();
+    if (why) key.select();
   };
   return h(
     "form",
@@ -92,7 +94,7 @@ function keyForm(open, onFailure) {
         void attempt();
       },
     },
-    h("label", { class: "field" }, h("span", {}, say("key.field")), field),
+    field(say("key.field"), key),
     h("label", { class: "check" }, onDevice, h("span", {}, say("key.remember"))),
     h("p", { id: "key-hint", class: "fine-print" }, say("key.rememberHint")),
     submit,

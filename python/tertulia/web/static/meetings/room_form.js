@@ -1,7 +1,7 @@
 /** @import { Room, RoomSettings } from "../protocol/types.js" */
 /** @import { Key } from "../words/say.js" */
 import { openDialog } from "../view/dialog.js";
-import { fill, h } from "../view/dom.js";
+import { field, fill, h } from "../view/dom.js";
 import { fromField, toField } from "../view/moment_field.js";
 import { say } from "../words.js";
 import { explainTrouble } from "./trouble.js";
@@ -95,12 +95,12 @@ export function roomDialog(room, save) {
         void attempt();
       },
     },
-    field("form.title", title),
-    field("form.when", when),
+    field(say("form.title"), title),
+    field(say("form.when"), when),
     group("rules.coming", boxes.coming),
     group("rules.allowed", boxes.allowed),
     group("form.more", boxes.more),
-    field("form.most", most),
+    field(say("form.most"), most),
     failure,
     h("div", { class: "dialog-actions" }, submit),
   );
@@ -154,12 +154,4 @@ function box(words, isOn, read) {
  */
 function group(words, boxes) {
   return h("fieldset", { class: "checks" }, h("legend", {}, say(words)), ...boxes.map(({ element }) => element));
-}
-
-/**
- * @param {Key} words
- * @param {HTMLElement} input
- */
-function field(words, input) {
-  return h("label", { class: "field" }, h("span", {}, say(words)), input);
 }
