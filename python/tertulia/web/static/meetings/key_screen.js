@@ -17,7 +17,7 @@ import { goToProvider } from "./sign_in.js";
  */
 export function keyScreen({ open, offer, trouble }) {
   const failure = h("p", { class: "trouble", role: "alert", hidden: trouble === "" }, trouble);
-  const byKey = keyForm(open, (why) => {
+  const byKey = keyForm(open, offer.isOffered ? "secondary" : "primary", (why) => {
     fill(failure, why ?? "");
     failure.hidden = !why;
   });
@@ -61,9 +61,10 @@ function signInForm({ asksForOrganisation }) {
 
 /**
  * @param {(key: string, onDevice: boolean) => Promise<string | null>} open
+ * @param {"primary" | "secondary"} look of its button
  * @param {(why: string | null) => void} onFailure
  */
-function keyForm(open, onFailure) {
+function keyForm(open, look, onFailure) {
   const key = h("input", {
     name: "key",
     type: "password",
@@ -74,7 +75,7 @@ function keyForm(open, onFailure) {
     "aria-describedby": "key-lead",
   });
   const onDevice = h("input", { type: "checkbox", "aria-describedby": "key-hint" });
-  const submit = h("button", { type: "submit", class: "primary" }, say("key.open"));
+  const submit = h("button", { type: "submit", class: look }, say("key.open"));
   const attempt = async () => {
     const entered = key.value.trim();
     submit.disabled = true;
