@@ -76,11 +76,11 @@ def test_the_same_person_is_the_same_user(there: Site) -> None:
     assert signed_in(there, "same").me()["id"] != signed_in(there, "other").me()["id"]
 
 
-def test_others_rooms_are_not_theirs(there: Site) -> None:
-    ben, eva = signed_in(there, "ben"), signed_in(there, "eva")
+def test_others_rooms_are_not_theirs(once: Site) -> None:
+    ben, eva = signed_in(once, "ben"), signed_in(once, "eva")
     room = ben.ok("POST", "/v1/rooms", {"hostId": ben.me()["id"]}, 201)["roomId"]
-    of_key = there.rest.room()
-    theirs = there.rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key=there.rest.other_key)["roomId"]
+    of_key = once.rest.room()
+    theirs = once.rest.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key=once.rest.other_key)["roomId"]
     assert [item["id"] for item in ben.call("GET", "/v1/rooms").json()["items"]] == [room]
     assert eva.call("GET", "/v1/rooms").json()["items"] == []
     mine = eva.me()["id"]
@@ -111,10 +111,10 @@ def test_others_rooms_are_not_theirs(there: Site) -> None:
     problem(eva.call("GET", f"/v1/users/{ben.me()['id']}"), 403, "forbidden")
 
 
-def test_an_administrator_manages_all_rooms_of_the_tenant(there: Site) -> None:
-    root, host = signed_in(there, "root"), new_id()
+def test_an_administrator_manages_all_rooms_of_the_tenant(once: Site) -> None:
+    root, host = signed_in(once, "root"), new_id()
     assert root.ok("GET", "/v1/sign-in")["isAdministrator"] is True
-    room = there.rest.room(host)
+    room = once.rest.room(host)
     mine = root.me()["id"]
     assert room in [item["id"] for item in root.call("GET", "/v1/rooms").json()["items"]]
     assert root.ok("PATCH", f"/v1/rooms/{room}", {"title": "Seen"})["title"] == "Seen"
@@ -129,14 +129,14 @@ def test_an_administrator_manages_all_rooms_of_the_tenant(there: Site) -> None:
     root.ok("DELETE", f"/v1/rooms/{room}", status=204)
 
 
-def test_the_cookie_counts_on_pages_of_this_server_only(there: Site) -> None:
-    ann = signed_in(there, "ann")
+def test_the_cookie_counts_on_pages_of_this_server_only(once: Site) -> None:
+    ann = signed_in(once, "ann")
     room = {"hostId": ann.me()["id"]}
     refused = [
         {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
         {"Origin": "https://evil.example", "Sec-Fetch-Site": ""},
         {"Origin": "null", "Sec-Fetch-Site": ""},
-        {"Origin": there.rest.web.url.replace("127.0.0.1", "localhost"), "Sec-Fetch-Site": ""},
+        {"Origin": once.rest.web.url.replace("127.0.0.1", "localhost"), "Sec-Fetch-Site": ""},
         {"Origin": "", "Sec-Fetch-Site": "same-site"},
         {"Origin": "", "Sec-Fetch-Site": ""},
     ]
@@ -151,8 +151,8 @@ def test_the_cookie_counts_on_pages_of_this_server_only(there: Site) -> None:
     problem(ann.http.get("/v1/rooms", headers={"Authorization": "Cookie", "Cookie": "tertulia=x"}), 401, "unauthorized")
 
 
-def test_the_cookies_are_for_nobody_elses_eyes(there: Site) -> None:
-    browser = there.browser()
+def test_the_cookies_are_for_nobody_elses_eyes(once: Site) -> None:
+    browser = once.browser()
     begun = browser.http.get("/sign-in")
     sealed = begun.headers["set-cookie"]
     assert re.fullmatch(r"tertulia-flow=[0-9a-f]+; HttpOnly; Max-Age=600; Path=/; SameSite=lax", sealed)
@@ -164,12 +164,12 @@ def test_the_cookies_are_for_nobody_elses_eyes(there: Site) -> None:
     assert re.fullmatch(r"tertulia=[\w-]{43}; HttpOnly; Max-Age=43200; Path=/; SameSite=lax", kept)
     assert forgotten.startswith('tertulia-flow=""; ')
     secret = kept.partition("=")[2].partition(";")[0]
-    assert secret not in there.rest.web.log()
+    assert secret not in once.rest.web.log()
     assert "no-store" in end.headers["cache-control"]
 
 
-def test_a_way_that_was_begun_elsewhere_is_no_way(there: Site) -> None:
-    ann, mallory = there.browser(), there.browser()
+def test_a_way_that_was_begun_elsewhere_is_no_way(once: Site) -> None:
+    ann, mallory = once.browser(), once.browser()
     # Login CSRF: the attacker's own code, brought to the victim's browser.
     callback = mallory.consent("mallory")
     assert reason(ann.to_callback(callback)) == "expired"
@@ -178,7 +178,7 @@ def test_a_way_that_was_begun_elsewhere_is_no_way(there: Site) -> None:
     assert ann.call("GET", "/v1/rooms").status_code == 401
     # What was sealed is not to be changed, and what was used not to be used again.
     assert reason(mallory.to_callback(callback.replace("code=", "code=x"))) == "broken"
-    again = there.browser()
+    again = once.browser()
     used = again.consent("mallory")
     cookie = again.http.cookies["tertulia-flow"]
     assert again.to_callback(used).headers["location"] == "/meetings"
@@ -188,20 +188,20 @@ def test_a_way_that_was_begun_elsewhere_is_no_way(there: Site) -> None:
     assert reason(again.to_callback(used)) == "expired"
 
 
-def test_who_declines_is_not_signed_in(there: Site) -> None:
-    browser = there.browser()
+def test_who_declines_is_not_signed_in(once: Site) -> None:
+    browser = once.browser()
     page = browser.http.get(browser.http.get("/sign-in").headers["location"])
-    form = browser.http.get(f"{there.provider.issuer}{page.headers['location'].removeprefix(there.provider.issuer)}")
+    form = browser.http.get(f"{once.provider.issuer}{page.headers['location'].removeprefix(once.provider.issuer)}")
     cancel = re.search(r'href="([^"]+/abort)"', form.text)
     assert cancel
-    answer = browser.http.get(f"{there.provider.issuer}{cancel[1].removeprefix(there.provider.issuer)}")
+    answer = browser.http.get(f"{once.provider.issuer}{cancel[1].removeprefix(once.provider.issuer)}")
     while "/sign-in/callback" not in answer.headers["location"]:
         answer = browser.http.get(answer.headers["location"])
     assert reason(browser.to_callback(answer.headers["location"])) == "denied"
 
 
-def test_what_is_offered_is_said_to_everybody(there: Site) -> None:
-    browser = there.browser()
+def test_what_is_offered_is_said_to_everybody(once: Site) -> None:
+    browser = once.browser()
     offered = {"isOffered": True, "asksForOrganisation": False, "isSignedIn": False}
     assert browser.http.get("/sign-in/offer").json() == offered
     browser.sign_in("ann")
