@@ -191,12 +191,21 @@ class Directory:
             return await rows.find_room(connection, room_id, tenant)
 
     async def list_rooms(
-        self, tenant: TenantId, *, status: RoomStatus | None = None, limit: int = 50, after: Position | None = None
+        self,
+        tenant: TenantId,
+        *,
+        status: RoomStatus | None = None,
+        host: UserId | None = None,
+        limit: int = 50,
+        after: Position | None = None,
     ) -> Page:
-        """The tenant's rooms, the newest first, from ``after`` on (see :func:`~tertulia.db.paging.read_cursor`)."""
+        """The tenant's rooms, or those of one host, the newest first, from ``after`` on (see
+        :func:`~tertulia.db.paging.read_cursor`)."""
         query = rows.ROOM_QUERY.where(ROOMS.c.tenant_id == tenant, ROOMS.c.host_user_id != host_of_tests(tenant))
         if status is not None:
             query = query.where(ROOMS.c.status == status)
+        if host is not None:
+            query = query.where(ROOMS.c.host_user_id == host)
         if after is not None:
             query = query.where(behind(after, ROOMS.c.created_at, ROOMS.c.id))
         query = query.order_by(ROOMS.c.created_at.desc(), ROOMS.c.id.desc()).limit(limit + 1)
