@@ -12,7 +12,7 @@ use super::dynacast::Demand;
 use super::rates::Rates;
 use super::selection::{Allowance, EncodingIndex, Layer};
 use super::thinning::Limit;
-use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, Pictures, StreamClock};
+use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, IncomingStream, Packet, StreamClock};
 use crate::throttle::Throttle;
 
 /// A layer is silent when the others have sent so many frames, in so long a time, without one of it among them: publishers
@@ -35,7 +35,7 @@ pub(super) struct Encoding {
     height: Option<u32>,
     /// What it costs a subscriber's line.
     rates: Rates,
-    pictures: Pictures,
+    stream: IncomingStream,
     /// The last packet, and the timestamp of its frame.
     heard: Option<(Instant, u32)>,
     /// Frames of other layers since then.
@@ -136,7 +136,7 @@ impl Layers {
         let choice = layer.encodings.heard(now, kind, header.ssrc, header.timestamp);
         if choice == Choice::Begin {
             layer.clock = StreamClock::default();
-            (layer.rates, layer.pictures) = (Rates::default(), Pictures::default());
+            (layer.rates, layer.stream) = (Rates::default(), IncomingStream::default());
         }
         let mut has_turned = false;
         if choice != Choice::Ignore {
@@ -175,7 +175,7 @@ impl Layers {
         captured: Instant,
     ) -> Incoming {
         let encoding = &mut self.encodings[encoding];
-        let incoming = Incoming::new(packet, params, captured, &mut encoding.pictures);
+        let incoming = Incoming::new(packet, params, captured, &mut encoding.stream);
         encoding.rates.add(now, incoming.place, incoming.packet.payload.len());
         incoming
     }

@@ -15,6 +15,7 @@ mod requests;
 mod rewrite;
 mod rtcp;
 mod serialize;
+mod structure;
 mod transport_feedback;
 mod vp8;
 
@@ -23,7 +24,7 @@ pub(crate) use descriptor::{Descriptor, FrameNumbers, dependency_descriptor};
 pub(crate) use encodings::{Choice, EncodingName, Encodings};
 pub(crate) use header::Header;
 pub(crate) use history::History;
-pub(crate) use incoming::Incoming;
+pub(crate) use incoming::{Incoming, IncomingStream};
 pub(crate) use omitted::Omitted;
 pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
 pub(crate) use packet::Packet;
@@ -35,7 +36,9 @@ pub(crate) use requests::{full_intra, nack, picture_loss, receiver_reports};
 pub(crate) use rewrite::{BEGIN, Rewrite, Time};
 pub(crate) use rtcp::{Feedback, SenderReport, goodbyes, transport_feedback};
 pub(crate) use serialize::serialize;
+#[cfg(feature = "fuzzing")]
+pub(crate) use structure::Structures;
 pub(crate) use transport_feedback::TransportFeedback;
 #[cfg(feature = "fuzzing")]
-pub(crate) use vp8::{Descriptor as Vp8Descriptor, renumber};
-pub(crate) use vp8::{Numbers, PictureIds, Pictures};
+pub(crate) use vp8::{Descriptor as Vp8Descriptor, Pictures, renumber};
+pub(crate) use vp8::{Numbers, PictureIds};
