@@ -68,6 +68,7 @@ class Steps:
             steps.Leave: self._leave,
             steps.RecordRemoval: self._record_removal,
             steps.Remove: self._remove,
+            steps.KeepOut: lambda room, s: rooms.keep_out(room, s.session_id, s.removals),
             steps.KeepAlive: lambda room, s: rooms.keep_alive(room, s.user, s.connection, s.incarnation),
             steps.Update: self._update,
             steps.RaiseHand: lambda room, s: rooms.raise_hand(room, s.user, s.connection, s.incarnation, s.raised),
@@ -173,7 +174,7 @@ class Steps:
         return left
 
     async def _remove(self, room: RoomId, step: steps.Remove) -> Answer:
-        removed = await self._rooms.remove(room, step.user, step.lost)
+        removed = await self._rooms.remove(room, step.user, step.lost, step.done_at_ms)
         if removed.left is not None:
             self._freed(room, [step.user])
         return removed
