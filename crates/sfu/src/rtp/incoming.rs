@@ -8,9 +8,10 @@ use str0m::format::{Codec, PayloadParams};
 use super::descriptor::Descriptor;
 use super::packet::Packet;
 use super::payload::is_keyframe;
+use super::pictures::Pictures;
 use super::place::Place;
 use super::structure::Structures;
-use super::vp8::{self, Pictures, keyframe_height};
+use super::vp8::{self, keyframe_height};
 
 /// A publisher's packet, parsed once for all subscribers.
 #[derive(Debug)]

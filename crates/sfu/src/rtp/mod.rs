@@ -1,5 +1,6 @@
 //! RTP as a forwarder sees it: numbers to keep in step, and where a picture can be entered.
 
+mod bits;
 mod clock;
 mod descriptor;
 mod encodings;
@@ -10,6 +11,7 @@ mod omitted;
 mod outgoing;
 mod packet;
 mod payload;
+mod pictures;
 mod place;
 mod requests;
 mod rewrite;
@@ -31,6 +33,8 @@ pub(crate) use packet::Packet;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
+#[cfg(feature = "fuzzing")]
+pub(crate) use pictures::Pictures;
 pub(crate) use place::{Place, SwitchUp};
 pub(crate) use requests::{full_intra, nack, picture_loss, receiver_reports};
 pub(crate) use rewrite::{BEGIN, Rewrite, Time};
@@ -40,5 +44,5 @@ pub(crate) use serialize::serialize;
 pub(crate) use structure::Structures;
 pub(crate) use transport_feedback::TransportFeedback;
 #[cfg(feature = "fuzzing")]
-pub(crate) use vp8::{Descriptor as Vp8Descriptor, Pictures, renumber};
+pub(crate) use vp8::{Descriptor as Vp8Descriptor, renumber};
 pub(crate) use vp8::{Numbers, PictureIds};

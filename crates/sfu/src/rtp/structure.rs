@@ -1,6 +1,7 @@
 //! The layers of frames that carry a dependency descriptor (RTP Payload Format For AV1, appendix A.8): each names a template, and
 //! the descriptor of a keyframe says what the templates are.
 
+use super::bits::Bits;
 use super::descriptor::Descriptor;
 use super::place::{Place, SwitchUp};
 
@@ -91,10 +92,7 @@ impl Structure {
     /// Reads the structure of a descriptor that has one. `None`: it is cut off, or has more layers than there may be.
     fn read(descriptor: &Descriptor) -> Option<Self> {
         // Behind the mandatory fields and five flags.
-        let mut bits = Bits {
-            bytes: descriptor.bytes(),
-            next: 24 + 5,
-        };
+        let mut bits = Bits::after(24 + 5, descriptor.bytes());
         let offset = bits.take(6)?;
         let targets = usize::from(bits.take(5)?) + 1;
         let mut templates = read_layers(&mut bits)?;
@@ -155,24 +153,6 @@ fn read_layers(bits: &mut Bits<'_>) -> Option<Vec<Place>> {
         if templates.len() == MAX_TEMPLATES || place.temporal > MAX_TEMPORAL || place.spatial > MAX_SPATIAL {
             return None;
         }
-    }
-}
-
-/// Bits, the highest of each octet first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    next: usize,
-}
-
-impl Bits<'_> {
-    /// The next few, of one octet at most.
-    fn take(&mut self, count: usize) -> Option<u8> {
-        let mut value = 0;
-        for at in self.next..self.next + count {
-            value = value << 1 | self.bytes.get(at / 8)? >> (7 - at % 8) & 1;
-        }
-        self.next += count;
-        Some(value)
     }
 }
 

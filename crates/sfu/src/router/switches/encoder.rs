@@ -154,7 +154,8 @@ impl Encoder {
         };
         let [high, low] = (self.picture as u16).to_be_bytes();
         let [begins, ends] = [part == 0, part + 1 == self.packets].map(u8::from);
-        let mut bytes = vec![begins << 7 | ends << 6 | (template + index) % 64, high, low];
+        let id = (template + index) % 64;
+        let mut bytes = vec![begins << 7 | ends << 6 | id, high, low];
         if is_keyframe && part == 0 {
             // A structure of six bits of offset and five of the number of decode targets.
             let mut bits = vec![true, false, false, false, false];
