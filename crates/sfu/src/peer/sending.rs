@@ -154,7 +154,7 @@ impl Sending {
             repeats: is_repair.then_some(index as u16),
             redundant: red.map(|_| &outlet.repeater),
         };
-        let mut packet = Vec::with_capacity(outgoing.incoming.packet.payload.len() + 64 + Sender::OVERHEAD);
+        let mut packet = Vec::with_capacity(outgoing.payload().len() + 64 + Sender::OVERHEAD);
         let header = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
         if !*is_repair {
             outlet.sent(now, outgoing);

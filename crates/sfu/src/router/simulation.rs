@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::allocation::{Allocation, Demand};
+use super::allocation::{Allocation, Cost, Demand};
 use crate::congestion::Control;
 use crate::rtp::TransportFeedback;
 
@@ -70,7 +70,10 @@ impl Course {
         let loss = if random.bool() { 0.0 } else { 0.03 * random.f64() };
         let demands = videos.iter().enumerate().map(|(key, bits)| Demand {
             key,
-            layers: vec![*bits],
+            layers: vec![Cost {
+                bits: *bits,
+                is_anew: true,
+            }],
         });
         Self {
             start: now,
@@ -153,9 +156,11 @@ impl Course {
         }
         let layers = &self.demands[video].layers;
         let layer = self.allocation.granted(video).unwrap_or(layers.len());
-        let bits = layers[layer - 1];
-        // Another layer begins with a keyframe, too.
-        self.is_keyframe[video] |= std::mem::replace(&mut self.layer[video], layer) != layer;
+        let bits = layers[layer - 1].bits;
+        // Another picture begins with a keyframe, too; more or fewer frames do not.
+        let before = std::mem::replace(&mut self.layer[video], layer);
+        let between = &layers[before.min(layer)..before.max(layer)];
+        self.is_keyframe[video] |= between.iter().any(|cost| cost.is_anew);
         let size = bits / 8.0 * 0.033 * (0.6 + 0.8 * self.random.f64());
         let is_keyframe = std::mem::take(&mut self.is_keyframe[video]);
         let mut left = if is_keyframe { 5.0 * size } else { size } as usize;
@@ -316,8 +321,12 @@ fn narrow_lines_get_smaller_pictures_before_videos_are_paused() {
     for seed in 0..40 {
         let mut course = Course::new(seed);
         for demand in &mut course.demands {
-            let bits = demand.layers[0];
-            demand.layers = vec![bits * 0.4, bits * 1.2, bits * 2.5];
+            let bits = demand.layers[0].bits;
+            let layers = [0.4, 1.2, 2.5].map(|times| Cost {
+                bits: bits * times,
+                is_anew: true,
+            });
+            demand.layers = layers.to_vec();
         }
         course.rate = 4e6;
         course.run(5);
