@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import ViewportSize
 
+from tests.browser import chromium
 from tests.browser.conftest import Come
 from tests.browser.person import PATIENCE, POLL_SECONDS, Person, new_room
 
