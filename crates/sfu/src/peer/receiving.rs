@@ -12,7 +12,7 @@ use super::session::Fault;
 use super::sources::Sources;
 use crate::receiving::Arrivals;
 use crate::rtp::{Descriptor, Header, Packet, full_intra, nack, picture_loss, receiver_reports};
-use crate::sdp::Scan;
+use crate::sdp::Outline;
 use crate::srtp::ReceiveWindow;
 
 /// Between receiver reports, while something comes.
@@ -270,7 +270,7 @@ impl Peer {
     ///
     /// # Errors
     /// [`Fault`]
-    pub(super) fn follow_formats(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+    pub(super) fn follow_formats(&mut self, outline: &Outline) -> Result<(), Fault> {
         let lines = outline.sections.iter().filter(|section| section.sends());
         self.receiving.formats = self.session.formats(lines.map(|section| section.key()))?;
         Ok(())

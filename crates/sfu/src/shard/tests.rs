@@ -51,7 +51,9 @@ fn join_recorded(shard: &mut Shard, now: Instant, transport: &str, recording: Op
         name: String::new(),
         recording,
     };
-    assert!(matches!(shard.command(now, offer), Ok(Outcome::Answer { .. })));
+    assert_eq!(shard.command(now, offer), Ok(Outcome::Reading));
+    let read = shard.poll_reading().unwrap().run();
+    assert!(matches!(shard.finish_reading(now, read), Ok(Outcome::Answer { .. })));
 }
 
 fn closed(shard: &mut Shard) -> Vec<(TransportId, TransportState)> {
