@@ -99,6 +99,27 @@ fn a_panic_closes_only_its_peer() {
 }
 
 #[test]
+fn a_panic_at_what_a_client_sends_closes_only_its_peer() {
+    let now = Instant::now();
+    let mut shard = shard(now);
+    for transport in ["a", "b"] {
+        join(&mut shard, now, transport);
+    }
+    let key = shard.peers.by_transport(&"a".into()).unwrap();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    assert_eq!(shard.peers.confine(key, |_| panic!("as if a reader did")), None::<()>);
+    std::panic::set_hook(hook);
+    shard.handle_timeout(now);
+    assert_eq!(
+        closed(&mut shard),
+        [("a".into(), TransportState::Closed(CloseReason::Fault))]
+    );
+    let stats = shard.stats();
+    assert_eq!((stats.peers, stats.faults, stats.tracks), (1, 1, 2));
+}
+
+#[test]
 fn a_panic_while_a_room_is_refreshed_is_survived() {
     let now = Instant::now();
     let mut shard = shard(now);
