@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-ARGV: Final = ("cargo", "bench", "--locked", "--quiet", "-p", "sfu-driver", "--bench", "media", "--", "remote")
+from bench import program
+
 PATIENCE: Final = 60.0
-COMPILES_WITHIN: Final = 1800.0
 _LONGEST_LINE: Final = 1 << 26
 KEEP_ALIVE: Final = 1.0
 
@@ -100,7 +100,7 @@ class Media:
     async def offer(self, number: int) -> str:
         """Have one connect, anew: what it offers."""
         self._tell(f"offer {number}")
-        return str(await self._next(f"offer {number}", COMPILES_WITHIN))
+        return str(await self._next(f"offer {number}"))
 
     def answer(self, number: int, sdp: str) -> None:
         """Give it the answer."""
@@ -178,7 +178,7 @@ async def calling(
     url: str, tickets: Sequence[Json], publishers: int, seen: int = 3
 ) -> AsyncIterator[tuple[list[Caller], Media]]:
     """All who hold the tickets in a call, the first so many of whom publish; everyone sees ``seen`` of these."""
-    argv = (*ARGV, str(len(tickets)), str(publishers))
+    argv = (await asyncio.to_thread(program.media), "remote", str(len(tickets)), str(publishers))
     async with AsyncExitStack() as stack:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, limit=_LONGEST_LINE)

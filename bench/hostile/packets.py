@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-ARGV: Final = ("cargo", "bench", "--locked", "--quiet", "-p", "sfu-driver", "--bench", "media", "--", "hostile")
+from bench import program
+
 BAR: Final = 5.0
 """Milliseconds that an attack may add to the p99 of the others' packets."""
 
 
 def run() -> bool:
     """Print a line for each attack; whether none adds more than the bar."""
-    done = subprocess.run(ARGV, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not rows:
-        raise SystemExit(f"bench.hostile: {' '.join(ARGV)} ended with {done.returncode}")
+    argv = (program.media(), "hostile")
     print("Packets: one-way delays of the others' video packets in ms, quiet / attacked, in windows that took turns.")
-    print(f"{'attack':<26}{'p50':>16}{'p99':>16}{'longest':>18}{'added p99':>12}")
-    added = [_row(row) for row in rows]
+    print(f"{'attack':<26}{'p50':>16}{'p99':>16}{'longest':>18}{'added p99':>12}", flush=True)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        added = [_row(json.loads(line)) for line in running.stdout if line.startswith("{")]
+    if running.returncode or not added:
+        raise SystemExit(f"bench.hostile: {' '.join(argv)} ended with {running.returncode}")
     print(f"The bar is {BAR:g} ms.")
     return max(added) <= BAR
 

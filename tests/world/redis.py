@@ -179,6 +179,8 @@ class ModelState:
             raise MustWait("waits") if entry == "waits" else RoomLocked("locked")
         if first:
             _create(keys, placement, placement.incarnation)
+            if placement.was_open:
+                keys.hash["removalsUnread"] = "true"
         old = keys.people.get(user)
         others = [member for other, member in keys.people.items() if other != user]
         me = self._newcomer(seat)
@@ -213,6 +215,7 @@ class ModelState:
             replaced=taken,
             resumed=resumed,
             first_of_session=first,
+            removals_unread="removalsUnread" in keys.hash,
         )
 
     def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:
@@ -223,10 +226,16 @@ class ModelState:
             return None
         return Left(participant=member, remaining=self._drop(room, keys, member, reason))
 
-    def remove(self, room: RoomId, user: UserId, lost: SessionId | None = None) -> Removed:
+    def remove(
+        self, room: RoomId, user: UserId, lost: SessionId | None = None, done_at_ms: int | None = None
+    ) -> Removed:
         """REMOVE."""
         keys, now = self._redis.keys(room), self._redis.now_ms
         session = SessionId(keys.hash["sessionId"]) if keys.is_intact else lost
+        if done_at_ms is not None:
+            is_known = keys.removed_from == lost and keys.removed.get(user, -1) >= done_at_ms
+            if is_known or session != lost:
+                return Removed(at_ms=now, session_id=None, left=None)
         if session is not None:
             _void(keys, user, now, session)
             keys.expires[3] = now + self._ttl_ms
@@ -237,6 +246,13 @@ class ModelState:
         if member is not None:
             left = Left(participant=member, remaining=self._drop(room, keys, member, "removed"))
         return Removed(at_ms=now, session_id=session, left=left)
+
+    def keep_out(self, room: RoomId, session_id: SessionId, removals: Removals) -> None:
+        """KEEP_OUT."""
+        keys = self._redis.keys(room)
+        if keys.is_intact and keys.hash["sessionId"] == session_id:
+            self._void_all(keys, removals, session_id)
+            keys.hash.pop("removalsUnread", None)
 
     def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """KEEP_ALIVE."""

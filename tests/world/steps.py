@@ -20,7 +20,8 @@ SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
         entry=step.entry,
     ),
     steps.Leave: lambda state, room, step: state.leave(room, step.user, step.connection, step.reason),
-    steps.Remove: lambda state, room, step: state.remove(room, step.user, step.lost),
+    steps.Remove: lambda state, room, step: state.remove(room, step.user, step.lost, step.done_at_ms),
+    steps.KeepOut: lambda state, room, step: state.keep_out(room, step.session_id, step.removals),
     steps.KeepAlive: lambda state, room, step: state.keep_alive(room, step.user, step.connection, step.incarnation),
     steps.Update: lambda state, room, step: state.update(
         room, step.user, step.connection, step.incarnation, is_muted=step.is_muted, is_video_on=step.is_video_on

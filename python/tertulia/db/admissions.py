@@ -21,12 +21,11 @@ from tertulia.errors import BadToken
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
 from tertulia.room.quotas import Quotas
+from tertulia.room.removals import VOID
 from tertulia.tokens import RoomClaims
 
 REVOKED: Final = "the API key that the token was issued for was revoked: ask for a new token"
 """What a client is told."""
-REMOVED: Final = "you were removed from this meeting, and the token is no longer valid"
-"""The same, to who was removed."""
 
 
 _IN_MEETINGS: Final = (
@@ -127,6 +126,6 @@ class Admissions:
 
 def _check(is_out: bool, is_revoked: bool) -> None:
     if is_out:
-        raise BadToken(REMOVED)
+        raise BadToken(VOID)
     if is_revoked:
         raise BadToken(REVOKED)

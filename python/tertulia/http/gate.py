@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from tertulia.config import Config
 from tertulia.errors import RateLimited
+from tertulia.pace import Pace
 from tertulia.places import Place, Places
 from tertulia.rates import Queues, RateLimit
 from tertulia.senders import Proxies, client_of, site_of
@@ -26,6 +27,8 @@ UPGRADES_PER_SECOND: Final = 50
 """WebSockets that one address may open."""
 UPGRADES_AT_ONCE: Final = 400
 """As many as may be in the lobby."""
+READS_A_TURN: Final = 8
+"""Reads, and refusals, in one turn of the event loop: one that opens a WebSocket takes 0.2 ms."""
 PARTING: Final = 256
 """Connections that were refused and may still read why; of more, they are closed at once."""
 
@@ -38,6 +41,8 @@ class Gate(NamedTuple):
     upgrades: RateLimit
     parting: Places
     """Who was refused, and may still read why."""
+    pace: Pace
+    """Of reading, and of refusing after a while."""
     proxies: Proxies | None = None
 
     def enter(self, peer: str) -> Place | None:
@@ -56,7 +61,7 @@ class Gate(NamedTuple):
 
 def open_gate() -> Gate:
     """One that takes everything."""
-    return Gate(Places(0, 0), Queues(0, 0, 0), RateLimit(0), Places(PARTING, 0))
+    return Gate(Places(0, 0), Queues(0, 0, 0), RateLimit(0), Places(PARTING, 0), Pace(READS_A_TURN))
 
 
 def public_gate(config: Config, proxies: Proxies | None) -> Gate:
@@ -69,5 +74,6 @@ def public_gate(config: Config, proxies: Proxies | None) -> Gate:
         Queues(max(PER_SECOND, 8 * config.rate_limit) if has_rates else 0, BURST, LONGEST_WAIT),
         RateLimit(UPGRADES_PER_SECOND if has_rates else 0, UPGRADES_AT_ONCE),
         Places(PARTING, 0),
+        Pace(READS_A_TURN),
         proxies,
     )

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 from tertulia.errors import Crowded, HeadTooLarge, Malformed, RateLimited, Refused
 from tertulia.http.gate import Gate
 from tertulia.http.metrics import REFUSED
+from tertulia.http.reading import Paced
 from tertulia.places import Place
 from tertulia.rest.problem import problem
 
@@ -193,7 +194,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Have the request that is being read wait for its turn. Raises _Stop: it is refused."""
         if isinstance(turn, RateLimited):
             self._is_refused = True
-            self._parting_timer = self.loop.call_later(REFUSED_AFTER, self._refuse, turn)
+            self._parting_timer = self.loop.call_later(REFUSED_AFTER, self._gate.pace.run, partial(self._refuse, turn))
             raise _Stop
         self.app = _later(turn, self._app) if turn else self._app
 
@@ -224,6 +225,18 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self.transport.write_eof()
             self._parting_timer = self.loop.call_later(PARTING_SECONDS, self.transport.close)
+
+
+def paced_http(
+    config: Config,
+    server_state: ServerState,
+    app_state: dict[str, Any],
+    _loop: asyncio.AbstractEventLoop | None = None,
+    *,
+    gate: Gate,
+) -> Paced:
+    """For uvicorn's ``Config(http=…)``, with a ``gate``."""
+    return Paced(BoundedHttp(config, server_state, app_state, _loop, gate=gate), gate.pace)
 
 
 async def _answer(cycle: RequestResponseCycle, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -25,6 +26,7 @@ from tertulia.hub.meetings import Meetings
 from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import HubId, RecordingId, RoomId, UserId
+from tertulia.pace import Pace
 from tertulia.redis.channels import Channels
 from tertulia.room import closing, inputs
 from tertulia.room.effects import Effect
@@ -43,6 +45,9 @@ from tertulia.validation import read
 
 STOP_WITHIN: Final = 3.0
 """Seconds that clients get to go when the hub stops."""
+CLOSED_A_TURN: Final = 8
+"""Connections that have not joined in time and are closed in one turn of the event loop: those that came at once are
+due at once."""
 
 _DONE: Final = Empty()
 _NONE: Final[list[Effect]] = []
@@ -78,6 +83,7 @@ class Hub:
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
+        self._closing = Pace(CLOSED_A_TURN)
         self._steps = Steps(rooms, seats, directory, admissions, recordings, self._tasks, keys.now)
         surroundings = Surroundings(
             hub=hub_id,
@@ -100,7 +106,7 @@ class Hub:
             client.close(*closing.GOING_AWAY)
             return
         loop = asyncio.get_running_loop()
-        connection.join_timer = loop.call_later(self.settings.join_within, self._too_late, connection)
+        connection.join_timer = loop.call_later(self.settings.join_within, self._time_to_join_over, connection)
 
     def call(self, client: Client, call: CallId, event: str, payload: object) -> None:
         """A client calls ``event``: answered by ``client.reply`` or ``client.refuse``, at once or later.
@@ -298,8 +304,11 @@ class Hub:
 
     # --- the ends of connections
 
-    def _too_late(self, connection: Connection) -> None:
+    def _time_to_join_over(self, connection: Connection) -> None:
         connection.join_timer = None
+        self._closing.run(partial(self._too_late, connection))
+
+    def _too_late(self, connection: Connection) -> None:
         if connection.meeting is None and connection.line.too_late():
             connection.client.close(*closing.NOT_JOINED)
 

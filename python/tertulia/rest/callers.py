@@ -11,13 +11,14 @@ from tertulia import times
 from tertulia.config import is_loopback
 from tertulia.contract import Role
 from tertulia.db.access import KEY_PREFIX, Access
-from tertulia.db.admissions import REMOVED, Admissions
+from tertulia.db.admissions import Admissions
 from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
 from tertulia.db.models import Invite
 from tertulia.errors import BadToken, Unauthorized
 from tertulia.ids import TenantId
 from tertulia.rest.codes import Codes, is_code
+from tertulia.room.removals import VOID
 from tertulia.signalr.credentials import bearer
 from tertulia.state.rooms import RoomState
 from tertulia.tokens import InviteClaims, RoomClaims, kind_of
@@ -118,7 +119,7 @@ class Callers:
             return Invitee(invite.tenant_id, f"invite {invite.invite_id}", invite)
         claims = await self._keyring.verify_room(credential)
         if await self._rooms.is_void(claims.room_id, claims.user_id, claims.admission.at_ms):
-            raise BadToken(REMOVED)
+            raise BadToken(VOID)
         await self._admissions.check(claims)
         role = await self._rooms.role(claims.room_id, claims.user_id) or claims.role
         return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims, role)

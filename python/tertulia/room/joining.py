@@ -7,6 +7,10 @@
                         └──── RereadingRecord ◀── DroppingState
 
 A join of a session that SQL knows to be open skips the middle. What fails behind TakingSeat gives the seat up again.
+
+A join may make the state of an open session that Redis has lost, and have read SQL before somebody was removed. So
+until the removals were read again (ReadingRemovals, KeepingOut, before Confirming), no join is answered, but those that
+return to a seat.
 """
 
 from __future__ import annotations
@@ -15,10 +19,10 @@ import hashlib
 from typing import Final
 
 from tertulia.contract import JoinResult, Permissions
-from tertulia.errors import RoomFull, TertuliaError, Unavailable
+from tertulia.errors import BadToken, RoomFull, TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import events, steps
-from tertulia.room.answers import Joined, Left, MustWait, RoomRecord, RoomSummary
+from tertulia.room.answers import Joined, Left, MustWait, Ongoing, RoomRecord, RoomSummary
 from tertulia.room.closing import ENDED
 from tertulia.room.effects import LetGo, Refuse, Reply, Returned, Sat, Subscribe
 from tertulia.room.ending import Ender
@@ -39,17 +43,31 @@ from tertulia.room.pending import (
     Entering,
     GivingUp,
     HandedOver,
+    KeepingOut,
     OpeningLate,
     OpeningSession,
+    ReadingRemovals,
     RereadingRecord,
     Settling,
     TakingSeat,
 )
 from tertulia.room.permissions import check_role, entry_of, is_muted_on_entry
 from tertulia.room.quotas import most_in_room, room_is_full
+from tertulia.room.removals import VOID
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Joining, Lost, Outcome, Seated, Source
-from tertulia.room.steps import CloseSession, End, JoinSeat, Leave, OpenSession, Placement, ReadRecord, Summary
+from tertulia.room.steps import (
+    CloseSession,
+    End,
+    JoinSeat,
+    KeepOut,
+    Leave,
+    OpenSession,
+    Placement,
+    ReadRecord,
+    ReadSession,
+    Summary,
+)
 from tertulia.room.tap import Tap
 from tertulia.room.timers import Blip, Handover
 from tertulia.room.waiting import WaitingRoom
@@ -62,6 +80,8 @@ Step = (
     | Settling
     | OpeningSession
     | Confirming
+    | ReadingRemovals
+    | KeepingOut
     | ClosingStale
     | EndingStale
     | DroppingState
@@ -195,21 +215,55 @@ class Joiner:
         joining.drop_older(Source.ANSWER)
         self._membership.admit(joined, joining.record.settings, joining.is_heard)
         self._listening.replay()
-        if not joined.first_of_session and joined.session_id == joining.record.session_id:
-            self._await_missed(joining, joined)
-        else:
+        if joined.first_of_session or joined.session_id != joining.record.session_id:
             step = OpenSession(session_id=joined.session_id)
             self._room.agenda.run(step, OpeningSession(connection, joined))
+        elif joined.removals_unread and not joined.resumed:
+            self._read_removals(connection, joined)
+        else:
+            self._await_missed(joining, joined)
 
     # --- the session in SQL
 
     def opened_session(self, work: OpeningSession, is_open: bool) -> None:
         """SQL has the session; False: it has ended since the record was read, and another has to begin."""
-        if is_open:
-            self._room.agenda.run(Summary(), Confirming(work.connection, work.joined))
+        if not is_open:
+            self._drop_state(work.connection, work.joined)
+        elif work.joined.removals_unread:
+            self._read_removals(work.connection, work.joined)
         else:
-            end = End(reason="ended", session_id=work.joined.session_id)
-            self._room.agenda.run(end, DroppingState(work.connection, work.joined))
+            self._confirm(work.connection, work.joined)
+
+    def _confirm(self, connection: ConnectionId, joined: Joined) -> None:
+        self._room.agenda.run(Summary(), Confirming(connection, joined))
+
+    def _drop_state(self, connection: ConnectionId, joined: Joined) -> None:
+        end = End(reason="ended", session_id=joined.session_id)
+        self._room.agenda.run(end, DroppingState(connection, joined))
+
+    # --- the removals in SQL, of a session whose state was lost
+
+    def _read_removals(self, connection: ConnectionId, joined: Joined) -> None:
+        step = ReadSession(session_id=joined.session_id)
+        self._room.agenda.run(step, ReadingRemovals(connection, joined))
+
+    def read_removals(self, work: ReadingRemovals, session: Ongoing | None) -> None:
+        """SQL says who was removed from the session: who joins may be one of them."""
+        room, joining = self._room, self._room.seats.joining[work.connection]
+        if session is None:
+            self._drop_state(work.connection, work.joined)
+            return
+        session_id = work.joined.session_id
+        removals = room.hub.removals.with_those_of(room.id, session_id, session.removals)
+        if removals.get(joining.user_id, -1) >= joining.claims.admission.at_ms:
+            self._give_up(joining, BadToken(VOID), work.joined.node)
+        else:
+            step = KeepOut(session_id=session_id, removals=removals)
+            room.agenda.run(step, KeepingOut(work.connection, work.joined))
+
+    def kept_out(self, work: KeepingOut) -> None:
+        """Redis has the removals again."""
+        self._confirm(work.connection, work.joined)
 
     def _join_unopened(self, joining: Joining, joined: Joined) -> None:
         """SQL is away. The meeting is on, so that others have opened its session, or will."""
@@ -278,7 +332,7 @@ class Joiner:
     def failed(self, work: Step, error: Exception) -> None:
         """The step failed; behind the first one a seat is to be given up."""
         joining = self._room.seats.joining[work.connection]
-        if isinstance(work, OpeningSession) and isinstance(error, Unavailable) and not work.joined.first_of_session:
+        if isinstance(work, OpeningSession) and isinstance(error, Unavailable) and _may_open_late(work.joined):
             self._join_unopened(joining, work.joined)
         elif isinstance(work, TakingSeat) and isinstance(error, Unavailable) and self._is_new(joining):
             self._release(work)
@@ -489,10 +543,15 @@ class Joiner:
             region=region,
             node=node,
             session_id=record.session_id or SessionId(room.hub.names.uuid()),
+            was_open=record.session_id is not None,
             recording=record.recording,
             incarnation=room.hub.names.token(),
             removals=room.hub.removals.with_those_of(room.id, record.session_id, record.removals),
         )
+
+
+def _may_open_late(joined: Joined) -> bool:
+    return not joined.first_of_session and not joined.removals_unread
 
 
 def _digest(resume: str) -> str:

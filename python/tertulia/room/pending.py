@@ -72,6 +72,20 @@ class Confirming(Struct, frozen=True):
     joined: Joined
 
 
+class ReadingRemovals(Struct, frozen=True):
+    """The session in SQL: who was removed from it, which the state that was made again may not say?"""
+
+    connection: ConnectionId
+    joined: Joined
+
+
+class KeepingOut(Struct, frozen=True):
+    """The script that voids the tokens of those."""
+
+    connection: ConnectionId
+    joined: Joined
+
+
 class ClosingStale(Struct, frozen=True):
     """The session in SQL, of a meeting that has ended."""
 
@@ -260,6 +274,12 @@ class RecordingRemoval(Struct, frozen=True):
     is_lost: bool = False
     tries: int = 0
     """How often it has failed."""
+
+
+class CheckingRemoval(Struct, frozen=True):
+    """The remove script once more: has Redis lost the removal before SQL knew of it?"""
+
+    removal: RecordingRemoval
 
 
 class FindingNode(Struct, frozen=True):
@@ -460,6 +480,8 @@ Pending = (
     | OpeningSession
     | OpeningLate
     | Confirming
+    | ReadingRemovals
+    | KeepingOut
     | ClosingStale
     | EndingStale
     | DroppingState
@@ -483,6 +505,7 @@ Pending = (
     | FindingNode
     | FindingMeeting
     | RecordingRemoval
+    | CheckingRemoval
     | Sweeping
     | CheckingSession
     | Restoring

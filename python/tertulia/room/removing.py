@@ -2,24 +2,26 @@
 
 ::
 
-    Removing ─▶ (FindingNode) ─▶ RecordingRemoval ─▶ the answer
-        │ Redis has lost the room                         ▲
+    Removing ─▶ (FindingNode) ─▶ RecordingRemoval ─▶ CheckingRemoval ─▶ the answer
+        │ Redis has lost the room                                          ▲
         └──▶ (FindingMeeting) ─▶ RecordingRemoval ─▶ Removing again: the room may have been written meanwhile
 
-Whoever writes the room again reads the removals from SQL first. A JoinRoom may have read it before: so the second run
-of the script voids the tokens also where there is still no state, and this hub remembers the removals that it has seen
-(:mod:`tertulia.room.removals`).
+Whoever writes the room again reads the removals from SQL first. They may have read it before the removal was there: so
+the script is run again once it is, and voids the tokens also where there is still no state; not if Redis has kept the
+removal. And this hub remembers the removals that it has seen (:mod:`tertulia.room.removals`).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from tertulia.ids import NodeId, SessionId, UserId
 from tertulia.room import answers
 from tertulia.room.answers import RoomRecord, RoomSummary
 from tertulia.room.leaving import Leaver
-from tertulia.room.pending import Caller, FindingMeeting, FindingNode, RecordingRemoval, Removing
+from tertulia.room.pending import Caller, CheckingRemoval, FindingMeeting, FindingNode, RecordingRemoval, Removing
 from tertulia.room.room import Room
 from tertulia.room.steps import ReadRecord, RecordRemoval, Remove, Summary
 from tertulia.room.timers import RecordAgain
@@ -48,13 +50,7 @@ class Remover:
             self._not_removed(work, removed.at_ms)
             return
         record = RecordingRemoval(work.user, work.ban, work.caller, removed.session_id, removed.at_ms)
-        if removed.left is None:
-            self._record(record)
-        elif self._room.life is None:
-            self._room.agenda.run(Summary(), FindingNode(removed.left, record))
-        else:
-            self._free(removed.left, self._room.life.node)
-            self._record(record)
+        self._free_and_record(removed, record)
 
     def found_node(self, work: FindingNode, summary: RoomSummary | None) -> None:
         """Redis says where the peer of a member who was removed is."""
@@ -79,7 +75,19 @@ class Remover:
             step = Remove(user=work.user, lost=work.session_id)
             self._room.agenda.run(step, Removing(work.user, work.ban, work.caller, is_known=True))
         else:
-            self._room.agenda.answer(work.caller)
+            step = Remove(user=work.user, lost=work.session_id, done_at_ms=work.at_ms)
+            self._room.agenda.run(step, CheckingRemoval(work))
+
+    def checked(self, work: CheckingRemoval, removed: answers.Removed) -> None:
+        """Redis has kept the removal; or it had lost it, with the room, and somebody may have joined since."""
+        if removed.session_id is None:
+            self._room.agenda.answer(work.removal.caller)
+        else:
+            self._free_and_record(removed, replace(work.removal, at_ms=removed.at_ms))
+
+    def check_failed(self, work: CheckingRemoval, error: Exception) -> None:
+        """Redis is away: it is asked again when it is back."""
+        self._try_again(work.removal, error)
 
     def failed(self, work: Removing | FindingMeeting, error: Exception) -> None:
         """Redis or SQL is away: nothing was voided for certain."""
@@ -88,14 +96,17 @@ class Remover:
 
     def record_failed(self, work: RecordingRemoval, error: Exception) -> None:
         """SQL is away. What Redis has voided is void; it is written when SQL is back."""
-        agenda = self._room.agenda
         if work.is_lost:
-            agenda.refuse(work.caller, error)
-            return
+            self._room.agenda.refuse(work.caller, error)
+        else:
+            self._try_again(work, error)
+
+    def _try_again(self, work: RecordingRemoval, error: Exception) -> None:
+        agenda = self._room.agenda
         agenda.answer(work.caller)
         tries = work.tries + 1
         if tries >= TRIES:
-            agenda.warn("a removal could not be stored: it does not survive the loss of Redis", user=work.user)
+            agenda.warn("a removal could not be stored: it may not survive the loss of Redis", user=work.user)
             return
         if tries == 1:
             agenda.warn("a removal is not stored yet: it is tried again", user=work.user, error=str(error))
@@ -122,6 +133,15 @@ class Remover:
         self._room.hub.removals.add(self._room.id, work.session_id, work.user, work.at_ms)
         step = RecordRemoval(session_id=work.session_id, user=work.user, at_ms=work.at_ms, ban=work.ban)
         self._room.agenda.run(step, work)
+
+    def _free_and_record(self, removed: answers.Removed, record: RecordingRemoval) -> None:
+        if removed.left is None:
+            self._record(record)
+        elif self._room.life is None:
+            self._room.agenda.run(Summary(), FindingNode(removed.left, record))
+        else:
+            self._free(removed.left, self._room.life.node)
+            self._record(record)
 
     def _free(self, left: answers.Left, node: NodeId | None) -> None:
         self._leaver.freed(left.participant, left.remaining, "removed", node)

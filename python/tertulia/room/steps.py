@@ -45,6 +45,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     node: NodeId | None
     """None: no node is alive, or the room needs none."""
     session_id: SessionId
+    was_open: bool = False
+    """SQL knew that session to be open: if this join makes the room, its state was lost."""
     recording: RecordingId | None = None
     """The one that goes on in that session, as SQL knows it."""
     incarnation: str
@@ -95,7 +97,18 @@ class Remove(Struct, frozen=True, kw_only=True):
 
     user: UserId
     lost: SessionId | None = None
-    """SQL knows of the removal from this session, whose state was lost: tokens are void for it without a state too."""
+    """SQL knows of the removal from this session: tokens are void for it without a state too."""
+    done_at_ms: int | None = None
+    """Redis knew of the removal from ``lost`` at that moment: only if it does not know of it any more. (Answered as if
+    there were no meeting otherwise.)"""
+
+
+class KeepOut(Struct, frozen=True, kw_only=True):
+    """Void what SQL says is void for the session, whose state was made again by somebody who had read SQL before.
+    Answer: None."""
+
+    session_id: SessionId
+    removals: Removals
 
 
 class KeepAlive(Struct, frozen=True, kw_only=True):
@@ -255,6 +268,7 @@ Script = (
     Join
     | Leave
     | Remove
+    | KeepOut
     | KeepAlive
     | Update
     | RaiseHand

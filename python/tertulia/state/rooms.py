@@ -28,6 +28,7 @@ from tertulia.room.answers import (
 )
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
+from tertulia.room.removals import VOID
 from tertulia.room.steps import Entry, JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
 from tertulia.state.clock import redis_ms
@@ -110,6 +111,7 @@ class RoomState:
                 region=placement.region,
                 node=placement.node or "",
                 session=placement.session_id,
+                was_open="1" if placement.was_open else "",
                 recording=placement.recording or "",
                 incarnation=placement.incarnation,
                 removals=_removals(placement.removals),
@@ -118,7 +120,7 @@ class RoomState:
         if reply[0] == b"full":
             raise RoomFull(f"the room is full with {max_participants} participants: try again when somebody has left")
         if reply[0] == b"void":
-            raise BadToken("you were removed from this meeting, and the token is no longer valid")
+            raise BadToken(VOID)
         if reply[0] == b"waits":
             raise MustWait("a host has to admit the user first")
         if reply[0] == b"locked":
@@ -136,6 +138,7 @@ class RoomState:
             replaced=decode_participant(replaced) if replaced else None,
             resumed=resumed == 1,
             first_of_session=first == 1,
+            removals_unread="removalsUnread" in known,
         )
 
     async def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:
@@ -143,12 +146,22 @@ class RoomState:
         reply = await self._run(scripts.LEAVE, room, scripts.Leave(user, connection, reason))
         return _left(reply)
 
-    async def remove(self, room: RoomId, user: UserId, lost: SessionId | None = None) -> Removed:
+    async def remove(
+        self, room: RoomId, user: UserId, lost: SessionId | None = None, done_at_ms: int | None = None
+    ) -> Removed:
         """Free the user's seat, if they have one, and void the tokens of their admissions until now. Where the room
-        has no state, only what ``lost`` says is void: for that session, whose state was lost."""
-        at_ms, *found = await self._run(scripts.REMOVE, room, scripts.Remove(user, lost or ""))
+        has no state, only what ``lost`` says is void: for that session, whose state was lost.
+
+        ``done_at_ms``: the removal from ``lost`` was done here then, and is done again only if Redis has lost it.
+        """
+        done_at = -1 if done_at_ms is None else done_at_ms
+        at_ms, *found = await self._run(scripts.REMOVE, room, scripts.Remove(user, lost or "", done_at))
         session = SessionId(found[0].decode()) if found else None
         return Removed(at_ms=at_ms, session_id=session, left=_left(found[1:]))
+
+    async def keep_out(self, room: RoomId, session_id: SessionId, removals: Removals) -> None:
+        """Void what SQL says is void for a session, whose state was made again. Of no effect if another one is live."""
+        await self._run(scripts.KEEP_OUT, room, scripts.KeepOut(session_id, _removals(removals)))
 
     async def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """Refresh the seat and the TTLs, if ``connection`` holds the seat and the state is ``incarnation``."""

@@ -33,6 +33,8 @@ class Join(NamedTuple):
     region: str
     node: str
     session: str
+    was_open: str
+    """``1`` if SQL knew the session to be open; ``""`` if it begins."""
     recording: str
     """The id of the recording that goes on, or ``""``."""
     incarnation: str
@@ -54,6 +56,16 @@ class Remove(NamedTuple):
     user: UserId
     lost: str
     """The session from which SQL knows them to be removed, for where there is no state; or ``""``."""
+    done_at: int
+    """Milliseconds: only if the removal of then is not known any more; -1: whatever is known."""
+
+
+class KeepOut(NamedTuple):
+    """Arguments of :data:`KEEP_OUT`."""
+
+    session: str
+    removals: str
+    """As in :class:`Join`."""
 
 
 class KeepAlive(NamedTuple):
@@ -235,6 +247,7 @@ def _room_script(name: str, args: type[Args], *, grows: bool = False) -> LuaScri
 JOIN: Final = _room_script("join", Join)
 LEAVE: Final = _room_script("leave", Leave)
 REMOVE: Final = _room_script("remove", Remove)
+KEEP_OUT: Final = _room_script("keep_out", KeepOut)
 KEEP_ALIVE: Final = _room_script("keep_alive", KeepAlive)
 UPDATE: Final = _room_script("update", Update)
 CONTROL: Final = _room_script("control", Control)
@@ -260,7 +273,7 @@ COUNT_SEATS: Final = load("count_seats", TenantKeys, CountSeats)
 SHARE_INFLOW: Final = load("share_inflow", InflowKeys, ShareInflow)
 
 ALL: Final = (
-    *(JOIN, LEAVE, REMOVE, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
+    *(JOIN, LEAVE, REMOVE, KEEP_OUT, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
     *(BEGIN_RECORDING, END_RECORDING),
     *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE, TAKE_SEAT, COUNT_SEATS, SHARE_INFLOW),
 )

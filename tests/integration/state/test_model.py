@@ -107,6 +107,8 @@ class Ages(NamedTuple):
 
     admitted: int | None = None
     """The admission of who joins."""
+    done: int | None = None
+    """The removal that is done again."""
     removed: dict[UserId, int] = {}  # noqa: RUF012 - never changed
     """What SQL knows."""
     joined: tuple[int, ...] = ()
@@ -353,8 +355,12 @@ def _timed(call: Call, now_ms: int) -> dict[str, Any]:
         return more
     if ages.admitted is not None:
         more["admitted_at_ms"] = now_ms - ages.admitted
-    room = "placement" if call.name == "join" else "known"
+    if ages.done is not None:
+        return more | {"done_at_ms": now_ms - ages.done}
     removals = {user: now_ms - age for user, age in ages.removed.items()}
+    if call.name == "keep_out":
+        return {"removals": removals}
+    room = "placement" if call.name == "join" else "known"
     more[room] = msgspec.structs.replace(more[room], removals=removals)
     if ages.joined:
         more["members"] = [
@@ -444,6 +450,8 @@ class Player:
             (10, self._join),
             (4, self._leave),
             (2, lambda: self._any("remove", self._user(), self.rng.choice([None, *self.sessions[-2:]]))),
+            (2, self._remove_again),
+            (2, self._keep_out),
             (5, lambda: self._on_seat("keep_alive")),
             (5, self._update),
             (2, lambda: self._on_seat("raise_hand", self._coin())),
@@ -533,12 +541,13 @@ class Player:
             region=self.rng.choice(["eu", "us"]),
             node=self.rng.choice([None, NodeId("n1"), NodeId("n2")]),
             session_id=SessionId(new_uuid()) if self._coin() else self._recent(self.sessions),
+            was_open=self._coin(),
             recording=self.rng.choice([None, self._recording()]),
             incarnation=new_token("i"),
         )
         entry = self.rng.choice(["open", "open", "waits", "locked"])
         more = {"max_participants": LIMIT, "placement": placement, "entry": entry}
-        return Call(self.rng.randrange(HUBS), "join", (seat,), more, Ages(self._age(), self._removed()))
+        return Call(self.rng.randrange(HUBS), "join", (seat,), more, Ages(self._age(), removed=self._removed()))
 
     def _age(self) -> int:
         """Of an admission or a member. A removal is never so near to it: it is a multiple of 4 s old."""
@@ -546,6 +555,15 @@ class Player:
 
     def _removed(self) -> dict[UserId, int]:
         return {self._user(): 4_000} if self.rng.random() < 0.2 else {}
+
+    def _remove_again(self) -> Call:
+        """Of a removal that was done so long ago: 18 s are before all that is voided by `_removed`."""
+        ages = Ages(done=self.rng.choice([2_000, 18_000]))
+        return self._any("remove", self._user(), self._recent(self.sessions))._replace(ages=ages)
+
+    def _keep_out(self) -> Call:
+        ages = Ages(removed=self._removed())
+        return self._any("keep_out", self._recent(self.sessions))._replace(ages=ages)
 
     def _leave(self) -> Call:
         call = self._on_seat("leave")

@@ -14,8 +14,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from tertulia.http import server
-from tertulia.http.gate import PARTING, Gate, open_gate
-from tertulia.http.server import CROWDED_SECONDS, HEAD_SECONDS, KEEP_ALIVE_SECONDS, BoundedHttp
+from tertulia.http.gate import PARTING, READS_A_TURN, Gate, open_gate
+from tertulia.http.server import CROWDED_SECONDS, HEAD_SECONDS, KEEP_ALIVE_SECONDS, paced_http
+from tertulia.pace import Pace
 from tertulia.places import Places
 from tertulia.rates import Queues, RateLimit
 from tertulia.sockets.websocket import protocol_class
@@ -88,7 +89,7 @@ async def serving(gate: Gate) -> AsyncIterator[Connect]:
     config.load()
     loop = asyncio.get_running_loop()
     state = ServerState()
-    listening = await loop.create_server(lambda: BoundedHttp(config, state, {}, gate=gate), "127.0.0.1", 0)
+    listening = await loop.create_server(lambda: paced_http(config, state, {}, gate=gate), "127.0.0.1", 0)
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Client]:
@@ -188,10 +189,16 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def gate(
-    places: Places | None = None, requests: Queues | None = None, upgrades: RateLimit | None = None, **more: Any
+    places: Places | None = None,
+    requests: Queues | None = None,
+    upgrades: RateLimit | None = None,
+    parting: Places | None = None,
+    **more: Any,
 ) -> Gate:
     return Gate(
-        places or Places(0, 0), requests or Queues(0, 0, 0), upgrades or RateLimit(0), Places(PARTING, 0), **more
+        *(places or Places(0, 0), requests or Queues(0, 0, 0), upgrades or RateLimit(0)),
+        *(parting or Places(PARTING, 0), Pace(READS_A_TURN)),
+        **more,
     )
 
 
@@ -251,7 +258,7 @@ UPGRADE = (
 async def test_who_was_refused_is_not_waited_for_without_end() -> None:
     """It may read why for a moment; those who are too many for that are closed at once."""
     parting = Places(1, 0)
-    async with serving(Gate(Places(1, 0), Queues(0, 0, 0), RateLimit(0), parting)) as connect, connect() as first:
+    async with serving(gate(Places(1, 0), parting=parting)) as connect, connect() as first:
         assert (await first.get())[0] == 200
         async with connect() as second, connect() as third:
             for client in (second, third):

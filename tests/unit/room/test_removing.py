@@ -6,14 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from tertulia import contract
-from tertulia.errors import Forbidden, Unavailable
+from tertulia.errors import BadToken, Forbidden, Unavailable
 from tertulia.ids import HubId, NodeId, UserId
 from tertulia.room import answers, commands, effects, inputs, steps
 from tertulia.room.answers import KeptAlive, Ongoing, Removed, Restored
 from tertulia.room.messages import LeftMessage
 from tertulia.room.removing import TRIES
 from tertulia.room.timers import RecordAgain
-from tests.unit.room.core import HOST, SESSION, THERE, Core, member
+from tests.unit.room.core import HERE, HOST, SESSION, THERE, Core, member
 
 N1 = NodeId("n1")
 BOB = member("bob", "b")
@@ -40,6 +40,13 @@ def _recorded(core: Core) -> steps.RecordRemoval:
     return core.step(steps.RecordRemoval)
 
 
+def _written(core: Core) -> None:
+    """SQL has the removal, and Redis has kept it."""
+    core.answer(steps.RecordRemoval, None)
+    assert core.step(steps.Remove).done_at_ms is not None
+    core.answer(steps.Remove, LOST)
+
+
 def test_the_answer_waits_for_sql(core: Core) -> None:
     core.call("a", "RemoveParticipant", target_user_id="bob", ban=True)
     core.answer(steps.Remove, core.removed(core.left("bob", 2), at_ms=77))
@@ -47,13 +54,16 @@ def test_the_answer_waits_for_sql(core: Core) -> None:
     assert core.answers("a") == []
     assert _recorded(core) == steps.RecordRemoval(session_id=SESSION, user=UserId("bob"), at_ms=77, ban=True)
     core.answer(steps.RecordRemoval, None)
+    assert core.answers("a") == []
+    assert core.step(steps.Remove) == steps.Remove(user=UserId("bob"), lost=SESSION, done_at_ms=77)
+    core.answer(steps.Remove, LOST)
     assert len(core.answers("a")) == 1
 
 
 def test_who_has_just_left_is_removed_too(core: Core) -> None:
     core.give(inputs.RemoveParticipant(1, UserId("bob")))
     core.answer(steps.Remove, core.removed(None))
-    core.answer(steps.RecordRemoval, None)
+    _written(core)
     assert _resolved(core) == [True]
 
 
@@ -63,7 +73,7 @@ def test_in_a_room_of_which_nobody_is_here_the_node_is_found() -> None:
     core.answer(steps.Remove, core.removed(answers.Left(participant=BOB, remaining=2)))
     core.answer(steps.Summary, core.summary(node=N1))
     assert [type(tell.command) for tell in core.of(effects.Tell)] == [commands.Close]
-    core.answer(steps.RecordRemoval, None)
+    _written(core)
     assert [(e.request, e.result) for e in core.of(effects.Resolve)] == [(7, True)]
     assert isinstance(core.effects[-1], effects.Unused)
 
@@ -84,7 +94,7 @@ def test_sql_is_away_and_the_removal_is_written_later(core: Core) -> None:
         core.fail(steps.RecordRemoval, Unavailable("away"))
     core.due(RecordAgain)
     assert _recorded(core).at_ms == 77
-    core.answer(steps.RecordRemoval, None)
+    _written(core)
     assert len(core.answers("a")) == 1
     assert len([log for log in core.of(effects.Log) if log.is_warning]) == 1
 
@@ -112,7 +122,33 @@ def test_a_removal_from_a_lost_room_is_kept_in_sql_first(core: Core) -> None:
     core.answer(steps.RecordRemoval, None)
     assert core.step(steps.Remove).lost == SESSION
     core.answer(steps.Remove, core.removed(core.left("bob", 2)))
+    _written(core)
+    assert core.events("b") == ["Removed"]
+    assert _resolved(core) == [True]
+
+
+def test_a_removal_that_redis_has_lost_before_sql_knew_of_it_is_done_again(core: Core) -> None:
+    """Whoever made the state again meanwhile has not read it, and may be who was removed."""
+    core.give(inputs.RemoveParticipant(1, UserId("bob")))
+    core.answer(steps.Remove, core.removed(None, at_ms=77))
     core.answer(steps.RecordRemoval, None)
+    core.answer(steps.Remove, core.removed(core.left("bob", 2), at_ms=99))
+    assert core.events("b") == ["Removed"]
+    assert _resolved(core) == []
+    assert _recorded(core).at_ms == 99
+    _written(core)
+    assert _resolved(core) == [True]
+
+
+def test_redis_is_asked_again_later_whether_it_has_kept_the_removal(core: Core) -> None:
+    core.give(inputs.RemoveParticipant(1, UserId("bob")))
+    core.answer(steps.Remove, core.removed(None, at_ms=77))
+    core.answer(steps.RecordRemoval, None)
+    core.fail(steps.Remove, Unavailable("away"))
+    assert _resolved(core) == [True]
+    core.due(RecordAgain)
+    core.answer(steps.RecordRemoval, None)
+    core.answer(steps.Remove, core.removed(core.left("bob", 2), at_ms=99))
     assert core.events("b") == ["Removed"]
     assert _resolved(core) == [True]
 
@@ -192,6 +228,61 @@ def test_a_hub_that_writes_the_room_again_remembers_what_sql_was_not_told(core: 
     core.answer(steps.KeepAlive, KeptAlive.LOST)
     core.answer(steps.ReadSession, Ongoing(None, {}))
     assert core.step(steps.Restore).known.removals == {BOB.user_id: 77}
+
+
+def _join_of_a_lost_state(core: Core, *, is_first: bool) -> None:
+    core.ask_to_join("eve", "e")
+    assert core.step(steps.Join).placement.was_open
+    core.answer(steps.Join, core.joined([], first_of_session=is_first, removals_unread=True))
+    if is_first:
+        core.answer(steps.OpenSession, True)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_join_of_a_lost_state_reads_the_removals_again(is_first: bool) -> None:
+    core = Core()
+    _join_of_a_lost_state(core, is_first=is_first)
+    core.answer(steps.ReadSession, Ongoing(None, {BOB.user_id: 77}))
+    assert core.step(steps.KeepOut) == steps.KeepOut(session_id=SESSION, removals={BOB.user_id: 77})
+    core.answer(steps.KeepOut, None)
+    core.answer(steps.Summary, core.summary())
+    assert core.result("e").user_id == "eve"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_who_was_removed_from_a_lost_state_is_not_let_in(is_first: bool) -> None:
+    core = Core()
+    _join_of_a_lost_state(core, is_first=is_first)
+    core.answer(steps.ReadSession, Ongoing(None, {UserId("eve"): 0}))
+    assert core.step(steps.Leave).user == "eve"
+    core.answer(steps.Leave, core.left("eve", 0))
+    assert core.answers("e") == [BadToken]
+
+
+@pytest.mark.parametrize("step", [steps.ReadSession, steps.KeepOut])
+def test_nobody_joins_a_lost_state_while_its_removals_are_not_known(step: type[steps.Step]) -> None:
+    core = Core()
+    _join_of_a_lost_state(core, is_first=False)
+    if step is steps.KeepOut:
+        core.answer(steps.ReadSession, Ongoing(None))
+    core.fail(step, Unavailable("away"))
+    core.answer(steps.Leave, core.left("eve", 0))
+    assert core.answers("e") == [Unavailable]
+
+
+def test_a_lost_state_whose_session_has_ended_is_dropped() -> None:
+    core = Core()
+    _join_of_a_lost_state(core, is_first=False)
+    core.answer(steps.ReadSession, None)
+    assert core.step(steps.End).session_id == SESSION
+
+
+def test_who_returns_to_a_lost_state_needs_no_sql() -> None:
+    core = Core()
+    core.ask_to_join("eve", "e", resume_token="r")
+    here = member("eve", "before", HERE)
+    core.answer(steps.Join, core.joined([], removals_unread=True, resumed=True, replaced=here))
+    assert core.result("e").user_id == "eve"
 
 
 # --- the room's own host and the co-hosts

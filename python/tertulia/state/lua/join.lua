@@ -1,8 +1,9 @@
 -- Take a seat: a new one, that of another connection of the same user, or one's own after a lost connection.
 -- needs: room, iso
 -- args: user, new, returning, limit (number), entry, admitted (number)
--- args: region, node, session, recording, incarnation, removals
--- `limit`: how many others may be there, -1 for any number. `removals`: those from `session`, as SQL knows them.
+-- args: region, node, session, was_open, recording, incarnation, removals
+-- `limit`: how many others may be there, -1 for any number. `was_open`: '1' if SQL knew `session` to be open, '' if it
+-- begins; `removals`: those from it, as SQL knew them.
 -- `entry`: 'open'; or 'waits', 'locked' for who has no seat and was not admitted by a host.
 -- Returns 'joined', the participant, the one replaced or '', resumed, first, the room's hash and the others; or 'void'
 -- (removed since the admission), 'full', 'waits', 'locked'.
@@ -14,7 +15,10 @@ local removed_at = redis.call('HGET', removed, user)
 if removed_at and admitted <= tonumber(removed_at) then return {'void'} end
 local stands = not first and redis.call('HGET', standing, user)
 if entry ~= 'open' and not stands and (first or redis.call('HEXISTS', participants, user) == 0) then return {entry} end
-if first then create(region, node, session, recording, incarnation) end
+if first then
+  create(region, node, session, recording, incarnation)
+  if was_open ~= '' then redis.call('HSET', room, 'removalsUnread', 'true') end
+end
 
 local others, old = {}, false
 local all = redis.call('HGETALL', participants)
