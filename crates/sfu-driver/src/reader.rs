@@ -100,16 +100,16 @@ impl Readings {
     ///
     /// # Errors
     /// Too much waits: it was not taken.
-    pub(crate) fn read(&self, shard: u64, reading: Reading) -> Result<(), Reading> {
+    pub(crate) fn read(&self, shard: u64, reading: Reading) -> Result<(), Box<Reading>> {
         let bytes = reading.bytes();
         // Workers that ask at once may exceed this by one SDP each.
         if self.reader.waiting.load(Ordering::Relaxed) + bytes > MAX_WAITING {
-            return Err(reading);
+            return Err(reading.into());
         }
         self.reader.waiting.fetch_add(bytes, Ordering::Relaxed);
         let desk = Arc::downgrade(&self.desk);
         let job = Job { reading, shard, desk };
-        self.reader.jobs.send(job).map_err(|unsent| unsent.0.reading)
+        self.reader.jobs.send(job).map_err(|unsent| unsent.0.reading.into())
     }
 
     /// The next one that was read, and for which shard.

@@ -275,7 +275,7 @@ fn dense(sdp: &str) -> String {
         let is_first = is_transport && !has_transport;
         has_transport |= name == "a=setup";
         let is_noise = ["c=IN", "a=rtcp", "a=ice-options", "a=rtcp-xr"].contains(&name);
-        !(is_format && !KNOWN.contains(&number)) && (!is_transport || is_first) && !is_noise
+        (!is_format || KNOWN.contains(&number)) && (!is_transport || is_first) && !is_noise
     };
     sdp.lines().filter(is_kept).map(|line| format!("{line}\r\n")).collect()
 }
