@@ -113,6 +113,7 @@ LONG = _browser(
     "meetings",
     "pictures",
     "recorded_files",
+    "sign_in",
     "views",
     "webrtcbin",
 )

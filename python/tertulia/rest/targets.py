@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, OpenInvite, R
 from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.errors import AlreadyExists, FieldError, Forbidden, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId
-from tertulia.rest.callers import CodeHolder, Member
+from tertulia.rest.callers import CodeHolder, Member, SignedIn
 from tertulia.rest.operation import Asked
 from tertulia.room.quotas import Quotas
 
@@ -56,6 +57,13 @@ class Host(Struct, frozen=True):
 
     user_id: UserId
     known: User | None
+
+
+class NewRoom(Struct, frozen=True):
+    """What a room is to be: its host, and when its meeting is to begin."""
+
+    host: Host
+    scheduled_for: datetime | None
 
 
 async def nothing(_asked: Asked[Any]) -> None:
@@ -130,6 +138,8 @@ async def _joiner(asked: Asked[Any], user_id: UserId, at_ms: int) -> Joiner:
 def _entrant_id(asked: Asked[EntryQuery]) -> UserId:
     if isinstance(asked.caller, Member):
         return asked.caller.claims.user_id
+    if isinstance(asked.caller, SignedIn):
+        return asked.caller.user_id
     given = asked.body.user_id
     return UserId(given.lower() if isinstance(given, str) else asked.made_id)
 
