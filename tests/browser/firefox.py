@@ -22,6 +22,8 @@ PREFERENCES: Final = {
     "media.peerconnection.ice.obfuscate_host_addresses": False,
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
+    # Without a screen it can share a tab of its own, asked for as `mediaSource: "browser"`.
+    "media.getusermedia.browser.enabled": True,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
     # Firefox would fetch Cisco's OpenH264 from the network.
@@ -69,6 +71,10 @@ class Page:
         tree = await self.command("browsingContext.getTree")
         self._context = tree["contexts"][0]["context"]
 
+    async def prepare(self, script: str) -> None:
+        """Run a script in each page, before its own."""
+        await self.command("script.addPreloadScript", functionDeclaration=f"() => {{ {script} }}")
+
     async def goto(self, url: str) -> None:
         """Open an address, and wait until it is loaded."""
         await self.command("browsingContext.navigate", context=self._context, url=url, wait="complete")
@@ -112,6 +118,12 @@ class Page:
               return button !== undefined;
             }})()"""
         )
+
+    async def key(self, value: str) -> None:
+        """Press a key of the keyboard: what only a person may begin, such as sharing a screen, takes that."""
+        stroke = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
+        actions = [{"type": "key", "id": "keyboard", "actions": stroke}]
+        await self.command("input.performActions", context=self._context, actions=actions)
 
     async def choose(self, button: str, item: str) -> None:
         """Press a button that opens a menu or a dialog, then one in it."""

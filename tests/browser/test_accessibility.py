@@ -100,9 +100,11 @@ async def show(person: Person, screen: str, link: str) -> None:
             await person.button("More").click()
         case "settings":
             await page.get_by_role("menuitem", name="Settings").click()
+            await page.get_by_role("dialog").wait_for()
         case "shortcuts":
             await person.press("Escape")
             await person.press("?")
+            await page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
         case "ended":
             await person.press("Escape")
             await person.button("Leave").click()

@@ -101,10 +101,10 @@ async def test_text_follows_the_font_size_of_the_browser(come: Come, base: str) 
             await join.click()
             await ana.button("Mute").wait_for()
         small = await font_sizes(ana)
-        await ana.page.evaluate("() => { document.documentElement.style.fontSize = '24px'; }")
+        await ana.page.evaluate("() => { document.documentElement.style.fontSize = '32px'; }")
         large = await font_sizes(ana)
         assert len(small) == len(large) > 5
-        assert all(b == pytest.approx(a * 1.5, rel=0.2) for a, b in zip(small, large, strict=True)), (small, large)
+        assert all(b == pytest.approx(a * 2, rel=0.2) for a, b in zip(small, large, strict=True)), (small, large)
         assert await ana.page.evaluate(_CUT_OFF) == []
         await ana.page.evaluate("() => { document.documentElement.style.fontSize = ''; }")
 
@@ -132,6 +132,8 @@ async def test_nothing_is_cut_off_at_320_pixels(come: Come, base: str) -> None:
     for open_screen in ("", "c", "p", "?"):
         if open_screen:
             await ana.press(open_screen)
+        if open_screen == "?":
+            await page.get_by_role("dialog").wait_for()
         assert await page.evaluate(_CUT_OFF) == []
         assert await page.evaluate("document.documentElement.scrollWidth") == 320
         if open_screen:

@@ -172,6 +172,15 @@ async def test_people_join_muted_where_the_room_says_so(come: Come, base: str) -
     await expect(ana.tile("Ben").get_by_role("img", name="Muted")).to_have_count(0)
 
 
+async def test_who_joins_where_only_hosts_may_unmute_is_told_so(come: Come, base: str) -> None:
+    room = new_room(base, unmute="host", muteOnEntry=True)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    await ben.join(room.link)
+    await ben.hears("The host has muted everyone. Raise your hand to speak.")
+    await expect(ben.page.locator("#notices")).not_to_contain_text("You can unmute yourself")
+
+
 async def test_firefox_waits_and_is_let_in(come: Come, base: str, tmp_path: Path) -> None:
     room = new_room(base, waitingRoom=True)
     ana = await come("Ana")

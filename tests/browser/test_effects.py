@@ -130,12 +130,15 @@ async def test_who_speaks_while_muted_is_told_and_not_heard(come: Come, base: st
 async def test_who_may_not_unmute_is_not_listened_to(come: Come, base: str) -> None:
     room = new_room(base, unmute="host")
     ana, ben = await come("Ana"), await come("Ben")
-    await prepare(ben)
-    await ana.join(room.host_link)
-    await ben.join(room.link)
-    await ben.page.evaluate("() => { window.loudness = 0.2; }")
+    for person, link in ((ana, room.host_link), (ben, room.link)):
+        await prepare(person)
+        await person.join(link)
     await expect(ben.button("Unmute")).to_be_visible()
-    await asyncio.sleep(2)  # several times as long as a word: there is nothing to await
+    await ben.page.evaluate("() => { window.loudness = 0.2; }")
+    # Who hears themselves later is told, and the host may unmute.
+    await ana.button("Mute").click()
+    await ana.page.evaluate("() => { window.loudness = 0.2; }")
+    await ana.hears("You are muted. The others do not hear you.")
     assert await ben.page.locator("#notices").get_by_text("The others do not hear you").count() == 0
 
 
@@ -208,6 +211,78 @@ async def test_a_screen_is_shared_with_its_sound(come: Come, base: str, topology
     async with asyncio.timeout(PATIENCE / 1000):
         while await loudness(ben, 0.5) > 0.0001:
             pass
+
+
+_SHARE_LEFT: Final = """
+navigator.mediaDevices.getDisplayMedia = async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 400, height: 300 });
+  const brush = canvas.getContext("2d");
+  setInterval(() => brush.fillRect(0, 0, Math.random() * 400, Math.random() * 300), 100);
+  const context = new AudioContext();
+  const both = new ChannelMergerNode(context, { numberOfInputs: 2 });
+  const tone = new OscillatorNode(context, { frequency: 440 });
+  tone.connect(both, 0, 0);
+  tone.start();
+  const out = new MediaStreamAudioDestinationNode(context, { channelCount: 2 });
+  both.connect(out);
+  return new MediaStream([...canvas.captureStream(10).getVideoTracks(), ...out.stream.getAudioTracks()]);
+};
+"""
+"""A screen whose sound comes from the left alone."""
+
+_SIDES: Final = """async () => {
+  window.sides ??= new AudioContext();
+  const receivers = window.connections.flatMap((connection) => connection.getReceivers());
+  const loudest = [0, 0];
+  for (const { track } of receivers.filter(({ track }) => track.kind === "audio")) {
+    const split = new ChannelSplitterNode(window.sides, { numberOfOutputs: 2 });
+    const source = new MediaStreamAudioSourceNode(window.sides, { mediaStream: new MediaStream([track]) });
+    const ears = [0, 1].map(() => new AnalyserNode(window.sides, { fftSize: 2048 }));
+    source.connect(split);
+    for (const [i, ear] of ears.entries()) split.connect(ear, i);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const [i, ear] of ears.entries()) {
+      const samples = new Float32Array(ear.fftSize);
+      ear.getFloatTimeDomainData(samples);
+      loudest[i] = Math.max(loudest[i], ...samples);
+    }
+    source.disconnect();
+  }
+  return loudest;
+}"""
+"""How loud what is heard is at the left, and at the right."""
+
+_SYNCED: Final = """async () => {
+  const connection = window.connections.findLast(({ connectionState }) => connectionState === "connected");
+  const sections = connection.remoteDescription.sdp.split(/^m=/m);
+  const streamOf = (mid) => sections.find((one) => one.includes(`a=mid:${mid}\\r`))?.match(/^a=msid:(\\S+)/m)?.[1];
+  const inbound = [...(await connection.getStats()).values()].filter(({ type }) => type === "inbound-rtp");
+  const screen = inbound.find(({ frameHeight }) => frameHeight === 300);
+  const sound = inbound.find(({ kind, totalAudioEnergy }) => kind === "audio" && totalAudioEnergy > 0.001);
+  return screen && sound ? [streamOf(screen.mid), streamOf(sound.mid)] : null;
+}"""
+"""The streams that the screen and what is heard are of; browsers play in sync what is of one stream."""
+
+
+@pytest.mark.parametrize("topology", ["sfu", "p2p"])
+async def test_the_sound_of_a_screen_is_stereo_and_in_sync_with_it(come: Come, base: str, topology: str) -> None:
+    room = new_room(base, topology=topology)
+    ana = await come("Ana", preferences={"micOn": False})
+    ben = await come("Ben", preferences={"micOn": False}, viewport={"width": 1280, "height": 800})
+    await ana.context.add_init_script(_SHARE_LEFT)
+    await ana.join(room.link)
+    await ben.join(room.host_link)
+    await ben.tile("Ana").wait_for()
+    await ana.press("s")
+    await expect(ben.tile("Ana’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    async with asyncio.timeout(PATIENCE / 1000):
+        while (sides := await ben.page.evaluate(_SIDES))[0] < 0.1:
+            pass
+        while (streams := await ben.page.evaluate(_SYNCED)) is None:
+            pass
+    left, right = sides
+    assert right < left / 10, sides
+    assert streams[0] == streams[1] is not None
 
 
 async def test_what_a_screen_shows_is_chosen_while_it_is_shared_and_remembered(come: Come, base: str) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.firefox import Page, firefox
-from tests.browser.person import Person, Room, call, new_room
+from tests.browser.person import PATIENCE, Person, Room, call, new_room
+from tests.browser.test_lobby import KEEP_TRACKS, LOSE
+from tests.browser.test_pictures import NAMES, fill
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+_SHARE_A_TAB: Final = """navigator.mediaDevices.getDisplayMedia =
+  () => navigator.mediaDevices.getUserMedia({ video: { mediaSource: "browser" } });"""
+"""Firefox without a screen has nothing else to share."""
 
 
 class Meeting(NamedTuple):
@@ -32,6 +39,8 @@ async def meeting(browser: Browser, server: object, tmp_path_factory: pytest.Tem
     await ana.press("c")
     await write(ana, "before Ben came")
     async with firefox(tmp_path_factory.mktemp("firefox")) as ben:
+        await ben.prepare(KEEP_TRACKS)
+        await ben.prepare(_SHARE_A_TAB)
         await ben.join(room.link, "Ben")
         await ana.tile("Ben").wait_for()
         yield Meeting(room, ana, ben)
@@ -47,6 +56,11 @@ async def write(ana: Person, text: str) -> None:
 async def click(ben: Page, selector: str) -> None:
     """Clicks the first element that the selector finds."""
     await ben.until(f"(() => {{ const e = document.querySelector({selector!r}); e?.click(); return !!e; }})()")
+
+
+def control(name: str) -> str:
+    """The expression that finds a button of the toolbar by its name."""
+    return f"document.querySelector('.control[aria-label=\"{name}\"]')"
 
 
 async def close(ben: Page) -> None:
@@ -127,6 +141,75 @@ async def test_what_a_host_decides(meeting: Meeting) -> None:
         await ana.button("More for Ben").click()
         await ana.page.get_by_role("menuitem", name=item).click()
         await ben.says(words, "#notices")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "off", "on"),
+    [
+        ("audio", "Your microphone has stopped", "Unmute", "Mute"),
+        ("video", "Your camera has stopped", "Turn camera on", "Turn camera off"),
+    ],
+)
+async def test_a_lost_device_is_said_at_once_with_the_way_back(
+    meeting: Meeting, kind: str, words: str, off: str, on: str
+) -> None:
+    _, ana, ben = meeting
+    if await ben.evaluate(f"{control(off)} !== null"):
+        await ben.press(off)
+    await ben.until(control(on))
+    await ben.evaluate(f"({LOSE})({kind!r})")
+    await ben.says(words, "#notices")
+    await ben.until(control(off))
+    muted = ana.tile("Ben").get_by_role("img", name="Muted")
+    if kind == "audio":
+        await expect(muted).to_be_visible()
+    else:
+        await expect(ana.tile("Ben")).not_to_contain_class("has-picture")
+    await ben.press("Turn on again")
+    await ben.until(control(on))
+    if kind == "audio":
+        await expect(muted).to_have_count(0)
+    else:
+        await expect(ana.tile("Ben")).to_contain_class("has-picture", timeout=PATIENCE)
+
+
+async def test_a_screen_is_seen_and_ones_own_has_a_preview(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    shown = """[...document.querySelectorAll(".tile.screen.has-picture")].some(
+      (tile) => tile.getAttribute("aria-label") === {!r} && tile.querySelector("video").videoWidth > 0)"""
+    await ana.press("Escape")
+    await ana.press("s")
+    await ben.says("Ana is sharing a screen", "#notices")
+    await ben.until(shown.format("Ana’s screen"))
+    await ana.press("s")
+    await ben.until("document.querySelectorAll('.tile.screen').length === 0")
+    await ben.key("s")
+    await ben.until(shown.format("Your screen"))
+    await ben.says("You are sharing your screen")
+    await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await ben.press("Stop")
+    await expect(ana.tile("Ben’s screen")).to_have_count(0)
+    await ben.until("document.querySelectorAll('.tile.screen').length === 0")
+
+
+async def test_pages_of_tiles(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    room = new_room(meeting.room.base)
+    crowd = await Person.open(ana.context, "Crowd")
+    await crowd.page.goto(room.base)
+    await fill(crowd, room, 27)
+    await ben.join(room.link, "Ben")
+    await ben.until("document.querySelector('.control[data-command=people] .people-count').textContent === '28'")
+    names = "[...document.querySelectorAll('.tile')].map((tile) => tile.getAttribute('aria-label'))"
+    await ben.until("!document.querySelector('.pager').hidden")
+    first = await ben.evaluate(names)
+    await ben.press("More people")
+    await ben.until(f"{names}[0] !== {first[0]!r}")
+    second = await ben.evaluate(names)
+    assert {*first, *second} == {*NAMES[:27], "Ben (you)"} and not {*first} & {*second}
+    await ben.press("Previous people")
+    await ben.until(f"{names}[0] === {first[0]!r}")
+    await crowd.page.close()
 
 
 async def test_a_language_and_a_link_with_a_password(meeting: Meeting) -> None:

@@ -25,7 +25,7 @@ _COUNT_QUESTIONS = """(() => {
 })()"""
 
 
-_KEEP_TRACKS = """(() => {
+KEEP_TRACKS = """(() => {
   window.opened = [];
   const media = navigator.mediaDevices;
   const ask = media.getUserMedia.bind(media);
@@ -35,7 +35,7 @@ _KEEP_TRACKS = """(() => {
     return stream;
   };
 })()"""
-_LOSE = """(kind) => {
+LOSE = """(kind) => {
   const track = window.opened.filter((t) => t.kind === kind && t.readyState === "live").at(-1);
   track.stop();
   track.dispatchEvent(new Event("ended"));
@@ -181,17 +181,17 @@ async def test_an_invite_that_was_revoked_or_used_up_and_a_guest_who_comes_back(
 
 async def test_a_device_that_is_lost_is_said_at_once_with_the_way_back(come: Come, base: str) -> None:
     ana = await come("Ana")
-    await ana.page.add_init_script(_KEEP_TRACKS)
+    await ana.page.add_init_script(KEEP_TRACKS)
     await ana.page.goto(new_room(base).link)
     await ana.page.locator(".mirror video").wait_for()
-    await ana.page.evaluate(_LOSE, "audio")
+    await ana.page.evaluate(LOSE, "audio")
     await ana.page.get_by_role("alert").get_by_text("Your microphone has stopped").wait_for()
     await ana.button("Turn microphone on").click()
     await expect(ana.page.get_by_role("alert")).to_be_hidden()
     await ana.button("Join now").click()
     for kind, off, on in (("audio", "Unmute", "Mute"), ("video", "Turn camera on", "Turn camera off")):
         await ana.button(on).wait_for()
-        await ana.page.evaluate(_LOSE, kind)
+        await ana.page.evaluate(LOSE, kind)
         await ana.button(off).wait_for()
         await ana.button("Turn on again").click()
         await ana.button(on).wait_for()
@@ -227,6 +227,9 @@ async def test_devices_and_theme_in_the_settings(come: Come, base: str) -> None:
     await ana.page.get_by_role("menuitem", name="Settings").click()
     dialog = ana.page.get_by_role("dialog")
     await expect(dialog.get_by_label("Camera").locator("option")).not_to_have_count(1)
+    assert await dialog.get_by_label("Your video").evaluate("(video) => video.srcObject.active")
+    await expect(dialog.get_by_role("meter", name="Microphone level")).to_be_visible()
+    await expect(dialog.get_by_role("button", name="Play a test sound")).to_be_visible()
     await dialog.get_by_label("Video quality").select_option("standard")
     await dialog.get_by_label("Appearance").select_option("dark")
     assert await ana.page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -63,8 +63,13 @@ async def crowd(come: Come, room: Room, count: int) -> Person:
     """``count`` people without cameras, by the page's own client library."""
     person = await come("Crowd")
     await person.page.goto(room.base)
-    await person.page.evaluate(_CROWD, [room.id, NAMES[:count]])
+    await fill(person, room, count)
     return person
+
+
+async def fill(person: Person, room: Room, count: int) -> None:
+    """Has a person's page join a room as ``count`` people, less those who are there already."""
+    await person.page.evaluate(_CROWD, [room.id, NAMES[:count]])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -74,7 +79,7 @@ async def test_tiles(come: Come, base: str, pictures: Path, scheme: str) -> None
     me = await come("Lorenzo Vidal", color_scheme=scheme, reduced_motion="reduce")
     await me.join(room.link)
     for count in (1, 2, 3, 5, 7, 12, 25, 28):
-        await others.page.evaluate(_CROWD, [room.id, NAMES[: count - 1]])
+        await fill(others, room, count - 1)
         await me.page.get_by_role("button", name=f"People, {count}", exact=True).wait_for()
         for viewport in (DESKTOP, PHONE, PHONE_LYING):
             await me.page.set_viewport_size(viewport)
@@ -146,9 +151,11 @@ async def test_screens(come: Come, base: str, pictures: Path, viewport: Viewport
     await me.button("More").click()
     await picture("menu")
     await page.get_by_role("menuitem", name="Settings").click()
+    await page.get_by_role("dialog").wait_for()
     await picture("settings")
     await me.press("Escape")
     await me.press("?")
+    await page.get_by_role("dialog").wait_for()
     await picture("shortcuts")
     await me.press("Escape")
     await me.tile("Carlos Ruiz").dblclick()
@@ -225,3 +232,12 @@ def list_of_recordings(base: str, file: Path) -> Recordings:
     views = [film("recording"), film("processing", progress=progress, layout="speaker"), made, *voices]
     failed = film("failed", error="There is no space left on the server’s disk.")
     return Recordings([*views, failed, film("empty")], files={"film.mp4": file})
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+async def test_one_can_join_from_a_phone_held_sideways(come: Come, base: str, language: str) -> None:
+    me = await come("Lorenzo Vidal", viewport=PHONE_LYING, has_touch=True, is_mobile=True, locale=language)
+    await me.page.goto(new_room(base).link)
+    await me.page.locator(".mirror video").wait_for()
+    for part in (".mirror", ".switches", "input[name=name]", ".ready button"):
+        await expect(me.page.locator(part)).to_be_in_viewport(ratio=1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import async_playwright, expect
 
+from tests.browser import chromium
 from tests.browser.conftest import Come
 from tests.browser.person import Person, new_room
 
@@ -175,3 +176,31 @@ async def test_what_is_measured_is_shown_and_copied(come: Come, base: str, topol
     assert sources == {(is_own, source) for is_own in (True, False) for source in ("microphone", "camera")}
     assert "Ben" not in json.dumps(report)
     assert ben.trouble == []
+
+
+async def test_a_phone_turns_to_its_other_camera(come: Come, base: str) -> None:
+    room = new_room(base)
+    ben = await come("Ben")
+    await ben.join(room.link)
+    async with async_playwright() as playwright:
+        browser = await chromium.launch(playwright, "--use-fake-device-for-media-stream=fps=6,device-count=2")
+        ana = await Person.come(browser, "Ana", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+        await ana.join(room.link)
+        await ana.sees("Ana (you)")
+        device = """() => document.querySelector(".mirrored").srcObject.getVideoTracks()[0].getSettings().deviceId"""
+        cameras = await ana.page.evaluate(
+            """async () => (await navigator.mediaDevices.enumerateDevices())
+              .filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId)"""
+        )
+        assert len(cameras) == 2
+        seen = [await ana.page.evaluate(device)]
+        for _ in cameras:
+            await ana.button("More").click()
+            await ana.page.get_by_role("menuitem", name="Use the other camera").click()
+            await ana.page.wait_for_function(f"(before) => ({device})() !== before", arg=seen[-1])
+            seen.append(await ana.page.evaluate(device))
+        assert seen in ([cameras[0], cameras[1], cameras[0]], [cameras[1], cameras[0], cameras[1]])
+        await ana.sees("Ana (you)")
+        await ben.sees("Ana")
+        await browser.close()
+    assert ana.trouble == []

@@ -26,6 +26,9 @@ THEMES: Final = ("light", "dark")
 ROOT: Final = Path(__file__).parents[2]
 _HEIGHT: Final = 400
 """Of each picture on a sheet."""
+FOLDED: Final = 640
+"""Up to this width the lobby's choices are folded."""
+_FOLD: Final = "(folded) => document.querySelectorAll('details.devices').forEach((one) => { one.open = !folded; })"
 _SHEET: Final = """<body style="margin:0;display:flex;flex-wrap:wrap;gap:12px;width:2400px;background:#777">{}</body>"""
 
 
@@ -142,10 +145,13 @@ async def tour(browser: Browser, base: str, language: str) -> None:
 async def sheet(browser: Browser, page: Page, path: Path) -> None:
     """One screen in all sizes and themes, as one picture."""
     images: list[str] = []
+    # A busy machine looks like a slow line at times.
+    await page.wait_for_function("() => !document.querySelector('.away:not([hidden])')")
     for theme in THEMES:
         await page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
         for width, height in SIZES:
             await page.set_viewport_size({"width": width, "height": height})
+            await page.evaluate(_FOLD, width <= FOLDED)
             await page.evaluate("() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 60)))")
             taken = base64.b64encode(await page.screenshot()).decode()
             images.append(f'<img height="{_HEIGHT}" src="data:image/png;base64,{taken}">')

@@ -7,7 +7,9 @@ use str0m::rtp::rtcp::Rtcp;
 
 use crate::congestion::Control;
 use crate::demux;
-use crate::rtp::{Feedback, Header, PictureIds, Vp8Descriptor, goodbyes, is_keyframe, renumber, transport_feedback};
+use crate::rtp::{
+    Feedback, Header, Numbers, PictureIds, Pictures, Vp8Descriptor, goodbyes, is_keyframe, renumber, transport_feedback,
+};
 
 /// Classifies a datagram, and looks for each header extension that it may have.
 pub fn classify(packet: &[u8]) {
@@ -20,7 +22,7 @@ pub fn classify(packet: &[u8]) {
 
 /// Takes payloads one after the other for a stream whose source changes at every third.
 pub fn rtp_payloads(payloads: &[&[u8]]) {
-    let mut pictures = PictureIds::default();
+    let (mut came, mut pictures) = (Pictures::default(), PictureIds::default());
     for (index, payload) in payloads.iter().enumerate() {
         for codec in [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1, Codec::Opus] {
             is_keyframe(codec, payload);
@@ -29,10 +31,9 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
             pictures.change_source();
         }
         if let Some(descriptor) = Vp8Descriptor::parse(payload) {
-            let numbers = pictures.packet(&descriptor, index == 0);
-            numbers
-                .into_iter()
-                .for_each(|numbers| renumber(&mut payload.to_vec(), numbers));
+            let picture = came.extend(&descriptor).unwrap_or_default();
+            let numbers = pictures.packet(Numbers::of(&descriptor, picture), index == 0);
+            renumber(&mut payload.to_vec(), numbers);
         }
     }
 }

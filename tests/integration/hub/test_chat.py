@@ -40,6 +40,7 @@ async def test_a_private_message_is_for_the_two(fleet: Fleet, worker: Worker, se
     ann, ann_id = await fleet.join(worker, room)
     bob, bob_id = await fleet.join(second, room, name="Bob")
     eve, _ = await fleet.join(second, room, name="Eve")
+    await ann.event("ParticipantJoined", userId=bob_id)
     await ann.call("SendChat", {"text": "psst", "targetUserId": bob_id})
     message = await bob.event("ChatMessage", text="psst")
     assert await history(ann) == await history(bob) == [message]
@@ -69,7 +70,8 @@ async def test_a_reaction_takes_the_place_of_the_last_one(fleet: Fleet, worker: 
     await bob.call("ReactToMessage", {"messageId": message})
     await ann.call("ReactToMessage", {"messageId": message, "emoji": None})
     for client in (ann, bob):
-        await client.event("MessageReaction", userId=ann_id, emoji=None)
+        for user in (ann_id, bob_id):
+            await client.event("MessageReaction", userId=user, emoji=None)
         assert len(client.named("MessageReaction")) == 5  # the same one again is told to nobody
     assert "reactions" not in (await history(ann))[0]
     for wrong, code in (

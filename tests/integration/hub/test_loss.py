@@ -24,6 +24,7 @@ async def test_keep_alive_puts_a_lost_state_back(fleet: Fleet, worker: Worker) -
     room = await fleet.room()
     ann, ann_id = await fleet.join(worker, room, isMuted=True)
     bob, bob_id = await fleet.join(second, room, isVideoOn=True)
+    await ann.event("ParticipantJoined", userId=bob_id)
     before = await fleet.members(room)
     session = (await fleet.hash(room))["sessionId"]
     servers.flush(fleet.redis_url)

@@ -168,6 +168,7 @@ async def test_the_end_of_the_meeting_is_the_end_of_the_recording(
 ) -> None:
     host, _ = await fleet.join(worker, room, role="host")
     recording = (await host.call("StartRecording", {}))["recordingId"]
+    await host.event("RecordingChanged")
     await host.call("EndRoom")
     await host.closed()
     assert (await fleet.recordings.find(RoomId(room), RecordingId(recording))).status == "processing"
@@ -273,6 +274,7 @@ async def test_what_is_in_sql_only_is_completed_by_the_reaper(
 async def test_settings_that_change_do_not_end_it(fleet: Fleet, node: FakeNode, worker: Worker, room: str) -> None:
     host, user = await fleet.join(worker, room, role="host")
     recording = (await host.call("StartRecording", {}))["recordingId"]
+    await host.event("RecordingChanged")
     change = SettingsChange(is_recording_enabled=False)
     await fleet.directory.change_settings(fleet.tenant, RoomId(room), change)  # type: ignore[arg-type]
     back, _ = await fleet.join(worker, room, UserId(user), role="host")

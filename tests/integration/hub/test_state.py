@@ -88,6 +88,8 @@ async def test_hands(fleet: Fleet, worker: Worker, three: Three) -> None:
     for raised in (True, True, False):
         assert await three.bob.call("RaiseHand", {"raised": raised}) == {}
         if raised:
+            for client in three.all:
+                await client.event("HandRaised", raised=True)
             late, _ = await fleet.join(worker, three.room)
             hands = {p["userId"]: p["handRaised"] for p in late.result["participants"]}
             assert hands[three.bob_id] is True

@@ -176,6 +176,25 @@ describe("a check of one's connection", () => {
     assert.ok(result.bandwidth.up > 0);
   });
 
+  test("the SFU has its time from when we are in the room, however long that took", async () => {
+    const usual = server(UDP);
+    FakeSocket.reset((socket, call) => {
+      if (call.event === "JoinRoom") setTimeout(() => void usual(socket, call), 6000);
+      else void usual(socket, call);
+    });
+    const { result, error } = await checked();
+    assert.equal(error, undefined);
+    assert.ok(result.server >= 6000);
+    assert.equal(result.ways.udp.is, "works");
+  });
+
+  test("an SFU that is not there ends it five seconds after we are in the room", async () => {
+    FakeSocket.reset((socket, { event, id }) =>
+      socket.say({ replyTo: id, result: event === "JoinRoom" ? JOINED : {} }),
+    );
+    assert.equal((await checked()).error.code, "unavailable");
+  });
+
   test("an SFU that does not answer ends it, and nothing stays open", async () => {
     FakeSocket.reset((socket, call) => {
       if (call.event !== "SendOffer") void server(UDP)(socket, call);

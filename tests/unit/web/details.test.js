@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gauge } from "../../../python/tertulia/web/static/media/details.js";
-import { streamWords } from "../../../python/tertulia/web/static/view/details.js";
+import { streamWords } from "../../../python/tertulia/web/static/view/dialogs/details.js";
 import { plain } from "../../../python/tertulia/web/static/words.js";
 import "./english.js";
 

@@ -4,6 +4,8 @@ import {
   codeFrom,
   forgetOpened,
   keepOpened,
+  keepToken,
+  keptCredential,
   openedBefore,
   pathFrom,
 } from "../../../python/tertulia/web/static/view/entry.js";
@@ -49,7 +51,15 @@ describe("short links", () => {
       link: `https://meet.example/m/${CODE}`,
     });
     assert.deepEqual(openedBefore(CODE), entry);
+    assert.equal(keptCredential(`/m/${CODE}`), "token");
     forgetOpened(CODE);
     assert.equal(openedBefore(CODE), null);
+    assert.equal(keptCredential(`/m/${CODE}`), null);
+  });
+
+  test("what the tab has kept of a room is its token", () => {
+    keepToken(ROOM, "mine");
+    assert.equal(keptCredential(`/r/${ROOM}`), "mine");
+    for (const path of ["", "/r/nonsense", "/test"]) assert.equal(keptCredential(path), null);
   });
 });

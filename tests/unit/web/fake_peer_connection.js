@@ -31,6 +31,9 @@ class FakeTransceiver {
         if (pc.signalingState !== "stable") throw new DOMException("negotiating", "InvalidModificationError");
         this.sender.parameters = parameters;
       },
+      setStreams: (...streams) => {
+        this.streams = streams;
+      },
       replaceTrack: async (replacement) => {
         this.sender.track = replacement;
       },
@@ -100,9 +103,19 @@ export class FakePeerConnection {
     return this.#transceivers.filter(({ direction }) => direction !== "stopped");
   }
 
-  async setLocalDescription() {
+  async createOffer() {
+    return { type: "offer", sdp: "v=0\r\n" };
+  }
+
+  async createAnswer() {
+    return { type: "answer", sdp: "v=0\r\n" };
+  }
+
+  /** @param {RTCSessionDescriptionInit} [made] none: what the state asks for */
+  async setLocalDescription(made) {
     this.#assertOpen();
     const type = this.signalingState === "have-remote-offer" ? "answer" : "offer";
+    if (made && made.type !== type) throw new DOMException(`no ${made.type} now`, "InvalidStateError");
     if (type === "offer") this.#offer();
     else this.#answer();
   }

@@ -37,6 +37,11 @@ class FakeLocal extends Emitter {
     return this.camera !== null;
   }
 
+  async setMuted(muted) {
+    this.isMuted = muted;
+    this.emit("changed", null);
+  }
+
   tracks() {
     return new Map(this.camera ? [["camera", this.camera]] : []);
   }
@@ -266,6 +271,17 @@ describe("our state", () => {
     assert.equal(meeting.handRaised, false);
   });
 });
+
+for (const [why, result, isMuted] of [
+  ["the room says so", { isMuted: true }, true],
+  ["only hosts may unmute", { role: "attendee", settings: { unmute: "host" } }, true],
+  ["nobody says so", {}, false],
+]) {
+  test(`who joins with an open microphone is ${isMuted ? "muted" : "heard"} where ${why}`, async () => {
+    const { meeting, local } = await joined(result);
+    assert.deepEqual([meeting.wasMutedOnEntry, local.isMuted], [isMuted, isMuted]);
+  });
+}
 
 test("who is told of the settings after a return finds the new list of people", async () => {
   const { meeting } = await joined();

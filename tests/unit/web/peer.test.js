@@ -252,6 +252,15 @@ describe("after the signaling was away", () => {
   });
 });
 
+test("a face and a voice are of one stream, a screen and its sound of another, whoever offered", async () => {
+  const { anaPc, benPc } = await connected();
+  for (const pc of [anaPc, benPc]) {
+    const [voice, face, screen, sound] = pc.getTransceivers().map(({ streams }) => streams[0].id);
+    assert.deepEqual([voice, screen], [face, sound]);
+    assert.notEqual(face, screen);
+  }
+});
+
 for (const state of ["disconnected", "failed"]) {
   test(`ICE ${state}: another path is negotiated`, async () => {
     const { benPc, log } = await connected();

@@ -305,6 +305,36 @@ describe("the layers of a camera", () => {
     assert.deepEqual(active(pc), ["q", "f"]);
   });
 
+  test("each has three temporal layers, as a screen has", async () => {
+    const { connection, pc } = await connected();
+    connection.setTrack("screen", new FakeTrack("video", 720));
+    await settle();
+    const modes = (transceiver) =>
+      transceiver.sender.getParameters().encodings.map(({ scalabilityMode }) => scalabilityMode);
+    const [microphone, camera] = pc.getTransceivers();
+    assert.deepEqual(modes(microphone), [undefined]);
+    assert.deepEqual(modes(camera), ["L1T3", "L1T3", "L1T3"]);
+    assert.deepEqual(modes(pc.getTransceivers().at(-1)), ["L1T3"]);
+  });
+
+  test("a browser that refuses temporal layers sends without them", async (t) => {
+    const add = FakePeerConnection.prototype.addTransceiver;
+    t.mock.method(FakePeerConnection.prototype, "addTransceiver", function (track, init) {
+      if (init?.sendEncodings?.[0].scalabilityMode) throw new DOMException("unsupported", "OperationError");
+      return add.call(this, track, init);
+    });
+    const { pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 720)]]) });
+    const { encodings } = pc.getTransceivers()[1].sender.getParameters();
+    assert.deepEqual(
+      encodings.map(({ rid, scalabilityMode }) => [rid, scalabilityMode]),
+      [
+        ["q", undefined],
+        ["h", undefined],
+        ["f", undefined],
+      ],
+    );
+  });
+
   test("who wants one that is too small gets the next larger one", async () => {
     const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 360)]]) });
     const { mid } = pc.getTransceivers()[1];

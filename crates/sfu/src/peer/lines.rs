@@ -173,6 +173,14 @@ impl MediaLines {
         }
     }
 
+    /// Whether an m-line is the first slot of its kind.
+    pub(super) fn is_first_slot(&self, mid: Mid) -> bool {
+        let is_slot = |line: &&MediaLine| line.state(true) != LineState::Unusable;
+        let firsts = [MediaKind::Audio, MediaKind::Video]
+            .map(|kind| self.0.iter().filter(is_slot).find(|line| line.kind == kind));
+        firsts.into_iter().flatten().any(|line| line.mid == mid)
+    }
+
     /// Whether the server sends on an m-line, as an SDP of the server says it; `None` where the client sends, or unknown.
     pub(super) fn announced(&self, mid: Mid) -> Option<(MediaKind, bool)> {
         let line = self.0.iter().find(|line| line.mid == mid)?;

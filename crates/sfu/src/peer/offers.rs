@@ -154,8 +154,12 @@ impl Peer {
         finish(&SessionSdp::parse(sdp), places.iter(), self.layout.bundle(), |mid| {
             let (kind, sends) = self.lines.announced(mid)?;
             let label = match self.mode {
+                // What is of one stream is played in sync: the first slots are for a screen and its sound.
                 Mode::Slots => Some(Label {
-                    stream: format!("slot-{mid}"),
+                    stream: match self.lines.is_first_slot(mid) {
+                        true => "shared".into(),
+                        false => format!("slot-{mid}"),
+                    },
                     track: kind.to_string(),
                 }),
                 Mode::Plain => content(mid),

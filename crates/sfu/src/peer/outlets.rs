@@ -105,7 +105,7 @@ impl Outlet {
 
     /// Notes that a packet is sent.
     pub(super) fn sent(&mut self, now: Instant, outgoing: &Outgoing) {
-        let bytes = outgoing.incoming.packet.payload.len();
+        let bytes = outgoing.payload().len();
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(bytes as u32);
         self.credit.earn(bytes as i64);
@@ -119,7 +119,7 @@ impl Outlet {
     pub(super) fn repair(&mut self, outgoing: &Outgoing) -> Option<(u32, u8)> {
         let payload_type = outgoing.payload_type;
         let (_, repair) = self.terms.repairs.iter().find(|(known, _)| *known == payload_type)?;
-        let bytes = outgoing.incoming.packet.payload.len() as i64;
+        let bytes = outgoing.payload().len() as i64;
         let ssrc = self.terms.repair?;
         self.credit.spend(bytes).then_some((ssrc, *repair))
     }

@@ -152,7 +152,7 @@ impl Sending {
             transport_sequence: self.control.sequence(),
             repeats: is_repair.then_some(index as u16),
         };
-        let mut packet = Vec::with_capacity(outgoing.incoming.packet.payload.len() + 64 + Sender::OVERHEAD);
+        let mut packet = Vec::with_capacity(outgoing.payload().len() + 64 + Sender::OVERHEAD);
         let header = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
         let is_numbered = outlet.terms.ids.transport_sequence.is_some();
         let is_sealed = srtp.sender.seal_rtp(&mut packet, header, ssrc, ticket);

@@ -18,7 +18,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     fn bytes(&self) -> usize {
-        self.outgoing.incoming.packet.payload.len()
+        self.outgoing.payload().len()
     }
 }
 

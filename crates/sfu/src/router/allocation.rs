@@ -32,8 +32,17 @@ const MAX_PATIENCE: u32 = 16;
 pub(super) struct Demand<K> {
     /// Which.
     pub(super) key: K,
-    /// Bits per second of each layer, the lowest first, up to the one that fills the tile.
-    pub(super) layers: Vec<f64>,
+    /// Its layers, the lowest first, up to the one that fills the tile.
+    pub(super) layers: Vec<Cost>,
+}
+
+/// What a layer costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cost {
+    /// Bits per second.
+    pub(super) bits: f64,
+    /// Whether it begins with a keyframe where the layer below it was sent.
+    pub(super) is_anew: bool,
 }
 
 /// See the module. `K` names a video.
@@ -77,7 +86,7 @@ impl<K: Copy + PartialEq> Allocation<K> {
         let next = if fits {
             // What is possible many times over is not doubted because it was not possible before.
             let is_sure = fit(bits - audio, demands, PLENTY) == ample;
-            self.grow(now, &current, &ample, is_sure)
+            self.grow(now, demands, &current, &ample, is_sure)
         } else {
             self.shrink(now);
             possible
@@ -102,7 +111,14 @@ impl<K: Copy + PartialEq> Allocation<K> {
     }
 
     /// What is sent fits. More is sent when that has been possible for long enough.
-    fn grow(&mut self, now: Instant, current: &[usize], ample: &[usize], is_sure: bool) -> Vec<usize> {
+    fn grow(
+        &mut self,
+        now: Instant,
+        demands: &[Demand<K>],
+        current: &[usize],
+        ample: &[usize],
+        is_sure: bool,
+    ) -> Vec<usize> {
         let is_more = |(now, then): (&usize, &usize)| then > now;
         if !current.iter().zip(ample).any(is_more) {
             self.more = None;
@@ -123,14 +139,27 @@ impl<K: Copy + PartialEq> Allocation<K> {
                 .filter(|(now, then)| **now == 0 && **then > 0);
             paused.for_each(|(now, _)| *now = 1);
         } else {
-            // One at a time: each begins with a keyframe.
-            let grows = next.iter_mut().zip(ample).filter(|(now, then)| **now < **then);
-            grows
-                .min_by_key(|(now, _)| **now)
-                .into_iter()
-                .for_each(|(now, _)| *now += 1);
+            add_layers(&mut next, ample, demands);
         }
         next
+    }
+}
+
+/// Adds layers: more frames of all videos, else one layer, since it begins with a keyframe.
+fn add_layers<K>(levels: &mut [usize], ample: &[usize], demands: &[Demand<K>]) {
+    let needs_keyframe = |level: usize, demand: &Demand<K>| demand.layers.get(level).is_some_and(|more| more.is_anew);
+    let before = levels.to_vec();
+    for ((level, most), demand) in levels.iter_mut().zip(ample).zip(demands) {
+        while *level < *most && !needs_keyframe(*level, demand) {
+            *level += 1;
+        }
+    }
+    if before == levels {
+        let grows = levels.iter_mut().zip(ample).filter(|(now, then)| **now < **then);
+        grows
+            .min_by_key(|(now, _)| **now)
+            .into_iter()
+            .for_each(|(now, _)| *now += 1);
     }
 }
 
@@ -163,14 +192,14 @@ fn fit<K>(bits: f64, demands: &[Demand<K>], spare: f64) -> Vec<usize> {
 fn step<K>(demand: &Demand<K>, level: usize) -> Option<f64> {
     let below = level
         .checked_sub(2)
-        .map_or(0.0, |below| demand.layers[below.min(demand.layers.len() - 1)]);
-    Some((demand.layers.get(level - 1)? - below).max(0.0))
+        .map_or(0.0, |below| demand.layers[below.min(demand.layers.len() - 1)].bits);
+    Some((demand.layers.get(level - 1)?.bits - below).max(0.0))
 }
 
 fn cost<K>(demands: &[Demand<K>], levels: &[usize]) -> f64 {
     let granted = demands.iter().zip(levels).filter(|(_, level)| **level > 0);
     granted
-        .map(|(demand, level)| demand.layers[level.min(&demand.layers.len()) - 1])
+        .map(|(demand, level)| demand.layers[level.min(&demand.layers.len()) - 1].bits)
         .sum()
 }
 
@@ -191,7 +220,13 @@ mod tests {
         demands
             .map(|(key, layers)| Demand {
                 key,
-                layers: layers.to_vec(),
+                layers: layers
+                    .iter()
+                    .map(|bits| Cost {
+                        bits: *bits,
+                        is_anew: true,
+                    })
+                    .collect(),
             })
             .collect()
     }
@@ -272,6 +307,26 @@ mod tests {
         }
         let waits: Vec<u64> = resumed.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(waits.windows(2).all(|pair| pair[1] > pair[0]), "{resumed:?}");
+    }
+
+    #[test]
+    fn more_frames_come_at_once_and_larger_pictures_one_at_a_time() {
+        let mut demands = videos(&[&[50.0, 90.0, 150.0, 500.0], &[50.0, 90.0, 150.0, 500.0]]);
+        for demand in &mut demands {
+            demand.layers[1].is_anew = false;
+            demand.layers[2].is_anew = false;
+        }
+        let (mut allocation, mut now) = (Allocation::default(), Instant::now());
+        assert_eq!(run(&mut allocation, &mut now, 100, 210.0, &demands), [1, 1]);
+        assert_eq!(run(&mut allocation, &mut now, 2_000, 2_000.0, &demands), [1, 1]);
+        assert_eq!(run(&mut allocation, &mut now, 100, 2_000.0, &demands), [3, 3]);
+        assert_eq!(run(&mut allocation, &mut now, 700, 2_000.0, &demands), [4, 3]);
+        assert_eq!(run(&mut allocation, &mut now, 700, 2_000.0, &demands), [4, 4]);
+        assert_eq!(
+            run(&mut allocation, &mut now, 100, 300.0, &demands),
+            [2, 2],
+            "fewer frames at once"
+        );
     }
 
     #[test]

@@ -230,23 +230,19 @@ impl Router {
             return;
         };
         let room_key = member.room;
+        let user = &member.user;
+        let [voices, pictures] = KINDS.map(|kind| {
+            let of_kind = usable(lines).filter(|line| line.kind == kind);
+            of_kind.map(|line| line.mid).collect::<Vec<Mid>>()
+        });
         let room = &self.rooms[room_key];
+        let audio = room.wanted_audio(user, voices.len());
+        let in_order = room.wanted_video(user, view, pictures.len());
+        let [sound, screen] = room.shared_of(&audio, &in_order);
         let mut placed = Vec::new();
-        let mut in_order = Vec::new();
-        for kind in KINDS {
-            let slots: Vec<Mid> = usable(lines)
-                .filter(|line| line.kind == kind)
-                .map(|line| line.mid)
-                .collect();
+        for (slots, wanted, shared) in [(voices, &audio, sound), (pictures, &in_order, screen)] {
             let current: Vec<_> = slots.iter().map(|mid| self.assigned(peer, *mid)).collect();
-            let wanted = match kind {
-                MediaKind::Audio => room.wanted_audio(&member.user, slots.len()),
-                MediaKind::Video => room.wanted_video(&member.user, view, slots.len()),
-            };
-            if kind == MediaKind::Video {
-                in_order.clone_from(&wanted);
-            }
-            placed.extend(slots.into_iter().zip(place(&current, &wanted)));
+            placed.extend(slots.into_iter().zip(place(&current, wanted, shared)));
         }
         for (mid, track) in placed {
             let tile = track.and_then(|track| self.height_in(view, track, room_key));

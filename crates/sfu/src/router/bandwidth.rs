@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use str0m::media::MediaKind;
 
-use super::allocation::{Allocation, Demand};
-use super::selection::{Allowance, LayerIndex};
+use super::allocation::{Allocation, Cost, Demand};
+use super::ladder::{GivesUp, Rung};
+use super::selection::{Allowance, Layer};
+use super::thinning::Limit;
 use super::{Due, Router};
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, TrackKey, UserId};
@@ -16,6 +18,8 @@ const EVERY: Duration = Duration::from_millis(200);
 /// What a track is taken to cost until that is known, in bits per second.
 const USUAL_AUDIO: f64 = 50_000.0;
 const USUAL_VIDEO: f64 = 150_000.0;
+/// Each larger picture has so many times as many bits.
+const LARGER: f64 = 3.0;
 
 /// How much one peer can be sent, and what it is sent of it.
 #[derive(Debug, Default)]
@@ -42,22 +46,26 @@ pub(crate) struct Allotment {
 struct Wanted {
     subscription: SubscriptionKey,
     /// The layers of the demand.
-    layers: Vec<LayerIndex>,
+    layers: Vec<Layer>,
     demand: Demand<TrackKey>,
 }
 
 impl Wanted {
-    fn new(subscription: SubscriptionKey, key: TrackKey, layers: &[(LayerIndex, Option<f64>)]) -> Self {
-        // Each further layer has some three times as many bits.
-        let usual = |level: usize| USUAL_VIDEO * 3_f64.powi(level as i32);
-        let costs = layers.iter().enumerate();
-        let bits = costs.map(|(level, (_, bits))| bits.unwrap_or_else(|| usual(level)));
+    fn new(subscription: SubscriptionKey, key: TrackKey, rungs: &[Rung]) -> Self {
+        let mut usual = USUAL_VIDEO / LARGER;
+        let costs = rungs.iter().map(|rung| {
+            usual *= if rung.is_anew { LARGER } else { 1.0 };
+            Cost {
+                bits: rung.bits.unwrap_or(usual),
+                is_anew: rung.is_anew,
+            }
+        });
         Self {
             subscription,
-            layers: layers.iter().map(|(layer, _)| *layer).collect(),
+            layers: rungs.iter().map(|rung| rung.layer).collect(),
             demand: Demand {
                 key,
-                layers: bits.collect(),
+                layers: costs.collect(),
             },
         }
     }
@@ -209,12 +217,15 @@ impl Router {
             }
             match track.kind() {
                 MediaKind::Audio => {
-                    let layers = track.layers.for_tile(None);
-                    audio += layers.first().and_then(|(_, bits)| *bits).unwrap_or(USUAL_AUDIO);
+                    audio += track.layers.bits(0, Limit::NONE).unwrap_or(USUAL_AUDIO);
                 }
                 MediaKind::Video => {
                     let tile = subscription.selection().tile;
-                    videos.push(Wanted::new(*key, name, &track.layers.for_tile(tile)));
+                    let gives_up = match track.source() {
+                        Source::Screen => GivesUp::Frames,
+                        _ => GivesUp::Size,
+                    };
+                    videos.push(Wanted::new(*key, name, &track.layers.for_tile(tile, gives_up)));
                 }
             }
         }

@@ -8,7 +8,7 @@ use str0m::media::{MediaKind, Mid};
 
 use super::inflow::Inflow;
 use super::layers::Heard;
-use super::selection::{LayerIndex, Take};
+use super::selection::{EncodingIndex, Take};
 use super::subscription::{FarEnd, PeerLine};
 use super::track::Track;
 use super::{Due, Router, TICK};
@@ -71,7 +71,7 @@ impl Router {
             return too_much;
         }
         let captured = track.captured(&mut member.clock, layer, &packet, &params);
-        let incoming = Arc::new(Incoming::new(packet, params, captured));
+        let incoming = Arc::new(track.layers.parse(now, layer, packet, params, captured));
         let is_resized = incoming
             .height
             .is_some_and(|height| track.layers.set_height(layer, height));
@@ -92,7 +92,7 @@ impl Router {
     fn hand_out(
         &mut self,
         now: Instant,
-        (room_key, key, layer): (RoomKey, TrackKey, LayerIndex),
+        (room_key, key, layer): (RoomKey, TrackKey, EncodingIndex),
         publisher: PeerKey,
         incoming: &Arc<Incoming>,
         choice: Choice,

@@ -1,16 +1,18 @@
 //! The layers of a track: the encodings that its publisher sends at the same time (simulcast, RFC 8853), as its offer has
-//! them in order.
+//! them in order, and the temporal layers inside of each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use str0m::format::PayloadParams;
 use str0m::media::MediaKind;
 use str0m::rtp::{RtpHeader, Ssrc};
 
 use super::dynacast::Demand;
-use super::selection::{Allowance, LayerIndex};
-use crate::congestion::Meter;
-use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, StreamClock};
+use super::rates::Rates;
+use super::selection::{Allowance, EncodingIndex, Layer};
+use super::thinning::Limit;
+use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, Pictures, StreamClock};
 use crate::throttle::Throttle;
 
 /// A layer is silent when the others have sent so many frames, in so long a time, without one of it among them: publishers
@@ -20,12 +22,9 @@ const SILENT: Duration = Duration::from_millis(500);
 /// The height of the first layer, as long as it is not known; each further one has twice the height of the one before.
 const ASSUMED_HEIGHT: u32 = 180;
 
-/// Bytes of a packet besides its payload on a subscriber's line: RTP with extensions, the tag of SRTP, UDP and IP.
-const OVERHEAD: usize = 70;
-
-/// One layer.
+/// One encoding.
 #[derive(Default)]
-pub(super) struct Layer {
+pub(super) struct Encoding {
     encodings: Encodings,
     pub(super) clock: StreamClock,
     pub(super) keyframes: Throttle,
@@ -35,7 +34,8 @@ pub(super) struct Layer {
     pub(super) demand: Demand,
     height: Option<u32>,
     /// What it costs a subscriber's line.
-    rate: Option<Meter>,
+    rates: Rates,
+    pictures: Pictures,
     /// The last packet, and the timestamp of its frame.
     heard: Option<(Instant, u32)>,
     /// Frames of other layers since then.
@@ -43,7 +43,7 @@ pub(super) struct Layer {
     is_active: bool,
 }
 
-impl Layer {
+impl Encoding {
     /// The SSRC of what is forwarded.
     pub(super) fn ssrc(&self) -> Option<Ssrc> {
         self.encodings.current()
@@ -76,7 +76,7 @@ pub(super) struct Heard {
 pub(super) struct Layers {
     /// What the offer calls them; empty where there is one encoding, whatever its SSRC.
     names: Vec<EncodingName>,
-    layers: Vec<Layer>,
+    encodings: Vec<Encoding>,
 }
 
 impl Default for Layers {
@@ -88,8 +88,8 @@ impl Default for Layers {
 impl Layers {
     /// Layers of these names. None: one encoding.
     pub(super) fn new(names: Vec<EncodingName>) -> Self {
-        let layers = (0..names.len().max(1)).map(|_| Layer::default()).collect();
-        Self { names, layers }
+        let encodings = (0..names.len().max(1)).map(|_| Encoding::default()).collect();
+        Self { names, encodings }
     }
 
     /// What the offer calls them.
@@ -99,48 +99,54 @@ impl Layers {
 
     /// Whether there is a choice.
     pub(super) fn are_several(&self) -> bool {
-        self.layers.len() > 1
+        self.encodings.len() > 1
     }
 
     /// All of them.
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Layer> {
-        self.layers.iter()
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Encoding> {
+        self.encodings.iter()
     }
 
     /// All of them.
-    pub(super) fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = &mut Layer> {
-        self.layers.iter_mut()
+    pub(super) fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = &mut Encoding> {
+        self.encodings.iter_mut()
     }
 
     /// One of them.
-    pub(super) fn get_mut(&mut self, layer: LayerIndex) -> Option<&mut Layer> {
-        self.layers.get_mut(layer)
+    pub(super) fn get_mut(&mut self, layer: EncodingIndex) -> Option<&mut Encoding> {
+        self.encodings.get_mut(layer)
     }
 
     /// The layer of a packet. `None`: it is of none that was negotiated.
-    pub(super) fn find(&self, header: &RtpHeader) -> Option<LayerIndex> {
+    pub(super) fn find(&self, header: &RtpHeader) -> Option<EncodingIndex> {
         if self.names.is_empty() {
             return Some(0);
         }
-        let by_ssrc = self.layers.iter().position(|layer| layer.ssrc() == Some(header.ssrc));
+        let by_ssrc = self
+            .encodings
+            .iter()
+            .position(|layer| layer.ssrc() == Some(header.ssrc));
         by_ssrc.or_else(|| self.names.iter().position(|name| name.is_of(header)))
     }
 
     /// Takes a packet of a layer.
-    pub(super) fn hear(&mut self, now: Instant, layer: LayerIndex, kind: MediaKind, packet: &Packet) -> Heard {
+    pub(super) fn hear(&mut self, now: Instant, layer: EncodingIndex, kind: MediaKind, packet: &Packet) -> Heard {
         let (header, index) = (&packet.header, layer);
-        let layer = &mut self.layers[index];
+        let layer = &mut self.encodings[index];
         let choice = layer.encodings.heard(now, kind, header.ssrc, header.timestamp);
         if choice == Choice::Begin {
             layer.clock = StreamClock::default();
+            (layer.rates, layer.pictures) = (Rates::default(), Pictures::default());
         }
         let mut has_turned = false;
         if choice != Choice::Ignore {
-            let rate = layer.rate.get_or_insert_with(|| Meter::new(now));
-            rate.add(now, packet.payload.len() + OVERHEAD);
             has_turned = !layer.is_active;
             if layer.hear(now, header) {
-                let others = self.layers.iter_mut().enumerate().filter(|(other, _)| *other != index);
+                let others = self
+                    .encodings
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(other, _)| *other != index);
                 others.for_each(|(_, other)| has_turned |= other.miss(now));
             }
         }
@@ -148,70 +154,108 @@ impl Layers {
     }
 
     /// Takes the height of the picture that a layer's keyframe has. Gives whether it is another one than was thought.
-    pub(super) fn set_height(&mut self, layer: LayerIndex, height: u32) -> bool {
+    pub(super) fn set_height(&mut self, layer: EncodingIndex, height: u32) -> bool {
         let before = self.height(layer);
-        self.layers[layer].height = Some(height);
+        self.encodings[layer].height = Some(height);
         before != height
     }
 
     /// The height of a layer's picture.
-    pub(super) fn height(&self, layer: LayerIndex) -> u32 {
-        self.layers[layer].height.unwrap_or(ASSUMED_HEIGHT << layer)
+    pub(super) fn height(&self, layer: EncodingIndex) -> u32 {
+        self.encodings[layer].height.unwrap_or(ASSUMED_HEIGHT << layer)
     }
 
-    /// The layers that a tile may be sent, the smallest picture first, up to the one that fills it, each with its bits per
-    /// second, if they are known. Those that their publisher has dropped by itself are left out.
-    pub(super) fn for_tile(&self, tile: Option<u32>) -> Vec<(LayerIndex, Option<f64>)> {
-        let is_there = |layer: &Layer| layer.is_active || layer.demand == Demand::Stopped;
+    /// Parses a packet of an encoding.
+    pub(super) fn parse(
+        &mut self,
+        now: Instant,
+        encoding: EncodingIndex,
+        packet: Packet,
+        params: PayloadParams,
+        captured: Instant,
+    ) -> Incoming {
+        let encoding = &mut self.encodings[encoding];
+        let incoming = Incoming::new(packet, params, captured, &mut encoding.pictures);
+        encoding.rates.add(now, incoming.place, incoming.packet.payload.len());
+        incoming
+    }
+
+    /// The encodings that a tile may be sent, the smallest picture first, up to the one that fills it. Those that their publisher
+    /// has dropped by itself are left out.
+    pub(super) fn sizes_for(&self, tile: Option<u32>) -> Vec<EncodingIndex> {
+        let is_there = |encoding: &Encoding| encoding.is_active || encoding.demand == Demand::Stopped;
         let best = self.best(tile, Allowance::Unlimited, is_there).unwrap_or(0);
         let most = self.height(best);
-        let mut layers: Vec<LayerIndex> = (0..self.layers.len())
-            .filter(|layer| *layer == best || is_there(&self.layers[*layer]))
-            .filter(|layer| self.height(*layer) <= most)
+        let mut sizes: Vec<EncodingIndex> = (0..self.encodings.len())
+            .filter(|size| *size == best || is_there(&self.encodings[*size]))
+            .filter(|size| self.height(*size) <= most)
             .collect();
-        layers.sort_by_key(|layer| self.height(*layer));
-        let bits = |layer: LayerIndex| self.layers[layer].rate.as_ref().and_then(Meter::bits);
-        layers.into_iter().map(|layer| (layer, bits(layer))).collect()
+        sizes.sort_by_key(|size| self.height(*size));
+        sizes
+    }
+
+    /// Bits per second of an encoding, as far as a limit lets it through; `None`: not yet known.
+    pub(super) fn bits(&self, encoding: EncodingIndex, limit: Limit) -> Option<f64> {
+        self.encodings[encoding].rates.bits(limit)
+    }
+
+    /// The highest temporal layer of an encoding.
+    pub(super) fn highest_temporal(&self, encoding: EncodingIndex) -> u8 {
+        self.encodings[encoding].rates.highest_temporal()
     }
 
     /// Keeps a packet, to be sent again.
-    pub(super) fn keep(&mut self, layer: LayerIndex, incoming: &Arc<Incoming>) {
-        self.layers[layer].history.keep(incoming);
+    pub(super) fn keep(&mut self, layer: EncodingIndex, incoming: &Arc<Incoming>) {
+        self.encodings[layer].history.keep(incoming);
     }
 
     /// Forgets what was kept: nothing comes for a while.
     pub(super) fn forget_sent(&mut self) {
-        self.layers.iter_mut().for_each(|layer| layer.history.clear());
+        self.encodings.iter_mut().for_each(|layer| layer.history.clear());
     }
 
     /// A packet that was kept.
     pub(super) fn find_sent(&self, ssrc: Ssrc, sequence: u64) -> Option<Arc<Incoming>> {
-        self.layers.iter().find_map(|layer| layer.history.find(ssrc, sequence))
+        self.encodings
+            .iter()
+            .find_map(|layer| layer.history.find(ssrc, sequence))
     }
 
-    /// The layer for a tile of a height in pixels, of those that are sent. `None`: there is none.
-    pub(super) fn pick(&self, tile: Option<u32>, allowance: Allowance) -> Option<LayerIndex> {
-        if self.are_several() {
-            self.best(tile, allowance, |layer| layer.is_active)
-        } else {
-            Some(0)
-        }
+    /// The encoding for a tile of a height in pixels, of those that are sent, and how much of it. `None`: there is none.
+    pub(super) fn pick(&self, tile: Option<u32>, allowance: Allowance) -> Option<(EncodingIndex, Limit)> {
+        let limit = match allowance {
+            Allowance::Unlimited => Limit::NONE,
+            Allowance::UpTo(Layer { temporal, .. }) => Limit {
+                temporal,
+                ..Limit::NONE
+            },
+        };
+        let encoding = match self.are_several() {
+            true => self.best(tile, allowance, |encoding| encoding.is_active)?,
+            false => 0,
+        };
+        Some((encoding, limit))
     }
 
     /// The layer that would be picked if all were sent.
-    pub(super) fn ideal(&self, tile: Option<u32>, allowance: Allowance) -> Option<LayerIndex> {
+    pub(super) fn ideal(&self, tile: Option<u32>, allowance: Allowance) -> Option<EncodingIndex> {
         self.best(tile, allowance, |_| true)
     }
 
     /// The smallest layer that fills a tile, else the largest. A tile is scaled up by a tenth before another layer is worth
     /// its bits.
-    fn best(&self, tile: Option<u32>, allowance: Allowance, is_there: impl Fn(&Layer) -> bool) -> Option<LayerIndex> {
+    fn best(
+        &self,
+        tile: Option<u32>,
+        allowance: Allowance,
+        is_there: impl Fn(&Encoding) -> bool,
+    ) -> Option<EncodingIndex> {
         let most = match allowance {
             Allowance::Unlimited => u32::MAX,
-            Allowance::UpTo(layer) => self.height(layer.min(self.layers.len() - 1)),
+            Allowance::UpTo(layer) => self.height(layer.spatial.min(self.encodings.len() - 1)),
         };
         let goal = tile.unwrap_or(u32::MAX);
-        let rank = |layer: &LayerIndex| {
+        let rank = |layer: &EncodingIndex| {
             let height = self.height(*layer);
             let is_filled = height.saturating_mul(11) / 10 >= goal;
             if is_filled {
@@ -220,7 +264,7 @@ impl Layers {
                 (1, -i64::from(height))
             }
         };
-        let there = (0..self.layers.len()).filter(|layer| is_there(&self.layers[*layer]));
+        let there = (0..self.encodings.len()).filter(|layer| is_there(&self.encodings[*layer]));
         there.filter(|layer| self.height(*layer) <= most).min_by_key(rank)
     }
 }
@@ -231,14 +275,14 @@ mod tests {
 
     fn layers(heights: [Option<u32>; 3], active: [bool; 3]) -> Layers {
         let mut layers = Layers::new(["q", "h", "f"].map(|rid| EncodingName::Rid(rid.into())).to_vec());
-        for (layer, (height, active)) in layers.layers.iter_mut().zip(heights.into_iter().zip(active)) {
+        for (layer, (height, active)) in layers.encodings.iter_mut().zip(heights.into_iter().zip(active)) {
             (layer.height, layer.is_active) = (height, active);
         }
         layers
     }
 
-    fn picked<const N: usize>(layers: &Layers, tiles: [Option<u32>; N]) -> [Option<LayerIndex>; N] {
-        tiles.map(|tile| layers.pick(tile, Allowance::Unlimited))
+    fn picked<const N: usize>(layers: &Layers, tiles: [Option<u32>; N]) -> [Option<EncodingIndex>; N] {
+        tiles.map(|tile| Some(layers.pick(tile, Allowance::Unlimited)?.0))
     }
 
     #[test]
@@ -267,16 +311,19 @@ mod tests {
     #[test]
     fn no_more_is_picked_than_is_allowed() {
         let known = layers([Some(180), Some(360), Some(720)], [true; 3]);
-        let allowed = |allowance| known.pick(Some(720), allowance);
-        assert_eq!(allowed(Allowance::UpTo(1)), Some(1));
-        assert_eq!(allowed(Allowance::UpTo(9)), Some(2));
-        assert_eq!(Layers::default().pick(Some(90), Allowance::UpTo(0)), Some(0));
+        let upto = |spatial, temporal| Allowance::UpTo(Layer { spatial, temporal });
+        let limit = |temporal| Limit {
+            temporal,
+            ..Limit::NONE
+        };
+        assert_eq!(known.pick(Some(720), upto(1, Layer::ALL)), Some((1, Limit::NONE)));
+        assert_eq!(known.pick(Some(720), upto(9, 1)), Some((2, limit(1))));
+        assert_eq!(Layers::default().pick(Some(90), upto(0, 0)), Some((0, limit(0))));
     }
 
     #[test]
     fn a_tile_is_offered_what_fills_it_and_what_is_smaller() {
-        let of =
-            |layers: &Layers, tile| -> Vec<_> { layers.for_tile(tile).into_iter().map(|(layer, _)| layer).collect() };
+        let of = |layers: &Layers, tile| layers.sizes_for(tile);
         let known = layers([Some(180), Some(360), Some(720)], [true; 3]);
         assert_eq!(
             [Some(90), Some(360), None].map(|tile| of(&known, tile)),
@@ -286,7 +333,7 @@ mod tests {
         assert_eq!(of(&reversed, None), [2, 1, 0]);
         // What was dropped cannot be had; what was stopped for want of viewers can.
         let mut weak = layers([Some(180), Some(360), Some(720)], [true, false, false]);
-        weak.layers[1].demand = Demand::Stopped;
+        weak.encodings[1].demand = Demand::Stopped;
         assert_eq!(of(&weak, None), [0, 1]);
         assert_eq!(of(&layers([None; 3], [false; 3]), None), [0]);
         assert_eq!(of(&Layers::default(), Some(90)), [0]);

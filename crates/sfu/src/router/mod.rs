@@ -11,9 +11,12 @@ mod forwarding;
 mod holes;
 mod inflow;
 mod keyframes;
+mod ladder;
 mod layers;
 mod open_track;
+mod outgoing_stream;
 mod publishing;
+mod rates;
 mod recorded;
 mod recording;
 mod room;
@@ -30,6 +33,7 @@ mod tap;
 mod tape;
 #[cfg(test)]
 mod tests;
+mod thinning;
 mod track;
 
 use std::collections::{HashMap, VecDeque};
@@ -41,7 +45,8 @@ use str0m::media::Mid;
 pub(crate) use bandwidth::Allotment;
 pub(crate) use forwarding::Delivery;
 pub(crate) use keyframes::KeyframeRequest;
-pub(crate) use subscription::{PeerLine, Prepared};
+pub(crate) use outgoing_stream::Prepared;
+pub(crate) use subscription::PeerLine;
 pub(crate) use track::Published;
 
 use crate::budget::Budget;
@@ -54,7 +59,7 @@ use inflow::Inflow;
 use recorded::Recorded;
 use recording::Stopped;
 use room::{Life, Room};
-use selection::LayerIndex;
+use selection::EncodingIndex;
 use speakers::TICK;
 use subscription::Subscription;
 use tape::Tape;
@@ -99,7 +104,7 @@ enum Due {
     /// The speakers of a room are put in order.
     Speakers(RoomKey),
     /// A keyframe request that was put off.
-    Keyframe(RoomKey, TrackKey, LayerIndex),
+    Keyframe(RoomKey, TrackKey, EncodingIndex),
     /// A layer of a track may not be wanted any more.
     Demand(RoomKey, TrackKey),
     /// What a peer can be sent is divided anew.

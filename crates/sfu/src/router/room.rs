@@ -145,6 +145,19 @@ impl Room {
         wanted
     }
 
+    /// A screen and its sound, which are played in sync: the first sound among `audio` whose screen is among `video`.
+    pub(super) fn shared_of(&self, audio: &[TrackKey], video: &[TrackKey]) -> [Option<TrackKey>; 2] {
+        let sounds = audio
+            .iter()
+            .filter(|key| self.tracks[**key].source() == Source::ScreenAudio);
+        let mut pairs = sounds.filter_map(|sound| {
+            let user = self.tracks[*sound].user.clone();
+            let screen = self.by_name.get(&(user, Source::Screen))?;
+            video.contains(screen).then_some([Some(*sound), Some(*screen)])
+        });
+        pairs.next().unwrap_or_default()
+    }
+
     /// Puts the videos in the order for clients without a view.
     pub(super) fn order_videos(&mut self) {
         let microphones = self.speakers.stage().enumerate();

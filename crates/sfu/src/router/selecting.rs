@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Router;
-use super::selection::LayerIndex;
+use super::selection::EncodingIndex;
 use crate::ids::{RoomKey, SubscriptionKey, TrackKey};
 
 impl Router {
@@ -12,19 +12,23 @@ impl Router {
         let Some(track) = self.subscriptions[key].forwarded() else {
             return;
         };
-        if let Some(layer) = self.aim(room, key) {
-            self.request_keyframe_of(now, room, (track, layer));
+        if let Some(encoding) = self.aim(room, key) {
+            self.request_keyframe_of(now, room, (track, encoding));
         }
         self.set_demand_stale(room, track);
     }
 
-    /// Chooses the layer that a subscription wants. Gives it, if it has to begin with a keyframe.
-    pub(super) fn aim(&mut self, room: RoomKey, key: SubscriptionKey) -> Option<LayerIndex> {
+    /// Chooses the layer that a subscription wants. Gives its encoding, if that has to begin with a keyframe.
+    pub(super) fn aim(&mut self, room: RoomKey, key: SubscriptionKey) -> Option<EncodingIndex> {
         let subscription = &mut self.subscriptions[key];
         let track = self.rooms[room].tracks.get(subscription.forwarded()?)?;
         let selection = subscription.selection_mut();
-        let wanted = track.layers.pick(selection.tile, selection.allowance);
+        let picked = track.layers.pick(selection.tile, selection.allowance);
+        let wanted = picked.map(|(encoding, _)| encoding);
         let needs_keyframe = selection.aim(wanted);
+        if let Some((_, limit)) = picked {
+            subscription.limit(limit);
+        }
         wanted.filter(|_| needs_keyframe)
     }
 

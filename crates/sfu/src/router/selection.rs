@@ -1,7 +1,22 @@
-//! Which layer of a track one subscription is sent. A layer begins with a keyframe, and until then the one before goes on.
+//! Which encoding of a track one subscription is sent. An encoding begins with a keyframe, and until then the one before goes
+//! on.
 
-/// The place of a layer among those that its track is offered in.
-pub(super) type LayerIndex = usize;
+/// The place of an encoding among those that its track is offered in.
+pub(super) type EncodingIndex = usize;
+
+/// What can be sent of a video by itself: a size of its picture, at a frame rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layer {
+    /// The encoding, where there are several (simulcast), else the spatial layer (SVC).
+    pub(super) spatial: usize,
+    /// This temporal layer and those below it.
+    pub(super) temporal: u8,
+}
+
+impl Layer {
+    /// All frames.
+    pub(super) const ALL: u8 = u8::MAX;
+}
 
 /// The most of a video that a subscription is sent, as the bandwidth of its far end has it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +25,7 @@ pub(super) enum Allowance {
     #[default]
     Unlimited,
     /// This layer, or one with a smaller picture.
-    UpTo(LayerIndex),
+    UpTo(Layer),
 }
 
 /// See the module.
@@ -19,36 +34,36 @@ pub(super) struct Selection {
     /// The height in pixels at which the video is shown; `None`: as large as it comes.
     pub(super) tile: Option<u32>,
     pub(super) allowance: Allowance,
-    wanted: Option<LayerIndex>,
-    sent: Option<LayerIndex>,
+    wanted: Option<EncodingIndex>,
+    sent: Option<EncodingIndex>,
 }
 
 /// What a subscription does with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Take {
-    /// It is of the layer that is sent.
+    /// It is of the encoding that is sent.
     Send,
-    /// It is sent, and begins another layer than the one before.
+    /// It is sent, and begins another encoding than the one before.
     Switch,
-    /// It is of the layer that is wanted, which begins at a keyframe.
+    /// It is of the encoding that is wanted, which begins at a keyframe.
     NeedsKeyframe,
     /// It is of no concern.
     Skip,
 }
 
 impl Selection {
-    /// The layer that is wanted.
-    pub(super) fn wanted(&self) -> Option<LayerIndex> {
+    /// The encoding that is wanted.
+    pub(super) fn wanted(&self) -> Option<EncodingIndex> {
         self.wanted
     }
 
-    /// The layer that is sent.
-    pub(super) fn sent(&self) -> Option<LayerIndex> {
+    /// The encoding that is sent.
+    pub(super) fn sent(&self) -> Option<EncodingIndex> {
         self.sent
     }
 
-    /// Takes which layer is wanted from now on. Gives whether a keyframe is needed for it.
-    pub(super) fn aim(&mut self, wanted: Option<LayerIndex>) -> bool {
+    /// Takes which encoding is wanted from now on. Gives whether a keyframe is needed for it.
+    pub(super) fn aim(&mut self, wanted: Option<EncodingIndex>) -> bool {
         let has_changed = self.wanted != wanted;
         self.wanted = wanted;
         has_changed && wanted.is_some() && wanted != self.sent
@@ -60,21 +75,21 @@ impl Selection {
     }
 
     /// Takes a packet. What begins a stream is sent, whether it is a keyframe or not: the stream knows what it can begin with.
-    pub(super) fn take(&mut self, layer: LayerIndex, is_keyframe: bool) -> Take {
-        if self.sent == Some(layer) {
+    pub(super) fn take(&mut self, encoding: EncodingIndex, is_keyframe: bool) -> Take {
+        if self.sent == Some(encoding) {
             return Take::Send;
         }
-        if self.wanted != Some(layer) {
+        if self.wanted != Some(encoding) {
             return Take::Skip;
         }
         match self.sent {
             Some(_) if !is_keyframe => Take::NeedsKeyframe,
             Some(_) => {
-                self.sent = Some(layer);
+                self.sent = Some(encoding);
                 Take::Switch
             }
             None => {
-                self.sent = Some(layer);
+                self.sent = Some(encoding);
                 Take::Send
             }
         }
@@ -86,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_layer_before_goes_on_until_the_keyframe_of_the_next() {
+    fn the_encoding_before_goes_on_until_the_keyframe_of_the_next() {
         let mut selection = Selection::default();
         assert_eq!(selection.take(0, true), Take::Skip, "nothing is wanted");
         assert!(selection.aim(Some(0)));

@@ -8,7 +8,8 @@ use str0m::format::{Codec, PayloadParams};
 use super::descriptor::Descriptor;
 use super::packet::Packet;
 use super::payload::is_keyframe;
-use super::vp8::{self, keyframe_height};
+use super::place::Place;
+use super::vp8::{self, Pictures, keyframe_height};
 
 /// A publisher's packet, parsed once for all subscribers.
 #[derive(Debug)]
@@ -21,8 +22,12 @@ pub(crate) struct Incoming {
     pub(crate) captured: Instant,
     /// Whether a decoder can begin with it.
     pub(crate) is_keyframe: bool,
+    /// Where it is among the layers inside of its stream.
+    pub(crate) place: Place,
     /// The payload descriptor, if it is VP8.
     pub(crate) vp8: Option<vp8::Descriptor>,
+    /// Its picture id, extended: it does not wrap.
+    pub(crate) picture: Option<u64>,
     /// The height of the picture, where a keyframe of VP8 says it.
     pub(crate) height: Option<u32>,
     /// The audio level, as the extension has it (RFC 6464).
@@ -34,8 +39,8 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    /// Parses a packet.
-    pub(crate) fn new(packet: Packet, params: PayloadParams, captured: Instant) -> Self {
+    /// Parses a packet. `pictures` are those of its stream.
+    pub(crate) fn new(packet: Packet, params: PayloadParams, captured: Instant, pictures: &mut Pictures) -> Self {
         let codec = params.spec().codec;
         let vp8 = (codec == Codec::Vp8)
             .then(|| vp8::Descriptor::parse(&packet.payload))
@@ -51,6 +56,8 @@ impl Incoming {
             height: vp8
                 .filter(|_| is_keyframe)
                 .and_then(|vp8| keyframe_height(&packet.payload, &vp8)),
+            place: vp8.map(|vp8| vp8.place()).unwrap_or_default(),
+            picture: vp8.and_then(|vp8| pictures.extend(&vp8)),
             is_keyframe,
             packet,
             params,

@@ -23,6 +23,8 @@ pub(crate) struct Outgoing {
     pub(crate) marker: bool,
     /// The numbers of its VP8 descriptor, where they are not those that came.
     pub(crate) vp8: Option<Numbers>,
+    /// It is left out: only its number goes out, since others came before that have theirs.
+    pub(crate) is_empty: bool,
     /// The frame number of its AV1 descriptor; `None`: the descriptor is left out.
     pub(crate) frame: Option<u16>,
 }
@@ -92,6 +94,14 @@ impl Departure<'_> {
 }
 
 impl Outgoing {
+    /// What goes out as payload, but for the numbers of its descriptor.
+    pub(crate) fn payload(&self) -> &[u8] {
+        match self.is_empty {
+            true => &[],
+            false => &self.incoming.packet.payload,
+        }
+    }
+
     /// Appends the packet. Gives the length of its header.
     pub(crate) fn write(&self, ids: &ExtensionIds, departure: &Departure<'_>, packet: &mut Vec<u8>) -> usize {
         let begin = packet.len();
@@ -102,7 +112,7 @@ impl Outgoing {
             packet.extend(repeats.to_be_bytes());
         }
         let payload = packet.len();
-        packet.extend_from_slice(&self.incoming.packet.payload);
+        packet.extend_from_slice(self.payload());
         if let Some(numbers) = self.vp8 {
             vp8::renumber(&mut packet[payload..], numbers);
         }

@@ -1,5 +1,7 @@
 //! Picture ids of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for loss.
 
+use super::place::{Place, SwitchUp};
+
 /// The payload descriptor of VP8 (RFC 7741 section 4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Descriptor {
@@ -8,6 +10,10 @@ pub(crate) struct Descriptor {
     is_wide: bool,
     tl0: Option<u8>,
     key: Option<u8>,
+    /// The temporal layer; 0 where it is not said.
+    temporal: u8,
+    /// Whether the frame depends on the base layer alone.
+    is_synced: bool,
     length: usize,
 }
 
@@ -28,6 +34,7 @@ impl Descriptor {
         };
         let tl0 = if has(0x40) { Some(octets.next()?) } else { None };
         let last = if has(0x30) { Some(octets.next()?) } else { None };
+        let layer = last.filter(|_| has(0x20));
         let length = payload.len() - octets.len();
         octets.next()?;
         Some(Self {
@@ -35,8 +42,49 @@ impl Descriptor {
             is_wide,
             tl0,
             key: last.filter(|_| has(0x10)).map(|last| last & 0x1f),
+            temporal: layer.map_or(0, |layer| layer >> 6),
+            is_synced: layer.is_some_and(|layer| layer & 0x20 != 0),
             length,
         })
+    }
+
+    /// Where the packet is among the temporal layers.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            spatial: 0,
+            temporal: self.temporal,
+            switch_up: match self.is_synced {
+                true => SwitchUp::Here,
+                false => SwitchUp::None,
+            },
+        }
+    }
+}
+
+/// The picture ids of one incoming stream, which do not wrap any more.
+#[derive(Debug, Default)]
+pub(crate) struct Pictures {
+    newest: Option<u64>,
+}
+
+/// Where extended picture ids begin: no step back gets below zero, and the lower bits are those that came.
+const FIRST_PICTURE: u64 = 1 << 32;
+
+impl Pictures {
+    /// The extended picture id of a packet: the one that is nearest to the newest. `None`: it has none.
+    pub(crate) fn extend(&mut self, descriptor: &Descriptor) -> Option<u64> {
+        let picture = u64::from(descriptor.picture?);
+        let Some(newest) = self.newest else {
+            return Some(*self.newest.insert(FIRST_PICTURE + picture));
+        };
+        let span = if descriptor.is_wide { 1 << 15 } else { 1 << 7 };
+        let ahead = picture.wrapping_sub(newest) & (span - 1);
+        let extended = match ahead < span / 2 {
+            true => newest + ahead,
+            false => newest + ahead - span,
+        };
+        self.newest = Some(newest.max(extended));
+        Some(extended)
     }
 }
 
@@ -46,8 +94,6 @@ pub(crate) struct PictureIds {
     last: Numbers,
     shift: Numbers,
     entered: bool,
-    /// The picture that `last` goes out for, as it came, in 15 bits.
-    seen: u16,
 }
 
 /// The numbers of a descriptor: of the picture, of the last one of the base layer, of the last keyframe.
@@ -64,9 +110,8 @@ impl PictureIds {
         self.entered = false;
     }
 
-    /// The numbers that a packet goes out with, if they are not those that came. Call it for each packet that is sent.
-    pub(crate) fn packet(&mut self, descriptor: &Descriptor, first_ever: bool) -> Option<Numbers> {
-        let came = self.came(descriptor);
+    /// The numbers that a packet goes out with. Call it for each packet that is sent.
+    pub(crate) fn packet(&mut self, came: Numbers, first_ever: bool) -> Numbers {
         if !self.entered {
             self.entered = true;
             self.shift = if first_ever {
@@ -75,27 +120,12 @@ impl PictureIds {
                 self.last.next().minus(came)
             };
             self.last = came.plus(self.shift);
-            self.seen = came.picture;
         }
         let goes = came.plus(self.shift);
         if newer(goes.picture, self.last.picture) || first_ever {
-            (self.last, self.seen) = (goes, came.picture);
+            self.last = goes;
         }
-        self.shift.applied(descriptor)
-    }
-
-    /// The numbers that came, a narrow picture id in 15 bits: by the one that came before.
-    fn came(&self, descriptor: &Descriptor) -> Numbers {
-        let came = Numbers::of(descriptor);
-        if descriptor.is_wide || !self.entered {
-            return came;
-        }
-        let ahead = came.picture.wrapping_sub(self.seen) & 0x7f;
-        let step = if ahead < 0x40 { ahead } else { ahead.wrapping_sub(0x80) };
-        Numbers {
-            picture: self.seen.wrapping_add(step) & 0x7fff,
-            ..came
-        }
+        goes
     }
 
     /// What is added to the numbers of the current source.
@@ -150,17 +180,13 @@ fn newer(picture: u16, last: u16) -> bool {
 }
 
 impl Numbers {
-    fn of(descriptor: &Descriptor) -> Self {
+    /// Those of a descriptor, with its extended picture id.
+    pub(crate) fn of(descriptor: &Descriptor, picture: u64) -> Self {
         Self {
-            picture: descriptor.picture.unwrap_or(0),
+            picture: picture as u16 & 0x7fff,
             tl0: descriptor.tl0.unwrap_or(0),
             key: descriptor.key.unwrap_or(0),
         }
-    }
-
-    /// The numbers of a descriptor with this shift; `None`: they stay.
-    pub(crate) fn applied(self, descriptor: &Descriptor) -> Option<Self> {
-        (self != Self::default()).then(|| Self::of(descriptor).plus(self))
     }
 
     fn next(self) -> Self {
@@ -171,7 +197,8 @@ impl Numbers {
         }
     }
 
-    fn plus(self, other: Self) -> Self {
+    /// The numbers with what is added to them.
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             picture: self.picture.wrapping_add(other.picture) & 0x7fff,
             tl0: self.tl0.wrapping_add(other.tl0),
@@ -198,27 +225,42 @@ mod tests {
         [0x90, 0xf0, high, low, tl0, key, 0]
     }
 
-    /// The descriptor as it goes out.
-    fn sent(ids: &mut PictureIds, payload: &[u8], first_ever: bool) -> Vec<u8> {
-        let mut payload = payload.to_vec();
-        if let Some(numbers) = ids.packet(&Descriptor::parse(&payload).unwrap(), first_ever) {
-            renumber(&mut payload, numbers);
+    /// What goes out for what comes.
+    #[derive(Default)]
+    struct Stream {
+        pictures: Pictures,
+        ids: PictureIds,
+    }
+
+    impl Stream {
+        fn change_source(&mut self) {
+            self.pictures = Pictures::default();
+            self.ids.change_source();
         }
-        payload
+
+        /// The descriptor as it goes out.
+        fn sent(&mut self, payload: &[u8], first_ever: bool) -> Vec<u8> {
+            let mut payload = payload.to_vec();
+            let descriptor = Descriptor::parse(&payload).unwrap();
+            let picture = self.pictures.extend(&descriptor).unwrap();
+            let numbers = self.ids.packet(Numbers::of(&descriptor, picture), first_ever);
+            renumber(&mut payload, numbers);
+            payload
+        }
     }
 
     #[test]
     fn picture_ids_continue_over_a_change_of_source() {
-        let mut ids = PictureIds::default();
+        let mut ids = Stream::default();
         let first = descriptor(0x7ffe, 200, 3);
-        assert_eq!(sent(&mut ids, &first, true), first);
+        assert_eq!(ids.sent(&first, true), first);
         let second = descriptor(0x7fff, 201, 3);
-        assert_eq!(sent(&mut ids, &second, false), second);
+        assert_eq!(ids.sent(&second, false), second);
         ids.change_source();
-        assert_eq!(sent(&mut ids, &descriptor(77, 5, 9), false), descriptor(0, 202, 4));
+        assert_eq!(ids.sent(&descriptor(77, 5, 9), false), descriptor(0, 202, 4));
         // A second packet of the same picture has the same numbers.
-        assert_eq!(sent(&mut ids, &descriptor(77, 5, 9), false), descriptor(0, 202, 4));
-        assert_eq!(sent(&mut ids, &descriptor(78, 6, 9), false), descriptor(1, 203, 4));
+        assert_eq!(ids.sent(&descriptor(77, 5, 9), false), descriptor(0, 202, 4));
+        assert_eq!(ids.sent(&descriptor(78, 6, 9), false), descriptor(1, 203, 4));
     }
 
     #[test]
@@ -237,25 +279,52 @@ mod tests {
 
     #[test]
     fn a_narrow_picture_id_stays_narrow() {
-        let mut ids = PictureIds::default();
-        sent(&mut ids, &descriptor(300, 0, 0), true);
+        let mut ids = Stream::default();
+        ids.sent(&descriptor(300, 0, 0), true);
         ids.change_source();
         assert_eq!(
-            sent(&mut ids, &[0x90, 0x80, 5, 0], false),
+            ids.sent(&[0x90, 0x80, 5, 0], false),
             [0x90, 0x80, 301_u16 as u8 & 0x7f, 0]
         );
     }
 
     #[test]
     fn narrow_picture_ids_go_on_after_they_have_wrapped() {
-        let mut ids = PictureIds::default();
+        let mut ids = Stream::default();
         for picture in 0..300_u16 {
-            sent(&mut ids, &[0x90, 0x80, (picture & 0x7f) as u8, 0], picture == 0);
+            ids.sent(&[0x90, 0x80, (picture & 0x7f) as u8, 0], picture == 0);
         }
         ids.change_source();
+        assert_eq!(ids.sent(&descriptor(9, 0, 0), false)[..4], descriptor(300, 0, 0)[..4]);
+    }
+
+    #[test]
+    fn a_descriptor_names_the_temporal_layer() {
+        let place = |payload: &[u8]| Descriptor::parse(payload).unwrap().place();
+        let at = |temporal, switch_up| Place {
+            spatial: 0,
+            temporal,
+            switch_up,
+        };
+        assert_eq!(place(&[0x10, 0]), at(0, SwitchUp::None));
+        assert_eq!(place(&[0x90, 0xa0, 5, 0x40, 0]), at(1, SwitchUp::None));
+        assert_eq!(place(&[0x90, 0xe0, 0x80, 5, 7, 0xa0, 0]), at(2, SwitchUp::Here));
+        // Where only the KEYIDX is there, the layer is not said.
+        assert_eq!(place(&[0x90, 0x10, 0xe3, 0]), at(0, SwitchUp::None));
+    }
+
+    #[test]
+    fn picture_ids_do_not_wrap_and_go_back_for_late_packets() {
+        let mut pictures = Pictures::default();
+        let mut extend = |picture| {
+            pictures
+                .extend(&Descriptor::parse(&descriptor(picture, 0, 0)).unwrap())
+                .unwrap()
+        };
+        let first = extend(0x7ffe);
         assert_eq!(
-            sent(&mut ids, &descriptor(9, 0, 0), false)[..4],
-            descriptor(300, 0, 0)[..4]
+            [0x7fff, 1, 0, 0x7ffd, 2].map(|picture| extend(picture) + 1 - first),
+            [2, 4, 3, 0, 5]
         );
     }
 

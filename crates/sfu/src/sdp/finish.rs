@@ -38,6 +38,8 @@ pub(crate) struct Place {
     feedback: Option<HashSet<String>>,
     /// The RIDs of the encodings that the client sends at the same time.
     rids: Vec<String>,
+    /// The client is going to send stereo (RFC 7587 section 6.1): without consent it sends mono.
+    is_stereo: bool,
 }
 
 impl Place {
@@ -56,6 +58,7 @@ impl Place {
             takes_fir_only: section.has_feedback("ccm fir") && !section.has_feedback("nack pli"),
             feedback: Some(feedback.map(str::to_string).collect()),
             rids: section.rids().iter().map(ToString::to_string).collect(),
+            is_stereo: section.sends() && section.has_parameter("sprop-stereo=1"),
         }
     }
 
@@ -71,6 +74,7 @@ impl Place {
             takes_fir_only: false,
             feedback: None,
             rids: Vec::new(),
+            is_stereo: false,
         }
     }
 
@@ -234,6 +238,7 @@ fn finish_section(out: &mut String, section: &[&str], place: &Place, candidates:
         .filter_map(|line| line.strip_prefix("a=fmtp:")?.split_once(" apt="));
     let retransmitted: HashSet<&str> = retransmitted.map(|(_, of)| of).collect();
     put(out, &media_line(section, place));
+    let opus = place.is_stereo.then(|| opus_of(section)).flatten();
     for line in &section[1..] {
         if line.starts_with("a=mid:") {
             put_candidates(out, candidates);
@@ -256,6 +261,8 @@ fn finish_section(out: &mut String, section: &[&str], place: &Place, candidates:
             if place.agrees(feedback, &retransmitted) {
                 put(out, line);
             }
+        } else if opus.is_some_and(|number| line.strip_prefix("a=fmtp:").is_some_and(|of| of.starts_with(number))) {
+            put(out, &format!("{line};stereo=1"));
         } else if self::direction(line).is_some() {
             put(out, direction_line(direction));
         } else {
@@ -265,6 +272,15 @@ fn finish_section(out: &mut String, section: &[&str], place: &Place, candidates:
     if matches!(direction, Direction::RecvOnly | Direction::SendRecv) {
         put_simulcast(out, &place.rids);
     }
+}
+
+/// The payload type of Opus, with the space behind it.
+fn opus_of<'a>(section: &[&'a str]) -> Option<&'a str> {
+    let mut formats = section.iter().filter_map(|line| line.strip_prefix("a=rtpmap:"));
+    formats.find_map(|format| {
+        let (number, name) = format.split_at(format.find(' ')? + 1);
+        name.get(..5)?.eq_ignore_ascii_case("opus/").then_some(number)
+    })
 }
 
 /// All encodings are taken (RFC 8853 section 5.3.2).
@@ -314,5 +330,25 @@ mod tests {
              m=video 9 UDP/TLS/RTP/SAVP 96 97\r\na=candidate:1 1 udp 1 1.2.3.4 1 typ host\r\na=end-of-candidates\r\n\
              a=mid:2\r\na=recvonly\r\na=fmtp:97 apt=96\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 ccm fir\r\n"
         );
+    }
+
+    #[test]
+    fn stereo_is_agreed_to_where_it_is_going_to_be_sent() {
+        const ANSWER: &str = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\na=mid:0\r\na=recvonly\r\na=rtpmap:0 PCMU/8000\r\n\
+            a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=fmtp:0 x=1\r\n";
+        let answer = |parameters: &str| {
+            let offer = format!(
+                "v=0\nm=audio 9 UDP/TLS/RTP/SAVPF 111\na=mid:0\na=sendonly\na=rtpmap:111 opus/48000/2\na=fmtp:111 {parameters}\n"
+            );
+            let scan = scan(&offer, 3).unwrap();
+            let places: Vec<Place> = scan.sections.iter().map(Place::of).collect();
+            finish(&SessionSdp::parse(ANSWER), places.iter(), None, |_| None)
+        };
+        assert!(
+            answer("stereo=1;sprop-stereo=1")
+                .contains("a=fmtp:111 minptime=10;useinbandfec=1;stereo=1\r\na=fmtp:0 x=1\r\n")
+        );
+        assert!(!answer("stereo=1").contains("stereo"));
+        assert!(!answer("x-sprop-stereo=1").contains("stereo"));
     }
 }

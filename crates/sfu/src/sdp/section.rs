@@ -196,6 +196,15 @@ impl<'a> Section<'a> {
             .filter_map(|line| line.split_once(' '))
             .any(|(_, offered)| offered == value)
     }
+
+    /// Whether a format, of any payload type, has this parameter in its `a=fmtp`.
+    pub(crate) fn has_parameter(&self, parameter: &str) -> bool {
+        let formats = self.attributes.iter().filter_map(|line| line.strip_prefix("a=fmtp:"));
+        let mut all = formats
+            .filter_map(|line| line.split_once(' '))
+            .flat_map(|(_, all)| all.split(';'));
+        all.any(|one| one.trim() == parameter)
+    }
 }
 
 /// What an m-line is for. In SAVP, SAVPF and AVP, over UDP and TCP, everyone means the same.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sfu::Source::{Camera, Screen};
-use sfu::{Body, Command, Event};
+use sfu::Source::{Camera, Screen, ScreenAudio};
+use sfu::{Body, Command, Event, SlotAssignment};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::{ROOM, World};
@@ -202,4 +202,38 @@ fn at_the_end_of_a_room_peers_are_told_only_that() {
     // The room may begin again.
     let again = world.join_with_slots("eve", 3, 4);
     world.run_until(5 * SECOND, "connected", |world| world.clients[again].connected);
+}
+
+#[test]
+fn a_screen_and_its_sound_come_by_slots_of_one_stream() {
+    let mut world = World::new(57);
+    let viewer = world.join_with_slots("viewer", 3, 3);
+    let ana = world.join("ana");
+    world.join("ben");
+    world.run(3 * SECOND);
+    world.clients[ana].add_track(Audio);
+    world.clients[ana].add_track(Video);
+    world.offer(ana);
+    let is_shared = |slot: &SlotAssignment| matches!(slot.track, Some((_, Screen | ScreenAudio)));
+    let shared =
+        |world: &World| -> Vec<SlotAssignment> { world.slots_of(viewer).into_iter().filter(is_shared).collect() };
+    world.run_until(5 * SECOND, "the screen and its sound", |world| shared(world).len() == 2);
+    let answer = &world.clients[viewer].last_answer;
+    let stream_of = |mid: &str| {
+        let section = answer
+            .split("\r\nm=")
+            .find(|section| section.contains(&format!("\r\na=mid:{mid}\r\n")))?;
+        section.split_once("\r\na=msid:")?.1.split(' ').next()
+    };
+    let streams: Vec<_> = shared(&world)
+        .iter()
+        .map(|slot| stream_of(&slot.mid).unwrap())
+        .collect();
+    assert_eq!(streams, ["shared", "shared"]);
+    let all: Vec<_> = world
+        .slots_of(viewer)
+        .iter()
+        .map(|slot| stream_of(&slot.mid).unwrap())
+        .collect();
+    assert_eq!(all.iter().filter(|stream| **stream == "shared").count(), 2, "{all:?}");
 }

@@ -236,6 +236,7 @@ export class Meeting extends Emitter {
   /** @param {JoinResult} result */
   #onJoined(result) {
     const isFirst = this.userId === "";
+    const wasHeard = !this.#local.isMuted;
     this.userId = result.userId;
     this.role = result.role;
     this.#displayName = result.displayName ?? this.#displayName;
@@ -246,7 +247,8 @@ export class Meeting extends Emitter {
     else this.#restate();
     // The seat has timed out meanwhile, and we sit down by the name in our token again.
     if (this.#newName !== null && this.#newName !== this.#displayName) this.rename(this.#newName).catch(() => {});
-    if (isFirst && result.isMuted && !this.#local.isMuted) this.#onMutedOnEntry();
+    const arrivesMuted = result.isMuted || !this.may("unmute");
+    if (isFirst && wasHeard && arrivesMuted) this.#onMutedOnEntry();
     this.#obey();
   }
 

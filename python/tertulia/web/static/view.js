@@ -2,7 +2,7 @@
 /** @import { EndReason } from "./protocol/hub.js" */
 /** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
-import { Rest, TertuliaError, UnreachableError } from "./protocol.js";
+import { Rest, TertuliaError } from "./protocol.js";
 import { fill } from "./view/dom.js";
 import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
@@ -13,6 +13,7 @@ import {
   forgetToken,
   keepOpened,
   keepToken,
+  keptCredential,
   openedBefore,
   ownUserId,
   releaseUsers,
@@ -21,6 +22,7 @@ import {
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
 import { Invites } from "./view/invites.js";
+import { loaded } from "./view/loading.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
 import { passwordScreen } from "./view/password.js";
@@ -136,9 +138,9 @@ function showLobby(entry, room) {
   const onTest = () => {
     close();
     local.stop();
-    // In this tab alone, and so that the way back leads here.
-    history.pushState({ credential: entry.credential }, "", "/test");
-    void showCheck();
+    // So that the way back leads here.
+    history.pushState({ from: location.pathname }, "", "/test");
+    void showCheck(entry.credential);
   };
   const screen = lobby({ local, room, onTest, onGo: (name) => void go(name) });
   const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
@@ -164,16 +166,19 @@ function showLobby(entry, room) {
   }
 }
 
-/** Shows the test of devices and connection; by the credential of the meeting that we came from. */
-async function showCheck() {
+/**
+ * Shows the test of devices and connection.
+ *
+ * @param {string | null} [credential] of the meeting that we came from; after a reload, what the tab has kept of it
+ */
+async function showCheck(credential = keptCredential(history.state?.from ?? "")) {
   const { checkScreen } = await import("./view/check/screen.js");
   const { microphone, camera, quality } = preferences();
-  const credential = history.state?.credential;
   document.title = say("title.check");
   const screen = checkScreen({
     local: new LocalMedia({ microphone, camera, quality }),
-    rest: new Rest(location.origin, credential ?? null),
-    onBack: credential === undefined ? null : () => history.back(),
+    rest: new Rest(location.origin, credential),
+    onBack: history.state?.from ? () => history.back() : null,
   });
   fill(app, screen);
 }
@@ -208,16 +213,11 @@ async function newMeeting() {
 /**
  * What a meeting takes. The lobby does not wait for it: it is loaded while people look into their camera.
  *
- * @throws {UnreachableError} it could not be loaded
+ * @throws {import("./protocol.js").UnreachableError} it could not be loaded
  */
 async function meetingModules() {
-  try {
-    const [{ Meeting }, { Room }] = await Promise.all([import("./meeting.js"), import("./view/room.js")]);
-    return { Meeting, Room };
-  } catch (error) {
-    console.error(error);
-    throw new UnreachableError("The page could not be loaded. Reload it.");
-  }
+  const [{ Meeting }, { Room }] = await loaded(Promise.all([import("./meeting.js"), import("./view/room.js")]));
+  return { Meeting, Room };
 }
 
 /**

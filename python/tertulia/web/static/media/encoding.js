@@ -34,11 +34,23 @@ const SCREEN_SOUND = 96_000;
 const SMALLEST_LAYER = 120;
 
 /** What a camera is sent in at the same time, the smallest first: the SFU gives each tile the one that fills it. */
-export const CAMERA_LAYERS = [
+const CAMERA_LAYERS = [
   { rid: "q", scaleResolutionDownBy: 4 },
   { rid: "h", scaleResolutionDownBy: 2 },
   { rid: "f", scaleResolutionDownBy: 1 },
 ];
+/** Three temporal layers: the SFU leaves out frames, a half or three quarters, for whom not all of them get through. */
+const TEMPORAL_LAYERS = { scalabilityMode: "L1T3" };
+
+/**
+ * @param {Source} source
+ * @returns {[RTCRtpTransceiverInit, ...RTCRtpTransceiverInit[]]} how to send it to the SFU, the best way first: not every browser knows each
+ */
+export function waysToSend(source) {
+  if (source !== "camera" && source !== "screen") return [{}];
+  const sendEncodings = source === "camera" ? CAMERA_LAYERS : [{}];
+  return [{ sendEncodings: sendEncodings.map((encoding) => ({ ...encoding, ...TEMPORAL_LAYERS })) }, { sendEncodings }];
+}
 
 /**
  * @param {Source} source

@@ -6,6 +6,7 @@ import { applyEncoding } from "./encoding.js";
 import { Reporter } from "./report.js";
 import { logFailure, Serial } from "./serial.js";
 import { candidateInit, hint, kindOf } from "./sources.js";
+import { describe, describedBy } from "./stereo.js";
 
 /** The m-lines of a connection between two members, in this order: the first of a kind is the person's, the second a screen's. */
 const LINES = /** @type {const} */ (["microphone", "camera", "screen", "screen-audio"]);
@@ -45,6 +46,8 @@ export class Peer {
   #sending;
   /** @type {RTCRtpTransceiver[]} in the order of LINES */
   #lines = [];
+  /** What is of one stream is played in sync: a face and a voice, a screen and its sound. */
+  #streams = { person: new MediaStream(), screen: new MediaStream() };
 
   /**
    * @param {object} options
@@ -72,7 +75,7 @@ export class Peer {
     for (const source of LINES) {
       const track = this.#sending.get(source);
       const direction = SHARED.has(source) && !track ? "recvonly" : "sendrecv";
-      this.#adopt(this.#pc.addTransceiver(track ?? kindOf(source), { direction, streams: [new MediaStream()] }));
+      this.#adopt(this.#pc.addTransceiver(track ?? kindOf(source), { direction, streams: [this.#streamOf(source)] }));
     }
   }
 
@@ -109,7 +112,7 @@ export class Peer {
       if (this.#remoteOffer === "ignored") return;
       await this.#pc.setRemoteDescription({ type: "offer", sdp });
       this.#adoptOffered();
-      await this.#pc.setLocalDescription();
+      await describe(this.#pc);
       await this.#sendAnswer();
       await this.#onAgreed();
     });
@@ -173,13 +176,13 @@ export class Peer {
   }
 
   get #localSdp() {
-    return this.#pc.localDescription?.sdp ?? "";
+    return describedBy(this.#pc);
   }
 
   async #offer() {
     // Otherwise the browser asks again once the negotiation under way is done.
     if (this.#pc.signalingState !== "stable") return;
-    await this.#pc.setLocalDescription();
+    await describe(this.#pc);
     await this.#signal.offer(this.#localSdp);
   }
 
@@ -199,7 +202,15 @@ export class Peer {
     const offered = this.#pc.getTransceivers().filter(({ mid }) => mid !== null);
     for (const line of this.#lines.filter(({ mid }) => mid === null)) line.stop();
     this.#lines = this.#lines.filter(({ mid }) => mid !== null);
-    for (const line of offered) if (!this.#lines.includes(line)) this.#adopt(line);
+    for (const line of offered.filter((one) => !this.#lines.includes(one))) {
+      line.sender.setStreams(this.#streamOf(LINES[this.#lines.length] ?? "screen"));
+      this.#adopt(line);
+    }
+  }
+
+  /** @param {Source} source */
+  #streamOf(source) {
+    return SHARED.has(source) ? this.#streams.screen : this.#streams.person;
   }
 
   /** @param {RTCRtpTransceiver} line */

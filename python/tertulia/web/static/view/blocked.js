@@ -1,6 +1,6 @@
 /** @import { Blockage, Way } from "../media/blockage.js" */
 import { listOf, say } from "../words.js";
-import { openDialog } from "./dialogs.js";
+import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 
 /**

@@ -1,5 +1,5 @@
 import { say } from "../words.js";
-import { openDialog } from "./dialogs.js";
+import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { notice } from "./notices.js";
 

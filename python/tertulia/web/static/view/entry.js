@@ -70,6 +70,18 @@ export function keepOpened(code, { roomId, inviteToken }) {
   return { ...entry, kind: "invite" };
 }
 
+/**
+ * What this tab has kept of the way into a room.
+ *
+ * @param {string} path of the room, or its short link
+ * @returns {string | null} null: nothing
+ */
+export function keptCredential(path) {
+  const code = codeFrom(path);
+  if (code) return openedBefore(code)?.credential ?? null;
+  return sessionStorage.getItem(tokenKey(roomIdOf(path) ?? ""));
+}
+
 /** @param {string} code whose invite is no longer valid */
 export function forgetOpened(code) {
   sessionStorage.removeItem(codeKey(code));

@@ -1,5 +1,5 @@
 import { say } from "../words.js";
-import { linkDialog } from "./dialogs.js";
+import { linkDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { fail, notice } from "./notices.js";

@@ -1,7 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Member } from "../protocol/roster.js" */
 import { say } from "../words.js";
-import { confirmation } from "./dialogs.js";
+import { confirmation } from "./dialog.js";
 import { Menu } from "./menu.js";
 import { fail, notice } from "./notices.js";
 import { renameDialog } from "./rename.js";

@@ -103,7 +103,7 @@ export class People {
    * @param {boolean} isSelf
    */
   #row(member, isSelf) {
-    const { userId, displayName, role, isMuted, isVideoOn, handRaised, isAway } = member;
+    const { userId, displayName, role, isVideoOn, handRaised, isAway } = member;
     const isLeftOut = this.#meeting.recording.isOn && member.recordingOptOut;
     const isGuest = member.isGuest && !isSelf;
     const notes = [
@@ -124,8 +124,9 @@ export class People {
       handRaised && sign("hand", say("person.handRaised"), "raised"),
       isSelf && this.#meeting.role !== "host" && this.#renameButton(),
       this.#pinButton(member),
-      ...(this.#meeting.role === "host" ? this.#hostActions(member, isSelf) : [microphoneSign(isMuted)]),
+      this.#microphone(member, isSelf),
       isVideoOn ? sign("camera", say("person.cameraOn"), "") : sign("cameraOff", say("person.cameraOff"), "off"),
+      this.#meeting.role === "host" && this.#moreButton(member),
     );
   }
 
@@ -144,19 +145,24 @@ export class People {
   }
 
   /**
+   * The state of a microphone; of hosts also what mutes it.
+   *
    * @param {Member} member
    * @param {boolean} isSelf
    */
-  #hostActions({ userId, displayName: name, isMuted }, isSelf) {
-    const mute =
-      isMuted || isSelf
-        ? microphoneSign(isMuted)
-        : this.#act(`mute-${userId}`, "mic", say("people.mute", { name }), () =>
-            this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name })),
-          );
+  #microphone({ userId, displayName: name, isMuted }, isSelf) {
+    if (this.#meeting.role !== "host" || isMuted || isSelf) {
+      return isMuted ? sign("micOff", say("person.muted"), "off") : sign("mic", say("person.unmuted"), "");
+    }
+    const mute = () => this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name }));
+    return this.#act(`mute-${userId}`, "mic", say("people.mute", { name }), mute);
+  }
+
+  /** @param {Member} member */
+  #moreButton({ userId, displayName: name }) {
     const more = this.#act(`more-${userId}`, "more", say("member.more", { name }), () => {});
     this.#menu.openBy(more, userId);
-    return [mute, more];
+    return more;
   }
 
   /**
@@ -196,9 +202,4 @@ function sign(name, words, look) {
   const element = h("span", { class: `sign ${look}`, role: "img" }, icon(name));
   label(element, words);
   return element;
-}
-
-/** @param {boolean} isMuted */
-function microphoneSign(isMuted) {
-  return isMuted ? sign("micOff", say("person.muted"), "off") : sign("mic", say("person.unmuted"), "");
 }

@@ -31,7 +31,8 @@ export class Permissions {
   listen() {
     const { roster, control, userId } = this.#meeting;
     const tell = () => this.#tell();
-    if (this.#meeting.wasMutedOnEntry) notice(say("may.mutedOnEntry"), { topic: "mute" });
+    const onEntry = this.#known.unmute ? "may.mutedOnEntry" : "may.notUnmute";
+    if (this.#meeting.wasMutedOnEntry) notice(say(onEntry), { topic: "mute" });
     return [
       roster.on("changed", (member) => member.userId === userId && tell()),
       control.on("settings", tell),

@@ -1,16 +1,12 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { Key } from "../words/say.js" */
-import { LevelMeter } from "../media.js";
 import { say } from "../words.js";
 import { deviceChoices } from "./choices.js";
 import { deviceTrouble, lossInLobby } from "./device_words.js";
 import { fill, h, initials, label } from "./dom.js";
 import { icon } from "./icons.js";
+import { levelBar } from "./level_bar.js";
 import { prefer, preferences } from "./preferences.js";
-
-/** The number of steps of the level meter. */
-const STEPS = 12;
-const METER_MS = 80;
 
 /**
  * The preview before joining: our own video, a level meter, switches and the choice of devices.
@@ -131,37 +127,4 @@ function switchButton(what, onclick) {
     else fill(element, icon(on ? "camera" : "cameraOff"));
   };
   return { element, show };
-}
-
-/** @param {LocalMedia} local */
-function levelBar(local) {
-  const meter = new LevelMeter();
-  const steps = Array.from({ length: STEPS }, () => h("i"));
-  const element = h("div", { class: "level", role: "meter", "aria-label": say("lobby.level") }, ...steps);
-  element.setAttribute("aria-valuemin", "0");
-  element.setAttribute("aria-valuemax", "100");
-  const listen = () => {
-    const track = local.track("microphone");
-    meter.listenTo(track);
-    element.hidden = !track;
-  };
-  const unsubscribe = local.on("track", listen);
-  // Until something was pressed, Firefox lets no page hear.
-  const page = new AbortController();
-  for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => meter.wake(), { signal: page.signal });
-  const timer = setInterval(() => {
-    const level = local.isMuted ? 0 : meter.read();
-    element.setAttribute("aria-valuenow", String(Math.round(level * 100)));
-    for (const [i, step] of steps.entries()) step.classList.toggle("lit", level * STEPS > i + 0.3);
-  }, METER_MS);
-  listen();
-  return {
-    element,
-    close: () => {
-      clearInterval(timer);
-      unsubscribe();
-      page.abort();
-      meter.close();
-    },
-  };
 }

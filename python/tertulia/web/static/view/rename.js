@@ -1,6 +1,6 @@
 /** @import { Meeting } from "../meeting.js" */
 import { say } from "../words.js";
-import { openDialog } from "./dialogs.js";
+import { openDialog } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { prefer } from "./preferences.js";
 import { explainCall } from "./problem.js";

@@ -73,11 +73,10 @@ export class Visitor {
    */
   async join() {
     const began = performance.now();
-    const endpoint = this.#next("SfuEndpoint", ANSWER_MS, () => true);
-    endpoint.catch(() => {});
+    const endpoint = this.#next("SfuEndpoint", () => true);
     await this.#hub.join();
     const milliseconds = performance.now() - began;
-    this.#transportId = (await endpoint).transportId;
+    this.#transportId = (await endpoint.within(ANSWER_MS)).transportId;
     return milliseconds;
   }
 
@@ -129,33 +128,35 @@ export class Visitor {
     await pc.setLocalDescription();
     this.#offeredAt = performance.now();
     const targetUserId = this.#transportId;
-    const answer = this.#next("ReceiveAnswer", ANSWER_MS, ({ sourceUserId }) => sourceUserId === targetUserId);
-    answer.catch(() => {});
+    const answer = this.#next("ReceiveAnswer", ({ sourceUserId }) => sourceUserId === targetUserId);
     await this.#hub.call("SendOffer", { targetUserId, sdp: pc.localDescription?.sdp ?? "", slots: true });
-    return (await answer).sdp;
+    return (await answer.within(ANSWER_MS)).sdp;
   }
 
   /**
-   * The next event of a name.
+   * The next event of a name, which may come before it is waited for.
    *
    * @param {any} name
-   * @param {number} within milliseconds
    * @param {(payload: any) => boolean} isIt
-   * @returns {Promise<any>}
+   * @returns {{within: (milliseconds: number) => Promise<any>}}
    */
-  #next(name, within, isIt) {
-    return new Promise((resolve, reject) => {
+  #next(name, isIt) {
+    const next = new Promise((resolve) => {
       const end = this.#hub.on(name, (payload) => {
         if (!isIt(payload)) return;
-        clearTimeout(late);
         end();
         resolve(payload);
       });
-      const late = setTimeout(() => {
-        end();
-        reject(new TertuliaError("unavailable", `No ${name} came.`));
-      }, within);
     });
+    const within = async (/** @type {number} */ milliseconds) => {
+      /** @type {ReturnType<typeof setTimeout> | undefined} */
+      let late;
+      const never = new Promise((_, reject) => {
+        late = setTimeout(() => reject(new TertuliaError("unavailable", `No ${name} came.`)), milliseconds);
+      });
+      return Promise.race([next, never]).finally(() => clearTimeout(late));
+    };
+    return { within };
   }
 }
 

@@ -6,6 +6,7 @@ import { Gauge } from "../details.js";
 import { Reporter } from "../report.js";
 import { logFailure, Serial } from "../serial.js";
 import { candidateInit } from "../sources.js";
+import { describe, describedBy } from "../stereo.js";
 import { Exchange } from "./exchange.js";
 import { Path } from "./path.js";
 import { Senders } from "./senders.js";
@@ -136,8 +137,8 @@ export class SfuConnection extends Emitter {
     this.#exchange.settle({ is: "void" });
     this.#work.run(async () => {
       await this.#pc.setRemoteDescription({ type: "offer", sdp });
-      await this.#pc.setLocalDescription();
-      await this.#signal.answer(this.#pc.localDescription?.sdp ?? "");
+      await describe(this.#pc);
+      await this.#signal.answer(describedBy(this.#pc));
       if (yielded) this.#negotiate("offer");
     });
   }
@@ -250,13 +251,13 @@ export class SfuConnection extends Emitter {
 
   async #draft() {
     const revision = this.#revision;
-    await this.#pc.setLocalDescription();
+    await describe(this.#pc);
     this.#drafted = revision;
   }
 
   /** @returns {Promise<boolean>} whether the offer reached the SFU */
   async #send() {
-    const offer = { sdp: this.#pc.localDescription?.sdp ?? "", tracks: this.#senders.sources() };
+    const offer = { sdp: describedBy(this.#pc), tracks: this.#senders.sources() };
     const taken = await this.#signal.offer(offer).catch((error) => {
       logFailure(error);
       return false;

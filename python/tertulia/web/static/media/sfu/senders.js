@@ -1,5 +1,5 @@
 /** @import { Source, WantedLayers } from "../../protocol/types.js" */
-import { applyEncoding, CAMERA_LAYERS } from "../encoding.js";
+import { applyEncoding, waysToSend } from "../encoding.js";
 import { logFailure } from "../serial.js";
 import { hint, kindOf, SOURCES } from "../sources.js";
 
@@ -69,10 +69,23 @@ export class Senders {
    * @param {MediaStreamTrack | "audio" | "video"} track
    */
   #add(source, track) {
-    const layers = source === "camera" ? { sendEncodings: CAMERA_LAYERS } : {};
-    const streams = [new MediaStream()];
-    const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams, ...layers });
-    this.#transceivers.set(source, transceiver);
+    const [best, plain] = waysToSend(source);
+    this.#transceivers.set(source, this.#transceiver(track, best, plain));
     return true;
+  }
+
+  /**
+   * @param {MediaStreamTrack | "audio" | "video"} track
+   * @param {RTCRtpTransceiverInit} how
+   * @param {RTCRtpTransceiverInit} [otherwise] where the browser refuses that
+   * @returns {RTCRtpTransceiver}
+   */
+  #transceiver(track, how, otherwise) {
+    try {
+      return this.#pc.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream()], ...how });
+    } catch (error) {
+      if (!otherwise) throw error;
+      return this.#transceiver(track, otherwise);
+    }
   }
 }

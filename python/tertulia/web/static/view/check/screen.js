@@ -7,7 +7,6 @@ import { check } from "../../media/check/check.js";
 import { TertuliaError } from "../../protocol.js";
 import { bitrate, say } from "../../words.js";
 import { copyReport } from "../copied_report.js";
-import { deviceTrouble } from "../device_words.js";
 import { fill, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { pageHeader } from "../page_header.js";
@@ -15,7 +14,7 @@ import { preferences } from "../preferences.js";
 import { preview } from "../preview.js";
 import { explainEntry } from "../problem.js";
 import { noise } from "./noise.js";
-import { playTone } from "./tone.js";
+import { speakerCheck } from "./speaker.js";
 import { rows, verdict } from "./words.js";
 
 /**
@@ -50,18 +49,6 @@ export function checkScreen({ local, rest, onBack }) {
       ),
     ),
   );
-}
-
-function speakerCheck() {
-  const trouble = h("span", { role: "status" });
-  const button = h("button", { type: "button", class: "secondary" }, icon("speaker"), say("check.sound"));
-  button.onclick = async () => {
-    button.disabled = true;
-    fill(trouble, say("check.soundHint"));
-    await playTone(preferences().speaker).catch((error) => fill(trouble, deviceTrouble("microphone", error)));
-    button.disabled = false;
-  };
-  return h("div", { class: "speaker-check" }, button, trouble);
 }
 
 /** @param {Rest} rest */

@@ -13,10 +13,24 @@ const SECONDS = 0.8;
  */
 export async function playTone(speaker) {
   const context = new AudioContext();
+  const player = new Audio();
+  try {
+    await play(context, player, speaker);
+  } finally {
+    player.srcObject = null;
+    await context.close();
+  }
+}
+
+/**
+ * @param {AudioContext} context
+ * @param {HTMLAudioElement} player
+ * @param {string} speaker
+ */
+async function play(context, player, speaker) {
   const output = context.createMediaStreamDestination();
   const volume = new GainNode(context, { gain: 0.25 });
   volume.connect(output);
-  const player = new Audio();
   player.srcObject = output.stream;
   if (speaker && "setSinkId" in player) await player.setSinkId(speaker).catch(() => player.setSinkId(""));
   for (const [frequency, at] of NOTES) {
@@ -27,6 +41,4 @@ export async function playTone(speaker) {
   }
   await player.play();
   await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000));
-  player.srcObject = null;
-  await context.close();
 }

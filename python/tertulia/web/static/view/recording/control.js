@@ -5,7 +5,7 @@
 /** @import { Key } from "../../words/say.js" */
 /** @import { RecordingChoices } from "../controls.js" */
 import { say } from "../../words.js";
-import { confirmation } from "../dialogs.js";
+import { confirmation } from "../dialog.js";
 import { clearNotices, notice } from "../notices.js";
 import { explainCall } from "../problem.js";
 import { refusal } from "./refusal.js";

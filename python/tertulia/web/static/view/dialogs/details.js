@@ -1,11 +1,11 @@
-/** @import { Details, PathDetail, StreamDetail } from "../media/details.js" */
-/** @import { Meeting } from "../meeting.js" */
-/** @import { Source } from "../protocol/types.js" */
-/** @import { Key } from "../words/say.js" */
-import { bitrate, percent, say } from "../words.js";
-import { copyReport } from "./copied_report.js";
-import { openDialog } from "./dialogs.js";
-import { fill, h } from "./dom.js";
+/** @import { Details, PathDetail, StreamDetail } from "../../media/details.js" */
+/** @import { Meeting } from "../../meeting.js" */
+/** @import { Source } from "../../protocol/types.js" */
+/** @import { Key } from "../../words/say.js" */
+import { bitrate, percent, say } from "../../words.js";
+import { copyReport } from "../copied_report.js";
+import { openDialog } from "../dialog.js";
+import { fill, h } from "../dom.js";
 
 const READ_MS = 1000;
 

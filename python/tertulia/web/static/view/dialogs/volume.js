@@ -1,6 +1,6 @@
-import { percent, say } from "../words.js";
-import { openDialog } from "./dialogs.js";
-import { h } from "./dom.js";
+import { percent, say } from "../../words.js";
+import { openDialog } from "../dialog.js";
+import { h } from "../dom.js";
 
 /**
  * Lets one choose how loud somebody is here.

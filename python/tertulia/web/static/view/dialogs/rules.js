@@ -1,10 +1,10 @@
-/** @import { Meeting } from "../meeting.js" */
-/** @import { Settings } from "../protocol/types.js" */
-/** @import { Key } from "../words/say.js" */
-import { say } from "../words.js";
-import { openDialog } from "./dialogs.js";
-import { h } from "./dom.js";
-import { fail } from "./notices.js";
+/** @import { Meeting } from "../../meeting.js" */
+/** @import { Settings } from "../../protocol/types.js" */
+/** @import { Key } from "../../words/say.js" */
+import { say } from "../../words.js";
+import { openDialog } from "../dialog.js";
+import { h } from "../dom.js";
+import { fail } from "../notices.js";
 
 /**
  * What a box says, and the setting that it changes. Who may do something: checked, everyone may.
@@ -28,7 +28,7 @@ const ALLOWED = [
  *
  * @param {Meeting} meeting
  */
-export function controlDialog({ control }) {
+export function rulesDialog({ control }) {
   const boxes = [...COMING, ...ALLOWED].map(([setting, words]) => box(control, setting, words));
   const [coming, allowed] = [boxes.slice(0, COMING.length), boxes.slice(COMING.length)];
   const dialog = openDialog(

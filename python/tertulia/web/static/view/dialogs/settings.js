@@ -1,29 +1,66 @@
-/** @import { LocalMedia } from "../media.js" */
-import { chosenLanguage, say } from "../words.js";
-import { choice, deviceChoices } from "./choices.js";
-import { openDialog } from "./dialog.js";
-import { h } from "./dom.js";
-import { SHORTCUTS } from "./keyboard.js";
-import { languageSelect } from "./language.js";
-import { prefer, preferences } from "./preferences.js";
-import { setTheme, theme } from "./theme.js";
-
-export { closeDialogs, confirmation, linkDialog, openDialog } from "./dialog.js";
+/** @import { LocalMedia } from "../../media.js" */
+import { chosenLanguage, say } from "../../words.js";
+import { speakerCheck } from "../check/speaker.js";
+import { choice, deviceChoices } from "../choices.js";
+import { openDialog } from "../dialog.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { languageSelect } from "../language.js";
+import { levelBar } from "../level_bar.js";
+import { prefer, preferences } from "../preferences.js";
+import { setTheme, theme } from "../theme.js";
+import { shortcutsDialog } from "./shortcuts.js";
 
 /**
  * Shows the settings.
  *
  * @param {LocalMedia} local
- * @param {(deviceId: string) => void} onSpeaker
- * @param {() => void} onHints another choice was made of what one is told
+ * @param {object} hear of what is chosen
+ * @param {(deviceId: string) => void} hear.onSpeaker
+ * @param {() => void} hear.onHints another choice was made of what one is told
  */
-export function settingsDialog(local, onSpeaker, onHints) {
+export function settingsDialog(local, { onSpeaker, onHints }) {
   const choices = deviceChoices(local, onSpeaker);
   choices.element.append(themeChoice(), ...languageChoice(), ...hints(onHints));
   const shortcuts = h("button", { type: "button", class: "text-button", onclick: shortcutsDialog });
   shortcuts.append(say("shortcuts.title"));
-  const dialog = openDialog(say("settings.title"), choices.element, h("p", { class: "keyboard-only" }, shortcuts));
-  dialog.addEventListener("close", choices.close);
+  const mirror = smallMirror(local);
+  const dialog = openDialog(
+    say("settings.title"),
+    h("div", { class: "settings-check" }, mirror.element, speakerCheck()),
+    choices.element,
+    h("p", { class: "keyboard-only" }, shortcuts),
+  );
+  dialog.addEventListener("close", () => {
+    choices.close();
+    mirror.close();
+  });
+}
+
+/**
+ * What the camera shows and the microphone hears.
+ *
+ * @param {LocalMedia} local
+ */
+function smallMirror(local) {
+  const video = h("video", { muted: true, autoplay: true, playsInline: true, class: "mirrored" });
+  video.setAttribute("aria-label", say("lobby.video"));
+  const meter = levelBar(local);
+  const show = () => {
+    const track = local.track("camera");
+    video.srcObject = track && new MediaStream([track]);
+    video.hidden = !track;
+  };
+  const unsubscribe = local.on("track", show);
+  show();
+  return {
+    element: h("div", { class: "mirror" }, h("div", { class: "no-picture" }, icon("cameraOff")), video, meter.element),
+    close: () => {
+      unsubscribe();
+      meter.close();
+      video.srcObject = null;
+    },
+  };
 }
 
 /** @param {() => void} onChange */
@@ -54,7 +91,7 @@ function switchOf(preference, words, onChange) {
 function themeChoice() {
   const select = h(
     "select",
-    { onchange: () => setTheme(/** @type {import("./theme.js").Theme} */ (select.value)) },
+    { onchange: () => setTheme(/** @type {import("../theme.js").Theme} */ (select.value)) },
     h("option", { value: "system" }, say("theme.system")),
     h("option", { value: "light" }, say("theme.light")),
     h("option", { value: "dark" }, say("theme.dark")),
@@ -74,21 +111,4 @@ function languageChoice() {
   select.prepend(h("option", { value: "" }, say("language.browser")));
   select.value = chosenLanguage();
   return [choice("language", say("language.label"), select), later];
-}
-
-/** Shows the keyboard shortcuts. */
-export function shortcutsDialog() {
-  const rows = SHORTCUTS.map(({ key, command, words }) =>
-    h("div", {}, h("dt", {}, h("kbd", {}, command ? key : say("shortcuts.space"))), h("dd", {}, say(words))),
-  );
-  const enabled = h("input", {
-    type: "checkbox",
-    checked: preferences().shortcuts,
-    onchange: () => prefer({ shortcuts: enabled.checked }),
-  });
-  openDialog(
-    say("shortcuts.title"),
-    h("dl", { class: "shortcuts" }, ...rows),
-    h("label", { class: "check" }, enabled, say("shortcuts.enabled")),
-  );
 }

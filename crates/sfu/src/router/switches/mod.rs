@@ -1,121 +1,44 @@
 //! Thousands of changes of layer under loss and reordering: what a subscriber is sent is one stream.
 
+mod checks;
+mod encoder;
+
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use slotmap::SlotMap;
 use str0m::format::{CodecConfig, PayloadParams};
 use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::{ExtensionValues, RtpHeader};
 
-use super::selection::Allowance;
+use super::selection::{Allowance, Layer};
 use super::subscription::FarEnd;
+use super::thinning::Limit;
 use super::{Delivery, Prepared, Published, Router};
 use crate::command::{Source, WantedVideo};
 use crate::config::Limits;
 use crate::ids::PeerKey;
 use crate::line::{Line, LineState, Lines};
-use crate::rtp::{Departure, EncodingName, ExtensionIds, Outgoing, Packet, Report};
+use crate::rtp::{Departure, EncodingName, ExtensionIds, Outgoing, Packet};
+use checks::Switches;
+pub(super) use encoder::Encoder;
 
 const FRAME: Duration = Duration::from_millis(33);
 const TICKS: u32 = 33 * 90;
-
-/// The encoder of one layer.
-pub(super) struct Encoder {
-    rid: &'static str,
-    ssrc: u32,
-    height: u16,
-    /// Of its picture ids: 15 bits, not 7.
-    is_wide: bool,
-    packets: u64,
-    sequence: u64,
-    timestamp: u32,
-    report: (SystemTime, u32),
-    picture: u16,
-    tl0: u8,
-    key: u8,
-    keyframe: bool,
-    is_on: bool,
-}
-
-impl Encoder {
-    pub(super) fn new(rng: &mut fastrand::Rng, index: usize, is_wide: bool) -> Self {
-        let timestamp = rng.u32(..);
-        Self {
-            rid: ["q", "h", "f"][index],
-            ssrc: 100 + index as u32,
-            height: 180 << index,
-            is_wide,
-            packets: [1, 2, 4][index],
-            sequence: rng.u64(1_000..70_000),
-            timestamp,
-            report: (SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000), timestamp),
-            picture: rng.u16(..) & 0x7fff,
-            tl0: rng.u8(..),
-            key: rng.u8(..32),
-            keyframe: true,
-            is_on: true,
-        }
-    }
-
-    /// The packets of the next frame.
-    pub(super) fn encode(&mut self) -> Vec<Packet> {
-        let is_keyframe = std::mem::take(&mut self.keyframe);
-        self.picture = self.picture.wrapping_add(1) & 0x7fff;
-        self.tl0 = self.tl0.wrapping_add(1);
-        self.key = self.key.wrapping_add(u8::from(is_keyframe)) & 0x1f;
-        let frame = (0..self.packets).map(|part| self.packet(part, is_keyframe));
-        let frame = frame.collect();
-        self.sequence += self.packets;
-        frame
-    }
-
-    fn packet(&self, part: u64, is_keyframe: bool) -> Packet {
-        let [high, low] = (self.picture | 0x8000).to_be_bytes();
-        let mut payload = vec![0x80 | u8::from(part == 0) << 4, 0xf0];
-        if self.is_wide {
-            payload.extend([high, low]);
-        } else {
-            payload.push(low & 0x7f);
-        }
-        payload.extend([self.tl0, self.key]);
-        let [low, high] = self.height.to_le_bytes();
-        payload.extend([u8::from(!is_keyframe), 0, 0, 0x9d, 0x01, 0x2a, 0, 1, low, high, 7]);
-        let (ntp_time, rtp_time) = self.report;
-        Packet {
-            seq_no: (self.sequence + part).into(),
-            header: RtpHeader {
-                marker: part + 1 == self.packets,
-                payload_type: 96.into(),
-                sequence_number: (self.sequence + part) as u16,
-                timestamp: self.timestamp,
-                ssrc: self.ssrc.into(),
-                ext_vals: ExtensionValues {
-                    rid: Some(self.rid.into()),
-                    ..ExtensionValues::default()
-                },
-                ..RtpHeader::default()
-            },
-            payload: payload.into(),
-            timestamp: Instant::now(),
-            report: Some(Report {
-                ntp: ntp_time,
-                rtp: rtp_time,
-            }),
-        }
-    }
-}
 
 /// A packet that the subscriber was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Sent {
     ssrc: u32,
     came: u64,
+    sequence: u64,
     timestamp: u32,
+    /// Nothing but its number.
+    is_empty: bool,
     /// Of the payload descriptor, as it went out.
     picture: u16,
     tl0: u8,
     key: u8,
+    begins_frame: bool,
     begins_keyframe: bool,
     captured: Instant,
 }
@@ -134,21 +57,35 @@ impl Sent {
         };
         let header = outgoing.write(&ExtensionIds::default(), &departure, &mut packet);
         let payload = &packet[header..];
-        let (picture, numbers) = match payload[2] & 0x80 {
-            0 => (u16::from(payload[2]), &payload[3..]),
-            _ => (u16::from_be_bytes([payload[2] & 0x7f, payload[3]]), &payload[4..]),
+        let (picture, numbers) = match payload {
+            [] => (0, &[0, 0][..]),
+            [_, _, narrow, numbers @ ..] if narrow & 0x80 == 0 => (u16::from(*narrow), numbers),
+            [_, _, high, low, numbers @ ..] => (u16::from_be_bytes([high & 0x7f, *low]), numbers),
+            _ => panic!("no descriptor in {payload:?}"),
         };
         Self {
             ssrc: *outgoing.incoming.packet.header.ssrc,
             came: *outgoing.incoming.packet.seq_no,
+            sequence: outgoing.sequence,
             timestamp: outgoing.timestamp,
+            is_empty: payload.is_empty(),
             picture,
             tl0: numbers[0],
             key: numbers[1] & 0x1f,
-            begins_keyframe: outgoing.incoming.is_keyframe,
+            begins_frame: payload.first().is_some_and(|first| first & 0x10 != 0),
+            begins_keyframe: outgoing.incoming.is_keyframe && !payload.is_empty(),
             captured: outgoing.incoming.captured,
         }
     }
+}
+
+/// A packet that came, and what became of it.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    ssrc: u32,
+    came: u64,
+    timestamp: u32,
+    sent: Option<Sent>,
 }
 
 /// Ana sends three layers; Ben is sent one of them.
@@ -169,6 +106,7 @@ struct Course {
     asked: HashMap<u32, Vec<Instant>>,
     flown: u64,
     sent: BTreeMap<u64, Sent>,
+    arrivals: Vec<Arrival>,
     is_wide: bool,
 }
 
@@ -195,7 +133,9 @@ impl Course {
         let mut config = CodecConfig::empty();
         config.enable_vp8(true);
         let is_wide = !seed.is_multiple_of(3);
-        let encoders = (0..3).map(|index| Encoder::new(&mut rng, index, is_wide)).collect();
+        let temporal = [3, 3, 2, 1][seed as usize % 4];
+        let encoders = (0..3).map(|index| Encoder::new(&mut rng, index, is_wide).with_temporal_layers(temporal));
+        let encoders = encoders.collect();
         Self {
             rng,
             now,
@@ -210,6 +150,7 @@ impl Course {
             asked: HashMap::new(),
             flown: 0,
             sent: BTreeMap::new(),
+            arrivals: Vec::new(),
             is_wide,
         }
     }
@@ -298,9 +239,16 @@ impl Course {
     fn forward(&mut self, packet: Packet) {
         let (now, located) = (self.now, ("1".into(), self.params));
         let sent = &mut self.sent;
+        let mut arrival = Arrival {
+            ssrc: *packet.header.ssrc,
+            came: *packet.seq_no,
+            timestamp: packet.header.timestamp,
+            sent: None,
+        };
         self.router.forward(now, self.ana, located, packet, |line, incoming| {
             match line.stream.prepare(now, incoming, || Some(Pt::from(96))) {
                 Prepared::Write(outgoing) => {
+                    arrival.sent = Some(Sent::new(&outgoing));
                     let before = sent.insert(outgoing.sequence, Sent::new(&outgoing));
                     assert_eq!(before, None, "{} goes out twice", outgoing.sequence);
                     Delivery::Written
@@ -309,6 +257,7 @@ impl Course {
                 Prepared::NoCommonCodec | Prepared::Drop => Delivery::Dropped,
             }
         });
+        self.arrivals.push(arrival);
     }
 
     /// What Ben is sent once more, if he asks.
@@ -331,57 +280,6 @@ impl Course {
         let selection = self.router.subscriptions[key].selection();
         (selection.sent(), selection.wanted())
     }
-
-    /// Checks what was sent. Gives how often the layer has changed.
-    fn check(&self, had_loss: bool) -> usize {
-        let picture = if self.is_wide { 0x7fff } else { 0x7f };
-        let mut switches = 0;
-        let (mut newest, mut first) = (None::<(u64, Sent)>, None::<(u64, Sent)>);
-        for (sequence, sent) in &self.sent {
-            let (Some((last, before)), Some((begin, entered))) = (newest, first) else {
-                assert!(sent.begins_keyframe);
-                (newest, first) = (Some((*sequence, *sent)), Some((*sequence, *sent)));
-                continue;
-            };
-            let advance = sent.timestamp.wrapping_sub(before.timestamp).cast_signed();
-            if sent.ssrc == entered.ssrc {
-                // Within a layer all distances are those that came.
-                assert_eq!(sequence - begin, sent.came - entered.came);
-                assert!(advance >= 0);
-                assert!(had_loss || *sequence == last + 1, "{last} then {sequence}");
-            } else {
-                switches += 1;
-                first = Some((*sequence, *sent));
-                assert!(sent.begins_keyframe, "{sequence} is no keyframe");
-                assert_eq!(*sequence, last + 1, "a gap at a change of layer");
-                assert!(advance > 0, "the time goes back by {advance}");
-                assert_eq!(sent.picture, before.picture.wrapping_add(1) & picture);
-                assert_eq!(sent.tl0, before.tl0.wrapping_add(1));
-                assert_eq!(sent.key, before.key.wrapping_add(1) & 0x1f);
-            }
-            if !had_loss {
-                assert!([0, 1].contains(&(sent.picture.wrapping_sub(before.picture) & picture)));
-            }
-            newest = Some((*sequence, *sent));
-        }
-        for asked in self.asked.values() {
-            // Within the steps of this test.
-            let second = Duration::from_millis(990);
-            assert!(asked.windows(3).all(|three| three[2] - three[0] >= second));
-        }
-        self.check_clock();
-        switches
-    }
-
-    /// The timestamps follow the captures, however often the layer has changed.
-    fn check_clock(&self) {
-        let (mut all, last) = (self.sent.values(), self.sent.values().last().unwrap());
-        let first = all.next().unwrap();
-        let ticks = last.timestamp.wrapping_sub(first.timestamp);
-        let passed = last.captured.saturating_duration_since(first.captured);
-        let off = f64::from(ticks) / 90.0 - passed.as_secs_f64() * 1_000.0;
-        assert!(off.abs() < 250.0, "{off} ms");
-    }
 }
 
 fn lines() -> Lines {
@@ -395,10 +293,14 @@ fn lines() -> Lines {
     }
 }
 
+fn upto(spatial: usize, temporal: u8) -> Allowance {
+    Allowance::UpTo(Layer { spatial, temporal })
+}
+
 const TILES: [Option<u32>; 5] = [Some(90), Some(180), Some(360), Some(720), None];
 
 /// Changes the layer at random, in so many steps. Gives how often it has changed.
-fn run(seed: u64, steps: usize, loss: f64) -> usize {
+fn run(seed: u64, steps: usize, loss: f64) -> Switches {
     let mut course = Course::new(seed);
     for _ in 0..steps {
         match course.rng.usize(..24) {
@@ -406,15 +308,13 @@ fn run(seed: u64, steps: usize, loss: f64) -> usize {
                 let tile = *course.rng.choice(&TILES).unwrap();
                 course.view(tile);
             }
-            4..=6 => {
-                let layer = course.rng.usize(..3);
-                let allowance = *course
-                    .rng
-                    .choice(&[Allowance::Unlimited, Allowance::UpTo(layer)])
-                    .unwrap();
+            4..=8 => {
+                let temporal = *course.rng.choice(&[0, 1, Layer::ALL]).unwrap();
+                let layer = upto(course.rng.usize(..3), temporal);
+                let allowance = *course.rng.choice(&[Allowance::Unlimited, layer, layer]).unwrap();
                 course.allow(allowance);
             }
-            7 if loss > 0.0 => {
+            9 if loss > 0.0 => {
                 let index = course.rng.usize(1..3);
                 course.encoders[index].is_on ^= true;
                 course.encoders[index].keyframe = true;
@@ -445,21 +345,51 @@ fn settle(course: &mut Course) {
         .take(150)
         .map(|(at, sent)| (*at, *sent))
         .collect();
-    for (sequence, sent) in latest {
-        assert_eq!(course.again(sequence), Some(sent));
+    for (sequence, sent) in &latest {
+        assert_eq!(course.again(*sequence), Some(*sent));
     }
+    let newest = latest[0].0;
+    let never_sent = (newest - 100..newest + 9).filter(|sequence| !course.sent.contains_key(sequence));
+    for sequence in never_sent.collect::<Vec<_>>() {
+        assert_eq!(course.again(sequence), None, "{sequence} was never sent");
+    }
+}
+
+/// Courses of these seeds. Gives how often the layer has changed in all.
+fn run_all(seeds: std::ops::Range<u64>, steps: usize, loss: f64) -> Switches {
+    let mut all = Switches::default();
+    seeds.for_each(|seed| all += run(seed, steps, loss));
+    all
 }
 
 #[test]
 fn without_loss_the_stream_has_no_gap() {
-    let switches: usize = (0..8).map(|seed| run(seed, 1_500, 0.0)).sum();
-    assert!(switches > 600, "{switches}");
+    let all = run_all(0..8, 1_500, 0.0);
+    assert!(all.spatial > 500 && all.temporal > 1_000, "{all:?}");
 }
+
+/// In halves, so that they run beside each other: ten thousand changes.
+const ENOUGH: Switches = Switches {
+    spatial: 900,
+    temporal: 3_500,
+};
 
 #[test]
 fn thousands_of_changes_under_loss_and_reordering_leave_one_stream() {
-    let switches: usize = (100..117).map(|seed| run(seed, 3_200, 0.08)).sum();
-    assert!(switches > 2_000, "{switches}");
+    let all = run_all(100..108, 3_200, 0.08);
+    assert!(
+        all.spatial > ENOUGH.spatial && all.temporal > ENOUGH.temporal,
+        "{all:?}"
+    );
+}
+
+#[test]
+fn thousands_of_changes_under_little_loss_leave_one_stream() {
+    let all = run_all(200..208, 3_200, 0.02);
+    assert!(
+        all.spatial > ENOUGH.spatial && all.temporal > ENOUGH.temporal,
+        "{all:?}"
+    );
 }
 
 #[test]
@@ -468,9 +398,8 @@ fn each_layer_has_its_rate() {
     (0..90).for_each(|_| course.step(0.0));
     let room = course.router.room_of(course.ana).unwrap();
     let track = course.router.rooms[room].tracks.values().next().unwrap();
-    let rates = track.layers.for_tile(None);
-    assert_eq!(rates.len(), 3);
-    for ((layer, bits), packets) in rates.into_iter().zip([1.0, 2.0, 4.0]) {
+    for (layer, packets) in [1.0, 2.0, 4.0].into_iter().enumerate() {
+        let bits = track.layers.bits(layer, Limit::NONE);
         // Payloads of 17 octets or so and what comes around them, thirty times a second.
         let (bits, expected) = (bits.unwrap(), packets * (17.0 + 70.0) * 8.0 / 0.033);
         assert!(
@@ -488,7 +417,7 @@ fn a_video_that_was_paused_goes_on_with_a_keyframe() {
     let before = course.sent.len();
     (0..60).for_each(|_| course.step(0.0));
     assert_eq!(course.sent.len(), before);
-    course.allow(Allowance::UpTo(0));
+    course.allow(upto(0, Layer::ALL));
     course.set_paused(false);
     (0..30).for_each(|_| course.step(0.0));
     assert!(course.sent.len() > before + 15);
@@ -497,14 +426,36 @@ fn a_video_that_was_paused_goes_on_with_a_keyframe() {
 }
 
 #[test]
-fn a_narrow_line_is_sent_a_smaller_layer_before_its_video_is_paused() {
-    let mut course = Course::new(902);
-    (0..60).for_each(|_| course.step(0.0));
-    // The layers have 21, 42 and 84 kbit/s.
-    for (kilobits, layer) in [(60, Some(1)), (30, Some(0)), (10, None), (30, Some(0)), (200, Some(2))] {
-        let (now, ben) = (course.now, course.ben);
-        course.router.set_bandwidth(now, ben, Some(kilobits * 1_000));
-        (0..400).for_each(|_| course.step(0.0));
-        assert_eq!(course.selected().0, layer, "{kilobits} kbit/s");
+fn a_narrow_line_is_sent_a_smaller_layer_and_fewer_frames_before_its_video_is_paused() {
+    for seed in [900, 904] {
+        let mut course = Course::new(seed);
+        (0..60).for_each(|_| course.step(0.0));
+        // The encodings have 21, 42 and 84 kbit/s, a quarter of it in the base layer and half in two of three.
+        for (kilobits, spatial, frames) in [
+            (60, Some(1), 60),
+            (30, Some(0), 60),
+            (14, Some(0), 30),
+            (8, Some(0), 15),
+            (4, None, 0),
+            (8, Some(0), 15),
+            (30, Some(0), 60),
+            (200, Some(2), 60),
+        ] {
+            let (now, ben) = (course.now, course.ben);
+            course.router.set_bandwidth(now, ben, Some(kilobits * 1_000));
+            (0..400).for_each(|_| course.step(0.0));
+            assert_eq!(course.selected().0, spatial, "{kilobits} kbit/s");
+            let before = course.sent.len();
+            (0..60).for_each(|_| course.step(0.0));
+            let pictures = course
+                .sent
+                .values()
+                .skip(before)
+                .filter(|sent| sent.begins_frame)
+                .count();
+            assert_eq!(pictures, frames, "{kilobits} kbit/s");
+        }
+        let (first, last) = (*course.sent.keys().next().unwrap(), *course.sent.keys().last().unwrap());
+        assert_eq!(last - first + 1, course.sent.len() as u64, "a gap");
     }
 }

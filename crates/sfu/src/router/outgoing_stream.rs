@@ -1,0 +1,267 @@
+//! The numbers of one outgoing stream: whatever is sent, from whichever source, is one stream without gaps.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::media::Pt;
+use str0m::rtp::Ssrc;
+
+use super::thinning::{Limit, Thinning};
+use crate::rtp::{FrameNumbers, Incoming, Numbers, Omitted, Outgoing, PictureIds, Rewrite, Time};
+
+/// What is to be done with a packet. It lives for a moment and is not kept: no reason to allocate.
+#[allow(clippy::large_enum_variant)]
+pub(crate) enum Prepared {
+    /// Write it.
+    Write(Outgoing),
+    /// Nothing can be written before a keyframe: request one.
+    NeedsKeyframe,
+    /// The subscriber cannot decode it, which is said once of each format.
+    NoCommonCodec,
+    /// The subscriber cannot decode it, as was said, it is of a layer that is not sent, or older than what was sent first.
+    Drop,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct OutgoingStream {
+    rewrite: Rewrite,
+    pictures: PictureIds,
+    frames: FrameNumbers,
+    awaits_keyframe: bool,
+    has_begun: bool,
+    limit: Limit,
+    /// The publisher's payload type, and the subscriber's for it.
+    payload: Option<(Pt, Option<Pt>)>,
+    /// How the last sources were renumbered, the newest last.
+    spans: VecDeque<Span>,
+}
+
+/// How many sources are remembered: retransmissions of what came before are not asked for any more.
+const SPANS: usize = 3;
+
+/// How one source is renumbered.
+#[derive(Debug)]
+struct Span {
+    /// The stream that comes.
+    ssrc: Ssrc,
+    payload_type: Pt,
+    /// The first number that comes, and the one that it goes out with.
+    from: u64,
+    to: u64,
+    /// What is added to timestamps, picture ids and frame numbers.
+    timestamp: u32,
+    shift: Numbers,
+    frames: u16,
+    thinning: Thinning,
+    /// The sequence numbers and the pictures that are left out.
+    packets: Omitted,
+    pictures: Omitted,
+}
+
+impl Span {
+    /// The numbers of a picture before they are shifted.
+    fn numbers(&self, incoming: &Incoming) -> Option<Numbers> {
+        numbers(incoming, |picture| self.pictures.outgoing(picture))
+    }
+
+    /// The packet as it went out. `None`: it is from too long ago.
+    fn again(&self, incoming: Arc<Incoming>, sequence: u64) -> Option<Outgoing> {
+        let header = &incoming.packet.header;
+        let is_empty = !self.thinning.has_sent(&incoming);
+        let descriptor = incoming.descriptor.as_ref().filter(|_| !is_empty);
+        let numbers = self.numbers(&incoming).filter(|_| !is_empty);
+        Some(Outgoing {
+            payload_type: *self.payload_type,
+            sequence,
+            timestamp: header.timestamp.wrapping_add(self.timestamp),
+            marker: header.marker && !is_empty,
+            vp8: numbers.map(|numbers| numbers.plus(self.shift)),
+            is_empty,
+            frame: descriptor.map(|descriptor| descriptor.frame().wrapping_add(self.frames)),
+            incoming,
+        })
+    }
+}
+
+/// The numbers of a packet of VP8, with what `place` makes of its picture.
+fn numbers(incoming: &Incoming, place: impl FnOnce(u64) -> Option<u64>) -> Option<Numbers> {
+    let vp8 = incoming.vp8.as_ref()?;
+    let picture = incoming.picture.and_then(place).unwrap_or_default();
+    Some(Numbers::of(vp8, picture))
+}
+
+impl Default for OutgoingStream {
+    fn default() -> Self {
+        Self {
+            rewrite: Rewrite::default(),
+            pictures: PictureIds::default(),
+            frames: FrameNumbers::default(),
+            awaits_keyframe: true,
+            has_begun: false,
+            limit: Limit::NONE,
+            payload: None,
+            spans: VecDeque::new(),
+        }
+    }
+}
+
+impl OutgoingStream {
+    /// Begins again at the next keyframe: after a pause, with another track, or with other formats of the subscriber.
+    pub(crate) fn restart(&mut self) {
+        self.awaits_keyframe = true;
+        self.payload = None;
+        self.rewrite.change_source();
+        self.pictures.change_source();
+        self.frames.change_source();
+    }
+
+    /// Goes on with a keyframe of another encoding of the same video.
+    pub(super) fn change_encoding(&mut self) {
+        self.awaits_keyframe = true;
+        self.rewrite.change_layer();
+        self.pictures.change_source();
+        self.frames.change_source();
+    }
+
+    /// No more of the stream is sent from now on.
+    pub(super) fn limit(&mut self, limit: Limit) {
+        self.limit = limit;
+    }
+
+    /// Prepares a packet. `payload` gives the subscriber's payload type for the publisher's format.
+    pub(crate) fn prepare(
+        &mut self,
+        now: Instant,
+        incoming: &Arc<Incoming>,
+        payload: impl FnOnce() -> Option<Pt>,
+    ) -> Prepared {
+        let source = incoming.packet.header.payload_type;
+        let is_new = self.payload.is_none_or(|(known, _)| known != source);
+        let Some(pt) = self.payload_type(source, payload) else {
+            return if is_new {
+                Prepared::NoCommonCodec
+            } else {
+                Prepared::Drop
+            };
+        };
+        if self.awaits_keyframe && !incoming.is_keyframe {
+            return Prepared::NeedsKeyframe;
+        }
+        let is_sent = self.admit(incoming);
+        let outgoing = is_sent.and_then(|is_sent| self.write(now, incoming, pt, !is_sent));
+        outgoing.map_or(Prepared::Drop, Prepared::Write)
+    }
+
+    fn payload_type(&mut self, incoming: Pt, payload: impl FnOnce() -> Option<Pt>) -> Option<Pt> {
+        if let Some((known, outgoing)) = self.payload
+            && known == incoming
+        {
+            return outgoing;
+        }
+        let outgoing = payload();
+        self.payload = Some((incoming, outgoing));
+        outgoing
+    }
+
+    /// How the current source is renumbered, if a packet of it was sent.
+    fn current(&mut self) -> Option<&mut Span> {
+        let awaits_keyframe = self.awaits_keyframe;
+        self.spans.back_mut().filter(|_| !awaits_keyframe)
+    }
+
+    /// Whether a packet is sent, or nothing but its number. `None`: neither is.
+    fn admit(&mut self, incoming: &Incoming) -> Option<bool> {
+        let limit = self.limit;
+        let Some(span) = self.current() else {
+            return Some(true);
+        };
+        let is_sent = span.thinning.take(incoming, limit);
+        let (sequence, picture) = (*incoming.packet.seq_no, incoming.picture);
+        if is_sent {
+            span.packets.keep(sequence);
+            picture.into_iter().for_each(|picture| span.pictures.keep(picture));
+            return Some(true);
+        }
+        picture.into_iter().for_each(|picture| {
+            span.pictures.omit(picture);
+        });
+        (!span.packets.omit(sequence)).then_some(false)
+    }
+
+    fn write(&mut self, now: Instant, incoming: &Arc<Incoming>, pt: Pt, is_empty: bool) -> Option<Outgoing> {
+        let (packet, spec) = (&incoming.packet, incoming.params.spec());
+        let header = &packet.header;
+        let time = Time {
+            arrived: now,
+            captured: incoming.captured,
+        };
+        let (sequence, came) = match self.current() {
+            Some(span) => (span.packets.outgoing(*packet.seq_no)?, span.numbers(incoming)),
+            None => (*packet.seq_no, numbers(incoming, Some)),
+        };
+        let clock_rate = spec.clock_rate.get();
+        let numbers = self.rewrite.packet(time, sequence, header.timestamp, clock_rate)?;
+        let is_first_ever = !self.has_begun;
+        (self.awaits_keyframe, self.has_begun) = (false, true);
+        let pictures = &mut self.pictures;
+        let outgoing = Outgoing {
+            payload_type: *pt,
+            sequence: numbers.sequence,
+            timestamp: numbers.timestamp,
+            // A receiver takes the marker of audio for the beginning of a talk spurt and may reset its jitter buffer there
+            // (RFC 3551 section 4.1): right at a change of source.
+            marker: (header.marker && !is_empty) || (numbers.first && !spec.codec.is_video()),
+            vp8: came
+                .filter(|_| !is_empty)
+                .map(|came| pictures.packet(came, is_first_ever)),
+            is_empty,
+            frame: (incoming.descriptor.as_ref())
+                .filter(|_| !is_empty)
+                .map(|known| self.frames.packet(known.frame(), is_first_ever)),
+            incoming: Arc::clone(incoming),
+        };
+        self.remember(&outgoing, pt, numbers.first);
+        Some(outgoing)
+    }
+
+    fn remember(&mut self, outgoing: &Outgoing, payload_type: Pt, begins: bool) {
+        let (shift, frames) = (self.pictures.shift(), self.frames.shift());
+        match self.spans.back_mut() {
+            // The first packets of a source need not have what is shifted.
+            Some(current) if !begins => (current.shift, current.frames) = (shift, frames),
+            _ => {
+                if self.spans.len() == SPANS {
+                    self.spans.pop_front();
+                }
+                let incoming = &outgoing.incoming;
+                let packet = &incoming.packet;
+                self.spans.push_back(Span {
+                    ssrc: packet.header.ssrc,
+                    payload_type,
+                    from: *packet.seq_no,
+                    to: outgoing.sequence,
+                    timestamp: outgoing.timestamp.wrapping_sub(packet.header.timestamp),
+                    shift,
+                    frames,
+                    thinning: Thinning::new(incoming, self.limit),
+                    packets: Omitted::after(*packet.seq_no),
+                    pictures: Omitted::after(incoming.picture.unwrap_or_default()),
+                });
+            }
+        }
+    }
+
+    /// A packet that was sent, once more. `find` gives it by the stream that came and its number there.
+    pub(super) fn again(
+        &self,
+        sequence: u64,
+        find: impl FnOnce(Ssrc, u64) -> Option<Arc<Incoming>>,
+    ) -> Option<Outgoing> {
+        let mut spans = self.spans.iter().rev();
+        let span = spans.find(|span| span.to <= sequence)?;
+        let came = span.packets.incoming(span.from + (sequence - span.to))?;
+        span.again(find(span.ssrc, came)?, sequence)
+    }
+}

@@ -1,0 +1,108 @@
+/** @import { LocalMedia } from "../media.js" */
+/** @import { Meeting } from "../meeting.js" */
+/** @import { Rest } from "../protocol.js" */
+/** @import { Grid } from "./grid.js" */
+/** @import { Sound } from "./sound.js" */
+import { say } from "../words.js";
+import { loaded } from "./loading.js";
+import { fail } from "./notices.js";
+
+const MODULES = {
+  settings: () => import("./dialogs/settings.js"),
+  layout: () => import("./dialogs/layout.js"),
+  details: () => import("./dialogs/details.js"),
+  rules: () => import("./dialogs/rules.js"),
+  help: () => import("./dialogs/shortcuts.js"),
+  volume: () => import("./dialogs/volume.js"),
+  invitation: () => import("./invitation.js"),
+};
+/** After this time the meeting runs, and has the line for itself no longer. */
+const CALM_MS = 3000;
+
+/** The dialogs of a meeting. They are loaded once it runs, so that they are there when its line is lost. */
+export class RoomDialogs {
+  #meeting;
+  #local;
+  #grid;
+  #sound;
+  #inviteLink;
+  #rest;
+  #hear;
+
+  /**
+   * @param {object} parts
+   * @param {Meeting} parts.meeting
+   * @param {LocalMedia} parts.local
+   * @param {Grid} parts.grid
+   * @param {Sound} parts.sound
+   * @param {() => Promise<string>} parts.inviteLink
+   * @param {() => Promise<Rest>} parts.rest the API, called as this member
+   * @param {{onSpeaker: (deviceId: string) => void, onHints: () => void}} parts.hear of what is chosen in the settings
+   */
+  constructor({ meeting, local, grid, sound, inviteLink, rest, hear }) {
+    this.#meeting = meeting;
+    this.#local = local;
+    this.#grid = grid;
+    this.#sound = sound;
+    this.#inviteLink = inviteLink;
+    this.#rest = rest;
+    this.#hear = hear;
+  }
+
+  /** @returns {(() => void)[]} ends it */
+  listen() {
+    const calm = setTimeout(() => {
+      // Who asks for one is told.
+      for (const load of Object.values(MODULES)) load().catch(() => {});
+    }, CALM_MS);
+    return [() => clearTimeout(calm)];
+  }
+
+  /** @param {"settings" | "layout" | "details" | "rules" | "help" | "invitation"} name which one to show */
+  async open(name) {
+    try {
+      await this.#show(name);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** @param {string} userId whose volume is to be changed */
+  async openVolume(userId) {
+    try {
+      const { volumeDialog } = await loaded(MODULES.volume());
+      const name = this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
+      volumeDialog(name, this.#sound.volumeOf(userId), (volume) => this.#sound.setVolume(userId, volume));
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** @param {"settings" | "layout" | "details" | "rules" | "help" | "invitation"} name */
+  async #show(name) {
+    switch (name) {
+      case "settings":
+        return (await loaded(MODULES.settings())).settingsDialog(this.#local, this.#hear);
+      case "layout":
+        return (await loaded(MODULES.layout())).layoutDialog(this.#grid);
+      case "details":
+        return (await loaded(MODULES.details())).detailsDialog(this.#meeting);
+      case "rules":
+        return (await loaded(MODULES.rules())).rulesDialog(this.#meeting);
+      case "help":
+        return (await loaded(MODULES.help())).shortcutsDialog();
+      case "invitation":
+        return this.#invite();
+    }
+  }
+
+  async #invite() {
+    const [link, rest, { invitationDialog }] = await Promise.all([
+      this.#inviteLink(),
+      this.#rest(),
+      loaded(MODULES.invitation()),
+    ]);
+    const { role, roomId } = this.#meeting;
+    invitationDialog({ link, host: role === "host" ? { rest, roomId } : null });
+  }
+}
