@@ -14,6 +14,7 @@ from tertulia.errors import AlreadyExists, FieldError, Forbidden, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId
 from tertulia.rest.callers import CodeHolder, Member, SignedIn
 from tertulia.rest.operation import Asked
+from tertulia.room.quotas import Quotas
 
 
 class OfRoom(Struct, frozen=True):
@@ -47,6 +48,8 @@ class Joiner(OfRoom, frozen=True):
     known: User | None
     at_ms: int
     """When the request came, on the clock of Redis: a removal since then voids the token that it gets."""
+    quotas: Quotas
+    """What the tenant may have."""
 
 
 class Host(Struct, frozen=True):
@@ -119,16 +122,17 @@ async def user(asked: Asked[Any]) -> User:
 async def joiner(asked: Asked[JoinRequest]) -> Joiner:
     """The room of the path and the user of the body. Raises NotFound: the room is another tenant's."""
     at_ms = await asked.reads.now_ms(RoomId(asked.id("room_id")))
-    found = (await room(asked)).room
-    user_id = UserId(asked.body.user_id.lower())
-    return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id), at_ms)
+    return await _joiner(asked, UserId(asked.body.user_id.lower()), at_ms)
 
 
 async def entrant(asked: Asked[EntryQuery]) -> Joiner:
     """The room of the path, and who would join it: the token's user, the query's, or somebody new. Raises NotFound."""
-    found = (await room(asked)).room
-    user_id = _entrant_id(asked)
-    return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id), 0)
+    return await _joiner(asked, _entrant_id(asked), 0)
+
+
+async def _joiner(asked: Asked[Any], user_id: UserId, at_ms: int) -> Joiner:
+    read = await asked.reads.joining(asked.caller.tenant_id, RoomId(asked.id("room_id")), user_id)
+    return Joiner(read.room, user_id, read.user, at_ms, read.quotas)
 
 
 def _entrant_id(asked: Asked[EntryQuery]) -> UserId:

@@ -16,6 +16,7 @@ from tertulia.rest.callers import Caller, CodeHolder, Invitee, Member, Owner, Si
 from tertulia.rest.openapi import document
 from tertulia.rest.table import OPERATIONS
 from tertulia.rest.targets import Host, Joiner, NewRoom, OfParticipant, OfRoom
+from tertulia.room.quotas import Quotas
 from tertulia.tokens import Admission, InviteClaims, RoomClaims
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,7 +117,7 @@ def test_a_co_host_is_no_host(caller: Caller, deletes: bool, removes_ann: bool, 
     ],
 )
 def test_joining_as_a_user(caller: Caller, known: User | None, may: bool) -> None:
-    joiner = Joiner(HERE.room, ANN, known, 0)
+    joiner = Joiner(HERE.room, ANN, known, 0, Quotas())
     assert passes(lambda: rules.SPEAKERS.check(caller, joiner)) is may
 
 
