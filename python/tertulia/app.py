@@ -159,7 +159,12 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await registry.beat(worker())
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
         await stack.enter_async_context(_each(beats, lambda: _beat(registry, worker(), hub)))
-        for purge in (services.idempotency.purge, services.invites.purge, services.sign_ins.purge):
+        for purge in (
+            services.idempotency.purge,
+            services.invites.purge,
+            services.sign_ins.purge,
+            services.connection_tests.purge,
+        ):
             await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
         kept = timedelta(days=config.audit_days)
         await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))

@@ -14,13 +14,14 @@ from typing import Final, NamedTuple
 import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tertulia.contract import RoomStatus, Settings, SettingsChange
 from tertulia.db import quotas, recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room, Session, User
 from tertulia.db.paging import Page, Position, behind, cursor_of
-from tertulia.db.tables import RECORDINGS, REMOVALS, ROOMS, SESSIONS, USERS
+from tertulia.db.tables import RECORDINGS, REMOVALS, ROOMS, SESSIONS, TENANTS, USERS
 from tertulia.errors import AlreadyExists, FieldError
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.quotas import Quotas
@@ -29,6 +30,8 @@ GUEST_NAME: Final = "Guest"
 """The name of a user of whom only the id is known."""
 MOST_TESTS: Final = 20
 """Rooms of connection tests that are looked for at once."""
+TENANTS_AT_ONCE: Final = 500
+"""Tenants in one query."""
 
 
 def host_of_tests(tenant: TenantId) -> UserId:
@@ -217,12 +220,19 @@ class Directory:
         return Page(rooms[:limit], cursor_of(Position(last.created_at, last.id)))
 
     async def tests(self, tenant: TenantId, until: datetime) -> list[RoomId]:
-        """Rooms for connection tests that were made before."""
-        query = sa.select(ROOMS.c.id).where(
-            ROOMS.c.tenant_id == tenant, ROOMS.c.created_at < until, ROOMS.c.host_user_id == host_of_tests(tenant)
-        )
+        """Rooms for connection tests of a tenant that were made before."""
         async with self._database.read() as connection:
-            return [RoomId(row.id) for row in await connection.execute(query.limit(MOST_TESTS))]
+            return [room for _, room in await _tests(connection, [tenant], ROOMS.c.created_at < until)]
+
+    async def all_tests(self, since: datetime, until: datetime) -> list[tuple[TenantId, RoomId]]:
+        """Those of all tenants that were made between."""
+        found: list[tuple[TenantId, RoomId]] = []
+        between = ROOMS.c.created_at.between(since, until)
+        async with self._database.read() as connection:
+            tenants = [TenantId(row.id) for row in await connection.execute(sa.select(TENANTS.c.id))]
+            for first in range(0, len(tenants), TENANTS_AT_ONCE):
+                found += await _tests(connection, tenants[first : first + TENANTS_AT_ONCE], between)
+        return found
 
     async def change_settings(self, tenant: TenantId | None, room_id: RoomId, change: SettingsChange) -> Room:
         """Merge ``change`` into the settings.
@@ -334,3 +344,12 @@ class Directory:
         async with self._database.read() as connection:
             found = await connection.execute(query.order_by(SESSIONS.c.start_time.desc(), SESSIONS.c.id.desc()))
             return [Session(**row._mapping) for row in found]
+
+
+async def _tests(
+    connection: AsyncConnection, tenants: Collection[TenantId], *when: sa.ColumnElement[bool]
+) -> list[tuple[TenantId, RoomId]]:
+    hosts = ROOMS.c.host_user_id.in_([host_of_tests(tenant) for tenant in tenants])
+    query = sa.select(ROOMS.c.tenant_id, ROOMS.c.id).where(ROOMS.c.tenant_id.in_(tenants), hosts, *when)
+    found = await connection.execute(query.limit(MOST_TESTS))
+    return [(TenantId(row.tenant_id), RoomId(row.id)) for row in found]

@@ -29,6 +29,9 @@ TENANT_AT_ONCE: Final = 8
 """Of them, those of one tenant."""
 LEFT_AFTER: Final = timedelta(seconds=5 * TEST_SECONDS)
 """A room that is still there then was left by a web worker that died."""
+SWEPT_FOR: Final = timedelta(days=1)
+"""How long a room that was left is swept for: longer than all web workers are away. The tenant's next test finds it
+later, too."""
 SETTINGS: Final = Settings(max_participants=2)
 
 _log = structlog.get_logger(__name__)
@@ -61,6 +64,11 @@ class ConnectionTests:
             self._ended(tenant)
             raise
         self._tasks.spawn(self._last(tenant, room_id, now))
+
+    async def purge(self, now: datetime) -> None:
+        """Make the rooms disappear that web workers which died have left. Raises Unavailable."""
+        for tenant, left in await self._directory.all_tests(now - SWEPT_FOR, now - LEFT_AFTER):
+            await self._close(tenant, left, now)
 
     async def stop(self) -> None:
         """End the tests that are running."""

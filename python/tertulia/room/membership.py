@@ -97,7 +97,7 @@ class Membership:
         room.ahead.add(joined.participant.resume)
         if room.life is not None:
             unheard = [m for m in joined.others if m.user_id not in room.life.mirror.members]
-            self.show(room.life.mirror.present(unheard), Source.ANSWER)
+            self.show(room.life.mirror.meet(unheard), Source.ANSWER)
 
     def changed(self, message: MemberMessage) -> None:
         """A script of this hub changed the membership: its answer, as the message that it published."""

@@ -104,6 +104,8 @@ class Mirror:
         """Own removals of seats that the channel has not told of yet: they are made when it tells of them."""
         self._told: dict[str, list[_Key]] = {}
         """Own changes that the channel told before the script's answer came."""
+        self._met: dict[str, str] = {}
+        """Members found by a join of this hub before the channel has told of them, and their connections."""
         self._doubtful: dict[str, float] = {}
         """Members not heard of since Redis lost the room, and until when they are believed."""
         self._written: set[str] | None = None
@@ -127,6 +129,8 @@ class Mirror:
     def heard(self, message: MemberMessage, own: bool) -> list[Shown]:
         """A message of the channel; ``own``: this hub caused it."""
         ahead = self._ahead.get(message.user_id)
+        if isinstance(message, JoinedMessage) and self._met.get(message.user_id) == message.participant.connection_id:
+            del self._met[message.user_id]
         if own and _is_restored(message) and self._written is None:
             self._written = set()
         if own and not _is_restored(message):
@@ -164,6 +168,11 @@ class Mirror:
             shown += self._seat(member, resumed=False)
         return shown
 
+    def meet(self, members: list[Participant]) -> list[Shown]:
+        """The same, of members of whom the channel has still to tell."""
+        self._met.update((member.user_id, member.connection_id) for member in members)
+        return self.present(members)
+
     def writing(self) -> None:
         """This hub is about to write its members again."""
         self._written = None
@@ -190,10 +199,12 @@ class Mirror:
         """What the channel says from now on comes behind every own change that was answered."""
         for changes in (self._ahead, self._early, self._told):
             changes.clear()
+        self._met.clear()
 
     def untold(self) -> list[Untold]:
-        """Own changes that the channel has still to tell."""
-        return [(kind, user) for changes in self._ahead.values() for kind, user, _ in changes]
+        """Own changes that the channel has still to tell, and members of whom it has."""
+        own = [(kind, user) for changes in self._ahead.values() for kind, user, _ in changes]
+        return own + [("joined", user) for user in self._met]
 
     def _holds(self, user_id: str, connection_id: str) -> bool:
         known = self.members.get(user_id)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tertulia.contract import Settings, SettingsChange
-from tertulia.db.directory import Directory
+from tertulia.db.directory import Directory, host_of_tests
 from tertulia.db.models import Room
 from tertulia.db.paging import read_cursor
 from tertulia.errors import AlreadyExists, Invalid, NotFound
@@ -220,3 +220,19 @@ async def test_closing_and_opening_at_once_never_leaves_an_open_session_in_a_com
         )
         assert (await directory.room(room.id)).status == "ACTIVE"
         last = following
+
+
+async def test_rooms_of_connection_tests_are_found_for_one_tenant_and_for_all(
+    directory: Directory, tenant: TenantId, other: TenantId
+) -> None:
+    made = {}
+    for owner in (tenant, other):
+        room, test = RoomId(new_uuid()), RoomId(new_uuid())
+        await directory.create_room(owner, room, UserId(new_uuid()), Settings(), AT)
+        await directory.create_room(owner, test, host_of_tests(owner), Settings(), AT)
+        made[owner] = test
+    later, earlier = AT + timedelta(seconds=1), AT - timedelta(seconds=1)
+    assert await directory.tests(tenant, later) == [made[tenant]]
+    assert await directory.tests(tenant, AT) == []
+    assert sorted(await directory.all_tests(earlier, later)) == sorted(made.items())
+    assert await directory.all_tests(later, later + timedelta(days=1)) == []

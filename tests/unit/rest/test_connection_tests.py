@@ -13,7 +13,7 @@ from tertulia.errors import NotFound, RateLimited, Unavailable
 from tertulia.hub.hub import Hub
 from tertulia.ids import RoomId, TenantId
 from tertulia.rest import connection_tests
-from tertulia.rest.connection_tests import AT_ONCE, BURST, TENANT_AT_ONCE, ConnectionTests
+from tertulia.rest.connection_tests import AT_ONCE, BURST, LEFT_AFTER, TENANT_AT_ONCE, ConnectionTests
 
 NOW, TENANT = datetime(2026, 11, 29, tzinfo=UTC), TenantId("tenant")
 
@@ -30,6 +30,10 @@ class Fleet:
 
     async def tests(self, *_: Any) -> list[RoomId]:
         return self.left
+
+    async def all_tests(self, since: datetime, until: datetime) -> list[tuple[TenantId, RoomId]]:
+        assert since < until == NOW - LEFT_AFTER
+        return [(TENANT, room) for room in self.left]
 
     async def create_room(self, tenant: TenantId, room_id: RoomId, host: str, *_: Any) -> None:
         if self.full is not None:
@@ -60,6 +64,13 @@ async def test_a_test_is_over_soon_and_what_was_left_disappears(monkeypatch: pyt
         while fleet.rooms:
             await asyncio.sleep(0)
     assert fleet.ended == ["old", "new"]
+
+
+async def test_what_is_left_disappears_also_where_nobody_tests_any_more() -> None:
+    fleet = Fleet()
+    fleet.rooms, fleet.left = ["one", "two"], [RoomId("one"), RoomId("two")]
+    await made(fleet).purge(NOW)
+    assert (fleet.rooms, fleet.ended) == ([], ["one", "two"])
 
 
 @pytest.mark.parametrize("trouble", [None, NotFound("gone"), Unavailable("away")])

@@ -252,3 +252,17 @@ def test_hubs_that_hear_the_same_channel_end_with_the_same_members(seed: int) ->
         assert {u: m.connection_id for u, m in mirror.members.items()} == {u: m.connection_id for u, m in truth.items()}
         assert {u: m.is_muted for u, m in mirror.members.items()} == {u: m.is_muted for u, m in truth.items()}
         assert shown == truth.keys()
+
+
+def test_who_was_met_before_the_channel_told_of_them_is_untold_until_it_does() -> None:
+    """A client that returns elsewhere may be told of them there."""
+    mirror = Mirror([ANN])
+    assert mirror.meet([BOB]) == [Came(BOB)]
+    assert mirror.untold() == [("joined", "bob")]
+    assert mirror.heard(joined(person("bob", "c0")), own=False) == [Superseded(BOB, person("bob", "c0"), resumed=False)]
+    assert mirror.untold() == [("joined", "bob")]
+    assert mirror.heard(joined(BOB), own=False) == [Superseded(person("bob", "c0"), BOB, resumed=False)]
+    assert mirror.untold() == []
+    mirror.meet([person("eve")])
+    mirror.caught_up()
+    assert mirror.untold() == []
