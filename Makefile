@@ -86,7 +86,8 @@ $(VENV)/tested: $(VENV)/python requirements/test.txt
 	@touch $@
 
 # Each directory with a package-lock.json has packages of its own.
-NPM := $(CURDIR) $(CURDIR)/tests/integration/signalr $(CURDIR)/tests/integration/storage $(CURDIR)/bench/signaling
+NPM := $(CURDIR) $(CURDIR)/tests/integration/oidc $(CURDIR)/tests/integration/signalr \
+	$(CURDIR)/tests/integration/storage $(CURDIR)/bench/signaling
 npm: $(NPM:%=%/node_modules/installed)
 %/node_modules/installed: %/package.json %/package-lock.json
 	@echo "make: npm packages into $(@D)"

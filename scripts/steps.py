@@ -113,6 +113,7 @@ LONG = _browser(
     "meetings",
     "pictures",
     "recorded_files",
+    "sign_in",
     "views",
     "webrtcbin",
 )
@@ -144,7 +145,7 @@ BENCH = tuple(
 # Foreign stacks that need a toolchain of their own, what needs Valgrind, or long.
 NIGHTLY = (
     Step("nightly instructions", (BIN + "python", "-m", f"bench.{COUNTED}"), 20, needs=PACKAGES),
-    Step("nightly", (*PYTEST, "tests/nightly"), 20, needs=SERVED),
+    Step("nightly", (*PYTEST, "tests/nightly"), 30, needs=SERVED),
     Step("nightly recordings", (*PYTEST, *LONG_RECORDINGS), 10, needs=SERVED),
     Step("nightly browser", (*PYTEST, *LONG), 20, needs=SERVED, apart="browser"),
     Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),

@@ -27,6 +27,8 @@ from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recordings import Recordings
+from tertulia.db.sign_in_settings import SignInSettings
+from tertulia.db.sign_ins import SignIns
 from tertulia.db.signing_keys import SigningKeys
 from tertulia.errors import Unavailable
 from tertulia.http import health, site
@@ -34,9 +36,11 @@ from tertulia.http.cors import Cors
 from tertulia.http.files import Files
 from tertulia.http.metrics import Metrics
 from tertulia.http.pages import DOCS, Pages
+from tertulia.http.sign_in import SignInSite
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, new_token
 from tertulia.master_key import master_key
+from tertulia.oidc.provider import Providers
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
@@ -144,6 +148,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         )
 
         stack.push_async_callback(services.connection_tests.stop)
+        stack.push_async_callback(services.providers.close)
 
         def worker() -> Worker:
             return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))
@@ -155,7 +160,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         await registry.beat(worker())
         stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
         await stack.enter_async_context(_each(beats, lambda: _beat(registry, worker(), hub)))
-        for purge in (services.idempotency.purge, services.invites.purge):
+        for purge in (services.idempotency.purge, services.invites.purge, services.sign_ins.purge):
             await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
         kept = timedelta(days=config.audit_days)
         await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
@@ -182,7 +187,7 @@ async def _services(
     hub: Hub,
 ) -> Services:
     access, invites, keys = Access(database), Invites(database), RecordingKeys(database, master_key(config))
-    codes = Codes(keyring)
+    codes, sign_ins = Codes(keyring), SignIns(database)
     tenant = await access.ensure_tenant(OPEN_TENANT, clock.moment()) if config.open else None
     return Services(
         config=config,
@@ -197,7 +202,20 @@ async def _services(
         audit_queue=audit_queue,
         idempotency=Idempotency(database),
         keyring=keyring,
-        callers=Callers(access, admissions, invites, keyring, codes, rooms, tenant.id if tenant else None),
+        callers=Callers(
+            access,
+            admissions,
+            invites,
+            keyring,
+            codes,
+            rooms,
+            sign_ins,
+            open_tenant=tenant.id if tenant else None,
+            public_url=config.public_url,
+        ),
+        sign_ins=sign_ins,
+        sign_in_settings=SignInSettings(database, master_key(config)),
+        providers=Providers(),
         codes=codes,
         passwords=Passwords(SharedBuckets(redis).take),
         ice=IceServers(RegistryCache(sfu_nodes(redis)), config.turn_urls, config.turn_secret, config.stun_urls),
@@ -215,13 +233,14 @@ def _sites(config: Config, services: Services, signalr: SignalRSite) -> tuple[AS
     """What everyone gets, and what the operator gets. Without a listener for the operator it is the same."""
     rate = 0 if config.open else config.rate_limit
     take = SharedBuckets(services.redis).take
+    by_address = SharedLimit("address", rate * ADDRESS_SHARE, take)
     api = Api(
         services,
-        by_address=SharedLimit("address", rate * ADDRESS_SHARE, take),
+        by_address=by_address,
         by_credential=SharedLimit("credential", rate, take),
     )
     pages = Pages(public_url=config.public_url, media_origin=services.links.origin)
-    routes = _routes(services, signalr, api, pages)
+    routes = [*_routes(services, signalr, api, pages), *SignInSite(services, by_address).routes()]
     operator = _operator_routes(config)
     complete = _site(config, [*operator, *routes], api, pages)
     return (complete if config.operator_listen is None else _site(config, routes, api, pages)), complete

@@ -133,6 +133,17 @@ def _recording(say: Callable[[Any, argparse.Namespace], AsyncIterator[str]]) -> 
     return _admin(act)
 
 
+def _sign_in(act: Callable[[Any, Given], Awaitable[None]]) -> Run:
+    """A command that calls a method of :class:`tertulia.sign_in_admin.SignInAdmin`."""
+
+    def run(given: Given) -> int:
+        from tertulia import sign_in_admin
+
+        return sign_in_admin.run(_database_url(given.config), given.config, lambda it: act(it, given))
+
+    return run
+
+
 async def _recording_key(admin: Any, given: Given) -> None:
     if given.args.off:
         await admin.drop_recording_key(given.args.name)
@@ -267,6 +278,35 @@ COMMANDS: Final = (
             Argument("name", "its name or id"),
             *(Argument(f"--{q.replace('_', '-')}", f"{about}; none: no limit") for q, about in QUOTAS.items()),
         ),
+    ),
+    Command(
+        "tenant sign-in",
+        "say where a tenant's people sign in by OpenID Connect, and print it",
+        "master-key",
+        _sign_in(lambda admin, given: admin.sign_in(given.args, given.config)),
+        "Register with the provider: the redirect URI https://YOUR.SERVER/sign-in/callback, of a web application with\n"
+        "the authorization code flow. Give TERTULIA_MASTER_KEY to web workers, too. Then open /meetings.\n"
+        "Each call sets all of it anew, and whoever is signed in has to sign in again.",
+        (
+            Argument("name", "its name or id"),
+            Argument("--issuer", "the provider's issuer identifier: https://login.example.org/realms/acme"),
+            Argument("--client-id", "what the provider calls this server"),
+            Argument(
+                "--secret-file", "the file with the client secret, or - for standard input; none: a public client"
+            ),
+            Argument("--domains", "let in verified email addresses of these domains only, comma-separated"),
+            Argument("--administrators", "the claim that makes an administrator of the tenant: groups=meeting-admins"),
+            Argument("--scopes", "what to ask for (default: %(default)s)", {"default": "openid profile email"}),
+            Argument("--off", "let nobody sign in any more", {"action": "store_true"}),
+        ),
+    ),
+    Command(
+        "tenant sign-out",
+        "sign out everybody of a tenant who has signed in by OpenID Connect",
+        "database",
+        _sign_in(lambda admin, given: admin.sign_out(given.args.name)),
+        "They may sign in again, if their provider lets them: tertulia tenant sign-in NAME --off keeps them out.",
+        (Argument("name", "its name or id"),),
     ),
     Command(
         "tenant recording-key",

@@ -222,6 +222,14 @@ class UserView(Wire, frozen=True):
     created_at: str
 
 
+class SignInView(Wire, frozen=True):
+    """Who is signed in, and until when at most."""
+
+    user: UserView
+    is_administrator: bool
+    expires_at: str
+
+
 class RoomView(Wire, frozen=True):
     """A room."""
 

@@ -9,17 +9,17 @@ import struct
 
 
 class Proxy:
-    """Listens on a free loopback port and forwards to ``target``."""
+    """Listens on a free port of an address and forwards to the port ``target`` of loopback."""
 
-    def __init__(self, target: int) -> None:
-        self._target = target
+    def __init__(self, target: int, address: str = "127.0.0.1") -> None:
+        self._target, self._address = target, address
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._is_cut = False
         self.port = 0
 
     async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._address, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

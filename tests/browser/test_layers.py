@@ -18,15 +18,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 STAGE: ViewportSize = {"width": 1400, "height": 900}
 CORNER: ViewportSize = {"width": 320, "height": 260}
 
-_FAST_LINE: Final = """
-const describe = RTCPeerConnection.prototype.setRemoteDescription;
-RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
-  const fast = "a=fmtp:$1 x-google-min-bitrate=4000;x-google-start-bitrate=4000\\r\\n";
-  return describe.call(this, { type, sdp: sdp.replace(/a=rtpmap:(\\d+) VP8\\/90000\\r\\n/g, `$&${fast}`) });
-};
-"""
-"""The sender's estimate of its line does not matter here: on a busy machine it leaves the large layers out."""
-
 _SENT: Final = """async () => {
   const rids = [];
   for (const connection of window.connections) {
@@ -74,7 +65,7 @@ async def _freezes(person: Person) -> int:
 async def test_each_tile_gets_the_layer_that_fills_it_without_a_freeze(come: Come, base: str) -> None:
     room = new_room(base)
     ana = await come("Ana", preferences={"quality": "high"})
-    await ana.context.add_init_script(_FAST_LINE)
+    await ana.context.add_init_script(chromium.FAST_LINE)
     ben = await come("Ben", viewport=STAGE, preferences={"cameraOn": False})
     for person in (ana, ben):
         await person.join(room.link)

@@ -15,6 +15,8 @@ import pytest
 from tertulia import logging
 from tertulia.errors import Refused
 from tertulia.http.ranges import span_of
+from tertulia.oidc import flow
+from tertulia.oidc.steps import SignInFailed
 from tertulia.rest import body
 from tertulia.rest.accept import accepts_json
 from tertulia.signalr import handshake, negotiate
@@ -56,7 +58,15 @@ def prefixes(count: int) -> bytes:
     return b"\0" * count
 
 
+def come_back(query: bytes) -> None:
+    """As a person whom a provider sends back."""
+    with contextlib.suppress(SignInFailed):
+        flow.read_callback(query)
+
+
 CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
+    "sign-in: a query of names": lambda n: lambda: come_back(b"a&" * (n // 2)),
+    "sign-in: a query of percent signs": lambda n: lambda: come_back(b"state=" + b"%" * n),
     "plain: brackets": lambda n: lambda: frames.parse(b'{"event":' + b"[" * n),
     "plain: shallow lists": lambda n: lambda: frames.parse(b'{"event":"x","payload":[' + b"[]," * n + b"0]}"),
     "plain: escapes": lambda n: lambda: frames.parse(b'{"event":"' + rb"\ud800" * n + b'"}'),

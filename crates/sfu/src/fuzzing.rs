@@ -8,7 +8,8 @@ use str0m::rtp::rtcp::Rtcp;
 use crate::congestion::Control;
 use crate::demux;
 use crate::rtp::{
-    Feedback, Header, Numbers, PictureIds, Pictures, Vp8Descriptor, goodbyes, is_keyframe, renumber, transport_feedback,
+    Descriptor, Feedback, Header, Numbers, PictureIds, Pictures, Structures, Vp8Descriptor, goodbyes, is_keyframe,
+    renumber, transport_feedback,
 };
 
 /// Classifies a datagram, and looks for each header extension that it may have.
@@ -20,8 +21,10 @@ pub fn classify(packet: &[u8]) {
     }
 }
 
-/// Takes payloads one after the other for a stream whose source changes at every third.
+/// Takes payloads one after the other for a stream whose source changes at every third; each is taken for a dependency
+/// descriptor, too.
 pub fn rtp_payloads(payloads: &[&[u8]]) {
+    let mut structures = Structures::default();
     let (mut came, mut pictures) = (Pictures::default(), PictureIds::default());
     for (index, payload) in payloads.iter().enumerate() {
         for codec in [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1, Codec::Opus] {
@@ -29,6 +32,9 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
         }
         if index % 3 == 2 {
             pictures.change_source();
+        }
+        if let Some(descriptor) = Descriptor::read(payload) {
+            structures.place(&descriptor);
         }
         if let Some(descriptor) = Vp8Descriptor::parse(payload) {
             let picture = came.extend(&descriptor).unwrap_or_default();

@@ -7,8 +7,9 @@ without.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -33,6 +34,15 @@ MOST_TESTS: Final = 20
 def host_of_tests(tenant: TenantId) -> UserId:
     """Whose the rooms are in which people of a tenant test their connection."""
     return UserId(str(uuid.uuid5(uuid.NAMESPACE_URL, f"tertulia:connection-test:{tenant}")))
+
+
+class Joining(NamedTuple):
+    """What a join goes by."""
+
+    room: Room
+    user: User | None
+    """None: the tenant has none of this id yet."""
+    quotas: Quotas
 
 
 class Directory:
@@ -155,10 +165,21 @@ class Directory:
         async with self._database.read() as connection:
             await quotas.check_rooms(connection, tenant, room_id)
 
-    async def quotas(self, tenant: TenantId) -> Quotas:
-        """What the tenant may have."""
+    async def quotas(self, tenants: Collection[TenantId]) -> dict[TenantId, Quotas]:
+        """What each of these tenants may have."""
         async with self._database.read() as connection:
-            return await quotas.of_tenant(connection, tenant)
+            return await quotas.of_tenants(connection, tenants)
+
+    async def joining(self, tenant: TenantId, room_id: RoomId, user_id: UserId) -> Joining:
+        """What a join of a room by a user goes by.
+
+        Raises:
+            NotFound: the tenant has no such room.
+        """
+        async with self._database.read() as connection:
+            room = await rows.find_room(connection, room_id, tenant)
+            user = await rows.find_user(connection, tenant, user_id)
+            return Joining(room, user, await quotas.of_tenant(connection, tenant))
 
     async def room(self, room_id: RoomId, tenant: TenantId | None = None) -> Room:
         """The room.
@@ -170,12 +191,21 @@ class Directory:
             return await rows.find_room(connection, room_id, tenant)
 
     async def list_rooms(
-        self, tenant: TenantId, *, status: RoomStatus | None = None, limit: int = 50, after: Position | None = None
+        self,
+        tenant: TenantId,
+        *,
+        status: RoomStatus | None = None,
+        host: UserId | None = None,
+        limit: int = 50,
+        after: Position | None = None,
     ) -> Page:
-        """The tenant's rooms, the newest first, from ``after`` on (see :func:`~tertulia.db.paging.read_cursor`)."""
+        """The tenant's rooms, or those of one host, the newest first, from ``after`` on (see
+        :func:`~tertulia.db.paging.read_cursor`)."""
         query = rows.ROOM_QUERY.where(ROOMS.c.tenant_id == tenant, ROOMS.c.host_user_id != host_of_tests(tenant))
         if status is not None:
             query = query.where(ROOMS.c.status == status)
+        if host is not None:
+            query = query.where(ROOMS.c.host_user_id == host)
         if after is not None:
             query = query.where(behind(after, ROOMS.c.created_at, ROOMS.c.id))
         query = query.order_by(ROOMS.c.created_at.desc(), ROOMS.c.id.desc()).limit(limit + 1)

@@ -228,6 +228,29 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     details: dict[str, Any] = {}
 
 
+class SignInSetting(Struct, frozen=True, kw_only=True):
+    """Where a tenant's users sign in. ``secret`` None: as a public client."""
+
+    tenant_id: TenantId
+    issuer: str
+    client_id: str
+    secret: str | None
+    scopes: str
+    domains: tuple[str, ...]
+    """Of verified email addresses; empty: any."""
+    administrators: tuple[str, str] | None
+    """The claim that makes an administrator of the tenant, and its value."""
+
+
+class SignIn(Struct, frozen=True):
+    """Somebody who has signed in, in one browser."""
+
+    id: str
+    user: User
+    is_administrator: bool
+    expires_at: datetime
+
+
 class ApiKey(Struct, frozen=True):
     """An API key of a tenant, without its secret."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +19,12 @@ async def of_tenant(connection: AsyncConnection, tenant: TenantId) -> Quotas:
     """All its quotas."""
     row = (await connection.execute(sa.select(TENANTS).where(TENANTS.c.id == tenant))).one()
     return Tenant(**row._mapping).quotas
+
+
+async def of_tenants(connection: AsyncConnection, tenants: Collection[TenantId]) -> dict[TenantId, Quotas]:
+    """All quotas of each of these tenants."""
+    rows = await connection.execute(sa.select(TENANTS).where(TENANTS.c.id.in_(tenants)))
+    return {tenant.id: tenant.quotas for tenant in (Tenant(**row._mapping) for row in rows)}
 
 
 async def lock_rooms(connection: AsyncConnection, tenant: TenantId) -> None:

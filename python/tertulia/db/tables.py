@@ -283,6 +283,55 @@ API_KEYS: Final = sa.Table(
     sa.UniqueConstraint("digest"),
 )
 
+SIGN_IN_SETTINGS: Final = sa.Table(
+    "sign_in_settings",
+    METADATA,
+    sa.Column("tenant_id", Uuid, sa.ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("issuer", sa.String(512), nullable=False),
+    sa.Column("client_id", sa.String(255), nullable=False),
+    sa.Column("wrapped_secret", sa.LargeBinary),  # encrypted by the master key; NULL: a public client
+    sa.Column("scopes", sa.String(512), nullable=False),
+    sa.Column("domains", Json, nullable=False),  # of email addresses; empty: any
+    sa.Column("admin_claim", sa.String(255)),  # NULL: nobody administers the tenant by signing in
+    sa.Column("admin_value", sa.String(255)),
+    _moment("created_at"),
+)
+"""Where the tenant's users sign in, by OpenID Connect."""
+
+IDENTITIES: Final = sa.Table(
+    "identities",
+    METADATA,
+    sa.Column("tenant_id", Uuid, primary_key=True),
+    sa.Column("issuer", sa.String(512), primary_key=True),
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("user_id", Uuid, nullable=False),
+    _moment("created_at"),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "user_id"], ["users.tenant_id", "users.id"], name="fk_identities_user_id", ondelete="CASCADE"
+    ),
+    sa.UniqueConstraint("tenant_id", "issuer", "user_id"),
+)
+"""Who users are at the provider where they sign in."""
+
+SIGN_INS: Final = sa.Table(
+    "sign_ins",
+    METADATA,
+    _id(),
+    sa.Column("digest", sa.String(64), nullable=False),  # SHA-256 in hex of what the cookie holds: 256 random bits
+    sa.Column("tenant_id", Uuid, nullable=False),
+    sa.Column("user_id", Uuid, nullable=False),
+    sa.Column("is_administrator", sa.Boolean, nullable=False),
+    _moment("created_at"),
+    _moment("expires_at"),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "user_id"], ["users.tenant_id", "users.id"], name="fk_sign_ins_user_id", ondelete="CASCADE"
+    ),
+    sa.UniqueConstraint("digest"),
+    sa.Index(None, "tenant_id", "user_id"),
+    sa.Index(None, "expires_at"),
+)
+"""Those that have neither ended nor expired: a row that is gone is a cookie that is void."""
+
 SIGNING_KEYS: Final = sa.Table(
     "signing_keys",
     METADATA,

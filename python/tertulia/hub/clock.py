@@ -21,7 +21,7 @@ from tertulia.hub.meetings import Meetings
 from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import RecordingId, RoomId, SessionId
-from tertulia.room.inputs import NodesSeen, Reap, Sweep
+from tertulia.room.inputs import NodesSeen, QuotasRead, Reap, Sweep
 from tertulia.room.placement import Node
 from tertulia.room.surroundings import Surroundings
 from tertulia.state.registry import Registry
@@ -32,6 +32,8 @@ NODES_EVERY_MEETING: Final = 0.25
 """The same while somebody does: more often than nodes beat, since a dead one is found by that."""
 NODES_EVERY_MISSED: Final = 0.1
 """The same while clients miss the media of a node."""
+QUOTAS_EVERY: Final = 3.0
+"""Seconds: how long a changed quota takes to reach running meetings."""
 FIGURES_EVERY: Final = 1.0
 """Seconds: several times as often as anyone reads them."""
 REAPED_AT_ONCE: Final = 20
@@ -41,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Clock:
-    """Four loops; each goes on after Redis or SQL was away."""
+    """Five loops; each goes on after Redis or SQL was away."""
 
     def __init__(
         self,
@@ -71,6 +73,7 @@ class Clock:
         tasks.spawn(_repeat(self._until_nodes, self._look_at_nodes))
         tasks.spawn(_repeat(lambda: settings.seat / 6, self._sweep))
         tasks.spawn(_repeat(lambda: settings.reap, self._reap))
+        tasks.spawn(_repeat(lambda: QUOTAS_EVERY, self._read_quotas))
         tasks.spawn(_repeat(lambda: FIGURES_EVERY, _settle_figures))
 
     def _until_nodes(self) -> float:
@@ -86,6 +89,10 @@ class Clock:
     async def _sweep(self) -> None:
         self._meetings.tell_all(Sweep())
         await self._steps.count_seats(self._meetings.seated())
+
+    async def _read_quotas(self) -> None:
+        for room, tenant, quotas in await self._steps.quotas(self._meetings.rooms):
+            self._meetings.tell_one(room, QuotasRead(tenant, quotas))
 
     async def _reap(self) -> None:
         sessions = await self._directory.open_sessions()

@@ -70,6 +70,11 @@ class Meetings:
         """How many there are."""
         return len(self._running)
 
+    @property
+    def rooms(self) -> list[RoomId]:
+        """Of which rooms."""
+        return list(self._running)
+
     def seated(self) -> list[tuple[RoomId, list[UserId]]]:
         """Who has a seat, in each meeting."""
         return [(room, [seat.user_id for seat in running.meeting.seats]) for room, running in self._running.items()]
@@ -115,6 +120,12 @@ class Meetings:
         except Exception:  # noqa: BLE001 - the other meetings go on
             _log.exception("a fault of ours in a meeting", room=meeting.id, input=type(given).__name__)
         self._go_on()
+
+    def tell_one(self, room: RoomId, given: Input) -> None:
+        """Give the meeting of a room an input, if there is one."""
+        running = self._running.get(room)
+        if running is not None:
+            self.tell(running.meeting, given)
 
     def tell_all(self, given: Input) -> None:
         """Give every meeting an input."""

@@ -15,7 +15,7 @@ from tertulia.rest.services import Services
 
 
 class Audited(NamedTuple):
-    """``target``: the name of an id in the path; ``made``: what the request makes; None: the room alone."""
+    """``target``: the name of an id in the path; ``made``: what the request makes; None: the room, or the caller."""
 
     action: str
     target: Literal["made", "user_id", "recording_id", "invite_id"] | None
@@ -31,6 +31,7 @@ AUDITED: Final = {
     "stopRecording": Audited("recording.stopped", "recording_id"),
     "composeRecording": Audited("recording.composed", "recording_id"),
     "deleteRecording": Audited("recording.deleted", "recording_id"),
+    "endSignIn": Audited("user.signed-out", None),
 }
 """By the name of the operation. ``details`` are its body or query."""
 
@@ -49,7 +50,7 @@ def note(services: Services, request: Request, operation: str, asked: Asked[Any]
         actor=actor_of(asked.caller),
         address=request.client.host if request.client else None,
         request_id=request.state.request_id,
-        room_id=asked.path["room_id"].lower(),
+        room_id=asked.path["room_id"].lower() if "room_id" in asked.path else None,
         target=target,
         details=_details(asked.body),
     )

@@ -14,15 +14,20 @@ from tertulia.db.access import KEY_PREFIX, Access
 from tertulia.db.admissions import Admissions
 from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
-from tertulia.db.models import Invite
+from tertulia.db.models import Invite, SignIn
+from tertulia.db.sign_ins import SignIns
 from tertulia.errors import BadToken, Unauthorized
-from tertulia.ids import TenantId
+from tertulia.ids import TenantId, UserId
 from tertulia.rest.codes import Codes, is_code
+from tertulia.rest.cookies import check_origin, cookie_of
 from tertulia.room.removals import VOID
 from tertulia.signalr.credentials import bearer
 from tertulia.state.rooms import RoomState
 from tertulia.tokens import InviteClaims, RoomClaims, kind_of
 
+BY_COOKIE: Final = "cookie"
+"""The Authorization header of a page that calls as whoever is signed in. Other pages of this server send none, so that
+they are not that person; and another site's page cannot send it unasked (a preflight of CORS comes first)."""
 _UNKNOWN_KEY: Final = "the API key is unknown or was revoked"
 
 
@@ -60,6 +65,22 @@ class CodeHolder(Caller, frozen=True):
     invite: Invite
 
 
+class SignedIn(Caller, frozen=True):
+    """Is signed in by OpenID Connect, in a browser that sends the cookie of it."""
+
+    sign_in: SignIn
+
+    @property
+    def user_id(self) -> UserId:
+        """As whom."""
+        return self.sign_in.user.id
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether they manage all of the tenant's rooms; others manage those of which they are the host."""
+        return self.sign_in.is_administrator
+
+
 class Callers:
     """Finds out who calls. ``open_tenant``: the tenant of those who send no credential, in open development."""
 
@@ -71,7 +92,10 @@ class Callers:
         keyring: Keyring,
         codes: Codes,
         rooms: RoomState,
+        sign_ins: SignIns,
+        *,
         open_tenant: TenantId | None,
+        public_url: str | None,
     ) -> None:
         self._access = access
         self._admissions = admissions
@@ -79,13 +103,22 @@ class Callers:
         self._keyring = keyring
         self._codes = codes
         self._rooms = rooms
+        self._sign_ins = sign_ins
         self._open_tenant = open_tenant
+        self._public_url = public_url
 
     async def identify(self, request: Request) -> Caller:
-        """Who sent the request. Raises Unauthorized: no credential was sent, or one that is not valid."""
+        """Who sent the request.
+
+        Raises:
+            Unauthorized: no credential was sent, or one that is not valid.
+            Forbidden: another site's page sends the cookie.
+        """
         given = request.headers.getlist("authorization")
         if not given:
             return self._anonymous(request)
+        if [value.lower() for value in given] == [BY_COOKIE]:
+            return await self._signed_in(request)
         credential = bearer(given[0])
         if not credential or len(given) > 1:
             raise Unauthorized("send one credential, as `Authorization: Bearer …`")
@@ -93,6 +126,14 @@ class Callers:
             return await self.holder(credential)
         except BadToken as e:
             raise Unauthorized(e.message) from None
+
+    async def _signed_in(self, request: Request) -> SignedIn:
+        check_origin(request, self._public_url)
+        secret = cookie_of(request, self._public_url)
+        sign_in = await self._sign_ins.find(secret, times.from_seconds(self._keyring.now())) if secret else None
+        if sign_in is None:
+            raise Unauthorized("you are not signed in, or not any more: sign in at /sign-in")
+        return SignedIn(sign_in.user.tenant_id, f"user {sign_in.user.id}", sign_in)
 
     def _anonymous(self, request: Request) -> Caller:
         if self._open_tenant is None:

@@ -58,7 +58,7 @@ def document(operations: Sequence[AnyOperation]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"cookie": []}],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -67,7 +67,13 @@ def document(operations: Sequence[AnyOperation]) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key, an invite or a room token",
-                }
+                },
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-tertulia",
+                    "description": "Of who is signed in, on pages of this server, with `Authorization: Cookie`",
+                },
             },
         },
     }

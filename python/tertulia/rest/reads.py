@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tertulia.db.directory import Directory
+from tertulia.db.directory import Directory, Joining
 from tertulia.db.invites import Invites
 from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.db.recordings import Recordings
 from tertulia.ids import RecordingId, RoomId, TenantId, UserId
-from tertulia.room.quotas import Quotas
 from tertulia.state.rooms import RoomState
 from tertulia.state.seats import Seat, TenantSeats
 from tertulia.tokens import InviteClaims
@@ -54,9 +53,9 @@ class Reads:
         """Raises QuotaExceeded: the tenant may not have another room."""
         await self._directory.check_room_is_within_quota(tenant, room_id)
 
-    async def quotas(self, tenant: TenantId) -> Quotas:
-        """What the tenant may have."""
-        return await self._directory.quotas(tenant)
+    async def joining(self, tenant: TenantId, room_id: RoomId, user_id: UserId) -> Joining:
+        """A room of the tenant, a user who would join it, and what the tenant may have. Raises NotFound."""
+        return await self._directory.joining(tenant, room_id, user_id)
 
     async def check_people(self, tenant: TenantId, seat: Seat, most: int) -> None:
         """Raises QuotaExceeded: ``most`` others are in meetings of the tenant."""

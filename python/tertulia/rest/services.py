@@ -17,7 +17,10 @@ from tertulia.db.idempotency import Idempotency
 from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
+from tertulia.db.sign_in_settings import SignInSettings
+from tertulia.db.sign_ins import SignIns
 from tertulia.hub.hub import Hub
+from tertulia.oidc.provider import Providers
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
@@ -48,6 +51,9 @@ class Services(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     keyring: Keyring
     callers: Callers
+    sign_ins: SignIns
+    sign_in_settings: SignInSettings
+    providers: Providers
     codes: Codes
     passwords: Passwords
     ice: IceServers

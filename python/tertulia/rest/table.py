@@ -32,6 +32,7 @@ from tertulia.contract import (
     RoomQuery,
     RoomView,
     SessionView,
+    SignInView,
     StartRecording,
     UserView,
 )
@@ -50,10 +51,21 @@ from tertulia.errors import (
 )
 from tertulia.ids import UserId
 from tertulia.rest import rules, targets
-from tertulia.rest.handlers import audit, connection_tests, invites, join, members, nodes, recordings, rooms, users
-from tertulia.rest.handlers.rooms import NewRoom, RoomChange
+from tertulia.rest.handlers import (
+    audit,
+    connection_tests,
+    invites,
+    join,
+    members,
+    nodes,
+    recordings,
+    rooms,
+    sign_ins,
+    users,
+)
+from tertulia.rest.handlers.rooms import RoomChange
 from tertulia.rest.operation import Operation
-from tertulia.rest.targets import Joiner, OfInvite, OfParticipant, OfRecording, OfRoom
+from tertulia.rest.targets import Joiner, NewRoom, OfInvite, OfParticipant, OfRecording, OfRoom
 
 _ROOM: Final = "/v1/rooms/{room_id}"
 _RECORDINGS: Final = _ROOM + "/recordings"
@@ -70,7 +82,7 @@ OPERATIONS: Final = (
         ),
         body=CreateRoom,
         find=rooms.find_new,
-        allows=rules.OWNERS,
+        allows=rules.ROOM_MAKERS,
         check=rooms.check,
         act=rooms.create,
         status=201,
@@ -82,10 +94,13 @@ OPERATIONS: Final = (
         method="GET",
         path="/v1/rooms",
         summary="List rooms",
-        description="The tenant's rooms, newest first. `next` is the cursor of the next page, null on the last.",
+        description=(
+            "The tenant's rooms, newest first; of who is signed in and no administrator, their own. `next` is the "
+            "cursor of the next page, null on the last."
+        ),
         query=RoomQuery,
         find=rooms.find_page,
-        allows=rules.OWNERS,
+        allows=rules.ROOM_OWNERS,
         act=rooms.list_page,
         status=200,
         answer=RoomList,
@@ -372,7 +387,7 @@ OPERATIONS: Final = (
             "only where the operator has set `TERTULIA_SHOW_NODES`."
         ),
         find=targets.nothing,
-        allows=rules.OWNERS,
+        allows=rules.ADMINISTRATORS,
         check=nodes.check,
         act=nodes.list_nodes,
         status=200,
@@ -389,7 +404,7 @@ OPERATIONS: Final = (
         ),
         query=AuditQuery,
         find=audit.find_page,
-        allows=rules.OWNERS,
+        allows=rules.ADMINISTRATORS,
         act=audit.list_page,
         status=200,
         answer=AuditList,
@@ -411,6 +426,29 @@ OPERATIONS: Final = (
         status=201,
         answer=ConnectionTest,
         refuses=(QuotaExceeded,),
+    ),
+    Operation[None, None](
+        name="getSignIn",
+        method="GET",
+        path="/v1/sign-in",
+        summary="Get one's sign-in",
+        description="Who is signed in, and until when at most.",
+        find=targets.nothing,
+        allows=rules.SIGNED_IN,
+        act=sign_ins.get,
+        status=200,
+        answer=SignInView,
+    ),
+    Operation[None, None](
+        name="endSignIn",
+        method="DELETE",
+        path="/v1/sign-in",
+        summary="Sign out",
+        description="In this browser, and at once. Meetings that one is in go on.",
+        find=targets.nothing,
+        allows=rules.SIGNED_IN,
+        act=sign_ins.end,
+        status=204,
     ),
     Operation[UserId, CreateUser](
         name="createUser",

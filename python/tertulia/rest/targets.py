@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
@@ -11,8 +12,9 @@ from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, OpenInvite, R
 from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.errors import AlreadyExists, FieldError, Forbidden, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId
-from tertulia.rest.callers import CodeHolder, Member
+from tertulia.rest.callers import CodeHolder, Member, SignedIn
 from tertulia.rest.operation import Asked
+from tertulia.room.quotas import Quotas
 
 
 class OfRoom(Struct, frozen=True):
@@ -46,6 +48,8 @@ class Joiner(OfRoom, frozen=True):
     known: User | None
     at_ms: int
     """When the request came, on the clock of Redis: a removal since then voids the token that it gets."""
+    quotas: Quotas
+    """What the tenant may have."""
 
 
 class Host(Struct, frozen=True):
@@ -53,6 +57,13 @@ class Host(Struct, frozen=True):
 
     user_id: UserId
     known: User | None
+
+
+class NewRoom(Struct, frozen=True):
+    """What a room is to be: its host, and when its meeting is to begin."""
+
+    host: Host
+    scheduled_for: datetime | None
 
 
 async def nothing(_asked: Asked[Any]) -> None:
@@ -111,21 +122,24 @@ async def user(asked: Asked[Any]) -> User:
 async def joiner(asked: Asked[JoinRequest]) -> Joiner:
     """The room of the path and the user of the body. Raises NotFound: the room is another tenant's."""
     at_ms = await asked.reads.now_ms(RoomId(asked.id("room_id")))
-    found = (await room(asked)).room
-    user_id = UserId(asked.body.user_id.lower())
-    return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id), at_ms)
+    return await _joiner(asked, UserId(asked.body.user_id.lower()), at_ms)
 
 
 async def entrant(asked: Asked[EntryQuery]) -> Joiner:
     """The room of the path, and who would join it: the token's user, the query's, or somebody new. Raises NotFound."""
-    found = (await room(asked)).room
-    user_id = _entrant_id(asked)
-    return Joiner(found, user_id, await asked.reads.find_user(asked.caller.tenant_id, user_id), 0)
+    return await _joiner(asked, _entrant_id(asked), 0)
+
+
+async def _joiner(asked: Asked[Any], user_id: UserId, at_ms: int) -> Joiner:
+    read = await asked.reads.joining(asked.caller.tenant_id, RoomId(asked.id("room_id")), user_id)
+    return Joiner(read.room, user_id, read.user, at_ms, read.quotas)
 
 
 def _entrant_id(asked: Asked[EntryQuery]) -> UserId:
     if isinstance(asked.caller, Member):
         return asked.caller.claims.user_id
+    if isinstance(asked.caller, SignedIn):
+        return asked.caller.user_id
     given = asked.body.user_id
     return UserId(given.lower() if isinstance(given, str) else asked.made_id)
 

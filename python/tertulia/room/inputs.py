@@ -23,9 +23,10 @@ from msgspec import Struct
 
 from tertulia import contract
 from tertulia.contract import Layout, Settings
-from tertulia.ids import ConnectionId, RecordingId, SessionId, UserId
+from tertulia.ids import ConnectionId, RecordingId, SessionId, TenantId, UserId
 from tertulia.room.answers import Answer, RoomRecord
 from tertulia.room.messages import RoomMessage
+from tertulia.room.quotas import Quotas
 from tertulia.room.timers import Timer
 from tertulia.tokens import RoomClaims
 
@@ -142,6 +143,13 @@ class Sweep(Struct, frozen=True):
     """It is time to look for silent seats: about each ``settings.seat / 6`` seconds, to every meeting."""
 
 
+class QuotasRead(Struct, frozen=True):
+    """SQL has these quotas for the room's tenant: every few seconds, to every meeting."""
+
+    tenant: TenantId
+    quotas: Quotas
+
+
 # --- the control plane ------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +221,7 @@ Input = (
     | Gap
     | NodesSeen
     | Sweep
+    | QuotasRead
     | EndRoom
     | RemoveParticipant
     | SettingsChanged

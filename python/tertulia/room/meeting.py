@@ -164,6 +164,7 @@ class Meeting:
             inputs.Gap: lambda _: self._gap(),
             inputs.NodesSeen: lambda _: self._mover.look(),
             inputs.Sweep: lambda _: self._sweep(),
+            inputs.QuotasRead: lambda given: self._mover.hold_to(given.tenant, given.quotas),
             inputs.EndRoom: self._end_room,
             inputs.RemoveParticipant: self._remove_participant,
             inputs.SettingsChanged: self._settings_changed,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tertulia.ids import NodeId, transport_id
+from tertulia.ids import NodeId, TenantId, transport_id
 from tertulia.room import commands
 from tertulia.room.answers import RoomSummary
 from tertulia.room.effects import Tell
 from tertulia.room.membership import Membership
 from tertulia.room.pending import Following, Moving
+from tertulia.room.quotas import Quotas
 from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
 from tertulia.room.steps import Move, Summary
@@ -48,6 +49,12 @@ class Mover:
         transports = [transport_id(member.seat, life.node) for member in room.members.values()]
         room.agenda.effects.append(Tell(life.node, commands.Seated(room=room.id, transports=transports)))
         room.limit(life.node)
+
+    def hold_to(self, tenant: TenantId, quotas: Quotas) -> None:
+        """These quotas of the room's tenant hold from now on: also at the node."""
+        room = self._room
+        if room.hold_to(tenant, quotas) and room.node is not None:
+            room.limit(room.node)
 
     def moved(self, work: Moving, is_ours: bool) -> None:
         """Redis has moved the room, unless another was quicker."""

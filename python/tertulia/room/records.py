@@ -57,6 +57,12 @@ class KnownRecords:
         self._known[room] = self._known.pop(room)
         return known.tenant, known.record.quotas
 
+    def read_quotas(self, room: RoomId, tenant: TenantId, quotas: Quotas) -> None:
+        """SQL has these quotas for the tenant of a room."""
+        known = self._known.get(room)
+        if known is not None and known.tenant == tenant and known.record.quotas != quotas:
+            known.record = replace(known.record, quotas=quotas)
+
     def find(self, room: RoomId, tenant: TenantId | None) -> RoomRecord | None:
         """The record as it is known; None: it is not, or not as one of this tenant."""
         known = self._known.get(room)

@@ -52,7 +52,7 @@ class Room:
         self.life: Life | None = None
         """None: no JoinRoom of this hub was answered yet, or the meeting is over."""
         self._limit: commands.Limit | None = None
-        """What may come into it, as the last JoinRoom of this hub read it; None: its tenant has had no quota of that.
+        """What may come into it, as this hub read it last; None: its tenant has had no quota of that.
         """
         self.members: Mapping[str, Participant] = {}
         """Who is in the room, by userId: those of the life's mirror."""
@@ -113,8 +113,9 @@ class Room:
         """Tell the hubs that have members in the room."""
         self.agenda.effects.append(Publish(message))
 
-    def hold_to(self, tenant: TenantId, quotas: Quotas) -> None:
-        """These quotas of its tenant hold from now on."""
+    def hold_to(self, tenant: TenantId, quotas: Quotas) -> bool:
+        """These quotas of its tenant hold from now on; whether that changes what may come into the room."""
+        before = self._limit
         has_quota = quotas.room_mbits is not None or quotas.mbits is not None
         if has_quota or self._limit is not None:  # that there is none any more has to be said, too
             self._limit = commands.Limit(
@@ -123,6 +124,7 @@ class Room:
                 tenant=None if quotas.mbits is None else tenant,
                 tenant_mbits=quotas.mbits or 0,
             )
+        return self._limit != before
 
     def limit(self, node: NodeId) -> None:
         """Tell an SFU node how much may come into the room. Said again, it changes nothing."""

@@ -72,6 +72,11 @@ async def test_a_record_tells_what_a_meeting_has_to_keep_to(
     await access.set_quotas(tenant, Quotas(rooms=9, people=8, room_people=7, room_mbits=6, mbits=5), AT)
     assert (await admissions.record(room, tenant)).quotas == Quotas(people=8, room_people=7, room_mbits=6, mbits=5)
     every = Quotas(rooms=9, people=8, room_people=7, room_mbits=6, mbits=5)
-    assert (await access.tenant("first")).quotas == await directory.quotas(tenant) == every
+    assert (await access.tenant("first")).quotas == (await directory.quotas([tenant]))[tenant] == every
+    assert await directory.joining(tenant, room, HOST) == (
+        await directory.room(room),
+        await directory.find_user(tenant, HOST),
+        every,
+    )
     [entry] = (await Audit(database).page(tenant)).entries
     assert (entry.action, entry.details["people"]) == ("quotas.set", "8")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from msgspec import structs
 
+from tertulia.hub import clock
 from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.room import commands
 from tertulia.room.quotas import Quotas
@@ -101,3 +103,15 @@ async def test_the_node_is_told_what_may_come_into_a_room(fleet: Fleet) -> None:
     ann, _ = await fleet.join(worker, room)
     await ann.call("SendOffer", {"targetUserId": "sfu", "sdp": "v=0\r\n"})
     assert (await node.command(commands.Limit)).mbits == 3
+
+
+async def test_changed_quotas_reach_meetings_that_are_on(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "QUOTAS_EVERY", 0.05)
+    node = await fleet.node()
+    worker = await fleet.worker()
+    room = await fleet.room(topology="sfu")
+    await fleet.join(worker, room)
+    await fleet.quotas(Quotas(mbits=9, people=9))
+    await node.command(commands.Limit, tenant_mbits=9)
+    await fleet.quotas(Quotas())
+    await node.command(commands.Limit, tenant=None)

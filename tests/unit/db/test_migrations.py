@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tertulia.db import migrations
+from tertulia.db.schema import HEAD
 
 BASE: Final = "0006"
 """The last migration that replaced what was in use, before the first release."""
@@ -88,6 +89,10 @@ def test_each_migration_leaves_the_version_before_what_it_uses() -> None:
             after = schema(connection)
             assert breaks(before, after, UNREAD, at) == [], revision
             before, at = after, revision
+
+
+def test_the_version_that_is_checked_is_the_newest_migration() -> None:
+    assert revisions()[-1] == HEAD
 
 
 COLUMN = {"type": "INTEGER", "nullable": True, "default": None}

@@ -75,6 +75,8 @@ def test_every_row_of_the_contract_is_there() -> None:
         ("GET", "/v1/users/{userid}"),
         ("GET", "/v1/audit"),
         ("GET", "/v1/nodes"),
+        ("GET", "/v1/sign-in"),
+        ("DELETE", "/v1/sign-in"),
         ("POST", "/v1/invites/open"),
         ("POST", "/v1/connection-tests"),
     }

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from tertulia.contract import Role, Settings
-from tertulia.db.models import Invite, Room, User
+from tertulia.db.models import Invite, Room, SignIn, User
 from tertulia.errors import Forbidden
 from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.rest import rules
-from tertulia.rest.callers import Caller, CodeHolder, Invitee, Member, Owner
+from tertulia.rest.callers import Caller, CodeHolder, Invitee, Member, Owner, SignedIn
 from tertulia.rest.openapi import document
 from tertulia.rest.table import OPERATIONS
-from tertulia.rest.targets import Joiner, OfParticipant, OfRoom
+from tertulia.rest.targets import Host, Joiner, NewRoom, OfParticipant, OfRoom
+from tertulia.room.quotas import Quotas
 from tertulia.tokens import Admission, InviteClaims, RoomClaims
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,6 +40,12 @@ def invitee(room_id: str = "here") -> Invitee:
     return Invitee(TENANT, "invite", InviteClaims("i1", RoomId(room_id), "attendee", TENANT, 0))
 
 
+def signed_in(user_id: UserId = ANN, *, is_administrator: bool = False) -> SignedIn:
+    who = User(user_id, TENANT, None, "Ann", None, AT)
+    return SignedIn(TENANT, f"user {user_id}", SignIn("s", who, is_administrator, AT))
+
+
+ADMINISTRATOR = signed_in(is_administrator=True)
 OWNER = Owner(TENANT, "key", "k1")
 HERE = OfRoom(room("here"))
 
@@ -60,6 +67,9 @@ def passes(check: Callable[[], None]) -> bool:
         (member("host", "elsewhere"), False, False, False),
         (member("attendee", "elsewhere"), False, False, False),
         (invitee(), False, False, False),
+        (signed_in(), False, False, False),
+        (signed_in(HOST), False, True, True),
+        (ADMINISTRATOR, False, True, True),
     ],
 )
 def test_a_room(caller: Caller, owns: bool, hosts: bool, belongs: bool) -> None:
@@ -77,6 +87,9 @@ def test_a_room(caller: Caller, owns: bool, hosts: bool, belongs: bool) -> None:
         (member("attendee", user_id=HOST), False, False, False),
         (member("host", "elsewhere", HOST), False, False, False),
         (invitee(), False, False, False),
+        (signed_in(), False, False, False),
+        (signed_in(HOST), True, True, True),
+        (ADMINISTRATOR, True, True, True),
     ],
 )
 def test_a_co_host_is_no_host(caller: Caller, deletes: bool, removes_ann: bool, removes_host: bool) -> None:
@@ -97,22 +110,66 @@ def test_a_co_host_is_no_host(caller: Caller, deletes: bool, removes_ann: bool, 
         (member("host", user_id=HOST), user(None), False),
         (invitee(), None, True),
         (invitee("elsewhere"), None, False),
+        (signed_in(), user(None), False),
+        (signed_in(HOST), user(None), False),
+        (ADMINISTRATOR, user(None), True),
+        (signed_in(HOST, is_administrator=True), user(None), False),
     ],
 )
 def test_joining_as_a_user(caller: Caller, known: User | None, may: bool) -> None:
-    joiner = Joiner(HERE.room, ANN, known, 0)
+    joiner = Joiner(HERE.room, ANN, known, 0, Quotas())
     assert passes(lambda: rules.SPEAKERS.check(caller, joiner)) is may
 
 
 @pytest.mark.parametrize(
     ("caller", "may"),
-    [(OWNER, True), (member("attendee"), True), (member("host", user_id=HOST), False), (invitee(), False)],
+    [
+        (OWNER, True),
+        (member("attendee"), True),
+        (member("host", user_id=HOST), False),
+        (invitee(), False),
+        (signed_in(), True),
+        (signed_in(HOST), False),
+        (signed_in(HOST, is_administrator=True), True),
+    ],
 )
 def test_a_users_record(caller: Caller, may: bool) -> None:
     assert passes(lambda: rules.THE_USER.check(caller, user(None))) is may
 
 
-@pytest.mark.parametrize("caller", [OWNER, member("attendee"), member("host"), invitee()])
+@pytest.mark.parametrize(
+    ("caller", "host", "may"),
+    [
+        (OWNER, Host(ANN, None), True),
+        (signed_in(), Host(ANN, user(None)), True),
+        (signed_in(), Host(HOST, user(None)), False),
+        (ADMINISTRATOR, Host(HOST, user(None)), True),
+        (ADMINISTRATOR, Host(HOST, None), False),
+        (member("host"), Host(ANN, user(None)), False),
+        (invitee(), Host(ANN, user(None)), False),
+    ],
+)
+def test_making_a_room_for_somebody(caller: Caller, host: Host, may: bool) -> None:
+    assert passes(lambda: rules.ROOM_MAKERS.check(caller, NewRoom(host, None))) is may
+
+
+@pytest.mark.parametrize(
+    ("caller", "has_rooms", "administers", "is_signed_in"),
+    [
+        (OWNER, True, True, False),
+        (signed_in(), True, False, True),
+        (ADMINISTRATOR, True, True, True),
+        (member("host"), False, False, False),
+        (invitee(), False, False, False),
+    ],
+)
+def test_the_tenant_as_a_whole(caller: Caller, has_rooms: bool, administers: bool, is_signed_in: bool) -> None:
+    assert passes(lambda: rules.ROOM_OWNERS.check(caller, None)) is has_rooms
+    assert passes(lambda: rules.ADMINISTRATORS.check(caller, None)) is administers
+    assert passes(lambda: rules.SIGNED_IN.check(caller, None)) is is_signed_in
+
+
+@pytest.mark.parametrize("caller", [OWNER, member("attendee"), member("host"), invitee(), signed_in()])
 def test_whoever_may_join_a_meeting_may_test_their_connection(caller: Caller) -> None:
     assert passes(lambda: rules.PEOPLE.check(caller, None))
     holder = CodeHolder(

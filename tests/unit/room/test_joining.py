@@ -126,6 +126,22 @@ def test_a_node_is_told_of_the_tenants_quota_of_bits_and_that_there_is_none_any_
         assert limits() == [wanted]
 
 
+def test_a_node_is_told_at_once_of_quotas_that_have_changed() -> None:
+    core = Core("sfu")
+    core.node = NodeId("n1")
+    core.nodes.refresh([node("n1")], core.now)
+    core.ask_to_join("ann", "a")
+    core.answer(steps.Join, core.joined([]))
+
+    def told(quotas: Quotas) -> list[effects.Effect]:
+        return core.give(inputs.QuotasRead(TenantId("tenant"), quotas))
+
+    assert told(Quotas(people=9)) == []
+    assert told(Quotas(room_mbits=7)) == [Tell(NodeId("n1"), Limit(room=ROOM, mbits=7))]
+    assert told(Quotas(room_mbits=7)) == []
+    assert told(Quotas()) == [Tell(NodeId("n1"), Limit(room=ROOM))]
+
+
 def test_a_role_that_is_not_admitted_is_refused_before_anything_is_asked() -> None:
     core = Core()
     core.record = replace(core.record, settings=Settings(allowed_roles=("host",)))

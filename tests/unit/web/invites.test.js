@@ -21,6 +21,12 @@ test("one invite for all who are sent the link", async () => {
   assert.equal(listed.length, 1);
 });
 
+test("one invite also for two who ask at the same moment", async () => {
+  const { listed, invites } = setUp();
+  assert.deepEqual(await Promise.all([invites.link(), invites.link()]), ["https://a/m/i1", "https://a/m/i1"]);
+  assert.equal(listed.length, 1);
+});
+
 test("another one where it was deleted, or expires soon", async () => {
   const { listed, invites } = setUp();
   await invites.link();

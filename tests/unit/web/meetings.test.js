@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
+import { forgetKey, keepKey, keptKey } from "../../../python/tertulia/web/static/meetings/keys.js";
 import { Poll } from "../../../python/tertulia/web/static/meetings/poll.js";
+import { changeOf } from "../../../python/tertulia/web/static/meetings/room_form.js";
 import { titleOf, whenOf } from "../../../python/tertulia/web/static/meetings/room_words.js";
 import { merged, Rooms } from "../../../python/tertulia/web/static/meetings/rooms.js";
 import { Rows } from "../../../python/tertulia/web/static/meetings/rows.js";
+import { fetchSignedIn, takeReason } from "../../../python/tertulia/web/static/meetings/sign_in.js";
 import { fromField, toField } from "../../../python/tertulia/web/static/view/moment_field.js";
 import { plain } from "../../../python/tertulia/web/static/words.js";
 import "./english.js";
@@ -70,6 +73,94 @@ test("the first page is right about all that is newer than its end", () => {
   assert.deepEqual(ids(merged(known, { items: [room(5)], next: null })), ["r5"]);
   assert.deepEqual(merged(known, { items: [], next: null }), []);
 });
+
+test("a form says what was changed, and nothing of the rest", () => {
+  const before = { title: "Board", scheduledFor: null, settings: { locked: false, allowedRoles: ["host", "guest"] } };
+  const now = (/** @type {object} */ more, settings = {}) => ({
+    ...before,
+    ...more,
+    settings: { ...before.settings, allowedRoles: ["host", "guest"], ...settings },
+  });
+  assert.equal(changeOf(before, now({})), null);
+  assert.deepEqual(changeOf(before, now({ title: null })), { title: null });
+  assert.deepEqual(changeOf(before, now({}, { locked: true })), { settings: { locked: true } });
+  assert.deepEqual(changeOf(before, now({ scheduledFor: "2031" }, { allowedRoles: ["host"] })), {
+    scheduledFor: "2031",
+    settings: { allowedRoles: ["host"] },
+  });
+});
+
+describe("an API key", () => {
+  const places = () => Object.assign(globalThis, { sessionStorage: new Place(), localStorage: new Place() });
+
+  test("of the tab comes before that of the device, which stays", () => {
+    places();
+    keepKey("tk_device", true);
+    keepKey("tk_tab", false);
+    assert.equal(keptKey(), "tk_tab");
+    forgetKey("tk_tab");
+    assert.equal(keptKey(), "tk_device");
+  });
+
+  test("is forgotten by name: one that has taken its place stays", () => {
+    places();
+    keepKey("tk_new", true);
+    forgetKey("tk_old");
+    assert.equal(keptKey(), "tk_new");
+    forgetKey("tk_new");
+    assert.equal(keptKey(), null);
+  });
+
+  test("that is remembered is the one of this tab, too", () => {
+    places();
+    keepKey("tk_tab", false);
+    keepKey("tk_device", true);
+    assert.equal(keptKey(), "tk_device");
+  });
+});
+
+describe("signing in", () => {
+  const at = (/** @type {string} */ search) => {
+    const replaced = [];
+    Object.assign(globalThis, {
+      location: { search, pathname: "/meetings", hash: "#nodes" },
+      history: { replaceState: (_state, _title, address) => replaced.push(address) },
+    });
+    return [takeReason(), replaced];
+  };
+
+  test("says why it failed, once", () => {
+    assert.deepEqual(at("?sign-in=denied"), ["signin.denied", ["/meetings#nodes"]]);
+    assert.deepEqual(at("?sign-in=<script>"), ["signin.broken", ["/meetings#nodes"]]);
+    assert.deepEqual(at("?sign-in=toString"), ["signin.broken", ["/meetings#nodes"]]);
+    assert.deepEqual(at(""), [null, []]);
+  });
+
+  test("calls by the cookie, which only this header makes count", async (t) => {
+    const sent = t.mock.method(globalThis, "fetch", async () => new Response());
+    await fetchSignedIn("/v1/rooms", { method: "POST", headers: { Accept: "x" } });
+    const [input, init] = sent.mock.calls[0].arguments;
+    assert.deepEqual(
+      [input, init],
+      ["/v1/rooms", { method: "POST", headers: { Accept: "x", Authorization: "Cookie" } }],
+    );
+  });
+});
+
+/** As much of a Storage as keys need. */
+class Place extends Map {
+  getItem(name) {
+    return this.get(name) ?? null;
+  }
+
+  setItem(name, value) {
+    this.set(name, value);
+  }
+
+  removeItem(name) {
+    this.delete(name);
+  }
+}
 
 describe("in words", () => {
   test("a room has its title, or none", () => {

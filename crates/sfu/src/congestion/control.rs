@@ -18,7 +18,7 @@ const FREE_SHARE: f64 = 2.5;
 const FREE_WAIT: f64 = 0.04;
 
 /// Where a limit is known, media leaves at so many times it: what is sent is less in the mean, and frames are not held back.
-const BOUND_SHARE: f64 = 1.3;
+const BOUND_SHARE: f64 = 1.1;
 
 /// What waits is worth a second, and within these bounds: keyframes of all tiles at once, and of one.
 const MAX_WAITING: usize = 4 << 20;
@@ -107,7 +107,7 @@ impl Control {
                 .max(self.sent.bits().unwrap_or_default() * FREE_SHARE)
                 .max(waiting as f64 * 8.0 / FREE_WAIT),
         };
-        self.pacer.set_rate(now, rate);
+        self.pacer.set_rate(now, rate, self.gcc.bits().is_some());
     }
 
     /// Whether a packet that waits its turn may leave.

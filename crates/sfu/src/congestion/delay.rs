@@ -5,6 +5,12 @@ use super::Outcome;
 /// Microseconds after which a shortest delay is forgotten, if it was not reached again: clocks drift.
 const BASE_TIME: i64 = 5_000_000;
 
+/// A queue grows by steps of more than so many microseconds, and by so many of them at least; so far below its longest delay it
+/// is at its end.
+const STEP: i64 = 1_000;
+const STEPS: u32 = 3;
+const PEAK: i64 = 10_000;
+
 /// See the module. Times in microseconds; the clocks differ by a constant.
 #[derive(Debug, Default)]
 pub(super) struct Delay {
@@ -14,6 +20,9 @@ pub(super) struct Delay {
     last: i64,
     /// The last one when [`Self::rises`] was asked.
     before: i64,
+    /// The longest since then, and by how many steps it was reached.
+    longest: i64,
+    steps: u32,
 }
 
 impl Delay {
@@ -28,6 +37,9 @@ impl Delay {
         }
         base[0] = base[0].min(delay);
         self.last = delay;
+        if delay > self.longest + STEP {
+            (self.longest, self.steps) = (delay, self.steps + 1);
+        }
     }
 
     /// By how many milliseconds the last packet was later than the fastest.
@@ -36,10 +48,13 @@ impl Delay {
         (self.last - base) as f64 / 1e3
     }
 
-    /// Whether the delay has risen by so many milliseconds since the last call.
+    /// Whether the delay has risen by so many milliseconds since the last call, step by step, and still does. Where a radio
+    /// stalls, it jumps and then falls.
     pub(super) fn rises(&mut self, by: f64) -> bool {
         let before = std::mem::replace(&mut self.before, self.last);
-        (self.last - before) as f64 / 1e3 >= by
+        let (longest, steps) = (self.longest, self.steps);
+        (self.longest, self.steps) = (self.last, 0);
+        steps >= STEPS && self.last + PEAK >= longest && (self.last - before) as f64 / 1e3 >= by
     }
 }
 
@@ -57,17 +72,38 @@ mod tests {
                 bytes: 100,
                 cluster: None,
             });
-            (delay.queue(), delay.rises(10.0))
+            delay.queue()
         };
-        assert_eq!(add(0, 40).0, 0.0);
-        assert_eq!(add(1, 45), (5.0, false));
-        assert_eq!(add(2, 90), (50.0, true));
-        assert_eq!(add(3, 30), (0.0, false));
-        assert_eq!(add(4, 31), (1.0, false));
+        assert_eq!(add(0, 40), 0.0);
+        assert_eq!(add(1, 45), 5.0);
+        assert_eq!(add(3, 30), 0.0);
+        assert_eq!(add(4, 31), 1.0);
         // The path is longer now.
         for second in 5..20 {
             add(second, 80);
         }
-        assert_eq!(add(20, 81), (1.0, false));
+        assert_eq!(add(20, 81), 1.0);
+    }
+
+    #[test]
+    fn a_queue_grows_step_by_step_and_a_stall_jumps_and_falls() {
+        let mut delay = Delay::default();
+        let mut rises = |milliseconds: &[i64]| {
+            for late in milliseconds {
+                delay.add(&Outcome {
+                    departed: 0,
+                    arrived: Some(late * 1_000),
+                    bytes: 100,
+                    cluster: None,
+                });
+            }
+            delay.rises(40.0)
+        };
+        rises(&[20, 21, 20]);
+        assert!(rises(&[35, 50, 65, 80]));
+        assert!(!rises(&[82, 84, 86]), "it does not grow much");
+        assert!(!rises(&[86, 180]), "by one step");
+        rises(&[20]);
+        assert!(!rises(&[50, 80, 120, 90, 70]), "and falls");
     }
 }

@@ -33,16 +33,19 @@ const PACKET_BITS: f64 = 9_600.0;
 const LIMIT_TIME: Duration = Duration::from_secs(30);
 const CLEARLY_MORE: f64 = 1.3;
 
+/// The share of the limit at which frames of several videos that come at once make no queue that lasts.
+const BELOW_LIMIT: f64 = 0.9;
+
 /// A client needs a voice at least.
 const MIN_BITS: f64 = 50_000.0;
 
 /// Milliseconds of delay that may be jitter, and where far less arrives than is possible.
-const MIN_QUEUE: f64 = 25.0;
+const MIN_QUEUE: f64 = 45.0;
 const MIN_QUEUE_IDLE: f64 = 60.0;
 
 /// A delay of so many milliseconds that has grown by so many since the last report is a queue, whatever the trend.
-const CLEAR_QUEUE: f64 = 100.0;
-const CLEAR_GROWTH: f64 = 15.0;
+const CLEAR_QUEUE: f64 = 50.0;
+const CLEAR_GROWTH: f64 = 40.0;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -124,11 +127,12 @@ impl Gcc {
         self.bound = Some(bits.max(MIN_BITS));
     }
 
-    /// What a probe tells. It is short: where it finds little more than what has proved to be the limit, that is the limit.
+    /// What a probe tells. It is short: where it finds little more than what has proved to be the limit, that is the limit, and
+    /// what is sent stays below it.
     fn believed(&self, now: Instant, found: f64) -> f64 {
         let is_fresh = self.cut.is_some_and(|cut| now < cut + LIMIT_TIME);
         let limit = self.limit.filter(|limit| is_fresh && found < limit * CLEARLY_MORE);
-        limit.map_or(found, |limit| found.min(limit))
+        limit.map_or(found, |limit| found.min(limit * BELOW_LIMIT))
     }
 
     fn has_queue(&self) -> bool {

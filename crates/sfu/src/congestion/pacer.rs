@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// What may leave at once: the rate's worth of so much time.
+/// What may leave at once: the rate's worth of so many seconds, where no limit is known,
 const DEPTH: f64 = 0.04;
+
+/// and where one is: what leaves at once waits in front of the limit, and voices behind it.
+const BOUND_DEPTH: f64 = 0.005;
 
 /// A wait is worth several packets: they leave together.
 const STEP: f64 = 0.005;
@@ -13,6 +16,8 @@ const STEP: f64 = 0.005;
 pub(crate) struct Pacer {
     /// Bytes per second.
     rate: f64,
+    /// Seconds.
+    depth: f64,
     tokens: f64,
     at: Instant,
 }
@@ -22,15 +27,17 @@ impl Pacer {
     pub(crate) fn new(now: Instant, bits: f64) -> Self {
         Self {
             rate: bits / 8.0,
+            depth: DEPTH,
             tokens: bits / 8.0 * DEPTH,
             at: now,
         }
     }
 
-    /// From now on so many bits per second may leave.
-    pub(crate) fn set_rate(&mut self, now: Instant, bits: f64) {
+    /// From now on so many bits per second may leave. `is_bound`: that is near what the line takes.
+    pub(crate) fn set_rate(&mut self, now: Instant, bits: f64, is_bound: bool) {
         self.fill(now);
         self.rate = bits / 8.0;
+        self.depth = if is_bound { BOUND_DEPTH } else { DEPTH };
     }
 
     /// Whether a packet may leave.
@@ -54,7 +61,7 @@ impl Pacer {
     fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = self.at.max(now);
-        self.tokens = (self.tokens + passed * self.rate).min(self.rate * DEPTH);
+        self.tokens = (self.tokens + passed * self.rate).min(self.rate * self.depth);
     }
 }
 
@@ -90,6 +97,15 @@ mod tests {
         assert_eq!(spread[0], 40);
         assert!(spread[1..].iter().all(|run| (4..=7).contains(run)), "{spread:?}");
         assert!((95..=105).contains(&(end - later).as_millis()), "{:?}", end - later);
+    }
+
+    #[test]
+    fn near_a_limit_hardly_anything_leaves_at_once() {
+        let now = Instant::now();
+        let mut pacer = Pacer::new(now, 10_000_000.0);
+        pacer.set_rate(now + Duration::from_millis(1), 10_000_000.0, true);
+        let (spread, _) = runs(&mut pacer, now + Duration::from_millis(1), 100);
+        assert!(spread.iter().all(|run| (4..=7).contains(run)), "{spread:?}");
     }
 
     #[test]

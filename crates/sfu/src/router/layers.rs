@@ -2,67 +2,20 @@
 //! them in order, and the temporal layers inside of each.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use str0m::format::PayloadParams;
 use str0m::media::MediaKind;
 use str0m::rtp::{RtpHeader, Ssrc};
 
 use super::dynacast::Demand;
-use super::rates::Rates;
+use super::encoding::Encoding;
 use super::selection::{Allowance, EncodingIndex, Layer};
 use super::thinning::Limit;
-use crate::rtp::{Choice, EncodingName, Encodings, History, Incoming, Packet, Pictures, StreamClock};
-use crate::throttle::Throttle;
+use crate::rtp::{Choice, EncodingName, Incoming, Packet};
 
-/// A layer is silent when the others have sent so many frames, in so long a time, without one of it among them: publishers
-/// drop the largest where a machine or a line is weak. A publisher that sends nothing at all tells nothing about layers.
-const SILENT_FRAMES: u32 = 6;
-const SILENT: Duration = Duration::from_millis(500);
 /// The height of the first layer, as long as it is not known; each further one has twice the height of the one before.
 const ASSUMED_HEIGHT: u32 = 180;
-
-/// One encoding.
-#[derive(Default)]
-pub(super) struct Encoding {
-    encodings: Encodings,
-    pub(super) clock: StreamClock,
-    pub(super) keyframes: Throttle,
-    /// What can be sent again.
-    history: History,
-    /// What its publisher was told of it.
-    pub(super) demand: Demand,
-    height: Option<u32>,
-    /// What it costs a subscriber's line.
-    rates: Rates,
-    pictures: Pictures,
-    /// The last packet, and the timestamp of its frame.
-    heard: Option<(Instant, u32)>,
-    /// Frames of other layers since then.
-    missed: u32,
-    is_active: bool,
-}
-
-impl Encoding {
-    /// The SSRC of what is forwarded.
-    pub(super) fn ssrc(&self) -> Option<Ssrc> {
-        self.encodings.current()
-    }
-
-    /// Takes a packet of its own. Gives whether it begins a frame.
-    fn hear(&mut self, now: Instant, header: &RtpHeader) -> bool {
-        let before = self.heard.replace((now, header.timestamp));
-        (self.missed, self.is_active) = (0, true);
-        before.is_none_or(|(_, timestamp)| timestamp != header.timestamp)
-    }
-
-    /// Takes that another layer has sent a frame. Gives whether this one has fallen silent by it.
-    fn miss(&mut self, now: Instant) -> bool {
-        self.missed = self.missed.saturating_add(1);
-        let is_silent = self.missed >= SILENT_FRAMES && self.heard.is_none_or(|(heard, _)| heard + SILENT <= now);
-        is_silent && std::mem::replace(&mut self.is_active, false)
-    }
-}
 
 /// What a packet means for the layers of its track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,11 +86,7 @@ impl Layers {
     pub(super) fn hear(&mut self, now: Instant, layer: EncodingIndex, kind: MediaKind, packet: &Packet) -> Heard {
         let (header, index) = (&packet.header, layer);
         let layer = &mut self.encodings[index];
-        let choice = layer.encodings.heard(now, kind, header.ssrc, header.timestamp);
-        if choice == Choice::Begin {
-            layer.clock = StreamClock::default();
-            (layer.rates, layer.pictures) = (Rates::default(), Pictures::default());
-        }
+        let choice = layer.choose(now, kind, header);
         let mut has_turned = false;
         if choice != Choice::Ignore {
             has_turned = !layer.is_active;
@@ -174,10 +123,7 @@ impl Layers {
         params: PayloadParams,
         captured: Instant,
     ) -> Incoming {
-        let encoding = &mut self.encodings[encoding];
-        let incoming = Incoming::new(packet, params, captured, &mut encoding.pictures);
-        encoding.rates.add(now, incoming.place, incoming.packet.payload.len());
-        incoming
+        self.encodings[encoding].parse(now, packet, params, captured)
     }
 
     /// The encodings that a tile may be sent, the smallest picture first, up to the one that fills it. Those that their publisher

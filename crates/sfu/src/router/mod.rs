@@ -7,6 +7,7 @@ mod bandwidth;
 #[cfg(test)]
 mod crowd;
 mod dynacast;
+mod encoding;
 mod forwarding;
 mod holes;
 mod inflow;

@@ -289,14 +289,14 @@ fn fall_and_rise(seed: u64) -> (Course, Instant, Instant) {
 
 #[test]
 fn hundreds_of_lines_become_narrow_and_wide_again() {
-    let (mut wavering, mut longest) = (0, Vec::<u128>::new());
     for seed in 0..200 {
         let (course, fall, rise) = fall_and_rise(seed);
         let settled = fall + Duration::from_secs(2);
         let silences = [(fall, settled), (settled, rise), (rise, course.now)];
         let silences = silences.map(|(from, until)| course.silence(from, until).as_millis());
-        longest.push(silences[0]);
-        assert!(silences[1] <= 120 && silences[2] <= 100, "{seed}: {silences:?}");
+        // What was under way when the line fell is in front of the voices.
+        assert!(silences[0] <= 200, "{seed}: {silences:?}");
+        assert!(silences[1] <= 100 && silences[2] <= 100, "{seed}: {silences:?}");
         let (back, count) = *course.changes.last().expect("the line became narrow");
         assert!(
             count == 3 && back <= rise + Duration::from_secs(3),
@@ -311,13 +311,8 @@ fn hundreds_of_lines_become_narrow_and_wide_again() {
             "{seed}"
         );
         let count = reversals(3, &course.changes);
-        assert!(count <= 4, "{seed}: {count}");
-        wavering += usize::from(count > 2);
+        assert!(count <= 2, "{seed}: {count}");
     }
-    assert!(
-        wavering <= 4,
-        "{wavering} of 200 changed their direction more than twice"
-    );
 }
 
 #[test]
@@ -349,7 +344,7 @@ fn narrow_lines_get_smaller_pictures_before_videos_are_paused() {
         wavering += usize::from(reversals(9, &course.changes) > 2);
     }
     assert!(
-        wavering <= 8,
+        wavering <= 1,
         "{wavering} of 40 changed their direction more than twice"
     );
 }
@@ -365,6 +360,21 @@ fn a_line_that_is_wide_enough_is_never_held_back() {
             "{seed}"
         );
     }
+}
+
+#[test]
+fn a_radio_that_stalls_is_not_a_narrow_line() {
+    let is_held_back = |seed: &u64| {
+        let mut course = Course::new(*seed);
+        (course.rate, course.queue, course.loss) = (10e6, 400e3, 0.0);
+        for _ in 0..10 {
+            course.run(2);
+            course.free = course.free.max(course.now + 120 * MS);
+        }
+        course.control.bits().is_some()
+    };
+    let held_back = (0..40).filter(is_held_back).count();
+    assert!(held_back <= 4, "{held_back} of 40");
 }
 
 /// How often less was sent after more, and more after less.

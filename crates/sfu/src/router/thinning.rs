@@ -36,13 +36,17 @@ type Moment = (u64, u32);
 #[derive(Debug, Clone, Copy)]
 struct Before {
     level: Limit,
-    /// The first packet that was seen after the change.
+    /// The last frame of which something was seen before the change.
+    last: u32,
+    /// The first packet after it, whether it was seen or not, and the timestamp of what was.
     end: Moment,
+    /// The first packet that was seen after it.
+    seen: u64,
 }
 
 impl Before {
     fn has(self, (sequence, timestamp): Moment) -> bool {
-        sequence < self.end.0 && timestamp != self.end.1
+        timestamp == self.last || (sequence < self.end.0 && timestamp != self.end.1)
     }
 }
 
@@ -84,39 +88,54 @@ impl Thinning {
 
     /// What was sent of a picture.
     fn level_of(&self, moment: Moment) -> Limit {
-        if self.before.back().is_none_or(|last| moment.0 >= last.end.0) {
+        if self.before.back().is_none_or(|change| moment.0 >= change.seen) {
             return self.level;
         }
         let before = self.before.iter().find(|before| before.has(moment));
         before.map_or(self.level, |before| before.level)
     }
 
-    /// Takes the first packet of all that came so far.
+    /// Takes the packet with the highest number so far.
     fn follow(&mut self, moment: Moment, incoming: &Incoming, limit: Limit) {
-        let begins = std::mem::replace(&mut self.newest, moment).1 != moment.1;
-        let place = incoming.place;
-        if incoming.is_keyframe {
-            self.change(limit, moment);
-        } else if begins {
+        let last = std::mem::replace(&mut self.newest, moment);
+        let begins = last.1 != moment.1;
+        let (place, next) = (incoming.place, last.0 + 1);
+        if begins {
             let opened = self.is_open_from.take();
-            if let Some(from) = opened.filter(|_| self.level.temporal < limit.temporal) {
-                let temporal = limit.temporal;
-                self.change(Limit { temporal, ..self.level }, (from, moment.1));
+            if incoming.is_keyframe {
+                self.change(limit, last.1, moment, moment.0);
+            } else if place.switch_up == SwitchUp::Unknown {
+                // Nothing is left out on which it may depend.
+                self.change(Limit::NONE, last.1, moment, next);
+            } else if let Some(from) = opened.filter(|_| self.level.temporal < limit.temporal) {
+                let level = Limit {
+                    temporal: limit.temporal,
+                    ..self.level.at_most(limit)
+                };
+                self.change(level, last.1, moment, from);
+            } else {
+                self.change(self.level.at_most(limit).synced(place, limit), last.1, moment, moment.0);
             }
-            self.change(self.level.at_most(limit).synced(place, limit), moment);
         }
-        if place.switch_up == SwitchUp::Above && place.temporal <= self.level.temporal {
-            self.is_open_from = Some(moment.0 + 1);
-        }
+        // Each frame of a picture has to be such a point.
+        let opens = place.switch_up == SwitchUp::Above && place.temporal <= self.level.temporal;
+        let goes_on = begins || self.is_open_from.is_some();
+        self.is_open_from = (opens && goes_on).then_some(moment.0 + 1);
     }
 
-    fn change(&mut self, level: Limit, end: Moment) {
+    /// Sends so much of what comes from this number on. `last` is the last frame before that, `seen` what is here of what follows.
+    fn change(&mut self, level: Limit, last: u32, seen: Moment, from: u64) {
         let before = std::mem::replace(&mut self.level, level);
         if before != level {
             if self.before.len() == CHANGES {
                 self.before.pop_front();
             }
-            self.before.push_back(Before { level: before, end });
+            self.before.push_back(Before {
+                level: before,
+                last,
+                end: (from, seen.1),
+                seen: seen.0,
+            });
         }
     }
 }
@@ -152,7 +171,7 @@ mod tests {
     use str0m::rtp::RtpHeader;
 
     use super::*;
-    use crate::rtp::{Packet, Pictures, Report};
+    use crate::rtp::{IncomingStream, Packet, Report};
 
     const BASE: Limit = Limit {
         spatial: u8::MAX,
@@ -176,7 +195,12 @@ mod tests {
         };
         let mut config = CodecConfig::empty();
         config.enable_h264(true);
-        let mut incoming = Incoming::new(packet, config.params()[0], Instant::now(), &mut Pictures::default());
+        let mut incoming = Incoming::new(
+            packet,
+            config.params()[0],
+            Instant::now(),
+            &mut IncomingStream::default(),
+        );
         incoming.place = Place {
             spatial: 0,
             temporal,
@@ -214,6 +238,16 @@ mod tests {
         // A frame of before all that cannot begin it any more.
         assert!(!take(25, 1, Here, Limit::NONE));
         assert!(!take(120, 1, None, BASE) && !take(130, 1, Here, BASE));
+    }
+
+    #[test]
+    fn while_layers_are_not_known_all_is_sent() {
+        use SwitchUp::{None, Unknown};
+        let mut thinning = thinning(BASE);
+        let mut take = |sequence, temporal, up| thinning.take(&packet(sequence, temporal, up), BASE);
+        assert!(!take(20, 1, None) && take(50, 0, Unknown), "it is of any layer");
+        // It may depend on this one, whose layer is known since.
+        assert!(take(30, 1, None) && !take(60, 1, None) && !take(21, 1, None));
     }
 
     #[test]

@@ -8,8 +8,10 @@ use str0m::format::{Codec, PayloadParams};
 use super::descriptor::Descriptor;
 use super::packet::Packet;
 use super::payload::is_keyframe;
+use super::pictures::Pictures;
 use super::place::Place;
-use super::vp8::{self, Pictures, keyframe_height};
+use super::structure::Structures;
+use super::vp8::{self, keyframe_height};
 
 /// A publisher's packet, parsed once for all subscribers.
 #[derive(Debug)]
@@ -38,26 +40,37 @@ pub(crate) struct Incoming {
     pub(crate) descriptor: Option<Arc<Descriptor>>,
 }
 
+/// What is known of a stream, by which its packets are read.
+#[derive(Debug, Default)]
+pub(crate) struct IncomingStream {
+    pictures: Pictures,
+    structures: Structures,
+}
+
 impl Incoming {
-    /// Parses a packet. `pictures` are those of its stream.
-    pub(crate) fn new(packet: Packet, params: PayloadParams, captured: Instant, pictures: &mut Pictures) -> Self {
+    /// Parses a packet of a stream.
+    pub(crate) fn new(packet: Packet, params: PayloadParams, captured: Instant, stream: &mut IncomingStream) -> Self {
         let codec = params.spec().codec;
         let vp8 = (codec == Codec::Vp8)
             .then(|| vp8::Descriptor::parse(&packet.payload))
             .flatten();
         let is_keyframe = is_keyframe(codec, &packet.payload);
         let extensions = &packet.header.ext_vals;
+        // Other codecs say by themselves what a frame needs.
+        let descriptor = (codec == Codec::Av1).then(|| Descriptor::of(extensions)).flatten();
+        let by_descriptor = descriptor
+            .as_ref()
+            .map(|descriptor| stream.structures.place(descriptor));
         let level = extensions.audio_level.zip(extensions.voice_activity);
         Self {
             level: level.map(|(level, voice)| u8::from(voice) << 7 | (level.unsigned_abs() & 0x7f)),
             orientation: extensions.video_orientation.map(|orientation| orientation as u8),
-            // Other codecs say by themselves what a frame needs.
-            descriptor: (codec == Codec::Av1).then(|| Descriptor::of(extensions)).flatten(),
+            descriptor,
             height: vp8
                 .filter(|_| is_keyframe)
                 .and_then(|vp8| keyframe_height(&packet.payload, &vp8)),
-            place: vp8.map(|vp8| vp8.place()).unwrap_or_default(),
-            picture: vp8.and_then(|vp8| pictures.extend(&vp8)),
+            place: by_descriptor.or(vp8.map(|vp8| vp8.place())).unwrap_or_default(),
+            picture: vp8.and_then(|vp8| stream.pictures.extend(&vp8)),
             is_keyframe,
             packet,
             params,

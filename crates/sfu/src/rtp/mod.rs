@@ -1,5 +1,6 @@
 //! RTP as a forwarder sees it: numbers to keep in step, and where a picture can be entered.
 
+mod bits;
 mod clock;
 mod descriptor;
 mod encodings;
@@ -10,11 +11,13 @@ mod omitted;
 mod outgoing;
 mod packet;
 mod payload;
+mod pictures;
 mod place;
 mod requests;
 mod rewrite;
 mod rtcp;
 mod serialize;
+mod structure;
 mod transport_feedback;
 mod vp8;
 
@@ -23,19 +26,23 @@ pub(crate) use descriptor::{Descriptor, FrameNumbers, dependency_descriptor};
 pub(crate) use encodings::{Choice, EncodingName, Encodings};
 pub(crate) use header::Header;
 pub(crate) use history::History;
-pub(crate) use incoming::Incoming;
+pub(crate) use incoming::{Incoming, IncomingStream};
 pub(crate) use omitted::Omitted;
 pub(crate) use outgoing::{Departure, ExtensionIds, Outgoing};
 pub(crate) use packet::Packet;
 #[cfg(feature = "fuzzing")]
 pub(crate) use payload::is_keyframe;
 pub(crate) use payload::matching_payload;
+#[cfg(feature = "fuzzing")]
+pub(crate) use pictures::Pictures;
 pub(crate) use place::{Place, SwitchUp};
 pub(crate) use requests::{full_intra, nack, picture_loss, receiver_reports};
 pub(crate) use rewrite::{BEGIN, Rewrite, Time};
 pub(crate) use rtcp::{Feedback, SenderReport, goodbyes, transport_feedback};
 pub(crate) use serialize::serialize;
+#[cfg(feature = "fuzzing")]
+pub(crate) use structure::Structures;
 pub(crate) use transport_feedback::TransportFeedback;
 #[cfg(feature = "fuzzing")]
 pub(crate) use vp8::{Descriptor as Vp8Descriptor, renumber};
-pub(crate) use vp8::{Numbers, PictureIds, Pictures};
+pub(crate) use vp8::{Numbers, PictureIds};

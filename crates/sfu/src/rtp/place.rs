@@ -18,4 +18,6 @@ pub(crate) enum SwitchUp {
     Here,
     /// Frames of higher temporal layers that follow do not depend on any of before.
     Above,
+    /// It is not known of which layer the frame is, and what depends on it.
+    Unknown,
 }

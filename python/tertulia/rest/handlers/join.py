@@ -6,12 +6,12 @@ from tertulia.contract import EntryQuery, EntryView, JoinGrant, JoinRequest, Rol
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
 from tertulia.errors import AlreadyExists, FieldError, RoomLocked
-from tertulia.rest.callers import Caller, Invitee, Member, Owner
+from tertulia.rest.callers import Caller, Invitee, Member, Owner, SignedIn
 from tertulia.rest.handlers.connection_tests import check_no_test
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import Joiner, check_not_guest
 from tertulia.room.permissions import check_role, entry_of
-from tertulia.room.quotas import Quotas, most_in_room, room_is_full
+from tertulia.room.quotas import most_in_room, room_is_full
 from tertulia.state.rooms import LOCKED
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
@@ -45,21 +45,20 @@ async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -
     check_role(joiner.room.settings, role_of(asked.caller, joiner), is_the_host)
     check_id(asked, joiner)
     await _check_lock(asked, joiner)
-    quotas = await asked.reads.quotas(asked.caller.tenant_id)
     if not is_the_host:
-        await _check_room(asked, joiner, quotas)
-    if quotas.people is not None:
+        await _check_room(asked, joiner)
+    if joiner.quotas.people is not None:
         seat = (joiner.room.id, joiner.user_id)
-        await asked.reads.check_people(asked.caller.tenant_id, seat, quotas.people)
+        await asked.reads.check_people(asked.caller.tenant_id, seat, joiner.quotas.people)
 
 
-async def _check_room(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner, quotas: Quotas) -> None:
+async def _check_room(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
     room = joiner.room
     count = await asked.reads.participant_count(room.id)
-    if count is None or count < most_in_room(room.settings, quotas):
+    if count is None or count < most_in_room(room.settings, joiner.quotas):
         return
     if not await asked.reads.is_in_meeting(room.id, joiner.user_id):
-        raise room_is_full(room.settings, quotas)
+        raise room_is_full(room.settings, joiner.quotas)
 
 
 async def _check_lock(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
@@ -101,8 +100,9 @@ async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
 
 
 def role_of(caller: Caller, joiner: Joiner) -> Role:
-    """The host joins as host, everyone else as attendee, unless an invite (or the token it led to) says host."""
-    if joiner.user_id == joiner.room.host_user_id:
+    """The host joins as host, everyone else as attendee, unless an invite (or the token it led to) says host, or they
+    are signed in as an administrator."""
+    if joiner.user_id == joiner.room.host_user_id or isinstance(caller, SignedIn):
         return "host"
     if isinstance(caller, Invitee | Member):
         return caller.claims.role

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
@@ -13,20 +12,13 @@ from tertulia.db.directory import GUEST_NAME
 from tertulia.db.paging import Position, read_cursor
 from tertulia.ids import RoomId
 from tertulia.rest import targets
-from tertulia.rest.callers import Owner
+from tertulia.rest.callers import Owner, SignedIn
 from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
-from tertulia.rest.targets import Host, OfRoom
+from tertulia.rest.targets import NewRoom, OfRoom
 from tertulia.rest.views import room_view
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import JOIN_TOKEN_SECONDS, Admission
-
-
-class NewRoom(NamedTuple):
-    """What a room is to be: its host, and when its meeting is to begin."""
-
-    host: Host
-    scheduled_for: datetime | None
 
 
 class RoomChange(OfRoom, frozen=True):
@@ -92,10 +84,11 @@ async def find_page(asked: Asked[RoomQuery]) -> Position | None:
 
 
 async def list_page(call: Call[RoomQuery], after: Position | None) -> Answer:
-    """One page of the tenant's rooms."""
-    query = call.body
+    """One page of the tenant's rooms, or of the caller's own."""
+    query, caller = call.body, call.caller
+    host = caller.user_id if isinstance(caller, SignedIn) and not caller.is_administrator else None
     page = await call.services.directory.list_rooms(
-        call.caller.tenant_id, status=query.status or None, limit=query.limit, after=after
+        caller.tenant_id, status=query.status or None, host=host, limit=query.limit, after=after
     )
     return Answer(200, RoomList(items=[room_view(room) for room in page.rooms], next=page.next))
 

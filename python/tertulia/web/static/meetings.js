@@ -5,24 +5,43 @@ import { ListScreen } from "./meetings/list_screen.js";
 import { NodesScreen } from "./meetings/nodes_screen.js";
 import { roomDialog } from "./meetings/room_form.js";
 import { RoomScreen } from "./meetings/room_screen.js";
-import { explainTrouble } from "./meetings/trouble.js";
+import { fetchSignedIn, readOffer, readSignIn, signOut, takeReason } from "./meetings/sign_in.js";
+import { explainTrouble, tell } from "./meetings/trouble.js";
 import { Rest, TertuliaError } from "./protocol.js";
 import { closeDialogs } from "./view/dialog.js";
 import { fill } from "./view/dom.js";
 import { ownUserId } from "./view/entry.js";
 import { messageScreen, waitingScreen } from "./view/message.js";
+import { notice } from "./view/notices.js";
 import { load, say } from "./words.js";
+
+/** @import { SignInView } from "./protocol/types.js" */
+/** @import { Offer } from "./meetings/sign_in.js" */
 
 /** @typedef {{element: HTMLElement, close: () => void}} Screen */
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 /** @type {Screen | null} */
 let screen = null;
-/** What shows the screen that the address names, once there is a key. */
+/** What shows the screen that the address names, once one may see it. */
 let showNamed = () => {};
+/** What the page says once, when it is shown. */
+let said = "";
 
-/** The API, called with the key. Whenever the key is refused, another one is asked for. */
-class KeyRest extends Rest {
+/** @type {Offer} */
+const NO_OFFER = { isOffered: false, asksForOrganisation: false, isSignedIn: false };
+
+/** The API, called by a key, as who is signed in, or as anybody. Whoever is refused is asked who they are. */
+class DeskRest extends Rest {
+  /**
+   * @param {string | null} key
+   * @param {boolean} isSignedIn
+   */
+  constructor(key, isSignedIn) {
+    super(location.origin, key, isSignedIn ? fetchSignedIn : undefined);
+    this.isSignedIn = isSignedIn;
+  }
+
   /**
    * @param {string} method
    * @param {string} path
@@ -34,21 +53,31 @@ class KeyRest extends Rest {
     try {
       return await super.request(method, path, body, key);
     } catch (error) {
-      if (isRefusal(error) && this.credential === keptKey()) askForKey(this.credential ? say("key.refused") : "");
+      if (isRefusal(error) && this === current) await refused(this);
       throw error;
     }
   }
 }
 
-/** Shows what the key that is kept may see. On an open server none is needed. */
+/** @type {DeskRest | null} what the page is shown by */
+let current = null;
+
+/** Shows what one may see by the key that is kept, else as who is signed in. On an open server neither is needed. */
 async function begin() {
-  const rest = new KeyRest(location.origin, keptKey());
+  close();
   fill(app, waitingScreen(say("meetings.loading")));
   try {
+    const key = keptKey();
+    const isSignedIn = !key && (await readOffer()).isSignedIn;
+    const rest = new DeskRest(key, isSignedIn);
+    current = rest;
+    const signIn = isSignedIn ? await readSignIn(rest) : null;
     await rest.rooms();
     const showsNodes = await mayReadNodes(rest);
-    showNamed = () => showScreen(rest, showsNodes);
+    showNamed = () => showScreen(rest, signIn, showsNodes);
     showNamed();
+    if (said) notice(said);
+    said = "";
   } catch (error) {
     if (isRefusal(error)) return;
     const action = { label: say("action.retry"), run: () => void begin() };
@@ -59,45 +88,76 @@ async function begin() {
 /**
  * Shows what the address names.
  *
- * @param {KeyRest} rest
+ * @param {DeskRest} rest
+ * @param {SignInView | null} signIn
  * @param {boolean} showsNodes
  */
-function showScreen(rest, showsNodes) {
+function showScreen(rest, signIn, showsNodes) {
   close();
   const name = location.hash.slice(1);
   const isNodes = name === "nodes" && showsNodes;
+  const ownId = signIn?.user.id ?? null;
   const now = isNodes
     ? new NodesScreen(rest)
     : name
-      ? new RoomScreen(rest, name)
-      : new ListScreen(rest, () => make(rest));
+      ? new RoomScreen(rest, name, ownId)
+      : new ListScreen(rest, () => make(rest, ownId ?? ownUserId()));
   screen = now;
   document.title = say("title.meetings");
-  const onForget = rest.credential
-    ? () => {
-        forgetKey();
-        askForKey("");
-      }
-    : null;
-  fill(app, frame({ content: now.element, at: isNodes ? "nodes" : "meetings", showsNodes, onForget }));
+  const who = signIn?.user.displayName ?? "";
+  const at = isNodes ? "nodes" : "meetings";
+  fill(app, frame({ content: now.element, at, showsNodes, leave: leaveBy(rest), name: who }));
 }
 
-/** @param {KeyRest} rest */
-function make(rest) {
+/** @param {DeskRest} rest how the page is left, for another key or another person */
+function leaveBy(rest) {
+  if (rest.isSignedIn) return { words: say("signin.out"), run: () => void leave(rest) };
+  if (!rest.credential) return null;
+  const forget = () => {
+    forgetKey(rest.credential);
+    void begin();
+  };
+  return { words: say("key.forget"), run: forget };
+}
+
+/** @param {DeskRest} rest */
+async function leave(rest) {
+  try {
+    await signOut(rest);
+    await ask("");
+  } catch (error) {
+    if (!isRefusal(error)) tell(error);
+  }
+}
+
+/**
+ * @param {DeskRest} rest
+ * @param {string} hostId
+ */
+function make(rest, hostId) {
   roomDialog(null, async ({ title, scheduledFor, settings }) => {
     const more = { ...(title ? { title } : {}), ...(scheduledFor ? { scheduledFor } : {}) };
-    const { roomId } = await rest.createRoom(ownUserId(), settings, more);
+    const { roomId } = await rest.createRoom(hostId, settings, more);
     location.hash = roomId;
   });
 }
 
-/** @param {string} trouble why */
-function askForKey(trouble) {
+/** @param {DeskRest} rest which is not, or no longer, believed. Another key may be kept: in this tab, on the device. */
+async function refused(rest) {
+  forgetKey(rest.credential);
+  if (rest.credential && keptKey()) await begin();
+  else await ask(rest.credential ? say("key.refused") : rest.isSignedIn ? say("signin.over") : said);
+}
+
+/** @param {string} trouble why; "": nothing is wrong */
+async function ask(trouble) {
   close();
+  current = null;
   showNamed = () => {};
-  forgetKey();
+  said = "";
   document.title = say("title.meetings");
-  fill(app, keyScreen(tryKey, trouble));
+  const offer = await readOffer().catch(() => NO_OFFER);
+  fill(app, keyScreen({ open: tryKey, offer, trouble }));
 }
 
 /**
@@ -116,7 +176,7 @@ async function tryKey(key, onDevice) {
   return null;
 }
 
-/** @param {KeyRest} rest */
+/** @param {DeskRest} rest */
 async function mayReadNodes(rest) {
   try {
     await rest.nodes();
@@ -139,5 +199,7 @@ function isRefusal(error) {
 }
 
 await load(document.documentElement.lang, navigator.languages);
+const reason = takeReason();
+said = reason ? say(reason) : "";
 addEventListener("hashchange", () => showNamed());
 await begin();

@@ -1,11 +1,11 @@
-//! A publisher's encoder of VP8 with temporal layers as browsers have it.
+//! A publisher's encoder of VP8 or AV1 with temporal layers, as browsers have them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use str0m::rtp::{ExtensionValues, RtpHeader};
 
-use crate::rtp::{Packet, Report};
+use crate::rtp::{Descriptor, Packet, Report};
 
 /// The temporal layers of frames, and whether each depends on the base layer alone. With three, as libvpx has them.
 const ONE: &[(u8, bool)] = &[(0, false)];
@@ -20,6 +20,14 @@ const THREE: &[(u8, bool)] = &[
     (1, false),
     (2, false),
 ];
+
+/// With AV1 all frames but the last of these depend on the base layer alone, and that one on those below it.
+const THREE_OF_AV1: &[(u8, bool)] = &[(0, false), (2, true), (1, true), (2, false)];
+
+/// The structure of three temporal layers, as libwebrtc describes them: templates of the layers 0, 0, 1, 2 and 2, and what
+/// they are to three decode targets, in two bits each.
+const LAYERS_OF_AV1: [u8; 5] = [0, 1, 1, 0, 3];
+const TARGETS_OF_AV1: [[u8; 3]; 5] = [[2, 2, 2], [2, 2, 2], [0, 1, 2], [0, 0, 1], [0, 0, 1]];
 
 /// What a decoder needs of a frame.
 #[derive(Debug)]
@@ -45,6 +53,8 @@ pub(in crate::router) struct Encoder {
     step: usize,
     /// The last frame of each temporal layer.
     last: Vec<u32>,
+    /// That of AV1's templates, which is another one at each keyframe. `None`: it is VP8.
+    template: Option<u8>,
     packets: u64,
     sequence: u64,
     pub(in crate::router) timestamp: u32,
@@ -69,6 +79,7 @@ impl Encoder {
             pattern: ONE,
             step: 0,
             last: Vec::new(),
+            template: None,
             packets: [1, 2, 4][index],
             sequence: rng.u64(1_000..70_000),
             timestamp,
@@ -88,11 +99,18 @@ impl Encoder {
         self
     }
 
+    /// Of AV1, with three temporal layers.
+    pub(super) fn of_av1(mut self) -> Self {
+        (self.pattern, self.template) = (THREE_OF_AV1, Some(0));
+        self
+    }
+
     /// The packets of the next frame.
     pub(in crate::router) fn encode(&mut self) -> Vec<Packet> {
         let is_keyframe = std::mem::take(&mut self.keyframe);
         if is_keyframe {
             self.step = 0;
+            self.template = self.template.map(|template| (template + 5) % 64);
         }
         let (temporal, is_synced) = self.pattern[self.step % self.pattern.len()];
         self.step += 1;
@@ -111,6 +129,7 @@ impl Encoder {
         let needs = match (is_keyframe, is_synced) {
             (true, _) => Vec::new(),
             (false, true) => self.last[..1].to_vec(),
+            (false, false) if self.template.is_some() => self.last[..usize::from(temporal.max(1))].to_vec(),
             (false, false) => self.last[..=usize::from(temporal)].to_vec(),
         };
         let frame = Frame {
@@ -127,7 +146,37 @@ impl Encoder {
         self.last[usize::from(temporal)] = self.timestamp;
     }
 
-    fn packet(&self, part: u64, layer: u8, is_keyframe: bool) -> Packet {
+    /// The descriptor of a packet of AV1. The first of a keyframe has the structure.
+    fn descriptor(&self, part: u64, template: u8, layer: u8, is_keyframe: bool) -> Descriptor {
+        let index = match layer >> 6 {
+            0 => u8::from(!is_keyframe),
+            temporal => temporal + 1,
+        };
+        let [high, low] = (self.picture as u16).to_be_bytes();
+        let [begins, ends] = [part == 0, part + 1 == self.packets].map(u8::from);
+        let id = (template + index) % 64;
+        let mut bytes = vec![begins << 7 | ends << 6 | id, high, low];
+        if is_keyframe && part == 0 {
+            // A structure of six bits of offset and five of the number of decode targets.
+            let mut bits = vec![true, false, false, false, false];
+            let mut add = |value: u8, count: usize| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+            add(template, 6);
+            add(2, 5);
+            LAYERS_OF_AV1.into_iter().for_each(|next| add(next, 2));
+            TARGETS_OF_AV1.into_iter().flatten().for_each(|target| add(target, 2));
+            let octets = bits.chunks(8);
+            bytes.extend(
+                octets.map(|octet| (0..8).fold(0, |all, at| all << 1 | u8::from(octet.get(at) == Some(&true)))),
+            );
+        }
+        Descriptor::read(&bytes).expect("it has its mandatory fields")
+    }
+
+    fn payload(&self, part: u64, layer: u8, is_keyframe: bool) -> Vec<u8> {
+        if self.template.is_some() {
+            // The aggregation header says that a video begins.
+            return vec![0x10 | u8::from(is_keyframe && part == 0) << 3, 0x30, 7];
+        }
         let [high, low] = (self.picture as u16 | 0x8000).to_be_bytes();
         let mut payload = vec![0x80 | u8::from(part == 0) << 4, 0xf0];
         if self.is_wide {
@@ -138,6 +187,20 @@ impl Encoder {
         payload.extend([self.tl0, layer | self.key]);
         let [low, high] = self.height.to_le_bytes();
         payload.extend([u8::from(!is_keyframe), 0, 0, 0x9d, 0x01, 0x2a, 0, 1, low, high, 7]);
+        payload
+    }
+
+    fn packet(&self, part: u64, layer: u8, is_keyframe: bool) -> Packet {
+        let payload = self.payload(part, layer, is_keyframe);
+        let mut ext_vals = ExtensionValues {
+            rid: Some(self.rid.into()),
+            ..ExtensionValues::default()
+        };
+        if let Some(template) = self.template {
+            ext_vals
+                .user_values
+                .set(self.descriptor(part, template, layer, is_keyframe));
+        }
         let (ntp_time, rtp_time) = self.report;
         Packet {
             seq_no: (self.sequence + part).into(),
@@ -147,10 +210,7 @@ impl Encoder {
                 sequence_number: (self.sequence + part) as u16,
                 timestamp: self.timestamp,
                 ssrc: self.ssrc.into(),
-                ext_vals: ExtensionValues {
-                    rid: Some(self.rid.into()),
-                    ..ExtensionValues::default()
-                },
+                ext_vals,
                 ..RtpHeader::default()
             },
             payload: payload.into(),

@@ -57,7 +57,9 @@ impl Sent {
         };
         let header = outgoing.write(&ExtensionIds::default(), &departure, &mut packet);
         let payload = &packet[header..];
+        let is_av1 = outgoing.incoming.descriptor.is_some();
         let (picture, numbers) = match payload {
+            _ if is_av1 => (outgoing.frame.unwrap_or_default(), &[0, 0][..]),
             [] => (0, &[0, 0][..]),
             [_, _, narrow, numbers @ ..] if narrow & 0x80 == 0 => (u16::from(*narrow), numbers),
             [_, _, high, low, numbers @ ..] => (u16::from_be_bytes([high & 0x7f, *low]), numbers),
@@ -107,11 +109,26 @@ struct Course {
     flown: u64,
     sent: BTreeMap<u64, Sent>,
     arrivals: Vec<Arrival>,
-    is_wide: bool,
+    codec: Coded,
+}
+
+/// What Ana sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coded {
+    /// VP8, with picture ids of 15 bits or of 7.
+    Vp8 {
+        is_wide: bool,
+    },
+    Av1,
 }
 
 impl Course {
     fn new(seed: u64) -> Self {
+        let is_wide = !seed.is_multiple_of(3);
+        Self::of(seed, Coded::Vp8 { is_wide })
+    }
+
+    fn of(seed: u64, codec: Coded) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let now = Instant::now() + Duration::from_secs(10);
         let mut keys: SlotMap<PeerKey, ()> = SlotMap::with_key();
@@ -131,11 +148,16 @@ impl Course {
         router.take_stale(router.room_of(ben).unwrap());
         router.fill_slots(now, ben, &lines(), &[]);
         let mut config = CodecConfig::empty();
-        config.enable_vp8(true);
-        let is_wide = !seed.is_multiple_of(3);
+        match codec {
+            Coded::Vp8 { .. } => config.enable_vp8(true),
+            Coded::Av1 => config.enable_av1(true),
+        }
         let temporal = [3, 3, 2, 1][seed as usize % 4];
-        let encoders = (0..3).map(|index| Encoder::new(&mut rng, index, is_wide).with_temporal_layers(temporal));
-        let encoders = encoders.collect();
+        let encoder = |index| match codec {
+            Coded::Vp8 { is_wide } => Encoder::new(&mut rng, index, is_wide).with_temporal_layers(temporal),
+            Coded::Av1 => Encoder::new(&mut rng, index, true).of_av1(),
+        };
+        let encoders = (0..3).map(encoder).collect();
         Self {
             rng,
             now,
@@ -151,7 +173,7 @@ impl Course {
             flown: 0,
             sent: BTreeMap::new(),
             arrivals: Vec::new(),
-            is_wide,
+            codec,
         }
     }
 
@@ -300,8 +322,7 @@ fn upto(spatial: usize, temporal: u8) -> Allowance {
 const TILES: [Option<u32>; 5] = [Some(90), Some(180), Some(360), Some(720), None];
 
 /// Changes the layer at random, in so many steps. Gives how often it has changed.
-fn run(seed: u64, steps: usize, loss: f64) -> Switches {
-    let mut course = Course::new(seed);
+fn run(mut course: Course, steps: usize, loss: f64) -> Switches {
     for _ in 0..steps {
         match course.rng.usize(..24) {
             0..=3 => {
@@ -358,7 +379,7 @@ fn settle(course: &mut Course) {
 /// Courses of these seeds. Gives how often the layer has changed in all.
 fn run_all(seeds: std::ops::Range<u64>, steps: usize, loss: f64) -> Switches {
     let mut all = Switches::default();
-    seeds.for_each(|seed| all += run(seed, steps, loss));
+    seeds.for_each(|seed| all += run(Course::new(seed), steps, loss));
     all
 }
 
@@ -390,6 +411,15 @@ fn thousands_of_changes_under_little_loss_leave_one_stream() {
         all.spatial > ENOUGH.spatial && all.temporal > ENOUGH.temporal,
         "{all:?}"
     );
+}
+
+#[test]
+fn changes_of_av1_leave_one_stream() {
+    let mut all = Switches::default();
+    for (seed, loss) in [(300, 0.0), (301, 0.02), (302, 0.08)] {
+        all += run(Course::of(seed, Coded::Av1), 3_200, loss);
+    }
+    assert!(all.spatial > 150 && all.temporal > 600, "{all:?}");
 }
 
 #[test]

@@ -9,20 +9,25 @@ import { say } from "../words.js";
  * @param {HTMLElement} options.content
  * @param {"meetings" | "nodes"} options.at
  * @param {boolean} options.showsNodes
- * @param {(() => void) | null} options.onForget null: no key was entered
+ * @param {{words: string, run: () => void} | null} options.leave how to forget the key, or to sign out; null: neither
+ * @param {string} options.name of who is signed in; "": nobody
  * @returns {HTMLElement}
  */
-export function frame({ content, at, showsNodes, onForget }) {
+export function frame({ content, at, showsNodes, leave, name }) {
   const link = (/** @type {string} */ href, /** @type {string} */ words, /** @type {boolean} */ isHere) =>
     h("a", { href, "aria-current": isHere ? "page" : null }, words);
-  const forget =
-    onForget && h("button", { type: "button", class: "text-button forget", onclick: onForget }, say("key.forget"));
+  const end = h(
+    "div",
+    { class: "desk-nav-end" },
+    name && h("span", { class: "signed-in" }, say("signin.as", { name })),
+    leave && h("button", { type: "button", class: "text-button forget", onclick: leave.run }, leave.words),
+  );
   const links = h(
     "nav",
     { class: "desk-nav", "aria-label": say("meetings.nav") },
     link("#", say("meetings.title"), at === "meetings"),
     showsNodes && link("#nodes", say("nodes.title"), at === "nodes"),
-    forget,
+    end,
   );
   return h("div", { class: "desk" }, pageHeader(), links, h("main", { class: "desk-main" }, content));
 }

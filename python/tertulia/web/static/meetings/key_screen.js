@@ -1,18 +1,71 @@
-import { fill, h } from "../view/dom.js";
+/** @import { Offer } from "./sign_in.js" */
+import { field, fill, h } from "../view/dom.js";
 import { pageHeader } from "../view/page_header.js";
 import { say } from "../words.js";
 import { PREFIX } from "./keys.js";
+import { goToProvider } from "./sign_in.js";
 
 /**
- * Asks for an API key.
+ * Asks people to sign in, where they can, or for an API key.
  *
- * @param {(key: string, onDevice: boolean) => Promise<string | null>} open tries it; why it does not work, or null
- * @param {string} [trouble] why it is asked for again
+ * @param {object} options
+ * @param {(key: string, onDevice: boolean) => Promise<string | null>} options.open tries a key; why it does not work,
+ *   or null
+ * @param {Offer} options.offer
+ * @param {string} options.trouble why it is asked for again; "": it is not
  * @returns {HTMLElement}
  */
-export function keyScreen(open, trouble = "") {
+export function keyScreen({ open, offer, trouble }) {
   const failure = h("p", { class: "trouble", role: "alert", hidden: trouble === "" }, trouble);
-  const field = h("input", {
+  const byKey = keyForm(open, offer.isOffered ? "secondary" : "primary", (why) => {
+    fill(failure, why ?? "");
+    failure.hidden = !why;
+  });
+  const ways = offer.isOffered ? [signInForm(offer), h("h2", { class: "or" }, say("signin.orKey")), byKey] : [byKey];
+  const main = h(
+    "main",
+    { class: "key-main" },
+    h("h1", {}, say("key.title")),
+    h("p", { id: "key-lead", class: "lead" }, say(offer.isOffered ? "signin.lead" : "key.lead")),
+    failure,
+    ...ways,
+  );
+  const first = /** @type {HTMLElement} */ (ways[0]?.querySelector("input, button"));
+  queueMicrotask(() => first.focus());
+  return h("div", { class: "desk" }, pageHeader(), main);
+}
+
+/** @param {Offer} offer */
+function signInForm({ asksForOrganisation }) {
+  const organisation = h("input", {
+    name: "organisation",
+    required: true,
+    maxLength: 100,
+    autocomplete: "organization",
+  });
+  const submit = h("button", { type: "submit", class: "primary" }, say("signin.go"));
+  return h(
+    "form",
+    {
+      class: "key-form",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        submit.disabled = true;
+        goToProvider(asksForOrganisation ? organisation.value.trim() : "");
+      },
+    },
+    asksForOrganisation && field(say("signin.organisation"), organisation),
+    submit,
+  );
+}
+
+/**
+ * @param {(key: string, onDevice: boolean) => Promise<string | null>} open
+ * @param {"primary" | "secondary"} look of its button
+ * @param {(why: string | null) => void} onFailure
+ */
+function keyForm(open, look, onFailure) {
+  const key = h("input", {
     name: "key",
     type: "password",
     required: true,
@@ -22,17 +75,18 @@ export function keyScreen(open, trouble = "") {
     "aria-describedby": "key-lead",
   });
   const onDevice = h("input", { type: "checkbox", "aria-describedby": "key-hint" });
-  const submit = h("button", { type: "submit", class: "primary" }, say("key.open"));
+  const submit = h("button", { type: "submit", class: look }, say("key.open"));
   const attempt = async () => {
-    const key = field.value.trim();
+    const entered = key.value.trim();
     submit.disabled = true;
-    const why = key.startsWith(PREFIX) ? await open(key, onDevice.checked) : say("key.notKey", { prefix: PREFIX });
+    const why = entered.startsWith(PREFIX)
+      ? await open(entered, onDevice.checked)
+      : say("key.notKey", { prefix: PREFIX });
     submit.disabled = false;
-    fill(failure, why ?? "");
-    failure.hidden = !why;
-    if (why) field.select();
+    onFailure(why);
+    if (why) key.select();
   };
-  const form = h(
+  return h(
     "form",
     {
       class: "key-form",
@@ -41,19 +95,9 @@ export function keyScreen(open, trouble = "") {
         void attempt();
       },
     },
-    h("label", { class: "field" }, h("span", {}, say("key.field")), field),
+    field(say("key.field"), key),
     h("label", { class: "check" }, onDevice, h("span", {}, say("key.remember"))),
     h("p", { id: "key-hint", class: "fine-print" }, say("key.rememberHint")),
-    failure,
     submit,
   );
-  const main = h(
-    "main",
-    { class: "key-main" },
-    h("h1", {}, say("key.title")),
-    h("p", { id: "key-lead", class: "lead" }, say("key.lead")),
-    form,
-  );
-  queueMicrotask(() => field.focus());
-  return h("div", { class: "desk" }, pageHeader(), main);
 }

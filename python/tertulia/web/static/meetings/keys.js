@@ -4,7 +4,7 @@ const NAME = "tertulia.key";
 /** What API keys begin with. */
 export const PREFIX = "tk_";
 
-/** @returns {string | null} the key that was entered; null: none was */
+/** @returns {string | null} the key to use in this tab: its own, else the device's; null: there is none */
 export function keptKey() {
   return sessionStorage.getItem(NAME) ?? localStorage.getItem(NAME);
 }
@@ -16,12 +16,15 @@ export function keptKey() {
  * @param {boolean} onDevice
  */
 export function keepKey(key, onDevice) {
-  forgetKey();
+  sessionStorage.removeItem(NAME);
   (onDevice ? localStorage : sessionStorage).setItem(NAME, key);
 }
 
-/** Forgets the key. */
-export function forgetKey() {
-  sessionStorage.removeItem(NAME);
-  localStorage.removeItem(NAME);
+/**
+ * Forgets a key, wherever it is kept. Another one stays: of this tab, of the device.
+ *
+ * @param {string | null} key
+ */
+export function forgetKey(key) {
+  for (const place of [sessionStorage, localStorage]) if (place.getItem(NAME) === key) place.removeItem(NAME);
 }

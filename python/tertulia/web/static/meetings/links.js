@@ -1,12 +1,13 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { InviteView, Role, Room } from "../protocol/types.js" */
 /** @import { Key } from "../words/say.js" */
-import { confirmation, linkDialog, openDialog } from "../view/dialog.js";
-import { fill, h, label } from "../view/dom.js";
+import { confirmation, openDialog } from "../view/dialog.js";
+import { field, fill, h } from "../view/dom.js";
 import { icon } from "../view/icons.js";
-import { download } from "../view/invitation.js";
+import { download, inviteRow, quiet } from "../view/invitation.js";
+import { copyInvite } from "../view/invite.js";
 import { notice } from "../view/notices.js";
-import { dateAndTime, plain, say } from "../words.js";
+import { plain, say } from "../words.js";
 import { titleOf } from "./room_words.js";
 import { Rows } from "./rows.js";
 import { explainTrouble, Trouble, tell } from "./trouble.js";
@@ -88,28 +89,13 @@ export class Links {
   }
 
   /** @param {InviteView} invite */
-  #row({ id, url, uses, maxUses, role, expiresAt, hasPassword }) {
-    const notes = [
-      say(ROLES[role]),
-      maxUses === null ? say("invitation.uses", { count: uses }) : say("link.usesOf", { uses, most: maxUses }),
-      say("invitation.expires", { time: dateAndTime(expiresAt) }),
-      hasPassword && say("invitation.hasPassword"),
-    ];
-    const address = url
-      ? h("a", { href: url, target: "_blank", rel: "noopener" }, h("bdi", {}, url.replace(/^https?:\/\//, "")))
-      : say("invitation.oldLink");
-    return h(
-      "li",
-      {},
-      h(
-        "div",
-        {},
-        h("div", { class: "link-address" }, address),
-        h("small", {}, plain(notes.filter(Boolean).join(" · "))),
-      ),
-      url && quiet("copy", say("invite.copy"), () => void copy(url)),
-      quiet("bin", say("invitation.delete"), () => void this.#remove(id)),
-    );
+  #row(invite) {
+    const { id, url, uses, maxUses, role } = invite;
+    const used =
+      maxUses === null ? say("invitation.uses", { count: uses }) : say("link.usesOf", { uses, most: maxUses });
+    const copy = url ? [quiet("copy", say("invite.copy"), () => void copyInvite(Promise.resolve(url)))] : [];
+    const remove = quiet("bin", say("invitation.delete"), () => void this.#remove(id));
+    return inviteRow(invite, [say(ROLES[role]), used], ...copy, remove);
   }
 
   /** @param {string} id */
@@ -177,8 +163,6 @@ function linkForm(make) {
     }
     submit.disabled = false;
   };
-  const field = (/** @type {Key} */ words, /** @type {HTMLElement} */ input) =>
-    h("label", { class: "field" }, h("span", {}, say(words)), input);
   const form = h(
     "form",
     {
@@ -188,35 +172,14 @@ function linkForm(make) {
         void attempt();
       },
     },
-    field("link.role", role),
-    field("link.valid", valid),
-    field("link.most", most),
-    field("invitation.password", password),
+    field(say("link.role"), role),
+    field(say("link.valid"), valid),
+    field(say("link.most"), most),
+    field(say("invitation.password"), password),
     h("p", { class: "fine-print" }, say("invitation.passwordHint")),
     failure,
     h("div", { class: "dialog-actions" }, submit),
   );
   const dialog = openDialog(say("link.new"), form);
   role.focus();
-}
-
-/** @param {string} url */
-async function copy(url) {
-  try {
-    await navigator.clipboard.writeText(url);
-    notice(say("invite.copied"), { topic: "invite" });
-  } catch {
-    linkDialog(url);
-  }
-}
-
-/**
- * @param {import("../view/icons.js").IconName} name
- * @param {string} words
- * @param {() => void} onclick
- */
-function quiet(name, words, onclick) {
-  const button = h("button", { type: "button", class: "quiet", onclick }, icon(name));
-  label(button, words);
-  return button;
 }

@@ -1,7 +1,7 @@
 /** @import { Room, RoomSettings } from "../protocol/types.js" */
 /** @import { Key } from "../words/say.js" */
 import { openDialog } from "../view/dialog.js";
-import { fill, h } from "../view/dom.js";
+import { field, fill, h } from "../view/dom.js";
 import { fromField, toField } from "../view/moment_field.js";
 import { say } from "../words.js";
 import { explainTrouble } from "./trouble.js";
@@ -11,6 +11,8 @@ import { explainTrouble } from "./trouble.js";
  * @property {string | null} title
  * @property {string | null} scheduledFor
  * @property {Partial<RoomSettings>} settings
+ *
+ * @typedef {{title?: string | null, scheduledFor?: string | null, settings?: Partial<RoomSettings>}} RoomChange
  *
  * @typedef {{read: () => Partial<RoomSettings>, element: HTMLElement}} Box
  */
@@ -30,10 +32,31 @@ const DEFAULTS = /** @type {RoomSettings} */ ({
 });
 
 /**
+ * What was changed in the form: what somebody else has changed meanwhile stays.
+ *
+ * @param {RoomFacts} before
+ * @param {RoomFacts} now
+ * @returns {RoomChange | null} null: nothing
+ */
+export function changeOf(before, now) {
+  /** @param {object} facts @param {object} old */
+  const changed = (facts, old) => {
+    const known = new Map(Object.entries(old));
+    return Object.entries(facts).filter(([name, value]) => JSON.stringify(known.get(name)) !== JSON.stringify(value));
+  };
+  const { settings, ...facts } = now;
+  const changes = changed(facts, before);
+  const set = changed(settings, before.settings);
+  if (changes.length === 0 && set.length === 0) return null;
+  return Object.fromEntries([...changes, ...(set.length ? [["settings", Object.fromEntries(set)]] : [])]);
+}
+
+/**
  * Asks what a meeting is to be like.
  *
- * @param {Room | null} room to be changed; null: a new one
- * @param {(facts: RoomFacts) => Promise<void>} save
+ * @template {Room | null} R
+ * @param {R} room to be changed; null: a new one
+ * @param {(facts: R extends null ? RoomFacts : RoomChange) => Promise<void>} save
  */
 export function roomDialog(room, save) {
   const settings = room?.settings ?? DEFAULTS;
@@ -44,14 +67,18 @@ export function roomDialog(room, save) {
   const boxes = boxesOf(settings, room);
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const submit = h("button", { type: "submit", class: "primary" }, say(room ? "form.save" : "form.make"));
+  /** @returns {RoomFacts} */
+  const read = () => ({
+    title: title.value.trim() || null,
+    scheduledFor: fromField(when.value),
+    settings: Object.assign({ maxParticipants: Number(most.value) }, ...boxes.all.map((box) => box.read())),
+  });
+  const before = read();
   const attempt = async () => {
     submit.disabled = true;
     try {
-      await save({
-        title: title.value.trim() || null,
-        scheduledFor: fromField(when.value),
-        settings: Object.assign({ maxParticipants: Number(most.value) }, ...boxes.all.map((box) => box.read())),
-      });
+      const facts = room ? changeOf(before, read()) : read();
+      if (facts) await save(/** @type {any} */ (facts));
       dialog.close();
     } catch (error) {
       fill(failure, explainTrouble(error));
@@ -68,12 +95,12 @@ export function roomDialog(room, save) {
         void attempt();
       },
     },
-    field("form.title", title),
-    field("form.when", when),
+    field(say("form.title"), title),
+    field(say("form.when"), when),
     group("rules.coming", boxes.coming),
     group("rules.allowed", boxes.allowed),
     group("form.more", boxes.more),
-    field("form.most", most),
+    field(say("form.most"), most),
     failure,
     h("div", { class: "dialog-actions" }, submit),
   );
@@ -127,12 +154,4 @@ function box(words, isOn, read) {
  */
 function group(words, boxes) {
   return h("fieldset", { class: "checks" }, h("legend", {}, say(words)), ...boxes.map(({ element }) => element));
-}
-
-/**
- * @param {Key} words
- * @param {HTMLElement} input
- */
-function field(words, input) {
-  return h("label", { class: "field" }, h("span", {}, say(words)), input);
 }

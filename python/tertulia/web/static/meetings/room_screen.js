@@ -23,6 +23,7 @@ const EVERY_MS = 4000;
 export class RoomScreen {
   #rest;
   #roomId;
+  #ownId;
   #poll;
   /** @type {Room | null} */
   #room = null;
@@ -44,8 +45,10 @@ export class RoomScreen {
   /**
    * @param {Rest} rest
    * @param {string} roomId
+   * @param {string | null} ownId who is signed in; null: nobody, but whoever has the key
    */
-  constructor(rest, roomId) {
+  constructor(rest, roomId, ownId) {
+    this.#ownId = ownId;
     this.#rest = rest;
     this.#roomId = roomId;
     this.#people = new PeopleNow(rest, roomId, () => void this.#poll.now());
@@ -123,11 +126,17 @@ export class RoomScreen {
     this.#trouble.hide();
   }
 
-  /** Goes to the meeting, as its host: the token is kept in this tab, and in no address. */
+  /**
+   * Goes to the meeting, as its host or, by a sign-in, as oneself: the token is kept in this tab, and in no address. Who
+   * has that seat is not put out of it unasked.
+   */
   async #join() {
     const { id, hostUserId } = /** @type {Room} */ (this.#room);
+    const userId = this.#ownId ?? hostUserId;
     try {
-      keepToken(id, (await this.#rest.join(id, hostUserId)).token);
+      const people = await this.#rest.participants(id);
+      if (people.some((person) => person.userId === userId) && !(await confirmSeat())) return;
+      keepToken(id, (await this.#rest.join(id, userId)).token);
       location.assign(`/r/${id}`);
     } catch (error) {
       tell(error);
@@ -164,6 +173,10 @@ export class RoomScreen {
       tell(error);
     }
   }
+}
+
+function confirmSeat() {
+  return confirmation(say("room.seatQuestion"), say("room.join"), { words: [say("room.seatLead")], isHarmless: true });
 }
 
 /**

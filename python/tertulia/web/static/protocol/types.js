@@ -1,4 +1,11 @@
 /**
+ * @typedef {object} SignInView The answer of `GET /v1/sign-in`.
+ * @property {{id: string, displayName: string, email: string | null}} user
+ * @property {boolean} isAdministrator
+ * @property {string} expiresAt
+ */
+
+/**
  * The payloads that client and server exchange; docs/protocol.md describes them.
  *
  * @typedef {"host" | "attendee"} Role

@@ -77,6 +77,16 @@ export function label(element, words, tooltip = words) {
 }
 
 /**
+ * What somebody fills in, with what it is called above it.
+ *
+ * @param {string} words
+ * @param {HTMLElement} input
+ */
+export function field(words, input) {
+  return h("label", { class: "field" }, h("span", {}, words), input);
+}
+
+/**
  * The initials of a name.
  *
  * @param {string} name

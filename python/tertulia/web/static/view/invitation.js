@@ -2,7 +2,7 @@
 /** @import { InviteView } from "../protocol/types.js" */
 import { dateAndTime, plain, say } from "../words.js";
 import { confirmation, openDialog } from "./dialog.js";
-import { fill, h, label } from "./dom.js";
+import { field, fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { toField } from "./moment_field.js";
 import { fail, notice } from "./notices.js";
@@ -23,22 +23,22 @@ const MOST_DAYS = 30;
  * @param {{rest: Rest, roomId: string} | null} options.host null: we are none
  */
 export function invitationDialog({ link, host }) {
-  const field = h("input", {
+  const shown = h("input", {
     readOnly: true,
     value: link,
     "aria-label": say("invite.link"),
-    onfocus: () => field.select(),
+    onfocus: () => shown.select(),
   });
-  const copy = button("copy", say("invitation.copy"), () => void copyText(field.value));
+  const copy = button("copy", say("invitation.copy"), () => void copyText(shown.value));
   const mail = h("a", { class: "secondary" }, icon("mail"), say("invitation.mail"));
   const use = (/** @type {string} */ now) => {
-    field.value = now;
+    shown.value = now;
     mail.href = mailto(now);
   };
   use(link);
   const ways = h("div", { class: "invitation-ways" }, copy, mail);
   const more = host ? hostSections(host, use) : [];
-  openDialog(say("invitation.title"), h("div", { class: "invitation" }, field, ways, ...more));
+  openDialog(say("invitation.title"), h("div", { class: "invitation" }, shown, ways, ...more));
   copy.focus();
 }
 
@@ -110,16 +110,11 @@ function newLink({ rest, roomId }, onMade) {
         void make(/** @type {HTMLButtonElement | null} */ (event.submitter)?.value === "calendar");
       },
     },
-    h("label", { class: "field" }, h("span", {}, say("invitation.password")), password),
+    field(say("invitation.password"), password),
     h("p", { class: "note" }, say("invitation.passwordHint")),
     h("button", { type: "submit", class: "secondary", value: "link" }, icon("link"), say("invitation.make")),
-    h("label", { class: "field" }, h("span", {}, say("invitation.topic")), title),
-    h(
-      "div",
-      { class: "new-link-time" },
-      h("label", { class: "field" }, h("span", {}, say("invitation.when")), when),
-      h("label", { class: "field" }, h("span", {}, say("invitation.length")), length),
-    ),
+    field(say("invitation.topic"), title),
+    h("div", { class: "new-link-time" }, field(say("invitation.when"), when), field(say("invitation.length"), length)),
     h(
       "button",
       { type: "submit", class: "secondary", value: "calendar" },
@@ -154,7 +149,13 @@ function nextHour() {
 async function showLinks({ rest, roomId }, list) {
   try {
     const invites = await rest.invites(roomId);
-    const rows = invites.map((invite) => row(invite, () => remove(invite)));
+    const rows = invites.map((invite) =>
+      inviteRow(
+        invite,
+        [say("invitation.uses", { count: invite.uses })],
+        quiet("bin", say("invitation.delete"), () => void remove(invite)),
+      ),
+    );
     fill(list, ...(rows.length ? rows : [h("li", {}, say("invitation.none"))]));
   } catch (error) {
     fail(error);
@@ -169,20 +170,36 @@ async function showLinks({ rest, roomId }, list) {
 }
 
 /**
+ * An invite in a list.
+ *
  * @param {InviteView} invite
- * @param {() => void} onDelete
+ * @param {string[]} notes come before the others
+ * @param {...Node} buttons
  */
-function row({ url, uses, expiresAt, hasPassword }, onDelete) {
-  const notes = [
-    say("invitation.uses", { count: uses }),
+export function inviteRow({ url, expiresAt, hasPassword }, notes, ...buttons) {
+  const all = [
+    ...notes,
     say("invitation.expires", { time: dateAndTime(expiresAt) }),
     hasPassword && say("invitation.hasPassword"),
   ];
-  const remove = h("button", { type: "button", class: "quiet", onclick: onDelete }, icon("bin"));
-  label(remove, say("invitation.delete"));
-  const shown = url ? url.replace(/^https?:\/\//, "") : say("invitation.oldLink");
-  const address = h("div", { class: "link-address" }, h("bdi", {}, shown));
-  return h("li", {}, h("div", {}, address, h("small", {}, notes.filter(Boolean).join(" · "))), remove);
+  const shown = url
+    ? h("a", { href: url, target: "_blank", rel: "noopener" }, h("bdi", {}, url.replace(/^https?:\/\//, "")))
+    : say("invitation.oldLink");
+  const address = h("div", { class: "link-address" }, shown);
+  return h("li", {}, h("div", {}, address, h("small", {}, plain(all.filter(Boolean).join(" · ")))), ...buttons);
+}
+
+/**
+ * A button that is a picture.
+ *
+ * @param {import("./icons.js").IconName} name
+ * @param {string} text
+ * @param {() => void} onclick
+ */
+export function quiet(name, text, onclick) {
+  const made = h("button", { type: "button", class: "quiet", onclick }, icon(name));
+  label(made, text);
+  return made;
 }
 
 /** @param {string} link */

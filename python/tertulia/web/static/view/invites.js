@@ -7,8 +7,9 @@ const LEAST_MS = 86_400_000;
 export class Invites {
   #rest;
   #roomId;
-  /** @type {Promise<{id: string, url: string, expiresAt: string}> | null} */
+  /** @type {{id: string, url: string, expiresAt: string} | null} */
   #made = null;
+  #asked = Promise.resolve("");
 
   /**
    * @param {() => Promise<Rest>} rest the API, called as the host
@@ -20,11 +21,16 @@ export class Invites {
   }
 
   /** @returns {Promise<string>} of an invite for attendees; the one made before, unless it was deleted or is old */
-  async link() {
-    const known = await this.#made?.catch(() => null);
-    if (known && (await this.#isGood(known))) return known.url;
-    this.#made = this.#rest().then((rest) => rest.invite(this.#roomId, "attendee"));
-    return (await this.#made).url;
+  link() {
+    this.#asked = this.#asked.catch(() => "").then(() => this.#find()); // one after the other, or each would make one
+    return this.#asked;
+  }
+
+  async #find() {
+    if (this.#made && (await this.#isGood(this.#made))) return this.#made.url;
+    const made = await (await this.#rest()).invite(this.#roomId, "attendee");
+    this.#made = made;
+    return made.url;
   }
 
   /** @param {{id: string, expiresAt: string}} made */

@@ -584,6 +584,21 @@ export default {
   "key.refused": "Der Schlüssel ist nicht mehr gültig. Geben Sie einen anderen ein.",
   "key.forget": "Schlüssel vergessen",
 
+  "signin.lead": "Melden Sie sich an, um Ihre Besprechungen zu sehen und zu verwalten.",
+  "signin.go": "Anmelden",
+  "signin.organisation": "Organisation",
+  "signin.orKey": "Oder geben Sie einen API-Schlüssel ein",
+  "signin.as": "Angemeldet als {name}",
+  "signin.out": "Abmelden",
+  "signin.over": "Sie sind nicht mehr angemeldet. Melden Sie sich erneut an.",
+  "signin.unreachable": "Die Anmeldung Ihrer Organisation antwortet nicht. Versuchen Sie es später noch einmal.",
+  "signin.broken":
+    "Die Anmeldung ist fehlgeschlagen. Wer diesen Server betreibt, findet den Grund in dessen Protokoll.",
+  "signin.denied": "Sie wurden nicht angemeldet: Es wurde abgebrochen oder nicht erlaubt.",
+  "signin.expired": "Die Anmeldung hat zu lange gedauert oder wurde anderswo begonnen. Versuchen Sie es noch einmal.",
+  "signin.notAllowed": "Mit diesem Konto kann man sich hier nicht anmelden. Nehmen Sie eines Ihrer Organisation.",
+  "signin.unknown": "Eine solche Organisation meldet sich hier nicht an. Prüfen Sie den Namen.",
+
   "meetings.title": "Besprechungen",
   "meetings.nav": "Seiten",
   "meetings.new": "Neue Besprechung",
@@ -616,6 +631,9 @@ export default {
   "form.saved": "Die Änderungen sind gespeichert.",
 
   "room.join": "Als Gastgeber teilnehmen",
+  "room.seatQuestion": "Den Platz des Gastgebers einnehmen?",
+  "room.seatLead":
+    "Der Gastgeber ist gerade in der Besprechung, vielleicht in einem anderen Fenster, und wird dort getrennt.",
   "room.now": "Gerade in der Besprechung",
   "room.nobody": "Niemand ist in der Besprechung.",
   "room.count": { one: "{count} Person", other: "{count} Personen" },

@@ -1,0 +1,81 @@
+/** @import { Key } from "../words/say.js" */
+/** @import { Rest } from "../protocol.js" */
+/** @import { SignInView } from "../protocol/types.js" */
+import { UnreachableError } from "../protocol.js";
+
+/**
+ * Whether people can sign in here, and whether this browser's has.
+ *
+ * @typedef {object} Offer
+ * @property {boolean} isOffered
+ * @property {boolean} asksForOrganisation
+ * @property {boolean} isSignedIn
+ */
+
+/**
+ * Why somebody was not signed in, by the word for it in the address that they come back to.
+ *
+ * @type {Record<string, Key>}
+ */
+const REASONS = {
+  unreachable: "signin.unreachable",
+  broken: "signin.broken",
+  denied: "signin.denied",
+  expired: "signin.expired",
+  not_allowed: "signin.notAllowed",
+  unknown: "signin.unknown",
+  unavailable: "problem.unreachable",
+};
+
+/**
+ * @returns {Promise<Offer>}
+ * @throws {UnreachableError}
+ */
+export async function readOffer() {
+  const response = await fetch("/sign-in/offer", { signal: AbortSignal.timeout(15_000) }).catch(() => null);
+  if (!response?.ok) throw new UnreachableError("The server does not say whether one can sign in.");
+  return response.json();
+}
+
+/**
+ * Goes to the provider.
+ *
+ * @param {string} organisation "": the only one
+ */
+export function goToProvider(organisation) {
+  location.assign(`/sign-in${organisation ? `?${new URLSearchParams({ organisation })}` : ""}`);
+}
+
+/**
+ * Takes out of the address why somebody was not signed in, if they come back from that.
+ *
+ * @returns {Key | null}
+ */
+export function takeReason() {
+  const given = new URLSearchParams(location.search).get("sign-in");
+  if (given === null) return null;
+  history.replaceState(null, "", location.pathname + location.hash);
+  return Object.hasOwn(REASONS, given) ? (REASONS[given] ?? null) : "signin.broken";
+}
+
+/**
+ * Calls the API by the cookie of who is signed in. Without this header the server does not look at it.
+ *
+ * @type {typeof fetch}
+ */
+export function fetchSignedIn(input, init) {
+  return fetch(input, { ...init, headers: { ...init?.headers, Authorization: "Cookie" } });
+}
+
+/**
+ * @param {Rest} rest called by the cookie
+ * @returns {Promise<SignInView>}
+ */
+export function readSignIn(rest) {
+  return rest.request("GET", "/v1/sign-in");
+}
+
+/** @param {Rest} rest called by the cookie */
+export async function signOut(rest) {
+  await rest.request("DELETE", "/v1/sign-in");
+}
