@@ -38,7 +38,9 @@ fuzz_target!(|packet: &[u8]| {
         // So that the rate of answers never runs out.
         *now += Duration::from_secs(1);
         let source = ([203, 0, 113, 5], 40_000).into();
-        COST.bounds("a datagram", packet.len(), || shard.receive(*now, Transport::Udp, source, packet));
+        COST.bounds("a datagram", packet.len(), || {
+            shard.receive(*now, Transport::Udp, source, packet)
+        });
         while let Some(answer) = shard.poll_transmit() {
             assert_eq!(answer.destination, source);
             assert!(answer.contents.len() <= packet.len() + 64);

@@ -67,11 +67,15 @@ fn connect(mut now: Instant) -> (Shard, Instant) {
         name: String::new(),
         recording: None,
     };
-    let Ok(Outcome::Answer { sdp, .. }) = shard.command(now, command) else {
+    shard.command(now, command).expect("the offer can be read");
+    let read = shard.poll_reading().expect("the offer is to be read").run();
+    let Ok(Outcome::Answer { sdp, .. }) = shard.finish_reading(now, read) else {
         panic!("the offer is refused");
     };
     let answer = SdpAnswer::from_sdp_string(&sdp).expect("an answer");
-    rtc.sdp_api().accept_answer(pending, answer).expect("an answer to the offer");
+    rtc.sdp_api()
+        .accept_answer(pending, answer)
+        .expect("an answer to the offer");
     for _ in 0..1_000 {
         now += Duration::from_millis(5);
         rtc.handle_input(Input::Timeout(now)).expect("a live client");

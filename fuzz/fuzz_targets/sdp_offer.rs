@@ -52,6 +52,14 @@ const COST: Cost = Cost {
     per_byte: Duration::from_nanos(1_000),
 };
 
+/// Has the shard take or refuse an offer. Gives whether it was taken.
+fn take(shard: &mut Shard, now: Instant, sdp: &str, slots: bool) -> bool {
+    shard.command(now, offer(sdp, slots)).is_ok()
+        && shard
+            .poll_reading()
+            .is_some_and(|reading| shard.finish_reading(now, reading.run()).is_ok())
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some((kind, sdp)) = input.split_first() else {
         return;
@@ -62,9 +70,9 @@ fuzz_target!(|input: &[u8]| {
     SHARD.with_borrow_mut(|shard| {
         let now = Instant::now();
         let mut opened = false;
-        COST.bounds("an offer", sdp.len(), || opened = shard.command(now, offer(sdp, slots)).is_ok());
+        COST.bounds("an offer", sdp.len(), || opened = take(shard, now, sdp, slots));
         assert_eq!(shard.stats().peers, usize::from(opened));
-        let again = shard.command(now, offer(sdp, slots)).is_ok();
+        let again = take(shard, now, sdp, slots);
         assert_eq!(opened, again, "what was accepted is accepted again");
         let transport = "sfu_1".into();
         shard

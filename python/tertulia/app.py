@@ -148,7 +148,6 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         )
 
         stack.push_async_callback(services.connection_tests.stop)
-        stack.push_async_callback(services.providers.close)
 
         def worker() -> Worker:
             return sealed(hub_id, internal_url, keyring.tokens.derived(SEAL))

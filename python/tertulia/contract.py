@@ -695,8 +695,8 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     is_muted: bool = False
     is_video_on: bool = False
     is_spotlit: bool = False
-    permissions: Permissions = Permissions()
-    """Of the caller, like the four before: the room may have muted them."""
+    permissions: Permissions | None = None
+    """Of the caller, like the four before: the room may have muted them. None: all as the room's settings say."""
     waiting: list[Knock] = []
     """Who waits to be admitted: for hosts."""
     topology: Topology = "sfu"

@@ -121,8 +121,6 @@ async def _check(setting: SignInSetting) -> None:
         await providers.run(issuer, issuer.metadata(time.monotonic()))
     except SignInFailed as e:
         raise Refused(f"--issuer: {e}; nothing was changed") from None
-    finally:
-        await providers.close()
 
 
 def _secret(path: str | None) -> str | None:

@@ -104,7 +104,9 @@ async def test_text_follows_the_font_size_of_the_browser(come: Come, base: str) 
         await ana.page.evaluate("() => { document.documentElement.style.fontSize = '32px'; }")
         large = await font_sizes(ana)
         assert len(small) == len(large) > 5
-        assert all(b == pytest.approx(a * 2, rel=0.2) for a, b in zip(small, large, strict=True)), (small, large)
+        # The largest headings also have to fit their column.
+        sizes = [(a, b) for a, b in zip(small, large, strict=True) if a < 40]
+        assert all(b == pytest.approx(a * 2, rel=0.2) for a, b in sizes), sizes
         assert await ana.page.evaluate(_CUT_OFF) == []
         await ana.page.evaluate("() => { document.documentElement.style.fontSize = ''; }")
 

@@ -6,12 +6,11 @@ import asyncio
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import ViewportSize, async_playwright
+from playwright.async_api import ViewportSize
 
 from tests.browser import chromium
 from tests.browser.conftest import Come
 from tests.browser.person import PATIENCE, POLL_SECONDS, Person, new_room
-from tests.browser.relay import Relay
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -82,60 +81,3 @@ async def test_each_tile_gets_the_layer_that_fills_it_without_a_freeze(come: Com
     await _sends(ana, ["h", "q"])
     await ben.leave()
     await _sends(ana, ["q"])
-
-
-_BY_RELAY: Final = """
-const described = RTCPeerConnection.prototype.setRemoteDescription;
-RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
-  const udp = /^(a=candidate:\\S+ \\d+ udp \\d+ )\\S+ \\d+/gim;
-  const tcp = /^a=candidate:\\S+ \\d+ tcp .*\\r\\n/gim;
-  return described.call(this, { type, sdp: sdp.replace(tcp, "").replace(udp, "$1127.0.0.1 PORT") });
-};
-"""
-
-
-def _media_port(answer: str) -> int:
-    """The SFU's own port, from its answer."""
-    (line, *_) = [line for line in answer.splitlines() if line.startswith("a=candidate:") and " udp " in line.lower()]
-    return int(line.split()[5])
-
-
-async def _change(person: Person, seconds: float) -> dict[str, float]:
-    """How the statistics of the picture change while so much time goes by."""
-    before = await _picture(person)
-    await asyncio.sleep(seconds)
-    after = await _picture(person)
-    counted = ("framesDecoded", "keyFramesDecoded", "freezeCount", "pliCount", "bytesReceived")
-    return {name: after.get(name, 0) - before.get(name, 0) for name in counted}
-
-
-async def test_a_narrow_line_gets_fewer_frames_and_no_freeze(base: str) -> None:
-    """Of the smallest picture half the frames are sent before the video is paused: no keyframe is needed for that."""
-    async with async_playwright() as playwright:
-        browser = await chromium.launch(playwright, "--use-fake-device-for-media-stream=fps=30")
-        ana = await Person.come(browser, "Ana", preferences={"quality": "standard"})
-        ben = await Person.come(browser, "Ben", viewport=CORNER, preferences={"cameraOn": False})
-        room = new_room(base)
-        await ana.join(room.link)
-        port = _media_port(await ana.page.evaluate("connections.at(-1).remoteDescription.sdp"))
-        async with Relay(port) as relay:
-            await ben.context.add_init_script(_BY_RELAY.replace("PORT", str(relay.port)))
-            await ben.join(room.link)
-            await _gets(ben, 180)
-            await asyncio.sleep(3)
-            whole = await _change(ben, 5)
-            assert whole["framesDecoded"] > 50, whole
-            # The voices, and two of the three temporal layers.
-            relay.bits = 0.75 * 8 * whole["bytesReceived"] / 5 + 60_000
-            await asyncio.sleep(8)
-            narrow = await _change(ben, 8)
-            share = narrow["framesDecoded"] / 8 / (whole["framesDecoded"] / 5)
-            assert 0.15 < share < 0.7, (whole, narrow)
-            assert (narrow["freezeCount"], narrow["keyFramesDecoded"]) == (0, 0), narrow
-            relay.bits = None
-            async with asyncio.timeout(PATIENCE / 1000):
-                while (await _change(ben, 2))["framesDecoded"] / 2 < 0.8 * whole["framesDecoded"] / 5:
-                    pass
-        for person in (ana, ben):
-            await person.close()
-        await browser.close()

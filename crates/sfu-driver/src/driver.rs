@@ -16,6 +16,7 @@ use sfu::{Command, RoomId, ShardStats};
 use crate::addresses;
 use crate::events::{Event, EventQueue};
 use crate::handle::{Handle, Sent, queues};
+use crate::reader::Reader;
 use crate::recording::{Queue, RecordingStats, Recordings, WriterHandle};
 use crate::rooms::Rooms;
 use crate::sockets;
@@ -105,6 +106,7 @@ impl Driver {
         let events = Arc::new(EventQueue::new()?);
         let writer = WriterHandle::start(config.recordings.clone(), Arc::clone(&events))?;
         let recordings = writer.queue();
+        let reader = Reader::start()?;
         let mut driver = Driver {
             workers: Vec::new(),
             writer: Some(writer),
@@ -114,13 +116,19 @@ impl Driver {
             limits: config.limits.clone(),
         };
         for (index, sockets) in bound.into_iter().enumerate() {
-            let worker = driver.start_worker(index, sockets, Arc::clone(&recordings))?;
+            let worker = driver.start_worker(index, sockets, Arc::clone(&recordings), reader.clone())?;
             driver.workers.push(worker);
         }
         Ok(driver)
     }
 
-    fn start_worker(&self, index: usize, sockets: sockets::Sockets, recordings: Arc<Queue>) -> io::Result<Handle> {
+    fn start_worker(
+        &self,
+        index: usize,
+        sockets: sockets::Sockets,
+        recordings: Arc<Queue>,
+        reader: Reader,
+    ) -> io::Result<Handle> {
         let (outbox, inbox) = queues();
         let shared = Shared {
             stop: Arc::new(AtomicBool::new(false)),
@@ -130,7 +138,7 @@ impl Driver {
             recordings,
         };
         let config = shard_config(&self.advertised, sockets.local.port(), self.limits.clone());
-        let (worker, waker) = Worker::new(index, sockets, config, inbox, shared)?;
+        let (worker, waker) = Worker::new(index, sockets, config, inbox, shared, reader)?;
         Handle::start(worker, waker, outbox)
     }
 

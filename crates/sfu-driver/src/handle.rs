@@ -121,7 +121,7 @@ pub(crate) enum Sent {
 pub(crate) struct Handle {
     port: u16,
     outbox: Outbox,
-    waker: Waker,
+    waker: Arc<Waker>,
     counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -133,7 +133,7 @@ impl Handle {
     ///
     /// # Errors
     /// The system has no thread left.
-    pub(crate) fn start(worker: Worker, waker: Waker, outbox: Outbox) -> io::Result<Self> {
+    pub(crate) fn start(worker: Worker, waker: Arc<Waker>, outbox: Outbox) -> io::Result<Self> {
         let (end, ended) = sync_channel(1);
         let (port, counters, stop) = (worker.port(), worker.counters(), worker.stop_flag());
         let run = move || {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use sfu::{Command, Refusal, RefusalCode, RoomId, Shard, ShardConfig, Tapped};
+use sfu::{Command, Outcome, ReadSdp, Reading, Refusal, RefusalCode, RoomId, Shard, ShardConfig, Tapped};
 
 use crate::events::{Event, EventQueue};
 use crate::rooms::Rooms;
@@ -14,6 +14,8 @@ pub(crate) struct HostedShard {
     index: usize,
     config: ShardConfig,
     shard: Shard,
+    /// How many shards there were before.
+    number: u64,
     rooms: Arc<Rooms>,
     events: Arc<EventQueue>,
     /// Events of this turn.
@@ -33,6 +35,7 @@ impl HostedShard {
         HostedShard {
             index,
             shard: Shard::new(config.clone(), now, SystemTime::now()),
+            number: 0,
             config,
             rooms,
             events,
@@ -60,14 +63,33 @@ impl HostedShard {
         if let Some(room) = &offered {
             self.rooms.take(room);
         }
-        let told = match self.shard.command(now, command) {
+        let outcome = self.shard.command(now, command);
+        self.note(outcome);
+        if let Some(room) = offered {
+            self.rooms.set_peers(self.index, self.shard.stats().peers);
+            self.report(&room);
+        }
+    }
+
+    fn note(&mut self, outcome: Result<Outcome, Refusal>) {
+        let told = match outcome {
             Ok(outcome) => outcome.into_event(),
             Err(refusal) => refusal.into_event(),
         };
         self.batch.extend(told.map(Event::Core));
-        if let Some(room) = offered {
-            self.rooms.set_peers(self.index, self.shard.stats().peers);
-            self.report(&room);
+    }
+
+    /// The next SDP that the shard wants read, and the number of the shard.
+    pub(crate) fn poll_reading(&mut self) -> Option<(u64, Reading)> {
+        Some((self.number, self.shard.poll_reading()?))
+    }
+
+    /// Has the shard of that number go on with what was read, and notes its outcome. What the shard said before has to be
+    /// collected already.
+    pub(crate) fn finish_reading(&mut self, now: Instant, number: u64, read: ReadSdp) {
+        if number == self.number {
+            let outcome = self.shard.finish_reading(now, read);
+            self.note(outcome);
         }
     }
 
@@ -125,6 +147,7 @@ impl HostedShard {
     /// After a panic outside of a peer's session: goes on with an empty shard. The peers of the old one are told closed.
     pub(crate) fn restart(&mut self, now: Instant) {
         let broken = std::mem::replace(&mut self.shard, Shard::new(self.config.clone(), now, SystemTime::now()));
+        self.number += 1;
         self.rooms.reset(self.index);
         self.batch.extend(broken.abandon().into_iter().map(Event::Core));
     }

@@ -15,6 +15,7 @@ mod framing;
 mod handle;
 mod hosted;
 mod paths;
+mod reader;
 mod recording;
 mod rooms;
 mod sockets;

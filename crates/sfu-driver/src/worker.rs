@@ -17,6 +17,7 @@ use crate::datagrams::Datagrams;
 use crate::events::{Event, EventQueue};
 use crate::handle::{Inbox, MAX_REFUSED};
 use crate::hosted::HostedShard;
+use crate::reader::{Reader, Readings};
 use crate::recording::{EndReason, Queue, Trouble};
 use crate::rooms::Rooms;
 use crate::sockets::Sockets;
@@ -30,8 +31,8 @@ const WAKE: Token = Token(2);
 /// Batches of datagrams read before commands, timers and TCP have their turn.
 const BATCHES_PER_TURN: usize = 4;
 
-/// How long commands are taken before media has its turn again: an offer costs as much as hundreds of packets. A command that
-/// takes longer is the last of its turn.
+/// How long commands, and SDPs that were read, are taken before media has its turn again: an offer costs as much as hundreds of
+/// packets. What takes longer is the last of its turn.
 const COMMAND_SLICE: Duration = Duration::from_millis(1);
 
 /// Bytes to send that are gathered at most, even within a turn.
@@ -84,6 +85,7 @@ pub(crate) struct Worker {
     streams: Streams,
     hosted: HostedShard,
     inbox: Inbox,
+    readings: Readings,
     shared: Shared,
     udp_unread: bool,
     unaccepted: bool,
@@ -92,7 +94,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Registers the sockets. The waker makes the thread look into its inbox.
+    /// Registers the sockets. The waker makes the thread look into its inbox, and for what `reader` has read.
     ///
     /// # Errors
     /// What the system says.
@@ -102,9 +104,10 @@ impl Worker {
         config: ShardConfig,
         inbox: Inbox,
         shared: Shared,
-    ) -> io::Result<(Self, Waker)> {
+        reader: Reader,
+    ) -> io::Result<(Self, Arc<Waker>)> {
         let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let port = sockets.local.port();
         let mut udp = UdpSocket::from_std(sockets.udp);
         let mut tcp = TcpListener::from_std(sockets.tcp);
@@ -124,6 +127,7 @@ impl Worker {
             ),
             poll,
             inbox,
+            readings: Readings::new(reader, Arc::clone(&waker)),
             shared,
             udp_unread: true,
             unaccepted: true,
@@ -202,7 +206,11 @@ impl Worker {
         }
         if self.orders_unread {
             self.send(now); // what was forwarded does not wait for them
-            self.take_orders(now);
+            let begin = Instant::now();
+            let has_time = move || begin.elapsed() < COMMAND_SLICE;
+            let has_taken = self.take_read(now, has_time);
+            self.take_orders(now, has_time);
+            self.orders_unread |= !has_taken;
         }
         if self.hosted.next_timeout().is_some_and(|due| due <= now) {
             self.hosted.shard().handle_timeout(now);
@@ -256,10 +264,32 @@ impl Worker {
         });
     }
 
-    fn take_orders(&mut self, now: Instant) {
+    /// Goes on with SDPs that were read. `false`: some are left.
+    fn take_read(&mut self, now: Instant, has_time: impl Fn() -> bool) -> bool {
+        while has_time() {
+            let Some((shard, read)) = self.readings.take() else {
+                return true;
+            };
+            self.gather(); // what happened before comes before its outcome
+            self.hosted.finish_reading(now, shard, read);
+            self.gather();
+        }
+        false
+    }
+
+    /// Hands over what has to be read, or refuses it.
+    fn hand_out(&mut self, now: Instant) {
+        while let Some((shard, reading)) = self.hosted.poll_reading() {
+            if let Err(reading) = self.readings.read(shard, reading) {
+                self.hosted.finish_reading(now, shard, reading.give_up());
+                self.gather();
+            }
+        }
+    }
+
+    fn take_orders(&mut self, now: Instant, has_time: impl Fn() -> bool) {
         self.refuse();
-        let begin = Instant::now();
-        while begin.elapsed() < COMMAND_SLICE {
+        while has_time() {
             if self.shared.stop.load(Ordering::Acquire) {
                 self.stopping = true;
                 return;
@@ -322,6 +352,7 @@ impl Worker {
 
     /// Gathers, sends and tells.
     fn give(&mut self, now: Instant) {
+        self.hand_out(now);
         self.send(now);
         self.shared.counters.tcp_open.set(self.streams.len() as u64);
         self.shared.counters.set_shard(self.hosted.shard().stats());

@@ -159,6 +159,8 @@ pub enum Outcome {
         /// The answer.
         sdp: String,
     },
+    /// Its SDP is to be read: the outcome is that of [`crate::Shard::finish_reading`].
+    Reading,
     /// The offer crossed one of the server's. [`Body::Answer`] or [`Body::Refused`] follows, unless the client answers the
     /// server's offer first: then it offers again.
     Held,
@@ -174,7 +176,7 @@ impl Outcome {
                 to: Recipient::Peer(to),
                 body: Body::Answer { sdp },
             }),
-            Self::Held | Self::Done => None,
+            Self::Reading | Self::Held | Self::Done => None,
         }
     }
 }

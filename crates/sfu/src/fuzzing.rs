@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use str0m::format::Codec;
-use str0m::rtp::rtcp::Rtcp;
 
 use crate::congestion::Control;
 use crate::demux;
+use crate::receiving::Stream;
 use crate::rtp::{
     Descriptor, Feedback, Header, Numbers, PictureIds, Pictures, Structures, Vp8Descriptor, goodbyes, is_keyframe,
     renumber, transport_feedback,
@@ -44,21 +44,20 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
     }
 }
 
-/// Reads a compound RTCP packet as a peer and its session do after decryption (RFC 3550 section 6.1). Gives how many packets
-/// the session reads.
-pub fn feedback(mut compound: &[u8]) -> usize {
-    Feedback::read(compound);
+/// Reads a compound RTCP packet as a peer does after decryption (RFC 3550 section 6.1), and as it does with what a session says
+/// at its end.
+pub fn feedback(compound: &[u8]) {
+    let feedback = Feedback::read(compound);
+    let mut stream = Stream::default();
+    for (_, ntp, rtp) in feedback.sent {
+        stream.reported(Instant::now(), ntp, rtp);
+    }
     goodbyes(compound);
     let now = Instant::now();
     let mut control = Control::new(now);
     (0..1_024).for_each(|_| control.depart(now, 1_200, true));
     control.reported(now, transport_feedback(compound));
-    let mut read = 0;
-    while let [_, _, high, low, ..] = *compound {
-        let length = (4 + 4 * usize::from(u16::from_be_bytes([high, low]))).min(compound.len());
-        let (one, rest) = compound.split_at(length);
-        read += usize::from(Rtcp::try_from(one).is_ok());
-        compound = rest;
+    if let Some(bits) = feedback.estimate {
+        control.estimated_by_client(now, bits);
     }
-    read
 }

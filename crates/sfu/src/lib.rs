@@ -8,7 +8,9 @@
 //!    where that costs no latency, so they can be grouped with UDP GSO), then [`Shard::poll_forgotten`],
 //!    [`Shard::poll_event`] and [`Shard::poll_ended_room`] until `None`, and [`Shard::poll_tapped`] as far as there is
 //!    space for what recordings hear;
-//! 3. wait until [`Shard::next_timeout`], or for more input, whichever is first.
+//! 3. drain [`Shard::poll_reading`]: SDPs that have to be read, which takes some 150 ns a byte, here or on another thread.
+//!    What comes of each goes to [`Shard::finish_reading`], in any order;
+//! 4. wait until [`Shard::next_timeout`], or for more input, whichever is first.
 //!
 //! `now` never goes backwards from call to call.
 //!
@@ -54,6 +56,7 @@ pub use event::{
     Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState, Undecodable, WantedLayers,
 };
 pub use ids::{PeerId, RecordingId, RoomId, SeatId, TransportId, UserId};
+pub use peer::{ReadSdp, Reading};
 pub use shard::{Shard, Transmit};
 pub use stats::ShardStats;
 pub use tap::{AUDIO_LEVEL, Heard, StopReason, TapFormat, TapPeer, TapTrack, Tapped, VIDEO_ORIENTATION};

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from typing import Final
+from urllib.parse import urlencode, urlsplit
 
-import httpx
+import h11
 
 from tertulia.oidc.issuer import Issuer
 from tertulia.oidc.steps import Get, Reply, Request, SignInFailed, Steps, T
@@ -21,7 +23,10 @@ AT_ONCE: Final = 4
 """Procedures under way with one provider; more wait, so that one that hangs keeps up nobody else's."""
 MOST_ISSUERS: Final = 256
 """Of which something is remembered."""
-_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tertulia"}
+_READ: Final = 64 * 1024
+"""Bytes read at once."""
+_MAX_HEAD: Final = 32 * 1024
+"""Bytes of the head of a reply."""
 
 
 class Providers:
@@ -30,7 +35,7 @@ class Providers:
     def __init__(self) -> None:
         self._issuers: dict[str, Issuer] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
-        self._http: httpx.AsyncClient | None = None
+        self._tls: ssl.SSLContext | None = None
 
     def issuer(self, url: str) -> Issuer:
         """A provider, by its issuer identifier."""
@@ -59,11 +64,6 @@ class Providers:
         finally:
             steps.close()
 
-    async def close(self) -> None:
-        """Close all connections."""
-        if self._http is not None:
-            await self._http.aclose()
-
     async def _try(self, request: Request) -> Reply | SignInFailed:
         try:
             return await self._ask(request)
@@ -76,31 +76,64 @@ class Providers:
                 return await self._fetch(request)
         except TimeoutError:
             raise SignInFailed("unreachable", f"{request.url} does not answer within {REPLY_SECONDS:.0f} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as e:
-            raise SignInFailed(
-                "unreachable", f"{request.url} cannot be reached: {str(e) or type(e).__name__}"
-            ) from None
+        except (OSError, h11.ProtocolError) as e:
+            why = str(e) or type(e).__name__
+            raise SignInFailed("unreachable", f"{request.url} cannot be reached: {why}") from None
 
     async def _fetch(self, request: Request) -> Reply:
-        if self._http is None:
-            self._http = httpx.AsyncClient(verify=_trusted(), timeout=REPLY_SECONDS, headers=_HEADERS)
-        if isinstance(request, Get):
-            headers = {"Authorization": f"Bearer {request.bearer}"} if request.bearer else {}
-            asked = self._http.stream("GET", request.url, headers=headers)
-        else:
-            basic = httpx.BasicAuth(*request.basic) if request.basic else None
-            asked = self._http.stream("POST", request.url, data=dict(request.form), auth=basic)
-        async with asked as response:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise SignInFailed("broken", f"{request.url} answers with more than {MAX_BODY} bytes")
-            return Reply(response.status_code, bytes(body))
+        parts = urlsplit(request.url)
+        is_tls = parts.scheme == "https"
+        if self._tls is None and is_tls:
+            self._tls = ssl.create_default_context()
+        reader, writer = await asyncio.open_connection(
+            parts.hostname, parts.port or (443 if is_tls else 80), ssl=self._tls if is_tls else None
+        )
+        try:
+            connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+            writer.write(_encoded(connection, request))
+            return await _reply(connection, reader, request.url)
+        finally:
+            writer.transport.abort()  # nothing is asked on it again
 
 
-def _trusted() -> ssl.SSLContext:
-    """Trust in public authorities, and in those of this system: providers of one's own often have one of these."""
-    context = httpx.create_ssl_context()
-    context.load_default_certs()
-    return context
+def _encoded(connection: h11.Connection, request: Request) -> bytes:
+    """A request as it goes over the wire."""
+    parts = urlsplit(request.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = [
+        ("Host", parts.netloc),
+        ("Accept", "application/json"),
+        ("Accept-Encoding", "identity"),
+        ("User-Agent", "tertulia"),
+        ("Connection", "close"),
+    ]
+    if isinstance(request, Get):
+        body, credential = b"", f"Bearer {request.bearer}" if request.bearer else None
+    else:
+        body = urlencode(request.form).encode()
+        credential = f"Basic {base64.b64encode(':'.join(request.basic).encode()).decode()}" if request.basic else None
+        headers += [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(len(body)))]
+    if credential is not None:
+        headers.append(("Authorization", credential))
+    method = "GET" if isinstance(request, Get) else "POST"
+    begin = connection.send(h11.Request(method=method, target=target, headers=headers)) or b""
+    content = connection.send(h11.Data(data=body)) or b"" if body else b""
+    return begin + content + (connection.send(h11.EndOfMessage()) or b"")
+
+
+async def _reply(connection: h11.Connection, reader: asyncio.StreamReader, url: str) -> Reply:
+    status, body = 0, bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(_READ))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MAX_BODY:
+                raise SignInFailed("broken", f"{url} answers with more than {MAX_BODY} bytes")
+        elif isinstance(event, h11.EndOfMessage):
+            return Reply(status, bytes(body))
+        elif not isinstance(event, h11.InformationalResponse):
+            raise ConnectionError("the connection ended")

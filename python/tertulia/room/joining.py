@@ -439,7 +439,7 @@ class Joiner:
             is_muted=me.is_muted,
             is_video_on=me.is_video_on,
             is_spotlit=me.is_spotlit,
-            permissions=me.permissions,
+            permissions=None if me.permissions == Permissions() else me.permissions,
             settings=room.life.settings if room.life is not None else joining.record.settings,
             waiting=list(self._waiting.knocks.values()) if me.role == "host" else [],
             participants=[other.view() for other in others],

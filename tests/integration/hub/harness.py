@@ -30,6 +30,7 @@ from tertulia.db.engine import Database
 from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
+from tertulia.db.sign_ins import SignIns
 from tertulia.db.signing_keys import SigningKeys
 from tertulia.hub.client import Client
 from tertulia.hub.hub import Hub
@@ -287,6 +288,7 @@ class Fleet:
         self.admissions = Admissions(database)
         self.invites = Invites(database)
         self._access = Access(database)
+        self._sign_ins = SignIns(database)
         self.keyring = keyring
         self.tenant = tenant
         self.state = RoomState(redis, HubId("test"), room_ttl_ms(10))
@@ -419,7 +421,11 @@ class Fleet:
         )
         await hub.start()
         codes = Codes(self.keyring)
-        callers = Callers(self._access, self.admissions, self.invites, self.keyring, codes, rooms, None)
+        callers = Callers(
+            *(self._access, self.admissions, self.invites, self.keyring, codes, rooms, self._sign_ins),
+            open_tenant=None,
+            public_url=None,
+        )
         marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE), self.keyring.now)
         workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
         signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec import Raw
 from msgspec.structs import replace
@@ -43,6 +44,7 @@ def test_the_result_then_the_seat_then_what_follows() -> None:
     made = core.answer(steps.Join, core.joined([BOB]))
     assert [type(e) for e in made] == [effects.Reply, effects.Sat, effects.Deliver]
     assert [p.user_id for p in core.result("a").participants] == ["bob"]
+    assert b"permissions" not in msgspec.json.encode(replace(core.result("a"), participants=[]))
     assert core.events("a") == ["SfuEndpoint"]
 
 

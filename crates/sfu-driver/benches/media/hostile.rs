@@ -143,18 +143,10 @@ fn all(sdp: &str) -> Vec<Attack> {
     let [head, audio, ..] = sdp.split("m=").collect::<Vec<_>>()[..] else {
         panic!("{sdp}");
     };
-    let lines = |count: usize| -> String {
-        let section = |n: usize| {
-            format!(
-                "m={}",
-                audio.replace("a=mid:", &format!("a=mid:{n}")).replace("a=ssrc", "a=x")
-            )
-        };
-        let most = (LONGEST_SDP - head.len()) / section(count).len();
-        (0..count.min(most)).map(section).collect()
-    };
-    let (most, longest) = (format!("{head}{}", lines(110)), format!("{head}{}", short_lines()));
+    let longest = format!("{head}{}", short_lines());
+    let most = many(head, audio, 110);
     let (again, usual, watcher) = (most.clone(), sdp.to_owned(), sdp.to_owned());
+    let reloaded = most.clone();
     let binding = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[9; 12]].concat();
     let named = [
         &[0, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42][..],
@@ -186,6 +178,17 @@ fn all(sdp: &str) -> Vec<Attack> {
             Box::new(move |target, n| target.offer(n % GUESTS, &again)),
         ),
         attack(
+            "pages loaded again, 50 guests",
+            100,
+            Box::new(move |target, n| {
+                let fingerprint = format!("a=fingerprint:sha-256 {:02X}", n / GUESTS % 256);
+                let begin = reloaded.find("a=fingerprint:").unwrap_or_default();
+                let mut sdp = reloaded.clone();
+                sdp.replace_range(begin..begin + fingerprint.len(), &fingerprint);
+                target.offer(n % GUESTS, &sdp);
+            }),
+        ),
+        attack(
             "join and leave",
             200,
             Box::new(move |target, n| {
@@ -207,6 +210,26 @@ fn all(sdp: &str) -> Vec<Attack> {
         packets("RTP", media),
         packets("RTCP", feedback),
     ]
+}
+
+/// An SDP with so many m-lines, or as many as fit, all of them bundled.
+fn many(head: &str, section: &str, count: usize) -> String {
+    let section = |n: usize| {
+        let section = section.replace("a=mid:", &format!("a=mid:{n}x"));
+        format!("m={}", section.replace("a=ssrc", "a=x"))
+    };
+    let name = |section: &str| {
+        let mid = section.split_once("a=mid:").and_then(|(_, rest)| rest.lines().next());
+        format!(" {}", mid.unwrap_or_default())
+    };
+    let most = (LONGEST_SDP - head.len()) / (section(count).len() + name(&section(count)).len());
+    let sections: Vec<String> = (0..count.min(most)).map(section).collect();
+    let mids: String = sections.iter().map(|section| name(section)).collect();
+    let group = head
+        .lines()
+        .find(|line| line.starts_with("a=group:"))
+        .unwrap_or_default();
+    head.replace(group, &format!("a=group:BUNDLE{mids}")) + &sections.concat()
 }
 
 /// m-lines as short as they can be.

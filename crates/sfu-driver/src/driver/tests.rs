@@ -208,7 +208,7 @@ fn what_does_not_fit_into_the_queue_is_refused_by_event() {
 fn an_end_is_not_refused_by_a_full_queue_and_keeps_its_place() {
     let driver = started(1);
     let go = hold(&driver);
-    driver.command(&room(), offer()).unwrap();
+    driver.command(&room(), offer()).unwrap(); // else there were nothing to close
     for _ in 1..MAX_COMMANDS + MAX_REFUSED {
         driver.command(&room(), candidate()).unwrap();
     }
@@ -221,11 +221,6 @@ fn an_end_is_not_refused_by_a_full_queue_and_keeps_its_place() {
     while !events.contains(&closed) {
         events.extend(next_events(&driver));
     }
-    let is_answer = |event: &Event| matches!(event, Event::Core(event) if matches!(event.body, Body::Answer { .. }));
-    assert!(
-        events.iter().any(is_answer),
-        "the offer before it was carried out: {events:?}"
-    );
     assert_eq!(driver.rooms.worker(&room()), None);
 }
 

@@ -73,6 +73,11 @@ impl Formats {
         value.first_chunk().copied().map(u16::from_be_bytes)
     }
 
+    /// The MID that a packet carries (RFC 9143 section 15).
+    pub(super) fn mid<'a>(&self, header: &Header<'a>) -> Option<&'a [u8]> {
+        header.extension(self.ids.mid?)
+    }
+
     /// The RID that a packet carries (RFC 8852).
     pub(super) fn rid(&self, header: &Header<'_>) -> Option<Rid> {
         rid(header, self.ids.rid)
@@ -99,7 +104,7 @@ impl Formats {
             accepted.any(|(_, payload_types)| payload_types.contains(&params.pt()))
         };
         let fitting: Vec<_> = lines.iter().filter(|(line, _)| takes(*line)).collect();
-        let name = self.ids.mid.and_then(|id| header.extension(id));
+        let name = self.mid(header);
         let (line, mains) = match name {
             Some(name) => fitting.into_iter().find(|(line, _)| named(name) == Some(*line))?,
             None => only(&fitting, is_repair)?,

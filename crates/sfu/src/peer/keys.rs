@@ -3,8 +3,7 @@
 //!
 //! All sessions share one configuration of DTLS: to make one checks every algorithm by doing it, which takes a millisecond.
 //!
-//! Packets are sealed by the peer alone, so the session's own ciphers for sending only copy: the RTCP that it makes for what
-//! the client sends is sealed as if the peer had made it.
+//! Packets are sealed and opened by the peer alone, so the session has no ciphers: what it is to seal is only copied.
 
 use std::cell::RefCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -139,7 +138,7 @@ pub(super) fn slot_of_latest() -> KeySlot {
     LATEST.take().unwrap_or_default()
 }
 
-/// Makes a provider's sessions show their keys, and send in the clear what the peer seals. Called once for each shard, for
+/// Makes a provider's sessions show their keys, and seal nothing. Called once for each shard, for
 /// the rest of the process: providers are `'static`.
 pub(super) fn watched(provider: CryptoProvider) -> CryptoProvider {
     CryptoProvider {
@@ -147,7 +146,7 @@ pub(super) fn watched(provider: CryptoProvider) -> CryptoProvider {
             inner: provider.dtls_provider,
             shared: Mutex::default(),
         })),
-        srtp_provider: OpensOnly::leak(provider.srtp_provider),
+        srtp_provider: Box::leak(Box::new(Unsealed(provider.srtp_provider))),
         ..provider
     }
 }
@@ -413,87 +412,54 @@ fn known(profile: SrtpProfile) -> Option<Profile> {
     }
 }
 
-/// Ciphers that decrypt, and copy what they are to encrypt.
+/// No ciphers: packets are sealed and opened by the peer alone. What the session says of its own, of which only goodbyes are
+/// sent, it gives out as it is.
 #[derive(Debug)]
-struct OpensOnly {
-    inner: &'static dyn SrtpProvider,
-    cm: &'static CmCiphers,
-    gcm_128: &'static Gcm128Ciphers,
-    gcm_256: &'static Gcm256Ciphers,
-}
+struct Unsealed(&'static dyn SrtpProvider);
 
-impl OpensOnly {
-    fn leak(inner: &'static dyn SrtpProvider) -> &'static Self {
-        Box::leak(Box::new(Self {
-            inner,
-            cm: Box::leak(Box::new(CmCiphers(inner))),
-            gcm_128: Box::leak(Box::new(Gcm128Ciphers(inner))),
-            gcm_256: Box::leak(Box::new(Gcm256Ciphers(inner))),
-        }))
-    }
-}
-
-impl SrtpProvider for OpensOnly {
+impl SrtpProvider for Unsealed {
     fn aes_128_cm_sha1_80(&self) -> &'static dyn SupportedAes128CmSha1_80 {
-        self.cm
+        &Copies
     }
 
     fn aead_aes_128_gcm(&self) -> &'static dyn SupportedAeadAes128Gcm {
-        self.gcm_128
+        &Copies
     }
 
     fn aead_aes_256_gcm(&self) -> &'static dyn SupportedAeadAes256Gcm {
-        self.gcm_256
+        &Copies
     }
 
     fn srtp_aes_128_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        self.inner.srtp_aes_128_ecb_round(key, input, output);
+        self.0.srtp_aes_128_ecb_round(key, input, output);
     }
 
     fn srtp_aes_256_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        self.inner.srtp_aes_256_ecb_round(key, input, output);
+        self.0.srtp_aes_256_ecb_round(key, input, output);
     }
 }
 
-#[derive(Debug)]
-struct CmCiphers(&'static dyn SrtpProvider);
-
-impl SupportedAes128CmSha1_80 for CmCiphers {
-    fn create_cipher(&self, key: [u8; 16], encrypt: bool) -> Box<dyn Aes128CmSha1_80Cipher> {
-        match encrypt {
-            true => Box::new(Copies),
-            false => self.0.aes_128_cm_sha1_80().create_cipher(key, false),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Gcm128Ciphers(&'static dyn SrtpProvider);
-
-impl SupportedAeadAes128Gcm for Gcm128Ciphers {
-    fn create_cipher(&self, key: [u8; 16], encrypt: bool) -> Box<dyn AeadAes128GcmCipher> {
-        match encrypt {
-            true => Box::new(Copies),
-            false => self.0.aead_aes_128_gcm().create_cipher(key, false),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Gcm256Ciphers(&'static dyn SrtpProvider);
-
-impl SupportedAeadAes256Gcm for Gcm256Ciphers {
-    fn create_cipher(&self, key: [u8; 32], encrypt: bool) -> Box<dyn AeadAes256GcmCipher> {
-        match encrypt {
-            true => Box::new(Copies),
-            false => self.0.aead_aes_256_gcm().create_cipher(key, false),
-        }
-    }
-}
-
-/// In place of a cipher for sending: its output is what it was given.
+/// In place of a cipher: its output is what it was given.
 #[derive(Debug)]
 struct Copies;
+
+impl SupportedAes128CmSha1_80 for Copies {
+    fn create_cipher(&self, _: [u8; 16], _: bool) -> Box<dyn Aes128CmSha1_80Cipher> {
+        Box::new(Copies)
+    }
+}
+
+impl SupportedAeadAes128Gcm for Copies {
+    fn create_cipher(&self, _: [u8; 16], _: bool) -> Box<dyn AeadAes128GcmCipher> {
+        Box::new(Copies)
+    }
+}
+
+impl SupportedAeadAes256Gcm for Copies {
+    fn create_cipher(&self, _: [u8; 32], _: bool) -> Box<dyn AeadAes256GcmCipher> {
+        Box::new(Copies)
+    }
+}
 
 impl Copies {
     fn copy(input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
@@ -503,9 +469,9 @@ impl Copies {
         Ok(())
     }
 
-    /// It decrypts nothing: it stands for ciphers for sending only.
+    /// No packet is brought to the session.
     fn refuse<T>() -> Result<T, CryptoError> {
-        Err(CryptoError::Other("not a cipher for receiving".into()))
+        Err(CryptoError::Other("packets are opened by the peer".into()))
     }
 }
 

@@ -3,8 +3,7 @@
 
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid};
 
-use super::negotiation::NegotiationError;
-use crate::sdp::{Place, Purpose, Red, Scan, Section, Slot};
+use crate::sdp::{Outline, Place, Purpose, Red, Scan, Section, Slot};
 
 /// m-lines of a session: an SDP has half as many at most, the others are of offers that were withdrawn.
 const MAX_SLOTS: usize = 256;
@@ -76,18 +75,14 @@ impl Layout {
     }
 
     /// Checks that an offer's m-lines keep their places (RFC 9429 section 5.2.2); those of rejected ones may be reused.
-    pub(super) fn check(&self, outline: &Scan<'_>) -> Result<(), NegotiationError> {
+    pub(super) fn check(&self, outline: &Scan<'_>) -> Result<(), String> {
         if outline.sections.len() < self.places.len() {
-            return Err(NegotiationError::Invalid(
-                "the offer has fewer m-lines than were negotiated".into(),
-            ));
+            return Err("the offer has fewer m-lines than were negotiated".into());
         }
         for (index, (section, known)) in outline.sections.iter().zip(&self.places).enumerate() {
             let is_same = section.mid == known.mid && section.kind() == known.kind;
             if !is_same && !known.is_rejected {
-                return Err(NegotiationError::Invalid(format!(
-                    "m-line {index} is not the one that was negotiated there"
-                )));
+                return Err(format!("m-line {index} is not the one that was negotiated there"));
             }
         }
         Ok(())
@@ -95,7 +90,7 @@ impl Layout {
 
     /// The session's m-lines for an SDP of the client's: those that it has, then those `added` by an offer of the server's,
     /// then new ones. A new one takes the place of one that was rejected.
-    pub(super) fn slots(&self, outline: &Scan<'_>, added: &[Mid]) -> Result<Vec<Slot>, NegotiationError> {
+    pub(super) fn slots(&self, outline: &Scan<'_>, added: &[Mid]) -> Result<Vec<Slot>, String> {
         let slot = |key, is_data| Slot {
             key,
             is_data,
@@ -115,20 +110,21 @@ impl Layout {
             }
         }
         if slots.len() > MAX_SLOTS {
-            return Err(NegotiationError::Invalid("too many m-lines were withdrawn".into()));
+            return Err("too many m-lines were withdrawn".into());
         }
         Ok(slots)
     }
 
-    /// An SDP of the client's was taken.
-    pub(super) fn keep(&mut self, outline: &Scan<'_>, slots: Vec<Slot>) {
-        self.places = outline.sections.iter().map(Place::of).collect();
-        self.slots = slots;
-        self.slots
+    /// What it is after an SDP of the client's was taken.
+    pub(super) fn after(&self, outline: &mut Outline, mut slots: Vec<Slot>) -> Self {
+        let rejects = |key| outline.section(key).map(|section| section.rejected);
+        slots
             .iter_mut()
-            .for_each(|slot| slot.is_stopped = slot.is_stopped_by(outline));
-        if let Some(bundle) = &outline.bundle {
-            self.bundle = Some(bundle.iter().map(|mid| (*mid).to_string()).collect());
+            .for_each(|slot| slot.is_stopped = slot.is_stopped_by(rejects(slot.key)));
+        Self {
+            places: outline.take_places(),
+            slots,
+            bundle: outline.bundle.take().or_else(|| self.bundle.clone()),
         }
     }
 

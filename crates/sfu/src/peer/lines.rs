@@ -6,7 +6,7 @@
 use str0m::media::{MediaKind, Mid};
 
 use crate::line::{Line, LineState};
-use crate::sdp::{Scan, Section};
+use crate::sdp::{Outline, Outlined};
 
 /// What the client last said about an m-line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ enum Stance {
 }
 
 impl Stance {
-    fn of(section: &Section<'_>) -> Self {
+    fn of(section: &Outlined) -> Self {
         if section.sends() {
             Self::Sends
         } else if section.receives() {
@@ -81,7 +81,7 @@ impl MediaLines {
     }
 
     /// Follows an offer of the client: a rejected m-line is gone, each that receives is there.
-    pub(super) fn follow_offer(&mut self, outline: &Scan<'_>) {
+    pub(super) fn follow_offer(&mut self, outline: &Outline) {
         self.0.retain_mut(|line| match outline.section(line.mid) {
             Some(section) if !section.rejected => {
                 line.stance = Stance::of(section);
@@ -157,7 +157,7 @@ impl MediaLines {
     }
 
     /// Follows the client's answer to the outstanding offer.
-    pub(super) fn follow_answer(&mut self, outline: &Scan<'_>) {
+    pub(super) fn follow_answer(&mut self, outline: &Outline) {
         for line in &mut self.0 {
             let Some((offered, section)) = line.offered.take().zip(outline.section(line.mid)) else {
                 continue;

@@ -14,6 +14,7 @@ mod offers;
 mod outlets;
 mod output;
 mod paths;
+mod reading;
 mod receiving;
 mod sending;
 mod session;
@@ -22,6 +23,7 @@ mod waiting;
 mod watch;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::format::{Codec, PayloadParams};
@@ -30,9 +32,10 @@ use str0m::media::{Mid, Pt};
 pub(crate) use factory::SessionFactory;
 pub(crate) use keys::Failure;
 pub(crate) use negotiation::{ClientOffer, GLARE_TIMEOUT, NegotiationError};
-pub(crate) use offers::{Answered, rehearse_offer};
 pub(crate) use outlets::OutletKey;
 pub(crate) use output::{PathChange, PeerOutput};
+pub(crate) use reading::{ClientSdp, Found, OfferTerms, ReadOffer};
+pub use reading::{ReadSdp, Reading};
 pub(crate) use receiving::Received;
 pub(crate) use sending::{Addressed, WallClock};
 pub(crate) use session::{Addition, Arrival, Fault};
@@ -115,7 +118,7 @@ pub(crate) struct Peer {
     session: Session,
     sending: Sending,
     lines: MediaLines,
-    layout: Layout,
+    layout: Arc<Layout>,
     negotiation: Negotiation,
     watch: Watch,
     admission: Admission,
@@ -137,7 +140,7 @@ impl Peer {
             session: Session::new(factory.make(now), keys::slot_of_latest()),
             sending: Sending::new(factory.wall(), now),
             lines: MediaLines::default(),
-            layout: Layout::default(),
+            layout: Arc::default(),
             negotiation: Negotiation::default(),
             watch: Watch::new(silence, now),
             admission: Admission::default(),
@@ -150,9 +153,11 @@ impl Peer {
         }
     }
 
-    /// Takes over what the client said to an earlier peer of the same transport, and what it may not publish.
+    /// Takes over what the client said to an earlier peer of the same transport, what it may not publish, and the SDPs that
+    /// wait there to be read.
     pub(crate) fn inherit(&mut self, earlier: Self) {
         (self.said, self.blocked, self.view) = (earlier.said, earlier.blocked, earlier.view);
+        self.negotiation.inherit(earlier.negotiation);
     }
 
     /// Whose it is.
@@ -259,11 +264,6 @@ impl Peer {
     pub(crate) fn reports_at(&self) -> Option<Instant> {
         let due = [self.sending.report_at(), self.receiving.deadline()];
         due.into_iter().flatten().min()
-    }
-
-    /// Whether what is due is, among other things, to read an offer of the client's.
-    pub(crate) fn is_held_offer_due(&self, now: Instant) -> bool {
-        self.negotiation.is_held_offer_due(now)
     }
 
     /// Whether STUN requests from an address are taken.

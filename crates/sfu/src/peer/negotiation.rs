@@ -1,16 +1,19 @@
 //! Where a peer stands in offer/answer (RFC 9429): the outstanding offer, and what both sides have to stay true to.
 
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::IceCreds;
 use str0m::change::SdpPendingOffer;
 use str0m::media::Mid;
 
+use super::reading::ClientSdp;
 use super::session::Fault;
 use super::{Mode, PeerDue};
 use crate::command::TrackName;
-use crate::sdp::Scan;
+use crate::sdp::Outline;
 
 /// How long an offer waits for more changes to go with it: many who join at once are one negotiation.
 const GATHER: Duration = Duration::from_millis(20);
@@ -25,11 +28,16 @@ pub(crate) const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long no offer is made after one was withdrawn, unless the client shows which of the two offers it has gone on with.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// SDPs of a client that wait while one is read. A client that waits for answers has one or two.
+const MAX_WAITING: usize = 8;
+
 /// Why a negotiation failed.
 #[derive(Debug)]
 pub(crate) enum NegotiationError {
     /// The SDP cannot be used; nothing has changed.
     Invalid(String),
+    /// There was no time to read the SDP; nothing has changed.
+    Busy,
     /// The SDP left the session half changed.
     Broken(String),
     /// The session panicked.
@@ -53,12 +61,14 @@ pub(crate) struct ClientOffer {
     pub(crate) mode: Mode,
     /// The user's name, for people, if the client is new.
     pub(crate) name: String,
+    /// It has waited for the client to answer an offer of the server's, and waits no longer.
+    pub(crate) insists: bool,
 }
 
 /// An offer of the server's that is not answered yet.
 pub(super) struct Pending {
     pub(super) offer: SdpPendingOffer,
-    pub(super) sdp: String,
+    pub(super) sdp: Arc<str>,
     /// The m-lines that it adds.
     pub(super) added: Vec<Mid>,
     sent_at: Instant,
@@ -69,7 +79,7 @@ pub(super) struct Pending {
 /// waits, answers it all the same: then that is what holds, since it has withdrawn its own. Until the client shows which of the
 /// two it has gone on with, no offer is made: its m-lines would not be the client's.
 pub(super) struct Withdrawn {
-    pub(super) sdp: String,
+    pub(super) sdp: Arc<str>,
     /// The server's credentials by then, which the client goes on with.
     pub(super) credentials: IceCreds,
     /// What the client sends on since its own offer, which shows that it has the answer.
@@ -91,10 +101,17 @@ pub(super) struct Negotiation {
     repeated: Option<(u64, u32)>,
     withdrawn: Option<Withdrawn>,
     fingerprint: Option<String>,
+    /// An SDP of the client's is being read. Until it is taken or refused, nothing else changes what is negotiated.
+    is_reading: bool,
+    /// What came after it, in order.
+    waiting: VecDeque<ClientSdp>,
 }
 
 impl Negotiation {
     pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.is_reading {
+            return None;
+        }
         let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
         let held = self.held.as_ref().map(|(_, until)| *until);
         let withdrawn = self.withdrawn.as_ref().map(|withdrawn| withdrawn.until);
@@ -104,7 +121,9 @@ impl Negotiation {
     pub(super) fn due(&self, now: Instant) -> Option<PeerDue> {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
-        if self.is_held_offer_due(now) {
+        if self.is_reading {
+            None
+        } else if is_due(self.held.as_ref().map(|(_, until)| *until)) {
             Some(PeerDue::TakeHeldOffer)
         } else if is_due(unanswered) {
             Some(PeerDue::RepeatOffer)
@@ -117,9 +136,43 @@ impl Negotiation {
         }
     }
 
-    /// Whether an offer of the client's has waited long enough.
-    pub(super) fn is_held_offer_due(&self, now: Instant) -> bool {
-        self.held.as_ref().is_some_and(|(_, until)| *until <= now)
+    /// Whether an SDP of the client's is being read.
+    pub(super) fn is_reading(&self) -> bool {
+        self.is_reading
+    }
+
+    pub(super) fn begin_reading(&mut self) {
+        self.is_reading = true;
+    }
+
+    pub(super) fn end_reading(&mut self) {
+        self.is_reading = false;
+    }
+
+    /// Has an SDP wait for the one that is being read.
+    ///
+    /// # Errors
+    /// The SDP, where too many wait.
+    pub(super) fn wait(&mut self, sdp: ClientSdp) -> Result<(), ClientSdp> {
+        if self.waiting.len() == MAX_WAITING {
+            return Err(sdp);
+        }
+        self.waiting.push_back(sdp);
+        Ok(())
+    }
+
+    pub(super) fn next_waiting(&mut self) -> Option<ClientSdp> {
+        self.waiting.pop_front()
+    }
+
+    /// Takes over what waits at another peer.
+    pub(super) fn inherit(&mut self, earlier: Self) {
+        self.waiting = earlier.waiting;
+    }
+
+    /// Whose certificate the client has, once it has offered.
+    pub(super) fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
     }
 
     /// Whether an offer of the server's is outstanding.
@@ -129,12 +182,12 @@ impl Negotiation {
 
     /// Whether an offer may be made: none is outstanding, in either direction.
     pub(super) fn can_offer(&self) -> bool {
-        self.pending.is_none() && self.held.is_none()
+        self.pending.is_none() && self.held.is_none() && !self.is_reading
     }
 
     /// Whether a new offer may be planned.
     pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_none() && self.offer_at.is_none() && self.withdrawn.is_none() && self.held.is_none()
+        self.can_offer() && self.offer_at.is_none() && self.withdrawn.is_none()
     }
 
     pub(super) fn plan_offer(&mut self, now: Instant) {
@@ -146,7 +199,7 @@ impl Negotiation {
         self.offer_at = None;
     }
 
-    pub(super) fn offered(&mut self, now: Instant, offer: SdpPendingOffer, sdp: String, added: Vec<Mid>) {
+    pub(super) fn offered(&mut self, now: Instant, offer: SdpPendingOffer, sdp: Arc<str>, added: Vec<Mid>) {
         self.pending = Some(Pending {
             offer,
             sdp,
@@ -157,11 +210,11 @@ impl Negotiation {
     }
 
     /// The outstanding offer, to be sent again just as it was: a client that has taken it already answers once more.
-    pub(super) fn repeat(&mut self, now: Instant) -> Option<String> {
+    pub(super) fn repeat(&mut self, now: Instant) -> Option<Arc<str>> {
         let pending = self.pending.as_mut()?;
         pending.sent_at = now;
         pending.repeats += 1;
-        Some(pending.sdp.clone())
+        Some(Arc::clone(&pending.sdp))
     }
 
     pub(super) fn pending(&self) -> Option<&Pending> {
@@ -221,10 +274,10 @@ impl Negotiation {
     }
 
     /// An offer of the client was taken.
-    pub(super) fn offer_taken(&mut self, outline: &Scan<'_>) {
+    pub(super) fn offer_taken(&mut self, outline: &Outline) {
         self.repeated = None;
         if self.fingerprint.is_none() {
-            self.fingerprint = outline.fingerprint().map(str::to_string);
+            self.fingerprint.clone_from(&outline.fingerprint);
         }
     }
 
@@ -243,12 +296,6 @@ impl Negotiation {
             }
             _ => false,
         }
-    }
-
-    /// Whether an offer is of another connection: DTLS goes on with the certificate it began with.
-    pub(super) fn is_another_connection(&self, outline: &Scan<'_>) -> bool {
-        let known = self.fingerprint.as_deref().zip(outline.fingerprint());
-        known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered))
     }
 }
 

@@ -1,19 +1,19 @@
 //! Offers and answers of one peer, in both directions.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::Rtc;
+use str0m::change::SdpOffer;
 use str0m::media::Mid;
-use str0m::rtp::Ssrc;
 
-use super::keys::KeySlot;
-use super::layout::Layout;
 use super::negotiation::{ClientOffer, NegotiationError};
-use super::session::{Addition, Fault, RawOffer, Session};
-use super::sources::MAX_SSRCS;
+use super::reading::{ClientSdp, Negotiated, OfferTerms, ReadAnswer, Reading};
+use super::session::{Addition, Fault, RawOffer};
 use super::{Mode, Peer};
+use crate::config::Limits;
+use crate::ids::PeerKey;
 use crate::line::Label;
-use crate::sdp::{LineEdit, Place, Scan, SessionSdp, Slot, finish, render, scan};
+use crate::sdp::{LineEdit, Outline, Place, SessionSdp, finish};
 
 /// An offer of the server's.
 pub(crate) struct NewOffer {
@@ -23,49 +23,7 @@ pub(crate) struct NewOffer {
     pub(crate) added: Vec<Mid>,
 }
 
-/// What became of an answer.
-pub(crate) enum Answered {
-    /// It was taken.
-    Taken,
-    /// It answers an offer that was withdrawn, which holds all the same. This is the session's answer.
-    Withdrawn(String),
-}
-
-/// Tries an SDP on a session that is thrown away: str0m changes a session before it has read all of an SDP. One that makes
-/// it panic is invalid.
-///
-/// # Errors
-/// [`NegotiationError::Invalid`]
-fn rehearse(scratch: Rtc, sdp: &str) -> Result<(), NegotiationError> {
-    accept_first(&mut Session::new(scratch, KeySlot::default()), sdp).map(drop)
-}
-
-/// Has a session take its first offer. After an error it is of no use any more.
-///
-/// # Errors
-/// [`NegotiationError::Invalid`]
-fn accept_first(session: &mut Session, sdp: &str) -> Result<String, NegotiationError> {
-    match session.accept_offer(sdp) {
-        Ok(result) => result.map_err(NegotiationError::Invalid),
-        Err(Fault) => Err(NegotiationError::Invalid("the SDP cannot be read".into())),
-    }
-}
-
-/// Tries an offer on a session that is thrown away.
-///
-/// # Errors
-/// [`NegotiationError::Invalid`]
-pub(crate) fn rehearse_offer(scratch: Rtc, outline: &Scan<'_>) -> Result<(), NegotiationError> {
-    let slots = Layout::default().slots(outline, &[])?;
-    rehearse(scratch, &render(outline, &slots))
-}
-
 impl Peer {
-    /// Whether an offer is of another connection than this peer's, as of a page that was loaded again.
-    pub(crate) fn is_another_connection(&self, outline: &Scan<'_>) -> bool {
-        self.negotiation.is_another_connection(outline)
-    }
-
     /// Whether an offer of the server's is outstanding.
     pub(crate) fn awaits_answer(&self) -> bool {
         self.negotiation.awaits_answer()
@@ -88,49 +46,98 @@ impl Peer {
             .map_or(0, |_| max.saturating_sub(self.layout.places().len()))
     }
 
-    /// Takes the client's offer. `scratch` makes a session to try it on. An outstanding offer of the server's is withdrawn: the
-    /// client has ignored it. Rejects in `outline` what the session has no use for, and gives its answer, for
-    /// [`Self::finish_answer`].
+    /// Has an SDP of the client's read, now or when the one before it was taken or refused. `None`: it waits.
+    ///
+    /// # Errors
+    /// The SDP, where too many wait.
+    pub(crate) fn read(&mut self, key: PeerKey, sdp: ClientSdp, limits: &Limits) -> Result<Option<Reading>, ClientSdp> {
+        let negotiation = &mut self.negotiation;
+        if negotiation.is_reading() {
+            return negotiation.wait(sdp).map(|()| None);
+        }
+        negotiation.begin_reading();
+        let negotiated = Negotiated {
+            layout: Arc::clone(&self.layout),
+            fingerprint: negotiation.fingerprint().map(str::to_string),
+            pending: negotiation
+                .pending()
+                .map(|pending| (Arc::clone(&pending.sdp), pending.added.clone())),
+            withdrawn: negotiation.withdrawn().map(|withdrawn| Arc::clone(&withdrawn.sdp)),
+        };
+        Ok(Some(Reading::new(key, sdp, negotiated, limits)))
+    }
+
+    /// Whether an SDP of its client's is being read.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.negotiation.is_reading()
+    }
+
+    /// What was read is being taken, or was refused.
+    pub(crate) fn end_reading(&mut self) {
+        self.negotiation.end_reading();
+    }
+
+    /// The next SDP that waits to be read.
+    pub(crate) fn next_waiting(&mut self) -> Option<ClientSdp> {
+        self.negotiation.next_waiting()
+    }
+
+    /// Whether an answer is the last one once more, to an offer that was repeated. It changes nothing.
+    pub(crate) fn is_repeated_answer(&mut self, sdp: &str) -> bool {
+        self.negotiation.is_repeated_answer(sdp)
+    }
+
+    /// Whether an offer crosses one of the server's, and is not of another connection for all that can be seen.
+    pub(crate) fn is_crossed_by(&self, sdp: &str) -> bool {
+        let known = self.negotiation.fingerprint();
+        self.awaits_answer() && known.is_some_and(|known| sdp.contains(known))
+    }
+
+    /// Whether it has negotiated anything.
+    pub(crate) fn has_negotiated(&self) -> bool {
+        !self.layout.places().is_empty()
+    }
+
+    /// Takes the client's offer. An outstanding offer of the server's is withdrawn: the client has ignored it. Gives the
+    /// session's answer, for [`Self::offer_taken`] and [`Self::finish_answer`].
     ///
     /// # Errors
     /// [`NegotiationError`]
     pub(crate) fn accept_offer(
         &mut self,
         now: Instant,
-        scratch: impl FnOnce() -> Rtc,
-        outline: &mut Scan<'_>,
+        offer: SdpOffer,
+        outline: &Outline,
     ) -> Result<String, NegotiationError> {
-        self.layout.check(outline)?;
-        self.layout.name(outline);
-        self.take_offer(now, scratch, outline)
+        if self.has_negotiated() {
+            self.withdraw(now, outline)?;
+            return self.session.accept_offer(offer)?.map_err(NegotiationError::Broken);
+        }
+        // Nothing is lost with a session that has negotiated nothing.
+        match self.session.accept_offer(offer) {
+            Ok(result) => result.map_err(NegotiationError::Invalid),
+            Err(Fault) => Err(NegotiationError::Invalid("the SDP cannot be read".into())),
+        }
     }
 
-    fn take_offer(
+    /// Follows an offer that the session has answered. Rejects in its outline what the session has no use for.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(crate) fn offer_taken(
         &mut self,
         now: Instant,
-        scratch: impl FnOnce() -> Rtc,
-        outline: &mut Scan<'_>,
-    ) -> Result<String, NegotiationError> {
-        let ssrcs = announced_ssrcs(outline)?;
-        let slots = self.layout.slots(outline, &[])?;
-        let sdp = rendered(outline, &slots)?;
-        let answer = if self.layout.places().is_empty() {
-            // Nothing is lost with a session that has negotiated nothing: it need not be tried on another one.
-            accept_first(&mut self.session, &sdp)?
-        } else {
-            rehearse(scratch(), &sdp)?;
-            self.withdraw(now, outline)?;
-            self.session.accept_offer(&sdp)?.map_err(NegotiationError::Broken)?
-        };
-        let parsed = SessionSdp::parse(&answer);
-        outline.reject(|key| parsed.is_disabled(key));
+        answer: &SessionSdp<'_>,
+        terms: &mut OfferTerms,
+    ) -> Result<(), Fault> {
+        let OfferTerms { outline, slots, ssrcs } = terms;
+        outline.reject(|key| answer.is_disabled(key));
         self.negotiation.offer_taken(outline);
         self.renegotiated(outline)?;
-        self.layout.keep(outline, slots);
+        self.layout = Arc::new(self.layout.after(outline, std::mem::take(slots)));
         self.lines.follow_offer(outline);
-        self.announce(&ssrcs)?;
-        self.set_credentials(now, outline.transport.credentials)?;
-        Ok(answer)
+        self.announce(ssrcs)?;
+        self.set_credentials(now, outline.credentials())
     }
 
     /// Completes the answer: the server sends on each m-line that the client receives on and that has a track. `content`
@@ -140,7 +147,7 @@ impl Peer {
     /// [`Fault`]
     pub(crate) fn finish_answer(
         &mut self,
-        answer: &str,
+        answer: &SessionSdp<'_>,
         content: impl Fn(Mid) -> Option<Label>,
     ) -> Result<String, Fault> {
         let slots = self.has_slots();
@@ -150,8 +157,8 @@ impl Peer {
         Ok(self.finish_sdp(answer, self.layout.places(), content))
     }
 
-    fn finish_sdp(&self, sdp: &str, places: &[Place], content: impl Fn(Mid) -> Option<Label>) -> String {
-        finish(&SessionSdp::parse(sdp), places.iter(), self.layout.bundle(), |mid| {
+    fn finish_sdp(&self, sdp: &SessionSdp<'_>, places: &[Place], content: impl Fn(Mid) -> Option<Label>) -> String {
+        finish(sdp, places.iter(), self.layout.bundle(), |mid| {
             let (kind, sends) = self.lines.announced(mid)?;
             let label = match self.mode {
                 // What is of one stream is played in sync: the first slots are for a screen and its sound.
@@ -206,26 +213,27 @@ impl Peer {
         let new_lines = added.iter().copied().zip(kinds);
         let places = self.layout.with_added(new_lines.clone());
         self.lines.offer(&changes, new_lines);
-        let sdp = self.finish_sdp(&sdp, &places, |mid| {
+        let sdp = self.finish_sdp(&SessionSdp::parse(&sdp), &places, |mid| {
             let place = added.iter().position(|added| *added == mid);
             place.map_or_else(|| content(mid), |place| Some(additions[place].label.clone()))
         });
-        self.negotiation.offered(now, pending, sdp.clone(), added.clone());
+        self.negotiation
+            .offered(now, pending, sdp.as_str().into(), added.clone());
         Ok(Some(NewOffer { sdp, added }))
     }
 
     /// The outstanding offer, to be sent again.
     pub(crate) fn repeat_offer(&mut self, now: Instant) -> Option<String> {
-        self.negotiation.repeat(now)
+        self.negotiation.repeat(now).map(|sdp| sdp.to_string())
     }
 
     /// Withdraws the outstanding offer for this one of the client's.
-    fn withdraw(&mut self, now: Instant, outline: &Scan<'_>) -> Result<(), Fault> {
+    fn withdraw(&mut self, now: Instant, outline: &Outline) -> Result<(), Fault> {
         let credentials = self.session.credentials()?;
         let is_new = |mid: &Mid| self.layout.mid(*mid).is_none();
         let sending = outline.sections.iter().filter(|section| section.sends());
         let sends_on = sending.map(|section| section.key()).filter(is_new).collect();
-        let restarts = self.paths.has_other_credentials(outline.transport.credentials);
+        let restarts = self.paths.has_other_credentials(outline.credentials());
         if self.negotiation.withdraw(now, credentials, sends_on, restarts) {
             for (mid, sends) in self.lines.roll_back() {
                 self.session.set_sending(mid, sends)?;
@@ -239,118 +247,45 @@ impl Peer {
         self.negotiation.take_withdrawn();
     }
 
-    /// Takes the client's answer to the outstanding offer. The last answer once more, to an offer that was repeated, changes
-    /// nothing.
+    /// Takes the client's answer to the outstanding offer.
     ///
     /// # Errors
     /// [`NegotiationError`]
     pub(crate) fn accept_answer(
         &mut self,
         now: Instant,
-        scratch: impl FnOnce() -> Rtc,
         sdp: &str,
-        outline: &mut Scan<'_>,
-    ) -> Result<Answered, NegotiationError> {
-        if self.negotiation.is_repeated_answer(sdp) {
-            return Ok(Answered::Taken);
-        }
-        self.layout.name(outline);
-        let pending = self.negotiation.pending();
-        if pending.is_some_and(|pending| answers(outline, &pending.sdp)) {
-            return self.take_answer(now, scratch, sdp, outline).map(|()| Answered::Taken);
-        }
-        let withdrawn = self.negotiation.withdrawn().map(|withdrawn| &*withdrawn.sdp);
-        if withdrawn.is_some_and(|sdp| answers(outline, sdp)) {
-            return self.go_back(now, scratch, outline).map(Answered::Withdrawn);
-        }
-        let reason = match self.negotiation.pending() {
-            Some(_) => "the m-lines of the answer are not those of the offer",
-            None => "there is no offer to answer",
-        };
-        Err(NegotiationError::Invalid(reason.into()))
-    }
-
-    fn take_answer(
-        &mut self,
-        now: Instant,
-        scratch: impl FnOnce() -> Rtc,
-        sdp: &str,
-        outline: &mut Scan<'_>,
+        mut read: ReadAnswer,
     ) -> Result<(), NegotiationError> {
-        let added = self.negotiation.pending().map(|pending| pending.added.clone());
-        let slots = self.layout.slots(outline, &added.unwrap_or_default())?;
-        let rendered = rendered(outline, &slots)?;
-        rehearse(scratch(), &rendered)?;
         let Some(pending) = self.negotiation.take_pending() else {
             return Ok(());
         };
+        let outline = &mut read.outline;
         let repeats = pending.repeats();
         // An answer has other credentials than before only where ICE restarts (RFC 8839 section 4.4.1.1.1), which the server
         // never asks for. Some clients begin anew all the same; with our own credentials unchanged they connect.
-        self.session.set_remote_credentials(outline.transport.credentials)?;
-        let taken = self.session.accept_answer(pending.offer, &rendered)?;
+        self.session.set_remote_credentials(outline.credentials())?;
+        let taken = self.session.accept_answer(pending.offer, read.answer)?;
         taken.map_err(NegotiationError::Broken)?;
         self.negotiation.answer_taken(repeats, sdp);
         self.renegotiated(outline)?;
-        self.layout.keep(outline, slots);
+        self.layout = Arc::new(self.layout.after(outline, read.slots));
         self.lines.follow_answer(outline);
-        self.set_credentials(now, outline.transport.credentials)?;
+        self.set_credentials(now, outline.credentials())?;
         Ok(())
     }
 
     /// The client has answered an offer of the server's that was withdrawn for its own: it has taken the server's and
-    /// withdrawn its own. What its answer describes is what both go on with, as if it had offered that. Gives the session's
-    /// answer, which nobody is told.
-    fn go_back(
-        &mut self,
-        now: Instant,
-        scratch: impl FnOnce() -> Rtc,
-        outline: &mut Scan<'_>,
-    ) -> Result<String, NegotiationError> {
-        if let Some(withdrawn) = self.negotiation.take_withdrawn() {
-            self.session.set_credentials(withdrawn.credentials)?;
-            self.session.set_remote_credentials(outline.transport.credentials)?;
-        }
-        outline.prefer_sending();
-        self.take_offer(now, scratch, outline)
+    /// withdrawn its own. What its answer describes is what both go on with, as if it had offered that.
+    ///
+    /// # Errors
+    /// [`NegotiationError`]: the client has shown meanwhile that it goes on with its own.
+    pub(crate) fn go_back(&mut self, outline: &Outline) -> Result<(), NegotiationError> {
+        let Some(withdrawn) = self.negotiation.take_withdrawn() else {
+            return Err(NegotiationError::Invalid("there is no offer to answer".into()));
+        };
+        self.session.set_credentials(withdrawn.credentials)?;
+        self.session.set_remote_credentials(outline.credentials())?;
+        Ok(())
     }
-}
-
-/// Whether an SDP answers an offer of the server's.
-fn answers(outline: &Scan<'_>, offer: &str) -> bool {
-    // It was made within the bound.
-    scan(offer, usize::MAX).is_ok_and(|offer| outline.has_same_lines(&offer))
-}
-
-/// Lines of one m-line that are read: browsers have some 150. A session compares those of a kind with each other, so their
-/// number is bounded.
-const MAX_LINES: usize = 400;
-
-/// An SDP of the client's as the session reads it.
-fn rendered(outline: &Scan<'_>, slots: &[Slot]) -> Result<String, NegotiationError> {
-    let mut counts = outline.sections.iter().map(|section| section.attributes.len());
-    if counts.all(|lines| lines <= MAX_LINES) {
-        let sdp = render(outline, slots);
-        // What is said of all formats is said of each.
-        if sdp.split("\r\nm=").all(|section| section.lines().count() <= MAX_LINES) {
-            return Ok(sdp);
-        }
-    }
-    let reason = format!("an m-line has more than {MAX_LINES} lines");
-    Err(NegotiationError::Invalid(reason))
-}
-
-/// The SSRCs that an offer announces on m-lines on which the client sends (RFC 5576). Some clients have them on all others too.
-fn announced_ssrcs(outline: &Scan<'_>) -> Result<Vec<Ssrc>, NegotiationError> {
-    let sections = outline.sections.iter().filter(|section| section.sends());
-    let lines = sections.flat_map(|section| &section.attributes);
-    let announced = lines.filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok());
-    let mut ssrcs: Vec<u32> = announced.collect();
-    ssrcs.sort_unstable();
-    ssrcs.dedup();
-    if ssrcs.len() > MAX_SSRCS {
-        let reason = format!("the offer announces more than {MAX_SSRCS} SSRCs");
-        return Err(NegotiationError::Invalid(reason));
-    }
-    Ok(ssrcs.into_iter().map(Ssrc::from).collect())
 }

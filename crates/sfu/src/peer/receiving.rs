@@ -13,7 +13,7 @@ use super::sources::Sources;
 use crate::receiving::Arrivals;
 use crate::rtp::red::{self, Block};
 use crate::rtp::{Descriptor, Header, Packet, full_intra, nack, picture_loss, receiver_reports};
-use crate::sdp::{Scan, Section};
+use crate::sdp::Outline;
 use crate::srtp::ReceiveWindow;
 
 /// Between receiver reports, while something comes.
@@ -100,11 +100,12 @@ impl Receiving {
         let mut header = *header;
         let (payload, index) = match (place.role, is_repair) {
             (Role::Main, false) => {
-                source.stream.count(now, index, params.resend().is_some());
-                source
-                    .stream
-                    .time(now, header.timestamp, params.spec().clock_rate.get());
-                (payload, index)
+                let stream = &mut source.stream;
+                let is_new = stream.count(now, index, params.resend().is_some());
+                stream.time(now, header.timestamp, params.spec().clock_rate.get());
+                // The report is due all the same.
+                self.report_at.get_or_insert(now + REPORT_EVERY);
+                (is_new.then_some(payload)?, index)
             }
             // Padding comes as retransmissions of nothing.
             (Role::Repair(of), true) => {
@@ -112,14 +113,12 @@ impl Receiving {
                 header.sequence = u16::from_be_bytes(*sequence);
                 header.ssrc = *of;
                 let main = self.sources.get_mut(of)?;
-                let index = main.stream.window.index(header.sequence)?;
-                main.stream.window.note(index);
-                main.stream.repaired(now, index);
-                (payload, index)
+                (payload, main.stream.repaired(now, header.sequence)?)
             }
             _ => return None,
         };
         let main = self.sources.get_mut(header.ssrc.into())?;
+        let line = main.place.line;
         let (report, ask_at) = (main.stream.report(), main.stream.ask_at());
         self.report_at.get_or_insert(now + REPORT_EVERY);
         self.ask_at = [self.ask_at, ask_at].into_iter().flatten().min();
@@ -130,7 +129,7 @@ impl Receiving {
             timestamp: now,
             report,
         };
-        Some((place.line, params, packet))
+        Some((line, params, packet))
     }
 
     /// Takes the payloads of a packet of redundant audio. Those before its own are of the packets right before, and count
@@ -287,18 +286,23 @@ impl Peer {
             ..
         } = self;
         let named = |mid: &[u8]| layout.key(mid);
+        let mut lines = Some(lines);
         let ssrc = Ssrc::from(header.ssrc);
-        let (place, index) = if header.ssrc == PROBES {
+        let (newcomer, index) = if header.ssrc == PROBES {
             (None, receiving.probes.index(header.sequence))
         } else if let Some(known) = receiving.sources.get(ssrc) {
             (None, receiving.sources.index(known, header.sequence))
         } else {
-            match receiving.sources.place(now, &header, &receiving.formats, lines, named) {
-                Some(place) => (Some(place), receiving.sources.past_window(ssrc).index(header.sequence)),
+            let place = |lines| receiving.sources.place(now, &header, &receiving.formats, lines, named);
+            match lines.take().and_then(place) {
+                Some(newcomer) => {
+                    let index = receiving.sources.past_window(ssrc).index(header.sequence);
+                    (Some(newcomer), index)
+                }
                 None => return Received::Refused,
             }
         };
-        let refused = if place.is_some() {
+        let refused = if newcomer.is_some() {
             Received::Refused
         } else {
             Received::Nothing
@@ -316,8 +320,16 @@ impl Peer {
             receiving.probes.note(index);
             return Received::Nothing;
         }
-        if let Some(source) = receiving.sources.heard(now, ssrc, place) {
+        if let Some(source) = receiving.sources.heard(now, ssrc, newcomer) {
+            let is_latest = index >= source.stream.window.end();
             source.stream.window.note(index);
+            if let Some(lines) = lines.filter(|_| is_latest) {
+                receiving
+                    .sources
+                    .follow_name(ssrc, &header, &receiving.formats, lines, named);
+            }
+        }
+        if let Some(source) = receiving.sources.get(ssrc) {
             self.goes_on |= self.negotiation.heard_on(source.place.line);
         }
         let payload = unpadded(&header, &payload);
@@ -333,10 +345,10 @@ impl Peer {
     ///
     /// # Errors
     /// [`Fault`]
-    pub(super) fn follow_formats(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+    pub(super) fn follow_formats(&mut self, outline: &Outline) -> Result<(), Fault> {
         let lines = outline.sections.iter().filter(|section| section.sends());
         self.receiving.formats = self.session.formats(lines.clone().map(|section| section.key()))?;
-        self.receiving.formats.reds = lines.filter_map(Section::red).collect();
+        self.receiving.formats.reds = lines.filter_map(|section| section.red).collect();
         Ok(())
     }
 

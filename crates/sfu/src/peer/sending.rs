@@ -13,7 +13,7 @@ use super::waiting::{Waiting, WaitingLine};
 use crate::config::Transport;
 use crate::congestion::Control;
 use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, goodbyes, transport_feedback};
-use crate::sdp::Scan;
+use crate::sdp::Outline;
 use crate::srtp::{Profile, Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
@@ -297,7 +297,7 @@ impl Peer {
     ///
     /// # Errors
     /// [`Fault`]
-    pub(super) fn renegotiated(&mut self, outline: &Scan<'_>) -> Result<(), Fault> {
+    pub(super) fn renegotiated(&mut self, outline: &Outline) -> Result<(), Fault> {
         self.follow_formats(outline)?;
         let ssrcs = self.sending.outlets.ssrcs();
         let gone = self.session.enter(|rtc| {

@@ -212,18 +212,20 @@ impl Session {
     }
 
     /// Takes an offer. The inner error is str0m's: the session may be half changed by then.
-    pub(super) fn accept_offer(&mut self, sdp: &str) -> Result<Result<String, String>, Fault> {
+    pub(super) fn accept_offer(&mut self, offer: SdpOffer) -> Result<Result<String, String>, Fault> {
         self.enter(|rtc| {
-            let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
             let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| error.to_string())?;
             Ok(answer.to_sdp_string())
         })
     }
 
     /// Takes an answer. The inner error is as in [`Self::accept_offer`].
-    pub(super) fn accept_answer(&mut self, pending: SdpPendingOffer, sdp: &str) -> Result<Result<(), String>, Fault> {
+    pub(super) fn accept_answer(
+        &mut self,
+        pending: SdpPendingOffer,
+        answer: SdpAnswer,
+    ) -> Result<Result<(), String>, Fault> {
         self.enter(|rtc| {
-            let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
             let api = rtc.sdp_api();
             api.accept_answer(pending, answer).map_err(|error| error.to_string())
         })

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use str0m::media::{Mid, Rid};
+use str0m::media::Mid;
 use str0m::rtp::Ssrc;
 
 use super::formats::{Formats, Place, Role, SendingLine};
@@ -32,6 +32,8 @@ pub(super) struct Source {
     pub(super) stream: Stream,
     /// Its last authentic packet.
     heard: Option<Instant>,
+    /// The MID that its packets carried last.
+    name: Option<Box<[u8]>>,
     is_announced: bool,
 }
 
@@ -43,6 +45,13 @@ impl Source {
     fn is_main(&self) -> bool {
         self.place.role == Role::Main
     }
+}
+
+/// A stream that is known as soon as a packet of it is authentic.
+pub(super) struct Newcomer {
+    place: Place,
+    /// Streams that are gone by then.
+    gone: Vec<Ssrc>,
 }
 
 /// See the module.
@@ -71,9 +80,11 @@ impl Sources {
 
     /// Which packets of a stream came that is not known.
     pub(super) fn past_window(&self, ssrc: Ssrc) -> ReceiveWindow {
-        self.past
-            .get(&ssrc)
-            .map_or_else(ReceiveWindow::default, |end| ReceiveWindow::after(*end))
+        ReceiveWindow::after(self.past_end(ssrc))
+    }
+
+    fn past_end(&self, ssrc: Ssrc) -> u64 {
+        self.past.get(&ssrc).copied().unwrap_or_default()
     }
 
     /// The index that a packet of a known stream would have, if it is authentic. `None`: there is none, or the stream is one
@@ -89,16 +100,18 @@ impl Sources {
         self.past.len() + self.known.len() < MAX_EVER
     }
 
-    /// The source of an authentic packet, which is new where `place` is given.
-    pub(super) fn heard(&mut self, now: Instant, ssrc: Ssrc, place: Option<Place>) -> Option<&mut Source> {
-        if let Some(place) = place {
-            let stream = Stream::resumed(self.past_window(ssrc));
+    /// The source of an authentic packet, which may be a new one.
+    pub(super) fn heard(&mut self, now: Instant, ssrc: Ssrc, newcomer: Option<Newcomer>) -> Option<&mut Source> {
+        if let Some(Newcomer { place, gone }) = newcomer {
+            self.forget(|source| gone.contains(&source.ssrc));
+            let stream = Stream::resumed(self.past_end(ssrc));
             self.past.remove(&ssrc);
             self.known.push(Source {
                 ssrc,
                 place,
                 stream,
                 heard: None,
+                name: None,
                 is_announced: false,
             });
         }
@@ -115,40 +128,54 @@ impl Sources {
         Some(found.ssrc)
     }
 
-    /// Finds out where a packet belongs whose SSRC is not known. It is not authenticated yet: what it changes is what the time
-    /// alone would change. `lines` are the m-lines on which the client sends; `named` gives that of a MID.
+    /// Finds out where a packet belongs whose SSRC is not known. It is not authenticated yet. `lines` are the m-lines on which the
+    /// client sends; `named` gives that of a MID.
     pub(super) fn place(
-        &mut self,
+        &self,
         now: Instant,
         header: &Header<'_>,
         formats: &Formats,
         lines: impl Iterator<Item = Mid>,
         named: impl Fn(&[u8]) -> Option<Mid>,
-    ) -> Option<Place> {
+    ) -> Option<Newcomer> {
         let lines: Vec<Mid> = lines.collect();
-        self.forget_gone(now, &lines);
+        let gone = |source: &&Source| source.is_gone(now) && !self.may_resume(source, &lines);
+        let gone: Vec<Ssrc> = self.known.iter().filter(gone).map(|source| source.ssrc).collect();
         let is_past = self.past.contains_key(&header.ssrc.into());
-        if self.known.len() >= MAX_SSRCS || !(is_past || self.may_begin()) {
+        if self.known.len() - gone.len() >= MAX_SSRCS || !(is_past || self.may_begin()) {
             return None;
         }
-        let lines: Vec<SendingLine> = lines.iter().map(|line| (*line, self.mains(*line).collect())).collect();
-        let is_repair_of = |source: &Source, main| source.place.role == Role::Repair(main);
-        formats.place(header, &lines, named, |main| {
-            self.known.iter().any(|source| is_repair_of(source, main))
-        })
+        let others = || self.known.iter().filter(|source| !gone.contains(&source.ssrc));
+        let place = place_beside(others, header, formats, &lines, named)?;
+        Some(Newcomer { place, gone })
     }
 
-    /// The main streams on an m-line, and which encoding each is.
-    fn mains(&self, line: Mid) -> impl Iterator<Item = (Ssrc, Option<Rid>)> {
-        let mains = self.known.iter();
-        let mains = mains.filter(move |source| source.place.line == line && source.is_main());
-        mains.map(|source| (source.ssrc, source.place.rid))
-    }
-
-    fn forget_gone(&mut self, now: Instant, lines: &[Mid]) {
-        let gone = |source: &&Source| source.is_gone(now) && !self.may_resume(source, lines);
-        let gone: Vec<Ssrc> = self.known.iter().filter(gone).map(|source| source.ssrc).collect();
-        self.forget(|source| gone.contains(&source.ssrc));
+    /// Follows the MID of the latest packet of a known stream: by another one, the stream goes over to that m-line (RFC 9143
+    /// section 9.2). `lines` and `named` are as in [`Self::place`].
+    pub(super) fn follow_name(
+        &mut self,
+        ssrc: Ssrc,
+        header: &Header<'_>,
+        formats: &Formats,
+        lines: impl Iterator<Item = Mid>,
+        named: impl Fn(&[u8]) -> Option<Mid>,
+    ) {
+        let (Some(name), Some(source)) = (formats.mid(header), self.get(ssrc)) else {
+            return;
+        };
+        if source.name.as_deref() == Some(name) {
+            return;
+        }
+        let place = match named(name) == Some(source.place.line) {
+            true => Some(source.place),
+            false => {
+                let others = || self.known.iter().filter(|other| other.ssrc != ssrc);
+                place_beside(others, header, formats, &lines.collect::<Vec<_>>(), named)
+            }
+        };
+        if let (Some(place), Some(source)) = (place, self.get_mut(ssrc)) {
+            (source.place, source.name) = (place, Some(name.into()));
+        }
     }
 
     /// Whether a stream is an encoding that may be resumed: clients name it at its beginning only. Of several with its name
@@ -162,21 +189,21 @@ impl Sources {
 
     fn forget(&mut self, is_over: impl Fn(&Source) -> bool) {
         let over = self.known.extract_if(.., |source| is_over(source));
-        let heard = over.filter(|source| source.stream.window.end() > 0);
-        self.past
-            .extend(heard.map(|source| (source.ssrc, source.stream.window.end())));
+        let heard = over.filter(|source| source.stream.end() > 0);
+        self.past.extend(heard.map(|source| (source.ssrc, source.stream.end())));
     }
 
     /// Follows the streams that an offer announces: those of the one before that are not heard any more are gone.
     pub(super) fn announce(&mut self, streams: Vec<(Ssrc, Mid, Role)>) {
         for source in &mut self.known {
             source.is_announced = false;
+            source.name = None;
         }
         for (ssrc, line, role) in streams {
             if let Some(known) = self.get_mut(ssrc) {
                 (known.is_announced, known.place.line, known.place.role) = (true, line, role);
             } else {
-                let stream = Stream::resumed(self.past_window(ssrc));
+                let stream = Stream::resumed(self.past_end(ssrc));
                 self.past.remove(&ssrc);
                 let place = Place { line, rid: None, role };
                 self.known.push(Source {
@@ -184,10 +211,28 @@ impl Sources {
                     place,
                     stream,
                     heard: None,
+                    name: None,
                     is_announced: true,
                 });
             }
         }
         self.forget(|source| !source.is_announced && source.heard.is_none());
     }
+}
+
+/// Where a packet belongs, given the streams that there are beside its own.
+fn place_beside<'a, I: Iterator<Item = &'a Source>>(
+    others: impl Fn() -> I,
+    header: &Header<'_>,
+    formats: &Formats,
+    lines: &[Mid],
+    named: impl Fn(&[u8]) -> Option<Mid>,
+) -> Option<Place> {
+    let mains = |line| {
+        let mains = others().filter(move |source| source.place.line == line && source.is_main());
+        mains.map(|source| (source.ssrc, source.place.rid)).collect()
+    };
+    let lines: Vec<SendingLine> = lines.iter().map(|line| (*line, mains(*line))).collect();
+    let is_repaired = |main| others().any(|source| source.place.role == Role::Repair(main));
+    formats.place(header, &lines, named, is_repaired)
 }

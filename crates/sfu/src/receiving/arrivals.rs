@@ -12,6 +12,8 @@ const REPORTED: usize = 400;
 const TICK: u128 = 250;
 /// Ticks of one unit of the reference time: 64 ms.
 const TICKS_PER_REFERENCE: i64 = 256;
+/// Between two numbers too old to be remembered of which the second goes on where the first was.
+const MAX_STEP: u16 = 16;
 /// The length of a run of packets with one status that is worth a chunk of its own.
 const RUN: usize = 7;
 
@@ -22,6 +24,8 @@ pub(crate) struct Arrivals {
     /// When packets came, from the number `first` on; the last one has come.
     times: VecDeque<Option<Instant>>,
     first: u64,
+    /// The last number that came and was too old to be remembered.
+    stray: Option<u16>,
     /// The lowest number that came and was not reported.
     unreported: Option<u64>,
     /// The number after those that were reported, as received or lost.
@@ -36,6 +40,7 @@ impl Arrivals {
             began: now,
             times: VecDeque::new(),
             first: 0,
+            stray: None,
             unreported: None,
             reported: None,
             feedbacks: 0,
@@ -57,13 +62,13 @@ impl Arrivals {
 
     /// Takes the number of an authentic packet.
     pub(crate) fn note(&mut self, now: Instant, number: u16) {
+        if self.steps_back(number) {
+            return;
+        }
         let number = self.extended(number);
         if self.times.is_empty() || number >= self.end() + REMEMBERED as u64 {
             self.times.clear();
             (self.first, self.unreported, self.reported) = (number, None, None);
-        }
-        if number + (REMEMBERED as u64) < self.end() {
-            return;
         }
         while number < self.first {
             self.times.push_front(None);
@@ -82,6 +87,22 @@ impl Arrivals {
             self.first += 1;
         }
         self.unreported = Some(self.unreported.map_or(number, |lowest| lowest.min(number)));
+    }
+
+    /// Whether a number is too old to be remembered. A second one that follows it is of a client that has begun anew (as RFC 3550
+    /// section A.1 has it for sequence numbers): then so do we, and it is not old any more.
+    fn steps_back(&mut self, number: u16) -> bool {
+        if self.times.is_empty() || self.extended(number) + (REMEMBERED as u64) >= self.end() {
+            self.stray = None;
+            return false;
+        }
+        let before = self.stray.replace(number);
+        let follows = before.is_some_and(|before| (1..=MAX_STEP).contains(&number.wrapping_sub(before)));
+        if follows {
+            self.times.clear();
+            self.stray = None;
+        }
+        !follows
     }
 
     /// The feedback packets about what came since the last ones. `sender` is the SSRC of who reports, `media` one of the
@@ -244,6 +265,29 @@ mod tests {
             );
             assert!(arrivals.feedback(1, 2).is_empty(), "nothing is new");
         }
+    }
+
+    #[test]
+    fn a_client_that_begins_anew_is_told_what_came_again() {
+        let now = Instant::now();
+        let mut arrivals = Arrivals::new(now);
+        (20_000..20_100).for_each(|number| arrivals.note(now, number));
+        arrivals.feedback(1, 2);
+        // One that was under way for long, and then more of where the client is.
+        [500, 20_100, 900, 20_101]
+            .into_iter()
+            .for_each(|number| arrivals.note(now, number));
+        let told: Vec<u16> = read(&arrivals.feedback(1, 2))
+            .iter()
+            .map(|(number, _)| *number)
+            .collect();
+        assert_eq!(told, [20_100, 20_101]);
+        (7..40).for_each(|number| arrivals.note(now, number));
+        let told: Vec<u16> = read(&arrivals.feedback(1, 2))
+            .iter()
+            .map(|(number, _)| *number)
+            .collect();
+        assert_eq!(told, (8..40).collect::<Vec<u16>>());
     }
 
     #[test]

@@ -40,26 +40,25 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Whether an SDP of the client's rejects the m-line, or an earlier one has. A data channel is not rejected.
-    pub(crate) fn is_stopped_by(&self, scan: &Scan<'_>) -> bool {
-        !self.is_data
-            && scan
-                .section(self.key)
-                .map_or(self.is_stopped, |section| section.rejected)
+    /// Whether the m-line carries nothing after an SDP of the client's that `rejects` it, or does not, or has no such m-line. A
+    /// data channel is not rejected.
+    pub(crate) fn is_stopped_by(&self, rejects: Option<bool>) -> bool {
+        !self.is_data && rejects.unwrap_or(self.is_stopped)
     }
 }
 
 /// Writes an SDP with the m-lines in `slots`. One that the client does not have carries nothing.
 pub(crate) fn render(scan: &Scan<'_>, slots: &[Slot]) -> String {
     let mut out = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE");
-    for slot in slots.iter().filter(|slot| !slot.is_stopped_by(scan)) {
+    let is_stopped = |slot: &Slot| slot.is_stopped_by(scan.section(slot.key).map(|section| section.rejected));
+    for slot in slots.iter().filter(|slot| !is_stopped(slot)) {
         put(&mut out, format_args!(" {}", slot.key));
     }
     out.push_str("\r\n");
     transport(&mut out, scan);
     for slot in slots {
         match scan.section(slot.key) {
-            _ if slot.is_stopped_by(scan) => stopped(&mut out, slot.key),
+            _ if is_stopped(slot) => stopped(&mut out, slot.key),
             Some(section) if slot.is_data == (section.purpose == Purpose::Data) => write_section(&mut out, section),
             _ if slot.is_data => data(&mut out, slot.key),
             _ => empty(&mut out, slot.key),

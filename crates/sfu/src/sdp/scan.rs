@@ -54,12 +54,6 @@ impl<'a> Scan<'a> {
         both.for_each(|section| section.direction = Direction::SendOnly);
     }
 
-    /// Rejects m-lines.
-    pub(crate) fn reject(&mut self, is_rejected: impl Fn(Mid) -> bool) {
-        let sections = self.sections.iter_mut();
-        sections.for_each(|section| section.rejected |= is_rejected(section.key));
-    }
-
     /// Whether the m-lines are those of another SDP, as those of an answer are those of its offer. A rejected one may come
     /// without its mid.
     pub(crate) fn has_same_lines(&self, other: &Scan<'_>) -> bool {
@@ -263,18 +257,14 @@ mod tests {
     #[test]
     fn the_outline_of_an_offer() {
         let scan = scan(OFFER, 4).unwrap();
-        let outline: Vec<_> = scan
-            .sections
-            .iter()
-            .map(|s| (s.mid, s.kind(), s.sends(), s.receives()))
-            .collect();
+        let outline: Vec<_> = scan.sections.iter().map(|s| (s.mid, s.kind(), s.direction)).collect();
         assert_eq!(
             outline,
             [
-                ("a", Some(MediaKind::Audio), true, false),
-                ("v", Some(MediaKind::Video), true, true),
-                ("x", Some(MediaKind::Video), false, false),
-                ("d", None, true, true),
+                ("a", Some(MediaKind::Audio), Direction::SendOnly),
+                ("v", Some(MediaKind::Video), Direction::SendRecv),
+                ("x", Some(MediaKind::Video), Direction::RecvOnly),
+                ("d", None, Direction::SendRecv),
             ]
         );
         assert!(scan.section("x".into()).unwrap().rejected);

@@ -184,11 +184,6 @@ impl<'a> Section<'a> {
         *self.key == *self.mid
     }
 
-    /// Whether the writer will receive media on this m-line.
-    pub(crate) fn receives(&self) -> bool {
-        !self.rejected && matches!(self.direction, Direction::RecvOnly | Direction::SendRecv)
-    }
-
     /// Whether the writer will send media on this m-line.
     pub(crate) fn sends(&self) -> bool {
         !self.rejected && matches!(self.direction, Direction::SendOnly | Direction::SendRecv)

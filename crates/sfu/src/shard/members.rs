@@ -81,12 +81,6 @@ impl Shard {
         }
     }
 
-    /// Whether what is due at a peer is to read an offer that waited.
-    pub(super) fn reads_offer(&self, key: PeerKey) -> bool {
-        let now = self.clock.now();
-        self.peers.get(key).is_some_and(|peer| peer.is_held_offer_due(now))
-    }
-
     pub(super) fn peer_due(&mut self, key: PeerKey) {
         let now = self.clock.now();
         while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
@@ -139,7 +133,8 @@ impl Shard {
 
     /// Tells a client what is in its slots, if it was told otherwise before.
     pub(super) fn tell_slots(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get(key).filter(|peer| peer.mode() == Mode::Slots) else {
+        let has_slots = |peer: &&Peer| peer.mode() == Mode::Slots && peer.has_negotiated();
+        let Some(peer) = self.peers.get(key).filter(has_slots) else {
             return;
         };
         if let Some(mut slots) = self.router.tell_slots(key, &peer.lines()) {

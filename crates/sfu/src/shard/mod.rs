@@ -10,6 +10,7 @@ mod sdp_rates;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
@@ -19,7 +20,7 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Said, SessionFactory, WallClock};
+use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Reading, Said, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::{Allotment, Router};
@@ -65,6 +66,8 @@ pub struct Shard {
     sdp_rates: SdpRates,
     peers: Peers,
     router: Router,
+    /// SDPs to be read: one of each peer at most.
+    readings: VecDeque<Reading>,
     transmits: Queue<Transmit>,
     events: Queue<Event>,
     ended_rooms: Vec<RoomId>,
@@ -84,6 +87,7 @@ impl Shard {
             sdp_rates: SdpRates::new(config.limits.offers_per_user, now),
             peers: Peers::default(),
             router: Router::new(&config.limits),
+            readings: VecDeque::new(),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
             ended_rooms: Vec::new(),
@@ -120,6 +124,7 @@ impl Shard {
                     tracks,
                     mode,
                     name,
+                    insists: false,
                 };
                 let outcome = self.offer(peer, offer)?;
                 if let (Some(key), Some(recording)) = (self.peers.by_transport(&transport), recording) {
@@ -127,7 +132,7 @@ impl Shard {
                 }
                 return Ok(outcome);
             }
-            Command::Answer { transport, sdp } => return self.answer(self.peers.find(&transport)?, &sdp),
+            Command::Answer { transport, sdp } => return self.answer(self.peers.find(&transport)?, sdp),
             // An ICE-lite agent learns the client's addresses from the client's checks. Candidates may come before the offer.
             Command::Candidate { .. } => {}
             Command::View { transport, mut videos } => {
@@ -176,21 +181,12 @@ impl Shard {
         Ok(Outcome::Done)
     }
 
-    /// Tells that time has passed. Early or late calls do no harm. One offer that waited is read in a call: where more are due,
-    /// [`Self::next_timeout`] says so, and packets come between.
+    /// Tells that time has passed. Early or late calls do no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.clock.advance(now);
-        let mut has_read = false;
         for timer in self.clock.take_due() {
             match timer {
                 Timer::Session(peer) => self.peers.wake(peer),
-                Timer::Peer(peer) if self.reads_offer(peer) => {
-                    if std::mem::replace(&mut has_read, true) {
-                        self.clock.arm(self.clock.now(), timer);
-                    } else {
-                        self.peer_due(peer);
-                    }
-                }
                 Timer::Peer(peer) => self.peer_due(peer),
             }
         }

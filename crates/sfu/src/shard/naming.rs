@@ -4,11 +4,11 @@ use str0m::media::MediaKind;
 
 use crate::command::{Source, TrackName};
 use crate::router::Published;
-use crate::sdp::Scan;
+use crate::sdp::Outline;
 
 /// What a client sends on which m-line. The first audio is the microphone and further audio a screen's sound; the first video
 /// is the camera and further video screens; unless they are named.
-pub(super) fn published(outline: &Scan<'_>, names: &[TrackName]) -> Vec<Published> {
+pub(super) fn published(outline: &Outline, names: &[TrackName]) -> Vec<Published> {
     let mut published: Vec<Published> = Vec::new();
     for section in outline.sections.iter().filter(|section| section.sends()) {
         let Some(kind) = section.kind() else {

@@ -1,6 +1,6 @@
 //! Offers and answers, in both directions.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shard;
 use super::naming::published;
@@ -9,49 +9,140 @@ use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
 use crate::event::{Body, CloseReason};
 use crate::ids::{PeerId, PeerKey};
 use crate::peer::{
-    Addition, Answered, ClientOffer, Fault, GLARE_TIMEOUT, Mode, NegotiationError, Peer, rehearse_offer,
+    Addition, ClientOffer, ClientSdp, Fault, Found, GLARE_TIMEOUT, Mode, NegotiationError, OfferTerms, Peer, ReadOffer,
+    ReadSdp, Reading,
 };
-use crate::sdp::{Scan, scan};
+use crate::sdp::SessionSdp;
 
 /// Why an SDP is refused, for people.
 type Reason = String;
 
 const TOO_MANY: &str = "too many offers or answers in a second: try again";
+const BUSY: &str = "the media server is busy: try again";
 
 impl Shard {
+    /// The next SDP to be read. Of each peer one is read at a time, and what it says later waits for that.
+    pub fn poll_reading(&mut self) -> Option<Reading> {
+        let mut readings = std::iter::from_fn(|| self.readings.pop_front());
+        readings.find(|reading| self.peers.get(reading.peer()).is_some())
+    }
+
+    /// Goes on with an SDP that was read: as of [`Self::command`], of which this is the outcome. Where the peer is gone, nothing
+    /// is done.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub fn finish_reading(&mut self, now: Instant, read: ReadSdp) -> Result<Outcome, Refusal> {
+        self.clock.advance(now);
+        let outcome = self.take_read(read);
+        self.settle();
+        outcome
+    }
+
     pub(super) fn offer(&mut self, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
         let known = self.check_owner(&id)?;
         self.check_length(&offer.sdp).map_err(|reason| invalid(&id, reason))?;
-        if self.sdp_rates.takes_offer(self.clock.now(), &id, offer.sdp.len()) {
-            return self.read_offer(known, id, offer);
-        }
+        let is_in_time = self.sdp_rates.takes_offer(self.clock.now(), &id, offer.sdp.len());
         match known {
+            Some(key) if is_in_time => self.read(key, ClientSdp::Offer(offer)),
             Some(key) => {
                 let crosses = self.peers.get(key).is_some_and(Peer::awaits_answer);
                 self.hold(key, offer, if crosses { GLARE_TIMEOUT } else { WAIT })
+            }
+            None if is_in_time => {
+                self.check_space(&id)?;
+                let key = self.open(id, &offer);
+                self.read(key, ClientSdp::Offer(offer))
             }
             None => Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into())),
         }
     }
 
-    fn read_offer(&mut self, known: Option<PeerKey>, id: PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
-        let outline = self.outline(&offer).map_err(|reason| invalid(&id, reason))?;
-        let Some(key) = known else {
-            self.check_space(&id)?;
-            let key = self.open(id, &offer);
-            let outcome = self.take_offer(key, &offer, outline);
-            if outcome
-                .as_ref()
-                .is_err_and(|refusal| refusal.code == RefusalCode::InvalidSdp)
-            {
-                self.forget_unopened(key);
-            }
-            return outcome;
+    /// Has an SDP read, unless there is no need.
+    fn read(&mut self, key: PeerKey, sdp: ClientSdp) -> Result<Outcome, Refusal> {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return Ok(Outcome::Done);
         };
-        match self.peers.get(key) {
-            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, &id, &offer, outline),
-            Some(peer) if peer.awaits_answer() => self.hold(key, offer, GLARE_TIMEOUT),
-            _ => self.take_offer(key, &offer, outline),
+        match sdp {
+            ClientSdp::Offer(offer) if !offer.insists && peer.is_crossed_by(&offer.sdp) => {
+                return self.hold(key, offer, GLARE_TIMEOUT);
+            }
+            ClientSdp::Answer(sdp) if peer.is_repeated_answer(&sdp) => return Ok(Outcome::Done),
+            _ => {}
+        }
+        let reading = peer.read(key, sdp, &self.config.limits);
+        let too_many = |_| refusal(peer.id(), RefusalCode::Overloaded, TOO_MANY.into());
+        self.readings.extend(reading.map_err(too_many)?);
+        Ok(Outcome::Reading)
+    }
+
+    fn take_read(&mut self, read: ReadSdp) -> Result<Outcome, Refusal> {
+        let ReadSdp { peer: key, sdp, found } = read;
+        let Some(peer) = self.peers.get_mut(key) else {
+            return Ok(Outcome::Done);
+        };
+        peer.end_reading();
+        let id = peer.id().clone();
+        let is_answer = matches!(sdp, ClientSdp::Answer(_));
+        let outcome = match found {
+            Ok(found) => self.take_found(key, &id, sdp, found),
+            Err(unread) => self.negotiated(key, &id, Err(unread.into())),
+        };
+        if is_answer && outcome.is_err() {
+            self.sdp_rates.count_wrong_answer(self.clock.now(), &id);
+        }
+        self.read_next(&id);
+        self.arm(key);
+        outcome
+    }
+
+    fn take_found(&mut self, key: PeerKey, id: &PeerId, sdp: ClientSdp, found: Found) -> Result<Outcome, Refusal> {
+        match (sdp, found) {
+            (ClientSdp::Offer(offer), Found::NewConnection(read)) => self.begin_anew(key, id, &offer, *read),
+            (ClientSdp::Offer(offer), Found::Offer(read)) => {
+                let crosses = self.peers.get(key).is_some_and(Peer::awaits_answer);
+                match crosses && !offer.insists {
+                    true => self.hold(key, offer, GLARE_TIMEOUT),
+                    false => self.take_offer(key, id, &offer.tracks, *read),
+                }
+            }
+            (ClientSdp::Answer(sdp), found) => self.take_answer(key, id, &sdp, found),
+            // An offer never reads as an answer.
+            (ClientSdp::Offer(_), Found::Answer(_) | Found::LateAnswer(_)) => Err(faulty(id)),
+        }
+    }
+
+    /// Has the next SDP read that has waited for one that was taken or refused. A peer that has negotiated nothing, and has
+    /// nothing to read, was never open.
+    fn read_next(&mut self, id: &PeerId) {
+        while let Some(key) = self.peers.by_transport(&id.transport) {
+            let Some(peer) = self.peers.get_mut(key).filter(|peer| !peer.is_reading()) else {
+                return;
+            };
+            let has_negotiated = peer.has_negotiated();
+            let next = match (peer.next_waiting(), has_negotiated) {
+                (Some(next), true) => self.read(key, next),
+                // Its session may be half changed by the offer that was refused.
+                (Some(ClientSdp::Offer(offer)), false) => match self.replace(key, &offer) {
+                    Some(new) => self.read(new, ClientSdp::Offer(offer)),
+                    None => Err(faulty(id)),
+                },
+                (Some(ClientSdp::Answer(_)), false) => Err(invalid(id, "there is no offer to answer".into())),
+                (None, true) => return self.plan_offer(key),
+                (None, false) => return self.forget_unopened(key),
+            };
+            self.say(next);
+        }
+    }
+
+    /// Tells a client the outcome of what it asked before.
+    fn say(&mut self, outcome: Result<Outcome, Refusal>) {
+        let event = match outcome {
+            Ok(outcome) => outcome.into_event(),
+            Err(refusal) => refusal.into_event(),
+        };
+        if let Some(event) = event {
+            self.events.push(event);
         }
     }
 
@@ -85,18 +176,6 @@ impl Shard {
         Ok(())
     }
 
-    fn outline<'a>(&self, offer: &'a ClientOffer) -> Result<Scan<'a>, Reason> {
-        let limits = &self.config.limits;
-        let mut outline = scan(&offer.sdp, limits.media_lines)?;
-        outline.prefer_sending();
-        let sections = outline.sections.iter();
-        let tracks = sections.filter(|section| section.sends() && section.kind().is_some());
-        if tracks.count() > limits.tracks {
-            return Err(format!("the offer has more than {} tracks", limits.tracks));
-        }
-        Ok(outline)
-    }
-
     fn check_space(&self, id: &PeerId) -> Result<(), Refusal> {
         let max = self.config.limits.peers;
         if self.peers.len() >= max {
@@ -112,61 +191,57 @@ impl Shard {
         key: PeerKey,
         id: &PeerId,
         offer: &ClientOffer,
-        outline: Scan<'_>,
+        read: ReadOffer,
     ) -> Result<Outcome, Refusal> {
-        let rehearsed = rehearse_offer(self.sessions.make(self.clock.now()), &outline);
-        self.negotiated(key, id, rehearsed)?;
-        match self.replace(key, offer) {
-            Some(new) => self.take_offer(new, offer, outline),
-            None => Err(faulty(id)),
+        let Some(new) = self.replace(key, offer) else {
+            return Err(faulty(id));
+        };
+        let taken = self.take_offer(new, id, &offer.tracks, read);
+        if taken.is_err() {
+            // The old connection is gone: its client has another one.
+            self.close(new, CloseReason::Fault);
         }
+        taken
     }
 
-    /// Takes the offer that was held: its client insists on it, or it may be read now.
+    /// Has the offer read that was held: its client insists on it, or it may be read now.
     pub(super) fn take_held(&mut self, key: PeerKey) {
-        let now = self.clock.now();
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Some((id, mut offer)) = self
+            .peers
+            .get_mut(key)
+            .and_then(|peer| Some((peer.id().clone(), peer.take_held()?)))
+        else {
             return;
         };
-        let id = peer.id().clone();
-        let Some(offer) = peer.take_held() else {
-            return;
-        };
-        let taken = match self.sdp_rates.takes_offer(now, &id, offer.sdp.len()) {
-            true => self.take_at_last(key, &id, offer),
+        let taken = match self.sdp_rates.takes_offer(self.clock.now(), &id, offer.sdp.len()) {
+            true => {
+                offer.insists = true;
+                self.read(key, ClientSdp::Offer(offer))
+            }
             false => self.hold(key, offer, WAIT),
         };
-        let event = match taken {
-            Ok(outcome) => outcome.into_event(),
-            Err(refusal) => refusal.into_event(),
-        };
-        if let Some(event) = event {
-            self.events.push(event);
-        }
+        self.say(taken);
     }
 
     /// An offer of the server's that is outstanding is withdrawn for it.
-    fn take_at_last(&mut self, key: PeerKey, id: &PeerId, offer: ClientOffer) -> Result<Outcome, Refusal> {
-        let outline = self.outline(&offer).map_err(|reason| invalid(id, reason))?;
-        match self.peers.get(key) {
-            Some(peer) if peer.is_another_connection(&outline) => self.begin_anew(key, id, &offer, outline),
-            _ => self.take_offer(key, &offer, outline),
-        }
-    }
-
-    fn take_offer(&mut self, key: PeerKey, offer: &ClientOffer, mut outline: Scan<'_>) -> Result<Outcome, Refusal> {
+    fn take_offer(
+        &mut self,
+        key: PeerKey,
+        id: &PeerId,
+        names: &[TrackName],
+        read: ReadOffer,
+    ) -> Result<Outcome, Refusal> {
         let now = self.clock.now();
-        let Self { sessions, peers, .. } = self;
-        let Some(peer) = peers.get_mut(key) else {
+        let ReadOffer { offer, mut terms } = read;
+        let Some(peer) = self.peers.get_mut(key) else {
             // Nothing closes a peer between its look-up and this.
             return Ok(Outcome::Done);
         };
-        let id = peer.id().clone();
-        let accepted = peer.accept_offer(now, || sessions.make(now), &mut outline);
-        let answer = self.negotiated(key, &id, accepted)?;
-        let sdp = self.follow_offer(key, &answer, &offer.tracks, &outline);
-        let sdp = self.negotiated(key, &id, sdp.map_err(NegotiationError::from))?;
-        Ok(Outcome::Answer { to: id, sdp })
+        let accepted = peer.accept_offer(now, offer, &terms.outline);
+        let answer = self.negotiated(key, id, accepted)?;
+        let sdp = self.follow_offer(key, &answer, names, &mut terms);
+        let sdp = self.negotiated(key, id, sdp.map_err(NegotiationError::from))?;
+        Ok(Outcome::Answer { to: id.clone(), sdp })
     }
 
     /// What a failed negotiation leads to: a refusal, and the end of a peer that it damaged.
@@ -174,6 +249,7 @@ impl Shard {
         match result {
             Ok(value) => Ok(value),
             Err(NegotiationError::Invalid(reason)) => Err(invalid(id, reason)),
+            Err(NegotiationError::Busy) => Err(refusal(id, RefusalCode::Overloaded, BUSY.into())),
             Err(NegotiationError::Broken(reason)) => {
                 self.close(key, CloseReason::Fault);
                 Err(invalid(id, reason))
@@ -191,27 +267,29 @@ impl Shard {
         key: PeerKey,
         answer: &str,
         names: &[TrackName],
-        outline: &Scan<'_>,
+        terms: &mut OfferTerms,
     ) -> Result<String, Fault> {
         let now = self.clock.now();
         let Some(peer) = self.peers.get_mut(key) else {
             return Err(Fault);
         };
+        let answer = SessionSdp::parse(answer);
+        peer.offer_taken(now, &answer, terms)?;
         if self.demux.set_ufrag(peer.ufrag()?, key) {
             peer.ice_restarted();
         }
-        let router = &mut self.router;
+        let (router, outline) = (&mut self.router, &mut terms.outline);
         router.offer_taken(key);
         router.set_lines(now, key, &peer.lines());
         router.publish(now, key, &published(outline, names), peer.pauses());
-        for section in outline.sections.iter().filter(|section| section.sends()) {
-            router.set_encodings(key, section.key(), section.encodings());
+        for section in outline.sections.iter_mut().filter(|section| section.sends()) {
+            router.set_encodings(key, section.key(), std::mem::take(&mut section.encodings));
         }
         match peer.mode() {
             Mode::Slots => router.fill_slots(now, key, &peer.lines(), peer.view()),
             Mode::Plain => router.fill_idle(now, key, &peer.lines()),
         }
-        let sdp = peer.finish_answer(answer, |mid| router.label(key, mid))?;
+        let sdp = peer.finish_answer(&answer, |mid| router.label(key, mid))?;
         router.set_lines(now, key, &peer.lines());
         let room = router.room_of(key);
         self.tell_slots(key);
@@ -222,33 +300,34 @@ impl Shard {
         Ok(sdp)
     }
 
-    pub(super) fn answer(&mut self, key: PeerKey, sdp: &str) -> Result<Outcome, Refusal> {
-        let now = self.clock.now();
+    pub(super) fn answer(&mut self, key: PeerKey, sdp: String) -> Result<Outcome, Refusal> {
         let Some(id) = self.peers.get(key).map(|peer| peer.id().clone()) else {
             return Ok(Outcome::Done);
         };
-        if !self.sdp_rates.reads_answer(now, &id) {
+        if !self.sdp_rates.reads_answer(self.clock.now(), &id) {
             return Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into()));
         }
-        let taken = self.read_answer(key, &id, sdp);
-        if taken.is_err() {
-            self.sdp_rates.count_wrong_answer(now, &id);
-        }
-        taken
+        self.check_length(&sdp).map_err(|reason| invalid(&id, reason))?;
+        self.read(key, ClientSdp::Answer(sdp))
     }
 
-    fn read_answer(&mut self, key: PeerKey, id: &PeerId, sdp: &str) -> Result<Outcome, Refusal> {
-        let (now, max_lines) = (self.clock.now(), self.config.limits.media_lines);
-        let checked = self.check_length(sdp).and_then(|()| scan(sdp, max_lines));
-        let Self { sessions, peers, .. } = self;
-        let Some(peer) = peers.get_mut(key) else {
+    fn take_answer(&mut self, key: PeerKey, id: &PeerId, sdp: &str, found: Found) -> Result<Outcome, Refusal> {
+        let now = self.clock.now();
+        let Some(peer) = self.peers.get_mut(key) else {
             return Ok(Outcome::Done);
         };
-        let mut outline = checked.map_err(|reason| invalid(id, reason))?;
-        let accepted = peer.accept_answer(now, || sessions.make(now), sdp, &mut outline);
-        if let Answered::Withdrawn(answer) = self.negotiated(key, id, accepted)? {
-            let followed = self.follow_offer(key, &answer, &[], &outline);
-            self.negotiated(key, id, followed.map_err(NegotiationError::from))?;
+        match found {
+            Found::Answer(read) => {
+                let accepted = peer.accept_answer(now, sdp, *read);
+                self.negotiated(key, id, accepted)?;
+            }
+            Found::LateAnswer(read) => {
+                let gone_back = peer.go_back(&read.terms.outline);
+                self.negotiated(key, id, gone_back)?;
+                // Nobody is told the session's answer.
+                self.take_offer(key, id, &[], *read)?;
+            }
+            Found::Offer(_) | Found::NewConnection(_) => return Err(faulty(id)),
         }
         self.follow_lines(key);
         self.plan_offer(key);

@@ -64,14 +64,17 @@ impl Shard {
     fn take_rtp(&mut self, key: PeerKey, address: (Transport, SocketAddr), packet: &[u8]) -> bool {
         let now = self.clock.now();
         let Self { peers, router, .. } = self;
-        let Some(peer) = peers.get_mut(key) else {
-            return false;
+        let taken = peers.confine(key, |peer| {
+            peer.heard(now, address);
+            let before = peer.reports_at();
+            let received = peer.take_rtp(now, packet, router.published_lines(key));
+            let due = peer.reports_at();
+            (received, due.filter(|_| due != before))
+        });
+        let Some((received, due)) = taken else {
+            return true;
         };
-        peer.heard(now, address);
-        let before = peer.reports_at();
-        let received = peer.take_rtp(now, packet, router.published_lines(key));
-        let due = peer.reports_at();
-        if let Some(at) = due.filter(|_| due != before) {
+        if let Some(at) = due {
             self.clock.arm(at, Timer::Peer(key));
         }
         match received {
@@ -86,11 +89,11 @@ impl Shard {
     /// Takes what a client says of what it is sent, and of what it sends. What is not authentic is its own affair.
     fn take_rtcp(&mut self, key: PeerKey, address: (Transport, SocketAddr), packet: &[u8]) -> bool {
         let now = self.clock.now();
-        let Some(peer) = self.peers.get_mut(key) else {
-            return false;
-        };
-        peer.heard(now, address);
-        let Some(wishes) = peer.take_rtcp(now, packet) else {
+        let wishes = self.peers.confine(key, |peer| {
+            peer.heard(now, address);
+            peer.take_rtcp(now, packet)
+        });
+        let Some(wishes) = wishes.flatten() else {
             return true;
         };
         for mid in wishes.keyframes {
@@ -169,8 +172,10 @@ impl Shard {
         let owner = self.demux.by_address(transport, source);
         let candidates = owner.into_iter().chain(self.demux.claimant(transport, source));
         for key in candidates {
-            let peer = self.peers.get_mut(key);
-            if peer.is_some_and(|peer| peer.responded(now, (transport, source), packet)) {
+            let is_verified = self
+                .peers
+                .confine(key, |peer| peer.responded(now, (transport, source), packet));
+            if is_verified == Some(true) {
                 self.demux.learn(transport, source, key);
                 self.drain(key);
                 self.arm(key);
@@ -256,13 +261,14 @@ impl Shard {
     pub(super) fn flush(&mut self, key: PeerKey) {
         let now = self.clock.now();
         let Self { peers, transmits, .. } = self;
-        if let Some(peer) = peers.get_mut(key) {
+        let leave_at = peers.confine(key, |peer| {
             peer.flush(now, |packet| {
                 transmits.push(packet.into());
             });
-            if let Some(at) = peer.leave_at() {
-                self.clock.arm(at, Timer::Peer(key));
-            }
+            peer.leave_at()
+        });
+        if let Some(at) = leave_at.flatten() {
+            self.clock.arm(at, Timer::Peer(key));
         }
     }
 
@@ -279,7 +285,7 @@ impl Shard {
     /// The same for a peer whose session has not been touched.
     fn drain_own(&mut self, key: PeerKey) {
         let now = self.clock.now();
-        while let Some(output) = self.peers.get_mut(key).and_then(|peer| peer.poll_own(now)) {
+        while let Some(output) = self.peers.confine(key, |peer| peer.poll_own(now)).flatten() {
             if !self.carry_out(key, output) {
                 return;
             }
@@ -328,11 +334,11 @@ impl Shard {
     pub(super) fn report(&mut self, key: PeerKey) {
         let now = self.clock.now();
         let Self { peers, transmits, .. } = self;
-        if let Some(peer) = peers.get_mut(key) {
+        peers.confine(key, |peer| {
             peer.report(now, |packet| {
                 transmits.push(packet.into());
             });
-        }
+        });
     }
 
     fn forward(&mut self, key: PeerKey, (mid, params, packet): (Mid, PayloadParams, Packet)) {

@@ -1,6 +1,7 @@
-//! The peers of a shard: found by transport, driven in turn, and closed by themselves where their session panics.
+//! The peers of a shard: found by transport, driven in turn, and closed by themselves where their session panics, or what reads their packets.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -104,6 +105,18 @@ impl Peers {
             self.faulty.push(key);
         }
         entered.ok()
+    }
+
+    /// Does something with a peer by what its client has sent. Should it panic at that, the peer is closed by itself, when the
+    /// present call has done its work, and nobody else notices.
+    pub(super) fn confine<T>(&mut self, key: PeerKey, act: impl FnOnce(&mut Peer) -> T) -> Option<T> {
+        let peer = self.get_mut(key)?;
+        // A peer that panicked may be inconsistent: it is only closed. `act` leaves nothing else half done.
+        let done = catch_unwind(AssertUnwindSafe(|| act(peer)));
+        if done.is_err() {
+            self.faulty.push(key);
+        }
+        done.ok()
     }
 
     /// A session has panicked.

@@ -51,7 +51,9 @@ fn join_recorded(shard: &mut Shard, now: Instant, transport: &str, recording: Op
         name: String::new(),
         recording,
     };
-    assert!(matches!(shard.command(now, offer), Ok(Outcome::Answer { .. })));
+    assert_eq!(shard.command(now, offer), Ok(Outcome::Reading));
+    let read = shard.poll_reading().unwrap().run();
+    assert!(matches!(shard.finish_reading(now, read), Ok(Outcome::Answer { .. })));
 }
 
 fn closed(shard: &mut Shard) -> Vec<(TransportId, TransportState)> {
@@ -94,6 +96,27 @@ fn a_panic_closes_only_its_peer() {
     join(&mut shard, now, "d");
     assert_eq!(shard.stats().peers, 4);
     assert_eq!(closed(&mut shard), []);
+}
+
+#[test]
+fn a_panic_at_what_a_client_sends_closes_only_its_peer() {
+    let now = Instant::now();
+    let mut shard = shard(now);
+    for transport in ["a", "b"] {
+        join(&mut shard, now, transport);
+    }
+    let key = shard.peers.by_transport(&"a".into()).unwrap();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    assert_eq!(shard.peers.confine(key, |_| panic!("as if a reader did")), None::<()>);
+    std::panic::set_hook(hook);
+    shard.handle_timeout(now);
+    assert_eq!(
+        closed(&mut shard),
+        [("a".into(), TransportState::Closed(CloseReason::Fault))]
+    );
+    let stats = shard.stats();
+    assert_eq!((stats.peers, stats.faults, stats.tracks), (1, 1, 2));
 }
 
 #[test]

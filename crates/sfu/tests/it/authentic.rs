@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use str0m::crypto::dtls::SrtpProfile;
-use str0m::media::MediaKind::{Audio, Video};
+use str0m::media::MediaKind::{self, Audio, Video};
+
+use sfu::{Command, Source};
+use str0m::media::Mid;
 
 use crate::fuzz::{mutate, rounds};
 use crate::support::World;
@@ -33,6 +36,11 @@ struct Call {
 
 impl Call {
     fn new(seed: u64) -> Self {
+        Self::with(seed, &[Audio, Video])
+    }
+
+    /// One in which the test speaks for somebody with such tracks.
+    fn with(seed: u64, tracks: &[MediaKind]) -> Self {
         let mut world = World::new(seed);
         world.join("ana");
         world.join("ben");
@@ -40,8 +48,7 @@ impl Call {
         let (config, keys) = old_dtls::config_with_keys(Key::Ecdsa, SrtpProfile::AEAD_AES_128_GCM);
         let client = &mut world.clients[hostile];
         client.use_config(config);
-        client.add_track(Audio);
-        client.add_track(Video);
+        tracks.iter().for_each(|kind| client.add_track(*kind));
         world.offer(hostile);
         world.run_until(5 * SECOND, "media", |world| {
             [0, 1]
@@ -188,6 +195,71 @@ fn sequence_numbers_that_go_back_to_before_zero() {
     );
     (100..150).for_each(|index| send(&mut call, 8, index));
     assert_eq!(forwarded(&call) - before, 2 * 6 + 2 * 48, "another source goes on");
+    call.end_unharmed();
+}
+
+/// RFC 9143 section 9.2: the MID of the latest packet says where a stream belongs.
+#[test]
+fn a_stream_whose_mid_changes_goes_over_to_that_m_line() {
+    let mut call = Call::with(134, &[Audio, Video, Audio]);
+    let client = &mut call.world.clients[call.hostile];
+    let mids = client.mids(Audio);
+    let payload_type = *client.rtc.media(mids[0]).unwrap().remote_pts()[0];
+    let transport = client.transport.as_str().into();
+    let extension = client
+        .own_offer
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("a=extmap:")?
+                .strip_suffix(" urn:ietf:params:rtp-hdrext:sdes:mid")
+        })
+        .unwrap();
+    let extension: u8 = extension.parse().unwrap();
+    // What comes on the second m-line is not forwarded.
+    let sources = vec![Source::ScreenAudio];
+    call.world.execute(Command::Block { transport, sources }).unwrap();
+    call.world.now += 2 * SECOND;
+    let from = call.hostile as u8;
+    let send = |call: &mut Call, index: u64, mid: Option<Mid>| {
+        let mut packet = vec![0x80, payload_type, 0, 0];
+        packet.extend((index as u32).wrapping_mul(960).to_be_bytes());
+        packet.extend(7_u32.to_be_bytes());
+        if let Some(mid) = mid {
+            packet[0] |= 0x10;
+            let length = (mid.len() + 1).next_multiple_of(4);
+            packet.extend([
+                0xbe,
+                0xde,
+                0,
+                (length / 4) as u8,
+                extension << 4 | (mid.len() - 1) as u8,
+            ]);
+            packet.extend(mid.as_bytes());
+            packet.resize(packet.len() + length - mid.len() - 1, 0);
+        }
+        let header = packet.len();
+        packet.extend([0xfc, from]);
+        packet.extend([0; 40]);
+        call.feed("a packet with a MID", &packet, |sealer, packet| {
+            sealer.rtp_at(index, packet.to_vec(), header)
+        });
+        call.world.now += Duration::from_millis(20);
+        call.world.shard.handle_timeout(call.world.now);
+    };
+    let forwarded = |call: &mut Call, numbers: std::ops::Range<u64>, mid| {
+        let before = call.world.shard.stats().rtp_forwarded;
+        numbers.for_each(|index| send(call, index, mid));
+        call.world.shard.stats().rtp_forwarded - before
+    };
+    assert!(forwarded(&mut call, 100..120, Some(mids[0])) >= 2 * 15);
+    assert_eq!(forwarded(&mut call, 130..150, Some(mids[1])), 0);
+    assert_eq!(forwarded(&mut call, 150..160, None), 0, "until another MID comes");
+    assert_eq!(
+        forwarded(&mut call, 120..130, Some(mids[0])),
+        0,
+        "what is late moves nothing"
+    );
+    assert!(forwarded(&mut call, 160..180, Some(mids[0])) >= 2 * 15);
     call.end_unharmed();
 }
 

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use sfu::{Shard, Transport};
 use str0m::media::MediaKind::{Audio, Video};
-use str0m::rtp::rtcp::Rtcp;
 
 use crate::fuzz::{mutate, rounds};
-use crate::support::cost::Cost;
-use crate::support::{Client, World, peer_id, plain_offer, shard, unhurried};
+use crate::support::cost::{Cost, cpu_time};
+use crate::support::{Client, World, execute, peer_id, plain_offer, shard, unhurried};
 
 /// A packet of a stranger is only looked at.
 const STRANGER: Cost = Cost {
@@ -22,17 +21,11 @@ pub(crate) const PEER: Cost = Cost {
     fixed: Duration::from_millis(2),
     per_byte: Duration::from_nanos(50),
 };
-/// An offer is read three times, and a session is made for it.
+/// An offer is read, and a session is made for it.
 pub(crate) const OFFER: Cost = Cost {
     fixed: Duration::from_millis(2),
     per_byte: Duration::from_nanos(600),
 };
-/// Feedback is read once.
-const FEEDBACK: Cost = Cost {
-    fixed: Duration::from_micros(20),
-    per_byte: Duration::from_nanos(50),
-};
-
 /// The longest packet that there is: over TCP.
 const LONGEST: usize = 65_535;
 
@@ -165,41 +158,8 @@ fn payloads_of_a_peer() {
     assert!(world.clients[b].got_from(Audio, a) > 0 && world.clients[b].got_from(Video, a) > 0);
 }
 
-/// Reads feedback as a session does, packet by packet.
-fn read_feedback(mut compound: &[u8]) -> usize {
-    let mut read = 0;
-    while let [_, _, high, low, ..] = *compound {
-        let length = (4 + 4 * usize::from(u16::from_be_bytes([high, low]))).min(compound.len());
-        let (one, rest) = compound.split_at(length);
-        read += usize::from(Rtcp::try_from(one).is_ok());
-        compound = rest;
-    }
-    read
-}
-
-#[test]
-fn feedback_of_any_shape() {
-    let mut rng = fastrand::Rng::with_seed(83);
-    let mut read = 0;
-    for _ in 0..rounds(3_000) {
-        let mut compound = Vec::new();
-        for _ in 0..rng.usize(1..30) {
-            let most = if rng.u8(..20) == 0 { 2_000 } else { 12 };
-            let words = rng.u16(1..most);
-            compound.extend([0x80 | rng.u8(..32), rng.u8(200..208)]);
-            compound.extend(words.to_be_bytes());
-            compound.extend((0..4 * words).map(|_| if rng.bool() { 0 } else { rng.u8(..) }));
-        }
-        if rng.bool() {
-            mutate(&mut rng, &mut compound);
-        }
-        FEEDBACK.bounds("feedback", compound.len(), || read += read_feedback(&compound));
-    }
-    assert!(read > 1_000, "{read}");
-}
-
-#[test]
-fn offers_of_the_greatest_length() {
+/// Offers of the greatest length, by what they have many of.
+fn longest() -> Vec<(String, String)> {
     let now = Instant::now();
     let mut client = Client::new(1, "ana", false, now);
     client.add_track(Audio);
@@ -210,6 +170,7 @@ fn offers_of_the_greatest_length() {
         "a=ssrc:%d cname:x\r\n",
         "a=ssrc-group:FID 1 2\r\n",
         "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+        "a=extmap:%e urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
         "a=rtpmap:96 VP8/90000\r\n",
         "a=rtpmap:%d VP8/90000\r\n",
         "a=fmtp:96 max-fr=30\r\n",
@@ -226,39 +187,104 @@ fn offers_of_the_greatest_length() {
         "m=",
         "a=",
     ];
-    let mut shard = unhurried(now);
+    let numbered = |line: &str, number: usize| {
+        let line = line.replace("%d", &number.to_string());
+        line.replace("%e", &(number % 250 + 1).to_string())
+    };
+    let mut longest = Vec::new();
     for line in lines {
         let mut sdp = offer.clone();
         let mut number = 10_000;
-        while sdp.len() + line.len() < 200_000 {
-            sdp += &line.replace("%d", &number.to_string());
+        while sdp.len() + line.len() < LONGEST_SDP {
+            sdp += &numbered(line, number);
             number += 1;
         }
-        take_offer(&mut shard, now, &format!("an offer with many {line:?}"), &sdp);
+        longest.push((format!("an offer with many {line:?}"), sdp));
     }
     // As many lines as each m-line may have.
     let [head, audio, video] = offer.split("m=").collect::<Vec<_>>()[..] else {
         panic!("{offer}");
     };
     for line in lines.iter().filter(|line| line.starts_with("a=") && line.len() > 4) {
-        let mut sdp = head.to_owned();
+        let (mut sections, mut mids) = (String::new(), String::new());
         let mut number = 10_000;
-        for mid in 2.. {
+        for mid in 2..112 {
             let section = if mid % 2 == 0 { audio } else { video };
             let section = section.replace("a=mid:", &format!("a=mid:{mid}"));
             let mut section = format!("m={section}")
                 .replace("a=ssrc", "a=x-ssrc")
                 .replace("sendrecv", "recvonly");
-            while section.lines().count() < 400 {
-                section += &line.replace("%d", &number.to_string());
+            while section.lines().count() < 390 {
+                section += &numbered(line, number);
                 number += 1;
             }
-            if sdp.len() + section.len() > 200_000 {
+            if head.len() + sections.len() + section.len() + mids.len() > LONGEST_SDP {
                 break;
             }
-            sdp += &section;
+            sections += &section;
+            let name = section.split_once("a=mid:").and_then(|(_, rest)| rest.lines().next());
+            mids += &format!(" {}", name.unwrap_or_default());
         }
-        take_offer(&mut shard, now, &format!("an offer with {line:?} on all m-lines"), &sdp);
+        let group = head.lines().find(|line| line.starts_with("a=group:")).unwrap();
+        let head = head.replace(group, &format!("a=group:BUNDLE{mids}"));
+        longest.push((format!("an offer with {line:?} on all m-lines"), head + &sections));
+    }
+    longest.push(("an offer of nothing but what counts".into(), dense(&chrome(5, 82))));
+    longest.push(("an offer of Chrome's with 25 tiles".into(), chrome(5, 25)));
+    longest.push(("an offer of Chrome's with 35 tiles".into(), chrome(5, 35)));
+    longest.push(("an offer of Chrome's with 108 voices".into(), chrome(108, 0)));
+    longest
+}
+
+/// Bytes of the longest SDP that the hub passes on.
+const LONGEST_SDP: usize = 200_000;
+
+/// An offer of Chrome 150's: a microphone, a camera in three layers, and slots.
+fn chrome(audio: usize, video: usize) -> String {
+    let sample = include_str!("support/chrome.sdp");
+    let [head, microphone, camera, voice, tile] = sample.split("m=").collect::<Vec<_>>()[..] else {
+        panic!("{sample}");
+    };
+    let all = [microphone, camera].into_iter();
+    let all = all
+        .chain(std::iter::repeat_n(voice, audio))
+        .chain(std::iter::repeat_n(tile, video));
+    let section = |(mid, section): (usize, &str)| {
+        let lines = section.lines().map(|line| match line.starts_with("a=mid:") {
+            true => format!("a=mid:{mid}\r\n"),
+            false => format!("{line}\r\n"),
+        });
+        format!("m={}", lines.collect::<String>())
+    };
+    let mids: String = (0..audio + video + 2).map(|mid| format!(" {mid}")).collect();
+    let head = head.replace("BUNDLE 0 1 2 3", &format!("BUNDLE{mids}"));
+    head + &all.enumerate().map(section).collect::<String>()
+}
+
+/// An offer without what is left out before a session sees it.
+fn dense(sdp: &str) -> String {
+    const KNOWN: [&str; 13] = [
+        "111", "96", "97", "102", "103", "108", "109", "116", "117", "45", "46", "98", "99",
+    ];
+    let mut has_transport = false;
+    let is_kept = |line: &&str| {
+        let name = line.split([':', ' ']).next().unwrap_or_default();
+        let is_format = ["a=rtpmap", "a=fmtp", "a=rtcp-fb"].contains(&name);
+        let number = line.split([':', ' ']).nth(1).unwrap_or_default();
+        let is_transport = ["a=ice-ufrag", "a=ice-pwd", "a=fingerprint", "a=setup"].contains(&name);
+        let is_first = is_transport && !has_transport;
+        has_transport |= name == "a=setup";
+        let is_noise = ["c=IN", "a=rtcp", "a=ice-options", "a=rtcp-xr"].contains(&name);
+        (!is_format || KNOWN.contains(&number)) && (!is_transport || is_first) && !is_noise
+    };
+    sdp.lines().filter(is_kept).map(|line| format!("{line}\r\n")).collect()
+}
+
+#[test]
+fn offers_of_the_greatest_length() {
+    let mut shard = unhurried(Instant::now());
+    for (what, sdp) in longest() {
+        take_offer(&mut shard, Instant::now(), &what, &sdp);
     }
 }
 
@@ -267,8 +293,78 @@ fn take_offer(shard: &mut Shard, now: Instant, what: &str, sdp: &str) {
     OFFER.bounds(what, sdp.len(), || {
         let peer = peer_id("sfu_1", "ana");
         let transport = peer.transport.clone();
-        let _ = shard.command(now, plain_offer(peer, sdp));
+        let _ = execute(shard, now, plain_offer(peer, sdp));
         let _ = shard.command(now, sfu::Command::Close { transport });
         while shard.poll_event().is_some() {}
     });
+}
+
+/// What an offer costs: the reading of it, which may be done on any thread, and the dearest that the thread which forwards
+/// everyone's packets does for it in a turn, for a first offer and for the same once more.
+struct Spent {
+    reading: Duration,
+    first: Duration,
+    later: Duration,
+    is_taken: bool,
+}
+
+fn spent(sdp: &str) -> Spent {
+    let now = Instant::now();
+    let mut shard = unhurried(now);
+    // What all sessions share is made for the first one.
+    let _ = execute(&mut shard, now, plain_offer(peer_id("sfu_0", "ben"), "v=0"));
+    let mut reading = Duration::ZERO;
+    let mut offer = |shard: &mut Shard| {
+        let (mut read, mut outcome) = (None, None);
+        let offer = plain_offer(peer_id("sfu_1", "ana"), sdp);
+        let begun = cpu_time(|| drop(shard.command(now, offer)));
+        if let Some(asked) = shard.poll_reading() {
+            reading += cpu_time(|| read = Some(asked.run()));
+        }
+        let taken = cpu_time(|| outcome = read.map(|read| shard.finish_reading(now, read)));
+        (begun.max(taken), matches!(outcome, Some(Ok(_))))
+    };
+    let (first, is_taken) = offer(&mut shard);
+    let (later, _) = offer(&mut shard);
+    Spent {
+        reading: reading / 2,
+        first,
+        later,
+        is_taken,
+    }
+}
+
+/// The most that media may wait for an offer.
+const TURN: Duration = Duration::from_millis(5);
+
+#[test]
+fn no_offer_keeps_the_thread_that_forwards_packets_busy_for_long() {
+    let bound = Cost {
+        fixed: TURN,
+        per_byte: Duration::ZERO,
+    };
+    for (what, sdp) in longest() {
+        let dearest = |spent: Spent| spent.first.max(spent.later);
+        let best = (0..6).map(|_| dearest(spent(&sdp))).find(|time| *time <= bound.of(0));
+        assert!(best.is_some(), "{what}");
+    }
+}
+
+/// Prints what offers cost, with the least of several times: `cargo test --release -p sfu --test it -- --ignored --nocapture
+/// costs_of_offers`.
+#[test]
+#[ignore = "it prints figures"]
+fn costs_of_offers() {
+    for (what, sdp) in longest() {
+        let all: Vec<Spent> = (0..8).map(|_| spent(&sdp)).collect();
+        let least = |time: fn(&Spent) -> Duration| all.iter().map(time).min().unwrap_or_default();
+        println!(
+            "{what}: {} bytes, {}: reading {:?}, then {:?} for a first and {:?} for a later one",
+            sdp.len(),
+            if all[0].is_taken { "taken" } else { "refused" },
+            least(|spent| spent.reading),
+            least(|spent| spent.first),
+            least(|spent| spent.later),
+        );
+    }
 }

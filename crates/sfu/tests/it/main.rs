@@ -14,6 +14,7 @@ mod hostile;
 mod layers;
 mod negotiation;
 mod paths;
+mod reading;
 mod recording;
 mod red;
 mod slots;

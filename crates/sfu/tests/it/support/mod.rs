@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use sfu::{
-    Body, Command, Event, Limits, LocalCandidate, Outcome, PeerId, Recipient, Refusal, Shard, ShardConfig,
+    Body, Command, Event, Limits, LocalCandidate, Outcome, PeerId, Reading, Recipient, Refusal, Shard, ShardConfig,
     SlotAssignment, Source, Tapped, TrackName, Transport, TransportState,
 };
 
@@ -61,6 +61,9 @@ pub(crate) struct World {
     pub(crate) links: HashMap<SocketAddr, Link>,
     /// The time goes on in steps of so much.
     pub(crate) step: Duration,
+    /// Reading an SDP takes so long.
+    pub(crate) reading_time: Duration,
+    readings: BTreeMap<(Instant, u64), Reading>,
 }
 
 enum Post {
@@ -133,6 +136,16 @@ pub(crate) fn unhurried_config() -> ShardConfig {
     config
 }
 
+/// Has a shard do something, and reads at once what is to be read for that. Gives its outcome.
+pub(crate) fn execute(shard: &mut Shard, now: Instant, command: Command) -> Result<Outcome, Refusal> {
+    match shard.command(now, command)? {
+        Outcome::Reading => shard
+            .poll_reading()
+            .map_or(Ok(Outcome::Reading), |reading| shard.finish_reading(now, reading.run())),
+        outcome => Ok(outcome),
+    }
+}
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         Self::with(config(), seed)
@@ -159,6 +172,8 @@ impl World {
             posts: BTreeMap::new(),
             links: HashMap::new(),
             step: STEP,
+            reading_time: Duration::ZERO,
+            readings: BTreeMap::new(),
         }
     }
 
@@ -213,7 +228,33 @@ impl World {
 
     /// Has the shard do something now. Gives its outcome.
     pub(crate) fn execute(&mut self, command: Command) -> Result<Outcome, Refusal> {
-        self.shard.command(self.now, command)
+        execute(&mut self.shard, self.now, command)
+    }
+
+    /// What became of what a client asked, which it is told.
+    fn told(&mut self, outcome: Result<Outcome, Refusal>) {
+        let event = match outcome {
+            Ok(outcome) => outcome.into_event(),
+            Err(refusal) => {
+                self.refused.push(refusal.clone());
+                refusal.into_event()
+            }
+        };
+        event.into_iter().for_each(|event| self.post(Post::ToClient(event)));
+    }
+
+    /// Reads what is to be read.
+    fn read(&mut self) {
+        while let Some(reading) = self.shard.poll_reading() {
+            self.sent += 1;
+            self.readings.insert((self.now + self.reading_time, self.sent), reading);
+        }
+        while let Some(entry) = self.readings.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let read = entry.remove().run();
+            let outcome = self.shard.finish_reading(self.now, read);
+            self.told(outcome);
+            self.read();
+        }
     }
 
     /// Has the shard take a packet of so many bytes, and do all that follows from it, within a cost. `packet` makes it anew for
@@ -271,14 +312,9 @@ impl World {
         while let Some(entry) = self.posts.first_entry().filter(|entry| entry.key().0 <= self.now) {
             match entry.remove() {
                 Post::ToShard(command) => {
-                    let told = match self.shard.command(self.now, command) {
-                        Ok(outcome) => outcome.into_event(),
-                        Err(refusal) => {
-                            self.refused.push(refusal.clone());
-                            refusal.into_event()
-                        }
-                    };
-                    told.into_iter().for_each(|event| self.post(Post::ToClient(event)));
+                    let outcome = self.shard.command(self.now, command);
+                    self.told(outcome);
+                    self.read();
                 }
                 Post::ToClient(event) => self.deliver_event(event),
             }
@@ -310,6 +346,7 @@ impl World {
         if self.shard.next_timeout().is_some_and(|at| at <= self.now) {
             self.shard.handle_timeout(self.now);
         }
+        self.read();
         while let Some(transmit) = self.shard.poll_transmit() {
             let (stun, others) = self.sent_to.entry(transmit.destination).or_default();
             *(if transmit.contents[0] < 2 { stun } else { others }) += 1;

@@ -1,0 +1,280 @@
+//! What a client's SDP says, found out apart from the peer that it is for: that takes time in proportion to its length, and
+//! needs of the peer only what it has negotiated.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::media::Mid;
+use str0m::rtp::Ssrc;
+
+use super::layout::Layout;
+use super::negotiation::{ClientOffer, NegotiationError};
+use super::sources::MAX_SSRCS;
+use crate::config::Limits;
+use crate::ids::PeerKey;
+use crate::sdp::{Outline, Scan, Slot, render, scan};
+
+/// Why an SDP is refused, for people.
+type Reason = String;
+
+/// An SDP of a client's.
+pub(crate) enum ClientSdp {
+    Offer(ClientOffer),
+    Answer(String),
+}
+
+impl ClientSdp {
+    fn text(&self) -> &str {
+        match self {
+            Self::Offer(offer) => &offer.sdp,
+            Self::Answer(sdp) => sdp,
+        }
+    }
+}
+
+/// What a peer has negotiated. It stays so until the SDP that is being read is taken or refused.
+pub(super) struct Negotiated {
+    pub(super) layout: Arc<Layout>,
+    /// Whose certificate the client has.
+    pub(super) fingerprint: Option<String>,
+    /// The outstanding offer of the server's, and the m-lines that it adds.
+    pub(super) pending: Option<(Arc<str>, Vec<Mid>)>,
+    /// The offer of the server's that was withdrawn, which the client may answer all the same.
+    pub(super) withdrawn: Option<Arc<str>>,
+}
+
+/// An SDP that a shard cannot go on with before it has been read: [`Self::run`] reads it, on any thread, and
+/// [`crate::Shard::finish_reading`] takes what comes of it.
+pub struct Reading {
+    peer: PeerKey,
+    sdp: ClientSdp,
+    negotiated: Negotiated,
+    max_lines: usize,
+    max_tracks: usize,
+}
+
+/// What came of a [`Reading`].
+pub struct ReadSdp {
+    pub(crate) peer: PeerKey,
+    pub(crate) sdp: ClientSdp,
+    pub(crate) found: Result<Found, Unread>,
+}
+
+/// Why it is not known what an SDP says.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It cannot be used.
+    Invalid(Reason),
+    /// There was no time to read it.
+    Busy,
+}
+
+/// What an SDP says.
+pub(crate) enum Found {
+    /// An offer of the connection that there is, or of a first one.
+    Offer(Box<ReadOffer>),
+    /// An offer of another connection, as of a page that was loaded again.
+    NewConnection(Box<ReadOffer>),
+    /// An answer to the outstanding offer.
+    Answer(Box<ReadAnswer>),
+    /// An answer to the offer that was withdrawn: what both go on with, as if the client had offered it.
+    LateAnswer(Box<ReadOffer>),
+}
+
+/// An offer, ready for a session.
+pub(crate) struct ReadOffer {
+    pub(crate) offer: SdpOffer,
+    pub(crate) terms: OfferTerms,
+}
+
+/// What follows from an offer that a session has taken.
+pub(crate) struct OfferTerms {
+    pub(crate) outline: Outline,
+    pub(super) slots: Vec<Slot>,
+    /// The SSRCs that it announces.
+    pub(super) ssrcs: Vec<Ssrc>,
+}
+
+/// An answer, ready for a session.
+pub(crate) struct ReadAnswer {
+    pub(crate) outline: Outline,
+    pub(super) answer: SdpAnswer,
+    pub(super) slots: Vec<Slot>,
+}
+
+impl Reading {
+    pub(super) fn new(peer: PeerKey, sdp: ClientSdp, negotiated: Negotiated, limits: &Limits) -> Self {
+        Self {
+            peer,
+            sdp,
+            negotiated,
+            max_lines: limits.media_lines,
+            max_tracks: limits.tracks,
+        }
+    }
+
+    /// Whose SDP it is.
+    pub(crate) fn peer(&self) -> PeerKey {
+        self.peer
+    }
+
+    /// The length of the SDP: so long takes its reading.
+    pub fn bytes(&self) -> usize {
+        self.sdp.text().len()
+    }
+
+    /// Reads the SDP. It takes some 150 ns a byte. What makes it panic is no SDP.
+    pub fn run(self) -> ReadSdp {
+        let read = catch_unwind(AssertUnwindSafe(|| self.find()));
+        let found = read.unwrap_or_else(|_| Err("the SDP cannot be read".into()));
+        ReadSdp {
+            peer: self.peer,
+            sdp: self.sdp,
+            found: found.map_err(Unread::Invalid),
+        }
+    }
+
+    /// Leaves the SDP unread: there is too much to read.
+    pub fn give_up(self) -> ReadSdp {
+        ReadSdp {
+            peer: self.peer,
+            sdp: self.sdp,
+            found: Err(Unread::Busy),
+        }
+    }
+
+    fn find(&self) -> Result<Found, Reason> {
+        let scan = scan(self.sdp.text(), self.max_lines)?;
+        match self.sdp {
+            ClientSdp::Offer(_) => self.find_offer(scan),
+            ClientSdp::Answer(_) => self.find_answer(scan),
+        }
+    }
+
+    fn find_offer(&self, mut scan: Scan<'_>) -> Result<Found, Reason> {
+        scan.prefer_sending();
+        let sections = scan.sections.iter();
+        let tracks = sections.filter(|section| section.sends() && section.kind().is_some());
+        if tracks.count() > self.max_tracks {
+            return Err(format!("the offer has more than {} tracks", self.max_tracks));
+        }
+        // DTLS goes on with the certificate it began with.
+        let known = self.negotiated.fingerprint.as_deref().zip(scan.fingerprint());
+        if known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered)) {
+            return ReadOffer::of(scan, &Layout::default()).map(Found::NewConnection);
+        }
+        let layout = &self.negotiated.layout;
+        layout.check(&scan)?;
+        layout.name(&mut scan);
+        ReadOffer::of(scan, layout).map(Found::Offer)
+    }
+
+    fn find_answer(&self, mut scan: Scan<'_>) -> Result<Found, Reason> {
+        let Negotiated {
+            layout,
+            pending,
+            withdrawn,
+            ..
+        } = &self.negotiated;
+        layout.name(&mut scan);
+        if let Some((_, added)) = pending.as_ref().filter(|(offer, _)| answers(&scan, offer)) {
+            return ReadAnswer::of(&scan, layout, added).map(Found::Answer);
+        }
+        if withdrawn.as_ref().is_some_and(|offer| answers(&scan, offer)) {
+            scan.prefer_sending();
+            return ReadOffer::of(scan, layout).map(Found::LateAnswer);
+        }
+        Err(match pending {
+            Some(_) => "the m-lines of the answer are not those of the offer".into(),
+            None => "there is no offer to answer".into(),
+        })
+    }
+}
+
+impl ReadOffer {
+    fn of(scan: Scan<'_>, layout: &Layout) -> Result<Box<Self>, Reason> {
+        let ssrcs = announced_ssrcs(&scan)?;
+        let slots = layout.slots(&scan, &[])?;
+        let offer = SdpOffer::from_sdp_string(&rendered(&scan, &slots)?).map_err(|error| error.to_string())?;
+        let outline = Outline::of(&scan);
+        let terms = OfferTerms { outline, slots, ssrcs };
+        Ok(Box::new(Self { offer, terms }))
+    }
+}
+
+impl ReadAnswer {
+    fn of(scan: &Scan<'_>, layout: &Layout, added: &[Mid]) -> Result<Box<Self>, Reason> {
+        let slots = layout.slots(scan, added)?;
+        let answer = SdpAnswer::from_sdp_string(&rendered(scan, &slots)?).map_err(|error| error.to_string())?;
+        Ok(Box::new(Self {
+            outline: Outline::of(scan),
+            answer,
+            slots,
+        }))
+    }
+}
+
+/// Whether an SDP answers an offer of the server's.
+fn answers(answer: &Scan<'_>, offer: &str) -> bool {
+    // It was made within the bound.
+    scan(offer, usize::MAX).is_ok_and(|offer| answer.has_same_lines(&offer))
+}
+
+/// Lines of one m-line that are read: browsers have some 150. A session compares those of a kind with each other, so their
+/// number is bounded.
+const MAX_LINES: usize = 400;
+
+/// An SDP of the client's as the session reads it. What a session would refuse, or break at, is refused here.
+fn rendered(scan: &Scan<'_>, slots: &[Slot]) -> Result<String, Reason> {
+    check_transport(scan)?;
+    let mut counts = scan.sections.iter().map(|section| section.attributes.len());
+    if counts.all(|lines| lines <= MAX_LINES) {
+        let sdp = render(scan, slots);
+        // What is said of all formats is said of each.
+        if sdp.split("\r\nm=").all(|section| section.lines().count() <= MAX_LINES) {
+            return Ok(sdp);
+        }
+    }
+    Err(format!("an m-line has more than {MAX_LINES} lines"))
+}
+
+/// A session has to know how to reach the client, and which certificate is the client's.
+fn check_transport(scan: &Scan<'_>) -> Result<(), Reason> {
+    let transport = &scan.transport;
+    let missing = if scan.is_ice_lite {
+        return Err("two ICE-lite agents cannot connect".into());
+    } else if transport.credentials.ufrag.is_empty() {
+        "a=ice-ufrag"
+    } else if transport.credentials.password.is_empty() {
+        "a=ice-pwd"
+    } else if transport.fingerprints.is_empty() {
+        "a=fingerprint"
+    } else {
+        return Ok(());
+    };
+    Err(format!("{missing} is missing"))
+}
+
+/// The SSRCs that an offer announces on m-lines on which the client sends (RFC 5576). Some clients have them on all others too.
+fn announced_ssrcs(scan: &Scan<'_>) -> Result<Vec<Ssrc>, Reason> {
+    let sections = scan.sections.iter().filter(|section| section.sends());
+    let lines = sections.flat_map(|section| &section.attributes);
+    let announced = lines.filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok());
+    let mut ssrcs: Vec<u32> = announced.collect();
+    ssrcs.sort_unstable();
+    ssrcs.dedup();
+    if ssrcs.len() > MAX_SSRCS {
+        return Err(format!("the offer announces more than {MAX_SSRCS} SSRCs"));
+    }
+    Ok(ssrcs.into_iter().map(Ssrc::from).collect())
+}
+
+impl From<Unread> for NegotiationError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Invalid(reason) => Self::Invalid(reason),
+            Unread::Busy => Self::Busy,
+        }
+    }
+}
