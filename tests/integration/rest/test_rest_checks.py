@@ -213,6 +213,8 @@ MAY: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/users/{user_id}"): {HOST, GUEST},
     ("GET", "/v1/audit"): set(),
     ("GET", "/v1/nodes"): set(),
+    ("GET", "/v1/sign-in"): set(),
+    ("DELETE", "/v1/sign-in"): set(),
 }
 BODY = {
     "/v1/rooms": {"hostId": UUID},
