@@ -191,28 +191,25 @@ impl<'a> Section<'a> {
 
     /// The payload types of redundant audio and of the Opus in it (RFC 2198 section 5), where both are there.
     pub(crate) fn red(&self) -> Option<Red> {
-        let mapped = |encoding: &str, number: &str| {
-            let lines = self
-                .attributes
-                .iter()
-                .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '));
-            lines
-                .clone()
-                .any(|(known, value)| known == number && value.trim_end().eq_ignore_ascii_case(encoding))
+        let number = |text: &str| text.parse::<u8>().ok().filter(|number| *number < 128);
+        let mapped = |encoding: &str| {
+            let lines = self.attributes.iter().filter_map(|line| {
+                let (text, value) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+                number(text).filter(|_| value.trim_end().eq_ignore_ascii_case(encoding))
+            });
+            lines.fold(0_u128, |all, number| all | 1 << number)
         };
+        let (reds, opuses) = (mapped("red/48000/2"), mapped("opus/48000/2"));
         let mut formats = self
             .attributes
             .iter()
             .filter_map(|line| line.strip_prefix("a=fmtp:")?.split_once(' '));
-        let (red, opus) = formats.find_map(|(number, parameters)| {
+        formats.find_map(|(text, parameters)| {
             let (first, others) = parameters.trim_end().split_once('/')?;
+            let (payload_type, opus) = (number(text)?, number(first)?);
             let is_alike = others.split('/').all(|other| other == first);
-            (is_alike && mapped("red/48000/2", number) && mapped("opus/48000/2", first)).then_some((number, first))
-        })?;
-        let number = |text: &str| text.parse::<u8>().ok().filter(|number| *number < 128);
-        Some(Red {
-            payload_type: number(red)?,
-            opus: number(opus)?,
+            let is_red = is_alike && reds >> payload_type & 1 == 1 && opuses >> opus & 1 == 1;
+            is_red.then_some(Red { payload_type, opus })
         })
     }
 
