@@ -74,7 +74,9 @@ CHECK = (
 RECORDINGS = ("recorder", "storage")
 FILMS = tuple(f"tests/integration/recorder/{name}.py" for name in ("test_film", "test_film_corpus", "test_end_to_end"))
 # Of many seconds each: for `make nightly`, as are LONG ones in browsers.
-LONG_RECORDINGS = ("tests/integration/recorder/test_several.py",)
+LONG_RECORDINGS = tuple(
+    f"tests/integration/recorder/{name}.py" for name in ("test_several", "test_kill", "test_storage_faults")
+)
 SOCKETS = ("fleet", "sfu", "signalr")
 REST = ("rest",)
 HUB = ("clients", "hub")
