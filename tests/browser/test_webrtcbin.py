@@ -1,9 +1,14 @@
-"""Chromium in a call with GStreamer's webrtcbin, which has certificates of RSA and DTLS 1.2."""
+"""Certificates of RSA: GStreamer's webrtcbin, which has DTLS 1.2, in a call with Chromium; and in a Chromium, which has
+DTLS 1.3.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocket, expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import PATIENCE, call, new_room
@@ -11,6 +16,17 @@ from tests.clients import stack_call
 from tests.clients.signaling import joined
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_HAS_RSA: Final = """(() => {
+  const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048 };
+  const made = RTCPeerConnection.generateCertificate({ ...algorithm, publicExponent: new Uint8Array([1, 0, 1]) });
+  made.then((certificate) => { window.certificates = [certificate]; });
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration) {
+      super({ ...configuration, certificates: window.certificates });
+    }
+  };
+})()"""
 
 
 async def test_webrtcbin_and_chromium_get_each_others_media(come: Come, base: str) -> None:
@@ -25,3 +41,19 @@ async def test_webrtcbin_and_chromium_get_each_others_media(come: Come, base: st
         await calls.until_all_get([seen["userId"]])
         await expect(ana.tile("GStreamer")).to_contain_class("has-picture", timeout=PATIENCE)
     await ana.hears("GStreamer left")
+
+
+async def test_a_certificate_of_rsa_with_dtls_13_is_refused_at_once(come: Come, base: str) -> None:
+    """It is said why, long before the handshake would be given up."""
+    refused = asyncio.Event()
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: refused.set() if '"reason":"certificate"' in str(frame) else None)
+
+    ana = await come("Ana")
+    await ana.context.add_init_script(_HAS_RSA)
+    ana.page.on("websocket", listen)
+    await ana.page.goto(new_room(base).host_link)
+    await ana.page.wait_for_function("window.certificates")
+    await ana.page.get_by_role("button", name="Join now").click()
+    await asyncio.wait_for(refused.wait(), 5)

@@ -37,7 +37,7 @@ OURS = {
     "e",  # json's own words: what was expected, and where
 }
 """What may stand in a text: it is the server's own."""
-OPERATOR = {"access.py", "admin.py", "operating.py", "recording_keys.py", "verifying.py"}
+OPERATOR = {"access.py", "admin.py", "operating.py", "recording_keys.py", "sign_in_admin.py", "verifying.py"}
 """Modules whose refusals only commands on the server read, of what was typed there."""
 INTERNAL = {"messages.py", "commands.py", "participant.py"}
 """Modules that read what other processes of the fleet say; their errors go to the log."""
