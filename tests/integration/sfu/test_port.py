@@ -174,7 +174,7 @@ async def test_stop_ends_the_threads_and_frees_everything() -> None:
     before = descriptors()
     async with desk(workers=2) as d:
         ports = d.engine.ports
-        await media_threads_are(*(f"sfu-{port}" for port in ports))
+        await media_threads_are("sfu-reader", *(f"sfu-{port}" for port in ports))
         _, writer = await asyncio.open_connection("127.0.0.1", ports[0])
         await d.counted(lambda s: s["tcp_open"] == 1)
         d.engine.stop()
