@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import itertools
+import re
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -134,7 +135,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 def _stop_media_thread(node: servers.Server) -> int:
     for task in Path(f"/proc/{node.pid}/task").iterdir():
-        if (task / "comm").read_text().startswith("sfu-"):
+        if re.fullmatch(r"sfu-\d+\s*", (task / "comm").read_text()):
             thread = int(task.name)
             for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
                 if _libc.ptrace(request, thread, None, None) != 0:
