@@ -74,8 +74,9 @@ pub struct WorkerStats {
 /// Running workers. Dropping it stops them, within [`Driver::STOP_DEADLINE`].
 pub struct Driver {
     workers: Vec<Handle>,
-    /// `None` after the stop.
+    /// `None` after the stop, as the next.
     writer: Option<WriterHandle>,
+    reader: Option<Reader>,
     rooms: Arc<Rooms>,
     events: Arc<EventQueue>,
     advertised: Vec<IpAddr>,
@@ -110,6 +111,7 @@ impl Driver {
         let mut driver = Driver {
             workers: Vec::new(),
             writer: Some(writer),
+            reader: Some(reader.clone()),
             rooms: Arc::new(Rooms::new(config.ports.len())),
             events,
             advertised,
@@ -199,9 +201,16 @@ impl Driver {
         self.events.lost()
     }
 
-    /// Has every thread turn once: the counter `turns` of one that does not stand still grows.
+    /// Has each worker, and the thread that reads SDP, turn once: its count in [`Self::turns`] grows, unless it stands still.
     pub fn wake(&self) {
         self.workers.iter().for_each(Handle::wake);
+        self.reader.iter().for_each(Reader::wake);
+    }
+
+    /// How often each worker has turned, and last the thread that reads SDP; none after the stop.
+    pub fn turns(&self) -> Vec<u64> {
+        let workers = self.workers.iter().map(|worker| worker.counters().turns.get());
+        workers.chain(self.reader.iter().map(Reader::turns)).collect()
     }
 
     /// The counters of each worker, as of its last turn.
@@ -233,6 +242,7 @@ impl Driver {
     pub fn begin_stop(&mut self) -> Stopping {
         let workers = std::mem::take(&mut self.workers);
         workers.iter().for_each(Handle::ask_to_stop);
+        self.reader = None;
         Stopping {
             workers,
             writer: self.writer.take(),

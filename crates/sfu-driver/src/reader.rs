@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
@@ -14,13 +14,29 @@ use sfu::{ReadSdp, Reading};
 /// seconds to read so much. What comes beyond that is refused, and its client may try again.
 const MAX_WAITING: usize = 64 << 20;
 
-/// An SDP to be read for a worker.
-struct Job {
-    reading: Reading,
-    /// Which shard of the worker's asks: one that panicked has made way for another.
-    shard: u64,
-    /// Gone when the worker is.
-    desk: Weak<Desk>,
+/// What the thread has to do.
+enum Job {
+    /// Read an SDP for a worker.
+    Read {
+        reading: Box<Reading>,
+        /// Which shard of the worker's asks: one that panicked has made way for another.
+        shard: u64,
+        /// Gone when the worker is.
+        desk: Weak<Desk>,
+    },
+    /// Show that it does not stand still.
+    Turn,
+}
+
+/// How far the thread is.
+#[derive(Default)]
+struct Progress {
+    /// Bytes that wait.
+    waiting: AtomicUsize,
+    /// What was begun.
+    turns: AtomicU64,
+    /// A [`Job::Turn`] waits: one is enough.
+    is_woken: AtomicBool,
 }
 
 /// Where a worker finds what was read for it.
@@ -39,8 +55,7 @@ impl Desk {
 #[derive(Clone)]
 pub(crate) struct Reader {
     jobs: Sender<Job>,
-    /// Bytes.
-    waiting: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
 }
 
 impl Reader {
@@ -50,30 +65,53 @@ impl Reader {
     /// The system has no thread left.
     pub(crate) fn start() -> io::Result<Self> {
         let (jobs, to_do) = channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let progress = Arc::<Progress>::default();
         let reader = Self {
             jobs,
-            waiting: Arc::clone(&waiting),
+            progress: Arc::clone(&progress),
         };
         thread::Builder::new()
             .name("sfu-reader".to_owned())
-            .spawn(move || read_all(&to_do, &waiting))?;
+            .spawn(move || run(&to_do, &progress))?;
         Ok(reader)
+    }
+
+    /// Has the thread turn once, unless it stands still.
+    pub(crate) fn wake(&self) {
+        if !self.progress.is_woken.swap(true, Ordering::Relaxed) {
+            // A thread that has ended does not turn.
+            let _ = self.jobs.send(Job::Turn);
+        }
+    }
+
+    /// How often the thread has turned.
+    pub(crate) fn turns(&self) -> u64 {
+        self.progress.turns.load(Ordering::Relaxed)
     }
 }
 
-fn read_all(jobs: &Receiver<Job>, waiting: &AtomicUsize) {
-    for Job { reading, shard, desk } in jobs {
-        waiting.fetch_sub(reading.bytes(), Ordering::Relaxed);
-        if desk.strong_count() == 0 {
-            continue;
+fn run(jobs: &Receiver<Job>, progress: &Progress) {
+    for job in jobs {
+        progress.turns.fetch_add(1, Ordering::Relaxed);
+        match job {
+            Job::Turn => progress.is_woken.store(false, Ordering::Relaxed),
+            Job::Read { reading, shard, desk } => {
+                progress.waiting.fetch_sub(reading.bytes(), Ordering::Relaxed);
+                read(*reading, shard, &desk);
+            }
         }
-        let read = reading.run();
-        if let Some(desk) = desk.upgrade() {
-            desk.read().push_back((shard, read));
-            // A worker that cannot be woken has ended.
-            let _ = desk.waker.wake();
-        }
+    }
+}
+
+fn read(reading: Reading, shard: u64, desk: &Weak<Desk>) {
+    if desk.strong_count() == 0 {
+        return;
+    }
+    let read = reading.run();
+    if let Some(desk) = desk.upgrade() {
+        desk.read().push_back((shard, read));
+        // A worker that cannot be woken has ended.
+        let _ = desk.waker.wake();
     }
 }
 
@@ -103,13 +141,18 @@ impl Readings {
     pub(crate) fn read(&self, shard: u64, reading: Reading) -> Result<(), Box<Reading>> {
         let bytes = reading.bytes();
         // Workers that ask at once may exceed this by one SDP each.
-        if self.reader.waiting.load(Ordering::Relaxed) + bytes > MAX_WAITING {
+        let waiting = &self.reader.progress.waiting;
+        if waiting.load(Ordering::Relaxed) + bytes > MAX_WAITING {
             return Err(reading.into());
         }
-        self.reader.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let reading = Box::new(reading);
+        waiting.fetch_add(bytes, Ordering::Relaxed);
         let desk = Arc::downgrade(&self.desk);
-        let job = Job { reading, shard, desk };
-        self.reader.jobs.send(job).map_err(|unsent| unsent.0.reading.into())
+        let job = Job::Read { reading, shard, desk };
+        match self.reader.jobs.send(job) {
+            Err(SendError(Job::Read { reading, .. })) => Err(reading),
+            _ => Ok(()),
+        }
     }
 
     /// The next one that was read, and for which shard.

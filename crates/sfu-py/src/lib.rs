@@ -254,6 +254,10 @@ impl Sfu {
         self.driver().wake();
     }
 
+    fn turns(&self) -> Vec<u64> {
+        self.driver().turns()
+    }
+
     fn stats(&self) -> Vec<HashMap<&'static str, u64>> {
         self.driver().stats().into_iter().map(event::stats_to_python).collect()
     }

@@ -423,7 +423,10 @@ class Sfu:
         """Take at most ``max`` events, oldest first."""
 
     def wake(self) -> None:
-        """Have each worker turn once: its counter ``turns`` grows, unless its thread stands still."""
+        """Have each worker, and the thread that reads SDP, turn once, unless it stands still: see :meth:`turns`."""
+
+    def turns(self) -> list[int]:
+        """How often each worker has turned, and last the thread that reads SDP; empty after :meth:`stop`."""
 
     def stats(self) -> list[dict[str, int]]:
         """The counters of each worker by name, as of its last turn."""

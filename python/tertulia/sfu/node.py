@@ -146,9 +146,9 @@ class _Node:
 
     def _entry(self, now: float) -> Node:
         threads = self._engine.stats()
-        still = self._turns.still([thread["turns"] for thread in threads], now)
+        still = self._turns.still(self._engine.turns(), now)
         if still > STUCK_SECONDS:
-            self._fail("a media thread stands still")
+            self._fail("a thread stands still")
         self._engine.wake()
         return Node(
             id=self._id,

@@ -1,4 +1,4 @@
-"""Whether the media threads turn. Each is woken at every heartbeat: its counter grows unless it stands still."""
+"""Whether the threads of the SFU turn. Each is woken at every heartbeat: its counter grows unless it stands still."""
 
 from __future__ import annotations
 

@@ -261,6 +261,9 @@ class FailedEngine:
     def stats(self) -> list[dict[str, int]]:
         return []
 
+    def turns(self) -> list[int]:
+        return []
+
     def wake(self) -> None:
         pass
 

@@ -228,19 +228,17 @@ fn an_end_is_not_refused_by_a_full_queue_and_keeps_its_place() {
 fn a_thread_that_stands_still_does_not_turn_when_it_is_woken() {
     let driver = started(2);
     let go = hold(&driver);
-    let turns = |driver: &Driver| -> Vec<u64> {
-        let of = |worker: &Handle| worker.counters().turns.get();
-        driver.workers.iter().map(of).collect()
-    };
-    let before = turns(&driver);
+    let before = driver.turns();
     driver.wake();
-    while turns(&driver)[1] == before[1] {
-        thread::yield_now();
+    for woken in [1, 2] {
+        while driver.turns()[woken] == before[woken] {
+            thread::yield_now();
+        }
     }
-    assert_eq!(turns(&driver)[0], before[0]);
+    assert_eq!(driver.turns()[0], before[0]);
     drop(go);
     driver.wake();
-    while turns(&driver)[0] == before[0] {
+    while driver.turns()[0] == before[0] {
         thread::yield_now();
     }
 }
