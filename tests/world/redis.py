@@ -180,7 +180,7 @@ class ModelState:
         if first:
             _create(keys, placement, placement.incarnation)
             if placement.was_open:
-                keys.hash["removalsUnread"] = "true"
+                keys.hash["sessionUnread"] = "true"
         old = keys.people.get(user)
         others = [member for other, member in keys.people.items() if other != user]
         me = self._newcomer(seat)
@@ -215,7 +215,7 @@ class ModelState:
             replaced=taken,
             resumed=resumed,
             first_of_session=first,
-            removals_unread="removalsUnread" in keys.hash,
+            session_unread="sessionUnread" in keys.hash,
         )
 
     def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:
@@ -252,7 +252,7 @@ class ModelState:
         keys = self._redis.keys(room)
         if keys.is_intact and keys.hash["sessionId"] == session_id:
             self._void_all(keys, removals, session_id)
-            keys.hash.pop("removalsUnread", None)
+            keys.hash.pop("sessionUnread", None)
 
     def keep_alive(self, room: RoomId, user: UserId, connection: ConnectionId, incarnation: str) -> KeptAlive:
         """KEEP_ALIVE."""
@@ -432,6 +432,7 @@ class ModelState:
         if created:
             _forget_removals(keys, known.session_id)
             _create(keys, known, new_incarnation)
+            keys.hash["sessionUnread"] = "true"
         elif keys.hash["sessionId"] != known.session_id:
             raise NoSession("another session")
         else:

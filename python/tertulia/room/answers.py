@@ -50,8 +50,8 @@ class Joined(Struct, frozen=True, kw_only=True):
     """The resume token was right: the seat and its media go on."""
     first_of_session: bool
     """This join made the room's state: the session is to be opened in SQL."""
-    removals_unread: bool = False
-    """The state was lost and made again by a join, and the removals of its session were not read from SQL since."""
+    session_unread: bool = False
+    """The state was lost and made again, and SQL was not asked since whether its session goes on, and who was removed."""
 
 
 class Left(Struct, frozen=True, kw_only=True):

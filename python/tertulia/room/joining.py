@@ -8,9 +8,9 @@
 
 A join of a session that SQL knows to be open skips the middle. What fails behind TakingSeat gives the seat up again.
 
-A join may make the state of an open session that Redis has lost, and have read SQL before somebody was removed. So
-until the removals were read again (ReadingRemovals, KeepingOut, before Confirming), no join is answered, but those that
-return to a seat.
+Whoever makes the state of an open session that Redis has lost may have read SQL before somebody was removed, or before
+the session ended. So until it was read again (ReadingRemovals, KeepingOut, before Confirming), no join is answered, but
+those that return to a seat.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class Joiner:
         if joined.first_of_session or joined.session_id != joining.record.session_id:
             step = OpenSession(session_id=joined.session_id)
             self._room.agenda.run(step, OpeningSession(connection, joined))
-        elif joined.removals_unread and not joined.resumed:
+        elif joined.session_unread and not joined.resumed:
             self._read_removals(connection, joined)
         else:
             self._await_missed(joining, joined)
@@ -229,7 +229,7 @@ class Joiner:
         """SQL has the session; False: it has ended since the record was read, and another has to begin."""
         if not is_open:
             self._drop_state(work.connection, work.joined)
-        elif work.joined.removals_unread:
+        elif work.joined.session_unread:
             self._read_removals(work.connection, work.joined)
         else:
             self._confirm(work.connection, work.joined)
@@ -551,7 +551,7 @@ class Joiner:
 
 
 def _may_open_late(joined: Joined) -> bool:
-    return not joined.first_of_session and not joined.removals_unread
+    return not joined.first_of_session and not joined.session_unread
 
 
 def _digest(resume: str) -> str:

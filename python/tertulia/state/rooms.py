@@ -138,7 +138,7 @@ class RoomState:
             replaced=decode_participant(replaced) if replaced else None,
             resumed=resumed == 1,
             first_of_session=first == 1,
-            removals_unread="removalsUnread" in known,
+            session_unread="sessionUnread" in known,
         )
 
     async def leave(self, room: RoomId, user: UserId, connection: ConnectionId, reason: LeaveReason) -> Left | None:

@@ -233,7 +233,7 @@ def test_a_hub_that_writes_the_room_again_remembers_what_sql_was_not_told(core: 
 def _join_of_a_lost_state(core: Core, *, is_first: bool) -> None:
     core.ask_to_join("eve", "e")
     assert core.step(steps.Join).placement.was_open
-    core.answer(steps.Join, core.joined([], first_of_session=is_first, removals_unread=True))
+    core.answer(steps.Join, core.joined([], first_of_session=is_first, session_unread=True))
     if is_first:
         core.answer(steps.OpenSession, True)
 
@@ -281,7 +281,7 @@ def test_who_returns_to_a_lost_state_needs_no_sql() -> None:
     core = Core()
     core.ask_to_join("eve", "e", resume_token="r")
     here = member("eve", "before", HERE)
-    core.answer(steps.Join, core.joined([], removals_unread=True, resumed=True, replaced=here))
+    core.answer(steps.Join, core.joined([], session_unread=True, resumed=True, replaced=here))
     assert core.result("e").user_id == "eve"
 
 

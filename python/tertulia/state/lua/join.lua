@@ -17,7 +17,7 @@ local stands = not first and redis.call('HGET', standing, user)
 if entry ~= 'open' and not stands and (first or redis.call('HEXISTS', participants, user) == 0) then return {entry} end
 if first then
   create(region, node, session, recording, incarnation)
-  if was_open ~= '' then redis.call('HSET', room, 'removalsUnread', 'true') end
+  if was_open ~= '' then redis.call('HSET', room, 'sessionUnread', 'true') end
 end
 
 local others, old = {}, false

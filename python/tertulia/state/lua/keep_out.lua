@@ -4,4 +4,4 @@
 
 if not intact() or redis.call('HGET', room, 'sessionId') ~= session then return end
 void_all(removals, session)
-redis.call('HDEL', room, 'removalsUnread')
+redis.call('HDEL', room, 'sessionUnread')

@@ -10,6 +10,7 @@ local made = not intact()
 if made then
   forget_removals(session)
   create(region, node, session, recording, incarnation)
+  redis.call('HSET', room, 'sessionUnread', 'true')
 elseif redis.call('HGET', room, 'sessionId') ~= session then
   return 'other_session'
 else
