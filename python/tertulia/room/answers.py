@@ -51,7 +51,8 @@ class Joined(Struct, frozen=True, kw_only=True):
     first_of_session: bool
     """This join made the room's state: the session is to be opened in SQL."""
     session_unread: bool = False
-    """The state was lost and made again, and SQL was not asked since whether its session goes on, and who was removed."""
+    """The state was lost and made again, and since then SQL was not asked whether its session is open, and who was
+    removed."""
 
 
 class Left(Struct, frozen=True, kw_only=True):
