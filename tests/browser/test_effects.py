@@ -433,6 +433,7 @@ async def test_firefox_suppresses_noise_and_listens_to_the_muted_only_if_asked(b
         assert await page.evaluate("document.querySelector('#notices').textContent") == ""
         assert await page.evaluate("JSON.parse(localStorage['tertulia.preferences']).strongNoiseSuppression") is True
         await page.evaluate("document.querySelector('[data-action=settings]').click()")
+        await page.until("document.querySelector('dialog .check input')")
         checks = "[...document.querySelectorAll('dialog .check input')].map((box) => box.checked)"
         # Noise, sounds, and speech while muted. Firefox offers no backgrounds.
         assert await page.evaluate(checks) == [True, True, False]
