@@ -25,7 +25,7 @@ WIDE: Final = Way(rate=3e6)
 TIGHT: Final = Way(rate=3e5)
 
 GAP: Final = 0.1
-FALL_GAP: Final = 0.25
+FALL_GAP: Final = 0.3
 """What is under way when the line falls is in front of the voices: of eight times what the line takes by then, packets
 of 20 ms come each 160 ms, until the first report says so."""
 SETTLED: Final = 2.0
@@ -119,7 +119,6 @@ async def _course(meeting: Meeting, viewer: Person, tight: float) -> Course:
 @pytest.mark.parametrize("is_down", [True, False], ids=["down", "up"])
 async def test_voices_go_on_and_pictures_come_back(tmp_path: Path, is_down: bool) -> None:
     """Down: three people are seen behind the line. Up: one behind the line is seen."""
-    faults = []
     for number in range(COURSES):
         directory = tmp_path / str(number)
         directory.mkdir()
@@ -132,7 +131,7 @@ async def test_voices_go_on_and_pictures_come_back(tmp_path: Path, is_down: bool
             assert len(course.voices) == len(course.pictures) == near
             assert {person.name: person.trouble for person in meeting.people if person.trouble} == {}
         missed = {name: figure for name, (figure, bar) in course.figures().items() if figure > bar}
-        if course.is_calm() and not missed:
+        if course.is_calm():
+            assert not missed
             return
-        faults.append((course.is_calm(), missed))
-    pytest.fail(f"none of {COURSES} courses met the bars: {faults}")
+    pytest.fail(f"the machine was too busy in all of {COURSES} courses")

@@ -31,6 +31,8 @@ _REASONS: Final[dict[str, Reason]] = {
     "interaction_required": "denied",
 }
 """Codes of RFC 6749, section 4.1.2.1, and OpenID Connect Core, section 3.1.2.6; others are our fault."""
+_EMAIL: Final = frozenset({"email", "email_verified"})
+"""Claims that belong together."""
 _OF_THE_TOKEN: Final = frozenset({"iss", "sub", "aud", "exp", "iat", "nonce", "azp", "nbf"})
 """Claims that only the ID token makes: it is signed."""
 
@@ -134,6 +136,9 @@ def complete(client: Client, issuer: Issuer, flow: Flow, query: bytes, now: floa
     if metadata.userinfo_endpoint is None or granted.access_token is None:
         return claims
     more = _user_info((yield Get(metadata.userinfo_endpoint, granted.access_token)), claims["sub"])
+    if _EMAIL & claims.keys():
+        # Both are of one source: the address of one is not verified by what the other says.
+        more = {name: value for name, value in more.items() if name not in _EMAIL}
     return more | claims
 
 

@@ -42,7 +42,9 @@ def is_safe(url: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    if not host or parts.username is not None or parts.fragment or len(url) > _MAX_URL or not url.isprintable():
+    if not host or parts.username is not None or parts.fragment or len(url) > _MAX_URL:
+        return False
+    if not url.isascii() or not url.isprintable() or " " in url:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
 
@@ -65,7 +67,8 @@ def read(reply: Reply, issuer: str) -> Metadata:
     if found.userinfo_endpoint is not None:
         endpoints.append(found.userinfo_endpoint)
     for url in endpoints:
-        if not is_safe(url):
+        # Only a provider on this machine may send us to this machine.
+        if not is_safe(url) or (urlsplit(url).scheme == "http" and urlsplit(issuer).scheme != "http"):
             raise SignInFailed("broken", f"the provider names an address without TLS: {url[:200]!r}")
     return found
 

@@ -76,8 +76,9 @@ class Providers:
                 return await self._fetch(request)
         except TimeoutError:
             raise SignInFailed("unreachable", f"{request.url} does not answer within {REPLY_SECONDS:.0f} s") from None
-        except (OSError, h11.ProtocolError) as e:
-            why = str(e) or type(e).__name__
+        except (OSError, ValueError, h11.ProtocolError) as e:
+            # The text of others may hold what was sent.
+            why = (str(e) if isinstance(e, OSError) else "") or type(e).__name__
             raise SignInFailed("unreachable", f"{request.url} cannot be reached: {why}") from None
 
     async def _fetch(self, request: Request) -> Reply:

@@ -50,7 +50,6 @@ function signInForm({ asksForOrganisation }) {
       class: "key-form",
       onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
-        submit.disabled = true;
         goToProvider(asksForOrganisation ? organisation.value.trim() : "");
       },
     },

@@ -28,6 +28,8 @@ export class RoomDialogs {
   #inviteLink;
   #rest;
   #hear;
+  /** What is still being loaded is not shown after the meeting. */
+  #isOver = false;
 
   /**
    * @param {object} parts
@@ -55,7 +57,11 @@ export class RoomDialogs {
       // Who asks for one is told.
       for (const load of Object.values(MODULES)) load().catch(() => {});
     }, CALM_MS);
-    return [() => clearTimeout(calm)];
+    const over = () => {
+      clearTimeout(calm);
+      this.#isOver = true;
+    };
+    return [over];
   }
 
   /** @param {"settings" | "layout" | "details" | "rules" | "help" | "invitation"} name which one to show */
@@ -63,18 +69,19 @@ export class RoomDialogs {
     try {
       await this.#show(name);
     } catch (error) {
-      fail(error);
+      if (!this.#isOver) fail(error);
     }
   }
 
   /** @param {string} userId whose volume is to be changed */
   async openVolume(userId) {
     try {
-      const { volumeDialog } = await loaded(MODULES.volume());
-      const name = this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
-      volumeDialog(name, this.#sound.volumeOf(userId), (volume) => this.#sound.setVolume(userId, volume));
+      await this.#part(MODULES.volume(), ({ volumeDialog }) => {
+        const name = this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
+        volumeDialog(name, this.#sound.volumeOf(userId), (volume) => this.#sound.setVolume(userId, volume));
+      });
     } catch (error) {
-      fail(error);
+      if (!this.#isOver) fail(error);
     }
   }
 
@@ -82,18 +89,28 @@ export class RoomDialogs {
   async #show(name) {
     switch (name) {
       case "settings":
-        return (await loaded(MODULES.settings())).settingsDialog(this.#local, this.#hear);
+        return this.#part(MODULES.settings(), (part) => part.settingsDialog(this.#local, this.#hear));
       case "layout":
-        return (await loaded(MODULES.layout())).layoutDialog(this.#grid);
+        return this.#part(MODULES.layout(), (part) => part.layoutDialog(this.#grid));
       case "details":
-        return (await loaded(MODULES.details())).detailsDialog(this.#meeting);
+        return this.#part(MODULES.details(), (part) => part.detailsDialog(this.#meeting));
       case "rules":
-        return (await loaded(MODULES.rules())).rulesDialog(this.#meeting);
+        return this.#part(MODULES.rules(), (part) => part.rulesDialog(this.#meeting));
       case "help":
-        return (await loaded(MODULES.help())).shortcutsDialog();
+        return this.#part(MODULES.help(), (part) => part.shortcutsDialog());
       case "invitation":
         return this.#invite();
     }
+  }
+
+  /**
+   * @template T
+   * @param {Promise<T>} load
+   * @param {(part: T) => void} show
+   */
+  async #part(load, show) {
+    const part = await loaded(load);
+    if (!this.#isOver) show(part);
   }
 
   async #invite() {
@@ -102,6 +119,7 @@ export class RoomDialogs {
       this.#rest(),
       loaded(MODULES.invitation()),
     ]);
+    if (this.#isOver) return;
     const { role, roomId } = this.#meeting;
     invitationDialog({ link, host: role === "host" ? { rest, roomId } : null });
   }
