@@ -45,6 +45,10 @@ impl Shard {
         let is_in_time = self.sdp_rates.takes_offer(self.clock.now(), &id, offer.sdp.len());
         match known {
             Some(key) if is_in_time => self.read(key, ClientSdp::Offer(offer)),
+            // What waits for a peer whose first offer is refused would wait for nothing.
+            Some(key) if self.peers.get(key).is_some_and(Peer::is_reading) => {
+                Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into()))
+            }
             Some(key) => {
                 let crosses = self.peers.get(key).is_some_and(Peer::awaits_answer);
                 self.hold(key, offer, if crosses { GLARE_TIMEOUT } else { WAIT })
@@ -88,7 +92,11 @@ impl Shard {
             Ok(found) => self.take_found(key, &id, sdp, found),
             Err(unread) => self.negotiated(key, &id, Err(unread.into())),
         };
-        if is_answer && outcome.is_err() {
+        if is_answer
+            && outcome
+                .as_ref()
+                .is_err_and(|refusal| refusal.code == RefusalCode::InvalidSdp)
+        {
             self.sdp_rates.count_wrong_answer(self.clock.now(), &id);
         }
         self.read_next(&id);
