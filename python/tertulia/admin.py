@@ -14,7 +14,7 @@ from msgspec import structs
 
 from tertulia import times
 from tertulia.config import Config
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.db import migrate, schema
 from tertulia.db.access import Access
 from tertulia.db.directory import Directory

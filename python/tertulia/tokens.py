@@ -27,7 +27,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey
 from msgspec import Struct
 
-from tertulia.contract import Role
+from tertulia.contract.fields import Role
 from tertulia.errors import BadToken
 from tertulia.ids import RoomId, TenantId, UserId, new_token
 

@@ -9,7 +9,7 @@ import pytest
 
 from tertulia import cli
 from tertulia.config import SETTINGS, flag, settings_of
-from tertulia.contract import Layout
+from tertulia.contract.fields import Layout
 
 WORDS = [command.words for command in cli.COMMANDS]
 

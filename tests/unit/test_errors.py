@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import tertulia
-from tertulia.contract import CreateRoom, Wire
+from tertulia.contract.fields import Wire
+from tertulia.contract.requests import CreateRoom
 from tertulia.errors import FieldError, Invalid, Refused
 from tertulia.ids import new_uuid
 from tertulia.signalr.errors import HandshakeRefused, HubException

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from tertulia import logging
-from tertulia.contract import JoinRoom
+from tertulia.contract.calls import JoinRoom
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 KEY = "tk_0123456789abcdefghijklmnop"

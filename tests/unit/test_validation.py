@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tertulia.contract import CreateRoom, SetView, Wire
+from tertulia.contract.calls import SetView
+from tertulia.contract.fields import Wire
+from tertulia.contract.requests import CreateRoom
 from tertulia.errors import Invalid
 from tertulia.ids import new_uuid
 from tertulia.rest.problem import problem

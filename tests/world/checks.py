@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tertulia.contract import RaiseHand, SendOffer
+from tertulia.contract.calls import RaiseHand, SendOffer
 from tertulia.ids import SessionId, UserId, transport_id
 from tertulia.room.permissions import blocked, may
 from tests.world.client import Client

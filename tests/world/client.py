@@ -8,16 +8,10 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import (
-    JoinResult,
-    JoinRoom,
-    KeepAlive,
-    ParticipantChanged,
-    Role,
-    SetRecordingOptOut,
-    Settings,
-    UpdateState,
-)
+from tertulia.contract.calls import JoinRoom, KeepAlive, SetRecordingOptOut, UpdateState
+from tertulia.contract.events import JoinResult, ParticipantChanged
+from tertulia.contract.fields import Role
+from tertulia.contract.settings import Settings
 from tertulia.errors import Refused
 from tertulia.ids import ConnectionId, RoomId, UserId
 from tertulia.room.closing import ENDED, REMOVED, REPLACED

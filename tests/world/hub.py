@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CALLS, Empty, JoinRoom, Settings, SettingsChange
+from tertulia.contract.calls import CALLS, Empty, JoinRoom
+from tertulia.contract.settings import Settings, SettingsChange
 from tertulia.errors import TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, HubId, RecordingId, RoomId, UserId
 from tertulia.room import commands, effects, inputs, steps

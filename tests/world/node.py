@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from tertulia.contract import SdpEvent
+from tertulia.contract.events import SdpEvent
 from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TransportId, UserId
 from tertulia.room import commands
 from tertulia.room.messages import EventMessage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tertulia.contract import (
+from tertulia.contract.calls import (
     Admit,
     ChangeSettings,
     LowerHand,
@@ -13,17 +13,17 @@ from tertulia.contract import (
     Permissions,
     RaiseHand,
     RemoveParticipant,
-    Role,
     SendChat,
     SendOffer,
     SetDisplayName,
     SetPermissions,
     SetRole,
-    SettingsChange,
     Spotlight,
-    StartRecording,
     UpdateState,
 )
+from tertulia.contract.fields import Role
+from tertulia.contract.requests import StartRecording
+from tertulia.contract.settings import SettingsChange
 from tertulia.ids import RecordingId, UserId
 from tests.world.client import Client
 from tests.world.story import Action

@@ -13,7 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from tertulia import times
-from tertulia.contract import ChatHistory, ChatMessage, LeaveReason, Permissions, Role
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import ChatHistory, ChatMessage
+from tertulia.contract.fields import LeaveReason, Role
 from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (

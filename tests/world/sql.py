@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tertulia.contract import Settings, SettingsChange
+from tertulia.contract.settings import Settings, SettingsChange
 from tertulia.errors import AlreadyRecording, NoSession, NotFound, TertuliaError, Unavailable
 from tertulia.ids import RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import Ongoing, RoomRecord

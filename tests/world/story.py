@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Final, NamedTuple
 
-from tertulia.contract import Topology
+from tertulia.contract.fields import Topology
 
 GAPS: Final = (0.0, 0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.5, 2.0)
 LONG_GAPS: Final = (4.0, 8.0, 12.0, 25.0, 40.0)

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tertulia.contract import JoinResult, ParticipantChanged, ParticipantView, Permissions
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import JoinResult, ParticipantChanged, ParticipantView
 from tertulia.ids import UserId
 from tertulia.room.participant import Participant
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tertulia.contract import Settings, SettingsChange
+from tertulia.contract.settings import Settings, SettingsChange
 from tertulia.ids import ConnectionId, RecordingId, RoomId, TenantId, UserId
 from tertulia.room.settings import HubSettings
 from tertulia.tokens import Admission, RoomClaims

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tertulia.contract import RoomStatus, Settings, SettingsChange
+from tertulia.contract.fields import RoomStatus
+from tertulia.contract.settings import Settings, SettingsChange
 from tertulia.db import quotas, recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room, Session, User

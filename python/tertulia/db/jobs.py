@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tertulia.contract import RecordingStage
+from tertulia.contract.fields import RecordingStage
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Job, Made, MadeTrack

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from tertulia.contract import Layout, RecordingStage, RecordingStatus, Role, RoomStatus, Settings, Source
+from tertulia.contract.fields import Layout, RecordingStage, RecordingStatus, Role, RoomStatus, Source
+from tertulia.contract.settings import Settings
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 from tertulia.room.quotas import Quotas
 

@@ -12,7 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tertulia.contract import Layout, RecordingStatus
+from tertulia.contract.fields import Layout, RecordingStatus
 from tertulia.db import recording_rows, rows
 from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Recording

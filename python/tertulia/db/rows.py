@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tertulia import times
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.db.engine import insert_new
 from tertulia.db.models import Room, Session, User
 from tertulia.db.tables import INVITE_USES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, TENANTS, USERS

@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tertulia.contract import Health
+from tertulia.contract.answers import Health
 from tertulia.db import schema
 from tertulia.errors import Unavailable
 from tertulia.http.cached import Cached

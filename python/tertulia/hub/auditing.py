@@ -7,7 +7,9 @@ from typing import Final
 from msgspec import Struct
 
 from tertulia import times
-from tertulia.contract import CALLS, RecordingBegun, RemoveParticipant, SetRole, StartRecording
+from tertulia.contract.calls import CALLS, RemoveParticipant, SetRole
+from tertulia.contract.events import RecordingBegun
+from tertulia.contract.requests import StartRecording
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.models import AuditEntry
 from tertulia.hub.connection import Connection

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.db.directory import Directory
 from tertulia.db.models import Session
 from tertulia.db.recordings import Recordings

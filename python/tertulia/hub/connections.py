@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
-from tertulia.contract import CALLS
+from tertulia.contract.calls import CALLS
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.errors import Refused
 from tertulia.hub import auditing, metrics

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import structlog
 
-from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom, Layout, Settings
+from tertulia.contract.calls import CALLS, MAY_LACK_PAYLOAD, Empty, JoinRoom
+from tertulia.contract.fields import Layout
+from tertulia.contract.settings import Settings
 from tertulia.db.admissions import Admissions
 from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory

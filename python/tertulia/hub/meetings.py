@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from tertulia.contract import Empty
+from tertulia.contract.calls import Empty
 from tertulia.errors import Malformed, Unavailable
 from tertulia.hub import metrics
 from tertulia.hub.connections import Connections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tertulia.contract import Source
+from tertulia.contract.fields import Source
 from tertulia.ids import UserId
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tertulia import times
-from tertulia.contract import Layout
+from tertulia.contract.fields import Layout
 from tertulia.db.clock import DatabaseClock
 from tertulia.db.engine import Database
 from tertulia.db.models import Recording

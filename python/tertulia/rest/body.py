@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from tertulia import strict_json, validation
-from tertulia.contract import Wire
+from tertulia.contract.fields import Wire
 from tertulia.errors import NotJson, TooLarge, UnsupportedMedia
 from tertulia.rest.operation import AnyOperation
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from tertulia import times
 from tertulia.config import is_loopback
-from tertulia.contract import Role
+from tertulia.contract.fields import Role
 from tertulia.db.access import KEY_PREFIX, Access
 from tertulia.db.admissions import Admissions
 from tertulia.db.invites import Invites

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.db.directory import Directory, host_of_tests
 from tertulia.errors import NotFound, RateLimited, Unavailable
 from tertulia.hub.hub import Hub

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
-from tertulia.contract import IceServer
+from tertulia.contract.answers import IceServer
 from tertulia.errors import Unavailable
 from tertulia.ids import UserId
 from tertulia.room.placement import Node

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tertulia.contract import Health, Problem
+from tertulia.contract.answers import Health, Problem
 from tertulia.errors import (
     Forbidden,
     InProgress,

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from tertulia.contract import Wire
+from tertulia.contract.fields import Wire
 from tertulia.errors import NotFound, Refused
 from tertulia.rest.addresses import Base
 from tertulia.rest.callers import Caller

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from tertulia.contract import Problem, ProblemField
+from tertulia.contract.answers import Problem, ProblemField
 from tertulia.errors import Crowded, MethodNotAllowed, RateLimited, Refused, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"

@@ -5,36 +5,38 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from tertulia.contract import (
+from tertulia.contract.answers import (
     AuditList,
+    ConnectionTest,
+    InviteCreated,
+    InviteOpened,
+    InviteView,
+    JoinGrant,
+    NodeView,
+    RecordingStarted,
+    RecordingView,
+    RoomCreated,
+    RoomList,
+    RoomView,
+    SessionView,
+    SignInView,
+    UserView,
+)
+from tertulia.contract.events import ParticipantView
+from tertulia.contract.requests import (
     AuditQuery,
     ChangeRoom,
     ComposeRecording,
-    ConnectionTest,
     CreateInvite,
     CreateRoom,
     CreateUser,
     EntryQuery,
     EntryView,
-    InviteCreated,
-    InviteOpened,
-    InviteView,
-    JoinGrant,
     JoinRequest,
-    NodeView,
     OpenInvite,
-    ParticipantView,
-    RecordingStarted,
-    RecordingView,
     RemovalQuery,
-    RoomCreated,
-    RoomList,
     RoomQuery,
-    RoomView,
-    SessionView,
-    SignInView,
     StartRecording,
-    UserView,
 )
 from tertulia.db.models import User
 from tertulia.db.paging import Position

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tertulia.contract import CreateRoom, EntryQuery, JoinRequest, OpenInvite, RemovalQuery
+from tertulia.contract.requests import CreateRoom, EntryQuery, JoinRequest, OpenInvite, RemovalQuery
 from tertulia.db.models import Invite, Recording, Room, User
 from tertulia.errors import AlreadyExists, FieldError, Forbidden, NotFound
 from tertulia.ids import RecordingId, RoomId, UserId

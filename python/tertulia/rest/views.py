@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tertulia.contract import InviteView, RecordingProgress, RecordingView, RoomView, SessionView, UserView
+from tertulia.contract.answers import InviteView, RecordingProgress, RecordingView, RoomView, SessionView, UserView
 from tertulia.db.models import Invite, Recording, Room, Session, User
 from tertulia.rest.links import Link
 from tertulia.times import rfc3339

@@ -6,7 +6,8 @@ import enum
 
 from msgspec import Struct
 
-from tertulia.contract import ChatHistory, Settings
+from tertulia.contract.events import ChatHistory
+from tertulia.contract.settings import Settings
 from tertulia.errors import TertuliaError
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.messages import StateMessage

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tertulia import contract
-from tertulia.contract import CandidateEvent, Empty, SdpEvent, SendAnswer, SendOffer
+from tertulia.contract import calls, requests
+from tertulia.contract.calls import Empty, SendAnswer, SendOffer
+from tertulia.contract.events import CandidateEvent, SdpEvent
 from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
 from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
 from tertulia.room import commands, events, targets
@@ -140,7 +141,7 @@ class Calls:
         self._room.tell(member, Event(event, SdpEvent(source_user_id=seat.user_id, sdp=payload.sdp)))
         return True
 
-    def _send_candidate(self, seat: Seat, call: Call, payload: contract.SendIceCandidate) -> bool:
+    def _send_candidate(self, seat: Seat, call: Call, payload: calls.SendIceCandidate) -> bool:
         candidate = "" if payload.candidate is None else payload.candidate
         if targets.is_sfu(payload.target_user_id):
             node, transport = self._transport(seat, payload.target_user_id)
@@ -151,11 +152,11 @@ class Calls:
         self._room.tell(member, Event("IceCandidate", event))
         return True
 
-    def _set_view(self, seat: Seat, call: Call, view: contract.SetView) -> bool:
+    def _set_view(self, seat: Seat, call: Call, view: calls.SetView) -> bool:
         node, transport = self._transport(seat, "sfu")
         return self._tell(node, commands.View(room=self._room.id, transport=transport, videos=view.videos), call)
 
-    def _media_stopped(self, seat: Seat, call: Call, payload: contract.MediaStopped) -> bool:
+    def _media_stopped(self, seat: Seat, call: Call, payload: calls.MediaStopped) -> bool:
         """Noted, for the next look at the nodes. A client that speaks of a transport it has left already is right."""
         self._transport(seat, "sfu")
         node = self._room.node
@@ -172,27 +173,27 @@ class Calls:
 
     # --- the seat
 
-    def _keep_alive(self, seat: Seat, call: Call, payload: contract.KeepAlive) -> bool:
+    def _keep_alive(self, seat: Seat, call: Call, payload: calls.KeepAlive) -> bool:
         if payload.received is not None and not self._audience.received(seat, payload.received):
             raise Invalid([FieldError("received", "is more than the events that were sent since JoinRoom's result")])
         self._upkeep.keep_alive(seat)
         return False
 
-    def _update_state(self, seat: Seat, call: Call, payload: contract.UpdateState) -> bool:
+    def _update_state(self, seat: Seat, call: Call, payload: calls.UpdateState) -> bool:
         life = self._room.life_of_seats
         check_update(payload, self._room.members[seat.user_id], life.settings)
         self._upkeep.update(seat, payload)
         return False
 
-    def _raise_hand(self, seat: Seat, call: Call, payload: contract.RaiseHand) -> bool:
+    def _raise_hand(self, seat: Seat, call: Call, payload: calls.RaiseHand) -> bool:
         self._upkeep.raise_hand(seat, payload.raised)
         return False
 
-    def _set_display_name(self, seat: Seat, call: Call, payload: contract.SetDisplayName) -> bool:
+    def _set_display_name(self, seat: Seat, call: Call, payload: calls.SetDisplayName) -> bool:
         self._upkeep.rename(seat, payload.display_name)
         return False
 
-    def _opt_out(self, seat: Seat, call: Call, payload: contract.SetRecordingOptOut) -> bool:
+    def _opt_out(self, seat: Seat, call: Call, payload: calls.SetRecordingOptOut) -> bool:
         self._upkeep.opt_out(seat, payload.opt_out)
         return False
 
@@ -202,7 +203,7 @@ class Calls:
 
     # --- among people
 
-    def _send_chat(self, seat: Seat, call: Call, payload: contract.SendChat) -> bool:
+    def _send_chat(self, seat: Seat, call: Call, payload: calls.SendChat) -> bool:
         self._chat.say(seat, payload, call.at)
         return True
 
@@ -210,15 +211,15 @@ class Calls:
         self._chat.read(seat)
         return False
 
-    def _react_to_message(self, seat: Seat, call: Call, payload: contract.ReactToMessage) -> bool:
+    def _react_to_message(self, seat: Seat, call: Call, payload: calls.ReactToMessage) -> bool:
         self._chat.react(seat, payload)
         return False
 
-    def _send_reaction(self, seat: Seat, call: Call, payload: contract.SendReaction) -> bool:
+    def _send_reaction(self, seat: Seat, call: Call, payload: calls.SendReaction) -> bool:
         self._room.say(events.reaction(seat.user_id, payload.emoji))
         return True
 
-    def _ask_to_mute(self, seat: Seat, call: Call, payload: contract.OneUser) -> bool:
+    def _ask_to_mute(self, seat: Seat, call: Call, payload: calls.OneUser) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         check_target(call.event, seat.user_id, member.user_id, seat.host)
         self._room.tell(member, events.mute_requested(seat.user_id))
@@ -232,7 +233,7 @@ class Calls:
             self._room.say_to_all_but(event, seat.user_id, seat.host)
         return True
 
-    def _remove_participant(self, seat: Seat, call: Call, payload: contract.RemoveParticipant) -> bool:
+    def _remove_participant(self, seat: Seat, call: Call, payload: calls.RemoveParticipant) -> bool:
         member = targets.other_member(payload.target_user_id, seat.user_id, self._room.members)
         check_target(call.event, seat.user_id, member.user_id, seat.host)
         self._remover.remove(member.user_id, bool(payload.ban), OnCall(seat.connection))
@@ -251,7 +252,7 @@ class Calls:
         )
         return False
 
-    def _start_recording(self, seat: Seat, call: Call, payload: contract.StartRecording) -> bool:
+    def _start_recording(self, seat: Seat, call: Call, payload: requests.StartRecording) -> bool:
         recording = RecordingId(self._room.hub.names.uuid())
         self._recorder.start(recording, payload.layout, OnCall(seat.connection), seat.user_id)
         return False

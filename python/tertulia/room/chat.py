@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 
-from tertulia import contract, times
-from tertulia.contract import ChatHistory, ChatMessage
+from tertulia import times
+from tertulia.contract import calls
+from tertulia.contract.events import ChatHistory, ChatMessage
 from tertulia.errors import NotFound
 from tertulia.ids import ConnectionId, UserId
 from tertulia.room import events, steps, targets
@@ -32,7 +33,7 @@ class Chat:
 
     # --- what is said
 
-    def say(self, seat: Seat, payload: contract.SendChat, at: float) -> None:
+    def say(self, seat: Seat, payload: calls.SendChat, at: float) -> None:
         """Tell everyone, or the two of them. ``at``: in Unix seconds.
 
         Raises:
@@ -96,7 +97,7 @@ class Chat:
 
     # --- reactions
 
-    def react(self, seat: Seat, payload: contract.ReactToMessage) -> None:
+    def react(self, seat: Seat, payload: calls.ReactToMessage) -> None:
         """Set the caller's reaction to a message."""
         step = steps.React(
             session_id=self._room.life_of_seats.session_id,

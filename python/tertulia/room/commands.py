@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tertulia.contract import Source, WantedVideo
+from tertulia.contract.calls import WantedVideo
+from tertulia.contract.fields import Source
 from tertulia.errors import Malformed
 from tertulia.ids import RecordingId, RoomId, SeatId, TenantId, TransportId, UserId
 

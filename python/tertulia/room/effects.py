@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tertulia.contract import Empty
+from tertulia.contract.calls import Empty
 from tertulia.ids import ConnectionId, NodeId
 from tertulia.room.closing import CloseReason
 from tertulia.room.commands import Command

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import (
+from tertulia.contract.events import (
     ChatMessage,
     DisplayNameChanged,
     Knock,
@@ -16,12 +16,12 @@ from tertulia.contract import (
     ParticipantLeft,
     RecordingChanged,
     RecordingOptOutChanged,
-    Settings,
     SettingsChanged,
     SfuEndpoint,
     StateChanged,
     WaitingEnded,
 )
+from tertulia.contract.settings import Settings
 from tertulia.ids import RecordingId
 from tertulia.room.messages import EventMessage
 from tertulia.room.mirror import Went

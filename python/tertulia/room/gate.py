@@ -6,7 +6,8 @@ something else shows that it knows old ones (a JoinRoom's record, a reaping).
 
 from __future__ import annotations
 
-from tertulia.contract import Settings, UpdateState
+from tertulia.contract.calls import UpdateState
+from tertulia.contract.settings import Settings
 from tertulia.ids import ConnectionId, NodeId, TransportId, transport_id
 from tertulia.room import commands, events, steps
 from tertulia.room.answers import RoomRecord

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tertulia import contract
-from tertulia.contract import Settings
+from tertulia.contract import calls
+from tertulia.contract.settings import Settings
 from tertulia.errors import Forbidden, NotJoined, UnknownTarget
 from tertulia.ids import ConnectionId, UserId
 from tertulia.room import steps, targets
@@ -38,18 +38,18 @@ class Hosting:
 
     # --- about a member
 
-    def lower_hand(self, seat: Seat, payload: contract.LowerHand) -> bool:
+    def lower_hand(self, seat: Seat, payload: calls.LowerHand) -> bool:
         """A hand goes down."""
         member = targets.member(payload.target_user_id, self._room.members)
         return self._control(seat, steps.Control(user=member.user_id, incarnation=self._incarnation, lowers_hand=True))
 
-    def spotlight(self, seat: Seat, payload: contract.Spotlight) -> bool:
+    def spotlight(self, seat: Seat, payload: calls.Spotlight) -> bool:
         """Show a member large to everyone, or no more."""
         member = targets.member(payload.target_user_id, self._room.members)
         change = steps.Control(user=member.user_id, incarnation=self._incarnation, is_spotlit=payload.on)
         return self._control(seat, change)
 
-    def set_permissions(self, seat: Seat, payload: contract.SetPermissions) -> bool:
+    def set_permissions(self, seat: Seat, payload: calls.SetPermissions) -> bool:
         """Say what an attendee may do."""
         member = self._other(seat, payload.target_user_id, "SetPermissions")
         if member.role == "host":
@@ -57,7 +57,7 @@ class Hosting:
         change = steps.Control(user=member.user_id, incarnation=self._incarnation, permissions=payload.permissions)
         return self._control(seat, change)
 
-    def set_role(self, seat: Seat, payload: contract.SetRole) -> bool:
+    def set_role(self, seat: Seat, payload: calls.SetRole) -> bool:
         """Make a co-host, or an attendee, for the rest of the meeting."""
         member = self._other(seat, payload.target_user_id, "SetRole")
         if payload.role == "attendee" and seat.user_id != seat.host:
@@ -71,7 +71,7 @@ class Hosting:
 
     # --- about who waits
 
-    def admit(self, seat: Seat, payload: contract.Admit) -> bool:
+    def admit(self, seat: Seat, payload: calls.Admit) -> bool:
         """Let in one who waits, or everyone."""
         if payload.target_user_id is not None:
             users = [self._knocks(payload.target_user_id)]
@@ -81,7 +81,7 @@ class Hosting:
             self._control(seat, steps.Admit(users=users, incarnation=self._incarnation))
         return not users
 
-    def deny(self, seat: Seat, payload: contract.RemoveParticipant) -> bool:
+    def deny(self, seat: Seat, payload: calls.RemoveParticipant) -> bool:
         """Send one away who waits: their tokens are void for this meeting; with ``ban``, a guest's for good."""
         user = self._knocks(payload.target_user_id)
         self._room.publish(DeniedMessage(origin=self._room.hub.hub, user_id=user))
@@ -96,7 +96,7 @@ class Hosting:
 
     # --- about the room
 
-    def change_settings(self, seat: Seat, payload: contract.ChangeSettings) -> bool:
+    def change_settings(self, seat: Seat, payload: calls.ChangeSettings) -> bool:
         """Change the room's settings."""
         self._room.agenda.run(steps.ChangeSettings(change=payload.settings), ChangingSettings(OnCall(seat.connection)))
         return False

@@ -21,8 +21,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from tertulia import contract
-from tertulia.contract import Layout, Settings
+from tertulia.contract import calls
+from tertulia.contract.fields import Layout
+from tertulia.contract.settings import Settings
 from tertulia.ids import ConnectionId, RecordingId, SessionId, TenantId, UserId
 from tertulia.room.answers import Answer, RoomRecord
 from tertulia.room.messages import RoomMessage
@@ -43,7 +44,7 @@ class Join(Struct, frozen=True):
     after that."""
 
     connection: ConnectionId
-    payload: contract.JoinRoom
+    payload: calls.JoinRoom
     claims: RoomClaims
     record: RoomRecord
     at: float = 0.0
@@ -51,7 +52,7 @@ class Join(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """Any other call of the contract, its payload as the contract's struct (:data:`tertulia.contract.CALLS`)."""
+    """Any other call of the contract, its payload as the contract's struct (:data:`tertulia.contract.calls.CALLS`)."""
 
     connection: ConnectionId
     event: str

@@ -18,7 +18,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from tertulia.contract import JoinResult, Permissions
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import JoinResult
 from tertulia.errors import BadToken, RoomFull, TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import events, steps

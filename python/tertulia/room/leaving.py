@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tertulia.contract import LeaveReason
+from tertulia.contract.fields import LeaveReason
 from tertulia.ids import ConnectionId, NodeId
 from tertulia.room import answers, events
 from tertulia.room.answers import Expired, RoomSummary

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tertulia.contract import ChatMessage, Settings
+from tertulia.contract.events import ChatMessage
+from tertulia.contract.settings import Settings
 from tertulia.ids import NodeId, RecordingId, SessionId, UserId
 from tertulia.room.mirror import Mirror
 from tertulia.room.steps import KnownRoom

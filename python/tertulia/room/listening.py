@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tertulia.contract import RecordingTrouble
+from tertulia.contract.events import RecordingTrouble
 from tertulia.ids import NodeId, SessionId
 from tertulia.room import events
 from tertulia.room.events import Event

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from msgspec import Raw
 
-from tertulia.contract import LeaveReason, Settings
+from tertulia.contract.fields import LeaveReason
+from tertulia.contract.settings import Settings
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, UserId
 from tertulia.room import events
 from tertulia.room.answers import Joined, Restored, RoomSummary

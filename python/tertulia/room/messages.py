@@ -12,7 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tertulia.contract import Knock, LeaveReason, Permissions, Role
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import Knock
+from tertulia.contract.fields import LeaveReason, Role
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.participant import Participant

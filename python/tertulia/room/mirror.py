@@ -20,7 +20,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tertulia.contract import LeaveReason
+from tertulia.contract.fields import LeaveReason
 from tertulia.room.messages import (
     ControlMessage,
     HandMessage,

@@ -7,7 +7,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tertulia.contract import ParticipantView, Permissions, Role
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import ParticipantView
+from tertulia.contract.fields import Role
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 

@@ -9,8 +9,8 @@ import enum
 
 from msgspec import Struct
 
-from tertulia import contract
-from tertulia.contract import Layout, LeaveReason
+from tertulia.contract import calls
+from tertulia.contract.fields import Layout, LeaveReason
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.answers import Joined, Left
 from tertulia.room.inputs import Request
@@ -149,7 +149,7 @@ class Updating(Struct, frozen=True):
     """The update script; ``again``: after the room was restored."""
 
     connection: ConnectionId
-    payload: contract.UpdateState
+    payload: calls.UpdateState
     incarnation: str
     again: bool = False
     is_forced: bool = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from tertulia.contract import Role, Settings, Source, UpdateState
+from tertulia.contract.calls import UpdateState
+from tertulia.contract.fields import Role, Source
+from tertulia.contract.settings import Settings
 from tertulia.errors import AlreadyJoined, BadToken, Forbidden, NotJoined, RoleNotAllowed
 from tertulia.ids import RoomId, UserId
 from tertulia.room.participant import Participant

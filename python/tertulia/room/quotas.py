@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.errors import QuotaExceeded, Refused, RoomFull
 
 

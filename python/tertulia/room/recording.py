@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tertulia.contract import Layout, RecordingBegun, RecordingTrouble
+from tertulia.contract.events import RecordingBegun, RecordingTrouble
+from tertulia.contract.fields import Layout
 from tertulia.errors import AlreadyRecording, NoSession
 from tertulia.ids import NodeId, RecordingId, SessionId
 from tertulia.room import pending, steps

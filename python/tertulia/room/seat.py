@@ -16,7 +16,8 @@ import enum
 
 from msgspec import Struct
 
-from tertulia.contract import JoinRoom, Role, Topology
+from tertulia.contract.calls import JoinRoom
+from tertulia.contract.fields import Role, Topology
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, UserId
 from tertulia.room.answers import Joined, RoomRecord
 from tertulia.room.events import Event

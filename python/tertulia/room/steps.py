@@ -11,7 +11,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tertulia.contract import ChatMessage, Layout, LeaveReason, Permissions, Role, SettingsChange
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import ChatMessage
+from tertulia.contract.fields import Layout, LeaveReason, Role
+from tertulia.contract.settings import SettingsChange
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
 from tertulia.room.participant import Participant, Removals
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tertulia.contract import Topology
+from tertulia.contract.fields import Topology
 from tertulia.errors import UnknownTarget
 from tertulia.ids import SFU_ALIAS, TRANSPORT_PREFIX, NodeId, SeatId, TransportId, transport_id
 from tertulia.room.participant import Participant

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tertulia import contract
+from tertulia.contract import calls
 from tertulia.errors import NotJoined
 from tertulia.ids import ConnectionId
 from tertulia.room import commands, steps, targets
@@ -43,7 +43,7 @@ class Upkeep:
         """Keep the seat, and the state of the room."""
         self._run(seat, KeepingAlive(seat.connection, self._incarnation))
 
-    def update(self, seat: Seat, payload: contract.UpdateState) -> None:
+    def update(self, seat: Seat, payload: calls.UpdateState) -> None:
         """Microphone and camera."""
         self._run(seat, Updating(seat.connection, payload, self._incarnation))
 
@@ -91,7 +91,7 @@ class Upkeep:
         if not work.is_forced:
             self._agenda.effects.append(Reply(work.connection))
 
-    def _tell_node(self, seat: Seat, payload: contract.UpdateState) -> None:
+    def _tell_node(self, seat: Seat, payload: calls.UpdateState) -> None:
         room = self._room
         said = payload.is_muted, payload.is_video_on
         if room.node is not None and seat.topology == "sfu" and said != (None, None):

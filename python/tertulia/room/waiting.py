@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from tertulia import times
-from tertulia.contract import Knock, Settings
+from tertulia.contract.events import Knock
+from tertulia.contract.settings import Settings
 from tertulia.errors import AlreadyJoined, EntryDenied, NotJoined, WaitedTooLong, WaitingRoomFull
 from tertulia.ids import ConnectionId, UserId
 from tertulia.room import events

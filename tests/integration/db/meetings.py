@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tertulia.contract import Layout, Settings
+from tertulia.contract.fields import Layout
+from tertulia.contract.settings import Settings
 from tertulia.db.deletions import Deletions
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tertulia.contract import Settings, SettingsChange
+from tertulia.contract.settings import Settings, SettingsChange
 from tertulia.db.directory import Directory, host_of_tests
 from tertulia.db.models import Room
 from tertulia.db.paging import read_cursor

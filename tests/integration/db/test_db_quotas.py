@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.db.access import Access
 from tertulia.db.admissions import Admissions
 from tertulia.db.audit import Audit

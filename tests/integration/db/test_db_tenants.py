@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.db import migrate, schema
 from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory

@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tertulia import times
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.db import migrate
 from tertulia.db.access import Access, NewKey
 from tertulia.db.admissions import Admissions

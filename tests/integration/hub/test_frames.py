@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from tertulia.contract import CALLS
+from tertulia.contract.calls import CALLS
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, PlainClient, Worker
 

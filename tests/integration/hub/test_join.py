@@ -10,7 +10,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from tertulia.contract import SettingsChange
+from tertulia.contract.settings import SettingsChange
 from tertulia.ids import RoomId, UserId, new_uuid
 from tertulia.state import keys
 from tertulia.times import from_seconds

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tertulia.contract import SettingsChange
+from tertulia.contract.settings import SettingsChange
 from tertulia.errors import AlreadyRecording, Forbidden, NoSession, Unavailable
 from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, SessionId, UserId, new_uuid, transport_id
 from tertulia.room import commands

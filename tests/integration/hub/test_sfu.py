@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tertulia.contract import SettingsChange
+from tertulia.contract.settings import SettingsChange
 from tertulia.errors import Unavailable
 from tertulia.ids import NodeId, RoomId, SeatId, UserId, new_uuid, transport_id
 from tertulia.room import commands

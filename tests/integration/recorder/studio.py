@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tertulia import times
-from tertulia.contract import Layout, Settings
+from tertulia.contract.fields import Layout
+from tertulia.contract.settings import Settings
 from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database

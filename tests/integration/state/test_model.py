@@ -19,7 +19,8 @@ import msgspec
 from msgspec import Raw
 
 from tertulia import times
-from tertulia.contract import ChatMessage, Permissions
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import ChatMessage
 from tertulia.errors import BadToken, Refused
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels

@@ -2,7 +2,7 @@ from typing import cast
 
 import pytest
 
-from tertulia.contract import CreateUser
+from tertulia.contract.requests import CreateUser
 from tertulia.errors import Forbidden, Invalid
 from tertulia.ids import TenantId
 from tertulia.rest.accept import accepts_json

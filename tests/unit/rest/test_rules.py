@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tertulia.contract import Role, Settings
+from tertulia.contract.fields import Role
+from tertulia.contract.settings import Settings
 from tertulia.db.models import Invite, Room, SignIn, User
 from tertulia.errors import Forbidden
 from tertulia.ids import RoomId, TenantId, UserId

@@ -7,8 +7,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tertulia import contract
-from tertulia.contract import CALLS, JoinResult, Role, Settings
+from tertulia.contract import calls, fields
+from tertulia.contract.calls import CALLS
+from tertulia.contract.events import JoinResult
+from tertulia.contract.fields import Role
+from tertulia.contract.settings import Settings
 from tertulia.ids import ConnectionId, HubId, NodeId, RoomId, SeatId, SessionId, TenantId, UserId
 from tertulia.room import effects, inputs, steps
 from tertulia.room.answers import Answer, Joined, Left, Removed, RoomRecord, RoomSummary
@@ -73,7 +76,7 @@ def came(participant: Participant, **more: Any) -> inputs.Message:
     )
 
 
-def left(participant: Participant, reason: contract.LeaveReason = "left", origin: str = THERE) -> inputs.Message:
+def left(participant: Participant, reason: fields.LeaveReason = "left", origin: str = THERE) -> inputs.Message:
     """The channel says that a member left."""
     return inputs.Message(LeftMessage.of(participant, reason, origin))
 
@@ -82,7 +85,7 @@ class Core:
     """The meeting, and everything that it decided."""
 
     def __init__(
-        self, topology: contract.Topology = "p2p", settings: HubSettings = SETTINGS, *, is_heard: bool = True
+        self, topology: fields.Topology = "p2p", settings: HubSettings = SETTINGS, *, is_heard: bool = True
     ) -> None:
         """``is_heard``: the channel is heard as soon as the meeting asks for it."""
         self.now = 100.0
@@ -168,7 +171,7 @@ class Core:
         is_muted: bool = False,
     ) -> list[Effect]:
         """JoinRoom, up to the script."""
-        payload = contract.JoinRoom(
+        payload = calls.JoinRoom(
             room_id=ROOM, token="t", resume_token=resume_token, received=received, is_muted=is_muted
         )
         claims = RoomClaims(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tertulia.contract import Empty, KeepAlive, SendChat
+from tertulia.contract.calls import Empty, KeepAlive, SendChat
 from tertulia.errors import Forbidden, InvalidSdp, NotJoined, UnknownTarget
 from tertulia.ids import ConnectionId
 from tertulia.room import effects, inputs

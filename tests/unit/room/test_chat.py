@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tertulia.contract import ChatHistory, ChatMessage, Empty
+from tertulia.contract.calls import Empty
+from tertulia.contract.events import ChatHistory, ChatMessage
 from tertulia.errors import NotFound, Unavailable
 from tertulia.ids import UserId
 from tertulia.room import effects, steps

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tertulia.contract import Empty, JoinResult, Knock, Permissions, Settings
+from tertulia.contract.calls import Empty, Permissions
+from tertulia.contract.events import JoinResult, Knock
+from tertulia.contract.settings import Settings
 from tertulia.errors import (
     AlreadyJoined,
     EntryDenied,

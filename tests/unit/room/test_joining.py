@@ -7,7 +7,7 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.errors import QuotaExceeded, RoleNotAllowed, RoomFull, Unavailable
 from tertulia.ids import NodeId, SessionId, TenantId, UserId
 from tertulia.room import effects, inputs, steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tertulia.contract import LeaveReason
+from tertulia.contract.fields import LeaveReason
 from tertulia.errors import NotFound, NotJoined, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId, UserId
 from tertulia.room import answers, commands, effects, inputs, nodes, steps

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tertulia.contract import Knock, Permissions
+from tertulia.contract.calls import Permissions
+from tertulia.contract.events import Knock
 from tertulia.errors import Malformed
 from tertulia.ids import ConnectionId, HubId, SeatId, UserId
 from tertulia.room import messages as m

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from tertulia.contract import CALLS
+from tertulia.contract.calls import CALLS
 from tertulia.room.rate import FAILED_JOIN, TO_ALL, Rate, Verdict, cost_of
 
 

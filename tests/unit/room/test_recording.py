@@ -9,7 +9,8 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from tertulia.contract import RecordingBegun, Settings
+from tertulia.contract.events import RecordingBegun
+from tertulia.contract.settings import Settings
 from tertulia.errors import AlreadyRecording, Forbidden, NoSession, Unavailable
 from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId, transport_id
 from tertulia.room import commands, effects, inputs, steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tertulia.contract import Settings
+from tertulia.contract.settings import Settings
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 from tertulia.room import records
 from tertulia.room.answers import RoomRecord

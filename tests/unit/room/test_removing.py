@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tertulia import contract
+from tertulia.contract import events
 from tertulia.errors import BadToken, Forbidden, Unavailable
 from tertulia.ids import HubId, NodeId, UserId
 from tertulia.room import answers, commands, effects, inputs, steps
@@ -330,5 +330,5 @@ def test_guests_are_shown_as_such() -> None:
     assert core.step(steps.Join).seat.is_guest
     core.answer(steps.Join, core.joined([member("eve", "e", is_guest=True)]))
     [shown] = core.result("a").participants
-    assert isinstance(shown, contract.ParticipantView)
+    assert isinstance(shown, events.ParticipantView)
     assert shown.is_guest

@@ -6,7 +6,7 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from tertulia.contract import JoinResult
+from tertulia.contract.events import JoinResult
 from tertulia.errors import Invalid
 from tertulia.ids import ConnectionId, NodeId, UserId, transport_id
 from tertulia.room import effects, inputs, journal, steps

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tertulia.contract import CALLS, Settings
+from tertulia.contract.calls import CALLS
+from tertulia.contract.settings import Settings
 from tertulia.errors import Forbidden, RoleNotAllowed, UnknownTarget
 from tertulia.ids import NodeId, SeatId, transport_id
 from tertulia.room import permissions, targets

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tertulia.contract import WantedVideo
+from tertulia.contract.calls import WantedVideo
 from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TenantId, TransportId, UserId, new_uuid
 from tertulia.room import commands
 from tertulia.sfu import _sfu

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tertulia.contract import WantedVideo
+from tertulia.contract.calls import WantedVideo
 from tertulia.errors import Malformed
 from tertulia.ids import RoomId, SeatId, TransportId, UserId, new_uuid
 from tertulia.room import commands

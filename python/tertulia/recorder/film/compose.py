@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import msgspec
 
-from tertulia import contract
+from tertulia.contract import fields
 from tertulia.recorder.film.encode import SegmentWriter, whole, write_sound
 from tertulia.recorder.film.format import (
     FPS,
@@ -51,7 +51,7 @@ def _never() -> bool:
 
 def compose(
     recording: Recording,
-    layout: Layout | contract.Layout,
+    layout: Layout | fields.Layout,
     work: Path,
     out: Path,
     progress: Progress,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tertulia.contract import RecordingStage
+from tertulia.contract.fields import RecordingStage
 from tertulia.db.models import Job
 from tertulia.recorder.films import Films
 from tertulia.recorder.jobs.inputs import Stored

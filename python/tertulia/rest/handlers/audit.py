@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tertulia.contract import AuditList, AuditQuery, AuditView
+from tertulia.contract.answers import AuditList, AuditView
+from tertulia.contract.requests import AuditQuery
 from tertulia.db.models import AuditEntry
 from tertulia.db.paging import Position, read_cursor
 from tertulia.rest.moments import moment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tertulia.contract import ConnectionTest
+from tertulia.contract.answers import ConnectionTest
 from tertulia.db.directory import host_of_tests
 from tertulia.db.models import Room
 from tertulia.errors import Forbidden

@@ -9,7 +9,8 @@ from typing import NamedTuple, cast
 from msgspec import UNSET, UnsetType
 
 from tertulia import times
-from tertulia.contract import CreateInvite, InviteCreated, InviteOpened, OpenInvite
+from tertulia.contract.answers import InviteCreated, InviteOpened
+from tertulia.contract.requests import CreateInvite, OpenInvite
 from tertulia.db.models import Invite, Room
 from tertulia.errors import FieldError, Invalid, PasswordRequired
 from tertulia.ids import TenantId, UserId

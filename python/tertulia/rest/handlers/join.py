@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tertulia.contract import EntryQuery, EntryView, JoinGrant, JoinRequest, Role
+from tertulia.contract.answers import JoinGrant
+from tertulia.contract.fields import Role
+from tertulia.contract.requests import EntryQuery, EntryView, JoinRequest
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
 from tertulia.errors import AlreadyExists, FieldError, RoomLocked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tertulia.contract import RemovalQuery
+from tertulia.contract.requests import RemovalQuery
 from tertulia.rest.operation import Answer, Call
 from tertulia.rest.targets import OfParticipant, OfRoom
 from tertulia.rest.views import session_view

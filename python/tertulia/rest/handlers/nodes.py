@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tertulia.contract import NodeView
+from tertulia.contract.answers import NodeView
 from tertulia.errors import Forbidden
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.room.placement import Node

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from tertulia.contract import ComposeRecording, RecordingStarted, RecordingView, StartRecording
+from tertulia.contract.answers import RecordingStarted, RecordingView
+from tertulia.contract.requests import ComposeRecording, StartRecording
 from tertulia.db.models import Recording
 from tertulia.errors import AlreadyRecording, NoSession, NotFound
 from tertulia.ids import RecordingId

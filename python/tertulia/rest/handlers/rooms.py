@@ -7,7 +7,9 @@ from datetime import datetime
 
 from msgspec import UNSET, UnsetType
 
-from tertulia.contract import ChangeRoom, CreateRoom, RoomCreated, RoomList, RoomQuery, Settings
+from tertulia.contract.answers import RoomCreated, RoomList
+from tertulia.contract.requests import ChangeRoom, CreateRoom, RoomQuery
+from tertulia.contract.settings import Settings
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.paging import Position, read_cursor
 from tertulia.ids import RoomId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from tertulia.contract import SignInView
+from tertulia.contract.answers import SignInView
 from tertulia.rest.callers import SignedIn
 from tertulia.rest.operation import Answer, Call
 from tertulia.rest.views import user_view

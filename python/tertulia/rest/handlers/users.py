@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tertulia.contract import CreateUser
+from tertulia.contract.requests import CreateUser
 from tertulia.db.models import User
 from tertulia.ids import UserId
 from tertulia.rest.operation import Answer, Asked, Call

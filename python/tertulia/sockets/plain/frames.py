@@ -13,7 +13,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tertulia import strict_json
-from tertulia.contract import CALLS, MAY_LACK_PAYLOAD, JoinResult, SendAnswer, SendOffer, Wire
+from tertulia.contract.calls import CALLS, MAY_LACK_PAYLOAD, SendAnswer, SendOffer
+from tertulia.contract.events import JoinResult
+from tertulia.contract.fields import Wire
 from tertulia.errors import FieldError, Invalid, Malformed, TertuliaError
 from tertulia.hub.refusal import refusal
 from tertulia.room.events import Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from tertulia.contract import CALLS
+from tertulia.contract.calls import CALLS
 from tertulia.strict_json import TooDeep, levels
 
 

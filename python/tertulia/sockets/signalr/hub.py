@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from tertulia.contract import CALLS
+from tertulia.contract.calls import CALLS
 from tertulia.errors import Malformed
 from tertulia.hub.hub import Hub
 from tertulia.signalr.connection import Ended

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tertulia.contract import CALLS, Empty, JoinResult, JoinRoom, SendOffer, Settings, UpdateState
+from tertulia.contract.calls import CALLS, Empty, JoinRoom, SendOffer, UpdateState
+from tertulia.contract.events import JoinResult
+from tertulia.contract.settings import Settings
 from tertulia.errors import FieldError, Invalid, Malformed, RoomFull, Unavailable
 from tertulia.room.events import Event
 from tertulia.sockets.plain import frames

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tertulia.contract import SendChat, UpdateState
+from tertulia.contract.calls import SendChat, UpdateState
 from tertulia.sockets.signalr import arguments
 from tertulia.strict_json import MAX_DEPTH
 
