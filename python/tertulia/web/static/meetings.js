@@ -198,7 +198,7 @@ function isRefusal(error) {
   return error instanceof TertuliaError && error.status === 401;
 }
 
-await load(document.documentElement.lang, navigator.languages);
+await load(document.documentElement.lang, navigator.languages, true);
 const { reason, organisation } = takeAnswer();
 said = reason ? say(reason) : "";
 addEventListener("hashchange", () => showNamed());
