@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person
@@ -90,6 +90,30 @@ async def test_what_went_wrong_is_said_and_keys_go_on_working(come: Come, there:
     there.command("tenant", "sign-out", "first")
     await page.reload()
     await page.get_by_role("heading", name="Your meetings").wait_for()
+    forgive(ana)
+
+
+async def test_a_link_elsewhere_takes_a_click(come: Come, there: Site) -> None:
+    ana = await come("Ana")
+    page = ana.page
+
+    async def elsewhere(route: Route) -> None:
+        link = f"<a href='{there.rest.web.url}/sign-in?organisation=second'>Sign in</a>"
+        await route.fulfill(body=link, content_type="text/html")
+
+    there.set_up(tenant="second")
+    try:
+        await page.route("http://elsewhere.test/", elsewhere)
+        await page.goto("http://elsewhere.test/")
+        await page.get_by_role("link").click()
+        await expect(page.get_by_label("Organization")).to_have_value("second")
+        assert page.url == f"{there.rest.web.url}/meetings"
+        await expect(ana.button("Sign in")).to_be_focused()
+        assert [cookie["name"] for cookie in await page.context.cookies(there.rest.web.url)] == []
+        await ana.press("Enter")
+        await page.wait_for_url(f"{there.provider.issuer}/**")
+    finally:
+        there.command("tenant", "sign-in", "second", "--off")
     forgive(ana)
 
 
