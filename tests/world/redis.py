@@ -16,7 +16,7 @@ from tertulia import times
 from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatHistory, ChatMessage
 from tertulia.contract.fields import LeaveReason, Role
-from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget
+from tertulia.errors import BadToken, NoSession, NotJoined, RoleNotAllowed, RoomFull, RoomLocked, UnknownTarget
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
     Begun,
@@ -62,6 +62,12 @@ OVER_KEPT: Final = 296
 """Characters kept of the ids of recordings that are over."""
 CHAT_KEPT: Final = 200
 """Messages. That their bytes are limited, too, is left to the tests of the scripts."""
+
+_REFUSALS: Final[dict[Entry, Exception]] = {
+    "waits": MustWait("waits"),
+    "locked": RoomLocked("locked"),
+    "closed": RoleNotAllowed("closed"),
+}
 
 
 class Keys:
@@ -177,8 +183,9 @@ class ModelState:
         if removed_at is not None and admitted_at_ms <= removed_at:
             raise BadToken("removed")
         stands = None if first else keys.standing.get(user)
-        if entry != "open" and stands is None and (first or user not in keys.people):
-            raise MustWait("waits") if entry == "waits" else RoomLocked("locked")
+        may_enter = entry == "open" or stands == "host" or (stands is not None and entry != "closed")
+        if not may_enter and (first or user not in keys.people):
+            raise _REFUSALS[entry]
         if first:
             _create(keys, placement, placement.incarnation)
             if placement.was_open:
@@ -188,7 +195,9 @@ class ModelState:
         me = self._newcomer(seat, admitted_at_ms)
         replaced = resumed = False
         if old is not None:
-            resumed = bool(seat.returning) and seat.returning == old.resume
+            resumed = bool(seat.returning) and seat.returning in (old.resume, old.resumed_with)
+            if resumed:
+                me = replace(me, resumed_with=seat.returning)
             replaced = old.connection_id != me.connection_id
             me = _with_state_of(me, old, keeps_seat=resumed or not replaced)
             keys.people[user] = me

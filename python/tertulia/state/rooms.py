@@ -30,6 +30,7 @@ from tertulia.room.answers import (
 )
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
+from tertulia.room.permissions import not_admitted
 from tertulia.room.removals import VOID
 from tertulia.room.steps import Entry, JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
@@ -84,7 +85,8 @@ class RoomState:
         Raises:
             BadToken: the user was removed at or after ``admitted_at_ms``.
             RoomFull: ``max_participants`` others are in the room, whatever the role. (None: any number may be.)
-            MustWait, RoomLocked: what ``entry`` says holds for the user, who has no seat and was not admitted.
+            MustWait, RoomLocked, RoleNotAllowed: what ``entry`` says holds for the user, who has no seat and was not
+                admitted.
         """
         new = Participant(
             user_id=seat.user_id,
@@ -128,6 +130,8 @@ class RoomState:
             raise MustWait("a host has to admit the user first")
         if reply[0] == b"locked":
             raise RoomLocked(LOCKED)
+        if reply[0] == b"closed":
+            raise not_admitted(seat.role)
         _, stored, replaced, resumed, first, summary, members = reply
         known = _fields(summary)
         return Joined(
