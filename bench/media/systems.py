@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,13 @@ class System:
         return sum(process.pss_bytes for root in self.roots for process in processes.tree(root))
 
 
+def _running(
+    name: str, argv: Sequence[str], directory: Path, env: Mapping[str, str] | None = None
+) -> AbstractContextManager[servers.Server]:
+    # Asked to end, some wait for the people to go first.
+    return servers.running(name, argv, directory, env=env, stop_signal=signal.SIGKILL)
+
+
 @contextmanager
 def tertulia(namespaces: Namespaces, directory: Path) -> Iterator[System]:
     """Web worker, SFU node and Redis, as in production; SQLite."""
@@ -62,7 +70,7 @@ def tertulia(namespaces: Namespaces, directory: Path) -> Iterator[System]:
 
         def start(name: str, *argv: str) -> servers.Server:
             env = servers.tertulia_env(settings)
-            return stack.enter_context(servers.running(name, namespaces.at_sfu(*argv), directory, env=env))
+            return stack.enter_context(_running(name, namespaces.at_sfu(*argv), directory, env))
 
         redis = start("valkey", str(valkey.binary()), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory))
         redis.wait_for_log("Ready to accept connections")
@@ -91,7 +99,7 @@ def livekit(options: Mapping[str, object]) -> Callable[[Namespaces, Path], Abstr
         path = directory / "livekit.yaml"
         path.write_text(json.dumps(config))  # which is YAML, too
         argv = namespaces.at_sfu(str(_livekit_program()), "--config", str(path))
-        with servers.running("livekit", argv, directory) as server:
+        with _running("livekit", argv, directory) as server:
             server.wait_until(lambda: namespaces.listens(7880))
             secrets = {"GENERATOR_KEY": _KEY, "GENERATOR_SECRET": _SECRET}
             yield System("livekit", f"ws://{SFU}:7880", [server.pid], secrets)
@@ -127,8 +135,8 @@ transports: {{ disable = "libjanus_http.so,libjanus_mqtt.so,libjanus_nanomsg.so,
         'general: { json = "compact", ws = true, ws_port = 8188 }\n'
     )
     (directory / "janus.plugin.videoroom.jcfg").write_text("general: {}\n")
-    argv = namespaces.at_sfu(program, "--configs-folder", str(directory), "--disable-stdin")
-    with servers.running("janus", argv, directory) as server:
+    argv = namespaces.at_sfu(program, "--configs-folder", str(directory))
+    with _running("janus", argv, directory) as server:
         server.wait_until(lambda: namespaces.listens(8188))
         yield System("janus", f"ws://{SFU}:8188", [server.pid])
 

@@ -41,7 +41,7 @@ func (j *janus) prepare(ctx context.Context, c course) error {
 	for room := range c.rooms {
 		_, err := session.message(handle, map[string]any{"request": "create", "room": roomNumber(room),
 			"publishers": c.people, "bitrate": uncapped, "bitrate_cap": false, "audiocodec": "opus", "videocodec": "vp8",
-			"permanent": false, "notify_joining": false}, "")
+			"permanent": false, "notify_joining": false}, nil)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (j *janus) publish(ctx context.Context, session *janusSession, who person, 
 		return err
 	}
 	if _, err := session.message(handle, map[string]any{"request": "join", "ptype": "publisher",
-		"room": roomNumber(who.room), "id": who.number + 1}, ""); err != nil {
+		"room": roomNumber(who.room), "id": who.number + 1}, nil); err != nil {
 		return err
 	}
 	p, err := j.peer()
@@ -96,7 +96,8 @@ func (j *janus) publish(ctx context.Context, session *janusSession, who person, 
 	if err != nil {
 		return err
 	}
-	answer, err := session.message(handle, map[string]any{"request": "publish", "bitrate": uncapped}, "offer", offer)
+	answer, err := session.message(handle, map[string]any{"request": "publish", "bitrate": uncapped},
+		jsep("offer", offer))
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (j *janus) subscribe(ctx context.Context, session *janusSession, who person
 		}
 	}
 	offer, err := session.message(handle, map[string]any{"request": "join", "ptype": "subscriber",
-		"room": roomNumber(who.room), "streams": streams}, "")
+		"room": roomNumber(who.room), "streams": streams}, nil)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (j *janus) subscribe(ctx context.Context, session *janusSession, who person
 	if err != nil {
 		return err
 	}
-	if _, err := session.message(handle, map[string]any{"request": "start"}, "answer", answer); err != nil {
+	if _, err := session.message(handle, map[string]any{"request": "start"}, jsep("answer", answer)); err != nil {
 		return err
 	}
 	return p.wait(ctx)
@@ -217,8 +218,11 @@ func (s *janusSession) read() {
 		waiting := s.waiting[answer.Transaction]
 		delete(s.waiting, answer.Transaction)
 		s.lock.Unlock()
-		if waiting != nil {
+		switch {
+		case waiting != nil:
 			waiting <- answer
+		case answer.Error != nil:
+			say(map[string]any{"warning": "janus: " + answer.Error.Reason})
 		}
 	}
 }
@@ -240,7 +244,11 @@ func (s *janusSession) request(body map[string]any) (janusAnswer, error) {
 		body["session_id"] = s.id
 	}
 	s.waiting[transaction] = waiting
-	err := s.socket.WriteJSON(body)
+	// Not WriteJSON: Janus takes the line break after the object for a second request.
+	frame, err := json.Marshal(body)
+	if err == nil {
+		err = s.socket.WriteMessage(websocket.TextMessage, frame)
+	}
 	s.lock.Unlock()
 	if err != nil {
 		return janusAnswer{}, err
@@ -266,11 +274,16 @@ func (s *janusSession) attach() (int64, error) {
 	return answer.Data.ID, err
 }
 
-// message sends one to the plugin, with a session description if kind is not empty; it gives the one that comes back.
-func (s *janusSession) message(handle int64, body map[string]any, kind string, sdp ...string) (string, error) {
+// jsep is a session description as Janus has it.
+func jsep(kind, sdp string) map[string]any {
+	return map[string]any{"type": kind, "sdp": sdp, "trickle": false}
+}
+
+// message sends one to the plugin, with a session description or nil; it gives the description that comes back.
+func (s *janusSession) message(handle int64, body, jsep map[string]any) (string, error) {
 	request := map[string]any{"janus": "message", "handle_id": handle, "body": body}
-	if kind != "" {
-		request["jsep"] = map[string]any{"type": kind, "sdp": sdp[0], "trickle": false}
+	if jsep != nil {
+		request["jsep"] = jsep
 	}
 	answer, err := s.request(request)
 	if err != nil {
