@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -40,26 +40,32 @@ class Bench:
         """What the system pays for the course's own load, over so many seconds."""
         if name in FLOORS:
             return self._floor(name, course, seconds)
-        with tempfile.TemporaryDirectory(prefix="bench-media-") as directory:
-            with SYSTEMS[name](self._namespaces, Path(directory)) as system:
-                time.sleep(IDLE)
-                before = system.memory()
-                with self._calling(system, course) as generator:
-                    self._settle(generator, course, course.load)
-                    run = _window(name, system, generator, course, course.load, seconds)
-                    return replace(run, bytes_each=(system.memory() - before) / course.watchers)
+        with self._running(name) as system:
+            time.sleep(IDLE)
+            before = system.memory()
+            with self._calling(system, course) as generator:
+                self._settle(generator, course, course.load)
+                run = _window(name, system, generator, course, course.load, seconds)
+                return replace(run, bytes_each=(system.memory() - before) / course.watchers)
 
     def steps(self, name: str, course: Course, even: bool) -> Iterator[Run]:
         """Growing loads, until one is too much for the system or for the generator: that run is the last."""
-        with tempfile.TemporaryDirectory(prefix="bench-media-") as directory:
-            with SYSTEMS[name](self._namespaces, Path(directory)) as system, self._calling(system, course) as generator:
-                for packets in STEPS:
-                    load = Load(STEP_FRAMES, packets, even)
-                    self._settle(generator, course, load)
-                    run = _window(name, system, generator, course, load, STEP_SECONDS)
-                    yield run
-                    if run.flaw or not run.is_within:
-                        return
+        with self._running(name) as system, self._calling(system, course) as generator:
+            for packets in STEPS:
+                load = Load(STEP_FRAMES, packets, even)
+                self._settle(generator, course, load)
+                run = _window(name, system, generator, course, load, STEP_SECONDS)
+                yield run
+                if run.flaw or not run.is_within:
+                    return
+
+    @contextmanager
+    def _running(self, name: str) -> Iterator[System]:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-media-") as directory,
+            SYSTEMS[name](self._namespaces, Path(directory)) as system,
+        ):
+            yield system
 
     def _calling(self, system: System, course: Course) -> AbstractContextManager[Generator]:
         return calling(self._program, self._namespaces, system.adapter, system.url, system.secrets, course)

@@ -55,5 +55,7 @@ def print_ratios(runs: Sequence[Run], names: Sequence[str], courses: Sequence[Co
             if run is None:
                 print(f"{name:<14}{'no run that counts':>20}")
                 continue
-            ratios = "".join("" if other is None else f"{f'× {run.cost / other.cost:.2f}':>15}" for other in of.values())
+            ratios = "".join(
+                "" if other is None else f"{f'× {run.cost / other.cost:.2f}':>15}" for other in of.values()
+            )
             print(f"{name:<14}{run.cost:>10.2f}{ratios}")

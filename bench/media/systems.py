@@ -26,7 +26,7 @@ _SECRET: Final = "only-for-this-bench-and-this-network-namespace"
 
 @dataclass
 class System:
-    """An SFU that runs: where its signaling is, what the generator needs to get in, and the processes that belong to it."""
+    """An SFU that runs: where its signaling is, how the generator gets in, and the processes that belong to it."""
 
     adapter: str
     url: str
@@ -124,11 +124,12 @@ def janus(namespaces: Namespaces, directory: Path) -> Iterator[System]:
     program = shutil.which("janus")
     if program is None:
         raise SystemExit("Janus is missing: apt-get install janus")
+    others = ("http", "mqtt", "nanomsg", "pfunix", "rabbitmq")
     (directory / "janus.jcfg").write_text(
         f"""general: {{ debug_level = 3 }}
 nat: {{ ice_enforce_list = "{SFU}" }}
 media: {{ rtp_port_range = "20000-40000" }}
-transports: {{ disable = "libjanus_http.so,libjanus_mqtt.so,libjanus_nanomsg.so,libjanus_pfunix.so,libjanus_rabbitmq.so" }}
+transports: {{ disable = "{",".join(f"libjanus_{name}.so" for name in others)}" }}
 """
     )
     (directory / "janus.transport.websockets.jcfg").write_text(
