@@ -105,13 +105,17 @@ func systemOf(name, url string, m maker) (system, error) {
 	return nil, fmt.Errorf("unknown system: %q", name)
 }
 
-// joining at the same time are so many: DTLS costs both sides milliseconds.
-const joining = 8
+const (
+	// joining at the same time are so many: DTLS costs both sides milliseconds, and some SFUs take a second over ICE.
+	joining = 16
+	// joinEach is how long one may take in all, on a machine that does other work, too.
+	joinEach = 400 * time.Millisecond
+)
 
 // joinAll joins everyone, publishers first; all are there when it returns.
 func joinAll(target system, c course) ([]*joined, error) {
 	everyone := c.everyone()
-	ctx, cancel := context.WithTimeout(context.Background(), connectWithin+time.Duration(len(everyone))*200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), connectWithin+time.Duration(len(everyone))*joinEach)
 	defer cancel()
 	if err := target.prepare(ctx, c); err != nil {
 		return nil, err
