@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.media import generator, report
-from bench.media.figures import COURSES, SMOKE, Course, Run
-from bench.media.measure import FLOORS, Bench
+from bench.media.figures import COURSES, FLOORS, SMOKE, Course, Run
+from bench.media.measure import Bench
 from bench.media.namespaces import Namespaces
 from bench.media.systems import SYSTEMS
 

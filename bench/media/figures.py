@@ -15,6 +15,9 @@ DELAY_BAR: Final = 20_000.0
 FORWARDED_BAR: Final = 0.99
 """The share of what was sent. An SFU that withholds more does less work than the others."""
 
+FLOORS: Final = {"floor-gso": "gso", "floor-single": "single"}
+"""What is measured beside systems, and the mode of ``generator floor``."""
+
 
 @dataclass(frozen=True)
 class Load:
@@ -68,6 +71,8 @@ class Counted:
     lost: int
     repairs: int
     """Packets on RTX streams: retransmissions and probes."""
+    numbered: int
+    """Packets with a number for transport-wide feedback. Without, the SFU does not estimate bandwidth by it."""
     overflow: int
     """Datagrams that the generator itself was too slow for."""
     keys: int

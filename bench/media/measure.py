@@ -10,13 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from bench.media.figures import FORWARDED_BAR, Course, Load, Run
+from bench.media.figures import FLOORS, FORWARDED_BAR, Course, Load, Run
 from bench.media.generator import Generator, calling
 from bench.media.namespaces import Namespaces
 from bench.media.systems import SYSTEMS, System
 from tests.integration import servers
 
-FLOORS: Final = {"floor-gso": "gso", "floor-single": "single"}
 IDLE: Final = 2.0
 """Seconds after the start, before its memory is taken."""
 SETTLE: Final = 4.0
@@ -62,7 +61,8 @@ class Bench:
     @contextmanager
     def _running(self, name: str) -> Iterator[System]:
         with (
-            tempfile.TemporaryDirectory(prefix="bench-media-") as directory,
+            # Databases and logs: how fast a disk is has no part in what media costs.
+            tempfile.TemporaryDirectory(prefix="bench-media-", dir="/dev/shm") as directory,
             SYSTEMS[name](self._namespaces, Path(directory)) as system,
         ):
             yield system

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bench.media.figures import DELAY_BAR, LOSS_BAR, Course, Run, median
+from bench.media.figures import DELAY_BAR, FLOORS, LOSS_BAR, Course, Run, median
 
 _COLUMNS: Final = (
     "packets/s", "CPU µs", "of a core", "p50 ms", "p99 ms", "p99.9 ms", "lost", "forwarded", "kB each", "generator",
@@ -31,6 +31,8 @@ def row(run: Run) -> str:
     )
     load = f"{run.load.frames}×{run.load.packets}" + ("e" if run.load.even else "")
     line = f"{run.course.name:<8}{load:>8} {run.system:<14}" + "".join(f"{cell:>11}" for cell in cells)
+    if not run.counted.numbered and run.system not in FLOORS:
+        line += "  without bandwidth estimation by transport-wide feedback"
     return f"{line}  thrown away: {run.flaw}" if run.flaw else line
 
 

@@ -26,6 +26,7 @@ def test_a_few_seconds_of_tertulia(tmp_path: Path) -> None:
     # Of 170 packets a second to each of 8, one in 29 is decrypted.
     assert run.counted.sampled > 100
     assert run.counted.wrong == 0
+    assert run.counted.numbered >= run.counted.delivered  # bandwidth is estimated
     assert 0.0 < run.counted.p50 <= run.counted.p99 <= run.counted.p999
     assert run.counted.keys == 0  # nobody asked for a keyframe in vain
     assert 0.0 < floor.cost < run.cost

@@ -28,6 +28,7 @@ type totals struct {
 	overflow int64
 	keys     int64
 	repairs  int64
+	numbered int64
 }
 
 type command struct {
@@ -58,15 +59,16 @@ func (b *bench) one(c command) error {
 		}
 		b.send(c.Load)
 	case "begin":
+		// All at one moment, or a generator that is short of CPU would count by different windows.
 		b.poller.do(func() {
 			for _, s := range b.poller.sockets {
 				for _, stream := range s.receiver.streams {
 					stream.begin()
 				}
 			}
+			b.samples.reset()
+			b.before, err = b.totals()
 		})
-		b.samples.reset()
-		b.before, err = b.totals()
 	case "end":
 		err = b.end()
 	default:
@@ -125,6 +127,7 @@ func publish(publishers []*publisher, l load, loads <-chan load) {
 	}
 }
 
+// totals is for the poller's turn.
 func (b *bench) totals() (totals, error) {
 	t := totals{at: time.Now()}
 	var usage syscall.Rusage
@@ -145,12 +148,11 @@ func (b *bench) totals() (totals, error) {
 			t.keys += one.publisher.keyframes.Load()
 		}
 	}
-	b.poller.do(func() {
-		for _, s := range b.poller.sockets {
-			t.repairs += s.receiver.repairs
-			t.overflow += s.dropped.Load()
-		}
-	})
+	for _, s := range b.poller.sockets {
+		t.repairs += s.receiver.repairs
+		t.numbered += s.receiver.numbered
+		t.overflow += s.dropped.Load()
+	}
 	return t, nil
 }
 
@@ -179,6 +181,8 @@ func overflow(snmp string) (int64, error) {
 
 func (b *bench) end() error {
 	var delivered, padding, lost int64
+	var after totals
+	var err error
 	b.poller.do(func() {
 		for _, s := range b.poller.sockets {
 			for _, stream := range s.receiver.streams {
@@ -187,8 +191,8 @@ func (b *bench) end() error {
 				lost += stream.lost()
 			}
 		}
+		after, err = b.totals()
 	})
-	after, err := b.totals()
 	if err != nil {
 		return err
 	}
@@ -198,6 +202,7 @@ func (b *bench) end() error {
 		"sent":       after.sent - b.before.sent,
 		"delivered":  delivered, "padding": padding, "lost": lost,
 		"repairs":  after.repairs - b.before.repairs,
+		"numbered": after.numbered - b.before.numbered,
 		"overflow": after.overflow - b.before.overflow,
 		"keys":     after.keys - b.before.keys,
 		"sampled":  b.samples.total, "wrong": b.samples.wrong,

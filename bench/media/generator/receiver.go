@@ -24,8 +24,10 @@ type receiver struct {
 	streams    map[uint32]*stream
 	feedback   *twcc.Recorder
 	// write sends RTCP; nil for who only listens.
-	write    func([]rtcp.Packet)
-	repairs  int64
+	write   func([]rtcp.Packet)
+	repairs int64
+	// numbered are the packets that had a number for transport-wide feedback.
+	numbered int64
 	count    int
 	bytes    int64
 	isClear  bool
@@ -56,6 +58,7 @@ func newReceiver() *receiver {
 func (r *receiver) packet(packet []byte, now int64, n *negotiated) bool {
 	h := parseHeader(packet, n.transportID)
 	if h.hasTransport {
+		r.numbered++
 		r.feedback.Record(h.ssrc, h.transport, (now-began)/1000)
 	}
 	if n.repair[h.payloadType] {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -44,26 +45,43 @@ func (t *tertulia) prepare(ctx context.Context, c course) error {
 	return nil
 }
 
+// post asks again, as it is told to, while the server cannot reach what it needs.
 func (t *tertulia) post(ctx context.Context, path string, body, answer any) error {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+path, bytes.NewReader(encoded))
+	for {
+		status, text, err := t.attempt(ctx, path, encoded)
+		switch {
+		case err != nil:
+			return fmt.Errorf("POST %s: %w", path, err)
+		case status == http.StatusServiceUnavailable:
+			time.Sleep(againAfter)
+		case status >= 300:
+			return fmt.Errorf("POST %s: %d: %s", path, status, text)
+		default:
+			return json.Unmarshal(text, answer)
+		}
+	}
+}
+
+const againAfter = 500 * time.Millisecond
+
+func (t *tertulia) attempt(ctx context.Context, path string, body []byte) (int, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+t.key)
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode >= 300 {
-		return fmt.Errorf("POST %s: %s", path, response.Status)
-	}
-	return json.NewDecoder(response.Body).Decode(answer)
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<16))
+	return response.StatusCode, text, err
 }
 
 func (t *tertulia) join(ctx context.Context, who person) (*joined, error) {

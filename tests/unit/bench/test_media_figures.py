@@ -18,6 +18,7 @@ COUNTED = Counted(
     padding=0,
     lost=0,
     repairs=0,
+    numbered=4_000,
     overflow=0,
     keys=1,
     sampled=100,
