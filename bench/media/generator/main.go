@@ -107,7 +107,7 @@ func systemOf(name, url string, m maker) (system, error) {
 
 const (
 	// joining at the same time are so many: DTLS costs both sides milliseconds, and some SFUs take a second over ICE.
-	joining = 16
+	joining = 8
 	// joinEach is how long one may take in all, on a machine that does other work, too.
 	joinEach = 400 * time.Millisecond
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,7 +99,7 @@ func (t *tertulia) join(ctx context.Context, who person) (*joined, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := hub.call("JoinRoom", map[string]any{"roomId": t.rooms[who.room], "token": grant.Token}); err != nil {
+	if err := hub.join(map[string]any{"roomId": t.rooms[who.room], "token": grant.Token}); err != nil {
 		return nil, err
 	}
 	go hub.keepAlive()
@@ -223,15 +224,39 @@ func (h *hub) call(event string, payload map[string]any) error {
 		return fmt.Errorf("%s: %w", event, err)
 	}
 	select {
-	case refused := <-answer:
-		if refused != nil {
-			return fmt.Errorf("%s: %s", event, refused)
+	case body := <-answer:
+		if body == nil {
+			return nil
 		}
-		return nil
+		refused := refusal{event: event}
+		if err := json.Unmarshal(body, &refused); err != nil {
+			return fmt.Errorf("%s: %s: %w", event, body, err)
+		}
+		return refused
 	case <-h.closed:
 		return fmt.Errorf("%s: the hub closed the connection", event)
 	case <-time.After(connectWithin):
 		return fmt.Errorf("%s: no answer within %s", event, connectWithin)
+	}
+}
+
+// refusal is what the hub says to a call that it does not do.
+type refusal struct {
+	event         string
+	Code, Message string
+}
+
+func (r refusal) Error() string { return fmt.Sprintf("%s: %s: %s", r.event, r.Code, r.Message) }
+
+// join calls JoinRoom, and again while the server is too busy for it: within 15 s, after which the hub closes.
+func (h *hub) join(payload map[string]any) error {
+	for {
+		err := h.call("JoinRoom", payload)
+		var refused refusal
+		if !errors.As(err, &refused) || refused.Code != "internal" {
+			return err
+		}
+		time.Sleep(againAfter)
 	}
 }
 
