@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person
 from tests.browser.test_accessibility import violations
-from tests.browser.test_languages import all_is_from_the_catalogue, mark_the_catalogue
+from tests.browser.test_languages import CATALOGUE, all_is_from_the_catalogue, mark_the_catalogue
 from tests.integration import servers
 from tests.integration.oidc.site import Site, site
 
@@ -65,7 +64,8 @@ async def test_somebody_signs_in_makes_a_meeting_joins_it_and_signs_out(come: Co
     with there.rest.joined(room, there.rest.token(room, user)):
         await page.get_by_text("1 person").wait_for()
         await ana.button("Join as host").click()
-        question = page.get_by_role("dialog", name="Take the host’s place?")
+        question = page.get_by_role("dialog", name="Join here instead?")
+        await question.get_by_text("You are in this meeting already").wait_for()
         await question.get_by_role("button", name="Cancel").click()
         assert page.url.endswith(f"/meetings#{room}")
         await ana.button("Sign out").click()
@@ -93,6 +93,30 @@ async def test_what_went_wrong_is_said_and_keys_go_on_working(come: Come, there:
     forgive(ana)
 
 
+async def test_a_link_elsewhere_takes_a_click(come: Come, there: Site) -> None:
+    ana = await come("Ana")
+    page = ana.page
+
+    async def elsewhere(route: Route) -> None:
+        link = f"<a href='{there.rest.web.url}/sign-in?organisation=second'>Sign in</a>"
+        await route.fulfill(body=link, content_type="text/html")
+
+    there.set_up(tenant="second")
+    try:
+        await page.route("http://elsewhere.test/", elsewhere)
+        await page.goto("http://elsewhere.test/")
+        await page.get_by_role("link").click()
+        await expect(page.get_by_label("Organization")).to_have_value("second")
+        assert page.url == f"{there.rest.web.url}/meetings"
+        await expect(ana.button("Sign in")).to_be_focused()
+        assert [cookie["name"] for cookie in await page.context.cookies(there.rest.web.url)] == []
+        await ana.press("Enter")
+        await page.wait_for_url(f"{there.provider.issuer}/**")
+    finally:
+        there.command("tenant", "sign-in", "second", "--off")
+    forgive(ana)
+
+
 async def sign_in_again(person: Person) -> None:
     await person.button("Forget the key").click()
     await person.button("Sign in").wait_for()
@@ -108,7 +132,7 @@ async def test_both_screens_are_accessible_and_say_nothing_but_texts(come: Come,
     await all_is_from_the_catalogue(ana)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
     assert await violations(page) == []
-    await page.unroute(re.compile(r"/static/words/en\.js$"))
+    await page.unroute(CATALOGUE)
     await sign_in(ana, there, "a" * 40)
     await page.get_by_text("Signed in as").wait_for()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320

@@ -18,34 +18,24 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from tertulia.contract.calls import Permissions
-from tertulia.contract.events import JoinResult
 from tertulia.errors import BadToken, RoomFull, TertuliaError, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
-from tertulia.room import events, steps
+from tertulia.room import steps
 from tertulia.room.answers import Joined, Left, MustWait, Ongoing, RoomRecord, RoomSummary
-from tertulia.room.closing import ENDED
-from tertulia.room.effects import LetGo, Refuse, Reply, Returned, Sat, Subscribe
-from tertulia.room.ending import Ender
-from tertulia.room.gate import Gate
+from tertulia.room.effects import Refuse, Subscribe
 from tertulia.room.inputs import Join
 from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
 from tertulia.room.membership import Membership
-from tertulia.room.missed import NOTHING_KEPT, Backlog, without_gone
 from tertulia.room.outbox import Outbox
-from tertulia.room.participant import Participant
 from tertulia.room.pending import (
     ClosingStale,
     Confirming,
     DroppingState,
-    Ending,
     EndingStale,
     Entering,
     GivingUp,
-    HandedOver,
     KeepingOut,
-    OpeningLate,
     OpeningSession,
     ReadingRemovals,
     RereadingRecord,
@@ -56,7 +46,8 @@ from tertulia.room.permissions import check_role, entry_of, is_muted_on_entry
 from tertulia.room.quotas import most_in_room, room_is_full
 from tertulia.room.removals import VOID
 from tertulia.room.room import Channel, Room
-from tertulia.room.seat import Joining, Lost, Outcome, Seated, Source
+from tertulia.room.seat import Joining, Outcome, Source
+from tertulia.room.seating import Seating
 from tertulia.room.steps import (
     CloseSession,
     End,
@@ -69,8 +60,6 @@ from tertulia.room.steps import (
     ReadSession,
     Summary,
 )
-from tertulia.room.tap import Tap
-from tertulia.room.timers import Blip, Handover
 from tertulia.room.waiting import WaitingRoom
 
 _TRIES: Final = 3
@@ -100,19 +89,15 @@ class Joiner:
         membership: Membership,
         listening: Listening,
         leaver: Leaver,
-        ender: Ender,
-        tap: Tap,
-        gate: Gate,
         waiting: WaitingRoom,
+        seating: Seating,
     ) -> None:
         self._room = room
-        self._gate = gate
-        self._waiting = waiting
-        self._tap = tap
         self._membership = membership
         self._listening = listening
         self._leaver = leaver
-        self._ender = ender
+        self._waiting = waiting
+        self._seating = seating
 
     # --- the channel comes first: from then on nothing is missed
 
@@ -222,7 +207,7 @@ class Joiner:
         elif joined.session_unread and not joined.resumed:
             self._read_removals(connection, joined)
         else:
-            self._await_missed(joining, joined)
+            self._seating.begin(joining, joined)
 
     # --- the session in SQL
 
@@ -271,26 +256,7 @@ class Joiner:
         life = self._room.life
         if life is not None and life.session_id == joined.session_id:
             life.is_unopened = True
-        self._await_missed(joining, joined)
-
-    def open_late(self) -> None:
-        """SQL may be back: open the session of a meeting that was joined without it."""
-        room, life = self._room, self._room.life
-        if life is not None and life.is_unopened and not room.agenda.is_pending(OpeningLate):
-            room.agenda.run(OpenSession(session_id=life.session_id), OpeningLate(life.session_id))
-
-    def opened_late(self, work: OpeningLate, is_open: bool) -> None:
-        """SQL is back, and has the session; False: it had ended before."""
-        life = self._room.life
-        if life is None or life.session_id != work.session_id:
-            return
-        life.is_unopened = False
-        if not is_open:
-            self._ender.begin(Ending(reason="ended", session_id=work.session_id))
-
-    def late_failed(self, work: OpeningLate, error: Exception) -> None:
-        """It is still away: the next sweep tries again."""
-        self._room.agenda.warn("a session could not be opened in the database yet", error=str(error))
+        self._seating.begin(joining, joined)
 
     def confirmed(self, work: Confirming, summary: RoomSummary | None) -> None:
         """Redis says whether the meeting is still on, now that its session is open."""
@@ -298,7 +264,7 @@ class Joiner:
             step = CloseSession(session_id=work.joined.session_id)
             self._room.agenda.run(step, ClosingStale(work.connection, work.joined))
         else:
-            self._await_missed(self._room.seats.joining[work.connection], work.joined)
+            self._seating.begin(self._room.seats.joining[work.connection], work.joined)
 
     def closed_stale(self, work: ClosingStale) -> None:
         """SQL has closed the session of a meeting that was over already, unless somebody rejoined it between."""
@@ -308,7 +274,7 @@ class Joiner:
     def ended_stale(self, work: EndingStale) -> None:
         """They have been told."""
         self._membership.ended(work.joined.session_id, "ended")
-        self._await_missed(self._room.seats.joining[work.connection], work.joined)
+        self._seating.begin(self._room.seats.joining[work.connection], work.joined)
 
     def dropped_state(self, work: DroppingState) -> None:
         """Redis has forgotten the session that was over."""
@@ -385,129 +351,6 @@ class Joiner:
     def _refuse(self, joining: Joining, error: Exception) -> None:
         del self._room.seats.joining[joining.connection]
         self._room.agenda.effects.append(Refuse(joining.connection, error))
-
-    # --- what a returning client has missed
-
-    def _await_missed(self, joining: Joining, joined: Joined) -> None:
-        """It comes from the hub that held the lost connection: from this one it is here already, if at all."""
-        room = self._room
-        if not joined.resumed or joined.replaced is None:
-            self._finish(joining, joined, None)
-        elif joining.handed_over is not None:
-            self._finish(joining, joined, joining.handed_over)
-        elif joined.replaced.hub == room.hub.hub:
-            self._finish(joining, joined, NOTHING_KEPT)
-        else:
-            at = room.agenda.now + room.hub.settings.handover
-            room.agenda.set_timer(Handover(joining.connection), at)
-
-    def handed_over(self, work: HandedOver) -> None:
-        """It has come."""
-        timer = Handover(work.connection)
-        joining = self._room.seats.joining.get(work.connection)
-        if timer in self._room.agenda.timers and joining is not None and joining.joined is not None:
-            self._room.agenda.cancel_timer(timer)
-            self._finish(joining, joining.joined, joining.handed_over)
-
-    def handover_overdue(self, timer: Handover) -> None:
-        """It has not come in time."""
-        joining = self._room.seats.joining[timer.connection]
-        if joining.joined is not None:
-            self._finish(joining, joining.joined, NOTHING_KEPT)
-
-    # --- the result
-
-    def _finish(self, joining: Joining, joined: Joined, backlog: Backlog | None) -> None:
-        """Answer, and sit down in the same turn. ``backlog``: the client returns, and this was kept for it."""
-        room = self._room
-        self._ender.rejoined()
-        if joined.replaced is not None and not joined.resumed and joined.replaced.hub != room.hub.hub:
-            room.close_peer(room.node, joined.replaced.seat)
-        others = self._others(joined)
-        del self._room.seats.joining[joining.connection]
-        following, some_lost = self._held_for(joining, joined)
-        if backlog is not None:
-            missed, some_missed = backlog.after(joining.payload.received)
-            some_lost = some_lost or some_missed
-            following = missed + backlog.without_overlap(following)
-            room.agenda.effects.append(Returned(some_lost))
-        recording = room.life.recording if room.life is not None else None
-        me = self._newest(joined.participant)
-        result = JoinResult(
-            user_id=joining.user_id,
-            role=me.role,
-            display_name=me.display_name,
-            is_muted=me.is_muted,
-            is_video_on=me.is_video_on,
-            is_spotlit=me.is_spotlit,
-            permissions=None if me.permissions == Permissions() else me.permissions,
-            settings=room.life.settings if room.life is not None else joining.record.settings,
-            waiting=list(self._waiting.knocks.values()) if me.role == "host" else [],
-            participants=[other.view() for other in others],
-            resume_token=joining.resume,
-            keep_alive_seconds=room.hub.settings.keep_alive_seconds,
-            missed=some_lost,
-            topology=joining.record.settings.topology,
-            is_recording=recording is not None,
-            recording_id=recording,
-        )
-        room.agenda.effects.append(Reply(joining.connection, result))
-        self._sit_down(joining, joined, following)
-
-    def _held_for(self, joining: Joining, joined: Joined) -> tuple[list[events.Event], bool]:
-        """What the room said since the join, and whether some of it was too much to be held."""
-        if not joining.is_heard:
-            joining.drop_older(Source.CHANNEL)
-        if joining.handed_over is not None:
-            joining.drop_older(Source.ECHO)
-        held, all_held = joining.take_held()
-        following = [h.event for h in held if h.seat in (None, joined.participant.seat)]
-        return without_gone(following, self._room.members), not all_held
-
-    def _others(self, joined: Joined) -> list[Participant]:
-        """The list for the result: from here on, what the room is told brings it up to date."""
-        return [m for m in self._room.members.values() if m.user_id != joined.participant.user_id]
-
-    def _newest(self, joined: Participant) -> Participant:
-        """What has been said of them since the script answered counts."""
-        known = self._room.members.get(joined.user_id)
-        return known if known is not None and known.connection_id == joined.connection_id else joined
-
-    def _sit_down(self, joining: Joining, joined: Joined, following: list[events.Event]) -> None:
-        room = self._room
-        if room.life is None or room.life.session_id != joined.session_id:
-            room.agenda.effects.append(LetGo(joining.connection, events.room_ended("ended"), ENDED))
-            return
-        if joining.outcome is Outcome.TAKEN:
-            return
-        member = self._newest(joined.participant)
-        seat = Seated(
-            connection=joining.connection,
-            user_id=member.user_id,
-            role=member.role,
-            seat=member.seat,
-            topology=joining.record.settings.topology,
-            host=joining.record.host_user_id,
-            confirmed=room.audience.told,
-            sent=room.audience.new(),
-        )
-        taken: Seated | Lost = seat
-        if joining.outcome is Outcome.LOST:
-            taken = Lost.of(seat, lost_at=0, in_doubt=True, told=None, now=room.agenda.now)
-            room.agenda.set_timer(Blip(seat.connection), room.agenda.now + room.hub.settings.blip)
-        room.seats.sit(taken)
-        room.audience.changed()
-        room.agenda.effects.append(Sat(joining.connection))
-        if isinstance(taken, Seated):
-            room.announce(taken)
-        for event in following:
-            room.audience.tell_seat(taken, event)
-        if joined.resumed:
-            self._gate.returned(taken)
-        elif member.permissions != Permissions():
-            self._gate.keep_to(taken)  # set for them before they left
-        if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
-            self._tap.mark(taken)  # its media went on, and its client may not have known
 
     def _release(self, work: TakingSeat) -> None:
         if work.reserved is not None:

@@ -20,6 +20,7 @@ from tertulia.room.gate import Gate
 from tertulia.room.hosting import Hosting
 from tertulia.room.inputs import Input
 from tertulia.room.joining import Joiner
+from tertulia.room.late_session import LateSession
 from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
 from tertulia.room.membership import Membership
@@ -33,6 +34,7 @@ from tertulia.room.removing import Remover
 from tertulia.room.restoring import Restoring
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Outcome, Seated
+from tertulia.room.seating import Seating
 from tertulia.room.seats import Seats
 from tertulia.room.surroundings import Surroundings
 from tertulia.room.tap import Tap
@@ -64,7 +66,9 @@ class Meeting:
         self._leaver = leaver = Leaver(facts, membership, ender)
         self._remover = remover = Remover(facts, leaver)
         self._mover = Mover(facts, membership, relocation)
-        self._joiner = Joiner(facts, membership, listening, leaver, ender, tap, gate, waiting)
+        self._seating = Seating(facts, ender, tap, gate, waiting)
+        self._joiner = Joiner(facts, membership, listening, leaver, waiting, self._seating)
+        self._late = LateSession(facts, ender)
         self._upkeep = upkeep = Upkeep(facts, membership, restoring, leaver, gate)
         self._hosting = hosting = Hosting(facts, restoring, remover, gate, waiting)
         self._chat = chat = Chat(facts)
@@ -229,7 +233,7 @@ class Meeting:
         self._recorder.stop_broken()
         self._room.audience.forget_confirmed()
         self._mover.vouch()
-        self._joiner.open_late()
+        self._late.open()
         self._gate.keep()
         self._waiting.say_again()
 
@@ -253,7 +257,7 @@ class Meeting:
             pending.TakingSeat: joiner.took_seat,
             pending.Settling: joiner.settled,
             pending.OpeningSession: joiner.opened_session,
-            pending.OpeningLate: joiner.opened_late,
+            pending.OpeningLate: self._late.opened,
             pending.Confirming: joiner.confirmed,
             pending.ReadingRemovals: joiner.read_removals,
             pending.KeepingOut: lambda work, _: joiner.kept_out(work),
@@ -319,7 +323,7 @@ class Meeting:
                 pending.RereadingRecord,
                 pending.GivingUp,
             ),
-            self._joiner.late_failed: (pending.OpeningLate,),
+            self._late.failed: (pending.OpeningLate,),
             self._upkeep.failed: (
                 pending.KeepingAlive,
                 pending.Updating,
@@ -374,7 +378,7 @@ class Meeting:
             pending.Entering: lambda work, _: self._joiner.enter(work),
             pending.Reading: self._reader.restored,
             pending.Ending: self._ender.restored,
-            pending.HandedOver: lambda work, _: self._joiner.handed_over(work),
+            pending.HandedOver: lambda work, _: self._seating.handed_over(work),
             pending.ReadingWanted: lambda *_: self._reader.start(),
             pending.Marked: lambda *_: self._reader.marked(),
         }
@@ -382,7 +386,7 @@ class Meeting:
     def _timer_handlers(self) -> dict[type[Any], Handler]:
         return {
             timers.Blip: self._blip_over,
-            timers.Handover: self._joiner.handover_overdue,
+            timers.Handover: self._seating.handover_overdue,
             timers.Waited: self._waiting.overdue,
             timers.Empty: lambda _: self._ender.still_empty(),
             timers.Mark: lambda _: self._reader.mark_overdue(),

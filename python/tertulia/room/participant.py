@@ -42,6 +42,8 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """Left out of recordings."""
     is_guest: bool = False
     """They came by an invite: their name is their own claim."""
+    admitted_at_ms: int = 0
+    """Of the token of their connection, on the clock of Redis."""
     is_spotlit: bool = False
     permissions: Permissions = Permissions()
 

@@ -99,6 +99,7 @@ class RoomState:
             resume=seat.resume,
             recording_opt_out=seat.recording_opt_out,
             is_guest=seat.is_guest,
+            admitted_at_ms=admitted_at_ms,
         )
         reply = await self._run(
             scripts.JOIN,
@@ -154,7 +155,8 @@ class RoomState:
         """Free the user's seat, if they have one, and void the tokens of their admissions until now. Where the room
         has no state, only what ``lost`` says is void: for that session, whose state was lost.
 
-        ``done_at_ms``: the removal from ``lost`` was done here then, and is done again only if Redis has lost it.
+        ``done_at_ms``: the removal from ``lost`` was done here then, and is done again, until then, only if Redis has
+        lost it.
         """
         done_at = -1 if done_at_ms is None else done_at_ms
         at_ms, *found = await self._run(scripts.REMOVE, room, scripts.Remove(user, lost or "", done_at))
