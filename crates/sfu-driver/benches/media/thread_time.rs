@@ -11,11 +11,6 @@ pub(crate) fn of_threads(prefix: &str) -> Duration {
     named.map(|task| read(&task.path().join("schedstat"))).sum()
 }
 
-/// Of the calling thread.
-pub(crate) fn own() -> Duration {
-    read("/proc/thread-self/schedstat".as_ref())
-}
-
 fn read(path: &std::path::Path) -> Duration {
     let text = fs::read_to_string(path).expect("the kernel counts CPU time (CONFIG_SCHED_INFO)");
     let nanoseconds = text.split(' ').next().and_then(|field| field.parse().ok());
