@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Come
+from tests.browser.firefox import Failed, Page, firefox
 from tests.browser.person import Person
 from tests.browser.test_accessibility import violations
 from tests.browser.test_languages import CATALOGUE, all_is_from_the_catalogue, mark_the_catalogue
@@ -74,6 +77,38 @@ async def test_somebody_signs_in_makes_a_meeting_joins_it_and_signs_out(come: Co
     await page.reload()
     await ana.button("Sign in").wait_for()
     forgive(ana)
+
+
+async def arrives(page: Page, condition: str) -> None:
+    """Wait until a page is there, whichever was before: :meth:`Page.until` stays with one."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                async with asyncio.timeout(5):
+                    if await page.evaluate(f"Boolean({condition})"):
+                        return
+            except (TimeoutError, Failed):
+                pass  # the page went away while it was asked
+            await asyncio.sleep(0.1)
+
+
+async def test_firefox_signs_in(there: Site, tmp_path: Path) -> None:
+    async with firefox(tmp_path) as page:
+        await page.goto(f"{there.rest.web.url}/meetings")
+        await arrives(page, 'document.querySelector(".key-form [type=submit]")')
+        await page.evaluate('document.querySelector(".key-form [type=submit]").click()')
+        await arrives(page, 'document.querySelector("[name=login]")')
+        login = 'const form = document.querySelector("form"); form.login.value = "fay"; form.password.value = "any";'
+        await page.evaluate(f"(() => {{ {login} form.querySelector('[type=submit]').click(); }})()")
+        await arrives(page, 'location.pathname !== "/meetings" && !document.querySelector("[name=login]")')
+        await page.evaluate('document.querySelector("[type=submit]").click()')
+        await arrives(page, 'location.pathname === "/meetings" && document.querySelector(".desk-nav")')
+        await page.says("Signed in as")
+        # A link on another site is one for whoever signs in there, and takes a click.
+        await page.goto(f"data:text/html,<a href='{there.rest.web.url}/sign-in'>Sign in</a>")
+        await page.evaluate('document.querySelector("a").click()')
+        await arrives(page, 'location.pathname === "/meetings" && document.querySelector(".desk-nav")')
+        await page.says("Signed in as")
 
 
 async def test_what_went_wrong_is_said_and_keys_go_on_working(come: Come, there: Site) -> None:
