@@ -56,7 +56,7 @@ impl Sent {
             repeats: None,
             redundant: None,
         };
-        let header = outgoing.write(&ExtensionIds::default(), &departure, &mut packet);
+        let (header, _) = outgoing.write(&ExtensionIds::default(), &departure, &mut packet);
         let payload = &packet[header..];
         let is_av1 = outgoing.incoming.descriptor.is_some();
         let (picture, numbers) = match payload {
