@@ -9,7 +9,7 @@ from typing import Any, Final
 from bench import program
 
 BAR: Final = 100.0
-"""Milliseconds that the attack may add to the p99: the offer that is being read is finished first, on a busy machine."""
+"""Milliseconds that the attack may add to the p99: the offer that is being read is finished first."""
 
 
 def run() -> bool:

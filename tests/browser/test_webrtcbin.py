@@ -43,7 +43,7 @@ async def test_webrtcbin_and_chromium_get_each_others_media(come: Come, base: st
 
 
 async def test_a_certificate_of_rsa_with_dtls_13_gets_in_at_the_second_attempt(come: Come, base: str) -> None:
-    """The first one fails at once, not when the handshake would be given up, and the page makes the second by itself."""
+    """The first one fails at once, not when the handshake would be given up; the page makes the second by itself."""
     ends: list[str] = []
 
     def listen(socket: WebSocket) -> None:
