@@ -4,11 +4,12 @@
 //! that somebody else lets stand still; `bench/recording` runs both. Of the driver only the CPU time of the threads that
 //! are meant is counted (`/proc/self/task/*/schedstat`).
 //!
-//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`; with `remote
-//! PEOPLE PUBLISHERS` it is people in a call on a server elsewhere, for that and `bench/faults`.
+//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`, with `joining` what
+//! guests who do their worst add to the time in which others are answered; with `remote PEOPLE PUBLISHERS` it is people in a call on a server elsewhere, for that and `bench/faults`.
 
 mod client;
 mod hostile;
+mod joining;
 mod meeting;
 mod recording;
 mod remote;
@@ -20,6 +21,7 @@ fn main() {
         [word, directory] if word == "recording" => recording::costs(directory.as_ref()),
         [word, directory] if word == "still" => recording::delays(directory.as_ref()),
         [word] if word == "hostile" => hostile::attacks(),
+        [word] if word == "joining" => joining::joins(),
         [word, people, publishers] if word == "remote" => {
             let number = |text: &String| text.parse().expect("a number");
             remote::call(number(people), number(publishers));

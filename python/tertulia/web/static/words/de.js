@@ -245,6 +245,10 @@ export default {
   "blocked.people": "Zwischen Ihnen und {names} kommt nichts durch.",
   "blocked.noWayToServer": "Ihr Browser fand keinen Weg, etwas an den Medienserver zu senden.",
   "blocked.noWayToPeople": "Ihr Browser fand keinen Weg, etwas an {names} zu senden.",
+  "blocked.encryption":
+    "Ihr Browser und der Medienserver können sich nicht auf eine Verschlüsselung von Ton und Video einigen.",
+  "blocked.browser": "Aktualisieren Sie Ihren Browser oder nutzen Sie einen anderen.",
+  "blocked.operator": "Wenn das nicht hilft, sagen Sie es der Person, die diesen Server betreibt.",
   "blocked.tried": "Versucht wurde: {ways}.",
   "blocked.nothingTried": "Es konnte nichts versucht werden.",
   "blocked.vpn": "Schalten Sie ein VPN aus oder nutzen Sie ein anderes Netz, zum Beispiel den Hotspot Ihres Telefons.",

@@ -245,6 +245,10 @@ export default {
   "blocked.people": "Rien ne passe entre vous et {names}.",
   "blocked.noWayToServer": "Votre navigateur n’a trouvé aucun chemin vers le serveur multimédia.",
   "blocked.noWayToPeople": "Votre navigateur n’a trouvé aucun chemin vers {names}.",
+  "blocked.encryption":
+    "Votre navigateur et le serveur multimédia n’arrivent pas à s’entendre sur le chiffrement du son et de la vidéo.",
+  "blocked.browser": "Mettez votre navigateur à jour, ou utilisez-en un autre.",
+  "blocked.operator": "Si cela ne suffit pas, prévenez la personne qui gère ce serveur.",
   "blocked.tried": "Essais effectués : {ways}.",
   "blocked.nothingTried": "Rien n’a pu être essayé.",
   "blocked.vpn":

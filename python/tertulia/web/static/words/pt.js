@@ -240,6 +240,10 @@ export default {
   "blocked.people": "Nada passa entre você e {names}.",
   "blocked.noWayToServer": "O navegador não encontrou nenhum caminho até o servidor de mídia.",
   "blocked.noWayToPeople": "O navegador não encontrou nenhum caminho até {names}.",
+  "blocked.encryption":
+    "O navegador e o servidor de mídia não conseguem chegar a um acordo sobre como criptografar o som e o vídeo.",
+  "blocked.browser": "Atualize o navegador ou use outro.",
+  "blocked.operator": "Se isso não ajudar, avise quem administra este servidor.",
   "blocked.tried": "Tentativas: {ways}.",
   "blocked.nothingTried": "Não foi possível tentar nada.",
   "blocked.vpn": "Desative a VPN ou use outra rede, como o ponto de acesso do seu celular.",
