@@ -159,4 +159,4 @@ def _is_unanswered(joining: Joining, joined: Joined) -> bool:
     """Whether the connection that is replaced had returned by the same token: its result, which brings a newer one, has
     never reached the client."""
     token, replaced = joining.payload.resume_token, joined.replaced
-    return bool(token) and replaced is not None and replaced.resumed_with == resume_hash(token)
+    return token is not None and replaced is not None and replaced.resumed_with == resume_hash(token)
