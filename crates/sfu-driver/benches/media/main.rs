@@ -7,7 +7,8 @@
 //! that somebody else lets stand still; `bench/recording` runs both.
 //!
 //! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`; with `remote
-//! PEOPLE PUBLISHERS` it is people in a call on a server elsewhere, for that and `bench/faults`.
+//! PEOPLE PUBLISHERS` it is people in a call on a server elsewhere, for that and `bench/faults`. With `sessions N` it measures
+//! what so many sessions cost that are idle, for `bench/idle`.
 
 mod client;
 mod floor;
@@ -15,6 +16,7 @@ mod hostile;
 mod meeting;
 mod recording;
 mod remote;
+mod sessions;
 mod thread_time;
 
 use std::time::Duration;
@@ -34,6 +36,8 @@ fn main() {
             let number = |text: &String| text.parse().expect("a number");
             remote::call(number(people), number(publishers));
         }
+        [word, count] if word == "sessions" => sessions::idle(count.parse().expect("a number")),
+        [word] if word == "serve" => sessions::serve(),
         [] => forwarding(),
         _ => panic!("unknown: {arguments:?}"),
     }
