@@ -4,8 +4,10 @@
 //! that somebody else lets stand still; `bench/recording` runs both. Of the driver only the CPU time of the threads that
 //! are meant is counted (`/proc/self/task/*/schedstat`).
 //!
-//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`, with `joining` what
-//! guests who do their worst add to the time in which others are answered; with `remote PEOPLE PUBLISHERS` it is people in a call on a server elsewhere, for that and `bench/faults`.
+//! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`, with `joining`
+//! what guests who do their worst add to the time in which others are answered; with `remote PEOPLE PUBLISHERS` it is
+//! people in a call on a server elsewhere, for that and `bench/faults`. With `sessions N` it measures what so many idle
+//! sessions cost, for `bench/idle`.
 
 mod client;
 mod hostile;
@@ -13,6 +15,7 @@ mod joining;
 mod meeting;
 mod recording;
 mod remote;
+mod sessions;
 mod thread_time;
 
 fn main() {
@@ -26,6 +29,8 @@ fn main() {
             let number = |text: &String| text.parse().expect("a number");
             remote::call(number(people), number(publishers));
         }
+        [word, count] if word == "sessions" => sessions::idle(count.parse().expect("a number")),
+        [word] if word == "serve" => sessions::serve(),
         _ => panic!("unknown: {arguments:?}"),
     }
 }
