@@ -144,10 +144,12 @@ def test_a_node_is_told_at_once_of_quotas_that_have_changed() -> None:
     assert told(Quotas()) == [Tell(NodeId("n1"), Limit(room=ROOM))]
 
 
-def test_a_role_that_is_not_admitted_is_refused_before_anything_is_asked() -> None:
+def test_a_role_that_is_not_admitted_finds_the_room_closed() -> None:
     core = Core()
     core.record = replace(core.record, settings=Settings(allowed_roles=("host",)))
-    assert [type(e) for e in core.ask_to_join("ann", "a")] == [effects.Refuse, effects.Unused]
+    core.ask_to_join("ann", "a")
+    assert core.step(steps.Join).entry == "closed"
+    core.fail(steps.Join, RoleNotAllowed("this room does not admit the role attendee"))
     assert core.answers("a") == [RoleNotAllowed]
 
 
