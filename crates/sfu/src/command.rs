@@ -214,18 +214,24 @@ pub enum RefusalCode {
     NotFound,
     /// The command did not get through to the shard: its queue was full.
     Overloaded,
+    /// The SDP is taken but for m-lines that are rejected, since the server knows none of their formats.
+    NoCommonCodec,
+    /// A track is not sent, since the client's answer rejects its m-line.
+    Declined,
     /// A fault in the server; the peer is closed.
     Internal,
 }
 
 impl RefusalCode {
-    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `internal`.
+    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `no_common_codec`, `declined`, `internal`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidSdp => "invalid_sdp",
             Self::RoomFull => "room_full",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
+            Self::NoCommonCodec => "no_common_codec",
+            Self::Declined => "declined",
             Self::Internal => "internal",
         }
     }

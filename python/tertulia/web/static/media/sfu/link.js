@@ -216,8 +216,8 @@ export class SfuLink extends Emitter {
     const connection = this.#from(transportId);
     if (!connection) return;
     console.warn("SFU:", code, message);
-    // It is about somebody's track, and no answer to what this client said.
-    if (code !== "no_common_codec") connection.receiveError(code);
+    // They are about one track or m-line: what this client said was taken.
+    if (code !== "no_common_codec" && code !== "declined") connection.receiveError(code);
   }
 
   #replace() {
