@@ -216,12 +216,17 @@ pub enum RefusalCode {
     Overloaded,
     /// DTLS has failed, and the peer is closed: another offer by the same certificate is served an older version.
     Dtls,
+    /// The SDP is taken but for m-lines that are rejected, since the server knows none of their formats.
+    NoCommonCodec,
+    /// A track is not sent, since the client's answer rejects its m-line.
+    Declined,
     /// A fault in the server; the peer is closed.
     Internal,
 }
 
 impl RefusalCode {
-    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `dtls`, `internal`.
+    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `dtls`, `no_common_codec`, `declined`,
+    /// `internal`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidSdp => "invalid_sdp",
@@ -229,6 +234,8 @@ impl RefusalCode {
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
             Self::Dtls => "dtls",
+            Self::NoCommonCodec => "no_common_codec",
+            Self::Declined => "declined",
             Self::Internal => "internal",
         }
     }

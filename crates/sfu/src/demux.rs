@@ -11,7 +11,7 @@ use crate::ids::PeerKey;
 use crate::queue::Queue;
 use crate::stun::{self, BindingRequest};
 
-/// Addresses of one peer; the oldest makes way for a new one. A client has a few networks with some candidates each.
+/// Addresses of one peer; the oldest makes way for a new one, first of those that were not verified. A client has a few networks with some candidates each.
 const MAX_ADDRESSES: usize = 16;
 
 /// What a packet is, by its first octets.
@@ -50,13 +50,20 @@ pub(crate) fn classify(packet: &[u8]) -> Class<'_> {
 /// Forgotten TCP addresses that wait to be polled. The connection of one that does not fit merely lives longer.
 const MAX_FORGOTTEN: usize = 4_096;
 
+/// An address of a peer's.
+struct Known {
+    address: (Transport, SocketAddr),
+    /// A check of ours came back from it. What only a request came from may be anyone's, who replays one.
+    is_verified: bool,
+}
+
 /// The peers' addresses and ufrags.
 pub(crate) struct Demux {
     forgotten: Queue<SocketAddr>,
     by_address: HashMap<(Transport, SocketAddr), PeerKey>,
     by_ufrag: HashMap<String, PeerKey>,
     ufrags: HashMap<PeerKey, String>,
-    addresses: HashMap<PeerKey, Vec<(Transport, SocketAddr)>>,
+    addresses: HashMap<PeerKey, Vec<Known>>,
     /// The peer that would have an address of another one's, once it is verified.
     claims: HashMap<(Transport, SocketAddr), PeerKey>,
 }
@@ -95,14 +102,20 @@ impl Demux {
     pub(crate) fn claim(&mut self, transport: Transport, source: SocketAddr, peer: PeerKey) {
         match self.by_address(transport, source) {
             Some(owner) if owner != peer => drop(self.claims.insert((transport, source), peer)),
-            _ => self.learn(transport, source, peer),
+            _ => self.know((transport, source), peer, false),
         }
     }
 
-    /// Makes an address the peer's. Call it only after the address was verified, or if it is none's.
+    /// Makes an address the peer's. Call it only after the address was verified.
     pub(crate) fn learn(&mut self, transport: Transport, source: SocketAddr, peer: PeerKey) {
-        let address = (transport, source);
+        self.know((transport, source), peer, true);
+    }
+
+    fn know(&mut self, address: (Transport, SocketAddr), peer: PeerKey, is_verified: bool) {
         if self.by_address.get(&address) == Some(&peer) {
+            let known = self.addresses.entry(peer).or_default();
+            let ours = known.iter_mut().filter(|known| known.address == address);
+            ours.for_each(|known| known.is_verified |= is_verified);
             return;
         }
         self.claims.remove(&address);
@@ -110,15 +123,16 @@ impl Demux {
             self.addresses
                 .entry(before)
                 .or_default()
-                .retain(|known| *known != address);
+                .retain(|known| known.address != address);
         }
         let known = self.addresses.entry(peer).or_default();
-        if known.len() == MAX_ADDRESSES {
-            let oldest = known.remove(0);
-            known.push(address);
+        let oldest = (known.len() == MAX_ADDRESSES).then(|| {
+            let unverified = known.iter().position(|known| !known.is_verified);
+            known.remove(unverified.unwrap_or(0)).address
+        });
+        known.push(Known { address, is_verified });
+        if let Some(oldest) = oldest {
             self.forget_address(oldest);
-        } else {
-            known.push(address);
         }
     }
 
@@ -138,8 +152,8 @@ impl Demux {
         if let Some(ufrag) = self.ufrags.remove(&peer) {
             self.by_ufrag.remove(&ufrag);
         }
-        for address in self.addresses.remove(&peer).unwrap_or_default() {
-            self.forget_address(address);
+        for known in self.addresses.remove(&peer).unwrap_or_default() {
+            self.forget_address(known.address);
         }
     }
 
@@ -206,6 +220,21 @@ mod tests {
         assert_eq!(demux.by_address.len(), MAX_ADDRESSES);
         assert_eq!(demux.by_address(Transport::Udp, address(1)), None);
         assert_eq!(demux.by_address(Transport::Udp, address(100)), Some(peer));
+    }
+
+    #[test]
+    fn claimed_addresses_make_way_before_verified_ones() {
+        let mut peers: SlotMap<PeerKey, ()> = SlotMap::with_key();
+        let peer = peers.insert(());
+        let mut demux = Demux::default();
+        demux.claim(Transport::Udp, address(1), peer);
+        demux.learn(Transport::Udp, address(1), peer);
+        for port in 2..=100 {
+            demux.claim(Transport::Udp, address(port), peer);
+        }
+        assert_eq!(demux.by_address.len(), MAX_ADDRESSES);
+        assert_eq!(demux.by_address(Transport::Udp, address(1)), Some(peer));
+        assert_eq!(demux.by_address(Transport::Udp, address(2)), None);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub enum Body {
     Limited(Scope),
     /// A track that a client is not sent, since it cannot decode it. Told once of each codec.
     NoCommonCodec(Undecodable),
-    /// A command was refused.
+    /// A command was refused, or a part of it.
     Refused {
         /// The kind of refusal.
         code: RefusalCode,

@@ -13,8 +13,8 @@ const MAX_SLOTS: usize = 256;
 pub(super) struct Layout {
     places: Vec<Place>,
     slots: Vec<Slot>,
-    /// The client's BUNDLE group; `None` if it bundles nothing.
-    bundle: Option<Vec<String>>,
+    /// The client's BUNDLE groups; none if it bundles nothing.
+    groups: Vec<Vec<String>>,
 }
 
 impl Layout {
@@ -23,9 +23,9 @@ impl Layout {
         &self.places
     }
 
-    /// The client's BUNDLE group; `None` if it bundles nothing, and so can be offered nothing more.
-    pub(super) fn bundle(&self) -> Option<&[String]> {
-        self.bundle.as_deref()
+    /// The client's BUNDLE groups; none if it bundles nothing, and so can be offered nothing more.
+    pub(super) fn groups(&self) -> &[Vec<String>] {
+        &self.groups
     }
 
     /// The client's mid of an m-line.
@@ -121,10 +121,11 @@ impl Layout {
         slots
             .iter_mut()
             .for_each(|slot| slot.is_stopped = slot.is_stopped_by(rejects(slot.key)));
+        let said = std::mem::take(&mut outline.groups);
         Self {
             places: outline.take_places(),
             slots,
-            bundle: outline.bundle.take().or_else(|| self.bundle.clone()),
+            groups: if said.is_empty() { self.groups.clone() } else { said },
         }
     }
 

@@ -277,7 +277,8 @@ impl Peer {
         self.paths.is_replayed(transaction, address)
     }
 
-    /// A STUN request was verified. It may nominate its address.
+    /// A STUN request was verified. It may nominate its address. That its client is there is not shown by it: somebody may
+    /// replay it.
     pub(crate) fn requested(
         &mut self,
         now: Instant,
@@ -286,7 +287,6 @@ impl Peer {
         nominates: bool,
     ) {
         self.admission.count_address(address);
-        self.watch.heard(now);
         self.goes_on |= self.negotiation.was_checked();
         self.paths.requested(now, address, transaction, nominates);
     }
@@ -334,8 +334,9 @@ impl Peer {
         self.session.ufrag()
     }
 
-    /// A packet of its client's has come from an address, authentic or not.
-    pub(crate) fn heard(&mut self, now: Instant, address: (Transport, SocketAddr)) {
+    /// Something authentic that cannot be replayed has come from an address of its client's.
+    fn heard(&mut self, now: Instant, address: (Transport, SocketAddr)) {
+        self.watch.heard(now);
         self.paths.heard(now, address);
     }
 
@@ -344,9 +345,6 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
-        if !arrival.is_stun {
-            self.heard(now, (arrival.transport, arrival.source));
-        }
         self.session.receive(now, arrival)
     }
 

@@ -31,6 +31,10 @@ const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// SDPs of a client that wait while one is read. A client that waits for answers has one or two.
 const MAX_WAITING: usize = 8;
 
+/// How long no offer is made after an answer, for each byte of it. It is read in some 150 ns, so that who answers as fast as
+/// offers come takes up an eighth of that thread.
+const REST_PER_BYTE: Duration = Duration::from_micros(1);
+
 /// Why a negotiation failed.
 #[derive(Debug)]
 pub(crate) enum NegotiationError {
@@ -95,6 +99,8 @@ pub(super) struct Negotiation {
     pending: Option<Pending>,
     /// When to make an offer.
     offer_at: Option<Instant>,
+    /// No offer is made before.
+    rests_until: Option<Instant>,
     /// The client's offer that crossed the outstanding one, or came too soon after others, and how long it is held.
     held: Option<(ClientOffer, Instant)>,
     /// The last answer taken, and how often it may come again.
@@ -152,9 +158,10 @@ impl Negotiation {
     /// Has an SDP wait for the one that is being read.
     ///
     /// # Errors
-    /// The SDP, where too many wait.
-    pub(super) fn wait(&mut self, sdp: ClientSdp) -> Result<(), ClientSdp> {
-        if self.waiting.len() == MAX_WAITING {
+    /// The SDP, where too many wait, or more than so many bytes.
+    pub(super) fn wait(&mut self, sdp: ClientSdp, max_bytes: usize) -> Result<(), ClientSdp> {
+        let bytes: usize = self.waiting.iter().chain([&sdp]).map(|sdp| sdp.text().len()).sum();
+        if self.waiting.len() == MAX_WAITING || bytes > max_bytes {
             return Err(sdp);
         }
         self.waiting.push_back(sdp);
@@ -191,7 +198,7 @@ impl Negotiation {
     }
 
     pub(super) fn plan_offer(&mut self, now: Instant) {
-        self.offer_at = Some(now + GATHER);
+        self.offer_at = self.rests_until.max(Some(now + GATHER));
     }
 
     /// The planned offer is being made, or is not needed any more.
@@ -264,8 +271,9 @@ impl Negotiation {
         self.withdrawn.take()
     }
 
-    /// Holds an offer of the client's: one that came before it and was held has been overtaken.
+    /// Holds an offer of the client's: one that came before it and was held has been overtaken. The time runs from the first.
     pub(super) fn hold(&mut self, until: Instant, offer: ClientOffer) {
+        let until = self.held.as_ref().map_or(until, |(_, held)| until.min(*held));
         self.held = Some((offer, until));
     }
 
@@ -282,7 +290,8 @@ impl Negotiation {
     }
 
     /// The client has answered an offer.
-    pub(super) fn answer_taken(&mut self, repeats: u32, sdp: &str) {
+    pub(super) fn answer_taken(&mut self, now: Instant, repeats: u32, sdp: &str) {
+        self.rests_until = Some(now + REST_PER_BYTE * sdp.len().try_into().unwrap_or(u32::MAX));
         (self.held, self.withdrawn) = (None, None);
         self.repeated = (repeats > 0).then(|| (digest(sdp), repeats));
     }

@@ -7,8 +7,8 @@ use str0m::change::SdpOffer;
 use str0m::media::Mid;
 
 use super::negotiation::{ClientOffer, NegotiationError};
-use super::reading::{ClientSdp, Negotiated, OfferTerms, ReadAnswer, Reading};
-use super::session::{Addition, Fault, RawOffer};
+use super::reading::{ClientSdp, Negotiated, OfferTerms, ReadAnswer, Reading, UNREADABLE};
+use super::session::{Addition, Fault, RawOffer, Refused};
 use super::{Mode, Peer};
 use crate::config::Limits;
 use crate::ids::PeerKey;
@@ -56,19 +56,20 @@ impl Peer {
 
     /// How many m-lines can be added, of `max` in both directions.
     pub(crate) fn free_lines(&self, max: usize) -> usize {
-        self.layout
-            .bundle()
-            .map_or(0, |_| max.saturating_sub(self.layout.places().len()))
+        match self.layout.groups() {
+            [] => 0,
+            _ => max.saturating_sub(self.layout.places().len()),
+        }
     }
 
     /// Has an SDP of the client's read, now or when the one before it was taken or refused. `None`: it waits.
     ///
     /// # Errors
-    /// The SDP, where too many wait.
+    /// The SDP, where too much waits.
     pub(crate) fn read(&mut self, key: PeerKey, sdp: ClientSdp, limits: &Limits) -> Result<Option<Reading>, ClientSdp> {
         let negotiation = &mut self.negotiation;
         if negotiation.is_reading() {
-            return negotiation.wait(sdp).map(|()| None);
+            return negotiation.wait(sdp, limits.sdp_bytes).map(|()| None);
         }
         negotiation.begin_reading();
         let negotiated = Negotiated {
@@ -126,12 +127,12 @@ impl Peer {
     ) -> Result<String, NegotiationError> {
         if self.has_negotiated() {
             self.withdraw(now, outline)?;
-            return self.session.accept_offer(offer)?.map_err(NegotiationError::Broken);
+            return self.session.accept_offer(offer)?.map_err(|Refused| broken());
         }
         // Nothing is lost with a session that has negotiated nothing.
         match self.session.accept_offer(offer) {
-            Ok(result) => result.map_err(NegotiationError::Invalid),
-            Err(Fault) => Err(NegotiationError::Invalid("the SDP cannot be read".into())),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Refused)) | Err(Fault) => Err(NegotiationError::Invalid(UNREADABLE.into())),
         }
     }
 
@@ -173,7 +174,7 @@ impl Peer {
     }
 
     fn finish_sdp(&self, sdp: &SessionSdp<'_>, places: &[Place], content: impl Fn(Mid) -> Option<Label>) -> String {
-        finish(sdp, places.iter(), self.layout.bundle(), |mid| {
+        finish(sdp, places.iter(), self.layout.groups(), |mid| {
             let (kind, sends) = self.lines.announced(mid)?;
             let label = match self.mode {
                 // What is of one stream is played in sync: the first slots are for a screen and its sound.
@@ -281,8 +282,8 @@ impl Peer {
         // never asks for. Some clients begin anew all the same; with our own credentials unchanged they connect.
         self.session.set_remote_credentials(outline.credentials())?;
         let taken = self.session.accept_answer(pending.offer, read.answer)?;
-        taken.map_err(NegotiationError::Broken)?;
-        self.negotiation.answer_taken(repeats, sdp);
+        taken.map_err(|Refused| broken())?;
+        self.negotiation.answer_taken(now, repeats, sdp);
         self.renegotiated(outline)?;
         self.layout = Arc::new(self.layout.after(outline, read.slots));
         self.lines.follow_answer(outline);
@@ -303,4 +304,9 @@ impl Peer {
         self.session.set_remote_credentials(outline.credentials())?;
         Ok(())
     }
+}
+
+/// The session has refused an SDP in the middle of a call.
+fn broken() -> NegotiationError {
+    NegotiationError::Broken("the SDP does not fit what was negotiated: connect again".into())
 }

@@ -35,11 +35,19 @@ const RESEND: [Duration; 3] = [
     Duration::from_secs(1),
 ];
 
-/// How long nothing comes from the address in use before another one that is verified takes its place without having been
-/// nominated.
+/// How long nothing authentic comes from the address in use before another one that is verified takes its place without
+/// having been nominated.
 const SILENT: Duration = Duration::from_secs(3);
 
-/// A client of which nothing has been heard for so long is asked whether it is still there (RFC 7675 section 5.1).
+/// After so much silence the address in use is checked where the client also sends from another one: nothing need come from a
+/// client that only watches.
+const ASK: Duration = Duration::from_secs(1);
+
+/// How long the address in use has for an answer before it counts as silent: all of [`RESEND`].
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// A client of which nothing authentic has been heard for so long is asked whether it is still there (RFC 7675 section 5.1).
+/// Its own requests do not count: anyone who saw them may send them again.
 const CONSENT: Duration = Duration::from_secs(5);
 
 /// Recommended for a host candidate's peer-reflexive one (RFC 8445 section 5.1.2.1).
@@ -70,9 +78,11 @@ pub(super) struct Paths {
     credentials: Option<Credentials>,
     paths: Vec<Path>,
     selected: Option<Address>,
-    /// When something last came from the selected address, authenticated or not.
+    /// When something authentic last came from the selected address.
     selected_heard: Instant,
-    /// When the client last sent something authenticated.
+    /// Since when the selected address owes an answer.
+    asked: Option<Instant>,
+    /// When the client last sent something authentic that cannot be replayed.
     alive: Instant,
     seen: VecDeque<(Transaction, Address)>,
     held: Vec<Vec<u8>>,
@@ -87,6 +97,7 @@ impl Paths {
             paths: Vec::new(),
             selected: None,
             selected_heard: now,
+            asked: None,
             alive: now,
             seen: VecDeque::new(),
             held: Vec::new(),
@@ -107,7 +118,6 @@ impl Paths {
             password: remote.password.to_string(),
         });
         self.paths.clear();
-        self.seen.clear();
         true
     }
 
@@ -123,17 +133,17 @@ impl Paths {
         seen.any(|(known, from)| known == transaction && *from != address)
     }
 
-    /// A request whose integrity was verified has come. The address is checked where it may come into use.
+    /// A request whose integrity was verified has come. The address is checked where it may come into use. It is no sign of
+    /// life: it may be a replay.
     pub(super) fn requested(&mut self, now: Instant, address: Address, transaction: Transaction, nominates: bool) {
         if self.seen.len() == MAX_SEEN {
             self.seen.pop_front();
         }
         self.seen.push_back((transaction, address));
-        self.heard(now, address);
-        self.alive(now);
         if self.selected == Some(address) && self.paths.iter().any(|path| path.address == address) {
             return;
         }
+        self.ask_selected(now, address);
         let is_wanted = self.is_wanted(now, nominates);
         let path = self.path(now, address);
         path.is_nominated |= nominates;
@@ -145,7 +155,19 @@ impl Paths {
 
     /// Whether an address other than the selected one should come into use.
     fn is_wanted(&self, now: Instant, is_nominated: bool) -> bool {
-        self.selected.is_none() || is_nominated || self.selected_heard + SILENT <= now
+        let is_silent = self.selected_heard + SILENT <= now;
+        let is_dead = is_silent && self.asked.is_some_and(|asked| asked + ANSWER <= now);
+        self.selected.is_none() || is_nominated || is_dead
+    }
+
+    /// Asks whether the client still is at the selected address, where it sends from another one.
+    fn ask_selected(&mut self, now: Instant, other: Address) {
+        let selected = self.selected.filter(|selected| *selected != other);
+        let is_quiet = self.selected_heard + ASK <= now && self.asked.is_none();
+        if let Some(selected) = selected.filter(|_| is_quiet) {
+            self.path(now, selected);
+            self.check(now, selected, 0);
+        }
     }
 
     fn path(&mut self, now: Instant, address: Address) -> &mut Path {
@@ -196,6 +218,9 @@ impl Paths {
                 tries,
             });
             self.outgoing.push_back((address, packet));
+            if self.selected == Some(address) {
+                self.asked.get_or_insert(now);
+            }
         }
     }
 
@@ -234,12 +259,12 @@ impl Paths {
             self.select(address);
         }
         self.heard(now, address);
-        self.alive(now);
         true
     }
 
     fn select(&mut self, address: Address) {
         self.selected = Some(address);
+        self.asked = None;
         self.paths.iter_mut().for_each(|path| path.is_nominated = false);
         self.outgoing
             .extend(self.held.drain(..).map(|packet| (address, packet)));
@@ -250,16 +275,13 @@ impl Paths {
         self.selected
     }
 
-    /// Something has come from an address.
+    /// Something authentic that cannot be replayed has come from an address.
     pub(super) fn heard(&mut self, now: Instant, address: Address) {
+        self.alive = now;
         if self.selected == Some(address) {
             self.selected_heard = now;
+            self.asked = None;
         }
-    }
-
-    /// The client has sent something authenticated.
-    pub(super) fn alive(&mut self, now: Instant) {
-        self.alive = now;
     }
 
     /// Where a packet of the session's is sent. `None`: it waits until an address is verified.
@@ -312,7 +334,7 @@ impl Paths {
         }
         if let Some(selected) = self.selected.filter(|_| self.consent_at() <= now) {
             self.path(now, selected);
-            self.check(now, selected, RESEND.len());
+            self.check(now, selected, 0);
         }
     }
 }

@@ -15,8 +15,11 @@ use crate::config::Limits;
 use crate::ids::{PeerId, PeerKey, RoomId, UserId};
 use crate::sdp::{Outline, Scan, Slot, render, scan};
 
-/// Why an SDP is refused, for people.
+/// Why an SDP is refused, for people. It has no word of the client's.
 type Reason = String;
+
+/// What is told where a session cannot read an SDP: its own words may be the client's.
+pub(super) const UNREADABLE: &str = "the SDP cannot be read";
 
 /// An SDP of a client's.
 pub(crate) enum ClientSdp {
@@ -25,7 +28,7 @@ pub(crate) enum ClientSdp {
 }
 
 impl ClientSdp {
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         match self {
             Self::Offer(offer) => &offer.sdp,
             Self::Answer(sdp) => sdp,
@@ -134,7 +137,7 @@ impl Reading {
     /// Reads the SDP. It takes some 150 ns a byte. What makes it panic is no SDP.
     pub fn run(self) -> ReadSdp {
         let read = catch_unwind(AssertUnwindSafe(|| self.find()));
-        let found = read.unwrap_or_else(|_| Err("the SDP cannot be read".into()));
+        let found = read.unwrap_or_else(|_| Err(UNREADABLE.into()));
         ReadSdp {
             peer: self.peer,
             sdp: self.sdp,
@@ -161,6 +164,7 @@ impl Reading {
 
     fn find_offer(&self, mut scan: Scan<'_>) -> Result<Found, Reason> {
         scan.prefer_sending();
+        scan.check_multiplexing()?;
         // DTLS goes on with the certificate it began with.
         let known = self.negotiated.fingerprint.as_deref().zip(scan.fingerprint());
         if known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered)) {
@@ -207,7 +211,7 @@ impl ReadOffer {
         }
         let ssrcs = announced_ssrcs(&scan)?;
         let slots = layout.slots(&scan, &[])?;
-        let offer = SdpOffer::from_sdp_string(&rendered(&scan, &slots)?).map_err(|error| error.to_string())?;
+        let offer = SdpOffer::from_sdp_string(&rendered(&scan, &slots)?).map_err(|_| UNREADABLE)?;
         let outline = Outline::of(&scan);
         let terms = OfferTerms { outline, slots, ssrcs };
         Ok(Box::new(Self { offer, terms }))
@@ -217,7 +221,7 @@ impl ReadOffer {
 impl ReadAnswer {
     fn of(scan: &Scan<'_>, layout: &Layout, added: &[Mid]) -> Result<Box<Self>, Reason> {
         let slots = layout.slots(scan, added)?;
-        let answer = SdpAnswer::from_sdp_string(&rendered(scan, &slots)?).map_err(|error| error.to_string())?;
+        let answer = SdpAnswer::from_sdp_string(&rendered(scan, &slots)?).map_err(|_| UNREADABLE)?;
         Ok(Box::new(Self {
             outline: Outline::of(scan),
             answer,
@@ -238,7 +242,7 @@ const MAX_LINES: usize = 400;
 
 /// An SDP of the client's as the session reads it. What a session would refuse, or break at, is refused here.
 fn rendered(scan: &Scan<'_>, slots: &[Slot]) -> Result<String, Reason> {
-    check_transport(scan)?;
+    scan.check_transport()?;
     let mut counts = scan.sections.iter().map(|section| section.attributes.len());
     if counts.all(|lines| lines <= MAX_LINES) {
         let sdp = render(scan, slots);
@@ -248,23 +252,6 @@ fn rendered(scan: &Scan<'_>, slots: &[Slot]) -> Result<String, Reason> {
         }
     }
     Err(format!("an m-line has more than {MAX_LINES} lines"))
-}
-
-/// A session has to know how to reach the client, and which certificate is the client's.
-fn check_transport(scan: &Scan<'_>) -> Result<(), Reason> {
-    let transport = &scan.transport;
-    let missing = if scan.is_ice_lite {
-        return Err("two ICE-lite agents cannot connect".into());
-    } else if transport.credentials.ufrag.is_empty() {
-        "a=ice-ufrag"
-    } else if transport.credentials.password.is_empty() {
-        "a=ice-pwd"
-    } else if transport.fingerprints.is_empty() {
-        "a=fingerprint"
-    } else {
-        return Ok(());
-    };
-    Err(format!("{missing} is missing"))
 }
 
 /// The SSRCs that an offer announces on m-lines on which the client sends (RFC 5576). Some clients have them on all others too.

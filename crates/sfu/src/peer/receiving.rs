@@ -1,5 +1,6 @@
 //! What a client sends: RTP, decrypted and told apart, and the RTCP that it gets about it.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::format::{Codec, PayloadParams};
@@ -10,6 +11,7 @@ use super::Peer;
 use super::formats::{Formats, Role};
 use super::session::Fault;
 use super::sources::Sources;
+use crate::config::Transport;
 use crate::receiving::Arrivals;
 use crate::rtp::red::{self, Block};
 use crate::rtp::{Descriptor, Header, Packet, full_intra, nack, picture_loss, receiver_reports};
@@ -270,8 +272,14 @@ impl Receiving {
 }
 
 impl Peer {
-    /// Takes RTP. `lines` are the m-lines on which the client sends. Nothing changes by what is not authentic.
-    pub(crate) fn take_rtp(&mut self, now: Instant, packet: &[u8], lines: impl Iterator<Item = Mid>) -> Received {
+    /// Takes RTP from an address. `lines` are the m-lines on which the client sends. Nothing changes by what is not authentic.
+    pub(crate) fn take_rtp(
+        &mut self,
+        now: Instant,
+        from: (Transport, SocketAddr),
+        packet: &[u8],
+        lines: impl Iterator<Item = Mid>,
+    ) -> Received {
         let Some(header) = Header::parse(packet) else {
             return Received::Refused;
         };
@@ -310,7 +318,7 @@ impl Peer {
             return refused;
         };
         self.watch.heard(now);
-        self.paths.alive(now);
+        self.paths.heard(now, from);
         receiving.note(now, &header);
         if header.ssrc == PROBES {
             receiving.probes.note(index);

@@ -350,11 +350,10 @@ impl Peer {
         }
     }
 
-    /// Takes RTCP. `None`: it is not authentic, or came before.
-    pub(crate) fn take_rtcp(&mut self, now: Instant, packet: &[u8]) -> Option<Wishes> {
+    /// Takes RTCP from an address. `None`: it is not authentic, or came before.
+    pub(crate) fn take_rtcp(&mut self, now: Instant, from: (Transport, SocketAddr), packet: &[u8]) -> Option<Wishes> {
         let compound = self.sending.srtp(&self.session)?.receiver.open_rtcp(packet)?;
-        self.watch.heard(now);
-        self.paths.alive(now);
+        self.heard(now, from);
         let feedback = Feedback::read(&compound);
         let control = &mut self.sending.control;
         control.reported(now, transport_feedback(&compound));

@@ -26,6 +26,10 @@ const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault;
 
+/// The session takes no such SDP. Its own words for it are not for clients: they may repeat the client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused;
+
 /// A packet from the network.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<'a> {
@@ -221,10 +225,10 @@ impl Session {
         })
     }
 
-    /// Takes an offer. The inner error is str0m's: the session may be half changed by then.
-    pub(super) fn accept_offer(&mut self, offer: SdpOffer) -> Result<Result<String, String>, Fault> {
+    /// Takes an offer. The inner error is that it was refused: the session may be half changed by then.
+    pub(super) fn accept_offer(&mut self, offer: SdpOffer) -> Result<Result<String, Refused>, Fault> {
         self.enter(|rtc| {
-            let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| error.to_string())?;
+            let answer = rtc.sdp_api().accept_offer(offer).map_err(|_| Refused)?;
             Ok(answer.to_sdp_string())
         })
     }
@@ -234,10 +238,10 @@ impl Session {
         &mut self,
         pending: SdpPendingOffer,
         answer: SdpAnswer,
-    ) -> Result<Result<(), String>, Fault> {
+    ) -> Result<Result<(), Refused>, Fault> {
         self.enter(|rtc| {
             let api = rtc.sdp_api();
-            api.accept_answer(pending, answer).map_err(|error| error.to_string())
+            api.accept_answer(pending, answer).map_err(|_| Refused)
         })
     }
 

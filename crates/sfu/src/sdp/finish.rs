@@ -137,30 +137,31 @@ impl<'a> SessionSdp<'a> {
     }
 }
 
-/// Writes the SDP with the m-lines at `places`, bundled in the order of `bundle`; `None` if the client bundles nothing. The
-/// m-lines that `edit` knows get direction and msid of it; what belongs to sending is kept only where the server sends. All
-/// candidates are there (RFC 8838 section 8.2).
+/// Writes the SDP with the m-lines at `places`, in the client's BUNDLE `groups` and their order; there are none if the client
+/// bundles nothing. The m-lines that `edit` knows get direction and msid of it; what belongs to sending is kept only where the
+/// server sends. All candidates are there (RFC 8838 section 8.2).
 pub(crate) fn finish<'p>(
     sdp: &SessionSdp<'_>,
     places: impl Iterator<Item = &'p Place> + Clone,
-    bundle: Option<&[String]>,
+    groups: &[Vec<String>],
     edit: impl Fn(Mid) -> Option<LineEdit>,
 ) -> String {
     let used = places
         .clone()
         .filter(|place| !place.is_rejected && !sdp.is_disabled(place.key));
-    let mids: Vec<&str> = used.map(|place| &*place.mid).collect();
-    let group = bundle.map(|bundle| in_order_of(bundle, &mids));
+    let groups = grouped(groups, used);
+    let follow: HashSet<&str> = groups.iter().flat_map(|group| &group[1..]).copied().collect();
     let mut out = String::new();
     for line in &sdp.header {
-        match (line.starts_with("a=group:"), &group) {
-            (true, Some(group)) => put(&mut out, &format!("a=group:BUNDLE {}", group.join(" "))),
-            (true, None) => {}
-            _ if line.starts_with("a=msid-semantic:") => put(&mut out, "a=msid-semantic: WMS *"),
-            _ => put(&mut out, line),
+        if line.starts_with("a=group:") {
+            let lines = groups.iter().map(|group| format!("a=group:BUNDLE {}", group.join(" ")));
+            lines.for_each(|line| put(&mut out, &line));
+        } else if line.starts_with("a=msid-semantic:") {
+            put(&mut out, "a=msid-semantic: WMS *");
+        } else {
+            put(&mut out, line);
         }
     }
-    let tagged = group.as_ref().unwrap_or(&mids).first().copied();
     for place in places {
         match sdp
             .sections
@@ -168,10 +169,9 @@ pub(crate) fn finish<'p>(
             .filter(|_| !place.is_rejected && !sdp.is_disabled(place.key))
         {
             Some(section) => {
-                let candidates = if tagged == Some(&*place.mid) {
-                    &*sdp.candidates
-                } else {
-                    &[]
+                let candidates = match follow.contains(&*place.mid) {
+                    true => &[],
+                    false => &*sdp.candidates,
                 };
                 finish_section(&mut out, section, place, candidates, edit(place.key));
             }
@@ -181,12 +181,32 @@ pub(crate) fn finish<'p>(
     out
 }
 
-/// The first one's transport is everyone's (RFC 9143 section 7.3.3): the client says which is the first.
-fn in_order_of<'m>(bundle: &[String], mids: &[&'m str]) -> Vec<&'m str> {
-    let rank: HashMap<&str, usize> = bundle.iter().enumerate().map(|(rank, mid)| (&**mid, rank)).collect();
-    let mut ordered = mids.to_vec();
-    ordered.sort_by_key(|mid| rank.get(mid).copied().unwrap_or(usize::MAX));
-    ordered
+/// The mids in use by groups. The first one's transport is that of its whole group (RFC 9143 section 7.3.3): the client says
+/// which is the first. What the server adds is in the first group.
+fn grouped<'p>(groups: &[Vec<String>], used: impl Iterator<Item = &'p Place>) -> Vec<Vec<&'p str>> {
+    let mut ranks: HashMap<&str, (usize, usize)> = HashMap::new();
+    for (group, mids) in groups.iter().enumerate() {
+        for (rank, mid) in mids.iter().enumerate() {
+            ranks.entry(mid).or_insert((group, rank));
+        }
+    }
+    let mut grouped: Vec<Vec<(usize, &str)>> = vec![Vec::new(); groups.len()];
+    for place in used {
+        let added = place.feedback.is_none().then_some((0, usize::MAX));
+        let Some((group, rank)) = ranks.get(&*place.mid).copied().or(added) else {
+            continue;
+        };
+        if let Some(group) = grouped.get_mut(group) {
+            group.push((rank, &*place.mid));
+        }
+    }
+    grouped
+        .iter_mut()
+        .for_each(|group| group.sort_by_key(|(rank, _)| *rank));
+    let groups = grouped.into_iter().filter(|group| !group.is_empty());
+    groups
+        .map(|group| group.into_iter().map(|(_, mid)| mid).collect())
+        .collect()
 }
 
 fn reject(out: &mut String, place: &Place) {
@@ -344,8 +364,8 @@ mod tests {
             stream: "user".into(),
             track: "microphone".into(),
         };
-        let bundle = ["2".to_string(), "0".to_string()];
-        let finished = finish(&SessionSdp::parse(ANSWER), places.iter(), Some(&bundle), |mid| {
+        let bundle = vec!["2".to_string(), "0".to_string()];
+        let finished = finish(&SessionSdp::parse(ANSWER), places.iter(), &[bundle], |mid| {
             (&*mid == "0").then(|| LineEdit::Send(label.clone()))
         });
         assert_eq!(
@@ -365,8 +385,8 @@ mod tests {
             let offer = format!("v=0\na=group:BUNDLE 0\nm=audio 9 UDP/TLS/RTP/SAVPF {formats}\na=mid:0\n{attributes}");
             let scan = scan(&offer, 3).unwrap();
             let places: Vec<Place> = scan.sections.iter().map(Place::of).collect();
-            let bundle = ["0".to_string()];
-            let sdp = finish(&SessionSdp::parse(ANSWER), places.iter(), Some(&bundle), |_| None);
+            let bundle = vec!["0".to_string()];
+            let sdp = finish(&SessionSdp::parse(ANSWER), places.iter(), &[bundle], |_| None);
             let media = sdp.lines().find(|line| line.starts_with("m=")).unwrap().to_string();
             (
                 media.rsplit_once("SAVPF ").unwrap().1.to_string(),
@@ -393,7 +413,7 @@ mod tests {
             );
             let scan = scan(&offer, 3).unwrap();
             let places: Vec<Place> = scan.sections.iter().map(Place::of).collect();
-            finish(&SessionSdp::parse(ANSWER), places.iter(), None, |_| None)
+            finish(&SessionSdp::parse(ANSWER), places.iter(), &[], |_| None)
         };
         assert!(
             answer("stereo=1;sprop-stereo=1")

@@ -1,11 +1,13 @@
 //! SDP as text (RFC 8866): the session speaks one dialect, clients speak theirs.
 
+mod checks;
 mod finish;
 mod outline;
 mod payloads;
 mod render;
 mod scan;
 mod section;
+mod sharing;
 
 pub(crate) use finish::{LineEdit, Place, SessionSdp, finish};
 pub(crate) use outline::{Outline, Outlined};

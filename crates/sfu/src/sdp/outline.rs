@@ -2,7 +2,7 @@
 
 use str0m::media::{Direction, MediaKind, Mid};
 
-use super::finish::Place;
+use super::finish::{Place, SessionSdp};
 use super::scan::Scan;
 use super::section::{IceCredentials, Red, Section};
 use crate::rtp::EncodingName;
@@ -62,8 +62,8 @@ impl Outlined {
 pub(crate) struct Outline {
     /// Every m-line in order.
     pub(crate) sections: Vec<Outlined>,
-    /// The mids of the BUNDLE group in its order, if there is one.
-    pub(crate) bundle: Option<Vec<String>>,
+    /// The mids of each BUNDLE group in its order.
+    pub(crate) groups: Vec<Vec<String>>,
     /// The first fingerprint: whose certificate it is, and so which connection's.
     pub(crate) fingerprint: Option<String>,
     places: Vec<Place>,
@@ -75,9 +75,10 @@ impl Outline {
     /// What is kept of an SDP.
     pub(crate) fn of(scan: &Scan<'_>) -> Self {
         let owned = |mids: &Vec<&str>| mids.iter().map(ToString::to_string).collect();
+        let groups = scan.groups.iter().map(owned).collect();
         Self {
             sections: scan.sections.iter().map(Outlined::of).collect(),
-            bundle: scan.bundle.as_ref().map(owned),
+            groups,
             fingerprint: scan.fingerprint().map(str::to_string),
             places: scan.sections.iter().map(Place::of).collect(),
             ufrag: scan.transport.credentials.ufrag.to_string(),
@@ -88,6 +89,19 @@ impl Outline {
     /// The m-line of that key.
     pub(crate) fn section(&self, key: Mid) -> Option<&Outlined> {
         self.sections.iter().find(|section| section.key == key)
+    }
+
+    /// The places of m-lines of a kind that the session rejects in its answer, since it knows none of their formats.
+    pub(crate) fn unknown(&self, kind: MediaKind, answer: &SessionSdp<'_>) -> Vec<usize> {
+        let is_unknown = |section: &Outlined| {
+            let is_used = section.kind == Some(kind) && (section.sends() || section.receives());
+            is_used && answer.is_disabled(section.key)
+        };
+        let places = self.sections.iter().enumerate();
+        places
+            .filter(|(_, section)| is_unknown(section))
+            .map(|(place, _)| place)
+            .collect()
     }
 
     /// Rejects m-lines.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use str0m::media::{MediaKind, Mid};
 
+use super::checks::is_verifiable;
 use super::scan::{Scan, direction_line};
 use super::section::{Purpose, Section};
 
@@ -22,7 +23,7 @@ const MAX_LINES: usize = 512;
 /// Octets of an attribute that is written. The longest that browsers have are parameters of formats, of some hundred.
 const MAX_LINE: usize = 512;
 
-/// Fingerprints that are written: one for each hash function in use, and one more.
+/// Fingerprints that are written: one for each hash function that is known, and more.
 const MAX_FINGERPRINTS: usize = 4;
 
 /// The header extension that carries the mid (RFC 9143 section 15).
@@ -90,6 +91,7 @@ fn transport(out: &mut String, scan: &Scan<'_>) {
     let fingerprints = transport
         .fingerprints
         .iter()
+        .filter(|fingerprint| is_verifiable(fingerprint))
         .take(MAX_FINGERPRINTS)
         .map(|value| ("fingerprint", *value));
     for (name, value) in single

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use str0m::media::{Direction, Mid};
 
 use super::payloads::Payloads;
-use super::section::{Purpose, Section, Transport, keep_first, key};
+use super::section::{Section, Transport, keep_first, key};
+use super::sharing::share;
 
 /// The attributes of m-lines that matter. All others are dropped, candidates and the restrictions of `a=rid` among them: an
 /// ICE-lite agent learns the client's addresses from the client's checks.
@@ -26,14 +27,17 @@ const KEPT: [&str; 11] = [
     "ssrc-group",
 ];
 
+/// BUNDLE groups that are read.
+const MAX_GROUPS: usize = 16;
+
 /// The outline of an SDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scan<'a> {
     /// Every m-line in order.
     pub(crate) sections: Vec<Section<'a>>,
-    /// The mids of the BUNDLE group in its order (RFC 9143), if there is one.
-    pub(crate) bundle: Option<Vec<&'a str>>,
-    /// The transport that all m-lines in use share: what the first one of the group says, else the session.
+    /// The mids of each BUNDLE group in its order (RFC 9143).
+    pub(crate) groups: Vec<Vec<&'a str>>,
+    /// The transport that all m-lines in use share: what the first one of the first group says, else the session.
     pub(crate) transport: Transport<'a>,
     /// The writer makes no checks of its own (RFC 8445 section 2.5).
     pub(crate) is_ice_lite: bool,
@@ -82,23 +86,21 @@ pub(crate) fn scan(sdp: &str, max_lines: usize) -> Result<Scan<'_>, String> {
 }
 
 struct Scanner<'a> {
-    bundle: Option<Vec<&'a str>>,
+    groups: Vec<Vec<&'a str>>,
     sections: Vec<Section<'a>>,
     direction: Direction,
     transport: Transport<'a>,
     is_ice_lite: bool,
-    payloads: Payloads<'a>,
 }
 
 impl Default for Scanner<'_> {
     fn default() -> Self {
         Self {
-            bundle: None,
+            groups: Vec::new(),
             sections: Vec::new(),
             direction: Direction::SendRecv,
             transport: Transport::default(),
             is_ice_lite: false,
-            payloads: Payloads::default(),
         }
     }
 }
@@ -116,23 +118,24 @@ impl<'a> Scanner<'a> {
                 }
                 self.sections.push(Section::new(media, self.direction));
             } else if let Some(attribute) = line.strip_prefix("a=") {
-                self.attribute(line, attribute)?;
+                self.attribute(line, attribute);
             }
         }
         Ok(())
     }
 
-    /// Reads one attribute line. Constant time, but for a BUNDLE group, of which there is one.
-    fn attribute(&mut self, line: &'a str, attribute: &'a str) -> Result<(), String> {
+    /// Reads one attribute line. Constant time, but for a BUNDLE group: that of its length.
+    fn attribute(&mut self, line: &'a str, attribute: &'a str) {
         let (name, value) = attribute.split_once(':').unwrap_or((attribute, ""));
         match (name, self.sections.last_mut()) {
             ("group", None) => {
-                if let (Some(mids), None) = (value.strip_prefix("BUNDLE"), &self.bundle) {
-                    self.bundle = Some(mids.split_whitespace().collect());
+                if let Some(mids) = value.strip_prefix("BUNDLE").filter(|_| self.groups.len() < MAX_GROUPS) {
+                    self.groups.push(mids.split_whitespace().collect());
                 }
             }
             ("ice-lite", None) => self.is_ice_lite = true,
             ("mid", Some(section)) => keep_first(&mut section.mid, value),
+            ("bundle-only", Some(section)) => section.is_bundle_only = true,
             ("simulcast", Some(section)) => section.read_simulcast(value),
             ("ice-ufrag" | "ice-pwd" | "fingerprint" | "setup", section) => {
                 let transport = section.map_or(&mut self.transport, |section| &mut section.transport);
@@ -143,11 +146,9 @@ impl<'a> Scanner<'a> {
                     *section.map_or(&mut self.direction, |section| &mut section.direction) = direction;
                 } else if let Some(section) = section.filter(|_| KEPT.contains(&name)) {
                     section.attributes.push(line);
-                    self.payloads.read(self.sections.len(), line)?;
                 }
             }
         }
-        Ok(())
     }
 
     fn finish(mut self) -> Result<Scan<'a>, String> {
@@ -155,50 +156,23 @@ impl<'a> Scanner<'a> {
             return Err("there is no m-line".into());
         }
         name(&mut self.sections)?;
-        self.reject();
-        let transport = self.shared_transport();
+        let transport = share(&mut self.sections, &self.groups, &self.transport);
+        check_payloads(&self.sections)?;
         Ok(Scan {
             sections: self.sections,
-            bundle: self.bundle,
+            groups: self.groups,
             transport,
             is_ice_lite: self.is_ice_lite,
         })
     }
+}
 
-    /// Finds which m-lines are not used. Without a BUNDLE group each would have a transport of its own, of which there is one.
-    fn reject(&mut self) {
-        let bundle: Option<HashSet<&str>> = self.bundle.as_ref().map(|mids| mids.iter().copied().collect());
-        let (mut has_data, mut has_transport) = (false, false);
-        for section in &mut self.sections {
-            let shares = match &bundle {
-                Some(mids) => mids.contains(section.mid),
-                None => !section.rejected && !has_transport,
-            };
-            let is_known = match section.purpose {
-                Purpose::Media(_) => true,
-                Purpose::Data => !std::mem::replace(&mut has_data, true),
-                Purpose::Foreign => false,
-            };
-            section.rejected = !shares || !is_known;
-            has_transport |= !section.rejected;
-        }
-    }
-
-    /// What the m-line that the group names first says (RFC 9143 section 7.3.1), else the session, else any m-line.
-    fn shared_transport(&self) -> Transport<'a> {
-        let first = self.bundle.as_ref().and_then(|mids| mids.first());
-        let tagged = self
-            .sections
-            .iter()
-            .filter(|section| Some(&section.mid) == first && !section.rejected);
-        let used = self.sections.iter().filter(|section| !section.rejected);
-        let said = tagged.map(|section| &section.transport).chain([&self.transport]);
-        let mut shared = Transport::default();
-        for transport in said.chain(used.map(|section| &section.transport)) {
-            shared.complete(transport);
-        }
-        shared
-    }
+/// Checks the payload types of the m-lines that share the transport: others may use the same numbers otherwise.
+fn check_payloads(sections: &[Section<'_>]) -> Result<(), String> {
+    let mut payloads = Payloads::default();
+    let used = sections.iter().filter(|section| !section.rejected);
+    let mut lines = used.flat_map(|section| &section.attributes);
+    lines.try_for_each(|line| payloads.read(line))
 }
 
 /// Gives each m-line its key.
@@ -299,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_group_the_first_m_line_is_used() {
+    fn without_a_group_and_a_transport_the_first_m_line_is_used() {
         let sdp = "v=0\r\nm=text 9 RTP/SAVPF 98\r\nm=audio 9 RTP/SAVPF 111\r\nm=video 9 RTP/SAVPF 96\r\n";
         let scan = scan(sdp, 3).unwrap();
         let rejected: Vec<bool> = scan.sections.iter().map(|section| section.rejected).collect();

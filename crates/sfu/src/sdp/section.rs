@@ -70,9 +70,11 @@ pub(crate) struct Section<'a> {
     pub(super) key: Mid,
     /// As its writer sees it. `sendrecv` unless stated.
     pub(crate) direction: Direction,
-    /// The m-line is not used: its writer has rejected it (port 0 and not in the BUNDLE group, RFC 9143 section 7.3), it is
-    /// foreign, or it does not share the transport.
+    /// The m-line is not used: its writer has disabled it (port 0, RFC 9143 section 7.3), it is foreign, or it does not share
+    /// the transport.
     pub(crate) rejected: bool,
+    /// Port 0 means only that it has none without its BUNDLE group (RFC 9143 section 6).
+    pub(super) is_bundle_only: bool,
     /// Its transport.
     pub(crate) transport: Transport<'a>,
     /// Its attribute lines that matter, in order.
@@ -90,6 +92,7 @@ impl<'a> Section<'a> {
             key: Mid::from(""),
             direction,
             rejected: media.split_whitespace().nth(1) == Some("0"),
+            is_bundle_only: false,
             transport: Transport::default(),
             attributes: Vec::new(),
             rids: Vec::new(),
@@ -213,6 +216,11 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// RTP and RTCP share a port (RFC 5761).
+    pub(super) fn multiplexes_rtcp(&self) -> bool {
+        self.attributes.contains(&"a=rtcp-mux")
+    }
+
     /// Whether an attribute of this name has this value, for any payload type.
     pub(crate) fn has_feedback(&self, value: &str) -> bool {
         let feedback = self
@@ -265,6 +273,16 @@ impl<'a> Transport<'a> {
             "setup" => keep_first(&mut self.setup, value),
             _ => self.fingerprints.push(value.trim()),
         }
+    }
+
+    /// Whether both have the same fingerprints.
+    pub(super) fn has_same_fingerprints(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.fingerprints, &other.fingerprints);
+        ours.len() == theirs.len()
+            && ours
+                .iter()
+                .zip(theirs)
+                .all(|(one, other)| one.eq_ignore_ascii_case(other))
     }
 
     /// Takes what is not said from another one.

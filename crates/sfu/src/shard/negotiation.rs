@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use str0m::media::{MediaKind, Mid};
+
 use super::Shard;
 use super::naming::published;
 use super::sdp_rates::WAIT;
 use crate::command::{Outcome, Refusal, RefusalCode, TrackName};
 use crate::event::{Body, CloseReason};
 use crate::ids::{PeerId, PeerKey};
+use crate::line::LineState;
 use crate::peer::{
     Addition, ClientOffer, ClientSdp, Fault, Found, GLARE_TIMEOUT, Mode, NegotiationError, OfferTerms, Peer, ReadOffer,
     ReadSdp, Reading,
@@ -286,6 +289,7 @@ impl Shard {
             return Err(Fault);
         };
         let answer = SessionSdp::parse(answer);
+        let unknown = [MediaKind::Audio, MediaKind::Video].map(|kind| (kind, terms.outline.unknown(kind, &answer)));
         peer.offer_taken(now, &answer, terms)?;
         if peer
             .fingerprint()
@@ -310,6 +314,7 @@ impl Shard {
         let sdp = peer.finish_answer(&answer, |mid| router.label(key, mid))?;
         router.set_lines(now, key, &peer.lines());
         let room = router.room_of(key);
+        self.tell_of_unknown(key, &unknown);
         self.tell_slots(key);
         self.peers.wake(key);
         self.plan_offer(key);
@@ -336,8 +341,13 @@ impl Shard {
         };
         match found {
             Found::Answer(read) => {
+                let rejects = |mid| read.outline.section(mid).is_some_and(|section| section.rejected);
+                let lines = peer.lines().lines.into_iter();
+                let declined = lines.filter(|line| line.state == LineState::Offered && rejects(line.mid));
+                let declined: Vec<Mid> = declined.map(|line| line.mid).collect();
                 let accepted = peer.accept_answer(now, sdp, *read);
                 self.negotiated(key, id, accepted)?;
+                declined.into_iter().for_each(|mid| self.tell_of_declined(key, mid));
             }
             Found::LateAnswer(read) => {
                 let gone_back = peer.go_back(&read.terms.outline);
@@ -351,6 +361,34 @@ impl Shard {
         self.plan_offer(key);
         self.arm(key);
         Ok(Outcome::Done)
+    }
+
+    /// Tells a client which of its m-lines are rejected, since none of their formats is known here.
+    fn tell_of_unknown(&mut self, key: PeerKey, unknown: &[(MediaKind, Vec<usize>)]) {
+        for (kind, places) in unknown.iter().filter(|(_, places)| !places.is_empty()) {
+            let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+            let known = match kind {
+                MediaKind::Audio => "of audio, only Opus is taken",
+                MediaKind::Video => {
+                    "of video, only VP8, VP9 (profile 0), AV1 (profile 0) and H264 (packetization-mode 1, Baseline, Main or \
+                     High) are taken"
+                }
+            };
+            let (code, message) = (
+                RefusalCode::NoCommonCodec,
+                format!("m-line {} is rejected: {known}", places.join(", ")),
+            );
+            self.tell(key, Body::Refused { code, message });
+        }
+    }
+
+    /// Tells a client that it is not sent a track, since it rejects the m-line.
+    fn tell_of_declined(&mut self, key: PeerKey, mid: Mid) {
+        if let Some((user, source)) = self.router.source(key, mid) {
+            let (code, source) = (RefusalCode::Declined, source.as_str());
+            let message = format!("the {source} of {user} is not sent: the answer rejects its m-line");
+            self.tell(key, Body::Refused { code, message });
+        }
     }
 
     /// Lets what is sent follow what was negotiated.

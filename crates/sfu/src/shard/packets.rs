@@ -70,9 +70,8 @@ impl Shard {
         let now = self.clock.now();
         let Self { peers, router, .. } = self;
         let taken = peers.confine(key, |peer| {
-            peer.heard(now, address);
             let before = peer.reports_at();
-            let received = peer.take_rtp(now, packet, router.published_lines(key));
+            let received = peer.take_rtp(now, address, packet, router.published_lines(key));
             let due = peer.reports_at();
             (received, due.filter(|_| due != before))
         });
@@ -94,10 +93,7 @@ impl Shard {
     /// Takes what a client says of what it is sent, and of what it sends. What is not authentic is its own affair.
     fn take_rtcp(&mut self, key: PeerKey, address: (Transport, SocketAddr), packet: &[u8]) -> bool {
         let now = self.clock.now();
-        let wishes = self.peers.confine(key, |peer| {
-            peer.heard(now, address);
-            peer.take_rtcp(now, packet)
-        });
+        let wishes = self.peers.confine(key, |peer| peer.take_rtcp(now, address, packet));
         let Some(wishes) = wishes.flatten() else {
             return true;
         };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sfu::{Transport, TransportState};
+use sfu::{CloseReason, Transport, TransportState};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::World;
@@ -131,4 +131,71 @@ fn a_client_that_only_answers_checks_is_alive() {
     world.run(60 * SECOND);
     assert_eq!(world.states_of(b), [TransportState::Connected]);
     assert!(received(&mut world, b, a, SECOND) > 40);
+}
+
+#[test]
+fn a_request_that_is_replayed_from_the_clients_own_address_keeps_nobody_alive() {
+    let (mut world, _, b) = call(88);
+    let (seen, address) = (world.clients[b].last_check.clone(), world.clients[b].address);
+    world.clients[b].cut = true;
+    for _ in 0..10 {
+        world.run(4 * SECOND);
+        world.shard.receive(world.now, Transport::Udp, address, &seen);
+    }
+    let closed = TransportState::Closed(CloseReason::IceTimeout);
+    assert_eq!(
+        world.states_of(b),
+        [TransportState::Connected, TransportState::Disconnected, closed]
+    );
+}
+
+#[test]
+fn a_client_that_moves_is_followed_whatever_is_sent_from_its_old_address() {
+    let (mut world, a, b) = call(89);
+    let (old, seen) = (world.clients[b].address, world.clients[b].last_check.clone());
+    world.clients[b].stun = &[1];
+    world.clients[b].roam(SocketAddr::from(([10, 9, 9, 9], 6000)));
+    world.clients[b].forget_got();
+    let rtp = [[0x80, 111].as_slice(), &[0; 10]].concat();
+    let rtcp = [[0x80, 201, 0, 2].as_slice(), &[0; 8]].concat();
+    for turn in 0..50 {
+        if turn % 5 == 0 {
+            for spoofed in [&rtp, &rtcp, &vec![22; 20], &seen] {
+                world.shard.receive(world.now, Transport::Udp, old, spoofed);
+            }
+        }
+        let check = world.clients[b].request(false);
+        let address = world.clients[b].address;
+        world.shard.receive(world.now, Transport::Udp, address, &check);
+        world.run(SECOND / 5);
+    }
+    assert!(world.clients[b].got_from(Video, a) > 20);
+}
+
+#[test]
+fn a_client_that_is_sent_nothing_stays_at_its_address_while_it_answers_there() {
+    let (mut world, a, b) = call(500);
+    (world.clients[a].sends, world.clients[b].sends) = (false, false);
+    world.run(5 * SECOND);
+    let second: SocketAddr = "10.9.9.9:6000".parse().unwrap();
+    for _ in 0..100 {
+        let check = world.clients[b].request(false);
+        world.shard.receive(world.now, Transport::Udp, second, &check);
+        world.run(SECOND / 5);
+    }
+    world.clients[a].sends = true;
+    assert!(received(&mut world, b, a, SECOND) > 40);
+    assert_eq!(world.sent_to[&second].1, 0);
+}
+
+#[test]
+fn addresses_that_answer_nothing_displace_none_that_did() {
+    let (mut world, a, b) = call(501);
+    world.clients[b].stun = &[1];
+    for port in 1..=20 {
+        let forged = world.clients[b].request(false);
+        let source = SocketAddr::from(([203, 0, 113, 5], port));
+        world.shard.receive(world.now, Transport::Udp, source, &forged);
+    }
+    assert!(received(&mut world, a, b, SECOND) > 40);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sfu::{Command, Outcome};
+use sfu::{Body, Command, Outcome};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::{World, config, peer_id, plain_offer};
@@ -107,22 +107,149 @@ fn another_order_of_the_group_is_answered_in_it() {
     assert!(video.contains("a=candidate:"), "its transport is everyone's: {sdp}");
 }
 
+/// The offer with another transport on the camera's m-line.
+fn with_transport(offer: &str) -> String {
+    offer.replace(
+        "a=mid:1",
+        "a=mid:1\r\na=ice-ufrag:zzzz\r\na=ice-pwd:zzzzefghijklmnopqrstuvwx",
+    )
+}
+
 #[test]
-fn without_a_group_the_first_m_line_is_answered() {
-    let (sdp, tracks) = first_answer(&OFFER.replace("a=group:BUNDLE 0 1\r\n", ""));
-    assert!(!sdp.contains("a=group"), "{sdp}");
-    assert_eq!(
-        media(&sdp),
-        ["audio 9 UDP/TLS/RTP/SAVPF 111", "video 0 UDP/TLS/RTP/SAVPF 96"]
+fn without_a_group_the_m_lines_of_the_first_transport_are_answered() {
+    let without = OFFER.replace("a=group:BUNDLE 0 1\r\n", "");
+    for (offer, video, count) in [(without.clone(), 9, 2), (with_transport(&without), 0, 1)] {
+        let (sdp, tracks) = first_answer(&offer);
+        assert!(!sdp.contains("a=group"), "{sdp}");
+        let video = format!("video {video} UDP/TLS/RTP/SAVPF 96");
+        assert_eq!(
+            (media(&sdp), tracks),
+            (vec!["audio 9 UDP/TLS/RTP/SAVPF 111", &video], count)
+        );
+        assert_eq!(
+            sdp.matches("a=end-of-candidates").count(),
+            count,
+            "each has a transport for the client: {sdp}"
+        );
+    }
+    // As of clients from before mids.
+    let old = without.replace("a=mid:0\r\n", "").replace("a=mid:1\r\n", "");
+    let (sdp, tracks) = first_answer(&old);
+    assert_eq!((mids(&sdp), tracks), (vec![], 2));
+}
+
+#[test]
+fn two_groups_with_the_same_transport_are_answered_as_they_are() {
+    let groups = "a=group:BUNDLE 0\r\na=group:BUNDLE 1\r\n";
+    let two = OFFER.replace("a=group:BUNDLE 0 1\r\n", groups);
+    let (sdp, tracks) = first_answer(&two);
+    assert!(sdp.contains(groups), "{sdp}");
+    assert_eq!((tracks, sdp.matches("a=end-of-candidates").count()), (2, 2));
+    let (sdp, tracks) = first_answer(&with_transport(&two));
+    assert!(
+        sdp.contains("a=group:BUNDLE 0\r\n") && !sdp.contains("BUNDLE 1"),
+        "{sdp}"
     );
     assert_eq!(tracks, 1);
-    // As of clients from before mids.
-    let old = OFFER
-        .replace("a=group:BUNDLE 0 1\r\n", "")
-        .replace("a=mid:0\r\n", "")
-        .replace("a=mid:1\r\n", "");
-    let (sdp, tracks) = first_answer(&old);
-    assert_eq!((mids(&sdp), tracks), (vec![], 1));
+}
+
+#[test]
+fn payload_types_are_compared_where_m_lines_share_the_transport() {
+    let audio = OFFER
+        .replace("SAVPF 111", "SAVPF 96")
+        .replace("rtpmap:111", "rtpmap:96");
+    let reason = "payload type 96 means two formats";
+    assert_eq!(answer(&mut patient(104), &audio), Err(reason.into()));
+    let apart = with_transport(&audio).replace("a=group:BUNDLE 0 1\r\n", "");
+    assert_eq!(first_answer(&apart).1, 1);
+    for other in [
+        "m=text 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:t\r\na=rtpmap:96 t140/1000\r\n",
+        "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:t\r\na=rtpmap:96 H265/90000\r\n",
+    ] {
+        assert_eq!(first_answer(&format!("{OFFER}{other}")).1, 2, "{other}");
+    }
+    let map = "a=rtpmap:96 VP8/90000\r\n";
+    assert_eq!(first_answer(&OFFER.replace(map, &format!("{map}{map}"))).1, 2);
+}
+
+#[test]
+fn a_disabled_m_line_is_not_answered_as_used() {
+    let disabled = OFFER.replace("m=video 9", "m=video 0");
+    for (offer, port) in [
+        (disabled.clone(), 0),
+        (disabled.replace("a=mid:1", "a=bundle-only\r\na=mid:1"), 9),
+    ] {
+        let (sdp, tracks) = first_answer(&offer);
+        assert_eq!(media(&sdp)[1], format!("video {port} UDP/TLS/RTP/SAVPF 96"));
+        assert_eq!(tracks, if port == 0 { 1 } else { 2 });
+    }
+}
+
+#[test]
+fn what_cannot_connect_is_refused_with_words() {
+    let mut world = patient(105);
+    let digest = |name: &str, octets: usize| format!("a=fingerprint:{name} {}\r\n", vec!["11"; octets].join(":"));
+    let sha256 = digest("sha-256", 32);
+    assert!(OFFER.contains(&sha256));
+    for (offer, reason) in [
+        (
+            OFFER.replacen("a=rtcp-mux\r\n", "", 1),
+            "a=rtcp-mux is missing on m-line 0",
+        ),
+        (
+            OFFER.replace("actpass", "holdconn"),
+            "a=setup has to be actpass, active or passive",
+        ),
+        (
+            OFFER.replace(&sha256, &digest("sha-512", 64)),
+            "a=fingerprint is missing with sha-256",
+        ),
+        (
+            OFFER.replace(&sha256, &digest("sha-384", 48)),
+            "a=fingerprint is missing with sha-256",
+        ),
+        (
+            OFFER.replace(&sha256, "a=fingerprint:sha-256 <b>x</b>\r\n"),
+            "a=fingerprint is missing with sha-256",
+        ),
+    ] {
+        let refused = answer(&mut world, &offer).unwrap_err();
+        assert!(refused.starts_with(reason) && !refused.contains("<b>"), "{refused}");
+    }
+    // A disabled m-line need not say how it would be.
+    let rejected = "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:r\r\n";
+    let both = OFFER.replace(&sha256, &format!("{}{sha256}", digest("sha-512", 64)));
+    let parameters = "a=fmtp:<b>x</b> apt=96\r\na=fmtp:<b>x</b> apt=97\r\n";
+    for offer in [format!("{OFFER}{rejected}"), both, format!("{OFFER}{parameters}")] {
+        assert_eq!(answer(&mut world, &offer).map(|(_, tracks)| tracks), Ok(2), "{offer}");
+    }
+}
+
+#[test]
+fn who_offers_only_unknown_formats_is_told() {
+    let video = "m-line 1 is rejected: of video, only VP8, VP9 (profile 0), AV1 (profile 0) and H264 (packetization-mode 1, \
+        Baseline, Main or High) are taken";
+    let audio = "m-line 0 is rejected: of audio, only Opus is taken";
+    for (from, to, reason) in [
+        ("VP8/90000", "H265/90000", Some(video)),
+        ("VP8/90000", "H264/90000", Some(video)),
+        ("VP8/90000", "H264/90000\r\na=fmtp:96 packetization-mode=0", Some(video)),
+        ("VP8/90000", "VP9/90000\r\na=fmtp:96 profile-id=2", Some(video)),
+        ("opus/48000/2", "PCMU/8000", Some(audio)),
+        ("VP8/90000", "H264/90000\r\na=fmtp:96 packetization-mode=1", None),
+    ] {
+        for direction in ["sendrecv", "recvonly"] {
+            let mut world = patient(106);
+            let offer = OFFER.replace(from, to).replace("sendrecv", direction);
+            answer(&mut world, &offer).unwrap();
+            let told = std::iter::from_fn(|| world.shard.poll_event()).filter_map(|event| match event.body {
+                Body::Refused { code, message } => Some((code.as_str(), message)),
+                _ => None,
+            });
+            let expected = reason.map(|reason| ("no_common_codec", reason.to_string()));
+            assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(expected), "{to} {direction}");
+        }
+    }
 }
 
 #[test]

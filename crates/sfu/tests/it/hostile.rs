@@ -256,7 +256,7 @@ fn growing(n: usize) -> Vec<(&'static str, String)> {
     let begin = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=ice-ufrag:abcd\r\n\
         a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\n";
     let fingerprint = format!("a=fingerprint:sha-256 {}\r\n", vec!["11"; 32].join(":"));
-    let media = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n";
+    let media = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n";
     let each = |line: &dyn Fn(usize) -> String| (0..n).map(line).collect::<String>();
     let of_media = |name, line: &dyn Fn(usize) -> String| (name, format!("{begin}{fingerprint}{media}{}", each(line)));
     let of_session =

@@ -176,6 +176,47 @@ fn glare_with_a_client_that_insists_ends_well() {
 }
 
 #[test]
+fn an_offer_that_is_repeated_in_glare_is_answered_two_seconds_after_the_first() {
+    let mut world = World::new(98);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    world.clients[a].silent = true;
+    world.join("ben");
+    world.run_until(5 * SECOND, "an offer to ana", |world| world.clients[a].offers > 0);
+    world.clients[a].add_track(Video);
+    let (sdp, begin) = (world.clients[a].offer(), world.now);
+    while world.clients[a].answers == 1 {
+        world.offer_sdp(a, sdp.clone());
+        world.run(SECOND * 3 / 2);
+        assert!(world.now < begin + 4 * SECOND, "not answered");
+    }
+    assert_eq!(world.shard.stats().tracks, 5);
+}
+
+#[test]
+fn after_a_long_answer_the_next_offer_waits() {
+    for (padding, is_long) in [(0, false), (200_000, true)] {
+        let mut world = World::new(99);
+        let a = world.join("ana");
+        world.run(2 * SECOND);
+        world.clients[a].silent = true;
+        world.join("ben");
+        world.join("cyn");
+        world.run_until(5 * SECOND, "an offer to ana", |world| world.clients[a].offers > 0);
+        // By then the server has another one to make.
+        world.run(SECOND);
+        let (offer, own) = (world.clients[a].last_offer.clone(), world.clients[a].own_offer.clone());
+        let (transport, offers) = (world.clients[a].id().transport, world.clients[a].offers);
+        world.join("dan");
+        world.run(SECOND);
+        let sdp = as_client(&offer, &own, "active") + &"a=x-long\r\n".repeat(padding / 10);
+        assert_eq!(world.execute(Command::Answer { transport, sdp }), Ok(Outcome::Done));
+        let time = world.run_until(SECOND, "the next offer", |world| world.clients[a].offers > offers);
+        assert_eq!(time > SECOND / 5, is_long, "{time:?}");
+    }
+}
+
+#[test]
 fn a_new_connection_takes_the_place_of_its_old_one() {
     let mut world = World::new(36);
     let a = world.join("ana");
@@ -522,6 +563,15 @@ fn an_m_line_of_the_servers_that_the_client_rejected_may_be_enabled_again() {
         };
         assert_eq!(world.execute(answer), Ok(Outcome::Done));
         world.run(SECOND);
+        let told = world.events.iter().filter_map(|event| match &event.body {
+            sfu::Body::Refused { code, message } => Some((code.as_str(), &**message)),
+            _ => None,
+        });
+        let declined = (
+            "declined",
+            "the camera of ben is not sent: the answer rejects its m-line",
+        );
+        assert_eq!(told.collect::<Vec<_>>(), [declined]);
         let before = forwarded(&world);
         world.run(SECOND);
         let only_audio = forwarded(&world) - before;

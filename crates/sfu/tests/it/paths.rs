@@ -56,7 +56,7 @@ fn a_silent_peer_is_closed() {
     let b = world.join("ben");
     world.run(3 * SECOND);
     world.clients[b].cut = true;
-    // The 30 s begin with the last STUN request, some seconds before the cut.
+    // The 30 s begin with its last packet.
     world.run(24 * SECOND);
     assert!(
         !world

@@ -199,6 +199,20 @@ fn what_cannot_be_read_or_waits_too_long_in_line_is_refused() {
 }
 
 #[test]
+fn what_waits_to_be_read_is_bounded_in_bytes() {
+    let now = Instant::now();
+    let mut shard = unhurried(now);
+    let long = || plain_offer(peer_id("sfu_1", "ana"), "x".repeat(100_000));
+    assert_eq!(shard.command(now, long()), Ok(Outcome::Reading));
+    let _reading = shard.poll_reading().unwrap();
+    for _ in 0..2 {
+        assert_eq!(shard.command(now, long()), Ok(Outcome::Reading));
+    }
+    let refused = shard.command(now, long()).unwrap_err();
+    assert_eq!(refused.code, RefusalCode::Overloaded);
+}
+
+#[test]
 fn offers_that_cross_the_servers_while_they_are_read_end_well() {
     let mut world = slow(408);
     let (a, b) = (world.join("ana"), world.join("ben"));

@@ -229,8 +229,9 @@ export class SfuLink extends Emitter {
     const connection = this.#from(transportId);
     if (!connection) return;
     console.warn("SFU:", code, message);
-    // Of these the first is about somebody's track, the second about a connection that is closed right after it.
-    if (code !== "no_common_codec" && code !== "dtls") connection.receiveError(code);
+    // The first two are about one track or m-line: what this client said was taken. Right after the third the connection
+    // is closed.
+    if (code !== "no_common_codec" && code !== "declined" && code !== "dtls") connection.receiveError(code);
   }
 
   #replace() {
