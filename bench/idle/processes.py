@@ -21,6 +21,11 @@ class Process:
 
 def tree(root: int) -> list[Process]:
     """``root`` and everything below it."""
+    return [_process(pid) for pid in below(root)]
+
+
+def below(root: int) -> list[int]:
+    """The ids of ``root`` and of everything below it."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -32,9 +37,15 @@ def tree(root: int) -> list[Process]:
     found, waiting = [], [root]
     while waiting:
         pid = waiting.pop(0)
-        found.append(_process(pid))
+        found.append(pid)
         waiting += sorted(children.get(pid, []))
     return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU seconds of a process since its start."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _stat(pid: int) -> list[str]:
@@ -43,9 +54,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _process(pid: int) -> Process:
-    fields = _stat(pid)
     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    cpu = (int(fields[11]) + int(fields[12])) / _TICKS
-    return Process(pid, " ".join(words[:5]).strip(), cpu, pss * 1024)
+    return Process(pid, " ".join(words[:5]).strip(), cpu_seconds(pid), pss * 1024)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from msgspec import structs
@@ -40,26 +39,8 @@ MAX_DAYS = 36_500
 """A century."""
 
 
-def run(database_url: str, act: Callable[[Admin], Awaitable[None]]) -> int:
-    """Carry out ``act`` and return the exit status.
-
-    Raises:
-        TertuliaError: with a message for the person at the terminal.
-    """
-
-    async def serve() -> None:
-        database = Database(database_url)
-        try:
-            await act(Admin(database))
-        finally:
-            await database.close()
-
-    asyncio.run(serve())
-    return 0
-
-
 class Admin:
-    """The commands."""
+    """The commands. They raise TertuliaError with a message for the person at the terminal."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -56,6 +56,7 @@ from tertulia.rest.passwords import Passwords
 from tertulia.rest.services import Services
 from tertulia.rest.table import OPERATIONS
 from tertulia.room.settings import HubSettings
+from tertulia.senders import origins_of
 from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.signalr.mark import PURPOSE as MARKS
 from tertulia.sockets.signalr.mark import Marks
@@ -282,9 +283,7 @@ def _operator_routes(config: Config) -> list[BaseRoute]:
 
 
 def _site(config: Config, routes: list[BaseRoute], api: Api, pages: Pages) -> ASGIApp:
-    app: ASGIApp = site.Site(
-        routes, Cors(config.cors_origins, local=config.open), api, pages.unknown, is_open=config.open
-    )
+    app: ASGIApp = site.Site(routes, Cors(origins_of(config)), api, pages.unknown, is_open=config.open)
     return cast("ASGIApp", behind_proxies(config, app)) if config.trusted_proxies else app
 
 

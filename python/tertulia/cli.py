@@ -117,11 +117,28 @@ def _admin(act: Callable[[Any, Given], Awaitable[None]]) -> Run:
     """A command that calls a method of :class:`tertulia.admin.Admin`."""
 
     def run(given: Given) -> int:
-        from tertulia import admin
+        from tertulia.admin import Admin
 
-        return admin.run(_database_url(given.config), lambda it: act(it, given))
+        return _on_database(given, lambda database: act(Admin(database), given))
 
     return run
+
+
+def _on_database(given: Given, act: Callable[[Any], Awaitable[None]]) -> int:
+    """Carry out ``act`` with a :class:`tertulia.db.engine.Database`."""
+    import asyncio
+
+    from tertulia.db.engine import Database
+
+    async def serve() -> None:
+        database = Database(_database_url(given.config))
+        try:
+            await act(database)
+        finally:
+            await database.close()
+
+    asyncio.run(serve())
+    return 0
 
 
 def _recording(say: Callable[[Any, argparse.Namespace], AsyncIterator[str]]) -> Run:
@@ -137,9 +154,9 @@ def _sign_in(act: Callable[[Any, Given], Awaitable[None]]) -> Run:
     """A command that calls a method of :class:`tertulia.sign_in_admin.SignInAdmin`."""
 
     def run(given: Given) -> int:
-        from tertulia import sign_in_admin
+        from tertulia.sign_in_admin import SignInAdmin
 
-        return sign_in_admin.run(_database_url(given.config), given.config, lambda it: act(it, given))
+        return _on_database(given, lambda database: act(SignInAdmin(database, given.config), given))
 
     return run
 
@@ -283,7 +300,7 @@ COMMANDS: Final = (
         "tenant sign-in",
         "say where a tenant's people sign in by OpenID Connect, and print it",
         "master-key",
-        _sign_in(lambda admin, given: admin.sign_in(given.args, given.config)),
+        _sign_in(lambda admin, given: admin.sign_in(given.args)),
         "Register with the provider: the redirect URI https://YOUR.SERVER/sign-in/callback, of a web application with\n"
         "the authorization code flow. Give TERTULIA_MASTER_KEY to web workers, too. Then open /meetings.\n"
         "Each call sets all of it anew, and whoever is signed in has to sign in again.",

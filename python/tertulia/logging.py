@@ -17,6 +17,7 @@ _SECRET: Final = re.compile(
     | (?<=access_token=) [^&\s"']++
     | (?i:(?<=bearer\ )) [^\s"']++
     | \btk_[\w-]{8,}+                                   # an API key
+    | (?<![\w-]) (?i:[2-9a-hjkmnp-z]{4}(?:-[2-9a-hjkmnp-z]{4}){2}) (?![\w-])   # the code of an invite
     | (?<![\w-]) (?>[\w-]*?eyJ[\w-]{5,}) \. [\w-]*+ (?:\.[\w-]*+)?   # a word with a JWT in it, cut off or whole
     """,
     re.VERBOSE,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from tertulia.config import is_loopback
+from tertulia.config import Config, is_loopback
 
 _IPV6_SITE: Final = 64
 """Bits of an IPv6 address that stand for one site: the others are free for its owner to choose."""
@@ -45,11 +45,49 @@ def site_of(host: str) -> str:
     return str(ipaddress.ip_network((int(address) >> _IPV6_SITE << _IPV6_SITE, _IPV6_SITE)))
 
 
-def is_own(origin: str, host: str) -> bool:
-    """Whether ``origin`` is this server's, which was reached as ``host``: default ports are equal to none."""
-    scheme, _, netloc = origin.lower().partition("://")
-    default = _DEFAULT_PORTS.get(scheme)
-    return default is not None and netloc.removesuffix(default) == host.lower().removesuffix(default) != ""
+def canonical(origin: str) -> str:
+    """An origin (RFC 6454) as it is compared: in lower case, without its scheme's default port."""
+    scheme, colon, netloc = origin.lower().partition("://")
+    return scheme + colon + netloc.removesuffix(_DEFAULT_PORTS.get(scheme, " "))
+
+
+def is_own(origin: str, host: str, public_url: str | None) -> bool:
+    """Whether ``origin`` is this server's: that of its public address, or, whatever is before the server may have done
+    to the scheme, of ``host``, as which it was reached. A public address tells the scheme, too."""
+    scheme, _, netloc = canonical(origin).partition("://")
+    if scheme not in _DEFAULT_PORTS or not netloc:
+        return False
+    public = canonical(public_url) if public_url else None
+    if public is not None and (public == f"{scheme}://{netloc}" or not public.startswith(f"{scheme}:")):
+        return public == f"{scheme}://{netloc}"
+    return netloc == host.lower().removesuffix(_DEFAULT_PORTS[scheme])
+
+
+class Origins:
+    """Whose pages may call. ``configured``: other sites, ``*`` is all. ``local``: those of this machine may, too."""
+
+    def __init__(self, configured: Iterable[str], public_url: str | None = None, *, local: bool = False) -> None:
+        self._configured = frozenset(map(canonical, configured))
+        self._public_url = public_url
+        self._local = local
+
+    @property
+    def are_any(self) -> bool:
+        """Whether all may."""
+        return "*" in self._configured
+
+    def allow(self, origin: str) -> bool:
+        """Whether pages of another site may call."""
+        return self.are_any or canonical(origin) in self._configured or (self._local and is_local(origin))
+
+    def are_ours(self, origin: str, host: str) -> bool:
+        """Whether it is this server's own, which was reached as ``host``."""
+        return is_own(origin, host, self._public_url)
+
+
+def origins_of(config: Config) -> Origins:
+    """Those that the server is configured for."""
+    return Origins(config.cors_origins, config.public_url, local=config.open)
 
 
 def is_local(origin: str) -> bool:

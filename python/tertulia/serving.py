@@ -25,6 +25,7 @@ from tertulia.http.listening import bind, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers
 from tertulia.http.server import paced_http
 from tertulia.process import descriptors, notify, pulse
+from tertulia.senders import Origins, origins_of
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.plain.frames import MAX_FRAME
 from tertulia.sockets.websocket import protocol_class
@@ -100,21 +101,19 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
 
 
 def _server_config(config: Config, web: Web, app: ASGIApp) -> uvicorn.Config:
-    own = [config.public_url] if config.public_url else []
     proxies = behind_proxies(config, app).trusted_hosts if config.trusted_proxies else None
     protocol = protocol_class(
         {"/ws": plain.endpoint(web.hub, web.lobby), "/hub": web.signalr.open},
-        [*config.cors_origins, *own],
+        origins_of(config),
         _max_frame(config),
         proxies,
-        local=config.open,
     )
     return _uvicorn(app, protocol, public_gate(config, proxies))
 
 
 def _internal_config(config: Config, web: Web) -> uvicorn.Config:
     """Other web workers pass on requests of SignalR, and nothing else."""
-    protocol = protocol_class({"/hub": web.signalr.open_forwarded}, ["*"], _max_frame(config))
+    protocol = protocol_class({"/hub": web.signalr.open_forwarded}, Origins("*"), _max_frame(config))
     return _uvicorn(web.signalr.forwarded, protocol, open_gate())
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -29,29 +27,11 @@ _DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9
 _SCOPES: Final = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 """RFC 6749, section 3.3."""
 _MAX_SECRET: Final = 4096
-
-
-def run(database_url: str, config: Config, act: Callable[[SignInAdmin], Awaitable[None]]) -> int:
-    """Carry out ``act`` and return the exit status.
-
-    Raises:
-        TertuliaError: with a message for the person at the terminal.
-    """
-
-    async def serve() -> None:
-        database = Database(database_url)
-        try:
-            await schema.check(database)
-            await act(SignInAdmin(database, config))
-        finally:
-            await database.close()
-
-    asyncio.run(serve())
-    return 0
+"""Bytes of the file."""
 
 
 class SignInAdmin:
-    """The commands."""
+    """The commands. They raise TertuliaError with a message for the person at the terminal."""
 
     def __init__(self, database: Database, config: Config) -> None:
         self._database = database
@@ -59,8 +39,9 @@ class SignInAdmin:
         self._settings = SignInSettings(database, master_key(config))
         self._callback = f"{config.public_url or 'https://YOUR.SERVER'}/sign-in/callback"
 
-    async def sign_in(self, args: argparse.Namespace, config: Config) -> None:
+    async def sign_in(self, args: argparse.Namespace) -> None:
         """Set where a tenant's people sign in, turn it off, or print it."""
+        await schema.check(self._database)
         tenant = await self._access.tenant(args.name)
         if args.off:
             await self._settings.drop(tenant.id, times.from_seconds(time.time()))
@@ -68,14 +49,17 @@ class SignInAdmin:
         elif args.issuer is None:
             await self._show(tenant)
         else:
-            setting = _setting(tenant, args)
+            setting, secret = _setting(tenant, args), _secret(args.secret_file)
+            if secret is not None:
+                setting = self._settings.with_secret(setting, secret)
             await _check(setting)
-            await self._settings.replace(setting, times.from_seconds(time.time()))
+            await self._settings.replace(setting)
             print(f"people of {tenant.name} sign in at {setting.issuer}")
             print(f"redirect URI to register there: {self._callback}")
 
     async def sign_out(self, name: str) -> None:
         """Sign everybody of a tenant out."""
+        await schema.check(self._database)
         tenant = await self._access.tenant(name)
         count = await SignIns(self._database).end_all(tenant.id, times.from_seconds(time.time()))
         print(f"signed out in {count} browser{'' if count == 1 else 's'}")
@@ -87,7 +71,7 @@ class SignInAdmin:
             return
         print(f"issuer: {setting.issuer}")
         print(f"client-id: {setting.client_id}")
-        print(f"secret: {'none' if setting.secret is None else 'set'}")
+        print(f"secret: {'none' if setting.wrapped_secret is None else 'set'}")
         print(f"domains: {', '.join(setting.domains) or 'any'}")
         print(f"administrators: {'='.join(setting.administrators) if setting.administrators else 'none'}")
         print(f"scopes: {setting.scopes}")
@@ -95,7 +79,7 @@ class SignInAdmin:
 
 
 def _setting(tenant: Tenant, args: argparse.Namespace) -> SignInSetting:
-    """The setting that the arguments say. Raises Refused."""
+    """The setting that the arguments say, without a secret. Raises Refused."""
     if not is_safe(args.issuer) or len(args.issuer) > 512 or "?" in args.issuer:
         raise Refused("--issuer must be an https:// address (http:// on this machine only) without a query")
     if not args.client_id or len(args.client_id) > 255:
@@ -106,10 +90,11 @@ def _setting(tenant: Tenant, args: argparse.Namespace) -> SignInSetting:
         tenant_id=tenant.id,
         issuer=args.issuer,
         client_id=args.client_id,
-        secret=_secret(args.secret_file),
+        wrapped_secret=None,
         scopes=args.scopes,
         domains=_domains(args.domains or ""),
         administrators=_administrators(args.administrators),
+        set_at=times.from_seconds(time.time()),
     )
 
 
@@ -128,7 +113,10 @@ def _secret(path: str | None) -> str | None:
         return None
     try:
         with sys.stdin.buffer if path == "-" else Path(path).expanduser().open("rb") as file:
-            secret = file.read(_MAX_SECRET).decode().rstrip("\r\n")
+            given = file.read(_MAX_SECRET + 1)
+        if len(given) > _MAX_SECRET:
+            raise Refused(f"--secret-file: {path} is longer than {_MAX_SECRET} bytes: is it the right file?")
+        secret = given.decode().rstrip("\r\n")
     except OSError as e:
         raise Refused(f"--secret-file: {path} cannot be read: {e.strerror or e}") from None
     except UnicodeDecodeError:

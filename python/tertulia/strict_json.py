@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 32
 """Levels of nesting, the outer object being the first."""
+
+_MAX_DIGITS: Final = 40
+"""Of an integer: no field needs more, and Python takes quadratic time to read very long ones."""
+_EXACT: Final = 2.0**53
+"""Below this ``5.0`` is the whole number 5, as in JSON Schema."""
 
 
 class TooDeep(ValueError):
@@ -17,17 +22,20 @@ class TooDeep(ValueError):
         super().__init__(f"it is nested more than {MAX_DEPTH} levels deep")
 
 
-def loads(text: str, **hooks: Any) -> Any:
+def loads(text: str, pairs: Callable[[list[tuple[str, Any]]], object] | None = None) -> Any:
     """The value in ``text``. Lone surrogates pass: only who knows the field can say which one holds it.
 
-    ``hooks`` are those of :func:`json.loads`.
+    A number is an int if it is whole, however it is written, and a float else; beyond a double's range it is infinite.
+    ``pairs`` makes each object.
 
     Raises:
         TooDeep
         ValueError: it is not JSON.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, **hooks)
+        value = json.loads(
+            text, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_number, object_pairs_hook=pairs
+        )
     except RecursionError:
         raise TooDeep from None
     check_depth(value)
@@ -56,6 +64,15 @@ def levels(value: object) -> Iterator[list[Any]]:
         for container in containers:
             level += container.values() if isinstance(container, dict) else container
     raise TooDeep
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -6,6 +6,7 @@ told of all of them, up to :data:`MAX_FAULTS`.
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from itertools import islice
@@ -27,14 +28,16 @@ _KEY: Final = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
 """An unknown key that is named in an error: what else a client wrote is not repeated."""
 _PLACE: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 """Where the fault is, as msgspec puts it at the end of its message."""
-_WORDS: Final = (
-    ("`object`", "an object"),
-    ("`array`", "a list"),
-    ("`str`", "a string"),
-    ("`int`", "a whole number"),
-    ("`float`", "a number"),
-    ("`bool`", "true or false"),
-)
+_WORDS: Final = {
+    "object": "an object",
+    "array": "a list",
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
+_TYPES: Final = re.compile(r"`(\w+(?: \| \w+)*)`")
+"""Names of types in a message of msgspec."""
 
 
 def read(kind: type[S], value: object, *, null_is_absent: bool = False) -> S:
@@ -64,7 +67,9 @@ def _is_simple(value: object) -> bool:
     its type can be wrong with it."""
     if type(value) is not dict:
         return False
-    for given in value.values():
+    for key, given in value.items():
+        if type(key) is not str or not key.isascii():  # msgspec fails at a lone surrogate
+            return False
         if type(given) is str:
             if not given.isascii() or "\0" in given:
                 return False
@@ -173,6 +178,9 @@ def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None
     if _holds_bad_text(value):
         errors.append(FieldError(path, _BAD_TEXT))
         return
+    if _holds_infinity(value):
+        errors.append(FieldError(path, "must contain no number beyond the range of a double"))
+        return
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError as e:
@@ -188,9 +196,8 @@ def _sentence(message: str, hint: Any) -> str:
         return f"must be one of {', '.join(words)}" if (words := _choices(hint)) else "is not one of the known values"
     if "matching regex" in message:  # the only patterns of the contract
         return "must be an email address" if "@" in message else "must be a UUID"
-    for code, word in _WORDS:
-        message = message.replace(code, word)
-    message = message.replace(" | ", " or ").replace("`", "")
+    message = _TYPES.sub(lambda found: " or ".join(_WORDS.get(word, word) for word in found[1].split(" | ")), message)
+    message = message.replace("`", "")
     return message.replace("Expected", "must be", 1) if message.startswith("Expected") else message
 
 
@@ -206,3 +213,11 @@ def _holds_bad_text(value: object) -> bool:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _holds_infinity(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isinf(value)
+    if isinstance(value, dict):
+        return any(map(_holds_infinity, value.values()))
+    return isinstance(value, list) and any(map(_holds_infinity, value))

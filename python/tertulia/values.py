@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -69,13 +70,20 @@ def url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+_SITE: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+"""A scheme, a host and a port, with the final slash that people copy from their browser."""
+
+
 def web_url(value: str) -> str:
     """The address of a web site, without its final slash. The page needs the whole site: a path is refused."""
-    parts = urlsplit(value)
-    is_site = parts.scheme in ("http", "https") and parts.hostname and not parts.username
-    if not is_site or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("must be an http:// or https:// address without a path, such as https://meet.example.org")
-    return value.rstrip("/")
+    return _site(value, "must be an http:// or https:// address without a path, such as https://meet.example.org")
+
+
+def _site(value: str, otherwise: str) -> str:
+    site = _SITE.fullmatch(value)
+    if site is None or not 1 <= int(site[1] or 443) <= 65535 or not urlsplit(value).hostname:
+        raise ValueError(otherwise)
+    return value.removesuffix("/")
 
 
 def listener(value: str) -> tuple[str, int]:
@@ -91,10 +99,7 @@ def origin(value: str) -> str:
     """An origin (RFC 6454), or ``*``."""
     if value == "*":
         return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError("must be origins such as https://app.example.org, or *")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return _site(value, "must be origins such as https://app.example.org, or *").lower()
 
 
 def ip_address(value: str) -> str:

@@ -13,6 +13,12 @@ from tests.browser.person import Person, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+NO_CLIPBOARD = (
+    "() => { navigator.clipboard.writeText = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
+)
+"""As on a page that the browser does not let copy."""
+SELECTED = "({ value, selectionStart, selectionEnd }) => value.slice(selectionStart, selectionEnd)"
+
 
 async def write(person: Person, text: str) -> None:
     await person.page.get_by_role("textbox", name="Message").fill(text)
@@ -54,6 +60,13 @@ async def test_who_comes_later_reads_what_was_written_and_reacts(come: Come, bas
     await ana.page.get_by_role("button", name="React", exact=True).click()
     await ana.page.locator(".emoji-menu button").nth(6).click()
     await ben.page.locator(".float", has_text="Ana").wait_for(state="attached")
+    await ben.page.evaluate(NO_CLIPBOARD)
+    await message(ben, "please").hover()
+    await message(ben, "please").get_by_role("button", name="React or copy").click()
+    await ben.page.get_by_role("button", name="Copy message").click()
+    byhand = ben.page.get_by_role("dialog", name="Copy message").get_by_role("textbox")
+    await expect(byhand).to_be_focused()
+    assert await byhand.evaluate(SELECTED) == "See https://example.org/a?b=1, <b>please</b> not javascript:alert(1)"
 
 
 async def test_a_private_message_is_for_one(come: Come, base: str, pictures: Path) -> None:
@@ -106,6 +119,14 @@ async def test_firefox_reads_and_reacts(come: Come, base: str, tmp_path: Path, p
         await page.until('document.querySelector(".message-menu:popover-open")')
         await page.picture(pictures / "firefox-chat.png")
         await page.evaluate('document.querySelector(".message-menu .emoji-row button").click()')
+        await page.evaluate(f"({NO_CLIPBOARD})()")
+        await page.evaluate('document.querySelector(".message-more").click()')
+        await page.until('document.querySelector(".message-menu:popover-open")')
+        await page.evaluate('document.querySelector(".message-menu > button").click()')
+        await page.until('document.activeElement.matches("dialog .by-hand")')
+        await page.picture(pictures / "firefox-copy-by-hand.png")
+        assert await page.evaluate(f"({SELECTED})(document.activeElement)") == "before Firefox"
+        await page.evaluate('document.querySelector("dialog").close()')
         await message(ana, "before Firefox").get_by_role("button", name="👍 Ben").wait_for()
 
 

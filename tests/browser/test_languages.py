@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -15,13 +16,14 @@ from tests.browser.test_comfort import _CUT_OFF as CUT_OFF
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _MARKED: Final = """
-import english from "/static/words/en.js?unmarked";
+import english from "PLACE?unmarked";
 const marked = (text) => typeof text === "string" ? `⟦${text}⟧`
   : Object.fromEntries(Object.entries(text).map(([form, words]) => [form, `⟦${words}⟧`]));
 export default Object.fromEntries(Object.entries(english).map(([key, text]) => [key, marked(text)]));
 """
 """English, in which every text of the catalogue can be told from one in the code."""
 
+CATALOGUE: Final = re.compile(r"/static/words/(meetings/)?en\.js$")
 _UNMARKED: Final = """() => {
   const names = "script, noscript, .brand, bdi, kbd, option[lang], .face, .avatar, .people-count, .clock";
   const found = [];
@@ -44,9 +46,10 @@ _UNMARKED: Final = """() => {
 
 async def mark_the_catalogue(page: Page) -> None:
     async def answer(route: Route) -> None:
-        await route.fulfill(content_type="text/javascript", body=_MARKED)
+        body = _MARKED.replace("PLACE", urlsplit(route.request.url).path)
+        await route.fulfill(content_type="text/javascript", body=body)
 
-    await page.route(re.compile(r"/static/words/en\.js$"), answer)
+    await page.route(CATALOGUE, answer)
 
 
 async def all_is_from_the_catalogue(person: Person, least: int = 3) -> None:

@@ -11,6 +11,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person, new_room
+from tests.browser.test_chat import NO_CLIPBOARD, SELECTED
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -38,6 +39,13 @@ async def test_a_link_with_a_password(come: Come, base: str, pictures: Path) -> 
     assert mail.startswith("mailto:?subject=Invitation%20to%20a%20meeting&body=")
     assert link in unquote(mail)
     await ana.page.screenshot(path=pictures / "invitation.png")
+    await ana.page.evaluate(NO_CLIPBOARD)
+    await dialog.get_by_role("button", name="Copy invitation").click()
+    byhand = ana.page.get_by_role("dialog", name="Copy invitation")
+    assert link in await byhand.get_by_role("textbox").evaluate(SELECTED)
+    await ana.page.screenshot(path=pictures / "copy-by-hand.png")
+    await ana.press("Escape")
+    await expect(byhand).to_have_count(0)
     await ben.page.goto(link)
     await ben.page.get_by_label("Password").fill("a wrong guess")
     await ben.press("Enter")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Come
+from tests.browser.firefox import Failed, Page, firefox
 from tests.browser.person import Person
 from tests.browser.test_accessibility import violations
-from tests.browser.test_languages import all_is_from_the_catalogue, mark_the_catalogue
+from tests.browser.test_languages import CATALOGUE, all_is_from_the_catalogue, mark_the_catalogue
 from tests.integration import servers
 from tests.integration.oidc.site import Site, site
 
@@ -65,7 +67,8 @@ async def test_somebody_signs_in_makes_a_meeting_joins_it_and_signs_out(come: Co
     with there.rest.joined(room, there.rest.token(room, user)):
         await page.get_by_text("1 person").wait_for()
         await ana.button("Join as host").click()
-        question = page.get_by_role("dialog", name="Take the host’s place?")
+        question = page.get_by_role("dialog", name="Join here instead?")
+        await question.get_by_text("You are in this meeting already").wait_for()
         await question.get_by_role("button", name="Cancel").click()
         assert page.url.endswith(f"/meetings#{room}")
         await ana.button("Sign out").click()
@@ -74,6 +77,38 @@ async def test_somebody_signs_in_makes_a_meeting_joins_it_and_signs_out(come: Co
     await page.reload()
     await ana.button("Sign in").wait_for()
     forgive(ana)
+
+
+async def arrives(page: Page, condition: str) -> None:
+    """Wait until a page is there, whichever was before: :meth:`Page.until` stays with one."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                async with asyncio.timeout(5):
+                    if await page.evaluate(f"Boolean({condition})"):
+                        return
+            except (TimeoutError, Failed):
+                pass  # the page went away while it was asked
+            await asyncio.sleep(0.1)
+
+
+async def test_firefox_signs_in(there: Site, tmp_path: Path) -> None:
+    async with firefox(tmp_path) as page:
+        await page.goto(f"{there.rest.web.url}/meetings")
+        await arrives(page, 'document.querySelector(".key-form [type=submit]")')
+        await page.evaluate('document.querySelector(".key-form [type=submit]").click()')
+        await arrives(page, 'document.querySelector("[name=login]")')
+        login = 'const form = document.querySelector("form"); form.login.value = "fay"; form.password.value = "any";'
+        await page.evaluate(f"(() => {{ {login} form.querySelector('[type=submit]').click(); }})()")
+        await arrives(page, 'location.pathname !== "/meetings" && !document.querySelector("[name=login]")')
+        await page.evaluate('document.querySelector("[type=submit]").click()')
+        await arrives(page, 'location.pathname === "/meetings" && document.querySelector(".desk-nav")')
+        await page.says("Signed in as")
+        # A link on another site is one for whoever signs in there, and takes a click.
+        await page.goto(f"data:text/html,<a href='{there.rest.web.url}/sign-in'>Sign in</a>")
+        await page.evaluate('document.querySelector("a").click()')
+        await arrives(page, 'location.pathname === "/meetings" && document.querySelector(".desk-nav")')
+        await page.says("Signed in as")
 
 
 async def test_what_went_wrong_is_said_and_keys_go_on_working(come: Come, there: Site) -> None:
@@ -93,6 +128,30 @@ async def test_what_went_wrong_is_said_and_keys_go_on_working(come: Come, there:
     forgive(ana)
 
 
+async def test_a_link_elsewhere_takes_a_click(come: Come, there: Site) -> None:
+    ana = await come("Ana")
+    page = ana.page
+
+    async def elsewhere(route: Route) -> None:
+        link = f"<a href='{there.rest.web.url}/sign-in?organisation=second'>Sign in</a>"
+        await route.fulfill(body=link, content_type="text/html")
+
+    there.set_up(tenant="second")
+    try:
+        await page.route("http://elsewhere.test/", elsewhere)
+        await page.goto("http://elsewhere.test/")
+        await page.get_by_role("link").click()
+        await expect(page.get_by_label("Organization")).to_have_value("second")
+        assert page.url == f"{there.rest.web.url}/meetings"
+        await expect(ana.button("Sign in")).to_be_focused()
+        assert [cookie["name"] for cookie in await page.context.cookies(there.rest.web.url)] == []
+        await ana.press("Enter")
+        await page.wait_for_url(f"{there.provider.issuer}/**")
+    finally:
+        there.command("tenant", "sign-in", "second", "--off")
+    forgive(ana)
+
+
 async def sign_in_again(person: Person) -> None:
     await person.button("Forget the key").click()
     await person.button("Sign in").wait_for()
@@ -108,7 +167,7 @@ async def test_both_screens_are_accessible_and_say_nothing_but_texts(come: Come,
     await all_is_from_the_catalogue(ana)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
     assert await violations(page) == []
-    await page.unroute(re.compile(r"/static/words/en\.js$"))
+    await page.unroute(CATALOGUE)
     await sign_in(ana, there, "a" * 40)
     await page.get_by_text("Signed in as").wait_for()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320

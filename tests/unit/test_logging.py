@@ -50,6 +50,19 @@ def test_a_secret_in_a_text_is_hidden(log: io.StringIO, text: str) -> None:
     assert log.getvalue().count("\n") == 2
 
 
+@pytest.mark.parametrize("code", ["abcd-efgh-jkmn", "ABCD-efgh-2345"])
+@pytest.mark.parametrize("text", ["/m/{}", "GET /m/{}?x=1 of a guest", "Bearer {}", "{}"])
+def test_the_code_of_an_invite_is_hidden(log: io.StringIO, code: str, text: str) -> None:
+    structlog.get_logger().info("http", path=text.format(code))
+    assert code not in log.getvalue()
+
+
+def test_an_id_is_not_hidden(log: io.StringIO) -> None:
+    room = "6fab2345-ab23-4c56-89ab-23456789abcd"
+    structlog.get_logger().info("http", path=f"/v1/rooms/{room}")
+    assert room in log.getvalue()
+
+
 @pytest.mark.parametrize("key", ["token", "joinToken", "turn_secret", "password", "authorization", "credential"])
 def test_a_value_under_a_secret_name_is_hidden(log: io.StringIO, key: str) -> None:
     structlog.get_logger().info("hello", **{key: "plain", "nested": {key: "plain"}})

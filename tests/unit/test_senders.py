@@ -1,6 +1,6 @@
 import pytest
 
-from tertulia.senders import is_own, site_of
+from tertulia.senders import Origins, is_own, site_of
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,29 @@ def test_an_ipv6_network_is_one_address(host: str, site: str) -> None:
     ],
 )
 def test_default_ports_are_equal_to_none(origin: str, host: str, own: bool) -> None:
-    assert is_own(origin, host) == own
+    assert is_own(origin, host, None) == own
+
+
+@pytest.mark.parametrize("public_url", ["https://meet.example.org", "https://Meet.example.org:443"])
+@pytest.mark.parametrize(
+    ("origin", "own"),
+    [
+        ("https://meet.example.org", True),
+        ("https://meet.example.org:443", True),
+        ("https://10.0.0.5:8080", True),
+        ("http://10.0.0.5:8080", False),
+        ("http://meet.example.org", False),
+        ("https://evil.example", False),
+    ],
+)
+def test_the_public_address_is_our_own_whatever_host_says(public_url: str, origin: str, own: bool) -> None:
+    assert is_own(origin, "10.0.0.5:8080", public_url) == own
+    assert Origins([], public_url).are_ours(origin, "10.0.0.5:8080") == own
+
+
+@pytest.mark.parametrize("configured", ["https://app.example.org", "https://app.example.org:443"])
+def test_listed_origins_are_compared_without_default_ports(configured: str) -> None:
+    origins = Origins([configured])
+    assert origins.allow("https://App.example.org")
+    assert origins.allow("https://app.example.org:443")
+    assert not origins.allow("https://app.example.org:8443")

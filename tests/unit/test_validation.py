@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tertulia.contract.calls import SetView
+from tertulia.contract.calls import KeepAlive, SendIceCandidate, SetView
 from tertulia.contract.fields import Wire
 from tertulia.contract.requests import CreateRoom
 from tertulia.errors import Invalid
@@ -49,3 +49,24 @@ def test_a_key_that_cannot_be_told(key: str) -> None:
     assert faults(CreateRoom, {"hostId": new_uuid(), "settings": {key: 1}}) == [
         ("settings", "must contain no NUL and no lone surrogate")
     ]
+
+
+@pytest.mark.parametrize("key", ["\ud800", "a\udfffb", "é"])
+def test_an_unknown_key_is_ignored_whatever_it_says(key: str) -> None:
+    assert read(KeepAlive, {key: 1, "received": 2}) == KeepAlive(received=2)
+
+
+def test_no_number_is_infinite() -> None:
+    payload = {"targetUserId": "x", "candidate": {"candidate": "", "sdpMLineIndex": [float("inf")]}}
+    assert faults(SendIceCandidate, payload) == [("candidate", "must contain no number beyond the range of a double")]
+
+
+@pytest.mark.parametrize(
+    ("payload", "field", "message"),
+    [
+        ({"received": "1"}, "received", "must be a whole number or null, got a string"),
+        ({"received": -1}, "received", "must be a whole number >= 0"),
+    ],
+)
+def test_faults_are_told_in_words(payload: dict[str, object], field: str, message: str) -> None:
+    assert faults(KeepAlive, payload) == [(field, message)]

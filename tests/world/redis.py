@@ -16,7 +16,7 @@ from tertulia import times
 from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatHistory, ChatMessage
 from tertulia.contract.fields import LeaveReason, Role
-from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget
+from tertulia.errors import BadToken, NoSession, NotJoined, RoleNotAllowed, RoomFull, RoomLocked, UnknownTarget
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
     Begun,
@@ -62,6 +62,12 @@ OVER_KEPT: Final = 296
 """Characters kept of the ids of recordings that are over."""
 CHAT_KEPT: Final = 200
 """Messages. That their bytes are limited, too, is left to the tests of the scripts."""
+
+_REFUSALS: Final[dict[Entry, Exception]] = {
+    "waits": MustWait("waits"),
+    "locked": RoomLocked("locked"),
+    "closed": RoleNotAllowed("closed"),
+}
 
 
 class Keys:
@@ -177,18 +183,21 @@ class ModelState:
         if removed_at is not None and admitted_at_ms <= removed_at:
             raise BadToken("removed")
         stands = None if first else keys.standing.get(user)
-        if entry != "open" and stands is None and (first or user not in keys.people):
-            raise MustWait("waits") if entry == "waits" else RoomLocked("locked")
+        may_enter = entry == "open" or stands == "host" or (stands is not None and entry != "closed")
+        if not may_enter and (first or user not in keys.people):
+            raise _REFUSALS[entry]
         if first:
             _create(keys, placement, placement.incarnation)
             if placement.was_open:
                 keys.hash["sessionUnread"] = "true"
         old = keys.people.get(user)
         others = [member for other, member in keys.people.items() if other != user]
-        me = self._newcomer(seat)
+        me = self._newcomer(seat, admitted_at_ms)
         replaced = resumed = False
         if old is not None:
-            resumed = bool(seat.returning) and seat.returning == old.resume
+            resumed = bool(seat.returning) and seat.returning in (old.resume, old.resumed_with)
+            if resumed:
+                me = replace(me, resumed_with=seat.returning)
             replaced = old.connection_id != me.connection_id
             me = _with_state_of(me, old, keeps_seat=resumed or not replaced)
             keys.people[user] = me
@@ -238,16 +247,17 @@ class ModelState:
             is_known = keys.removed_from == lost and keys.removed.get(user, -1) >= done_at_ms
             if is_known or session != lost:
                 return Removed(at_ms=now, session_id=None, left=None)
+        until = now if done_at_ms is None else done_at_ms
         if session is not None:
-            _void(keys, user, now, session)
+            _void(keys, user, until, session)
             keys.expires[3] = now + self._ttl_ms
         if not keys.is_intact:
             return Removed(at_ms=now, session_id=None, left=None)
         member = keys.people.get(user)
         left = None
-        if member is not None:
-            left = Left(participant=member, remaining=self._drop(room, keys, member, "removed"))
-        return Removed(at_ms=now, session_id=session, left=left)
+        if member is not None and (done_at_ms is None or member.admitted_at_ms <= done_at_ms):
+            left = Left(participant=member, remaining=self._drop(room, keys, member, "removed", until))
+        return Removed(at_ms=until, session_id=session, left=left)
 
     def keep_out(self, room: RoomId, session_id: SessionId, removals: Removals) -> None:
         """KEEP_OUT."""
@@ -558,7 +568,7 @@ class ModelState:
 
     # --- what the scripts share
 
-    def _newcomer(self, seat: JoinSeat) -> Participant:
+    def _newcomer(self, seat: JoinSeat, admitted_at_ms: int) -> Participant:
         return Participant(
             user_id=seat.user_id,
             connection_id=seat.connection_id,
@@ -572,6 +582,7 @@ class ModelState:
             resume=seat.resume,
             recording_opt_out=seat.recording_opt_out,
             is_guest=seat.is_guest,
+            admitted_at_ms=admitted_at_ms,
         )
 
     def _void_all(self, keys: Keys, removals: Removals, session: SessionId) -> None:
@@ -597,14 +608,15 @@ class ModelState:
         keys.seen[member.user_id] = self._redis.now_ms
         keys.hash.pop("emptySince", None)
 
-    def _drop(self, room: RoomId, keys: Keys, member: Participant, reason: LeaveReason) -> int:
+    def _drop(
+        self, room: RoomId, keys: Keys, member: Participant, reason: LeaveReason, void_until: int | None = None
+    ) -> int:
         del keys.people[member.user_id]
         del keys.seen[member.user_id]
         left = _count(keys, -1)
         if left == 0:
             keys.hash["emptySince"] = str(self._redis.now_ms)
-        at_ms = self._redis.now_ms if reason == "removed" else None
-        self._redis.publish(room, LeftMessage.of(member, reason, self._origin, at_ms))
+        self._redis.publish(room, LeftMessage.of(member, reason, self._origin, void_until))
         return left
 
     def _complete(self, room: RoomId, keys: Keys, known: KnownRoom) -> None:

@@ -31,9 +31,12 @@ const WAKE: Token = Token(2);
 /// Batches of datagrams read before commands, timers and TCP have their turn.
 const BATCHES_PER_TURN: usize = 4;
 
-/// How long commands, and SDPs that were read, are taken before media has its turn again: an offer costs as much as hundreds of
-/// packets. What takes longer is the last of its turn.
-const COMMAND_SLICE: Duration = Duration::from_millis(1);
+/// How long commands are taken before media has its turn again. What takes longer is the last of its turn.
+const COMMAND_SLICE: Duration = Duration::from_micros(500);
+
+/// The same for SDPs that were read, each of which costs as much as hundreds of packets. They have a slice of their own, so that
+/// neither they nor commands keep the others waiting.
+const READ_SLICE: Duration = Duration::from_micros(500);
 
 /// Bytes to send that are gathered at most, even within a turn.
 const FLUSH_AT: usize = 2 << 20;
@@ -206,11 +209,9 @@ impl Worker {
         }
         if self.orders_unread {
             self.send(now); // what was forwarded does not wait for them
-            let begin = Instant::now();
-            let has_time = move || begin.elapsed() < COMMAND_SLICE;
-            let has_taken = self.take_read(now, has_time);
-            self.take_orders(now, has_time);
-            self.orders_unread |= !has_taken;
+            let has_ordered = self.take_orders(now, Slice::of(COMMAND_SLICE));
+            let has_read = self.take_read(now, Slice::of(READ_SLICE));
+            self.orders_unread = !(has_ordered && has_read);
         }
         if self.hosted.next_timeout().is_some_and(|due| due <= now) {
             self.hosted.shard().handle_timeout(now);
@@ -264,9 +265,15 @@ impl Worker {
         });
     }
 
-    /// Goes on with SDPs that were read. `false`: some are left.
-    fn take_read(&mut self, now: Instant, has_time: impl Fn() -> bool) -> bool {
-        while has_time() {
+    /// The stop comes before all that waits.
+    fn is_stopped(&mut self) -> bool {
+        self.stopping |= self.shared.stop.load(Ordering::Acquire);
+        self.stopping
+    }
+
+    /// Goes on with SDPs that were read. `false`: some may be left.
+    fn take_read(&mut self, now: Instant, slice: Slice) -> bool {
+        while slice.has_time() && !self.is_stopped() {
             let Some((shard, read)) = self.readings.take() else {
                 return true;
             };
@@ -277,37 +284,29 @@ impl Worker {
         false
     }
 
-    /// Hands over what has to be read, or refuses it.
-    fn hand_out(&mut self, now: Instant) {
+    /// Hands over what has to be read.
+    fn hand_out(&mut self) {
         while let Some((shard, reading)) = self.hosted.poll_reading() {
-            if let Err(reading) = self.readings.read(shard, reading) {
-                self.hosted.finish_reading(now, shard, reading.give_up());
-                self.gather();
-            }
+            self.readings.read(shard, reading);
         }
     }
 
-    fn take_orders(&mut self, now: Instant, has_time: impl Fn() -> bool) {
+    /// Does what was ordered. `false`: orders may be left.
+    fn take_orders(&mut self, now: Instant, slice: Slice) -> bool {
         self.refuse();
-        while has_time() {
-            if self.shared.stop.load(Ordering::Acquire) {
-                self.stopping = true;
-                return;
-            }
+        while slice.has_time() && !self.is_stopped() {
             match self.inbox.take() {
                 Ok(Order::Command(command)) => self.command(now, command),
                 Err(TryRecvError::Disconnected) => {
                     self.stopping = true;
-                    return;
+                    return true;
                 }
                 #[cfg(test)]
                 Ok(Order::Call(TestCall(call))) => call(),
-                Err(TryRecvError::Empty) => {
-                    self.orders_unread = false;
-                    return;
-                }
+                Err(TryRecvError::Empty) => return true,
             }
         }
+        false
     }
 
     /// Refuses what did not fit into the queue.
@@ -352,7 +351,7 @@ impl Worker {
 
     /// Gathers, sends and tells.
     fn give(&mut self, now: Instant) {
-        self.hand_out(now);
+        self.hand_out();
         self.send(now);
         self.shared.counters.tcp_open.set(self.streams.len() as u64);
         self.shared.counters.set_shard(self.hosted.shard().stats());
@@ -396,6 +395,25 @@ impl Worker {
         self.shared.recordings.gone(self.port, EndReason::Shutdown);
         self.hosted.shard().close_all(now);
         self.give(now);
+    }
+}
+
+/// A part of a turn.
+#[derive(Debug, Clone, Copy)]
+struct Slice {
+    begin: Instant,
+    length: Duration,
+}
+
+impl Slice {
+    /// It begins now.
+    fn of(length: Duration) -> Self {
+        let begin = Instant::now();
+        Self { begin, length }
+    }
+
+    fn has_time(self) -> bool {
+        self.begin.elapsed() < self.length
     }
 }
 

@@ -214,18 +214,21 @@ pub enum RefusalCode {
     NotFound,
     /// The command did not get through to the shard: its queue was full.
     Overloaded,
+    /// DTLS has failed, and the peer is closed: another offer by the same certificate is served an older version.
+    Dtls,
     /// A fault in the server; the peer is closed.
     Internal,
 }
 
 impl RefusalCode {
-    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `internal`.
+    /// The code in messages: `invalid_sdp`, `room_full`, `not_found`, `overloaded`, `dtls`, `internal`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidSdp => "invalid_sdp",
             Self::RoomFull => "room_full",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
+            Self::Dtls => "dtls",
             Self::Internal => "internal",
         }
     }

@@ -7,8 +7,9 @@ without.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,7 +32,7 @@ GUEST_NAME: Final = "Guest"
 """The name of a user of whom only the id is known."""
 MOST_TESTS: Final = 20
 """Rooms of connection tests that are looked for at once."""
-TENANTS_AT_ONCE: Final = 500
+_TENANTS_AT_ONCE: Final = 500
 """Tenants in one query."""
 
 
@@ -171,8 +172,11 @@ class Directory:
 
     async def quotas(self, tenants: Collection[TenantId]) -> dict[TenantId, Quotas]:
         """What each of these tenants may have."""
+        found: dict[TenantId, Quotas] = {}
         async with self._database.read() as connection:
-            return await quotas.of_tenants(connection, tenants)
+            for some in _some(tenants):
+                found |= await quotas.of_tenants(connection, some)
+        return found
 
     async def joining(self, tenant: TenantId, room_id: RoomId, user_id: UserId) -> Joining:
         """What a join of a room by a user goes by.
@@ -231,8 +235,8 @@ class Directory:
         between = ROOMS.c.created_at.between(since, until)
         async with self._database.read() as connection:
             tenants = [TenantId(row.id) for row in await connection.execute(sa.select(TENANTS.c.id))]
-            for first in range(0, len(tenants), TENANTS_AT_ONCE):
-                found += await _tests(connection, tenants[first : first + TENANTS_AT_ONCE], between)
+            for some in _some(tenants):
+                found += await _tests(connection, some, between)
         return found
 
     async def change_settings(self, tenant: TenantId | None, room_id: RoomId, change: SettingsChange) -> Room:
@@ -345,6 +349,13 @@ class Directory:
         async with self._database.read() as connection:
             found = await connection.execute(query.order_by(SESSIONS.c.start_time.desc(), SESSIONS.c.id.desc()))
             return [Session(**row._mapping) for row in found]
+
+
+def _some(tenants: Collection[TenantId]) -> Iterator[list[TenantId]]:
+    """As many of them at a time as go into one query."""
+    rest = iter(tenants)
+    while some := list(islice(rest, _TENANTS_AT_ONCE)):
+        yield some
 
 
 async def _tests(

@@ -230,17 +230,19 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 class SignInSetting(Struct, frozen=True, kw_only=True):
-    """Where a tenant's users sign in. ``secret`` None: as a public client."""
+    """Where a tenant's users sign in. ``wrapped_secret``: the client's, encrypted by the master key; None: a public
+    client. ``set_at`` tells it apart from what was set before and after."""
 
     tenant_id: TenantId
     issuer: str
     client_id: str
-    secret: str | None
+    wrapped_secret: bytes | None
     scopes: str
     domains: tuple[str, ...]
     """Of verified email addresses; empty: any."""
     administrators: tuple[str, str] | None
     """The claim that makes an administrator of the tenant, and its value."""
+    set_at: datetime
 
 
 class SignIn(Struct, frozen=True):

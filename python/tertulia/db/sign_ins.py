@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tertulia.db import audit, rows
+from tertulia.db import audit, rows, sign_in_settings
 from tertulia.db.engine import Database
-from tertulia.db.models import AuditEntry, SignIn, User
+from tertulia.db.models import AuditEntry, SignIn, SignInSetting, User
 from tertulia.db.tables import IDENTITIES, SIGN_INS, USERS
 from tertulia.ids import TenantId, UserId, new_token, new_uuid
 
@@ -24,19 +24,21 @@ _SECRET_BYTES: Final = 32
 
 
 class Identity(NamedTuple):
-    """Who somebody is at an issuer. ``email`` None: it has verified none."""
+    """Who somebody is at their provider. ``email`` None: it has verified none."""
 
-    issuer: str
     subject: str
     email: str | None
     name: str
 
 
 class Browser(NamedTuple):
-    """Where somebody signs in, for the audit log."""
+    """Where somebody signs in."""
 
     address: str | None
     request_id: str
+    """Both for the audit log."""
+    secret: str | None = None
+    """Of the sign-in there that the new one replaces."""
 
 
 class NewSignIn(NamedTuple):
@@ -54,23 +56,31 @@ class SignIns:
 
     async def begin(
         self,
-        tenant: TenantId,
+        setting: SignInSetting,
         identity: Identity,
         at: datetime,
         browser: Browser,
         *,
         is_administrator: bool,
         links: bool,
-    ) -> NewSignIn:
-        """Sign somebody in, as the user that they were before; else as a new one.
+    ) -> NewSignIn | None:
+        """Sign somebody in, as the user that they were before; else as a new one. Who was signed in in this browser is
+        signed out. None: ``setting``, by which they came, does not hold any more, and nothing has changed.
 
         ``links``: the issuer speaks for the domain of ``email``, so that somebody new to us takes over the user of the
         tenant who has it, unless that user has signed in there as somebody else.
+
+        Raises:
+            NotFound: the tenant is gone.
         """
-        secret = new_token(size=_SECRET_BYTES)
+        secret, tenant = new_token(size=_SECRET_BYTES), setting.tenant_id
         async with self._database.write() as connection:
             await rows.lock_tenant(connection, tenant)
-            user = await _user(connection, tenant, identity, at, links=links)
+            if not await sign_in_settings.holds(connection, setting):
+                return None
+            if browser.secret is not None:
+                await _end_replaced(connection, browser, browser.secret, at)
+            user = await _user(connection, setting, identity, at, links=links)
             await _drop_oldest(connection, tenant, user.id)
             sign_in = SignIn(new_uuid(), user, is_administrator, at + LIFETIME)
             row = {
@@ -118,29 +128,28 @@ class SignIns:
 
 
 async def _user(
-    connection: AsyncConnection, tenant: TenantId, identity: Identity, at: datetime, *, links: bool
+    connection: AsyncConnection, setting: SignInSetting, identity: Identity, at: datetime, *, links: bool
 ) -> User:
-    known = await _known(connection, tenant, identity)
+    tenant, issuer = setting.tenant_id, setting.issuer
+    known = await _known(connection, tenant, issuer, identity.subject)
     if known is not None:
         return known
     owners = await _owners(connection, tenant, identity.email)
-    if links and len(owners) == 1 and not await _has_subject(connection, tenant, identity.issuer, owners[0].id):
+    if links and len(owners) == 1 and not await _has_subject(connection, tenant, issuer, owners[0].id):
         user = owners[0]
     else:
         email = None if owners else identity.email  # unique within the tenant
         user = User(UserId(new_uuid()), tenant, email, identity.name, None, at)
         row = rows.user_row(tenant, user.id, user.display_name, user.email, None, at)
         await connection.execute(sa.insert(USERS).values(row))
-    linked = {"tenant_id": tenant, "issuer": identity.issuer, "subject": identity.subject, "user_id": user.id}
+    linked = {"tenant_id": tenant, "issuer": issuer, "subject": identity.subject, "user_id": user.id}
     await connection.execute(sa.insert(IDENTITIES).values(linked | {"created_at": at}))
     return user
 
 
-async def _known(connection: AsyncConnection, tenant: TenantId, identity: Identity) -> User | None:
+async def _known(connection: AsyncConnection, tenant: TenantId, issuer: str, subject: str) -> User | None:
     query = sa.select(IDENTITIES.c.user_id).where(
-        IDENTITIES.c.tenant_id == tenant,
-        IDENTITIES.c.issuer == identity.issuer,
-        IDENTITIES.c.subject == identity.subject,
+        IDENTITIES.c.tenant_id == tenant, IDENTITIES.c.issuer == issuer, IDENTITIES.c.subject == subject
     )
     user_id = (await connection.execute(query)).scalar_one_or_none()
     return None if user_id is None else await rows.find_user(connection, tenant, user_id)
@@ -159,6 +168,14 @@ async def _has_subject(connection: AsyncConnection, tenant: TenantId, issuer: st
         IDENTITIES.c.tenant_id == tenant, IDENTITIES.c.issuer == issuer, IDENTITIES.c.user_id == user_id
     )
     return (await connection.execute(theirs)).first() is not None
+
+
+async def _end_replaced(connection: AsyncConnection, browser: Browser, secret: str, at: datetime) -> None:
+    """The browser is about to lose the secret: nobody could sign out by it."""
+    it = sa.and_(SIGN_INS.c.digest == _digest(secret), SIGN_INS.c.expires_at > at)
+    row = (await connection.execute(sa.select(SIGN_INS.c.tenant_id, SIGN_INS.c.user_id).where(it))).one_or_none()
+    if row is not None and (await connection.execute(sa.delete(SIGN_INS).where(it))).rowcount:
+        await audit.add(connection, _entry(row.tenant_id, row.user_id, "user.signed-out", at, browser))
 
 
 async def _drop_oldest(connection: AsyncConnection, tenant: TenantId, user_id: UserId) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from tertulia.senders import is_local, is_own
+from tertulia.senders import Origins
 
 _MAX_AGE: Final = "600"
 """Seconds for which a browser may remember a preflight."""
@@ -16,28 +15,22 @@ _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
 
 
 class Cors:
-    """Which origins may call (``*``: all), and the headers that tell browsers so. ``local``: those of this machine."""
+    """The headers that tell browsers which origins may call."""
 
-    def __init__(self, origins: Sequence[str], *, local: bool = False) -> None:
-        self._any = "*" in origins
-        self._origins = frozenset(origins)
-        self._local = local
-
-    def allows(self, origin: str) -> bool:
-        """Whether pages of ``origin`` may call."""
-        return self._any or origin.lower() in self._origins or (self._local and is_local(origin))
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
 
     def is_foreign(self, request: Headers) -> bool:
         """Whether a page of another site sent the request, and not one that may call."""
         origin = request.get("origin")
         if origin is not None:
-            return not self.allows(origin) and not is_own(origin, request.get("host", ""))
+            return not self._origins.allow(origin) and not self._origins.are_ours(origin, request.get("host", ""))
         return request.get("sec-fetch-site") == "cross-site"
 
     def mark(self, request: Headers, response: MutableHeaders) -> None:
         """Add the headers that let the caller's page read the response."""
         origin = request.get("origin")
-        if origin is None or not self.allows(origin):
+        if origin is None or not self._origins.allow(origin):
             return
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Allow-Credentials"] = "true"  # which SignalR's browser client asks for

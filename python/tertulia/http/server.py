@@ -26,10 +26,10 @@ from tertulia.rest.problem import problem
 MAX_HEAD: Final = 64 * 1024
 """Bytes of request line and headers: httptools itself accepts any number of headers."""
 HEAD_SECONDS: Final = 15.0
-"""How long a connection may take from its first byte to the end of the headers."""
+"""How long a request may take from its first byte to the end of the headers."""
 KEEP_ALIVE_SECONDS: Final = 75
-"""How long a connection may be idle between requests: longer than those of load balancers (60 s), so that none sends a
-request on a connection that is being closed."""
+"""How long a connection may be idle, before its first request and between requests: longer than those of load balancers
+(60 s), so that none sends a request on a connection that is being closed."""
 CROWDED_SECONDS: Final = 3
 """The same while many connections are open: browsers open them again as they need them."""
 REFUSED_AFTER: Final = 2.0
@@ -69,13 +69,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._app: Any = self.app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection that sends nothing is as slow as one that sends slowly."""
+        """A connection that has sent nothing yet is idle: load balancers and browsers open some in advance."""
         super().connection_made(transport)
         self._place = self._gate.enter(self._peer)
         if self._place is None:
             self._refuse(Crowded(_CROWDED, KEEP_ALIVE_SECONDS))
         else:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, transport.close)
+            self._head_timer = self.loop.call_later(self._idle_seconds(), transport.close)
 
     def data_received(self, data: bytes) -> None:
         """As uvicorn's; what cannot be read is refused in our words."""
@@ -95,8 +95,8 @@ class BoundedHttp(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._head_size = 0
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        self._end_timer()
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def on_url(self, url: bytes) -> None:
         """A part of the request target."""
@@ -128,8 +128,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The connection may be idle now."""
-        is_crowded = self._place is not None and self._gate.places.is_crowded(self._place)
-        self.timeout_keep_alive = CROWDED_SECONDS if is_crowded else KEEP_ALIVE_SECONDS
+        self.timeout_keep_alive = self._idle_seconds()
         super().on_response_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -154,6 +153,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         super()._start_asgi_task(cycle, partial(_answer, cycle, app))
+
+    def _idle_seconds(self) -> int:
+        is_crowded = self._place is not None and self._gate.places.is_crowded(self._place)
+        return CROWDED_SECONDS if is_crowded else KEEP_ALIVE_SECONDS
 
     @property
     def _peer(self) -> str:

@@ -141,17 +141,17 @@ def _api_route(api: Api, path: str, offered: Mapping[str, AnyOperation]) -> Rout
     return Route(path, _Endpoint(path, serve))
 
 
-def page_route(path: str, serve: Serve) -> Route:
-    """A route that can only be read."""
+def page_route(path: str, serve: Serve, post: Serve | None = None) -> Route:
+    """A route that can be read, and with ``post`` also be posted to."""
+    allow = "GET, HEAD, OPTIONS" if post is None else "GET, HEAD, POST, OPTIONS"
 
-    async def serve_get(request: Request) -> Response:
+    async def serve_page(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": _READ})
+            return Response(status_code=204, headers={"Allow": allow})
+        if request.method == "POST" and post is not None:
+            return await post(request)
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(_READ)
+            raise MethodNotAllowed(allow)
         return await serve(request)
 
-    return Route(path, _Endpoint(path, serve_get))
-
-
-_READ: Final = "GET, HEAD, OPTIONS"
+    return Route(path, _Endpoint(path, serve_page))

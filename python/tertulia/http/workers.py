@@ -11,7 +11,7 @@ from typing import Final
 
 from tertulia.config import PREFIX, Config
 from tertulia.http.listening import bind_public
-from tertulia.process import notify
+from tertulia.process import notify, pulse
 from tertulia.process.child import Child
 from tertulia.process.supervisor import Supervisor
 
@@ -46,6 +46,8 @@ async def _run(count: int, env: Mapping[str, str]) -> None:
     argv = (sys.executable, "-m", "tertulia", "web", "--one-of-many")
     async with Supervisor() as supervisor:
         names = [f"web {number}" for number in range(1, count + 1)]
+        showing = asyncio.create_task(pulse.show(os.environ))
         await supervisor.start(*[Child(name=name, argv=argv, env=env, still_seconds=STILL_SECONDS) for name in names])
         async with notify.told(os.environ):
             await supervisor.until_stopped()
+        showing.cancel()

@@ -29,8 +29,6 @@ AT_ONCE: Final = 200
 """Steps of the hub's own clock (sweeps, moves): one after the other, a busy worker's rooms would take longer than a
 keep-alive interval, and then nobody expires; all at once, the calls of clients would wait behind them."""
 
-TENANTS_AT_ONCE: Final = 500
-"""Tenants in one query."""
 PATIENCE: Final = 0.5
 """Seconds that a join waits for SQL where the record of its room is known."""
 DOWN_FOR: Final = 2.0
@@ -128,9 +126,7 @@ class Steps:
     async def quotas(self, rooms: Iterable[RoomId]) -> list[tuple[RoomId, TenantId, Quotas]]:
         """What the tenants of these rooms may have, as far as it is known whose they are. Raises Unavailable."""
         owners = {room: owner[0] for room in rooms if (owner := self._known.owner(room)) is not None}
-        tenants, found = list(dict.fromkeys(owners.values())), dict[TenantId, Quotas]()
-        for first in range(0, len(tenants), TENANTS_AT_ONCE):
-            found |= await self._directory.quotas(tenants[first : first + TENANTS_AT_ONCE])
+        found = await self._directory.quotas(dict.fromkeys(owners.values()))
         read = [(room, tenant, found[tenant]) for room, tenant in owners.items() if tenant in found]
         for room, tenant, quotas in read:
             self._known.read_quotas(room, tenant, quotas)

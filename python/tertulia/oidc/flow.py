@@ -116,17 +116,22 @@ def read_callback(query: bytes) -> Callback:
     return Callback(**given)
 
 
-def complete(client: Client, issuer: Issuer, flow: Flow, query: bytes, now: float, tick: float) -> Steps[Claims]:
+def answers(answer: Callback, flow: Flow) -> bool:
+    """Whether the answer is to this sign-in, which is then used up, whatever the answer says."""
+    return hmac.compare_digest(answer.state.encode(errors="replace"), flow.state.encode())
+
+
+def complete(client: Client, issuer: Issuer, flow: Flow, answer: Callback, now: float, tick: float) -> Steps[Claims]:
     """Who has signed in: their claims.
 
     Raises:
         SignInFailed
     """
-    answer = read_callback(query)
-    if not hmac.compare_digest(answer.state.encode(errors="replace"), flow.state.encode()) or flow.expires_at <= now:
+    if not answers(answer, flow) or flow.expires_at <= now:
         raise SignInFailed("expired", "the answer belongs to no sign-in of this browser, or came too late")
     metadata = yield from issuer.metadata(tick)
     _check_sender(answer, metadata)
+    yield from issuer.keys(tick)  # without them the code, which can be redeemed once, would be lost
     granted = _granted((yield _redeem(client, metadata, flow, answer.code)))
     header = id_token.header_of(granted.id_token)
     key = yield from issuer.key(header.kid, header.alg, tick)

@@ -35,6 +35,8 @@ class Providers:
     def __init__(self) -> None:
         self._issuers: dict[str, Issuer] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
+        self._reading: dict[str, asyncio.Task[Reply | SignInFailed]] = {}
+        """What is being read without a credential, by its address: once for all who want it."""
         self._tls: ssl.SSLContext | None = None
 
     def issuer(self, url: str) -> Issuer:
@@ -54,7 +56,7 @@ class Providers:
             async with asyncio.timeout(SECONDS), self._turns.setdefault(issuer.url, asyncio.Semaphore(AT_ONCE)):
                 request = next(steps)
                 while True:
-                    reply = await self._try(request)
+                    reply = await self._answer(request)
                     request = steps.throw(reply) if isinstance(reply, SignInFailed) else steps.send(reply)
         except StopIteration as done:
             found: T = done.value
@@ -63,6 +65,15 @@ class Providers:
             raise SignInFailed("unreachable", f"the provider takes longer than {SECONDS:.0f} s") from None
         finally:
             steps.close()
+
+    async def _answer(self, request: Request) -> Reply | SignInFailed:
+        if not isinstance(request, Get) or request.bearer is not None:
+            return await self._try(request)
+        reading = self._reading.get(request.url)
+        if reading is None:
+            reading = self._reading[request.url] = asyncio.create_task(self._try(request))
+            reading.add_done_callback(lambda _: self._reading.pop(request.url))
+        return await asyncio.shield(reading)  # whoever goes away must not take it from the others
 
     async def _try(self, request: Request) -> Reply | SignInFailed:
         try:

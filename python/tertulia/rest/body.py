@@ -19,11 +19,7 @@ MAX_BODY: Final = 64 * 1024
 """Bytes."""
 BODY_SECONDS: Final = 10.0
 """How long a body may take to arrive."""
-_MAX_DIGITS: Final = 40
-"""Of an integer: no field needs more, and Python takes quadratic time to read very long ones."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
-_EXACT: Final = 2.0**53
-"""Below this ``5.0`` is the whole number 5, as in JSON Schema."""
 
 
 async def read(request: Request) -> bytes:
@@ -90,7 +86,7 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise NotJson("the body is not UTF-8") from None
     try:
-        return strict_json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number)
+        return strict_json.loads(text, _object)
     except ValueError as e:
         raise NotJson(f"the body is not JSON: {e}") from None
 
@@ -113,12 +109,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key occurs twice")
     return found
-
-
-def _number(text: str) -> int | float:
-    number = float(text)
-    return int(number) if number.is_integer() and abs(number) < _EXACT else number
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)

@@ -50,8 +50,7 @@ def check_origin(request: Request, public_url: str | None) -> None:
         Forbidden
     """
     origin, fetched = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    ours = public_url.lower() if public_url else None
-    is_ours = origin is not None and (is_own(origin, request.url.netloc) or origin.lower() == ours)
+    is_ours = origin is not None and is_own(origin, request.url.netloc, public_url)
     if (origin is not None and not is_ours) or fetched not in (None, "same-origin"):
         raise Forbidden(_FOREIGN)
     if request.method not in _READS and origin is None and fetched is None:

@@ -79,7 +79,8 @@ OPERATIONS: Final = (
         path="/v1/rooms",
         summary="Create a room",
         description=(
-            "A `hostId` that is not known yet becomes a user. `joinToken` is the host's and lives 24 hours. "
+            "A `hostId` that is not known yet becomes a user. `joinToken` is the host's and lives 24 hours; to who is "
+            "signed in it is their own, also if the host is somebody else. "
             "`scheduledFor` is when the meeting is to begin: people may join before and after."
         ),
         body=CreateRoom,

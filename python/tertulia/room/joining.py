@@ -15,10 +15,9 @@ those that return to a seat.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
-from tertulia.errors import BadToken, RoomFull, TertuliaError, Unavailable
+from tertulia.errors import BadToken, RoomFull, Unavailable
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import steps
 from tertulia.room.answers import Joined, Left, MustWait, Ongoing, RoomRecord, RoomSummary
@@ -28,6 +27,7 @@ from tertulia.room.leaving import Leaver
 from tertulia.room.listening import Listening
 from tertulia.room.membership import Membership
 from tertulia.room.outbox import Outbox
+from tertulia.room.participant import resume_hash
 from tertulia.room.pending import (
     ClosingStale,
     Confirming,
@@ -42,7 +42,7 @@ from tertulia.room.pending import (
     Settling,
     TakingSeat,
 )
-from tertulia.room.permissions import check_role, entry_of, is_muted_on_entry
+from tertulia.room.permissions import entry_of, is_muted_on_entry
 from tertulia.room.quotas import most_in_room, room_is_full
 from tertulia.room.removals import VOID
 from tertulia.room.room import Channel, Room
@@ -62,7 +62,7 @@ from tertulia.room.steps import (
 )
 from tertulia.room.waiting import WaitingRoom
 
-_TRIES: Final = 3
+_TRIES: Final = 5
 """A join that crosses with the end of the meeting begins anew."""
 
 Step = (
@@ -115,8 +115,6 @@ class Joiner:
         )
         self._room.seats.joining[call.connection] = joining
         self._room.hold_to(call.claims.tenant_id, call.record.quotas)
-        if not self._is_admitted(joining):
-            return
         if self._room.channel is Channel.HEARD:
             self._take_seat(joining)
         elif self._room.channel is Channel.UNHEARD:
@@ -137,15 +135,6 @@ class Joiner:
 
     # --- the seat in Redis
 
-    def _is_admitted(self, joining: Joining) -> bool:
-        claims, record = joining.claims, joining.record
-        try:
-            check_role(record.settings, claims.role, claims.user_id == record.host_user_id)
-        except TertuliaError as e:
-            self._refuse(joining, e)
-            return False
-        return True
-
     def _take_seat(self, joining: Joining) -> None:
         room = self._room
         placement = self._placement(joining)
@@ -154,7 +143,7 @@ class Joiner:
             room.hub.nodes.reserve(reserved)
         joining.tries += 1
         joining.resume = room.hub.names.token()
-        joining.resume_hash = _digest(joining.resume)
+        joining.resume_hash = resume_hash(joining.resume)
         joining.is_heard = False
         joining.held = Outbox()
         is_the_host = joining.user_id == joining.record.host_user_id
@@ -163,7 +152,7 @@ class Joiner:
             max_participants=None if is_the_host else most_in_room(joining.record.settings, joining.record.quotas),
             admitted_at_ms=joining.claims.admission.at_ms,
             placement=placement,
-            entry=entry_of(joining.record.settings, joining.claims.role),
+            entry=entry_of(joining.record.settings, joining.claims.role, is_the_host),
         )
         room.agenda.run(step, TakingSeat(joining.connection, reserved))
 
@@ -291,8 +280,7 @@ class Joiner:
         """SQL says what the room is now."""
         joining = self._room.seats.joining[work.connection]
         joining.record = record
-        if self._is_admitted(joining):
-            self._take_seat(joining)
+        self._take_seat(joining)
 
     # --- what did not work
 
@@ -371,7 +359,7 @@ class Joiner:
             is_guest=claims.admission.is_guest,
             seat=SeatId(self._room.hub.names.uuid()),
             resume=joining.resume_hash,
-            returning=_digest(payload.resume_token) if payload.resume_token else None,
+            returning=resume_hash(payload.resume_token) if payload.resume_token else None,
         )
 
     def _placement(self, joining: Joining) -> Placement:
@@ -396,7 +384,3 @@ class Joiner:
 
 def _may_open_late(joined: Joined) -> bool:
     return not joined.first_of_session and not joined.session_unread
-
-
-def _digest(resume: str) -> str:
-    return hashlib.sha256(resume.encode()).hexdigest()

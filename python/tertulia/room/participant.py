@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 import msgspec
@@ -35,6 +36,9 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """Kept when a lost connection resumes, new when another connection takes over."""
     resume: str
     """Hash of the resume token; what a returning client has to present. Never the token itself."""
+    resumed_with: str = ""
+    """The one before, by which the connection returned. It counts on: a client whose return brought no result has no
+    other."""
     hand_raised: bool = False
     said_video_off: bool = False
     """By UpdateState: ``is_video_on`` false alone may mean that it was never given."""
@@ -42,6 +46,8 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """Left out of recordings."""
     is_guest: bool = False
     """They came by an invite: their name is their own claim."""
+    admitted_at_ms: int = 0
+    """Of the token of their connection, on the clock of Redis."""
     is_spotlit: bool = False
     permissions: Permissions = Permissions()
 
@@ -60,6 +66,11 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
             is_spotlit=self.is_spotlit,
             permissions=self.permissions,
         )
+
+
+def resume_hash(token: str) -> str:
+    """What the participant's entry has of a resume token."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -48,8 +48,11 @@ def blocked(member: Participant, settings: Settings) -> list[Source]:
     return [source for source, right in _SOURCES.items() if not may(member, right, settings)]
 
 
-def entry_of(settings: Settings, role: Role) -> Entry:
-    """What somebody meets who joins in ``role``, has no seat, and was not admitted by a host."""
+def entry_of(settings: Settings, role: Role, is_the_host: bool) -> Entry:
+    """What somebody meets who joins in ``role``, and has no seat. ``is_the_host``: they are the room's own host, who is
+    always admitted."""
+    if not is_the_host and ("host" if role == "host" else "guest") not in settings.allowed_roles:
+        return "closed"
     if role == "host":
         return "open"
     if settings.locked:
@@ -123,15 +126,9 @@ def check_target(event: str, caller: UserId, target: UserId, host: UserId) -> No
         raise Forbidden(f"a co-host may not call {event} about the room's own host")
 
 
-def check_role(settings: Settings, role: Role, is_the_host: bool) -> None:
-    """Whether someone may join in ``role``; ``is_the_host``: they are the room's own host, who is always admitted.
-
-    Raises:
-        RoleNotAllowed: ``allowedRoles`` (which spells attendee ``guest``) leaves the role out.
-    """
-    wanted = "host" if role == "host" else "guest"
-    if not is_the_host and wanted not in settings.allowed_roles:
-        raise RoleNotAllowed(f"this room does not admit the role {role}")
+def not_admitted(role: Role) -> RoleNotAllowed:
+    """What is told who joins in a ``role`` that ``allowedRoles`` (which spells attendee ``guest``) leaves out."""
+    return RoleNotAllowed(f"this room does not admit the role {role}")
 
 
 def check_recordable(settings: Settings) -> None:

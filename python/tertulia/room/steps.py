@@ -68,15 +68,16 @@ class KnownRoom(Struct, frozen=True, kw_only=True):
     """As SQL knows them."""
 
 
-Entry = Literal["open", "waits", "locked"]
-"""What a JoinRoom meets that wants a new seat, unless a host of the meeting has admitted its user."""
+Entry = Literal["open", "waits", "locked", "closed"]
+"""What a JoinRoom meets that wants a new seat. A host of the meeting may have admitted its user to one that waits or is
+locked; to one that is closed, whose settings leave their role out, nobody comes but who is a host by now."""
 
 # --- Redis ------------------------------------------------------------------------------------------------------------
 
 
 class Join(Struct, frozen=True, kw_only=True):
     """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed since the admission), ``RoomFull``, and by what
-    ``entry`` says: ``MustWait``, ``RoomLocked``."""
+    ``entry`` says: ``MustWait``, ``RoomLocked``, ``RoleNotAllowed``."""
 
     seat: JoinSeat
     max_participants: int | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -11,7 +11,7 @@ import structlog
 from multidict import CIMultiDict
 from picows import WSListener, WSUpgradeRequest
 
-from tertulia.senders import Proxies, client_of, is_local, is_own
+from tertulia.senders import Origins, Proxies, client_of
 
 _log = structlog.get_logger(__name__)
 
@@ -72,14 +72,12 @@ Endpoint = Callable[[Upgrade], WebSocketListener | Refusal]
 
 
 class Routes(NamedTuple):
-    """The endpoint of each path; the origins whose pages may connect. ``*`` is all, ``local`` adds those of this
-    machine; the server's own always may."""
+    """The endpoint of each path; the origins whose pages may connect: the server's own always may."""
 
     endpoints: Mapping[str, Endpoint]
-    origins: Collection[str]
+    origins: Origins
     max_frame: int
     proxies: Proxies | None = None
-    local: bool = False
 
     def open(self, request: WSUpgradeRequest, peer: str, request_id: str) -> WebSocketListener | Refusal:
         """What the path's endpoint answers, if there is one and the origin is allowed. ``peer``: an IP address."""
@@ -110,6 +108,6 @@ class Routes(NamedTuple):
     def _admits(self, headers: CIMultiDict[str]) -> bool:
         """Whether the origin is allowed (RFC 6455, section 10.2). Only browsers send one, and pages cannot forge it."""
         origin = headers.get("Origin")
-        if origin is None or "*" in self.origins or origin.lower() in self.origins:
+        if origin is None or self.origins.allow(origin):
             return True
-        return is_own(origin, headers.get("Host", "")) or (self.local and is_local(origin))
+        return self.origins.are_ours(origin, headers.get("Host", ""))

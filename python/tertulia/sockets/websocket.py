@@ -11,7 +11,7 @@ import asyncio
 import functools
 import logging
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from tertulia.ids import new_token
-from tertulia.senders import Proxies
+from tertulia.senders import Origins, Proxies
 from tertulia.sockets.guard import Guard
 from tertulia.sockets.lingering import Lingering
 from tertulia.sockets.tcp import enable_keepalive
@@ -51,15 +51,12 @@ _log.logger.setLevel(logging.CRITICAL)  # it logs what clients do wrong, which t
 
 def protocol_class(
     endpoints: Mapping[str, Endpoint],
-    origins: Collection[str],
+    origins: Origins,
     max_frame: int = MAX_FRAME,
     proxies: Proxies | None = None,
-    *,
-    local: bool = False,
 ) -> Any:
     """For uvicorn's ``Config(ws=…)``. See :class:`Routes`."""
-    routes = Routes(endpoints, frozenset(o.lower() for o in origins), max_frame, proxies, local)
-    return functools.partial(_guarded, routes)
+    return functools.partial(_guarded, Routes(endpoints, origins, max_frame, proxies))
 
 
 def _guarded(routes: Routes, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> Guard:

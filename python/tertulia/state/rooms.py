@@ -30,6 +30,7 @@ from tertulia.room.answers import (
 )
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
+from tertulia.room.permissions import not_admitted
 from tertulia.room.removals import VOID
 from tertulia.room.steps import Entry, JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
@@ -84,7 +85,8 @@ class RoomState:
         Raises:
             BadToken: the user was removed at or after ``admitted_at_ms``.
             RoomFull: ``max_participants`` others are in the room, whatever the role. (None: any number may be.)
-            MustWait, RoomLocked: what ``entry`` says holds for the user, who has no seat and was not admitted.
+            MustWait, RoomLocked, RoleNotAllowed: what ``entry`` says holds for the user, who has no seat and was not
+                admitted.
         """
         new = Participant(
             user_id=seat.user_id,
@@ -99,6 +101,7 @@ class RoomState:
             resume=seat.resume,
             recording_opt_out=seat.recording_opt_out,
             is_guest=seat.is_guest,
+            admitted_at_ms=admitted_at_ms,
         )
         reply = await self._run(
             scripts.JOIN,
@@ -127,6 +130,8 @@ class RoomState:
             raise MustWait("a host has to admit the user first")
         if reply[0] == b"locked":
             raise RoomLocked(LOCKED)
+        if reply[0] == b"closed":
+            raise not_admitted(seat.role)
         _, stored, replaced, resumed, first, summary, members = reply
         known = _fields(summary)
         return Joined(
@@ -154,7 +159,8 @@ class RoomState:
         """Free the user's seat, if they have one, and void the tokens of their admissions until now. Where the room
         has no state, only what ``lost`` says is void: for that session, whose state was lost.
 
-        ``done_at_ms``: the removal from ``lost`` was done here then, and is done again only if Redis has lost it.
+        ``done_at_ms``: the removal from ``lost`` was done here then, and is done again, until then, only if Redis has
+        lost it.
         """
         done_at = -1 if done_at_ms is None else done_at_ms
         at_ms, *found = await self._run(scripts.REMOVE, room, scripts.Remove(user, lost or "", done_at))

@@ -46,6 +46,7 @@ from tertulia.room.messages import EventMessage
 from tertulia.room.placement import Node
 from tertulia.room.quotas import Quotas
 from tertulia.room.settings import HubSettings
+from tertulia.senders import Origins
 from tertulia.sockets.lobby import Lobby
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.signalr.mark import PURPOSE, Marks
@@ -441,8 +442,8 @@ class Fleet:
         workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
         signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, guesses, MAX_MESSAGE)
         sockets = {"/ws": plain.endpoint(hub, lobby), PATH: signalr.open}
-        server = _Server(_config(signalr, protocol_class(sockets, origins)))
-        internal = _Server(_config(signalr.forwarded, protocol_class({PATH: signalr.open_forwarded}, ["*"])))
+        server = _Server(_config(signalr, protocol_class(sockets, Origins(origins))))
+        internal = _Server(_config(signalr.forwarded, protocol_class({PATH: signalr.open_forwarded}, Origins("*"))))
         serving = [asyncio.create_task(one.serve()) for one in (server, internal)]
         await server.is_up.wait()
         await internal.is_up.wait()

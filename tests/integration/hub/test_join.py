@@ -120,6 +120,20 @@ async def test_allowed_roles_and_the_host_who_is_always_admitted(fleet: Fleet, w
     assert await guest.refused("JoinRoom", attempt) == "role_not_allowed"
 
 
+async def test_allowed_roles_that_change_put_nobody_out(fleet: Fleet, worker: Worker) -> None:
+    room, user = await fleet.room(), new_uuid()
+    client = await worker.connect()
+    ticket = {"roomId": room, "token": fleet.token(room, user)}
+    joined = await client.call("JoinRoom", ticket)
+    change = SettingsChange(allowed_roles=["host"])
+    await fleet.directory.change_settings(None, RoomId(room), change)
+    await client.cut()
+    back = await worker.connect()
+    await back.call("JoinRoom", {**ticket, "resumeToken": joined["resumeToken"]})
+    await back.call("LeaveRoom")
+    assert await back.refused("JoinRoom", ticket) == "role_not_allowed"
+
+
 async def test_a_full_room_and_the_member_who_comes_back(fleet: Fleet, worker: Worker) -> None:
     host = new_uuid()
     room = await fleet.room(host, max_participants=2)

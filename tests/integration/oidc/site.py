@@ -25,6 +25,8 @@ from tests.integration.rest.conftest import Rest, started
 
 CLIENT, SECRET = "tertulia", "a secret: with + and %"
 ADMINISTRATORS = "groups=meeting-admins"
+OURS = {"Sec-Fetch-Site": "same-origin"}
+"""What a browser says of a page of this server."""
 _FIELDS = re.compile(r'name="(\w+)"[^>]*value="([^"]*)"')
 _ACTION = re.compile(r'action="([^"]+)"')
 
@@ -121,7 +123,7 @@ class Browser:
 
     def consent(self, name: str, start: str = "/sign-in") -> str:
         """All that is before the callback, whose address it gives."""
-        answer = self.http.get(start)
+        answer = self.http.get(start, headers=OURS)
         while True:
             if answer.is_redirect:
                 url = urljoin(str(answer.request.url), answer.headers["location"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.oidc.site import Browser, Site, provider
+from tests.integration.oidc.site import OURS, Browser, Site, provider, site
 from tests.integration.rest.conftest import new_id, problem
 
 
@@ -27,6 +29,14 @@ def once(on_sqlite: Site) -> Iterator[Site]:
     on_sqlite.close_browsers()
 
 
+@pytest.fixture
+def alone(oidc_redis: str, tmp_path: Path) -> Iterator[Site]:
+    """For what stops the provider."""
+    with site(tmp_path, oidc_redis, f"sqlite:///{tmp_path / 'alone.db'}") as made:
+        yield made
+        made.close_browsers()
+
+
 def signed_in(there: Site, name: str) -> Browser:
     browser = there.browser()
     end = browser.sign_in(name)
@@ -38,6 +48,13 @@ def reason(answer: httpx.Response) -> str:
     """Why the way ended without a sign-in."""
     assert answer.status_code == 303
     return answer.headers["location"].removeprefix("/meetings?sign-in=")
+
+
+def claims(token: str) -> dict[str, object]:
+    """What a JWT says, unverified."""
+    text = token.split(".")[1]
+    found: dict[str, object] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return found
 
 
 def test_somebody_signs_in_makes_a_meeting_and_signs_out(there: Site) -> None:
@@ -120,7 +137,12 @@ def test_an_administrator_manages_all_rooms_of_the_tenant(once: Site) -> None:
     assert root.ok("PATCH", f"/v1/rooms/{room}", {"title": "Seen"})["title"] == "Seen"
     assert root.ok("GET", f"/v1/rooms/{room}/entry")["role"] == "host"
     root.ok("POST", f"/v1/rooms/{room}/join", {"userId": mine})
-    root.ok("POST", "/v1/rooms", {"hostId": host}, 201)
+    made = root.ok("POST", "/v1/rooms", {"hostId": host}, 201)
+    assert once.rest.ok("GET", f"/v1/rooms/{made['roomId']}")["hostUserId"] == host
+    said = claims(str(made["joinToken"]))
+    assert (said["sub"], said["name"], said["role"]) == (mine, "Root acme", "host")  # it speaks for nobody else
+    own = root.ok("POST", "/v1/rooms", {"hostId": mine}, 201)
+    assert claims(str(own["joinToken"]))["sub"] == mine
     assert root.call("GET", f"/v1/users/{host}").status_code == 200
     assert root.call("GET", "/v1/audit").status_code == 200
     problem(root.call("POST", f"/v1/rooms/{room}/join", {"userId": host}), 403, "forbidden")
@@ -153,7 +175,7 @@ def test_the_cookie_counts_on_pages_of_this_server_only(once: Site) -> None:
 
 def test_the_cookies_are_for_nobody_elses_eyes(once: Site) -> None:
     browser = once.browser()
-    begun = browser.http.get("/sign-in")
+    begun = browser.http.get("/sign-in", headers=OURS)
     sealed = begun.headers["set-cookie"]
     assert re.fullmatch(r"tertulia-flow=[0-9a-f]+; HttpOnly; Max-Age=600; Path=/; SameSite=lax", sealed)
     query = dict(httpx.URL(begun.headers["location"]).params)
@@ -173,9 +195,14 @@ def test_a_way_that_was_begun_elsewhere_is_no_way(once: Site) -> None:
     # Login CSRF: the attacker's own code, brought to the victim's browser.
     callback = mallory.consent("mallory")
     assert reason(ann.to_callback(callback)) == "expired"
-    ann.http.get("/sign-in")
+    own = ann.consent("ann")
     assert reason(ann.to_callback(callback)) == "expired"
     assert ann.call("GET", "/v1/rooms").status_code == 401
+    # Nor does it, or any other address that somebody makes up, end the way that she is on.
+    for made_up in ("state=x&code=y", "state=x&error=access_denied", "code=y", "%"):
+        assert reason(ann.to_callback(f"/sign-in/callback?{made_up}")) in ("expired", "broken")
+    assert ann.to_callback(own).headers["location"] == "/meetings"
+    assert "tertulia-flow" not in ann.http.cookies
     # What was sealed is not to be changed, and what was used not to be used again.
     assert reason(mallory.to_callback(callback.replace("code=", "code=x"))) == "broken"
     again = once.browser()
@@ -188,9 +215,47 @@ def test_a_way_that_was_begun_elsewhere_is_no_way(once: Site) -> None:
     assert reason(again.to_callback(used)) == "expired"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", ""])
+def test_a_link_elsewhere_leads_to_the_button(once: Site, site: str) -> None:
+    ann = signed_in(once, "ann")
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    for start, end in (
+        ("/sign-in", "/meetings?sign-in=asked"),
+        ("/sign-in?organisation=a%26b", "/meetings?sign-in=asked&organisation=a%26b"),
+    ):
+        answer = ann.http.get(start, headers=headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, end)
+        assert "set-cookie" not in answer.headers
+    assert ann.me()["displayName"] == "Ann acme"
+
+
+def test_the_button_is_told_where_to_go(once: Site) -> None:
+    browser, ours = once.browser(), {"Origin": once.rest.web.url}
+    told = browser.http.post("/sign-in?organisation=first", headers=ours)
+    assert told.headers["cache-control"] == "no-store"
+    assert told.json()["url"].startswith(once.provider.issuer)
+    assert browser.http.cookies["tertulia-flow"]
+    lost = once.browser()
+    told = lost.http.post("/sign-in?organisation=nobody", headers=ours)
+    assert told.json() == {"url": "/meetings?sign-in=unknown"}
+    for headers in ({}, {"Origin": "https://evil.example"}, {**ours, "Sec-Fetch-Site": "cross-site"}):
+        problem(lost.http.post("/sign-in", headers=headers), 403, "forbidden")
+    assert not lost.http.cookies
+    assert lost.http.request("DELETE", "/sign-in").headers["allow"] == "GET, HEAD, POST, OPTIONS"
+
+
+def test_who_signs_in_again_is_signed_in_once(once: Site) -> None:
+    browser = signed_in(once, "twice")
+    before = browser.http.cookies["tertulia"]
+    assert browser.sign_in("twice").headers["location"] == "/meetings"
+    headers = {"Authorization": "Cookie", "Cookie": f"tertulia={before}"}
+    problem(httpx.get(f"{once.rest.web.url}/v1/sign-in", headers=headers), 401, "unauthorized")
+    assert browser.me()["displayName"] == "Twice acme"
+
+
 def test_who_declines_is_not_signed_in(once: Site) -> None:
     browser = once.browser()
-    page = browser.http.get(browser.http.get("/sign-in").headers["location"])
+    page = browser.http.get(browser.http.get("/sign-in", headers=OURS).headers["location"])
     form = browser.http.get(f"{once.provider.issuer}{page.headers['location'].removeprefix(once.provider.issuer)}")
     cancel = re.search(r'href="([^"]+/abort)"', form.text)
     assert cancel
@@ -206,10 +271,8 @@ def test_what_is_offered_is_said_to_everybody(once: Site) -> None:
     assert browser.http.get("/sign-in/offer").json() == offered
     browser.sign_in("ann")
     assert browser.http.get("/sign-in/offer").json() == offered | {"isSignedIn": True}
-    assert reason(browser.http.get("/sign-in?organisation=nobody")) == "unknown"
-    assert reason(browser.http.get("/sign-in?organisation=second")) == "unknown"
-    assert reason(browser.http.get("/sign-in?organisation=%00")) == "unknown"
-    assert reason(browser.http.get(f"/sign-in?organisation={'x' * 101}")) == "unknown"
+    for name in ("nobody", "second", "%00", "x" * 101):
+        assert reason(browser.http.get(f"/sign-in?organisation={name}", headers=OURS)) == "unknown"
     assert browser.sign_in("ann", "/sign-in?organisation=first").headers["location"] == "/meetings"
 
 
@@ -232,10 +295,13 @@ def test_the_operator_sets_it_shows_it_and_ends_it(there: Site, tmp_path: Path) 
         problem(ann.call("GET", "/v1/rooms"), 401, "unauthorized")
         ann = signed_in(there, "ann")
         under_way = ann.consent("ann")
+        there.set_up()
+        assert reason(ann.to_callback(under_way)) == "expired"
+        under_way = ann.consent("ann")
         there.command("tenant", "sign-in", "first", "--off")
         problem(ann.call("GET", "/v1/rooms"), 401, "unauthorized")
         assert reason(ann.to_callback(under_way)) == "expired"
-        assert reason(ann.http.get("/sign-in")) == "unknown"
+        assert reason(ann.http.get("/sign-in", headers=OURS)) == "unknown"
         assert ann.http.get("/sign-in/offer").json()["isOffered"] is False
     finally:
         there.set_up()
@@ -263,8 +329,8 @@ def test_a_user_whom_the_tenant_knows_is_taken_over_where_that_is_safe(there: Si
     assert signed_in(there, "unverifiedtom").me()["id"] != tom
 
 
-def test_without_its_provider_the_server_goes_on(once: Site) -> None:
-    there = once
+def test_without_its_provider_the_server_goes_on(alone: Site) -> None:
+    there = alone
     ann = signed_in(there, "ann")
     port, callback = there.provider.port, f"{there.rest.web.url}/sign-in/callback"
     under_way = there.browser()
@@ -276,8 +342,7 @@ def test_without_its_provider_the_server_goes_on(once: Site) -> None:
     assert ann.http.get("/meetings").status_code == 200
     refused = run_refused(there, "--issuer", there.provider.issuer, "--client-id", "x")
     assert "cannot be reached" in refused and "nothing was changed" in refused
-    with provider(there.rest.storage, port, callback, secret="another secret") as again:
-        there.provider = again
+    with provider(there.rest.storage, port, callback, secret="another secret"):
         assert reason(there.browser().sign_in("ann")) == "broken"  # the client secret is wrong
         assert "invalid_client" in there.rest.web.log()
         there.set_up(secret="another secret")
@@ -286,6 +351,13 @@ def test_without_its_provider_the_server_goes_on(once: Site) -> None:
 
 def run_refused(there: Site, *arguments: str) -> str:
     return there.command("tenant", "sign-in", "first", *arguments, status=1)
+
+
+def test_a_secret_that_is_too_long_is_not_cut(once: Site, tmp_path: Path) -> None:
+    (tmp_path / "long").write_text("x" * 4097)
+    issuer = ("--issuer", "https://login.example.org", "--client-id", "x")
+    refused = run_refused(once, *issuer, "--secret-file", str(tmp_path / "long"))
+    assert "longer than 4096 bytes" in refused
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,14 @@ def test_allowed_roles_and_the_host_who_is_always_admitted(rest: Rest, roles: li
         assert answer.json()["code"] == "role_not_allowed"
 
 
+def test_a_member_may_come_back_whose_role_is_not_allowed_any_more(rest: Rest) -> None:
+    room, member = rest.room(), new_id()
+    with rest.meeting(room, member):
+        rest.ok("PATCH", f"/v1/rooms/{room}", {"settings": {"allowedRoles": ["host"]}})
+        rest.refused("POST", f"/v1/rooms/{room}/join", {"userId": new_id()}, status=403, code="role_not_allowed")
+        rest.token(room, member)
+
+
 def test_a_second_host_needs_the_role_allowed(rest: Rest) -> None:
     room = rest.room(allowedRoles=["guest"])
     invite = rest.invite(room, "host")

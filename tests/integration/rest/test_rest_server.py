@@ -6,8 +6,10 @@ import hmac
 import json
 import os
 import re
+import select
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tertulia.ids import NodeId
+from tertulia.process import pulse
+from tertulia.process.spawn import spawn
 from tertulia.room.placement import Node
 from tertulia.state.connection import connect_redis
 from tertulia.state.registry import sfu_nodes
@@ -308,6 +312,22 @@ def test_a_port_that_several_workers_share_is_in_use_too(tmp_path: Path, rest: R
 
 
 # --- several workers
+
+
+def test_the_supervisor_of_several_workers_shows_its_own_that_it_turns(rest: Rest) -> None:
+    shown, theirs = os.pipe()
+    env = servers.tertulia_env(rest.settings | {"TERTULIA_PORT": str(servers.free_port())})
+    argv = servers.tertulia_argv("web", "--workers", "2")
+    try:
+        process = spawn(argv, env=env | {pulse.VARIABLE: str(theirs)}, output=subprocess.DEVNULL, keep=(theirs,))
+        try:
+            assert select.select([shown], [], [], 60.0)[0]
+        finally:
+            process.terminate()
+            process.wait(30)
+    finally:
+        os.close(theirs)
+        os.close(shown)
 
 
 @contextmanager

@@ -78,6 +78,11 @@ for _, field in ipairs({'emptySince', 'sweptAt', 'watchedFrom'}) do
   if redis.call('HEXISTS', KEYS[1], field) == 1 then shift(KEYS[1], field) end
 end
 for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do redis.call('ZINCRBY', KEYS[3], -by, user) end
+for _, user in ipairs(redis.call('HKEYS', KEYS[2])) do
+  local text = redis.call('HGET', KEYS[2], user)
+  local function older(name, at) return name .. string.format('%.0f', tonumber(at) - by) end
+  redis.call('HSET', KEYS[2], user, (text:gsub('("admittedAtMs":)(%d+)', older)))
+end
 for _, user in ipairs(redis.call('HKEYS', KEYS[4])) do
   if user ~= '' then shift(KEYS[4], user) end
 end
@@ -148,13 +153,15 @@ class Clock:
 
 
 class Same:
-    """Whether two values are the same but for the time: a member's ``joined_at`` in one stands for one in the other."""
+    """Whether two values are the same but for the time: a member's ``joined_at`` in one stands for one in the other,
+    and the age of their admission is about the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.joined_at: dict[tuple[str, str], str] = {}
 
     def copy(self) -> Same:
-        other = Same()
+        other = Same(self.clock)
         other.joined_at = dict(self.joined_at)
         return other
 
@@ -180,10 +187,10 @@ class Same:
         return self(was, expected)
 
     def _same_member(self, real: Participant, model: Participant) -> bool:
-        if real == model:  # written by a restore, which both were given
-            return True
         known = self.joined_at.setdefault((model.user_id, model.joined_at), real.joined_at)
-        return msgspec.structs.replace(model, joined_at=known) == real
+        like = msgspec.structs.replace(model, joined_at=known, admitted_at_ms=real.admitted_at_ms)
+        ahead = model.admitted_at_ms - real.admitted_at_ms
+        return like == real and abs(ahead - self.clock.ahead) < TOLERANCE_MS
 
     def messages(self, real: list[RoomMessage], model: list[RoomMessage]) -> bool:
         """The same messages in the same order; but seats that one sweep frees go in the order of milliseconds."""
@@ -214,7 +221,7 @@ class Pair:
         self.said: list[RoomMessage] = []
         self.clock = Clock()
         self.model = Model(lambda _, message: self.said.append(message), self.clock.now())
-        self.same = Same()
+        self.same = Same(self.clock)
         self.log: list[str] = []
         self.members: dict[UserId, ConnectionId] = {}
         """What a process knows that only listens to the channel."""
@@ -365,7 +372,9 @@ def _timed(call: Call, now_ms: int) -> dict[str, Any]:
     more[room] = msgspec.structs.replace(more[room], removals=removals)
     if ages.joined:
         more["members"] = [
-            msgspec.structs.replace(member, joined_at=times.rfc3339(times.from_ms(now_ms - age)))
+            msgspec.structs.replace(
+                member, joined_at=times.rfc3339(times.from_ms(now_ms - age)), admitted_at_ms=now_ms - age
+            )
             for member, age in zip(more["members"], ages.joined, strict=True)
         ]
     return more
@@ -524,7 +533,7 @@ class Player:
         if self.seats and self.rng.random() < 0.4:
             _, was = self._recent(self.seats)
             user = was.user_id
-            returning = self.rng.choice([was.resume, "wrong", None])
+            returning = self.rng.choice([was.resume, was.resumed_with or None, "wrong", None])
             connection = was.connection_id if self.rng.random() < 0.1 else connection
         seat = JoinSeat(
             user_id=user,

@@ -105,6 +105,26 @@ async def test_a_removal_from_a_lost_state_counts_for_whoever_makes_it(redis: Re
     assert (await rooms.restore(room, other, [mine], "i")).removed == []
 
 
+async def test_a_removal_that_is_done_again_spares_who_was_let_in_since(redis: Redis, rooms: RoomState) -> None:
+    room, user, slipped_in = new_room(), new_user(), new_user()
+    await join(rooms, room, new_user(), session="s")
+    done_at = (await rooms.remove(room, user)).at_ms
+    await rooms.remove(room, slipped_in)
+    await redis.call(keys.removed(room), "DEL", keys.removed(room))  # a single key may be evicted
+    await join(rooms, room, user, admitted=done_at + 1, session="s")
+    await join(rooms, room, slipped_in, admitted=done_at, session="s")
+    again = await rooms.remove(room, user, SessionId("s"), done_at)
+    assert (again.at_ms, again.session_id, again.left) == (done_at, SessionId("s"), None)
+    assert await rooms.is_void(room, user, done_at)
+    assert not await rooms.is_void(room, user, done_at + 1)
+    # Whoever came by what the removal voids, as long as it was lost, is removed.
+    left = (await rooms.remove(room, slipped_in, SessionId("s"), done_at)).left
+    assert left
+    assert left.participant.user_id == slipped_in
+    assert (await rooms.remove(room, user, SessionId("s"), done_at)).session_id is None
+    assert user in [member.user_id for member in await rooms.participants(room)]
+
+
 async def test_who_was_removed_is_not_written_again(redis: Redis, rooms: RoomState) -> None:
     room, user, host = new_room(), new_user(), new_user()
     before = (await join(rooms, room, host)).participant

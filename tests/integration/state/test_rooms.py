@@ -126,8 +126,8 @@ async def test_the_right_resume_token_returns_to_the_seat(rooms: RoomState) -> N
 
 async def test_joining_again_from_the_same_connection_changes_nothing(redis: Redis, rooms: RoomState) -> None:
     room, user, connection = new_room(), new_user(), new_connection()
-    first = await join(rooms, room, user, connection, resume="r")
-    again = await join(rooms, room, user, connection, resume="r")
+    first = await join(rooms, room, user, connection, resume="r", admitted=5)
+    again = await join(rooms, room, user, connection, resume="r", admitted=5)
     assert again.participant == first.participant
     assert again.replaced is None
     assert await counts(redis, room) == (1, 1, 1)

@@ -2,6 +2,7 @@ import pytest
 from starlette.datastructures import Headers, MutableHeaders
 
 from tertulia.http.cors import Cors
+from tertulia.senders import Origins
 
 
 def marked(cors: Cors, origin: str | None, **asked: str) -> dict[str, str]:
@@ -14,18 +15,18 @@ def marked(cors: Cors, origin: str | None, **asked: str) -> dict[str, str]:
 
 
 def test_a_listed_origin_may_call() -> None:
-    headers = marked(Cors(["https://a.example"]), "https://a.example")
+    headers = marked(Cors(Origins(["https://a.example"])), "https://a.example")
     assert headers["access-control-allow-origin"] == "https://a.example"
     assert headers["vary"] == "Origin"
 
 
 @pytest.mark.parametrize("origin", [None, "https://b.example", "http://a.example", "null", "https://a.example.evil"])
 def test_others_may_not(origin: str | None) -> None:
-    assert marked(Cors(["https://a.example"]), origin, access_control_request_method="POST") == {}
+    assert marked(Cors(Origins(["https://a.example"])), origin, access_control_request_method="POST") == {}
 
 
 def test_any_origin() -> None:
-    assert marked(Cors(["*"]), "http://x")["access-control-allow-origin"] == "http://x"
+    assert marked(Cors(Origins(["*"])), "http://x")["access-control-allow-origin"] == "http://x"
 
 
 LOCAL = ["http://localhost:3000", "https://localhost", "http://127.0.0.1:5173", "http://[::1]:9"]
@@ -40,20 +41,20 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("origin", LOCAL)
 def test_pages_of_this_machine_may_call_in_development(origin: str) -> None:
-    assert marked(Cors([], local=True), origin)["access-control-allow-origin"] == origin
-    assert not Cors([], local=True).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
-    assert marked(Cors([]), origin) == {}
+    assert marked(Cors(Origins([], local=True)), origin)["access-control-allow-origin"] == origin
+    assert not Cors(Origins([], local=True)).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
+    assert marked(Cors(Origins([])), origin) == {}
 
 
 @pytest.mark.parametrize("origin", ELSEWHERE)
 def test_pages_from_elsewhere_may_not(origin: str) -> None:
-    assert marked(Cors([], local=True), origin) == {}
-    assert Cors([], local=True).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
+    assert marked(Cors(Origins([], local=True)), origin) == {}
+    assert Cors(Origins([], local=True)).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
 
 
 def test_a_preflight_hears_what_is_allowed() -> None:
     headers = marked(
-        Cors(["*"]),
+        Cors(Origins(["*"])),
         "http://x",
         access_control_request_method="POST",
         access_control_request_headers="authorization,content-type,x-signalr-user-agent",

@@ -19,6 +19,7 @@ from tertulia.http.server import CROWDED_SECONDS, HEAD_SECONDS, KEEP_ALIVE_SECON
 from tertulia.pace import Pace
 from tertulia.places import Places
 from tertulia.rates import Queues, RateLimit
+from tertulia.senders import Origins
 from tertulia.sockets.websocket import protocol_class
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
@@ -85,7 +86,7 @@ Connect = Callable[[], AbstractAsyncContextManager[Client]]
 @asynccontextmanager
 async def serving(gate: Gate) -> AsyncIterator[Connect]:
     """A server; gives what connects to it."""
-    config = Config(echo, ws=protocol_class({}, ()), log_config=None, lifespan="off", server_header=False)
+    config = Config(echo, ws=protocol_class({}, Origins(())), log_config=None, lifespan="off", server_header=False)
     config.load()
     loop = asyncio.get_running_loop()
     state = ServerState()
@@ -168,11 +169,26 @@ def test_an_idle_connection_outlives_those_of_load_balancers() -> None:
         clock = asyncio.get_running_loop()
         assert isinstance(clock, Clock)
         async with connected() as client:
-            for waits in (HEAD_SECONDS - 1, 60, KEEP_ALIVE_SECONDS - 1):
+            for waits in (KEEP_ALIVE_SECONDS - 1, 60, KEEP_ALIVE_SECONDS - 1):
                 clock.ahead += waits
                 await client.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert (await client.answer())[0] == 200
             clock.ahead += KEEP_ALIVE_SECONDS + 1
+            async with asyncio.timeout(10):
+                assert await client.reader.read() == b""
+
+    with asyncio.Runner(loop_factory=Clock) as runner:
+        runner.run(scenario())
+
+
+def test_a_head_that_has_begun_has_less_time() -> None:
+    async def scenario() -> None:
+        clock = asyncio.get_running_loop()
+        assert isinstance(clock, Clock)
+        async with connected() as client:
+            await client.send(b"GET /a HTTP/1.1\r\nHost: x\r\n")
+            await asyncio.sleep(0.1)
+            clock.ahead += HEAD_SECONDS + 1
             async with asyncio.timeout(10):
                 assert await client.reader.read() == b""
 

@@ -86,7 +86,7 @@ class Provider:
         return self.complete(issuer, begun, urlencode({k: v for k, v in query.items() if v}).encode(), client)
 
     def complete(self, issuer: Issuer, begun: Flow, query: bytes, client: Client = CLIENT) -> dict[str, Any]:
-        return self.run(flow.complete(client, issuer, begun, query, NOW + 5, 5.0))
+        return self.run(flow.complete(client, issuer, begun, flow.read_callback(query), NOW + 5, 5.0))
 
     @staticmethod
     def query_of(url: str) -> dict[str, str]:

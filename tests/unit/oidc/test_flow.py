@@ -14,6 +14,7 @@ from msgspec import structs
 
 from tertulia.oidc import flow
 from tertulia.oidc.issuer import Issuer
+from tertulia.oidc.person import Terms, person_of
 from tertulia.oidc.steps import Get, Post, SignInFailed
 from tests.unit.oidc.provider import CLIENT, ISSUER, NOW, REDIRECT, Provider, reply
 
@@ -52,7 +53,7 @@ def test_a_code_becomes_claims() -> None:
     provider = Provider()
     claims = provider.sign_in()
     assert (claims["sub"], claims["email"], claims["name"]) == ("ann", "ann@example.org", "Ann")
-    metadata, token, keys, me = provider.asked
+    metadata, keys, token, me = provider.asked
     assert [metadata.url, keys.url, me.url] == [
         f"{ISSUER}/.well-known/openid-configuration",
         f"{ISSUER}/keys",
@@ -171,6 +172,19 @@ def test_the_user_info_cannot_speak_for_the_id_token() -> None:
     assert (claims["iss"], claims["aud"], claims["email"]) == (ISSUER, "tertulia", "ann@example.org")
 
 
+def test_an_address_that_the_id_token_does_not_verify_is_not_verified_by_another_one() -> None:
+    provider = Provider()
+    provider.claims = {"email": "victim@example.org"}
+    provider.user_info = {"sub": "ann", "email": "mallory@evil.example", "email_verified": True}
+    assert person_of(provider.sign_in(), Terms()).email is None
+    provider.claims = {"email_verified": True}
+    provider.user_info = {"sub": "ann", "email": "victim@example.org"}
+    assert person_of(provider.sign_in(), Terms()).email is None
+    provider.claims = {}
+    provider.user_info |= {"email_verified": True}
+    assert person_of(provider.sign_in(), Terms()).email == "victim@example.org"
+
+
 def test_a_provider_without_user_info_is_asked_for_none() -> None:
     provider = Provider()
     del provider.metadata["userinfo_endpoint"]
@@ -210,21 +224,29 @@ class TestKeys:
     def test_a_provider_that_does_not_answer_is_left_alone_for_seconds(self) -> None:
         provider, issuer = Provider(), Issuer(ISSUER)
         provider.replies["openid-configuration"] = reply({}, 503)
-        for at in (0.0, 1.0, 2.9, 3.0):
+        for at in (0.0, 1.0, 9.9, 10.0):
             with pytest.raises(SignInFailed) as failed:
                 provider.run(issuer.metadata(at))
             assert failed.value.reason == "unreachable"
         assert len(provider.asked) == 2
         del provider.replies["openid-configuration"]
-        assert provider.run(issuer.metadata(6.0)).issuer == ISSUER
+        assert provider.run(issuer.metadata(20.0)).issuer == ISSUER
 
-    def test_keys_that_cannot_be_read_are_asked_for_again_next_time(self) -> None:
+    def test_keys_that_cannot_be_read_are_left_alone_for_seconds(self) -> None:
         provider, issuer = Provider(), Issuer(ISSUER)
         provider.replies["keys"] = reply({}, 503)
-        with pytest.raises(SignInFailed):
-            provider.run(issuer.key("rsa", "RS256", 0.0))
+        for at in (0.0, 1.0, 9.9, 10.0):
+            with pytest.raises(SignInFailed, match="answered with 503"):
+                provider.run(issuer.key("rsa", "RS256", at))
+        assert [asked.url.rpartition("/")[2] for asked in provider.asked].count("keys") == 2
         del provider.replies["keys"]
-        assert provider.run(issuer.key("rsa", "RS256", 1.0)) is not None
+        assert provider.run(issuer.key("rsa", "RS256", 20.0)) is not None
+
+    def test_a_code_is_not_redeemed_without_the_keys(self) -> None:
+        provider = Provider()
+        provider.replies["keys"] = reply({}, 503)
+        assert reason(provider) == "unreachable"
+        assert not any(isinstance(asked, Post) for asked in provider.asked), "the code is lost"
 
 
 _PARTS = st.sampled_from(

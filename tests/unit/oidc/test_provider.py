@@ -128,6 +128,31 @@ async def test_a_provider_that_hangs_is_given_up_and_keeps_up_nobody_elses(monke
         ended.set()
 
 
+async def test_what_everybody_wants_to_read_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "REPLY_SECONDS", 0.5)
+    heard: list[bytes] = []
+    ended = asyncio.Event()
+
+    async def hang(request: bytes, _writer: asyncio.StreamWriter) -> None:
+        heard.append(request)
+        await ended.wait()
+
+    async with serving(hang) as url:
+        providers = Providers()
+        same = [
+            asyncio.create_task(providers.run(providers.issuer(url), once(Get(f"{url}/keys"))))
+            for _ in range(provider.AT_ONCE - 1)
+        ]
+        await asyncio.sleep(0.1)
+        same[0].cancel()  # the others get the answer all the same
+        own = providers.run(providers.issuer(url), once(Get(f"{url}/me", bearer="access")))
+        gone, *failed = await asyncio.gather(*same, own, return_exceptions=True)
+        ended.set()
+    assert isinstance(gone, asyncio.CancelledError)
+    assert all(isinstance(one, SignInFailed) and "does not answer" in str(one) for one in failed)
+    assert sorted(request.split()[1] for request in heard) == [b"/keys", b"/me"]
+
+
 async def test_what_fails_is_told_to_the_procedure() -> None:
     told: list[str] = []
 

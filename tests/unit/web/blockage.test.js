@@ -67,6 +67,15 @@ describe("in words", () => {
     assert.equal(blockedBanner(blockage), "No sound or video for some people");
   });
 
+  test("a browser and a server that do not agree on how to encrypt", () => {
+    const blockage = { tried: ["udp"], hasTurn: true, userIds: [], isEncryption: true };
+    const [matter, tried, last] = words(blockage);
+    assert.match(matter, /cannot agree on how to encrypt/);
+    assert.equal(tried, "");
+    assert.match(last, /tell whoever runs this server/);
+    assert.equal(blockedBanner(blockage), "No sound or video gets through");
+  });
+
   test("a browser that may not send straight", () => {
     const [matter, tried] = words({ tried: [], hasTurn: false, userIds: [] });
     assert.equal(tried, "Nothing could be tried.");

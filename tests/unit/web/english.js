@@ -1,5 +1,6 @@
 /** Texts are said in English. */
 import english from "../../../python/tertulia/web/static/words/en.js";
+import ofMeetings from "../../../python/tertulia/web/static/words/meetings/en.js";
 import { speak } from "../../../python/tertulia/web/static/words.js";
 
-speak(english, "en");
+speak({ ...english, ...ofMeetings }, "en");

@@ -6,7 +6,7 @@ import { changeOf } from "../../../python/tertulia/web/static/meetings/room_form
 import { titleOf, whenOf } from "../../../python/tertulia/web/static/meetings/room_words.js";
 import { merged, Rooms } from "../../../python/tertulia/web/static/meetings/rooms.js";
 import { Rows } from "../../../python/tertulia/web/static/meetings/rows.js";
-import { fetchSignedIn, takeReason } from "../../../python/tertulia/web/static/meetings/sign_in.js";
+import { fetchSignedIn, goToProvider, takeAnswer } from "../../../python/tertulia/web/static/meetings/sign_in.js";
 import { fromField, toField } from "../../../python/tertulia/web/static/view/moment_field.js";
 import { plain } from "../../../python/tertulia/web/static/words.js";
 import "./english.js";
@@ -126,14 +126,40 @@ describe("signing in", () => {
       location: { search, pathname: "/meetings", hash: "#nodes" },
       history: { replaceState: (_state, _title, address) => replaced.push(address) },
     });
-    return [takeReason(), replaced];
+    return [takeAnswer(), replaced];
   };
 
   test("says why it failed, once", () => {
-    assert.deepEqual(at("?sign-in=denied"), ["signin.denied", ["/meetings#nodes"]]);
-    assert.deepEqual(at("?sign-in=<script>"), ["signin.broken", ["/meetings#nodes"]]);
-    assert.deepEqual(at("?sign-in=toString"), ["signin.broken", ["/meetings#nodes"]]);
-    assert.deepEqual(at(""), [null, []]);
+    const failed = (/** @type {string} */ reason) => [{ reason, organisation: "" }, ["/meetings#nodes"]];
+    assert.deepEqual(at("?sign-in=denied"), failed("signin.denied"));
+    assert.deepEqual(at("?sign-in=<script>"), failed("signin.broken"));
+    assert.deepEqual(at("?sign-in=toString"), failed("signin.broken"));
+    assert.deepEqual(at("?organisation=acme"), [{ reason: null, organisation: "" }, []]);
+  });
+
+  test("takes the organization from a link elsewhere, for the button", () => {
+    const asked = (/** @type {string} */ organisation) => [{ reason: null, organisation }, ["/meetings#nodes"]];
+    assert.deepEqual(at("?sign-in=asked&organisation=a%26b"), asked("a&b"));
+    assert.deepEqual(at("?sign-in=asked"), asked(""));
+  });
+
+  test("asks the server where to go", async (t) => {
+    const gone = [];
+    const before = globalThis.location;
+    globalThis.location = { origin: "https://meet.example", assign: (url) => gone.push(url) };
+    t.after(() => {
+      globalThis.location = before;
+    });
+    const sent = t.mock.method(globalThis, "fetch", async () => Response.json({ url: "https://login.example/auth" }));
+    await goToProvider("a&b");
+    const [input, init] = sent.mock.calls[0].arguments;
+    assert.deepEqual(
+      [String(input), init.method, gone],
+      ["https://meet.example/sign-in?organisation=a%26b", "POST", ["https://login.example/auth"]],
+    );
+    t.mock.method(globalThis, "fetch", async () => Response.json({ code: "rate_limited" }, { status: 429 }));
+    await assert.rejects(goToProvider(""), { code: "rate_limited" });
+    assert.equal(gone.length, 1);
   });
 
   test("calls by the cookie, which only this header makes count", async (t) => {

@@ -9,7 +9,7 @@ const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((
 
 /** @param {string} name of a module that a page begins with, of a catalogue, or of what is loaded on demand only */
 const isLoadedByName = (name) =>
-  /^(boot|view|meetings)\.js$|^words\/[a-z]{2}\.js$|^media\/effects\/|^(media|view)\/check\/|^view\/dialogs\/|^view\/copied_report\.js$|^vendor\//.test(
+  /^(boot|view|meetings)\.js$|^words\/(meetings\/)?[a-z]{2}\.js$|^media\/effects\/|^(media|view)\/check\/|^view\/dialogs\/|^vendor\//.test(
     name,
   );
 

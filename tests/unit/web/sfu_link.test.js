@@ -279,6 +279,72 @@ describe("another SFU, or a lost connection", () => {
     assert.equal(one.hub.called("SendOffer").length, 2);
   });
 
+  /** The SFU answers, ICE connects, and then DTLS fails. */
+  async function fail(one, reason = "dtls") {
+    await answer(one);
+    one.hub.emit("SfuError", { transportId: "sfu_1", code: "dtls", message: "" });
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed", reason });
+    await settle();
+  }
+
+  test("where DTLS fails it is tried again at once, and then less and less often", async () => {
+    const clock = new FakeClock();
+    const one = setUp();
+    one.hub.emit("asked", null);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    const waits = [];
+    for (let failure = 1; failure <= 7; failure++) {
+      const before = one.hub.called("SendOffer").length;
+      await fail(one);
+      let waited = 0;
+      for (; one.hub.called("SendOffer").length === before; waited += 500) await clock.advance(500);
+      waits.push(waited);
+    }
+    assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000, 15_000, 15_000]);
+  });
+
+  test("what is the matter is said after three failures, until there is a connection", async () => {
+    const clock = new FakeClock();
+    const one = setUp();
+    one.hub.emit("asked", null);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    const said = async () => (await one.link.report()).blockage?.isEncryption ?? false;
+    for (const expected of [false, false, true]) {
+      await fail(one, "certificate");
+      assert.equal(await said(), expected);
+      await clock.advance(2000);
+    }
+    await answer(one);
+    assert.equal(await said(), true, "ICE alone is no connection");
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "connected" });
+    assert.equal(await said(), false);
+    const before = one.hub.called("SendOffer").length;
+    await fail(one);
+    assert.equal(one.hub.called("SendOffer").length, before + 1, "at once again");
+  });
+
+  test("another SFU is tried at once, and a link that is closed tries no more", async () => {
+    const clock = new FakeClock();
+    const one = setUp();
+    one.hub.emit("asked", null);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    for (let failure = 0; failure < 4; failure++) {
+      await fail(one);
+      await clock.advance(4000);
+    }
+    await fail(one);
+    const before = one.hub.called("SendOffer").length;
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_2" });
+    await settle();
+    assert.equal(one.hub.called("SendOffer").length, before + 1);
+    one.hub.emit("TransportState", { transportId: "sfu_2", state: "closed", reason: "dtls" });
+    one.hub.emit("TransportState", { transportId: "sfu_2", state: "closed", reason: "dtls" });
+    const offers = one.hub.called("SendOffer").length;
+    one.link.close();
+    await clock.advance(30_000);
+    assert.equal(one.hub.called("SendOffer").length, offers);
+  });
+
   test("a state that is not closed is no reason", async () => {
     const { hub } = await connected();
     hub.emit("TransportState", { transportId: "sfu_1", state: "connected" });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { runInNewContext } from "node:vm";
-import english from "../../../python/tertulia/web/static/words/en.js";
+import ofEveryPage from "../../../python/tertulia/web/static/words/en.js";
+import ofMeetings from "../../../python/tertulia/web/static/words/meetings/en.js";
 import {
   bytes,
   dateAndTime,
@@ -19,20 +20,36 @@ import {
 const STATIC = new URL("../../../python/tertulia/web/static/", import.meta.url);
 const MODULES = readdirSync(STATIC, { recursive: true }).filter((name) => /^(?!vendor\/).*\.js$/.test(name));
 const CODES = Object.keys(LANGUAGES);
-const catalogues = await Promise.all(CODES.map((code) => import(new URL(`words/${code}.js`, STATIC).href)));
-const TEXTS = new Map(CODES.map((code, i) => [code, catalogues[i].default]));
+const english = { ...ofEveryPage, ...ofMeetings };
+/** @param {string} place */
+const read = async (place) => (await import(new URL(place, STATIC).href)).default;
+const TEXTS = new Map();
+for (const code of CODES) {
+  TEXTS.set(code, { ...(await read(`words/${code}.js`)), ...(await read(`words/meetings/${code}.js`)) });
+}
 
 /** @param {string} name of a module @returns {string} its code without comments */
 const code = (name) => readFileSync(new URL(name, STATIC), "utf8").replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
 const forms = (text) => (typeof text === "string" ? [text] : Object.values(text));
 const placeholders = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))].sort();
 const without = (names, others) => names.filter((name) => !others.includes(name));
-const CODE = MODULES.filter((name) => !/^words\/[a-z]{2}\.js$/.test(name)).map((name) => [name, code(name)]);
+const CATALOGUE = /^words\/(meetings\/)?[a-z]{2}\.js$/;
+const CODE = MODULES.filter((name) => !CATALOGUE.test(name)).map((name) => [name, code(name)]);
+const IS_OF_MEETINGS = /^meetings(\.js|\/)/;
 
 describe("the catalogues", () => {
   test("there is one for each language, and no other", () => {
-    const files = MODULES.filter((name) => /^words\/[a-z]{2}\.js$/.test(name)).map((name) => name.slice(6, 8));
-    assert.deepEqual(files.sort(), CODES.toSorted());
+    const files = MODULES.filter((name) => CATALOGUE.test(name));
+    const wanted = ["words/", "words/meetings/"].flatMap((place) => CODES.map((code) => `${place}${code}.js`));
+    assert.deepEqual(files.sort(), wanted.sort());
+  });
+
+  test("what only the page of meetings says is in a catalogue that no other page loads", () => {
+    const inCode = (isMeetings) =>
+      CODE.filter(([name]) => IS_OF_MEETINGS.test(name) === isMeetings).map(([, text]) => text);
+    const [meetings, others] = [inCode(true).join(""), inCode(false).join("")];
+    const only = Object.keys(english).filter((key) => meetings.includes(`"${key}"`) && !others.includes(`"${key}"`));
+    assert.deepEqual(Object.keys(ofMeetings), only);
   });
 
   for (const [language, texts] of TEXTS) {
@@ -145,6 +162,14 @@ describe("the language", () => {
 });
 
 describe("what is said", () => {
+  test("has what only the page of meetings says where it is asked for", async () => {
+    await load("de", [], true);
+    assert.equal(say("nodes.open"), TEXTS.get("de")["nodes.open"]);
+    assert.equal(say("action.ok"), TEXTS.get("de")["action.ok"]);
+    await load("de", []);
+    assert.throws(() => say("nodes.open"), /there is no text nodes.open/);
+  });
+
   test("has its values, each with a direction of its own", () => {
     speak(english, "en");
     assert.equal(say("people.remove", { name: "أنا" }), "Remove \u2068أنا\u2069");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sfu_driver::sfu::{Command, PeerId, Source, WantedVideo};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::config::DtlsVersion;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpWrite};
@@ -28,6 +29,8 @@ pub(crate) struct Client {
     pub(crate) connected: bool,
     /// How long each video packet that came took from one client to the other, if it `feeds_back`.
     pub(crate) delays: Vec<Duration>,
+    /// Between packets of audio: other than what they carry, so that many clients are less work.
+    pub(crate) audio_every: Duration,
     clock: Instant,
     feeds_back: bool,
     sends: bool,
@@ -62,10 +65,14 @@ impl Client {
             name,
             connected: false,
             delays: Vec::new(),
+            audio_every: Duration::from_millis(20),
             clock: now,
             feeds_back,
             sends: false,
-            rtc: RtcConfig::new().set_rtp_mode(true).build(now),
+            rtc: RtcConfig::new()
+                .set_rtp_mode(true)
+                .set_dtls_version(DtlsVersion::Auto)
+                .build(now),
             local: socket.local_addr().expect("bound"),
             socket,
             pending: None,
@@ -143,6 +150,11 @@ impl Client {
         (self.next_audio, self.next_video) = (now, now);
     }
 
+    /// Sends nothing more.
+    pub(crate) fn stop(&mut self) {
+        self.sends = false;
+    }
+
     /// Reads, sends what is due, writes. `false`: there was nothing to do.
     pub(crate) fn turn(&mut self, now: Instant) -> bool {
         let mut busy = self.read(now);
@@ -185,7 +197,7 @@ impl Client {
         self.next_video = self.next_video.max(earliest);
         let mut busy = false;
         while now >= self.next_audio {
-            self.next_audio += Duration::from_millis(20);
+            self.next_audio += self.audio_every;
             let levels = ExtensionValues {
                 audio_level: Some(-30),
                 voice_activity: Some(true),

@@ -252,7 +252,7 @@ fn view(number: usize) -> Command {
 }
 
 /// What a guest offers who publishes nothing and watches three.
-fn guest_sdp() -> String {
+pub(crate) fn guest_sdp() -> String {
     let mut client = Client::new("bench", "guest".to_owned(), 30, 4, true, Instant::now());
     match client.offer(false, 3, 3) {
         Command::Offer { sdp, .. } => sdp,

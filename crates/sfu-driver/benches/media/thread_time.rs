@@ -5,15 +5,15 @@ use std::time::Duration;
 
 /// Of all threads of this process whose name begins so.
 pub(crate) fn of_threads(prefix: &str) -> Duration {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux").flatten();
+    of_threads_in("self", prefix)
+}
+
+/// Of those of another process.
+pub(crate) fn of_threads_in(process: &str, prefix: &str) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("Linux").flatten();
     let named =
         tasks.filter(|task| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with(prefix)));
     named.map(|task| read(&task.path().join("schedstat"))).sum()
-}
-
-/// Of the calling thread.
-pub(crate) fn own() -> Duration {
-    read("/proc/thread-self/schedstat".as_ref())
 }
 
 fn read(path: &std::path::Path) -> Duration {

@@ -261,6 +261,62 @@ fn commands_that_take_long_have_turns_of_their_own() {
     assert!(turns() - before >= COMMANDS, "{} turns", turns() - before);
 }
 
+/// How many of some events are answers.
+fn answers(events: &[Event]) -> usize {
+    let is_answer = |event: &&Event| matches!(event, Event::Core(event) if matches!(event.body, Body::Answer { .. }));
+    events.iter().filter(is_answer).count()
+}
+
+/// Has so many offers read while their worker stands still: it finds them all at once.
+fn read_at_once(driver: &Driver, offers: usize) -> mpsc::Sender<()> {
+    let (read, wait) = mpsc::channel::<()>();
+    driver
+        .reader
+        .as_ref()
+        .unwrap()
+        .call(move || assert!(wait.recv().is_err()));
+    for n in 0..offers {
+        let mut offer = offer();
+        if let Command::Offer { peer, .. } = &mut offer {
+            let name = format!("t{n}");
+            (peer.transport, peer.user) = ((*name).into(), (*name).into());
+        }
+        driver.command(&room(), offer).unwrap();
+    }
+    drop(hold(driver)); // what comes after it finds all offers handed out
+    let go = hold(driver);
+    let before = driver.turns()[1];
+    drop(read);
+    while driver.turns()[1] < before + offers as u64 {
+        thread::yield_now();
+    }
+    go
+}
+
+#[test]
+fn what_was_read_keeps_neither_commands_nor_the_stop_waiting() {
+    const OFFERS: usize = 60;
+    let mut driver = started(1);
+    let go = read_at_once(&driver, OFFERS);
+    let before = driver.drain(usize::MAX);
+    assert_eq!(answers(&before), 0);
+    let (hold_again, wait) = mpsc::channel::<()>();
+    let (begin, begun) = mpsc::channel();
+    driver.workers[0].call(move || {
+        begin.send(()).unwrap();
+        assert!(wait.recv().is_err());
+    });
+    drop(go);
+    begun.recv_timeout(Duration::from_secs(5)).unwrap();
+    let first = answers(&driver.drain(usize::MAX));
+    assert!(first <= OFFERS / 4, "{first} answers before the command");
+    let stopping = driver.begin_stop();
+    drop(hold_again);
+    stopping.wait().unwrap();
+    let last = answers(&driver.drain(usize::MAX));
+    assert!(last <= OFFERS / 4, "{last} answers before the stop");
+}
+
 #[test]
 fn stopping_neither_holds_the_driver_nor_waits_for_commands() {
     let mut driver = started(1);

@@ -1,23 +1,28 @@
-//! When the next packet may leave: a token bucket that lets ordinary frames through whole, and spreads what is larger.
+//! When the next packet may leave: a token bucket. Where no limit is known, ordinary frames leave whole and what is larger is
+//! spread; near a limit everything is.
 
 use std::time::{Duration, Instant};
 
-/// What may leave at once: the rate's worth of so many seconds, where no limit is known,
+/// Seconds of the rate that may leave at once where no limit is near.
 const DEPTH: f64 = 0.04;
 
-/// and where one is: what leaves at once waits in front of the limit, and voices behind it.
+/// The same near a limit: what leaves at once queues up in front of it, and voices that come after that wait too.
 const BOUND_DEPTH: f64 = 0.005;
 
-/// A wait is worth several packets: they leave together.
+/// Seconds of the rate that have to be there before what waits goes on, so that some packets leave together.
 const STEP: f64 = 0.005;
+
+/// Seconds of the rate that may be owed: what does not wait holds up the others for so long at most.
+const MAX_DEBT: f64 = 0.04;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Pacer {
     /// Bytes per second.
     rate: f64,
-    /// Seconds.
+    /// Seconds of it that may leave at once.
     depth: f64,
+    /// Bytes; negative where packets left that did not wait.
     tokens: f64,
     at: Instant,
 }
@@ -46,10 +51,9 @@ impl Pacer {
         self.tokens > 0.0
     }
 
-    /// A packet leaves: one that may, or one that does not wait.
+    /// A packet leaves: one that may, or one that does not wait. The last one that may can take more than is there.
     pub(crate) fn spend(&mut self, bytes: usize) {
-        // What does not wait holds up the others by the depth of the bucket at most.
-        self.tokens = (self.tokens - bytes as f64).max(-self.rate * DEPTH);
+        self.tokens = (self.tokens - bytes as f64).max(-self.rate * MAX_DEBT);
     }
 
     /// When the next packet may leave.

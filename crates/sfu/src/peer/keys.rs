@@ -47,19 +47,59 @@ enum Progress {
     Failed(Failure),
 }
 
+/// What serves the client, where it begins the handshake.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Backend {
+    /// What its ClientHello asks for.
+    #[default]
+    ByHello,
+    /// The newest version: its ClientHello has come.
+    Newest,
+    /// DTLS 1.2.
+    Older,
+}
+
 /// Where the keys of one session come.
 #[derive(Debug, Default, Clone)]
-pub(super) struct KeySlot(Arc<Mutex<Progress>>);
+pub(super) struct KeySlot(Arc<Mutex<(Progress, Backend)>>);
 
 impl KeySlot {
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn state(&self) -> MutexGuard<'_, (Progress, Backend)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the client served DTLS 1.2, unless its ClientHello has come already.
+    pub(super) fn serve_older(&self) {
+        let mut state = self.state();
+        let backend = &mut state.1;
+        if *backend == Backend::ByHello {
+            *backend = Backend::Older;
+        }
+    }
+
+    /// Whether the client is served the newest version, by its ClientHello.
+    pub(super) fn serves_newest(&self) -> bool {
+        self.state().1 == Backend::Newest
+    }
+
+    /// Decides by a ClientHello whether the client is served DTLS 1.2.
+    fn decide(&self, hello: Offer) -> bool {
+        let mut state = self.state();
+        let backend = &mut state.1;
+        if *backend == Backend::ByHello {
+            *backend = match hello {
+                Offer::Before13 => Backend::Older,
+                Offer::Incomplete | Offer::Other => Backend::Newest,
+            };
+        }
+        *backend == Backend::Older
     }
 
     /// Takes the keys, when DTLS has them.
     pub(super) fn take(&self) -> Option<Keys> {
-        let mut progress = self.progress();
-        match std::mem::replace(&mut *progress, Progress::Taken) {
+        let mut state = self.state();
+        let progress = &mut state.0;
+        match std::mem::replace(progress, Progress::Taken) {
             Progress::Done(keys) => Some(keys),
             other => {
                 *progress = other;
@@ -70,19 +110,20 @@ impl KeySlot {
 
     /// Why there will be none.
     pub(super) fn failure(&self) -> Option<Failure> {
-        match *self.progress() {
+        match self.state().0 {
             Progress::Failed(failure) => Some(failure),
             _ => None,
         }
     }
 
     fn put(&self, keys: Keys) {
-        *self.progress() = Progress::Done(keys);
+        self.state().0 = Progress::Done(keys);
     }
 
     /// A packet could not be used. After the handshake that means nothing.
     fn note(&self, error: &DtlsImplError, packet: &[u8]) {
-        let mut progress = self.progress();
+        let mut state = self.state();
+        let progress = &mut state.0;
         // A client that is the server, and shares no cipher suite, says so first of all.
         let is_refused =
             *error == DtlsImplError::UnexpectedMessage(UnrecognizedAutoServerResponse) && is_fatal_alert(packet);
@@ -336,7 +377,7 @@ impl WatchedInstance {
             return Ok(Vec::new());
         }
         let packets = std::mem::take(&mut before.packets);
-        if offer == Offer::Before13 {
+        if self.slot.decide(offer) {
             let server = Dtls12Server::new(&before.context, before.now, before.mtu);
             self.inner = Box::new(server.map_err(|_| DtlsImplError::ConnectionClosed)?);
         }

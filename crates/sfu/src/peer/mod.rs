@@ -16,6 +16,7 @@ mod output;
 mod paths;
 mod reading;
 mod receiving;
+mod redundancy;
 mod sending;
 mod session;
 mod sources;

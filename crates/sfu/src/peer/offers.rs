@@ -24,6 +24,21 @@ pub(crate) struct NewOffer {
 }
 
 impl Peer {
+    /// Whose certificate the client has, once it has offered.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.negotiation.fingerprint()
+    }
+
+    /// Has the client served DTLS 1.2, unless its ClientHello has come already.
+    pub(crate) fn serve_older_dtls(&self) {
+        self.session.serve_older_dtls();
+    }
+
+    /// The fingerprint of a client that is served the newest version of DTLS.
+    pub(crate) fn fingerprint_of_newest_dtls(&self) -> Option<&str> {
+        self.fingerprint().filter(|_| self.session.serves_newest_dtls())
+    }
+
     /// Whether an offer of the server's is outstanding.
     pub(crate) fn awaits_answer(&self) -> bool {
         self.negotiation.awaits_answer()
@@ -64,7 +79,7 @@ impl Peer {
                 .map(|pending| (Arc::clone(&pending.sdp), pending.added.clone())),
             withdrawn: negotiation.withdrawn().map(|withdrawn| Arc::clone(&withdrawn.sdp)),
         };
-        Ok(Some(Reading::new(key, sdp, negotiated, limits)))
+        Ok(Some(Reading::new(key, &self.id, sdp, negotiated, limits)))
     }
 
     /// Whether an SDP of its client's is being read.

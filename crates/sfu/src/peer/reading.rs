@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::negotiation::{ClientOffer, NegotiationError};
 use super::sources::MAX_SSRCS;
 use crate::config::Limits;
-use crate::ids::PeerKey;
+use crate::ids::{PeerId, PeerKey, RoomId, UserId};
 use crate::sdp::{Outline, Scan, Slot, render, scan};
 
 /// Why an SDP is refused, for people.
@@ -48,6 +48,7 @@ pub(super) struct Negotiated {
 /// [`crate::Shard::finish_reading`] takes what comes of it.
 pub struct Reading {
     peer: PeerKey,
+    user: (RoomId, UserId),
     sdp: ClientSdp,
     negotiated: Negotiated,
     max_lines: usize,
@@ -104,9 +105,10 @@ pub(crate) struct ReadAnswer {
 }
 
 impl Reading {
-    pub(super) fn new(peer: PeerKey, sdp: ClientSdp, negotiated: Negotiated, limits: &Limits) -> Self {
+    pub(super) fn new(peer: PeerKey, id: &PeerId, sdp: ClientSdp, negotiated: Negotiated, limits: &Limits) -> Self {
         Self {
             peer,
+            user: (id.room.clone(), id.user.clone()),
             sdp,
             negotiated,
             max_lines: limits.media_lines,
@@ -114,9 +116,14 @@ impl Reading {
         }
     }
 
-    /// Whose SDP it is.
+    /// The peer whose SDP it is.
     pub(crate) fn peer(&self) -> PeerKey {
         self.peer
+    }
+
+    /// Whose SDP it is, as people count: one user may have several peers.
+    pub fn user(&self) -> &(RoomId, UserId) {
+        &self.user
     }
 
     /// The length of the SDP: so long takes its reading.
@@ -154,20 +161,19 @@ impl Reading {
 
     fn find_offer(&self, mut scan: Scan<'_>) -> Result<Found, Reason> {
         scan.prefer_sending();
-        let sections = scan.sections.iter();
-        let tracks = sections.filter(|section| section.sends() && section.kind().is_some());
-        if tracks.count() > self.max_tracks {
-            return Err(format!("the offer has more than {} tracks", self.max_tracks));
-        }
         // DTLS goes on with the certificate it began with.
         let known = self.negotiated.fingerprint.as_deref().zip(scan.fingerprint());
         if known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered)) {
-            return ReadOffer::of(scan, &Layout::default()).map(Found::NewConnection);
+            return self.offer(scan, &Layout::default()).map(Found::NewConnection);
         }
         let layout = &self.negotiated.layout;
         layout.check(&scan)?;
         layout.name(&mut scan);
-        ReadOffer::of(scan, layout).map(Found::Offer)
+        self.offer(scan, layout).map(Found::Offer)
+    }
+
+    fn offer(&self, scan: Scan<'_>, layout: &Layout) -> Result<Box<ReadOffer>, Reason> {
+        ReadOffer::of(scan, layout, self.max_tracks)
     }
 
     fn find_answer(&self, mut scan: Scan<'_>) -> Result<Found, Reason> {
@@ -183,7 +189,7 @@ impl Reading {
         }
         if withdrawn.as_ref().is_some_and(|offer| answers(&scan, offer)) {
             scan.prefer_sending();
-            return ReadOffer::of(scan, layout).map(Found::LateAnswer);
+            return self.offer(scan, layout).map(Found::LateAnswer);
         }
         Err(match pending {
             Some(_) => "the m-lines of the answer are not those of the offer".into(),
@@ -193,7 +199,12 @@ impl Reading {
 }
 
 impl ReadOffer {
-    fn of(scan: Scan<'_>, layout: &Layout) -> Result<Box<Self>, Reason> {
+    fn of(scan: Scan<'_>, layout: &Layout, max_tracks: usize) -> Result<Box<Self>, Reason> {
+        let sections = scan.sections.iter();
+        let tracks = sections.filter(|section| section.sends() && section.kind().is_some());
+        if tracks.count() > max_tracks {
+            return Err(format!("the client sends more than {max_tracks} tracks"));
+        }
         let ssrcs = announced_ssrcs(&scan)?;
         let slots = layout.slots(&scan, &[])?;
         let offer = SdpOffer::from_sdp_string(&rendered(&scan, &slots)?).map_err(|error| error.to_string())?;

@@ -145,35 +145,31 @@ impl Receiving {
         let Some((own, repeated)) = blocks.split_last() else {
             return taken;
         };
-        for (back, block) in (1..=repeated.len()).rev().zip(repeated) {
-            let Some(media) = self.take_repeated(now, header, block, index, back as u64) else {
-                continue;
-            };
-            taken.push(media);
-        }
+        let lost = repeated
+            .iter()
+            .filter_map(|block| self.take_repeated(now, header, block, index));
+        taken.extend(lost);
         taken.extend(self.take(now, header, own.payload, index));
         taken
     }
 
-    /// Takes a payload of the packet so many places before, unless that has come.
+    /// Takes a payload of a packet before, unless that has come. Should it come after all, it counts, and is not handed on.
     fn take_repeated(
         &mut self,
         now: Instant,
         header: &Header<'_>,
         block: &Block<'_>,
         index: u64,
-        back: u64,
     ) -> Option<(Mid, PayloadParams, Packet)> {
         let (params, _) = self.formats.of(header.payload_type)?;
         let params = *params;
         let source = self.sources.get_mut(header.ssrc.into())?;
-        let sequence = header.sequence.wrapping_sub(back as u16);
-        let missed = index.checked_sub(back)?;
+        let sequence = header.sequence.wrapping_sub(block.back as u16);
+        let missed = index.checked_sub(block.back)?;
         if source.place.role != Role::Main || source.stream.window.index(sequence) != Some(missed) {
             return None;
         }
-        // Reports count it as lost all the same.
-        source.stream.window.note(missed);
+        source.stream.repaired(now, sequence).filter(|index| *index == missed)?;
         let mut repeated = *header;
         (repeated.sequence, repeated.marker) = (sequence, false);
         repeated.timestamp = header.timestamp.wrapping_sub(block.offset);

@@ -8,6 +8,7 @@ use str0m::rtp::Extension;
 
 use super::Peer;
 use super::outlets::{OutletKey, Outlets, Terms};
+use super::redundancy::Redundancy;
 use super::session::{Fault, Session};
 use super::waiting::{Waiting, WaitingLine};
 use crate::config::Transport;
@@ -59,6 +60,7 @@ pub(super) struct Sending {
     outlets: Outlets,
     line: WaitingLine,
     control: Control,
+    redundancy: Redundancy,
 }
 
 /// Where a sealed packet goes.
@@ -83,6 +85,7 @@ impl Sending {
             outlets: Outlets::default(),
             line: WaitingLine::default(),
             control: Control::new(now),
+            redundancy: Redundancy::new(now),
         }
     }
 
@@ -155,7 +158,10 @@ impl Sending {
             redundant: red.map(|_| &outlet.repeater),
         };
         let mut packet = Vec::with_capacity(outgoing.payload().len() + 64 + Sender::OVERHEAD);
-        let header = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
+        let (header, redundant) = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
+        if red.is_some() {
+            self.redundancy.sent(now, redundant);
+        }
         if !*is_repair {
             outlet.sent(now, outgoing);
         }
@@ -272,14 +278,16 @@ impl Peer {
         self.sending.line.has_room(self.sending.control.most_waiting())
     }
 
-    /// Bits per second that the client can be sent; `None`: there is no sign of a limit.
+    /// Bits per second that the client can be sent, besides what repeats audio; `None`: there is no sign of a limit.
     pub(crate) fn bandwidth(&self) -> Option<u64> {
-        self.sending.control.bits()
+        let bits = self.sending.control.bits()?;
+        Some(bits.saturating_sub(self.sending.redundancy.bits()))
     }
 
     /// So many bits per second would be of use; `None`: what is possible is enough.
     pub(crate) fn set_goal(&mut self, now: Instant, goal: Option<u64>) {
-        self.sending.control.set_goal(now, goal);
+        let redundancy = self.sending.redundancy.bits();
+        self.sending.control.set_goal(now, goal.map(|goal| goal + redundancy));
     }
 
     /// Packets go to another address from now on.
@@ -353,7 +361,9 @@ impl Peer {
         if let Some(bits) = feedback.estimate {
             control.estimated_by_client(now, bits);
         }
-        let is_bandwidth_new = control.is_news();
+        let is_estimate_new = control.is_news();
+        self.sending.redundancy.turn(control.loses(now));
+        let is_redundancy_new = self.sending.redundancy.is_news();
         for (ssrc, ntp, rtp) in &feedback.sent {
             self.receiving.reported(now, *ssrc, *ntp, *rtp);
         }
@@ -371,7 +381,7 @@ impl Peer {
                 .iter()
                 .filter_map(|(ssrc, sequence)| outlets.locate(*ssrc, *sequence))
                 .collect(),
-            is_bandwidth_new,
+            is_bandwidth_new: is_estimate_new || is_redundancy_new,
         })
     }
 }

@@ -145,6 +145,16 @@ impl Session {
         })
     }
 
+    /// Has the client served DTLS 1.2, unless its ClientHello has come already.
+    pub(super) fn serve_older_dtls(&self) {
+        self.keys.serve_older();
+    }
+
+    /// Whether the client is served the newest version of DTLS, by its ClientHello.
+    pub(super) fn serves_newest_dtls(&self) -> bool {
+        self.keys.serves_newest()
+    }
+
     /// Why DTLS will never be done.
     pub(super) fn failure(&self) -> Option<Failure> {
         self.keys.failure()

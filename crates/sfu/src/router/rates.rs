@@ -1,6 +1,6 @@
 //! What each of the layers inside of one stream costs a subscriber's line.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::thinning::Limit;
 use crate::congestion::Meter;
@@ -9,41 +9,59 @@ use crate::rtp::Place;
 /// Bytes of a packet besides its payload on a subscriber's line: RTP with extensions, the tag of SRTP, UDP and IP.
 const OVERHEAD: usize = 70;
 
+/// A layer of which nothing has come while so much of others came is not sent any more. A screen that stands still has a frame
+/// a second, and every fourth of them in its highest layer.
+const GONE_AFTER: Duration = Duration::from_secs(10);
+
+/// Between packets of a stream that goes on, at most; what is longer is a pause of all layers.
+const LONGEST_GAP: Duration = Duration::from_secs(1);
+
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Rates(Vec<Rate>);
+pub(super) struct Rates {
+    layers: Vec<Rate>,
+    latest: Option<Instant>,
+    /// How long the stream has gone on, without its pauses.
+    length: Duration,
+}
 
 #[derive(Debug)]
 struct Rate {
     spatial: u8,
     temporal: u8,
     meter: Meter,
+    /// How long the stream had gone on when the layer came last.
+    came: Duration,
 }
 
 impl Rates {
     /// Takes a packet of so many bytes of payload.
     pub(super) fn add(&mut self, now: Instant, place: Place, bytes: usize) {
+        let gap = self.latest.map(|latest| now.saturating_duration_since(latest));
+        self.length += gap.unwrap_or_default().min(LONGEST_GAP);
+        self.latest = Some(now);
+        let length = self.length;
         let Place { spatial, temporal, .. } = place;
-        let known = self
-            .0
-            .iter()
-            .position(|rate| (rate.spatial, rate.temporal) == (spatial, temporal));
+        let is_it = |rate: &Rate| (rate.spatial, rate.temporal) == (spatial, temporal);
+        let known = self.layers.iter().position(is_it);
         let index = known.unwrap_or_else(|| {
-            let meter = Meter::new(now);
-            self.0.push(Rate {
+            self.layers.push(Rate {
                 spatial,
                 temporal,
-                meter,
+                meter: Meter::new(now),
+                came: length,
             });
-            self.0.len() - 1
+            self.layers.len() - 1
         });
-        self.0[index].meter.add(now, bytes + OVERHEAD);
+        self.layers[index].meter.add(now, bytes + OVERHEAD);
+        self.layers[index].came = length;
+        self.layers.retain(|rate| length < rate.came + GONE_AFTER);
     }
 
     /// Bits per second of all that a limit lets through; `None`: not yet known.
     pub(super) fn bits(&self, limit: Limit) -> Option<f64> {
         let admitted = self
-            .0
+            .layers
             .iter()
             .filter(|rate| rate.spatial <= limit.spatial && rate.temporal <= limit.temporal);
         admitted
@@ -53,7 +71,7 @@ impl Rates {
 
     /// The highest temporal layer.
     pub(super) fn highest_temporal(&self) -> u8 {
-        self.0.iter().map(|rate| rate.temporal).max().unwrap_or_default()
+        self.layers.iter().map(|rate| rate.temporal).max().unwrap_or_default()
     }
 }
 
@@ -85,5 +103,32 @@ mod tests {
             let bits = upto(&rates, temporal).unwrap();
             assert!((bits / expected - 1.0).abs() < 0.05, "{bits} up to {temporal}");
         }
+    }
+
+    #[test]
+    fn a_layer_that_comes_no_more_costs_nothing_but_for_pauses_of_all() {
+        let (mut at, mut rates) = (Instant::now(), Rates::default());
+        let run = |at: &mut Instant, rates: &mut Rates, seconds: u64, layers: u64| {
+            for frame in 0..40 * seconds {
+                *at += Duration::from_millis(25);
+                let temporal = (frame % layers) as u8;
+                let place = Place {
+                    temporal,
+                    ..Place::default()
+                };
+                rates.add(*at, place, 930);
+            }
+            (
+                rates.highest_temporal(),
+                (rates.bits(Limit::NONE).unwrap() / 10_000.0).round(),
+            )
+        };
+        assert_eq!(run(&mut at, &mut rates, 5, 2), (1, 32.0));
+        at += Duration::from_secs(60);
+        let (highest, bits) = run(&mut at, &mut rates, 3, 1);
+        assert!(highest == 1 && bits > 40.0, "it may come again, {bits}");
+        assert_eq!(run(&mut at, &mut rates, 10, 1), (0, 32.0));
+        let (highest, bits) = run(&mut at, &mut rates, 5, 2);
+        assert!(highest == 1 && (30.0..=34.0).contains(&bits), "{bits}");
     }
 }

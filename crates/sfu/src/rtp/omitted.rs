@@ -18,8 +18,8 @@ struct Run {
 pub(crate) struct Omitted {
     /// In order; all that are left out since `known_from`.
     runs: VecDeque<Run>,
-    /// How many were left out before `known_from`.
-    forgotten: u64,
+    /// How many were left out in all, also before `known_from`.
+    count: u64,
     known_from: u64,
     /// The highest number that was seen, left out or not.
     newest: u64,
@@ -30,7 +30,7 @@ impl Omitted {
     pub(crate) fn after(first: u64) -> Self {
         Self {
             runs: VecDeque::new(),
-            forgotten: 0,
+            count: 0,
             known_from: 0,
             newest: first,
         }
@@ -47,6 +47,7 @@ impl Omitted {
             return false;
         }
         self.newest = number;
+        self.count += 1;
         match self.runs.back_mut() {
             Some(last) if last.end == number => last.end += 1,
             _ => {
@@ -64,19 +65,14 @@ impl Omitted {
 
     fn forget_one(&mut self) {
         if let Some(run) = self.runs.pop_front() {
-            self.forgotten += run.end - run.first;
             self.known_from = run.end;
         }
     }
 
     /// The number that goes out for one that came. `None`: it is left out, or from too long ago.
     pub(crate) fn outgoing(&self, number: u64) -> Option<u64> {
-        if self.runs.is_empty() {
-            return Some(number);
-        }
-        let mut omitted = self.forgotten;
+        let mut omitted = self.count;
         // Most numbers are after the last run, and few runs are after any.
-        omitted += self.runs.iter().map(|run| run.end - run.first).sum::<u64>();
         for run in self.runs.iter().rev() {
             if number >= run.end {
                 return Some(number - omitted);
@@ -91,8 +87,7 @@ impl Omitted {
 
     /// The number that came for one that goes out. `None`: from too long ago.
     pub(crate) fn incoming(&self, number: u64) -> Option<u64> {
-        let all: u64 = self.runs.iter().map(|run| run.end - run.first).sum();
-        let mut came = number + self.forgotten + all;
+        let mut came = number + self.count;
         for run in self.runs.iter().rev() {
             if came >= run.end {
                 return Some(came);

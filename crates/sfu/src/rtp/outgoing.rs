@@ -105,8 +105,8 @@ impl Outgoing {
         }
     }
 
-    /// Appends the packet. Gives the length of its header.
-    pub(crate) fn write(&self, ids: &ExtensionIds, departure: &Departure<'_>, packet: &mut Vec<u8>) -> usize {
+    /// Appends the packet. Gives the length of its header, and how many bytes it has for what it repeats.
+    pub(crate) fn write(&self, ids: &ExtensionIds, departure: &Departure<'_>, packet: &mut Vec<u8>) -> (usize, usize) {
         let begin = packet.len();
         departure.write_fixed(0x80, self.marker, self.timestamp, packet);
         self.write_extensions(ids, departure, packet);
@@ -114,15 +114,16 @@ impl Outgoing {
         if let Some(repeats) = departure.repeats {
             packet.extend(repeats.to_be_bytes());
         }
-        if let Some(repeater) = departure.redundant {
-            repeater.write(self.sequence, self.timestamp, self.payload_type, packet);
-        }
+        let numbers = (self.sequence, self.timestamp);
+        let redundant = departure.redundant.map_or(0, |repeater| {
+            repeater.write(numbers, self.payload_type, self.payload().len(), packet)
+        });
         let payload = packet.len();
         packet.extend_from_slice(self.payload());
         if let Some(numbers) = self.vp8 {
             vp8::renumber(&mut packet[payload..], numbers);
         }
-        header
+        (header, redundant)
     }
 
     fn write_extensions(&self, ids: &ExtensionIds, departure: &Departure<'_>, packet: &mut Vec<u8>) {

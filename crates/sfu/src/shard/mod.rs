@@ -4,6 +4,7 @@ mod clock;
 mod members;
 mod naming;
 mod negotiation;
+mod older_dtls;
 mod packets;
 mod peers;
 mod sdp_rates;
@@ -27,6 +28,7 @@ use crate::router::{Allotment, Router};
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
 use clock::{Clock, Timer};
+use older_dtls::OlderDtls;
 use peers::Peers;
 use sdp_rates::SdpRates;
 
@@ -64,6 +66,7 @@ pub struct Shard {
     /// Bounds the ICE checks that are verified for one source.
     check_sources: PerSource,
     sdp_rates: SdpRates,
+    older_dtls: OlderDtls,
     peers: Peers,
     router: Router,
     /// SDPs to be read: one of each peer at most.
@@ -85,6 +88,7 @@ impl Shard {
             stun_sources: PerSource::new(config.limits.stun_per_source, now),
             check_sources: PerSource::new(config.limits.checks_per_source, now),
             sdp_rates: SdpRates::new(config.limits.offers_per_user, now),
+            older_dtls: OlderDtls::default(),
             peers: Peers::default(),
             router: Router::new(&config.limits),
             readings: VecDeque::new(),

@@ -87,17 +87,17 @@ impl Shard {
         };
         peer.end_reading();
         let id = peer.id().clone();
-        let is_answer = matches!(sdp, ClientSdp::Answer(_));
+        let answer = match &sdp {
+            ClientSdp::Answer(answer) => Some(answer.len()),
+            ClientSdp::Offer(_) => None,
+        };
         let outcome = match found {
             Ok(found) => self.take_found(key, &id, sdp, found),
             Err(unread) => self.negotiated(key, &id, Err(unread.into())),
         };
-        if is_answer
-            && outcome
-                .as_ref()
-                .is_err_and(|refusal| refusal.code == RefusalCode::InvalidSdp)
-        {
-            self.sdp_rates.count_wrong_answer(self.clock.now(), &id);
+        let is_wrong = |refusal: &Refusal| refusal.code == RefusalCode::InvalidSdp;
+        if let Some(bytes) = answer.filter(|_| outcome.as_ref().is_err_and(is_wrong)) {
+            self.sdp_rates.count_wrong_answer(self.clock.now(), &id, bytes);
         }
         self.read_next(&id);
         self.arm(key);
@@ -129,6 +129,10 @@ impl Shard {
             };
             let has_negotiated = peer.has_negotiated();
             let next = match (peer.next_waiting(), has_negotiated) {
+                // Those before it may have been wrong.
+                (Some(ClientSdp::Answer(_)), true) if !self.sdp_rates.reads_answer(self.clock.now(), id) => {
+                    Err(refusal(id, RefusalCode::Overloaded, TOO_MANY.into()))
+                }
                 (Some(next), true) => self.read(key, next),
                 // Its session may be half changed by the offer that was refused.
                 (Some(ClientSdp::Offer(offer)), false) => match self.replace(key, &offer) {
@@ -283,6 +287,12 @@ impl Shard {
         };
         let answer = SessionSdp::parse(answer);
         peer.offer_taken(now, &answer, terms)?;
+        if peer
+            .fingerprint()
+            .is_some_and(|fingerprint| self.older_dtls.serves(fingerprint))
+        {
+            peer.serve_older_dtls();
+        }
         if self.demux.set_ufrag(peer.ufrag()?, key) {
             peer.ice_restarted();
         }

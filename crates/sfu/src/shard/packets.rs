@@ -9,6 +9,7 @@ use str0m::media::Mid;
 use super::clock::Timer;
 use super::{Shard, Transmit};
 use crate::budget::Verdict;
+use crate::command::RefusalCode;
 use crate::config::Transport;
 use crate::demux::{Class, classify};
 use crate::event::{Body, CloseReason, Scope, TransportState, Undecodable};
@@ -21,6 +22,10 @@ use crate::stun::BindingRequest;
 /// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. With a
 /// subscriber's header extensions it would not fit into one.
 const MAX_PAYLOAD: usize = 1_500;
+
+/// What a client is told whose DTLS has failed and may not fail again.
+const OFFER_AGAIN: &str = "DTLS 1.3 has failed, for which a certificate has to have a key of ECDSA: connect again with \
+                           the same certificate, and DTLS 1.2 is used, which takes RSA too";
 
 impl Shard {
     /// Takes one packet that arrived from the network.
@@ -303,16 +308,30 @@ impl Shard {
                 self.clock.arm(at.max(now), Timer::Session(key));
                 return false;
             }
-            PeerOutput::Failed(Failure::Certificate) => {
-                self.close(key, CloseReason::Certificate);
+            PeerOutput::Failed(failure) => {
+                self.dtls_failed(key, failure);
                 return false;
             }
-            PeerOutput::Failed(Failure::Handshake) | PeerOutput::Over => {
+            PeerOutput::Over => {
                 self.close(key, CloseReason::Dtls);
                 return false;
             }
         }
         true
+    }
+
+    /// Closes a peer that will never have keys. Where its client may have better luck with another version, it is told.
+    fn dtls_failed(&mut self, key: PeerKey, failure: Failure) {
+        let newest = self.peers.get(key).and_then(Peer::fingerprint_of_newest_dtls);
+        if newest.is_some_and(|fingerprint| self.older_dtls.remember(fingerprint)) {
+            let (code, message) = (RefusalCode::Dtls, OFFER_AGAIN.to_owned());
+            self.tell(key, Body::Refused { code, message });
+        }
+        let reason = match failure {
+            Failure::Certificate => CloseReason::Certificate,
+            Failure::Handshake => CloseReason::Dtls,
+        };
+        self.close(key, reason);
     }
 
     pub(super) fn transmit(&mut self, output: PeerOutput) {

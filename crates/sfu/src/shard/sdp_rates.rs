@@ -1,4 +1,5 @@
-//! What one user may cost the others: each SDP is read on the thread that forwards everyone's packets.
+//! How many SDPs of one user are read. One thread reads those of all, and what they say is taken on the thread that forwards
+//! everyone's packets.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -6,11 +7,11 @@ use std::time::{Duration, Instant};
 use crate::bucket::Bucket;
 use crate::ids::{PeerId, RoomId, UserId};
 
-/// Seconds' worth of offers that are taken at once: who joins and shares a screen may load the page again.
+/// Seconds' worth that is taken at once: who joins and shares a screen may load the page again.
 const AT_ONCE: u32 = 2;
 
-/// An offer counts one more for so many bytes: reading it takes as long as it is.
-const OFFER_SHARE: f64 = 32.0 * 1024.0;
+/// An SDP counts one more for so many bytes: reading it takes as long as it is.
+const SHARE: f64 = 32.0 * 1024.0;
 
 /// When an offer that waits is looked at again.
 pub(super) const WAIT: Duration = Duration::from_millis(500);
@@ -31,7 +32,7 @@ pub(super) struct SdpRates {
 }
 
 impl SdpRates {
-    /// So many offers of a user each second, and so many wrong answers.
+    /// So many offers of a user each second, and so many wrong answers; twice as many at once.
     pub(super) fn new(per_second: u32, now: Instant) -> Self {
         Self {
             per_second,
@@ -44,12 +45,11 @@ impl SdpRates {
     /// Whether an offer of so many bytes is taken now. It counts. The last one may be overdrawn, so that none is too long.
     pub(super) fn takes_offer(&mut self, now: Instant, id: &PeerId, bytes: usize) -> bool {
         self.sweep(now);
-        let bucket = self.offers.entry(who(id));
-        let at_once = self.per_second.saturating_mul(AT_ONCE);
-        let bucket = bucket.or_insert_with(|| Bucket::with_burst(self.per_second, at_once, now));
+        let full = self.full(now);
+        let bucket = self.offers.entry(who(id)).or_insert(full);
         let is_taken = bucket.has(now, 1.0);
         if is_taken {
-            bucket.spend(1.0 + bytes as f64 / OFFER_SHARE);
+            bucket.spend(cost(bytes));
         }
         is_taken
     }
@@ -61,11 +61,15 @@ impl SdpRates {
             .is_none_or(|bucket| bucket.has(now, 1.0))
     }
 
-    /// An answer was wrong.
-    pub(super) fn count_wrong_answer(&mut self, now: Instant, id: &PeerId) {
+    /// An answer of so many bytes was wrong. What was read before that was known has to be made up for.
+    pub(super) fn count_wrong_answer(&mut self, now: Instant, id: &PeerId, bytes: usize) {
         self.sweep(now);
-        let bucket = self.wrong_answers.entry(who(id));
-        bucket.or_insert_with(|| Bucket::new(self.per_second, now)).take(now);
+        let full = self.full(now);
+        self.wrong_answers.entry(who(id)).or_insert(full).spend(cost(bytes));
+    }
+
+    fn full(&self, now: Instant) -> Bucket {
+        Bucket::with_burst(self.per_second, self.per_second.saturating_mul(AT_ONCE), now)
     }
 
     /// A full bucket is as good as none.
@@ -77,6 +81,11 @@ impl SdpRates {
         self.offers.retain(|_, bucket| !bucket.is_full(now));
         self.wrong_answers.retain(|_, bucket| !bucket.is_full(now));
     }
+}
+
+/// What an SDP of so many bytes counts.
+fn cost(bytes: usize) -> f64 {
+    1.0 + bytes as f64 / SHARE
 }
 
 fn who(id: &PeerId) -> Who {
@@ -109,6 +118,19 @@ mod tests {
         assert_eq!(taken(0, |_| of("ana", "sfu_1")), 4 + 19);
         assert_eq!(taken(0, |n| of("ana", &format!("sfu_{n}"))), 4 + 19);
         assert_eq!(taken(0, |n| of(&format!("user {}", n % 2), "sfu_1")), 2 * (4 + 19));
+    }
+
+    #[test]
+    fn wrong_answers_that_were_read_already_are_made_up_for() {
+        let start = Instant::now();
+        let mut rates = SdpRates::new(2, start);
+        let ana = of("ana", "sfu_1");
+        assert!(rates.reads_answer(start, &ana));
+        (0..9).for_each(|_| rates.count_wrong_answer(start, &ana, 0));
+        let reads = |rates: &mut SdpRates, seconds| rates.reads_answer(start + Duration::from_secs(seconds), &ana);
+        assert!(!reads(&mut rates, 2) && reads(&mut rates, 3));
+        rates.count_wrong_answer(start + Duration::from_secs(3), &ana, 200_000);
+        assert!(!reads(&mut rates, 6) && reads(&mut rates, 7));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What clients are sent whose lines are narrow.
 
+use std::ops::Range;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use sfu::{Body, Event, Recipient};
@@ -121,32 +123,39 @@ fn a_video_is_sent_where_one_fits() {
     assert!(meeting.gap(Audio, begin) < 100 * MS, "{:?}", meeting.gap(Audio, begin));
 }
 
+/// How often a client is told of paused videos on a line that is wide and loses packets by itself, and whether it has all of
+/// them in the end.
+fn told_on_a_lossy_line(seed: u64, loss: f64) -> (usize, bool) {
+    let mut link = Link::new(10e6, 200_000);
+    link.loss = loss;
+    let mut meeting = Meeting::new(seed, 3, 900, link);
+    meeting.world.step = 4 * MS;
+    meeting.world.run(9 * SECOND);
+    let begin = meeting.world.now;
+    meeting.world.run(SECOND);
+    let seen = meeting
+        .others
+        .iter()
+        .map(|other| meeting.arrivals(Video, *other, begin).len());
+    let is_whole =
+        seen.min().is_some_and(|least| least > 30) && meeting.told().last().is_none_or(|paused| *paused == 0);
+    (meeting.told().len(), is_whole)
+}
+
+/// One course says little: a packet more or less that is lost in a moment makes it another one.
 #[test]
 fn losses_of_the_network_itself_pause_nothing_for_long() {
-    for loss in [0.05, 0.2] {
-        let mut link = Link::new(10e6, 200_000);
-        link.loss = loss;
-        let mut meeting = Meeting::new(3, 3, 900, link);
-        meeting.world.run(12 * SECOND);
-        let begin = meeting.world.now;
-        meeting.world.run(3 * SECOND);
-        let seen = meeting
-            .others
-            .iter()
-            .map(|other| meeting.arrivals(Video, *other, begin).len());
-        assert!(
-            seen.clone().all(|seen| seen > 90),
-            "{loss}: {:?}",
-            seen.collect::<Vec<_>>()
-        );
-        // At most each of the three as it comes, and then none.
-        assert!(meeting.told().len() <= 4, "{loss}: {:?}", meeting.told());
-        assert!(
-            meeting.told().last().is_none_or(|paused| *paused == 0),
-            "{loss}: {:?}",
-            meeting.told()
-        );
-    }
+    assert_eq!(told_on_a_lossy_line(3, 0.05), (0, true));
+    let courses = |seeds: Range<u64>| seeds.map(|seed| told_on_a_lossy_line(seed, 0.2)).collect::<Vec<_>>();
+    let mut told = thread::scope(|scope| {
+        let halves = [0..10, 10..20].map(|seeds| scope.spawn(|| courses(seeds)));
+        halves.map(|half| half.join().unwrap()).concat()
+    });
+    told.sort_unstable();
+    // Some of the three may be paused as they come, and then none.
+    let (median, worst) = (told[10].0, told[19].0);
+    let whole = told.iter().filter(|(_, is_whole)| *is_whole).count();
+    assert!(median <= 4 && worst <= 9 && whole >= 16, "{told:?}");
 }
 
 #[test]

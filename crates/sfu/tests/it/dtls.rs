@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use sfu::{CloseReason, TransportState};
+use sfu::{Body, CloseReason, RefusalCode, TransportState};
 use str0m::RtcConfig;
-use str0m::config::DtlsVersion;
+use str0m::config::{DtlsCert, DtlsVersion};
 use str0m::crypto::dtls::{ProtocolVersion, SrtpProfile};
+use str0m::crypto::from_feature_flags;
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::World;
@@ -138,4 +139,49 @@ fn who_has_no_certificate_that_can_be_verified_is_told_at_once() {
         world.run(SECOND);
         assert_eq!(world.states_of(a), [TransportState::Connected]);
     }
+}
+
+/// As with a certificate of RSA, the first handshake fails by version 1.3 for the certificate's sake.
+#[test]
+fn who_fails_with_dtls_13_is_served_12_when_they_connect_again() {
+    let generate = || from_feature_flags().dtls_provider.generate_certificate().unwrap();
+    let mut world = World::new(124);
+    let join = |world: &mut World, certificate| {
+        let index = world.add("ben", false);
+        let config = RtcConfig::new().set_dtls_version(DtlsVersion::Auto);
+        world.clients[index].use_config(config.set_dtls_cert(certificate));
+        world.clients[index].setup = Some("active");
+        world.clients[index].add_track(Audio);
+        world.offer(index);
+        index
+    };
+    let certificate = generate();
+    let unusable = DtlsCert {
+        private_key: generate().private_key,
+        ..certificate.clone()
+    };
+    let b = join(&mut world, unusable.clone());
+    world.run(SECOND);
+    let refusals = |world: &World| {
+        let told = world.events.iter().filter_map(|event| match &event.body {
+            Body::Refused { code, message } => Some((*code, message.clone())),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(world.states_of(b), [TransportState::Closed(CloseReason::Certificate)]);
+    let told = refusals(&world);
+    assert_eq!((told.len(), told[0].0), (1, RefusalCode::Dtls));
+    assert!(
+        told[0].1.contains("connect again with the same certificate"),
+        "{told:?}"
+    );
+    let again = join(&mut world, certificate.clone());
+    world.run_until(5 * SECOND, "the connection", |world| world.clients[again].connected);
+    let spoken = world.clients[again].rtc.direct_api().dtls_protocol_version();
+    assert_eq!(spoken, Some(ProtocolVersion::DTLS1_2));
+    // Who cannot do it by that version either is promised nothing.
+    let last = join(&mut world, unusable);
+    world.run_until(5 * SECOND, "the end", |world| !world.states_of(last).is_empty());
+    assert_eq!(refusals(&world).len(), 1);
 }

@@ -8,7 +8,7 @@ use str0m::media::MediaKind::{Audio, Video};
 use str0m::media::Mid;
 
 use crate::support::client::Got;
-use crate::support::{World, peer_id, plain_offer};
+use crate::support::{World, config, peer_id, plain_offer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -232,6 +232,37 @@ fn a_late_answer_is_taken_and_its_repetition_ignored() {
     world.run_until(5 * SECOND, "negotiation goes on", |world| {
         world.clients[a].got_from(Video, c) > 0
     });
+}
+
+#[test]
+fn an_answer_to_an_offer_that_was_withdrawn_has_no_more_tracks_than_an_offer_may_have() {
+    let mut config = config();
+    config.limits.tracks = 3;
+    let mut world = World::with(config, 38);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    world.clients[a].silent = true;
+    let b = world.join("ben");
+    world.join("cyn");
+    world.run(SECOND);
+    let offer = world.clients[a].last_offer.clone();
+    assert_eq!(offer.matches("\r\nm=").count(), 6);
+    // Its own offer comes first, and so the server's is withdrawn.
+    let own = world.clients[a].own_offer.clone();
+    world.offer_sdp(a, own);
+    world.run(3 * SECOND);
+    world.clients[a].silent = false;
+    let answer = world.clients[a].offered(&offer).unwrap();
+    let mut late = |sdp: String| {
+        let transport = world.clients[a].transport.as_str().into();
+        world.execute(Command::Answer { transport, sdp })
+    };
+    let refusal = late(answer.replace("a=recvonly", "a=sendrecv")).unwrap_err();
+    assert_eq!(refusal.code, RefusalCode::InvalidSdp);
+    assert_eq!(refusal.message, "the client sends more than 3 tracks");
+    assert_eq!(late(answer), Ok(Outcome::Done));
+    assert_eq!(world.shard.stats().tracks, 6);
+    world.run_until(5 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 0);
 }
 
 #[test]
@@ -595,7 +626,7 @@ fn candidates_may_come_before_the_offer() {
         transport: "sfu_0".into(),
         candidate: "candidate:1 1 udp 1 10.0.0.1 5000 typ host".into(),
     };
-    assert_eq!(world.execute(candidate), Ok(sfu::Outcome::Done));
+    assert_eq!(world.execute(candidate), Ok(Outcome::Done));
 }
 
 /// As `glare`, but everything is under way for longer than the server waits for anything.

@@ -217,3 +217,32 @@ fn offers_that_cross_the_servers_while_they_are_read_end_well() {
     assert!(world.clients[b].got_from(Video, a) > 90 && world.clients[a].got_from(Video, b) > 90);
     assert_eq!(world.shard.stats().faults, 0);
 }
+
+#[test]
+fn wrong_answers_that_wait_are_counted_before_they_are_read() {
+    let mut world = World::new(409);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    world.clients[a].silent = true;
+    world.join("ben");
+    world.run(SECOND);
+    let wrong = Command::Answer {
+        transport: world.clients[a].transport.as_str().into(),
+        sdp: "v=0\r\n".into(),
+    };
+    for _ in 0..9 {
+        assert_eq!(world.shard.command(world.now, wrong.clone()), Ok(Outcome::Reading));
+    }
+    let mut read = 0;
+    while let Some(reading) = world.shard.poll_reading() {
+        read += 1;
+        let refusal = world.shard.finish_reading(world.now, reading.run()).unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::InvalidSdp);
+    }
+    assert!((3..=4).contains(&read), "{read}");
+    let again = world.shard.command(world.now, wrong).unwrap_err();
+    assert_eq!(again.code, RefusalCode::Overloaded);
+    world.run(SECOND / 10);
+    let refused = told(&world, a).into_iter().filter(|told| *told == "overloaded");
+    assert_eq!(refused.count(), 9 - read, "each is told");
+}

@@ -14,15 +14,29 @@ const SECOND: Duration = Duration::from_secs(1);
 
 const RED: u8 = 63;
 
-/// `sdp` with redundant audio on its first m-line.
+/// `sdp` with redundant audio on each m-line of audio.
 fn with_red(sdp: &str) -> String {
-    let media = sdp.find("m=audio").unwrap();
-    let end = media + sdp[media..].find("\r\n").unwrap();
-    let opus = sdp[media..end].split(' ').nth(3).unwrap();
+    let sections = sdp.split("m=audio").enumerate().map(|(n, section)| match n {
+        0 => section.to_owned(),
+        _ => format!("m=audio{}", section_with_red(section)),
+    });
+    sections.collect()
+}
+
+fn section_with_red(section: &str) -> String {
+    let end = section.find("\r\n").unwrap();
+    let opus = section[..end].split(' ').nth(3).unwrap();
     let red = format!(" {RED}");
     let lines = format!("a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {opus}/{opus}\r\n");
-    let attributes = media + sdp[media..].find("a=rtpmap").unwrap();
-    [&sdp[..end], &red, &sdp[end..attributes], &lines, &sdp[attributes..]].concat()
+    let attributes = section.find("a=rtpmap").unwrap();
+    [
+        &section[..end],
+        &red,
+        &section[end..attributes],
+        &lines,
+        &section[attributes..],
+    ]
+    .concat()
 }
 
 #[test]
@@ -53,6 +67,7 @@ fn a_lost_packet_is_taken_out_of_the_one_behind_it() {
     world.run(SECOND / 10);
     let mut voice = vec![0xfc, eve as u8];
     voice.resize(80, 0);
+    let mut late = Vec::new();
     // Each third of them is lost, and the next one repeats it.
     for n in 0..60_u64 {
         let mut packet = vec![0x80, RED, 0, 0];
@@ -62,11 +77,16 @@ fn a_lost_packet_is_taken_out_of_the_one_behind_it() {
         packet.push(opus);
         packet.extend([voice.as_slice(), &voice].concat());
         let sealed = sealer.rtp_at(1_000 + n, packet, 12);
-        if n % 3 != 1 {
+        if n % 3 == 1 {
+            late = sealed;
+        } else {
             world.shard.receive(world.now, sfu::Transport::Udp, address, &sealed);
         }
         world.run(20 * Duration::from_millis(1));
     }
+    world.run(SECOND / 2);
+    // A packet that comes after it was repeated is not handed on.
+    world.shard.receive(world.now, sfu::Transport::Udp, address, &late);
     world.run(SECOND / 2);
     // What was under way before has far lower numbers.
     let got = world.clients[ben].got.values().next().unwrap();

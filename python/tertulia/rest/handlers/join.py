@@ -12,8 +12,9 @@ from tertulia.rest.callers import Caller, Invitee, Member, Owner, SignedIn
 from tertulia.rest.handlers.connection_tests import check_no_test
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import Joiner, check_not_guest
-from tertulia.room.permissions import check_role, entry_of
+from tertulia.room.permissions import entry_of, not_admitted
 from tertulia.room.quotas import most_in_room, room_is_full
+from tertulia.room.steps import Entry
 from tertulia.state.rooms import LOCKED
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
@@ -32,7 +33,7 @@ async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
     role, room = role_of(call.caller, joiner), joiner.room
     view = EntryView(
         role=role,
-        waits=entry_of(room.settings, role) == "waits" and not await _may_return(call.asked, joiner),
+        waits=_entry(call.asked, joiner) == "waits" and not await _may_return(call.asked, joiner),
         title=room.title,
         scheduled_for=rfc3339(room.scheduled_for) if room.scheduled_for else None,
     )
@@ -43,15 +44,27 @@ async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -
     """Early advice: JoinRoom decides. Raises Forbidden, RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull,
     QuotaExceeded."""
     check_no_test(joiner.room)  # its tokens are those that it came with
-    is_the_host = joiner.user_id == joiner.room.host_user_id
-    check_role(joiner.room.settings, role_of(asked.caller, joiner), is_the_host)
+    await _check_role(asked, joiner)
     check_id(asked, joiner)
     await _check_lock(asked, joiner)
-    if not is_the_host:
+    if not _is_the_host(joiner):
         await _check_room(asked, joiner)
     if joiner.quotas.people is not None:
         seat = (joiner.room.id, joiner.user_id)
         await asked.reads.check_people(asked.caller.tenant_id, seat, joiner.quotas.people)
+
+
+def _is_the_host(joiner: Joiner) -> bool:
+    return joiner.user_id == joiner.room.host_user_id
+
+
+def _entry(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> Entry:
+    return entry_of(joiner.room.settings, role_of(asked.caller, joiner), _is_the_host(joiner))
+
+
+async def _check_role(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
+    if _entry(asked, joiner) == "closed" and not await asked.reads.is_in_meeting(joiner.room.id, joiner.user_id):
+        raise not_admitted(role_of(asked.caller, joiner))
 
 
 async def _check_room(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
@@ -64,9 +77,7 @@ async def _check_room(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joi
 
 
 async def _check_lock(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    if entry_of(joiner.room.settings, role_of(asked.caller, joiner)) != "locked":
-        return
-    if not await _may_return(asked, joiner):
+    if _entry(asked, joiner) == "locked" and not await _may_return(asked, joiner):
         raise RoomLocked(LOCKED)
 
 

@@ -51,8 +51,9 @@ async def check(asked: Asked[CreateRoom], new: NewRoom) -> None:
 
 
 async def create(call: Call[CreateRoom], new: NewRoom) -> Answer:
-    """The room and its host's joinToken."""
+    """The room, and a joinToken: its host's, or for who is signed in their own."""
     services, tenant, host = call.services, call.caller.tenant_id, new.host
+    holder = call.caller.sign_in.user if isinstance(call.caller, SignedIn) else host.known
     settings = Settings().merged(call.body.settings)
     room_id = RoomId(call.asked.made_id)
     room = await services.directory.create_room(
@@ -67,11 +68,11 @@ async def create(call: Call[CreateRoom], new: NewRoom) -> Answer:
     now = services.clock.now()
     key_id = call.caller.key_id if isinstance(call.caller, Owner) else None
     issued = (await services.keyring.issuing(tenant)).issue_room(
-        user_id=host.user_id,
+        user_id=holder.id if holder else host.user_id,
         room_id=room.id,
         role="host",
         tenant_id=tenant,
-        display_name=host.known.display_name if host.known else GUEST_NAME,
+        display_name=holder.display_name if holder else GUEST_NAME,
         admission=Admission(math.floor(now * 1000), key_id=key_id),
         now=now,
         lifetime=JOIN_TOKEN_SECONDS,

@@ -15,7 +15,9 @@ def convert(event: str, payload: object) -> Struct | None:
     kind = CALLS.get(event)
     if kind is None or type(payload) is not dict:
         return None
-    for value in payload.values():
+    for key, value in payload.items():
+        if type(key) is not str or not key.isascii():
+            return None
         if type(value) is str:
             if "\0" in value:
                 return None

@@ -4,9 +4,10 @@
 -- args: region, node, session, was_open, recording, incarnation, removals
 -- `limit`: how many others may be there, -1 for any number. `was_open`: '1' if SQL knew `session` to be open, '' if it
 -- begins; `removals`: those from it, as SQL knew them.
--- `entry`: 'open'; or 'waits', 'locked' for who has no seat and was not admitted by a host.
+-- `entry`: 'open'; or 'waits', 'locked' for who has no seat and was not admitted by a host; or 'closed' for who has no
+-- seat and was not made a host.
 -- Returns 'joined', the participant, the one replaced or '', resumed, first, the room's hash and the others; or 'void'
--- (removed since the admission), 'full', 'waits', 'locked'.
+-- (removed since the admission), 'full', 'waits', 'locked', 'closed'.
 
 local first = not intact()
 if first then forget_removals(session) end
@@ -14,7 +15,8 @@ if first or redis.call('HGET', room, 'sessionId') == session then void_all(remov
 local removed_at = redis.call('HGET', removed, user)
 if removed_at and admitted <= tonumber(removed_at) then return {'void'} end
 local stands = not first and redis.call('HGET', standing, user)
-if entry ~= 'open' and not stands and (first or redis.call('HEXISTS', participants, user) == 0) then return {entry} end
+local may_enter = entry == 'open' or stands == 'host' or (stands and entry ~= 'closed')
+if not may_enter and (first or redis.call('HEXISTS', participants, user) == 0) then return {entry} end
 if first then
   create(region, node, session, recording, incarnation)
   if was_open ~= '' then redis.call('HSET', room, 'sessionUnread', 'true') end
@@ -32,7 +34,8 @@ if old then
   me.isMuted, me.isVideoOn, me.joinedAt = was.isMuted, was.isVideoOn, was.joinedAt
   me.handRaised, me.displayName, me.saidVideoOff = was.handRaised, was.displayName, was.saidVideoOff
   me.recordingOptOut, me.role, me.isSpotlit, me.permissions = was.recordingOptOut, was.role, was.isSpotlit, was.permissions
-  resumed = returning ~= '' and returning == was.resume
+  resumed = returning ~= '' and (returning == was.resume or returning == was.resumedWith)
+  if resumed then me.resumedWith = returning end
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end
 elseif limit >= 0 and #others >= limit then

@@ -58,14 +58,14 @@ local function add(user, text)
   redis.call('HDEL', room, 'emptySince')
 end
 
--- Take a member out and return how many remain.
-local function drop(user, text, reason)
+-- Take a member out and return how many remain. `void_until`: of a removal.
+local function drop(user, text, reason, void_until)
   local was = cjson.decode(text)
   redis.call('HDEL', participants, user)
   redis.call('ZREM', seen, user)
   local left = redis.call('HINCRBY', room, 'participantCount', -1)
   if left == 0 then redis.call('HSET', room, 'emptySince', ms(now)) end
-  local at = reason == 'removed' and ',"atMs":' .. ms(now) or ''
+  local at = void_until and ',"atMs":' .. ms(void_until) or ''
   publish('left', '"userId":' .. cjson.encode(user) .. ',"connectionId":' .. cjson.encode(was.connectionId) ..
     ',"seat":' .. cjson.encode(was.seat) .. ',"reason":' .. cjson.encode(reason) .. at)
   return left

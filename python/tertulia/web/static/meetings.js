@@ -5,7 +5,7 @@ import { ListScreen } from "./meetings/list_screen.js";
 import { NodesScreen } from "./meetings/nodes_screen.js";
 import { roomDialog } from "./meetings/room_form.js";
 import { RoomScreen } from "./meetings/room_screen.js";
-import { fetchSignedIn, readOffer, readSignIn, signOut, takeReason } from "./meetings/sign_in.js";
+import { fetchSignedIn, readOffer, readSignIn, signOut, takeAnswer } from "./meetings/sign_in.js";
 import { explainTrouble, tell } from "./meetings/trouble.js";
 import { Rest, TertuliaError } from "./protocol.js";
 import { closeDialogs } from "./view/dialog.js";
@@ -157,7 +157,7 @@ async function ask(trouble) {
   said = "";
   document.title = say("title.meetings");
   const offer = await readOffer().catch(() => NO_OFFER);
-  fill(app, keyScreen({ open: tryKey, offer, trouble }));
+  fill(app, keyScreen({ open: tryKey, offer, organisation, trouble }));
 }
 
 /**
@@ -198,8 +198,8 @@ function isRefusal(error) {
   return error instanceof TertuliaError && error.status === 401;
 }
 
-await load(document.documentElement.lang, navigator.languages);
-const reason = takeReason();
+await load(document.documentElement.lang, navigator.languages, true);
+const { reason, organisation } = takeAnswer();
 said = reason ? say(reason) : "";
 addEventListener("hashchange", () => showNamed());
 await begin();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::course::{Arrival, Coded, Course, Sent};
 use super::encoder::{Encoder, Frame};
-use super::{Arrival, Coded, Course, Sent};
 
 /// How often a subscriber was sent another layer.
 #[derive(Debug, Default, Clone, Copy)]

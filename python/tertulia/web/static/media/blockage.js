@@ -10,6 +10,7 @@ export const PATIENCE_MS = 10_000;
  * @property {Way[]} tried
  * @property {boolean} hasTurn whether there is a TURN server to try
  * @property {string[]} userIds the members who cannot be reached; none: the SFU cannot
+ * @property {boolean} [isEncryption] the SFU can be reached, but not agree with this browser on how to encrypt
  */
 
 /**

@@ -4,6 +4,7 @@ import { pageHeader } from "../view/page_header.js";
 import { say } from "../words.js";
 import { PREFIX } from "./keys.js";
 import { goToProvider } from "./sign_in.js";
+import { explainTrouble } from "./trouble.js";
 
 /**
  * Asks people to sign in, where they can, or for an API key.
@@ -12,16 +13,20 @@ import { goToProvider } from "./sign_in.js";
  * @param {(key: string, onDevice: boolean) => Promise<string | null>} options.open tries a key; why it does not work,
  *   or null
  * @param {Offer} options.offer
+ * @param {string} options.organisation for which a link asks to sign in; "": none
  * @param {string} options.trouble why it is asked for again; "": it is not
  * @returns {HTMLElement}
  */
-export function keyScreen({ open, offer, trouble }) {
+export function keyScreen({ open, offer, organisation, trouble }) {
   const failure = h("p", { class: "trouble", role: "alert", hidden: trouble === "" }, trouble);
-  const byKey = keyForm(open, offer.isOffered ? "secondary" : "primary", (why) => {
+  const fail = (/** @type {string | null} */ why) => {
     fill(failure, why ?? "");
     failure.hidden = !why;
-  });
-  const ways = offer.isOffered ? [signInForm(offer), h("h2", { class: "or" }, say("signin.orKey")), byKey] : [byKey];
+  };
+  const byKey = keyForm(open, offer.isOffered ? "secondary" : "primary", fail);
+  const ways = offer.isOffered
+    ? [signInForm(offer, organisation, fail), h("h2", { class: "or" }, say("signin.orKey")), byKey]
+    : [byKey];
   const main = h(
     "main",
     { class: "key-main" },
@@ -30,30 +35,41 @@ export function keyScreen({ open, offer, trouble }) {
     failure,
     ...ways,
   );
-  const first = /** @type {HTMLElement} */ (ways[0]?.querySelector("input, button"));
+  const first = /** @type {HTMLElement} */ (ways[0]?.querySelector(organisation ? "button" : "input, button"));
   queueMicrotask(() => first.focus());
   return h("div", { class: "desk" }, pageHeader(), main);
 }
 
-/** @param {Offer} offer */
-function signInForm({ asksForOrganisation }) {
-  const organisation = h("input", {
+/**
+ * @param {Offer} offer
+ * @param {string} organisation
+ * @param {(why: string | null) => void} onFailure
+ */
+function signInForm({ asksForOrganisation }, organisation, onFailure) {
+  const name = h("input", {
     name: "organisation",
+    value: organisation,
     required: true,
     maxLength: 100,
     autocomplete: "organization",
   });
   const submit = h("button", { type: "submit", class: "primary" }, say("signin.go"));
+  const go = async () => {
+    submit.disabled = true;
+    onFailure(null);
+    await goToProvider(asksForOrganisation ? name.value.trim() : "").catch((error) => onFailure(explainTrouble(error)));
+    submit.disabled = false;
+  };
   return h(
     "form",
     {
       class: "key-form",
       onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
-        goToProvider(asksForOrganisation ? organisation.value.trim() : "");
+        void go();
       },
     },
-    asksForOrganisation && field(say("signin.organisation"), organisation),
+    asksForOrganisation && field(say("signin.organisation"), name),
     submit,
   );
 }

@@ -3,8 +3,9 @@
 /** @import { Key } from "../words/say.js" */
 import { confirmation, openDialog } from "../view/dialog.js";
 import { field, fill, h } from "../view/dom.js";
+import { iconButton } from "../view/icon_button.js";
 import { icon } from "../view/icons.js";
-import { download, inviteRow, quiet } from "../view/invitation.js";
+import { download, inviteRow } from "../view/invitation.js";
 import { copyInvite } from "../view/invite.js";
 import { notice } from "../view/notices.js";
 import { plain, say } from "../words.js";
@@ -93,8 +94,8 @@ export class Links {
     const { id, url, uses, maxUses, role } = invite;
     const used =
       maxUses === null ? say("invitation.uses", { count: uses }) : say("link.usesOf", { uses, most: maxUses });
-    const copy = url ? [quiet("copy", say("invite.copy"), () => void copyInvite(Promise.resolve(url)))] : [];
-    const remove = quiet("bin", say("invitation.delete"), () => void this.#remove(id));
+    const copy = url ? [iconButton("copy", say("invite.copy"), () => void copyInvite(Promise.resolve(url)))] : [];
+    const remove = iconButton("bin", say("invitation.delete"), () => void this.#remove(id));
     return inviteRow(invite, [say(ROLES[role]), used], ...copy, remove);
   }
 

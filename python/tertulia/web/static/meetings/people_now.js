@@ -1,8 +1,8 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { Participant } from "../protocol/types.js" */
 import { confirmation } from "../view/dialog.js";
-import { h, initials, label, tint } from "../view/dom.js";
-import { icon } from "../view/icons.js";
+import { h, initials, tint } from "../view/dom.js";
+import { iconButton } from "../view/icon_button.js";
 import { notice } from "../view/notices.js";
 import { plain, say, timeOfDay } from "../words.js";
 import { Rows } from "./rows.js";
@@ -49,9 +49,7 @@ export class PeopleNow {
       isGuest && say("people.guest"),
       say("room.since", { time: timeOfDay(joinedAt) }),
     ];
-    const remove = h("button", { type: "button", class: "quiet", onclick: () => void this.#remove(person) });
-    remove.append(icon("remove"));
-    label(remove, say("people.remove", { name }));
+    const remove = iconButton("remove", say("people.remove", { name }), () => void this.#remove(person));
     return h(
       "li",
       {},

@@ -135,7 +135,7 @@ export class RoomScreen {
     const userId = this.#ownId ?? hostUserId;
     try {
       const people = await this.#rest.participants(id);
-      if (people.some((person) => person.userId === userId) && !(await confirmSeat())) return;
+      if (people.some((person) => person.userId === userId) && !(await confirmSeat(this.#ownId !== null))) return;
       keepToken(id, (await this.#rest.join(id, userId)).token);
       location.assign(`/r/${id}`);
     } catch (error) {
@@ -175,8 +175,11 @@ export class RoomScreen {
   }
 }
 
-function confirmSeat() {
-  return confirmation(say("room.seatQuestion"), say("room.join"), { words: [say("room.seatLead")], isHarmless: true });
+/** @param {boolean} isOwn the seat is one's own, not that of the host for whom the key speaks */
+function confirmSeat(isOwn) {
+  const question = say(isOwn ? "room.ownSeatQuestion" : "room.seatQuestion");
+  const words = [say(isOwn ? "room.ownSeatLead" : "room.seatLead")];
+  return confirmation(question, say("room.join"), { words, isHarmless: true });
 }
 
 /**

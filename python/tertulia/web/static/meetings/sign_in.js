@@ -1,7 +1,6 @@
 /** @import { Key } from "../words/say.js" */
-/** @import { Rest } from "../protocol.js" */
 /** @import { SignInView } from "../protocol/types.js" */
-import { UnreachableError } from "../protocol.js";
+import { Rest, UnreachableError } from "../protocol.js";
 
 /**
  * Whether people can sign in here, and whether this browser's has.
@@ -38,24 +37,30 @@ export async function readOffer() {
 }
 
 /**
- * Goes to the provider.
+ * Goes to the provider. A link alone would not do: other sites could have it followed.
  *
  * @param {string} organisation "": the only one
+ * @throws {TertuliaError}
  */
-export function goToProvider(organisation) {
-  location.assign(`/sign-in${organisation ? `?${new URLSearchParams({ organisation })}` : ""}`);
+export async function goToProvider(organisation) {
+  const query = organisation ? `?${new URLSearchParams({ organisation })}` : "";
+  const { url } = await new Rest(location.origin).request("POST", `/sign-in${query}`);
+  location.assign(url);
 }
 
 /**
- * Takes out of the address why somebody was not signed in, if they come back from that.
+ * Takes out of the address what the server says of signing in: why somebody was not signed in, or for which organization
+ * a link asks them to.
  *
- * @returns {Key | null}
+ * @returns {{reason: Key | null, organisation: string}}
  */
-export function takeReason() {
-  const given = new URLSearchParams(location.search).get("sign-in");
-  if (given === null) return null;
+export function takeAnswer() {
+  const given = new URLSearchParams(location.search);
+  const said = given.get("sign-in");
+  if (said === null) return { reason: null, organisation: "" };
   history.replaceState(null, "", location.pathname + location.hash);
-  return Object.hasOwn(REASONS, given) ? (REASONS[given] ?? null) : "signin.broken";
+  if (said === "asked") return { reason: null, organisation: given.get("organisation") ?? "" };
+  return { reason: Object.hasOwn(REASONS, said) ? (REASONS[said] ?? null) : "signin.broken", organisation: "" };
 }
 
 /**

@@ -20,7 +20,10 @@ export function blockedBanner({ userIds }) {
  * @param {(userId: string) => string} nameOf
  * @returns {{tried: string, matter: string, advice: string[]}}
  */
-export function explainBlockage({ tried, hasTurn, userIds }, nameOf) {
+export function explainBlockage({ tried, hasTurn, userIds, isEncryption = false }, nameOf) {
+  if (isEncryption) {
+    return { tried: "", matter: say("blocked.encryption"), advice: [say("blocked.browser"), say("blocked.operator")] };
+  }
   const advice = [say("blocked.vpn"), say("blocked.udp"), say(hasTurn ? "blocked.turn" : "blocked.noTurn")];
   const names = listOf(userIds.map(nameOf));
   if (tried.length === 0) {

@@ -24,6 +24,7 @@ export class Floating {
   #grid;
   #act;
   #onChange;
+  #onWindow;
   /** @type {State} */
   #state = { is: "closed" };
   #mic;
@@ -33,11 +34,13 @@ export class Floating {
    * @param {Grid} grid
    * @param {(action: Action) => void} act
    * @param {() => void} onChange it floats, or no longer
+   * @param {(opened: Window) => void} onWindow it floats in a window of its own
    */
-  constructor(grid, act, onChange) {
+  constructor(grid, act, onChange, onWindow) {
     this.#grid = grid;
     this.#act = act;
     this.#onChange = onChange;
+    this.#onWindow = onWindow;
     this.#mic = h("button", { type: "button", class: "control", onclick: () => act("mic") });
     this.#camera = h("button", { type: "button", class: "control", onclick: () => act("camera") });
   }
@@ -84,6 +87,7 @@ export class Floating {
     opened.document.body.append(h("div", { class: "floating" }, element, bar));
     opened.addEventListener("resize", () => this.#grid.update());
     opened.addEventListener("pagehide", () => this.#onWindowClosed());
+    this.#onWindow(opened);
     const back = h("button", { type: "button", class: "secondary", onclick: () => this.close() }, say("floating.back"));
     home.prepend(h("div", { class: "elsewhere" }, h("p", {}, say("floating.elsewhere")), back));
     this.#become({ is: "window", window: opened, home });

@@ -1,8 +1,10 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { InviteView } from "../protocol/types.js" */
 import { dateAndTime, plain, say } from "../words.js";
+import { copyText } from "./copying.js";
 import { confirmation, openDialog } from "./dialog.js";
-import { field, fill, h, label } from "./dom.js";
+import { field, fill, h } from "./dom.js";
+import { iconButton } from "./icon_button.js";
 import { icon } from "./icons.js";
 import { toField } from "./moment_field.js";
 import { fail, notice } from "./notices.js";
@@ -29,7 +31,7 @@ export function invitationDialog({ link, host }) {
     "aria-label": say("invite.link"),
     onfocus: () => shown.select(),
   });
-  const copy = button("copy", say("invitation.copy"), () => void copyText(shown.value));
+  const copy = button("copy", say("invitation.copy"), () => void copyInvitation(shown.value));
   const mail = h("a", { class: "secondary" }, icon("mail"), say("invitation.mail"));
   const use = (/** @type {string} */ now) => {
     shown.value = now;
@@ -153,7 +155,7 @@ async function showLinks({ rest, roomId }, list) {
       inviteRow(
         invite,
         [say("invitation.uses", { count: invite.uses })],
-        quiet("bin", say("invitation.delete"), () => void remove(invite)),
+        iconButton("bin", say("invitation.delete"), () => void remove(invite)),
       ),
     );
     fill(list, ...(rows.length ? rows : [h("li", {}, say("invitation.none"))]));
@@ -189,17 +191,10 @@ export function inviteRow({ url, expiresAt, hasPassword }, notes, ...buttons) {
   return h("li", {}, h("div", {}, address, h("small", {}, plain(all.filter(Boolean).join(" · ")))), ...buttons);
 }
 
-/**
- * A button that is a picture.
- *
- * @param {import("./icons.js").IconName} name
- * @param {string} text
- * @param {() => void} onclick
- */
-export function quiet(name, text, onclick) {
-  const made = h("button", { type: "button", class: "quiet", onclick }, icon(name));
-  label(made, text);
-  return made;
+/** @param {string} link */
+async function copyInvitation(link) {
+  const text = words(link);
+  await copyText(text, { title: say("invitation.copy"), done: say("invitation.copied"), topic: "invite" });
 }
 
 /** @param {string} link */
@@ -212,16 +207,6 @@ function mailto(link) {
   const parts = { subject: plain(say("invitation.subject")), body: words(link) };
   const query = Object.entries(parts).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return `mailto:?${query.join("&")}`;
-}
-
-/** @param {string} link */
-async function copyText(link) {
-  try {
-    await navigator.clipboard.writeText(words(link));
-    notice(say("invitation.copied"), { topic: "invite" });
-  } catch (error) {
-    fail(error);
-  }
 }
 
 /**

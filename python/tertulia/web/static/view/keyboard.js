@@ -19,6 +19,9 @@ export const SHORTCUTS = [
   { key: "?", command: "help", words: "shortcuts.help" },
 ];
 
+/** @type {Map<string, Command | null>} */
+const COMMANDS = new Map(SHORTCUTS.map(({ key, command }) => [key.toLowerCase(), command]));
+
 /** Keys by which one goes through a page. Whoever uses them means the focused control when they press Space. */
 const NAVIGATION = new Set([
   "Tab",
@@ -32,65 +35,90 @@ const NAVIGATION = new Set([
   "ArrowRight",
 ]);
 
+/** What is done in whichever window has the focus. The rest shows something on the page. @type {Set<Command>} */
+const ANYWHERE = new Set(["mic", "camera", "screen", "hand"]);
+
 /**
  * Single-key shortcuts, and push-to-talk. They do nothing while someone types, while a dialog is open, or if they were
  * turned off (WCAG 2.1.4).
  *
  * A control that was clicked keeps the focus, but Space never presses it again: it speaks. Only after one has moved by
  * keyboard does a short Space press the focused control, and a long one speaks.
- *
- * @param {(command: Command) => void} run
- * @param {PushToTalk} talk
- * @returns {() => void} ends it
  */
-export function listenToKeys(run, talk) {
-  const byKey = new Map(SHORTCUTS.map(({ key, command }) => [key.toLowerCase(), command]));
+export class Keyboard {
+  #run;
+  #talk;
   /** @type {"pointer" | "keyboard"} how the focus was moved last */
-  let moved = "pointer";
-  const onPointer = () => {
-    moved = "pointer";
-  };
-  /** @param {KeyboardEvent} event */
-  const onDown = (event) => {
-    if (NAVIGATION.has(event.key)) moved = "keyboard";
-    if (isForOthers(event)) return;
-    if (event.key === " ") return onSpace(event);
-    const command = byKey.get(event.key.toLowerCase());
+  #moved = "pointer";
+  #listening = new AbortController();
+
+  /**
+   * Listens on the page.
+   *
+   * @param {(command: Command) => void} run
+   * @param {PushToTalk} talk
+   */
+  constructor(run, talk) {
+    this.#run = run;
+    this.#talk = talk;
+    this.listenIn(window);
+  }
+
+  /** @param {Window} view the page, or a window of its own that shows the meeting */
+  listenIn(view) {
+    const { signal } = this.#listening;
+    const onPointer = () => {
+      this.#moved = "pointer";
+    };
+    view.addEventListener("pointerdown", onPointer, { signal, capture: true });
+    view.addEventListener("keydown", (event) => this.#onDown(event, view), { signal });
+    view.addEventListener("keyup", (event) => this.#onUp(event), { signal });
+    for (const end of ["blur", "pagehide"]) view.addEventListener(end, () => void this.#talk.release(), { signal });
+  }
+
+  close() {
+    this.#listening.abort();
+    this.#talk.release();
+  }
+
+  /**
+   * @param {KeyboardEvent} event
+   * @param {Window} view
+   */
+  #onDown(event, view) {
+    if (NAVIGATION.has(event.key)) this.#moved = "keyboard";
+    if (isForOthers(event, view)) return;
+    if (event.key === " ") return this.#onSpace(event);
+    const command = COMMANDS.get(event.key.toLowerCase());
     if (!command || event.repeat) return;
     event.preventDefault();
-    run(command);
-  };
+    if (view !== window && !ANYWHERE.has(command)) window.focus();
+    this.#run(command);
+  }
+
   /** @param {KeyboardEvent} event */
-  const onSpace = (event) => {
+  #onSpace(event) {
     if (isIn(event.target, "[role=menu]")) return;
-    const onControl = moved === "keyboard" && isIn(event.target, "button, a, summary");
+    const onControl = this.#moved === "keyboard" && isIn(event.target, "button, a, summary");
     if (!onControl) event.preventDefault();
-    if (!event.repeat) talk.press(onControl);
-  };
+    if (!event.repeat) this.#talk.press(onControl);
+  }
+
   /** @param {KeyboardEvent} event */
-  const onUp = (event) => {
+  #onUp(event) {
     // A button is pressed by the release of the key, in Firefox even if its press was prevented.
-    if (event.key === " " && talk.release()) event.preventDefault();
-  };
-  const onBlur = () => void talk.release();
-  const page = new AbortController();
-  const { signal } = page;
-  addEventListener("pointerdown", onPointer, { signal, capture: true });
-  addEventListener("keydown", onDown, { signal });
-  addEventListener("keyup", onUp, { signal });
-  addEventListener("blur", onBlur, { signal });
-  return () => {
-    page.abort();
-    talk.release();
-  };
+    if (event.key === " " && this.#talk.release()) event.preventDefault();
+  }
 }
 
-/** @param {KeyboardEvent} event */
-function isForOthers({ target, ctrlKey, metaKey, altKey }) {
+/**
+ * @param {KeyboardEvent} event
+ * @param {Window} view
+ */
+function isForOthers({ target, ctrlKey, metaKey, altKey }, view) {
   const types = isIn(target, "input, textarea, select, [contenteditable]");
-  return (
-    ctrlKey || metaKey || altKey || types || document.querySelector("dialog[open]") !== null || !preferences().shortcuts
-  );
+  const asks = view.document.querySelector("dialog[open]") !== null;
+  return ctrlKey || metaKey || altKey || types || asks || !preferences().shortcuts;
 }
 
 /**

@@ -1,10 +1,11 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 import { say } from "../words.js";
+import { copyText } from "./copying.js";
 import { fill, h } from "./dom.js";
 import { emojiRow } from "./emoji.js";
 import { icon } from "./icons.js";
-import { fail, notice } from "./notices.js";
+import { fail } from "./notices.js";
 import { placeAt } from "./popover.js";
 
 /** What one can do with a chat message: react to it, copy it, write to its author privately. */
@@ -43,7 +44,7 @@ export class MessageMenu {
       item(
         "copy",
         say("chat.copy"),
-        then(() => void copy(message.text)),
+        then(() => void copyText(message.text, { title: say("chat.copy"), done: say("chat.copied"), topic: "copy" })),
       ),
       ...(author
         ? [
@@ -79,14 +80,4 @@ export class MessageMenu {
  */
 function item(name, words, onclick) {
   return h("button", { type: "button", onclick }, icon(name), h("span", {}, words));
-}
-
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    notice(say("chat.copied"), { topic: "copy" });
-  } catch (error) {
-    fail(error);
-  }
 }

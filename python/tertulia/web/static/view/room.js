@@ -16,7 +16,7 @@ import { Grid } from "./grid.js";
 import { Header } from "./header.js";
 import { icon } from "./icons.js";
 import { aloneCard, copyInvite } from "./invite.js";
-import { listenToKeys } from "./keyboard.js";
+import { Keyboard } from "./keyboard.js";
 import { clearNotices, fail, notice } from "./notices.js";
 import { OwnDevices } from "./own_devices.js";
 import { People } from "./people.js";
@@ -40,6 +40,7 @@ export class Room {
   #header;
   #grid;
   #floating;
+  #keyboard;
   #chat;
   #people;
   #panels;
@@ -72,7 +73,7 @@ export class Room {
       onPinned: () => this.#people.update(),
       onVolume: (userId) => void this.#dialogs.openVolume(userId),
     });
-    this.#floating = new Floating(this.#grid, run, update);
+    this.#floating = new Floating(this.#grid, run, update, (opened) => this.#keyboard.listenIn(opened));
     this.#trouble = new Trouble(meeting, update);
     this.#header = this.#newHeader(onInvite);
     this.#chat = new Chat(meeting, () => run("chat"));
@@ -86,6 +87,7 @@ export class Room {
     this.#controls = new Controls(run);
     this.#permissions = new Permissions(meeting);
     this.#devices = new OwnDevices(meeting, local, this.#permissions, update);
+    this.#keyboard = new Keyboard(run, this.#devices.talk);
     this.#recording = new RecordingControl(meeting, rest, update);
     this.#startSound = startSoundButton(() => this.#onStartSound());
     this.#sound = new Sound(() => {
@@ -156,7 +158,7 @@ export class Room {
       stayAwake(),
       followFullScreen(update),
       followViewport(() => this.#chat.showNewest()),
-      listenToKeys((command) => this.#run(command), this.#devices.talk),
+      () => this.#keyboard.close(),
       ...new Announcer(meeting).listen(),
       ...this.#chimes.listen(),
       ...this.#devices.listen(),

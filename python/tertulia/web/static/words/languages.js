@@ -1,4 +1,4 @@
-/** @import { Catalogue } from "./say.js" */
+/** @import { Catalogue, MeetingsCatalogue } from "./say.js" */
 import { speak } from "./say.js";
 
 /** The languages of the page, each by its own name, by the code of its catalogue. boot.js chooses among them. */
@@ -33,10 +33,21 @@ export function chooseLanguage(code) {
  *
  * @param {string} language
  * @param {readonly string[]} locales of the browser, the first is preferred: numbers and times follow their region
+ * @param {boolean} [ofMeetings] also what only the page of meetings says
  */
-export async function load(language, locales) {
-  const catalogue = await import(`./${language}.js`).catch(() => null);
-  if (!catalogue) return speak((await import("./en.js")).default, "en");
+export async function load(language, locales, ofMeetings = false) {
+  const texts = await read(language, ofMeetings).catch(() => null);
+  if (!texts) return speak(await read("en", ofMeetings), "en");
   const isOurs = (/** @type {string} */ tag) => tag.toLowerCase().split("-")[0] === language;
-  speak(/** @type {Catalogue} */ (catalogue.default), language, locales.find(isOurs) ?? language);
+  speak(texts, language, locales.find(isOurs) ?? language);
+}
+
+/**
+ * @param {string} language
+ * @param {boolean} ofMeetings
+ * @returns {Promise<Catalogue | (Catalogue & MeetingsCatalogue)>}
+ */
+async function read(language, ofMeetings) {
+  const parts = [import(`./${language}.js`), ...(ofMeetings ? [import(`./meetings/${language}.js`)] : [])];
+  return Object.assign({}, ...(await Promise.all(parts)).map((part) => part.default));
 }

@@ -1,16 +1,19 @@
 import { isolated } from "./isolation.js";
 
 /**
- * @typedef {keyof typeof import("./en.js").default} Key names a text of the catalogues
+ * @typedef {keyof typeof import("./en.js").default} PageKey
+ * @typedef {keyof typeof import("./meetings/en.js").default} MeetingsKey
+ * @typedef {PageKey | MeetingsKey} Key names a text of the catalogues
  * @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Text with placeholders, such as `{name}`
- * @typedef {Record<Key, Text>} Catalogue
+ * @typedef {Record<PageKey, Text>} Catalogue of every page
+ * @typedef {Record<MeetingsKey, Text>} MeetingsCatalogue of the page of meetings, beside it
  * @typedef {Record<string, string | number>} Values for the placeholders
  */
 
 /** The language that is spoken: its texts, and the locale of its numbers and times. */
 let spoken = {
   locale: "en",
-  texts: /** @type {Catalogue | null} */ (null),
+  texts: /** @type {Partial<Record<Key, Text>>} */ ({}),
   plurals: new Intl.PluralRules("en"),
   numbers: new Intl.NumberFormat("en"),
 };
@@ -18,7 +21,7 @@ let spoken = {
 /**
  * Chooses the language of everything that is said from now on.
  *
- * @param {Catalogue} texts
+ * @param {Catalogue | (Catalogue & MeetingsCatalogue)} texts
  * @param {string} language of the texts: their plural forms
  * @param {string} [locale] of numbers and times, such as en-GB
  */
@@ -54,7 +57,7 @@ export function say(key, values = {}) {
  * @returns {string}
  */
 function form(key, { count }) {
-  const text = spoken.texts?.[key];
+  const text = spoken.texts[key];
   if (text === undefined) throw new Error(`there is no text ${key}`);
   if (typeof text === "string") return text;
   return text[spoken.plurals.select(Number(count))] ?? text.other ?? "";

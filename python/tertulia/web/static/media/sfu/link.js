@@ -4,6 +4,7 @@
 import { Emitter, TertuliaError } from "../../protocol.js";
 import { SfuConnection } from "./connection.js";
 import { Handover } from "./handover.js";
+import { Retries } from "./retries.js";
 import { MAX_VIDEO_SLOTS } from "./slots.js";
 
 /** What the SFU is called before its name is known. */
@@ -38,6 +39,8 @@ export class SfuLink extends Emitter {
   #connection;
   /** @type {Handover | null} null: there is one connection only */
   #handover = null;
+  /** While the hub is away, its return opens the connection. */
+  #retries = new Retries(() => this.#hub.state === "joined" && this.#connection.open());
   /** @type {(() => void)[]} */
   #unsubscribe;
   /** @type {() => void} */
@@ -80,8 +83,9 @@ export class SfuLink extends Emitter {
     return this.#shown.tracks();
   }
 
-  report() {
-    return this.#shown.report();
+  async report() {
+    const report = await this.#shown.report();
+    return { ...report, blockage: this.#retries.explain(report.blockage) };
   }
 
   /** @returns {Promise<import("../details.js").Details>} */
@@ -102,6 +106,7 @@ export class SfuLink extends Emitter {
 
   close() {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#retries.reset();
     this.#endHandover();
     this.#connection.close();
   }
@@ -119,7 +124,7 @@ export class SfuLink extends Emitter {
       hub.on("Slots", ({ transportId, slots }) => this.#onSlots(transportId, slots)),
       hub.on("LayersWanted", ({ transportId, videos }) => this.#from(transportId)?.setWantedLayers(videos)),
       hub.on("VideosPaused", (event) => this.#onPaused(event)),
-      hub.on("TransportState", ({ transportId, state }) => state === "closed" && this.#onClosed(transportId)),
+      hub.on("TransportState", (event) => this.#onTransportState(event)),
       hub.on("SfuError", (error) => this.#onError(error)),
       hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds)),
     ];
@@ -153,10 +158,13 @@ export class SfuLink extends Emitter {
     }
   }
 
-  /** @param {string} transportId */
-  #onClosed(transportId) {
+  /** @param {{transportId: string, state: string, reason?: string}} event */
+  #onTransportState({ transportId, state, reason }) {
+    const isOurs = this.#from(transportId) !== null;
+    if (state === "connected" && isOurs) this.#retries.reset();
+    if (state !== "closed") return;
     if (this.#handover && transportId === this.#handover.transportId) this.#endHandover();
-    else if (this.#from(transportId)) this.#onDead();
+    else if (isOurs) this.#onDead(reason);
   }
 
   /** @param {boolean} missed */
@@ -171,6 +179,7 @@ export class SfuLink extends Emitter {
   #onEndpoint(transportId) {
     const before = this.#transportId;
     this.#transportId = transportId;
+    if (transportId !== before) this.#retries.reset();
     if (before !== "" && transportId !== before) this.#handOver(before);
     this.#connection.open();
   }
@@ -205,10 +214,14 @@ export class SfuLink extends Emitter {
     this.emit("tracks", null);
   }
 
-  /** The SFU has lost the connection: begin anew under the same name. While the hub is away, its return does that. */
-  #onDead() {
+  /**
+   * The SFU has lost the connection: begin anew under the same name.
+   *
+   * @param {string} [reason] why it has closed it, if it said so
+   */
+  #onDead(reason) {
     this.#replace();
-    if (this.#hub.state === "joined") this.#connection.open();
+    this.#retries.failed(reason);
   }
 
   /** @param {{transportId: string, code: string, message: string}} error */
@@ -216,8 +229,8 @@ export class SfuLink extends Emitter {
     const connection = this.#from(transportId);
     if (!connection) return;
     console.warn("SFU:", code, message);
-    // It is about somebody's track, and no answer to what this client said.
-    if (code !== "no_common_codec") connection.receiveError(code);
+    // Of these the first is about somebody's track, the second about a connection that is closed right after it.
+    if (code !== "no_common_codec" && code !== "dtls") connection.receiveError(code);
   }
 
   #replace() {

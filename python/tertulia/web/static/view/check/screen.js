@@ -6,7 +6,7 @@ import { MOST_BITS } from "../../media/check/bandwidth.js";
 import { check } from "../../media/check/check.js";
 import { TertuliaError } from "../../protocol.js";
 import { bitrate, say } from "../../words.js";
-import { copyReport } from "../copied_report.js";
+import { copyReport } from "../copying.js";
 import { fill, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { pageHeader } from "../page_header.js";

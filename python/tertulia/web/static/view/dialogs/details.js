@@ -3,7 +3,7 @@
 /** @import { Source } from "../../protocol/types.js" */
 /** @import { Key } from "../../words/say.js" */
 import { bitrate, percent, say } from "../../words.js";
-import { copyReport } from "../copied_report.js";
+import { copyReport } from "../copying.js";
 import { openDialog } from "../dialog.js";
 import { fill, h } from "../dom.js";
 

@@ -4,6 +4,7 @@
 import { plain, say } from "../../words.js";
 import { confirmation, openDialog } from "../dialog.js";
 import { fill, h, label } from "../dom.js";
+import { iconButton } from "../icon_button.js";
 import { icon } from "../icons.js";
 import { fail, notice } from "../notices.js";
 import { date, details, downloadUrl, isReady, LAYOUTS, progressWords } from "./film.js";
@@ -38,8 +39,8 @@ export class FilmRow {
     this.#again = h("button", again, say("action.retry"));
     this.#download = h("a", { class: "quiet", target: "_blank" }, icon("download"));
     label(this.#download, say("action.download"));
-    this.#compose = quiet("layout", say("film.another"), () => void this.#onCompose());
-    this.#remove = quiet("bin", say("action.delete"), () => void this.#onRemove());
+    this.#compose = iconButton("layout", say("film.another"), () => void this.#onCompose());
+    this.#remove = iconButton("bin", say("action.delete"), () => void this.#onRemove());
     this.#bar.setAttribute("aria-label", say("film.progress"));
     this.element = h(
       "li",
@@ -164,15 +165,4 @@ function chooseLayout(made) {
     );
     dialog.addEventListener("close", () => resolve(null));
   });
-}
-
-/**
- * @param {import("../icons.js").IconName} name
- * @param {string} words
- * @param {() => void} onclick
- */
-function quiet(name, words, onclick) {
-  const button = h("button", { type: "button", class: "quiet", onclick }, icon(name));
-  label(button, words);
-  return button;
 }
