@@ -80,6 +80,11 @@ async def upgrades_to_h2c(site: Site) -> None:
     await _again_and_again(site, b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n", is_kept=True)
 
 
+async def long_paths(site: Site) -> None:
+    """Requests for paths of 24 kB, most of it escapes."""
+    await _again_and_again(site, b"GET /r/" + b"%41" * 8_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", is_kept=True)
+
+
 async def garbage(site: Site) -> None:
     """What is not HTTP."""
     await _again_and_again(site, os.urandom(4096))
@@ -174,12 +179,91 @@ async def reconnects(site: Site) -> None:
     await asyncio.gather(*[one(number) for number in range(len(site.tickets))])
 
 
+async def calls_over_reconnects(site: Site) -> None:
+    """As many calls as a new connection may make at once, then another one that takes the seat."""
+
+    async def one() -> None:
+        writer = await _seated(site, 0)
+        calls = (("UpdateState", {"isMuted": n % 2 == 0}) if n % 2 else ("SendChat", {"text": "x"}) for n in range(470))
+        writer.write(b"".join(_call(event, payload) for event, payload in calls))
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.transport.abort()
+
+    while True:
+        try:
+            await one()
+        except OSError:
+            await asyncio.sleep(0.02)
+
+
+async def nested_payloads(site: Site) -> None:
+    """Calls of 250 kB of lists."""
+    lists = b"[" + (b"[" * 20 + b"]" * 20 + b",") * 6_000 + b"0]"
+    await _as_guest(site, _frame(b'{"event":"KeepAlive","payload":' + lists + b"}"))
+
+
+async def candidates(site: Site) -> None:
+    """Candidates of 250 kB to a member of the call."""
+    payload = {"targetUserId": site.victim, "candidate": {"candidate": "x" * 250_000}}
+    await _as_guest(site, lambda _n: ("SendIceCandidate", payload))
+
+
+async def pings(site: Site) -> None:
+    """Pings of a WebSocket, a thousand in each write."""
+    await _as_guest(site, _frame(b"", _PING) * 1_000)
+
+
+async def empty_fragments(site: Site) -> None:
+    """A message in fragments without content, that never ends."""
+    await _as_guest(site, _frame(b"", _CONTINUATION) * 1_000, first=_frame(b"{", _BEGINNING))
+
+
+async def signalr_pings(site: Site) -> None:
+    """Messages of SignalR that are no calls, as many as fit into a frame."""
+    await _as_signalr_guest(site, b'{"type":6}\x1e' * 20_000)
+
+
+async def signalr_unknown(site: Site) -> None:
+    """The same of a type that there is not, of a stream that there is not, and Acks of nothing."""
+    some = b'{"type":99}\x1e{"type":2,"invocationId":"1","item":[[]]}\x1e{"type":8,"sequenceId":1}\x1e'
+    await _as_signalr_guest(site, some * 3_000)
+
+
+async def media_stopped(site: Site) -> None:
+    """A member who says each second that their media has stopped."""
+
+    async def one() -> None:
+        reader, writer = await _connected(site, _UPGRADE)
+        writer.write(_join(site, 0))
+        await reader.readuntil(b'"transportId":"')
+        transport = (await reader.readuntil(b'"'))[:-1].decode()
+        _reading.add(asyncio.ensure_future(_discard(reader)))
+        while True:
+            writer.write(_call("MediaStopped", {"transportId": transport}))
+            await writer.drain()
+            await asyncio.sleep(1)
+
+    while True:
+        try:
+            await one()
+        except (OSError, asyncio.IncompleteReadError):
+            await asyncio.sleep(0.05)
+
+
+async def guessed_tokens(site: Site) -> None:
+    """New connections that each guess twenty tokens at once."""
+    guess = {"roomId": site.room, "token": "e30.e30.x"}
+    await _again_and_again(site, _UPGRADE + _call("JoinRoom", guess) * 20)
+
+
 ATTACKS: Final[dict[str, Attack]] = {
     attack.__name__.replace("_", " "): attack
     for attack in (
         *(slow_loris, large_heads, connections, pages, wrong_credentials, upgrades_to_h2c, garbage),
         *(websockets, silent_websockets, deep_json, calls, chat, views, offers, offers_to_a_member),
-        *(malformed, slow_readers, reconnects),
+        *(malformed, slow_readers, reconnects, long_paths, calls_over_reconnects, nested_payloads, candidates),
+        *(pings, empty_fragments, signalr_pings, signalr_unknown, media_stopped, guessed_tokens),
     )
 }
 
@@ -187,6 +271,8 @@ ATTACKS: Final[dict[str, Attack]] = {
 
 
 _KEY: Final = base64.b64encode(bytes(16))
+_TEXT, _BEGINNING, _CONTINUATION, _PING = 0x81, 0x01, 0x00, 0x89
+"""First octets of frames (RFC 6455, section 5.2)."""
 _UPGRADE: Final = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + _KEY + b"\r\n\r\n"
@@ -225,18 +311,37 @@ async def _again_and_again(site: Site, request: bytes, *, is_kept: bool = False)
     await _each(BUSY, one)
 
 
-async def _as_guest(site: Site, call: Callable[[int], tuple[str, Any]], each: float = 0.0) -> None:
-    """Make calls, so many seconds apart, by a seat that is taken again when it is lost."""
+async def _as_guest(
+    site: Site, call: Callable[[int], tuple[str, Any]] | bytes, each: float = 0.0, first: bytes = b""
+) -> None:
+    """Make calls, so many seconds apart, by a seat that is taken again when it is lost; or send these bytes."""
     while True:
         try:
             writer = await _seated(site, 0)
+            writer.write(first)
             for number in range(10**9):
-                event, payload = call(number)
-                writer.write(_frame(json.dumps({"event": event, "payload": payload}).encode()))
+                writer.write(call if isinstance(call, bytes) else _call(*call(number)))
                 await writer.drain()
                 await asyncio.sleep(each)
         except OSError:
             await asyncio.sleep(0.01)
+
+
+async def _as_signalr_guest(site: Site, messages: bytes) -> None:
+    """Send these messages of SignalR again and again, by a seat that is taken again when it is lost."""
+    ticket = site.tickets[0]
+    join = {"type": 1, "target": "JoinRoom", "invocationId": "1"}
+    join["arguments"] = [{"roomId": site.room, "token": ticket["token"]}]
+    begin = [b'{"protocol":"json","version":1}', json.dumps(join).encode()]
+    while True:
+        try:
+            reader, writer = await _connected(site, _UPGRADE.replace(b"/ws", b"/hub"))
+            writer.write(_frame(b"".join(message + b"\x1e" for message in begin)))
+            await reader.readuntil(b'"invocationId":"1"')
+            _reading.add(asyncio.ensure_future(_discard(reader)))
+            await _pump(writer, _frame(messages))
+        except (OSError, asyncio.IncompleteReadError):
+            await asyncio.sleep(0.05)
 
 
 async def _pump(writer: asyncio.StreamWriter, frame: bytes) -> None:
@@ -254,9 +359,7 @@ async def _seated(site: Site, number: int, *, reads: bool = True) -> asyncio.Str
     reader, writer = await _connected(site, _UPGRADE)
     if not reads:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    ticket = site.tickets[number]
-    payload = {"roomId": site.room, "token": ticket["token"]}
-    writer.write(_frame(json.dumps({"event": "JoinRoom", "payload": payload, "id": 1}).encode()))
+    writer.write(_join(site, number))
     try:
         await reader.readuntil(b'"replyTo":1')
     except asyncio.IncompleteReadError as e:
@@ -279,15 +382,23 @@ async def _discard(reader: asyncio.StreamReader) -> None:
         pass
 
 
-def _frame(payload: bytes) -> bytes:
-    """A masked text frame whose masking key is zero."""
+def _join(site: Site, number: int) -> bytes:
+    return _call("JoinRoom", {"roomId": site.room, "token": site.tickets[number]["token"]}, 1)
+
+
+def _call(event: str, payload: Any, number: int | None = None) -> bytes:
+    return _frame(json.dumps({"event": event, "payload": payload, "id": number}).encode())
+
+
+def _frame(payload: bytes, first: int = _TEXT) -> bytes:
+    """A masked frame whose masking key is zero, a whole text unless said otherwise."""
     size = len(payload)
     if size < 126:
-        head = bytes([0x81, 128 | size])
+        head = bytes([first, 128 | size])
     elif size < 65_536:
-        head = bytes([0x81, 128 | 126]) + size.to_bytes(2)
+        head = bytes([first, 128 | 126]) + size.to_bytes(2)
     else:
-        head = bytes([0x81, 128 | 127]) + size.to_bytes(8)
+        head = bytes([first, 128 | 127]) + size.to_bytes(8)
     return head + bytes(4) + payload
 
 

@@ -31,6 +31,7 @@ from tertulia.db.sign_in_settings import SignInSettings
 from tertulia.db.sign_ins import SignIns
 from tertulia.db.signing_keys import SigningKeys
 from tertulia.errors import Unavailable
+from tertulia.guesses import Guesses
 from tertulia.http import health, site
 from tertulia.http.cors import Cors
 from tertulia.http.files import Files
@@ -39,6 +40,7 @@ from tertulia.http.pages import DOCS, Pages
 from tertulia.http.sign_in import SignInSite
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, new_token
+from tertulia.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.master_key import master_key
 from tertulia.oidc.provider import Providers
 from tertulia.redis.channels import Channels
@@ -48,7 +50,6 @@ from tertulia.rest.callers import Callers
 from tertulia.rest.codes import Codes
 from tertulia.rest.connection_tests import ConnectionTests
 from tertulia.rest.ice import IceServers
-from tertulia.rest.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.rest.links import FILES, Links
 from tertulia.rest.openapi import Description
 from tertulia.rest.passwords import Passwords
@@ -128,6 +129,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             empty_room=config.empty_timeout_seconds,
         )
         seats = TenantSeats(redis, settings.seat / 2)
+        by_address = SharedLimit("address", _rate(config) * ADDRESS_SHARE, SharedBuckets(redis).take)
+        guesses = Guesses(by_address)
         hub = Hub(
             settings=settings,
             hub_id=hub_id,
@@ -140,6 +143,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             recordings=recordings,
             keys=keyring,
             audit=audit_queue,
+            guesses=guesses,
             default_region=config.region,
         )
         await hub.start()
@@ -172,8 +176,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         marks = Marks(lambda: keyring.tokens.derived(MARKS), keyring.now)
         workers = OtherWorkers(registry, marks, lambda: keyring.tokens.derived(SEAL))
         lobby = Lobby(0, 0) if config.open else Lobby()
-        signalr = SignalRSite(hub, keyring, services.callers, workers, lobby, config.max_message_bytes)
-        public, complete = _sites(config, services, signalr)
+        signalr = SignalRSite(hub, keyring, services.callers, workers, lobby, guesses, config.max_message_bytes)
+        public, complete = _sites(config, services, signalr, by_address)
         yield Web(public, complete, hub, signalr, registry, lobby)
 
 
@@ -234,16 +238,16 @@ async def _services(
     )
 
 
-def _sites(config: Config, services: Services, signalr: SignalRSite) -> tuple[ASGIApp, ASGIApp]:
+def _rate(config: Config) -> int:
+    return 0 if config.open else config.rate_limit
+
+
+def _sites(
+    config: Config, services: Services, signalr: SignalRSite, by_address: SharedLimit
+) -> tuple[ASGIApp, ASGIApp]:
     """What everyone gets, and what the operator gets. Without a listener for the operator it is the same."""
-    rate = 0 if config.open else config.rate_limit
-    take = SharedBuckets(services.redis).take
-    by_address = SharedLimit("address", rate * ADDRESS_SHARE, take)
-    api = Api(
-        services,
-        by_address=by_address,
-        by_credential=SharedLimit("credential", rate, take),
-    )
+    by_credential = SharedLimit("credential", _rate(config), SharedBuckets(services.redis).take)
+    api = Api(services, by_address=by_address, by_credential=by_credential)
     pages = Pages(public_url=config.public_url, media_origin=services.links.origin)
     routes = [*_routes(services, signalr, api, pages), *SignInSite(services, by_address).routes()]
     operator = _operator_routes(config)

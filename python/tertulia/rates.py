@@ -33,6 +33,15 @@ class RateLimit:
             return None
         return too_many(self._rate, (1 - tokens) / self._rate)
 
+    def owed(self, name: str, now: float) -> RateLimited | None:
+        """The refusal of who owes for what was charged; None: they do not, since requests alone are never more than
+        what is there."""
+        if not self._rate or name not in self._buckets:
+            return None
+        tokens, then = self._buckets[name]
+        owes = -(tokens + (now - then) * self._rate)
+        return too_many(self._rate, owes / self._rate) if owes > 0 else None
+
     def charge(self, name: str, now: float, cost: int) -> None:
         """Count ``cost`` requests that have been served already; a bucket owes one such charge at most."""
         if self._rate:

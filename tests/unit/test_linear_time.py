@@ -72,6 +72,8 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
     "plain: escapes": lambda n: lambda: frames.parse(b'{"event":"' + rb"\ud800" * n + b'"}'),
     "plain: keys": lambda n: lambda: frames.parse(b"{" + b'"a":1,' * n + b'"event":"x"}'),
     "plain: digits": lambda n: lambda: frames.parse(b'{"event":"x","id":' + b"9" * n + b"}"),
+    "plain: beyond the rate, brackets": lambda n: lambda: frames.id_of(b'{"event":' + b"[" * n),
+    "plain: beyond the rate, escapes": lambda n: lambda: frames.id_of(b'{"event":"' + rb"\ud800" * n + b'"}'),
     "plain: not UTF-8": lambda n: lambda: frames.parse(b"a" * n + b"\xff"),
     "SignalR: handshake byte by byte": lambda n: lambda: shake(b" " * n),
     "SignalR: JSON in pieces": lambda n: lambda: feed(RecordFramer(HUGE), b"a" * n, 7),
@@ -94,6 +96,14 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
     ),
     "SignalR: MessagePack call": lambda n: (
         lambda: handshake.MESSAGEPACK.decode(b"\x96\x01\x80\xc0\xa1a\xdd" + n.to_bytes(4) + b"\xa1\xff" * n + b"\x90")
+    ),
+    "SignalR: JSON strings": lambda n: lambda: handshake.JSON.decode(CALL + b'"\t",' * n + b"0]}"),
+    "SignalR: JSON strings that are no items": lambda n: (
+        lambda: handshake.JSON.decode(b'{"type":2,"invocationId":"1","item":1' + b',"\t":"\t"' * n + b"}")
+    ),
+    "SignalR: beyond the rate, JSON": lambda n: lambda: handshake.JSON.skim(CALL + b'"\t' + b'",' * n + b"0]}"),
+    "SignalR: beyond the rate, MessagePack": lambda n: (
+        lambda: handshake.MESSAGEPACK.skim(b"\x96\x01\xdf" + n.to_bytes(4) + b"\xa0" * n + b"\x91" * n)
     ),
     "SignalR: version": lambda n: lambda: negotiate.parse({"negotiateversion": "9" * n}),
     "REST: digits": lambda n: lambda: body.parse(b"[" + b"9" * n + b"]"),

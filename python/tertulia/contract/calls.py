@@ -11,7 +11,9 @@ from tertulia.contract.requests import StartRecording
 from tertulia.contract.settings import SettingsChange
 
 Count = Annotated[int, Meta(ge=0)]
-Candidate = Annotated[str, Meta(max_length=4096)] | dict[str, Any] | None
+MAX_CANDIDATE: Final = 4096
+"""Characters of a candidate: of the line, or of an object's JSON, which is checked when the call is carried out."""
+Candidate = Annotated[str, Meta(max_length=MAX_CANDIDATE)] | dict[str, Any] | None
 
 
 class JoinRoom(Wire, frozen=True):

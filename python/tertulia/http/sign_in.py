@@ -26,6 +26,7 @@ from tertulia.db.sign_ins import LIFETIME, Browser, Identity
 from tertulia.errors import NotFound, Unavailable
 from tertulia.http.site import page_route
 from tertulia.ids import TenantId
+from tertulia.limits import FAILED_COST, SharedLimit
 from tertulia.master_key import MasterKey, WrongMasterKey
 from tertulia.oidc import flow
 from tertulia.oidc.flow import FLOW_SECONDS, Callback, Client, Flow
@@ -33,7 +34,6 @@ from tertulia.oidc.person import Person, Terms, domain_of, person_of
 from tertulia.oidc.steps import Reason, SignInFailed
 from tertulia.rest.addresses import base_of
 from tertulia.rest.cookies import check_origin, cookie_of, set_cookie
-from tertulia.rest.limits import FAILED_COST, SharedLimit
 from tertulia.rest.services import Services
 from tertulia.senders import site_of
 

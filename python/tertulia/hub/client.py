@@ -3,7 +3,7 @@ transport."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -12,6 +12,8 @@ from tertulia.room.events import Event
 
 CallId = Any
 """What the transport needs to answer a call: opaque to the hub. None: the caller asked for no answer."""
+NO_CALL: Final = object()
+"""In the place of a CallId: what came was no call, such as a ping, and is not answered."""
 
 
 class Client(Protocol):

@@ -9,7 +9,7 @@ from typing import Final
 from tertulia.hub.client import Client
 from tertulia.room.line import Line
 from tertulia.room.meeting import Meeting
-from tertulia.room.rate import Rate
+from tertulia.room.rate import Rate, UserRates, Who
 from tertulia.tokens import RoomClaims
 
 
@@ -19,7 +19,6 @@ class Connection:
     __slots__ = (
         "claims",
         "client",
-        "has_sat",
         "id",
         "is_here",
         "is_lost",
@@ -28,12 +27,22 @@ class Connection:
         "line",
         "meeting",
         "rate",
+        "sits_free",
+        "user_rate",
+        "who",
     )
 
     def __init__(self, client: Client, rate: Rate) -> None:
         self.client: Final = client
         self.id: Final = client.id
-        self.rate: Final = rate
+        self.rate = rate
+        """What its messages are counted by: its own bucket, from its first seat on that of the user who has it."""
+        self.who: Who | None = None
+        """Whose JoinRoom it made last."""
+        self.user_rate: Rate | None = None
+        """Their bucket."""
+        self.sits_free = False
+        """It was full, so that this seat costs nothing: whoever comes back now and then has all their calls."""
         self.line: Final = Line()
         self.claims: RoomClaims | None = None
         """What the token of its last JoinRoom said."""
@@ -41,8 +50,6 @@ class Connection:
         """In which it has its seat."""
         self.joining: Meeting | None = None
         """Which has its JoinRoom under way."""
-        self.has_sat = False
-        """It has taken a seat before."""
         self.is_here = True
         """Its client is not gone."""
         self.is_lost = False
@@ -53,6 +60,20 @@ class Connection:
         """The client was heard of, though not by a call that is carried out at once."""
         if self.meeting is not None:
             self.meeting.heard(self.id, time.monotonic())
+
+    def belongs_to(self, who: Who, rates: UserRates, now: float) -> Rate:
+        """It is a connection of this user, whose bucket is returned."""
+        if self.who != who or self.user_rate is None:
+            rate = rates.hold(who, now)
+            self.belongs_to_nobody(rates, now)
+            self.who, self.user_rate = who, rate
+        return self.user_rate
+
+    def belongs_to_nobody(self, rates: UserRates, now: float) -> None:
+        """It has ended, or is about to be somebody else's."""
+        if self.who is not None:
+            rates.let_go(self.who, now)
+        self.who = self.user_rate = None
 
     def end_join_time(self) -> None:
         """It has joined, or is gone: no deadline any more."""

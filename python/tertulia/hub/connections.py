@@ -21,7 +21,7 @@ from tertulia.ids import ConnectionId
 from tertulia.room.effects import LetGo
 from tertulia.room.line import Call, Farewell
 from tertulia.room.meeting import Meeting
-from tertulia.room.rate import ANOTHER_JOIN, FAILED_JOIN
+from tertulia.room.rate import FAILED_JOIN, cost_of_seat
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -94,9 +94,10 @@ class Connections:
         found = self._all[connection]  # its JoinRoom is being answered
         found.meeting = meeting
         found.end_join_time()
-        if found.has_sat:
-            found.rate.charge(ANOTHER_JOIN)
-        found.has_sat = True
+        if found.user_rate is not None:
+            found.rate = found.user_rate
+            if not found.sits_free:
+                found.rate.charge(cost_of_seat(len(meeting.members)))
         _log.info(
             "a participant is seated",
             room=meeting.id,

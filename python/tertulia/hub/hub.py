@@ -18,9 +18,10 @@ from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
-from tertulia.errors import RateLimited, TertuliaError, UnknownEvent
+from tertulia.errors import BadToken, RateLimited, TertuliaError, UnknownEvent
+from tertulia.guesses import Guesses
 from tertulia.hub import metrics
-from tertulia.hub.client import CallId, Client
+from tertulia.hub.client import NO_CALL, CallId, Client
 from tertulia.hub.clock import Clock
 from tertulia.hub.connection import Connection
 from tertulia.hub.connections import Connections
@@ -32,17 +33,18 @@ from tertulia.pace import Pace
 from tertulia.redis.channels import Channels
 from tertulia.room import closing, inputs
 from tertulia.room.effects import Effect
-from tertulia.room.line import Call, Departed, Farewell, Taken
+from tertulia.room.line import Call, Departed, Farewell, Taken, size_of
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
-from tertulia.room.rate import SDP_SHARE, Rate, Verdict, cost_of
+from tertulia.room.rate import UserRates, Verdict, Who, cost_of, cost_of_bytes
 from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
 from tertulia.state.seats import TenantSeats
+from tertulia.tokens import RoomClaims
 from tertulia.validation import read
 
 STOP_WITHIN: Final = 3.0
@@ -53,8 +55,6 @@ due at once."""
 
 _DONE: Final = Empty()
 _NONE: Final[list[Effect]] = []
-
-_WITH_SDP: Final = frozenset({"SendOffer", "SendAnswer"})
 _log = structlog.get_logger(__name__)
 
 
@@ -75,13 +75,16 @@ class Hub:
         recordings: Recordings,
         keys: Keyring,
         audit: AuditQueue,
+        guesses: Guesses,
         default_region: str,
     ) -> None:
         """``rooms`` must have ``hub_id`` as its origin."""
         self.id: Final = hub_id
         self.settings: Final = settings
         self._keys = keys
+        self._guesses = guesses
         self._connections = Connections(audit, keys.now)
+        self._rates = UserRates(settings.calls_per_second, settings.burst, settings.limited_for)
         self._tasks = Tasks()
         self._stopping = False
         self._all_gone = asyncio.Event()
@@ -102,13 +105,33 @@ class Hub:
 
     def connected(self, client: Client) -> None:
         """A client is there. It has ``join_within`` seconds to join a room."""
-        connection = Connection(client, Rate(self.settings.burst, time.monotonic()))
+        connection = Connection(client, self._rates.new(time.monotonic()))
         self._connections.add(connection)
         if self._stopping:
             client.close(*closing.GOING_AWAY)
             return
         loop = asyncio.get_running_loop()
         connection.join_timer = loop.call_later(self.settings.join_within, self._time_to_join_over, connection)
+
+    def admits(self, client: Client, size: int) -> Verdict:
+        """A client has sent something of ``size`` bytes, whatever it is: counted before it is read. Unless it is
+        admitted, it is not to be read, and the transport calls :meth:`limited`. To be asked before each :meth:`call`
+        and :meth:`malformed`."""
+        connection = self._connections.get(client.id)
+        if connection is None:
+            return Verdict.REFUSE
+        return connection.rate.call(time.monotonic(), cost_of_bytes(size))
+
+    def limited(self, client: Client, call: CallId = NO_CALL) -> None:
+        """What a client has sent was not admitted. ``call``: it is to be refused; NO_CALL: it is none."""
+        connection = self._connections.get(client.id)
+        if connection is None:
+            return
+        if call is not NO_CALL:
+            metrics.calls("", "rate_limited").inc()
+            client.refuse(call, self._too_many())
+        if connection.rate.is_over:
+            client.close(*closing.RATE_LIMITED)
 
     def call(self, client: Client, call: CallId, event: str, payload: object) -> None:
         """A client calls ``event``: answered by ``client.reply`` or ``client.refuse``, at once or later.
@@ -117,21 +140,21 @@ class Hub:
         take effect in the order of these calls.
         """
         connection = self._connections.get(client.id)
-        if connection is None or not self._admits(connection, call, event):
+        if connection is None:
             return
-        if event in _WITH_SDP:
-            connection.rate.charge(_sdp_size(payload) // SDP_SHARE)
+        is_counted = connection.meeting is not None
+        connection.rate.charge(_cost(connection, event) - 1)
         if connection.line.is_idle():
             self._begin(connection, call, event, payload)
             return
         connection.heard()
-        if connection.line.take(Call(call, event, payload)) is Taken.TOO_MANY:
+        if connection.line.take(Call(call, event, payload, is_counted)) is Taken.TOO_MANY:
             client.refuse(call, RateLimited("too many calls wait for an earlier one"))
 
     def malformed(self, client: Client, call: CallId, error: TertuliaError) -> None:
-        """A client sent what is no call: refused with ``error``, and counted by the rate limit."""
+        """A client sent what is no call: refused with ``error``."""
         connection = self._connections.get(client.id)
-        if connection is not None and self._admits(connection, call, ""):
+        if connection is not None:
             connection.heard()
             self._connections.refuse_call(connection, Call(call, "", None), error)
 
@@ -217,20 +240,24 @@ class Hub:
 
     # --- calls
 
-    def _admits(self, connection: Connection, call: CallId, event: str) -> bool:
-        settings = self.settings
-        meeting = connection.meeting
-        cost = 1 if meeting is None else cost_of(event, len(meeting.members))
-        verdict = connection.rate.call(
-            time.monotonic(), settings.calls_per_second, settings.burst, settings.limited_for, cost
-        )
-        if verdict is Verdict.ADMIT:
-            return True
-        metrics.calls("", "rate_limited").inc()
-        connection.client.refuse(call, RateLimited(f"more than {settings.calls_per_second:g} calls a second"))
-        if verdict is Verdict.CLOSE:
-            connection.client.close(*closing.RATE_LIMITED)
-        return False
+    def _too_many(self) -> RateLimited:
+        return RateLimited(f"more than {self.settings.calls_per_second:g} calls a second")
+
+    def _count_late(self, connection: Connection, call: Call) -> None:
+        """Count a call that came before its connection had a seat, now that it has one. Raises RateLimited."""
+        if call.is_counted or connection.meeting is None:
+            return
+        cost = _cost(connection, call.event) - 1 + cost_of_bytes(size_of(call))
+        if connection.rate.call(time.monotonic(), cost) is not Verdict.ADMIT:
+            raise self._too_many()
+
+    def _count_join(self, connection: Connection, who: Who) -> None:
+        """Count a JoinRoom of this user. Raises RateLimited."""
+        now = time.monotonic()
+        rate = connection.belongs_to(who, self._rates, now)
+        connection.sits_free = rate.is_full(now)
+        if rate.call(now) is not Verdict.ADMIT:
+            raise self._too_many()
 
     def _begin(self, connection: Connection, call: CallId, event: str, payload: Any) -> None:
         """Carry out a call behind which none waits: nearly all of them, and most are answered at once."""
@@ -261,6 +288,7 @@ class Hub:
         """Carry out a call that has waited, and is under way now."""
         meeting = connection.meeting
         try:
+            self._count_late(connection, call)
             payload = _checked(call.event, call.payload, meeting is not None)
             if meeting is None:
                 connection.client.widen(wide=True)
@@ -274,9 +302,10 @@ class Hub:
     async def _join(self, connection: Connection, payload: JoinRoom) -> None:
         """What a meeting needs to know before it takes a JoinRoom: who calls, and what the room is."""
         try:
-            claims = connection.claims = await self._keys.verify_room(payload.token)
+            claims = connection.claims = await self._verified(connection, payload.token)
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
+            self._count_join(connection, (room, claims.user_id))
             record = await self._steps.record(room, claims.tenant_id, claims)
             await self._steps.take_seat(room, claims, record)
             meeting = connection.joining = self._meetings.open(room)
@@ -286,6 +315,22 @@ class Hub:
         except Exception as e:  # noqa: BLE001 - the caller is told, the log too
             self._connections.refuse(connection.id, e)
         self._go_on()
+
+    async def _verified(self, connection: Connection, token: str) -> RoomClaims:
+        """What a room token says. One that is not valid counts against the address that it came from.
+
+        Raises:
+            BadToken, RateLimited, Unavailable
+        """
+        address = connection.client.address
+        refusal = self._guesses.refusal(address)
+        if refusal is not None:
+            raise refusal
+        try:
+            return await self._keys.verify_room(token)
+        except BadToken:
+            await self._guesses.failed(address)
+            raise
 
     def _go_on(self) -> None:
         """After calls were answered: last words, the calls that waited, the end of the connection; in this order."""
@@ -317,14 +362,15 @@ class Hub:
     def _departed(self, connection: Connection, clean: bool) -> None:
         """The client is gone, and all its calls were answered."""
         if clean and connection.meeting is not None:
+            connection.rate.charge(_cost(connection, "LeaveRoom"))
             self._meetings.tell(connection.meeting, inputs.ConnectionClosed(connection.id))
         self._connections.remove(connection)
+        connection.belongs_to_nobody(self._rates, time.monotonic())
 
 
-def _sdp_size(payload: object) -> int:
-    """Characters of the SDP in a payload, a struct or what a JSON parser returned."""
-    sdp = payload.get("sdp") if isinstance(payload, dict) else getattr(payload, "sdp", None)
-    return len(sdp) if isinstance(sdp, str) else 0
+def _cost(connection: Connection, event: str) -> int:
+    meeting = connection.meeting
+    return 1 if meeting is None else cost_of(event, len(meeting.members))
 
 
 def _checked(event: str, payload: object, is_seated: bool) -> Any:

@@ -20,12 +20,12 @@ from tertulia.db.idempotency import Done
 from tertulia.db.sealed_answer import PURPOSE
 from tertulia.errors import MethodNotAllowed, NotAcceptable, Unauthorized, Unavailable
 from tertulia.ids import new_uuid
+from tertulia.limits import FAILED_COST, SharedLimit
 from tertulia.rest import auditing, targets
 from tertulia.rest import body as bodies
 from tertulia.rest.accept import accepts_json
 from tertulia.rest.addresses import base_of
 from tertulia.rest.callers import Caller, CodeHolder, Invitee
-from tertulia.rest.limits import FAILED_COST, SharedLimit
 from tertulia.rest.once import Once, encode
 from tertulia.rest.operation import Answer, AnyOperation, Asked, Call
 from tertulia.rest.reads import Reads

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from tertulia.errors import WrongPassword
-from tertulia.rest.limits import Lease, SharedLimit
+from tertulia.limits import Lease, SharedLimit
 
 _MEMORY_KIB: Final = 19 * 1024
 _ITERATIONS: Final = 2

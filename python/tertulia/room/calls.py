@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from tertulia.contract import calls, requests
-from tertulia.contract.calls import Empty, SendAnswer, SendOffer
+from tertulia.contract.calls import MAX_CANDIDATE, Empty, SendAnswer, SendOffer
 from tertulia.contract.events import CandidateEvent, SdpEvent
 from tertulia.errors import FieldError, Invalid, InvalidSdp, NotJoined
 from tertulia.ids import NodeId, RecordingId, TransportId, transport_id
@@ -143,6 +145,7 @@ class Calls:
 
     def _send_candidate(self, seat: Seat, call: Call, payload: calls.SendIceCandidate) -> bool:
         candidate = "" if payload.candidate is None else payload.candidate
+        _check_candidate(candidate)
         if targets.is_sfu(payload.target_user_id):
             node, transport = self._transport(seat, payload.target_user_id)
             candidates = commands.Candidate(room=self._room.id, transport=transport, candidate=candidate)
@@ -157,11 +160,12 @@ class Calls:
         return self._tell(node, commands.View(room=self._room.id, transport=transport, videos=view.videos), call)
 
     def _media_stopped(self, seat: Seat, call: Call, payload: calls.MediaStopped) -> bool:
-        """Noted, for the next look at the nodes. A client that speaks of a transport it has left already is right."""
+        """Noted for this room, for the next look at the nodes. A client that speaks of a transport it has left already
+        is right."""
         self._transport(seat, "sfu")
         node = self._room.node
         if node is not None and payload.transport_id == transport_id(seat.seat, node):
-            self._room.hub.nodes.missed(node, self._agenda.now)
+            self._room.hub.nodes.missed(node, self._room.id, self._agenda.now)
         return True
 
     def _transport(self, seat: Seat, target: str) -> tuple[NodeId, TransportId]:
@@ -260,6 +264,12 @@ class Calls:
     def _stop_recording(self, seat: Seat, call: Call, payload: Empty) -> bool:
         self._recorder.stop_running(OnCall(seat.connection), seat.user_id)
         return False
+
+
+def _check_candidate(candidate: str | dict[str, Any]) -> None:
+    """A line is bounded by its type; an object by its JSON, in which escapes are as long as what they stand for."""
+    if isinstance(candidate, dict) and len(msgspec.json.encode(candidate).decode()) > MAX_CANDIDATE:
+        raise Invalid([FieldError("candidate", f"must have at most {MAX_CANDIDATE} characters as JSON")])
 
 
 def _check_sdp(sdp: str) -> None:

@@ -39,11 +39,13 @@ class Overdue(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A call as it came; ``id`` is the transport's."""
+    """A call as it came; ``id`` is the transport's. ``is_counted``: by the rate limit, for what it is; else only as a
+    message, since it came before the seat."""
 
     id: Any
     event: str
     payload: object
+    is_counted: bool = True
 
 
 class Departed(Struct, frozen=True):
@@ -108,7 +110,7 @@ class Line:
             return Taken.RUN
         if self._state is not _BUSY:
             return Taken.IGNORED
-        size = _size(call)
+        size = size_of(call)
         if len(self._waiting) >= MAX_WAITING_CALLS or self._bytes + size > MAX_WAITING_BYTES:
             return Taken.TOO_MANY
         self._waiting.append((call, size))
@@ -166,7 +168,7 @@ class Line:
         return True
 
 
-def _size(call: Call) -> int:
+def size_of(call: Call) -> int:
     """Characters of its JSON. By Python's own encoder: msgspec's takes no lone surrogates, which are refused later."""
     payload = json.dumps(call.payload, ensure_ascii=False, default=msgspec.to_builtins)
     return len(call.event) + len(payload)

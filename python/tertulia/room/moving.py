@@ -39,7 +39,7 @@ class Mover:
 
     def _has_to_move(self, node: NodeId | None) -> bool:
         nodes, now = self._room.hub.nodes, self._room.agenda.now
-        return node is None or nodes.is_dead(node, now) or nodes.is_draining(node)
+        return node is None or nodes.is_dead(node, self._room.id, now) or nodes.is_draining(node)
 
     def vouch(self) -> None:
         """Tell the room's node who is seated: it may have been cut off while somebody left."""

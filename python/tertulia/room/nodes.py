@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tertulia.ids import NodeId
+from tertulia.ids import NodeId, RoomId
 from tertulia.room.placement import Node, RecentPlacements, choose_node, room_region
 
 QUIET_AFTER: Final = 0.7
-"""Seconds of silence, of a node or of one of its media threads, after which it gets no rooms, and counts as dead where
-clients miss its media: two heartbeats are missing."""
+"""Seconds of silence, of a node or of one of its media threads, after which it gets no rooms, and counts as dead for
+rooms whose clients miss its media: two heartbeats are missing."""
 GONE_AFTER: Final = 1.3
 """Seconds of silence after which it counts as dead for everybody: four heartbeats."""
 MISSED_FOR: Final = 3.0
@@ -34,8 +34,8 @@ class Nodes:
         """Of those listed: seconds of silence, as of the last reading."""
         self._missing: dict[NodeId, tuple[float, float]] = {}
         """Nodes asked for that were not in the registry: since when, and when they were last asked for."""
-        self._missed: dict[NodeId, float] = {}
-        """When a client last said that its media from this node has stopped."""
+        self._missed: dict[tuple[NodeId, RoomId], float] = {}
+        """When a client of the room last said that its media from this node has stopped: it speaks for no other one."""
         self._read_at = float("-inf")
         self._steady_since = float("-inf")
         """Since when the registry has been read without a gap: nobody is known to be silent for longer."""
@@ -55,7 +55,7 @@ class Nodes:
             for node, (since, asked) in self._missing.items()
             if node not in self._listed and now - asked < _FORGET_AFTER
         }
-        self._missed = {node: at for node, at in self._missed.items() if now - at < MISSED_FOR}
+        self._missed = {missed: at for missed, at in self._missed.items() if now - at < MISSED_FOR}
 
     def get(self, node: NodeId) -> Node | None:
         """A node that is in the registry."""
@@ -87,9 +87,9 @@ class Nodes:
         """A room was placed there."""
         self._recent.add(node, int(now * 1000))
 
-    def missed(self, node: NodeId, now: float) -> None:
-        """A client says that its media from this node has stopped."""
-        self._missed[node] = now
+    def missed(self, node: NodeId, room: RoomId, now: float) -> None:
+        """A client of this room says that its media from this node has stopped."""
+        self._missed[node, room] = now
 
     def is_watched(self, now: float) -> bool:
         """Whether a client has just missed the media of a node: the next reading should not be far."""
@@ -100,10 +100,11 @@ class Nodes:
         found = self._listed.get(node)
         return found is not None and found.draining
 
-    def is_dead(self, node: NodeId, now: float) -> bool:
-        """Whether a node in use is dead: silent for too long, while at least one other is well. Silence that may be of
-        Redis does not count. To be asked at each refresh: one that is not listed is gone since the first time."""
-        limit = QUIET_AFTER if now - self._missed.get(node, float("-inf")) < MISSED_FOR else GONE_AFTER
+    def is_dead(self, node: NodeId, room: RoomId, now: float) -> bool:
+        """Whether the node of a room is dead: silent for too long, while at least one other is well. Silence that may
+        be of Redis does not count. To be asked at each refresh: one that is not listed is gone since the first
+        time."""
+        limit = QUIET_AFTER if now - self._missed.get((node, room), float("-inf")) < MISSED_FOR else GONE_AFTER
         return self._silent_for(node, now) >= limit and any(other.id != node for other in self._well())
 
     def _silent_for(self, node: NodeId, now: float) -> float:

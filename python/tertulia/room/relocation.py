@@ -45,7 +45,7 @@ class Relocation:
             return
         now = room.agenda.now
         left = Left(node=old, waiting={member.user_id for member in room.members.values()}, until=now + LETS_GO_AFTER)
-        if room.hub.nodes.is_dead(old, now):
+        if room.hub.nodes.is_dead(old, room.id, now):
             self._let_go(left)
         else:
             life.left = left
@@ -59,7 +59,7 @@ class Relocation:
         left.waiting &= self._room.members.keys()
         if not left.waiting:
             left.until = min(left.until, now + SETTLES_WITHIN)
-        if now >= left.until or self._room.hub.nodes.is_dead(left.node, now):
+        if now >= left.until or self._room.hub.nodes.is_dead(left.node, self._room.id, now):
             life.left = None
             self._let_go(left)
 

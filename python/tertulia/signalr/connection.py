@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -53,6 +54,9 @@ class Ended(Struct, frozen=True):
 Input: TypeAlias = Opened | Tracked | Ended
 """What :meth:`Connection.receive` and :meth:`Connection.tick` hand to the application, in order."""
 
+Meter = Callable[[int], bool]
+"""Counts a message of so many bytes before it is parsed. False: it is not to be."""
+
 _NEVER: Final = math.inf
 
 
@@ -74,6 +78,7 @@ class Connection:
         "_ping_at",
         "_pings",
         "_stateful",
+        "meter",
         "outbox",
         "phase",
         "protocol",
@@ -97,6 +102,9 @@ class Connection:
         self.protocol: HubProtocol = handshake.JSON
         self.outbox: list[bytes] = []
         """Frames to be written, in order; whole messages."""
+        self.meter: Meter | None = None
+        """Set by the application that has a limit. What it does not admit is skimmed: calls, items and results come
+        with UNREAD for what is in them. Data that completes no message counts as one of no bytes."""
 
     # --- what the shell asks
 
@@ -163,10 +171,14 @@ class Connection:
                 return inputs
             data = rest
         self._heard = now
-        decode = self.protocol.decode
+        protocol, meter = self.protocol, self.meter
         try:
-            for payload in framer.feed(data):
-                message = decode(payload)
+            payloads = framer.feed(data)
+            if meter is not None and not payloads:
+                meter(0)
+            for payload in payloads:
+                is_admitted = meter is None or meter(len(payload))
+                message = protocol.decode(payload) if is_admitted else protocol.skim(payload)
                 if type(message) is Invocation and self._incoming is None:
                     # Nearly every message, and nothing more to do about it.
                     inputs.append(message)

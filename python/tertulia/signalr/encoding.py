@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import Framer
-from tertulia.signalr.messages import Completion, Invocation, Message, StreamInvocation
+from tertulia.signalr.messages import (
+    Completion,
+    Invocation,
+    Message,
+    StreamInvocation,
+    StreamItem,
+    Unread,
+    Unreadable,
+)
+
+UNREADABLE_RESULT: Final = "The result cannot be read."
+"""The error of a Completion that has one of those."""
 
 
 class HubProtocol(Protocol):
@@ -27,6 +38,10 @@ class HubProtocol(Protocol):
     def decode(self, payload: bytes) -> Message | None:
         """A message; None for a type that is not known, and to be ignored. Raises ProtocolError."""
 
+    def skim(self, payload: bytes) -> Message | None:
+        """What :meth:`decode` returns, with UNREAD in the place of a call's arguments, a stream's item and a result,
+        which are skipped. Raises ProtocolError, also where skipping would take too long."""
+
     def encode(self, message: Message) -> bytes:
         """A frame. Raises what msgspec raises for values it cannot encode."""
 
@@ -44,3 +59,32 @@ def checked(message: Message) -> Message:
     if getattr(message, "invocation_id", None) == "":
         raise ProtocolError("Missing required property 'invocationId'.")
     return message
+
+
+class Head(Struct):
+    """What says which message of types 1 to 4 it is, and whose; ``has_content``: arguments, an item, a result or an
+    error are there, whatever they are."""
+
+    kind: int
+    invocation_id: str | None
+    target: str | None
+    has_content: bool
+    error: str | None = None
+
+
+def headed(head: Head, mark: Unreadable | Unread) -> Message | None:
+    """The message with that head, ``mark`` in the place of its content; None: it is of another type. Raises
+    ProtocolError."""
+    if head.kind not in (1, 2, 3, 4):
+        return None
+    if not head.has_content and head.kind != 3:
+        raise ProtocolError("A message lacks a required property.")
+    if head.kind == 1:
+        return checked(Invocation(head.target or "", [mark], head.invocation_id or None))
+    owner = head.invocation_id or ""
+    if head.kind == 4:
+        return checked(StreamInvocation(owner, head.target or "", [mark]))
+    if head.kind == 2:
+        return checked(StreamItem(owner, mark))
+    error = head.error or (UNREADABLE_RESULT if head.has_content else None)
+    return checked(Completion(owner, error=error))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import ClassVar, Final
 
 import msgspec
-from msgspec.structs import replace
+from msgspec import UNSET, UnsetType
 
-from tertulia.signalr.encoding import checked
+from tertulia.signalr.encoding import Head, checked, headed
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import RECORD_SEPARATOR, RecordFramer
-from tertulia.signalr.messages import UNREADABLE, Invocation, Message, StreamInvocation
+from tertulia.signalr.messages import UNREAD, UNREADABLE, Message, Unread, Unreadable
 
 _decoder: Final = msgspec.json.Decoder(Message)
 _encoder: Final = msgspec.json.Encoder()
@@ -24,10 +23,28 @@ class _Envelope(msgspec.Struct):
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 KNOWN: Final = range(1, 10)
-_LEVELS: Final = 3
-"""Of nesting that are kept of a call too deep to parse: the message, its arguments, each of them empty."""
+_LEVELS: Final = 2
+"""Of nesting that are kept of what cannot be read: the message, and its arguments and headers, empty."""
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]+|[\]}]+', re.DOTALL)
 """A string, or brackets that open or close. A string without an end matches too, so that nothing is scanned twice."""
+MAX_SKIPPED: Final = 5_000
+"""Values, more or less, in a message that is skimmed: so many are skipped at once, a long text too."""
+_string: Final = msgspec.json.Decoder(str)
+
+
+class _Head(msgspec.Struct, rename="camel"):
+    """Any message, of which the rest is skipped. Raw values are not looked at."""
+
+    type: int
+    invocation_id: str | None = None
+    target: str | None = None
+    arguments: msgspec.Raw | UnsetType = UNSET
+    item: msgspec.Raw | UnsetType = UNSET
+    result: msgspec.Raw | UnsetType = UNSET
+    error: str | UnsetType | None = UNSET
+
+
+_head: Final = msgspec.json.Decoder(_Head)
 
 
 class JsonProtocol:
@@ -48,9 +65,19 @@ class JsonProtocol:
         except msgspec.ValidationError as error:
             if self._of_the_future(payload):
                 return None
-            return _call_or_error(payload, str(error))
+            return _of_head(payload, UNREADABLE, str(error))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return _call_or_error(payload, "Error reading JSON.")
+            return _of_head(payload, UNREADABLE, "Error reading JSON.")
+
+    def skim(self, payload: bytes) -> Message | None:
+        """A message whose content is not read; None for a type that is not known. Raises ProtocolError."""
+        if sum(map(payload.count, (b"[", b"{", b","))) > MAX_SKIPPED:
+            raise ProtocolError("A message of many values came beyond what may be sent.")
+        try:
+            message = _headed(_head.decode(payload), UNREAD)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            return _of_head(payload, UNREAD, "Error reading JSON.")
+        return message if message is not None else self.decode(payload)
 
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:
@@ -65,39 +92,30 @@ class JsonProtocol:
         return _encoder.encode(message) + RECORD_SEPARATOR
 
 
-def _call_or_error(payload: bytes, cause: str) -> Message:
-    """A call that is to be refused alone. Raises ProtocolError: it is none."""
-    call = _unreadable(payload)
-    if call is None:
+def _of_head(payload: bytes, mark: Unreadable | Unread, cause: str) -> Message:
+    """A call, an item or a result that is to be refused alone, since only its content cannot be read, such as half of a
+    surrogate pair, too large a number, or what is no JSON. Raises ProtocolError: it is none of these."""
+    try:
+        message = _headed(_head.decode(_shallow(payload)), mark)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        message = None
+    if message is None:
         raise ProtocolError(cause)
-    return checked(call)
+    return message
 
 
-def _unreadable(payload: bytes) -> Message | None:
-    """A call of which only the arguments cannot be read, such as half of a surrogate pair or too large a number:
-    Python's own parser takes those. None: it is not JSON, or no call.
-    """
-    try:
-        found = _parse(payload)
-        if not (isinstance(found, dict) and found.get("type") in (1, 4) and isinstance(found.get("arguments"), list)):
-            return None
-        call: Message = _decoder.decode(_encoder.encode({**found, "arguments": []}))
-    except (ValueError, RecursionError):  # msgspec's errors are of the first kind
-        return None
-    assert isinstance(call, Invocation | StreamInvocation)  # noqa: S101 - of these types, as was seen
-    return replace(call, arguments=[UNREADABLE])
-
-
-def _parse(payload: bytes) -> object:
-    """The value; of what is nested too deep for the parser, only its first levels."""
-    try:
-        return json.loads(payload.decode(), parse_int=_integer)
-    except RecursionError:
-        return json.loads(_shallow(payload).decode(), parse_int=_integer)
+def _headed(head: _Head, mark: Unreadable | Unread) -> Message | None:
+    content = {1: head.arguments, 2: head.item, 3: head.result, 4: head.arguments}.get(head.type, UNSET)
+    error = None if head.error is UNSET else head.error or ""
+    if head.type == 3 and content is not UNSET and error:
+        raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
+    has_content = content is not UNSET or error is not None
+    return headed(Head(head.type, head.invocation_id, head.target, has_content, error), mark)
 
 
 def _shallow(payload: bytes) -> bytes:
-    """``payload`` with all that is nested ``_LEVELS`` deep left empty. Takes linear time, and no recursion."""
+    """``payload`` with all that is nested ``_LEVELS`` deep left empty, and ``null`` for strings outside of it that are
+    none. Takes linear time, and no recursion."""
     kept = []
     depth = begin = 0
     for token in _TOKEN.finditer(payload):
@@ -111,9 +129,15 @@ def _shallow(payload: bytes) -> bytes:
             depth -= end - start
             if depth < _LEVELS <= before:
                 begin = start + before - _LEVELS
+        elif depth < _LEVELS and not _is_string(token[0]):
+            kept += payload[begin:start], b"null"
+            begin = end
     return b"".join((*kept, payload[begin:] if depth < _LEVELS else b""))
 
 
-def _integer(digits: str) -> int:
-    """Of one that is too long to be a type nothing is needed, and Python would take quadratic time."""
-    return int(digits) if len(digits) < 20 else 0
+def _is_string(token: bytes) -> bool:
+    try:
+        _string.decode(token)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True

@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
 
 from tertulia.signalr import messages as m
-from tertulia.signalr.encoding import checked
+from tertulia.signalr.encoding import Head, checked, headed
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import LengthFramer, with_length
 
@@ -74,31 +73,12 @@ class _Sequence(_Array, tag=9):
     sequence_id: int
 
 
-class _RawInvocation(_Array, tag=1):
-    headers: m.Headers
-    invocation_id: str | None
-    target: str
-    arguments: msgspec.Raw
-
-
-class _RawStreamInvocation(_Array, tag=4):
-    headers: m.Headers
-    invocation_id: str
-    target: str
-    arguments: msgspec.Raw
-
-
-_call: Final[msgspec.msgpack.Decoder[_RawInvocation | _RawStreamInvocation]] = msgspec.msgpack.Decoder(
-    _RawInvocation | _RawStreamInvocation
-)
 _decoder: Final = msgspec.msgpack.Decoder(
     _Invocation | _StreamItem | _Completion | _StreamInvocation | _CancelInvocation | _Ping | _Close | _Ack | _Sequence
 )
 _any: Final = msgspec.msgpack.Decoder()
 _encoder: Final = msgspec.msgpack.Encoder()
 KNOWN: Final = range(1, 10)
-_ARRAYS: Final = frozenset(bytes((first,)) for first in (*range(0x90, 0xA0), 0xDC, 0xDD))
-"""How an array begins."""
 
 
 class MessagePackProtocol:
@@ -119,9 +99,17 @@ class MessagePackProtocol:
         except msgspec.ValidationError as error:
             if self._of_the_future(payload):
                 return None
-            return checked(_unreadable(payload, str(error)))
+            return _of_head(payload, m.UNREADABLE, str(error))
         except _UNREADABLE:
-            return checked(_unreadable(payload, "Error reading MessagePack."))
+            return _of_head(payload, m.UNREADABLE, "Error reading MessagePack.")
+
+    def skim(self, payload: bytes) -> m.Message | None:
+        """A message whose content is not read; None for a type that is not known. Raises ProtocolError."""
+        try:
+            message = headed(_head(payload), m.UNREAD)
+        except _UNREADABLE as error:
+            raise ProtocolError("Error reading MessagePack.") from error
+        return message if message is not None else self.decode(payload)
 
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:
@@ -150,30 +138,55 @@ _UNREADABLE: Final = (
 )
 
 
-def _unreadable(payload: bytes, cause: str) -> m.Message:
-    """A call of which only the arguments cannot be read, such as text that is not UTF-8. Raises ProtocolError."""
+def _of_head(payload: bytes, mark: m.Unreadable | m.Unread, cause: str) -> m.Message:
+    """A call, an item or a result that is to be refused alone, since only its content cannot be read, such as text that
+    is not UTF-8. Raises ProtocolError: it is none of these."""
     try:
-        call = _raw(payload)
-        if bytes(call.arguments)[:1] not in _ARRAYS:
-            raise ProtocolError(cause)
+        message = headed(_head(payload), mark)
     except _UNREADABLE as error:
         raise ProtocolError(cause) from error
-    if isinstance(call, _RawStreamInvocation):
-        return m.StreamInvocation(call.invocation_id, call.target, [m.UNREADABLE])
-    return m.Invocation(call.target, [m.UNREADABLE], call.invocation_id or None)
+    if message is None:
+        raise ProtocolError(cause)
+    return message
 
 
-def _raw(payload: bytes) -> _RawInvocation | _RawStreamInvocation:
-    """A call with unread arguments; if they are nested too deep to be skipped, only their first octet."""
-    try:
-        return _call.decode(payload)
-    except RecursionError:
-        items = _ITEMS_AT.get(payload[0], 1)
-        arguments = _end(payload, items, 4)
-        call = _call.decode(b"\x95" + payload[items:arguments] + b"\x90")
-        return replace(call, arguments=msgspec.Raw(payload[arguments : arguments + 1]))
+def _head(payload: bytes) -> Head:
+    """What is in front of a message's content. Raises what is in _UNREADABLE: there is something else, or nothing."""
+    first = payload[0]
+    at = _ITEMS_AT.get(first, 1)
+    count = int.from_bytes(payload[1:at]) if at > 1 else first & 0x0F
+    if at == 1 and first & 0xF0 != 0x90:
+        raise ValueError(first)
+    kind, at = _item(payload, at)
+    if kind not in (1, 2, 3, 4):
+        return Head(kind if isinstance(kind, int) else 0, None, None, has_content=False)
+    at = _end(payload, at, 1)  # the headers
+    owner, at = _item(payload, at)
+    named, before = None, 3
+    if kind != 2:
+        named, at = _item(payload, at)  # the target, or a Completion's ResultKind
+        before = 4
+    target = named if kind != 3 else None
+    if not (owner is None or isinstance(owner, str)) or not (target is None or isinstance(target, str)):
+        raise ValueError(owner)
+    if kind == 3 and named not in (ERROR, VOID, RESULT):
+        raise ProtocolError("Invalid invocation result kind.")
+    has_content = count > before and at < len(payload)
+    if kind == 3 and named == VOID:
+        has_content = False
+    elif kind == 3 and not has_content:
+        raise ProtocolError("A result is missing.")
+    return Head(kind, owner, target, has_content)
 
 
+def _item(payload: bytes, at: int) -> tuple[Any, int]:
+    """An item in front of the content, and where it ends."""
+    end = _end(payload, at, 1)
+    return _any.decode(payload[at:end]), end
+
+
+MAX_IN_FRONT: Final = 4096
+"""Items in front of a call's arguments, its headers among them, where they are read one by one."""
 _ITEMS_AT: Final = {0xDC: 3, 0xDD: 5}
 """Where the items of an array begin, by its first octet: most have no further length."""
 _STRINGS: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
@@ -197,6 +210,8 @@ def _end(payload: bytes, at: int, items: int) -> int:
             at += length
         elif 0x80 <= first < 0x90 or first in _MAPS:
             items += 2 * length
+            if items > MAX_IN_FRONT:
+                raise ValueError(items)
         elif first != 0xC0 and first >= 0x80:
             raise ValueError(first)
     return at

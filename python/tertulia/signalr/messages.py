@@ -27,6 +27,16 @@ class Unreadable:
 UNREADABLE: Final = Unreadable()
 
 
+class Unread:
+    """Stands for the arguments of a call that was not read, since the connection's meter did not admit it."""
+
+    def __repr__(self) -> str:
+        return "UNREAD"
+
+
+UNREAD: Final = Unread()
+
+
 class Invocation(_Message, tag=1, frozen=True):
     """Call ``target``. Without an ``invocation_id`` no answer is wanted. ``stream_ids``: of streams that the caller
     sends."""

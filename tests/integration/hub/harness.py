@@ -32,9 +32,11 @@ from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
 from tertulia.db.sign_ins import SignIns
 from tertulia.db.signing_keys import SigningKeys
+from tertulia.guesses import Guesses
 from tertulia.hub.client import Client
 from tertulia.hub.hub import Hub
 from tertulia.ids import HubId, NodeId, RoomId, TenantId, UserId, new_token, new_uuid
+from tertulia.limits import SharedLimit
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.callers import Callers
@@ -54,6 +56,7 @@ from tertulia.sockets.signalr.site import PATH, SignalRSite
 from tertulia.sockets.websocket import protocol_class
 from tertulia.state import keys
 from tertulia.state.connection import connect_redis
+from tertulia.state.limits import SharedBuckets
 from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 from tertulia.state.seats import TenantSeats
@@ -298,10 +301,14 @@ class Fleet:
         self._beats: dict[str, asyncio.Task[None]] = {}
 
     async def worker(
-        self, settings: HubSettings = SETTINGS, origins: tuple[str, ...] = (), lobby: Lobby | None = None
+        self,
+        settings: HubSettings = SETTINGS,
+        origins: tuple[str, ...] = (),
+        lobby: Lobby | None = None,
+        address_rate: int = 0,
     ) -> Worker:
         """One more worker."""
-        return await self._stack.enter_async_context(self._worker(settings, origins, lobby or Lobby()))
+        return await self._stack.enter_async_context(self._worker(settings, origins, lobby or Lobby(), address_rate))
 
     async def node(self, name: str = "n1", region: str = "us-east-1") -> FakeNode:
         """One more SFU node, alive until the end of the test unless :meth:`kill_node`."""
@@ -399,13 +406,16 @@ class Fleet:
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def _worker(self, settings: HubSettings, origins: tuple[str, ...], lobby: Lobby) -> AsyncIterator[Worker]:
+    async def _worker(
+        self, settings: HubSettings, origins: tuple[str, ...], lobby: Lobby, address_rate: int
+    ) -> AsyncIterator[Worker]:
         redis = await connect_redis(self.redis_url)
         channels = Channels(redis)
         hub_id = HubId(new_token("hub_"))
         rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
         audit = AuditQueue(self.audit)
         audit.start()
+        guesses = Guesses(SharedLimit("address", address_rate, SharedBuckets(redis).take))
         hub = WatchedHub(
             settings=settings,
             hub_id=hub_id,
@@ -418,6 +428,7 @@ class Fleet:
             recordings=self.recordings,
             keys=self.keyring,
             audit=audit,
+            guesses=guesses,
             default_region="us-east-1",
         )
         await hub.start()
@@ -429,7 +440,7 @@ class Fleet:
         )
         marks = Marks(lambda: self.keyring.tokens.derived(PURPOSE), self.keyring.now)
         workers = OtherWorkers(web_workers(redis), marks, lambda: self.keyring.tokens.derived(SEAL))
-        signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, MAX_MESSAGE)
+        signalr = SignalRSite(hub, self.keyring, callers, workers, lobby, guesses, MAX_MESSAGE)
         sockets = {"/ws": plain.endpoint(hub, lobby), PATH: signalr.open}
         server = _Server(_config(signalr, protocol_class(sockets, Origins(origins))))
         internal = _Server(_config(signalr.forwarded, protocol_class({PATH: signalr.open_forwarded}, Origins("*"))))

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
+from websockets.frames import Frame, Opcode
 
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import connect_signalr
 
 BURST = 100
-OFFER = "v=0\r\n" + "a=x\r\n" * 8_000
-"""40,000 characters: 11 calls."""
+OFFER = "v=0\r\n" + "a=" + "x" * 39_000
+"""39,000 characters, and their frame: 10 calls."""
 
 
 @pytest.fixture
 async def slow(fleet: Fleet) -> Worker:
     """A worker that gives each connection so many calls and no more."""
     return await fleet.worker(replace(SETTINGS, calls_per_second=0.001, burst=BURST))
+
+
+def _is_limited(frame: dict[str, Any]) -> bool:
+    return "error" in frame and frame["error"]["code"] == "rate_limited"
+
+
+async def _raw(client: PlainClient, frame: Frame) -> None:
+    """Send a frame that the library itself would not."""
+    client.socket.transport.write(frame.serialize(mask=True, extensions=[]))
 
 
 async def _until_limited(client: PlainClient, event: str, payload: dict[str, object]) -> int:
@@ -39,10 +51,10 @@ async def test_a_long_sdp_counts_by_its_length(fleet: Fleet, slow: Worker, diale
     await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
     if dialect == "signalr":
         with pytest.raises(CallRefused, match="rate_limited"):
-            for _ in range(10):
+            for _ in range(11):
                 await client.call("SendOffer", {"targetUserId": other, "sdp": OFFER})
     else:
-        assert await _until_limited(client, "SendOffer", {"targetUserId": other, "sdp": OFFER}) == 9
+        assert await _until_limited(client, "SendOffer", {"targetUserId": other, "sdp": OFFER}) == 10
     short, _ = await fleet.join(slow, room)
     assert await _until_limited(short, "SendOffer", {"targetUserId": other, "sdp": OFFER[:3_000]}) == BURST - 1
 
@@ -57,3 +69,64 @@ async def test_a_seat_that_is_taken_again_and_again_costs(fleet: Fleet, slow: Wo
             await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
             seats += 1
     assert seats == 1 + 4  # of 26 calls each, and one for leaving
+
+
+async def test_what_a_user_has_spent_is_spent_for_their_next_connection_too(fleet: Fleet, slow: Worker) -> None:
+    room, user = await fleet.room(), new_uuid()
+    client, _ = await fleet.join(slow, room, user)
+    assert await _until_limited(client, "UpdateState", {"isMuted": True}) == BURST - 1
+    again = await slow.connect()
+    assert await again.refused("JoinRoom", {"roomId": room, "token": fleet.token(room, user)}) == "rate_limited"
+    other, _ = await fleet.join(slow, room)
+    await other.call("UpdateState", {"isMuted": True})
+
+
+async def test_an_honest_client_may_come_back_several_times_at_once(fleet: Fleet, worker: Worker) -> None:
+    room, user = await fleet.room(), new_uuid()
+    for _ in range(8):
+        client, _ = await fleet.join(worker, room, user)
+        for _ in range(20):
+            await client.call("UpdateState", {"isMuted": True})
+        await client.cut()
+
+
+async def test_calls_that_came_before_the_seat_are_counted_when_they_are_carried_out(
+    fleet: Fleet, slow: Worker
+) -> None:
+    room, user = await fleet.room(), new_uuid()
+    answers: list[dict[str, Any]] = []
+    for _ in range(2):
+        client = await slow.connect()
+        await client.post("JoinRoom", {"roomId": room, "token": fleet.token(room, user)}, id=1)
+        for number in range(2, 60):
+            await client.post("SendChat", {"text": "x"}, id=number)
+        answers = [await client.frame(lambda frame, n=n: frame.get("replyTo") == n) for n in range(1, 60)]
+    assert [("error" in answer) for answer in answers].count(False) == BURST - 59 - 25
+
+
+NESTED = "[" + "[]," * 8_000 + "0]"
+"""24,000 bytes: 7 calls."""
+
+
+async def test_a_frame_counts_by_its_bytes_whatever_is_in_it(fleet: Fleet, slow: Worker) -> None:
+    client, _ = await fleet.join(slow, await fleet.room())
+    for number in range(2, 17):
+        await client.send(f'{{"event":"KeepAlive","id":{number},"payload":{NESTED}}}')
+    codes = [(await client.frame(lambda frame, n=n: frame.get("replyTo") == n))["error"]["code"] for n in range(2, 17)]
+    assert codes == ["invalid"] * 15
+    await client.send(f'{{"event":"KeepAlive","id":99,"payload":{NESTED}}}')
+    await client.frame(_is_limited)
+
+
+@pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.PONG, Opcode.CONT])
+async def test_frames_without_a_call_are_counted(fleet: Fleet, slow: Worker, opcode: Opcode) -> None:
+    client, _ = await fleet.join(slow, await fleet.room())
+    if opcode is Opcode.CONT:
+        await _raw(client, Frame(Opcode.TEXT, b"{}", fin=False))
+    for _ in range(BURST):
+        await _raw(client, Frame(opcode, b"", fin=opcode is not Opcode.CONT))
+    if opcode is Opcode.CONT:
+        await _raw(client, Frame(opcode, b"", fin=True))
+        await client.frame(_is_limited)
+    else:
+        assert await client.refused("UpdateState", {"isMuted": True}) == "rate_limited"

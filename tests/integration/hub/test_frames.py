@@ -253,7 +253,9 @@ async def test_fragments_that_are_too_much_together(member: PlainClient) -> None
     assert await member.closed() == 1009
 
 
-async def test_empty_fragments_add_nothing(worker: Worker, member: PlainClient) -> None:
+async def test_empty_fragments_add_nothing(fleet: Fleet) -> None:
+    worker = await fleet.worker(replace(SETTINGS, burst=20_000))
+    member, _ = await fleet.join(worker, await fleet.room())
     await _raw(member, Frame(Opcode.TEXT, b'{"event": ', fin=False))
     empty = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True, extensions=[])
     member.socket.transport.write(empty * 10_000)

@@ -109,7 +109,7 @@ def build(**options: Any) -> tuple[SignalR, Hub]:
         """End the transport without a word."""
         caller.connection.transport.close(1011, "cut")  # type: ignore[union-attr]
 
-    async def authenticate(credential: str | None) -> str | None:
+    async def authenticate(credential: str | None, _client: str) -> str | None:
         if credential not in (None, SECRET):
             raise Unauthorized
         return credential

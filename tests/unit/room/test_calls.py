@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tertulia.contract.calls import Empty, KeepAlive, SendChat
-from tertulia.errors import Forbidden, InvalidSdp, NotJoined, UnknownTarget
+from tertulia.errors import Forbidden, Invalid, InvalidSdp, NotJoined, UnknownTarget
 from tertulia.ids import ConnectionId
 from tertulia.room import effects, inputs
 from tests.unit.room.core import Core, member
@@ -72,3 +72,14 @@ def test_a_call_says_that_what_was_sent_has_arrived_unless_it_waited(core: Core,
     core.give(inputs.Call(B, "KeepAlive", KeepAlive(), 0.0, has_waited))
     core.give(inputs.ConnectionLost(B, some_lost=False))
     assert core.meeting.seats.lost[core.members["bob"].user_id].in_doubt is has_waited
+
+
+@pytest.mark.parametrize("target", ["bob", "sfu"])
+def test_a_candidate_that_is_an_object_has_the_bound_of_a_line(core: Core, target: str) -> None:
+    least = len('{"candidate":""}')
+    core.call("a", "SendIceCandidate", target_user_id=target, candidate={"candidate": "é" * (4096 - least)})
+    made = core.call("a", "SendIceCandidate", target_user_id=target, candidate={"candidate": "x" * (4097 - least)})
+    [refused] = [effect for effect in made if isinstance(effect, effects.Refuse)]
+    assert made == [refused]
+    assert isinstance(refused.error, Invalid)
+    assert refused.error.field == "candidate"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tertulia.ids import NodeId
+from tertulia.ids import NodeId, RoomId
 from tertulia.room.nodes import GONE_AFTER, MISSED_FOR, QUIET_AFTER, Nodes
 from tertulia.room.placement import Node
 
 A, B = NodeId("a"), NodeId("b")
+ROOM = RoomId("room")
 
 
 def _node(node: NodeId, **more: Any) -> Node:
@@ -35,20 +36,20 @@ def test_rooms_that_come_at_once_are_spread() -> None:
 def test_a_node_is_dead_once_it_is_gone_for_long_enough() -> None:
     nodes = _nodes(A, B)
     nodes.refresh([_node(B)], 1)
-    assert not nodes.is_dead(A, 1)
-    assert not nodes.is_dead(A, 1 + GONE_AFTER - 0.1)
-    assert nodes.is_dead(A, 1.1 + GONE_AFTER)
+    assert not nodes.is_dead(A, ROOM, 1)
+    assert not nodes.is_dead(A, ROOM, 1 + GONE_AFTER - 0.1)
+    assert nodes.is_dead(A, ROOM, 1.1 + GONE_AFTER)
     nodes.refresh([_node(A), _node(B)], 5)
-    assert not nodes.is_dead(A, 5)
+    assert not nodes.is_dead(A, ROOM, 5)
     nodes.refresh([_node(B)], 6)
-    assert not nodes.is_dead(A, 6)
+    assert not nodes.is_dead(A, ROOM, 6)
 
 
 def test_no_node_is_dead_while_none_is_alive() -> None:
     nodes = _nodes(A)
     nodes.refresh([], 1)
-    assert not nodes.is_dead(A, 1)
-    assert not nodes.is_dead(A, 100)
+    assert not nodes.is_dead(A, ROOM, 1)
+    assert not nodes.is_dead(A, ROOM, 100)
 
 
 def _read(nodes: Nodes, until: float, ages: dict[NodeId, float], still: float = 0.0) -> None:
@@ -60,25 +61,33 @@ def _read(nodes: Nodes, until: float, ages: dict[NodeId, float], still: float = 
 def test_a_silent_node_is_dead_sooner_where_its_media_is_missed() -> None:
     nodes = Nodes("r")
     _read(nodes, 5, {A: QUIET_AFTER + 0.1})
-    assert not nodes.is_dead(A, 5)
-    nodes.missed(A, 5)
+    assert not nodes.is_dead(A, ROOM, 5)
+    nodes.missed(A, ROOM, 5)
     assert nodes.is_watched(5)
-    assert nodes.is_dead(A, 5)
-    assert not nodes.is_dead(A, 5.1 + MISSED_FOR)
+    assert nodes.is_dead(A, ROOM, 5)
+    assert not nodes.is_dead(A, ROOM, 5.1 + MISSED_FOR)
     _read(nodes, 5, {A: GONE_AFTER + 0.1})
-    assert nodes.is_dead(A, 20)
+    assert nodes.is_dead(A, ROOM, 20)
+
+
+def test_who_misses_media_speaks_for_their_own_room() -> None:
+    nodes = Nodes("r")
+    _read(nodes, 5, {A: QUIET_AFTER + 0.1})
+    nodes.missed(A, ROOM, 5)
+    assert nodes.is_dead(A, ROOM, 5)
+    assert not nodes.is_dead(A, RoomId("another"), 5)
 
 
 def test_who_misses_media_of_a_node_that_beats_is_not_believed() -> None:
     nodes = _nodes(A, B)
-    nodes.missed(A, 0.1)
-    assert not nodes.is_dead(A, 0.1)
+    nodes.missed(A, ROOM, 0.1)
+    assert not nodes.is_dead(A, ROOM, 0.1)
 
 
 def test_a_thread_that_stands_still_counts_as_silence() -> None:
     nodes = Nodes("r")
     _read(nodes, 5, {}, still=GONE_AFTER + 0.1)
-    assert nodes.is_dead(A, 5)
+    assert nodes.is_dead(A, ROOM, 5)
     assert nodes.choose("r", 5) == B
 
 
@@ -91,12 +100,12 @@ def test_a_silent_node_gets_no_rooms() -> None:
 def test_silence_while_redis_was_away_says_nothing_of_the_nodes() -> None:
     nodes = _nodes(A, B)
     nodes.refresh([_node(A), _node(B)], 30, {A: 30.0, B: 30.0})
-    assert not nodes.is_dead(A, 30)
+    assert not nodes.is_dead(A, ROOM, 30)
     nodes.refresh([_node(A), _node(B)], 30.5, {A: 30.5, B: 0.1})
-    assert not nodes.is_dead(A, 30.5)
+    assert not nodes.is_dead(A, ROOM, 30.5)
     nodes.refresh([_node(A), _node(B)], 31.4, {A: 31.4, B: 0.1})
-    assert nodes.is_dead(A, 31.4)
-    assert not nodes.is_dead(B, 31.4)
+    assert nodes.is_dead(A, ROOM, 31.4)
+    assert not nodes.is_dead(B, ROOM, 31.4)
 
 
 def test_a_draining_node_is_said_to_be_so() -> None:
@@ -110,7 +119,7 @@ def test_a_draining_node_is_said_to_be_so() -> None:
 def test_what_nobody_asks_for_is_forgotten() -> None:
     nodes = _nodes(A, B)
     nodes.refresh([_node(B)], 1)
-    nodes.is_dead(A, 1)
+    nodes.is_dead(A, ROOM, 1)
     nodes.refresh([_node(B)], 1000)
-    assert not nodes.is_dead(A, 1000)
-    assert nodes.is_dead(A, 1000.1 + GONE_AFTER)
+    assert not nodes.is_dead(A, ROOM, 1000)
+    assert nodes.is_dead(A, ROOM, 1000.1 + GONE_AFTER)

@@ -3,12 +3,32 @@ import itertools
 import pytest
 
 from tertulia.contract.calls import CALLS
-from tertulia.room.rate import FAILED_JOIN, TO_ALL, Rate, Verdict, cost_of
+from tertulia.ids import RoomId, UserId
+from tertulia.room import rate as rates
+from tertulia.room.rate import (
+    FAILED_JOIN,
+    TO_ALL,
+    Rate,
+    UserRates,
+    Verdict,
+    Who,
+    cost_of,
+    cost_of_bytes,
+    cost_of_seat,
+)
+
+
+def new_rate() -> Rate:
+    return Rate(0, 100, 500, 1e9)
+
+
+def user(number: int) -> Who:
+    return RoomId("room"), UserId(f"user {number}")
 
 
 def admitted(rate: Rate, cost: int, seconds: float) -> int:
     """How many calls of ``cost`` are admitted, one each millisecond, at 100 a second and 500 at once."""
-    verdicts = [rate.call(step / 1000, 100, 500, 1e9, cost) for step in range(int(seconds * 1000))]
+    verdicts = [rate.call(step / 1000, cost) for step in range(int(seconds * 1000))]
     return verdicts.count(Verdict.ADMIT)
 
 
@@ -17,25 +37,87 @@ def test_a_call_counts_for_those_who_hear_of_it() -> None:
     assert [cost_of("SendChat", members) for members in (2, 9, 10, 100, 1000)] == [1, 1, 2, 11, 101]
     others = ("KeepAlive", "SendIceCandidate", "SetView", "NoSuchCall")
     assert [cost_of(event, 1000) for event in others] == [1, 1, 4, 1]
+    assert [cost_of("LeaveRoom", members) for members in (2, 1000)] == [1, 101]
+    assert [cost_of_seat(members) for members in (2, 100, 1000)] == [25, 45, 225]
 
 
 @pytest.mark.parametrize("members", [4, 100, 1000])
 def test_what_one_member_has_others_told_is_bounded_in_any_room(members: int) -> None:
-    frames = admitted(Rate(500, 0), cost_of("SendChat", members), 100) * members
+    frames = admitted(new_rate(), cost_of("SendChat", members), 100) * members
     assert frames <= (500 + 100 * 100) * 10 + members
 
 
 def test_a_call_that_is_dearer_than_the_burst_is_admitted_once_and_paid_for() -> None:
-    rate = Rate(500, 0.0)
-    assert rate.call(0.0, 100, 500, 1e9, 5000) is Verdict.ADMIT
-    admits = (step for step in itertools.count(1) if rate.call(float(step), 100, 500, 1e9) is Verdict.ADMIT)
+    rate = new_rate()
+    assert rate.call(0.0, 5000) is Verdict.ADMIT
+    admits = (step for step in itertools.count(1) if rate.call(float(step)) is Verdict.ADMIT)
     assert next(admits) == 46
 
 
 def test_refused_joins_are_few() -> None:
-    rate, admits = Rate(500, 0.0), 0
+    rate, admits = new_rate(), 0
     for step in range(15_000):
-        if rate.call(step / 1000, 100, 500, 1e9) is Verdict.ADMIT:
+        if rate.call(step / 1000) is Verdict.ADMIT:
             admits += 1
             rate.charge(FAILED_JOIN)
     assert admits <= (500 + 1500) / FAILED_JOIN + 1
+
+
+def test_a_message_counts_by_its_bytes_whatever_is_in_it() -> None:
+    assert [cost_of_bytes(size) for size in (0, 3_999, 4_000, 200_000, 262_144)] == [1, 1, 2, 51, 66]
+
+
+def test_whoever_connects_again_and_again_has_one_bucket() -> None:
+    users, admits = UserRates(100, 500, 10), 0
+    for connection in range(50):  # one each 20 ms, which calls as much as it may
+        now = connection / 50
+        rate = users.hold(user(1), now)
+        admits += [rate.call(now) for _ in range(470)].count(Verdict.ADMIT)
+        users.let_go(user(1), now)
+    assert admits == pytest.approx(500 + 100, abs=3)
+
+
+def test_two_connections_of_a_user_share_a_bucket_and_another_user_has_another() -> None:
+    users = UserRates(100, 500, 10)
+    first, second, other = users.hold(user(1), 0), users.hold(user(1), 0), users.hold(user(2), 0)
+    assert first is second
+    assert first is not other
+    users.let_go(user(1), 0)
+    first.charge(500)
+    users.let_go(user(1), 0)
+    assert users.hold(user(1), 1) is first
+
+
+def test_who_is_gone_is_forgotten_once_their_bucket_is_full() -> None:
+    users = UserRates(100, 500, 10)
+    users.hold(user(0), 0)
+    users.let_go(user(0), 0)
+    assert len(users) == 0
+    for number in range(100):
+        users.hold(user(number), 0).charge(100)
+        users.let_go(user(number), 0)
+    assert len(users) == 100
+    for number in range(100, 200):
+        users.hold(user(number), 1.5).charge(1)
+        users.let_go(user(number), 1.5)
+    assert len(users) <= 101
+
+
+def test_so_many_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "MOST_USERS", 10)
+    users = UserRates(100, 500, 10)
+    for number in range(100):
+        users.hold(user(number), 0).charge(400)
+        users.let_go(user(number), 0)
+        assert len(users) <= 10
+
+
+def test_a_refusal_outlives_the_connection() -> None:
+    users, verdicts = UserRates(100, 500, 10), []
+    rate = users.new(0)
+    for step in range(2_200):
+        rate = users.hold(user(1), step / 200)
+        verdicts.append(rate.call(step / 200, cost=500))
+        users.let_go(user(1), step / 200)
+    assert verdicts.index(Verdict.CLOSE) == pytest.approx(2_000, abs=10)
+    assert rate.is_over

@@ -73,23 +73,23 @@ def test_roles(allowed: tuple[str, ...], role: str, is_the_host: bool, admitted:
 
 
 def _run(rate: Rate, start: float, per_second: float, seconds: float) -> list[Verdict]:
-    return [rate.call(start + i / per_second, 100, 500, 10) for i in range(int(per_second * seconds))]
+    return [rate.call(start + i / per_second) for i in range(int(per_second * seconds))]
 
 
 def test_a_burst_of_500_then_100_a_second() -> None:
-    rate = Rate(500, 0)
-    verdicts = [rate.call(0, 100, 500, 10) for _ in range(600)]
+    rate = Rate(0, 100, 500, 10)
+    verdicts = [rate.call(0) for _ in range(600)]
     assert verdicts.count(Verdict.ADMIT) == 500
     assert verdicts[500:] == [Verdict.REFUSE] * 100
     assert _run(rate, 1, 1000, 5).count(Verdict.ADMIT) == pytest.approx(600, abs=2)  # 100 saved, then 100 a second
 
 
 def test_a_hundred_a_second_is_never_refused() -> None:
-    assert set(_run(Rate(500, 0), 0, 100, 60)) == {Verdict.ADMIT}
+    assert set(_run(Rate(0, 100, 500, 10), 0, 100, 60)) == {Verdict.ADMIT}
 
 
 def test_ten_seconds_of_refusals_close() -> None:
-    rate = Rate(500, 0)
+    rate = Rate(0, 100, 500, 10)
     verdicts = _run(rate, 0, 200, 20)
     first = verdicts.index(Verdict.REFUSE)
     close = verdicts.index(Verdict.CLOSE)
@@ -97,12 +97,12 @@ def test_ten_seconds_of_refusals_close() -> None:
 
 
 def test_a_pause_begins_anew() -> None:
-    rate = Rate(500, 0)
+    rate = Rate(0, 100, 500, 10)
     assert Verdict.CLOSE not in _run(rate, 0, 200, 14)
     assert Verdict.CLOSE not in _run(rate, 20, 200, 10)
 
 
 def test_idle_time_saves_no_more_than_a_burst() -> None:
-    rate = Rate(500, 0)
-    verdicts = [rate.call(1_000_000, 100, 500, 10) for _ in range(501)]
+    rate = Rate(0, 100, 500, 10)
+    verdicts = [rate.call(1_000_000) for _ in range(501)]
     assert verdicts[-1] is Verdict.REFUSE

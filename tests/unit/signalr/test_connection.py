@@ -10,7 +10,7 @@ import pytest
 
 from tertulia.signalr.connection import Connection, Ended, Opened, Phase
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
-from tertulia.signalr.messages import Ack, CancelInvocation, Close, Completion, Invocation, Ping, StreamItem
+from tertulia.signalr.messages import UNREAD, Ack, CancelInvocation, Close, Completion, Invocation, Ping, StreamItem
 from tertulia.signalr.options import Options
 
 SHAKE = b'{"protocol":"json","version":1}\x1e'
@@ -169,6 +169,40 @@ def test_everything_tracked_reaches_the_application_in_order() -> None:
         JSON.encode(m) for m in (Invocation("A", [1], "1"), CancelInvocation("1"), Ping(), Completion("2"), Ack(5))
     )
     assert connection.receive(data, 0) == [Invocation("A", [1], "1"), CancelInvocation("1"), Completion("2")]
+
+
+CALL = b'{"type":1,"target":"A","arguments":["a"],"invocationId":"7"}\x1e'
+
+
+def test_each_message_is_counted_by_its_bytes_before_it_is_read() -> None:
+    connection, counted = opened(), list[int]()
+
+    def meter(size: int) -> bool:
+        counted.append(size)
+        return True
+
+    connection.meter = meter
+    assert connection.receive(CALL + b'{"type":6}\x1e{"type":99}\x1e', 1) == [Invocation("A", ["a"], "7")]
+    assert connection.receive(b"", 1) == []
+    assert connection.receive(CALL[:5], 1) == []
+    assert connection.receive(CALL[5:], 1) == [Invocation("A", ["a"], "7")]
+    assert counted == [len(CALL) - 1, 10, 11, 0, 0, len(CALL) - 1]
+
+
+def test_what_is_not_admitted_is_not_read_and_its_caller_is_known() -> None:
+    connection = opened()
+    connection.meter = lambda _: False
+    unread = connection.receive(CALL + b'{"type":6}\x1e{"type":2,"invocationId":"8","item":[1]}\x1e', 1)
+    assert unread == [Invocation("A", [UNREAD], "7"), StreamItem("8", UNREAD)]
+    assert connection.receive(b'{"type":7}\x1e', 1) == [Ended(clean=True)]
+
+
+def test_what_is_not_admitted_and_too_large_to_be_skimmed_ends_it() -> None:
+    connection = opened()
+    connection.meter = lambda _: False
+    (ended,) = connection.receive(CALL.replace(b'"a"', b"[]," * 6_000 + b"0"), 1)
+    assert isinstance(ended, Ended)
+    assert not ended.clean
 
 
 def test_a_value_that_cannot_be_encoded_queues_nothing() -> None:

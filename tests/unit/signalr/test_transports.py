@@ -16,7 +16,8 @@ from tertulia.signalr.options import Options
 from tertulia.signalr.serve import longpolling
 from tertulia.signalr.serve.asgi import SignalR
 from tertulia.signalr.serve.connection import HubConnection
-from tertulia.signalr.serve.endpoint import MAX_EARLY
+from tertulia.signalr.serve.endpoint import MAX_EARLY, MAX_EARLY_PER_SITE, Endpoint, Kind
+from tertulia.signalr.tokens import Claims
 
 BOUND = 1000
 SHAKE = b'{"protocol":"json","version":1}\x1e'
@@ -175,6 +176,39 @@ async def test_so_much_and_no_more_is_kept_before_a_transport_begins() -> None:
             request.given.put_nowait({"type": "http.request", "body": b" " * size})
             statuses.append((await request.next())["status"])
     assert statuses == [200, 409]
+
+
+async def test_one_address_does_not_use_up_what_all_may_post_before_a_transport_begins() -> None:
+    kept = Endpoint(Recorder(), site_of=lambda address: address[0])
+    tokens = [str(json.loads(kept.negotiate({"negotiateversion": "1"}))["connectionToken"]) for _ in range(20)]
+    full = MAX_EARLY_PER_SITE // MAX_EARLY
+    data = b" " * MAX_EARLY
+    assert [kept.keep_early(token, data, "a:1") for token in tokens] == [True] * full + [False] * (20 - full)
+    assert not kept.keep_early(tokens[-1], b" ", "a:2")
+    assert kept.keep_early(tokens[-1], data, "b:1")
+    claims = kept.request(tokens[0])
+    assert isinstance(claims, Claims)
+    kept.begin(Kind.LONG_POLLING, tokens[0], claims)
+    assert kept.keep_early(tokens[-2], data, "a:1")
+
+
+async def test_what_comes_behind_the_handshake_in_one_piece_is_counted() -> None:
+    counted: list[int] = []
+
+    def count(size: int) -> bool:
+        counted.append(size)
+        return True
+
+    class Metered(Recorder):
+        def opened(self, connection: HubConnection) -> None:
+            connection.core.meter = count
+            super().opened(connection)
+
+    app = SignalR(Metered())
+    token = await negotiated(app)
+    await post(app, token, b'{"protocol":"json","version":1}\x1e' + b'{"type":6}\x1e' * 3)
+    await Request(app, "http", "GET", f"id={token}").body()
+    assert counted == [10, 10, 10]
 
 
 @pytest.mark.parametrize("kind", KINDS)

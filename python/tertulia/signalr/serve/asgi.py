@@ -29,8 +29,9 @@ _NO_TRANSPORT: Final = Refusal(409, "No transport has begun this connection")
 _ALREADY_STREAMED: Final = Refusal(409)
 _CROWDED: Final = Refusal(503, "Too many connections")
 
-Authenticate = Callable[[str | None], Awaitable[object]]
-"""From what :func:`tertulia.signalr.credentials.credential` found to the connection's ``user``; raises Unauthorized."""
+Authenticate = Callable[[str | None, str], Awaitable[object]]
+"""From what :func:`tertulia.signalr.credentials.credential` found, and the client's IP address ("" where the server
+does not know it), to the connection's ``user``; raises Unauthorized or TooManyRequests."""
 Admit = Callable[[str], Place | None]
 """From a client's IP address to what its new connection takes up; None: there is no room for it."""
 Handler = Callable[[Request, object], Awaitable[None]]
@@ -40,13 +41,21 @@ class Unauthorized(Exception):
     """The credential is not accepted: 401."""
 
 
+class TooManyRequests(Exception):
+    """The client has to wait so many seconds: 429."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many requests: wait")
+        self.retry_after = retry_after
+
+
 class SignalR:
     """An ASGI application that serves ``application`` at ``path``.
 
     ``forward(worker)`` returns the application that passes a request on to the worker that holds its connection. What
     is learned of a request is put into its scope: ``signalr.user``, what ``authenticate`` returned, and
     ``signalr.connection``, the public id of the connection that it begins.
-    ``wall_clock`` is that of :class:`Endpoint`.
+    ``wall_clock`` and ``site_of`` are those of :class:`Endpoint`.
     """
 
     def __init__(
@@ -60,8 +69,9 @@ class SignalR:
         authenticate: Authenticate | None = None,
         forward: Callable[[str], App] | None = None,
         admit: Admit | None = None,
+        site_of: Callable[[str], str] = str,
     ) -> None:
-        self.endpoint = Endpoint(application, options=options, tokens=tokens, wall_clock=wall_clock)
+        self.endpoint = Endpoint(application, options=options, tokens=tokens, wall_clock=wall_clock, site_of=site_of)
         self._path = path.rstrip("/")
         self._authenticate = authenticate
         self._forward = forward
@@ -105,6 +115,9 @@ class SignalR:
         except Unauthorized:
             await _refuse(request, _UNAUTHORIZED)
             return
+        except TooManyRequests as error:
+            await request.answer(429, str(error).encode(), b"text/plain", [(b"retry-after", b"%d" % error.retry_after)])
+            return
         request.scope["signalr.user"] = user
         await handler(request, user)
 
@@ -114,7 +127,7 @@ class SignalR:
         return {"GET": self._get, "POST": self._post, "DELETE": self._delete}.get(request.method)
 
     async def _user(self, request: Request) -> object:
-        return await self._authenticate(request.credential) if self._authenticate is not None else None
+        return await self._authenticate(request.credential, request.client) if self._authenticate is not None else None
 
     async def _negotiate(self, request: Request, user: object) -> None:
         await request.answer(200, self.endpoint.negotiate(request.query), b"application/json")
@@ -194,7 +207,7 @@ class SignalR:
     async def _post_early(self, request: Request) -> None:
         """A POST before the transport has begun: kept for it."""
         async for data in request.chunks():
-            if not self.endpoint.keep_early(request.token, data):
+            if not self.endpoint.keep_early(request.token, data, request.client):
                 await _refuse(request, _NO_TRANSPORT)
                 return
         await request.answer(200, b"", b"text/plain")
@@ -228,6 +241,8 @@ class SignalR:
             user = await self._user(request)
         except Unauthorized:
             return _UNAUTHORIZED
+        except TooManyRequests as error:
+            return Refusal(429, str(error))
         found = self.endpoint.websocket(request.token, user)
         if isinstance(found, HubConnection):
             found.address = request.client

@@ -27,6 +27,8 @@ from tertulia.signalr.messages import (
     StreamInvocation,
     StreamItem,
     Tracked,
+    Unread,
+    Unreadable,
 )
 from tertulia.signalr.serve.caller import Caller
 from tertulia.signalr.serve.method import Call, Method, WrongCount
@@ -34,6 +36,9 @@ from tertulia.signalr.serve.uploads import Upload
 
 MAX_QUEUED: Final = 64
 """Calls that wait for the one that runs; beyond, nothing is read from the client until some have run."""
+
+UNREADABLE_ITEM: Final = "An item of the stream cannot be read."
+"""The error with which such a stream ends."""
 
 log = logging.getLogger("signalr")
 
@@ -65,7 +70,11 @@ class Calls:
                     self._uploads[stream_id] = Upload(self._flow)
                 self.enqueue(self._invoke(message))
             case StreamItem():
-                if (upload := self._uploads.get(message.invocation_id)) is not None:
+                if (upload := self._uploads.get(message.invocation_id)) is None:
+                    return
+                if isinstance(message.item, Unreadable | Unread):
+                    upload.finish(UNREADABLE_ITEM)
+                else:
                     upload.push(message.item)
             case Completion():
                 if (upload := self._uploads.get(message.invocation_id)) is not None:

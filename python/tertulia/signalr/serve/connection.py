@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from msgspec.structs import replace
 
 from tertulia.signalr.connection import Connection, Ended, Input, Opened, Phase
+from tertulia.signalr.framing import RECORD_SEPARATOR
 from tertulia.signalr.messages import Tracked
 from tertulia.signalr.serve.transport import Transport
 
@@ -112,6 +113,15 @@ class HubConnection:
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the transport."""
+        if self.core.phase is Phase.HANDSHAKE:
+            # The application sets a meter once it knows of the connection: what follows the handshake comes after that.
+            end = data.find(RECORD_SEPARATOR) + 1
+            if 0 < end < len(data):
+                self._receive(data[:end])
+                data = data[end:]
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         core = self.core
         inputs = core.receive(data, self._owner.now())
         if inputs:

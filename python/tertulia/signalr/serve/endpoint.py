@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -23,6 +24,8 @@ MAX_NEGOTIATED: Final = 100_000
 
 MAX_EARLY: Final = 16 * 1024
 """Bytes that a client may post before its transport begins: a handshake and a few calls."""
+MAX_EARLY_PER_SITE: Final = 256 * 1024
+"""Of one address: some thousand clients that post a handshake each, at once."""
 MAX_EARLY_IN_ALL: Final = 16 * 1024 * 1024
 
 
@@ -67,6 +70,8 @@ class _Negotiated(Struct):
     until: float
     claims: Claims
     early: bytearray = field(default_factory=bytearray)
+    site: str = ""
+    """Whose address that is counted for: who posted first."""
 
 
 class Endpoint:
@@ -79,8 +84,10 @@ class Endpoint:
         options: Options | None = None,
         tokens: Tokens | None = None,
         wall_clock: Callable[[], float] = time.time,
+        site_of: Callable[[str], str] = str,
     ) -> None:
-        """``wall_clock``: Unix seconds, the same for all workers, by which connection tokens expire."""
+        """``wall_clock``: Unix seconds, the same for all workers, by which connection tokens expire. ``site_of``: what
+        an IP address is counted by."""
         self.application = application
         self._wall_clock = wall_clock
         self.options = options or Options()
@@ -90,6 +97,9 @@ class Endpoint:
         self._negotiated: dict[str, _Negotiated] = {}
         self._early = 0
         """Bytes that were posted to these."""
+        self._early_of: Counter[str] = Counter()
+        """The same, by site."""
+        self._site_of = site_of
         self._active: dict[str, Active] = {}
         self.connections: set[HubConnection] = set()
         """Every connection that a transport has begun."""
@@ -137,15 +147,28 @@ class Endpoint:
         taken = self._negotiated.pop(token, None)
         if taken is not None:
             self._early -= len(taken.early)
+            self._early_of[taken.site] -= len(taken.early)
+            if not self._early_of[taken.site]:
+                del self._early_of[taken.site]
         return taken
 
-    def keep_early(self, token: str, data: bytes) -> bool:
-        """Keep what a client posts to a negotiated connection before its transport begins; False: that is too much."""
+    def keep_early(self, token: str, data: bytes, client: str) -> bool:
+        """Keep what a client, at this IP address, posts to a negotiated connection before its transport begins; False:
+        that is too much."""
         waiting = self._negotiated.get(token)
-        if waiting is None or len(waiting.early) + len(data) > MAX_EARLY or self._early + len(data) > MAX_EARLY_IN_ALL:
+        if waiting is None:
+            return False
+        size, site = len(data), waiting.site if waiting.early else self._site_of(client)
+        if (
+            len(waiting.early) + size > MAX_EARLY
+            or self._early_of[site] + size > MAX_EARLY_PER_SITE
+            or self._early + size > MAX_EARLY_IN_ALL
+        ):
             return False
         waiting.early += data
-        self._early += len(data)
+        waiting.site = site
+        self._early += size
+        self._early_of[site] += size
         return True
 
     # --- which connection a request is for

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tertulia.signalr.errors import HubException, method_failed
-from tertulia.signalr.messages import UNREADABLE, Invocation, StreamInvocation
+from tertulia.signalr.messages import Invocation, StreamInvocation, Unread, Unreadable
 from tertulia.signalr.serve.uploads import Upload
 
 Call = Invocation | StreamInvocation
@@ -60,7 +60,7 @@ class Method(Struct, frozen=True):
         Raises:
             WrongCount, msgspec.ValidationError
         """
-        if UNREADABLE in call.arguments:
+        if any(isinstance(argument, Unreadable | Unread) for argument in call.arguments):
             raise msgspec.ValidationError("The arguments cannot be read.")
         given, streams = iter(call.arguments), iter(call.stream_ids or ())
         if len(call.arguments) != len(self.types) - sum(self.uploads):

@@ -24,6 +24,10 @@ from tertulia.validation import has_bad_text
 
 MAX_FRAME: Final = 256 * 1024
 """Bytes of one message, fragments together."""
+MAX_SKIMMED: Final = 16 * 1024
+"""Bytes of a frame in which :func:`id_of` looks for the id, whatever is in it; in a longer one if it has few values."""
+MAX_COMMAS: Final = 4096
+"""Of such a longer one: an offer has some hundred."""
 MAX_ID: Final = 64
 """Characters of a call's id."""
 
@@ -65,6 +69,10 @@ class _Refused(Struct):
     error: _Error
 
 
+class _Identified(Struct):
+    id: Id | None = None
+
+
 def _frame_kind(name: str, payload: type[Wire]) -> type[Struct]:
     """``{"event": name, "payload", "id"}``, read in one pass."""
     may_lack = payload in MAY_LACK_PAYLOAD
@@ -75,6 +83,7 @@ def _frame_kind(name: str, payload: type[Wire]) -> type[Struct]:
 _frames: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
     Union[tuple(_frame_kind(name, payload) for name, payload in CALLS.items())]  # noqa: UP007 - of what is not known here
 )
+_ids: Final = msgspec.json.Decoder(_Identified)
 _ABSENT: Final = {name: payload() for name, payload in CALLS.items() if payload in MAY_LACK_PAYLOAD}
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -100,6 +109,18 @@ def parse(data: bytes) -> Call | Unreadable:
                 name = frame.__struct_config__.tag
                 return Call(frame.id, name, frame.payload or _ABSENT[name])
     return _parse_slowly(data)
+
+
+def id_of(data: bytes) -> Id | None:
+    """The id of a call that is not read, since it came beyond the rate limit: msgspec skips the rest. None: there is
+    none, or it would take too long to find."""
+    if len(data) > MAX_SKIMMED and not (_has_few_brackets(data) and data.count(b",") <= MAX_COMMAS):
+        return None
+    try:
+        call = _ids.decode(data).id
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    return call if _is_id(call) else None
 
 
 def event_frame(event: Event) -> bytes:

@@ -13,6 +13,7 @@ from tertulia.ids import ConnectionId, new_token
 from tertulia.places import Place
 from tertulia.room import closing
 from tertulia.room.events import Event
+from tertulia.room.rate import Verdict
 from tertulia.sockets.cork import Turn
 from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
@@ -40,7 +41,7 @@ def _event_wire(event: Event) -> bytes:
 class PlainSocket(OutgoingSocket):
     """One client of the plain dialect (a :class:`tertulia.hub.client.Client`)."""
 
-    __slots__ = ("_address", "_bound", "_hub", "_id", "_parts", "_place", "_size")
+    __slots__ = ("_address", "_bound", "_hub", "_id", "_is_admitted", "_parts", "_place", "_size")
 
     def __init__(self, hub: Hub, turn: Turn, address: str, place: Place) -> None:
         super().__init__(turn)
@@ -53,6 +54,8 @@ class PlainSocket(OutgoingSocket):
         self._parts: list[bytes] | None = None
         """The fragments of a message that is still incomplete, ``_size`` bytes together."""
         self._size = 0
+        self._is_admitted = True
+        """Whether they all were."""
 
     # --- the hub's side
 
@@ -126,19 +129,15 @@ class PlainSocket(OutgoingSocket):
             self.close(*closing.PROTOCOL)
         elif frame.payload_size > self._bound:
             self._too_big()
-        elif kind is WSMsgType.TEXT and frame.fin and self._parts is None:
-            self._message(frame.get_payload_as_bytes())
-        elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:
-            self._fragment(frame)
-        elif kind is WSMsgType.BINARY:
-            self.close(*closing.BINARY)
-        elif kind is WSMsgType.PING:
-            self._pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
             self._answer_close(code)
             self._place.leave()
             self._hub.disconnected(self, clean=code in CLEAN, some_lost=self.unsent)
+        elif kind is WSMsgType.BINARY:
+            self.close(*closing.BINARY)
+        else:
+            self._counted(frame, kind, is_admitted=self._hub.admits(self, frame.payload_size) is Verdict.ADMIT)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
@@ -146,7 +145,21 @@ class PlainSocket(OutgoingSocket):
         self._place.leave()
         self._hub.disconnected(self, clean=False, some_lost=self.unsent)
 
-    def _message(self, data: bytes) -> None:
+    def _counted(self, frame: WSFrame, kind: WSMsgType, *, is_admitted: bool) -> None:
+        """Take a frame that the hub has admitted, or not."""
+        if kind is WSMsgType.TEXT and frame.fin and self._parts is None:
+            self._message(frame.get_payload_as_bytes(), is_admitted=is_admitted)
+        elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:
+            self._fragment(frame, is_admitted=is_admitted)
+        elif not is_admitted:
+            self._hub.limited(self)
+        elif kind is WSMsgType.PING:
+            self._pong(frame.get_payload_as_bytes())
+
+    def _message(self, data: bytes, *, is_admitted: bool) -> None:
+        if not is_admitted:
+            self._hub.limited(self, frames.id_of(data))
+            return
         try:
             call = frames.parse(data)
         except frames.BadText:
@@ -157,14 +170,16 @@ class PlainSocket(OutgoingSocket):
         else:
             self._hub.malformed(self, call.id, call.error)
 
-    def _fragment(self, frame: WSFrame) -> None:
-        """Take a fragment of a message (RFC 6455, section 5.4)."""
+    def _fragment(self, frame: WSFrame, *, is_admitted: bool) -> None:
+        """Take a fragment of a message (RFC 6455, section 5.4), all of which have to be admitted."""
         if (frame.msg_type is WSMsgType.CONTINUATION) == (self._parts is None):
             self.close(*closing.PROTOCOL)
             return
         if self._parts is None:
             self._parts = []
             self._size = 0
+            self._is_admitted = True
+        self._is_admitted &= is_admitted
         self._size += frame.payload_size
         if self._size > self._bound:
             self._too_big()
@@ -174,7 +189,9 @@ class PlainSocket(OutgoingSocket):
         if frame.fin:
             data = b"".join(self._parts)
             self._parts = None
-            self._message(data)
+            self._message(data, is_admitted=self._is_admitted)
+        elif not is_admitted:
+            self._hub.limited(self)
 
     def _too_big(self) -> None:
         self.close(*(closing.TOO_BIG if self.is_proven else closing.TOO_BIG_YET))

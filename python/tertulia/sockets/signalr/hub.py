@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from tertulia.contract.calls import CALLS
 from tertulia.errors import Malformed
 from tertulia.hub.hub import Hub
+from tertulia.room.rate import Verdict
 from tertulia.signalr.connection import Ended
 from tertulia.signalr.errors import UNKNOWN_METHOD
-from tertulia.signalr.messages import Invocation, StreamInvocation, Tracked
+from tertulia.signalr.messages import UNREAD, Invocation, StreamInvocation, Tracked
 from tertulia.signalr.serve.connection import HubConnection
 from tertulia.signalr.serve.method import not_streaming, wrong_streams
 from tertulia.sockets.signalr import arguments
@@ -29,11 +31,21 @@ class SignalRHub:
     def opened(self, connection: HubConnection) -> None:
         """The handshake is done."""
         connection.state = client = SignalRClient(connection)
+        connection.core.meter = partial(self._admits, client)
         self._hub.connected(client)
+
+    def _admits(self, client: SignalRClient, size: int) -> bool:
+        verdict = self._hub.admits(client, size)
+        if verdict is Verdict.CLOSE:
+            # Not now: the connection is in the middle of what has come.
+            asyncio.get_running_loop().call_soon(self._hub.limited, client)
+        return verdict is Verdict.ADMIT
 
     def received(self, connection: HubConnection, message: Tracked) -> None:
         """A message. Streams and completions belong to no call that we have; they are ignored."""
-        if isinstance(message, Invocation):
+        if isinstance(message, Invocation | StreamInvocation) and message.arguments == [UNREAD]:
+            self._hub.limited(connection.state, Call(message.invocation_id, message.target))
+        elif isinstance(message, Invocation):
             self._invoked(connection.state, message)
         elif isinstance(message, StreamInvocation):
             is_known = message.target.lower() in METHODS

@@ -7,6 +7,7 @@ for browsers, whose sockets cannot set headers; nothing here logs a query.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -17,16 +18,19 @@ from starlette.types import Receive, Scope, Send
 
 from tertulia.db.access import KEY_PREFIX
 from tertulia.db.keyring import Keyring
-from tertulia.errors import BadToken, TertuliaError, Unavailable
+from tertulia.errors import BadToken, RateLimited, TertuliaError, Unavailable
+from tertulia.guesses import Guesses
 from tertulia.hub.hub import Hub
+from tertulia.hub.tasks import Tasks
 from tertulia.ids import HubId
 from tertulia.places import Place
 from tertulia.rest.auditing import actor_of
 from tertulia.rest.callers import Callers
 from tertulia.room import closing
+from tertulia.senders import site_of
 from tertulia.signalr.credentials import credential as credential_of
 from tertulia.signalr.options import Options
-from tertulia.signalr.serve.asgi import SignalR, Unauthorized
+from tertulia.signalr.serve.asgi import SignalR, TooManyRequests, Unauthorized
 from tertulia.signalr.serve.endpoint import UNKNOWN, Elsewhere, Refusal
 from tertulia.signalr.tokens import Tokens
 from tertulia.sockets import upgrade as upgrades
@@ -58,8 +62,11 @@ class SignalRSite:
         callers: Callers,
         workers: OtherWorkers,
         lobby: Lobby,
+        guesses: Guesses,
         max_message: int,
     ) -> None:
+        self._guesses = guesses
+        self._tasks = Tasks()
         self._lobby = lobby
         self._keyring = keyring
         self._callers = callers
@@ -74,6 +81,7 @@ class SignalRSite:
             authenticate=self._authenticate,
             forward=lambda worker: Forward(workers, HubId(worker)),
             admit=lobby.enter,
+            site_of=site_of,
         )
         self._app = Logged(self._answer)
 
@@ -127,9 +135,12 @@ class SignalRSite:
     def _listener(self, upgrade: Upgrade, place: Place, *, is_forwarded: bool) -> WebSocketListener | upgrades.Refusal:
         query = {name.lower(): value for name, value in parse_qsl(upgrade.query, keep_blank_values=True)}
         credential = credential_of(upgrade.headers.get("Authorization"), query.get("access_token"))
+        if credential is not None and (refusal := self._guesses.refusal(upgrade.client)) is not None:
+            return upgrades.Refusal(HTTPStatus.TOO_MANY_REQUESTS, refusal.message, _seconds(refusal))
         try:
             user = None if credential is None else self._holder(credential)
         except BadToken:
+            self._tasks.spawn(self._guesses.failed(upgrade.client))
             return upgrades.Refusal(HTTPStatus.UNAUTHORIZED, "the credential is not accepted")
         found = self._signalr.endpoint.websocket(query.get("id", ""), user)
         if isinstance(found, Elsewhere):
@@ -143,7 +154,9 @@ class SignalRSite:
         else:
             place.leave()  # it replaces the socket of a connection that has one
         found.address = upgrade.client
-        check = partial(self._authenticate, credential) if credential is not None and user is None else None
+        check = (
+            partial(self._authenticate, credential, upgrade.client) if credential is not None and user is None else None
+        )
         return SignalRSocket(found, self._turn, check)
 
     def _holder(self, credential: str) -> str | None:
@@ -158,13 +171,22 @@ class SignalRSite:
         except UnknownKey:
             return None
 
-    async def _authenticate(self, credential: str | None) -> str | None:
+    async def _authenticate(self, credential: str | None, client: str) -> str | None:
         """Who holds a credential, as the log has it."""
         if credential is None:
             return None
+        refusal = self._guesses.refusal(client)
+        if refusal is not None:
+            raise TooManyRequests(_seconds(refusal))
         try:
             return actor_of(await self._callers.holder(credential))
         except Unavailable:
             raise
         except TertuliaError as error:
+            await self._guesses.failed(client)
             raise Unauthorized(error.message) from None
+
+
+def _seconds(refusal: RateLimited) -> int:
+    """After which it may be tried again."""
+    return max(1, math.ceil(refusal.retry_after))

@@ -13,15 +13,17 @@ from tertulia.errors import Unavailable
 from tertulia.room import closing
 from tertulia.signalr import handshake
 from tertulia.signalr.connection import Phase
-from tertulia.signalr.serve.asgi import Unauthorized
+from tertulia.signalr.serve.asgi import TooManyRequests, Unauthorized
 from tertulia.signalr.serve.connection import HubConnection
 from tertulia.sockets.cork import Turn
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
 
+MAX_EARLY_FRAMES: Final = 500
+"""Frames that a client may send before the handshake is done, pings too: from then on the hub counts."""
 REFUSED_SECONDS: Final = 15.0
 """How long a client whose credential was refused may take to send the handshake, in answer to which it is told."""
 Check = Callable[[], Awaitable[str | None]]
-"""Gives who is there; raises Unauthorized or Unavailable."""
+"""Gives who is there; raises Unauthorized, TooManyRequests or Unavailable."""
 
 _log = structlog.get_logger(__name__)
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
@@ -33,7 +35,7 @@ class SignalRSocket(OutgoingSocket):
     ``check``: what has to succeed before anything is read, where the upgrade could not wait for it.
     """
 
-    __slots__ = ("_check", "_checking", "_connection", "_refusal")
+    __slots__ = ("_check", "_checking", "_connection", "_early", "_refusal")
 
     def __init__(self, connection: HubConnection, turn: Turn, check: Check | None = None) -> None:
         super().__init__(turn)
@@ -41,6 +43,8 @@ class SignalRSocket(OutgoingSocket):
         self._check = check
         self._checking: asyncio.Task[None] | None = None
         self._refusal: bytes | None = None
+        self._early = 0
+        """Frames that came before the handshake was done."""
 
     # --- the connection's side
 
@@ -108,8 +112,10 @@ class SignalRSocket(OutgoingSocket):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._connection.close(closing.PROTOCOL.reason, code=closing.PROTOCOL.code)
-        elif kind is WSMsgType.PING:
-            self._pong(frame.get_payload_as_bytes())
+        elif self._connection.core.meter is None and self._is_one_too_many():
+            self.close(*closing.RATE_LIMITED)
+        elif kind is WSMsgType.PING or kind is WSMsgType.PONG:
+            self._control(frame, kind)
         elif self._refusal is not None:
             # Not before the client has sent its own: the npm client does not expect an answer earlier.
             self.write(self._refusal, binary=False)
@@ -120,6 +126,15 @@ class SignalRSocket(OutgoingSocket):
             code = frame.get_close_code()
             self._answer_close(code)
             self._connection.detached(self, clean=code in CLEAN)
+
+    def _is_one_too_many(self) -> bool:
+        self._early += 1
+        return self._early > MAX_EARLY_FRAMES
+
+    def _control(self, frame: WSFrame, kind: WSMsgType) -> None:
+        meter = self._connection.core.meter
+        if (meter is None or meter(0)) and kind is WSMsgType.PING:
+            self._pong(frame.get_payload_as_bytes())
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
@@ -133,7 +148,7 @@ class SignalRSocket(OutgoingSocket):
     async def _checked(self, check: Check) -> None:
         try:
             self._connection.user = await check()
-        except (Unauthorized, Unavailable) as error:
+        except (TooManyRequests, Unauthorized, Unavailable) as error:
             _log.info("the credential of a WebSocket is not accepted", connection=self._connection.id)
             self._refusal = handshake.refusal(f"The credential is not accepted: {error}")
             self._abandon()

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from tertulia.errors import Unavailable
+from tertulia.errors import RateLimited, Unavailable
 from tertulia.rates import BURST_SECONDS, MOST_NAMES, RateLimit, too_many
 from tertulia.state.limits import Bucket
 
@@ -69,6 +69,10 @@ class SharedLimit:
             self._own.charge(name, now, cost)
             self._free.charge(name, now, cost)
             await self._ask(name, cost)
+
+    def owed(self, name: str, now: float) -> RateLimited | None:
+        """The refusal of who owes this web worker for what was charged, if they do. Does not count as a request."""
+        return self._own.owed(name, now)
 
     def _has_leased(self, name: str, now: float) -> bool:
         left, then = self._leased.pop(name, (0, now))

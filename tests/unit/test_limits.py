@@ -1,8 +1,8 @@
 from collections import Counter
 
 from tertulia.errors import RateLimited, Unavailable
+from tertulia.limits import FREE_SHARE, SharedLimit
 from tertulia.rates import BURST_SECONDS
-from tertulia.rest.limits import FREE_SHARE, SharedLimit
 from tertulia.state.limits import Bucket
 
 

@@ -1,0 +1,58 @@
+"""Credentials that are not valid count against the address that sends them, on every way to the hub."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tertulia.ids import new_uuid
+from tests.integration.hub.harness import Fleet, Worker
+
+
+@pytest.fixture
+async def strict(fleet: Fleet) -> Worker:
+    """A worker at which one wrong credential is one too many."""
+    return await fleet.worker(address_rate=1)
+
+
+async def _is_let_in(fleet: Fleet, worker: Worker) -> bool:
+    room, client = await fleet.room(), await worker.connect()
+    await client.post("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())}, id=1)
+    answer = await client.frame(lambda frame: frame.get("replyTo") == 1)
+    assert "result" in answer or answer["error"]["code"] == "rate_limited"
+    return "result" in answer
+
+
+async def test_valid_tokens_do_not_count(fleet: Fleet, strict: Worker) -> None:
+    for _ in range(8):
+        assert await _is_let_in(fleet, strict)
+
+
+async def test_a_wrong_token_in_join_room(fleet: Fleet, strict: Worker) -> None:
+    client = await strict.connect()
+    guess = {"roomId": await fleet.room(), "token": "wrong"}
+    assert await client.refused("JoinRoom", guess) == "bad_token"
+    assert await client.refused("JoinRoom", guess) == "rate_limited"
+    assert not await _is_let_in(fleet, strict)
+
+
+async def test_a_wrong_key_in_a_negotiation(fleet: Fleet, strict: Worker) -> None:
+    url = f"{strict.url.replace('ws', 'http', 1)}/hub/negotiate?negotiateVersion=1"
+    async with httpx.AsyncClient() as client:
+        answers = [await client.post(url, headers={"Authorization": "Bearer tk_guess"}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [401, 429]
+        assert int(answers[1].headers["retry-after"]) >= 1
+        assert (await client.post(url)).status_code == 200
+    assert not await _is_let_in(fleet, strict)
+
+
+async def test_a_wrong_token_in_an_upgrade(fleet: Fleet, strict: Worker) -> None:
+    statuses = []
+    for _ in range(2):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{strict.url}/hub?access_token=guess")
+        statuses.append(refused.value.response.status_code)
+    assert statuses == [401, 429]
+    assert not await _is_let_in(fleet, strict)
