@@ -25,7 +25,8 @@ class TooDeep(ValueError):
 def loads(text: str, pairs: Callable[[list[tuple[str, Any]]], object] | None = None) -> Any:
     """The value in ``text``. Lone surrogates pass: only who knows the field can say which one holds it.
 
-    A number is an int if it is whole, however it is written, and a float else; beyond a double's range it is infinite.
+    A number is an int if it is whole, as ``5.0`` is, and a float else, or if it is very large; beyond a double's
+    range it is infinite.
     ``pairs`` makes each object.
 
     Raises:

@@ -70,7 +70,7 @@ def url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
-_SITE: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+_SITE: Final = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?", re.IGNORECASE)
 """A scheme, a host and a port, with the final slash that people copy from their browser."""
 
 

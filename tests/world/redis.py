@@ -16,7 +16,16 @@ from tertulia import times
 from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatHistory, ChatMessage
 from tertulia.contract.fields import LeaveReason, Role
-from tertulia.errors import BadToken, NoSession, NotJoined, RoleNotAllowed, RoomFull, RoomLocked, UnknownTarget
+from tertulia.errors import (
+    BadToken,
+    NoSession,
+    NotJoined,
+    RoleNotAllowed,
+    RoomFull,
+    RoomLocked,
+    TertuliaError,
+    UnknownTarget,
+)
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
     Begun,
@@ -63,10 +72,10 @@ OVER_KEPT: Final = 296
 CHAT_KEPT: Final = 200
 """Messages. That their bytes are limited, too, is left to the tests of the scripts."""
 
-_REFUSALS: Final[dict[Entry, Exception]] = {
-    "waits": MustWait("waits"),
-    "locked": RoomLocked("locked"),
-    "closed": RoleNotAllowed("closed"),
+_REFUSALS: Final[dict[Entry, type[TertuliaError]]] = {
+    "waits": MustWait,
+    "locked": RoomLocked,
+    "closed": RoleNotAllowed,
 }
 
 
@@ -185,7 +194,7 @@ class ModelState:
         stands = None if first else keys.standing.get(user)
         may_enter = entry == "open" or stands == "host" or (stands is not None and entry != "closed")
         if not may_enter and (first or user not in keys.people):
-            raise _REFUSALS[entry]
+            raise _REFUSALS[entry](entry)
         if first:
             _create(keys, placement, placement.incarnation)
             if placement.was_open:

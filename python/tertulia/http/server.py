@@ -90,6 +90,8 @@ class BoundedHttp(HttpToolsProtocol):
         except httptools.HttpParserError:
             if not self._is_refused:
                 self._refuse(Malformed("this is not HTTP/1.1 (RFC 9112)"))
+        if self._head_timer is None and self._is_idle:  # a line end before a request is none
+            self._head_timer = self.loop.call_later(self._idle_seconds(), self.transport.close)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -157,6 +159,11 @@ class BoundedHttp(HttpToolsProtocol):
     def _idle_seconds(self) -> int:
         is_crowded = self._place is not None and self._gate.places.is_crowded(self._place)
         return CROWDED_SECONDS if is_crowded else KEEP_ALIVE_SECONDS
+
+    @property
+    def _is_idle(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return self._place is not None and not self._is_refused and (cycle is None or cycle.response_complete)
 
     @property
     def _peer(self) -> str:

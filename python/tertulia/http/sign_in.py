@@ -242,7 +242,7 @@ class SignInSite:
                     return msgspec.json.decode(
                         MasterKey(secret).unwrap(bytes.fromhex(cookie), _SEALED_FOR), type=_Begun
                     )
-                except (WrongMasterKey, ValueError):
+                except (WrongMasterKey, ValueError, msgspec.ValidationError):
                     continue
         raise SignInFailed("expired", "the browser has no sign-in that was begun here, or began it long ago")
 

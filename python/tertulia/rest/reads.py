@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tertulia.contract.fields import Role
 from tertulia.db.directory import Directory, Joining
 from tertulia.db.invites import Invites
 from tertulia.db.models import Invite, Recording, Room, User
@@ -85,9 +86,9 @@ class Reads:
         """Whether the user is in the room's meeting."""
         return await self._rooms.participant(room_id, user_id) is not None
 
-    async def was_admitted(self, room_id: RoomId, user_id: UserId) -> bool:
-        """Whether a host of the room's meeting has let the user in."""
-        return await self._rooms.role(room_id, user_id) is not None
+    async def given_role(self, room_id: RoomId, user_id: UserId) -> Role | None:
+        """The role that a host of the room's meeting has given the user, or admitted them in; None: none has."""
+        return await self._rooms.role(room_id, user_id)
 
     async def participant_count(self, room_id: RoomId) -> int | None:
         """How many are in the room's meeting; None: no meeting is on."""

@@ -36,11 +36,11 @@ class Seating:
         It comes from the hub that held the lost connection: from this one it is here already, if at all.
         """
         room = self._room
-        if not joined.resumed or joined.replaced is None:
+        if not joined.resumed:
             self._finish(joining, joined, None)
         elif joining.handed_over is not None:
             self._finish(joining, joined, joining.handed_over)
-        elif joined.replaced.hub == room.hub.hub:
+        elif joined.replaced is None or joined.replaced.hub == room.hub.hub:
             self._finish(joining, joined, NOTHING_KEPT)
         else:
             at = room.agenda.now + room.hub.settings.handover

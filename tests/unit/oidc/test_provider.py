@@ -129,7 +129,7 @@ async def test_a_provider_that_hangs_is_given_up_and_keeps_up_nobody_elses(monke
 
 
 async def test_what_everybody_wants_to_read_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider, "REPLY_SECONDS", 0.5)
+    monkeypatch.setattr(provider, "REPLY_SECONDS", 3.0)
     heard: list[bytes] = []
     ended = asyncio.Event()
 

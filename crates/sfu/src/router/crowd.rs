@@ -113,18 +113,30 @@ impl Crowd {
     }
 }
 
-/// The least CPU time of this thread that a run takes.
-fn cpu_time(mut run: impl FnMut()) -> Duration {
+/// The CPU time of this thread that a run takes.
+fn cpu_time(run: impl FnOnce()) -> Duration {
     let now = || {
         let now = clock_gettime(ClockId::ThreadCPUTime);
         Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
     };
-    let times = (0..6).map(|_| {
-        let begin = now();
-        run();
-        now() - begin
-    });
-    times.min().unwrap_or_default()
+    let begin = now();
+    run();
+    now() - begin
+}
+
+/// The least of what each crowd takes a member, until they are alike: other processes in the same caches make some runs
+/// of the large one dear, but what costs more by its size costs it in each.
+fn least(small: &mut Crowd, large: &mut Crowd, members: [u32; 2], mut run: impl FnMut(&mut Crowd)) -> [Duration; 2] {
+    let mut least = [Duration::MAX; 2];
+    for _ in 0..40 {
+        for (index, crowd) in [&mut *small, &mut *large].into_iter().enumerate() {
+            least[index] = least[index].min(cpu_time(|| run(crowd)) / members[index]);
+        }
+        if least[1] < least[0] * 3 {
+            break;
+        }
+    }
+    least
 }
 
 #[test]
@@ -135,20 +147,13 @@ fn a_member_costs_its_slots_whoever_else_is_there() {
         // The smallest layer has one packet a frame.
         assert_eq!(crowd.frame(), SLOTS * crowd.members.len());
     }
-    let a_frame = |crowd: &mut Crowd| {
-        let people = crowd.members.len() as u32;
-        cpu_time(|| {
-            crowd.frame();
-        }) / people
-    };
-    let (few, many) = (a_frame(&mut small), a_frame(&mut large));
+    let [few, many] = least(&mut small, &mut large, [60, 300], |crowd| {
+        crowd.frame();
+    });
     assert!(many < few * 3, "a frame costs a member {few:?} of 60, {many:?} of 300");
-    let a_view = |crowd: &mut Crowd| {
-        cpu_time(|| {
-            crowd.view(7, 360);
-            crowd.view(7, 180);
-        })
-    };
-    let (few, many) = (a_view(&mut small), a_view(&mut large));
+    let [few, many] = least(&mut small, &mut large, [1, 1], |crowd| {
+        crowd.view(7, 360);
+        crowd.view(7, 180);
+    });
     assert!(many < few * 3, "a view costs {few:?} among 60, {many:?} among 300");
 }

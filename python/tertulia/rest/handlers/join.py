@@ -63,7 +63,10 @@ def _entry(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> Ent
 
 
 async def _check_role(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    if _entry(asked, joiner) == "closed" and not await asked.reads.is_in_meeting(joiner.room.id, joiner.user_id):
+    room, user = joiner.room.id, joiner.user_id
+    if _entry(asked, joiner) != "closed" or await asked.reads.is_in_meeting(room, user):
+        return
+    if await asked.reads.given_role(room, user) != "host":
         raise not_admitted(role_of(asked.caller, joiner))
 
 
@@ -84,7 +87,7 @@ async def _check_lock(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joi
 async def _may_return(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> bool:
     """Whether they are in the meeting, or a host of it has let them in: no waiting room and no lock keeps them out."""
     room, user = joiner.room.id, joiner.user_id
-    return await asked.reads.was_admitted(room, user) or await asked.reads.is_in_meeting(room, user)
+    return await asked.reads.given_role(room, user) is not None or await asked.reads.is_in_meeting(room, user)
 
 
 def check_id(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
