@@ -32,7 +32,6 @@ OURS = {
     "rate:g",
     "role",  # one of two
     "sent",  # numbers
-    "settings.calls_per_second:g",
     "wanted",
     "what",  # a word for what there is none of
     "e",  # json's own words: what was expected, and where

@@ -241,7 +241,8 @@ class Hub:
     # --- calls
 
     def _too_many(self) -> RateLimited:
-        return RateLimited(f"more than {self.settings.calls_per_second:g} calls a second")
+        rate = self.settings.calls_per_second
+        return RateLimited(f"more than {rate:g} calls a second")
 
     def _count_late(self, connection: Connection, call: Call) -> None:
         """Count a call that came before its connection had a seat, now that it has one. Raises RateLimited."""

@@ -201,7 +201,7 @@ def test_a_session_that_is_closed_already_begins_anew() -> None:
 def test_a_join_that_crosses_with_the_end_again_and_again_is_refused_in_the_end() -> None:
     core = Core()
     _first(core)
-    for _ in range(2):
+    for _ in range(4):
         core.answer(steps.OpenSession, False)
         core.answer(steps.End, None)
         core.answer(steps.ReadRecord, replace(core.record, session_id=None))
