@@ -26,6 +26,11 @@ run() {
     debian library "OpenSSL 3 and its headers"
 }
 
+# Debian 12 has none that is recent enough.
+golang() {
+    command -v go >/dev/null || need "Go 1.24 or later, for the bench of media" "what https://go.dev/doc/install says"
+}
+
 # The Debian packages that bring what a part needs and this machine lacks.
 lacking() {
     case $1 in
@@ -45,7 +50,7 @@ lacking() {
         command -v firefox-esr >/dev/null || echo firefox-esr
         ;;
     nightly)
-        for package in valgrind python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
+        for package in iproute2 valgrind python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
             gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad; do
             dpkg -s "$package" >/dev/null 2>&1 || echo "$package"
         done
@@ -75,7 +80,10 @@ debian() {
 for part in "$@"; do
     case $part in
     run) run ;;
-    node | test | nightly) debian "$part" "Debian packages for its tests" ;;
+    node | test | nightly)
+        [ "$part" != nightly ] || golang
+        debian "$part" "Debian packages for its tests"
+        ;;
     *) echo "usage: need.sh [run] [node] [test] [nightly]" >&2 && exit 2 ;;
     esac
 done

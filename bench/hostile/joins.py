@@ -11,13 +11,16 @@ from bench import program
 BAR: Final = 100.0
 """Milliseconds that the attack may add to the p99: the offer that is being read is finished first."""
 
+TIMEOUT: Final = 600.0
+"""Seconds."""
+
 
 def run() -> bool:
     """Print a line; whether no more is added than the bar."""
     argv = (program.media(), "joining")
     print("Joins: from the offer of somebody who joins to the answer in ms, quiet / while 100 guests send their worst.")
     print(f"{'joins':<30}{'p50':>16}{'p99':>16}{'longest':>18}{'added p99':>12}", flush=True)
-    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False, timeout=TIMEOUT)
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or len(rows) != 1:
         raise SystemExit(f"bench.hostile: {' '.join(argv)} ended with {done.returncode}")

@@ -12,6 +12,8 @@ from bench import program
 COUNT: Final = 1_000
 MEMORY_BAR: Final = 350e3
 """Bytes of each: what there was when it was first measured, rounded up."""
+TIMEOUT: Final = 600.0
+"""Seconds."""
 CPU_BAR: Final = 0.09
 """Of one core, all of them together: what was seen on a machine that was busy with other work."""
 
@@ -28,5 +30,5 @@ class Sessions:
 def measure(count: int) -> Sessions:
     """Connects so many, which takes a minute, and watches them for half of one."""
     argv = (program.media(), "sessions", str(count))
-    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT)
     return Sessions(**json.loads(done.stdout))

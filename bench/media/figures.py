@@ -152,3 +152,9 @@ def median(runs: Sequence[Run]) -> Run | None:
         return None
     middle = statistics.median_low([run.cost for run in whole])
     return next(run for run in whole if run.cost == middle)
+
+
+def is_whole(runs: Sequence[Run]) -> bool:
+    """Whether every system has a run that counts in each of its courses."""
+    counting = {(run.system, run.course) for run in runs if not run.flaw}
+    return all((run.system, run.course) in counting for run in runs)

@@ -45,8 +45,9 @@ class Generator:
         self._tell({"do": "send", "load": asdict(load)})
 
     def begin(self) -> None:
-        """Start a window."""
+        """Start a window; it has begun when this returns."""
         self._tell({"do": "begin"})
+        self._answer()
 
     def end(self) -> Counted:
         """End it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,23 +18,26 @@ class Namespaces:
     def __init__(self, sfu_core: int, people_core: int) -> None:
         self._sfu = (f"tertulia-sfu-{os.getpid()}", sfu_core)
         self._people = (f"tertulia-people-{os.getpid()}", people_core)
+        self._made = ExitStack()
 
     def __enter__(self) -> Self:
         (sfu, _), (people, _) = self._sfu, self._people
-        for name in (sfu, people):
-            _ip("netns", "add", name)
-        _ip("link", "add", "veth", "netns", sfu, "type", "veth", "peer", "name", "veth", "netns", people)
-        for name, address in ((sfu, SFU), (people, PEOPLE)):
-            _ip("-n", name, "addr", "add", f"{address}/24", "dev", "veth")
-            for device in ("lo", "veth"):
-                _ip("-n", name, "link", "set", device, "up")
+        with ExitStack() as made:
+            for name in (sfu, people):
+                _ip("netns", "add", name)
+                made.callback(_ip, "netns", "delete", name)
+            _ip("link", "add", "veth", "netns", sfu, "type", "veth", "peer", "name", "veth", "netns", people)
+            for name, address in ((sfu, SFU), (people, PEOPLE)):
+                _ip("-n", name, "addr", "add", f"{address}/24", "dev", "veth")
+                for device in ("lo", "veth"):
+                    _ip("-n", name, "link", "set", device, "up")
+            self._made = made.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name, _ in (self._sfu, self._people):
-            _ip("netns", "delete", name)
+        self._made.close()
 
     def at_sfu(self, *argv: str) -> list[str]:
         """The command that runs a program on the SFU's side."""

@@ -69,6 +69,9 @@ func (b *bench) one(c command) error {
 			b.samples.reset()
 			b.before, err = b.totals()
 		})
+		if err == nil {
+			say(map[string]any{"begun": true})
+		}
 	case "end":
 		err = b.end()
 	default:

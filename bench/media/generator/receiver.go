@@ -29,7 +29,6 @@ type receiver struct {
 	// numbered are the packets that had a number for transport-wide feedback.
 	numbered int64
 	count    int
-	bytes    int64
 	isClear  bool
 	onClear  func(delay int64, whole bool)
 	lock     sync.Mutex
@@ -73,7 +72,6 @@ func (r *receiver) packet(packet []byte, now int64, n *negotiated) bool {
 	if !s.take(h.sequence, h.padding) || h.padding {
 		return false
 	}
-	r.bytes += int64(len(packet))
 	r.count++
 	if r.isClear {
 		sent, whole := clearTime(packet)

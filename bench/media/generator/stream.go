@@ -15,7 +15,6 @@ type stream struct {
 	missing          map[int64]int // and how often each was asked for
 	lsr              uint32        // of the last sender report, and when it came
 	lsrAt            int64
-	reportedHighest  int64
 	everArrived      int64
 	firstEver        int64
 }
@@ -29,7 +28,7 @@ func (s *stream) extend(sequence uint16) int64 {
 func (s *stream) take(sequence uint16, padding bool) bool {
 	if !s.started {
 		s.started, s.highest = true, 1<<16+int64(sequence) // what is older has a number above 0, too
-		s.base, s.firstEver, s.reportedHighest = s.highest, s.highest, s.highest-1
+		s.base, s.firstEver = s.highest, s.highest
 		s.missing = map[int64]int{}
 		s.set(s.highest)
 		s.count(padding)

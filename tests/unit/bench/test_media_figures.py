@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.media import report
-from bench.media.figures import Counted, Course, Load, Run, median
+from bench.media.figures import Counted, Course, Load, Run, is_whole, median
 
 COURSE = Course("2×5", rooms=2, people=5, publishers=2, load=Load(30, 4))
 COUNTED = Counted(
@@ -84,3 +84,12 @@ def test_a_capacity_is_the_greatest_load_carried() -> None:
 def test_people_who_publish_alone_in_a_room_receive_nothing() -> None:
     assert COURSE.watchers == 10
     assert Course("1→4", 1, 5, 1, Load(30, 4)).watchers == 4
+
+
+def test_runs_are_whole_if_every_system_has_one_that_counts_in_every_course() -> None:
+    other = replace(run(), system="other")
+    flawed = replace(run(overflow=1), system="other")
+    assert is_whole([run(), flawed, other])
+    assert not is_whole([run(), flawed])
+    elsewhere = replace(other, course=replace(COURSE, name="3×5"))
+    assert not is_whole([run(), flawed, elsewhere])

@@ -60,6 +60,10 @@ class FakeTransceiver {
  * is "v=0" and a line of JSON. Two of them understand each other.
  */
 export class FakePeerConnection {
+  static async generateCertificate(algorithm) {
+    return { algorithm };
+  }
+
   /** Every one that was made, the oldest first. */
   static made = [];
 

@@ -16,6 +16,7 @@ function setUp({ tracks = new Map(), videoSlots = 2 } = {}) {
   const sfu = { takes: true };
   const connection = new SfuConnection({
     iceServers: [{ urls: "stun:a" }],
+    certificates: [],
     tracks,
     videoSlots,
     signal: {
@@ -557,5 +558,9 @@ test("an assignment of the slots changes the tracks", async () => {
 test("fresh ICE servers are for the next path", async () => {
   const { connection, pc } = await connected();
   connection.setIceServers([{ urls: "turn:b" }]);
-  assert.deepEqual(pc.configuration, { iceServers: [{ urls: "turn:b" }], bundlePolicy: "max-bundle" });
+  assert.deepEqual(pc.configuration, {
+    iceServers: [{ urls: "turn:b" }],
+    certificates: [],
+    bundlePolicy: "max-bundle",
+  });
 });

@@ -303,6 +303,56 @@ describe("another SFU, or a lost connection", () => {
     assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000, 15_000, 15_000]);
   });
 
+  test("all connections but the first have one certificate, by which the SFU knows who has failed", async () => {
+    const one = await connected();
+    for (let failure = 0; failure < 2; failure++) await fail(one);
+    const [first, second, third] = FakePeerConnection.made.map(({ configuration }) => configuration.certificates);
+    assert.deepEqual([first, second], [[], [{ algorithm: { name: "ECDSA", namedCurve: "P-256" } }]]);
+    assert.equal(second[0], third[0]);
+    one.link.setIceServers([]);
+    assert.equal(one.pc().configuration.certificates[0], third[0]);
+  });
+
+  test("where there is no certificate to be had, browsers make their own", async () => {
+    mock.method(FakePeerConnection, "generateCertificate", () => Promise.reject(new DOMException("no")));
+    const one = await connected();
+    await fail(one);
+    assert.deepEqual(one.pc().configuration.certificates, []);
+    assert.equal(one.hub.called("SendOffer").length, 2);
+  });
+
+  for (const reason of [undefined, "ice_timeout", "fault"]) {
+    test(`closed for another reason (${reason}), it is tried again at once each time`, async () => {
+      const one = setUp();
+      one.hub.emit("asked", null);
+      one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+      for (let failure = 1; failure <= 4; failure++) {
+        await settle();
+        one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed", reason });
+        await settle();
+        assert.equal(one.hub.called("SendOffer").length, failure + 1);
+      }
+    });
+  }
+
+  test("what the matter was is still said while the next connection is tried, until ICE connects", async () => {
+    const clock = new FakeClock();
+    const one = setUp();
+    const said = async () => (await one.link.report()).blockage;
+    one.hub.emit("asked", null);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    await settle();
+    assert.equal(await said(), null);
+    await clock.advance(11_000);
+    const blockage = await said();
+    assert.deepEqual(blockage.userIds, []);
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed", reason: "ice_timeout" });
+    await settle();
+    assert.deepEqual(await said(), blockage);
+    await answer(one);
+    assert.equal(await said(), null);
+  });
+
   test("what is the matter is said after three failures, until there is a connection", async () => {
     const clock = new FakeClock();
     const one = setUp();

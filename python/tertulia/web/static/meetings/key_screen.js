@@ -35,7 +35,9 @@ export function keyScreen({ open, offer, organisation, trouble }) {
     failure,
     ...ways,
   );
-  const first = /** @type {HTMLElement} */ (ways[0]?.querySelector(organisation ? "button" : "input, button"));
+  // Where a link names the organisation there is nothing to fill in.
+  const selector = offer.isOffered && organisation ? "button" : "input, button";
+  const first = /** @type {HTMLElement} */ (ways[0]?.querySelector(selector));
   queueMicrotask(() => first.focus());
   return h("div", { class: "desk" }, pageHeader(), main);
 }

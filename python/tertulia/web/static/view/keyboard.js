@@ -39,8 +39,8 @@ const NAVIGATION = new Set([
 const ANYWHERE = new Set(["mic", "camera", "screen", "hand"]);
 
 /**
- * Single-key shortcuts, and push-to-talk. They do nothing while someone types, while a dialog is open, or if they were
- * turned off (WCAG 2.1.4).
+ * Single-key shortcuts, and push-to-talk. They do nothing while someone types, while a dialog is open where they would
+ * show something, or if they were turned off (WCAG 2.1.4).
  *
  * A control that was clicked keeps the focus, but Space never presses it again: it speaks. Only after one has moved by
  * keyboard does a short Space press the focused control, and a long one speaks.
@@ -91,8 +91,10 @@ export class Keyboard {
     if (event.key === " ") return this.#onSpace(event);
     const command = COMMANDS.get(event.key.toLowerCase());
     if (!command || event.repeat) return;
+    const isForPage = view !== window && !ANYWHERE.has(command);
+    if (isForPage && asks(document)) return;
     event.preventDefault();
-    if (view !== window && !ANYWHERE.has(command)) window.focus();
+    if (isForPage) window.focus();
     this.#run(command);
   }
 
@@ -117,8 +119,12 @@ export class Keyboard {
  */
 function isForOthers({ target, ctrlKey, metaKey, altKey }, view) {
   const types = isIn(target, "input, textarea, select, [contenteditable]");
-  const asks = view.document.querySelector("dialog[open]") !== null;
-  return ctrlKey || metaKey || altKey || types || asks || !preferences().shortcuts;
+  return ctrlKey || metaKey || altKey || types || asks(view.document) || !preferences().shortcuts;
+}
+
+/** @param {Document} document */
+function asks(document) {
+  return document.querySelector("dialog[open]") !== null;
 }
 
 /**

@@ -54,6 +54,7 @@ const MOST_UNANSWERED = 3;
  */
 export class SfuConnection extends Emitter {
   #pc;
+  #certificates;
   #signal;
   #slots;
   #senders;
@@ -75,14 +76,16 @@ export class SfuConnection extends Emitter {
   /**
    * @param {object} options
    * @param {RTCIceServer[]} options.iceServers
+   * @param {RTCCertificate[]} options.certificates none: the browser makes one
    * @param {Map<Source, MediaStreamTrack>} options.tracks what to send
    * @param {number} options.videoSlots
    * @param {Signal} options.signal
    */
-  constructor({ iceServers, tracks, videoSlots, signal }) {
+  constructor({ iceServers, certificates, tracks, videoSlots, signal }) {
     super();
+    this.#certificates = certificates;
     this.#signal = signal;
-    this.#pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.#pc = new RTCPeerConnection({ iceServers, certificates, bundlePolicy: "max-bundle" });
     this.#senders = new Senders(this.#pc, tracks);
     this.#slots = new Slots(this.#pc, videoSlots);
     this.#path = new Path(this.#pc, {
@@ -215,7 +218,8 @@ export class SfuConnection extends Emitter {
 
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
-    this.#pc.setConfiguration({ iceServers, bundlePolicy: "max-bundle" });
+    // What it does not name it would change, which browsers refuse.
+    this.#pc.setConfiguration({ iceServers, certificates: this.#certificates, bundlePolicy: "max-bundle" });
   }
 
   close() {

@@ -2,6 +2,7 @@
 /** @import { Slot, Source, WantedVideo } from "../../protocol/types.js" */
 /** @import { Link, LinkEvents, LinkOptions, LinkState } from "../link.js" */
 import { Emitter, TertuliaError } from "../../protocol.js";
+import { logFailure } from "../serial.js";
 import { SfuConnection } from "./connection.js";
 import { Handover } from "./handover.js";
 import { Retries } from "./retries.js";
@@ -15,6 +16,8 @@ const NO_SFU = new Set(["unknown_target", "not_joined", "unreachable"]);
 const FIRST_VIDEO_SLOTS = 6;
 /** Slots beyond the tiles, which the SFU fills with screens that someone begins to share. */
 const SPARE_SLOTS = 2;
+/** What browsers make by default. */
+const CERTIFICATE = { name: "ECDSA", namedCurve: "P-256" };
 /** A view that was not sent yet: the SFU chooses by itself. */
 const NO_VIEW = "[]";
 
@@ -29,6 +32,12 @@ export class SfuLink extends Emitter {
   /** @type {Hub} */
   #hub;
   #iceServers;
+  /**
+   * What all connections but the first have, which does not wait for it. An SFU knows by it with whom DTLS has failed.
+   *
+   * @type {RTCCertificate[]}
+   */
+  #certificates = [];
   #sending;
   #transportId = "";
   /** @type {LinkState} */
@@ -58,6 +67,7 @@ export class SfuLink extends Emitter {
     this.#sending = new Map(tracks);
     this.#connection = this.#connect();
     this.#connection.prepare();
+    this.#makeCertificate().catch(logFailure);
     this.#unsubscribe = this.#listen();
   }
 
@@ -241,9 +251,14 @@ export class SfuLink extends Emitter {
     this.emit("tracks", null);
   }
 
+  async #makeCertificate() {
+    this.#certificates = [await RTCPeerConnection.generateCertificate(CERTIFICATE)];
+  }
+
   #connect() {
     const connection = new SfuConnection({
       iceServers: this.#iceServers,
+      certificates: this.#certificates,
       tracks: this.#sending,
       videoSlots: this.#videoSlots,
       signal: {
@@ -288,6 +303,7 @@ export class SfuLink extends Emitter {
   /** @param {LinkState} state */
   #onState(state) {
     this.#state = state;
+    if (state === "connected") this.#retries.reached();
     this.#handover?.onState(state);
     if (state === "connecting") this.#view.sent = NO_VIEW;
     // While the old connection is shown, nobody need know of another.

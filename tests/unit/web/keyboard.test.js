@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Keyboard } from "../../../python/tertulia/web/static/view/keyboard.js";
+
+class FakeWindow extends EventTarget {
+  hasDialog = false;
+  focused = 0;
+  document = { querySelector: (selector) => (selector === "dialog[open]" && this.hasDialog ? {} : null) };
+
+  focus() {
+    this.focused++;
+  }
+
+  /** @returns {boolean} whether the browser does what it does by itself */
+  press(key) {
+    return this.dispatchEvent(Object.assign(new Event("keydown", { cancelable: true }), { key }));
+  }
+}
+
+let page;
+let floating;
+let done;
+
+beforeEach(() => {
+  page = new FakeWindow();
+  floating = new FakeWindow();
+  done = [];
+  Object.assign(globalThis, {
+    window: page,
+    document: page.document,
+    Element: class {},
+    localStorage: { getItem: () => null },
+  });
+  const talk = { press: () => {}, release: () => false };
+  new Keyboard((command) => done.push(command), talk).listenIn(floating);
+});
+
+test("keys run commands, in the page and in a window of its own, which shows the page for some", () => {
+  assert.equal(page.press("c"), false);
+  assert.equal(floating.press("m"), false);
+  assert.equal(floating.focused + page.focused, 0);
+  floating.press("C");
+  assert.deepEqual([done, page.focused], [["chat", "mic", "chat"], 1]);
+});
+
+test("while a dialog is open on the page, nothing more is shown there from a window of its own", () => {
+  page.hasDialog = true;
+  assert.equal(page.press("m"), true);
+  assert.equal(floating.press("c"), true);
+  assert.deepEqual([done, page.focused], [[], 0]);
+  assert.equal(floating.press("m"), false);
+  assert.deepEqual(done, ["mic"]);
+});
