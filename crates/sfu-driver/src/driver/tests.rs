@@ -66,6 +66,15 @@ fn hold(driver: &Driver) -> mpsc::Sender<()> {
     go
 }
 
+/// Waits for what another thread brings about.
+fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it does not happen");
+        thread::yield_now();
+    }
+}
+
 fn next_events(driver: &Driver) -> Vec<Event> {
     let deadline = Timespec { tv_sec: 5, tv_nsec: 0 };
     assert_eq!(poll(&mut [PollFd::new(driver, PollFlags::IN)], Some(&deadline)), Ok(1));
@@ -231,16 +240,12 @@ fn a_thread_that_stands_still_does_not_turn_when_it_is_woken() {
     let before = driver.turns();
     driver.wake();
     for woken in [1, 2] {
-        while driver.turns()[woken] == before[woken] {
-            thread::yield_now();
-        }
+        wait_until(|| driver.turns()[woken] != before[woken]);
     }
     assert_eq!(driver.turns()[0], before[0]);
     drop(go);
     driver.wake();
-    while driver.turns()[0] == before[0] {
-        thread::yield_now();
-    }
+    wait_until(|| driver.turns()[0] != before[0]);
 }
 
 #[test]
@@ -283,13 +288,12 @@ fn read_at_once(driver: &Driver, offers: usize) -> mpsc::Sender<()> {
         }
         driver.command(&room(), offer).unwrap();
     }
-    drop(hold(driver)); // what comes after it finds all offers handed out
+    // Longer than the slice of commands: what comes after it finds all offers handed out.
+    driver.workers[0].call(|| thread::sleep(Duration::from_millis(2)));
     let go = hold(driver);
     let before = driver.turns()[1];
     drop(read);
-    while driver.turns()[1] < before + offers as u64 {
-        thread::yield_now();
-    }
+    wait_until(|| driver.turns()[1] >= before + offers as u64);
     go
 }
 

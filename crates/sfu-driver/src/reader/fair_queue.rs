@@ -33,7 +33,7 @@ pub(super) struct FairQueue<U, J> {
     /// In scaled cost.
     clock: u64,
     number: u64,
-    /// What may wait, and what does.
+    /// What may be held, and what is: what waits, and what was taken and not released.
     most: usize,
     cost: usize,
     /// With so many users those that have no more to do are forgotten.
@@ -91,7 +91,7 @@ impl<U: Clone + Eq + Hash, J> FairQueue<U, J> {
         Ok(displaced)
     }
 
-    /// Takes the next job.
+    /// Takes the next job, which keeps its room until it is released.
     pub(super) fn pop(&mut self) -> Option<J> {
         let (_, job) = self.jobs.pop_first()?;
         self.clock += job.cost as u64 * SCALE / SLOWNESS / self.active.max(1);
@@ -106,6 +106,11 @@ impl<U: Clone + Eq + Hash, J> FairQueue<U, J> {
             self.forget_at = MIN_USERS.max(2 * self.users.len());
         }
         Some(job)
+    }
+
+    /// There is room again for a job of so many bytes that was taken.
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.cost -= bytes + FIXED;
     }
 
     /// How many jobs make way for one of such a cost that ends at `end`. `None`: those behind it are not enough.
@@ -129,11 +134,11 @@ impl<U: Clone + Eq + Hash, J> FairQueue<U, J> {
         if let Some(user) = self.users.get_mut(&job.user) {
             user.end -= job.cost as u64 * SCALE;
         }
+        self.cost -= job.cost;
         Some(self.taken(job))
     }
 
     fn taken(&mut self, job: Job<U, J>) -> J {
-        self.cost -= job.cost;
         if let Some(user) = self.users.get_mut(&job.user) {
             user.waiting -= 1;
             self.active -= u64::from(user.waiting == 0);
@@ -235,19 +240,31 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_was_taken_has_its_room_until_it_is_released() {
+        let mut queue = FairQueue::new(500_000);
+        (0..2).for_each(|number| drop(pushed(&mut queue, "ana", number, 200_000)));
+        (0..2).for_each(|_| drop(queue.pop().expect("a job")));
+        let another = ("ana".to_owned(), 2);
+        assert_eq!(queue.push(&another.0, 200_000, another.clone()), Err(another));
+        queue.release(200_000);
+        assert_eq!(pushed(&mut queue, "ana", 3, 200_000), []);
+    }
+
+    #[test]
     fn no_more_is_kept_than_what_waits() {
         let mut rng = fastrand::Rng::with_seed(1);
         let mut queue = FairQueue::new(3_000_000);
-        let (mut waits, mut number) = (0_usize, 0);
+        let mut waits = 0_usize;
         for _ in 0..50_000 {
             if rng.u8(..) < 130 {
-                number += 1;
                 let user = format!("guest {}", rng.usize(0..2_000));
-                match queue.push(&user, rng.usize(0..200_000), (user.clone(), number)) {
+                let bytes = rng.usize(0..200_000);
+                match queue.push(&user, bytes, (user.clone(), bytes)) {
                     Ok(displaced) => waits = waits + 1 - displaced.len(),
                     Err(_) => assert!(waits > 10, "{waits}"),
                 }
-            } else if queue.pop().is_some() {
+            } else if let Some((_, bytes)) = queue.pop() {
+                queue.release(bytes);
                 waits -= 1;
             }
             assert_eq!(queue.jobs.len(), waits);
@@ -258,7 +275,9 @@ mod tests {
                 queue.users.len()
             );
         }
-        while queue.pop().is_some() {}
+        while let Some((_, bytes)) = queue.pop() {
+            queue.release(bytes);
+        }
         assert_eq!((queue.cost, queue.active, queue.users.len()), (0, 0, 0));
     }
 }

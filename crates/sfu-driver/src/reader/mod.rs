@@ -13,7 +13,7 @@ use sfu::{ReadSdp, Reading, RoomId, UserId};
 
 use fair_queue::FairQueue;
 
-/// Bytes of SDP that wait at most: as a full room of 1,000 with slots offers that comes at once, twice. It takes some ten
+/// Bytes of SDP that wait at most, to be read or for their workers to go on with them: as a full room of 1,000 with slots offers that comes at once, twice. It takes some ten
 /// seconds to read so much. What comes beyond that is refused, and its client may try again.
 const MAX_WAITING: usize = 64 << 20;
 
@@ -87,19 +87,34 @@ impl Tasks {
     }
 }
 
+/// The space of an SDP that was read, until its worker takes it.
+struct Space {
+    bytes: usize,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        self.shared.tasks().jobs.release(self.bytes);
+    }
+}
+
+/// What came of a job: for which shard, and the space that it takes. One that was given up takes none, having no SDP any more.
+type Done = (u64, ReadSdp, Option<Space>);
+
 /// Where a worker finds what was read for it.
 struct Desk {
-    read: Mutex<VecDeque<(u64, ReadSdp)>>,
+    read: Mutex<VecDeque<Done>>,
     waker: Arc<Waker>,
 }
 
 impl Desk {
-    fn read(&self) -> MutexGuard<'_, VecDeque<(u64, ReadSdp)>> {
+    fn read(&self) -> MutexGuard<'_, VecDeque<Done>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, shard: u64, read: ReadSdp) {
-        self.read().push_back((shard, read));
+    fn put(&self, done: Done) {
+        self.read().push_back(done);
         // A worker that cannot be woken has ended.
         let _ = self.waker.wake();
     }
@@ -165,12 +180,12 @@ impl Reader {
     }
 }
 
-fn run(shared: &Shared) {
+fn run(shared: &Arc<Shared>) {
     while let Some(task) = shared.next() {
         shared.turns.fetch_add(1, Ordering::Relaxed);
         match task {
             Task::Turn => {}
-            Task::Read(job) => job.read(),
+            Task::Read(job) => job.read(Arc::clone(shared)),
             #[cfg(test)]
             Task::Call(call) => call(),
         }
@@ -178,17 +193,19 @@ fn run(shared: &Shared) {
 }
 
 impl Job {
-    fn read(self) {
+    fn read(self, shared: Arc<Shared>) {
+        let bytes = self.reading.bytes();
+        let space = Space { bytes, shared };
         if self.desk.strong_count() > 0 {
-            self.finish(Reading::run);
+            self.finish(Reading::run, Some(space));
         }
     }
 
     /// Gives the worker what `act` makes of the SDP.
-    fn finish(self, act: impl FnOnce(Reading) -> ReadSdp) {
+    fn finish(self, act: impl FnOnce(Reading) -> ReadSdp, space: Option<Space>) {
         let read = act(self.reading);
         if let Some(desk) = self.desk.upgrade() {
-            desk.put(self.shard, read);
+            desk.put((self.shard, read, space));
         }
     }
 }
@@ -221,12 +238,13 @@ impl Readings {
         let pushed = self.reader.shared().tasks().jobs.push(&user, bytes, job);
         self.reader.shared().changed.notify_one();
         for unread in pushed.unwrap_or_else(|refused| vec![refused]) {
-            unread.finish(Reading::give_up);
+            unread.finish(Reading::give_up, None);
         }
     }
 
     /// The next one that was read, and for which shard.
     pub(crate) fn take(&self) -> Option<(u64, ReadSdp)> {
-        self.desk.read().pop_front()
+        let (shard, read, _space) = self.desk.read().pop_front()?;
+        Some((shard, read))
     }
 }

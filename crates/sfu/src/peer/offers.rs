@@ -34,9 +34,9 @@ impl Peer {
         self.session.serve_older_dtls();
     }
 
-    /// The fingerprint of a client that is served the newest version of DTLS.
-    pub(crate) fn fingerprint_of_newest_dtls(&self) -> Option<&str> {
-        self.fingerprint().filter(|_| self.session.serves_newest_dtls())
+    /// Whether the client is served the newest version of DTLS, by its ClientHello.
+    pub(crate) fn serves_newest_dtls(&self) -> bool {
+        self.session.serves_newest_dtls()
     }
 
     /// Whether an offer of the server's is outstanding.

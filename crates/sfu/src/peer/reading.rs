@@ -34,6 +34,13 @@ impl ClientSdp {
             Self::Answer(sdp) => sdp,
         }
     }
+
+    fn text_mut(&mut self) -> &mut String {
+        match self {
+            Self::Offer(offer) => &mut offer.sdp,
+            Self::Answer(sdp) => sdp,
+        }
+    }
 }
 
 /// What a peer has negotiated. It stays so until the SDP that is being read is taken or refused.
@@ -145,8 +152,9 @@ impl Reading {
         }
     }
 
-    /// Leaves the SDP unread: there is too much to read.
-    pub fn give_up(self) -> ReadSdp {
+    /// Leaves the SDP unread, of which nothing is kept: there is too much to read.
+    pub fn give_up(mut self) -> ReadSdp {
+        *self.sdp.text_mut() = String::new();
         ReadSdp {
             peer: self.peer,
             sdp: self.sdp,

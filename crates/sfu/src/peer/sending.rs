@@ -361,7 +361,7 @@ impl Peer {
             control.estimated_by_client(now, bits);
         }
         let is_estimate_new = control.is_news();
-        self.sending.redundancy.turn(control.loses(now));
+        self.sending.redundancy.turn(now, control.loses(now));
         let is_redundancy_new = self.sending.redundancy.is_news();
         for (ssrc, ntp, rtp) in &feedback.sent {
             self.receiving.reported(now, *ssrc, *ntp, *rtp);

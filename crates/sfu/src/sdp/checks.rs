@@ -28,11 +28,7 @@ impl Scan<'_> {
             "a=ice-pwd is missing"
         } else if transport.fingerprints.is_empty() {
             "a=fingerprint is missing"
-        } else if !transport
-            .fingerprints
-            .iter()
-            .any(|fingerprint| is_verifiable(fingerprint))
-        {
+        } else if self.fingerprint().is_none() {
             "a=fingerprint is missing with sha-256: those with other hash functions cannot be verified"
         } else if !["", "actpass", "active", "passive"].contains(&transport.setup) {
             "a=setup has to be actpass, active or passive: DTLS knows nothing else (RFC 8842)"

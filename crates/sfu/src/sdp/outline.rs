@@ -64,7 +64,7 @@ pub(crate) struct Outline {
     pub(crate) sections: Vec<Outlined>,
     /// The mids of each BUNDLE group in its order.
     pub(crate) groups: Vec<Vec<String>>,
-    /// The first fingerprint: whose certificate it is, and so which connection's.
+    /// The first fingerprint that can be verified: whose certificate it is, and so which connection's.
     pub(crate) fingerprint: Option<String>,
     places: Vec<Place>,
     ufrag: String,

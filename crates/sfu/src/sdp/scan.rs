@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use str0m::media::{Direction, Mid};
 
+use super::checks::is_verifiable;
 use super::payloads::Payloads;
 use super::section::{Section, Transport, keep_first, key};
 use super::sharing::share;
@@ -68,9 +69,10 @@ impl<'a> Scan<'a> {
         self.sections.len() == other.sections.len() && self.sections.iter().zip(&other.sections).all(is_same)
     }
 
-    /// The first fingerprint: whose certificate it is, and so which connection's.
+    /// The first fingerprint that can be verified: whose certificate it is, and so which connection's.
     pub(crate) fn fingerprint(&self) -> Option<&'a str> {
-        self.transport.fingerprints.first().copied()
+        let mut fingerprints = self.transport.fingerprints.iter().copied();
+        fingerprints.find(|fingerprint| is_verifiable(fingerprint))
     }
 }
 
@@ -226,7 +228,8 @@ mod tests {
         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:a\r\na=sendonly\r\n\
         m=video 0 RTP/SAVPF 96\r\na=bundle-only\r\na=mid:v\r\n\
         m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:x\r\na=recvonly\r\n\
-        m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=fingerprint:sha-256 AB:CD\r\n";
+        m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=fingerprint:x\r\n\
+        a=fingerprint:sha-256 AB:CD\r\n";
 
     #[test]
     fn the_outline_of_an_offer() {

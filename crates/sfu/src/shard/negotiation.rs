@@ -293,7 +293,7 @@ impl Shard {
         peer.offer_taken(now, &answer, terms)?;
         if peer
             .fingerprint()
-            .is_some_and(|fingerprint| self.older_dtls.serves(fingerprint))
+            .is_some_and(|fingerprint| self.older_dtls.serves(now, fingerprint))
         {
             peer.serve_older_dtls();
         }

@@ -318,8 +318,17 @@ impl Shard {
 
     /// Closes a peer that will never have keys. Where its client may have better luck with another version, it is told.
     fn dtls_failed(&mut self, key: PeerKey, failure: Failure) {
-        let newest = self.peers.get(key).and_then(Peer::fingerprint_of_newest_dtls);
-        if newest.is_some_and(|fingerprint| self.older_dtls.remember(fingerprint)) {
+        let (now, older) = (self.clock.now(), &mut self.older_dtls);
+        let peer = self.peers.get(key);
+        let may_have_luck = match peer.and_then(|peer| Some((peer.fingerprint()?, peer.serves_newest_dtls()))) {
+            Some((fingerprint, true)) => older.remember(now, fingerprint),
+            Some((fingerprint, false)) => {
+                older.forget(fingerprint);
+                false
+            }
+            None => false,
+        };
+        if may_have_luck {
             let (code, message) = (RefusalCode::Dtls, OFFER_AGAIN.to_owned());
             self.tell(key, Body::Refused { code, message });
         }

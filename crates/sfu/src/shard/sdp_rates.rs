@@ -61,15 +61,26 @@ impl SdpRates {
             .is_none_or(|bucket| bucket.has(now, 1.0))
     }
 
-    /// An answer of so many bytes was wrong. What was read before that was known has to be made up for.
+    /// An answer of so many bytes was wrong. What was read before that was known has to be made up for. After the first one, the
+    /// next is read at once, however long that was: it may be right.
     pub(super) fn count_wrong_answer(&mut self, now: Instant, id: &PeerId, bytes: usize) {
         self.sweep(now);
-        let full = self.full(now);
-        self.wrong_answers.entry(who(id)).or_insert(full).spend(cost(bytes));
+        let (full, most) = (self.full(now), self.burst().saturating_sub(1));
+        let bucket = self.wrong_answers.entry(who(id)).or_insert(full);
+        let cost = cost(bytes);
+        let most = match bucket.is_full(now) {
+            true => f64::from(most),
+            false => cost,
+        };
+        bucket.spend(cost.min(most));
     }
 
     fn full(&self, now: Instant) -> Bucket {
-        Bucket::with_burst(self.per_second, self.per_second.saturating_mul(AT_ONCE), now)
+        Bucket::with_burst(self.per_second, self.burst(), now)
+    }
+
+    fn burst(&self) -> u32 {
+        self.per_second.saturating_mul(AT_ONCE)
     }
 
     /// A full bucket is as good as none.
@@ -131,6 +142,17 @@ mod tests {
         assert!(!reads(&mut rates, 2) && reads(&mut rates, 3));
         rates.count_wrong_answer(start + Duration::from_secs(3), &ana, 200_000);
         assert!(!reads(&mut rates, 6) && reads(&mut rates, 7));
+    }
+
+    #[test]
+    fn after_the_first_wrong_answer_the_next_is_read_however_long_that_was() {
+        let start = Instant::now();
+        let mut rates = SdpRates::new(2, start);
+        let ana = of("ana", "sfu_1");
+        rates.count_wrong_answer(start, &ana, 200_000);
+        assert!(rates.reads_answer(start, &ana));
+        rates.count_wrong_answer(start, &ana, 200_000);
+        assert!(!rates.reads_answer(start + Duration::from_secs(3), &ana));
     }
 
     #[test]

@@ -181,7 +181,19 @@ fn who_fails_with_dtls_13_is_served_12_when_they_connect_again() {
     let spoken = world.clients[again].rtc.direct_api().dtls_protocol_version();
     assert_eq!(spoken, Some(ProtocolVersion::DTLS1_2));
     // Who cannot do it by that version either is promised nothing.
-    let last = join(&mut world, unusable);
+    let last = join(&mut world, unusable.clone());
     world.run_until(5 * SECOND, "the end", |world| !world.states_of(last).is_empty());
     assert_eq!(refusals(&world).len(), 1);
+    // Nor are they served it any more.
+    let newest = join(&mut world, certificate);
+    world.run_until(5 * SECOND, "the connection", |world| world.clients[newest].connected);
+    let spoken = world.clients[newest].rtc.direct_api().dtls_protocol_version();
+    assert_eq!(spoken, Some(ProtocolVersion::DTLS1_3));
+    // Each connection that was served the newest is told.
+    world.run(3 * SECOND); // so many offers are not read at once
+    let both = [unusable.clone(), unusable].map(|certificate| join(&mut world, certificate));
+    world.run_until(5 * SECOND, "both ends", |world| {
+        both.iter().all(|index| !world.states_of(*index).is_empty())
+    });
+    assert_eq!(refusals(&world).len(), 3);
 }

@@ -251,6 +251,26 @@ fn wrong_answers_are_read_four_times_at_once() {
     assert!(codes[4..].iter().all(|code| *code == RefusalCode::Overloaded));
 }
 
+#[test]
+fn a_long_wrong_answer_does_not_keep_the_next_one_from_being_read() {
+    let mut world = World::new(69);
+    let a = world.join("ana");
+    world.run(2 * SECOND);
+    world.clients[a].silent = true;
+    world.join("ben");
+    world.run(SECOND);
+    let transport = world.clients[a].transport.clone();
+    let mut code = |sdp: String| {
+        let transport = transport.as_str().into();
+        let refused = world.execute(Command::Answer { transport, sdp });
+        refused.unwrap_err().code
+    };
+    let wrong = format!("v=0\r\na=x:{}\r\n", "x".repeat(200_000));
+    assert_eq!(code(wrong.clone()), RefusalCode::InvalidSdp);
+    assert_eq!(code(wrong), RefusalCode::InvalidSdp, "it is read");
+    assert_eq!(code("v=0\r\n".into()), RefusalCode::Overloaded);
+}
+
 /// Offers that grow with `n`, each in another respect.
 fn growing(n: usize) -> Vec<(&'static str, String)> {
     let begin = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=ice-ufrag:abcd\r\n\
