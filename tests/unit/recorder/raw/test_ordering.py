@@ -56,4 +56,5 @@ def test_it_takes_linear_time_when_every_other_packet_is_missing() -> None:
         _order([(2 * number, number // 100) for number in range(count)])
         return time.process_time() - begin
 
-    assert seconds(40_000) < 16 * max(seconds(10_000), 0.005)
+    # The garbage of other tests may be collected in one of them.
+    assert min(seconds(40_000) for _ in range(3)) < 16 * max(min(seconds(10_000) for _ in range(3)), 0.005)
