@@ -148,14 +148,14 @@ fn losses_of_the_network_itself_pause_nothing_for_long() {
     assert_eq!(told_on_a_lossy_line(3, 0.05), (0, true));
     let courses = |seeds: Range<u64>| seeds.map(|seed| told_on_a_lossy_line(seed, 0.2)).collect::<Vec<_>>();
     let mut told = thread::scope(|scope| {
-        let halves = [0..10, 10..20].map(|seeds| scope.spawn(|| courses(seeds)));
+        let halves = [0..5, 5..10].map(|seeds| scope.spawn(|| courses(seeds)));
         halves.map(|half| half.join().unwrap()).concat()
     });
     told.sort_unstable();
     // Some of the three may be paused as they come, and then none.
-    let (median, worst) = (told[10].0, told[19].0);
+    let (median, worst) = (told[5].0, told[9].0);
     let whole = told.iter().filter(|(_, is_whole)| *is_whole).count();
-    assert!(median <= 4 && worst <= 9 && whole >= 16, "{told:?}");
+    assert!(median <= 4 && worst <= 9 && whole >= 8, "{told:?}");
 }
 
 #[test]
