@@ -204,9 +204,7 @@ class ModelState:
         me = self._newcomer(seat, admitted_at_ms)
         replaced = resumed = False
         if old is not None:
-            resumed = bool(seat.returning) and seat.returning in (old.resume, old.resumed_with)
-            if resumed:
-                me = replace(me, resumed_with=seat.returning)
+            resumed = bool(seat.returning) and seat.returning == old.resume
             replaced = old.connection_id != me.connection_id
             me = _with_state_of(me, old, keeps_seat=resumed or not replaced)
             keys.people[user] = me

@@ -125,7 +125,7 @@ class Audience:
         lost_at = seat.lost_at if isinstance(seat, Lost) else seat.sent.total(self.told)
         in_doubt = seat.in_doubt if isinstance(seat, Lost) else self._is_in_doubt(seat)
         events = [kept.event() for kept in seat.sent.since(self._broadcasts)]
-        return Backlog(first=seat.sent.first, events=events, lost_at=lost_at, in_doubt=in_doubt, missed=seat.missed)
+        return Backlog(first=seat.sent.first, events=events, lost_at=lost_at, in_doubt=in_doubt)
 
     def new(self) -> Sent:
         """Of who sits down now."""

@@ -193,6 +193,5 @@ def _backlog(message: HandoverMessage) -> Backlog:
         events=[Event(name, payload) for name, payload in message.frames],
         lost_at=message.lost_at,
         in_doubt=message.in_doubt,
-        missed=message.missed,
         unsaid=message.unsaid,
     )

@@ -307,7 +307,6 @@ class Membership:
             frames=[(event.name, Raw(event.json())) for event in backlog.events],
             lost_at=backlog.lost_at,
             in_doubt=backlog.in_doubt,
-            missed=backlog.missed,
             unsaid=self._room.unsaid.among(backlog.events, untold),
         )
         self._room.publish(message)

@@ -184,8 +184,6 @@ class HandoverMessage(_Message, tag="handover", frozen=True):
     """So many events had been sent when the connection was lost."""
     in_doubt: bool
     """Whether some of those may not have arrived, if the client cannot say how many did."""
-    missed: bool = False
-    """Whether its JoinRoom said that something was lost before it."""
     unsaid: list[int] = []
     """Which of ``frames`` come on this channel between the return and this message."""
 

@@ -25,8 +25,6 @@ class Backlog(Struct, frozen=True, kw_only=True):
     """So many had been sent when the connection was lost."""
     in_doubt: bool
     """Whether some of those may not have arrived, as far as the hub can tell by itself."""
-    missed: bool = False
-    """Whether the connection's JoinRoom said that something was lost before it."""
     unsaid: list[int] = []
     """Which of ``events`` that hub told before the room's channel had said them: whoever listens to the channel from
     the return on may hear them too."""
@@ -45,12 +43,6 @@ class Backlog(Struct, frozen=True, kw_only=True):
             start, some_lost = self.lost_at, True  # it cannot have received so many
         events = self.events[max(0, start - self.first) :]
         return [event for event in events if event.name not in _TOLD_ANEW], some_lost or start < self.first
-
-    def unanswered(self) -> tuple[list[Event], bool]:
-        """The same for a client that never had the result of that connection's JoinRoom, so that it has nothing of what
-        came after it."""
-        events, some_lost = self.after(0)
-        return events, some_lost or self.missed
 
     def without_overlap(self, held: list[Event]) -> list[Event]:
         """What was held for the client since its return, without what is here already."""

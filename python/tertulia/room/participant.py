@@ -36,9 +36,6 @@ class Participant(Struct, rename="camel", kw_only=True, frozen=True):
     """Kept when a lost connection resumes, new when another connection takes over."""
     resume: str
     """Hash of the resume token; what a returning client has to present. Never the token itself."""
-    resumed_with: str = ""
-    """The one before, by which the connection returned. It counts on: a client whose return brought no result has no
-    other."""
     hand_raised: bool = False
     said_video_off: bool = False
     """By UpdateState: ``is_video_on`` false alone may mean that it was never given."""

@@ -141,8 +141,6 @@ class Seated(Struct, kw_only=True, eq=False):
     """When it alone was last sent an event, in the seconds of ``now``; None: that is known to have arrived."""
     sent: Sent
     """What it was sent since JoinRoom's result, as far as its client has not confirmed it."""
-    missed: bool = False
-    """JoinRoom's result said that something was lost before it."""
 
 
 class Lost(Struct, kw_only=True, eq=False):
@@ -165,7 +163,6 @@ class Lost(Struct, kw_only=True, eq=False):
     """Whether some of them may not have arrived, as far as can be told without the client's word."""
     told: RecordingId | None
     """The recording that its client knew to go on when the connection went: the only one it may be recorded in."""
-    missed: bool = False
     shown: bool = False
     """The others have been told ConnectionLost."""
 
@@ -184,7 +181,6 @@ class Lost(Struct, kw_only=True, eq=False):
             lost_at=lost_at,
             in_doubt=in_doubt,
             told=told,
-            missed=seat.missed,
         )
 
 

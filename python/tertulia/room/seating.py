@@ -11,7 +11,7 @@ from tertulia.room.effects import LetGo, Reply, Returned, Sat
 from tertulia.room.ending import Ender
 from tertulia.room.gate import Gate
 from tertulia.room.missed import NOTHING_KEPT, Backlog, without_gone
-from tertulia.room.participant import Participant, resume_hash
+from tertulia.room.participant import Participant
 from tertulia.room.pending import HandedOver
 from tertulia.room.room import Room
 from tertulia.room.seat import Joining, Lost, Outcome, Seated, Source
@@ -36,11 +36,11 @@ class Seating:
         It comes from the hub that held the lost connection: from this one it is here already, if at all.
         """
         room = self._room
-        if not joined.resumed:
+        if not joined.resumed or joined.replaced is None:
             self._finish(joining, joined, None)
         elif joining.handed_over is not None:
             self._finish(joining, joined, joining.handed_over)
-        elif joined.replaced is None or joined.replaced.hub == room.hub.hub:
+        elif joined.replaced.hub == room.hub.hub:
             self._finish(joining, joined, NOTHING_KEPT)
         else:
             at = room.agenda.now + room.hub.settings.handover
@@ -70,8 +70,7 @@ class Seating:
         del self._room.seats.joining[joining.connection]
         following, some_lost = self._held_for(joining, joined)
         if backlog is not None:
-            is_unanswered = _is_unanswered(joining, joined)
-            missed, some_missed = backlog.unanswered() if is_unanswered else backlog.after(joining.payload.received)
+            missed, some_missed = backlog.after(joining.payload.received)
             some_lost = some_lost or some_missed
             following = missed + backlog.without_overlap(following)
             room.agenda.effects.append(Returned(some_lost))
@@ -96,7 +95,7 @@ class Seating:
             recording_id=recording,
         )
         room.agenda.effects.append(Reply(joining.connection, result))
-        self._sit_down(joining, joined, following, some_lost)
+        self._sit_down(joining, joined, following)
 
     def _held_for(self, joining: Joining, joined: Joined) -> tuple[list[events.Event], bool]:
         """What the room said since the join, and whether some of it was too much to be held."""
@@ -117,7 +116,7 @@ class Seating:
         known = self._room.members.get(joined.user_id)
         return known if known is not None and known.connection_id == joined.connection_id else joined
 
-    def _sit_down(self, joining: Joining, joined: Joined, following: list[events.Event], missed: bool) -> None:
+    def _sit_down(self, joining: Joining, joined: Joined, following: list[events.Event]) -> None:
         room = self._room
         if room.life is None or room.life.session_id != joined.session_id:
             room.agenda.effects.append(LetGo(joining.connection, events.room_ended("ended"), ENDED))
@@ -134,7 +133,6 @@ class Seating:
             host=joining.record.host_user_id,
             confirmed=room.audience.told,
             sent=room.audience.new(),
-            missed=missed,
         )
         taken: Seated | Lost = seat
         if joining.outcome is Outcome.LOST:
@@ -153,10 +151,3 @@ class Seating:
             self._gate.keep_to(taken)  # set for them before they left
         if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
             self._tap.mark(taken)  # its media went on, and its client may not have known
-
-
-def _is_unanswered(joining: Joining, joined: Joined) -> bool:
-    """Whether the connection that is replaced had returned by the same token: its result, which brings a newer one, has
-    never reached the client."""
-    token, replaced = joining.payload.resume_token, joined.replaced
-    return token is not None and replaced is not None and replaced.resumed_with == resume_hash(token)

@@ -533,7 +533,7 @@ class Player:
         if self.seats and self.rng.random() < 0.4:
             _, was = self._recent(self.seats)
             user = was.user_id
-            returning = self.rng.choice([was.resume, was.resumed_with or None, "wrong", None])
+            returning = self.rng.choice([was.resume, "wrong", None])
             connection = was.connection_id if self.rng.random() < 0.1 else connection
         seat = JoinSeat(
             user_id=user,

@@ -131,7 +131,7 @@ def test_the_names_on_the_wire() -> None:
     assert set(msgspec.json.decode(p.encode_participant(participant))) == {
         *("userId", "connectionId", "role", "isMuted", "isVideoOn", "joinedAt"),
         *("displayName", "hub", "seat", "resume", "handRaised", "saidVideoOff", "recordingOptOut", "isGuest"),
-        *("admittedAtMs", "isSpotlit", "permissions", "resumedWith"),
+        *("admittedAtMs", "isSpotlit", "permissions"),
     }
     assert participant.view().display_name == "Ada"
     message = m.EventMessage(origin="h", event="Chat", payload=msgspec.Raw(b'{"x":1}'), to=UserId("u"))

@@ -13,7 +13,7 @@ from tertulia.room import effects, inputs, journal, steps
 from tertulia.room.answers import Joined
 from tertulia.room.commands import Close
 from tertulia.room.messages import EventMessage, HandoverMessage, JoinedMessage, StateMessage
-from tertulia.room.participant import Participant, resume_hash
+from tertulia.room.participant import Participant
 from tertulia.room.timers import Blip, Handover
 from tests.unit.room.core import HERE, ROOM, SETTINGS, THERE, Core, came, left, member, node
 
@@ -85,35 +85,6 @@ def test_what_came_while_the_join_was_under_way_comes_once() -> None:
     core.answer(steps.Join, joined)
     core.call("a", "SendChat", text="three")
     assert core.texts("b2") == ["one", "two", "three"]
-
-
-def _return_again(core: Core, received: int | None) -> JoinResult:
-    """Bob's JoinRoom by ``b2`` brought him no result. He asks again, by ``b3``, with the token that he has."""
-    core.give(inputs.ConnectionLost(ConnectionId("b2"), some_lost=True))
-    unanswered = replace(core.members["bob"], resumed_with=resume_hash("r"))
-    core.ask_to_join("bob", "b3", resume_token="r", received=received)
-    others = [m for m in core.members.values() if m.user_id != "bob"]
-    core.answer(steps.Join, core.joined(others, replaced=unanswered, resumed=True))
-    return core.result("b3")
-
-
-@pytest.mark.parametrize("received", [0, None])
-def test_a_return_that_brought_no_result_is_repeated(received: int | None) -> None:
-    core = _two()
-    _lose(core)
-    core.call("a", "SendChat", text="one")
-    assert not _come_back(core, received).missed
-    core.call("a", "SendChat", text="two")
-    assert not _return_again(core, received).missed
-    assert core.texts("b3") == ["one", "two"]
-
-
-def test_what_a_return_without_a_result_has_missed_stays_missed() -> None:
-    core = _two()
-    core.call("a", "SendChat", text="into a socket that breaks")
-    _lose(core)
-    assert _come_back(core).missed
-    assert _return_again(core, None).missed
 
 
 def test_nobody_has_received_more_than_was_sent() -> None:

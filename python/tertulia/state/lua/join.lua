@@ -34,8 +34,7 @@ if old then
   me.isMuted, me.isVideoOn, me.joinedAt = was.isMuted, was.isVideoOn, was.joinedAt
   me.handRaised, me.displayName, me.saidVideoOff = was.handRaised, was.displayName, was.saidVideoOff
   me.recordingOptOut, me.role, me.isSpotlit, me.permissions = was.recordingOptOut, was.role, was.isSpotlit, was.permissions
-  resumed = returning ~= '' and (returning == was.resume or returning == was.resumedWith)
-  if resumed then me.resumedWith = returning end
+  resumed = returning ~= '' and returning == was.resume
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end
 elseif limit >= 0 and #others >= limit then
