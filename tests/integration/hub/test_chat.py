@@ -61,6 +61,7 @@ async def test_a_reaction_takes_the_place_of_the_last_one(fleet: Fleet, worker: 
     room = await fleet.room()
     ann, ann_id = await fleet.join(worker, room)
     bob, bob_id = await fleet.join(second, room, name="Bob")
+    await ann.event("ParticipantJoined", userId=bob_id)
     await ann.call("SendChat", {"text": "cake?"})
     message = (await bob.event("ChatMessage"))["id"]
     for client, emoji in ((bob, "👍"), (ann, "🎉"), (bob, "❤️"), (bob, "❤️")):
@@ -85,6 +86,7 @@ async def test_a_floating_reaction_is_told_and_not_kept(fleet: Fleet, worker: Wo
     room = await fleet.room()
     ann, ann_id = await fleet.join(worker, room)
     bob, _ = await fleet.join(second, room, name="Bob")
+    await ann.event("ParticipantJoined")
     await ann.call("SendReaction", {"emoji": "👏"})
     for client in (ann, bob):
         assert await client.event("Reaction") == {"userId": ann_id, "emoji": "👏"}
@@ -96,6 +98,7 @@ async def test_it_survives_the_death_of_its_hub_and_not_the_meeting(fleet: Fleet
     second, room = await fleet.worker(), await fleet.room()
     ann, _ = await fleet.join(second, room)
     bob, _ = await fleet.join(worker, room, name="Bob")
+    await ann.event("ParticipantJoined")
     await ann.call("SendChat", {"text": "kept"})
     await bob.event("ChatMessage")
     await history(ann)  # and so it has been kept

@@ -20,7 +20,7 @@ from tertulia.ids import new_uuid
 from tertulia.sockets.signalr import relay
 from tertulia.sockets.signalr.other_workers import PURPOSE, OtherWorkers, sealed
 from tertulia.state.registry import web_workers
-from tests.integration.hub.harness import Fleet, Worker
+from tests.integration.hub.harness import SETTINGS, Fleet, Worker
 from tests.integration.hub.signalr import END, SignalRClient, connect_signalr, negotiated
 
 
@@ -61,7 +61,9 @@ async def test_a_ping_is_answered(worker: Worker, owner: Worker) -> None:
         await (await client.socket.ping(b"are you there"))
 
 
-async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker: Worker, owner: Worker) -> None:
+async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker: Worker) -> None:
+    owner = await fleet.worker(replace(SETTINGS, burst=1_000_000))
+    await fleet.register(owner, owner.internal_url)
     room, user = await fleet.room(), new_uuid()
     ann, _ = await fleet.join(owner, room)
     client = await _relayed(worker, owner)

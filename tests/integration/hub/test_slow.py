@@ -20,6 +20,7 @@ from tests.integration.hub.harness import SETTINGS, Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import SignalRClient, connect_signalr
 
 DIALECTS = ("plain", "SignalR", "stateful SignalR")
+UNLIMITED = replace(SETTINGS, burst=1_000_000)
 
 
 async def _connect(worker: Worker, dialect: str, sock: socket.socket) -> PlainClient:
@@ -96,8 +97,8 @@ async def test_what_waits_for_a_slow_reader_waits_where_the_stale_is_dropped(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, worker: Worker, dialect: str) -> None:
-    room = await fleet.room()
+async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, dialect: str) -> None:
+    worker, room = await fleet.worker(UNLIMITED), await fleet.room()
     ann, _ = await fleet.join(worker, room)
     stalled, user = await _stalled(fleet, worker, room, dialect)
     pongs: list[bytes] = []
@@ -245,7 +246,7 @@ LONG = "x" * 190_000
     ("event", "payload", "code"),
     [
         ("SendOffer", {"targetUserId": new_uuid(), "sdp": "v=0" + LONG}, "unknown_target"),
-        ("SendIceCandidate", {"targetUserId": new_uuid(), "candidate": {"x": LONG}}, "unknown_target"),
+        ("SendIceCandidate", {"targetUserId": new_uuid(), "candidate": {"x": LONG}}, "invalid"),
         ("SendChat", {"text": LONG}, "invalid"),
         ("SendChat", {"text": "\ud800" + LONG}, "invalid"),
         ("NoSuchCall", {"x": [LONG]}, "unknown_event"),
@@ -254,10 +255,10 @@ LONG = "x" * 190_000
     ids=["an offer", "a candidate", "a text", "bad text", "an unknown call", "a long name"],
 )
 async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(
-    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, event: str, payload: object, code: str
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, event: str, payload: object, code: str
 ) -> None:
     """While JoinRoom waits, at most a megabyte of text waits behind it; the rest is refused."""
-    room = await fleet.room()
+    worker, room = await fleet.worker(UNLIMITED), await fleet.room()
     client, user = await worker.connect(), new_uuid()
     frames = [{"event": "JoinRoom", "payload": {"roomId": room, "token": fleet.token(room, user)}, "id": 0}]
     frames += [{"event": event, "payload": payload, "id": n} for n in range(1, 20)]
