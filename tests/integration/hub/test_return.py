@@ -271,6 +271,7 @@ async def test_a_worker_that_stops_hands_over_what_its_clients_miss(fleet: Fleet
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     bob, user = await fleet.join(stopping, room)
+    await ann.event("ParticipantJoined", userId=user)
     bob.socket.transport.pause_reading()  # what comes now is on its way, and never arrives
     await ann.call("SendChat", {"text": "one"})
     stop = asyncio.create_task(stopping.hub.stop(hand_over_within=ANSWER))
