@@ -56,6 +56,6 @@ def test_it_takes_linear_time_when_every_other_packet_is_missing() -> None:
         _order([(2 * number, number // 100) for number in range(count)])
         return time.process_time() - begin
 
-    # Eight times as many take eight times as long, and 64 times if it were quadratic. Other work on the machine, and the
-    # garbage of other tests, make some runs longer.
+    # Eight times as many take eight times as long, and 64 times if it were quadratic. Other work on the machine makes
+    # some runs longer, and so does the garbage of other tests.
     assert min(seconds(40_000) for _ in range(4)) < 32 * max(min(seconds(5_000) for _ in range(4)), 0.005)
