@@ -234,16 +234,8 @@ fn wrong_first_offers_are_read_four_times_at_once() {
 
 #[test]
 fn wrong_answers_are_read_four_times_at_once() {
-    let mut world = World::new(68);
-    let a = world.join("ana");
-    world.run(2 * SECOND);
-    world.clients[a].silent = true;
-    world.join("ben");
-    world.run(SECOND);
-    let wrong = Command::Answer {
-        transport: world.clients[a].transport.as_str().into(),
-        sdp: "v=0\r\n".into(),
-    };
+    let (mut world, a) = World::awaiting_an_answer(68);
+    let wrong = world.answer_by(a, "v=0\r\n");
     let codes: Vec<_> = (0..50)
         .map(|_| world.execute(wrong.clone()).unwrap_err().code)
         .collect();
@@ -253,22 +245,15 @@ fn wrong_answers_are_read_four_times_at_once() {
 
 #[test]
 fn a_long_wrong_answer_does_not_keep_the_next_one_from_being_read() {
-    let mut world = World::new(69);
-    let a = world.join("ana");
-    world.run(2 * SECOND);
-    world.clients[a].silent = true;
-    world.join("ben");
-    world.run(SECOND);
-    let transport = world.clients[a].transport.clone();
-    let mut code = |sdp: String| {
-        let transport = transport.as_str().into();
-        let refused = world.execute(Command::Answer { transport, sdp });
-        refused.unwrap_err().code
+    let (mut world, a) = World::awaiting_an_answer(69);
+    let mut code = |sdp: &str| {
+        let answer = world.answer_by(a, sdp);
+        world.execute(answer).unwrap_err().code
     };
     let wrong = format!("v=0\r\na=x:{}\r\n", "x".repeat(200_000));
-    assert_eq!(code(wrong.clone()), RefusalCode::InvalidSdp);
-    assert_eq!(code(wrong), RefusalCode::InvalidSdp, "it is read");
-    assert_eq!(code("v=0\r\n".into()), RefusalCode::Overloaded);
+    assert_eq!(code(&wrong), RefusalCode::InvalidSdp);
+    assert_eq!(code(&wrong), RefusalCode::InvalidSdp, "it is read");
+    assert_eq!(code("v=0\r\n"), RefusalCode::Overloaded);
 }
 
 /// Offers that grow with `n`, each in another respect.

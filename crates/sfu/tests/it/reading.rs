@@ -234,16 +234,8 @@ fn offers_that_cross_the_servers_while_they_are_read_end_well() {
 
 #[test]
 fn wrong_answers_that_wait_are_counted_before_they_are_read() {
-    let mut world = World::new(409);
-    let a = world.join("ana");
-    world.run(2 * SECOND);
-    world.clients[a].silent = true;
-    world.join("ben");
-    world.run(SECOND);
-    let wrong = Command::Answer {
-        transport: world.clients[a].transport.as_str().into(),
-        sdp: "v=0\r\n".into(),
-    };
+    let (mut world, a) = World::awaiting_an_answer(409);
+    let wrong = world.answer_by(a, "v=0\r\n");
     for _ in 0..9 {
         assert_eq!(world.shard.command(world.now, wrong.clone()), Ok(Outcome::Reading));
     }

@@ -482,6 +482,24 @@ impl World {
         });
     }
 
+    /// A world in which somebody has not answered the server's offer, and who that is.
+    pub(crate) fn awaiting_an_answer(seed: u64) -> (Self, usize) {
+        let mut world = Self::new(seed);
+        let silent = world.join("ana");
+        world.run(Duration::from_secs(2));
+        world.clients[silent].silent = true;
+        world.join("ben");
+        world.run(Duration::from_secs(1));
+        (world, silent)
+    }
+
+    /// This answer, from the client.
+    pub(crate) fn answer_by(&self, index: usize, sdp: &str) -> Command {
+        let transport = self.clients[index].transport.as_str().into();
+        let sdp = sdp.into();
+        Command::Answer { transport, sdp }
+    }
+
     pub(crate) fn state(&mut self, index: usize, is_muted: Option<bool>, is_video_on: Option<bool>) {
         let transport = self.clients[index].transport.as_str().into();
         self.command(Command::State {
