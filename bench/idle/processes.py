@@ -11,11 +11,15 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Process:
-    """One process: its command line, CPU seconds since its start, and proportional set size in bytes."""
+    """One process: its command line, what it did since its start, and its proportional set size in bytes.
+
+    ``wakeups`` are its voluntary context switches: how often one of its threads waited and was woken.
+    """
 
     pid: int
     command: str
     cpu_seconds: float
+    wakeups: int
     pss_bytes: int
 
 
@@ -57,4 +61,9 @@ def _process(pid: int) -> Process:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return Process(pid, " ".join(words[:5]).strip(), cpu_seconds(pid), pss * 1024)
+    return Process(pid, " ".join(words[:5]).strip(), cpu_seconds(pid), _wakeups(pid), pss * 1024)
+
+
+def _wakeups(pid: int) -> int:
+    lines = (line for path in Path(f"/proc/{pid}/task").glob("*/status") for line in path.read_text().splitlines())
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
