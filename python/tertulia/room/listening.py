@@ -103,7 +103,6 @@ class Listening:
 
     def _note_join(self, message: JoinedMessage) -> None:
         """The channel has come to a JoinRoom that is under way here: what it said before is not for that connection."""
-        self._room.ahead.discard(message.participant.resume)
         joining = self._room.seats.joining.get(message.participant.connection_id)
         if joining is not None and message.participant.resume == joining.resume_hash:
             joining.is_heard = True

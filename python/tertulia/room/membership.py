@@ -95,7 +95,6 @@ class Membership:
         """Those whom the join script saw and of whom this hub has not heard yet: the channel is not so far. Who is
         listed as a member of this hub may have gone to another one since."""
         room = self._room
-        room.ahead.add(joined.participant.resume)
         if room.life is not None:
             unheard = [m for m in joined.others if m.user_id not in room.life.mirror.members]
             self.show(room.life.mirror.meet(unheard), Source.ANSWER)
@@ -207,7 +206,6 @@ class Membership:
     def show(self, shown: Iterable[Shown], source: Source) -> None:
         """Tell the others; let go who has no seat any more."""
         audience = self._room.audience
-        self._room.elsewhere = None
         for one in shown:
             if isinstance(one, Came):
                 audience.broadcast(events.participant_joined(one.participant), one.participant.user_id, source)

@@ -168,7 +168,6 @@ class Reader:
         self._state = None
         self._room.hearing.end_reading()
         if self._room.life is life:
-            self._room.ahead.clear()
             self._room.unsaid.clear()
         if life is not None:
             life.since = None

@@ -56,12 +56,7 @@ class Room:
         """
         self.members: Mapping[str, Participant] = {}
         """Who is in the room, by userId: those of the life's mirror."""
-        self.ahead: set[str] = set()
-        """Joins of this hub, by their resume hash, that the channel has still to say: until then nobody knows whether
-        the room has members on other hubs."""
         self.unsaid = Unsaid()
-        self.elsewhere: bool | None = None
-        """Whether the room has members on other hubs; None: to be looked up, the members have changed."""
 
     @property
     def life_of_seats(self) -> Life:
@@ -89,18 +84,17 @@ class Room:
     # --- telling
 
     def say(self, event: Event, exclude: UserId | None = None) -> None:
-        """Tell every member, on this hub and elsewhere, but ``exclude``."""
+        """Tell every member, on this hub and elsewhere, but ``exclude``. Where all who are known are here, the channel
+        has it, too: somebody may have joined at another hub of whom it has still to tell this one."""
         self.audience.broadcast(event, exclude, Source.MEMBER)
-        if self._is_elsewhere():
-            self._say_elsewhere(event, None, exclude)
+        self._say_elsewhere(event, None, exclude)
 
     def say_to_all_but(self, event: Event, caller: UserId, host: UserId) -> None:
         """Tell every member but two: ``caller``, who is on this hub, and ``host``, wherever connected."""
         for member in self.members.values():
             if member.hub == self.hub.hub and member.user_id not in (caller, host):
                 self.audience.tell(member.user_id, event, None, Source.MEMBER)
-        if self._is_elsewhere():
-            self._say_elsewhere(event, None, host)
+        self._say_elsewhere(event, None, host)
 
     def tell(self, member: Participant, event: Event) -> None:
         """Tell one member, wherever connected."""
@@ -110,7 +104,7 @@ class Room:
             self._say_elsewhere(event, member.user_id, None)
 
     def publish(self, message: RoomMessage) -> None:
-        """Tell the hubs that have members in the room."""
+        """Tell the hubs that hear the room's channel."""
         self.agenda.effects.append(Publish(message))
 
     def hold_to(self, tenant: TenantId, quotas: Quotas) -> bool:
@@ -167,14 +161,7 @@ class Room:
         """The meeting is over, or nobody here is in it."""
         self.life = None
         self.members = {}
-        self.elsewhere = None
-        self.ahead.clear()
         self.unsaid.clear()
-
-    def _is_elsewhere(self) -> bool:
-        if self.elsewhere is None:
-            self.elsewhere = any(m.hub != self.hub.hub for m in self.members.values())
-        return self.elsewhere or bool(self.ahead)
 
     def _say_elsewhere(self, event: Event, to: UserId | None, exclude: UserId | None) -> None:
         payload = Raw(event.json())

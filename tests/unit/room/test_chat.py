@@ -53,6 +53,15 @@ def test_what_is_said_while_redis_works_is_kept_in_one_step(core: Core) -> None:
     assert not core.asks(steps.KeepChat)
 
 
+def test_who_joined_at_another_hub_a_moment_ago_hears_it_too() -> None:
+    core = Core()
+    core.join("ann", "a")
+    core.clear()
+    core.call("a", "SendChat", text="one")
+    [told] = [e.message for e in core.of(effects.Publish) if isinstance(e.message, EventMessage)]
+    assert (told.event, told.to, told.exclude) == ("ChatMessage", None, None)
+
+
 def test_while_redis_is_away_people_go_on_talking(core: Core) -> None:
     core.call("a", "SendChat", text="one")
     core.call("a", "SendChat", text="two")
