@@ -121,8 +121,19 @@ class Page:
 
     async def key(self, value: str) -> None:
         """Press a key of the keyboard: what only a person may begin, such as sharing a screen, takes that."""
-        stroke = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
-        actions = [{"type": "key", "id": "keyboard", "actions": stroke}]
+        await self.hold(value)
+        await self.let_go(value)
+
+    async def hold(self, value: str) -> None:
+        """Press a key, and keep it down."""
+        await self._keyboard("keyDown", value)
+
+    async def let_go(self, value: str) -> None:
+        """Release a key that is held."""
+        await self._keyboard("keyUp", value)
+
+    async def _keyboard(self, kind: str, value: str) -> None:
+        actions = [{"type": "key", "id": "keyboard", "actions": [{"type": kind, "value": value}]}]
         await self.command("input.performActions", context=self._context, actions=actions)
 
     async def choose(self, button: str, item: str) -> None:

@@ -88,6 +88,21 @@ async def test_the_history_a_private_word_and_a_reaction(meeting: Meeting) -> No
     await ana.page.locator(".float", has_text="Ben").wait_for()
 
 
+async def test_holding_space_speaks_also_after_a_click_on_mute(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    muted = ana.tile("Ben").get_by_role("img", name="Muted")
+    await ben.press("Mute")
+    await ben.evaluate(f"{control('Unmute')}.focus()")
+    await muted.wait_for()
+    await ben.hold(" ")
+    await expect(muted).to_have_count(0)
+    await ben.let_go(" ")
+    await muted.wait_for()
+    await ben.until(control("Unmute"))
+    await ben.press("Unmute")
+    await expect(muted).to_have_count(0)
+
+
 async def test_another_name(meeting: Meeting) -> None:
     _, ana, ben = meeting
     await click(ben, "[data-command=people]")

@@ -69,7 +69,9 @@ class Seating:
         others = self._others(joined)
         del self._room.seats.joining[joining.connection]
         following, some_lost = self._held_for(joining, joined)
-        if backlog is not None:
+        if backlog is None:
+            some_lost = some_lost or _is_stale_return(joining, joined)
+        else:
             missed, some_missed = backlog.after(joining.payload.received)
             some_lost = some_lost or some_missed
             following = missed + backlog.without_overlap(following)
@@ -151,3 +153,9 @@ class Seating:
             self._gate.keep_to(taken)  # set for them before they left
         if joined.resumed and isinstance(taken, Seated) and room.life.recording is not None:
             self._tap.mark(taken)  # its media went on, and its client may not have known
+
+
+def _is_stale_return(joining: Joining, joined: Joined) -> bool:
+    """The client meant to return to the seat that it takes over now, but its token is not the last one: the answer to a
+    return before this one was lost on the way, and what that return was told with it."""
+    return joining.payload.resume_token is not None and joined.replaced is not None and not joined.resumed

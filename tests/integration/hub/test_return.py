@@ -290,6 +290,7 @@ async def test_a_stale_resume_token_is_an_ordinary_join(fleet: Fleet, worker: Wo
     room, ann, _, bob, user = await _lost(fleet, worker)
     seat = (await fleet.members(room))[user]["seat"]
     back, _ = await fleet.join(there, room, user, resumeToken="stale")  # the user is a member: a take-over
+    assert back.result["missed"] is True
     assert (await fleet.members(room))[user]["seat"] != seat
     await back.call("LeaveRoom")
     await ann.event("ParticipantLeft")
@@ -303,7 +304,8 @@ async def test_a_resume_token_is_good_once(fleet: Fleet, worker: Worker, there: 
     token = bob.result["resumeToken"]
     back, _ = await fleet.join(there, room, user, resumeToken=token)
     seat = (await fleet.members(room))[user]["seat"]
-    await fleet.join(there, room, user, resumeToken=token)
+    again, _ = await fleet.join(there, room, user, resumeToken=token)  # as if the first result had been lost
+    assert again.result["missed"] is True
     assert (await fleet.members(room))[user]["seat"] != seat
     assert await back.closed() == 4001
 
