@@ -306,7 +306,7 @@ def _target(world: World, action: Action) -> UserId:
 def say(world: World, client: Client) -> str:
     """Send a word to all; which."""
     text = client.next_words()
-    world.said.append((text, world.clock.now, set(client.view.members)))
+    world.said.append((text, world.clock.now))
     client.call("SendChat", SendChat(text=text))
     return text
 

@@ -56,8 +56,8 @@ class World:
         """Redis has lost something."""
         self.is_probed = False
         """All was quiet, and everybody was asked to say something."""
-        self.said: list[tuple[str, float, set[UserId]]] = []
-        """The chat messages sent to all, when, and whom the sender saw then."""
+        self.said: list[tuple[str, float]] = []
+        """The chat messages sent to all, and when."""
         self.probed: list[tuple[Client, Wire]] = []
         """Who was asked to say something when all was quiet."""
         self.ended: list[tuple[float, float]] = []
