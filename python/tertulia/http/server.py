@@ -134,7 +134,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_response_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """The connection is not HTTP's any more."""
+        """The connection is not HTTP's any more: neither its place nor its time for being idle."""
         self._leave()
         super().handle_websocket_upgrade()
 
@@ -172,6 +172,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _leave(self) -> None:
         if self._place is not None:
             self._place.leave()
+            self._place = None
 
     def _offers_unknown_upgrade(self) -> bool:
         # To the parser CONNECT is an upgrade, too.

@@ -20,6 +20,7 @@ from tertulia.pace import Pace
 from tertulia.places import Places
 from tertulia.rates import Queues, RateLimit
 from tertulia.senders import Origins
+from tertulia.sockets.upgrade import WebSocketListener
 from tertulia.sockets.websocket import protocol_class
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
@@ -86,7 +87,10 @@ Connect = Callable[[], AbstractAsyncContextManager[Client]]
 @asynccontextmanager
 async def serving(gate: Gate) -> AsyncIterator[Connect]:
     """A server; gives what connects to it."""
-    config = Config(echo, ws=protocol_class({}, Origins(())), log_config=None, lifespan="off", server_header=False)
+    endpoints = {"/socket": lambda _: WebSocketListener()}
+    config = Config(
+        echo, ws=protocol_class(endpoints, Origins(())), log_config=None, lifespan="off", server_header=False
+    )
     config.load()
     loop = asyncio.get_running_loop()
     state = ServerState()
@@ -176,6 +180,23 @@ def test_an_idle_connection_outlives_those_of_load_balancers() -> None:
             clock.ahead += KEEP_ALIVE_SECONDS + 1
             async with asyncio.timeout(10):
                 assert await client.reader.read() == b""
+
+    with asyncio.Runner(loop_factory=Clock) as runner:
+        runner.run(scenario())
+
+
+def test_a_websocket_has_no_time_of_an_idle_connection() -> None:
+    async def scenario() -> None:
+        clock = asyncio.get_running_loop()
+        assert isinstance(clock, Clock)
+        async with connected() as client:
+            await client.send(UPGRADE.replace(b"/ws", b"/socket"))
+            async with asyncio.timeout(10):
+                assert (await client.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            clock.ahead += KEEP_ALIVE_SECONDS + 1
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await client.reader.read()
 
     with asyncio.Runner(loop_factory=Clock) as runner:
         runner.run(scenario())
