@@ -143,7 +143,8 @@ class Connections:
         self.refuse_call(found, call, error)
         if found.meeting is None and found.is_here:
             found.client.widen(wide=False)
-            found.rate.charge(FAILED_JOIN)
+            if call.event == "JoinRoom":
+                found.rate.charge(FAILED_JOIN)
         found.joining = None
         self.answered.append(found)
 

@@ -267,9 +267,16 @@ class Calls:
 
 
 def _check_candidate(candidate: str | dict[str, Any]) -> None:
-    """A line is bounded by its type; an object by its JSON, in which escapes are as long as what they stand for."""
-    if isinstance(candidate, dict) and len(msgspec.json.encode(candidate).decode()) > MAX_CANDIDATE:
+    """A line is bounded by its type; an object by its JSON, in which escapes are as long as what they stand for. It
+    goes to others as MessagePack, too, which has no larger numbers."""
+    if not isinstance(candidate, dict):
+        return
+    if len(msgspec.json.encode(candidate).decode()) > MAX_CANDIDATE:
         raise Invalid([FieldError("candidate", f"must have at most {MAX_CANDIDATE} characters as JSON")])
+    try:
+        msgspec.msgpack.encode(candidate)
+    except OverflowError:
+        raise Invalid([FieldError("candidate", "must have no whole number beyond 64 bits")]) from None
 
 
 def _check_sdp(sdp: str) -> None:

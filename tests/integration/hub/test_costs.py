@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -69,6 +70,15 @@ async def test_a_seat_that_is_taken_again_and_again_costs(fleet: Fleet, slow: Wo
             await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
             seats += 1
     assert seats == 1 + 4  # of 26 calls each, and one for leaving
+
+
+async def test_calls_that_come_too_late_cost_no_more_than_calls(fleet: Fleet, slow: Worker) -> None:
+    room, user = await fleet.room(), new_uuid()
+    client, _ = await fleet.join(slow, room, user)
+    late = (client.refused("UpdateState", {"isMuted": True}) for _ in range(20))
+    _, *codes = await asyncio.gather(client.call("LeaveRoom"), *late)
+    assert set(codes) == {"not_joined"}
+    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
 
 
 async def test_what_a_user_has_spent_is_spent_for_their_next_connection_too(fleet: Fleet, slow: Worker) -> None:

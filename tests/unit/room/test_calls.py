@@ -83,3 +83,14 @@ def test_a_candidate_that_is_an_object_has_the_bound_of_a_line(core: Core, targe
     assert made == [refused]
     assert isinstance(refused.error, Invalid)
     assert refused.error.field == "candidate"
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1])
+def test_a_candidate_has_no_number_that_messagepack_does_not_have(core: Core, number: int) -> None:
+    made = core.call(
+        "a", "SendIceCandidate", target_user_id="bob", candidate={"candidate": "", "sdpMLineIndex": number}
+    )
+    [refused] = [effect for effect in made if isinstance(effect, effects.Refuse)]
+    assert made == [refused]
+    assert isinstance(refused.error, Invalid)
+    assert refused.error.field == "candidate"

@@ -303,7 +303,17 @@ describe("another SFU, or a lost connection", () => {
     assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000, 15_000, 15_000]);
   });
 
-  test("all connections but the first have one certificate, by which the SFU knows who has failed", async () => {
+  test("a connection that the SFU may still have is followed by one with another certificate", async () => {
+    const one = await connected();
+    await fail(one);
+    await answer(one);
+    one.hub.emit("SfuError", { transportId: "sfu_1", code: "not_found", message: "" });
+    await settle();
+    const certificates = FakePeerConnection.made.map(({ configuration }) => configuration.certificates.length);
+    assert.deepEqual(certificates, [0, 1, 0]);
+  });
+
+  test("connections that the SFU has closed are followed by one certificate, by which it knows who failed", async () => {
     const one = await connected();
     for (let failure = 0; failure < 2; failure++) await fail(one);
     const [first, second, third] = FakePeerConnection.made.map(({ configuration }) => configuration.certificates);

@@ -201,10 +201,13 @@ impl Paths {
     }
 
     /// Sends a check. Its transaction cannot be guessed: the client knows the credentials, but learns of the transaction only
-    /// at the address.
+    /// at the address. Sent again it is the same, so that an answer to any of them counts, however long the way is (RFC 8489
+    /// section 6.2.1).
     fn check(&mut self, now: Instant, address: Address, tries: usize) {
-        let mut transaction = Transaction::default();
-        if getrandom::fill(&mut transaction).is_err() {
+        let before = self.paths.iter().find(|path| path.address == address);
+        let before = before.and_then(|path| path.check.as_ref()).filter(|_| tries > 0);
+        let mut transaction = before.map(|check| check.transaction).unwrap_or_default();
+        if before.is_none() && getrandom::fill(&mut transaction).is_err() {
             // Without randomness no address can be verified. The next request tries again.
             return;
         }

@@ -1,6 +1,8 @@
 //! What an SDP has to say for a session to connect by it. What a session would refuse without a word, or break at, is refused
 //! here.
 
+use std::collections::HashSet;
+
 use super::scan::Scan;
 
 /// Hash functions of fingerprints that can be verified.
@@ -38,17 +40,23 @@ impl Scan<'_> {
         Err(reason.into())
     }
 
-    /// Whether RTP and RTCP share a port on each m-line in use, as they have to where m-lines share it (RFC 9143 section 9.3).
+    /// Whether RTP and RTCP share a port, as they have to where m-lines share it: the first one in use of the first group
+    /// says so for its group (RFC 9143 sections 7.1.3 and 9.3), others for themselves.
     ///
     /// # Errors
     /// Where they do not, for people.
     pub(crate) fn check_multiplexing(&self) -> Result<(), String> {
-        let mut used = self
-            .sections
-            .iter()
-            .enumerate()
-            .filter(|(_, section)| !section.rejected && section.kind().is_some());
-        match used.find(|(_, section)| !section.multiplexes_rtcp()) {
+        let used = || {
+            self.sections
+                .iter()
+                .enumerate()
+                .filter(|(_, section)| !section.rejected)
+        };
+        let mids: HashSet<&str> = used().map(|(_, section)| section.mid).collect();
+        let group = self.groups.first().map(Vec::as_slice).unwrap_or_default();
+        let follow: HashSet<&str> = group.iter().copied().filter(|mid| mids.contains(mid)).skip(1).collect();
+        let mut to_say = used().filter(|(_, section)| section.kind().is_some() && !follow.contains(section.mid));
+        match to_say.find(|(_, section)| !section.multiplexes_rtcp()) {
             Some((index, _)) => Err(format!(
                 "a=rtcp-mux is missing on m-line {index}: RTCP has no port of its own here"
             )),

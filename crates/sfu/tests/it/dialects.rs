@@ -220,7 +220,15 @@ fn what_cannot_connect_is_refused_with_words() {
     let rejected = "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:r\r\n";
     let both = OFFER.replace(&sha256, &format!("{}{sha256}", digest("sha-512", 64)));
     let parameters = "a=fmtp:<b>x</b> apt=96\r\na=fmtp:<b>x</b> apt=97\r\n";
-    for offer in [format!("{OFFER}{rejected}"), both, format!("{OFFER}{parameters}")] {
+    // What is of the transport may be said by the first m-line of the group alone (RFC 9143 section 7.1.3).
+    let tagged = OFFER.replace("a=rtcp-mux\r\na=rtpmap:96", "a=rtpmap:96");
+    assert_ne!(tagged, OFFER);
+    for offer in [
+        format!("{OFFER}{rejected}"),
+        both,
+        format!("{OFFER}{parameters}"),
+        tagged,
+    ] {
         assert_eq!(first_answer(&offer).1, 2, "{offer}");
     }
 }

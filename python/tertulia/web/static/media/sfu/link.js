@@ -33,7 +33,7 @@ export class SfuLink extends Emitter {
   #hub;
   #iceServers;
   /**
-   * What all connections but the first have, which does not wait for it. An SFU knows by it with whom DTLS has failed.
+   * Of each connection that follows one which the SFU has closed: it knows by it with whom DTLS has failed.
    *
    * @type {RTCCertificate[]}
    */
@@ -94,8 +94,10 @@ export class SfuLink extends Emitter {
   }
 
   async report() {
-    const report = await this.#shown.report();
-    return { ...report, blockage: this.#retries.explain(report.blockage) };
+    const shown = this.#shown;
+    const report = await shown.report();
+    // The one that is being left says nothing of the way to the next.
+    return shown === this.#connection ? { ...report, blockage: this.#retries.explain(report.blockage) } : report;
   }
 
   /** @returns {Promise<import("../details.js").Details>} */
@@ -174,7 +176,7 @@ export class SfuLink extends Emitter {
     if (state === "connected" && isOurs) this.#retries.reset();
     if (state !== "closed") return;
     if (this.#handover && transportId === this.#handover.transportId) this.#endHandover();
-    else if (isOurs) this.#onDead(reason);
+    else if (isOurs) this.#onClosed(reason);
   }
 
   /** @param {boolean} missed */
@@ -225,13 +227,19 @@ export class SfuLink extends Emitter {
   }
 
   /**
-   * The SFU has lost the connection: begin anew under the same name.
+   * The SFU has closed the connection: begin anew under the same name.
    *
-   * @param {string} [reason] why it has closed it, if it said so
+   * @param {string} [reason] why, if it said so
    */
-  #onDead(reason) {
-    this.#replace();
+  #onClosed(reason) {
+    this.#replace(this.#certificates);
     this.#retries.failed(reason);
+  }
+
+  /** The same where the SFU does not answer. It may still have the connection, and knows another by its certificate. */
+  #onDead() {
+    this.#replace([]);
+    this.#retries.failed();
   }
 
   /** @param {{transportId: string, code: string, message: string}} error */
@@ -244,9 +252,10 @@ export class SfuLink extends Emitter {
     if (code !== "no_common_codec" && code !== "declined" && code !== "dtls") connection.receiveError(code);
   }
 
-  #replace() {
+  /** @param {RTCCertificate[]} certificates of the next connection; none: the browser makes one */
+  #replace(certificates) {
     this.#connection.close();
-    this.#connection = this.#connect();
+    this.#connection = this.#connect(certificates);
     this.emit("paused", []);
     this.emit("tracks", null);
   }
@@ -255,10 +264,11 @@ export class SfuLink extends Emitter {
     this.#certificates = [await RTCPeerConnection.generateCertificate(CERTIFICATE)];
   }
 
-  #connect() {
+  /** @param {RTCCertificate[]} [certificates] */
+  #connect(certificates = []) {
     const connection = new SfuConnection({
       iceServers: this.#iceServers,
-      certificates: this.#certificates,
+      certificates,
       tracks: this.#sending,
       videoSlots: this.#videoSlots,
       signal: {
