@@ -301,7 +301,7 @@ COMMANDS: Final = (
         "say where a tenant's people sign in by OpenID Connect, and print it",
         "master-key",
         _sign_in(lambda admin, given: admin.sign_in(given.args)),
-        "Register with the provider: the redirect URI https://YOUR.SERVER/sign-in/callback, of a web application with\n"
+        "With the name alone it prints the redirect URI. Register that with the provider, of a web application with\n"
         "the authorization code flow. Give TERTULIA_MASTER_KEY to web workers, too. Then open /meetings.\n"
         "Each call sets all of it anew, and whoever is signed in has to sign in again.",
         (

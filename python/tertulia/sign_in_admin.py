@@ -37,7 +37,7 @@ class SignInAdmin:
         self._database = database
         self._access = Access(database)
         self._settings = SignInSettings(database, master_key(config))
-        self._callback = f"{config.public_url or 'https://YOUR.SERVER'}/sign-in/callback"
+        self._base = config.public_url or "https://YOUR.SERVER"
 
     async def sign_in(self, args: argparse.Namespace) -> None:
         """Set where a tenant's people sign in, turn it off, or print it."""
@@ -55,7 +55,7 @@ class SignInAdmin:
             await _check(setting)
             await self._settings.replace(setting)
             print(f"people of {tenant.name} sign in at {setting.issuer}")
-            print(f"redirect URI to register there: {self._callback}")
+            print(f"redirect URI to register there: {self._callback(tenant)}")
 
     async def sign_out(self, name: str) -> None:
         """Sign everybody of a tenant out."""
@@ -68,6 +68,7 @@ class SignInAdmin:
         setting = await self._settings.of_tenant(tenant.id)
         if setting is None:
             print(f"nobody of {tenant.name} signs in: give --issuer and --client-id")
+            print(f"redirect URI: {self._callback(tenant)}")
             return
         print(f"issuer: {setting.issuer}")
         print(f"client-id: {setting.client_id}")
@@ -75,7 +76,10 @@ class SignInAdmin:
         print(f"domains: {', '.join(setting.domains) or 'any'}")
         print(f"administrators: {'='.join(setting.administrators) if setting.administrators else 'none'}")
         print(f"scopes: {setting.scopes}")
-        print(f"redirect URI: {self._callback}")
+        print(f"redirect URI: {self._callback(tenant)}")
+
+    def _callback(self, tenant: Tenant) -> str:
+        return f"{self._base}/sign-in/callback/{tenant.id}"
 
 
 def _setting(tenant: Tenant, args: argparse.Namespace) -> SignInSetting:

@@ -13,7 +13,7 @@ from tertulia import times
 from tertulia.contract.settings import Settings
 from tertulia.db.engine import insert_new
 from tertulia.db.models import Room, Session, User
-from tertulia.db.tables import INVITE_USES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, TENANTS, USERS
+from tertulia.db.tables import INVITE_USES, INVITES, IS_RUNNING, RECORDINGS, REMOVALS, ROOMS, SESSIONS, TENANTS, USERS
 from tertulia.errors import NotFound
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
@@ -127,10 +127,14 @@ async def removals(connection: AsyncConnection, session_id: SessionId) -> Remova
 
 
 async def ban(connection: AsyncConnection, tenant: TenantId, user_id: UserId, at: datetime) -> None:
-    """Keep a guest of the tenant out for good. Of no effect on anyone else."""
+    """Keep a guest of the tenant out for good, and whoever comes by an invite of theirs, which may be valid for longer
+    than their own is remembered. Of no effect on anyone else."""
     ours = sa.and_(INVITE_USES.c.tenant_id == tenant, INVITE_USES.c.user_id == user_id)
     bans = sa.update(INVITE_USES).where(ours, INVITE_USES.c.banned_at.is_(None))
-    await connection.execute(bans.values(banned_at=at))
+    if (await connection.execute(bans.values(banned_at=at))).rowcount:
+        theirs = INVITES.c.room_id.in_(sa.select(ROOMS.c.id).where(ROOMS.c.tenant_id == tenant))
+        revokes = sa.update(INVITES).where(INVITES.c.made_by == user_id, theirs, INVITES.c.revoked_at.is_(None))
+        await connection.execute(revokes.values(revoked_at=at))
 
 
 def not_found(what: str) -> Any:

@@ -38,7 +38,9 @@ from tertulia.rest.services import Services
 from tertulia.senders import site_of
 
 START: Final = "/sign-in"
-CALLBACK: Final = "/sign-in/callback"
+CALLBACK: Final = "/sign-in/callback/{tenant}"
+"""Each tenant has its own, so that a provider cannot have another tenant's answer brought to itself (RFC 9700, section
+4.4.2.2: not all providers say who they are in their answers)."""
 OFFER: Final = "/sign-in/offer"
 _HOME: Final = "/meetings"
 _FLOW_COOKIE: Final = "tertulia-flow"
@@ -151,7 +153,8 @@ class SignInSite:
         setting = await self._services.sign_in_settings.find(name)
         if setting is None:
             raise SignInFailed("unknown", "no organisation of this name signs in here, or several do and none is named")
-        begun = flow.begin(base_of(request, self._public_url).url + CALLBACK, self._services.clock.now())
+        back = base_of(request, self._public_url).url + CALLBACK.format(tenant=setting.tenant_id)
+        begun = flow.begin(back, self._services.clock.now())
         providers = self._services.providers
         issuer = providers.issuer(setting.issuer)
         client = self._client(setting)
@@ -167,7 +170,7 @@ class SignInSite:
         """The sign-in that the browser has begun, and the answer to it. Raises SignInFailed."""
         begun = self._open(cookie_of(request, self._public_url, _FLOW_COOKIE))
         answer = flow.read_callback(request.scope["query_string"])
-        if not flow.answers(answer, begun.flow):
+        if request.path_params["tenant"] != begun.tenant_id or not flow.answers(answer, begun.flow):
             raise SignInFailed("expired", "the answer is not that to the sign-in of this browser")
         return begun, answer
 

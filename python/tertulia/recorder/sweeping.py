@@ -66,8 +66,8 @@ class Sweeper:
         for deletion in await self._deletions.due(await self._clock.now()):
             try:
                 await self._delete(deletion)
-            except (StorageError, OSError) as error:
-                await self._put_off(deletion, str(error))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others are not kept by it
+                await self._put_off(deletion, str(error) or type(error).__name__)
                 continue
             await self._deletions.done(deletion)
 
@@ -95,7 +95,12 @@ class Sweeper:
         statuses = await self._rows.statuses(ids) if ids else {}
         for recording_id, status in statuses.items():
             if status in _DONE:
-                await self.clear(recording_id)
+                try:
+                    await self.clear(recording_id)
+                except Unavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - the same
+                    _log.warning("the local files of a recording stay", recording=recording_id, error=str(error))
 
     async def clear(self, recording_id: RecordingId) -> None:
         """Remove the local files of a recording that is done. Raw files go only if they are stored: media that turns up

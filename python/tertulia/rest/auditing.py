@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from tertulia.db.models import AuditEntry
 from tertulia.ids import new_uuid
-from tertulia.rest.callers import Caller, Member
+from tertulia.rest.callers import Caller, Member, SignedIn
 from tertulia.rest.operation import Asked
 from tertulia.rest.services import Services
 
@@ -65,4 +65,6 @@ def _details(body: Any) -> dict[str, Any]:
 
 def actor_of(caller: Caller) -> str:
     """Who calls, as the log has it."""
+    if isinstance(caller, SignedIn):
+        return f"user {caller.user_id}"
     return f"user {caller.claims.user_id}" if isinstance(caller, Member) else caller.name

@@ -133,7 +133,8 @@ class Callers:
         sign_in = await self._sign_ins.find(secret, times.from_seconds(self._keyring.now())) if secret else None
         if sign_in is None:
             raise Unauthorized("you are not signed in, or not any more: sign in at /sign-in")
-        return SignedIn(sign_in.user.tenant_id, f"user {sign_in.user.id}", sign_in)
+        tenant, user = sign_in.user.tenant_id, sign_in.user.id
+        return SignedIn(tenant, f"signed-in {tenant} {user}", sign_in)
 
     def _anonymous(self, request: Request) -> Caller:
         if self._open_tenant is None:

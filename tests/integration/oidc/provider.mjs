@@ -1,8 +1,8 @@
-// An OpenID provider on loopback: `node provider.mjs PORT CLIENT_ID CLIENT_SECRET REDIRECT_URI`. Any name signs in, with
+// An OpenID provider on loopback: `node provider.mjs PORT CLIENT_ID CLIENT_SECRET REDIRECT_URI…`. Any name signs in, with
 // any password; what is known of somebody follows from the name.
 import Provider from "oidc-provider";
 
-const [port, client_id, client_secret, redirect_uri] = process.argv.slice(2);
+const [port, client_id, client_secret, ...redirect_uris] = process.argv.slice(2);
 
 /** @param {string} name */
 function claimsOf(name) {
@@ -21,7 +21,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     {
       client_id,
       client_secret,
-      redirect_uris: [redirect_uri],
+      redirect_uris,
       response_types: ["code"],
       grant_types: ["authorization_code"],
     },

@@ -44,9 +44,9 @@ class Provider:
 
 
 @contextmanager
-def provider(directory: Path, port: int, redirect_uri: str, secret: str = SECRET) -> Iterator[Provider]:
+def provider(directory: Path, port: int, redirect_uris: Sequence[str], secret: str = SECRET) -> Iterator[Provider]:
     """The provider at a port, with one client. It listens at once when it says so."""
-    argv = ["node", str(Path(__file__).parent / "provider.mjs"), str(port), CLIENT, secret, redirect_uri]
+    argv = ["node", str(Path(__file__).parent / "provider.mjs"), str(port), CLIENT, secret, *redirect_uris]
     with servers.running("oidc-provider", argv, directory) as server:
         server.wait_for_log("the provider listens")
         yield Provider(server, port)
@@ -90,11 +90,17 @@ def site(directory: Path, redis: str, database: str) -> Iterator[Site]:
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     with (
         started(directory, redis, database, master_key=key) as rest,
-        provider(directory, servers.free_port(), f"{rest.web.url}/sign-in/callback") as at,
+        provider(directory, servers.free_port(), callbacks(rest)) as at,
     ):
         made = Site(rest, at)
         made.set_up()
         yield made
+
+
+def callbacks(rest: Rest) -> list[str]:
+    """Where the provider leads people of each tenant back to."""
+    printed = (_run(rest.settings, ("tenant", "sign-in", tenant))[1] for tenant in ("first", "second"))
+    return [rest.web.url + one.strip().rpartition("https://YOUR.SERVER")[2] for one in printed]
 
 
 def _run(settings: Mapping[str, str], arguments: Sequence[str]) -> tuple[int, str]:

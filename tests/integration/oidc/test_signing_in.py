@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.integration.oidc.site import OURS, Browser, Site, provider, site
+from tests.integration.oidc.site import OURS, Browser, Site, callbacks, provider, site
 from tests.integration.rest.conftest import new_id, problem
 
 
@@ -200,7 +201,10 @@ def test_a_way_that_was_begun_elsewhere_is_no_way(once: Site) -> None:
     assert ann.call("GET", "/v1/rooms").status_code == 401
     # Nor does it, or any other address that somebody makes up, end the way that she is on.
     for made_up in ("state=x&code=y", "state=x&error=access_denied", "code=y", "%"):
-        assert reason(ann.to_callback(f"/sign-in/callback?{made_up}")) in ("expired", "broken")
+        assert reason(ann.to_callback(f"{own.partition('?')[0]}?{made_up}")) in ("expired", "broken")
+    # The answer of another tenant's provider, of which this browser has begun nothing (RFC 9700, section 4.4).
+    another = next(uri for uri in callbacks(once.rest) if uri != own.partition("?")[0])
+    assert reason(ann.to_callback(f"{another}?{own.partition('?')[2]}")) == "expired"
     assert ann.to_callback(own).headers["location"] == "/meetings"
     assert "tertulia-flow" not in ann.http.cookies
     # What was sealed is not to be changed, and what was used not to be used again.
@@ -285,7 +289,7 @@ def test_the_operator_sets_it_shows_it_and_ends_it(there: Site, tmp_path: Path) 
         "domains: acme.example, second.example",
         "administrators: groups=meeting-admins",
         "scopes: openid email profile",
-        "redirect URI: https://YOUR.SERVER/sign-in/callback",
+        f"redirect URI: https://YOUR.SERVER{urlsplit(callbacks(there.rest)[0]).path}",
     ]
     try:
         assert reason(there.browser().sign_in("ann@evil.example")) == "not_allowed"
@@ -332,7 +336,7 @@ def test_a_user_whom_the_tenant_knows_is_taken_over_where_that_is_safe(there: Si
 def test_without_its_provider_the_server_goes_on(alone: Site) -> None:
     there = alone
     ann = signed_in(there, "ann")
-    port, callback = there.provider.port, f"{there.rest.web.url}/sign-in/callback"
+    port, back_to = there.provider.port, callbacks(there.rest)
     under_way = there.browser()
     back = under_way.consent("ann")
     there.provider.server.kill()
@@ -342,7 +346,7 @@ def test_without_its_provider_the_server_goes_on(alone: Site) -> None:
     assert ann.http.get("/meetings").status_code == 200
     refused = run_refused(there, "--issuer", there.provider.issuer, "--client-id", "x")
     assert "cannot be reached" in refused and "nothing was changed" in refused
-    with provider(there.rest.storage, port, callback, secret="another secret"):
+    with provider(there.rest.storage, port, back_to, secret="another secret"):
         assert reason(there.browser().sign_in("ann")) == "broken"  # the client secret is wrong
         assert "invalid_client" in there.rest.web.log()
         there.set_up(secret="another secret")

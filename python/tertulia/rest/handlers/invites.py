@@ -15,7 +15,7 @@ from tertulia.db.models import Invite, Room
 from tertulia.errors import FieldError, Invalid, PasswordRequired
 from tertulia.ids import TenantId, UserId
 from tertulia.rest.calendar import calendar
-from tertulia.rest.callers import Caller, CodeHolder, Member, Owner
+from tertulia.rest.callers import Caller, CodeHolder, Member, Owner, SignedIn
 from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.services import Services
@@ -125,12 +125,14 @@ def _calendar(call: Call[CreateInvite], invite: Invite, room: Room, url: str) ->
 def _new(call: Call[CreateInvite], about: OfRoom, code_hash: bytes, password_hash: str | None) -> Invite:
     now, body = call.services.clock.now(), call.body
     user_id, admission = _maker(call.caller)
+    # Who is signed in has no token: what they make goes back to the moment in which they make it.
+    admitted_at = times.from_ms(admission.at_ms) if admission else from_seconds(now) if user_id else None
     return Invite(
         id=call.asked.made_id,
         room_id=about.room.id,
         role=body.role,
         made_by=user_id,
-        maker_admitted_at=times.from_ms(admission.at_ms) if admission else None,
+        maker_admitted_at=admitted_at,
         key_id=call.caller.key_id if isinstance(call.caller, Owner) else admission.key_id if admission else None,
         created_at=from_seconds(now),
         expires_at=from_seconds(math.floor(now) + body.expires_in),
@@ -143,5 +145,7 @@ def _new(call: Call[CreateInvite], about: OfRoom, code_hash: bytes, password_has
 
 
 def _maker(caller: Caller) -> tuple[UserId | None, Admission | None]:
-    """The member who makes an invite, and the admission that their token goes back to."""
+    """The user who makes an invite, and the admission that their token goes back to, if they have one."""
+    if isinstance(caller, SignedIn):
+        return caller.user_id, None
     return (caller.claims.user_id, caller.claims.admission) if isinstance(caller, Member) else (None, None)
