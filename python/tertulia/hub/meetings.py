@@ -28,6 +28,8 @@ from tertulia.room.timers import Timer
 from tertulia.state import keys
 
 _DONE: Final = Empty()
+_RESOLVED_WITHIN: Final = 60.0
+"""Seconds: what a request takes has deadlines of its own, which are shorter."""
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -133,14 +135,18 @@ class Meetings:
             self.tell(running.meeting, given)
 
     async def ask(self, room: RoomId, make: Callable[[inputs.Request], Input]) -> bool:
-        """Give the meeting of a room a request, and wait for what it resolves to. Raises what it is rejected with."""
+        """Give the meeting of a room a request, and wait for what it resolves to. Raises what it is rejected with,
+        Unavailable if it takes too long."""
         number = next(self._numbers)
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._requests[number] = future
         try:
             self.feed(self.open(room), make(number))
             self._go_on()
-            return await future
+            async with asyncio.timeout(_RESOLVED_WITHIN):
+                return await future
+        except TimeoutError:
+            raise Unavailable("the meeting does not answer: try again") from None
         finally:
             del self._requests[number]
 

@@ -37,7 +37,7 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def delay_after(crashes: int) -> float:
     """Seconds to wait after the n-th end in a row, from 1."""
-    return min(FIRST_DELAY * 2.0 ** (crashes - 1), LAST_DELAY)
+    return min(FIRST_DELAY * 2.0 ** min(crashes - 1, 10), LAST_DELAY)
 
 
 class _Kept:

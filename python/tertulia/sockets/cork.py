@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
+
+import structlog
 
 Write = Callable[[bytes], object]
+
+_log: Final = structlog.get_logger(__name__)
 
 
 class Cork:
@@ -59,4 +64,7 @@ class Turn:
     def _end(self) -> None:
         corks, self._corks = self._corks, []
         for cork in corks:
-            cork.flush()
+            try:
+                cork.flush()
+            except Exception as e:  # noqa: BLE001 - of a socket that is ending, which the others are not to suffer for
+                _log.info("a socket takes nothing more", error=str(e))

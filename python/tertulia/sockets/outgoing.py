@@ -108,6 +108,10 @@ class OutgoingSocket(WebSocketListener, ABC):
         (RFC 6455, section 5.5.3)."""
         self.write_wire(bytes((_PONG, len(payload))) + payload, "pong")
 
+    def _pulse(self) -> None:
+        """Send a pong that nobody has asked for: proxies see that the connection lives (RFC 6455, section 5.5.3)."""
+        self.write_wire(bytes((_PONG, 0)), "pulse")
+
     def _caught_up(self) -> None:
         """Nothing waits any more."""
 

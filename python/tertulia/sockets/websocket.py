@@ -21,7 +21,7 @@ from picows import (
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
 )
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
+from picows.picows import WSProtocol, _validate_upgrade_request  # type: ignore[attr-defined]
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -130,7 +130,11 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         request.headers["Connection"] = "upgrade"  # picows wants nothing beside it; uvicorn has found it in the list
         request_id = new_token(size=9)
         try:
+            # picows does it again, but behind us: of what it refuses then, no listener would ever hear the end.
+            _validate_upgrade_request(request)
             opened = self._routes.open(request, self._peer, request_id)
+        except RuntimeError as e:
+            opened = Refusal(HTTPStatus.BAD_REQUEST, str(e))
         except Exception:
             logging.getLogger(__name__).exception("an endpoint failed to open a WebSocket")
             opened = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on the server")

@@ -298,6 +298,14 @@ async def _raw(client: PlainClient, frame: Frame) -> None:
     client.socket.transport.write(frame.serialize(mask=True, extensions=[]))
 
 
+async def test_a_call_that_asks_for_no_answer_is_seen_by_proxies(member: PlainClient) -> None:
+    pongs: list[bytes] = []
+    member.socket.acknowledge_pings = pongs.append  # type: ignore[method-assign, assignment]
+    await member.socket.send('{"event": "KeepAlive"}')
+    await member.call("KeepAlive")
+    assert pongs == [b""]
+
+
 async def test_more_calls_than_allowed(fleet: Fleet) -> None:
     worker = await fleet.worker(replace(SETTINGS, calls_per_second=0, burst=5))
     ann, _ = await fleet.join(worker, await fleet.room())

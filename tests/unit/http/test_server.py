@@ -20,7 +20,7 @@ from tertulia.pace import Pace
 from tertulia.places import Places
 from tertulia.rates import Queues, RateLimit
 from tertulia.senders import Origins
-from tertulia.sockets.upgrade import WebSocketListener
+from tertulia.sockets.upgrade import Endpoint, Upgrade, WebSocketListener
 from tertulia.sockets.websocket import protocol_class
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
@@ -84,12 +84,19 @@ async def connected(gate: Gate | None = None) -> AsyncIterator[Client]:
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 
 
+def _listener(_: Upgrade) -> WebSocketListener:
+    return WebSocketListener()
+
+
 @asynccontextmanager
-async def serving(gate: Gate) -> AsyncIterator[Connect]:
-    """A server; gives what connects to it."""
-    endpoints = {"/socket": lambda _: WebSocketListener()}
+async def serving(gate: Gate, open_socket: Endpoint = _listener) -> AsyncIterator[Connect]:
+    """A server; gives what connects to it. ``open_socket`` is its endpoint of WebSockets, at /socket."""
     config = Config(
-        echo, ws=protocol_class(endpoints, Origins(())), log_config=None, lifespan="off", server_header=False
+        echo,
+        ws=protocol_class({"/socket": open_socket}, Origins(())),
+        log_config=None,
+        lifespan="off",
+        server_header=False,
     )
     config.load()
     loop = asyncio.get_running_loop()
@@ -290,6 +297,18 @@ UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
+
+
+@pytest.mark.parametrize(
+    "left_out", [b"Sec-WebSocket-Version: 13\r\n", b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"]
+)
+async def test_an_upgrade_that_cannot_be_made_opens_nothing(left_out: bytes) -> None:
+    def never(_: Upgrade) -> WebSocketListener:
+        raise AssertionError("nobody would hear that this one ends")
+
+    async with serving(open_gate(), never) as connect, connect() as client:
+        await client.send(UPGRADE.replace(b"/ws", b"/socket").replace(left_out, b""))
+        assert (await client.reader.read()).startswith(b"HTTP/1.1 400 ")
 
 
 async def test_who_was_refused_is_not_waited_for_without_end() -> None:

@@ -8,3 +8,4 @@ def test_each_crash_in_a_row_doubles_the_delay_up_to_a_bound() -> None:
     assert delays[:3] == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]
     assert delays[-1] == LAST_DELAY
     assert delays == sorted(delays)
+    assert delay_after(100_000) == LAST_DELAY

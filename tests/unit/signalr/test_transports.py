@@ -13,7 +13,7 @@ import pytest
 from tertulia.signalr.connection import Ended
 from tertulia.signalr.messages import Tracked
 from tertulia.signalr.options import Options
-from tertulia.signalr.serve import longpolling
+from tertulia.signalr.serve import longpolling, request
 from tertulia.signalr.serve.asgi import SignalR
 from tertulia.signalr.serve.connection import HubConnection
 from tertulia.signalr.serve.endpoint import MAX_EARLY, MAX_EARLY_PER_SITE, Endpoint, Kind
@@ -71,9 +71,9 @@ class Request:
 
 
 async def post(app: SignalR, token: str, data: bytes) -> None:
-    request = Request(app, "http", "POST", f"id={token}")
-    request.given.put_nowait({"type": "http.request", "body": data})
-    await request.body()
+    sent = Request(app, "http", "POST", f"id={token}")
+    sent.given.put_nowait({"type": "http.request", "body": data})
+    await sent.body()
 
 
 async def negotiated(app: SignalR) -> str:
@@ -166,15 +166,28 @@ async def test_a_poll_without_data_is_answered_before_proxies_give_up_on_it(monk
     assert await Request(app, "http", "GET", f"id={token}").body() == b"{}\x1e"
 
 
+@pytest.mark.parametrize("begins", [False, True])
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, begins: bool) -> None:
+    monkeypatch.setattr(request, "BODY_SECONDS", 0.02)
+    app = SignalR(Recorder())
+    token = await negotiated(app)
+    if begins:
+        await Request(app, "http", "GET", f"id={token}").body()
+    slow = Request(app, "http", "POST", f"id={token}")
+    slow.given.put_nowait({"type": "http.request", "body": SHAKE[:5], "more_body": True})
+    assert (await slow.next())["status"] == 408
+    await post(app, token, SHAKE[5:])  # and nothing waits behind it
+
+
 async def test_so_much_and_no_more_is_kept_before_a_transport_begins() -> None:
     app = SignalR(Recorder())
     token = await negotiated(app)
     async with asyncio.timeout(5):
         statuses = []
         for size in (MAX_EARLY, 1):
-            request = Request(app, "http", "POST", f"id={token}")
-            request.given.put_nowait({"type": "http.request", "body": b" " * size})
-            statuses.append((await request.next())["status"])
+            sent = Request(app, "http", "POST", f"id={token}")
+            sent.given.put_nowait({"type": "http.request", "body": b" " * size})
+            statuses.append((await sent.next())["status"])
     assert statuses == [200, 409]
 
 

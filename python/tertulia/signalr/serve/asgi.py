@@ -11,7 +11,7 @@ from tertulia.signalr.serve.connection import Application, HubConnection, Place
 from tertulia.signalr.serve.endpoint import CANNOT_CHANGE, UNKNOWN, Active, Elsewhere, Endpoint, Kind, Refusal
 from tertulia.signalr.serve.longpolling import LongPolling
 from tertulia.signalr.serve.queued import PostedTransport
-from tertulia.signalr.serve.request import Request
+from tertulia.signalr.serve.request import BODY_SECONDS, Request
 from tertulia.signalr.serve.sse import ServerSentEvents
 from tertulia.signalr.serve.types import App, Receive, Scope, Send
 from tertulia.signalr.serve.websocket import AsgiWebSocket
@@ -24,6 +24,7 @@ _UNAUTHORIZED: Final = Refusal(401)
 _METHOD_NOT_ALLOWED: Final = Refusal(405)
 _ALLOWED: Final = b"GET, POST, DELETE, OPTIONS"
 _NOT_BY_POST: Final = Refusal(405, "POST requests are not allowed for WebSocket connections.")
+_TOO_SLOW: Final = Refusal(408, f"The body did not arrive within {BODY_SECONDS:.0f} s")
 _NOT_BY_DELETE: Final = Refusal(400, "Cannot terminate this connection using the DELETE endpoint.")
 _NO_TRANSPORT: Final = Refusal(409, "No transport has begun this connection")
 _ALREADY_STREAMED: Final = Refusal(409)
@@ -196,13 +197,16 @@ class SignalR:
         found = await self._find(request)
         if found is None:
             return
-        if isinstance(found, Claims):
-            await self._post_early(request)
-        elif isinstance(found.transport, PostedTransport):
-            await found.transport.receive(request.chunks())
-            await request.answer(200, b"", b"text/plain")
-        else:
-            await _refuse(request, _NOT_BY_POST)
+        try:
+            if isinstance(found, Claims):
+                await self._post_early(request)
+            elif isinstance(found.transport, PostedTransport):
+                await found.transport.receive(request.chunks())
+                await request.answer(200, b"", b"text/plain")
+            else:
+                await _refuse(request, _NOT_BY_POST)
+        except TimeoutError:
+            await _refuse(request, _TOO_SLOW)
 
     async def _post_early(self, request: Request) -> None:
         """A POST before the transport has begun: kept for it."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from typing import Final
 
 from tertulia.signalr.serve.connection import HubConnection
+
+_log: Final = logging.getLogger(__name__)
 
 SLOT: Final = 0.5
 """Seconds: how late a deadline may be noticed."""
@@ -47,9 +50,15 @@ class Clock:
             self._reached = slot
             for connection in self._slots.pop(slot, ()):
                 if connection.slot == slot:
-                    connection.tick()
-                    self.schedule(connection)
+                    self._tick(connection)
         if self._slots:
             self._again()
         else:
             self._timer = None
+
+    def _tick(self, connection: HubConnection) -> None:
+        try:
+            connection.tick()
+        except Exception:  # noqa: BLE001 - a fault of ours in one: the others have deadlines, too
+            _log.exception("a deadline of a SignalR connection could not be handled")
+        self.schedule(connection)

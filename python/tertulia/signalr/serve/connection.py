@@ -224,11 +224,13 @@ class HubConnection:
                 self._owner.application.received(self, one)
 
     def _flush(self) -> None:
-        core = self.core
-        if core.outbox and self.transport is not None:
+        core, transport = self.core, self.transport
+        if core.outbox and transport is not None:
             frames, core.outbox = core.outbox, []
             for frame in frames:
-                self.transport.write(frame, core.protocol.binary)
+                if transport is not self.transport:
+                    break  # it was too much for it, and it is gone
+                transport.write(frame, core.protocol.binary)
         if self._waiters:
             self.drained()
 

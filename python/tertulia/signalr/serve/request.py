@@ -16,6 +16,9 @@ NO_CACHE: Final = [
     (b"expires", b"Thu, 01 Jan 1970 00:00:00 GMT"),
 ]
 
+BODY_SECONDS: Final = 10.0
+"""How long is waited for a body in all."""
+
 Headers = list[tuple[bytes, bytes]]
 T = TypeVar("T")
 
@@ -98,9 +101,17 @@ class Request:
     # --- the client
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes, without what a client that disconnected did not send."""
+        """The body as it comes, without what a client that disconnected did not send.
+
+        Raises:
+            TimeoutError: it was waited for longer than BODY_SECONDS, in all.
+        """
+        left, now = BODY_SECONDS, asyncio.get_running_loop().time
         while True:
-            event = await self.receive()
+            began = now()
+            async with asyncio.timeout(left):
+                event = await self.receive()
+            left -= now() - began
             if event["type"] == "http.disconnect":
                 return
             if event.get("body"):

@@ -74,10 +74,12 @@ class PlainSocket(OutgoingSocket):
         return self.write_wire(event.frame(_WIRE, _event_wire), event.latest)
 
     def reply(self, call: CallId, result: Struct) -> None:
-        """Answer a call with its result."""
+        """Answer a call with its result. Who is alone and asks for none to KeepAlive is sent nothing else."""
         frame = frames.reply_frame(call, result)
         if frame is not None:
             self.write_wire(wire(frame, binary=False))
+        else:
+            self._pulse()
 
     def refuse(self, call: CallId, error: Exception) -> None:
         """Answer a call with an error."""

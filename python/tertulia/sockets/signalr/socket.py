@@ -154,9 +154,16 @@ class SignalRSocket(OutgoingSocket):
             self._abandon()
             self.resume()
             self._stuck_timer = asyncio.get_running_loop().call_later(REFUSED_SECONDS, self.close, 1000, "")
+        except Exception:  # noqa: BLE001 - nobody waits for this task: the client is told, the log too
+            _log.exception("the credential of a WebSocket could not be checked", connection=self._connection.id)
+            self._abandon()
+            self.resume()
+            self.close(*closing.FAULT)
         else:
             _log.info("the credential of a WebSocket is accepted", connection=self._connection.id, by=self.caller)
-            if not self._closed:
+            if self._connection.core.phase is Phase.CLOSED:
+                self.close(*closing.GOING_AWAY)
+            elif not self._closed:
                 self._connection.attach(self)
                 self.resume()
 
