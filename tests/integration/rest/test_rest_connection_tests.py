@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from tests.integration.rest.conftest import Rest, new_id
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration import servers
+from tests.integration.rest.conftest import Rest, new_id, started
 
 PATH = "/v1/connection-tests"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def rest(request: pytest.FixtureRequest, server_dir: Path, rest_redis: str) -> Iterator[Rest]:
+    """A web worker of its own: how many tests may run at a time does not depend on what ran before."""
+    database = f"sqlite:///{server_dir / 'connection_tests.db'}"
+    if request.param == "postgres":
+        postgres: servers.Postgres = request.getfixturevalue("postgres_server")
+        database = postgres.new_database()
+    with started(server_dir, rest_redis, database) as own:
+        yield own
 
 
 def test_a_test_is_a_room_for_two_that_nobody_lists(rest: Rest) -> None:
