@@ -257,6 +257,16 @@ def test_who_signs_in_again_is_signed_in_once(once: Site) -> None:
     assert browser.me()["displayName"] == "Twice acme"
 
 
+def test_the_invites_of_who_was_removed_are_void(once: Site) -> None:
+    root, rest = signed_in(once, "root"), once.rest
+    room, user = rest.room(), str(root.me()["id"])
+    with rest.meeting(room, new_id()), rest.joined(room, rest.token(room, user)):
+        invite = root.ok("POST", f"/v1/rooms/{room}/invites", {"role": "host"}, 201)["inviteToken"]
+        rest.ok("DELETE", f"/v1/rooms/{room}/participants/{user}", status=204)
+        join = {"userId": new_id()}
+        rest.refused("POST", f"/v1/rooms/{room}/join", join, status=401, code="unauthorized", key=str(invite))
+
+
 def test_who_declines_is_not_signed_in(once: Site) -> None:
     browser = once.browser()
     page = browser.http.get(browser.http.get("/sign-in", headers=OURS).headers["location"])

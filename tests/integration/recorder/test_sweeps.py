@@ -82,6 +82,25 @@ async def test_storage_that_fails_is_asked_again(remote: Studio, proxy: Faulty) 
                 await asyncio.sleep(0.05)
 
 
+async def test_what_is_wrong_with_one_keeps_no_other(local: Studio) -> None:
+    wrong, right = await local.started(), await local.started()
+
+    class Storage(SealedStorage):
+        async def delete_prefix(self, prefix: str) -> None:
+            if wrong.id in prefix:
+                raise ValueError("somebody put a file of their own there")
+            await super().delete_prefix(prefix)
+
+    inner = open_storage(local.settings["TERTULIA_STORAGE_URL"])
+    storage = Storage(inner, RecordingKeys(local.database, None))
+    for row in (wrong, right):
+        await local.rows.delete(row.room_id, row.id, now())
+    await Sweeper(local.database, storage, local.recordings).delete()
+    left = await Deletions(local.database).due(now() + timedelta(days=1))
+    assert {deletion.recording_id for deletion in left} == {wrong.id}
+    assert "a file of their own" in (left[0].error or "")
+
+
 async def test_what_a_tenant_keeps_no_longer_is_deleted(local: Studio) -> None:
     old, new = await local.started(), await local.started()
     await local.rows.stop(old.id, now())

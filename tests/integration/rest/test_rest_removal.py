@@ -118,6 +118,19 @@ def test_a_ban_is_not(rest: Rest) -> None:
     refused(rest, room, token)
 
 
+def test_a_ban_revokes_the_invites_of_who_is_banned(rest: Rest) -> None:
+    """Theirs may be valid for longer than that by which they came is remembered."""
+    room = rest.room()
+    user, token = guest(rest, room, "host")
+    with rest.meeting(room, new_id()), rest.joined(room, token):
+        made = rest.ok("POST", f"/v1/rooms/{room}/invites", {"role": "host"}, 201, key=token)["id"]
+        kept = rest.ok("POST", f"/v1/rooms/{room}/invites", {"role": "host"}, 201)["id"]
+        remove(rest, room, user, "?ban=true")
+    listed = {invite["id"] for invite in rest.ok("GET", f"/v1/rooms/{room}/invites")}
+    assert kept in listed
+    assert made not in listed
+
+
 def test_a_guest_who_is_not_there_is_banned_too(rest: Rest) -> None:
     room = rest.room()
     user, token = guest(rest, room)
