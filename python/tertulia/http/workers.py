@@ -34,7 +34,8 @@ def run(config: Config, env: Mapping[str, str]) -> int:
     bind_public(config.host, config.port).close()  # fails where anyone listens, also one that would share the port
     with (
         bind_public(config.host, config.port, is_shared=True) as held,
-        tempfile.TemporaryDirectory(prefix="tertulia-metrics-") as figures,
+        # systemd clears temporary directories of what is old, but not this one (RuntimeDirectory= of systemd.exec(5)).
+        tempfile.TemporaryDirectory(prefix="tertulia-metrics-", dir=os.environ.get("RUNTIME_DIRECTORY")) as figures,
     ):
         ours = {f"{PREFIX}PORT": str(held.getsockname()[1]), SHARED_FIGURES: figures}
         theirs = {name: value for name, value in env.items() if name not in notify.VARIABLES}

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from tertulia.contract.fields import Source
 from tertulia.ids import UserId
+from tertulia.recorder.place import RawFile
 
 
 class File(Struct, frozen=True):
@@ -26,11 +27,13 @@ class TrackFile(Struct, frozen=True):
 
 
 class Films(Struct, frozen=True, tag="films"):
-    """The composite, and the files of the tracks. ``trouble``: what of the recording was lost, in words."""
+    """The composite, and the files of the tracks. ``trouble``: what of the recording was lost, in words. ``raw``: the
+    files that there were when they were read; those that turn up later are in another film."""
 
     composite: File
     tracks: tuple[TrackFile, ...]
     trouble: tuple[str, ...] = ()
+    raw: tuple[RawFile, ...] = ()
 
 
 class Fraction(Struct, frozen=True, tag="fraction"):

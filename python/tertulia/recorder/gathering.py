@@ -77,14 +77,14 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 async def fetch(storage: Storage, prefix: str, stored: Manifest, place: Place) -> None:
-    """Download the raw files that ``place`` does not have.
+    """Download the raw files that ``place`` does not have, or not all of.
 
     Raises:
         StorageError, OSError
     """
-    here = set(place.raw_files())
+    here = {(file.part, file.name): file.size for file in place.raw_files()}
     for file in stored.files:
-        if file.raw not in here:
+        if here.get((file.part, file.name), -1) < file.size:
             await _get(storage, prefix + file.path, place.path / file.part / file.name)
 
 

@@ -63,7 +63,7 @@ class Shipping:
         Raises:
             StorageError, OSError
         """
-        raw = self._place.raw_files() if self._job.id == self._job.source_id else []
+        raw = films.raw if self._job.id == self._job.source_id else ()
         work = self._place.work
         made = [films.composite, *(track.file for track in films.tracks)]
         self._total = sum((work / file.path).stat().st_size for file in made) + sum(file.size for file in raw)

@@ -12,8 +12,13 @@ from tertulia.db.access import Access
 from tertulia.db.deletions import Deletions
 from tertulia.db.jobs import Jobs
 from tertulia.db.recording_keys import RecordingKeys
-from tertulia.recorder.gathering import GRACE_PAUSE, gather
+from tertulia.db.recording_rows import directory_of
+from tertulia.recorder.films import Films
+from tertulia.recorder.gathering import GRACE_PAUSE, fetch, gather, load_manifest
 from tertulia.recorder.jobs.inputs import NoMedia, NotYet
+from tertulia.recorder.making import make
+from tertulia.recorder.place import Place
+from tertulia.recorder.shipping import Shipping
 from tertulia.recorder.sweeping import Sweeper
 from tertulia.storage import SealedStorage, open_storage
 from tests.integration.recorder.store import Faulty
@@ -130,6 +135,24 @@ async def test_files_that_a_killed_recorder_left_are_cleared_and_late_ones_get_i
         await local.until_cleared(row)
     assert again.duration == pytest.approx(4.0, abs=0.1)
     assert (await local.command("recording", "verify", row.id))[0] == 0
+
+
+async def test_what_turns_up_while_a_film_is_made_is_not_listed_as_being_in_it(local: Studio) -> None:
+    row = await local.recorded(2.0)
+    job = await Jobs(local.database).claim("test", now(), 60.0)
+    assert job is not None
+    place, storage = Place(local.recordings, row.id), storage_of(local)
+    films = await make(place, job, lambda done: None)
+    assert isinstance(films, Films)
+    local.write_part(row, 2.0, node="late", begin=2.0)
+    await Shipping(storage, None, place, job, lambda done: None).run(films)
+    stored = await load_manifest(storage, directory_of(row.room_id, row.id), place.work)
+    assert stored is not None
+    assert place.has_media({file.raw for file in stored.files}), "so that another film is made"
+    longer = place.path / stored.files[0].part / stored.files[0].name
+    longer.write_bytes(longer.read_bytes() + b"more")
+    await fetch(storage, directory_of(row.room_id, row.id), stored, place)
+    assert longer.read_bytes().endswith(b"more"), "what is stored is less than what is here"
 
 
 async def test_directories_that_sql_does_not_know_stay(local: Studio) -> None:
