@@ -22,6 +22,7 @@ from tertulia.http.metrics import REFUSED
 from tertulia.http.reading import Paced
 from tertulia.places import Place
 from tertulia.rest.problem import problem
+from tertulia.sockets.tcp import enable_keepalive
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of request line and headers: httptools itself accepts any number of headers."""
@@ -71,6 +72,8 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection that has sent nothing yet is idle: load balancers and browsers open some in advance."""
         super().connection_made(transport)
+        # A client that vanishes, or reads nothing more, would keep its place until the kernel gives up.
+        enable_keepalive(transport.get_extra_info("socket"))
         self._place = self._gate.enter(self._peer)
         if self._place is None:
             self._refuse(Crowded(_CROWDED, KEEP_ALIVE_SECONDS))
