@@ -131,10 +131,13 @@ async def ban(connection: AsyncConnection, tenant: TenantId, user_id: UserId, at
     than their own is remembered. Of no effect on anyone else."""
     ours = sa.and_(INVITE_USES.c.tenant_id == tenant, INVITE_USES.c.user_id == user_id)
     bans = sa.update(INVITE_USES).where(ours, INVITE_USES.c.banned_at.is_(None))
-    if (await connection.execute(bans.values(banned_at=at))).rowcount:
-        theirs = INVITES.c.room_id.in_(sa.select(ROOMS.c.id).where(ROOMS.c.tenant_id == tenant))
-        revokes = sa.update(INVITES).where(INVITES.c.made_by == user_id, theirs, INVITES.c.revoked_at.is_(None))
-        await connection.execute(revokes.values(revoked_at=at))
+    await connection.execute(bans.values(banned_at=at))
+    theirs = sa.and_(
+        INVITES.c.made_by == user_id,
+        INVITES.c.room_id.in_(sa.select(ROOMS.c.id).where(ROOMS.c.tenant_id == tenant)),
+        sa.exists().where(ours, INVITE_USES.c.banned_at.is_not(None)),
+    )
+    await connection.execute(sa.update(INVITES).where(theirs, INVITES.c.revoked_at.is_(None)).values(revoked_at=at))
 
 
 def not_found(what: str) -> Any:

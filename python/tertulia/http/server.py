@@ -33,6 +33,8 @@ KEEP_ALIVE_SECONDS: Final = 75
 (60 s), so that none sends a request on a connection that is being closed."""
 CROWDED_SECONDS: Final = 3
 """The same while many connections are open: browsers open them again as they need them."""
+UNREAD_SECONDS: Final = 150
+"""How long the kernel waits for a client that reads nothing: longer than files do, which may be watched with pauses."""
 REFUSED_AFTER: Final = 2.0
 """Seconds that a request beyond the rate waits for its refusal: who is told at once asks again at once."""
 PARTING_SECONDS: Final = 1.0
@@ -73,7 +75,7 @@ class BoundedHttp(HttpToolsProtocol):
         """A connection that has sent nothing yet is idle: load balancers and browsers open some in advance."""
         super().connection_made(transport)
         # A client that vanishes, or reads nothing more, would keep its place until the kernel gives up.
-        enable_keepalive(transport.get_extra_info("socket"))
+        enable_keepalive(transport.get_extra_info("socket"), UNREAD_SECONDS)
         self._place = self._gate.enter(self._peer)
         if self._place is None:
             self._refuse(Crowded(_CROWDED, KEEP_ALIVE_SECONDS))

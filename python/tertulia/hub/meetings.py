@@ -247,7 +247,7 @@ class Meetings:
         try:
             self._channels.publish(keys.room_events(room), messages.encode(effect.message))
         except Unavailable as e:
-            _log.warning("members on other workers were not told", room=room, error=e.message)
+            _log.warning("members on other workers, if there are any, were not told", room=room, error=e.message)
 
     def _tell_node(self, running: _Running, effect: effects.Tell) -> None:
         try:

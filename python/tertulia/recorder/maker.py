@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from tertulia.ids import UserId
 from tertulia.recorder.film.compose import compose, digest
 from tertulia.recorder.film.encode import whole
 from tertulia.recorder.film.layout import Layout
 from tertulia.recorder.films import Broken, File, Films, Fraction, Nothing, Said, TrackFile
-from tertulia.recorder.place import WORK, Place
+from tertulia.recorder.place import WORK
 from tertulia.recorder.raw import export
 from tertulia.recorder.raw.errors import RawError
 from tertulia.recorder.raw.recording import Recording, Track, read
@@ -52,7 +51,6 @@ def _give_way() -> None:
 
 
 def _make(directory: Path, layout: Layout, *, with_tracks: bool) -> Said:
-    raw = Place(directory.parent, directory.name).raw_files()
     try:
         recording = read(directory)
     except RawError as error:
@@ -68,7 +66,7 @@ def _make(directory: Path, layout: Layout, *, with_tracks: bool) -> Said:
         films = _films(recording, playable if with_tracks else [], layout, work)
         with whole(memo) as partial:
             partial.write_bytes(msgspec.json.encode(films))
-    return replace(films, raw=tuple(raw))
+    return films
 
 
 def _remembered(memo: Path, work: Path) -> Films | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from tertulia.db.models import Job
 from tertulia.process.child import Child, Process, describe
@@ -34,6 +35,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 async def make(place: Place, job: Job, progress: Callable[[float], None]) -> Films | NoMedia | Fault:
     """Make the films of ``job``. If this is cancelled, the process is killed."""
+    raw = tuple(await asyncio.to_thread(place.raw_files))
     talk = _Talk(progress)
     argv = [sys.executable, "-m", "tertulia.recorder.maker", str(place.path), job.layout]
     if job.id == job.source_id:
@@ -48,7 +50,8 @@ async def make(place: Place, job: Job, progress: Callable[[float], None]) -> Fil
         await asyncio.wait({process.ended, watch})
     if not watch.cancelled() and watch.done():
         return Fault(f"the film needs more than {MEMORY >> 30} GiB of memory", Cause.FILM)
-    return talk.outcome(place, status)
+    outcome = talk.outcome(place, status)
+    return replace(outcome, raw=raw) if isinstance(outcome, Films) else outcome
 
 
 async def _watch(process: Process) -> None:

@@ -10,11 +10,14 @@ _OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),  # milliseconds
 )
+VANISHED_SECONDS: Final = 60
+"""Unless said otherwise."""
 
 
-def enable_keepalive(sock: socket.socket) -> None:
-    """Have the kernel notice within a minute that the peer has vanished: a machine that is gone sends no FIN."""
+def enable_keepalive(sock: socket.socket, vanished: int = VANISHED_SECONDS) -> None:
+    """Have the kernel notice within a minute that the peer has vanished: a machine that is gone sends no FIN; and after
+    ``vanished`` seconds that it takes nothing of what is sent (Linux: also if it says so)."""
     for level, option, value in _OPTIONS:
         sock.setsockopt(level, option, value)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, vanished * 1000)

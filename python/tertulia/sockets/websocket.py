@@ -132,17 +132,22 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         try:
             # picows does it again, but behind us: of what it refuses then, no listener would ever hear the end.
             _validate_upgrade_request(request)
-            opened = self._routes.open(request, self._peer, request_id)
         except RuntimeError as e:
-            opened = Refusal(HTTPStatus.BAD_REQUEST, str(e))
+            return _answered(Refusal(HTTPStatus.BAD_REQUEST, str(e)), request_id)
+        try:
+            opened = self._routes.open(request, self._peer, request_id)
         except Exception:
             logging.getLogger(__name__).exception("an endpoint failed to open a WebSocket")
             opened = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on the server")
-        if isinstance(opened, WebSocketListener):
-            response = WSUpgradeResponse.create_101_response({"X-Request-Id": request_id})
-            return WSUpgradeResponseWithListener(response, opened)
-        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Request-Id": request_id}
-        if opened.retry_after is not None:
-            headers["Retry-After"] = str(opened.retry_after)
-        response = WSUpgradeResponse.create_error_response(opened.status, opened.text.encode(), headers)
-        return WSUpgradeResponseWithListener(response, None)
+        return _answered(opened, request_id)
+
+
+def _answered(opened: WebSocketListener | Refusal, request_id: str) -> WSUpgradeResponseWithListener:
+    if isinstance(opened, WebSocketListener):
+        response = WSUpgradeResponse.create_101_response({"X-Request-Id": request_id})
+        return WSUpgradeResponseWithListener(response, opened)
+    headers = {"Content-Type": "text/plain; charset=utf-8", "X-Request-Id": request_id}
+    if opened.retry_after is not None:
+        headers["Retry-After"] = str(opened.retry_after)
+    response = WSUpgradeResponse.create_error_response(opened.status, opened.text.encode(), headers)
+    return WSUpgradeResponseWithListener(response, None)

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::scan::Scan;
+use super::section::Section;
 
 /// Hash functions of fingerprints that can be verified.
 const HASH_FUNCTIONS: [&str; 2] = ["sha-256", "sha-1"];
@@ -40,22 +41,18 @@ impl Scan<'_> {
         Err(reason.into())
     }
 
-    /// Whether RTP and RTCP share a port, as they have to where m-lines share it: the first one in use of the first group
+    /// Whether RTP and RTCP share a port, as they have to where m-lines share it: the first one for media of the first group
     /// says so for its group (RFC 9143 sections 7.1.3 and 9.3), others for themselves.
     ///
     /// # Errors
     /// Where they do not, for people.
     pub(crate) fn check_multiplexing(&self) -> Result<(), String> {
-        let used = || {
-            self.sections
-                .iter()
-                .enumerate()
-                .filter(|(_, section)| !section.rejected)
-        };
+        let is_used = |section: &Section<'_>| !section.rejected && section.kind().is_some();
+        let used = || self.sections.iter().enumerate().filter(|(_, section)| is_used(section));
         let mids: HashSet<&str> = used().map(|(_, section)| section.mid).collect();
         let group = self.groups.first().map(Vec::as_slice).unwrap_or_default();
         let follow: HashSet<&str> = group.iter().copied().filter(|mid| mids.contains(mid)).skip(1).collect();
-        let mut to_say = used().filter(|(_, section)| section.kind().is_some() && !follow.contains(section.mid));
+        let mut to_say = used().filter(|(_, section)| !follow.contains(section.mid));
         match to_say.find(|(_, section)| !section.multiplexes_rtcp()) {
             Some((index, _)) => Err(format!(
                 "a=rtcp-mux is missing on m-line {index}: RTCP has no port of its own here"

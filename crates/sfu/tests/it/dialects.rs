@@ -197,6 +197,14 @@ fn what_cannot_connect_is_refused_with_words() {
             "a=rtcp-mux is missing on m-line 0",
         ),
         (
+            // Data has no RTCP, and says nothing of it for the others.
+            OFFER
+                .replace("BUNDLE 0 1", "BUNDLE d 0 1")
+                .replace("a=rtcp-mux\r\n", "")
+                + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=sctp-port:5000\r\n",
+            "a=rtcp-mux is missing on m-line 0",
+        ),
+        (
             OFFER.replace("actpass", "holdconn"),
             "a=setup has to be actpass, active or passive",
         ),

@@ -162,6 +162,7 @@ class SignalRSocket(OutgoingSocket):
         else:
             _log.info("the credential of a WebSocket is accepted", connection=self._connection.id, by=self.caller)
             if self._connection.core.phase is Phase.CLOSED:
+                self.resume()
                 self.close(*closing.GOING_AWAY)
             elif not self._closed:
                 self._connection.attach(self)
