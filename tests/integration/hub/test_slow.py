@@ -111,8 +111,9 @@ async def test_who_pings_and_reads_nothing_fills_no_memory(fleet: Fleet, dialect
     stalled.socket.transport.resume_reading()
     await stalled.event("StateChanged", userId=user)
     assert len(pongs) < 10_000
-    assert pongs[-1] == payloads[-1], "the newest is answered"
-    assert pongs == sorted(pongs)
+    answers = [pong for pong in pongs if pong]  # an empty one shows proxies that the connection lives
+    assert answers[-1] == payloads[-1], "the newest is answered"
+    assert answers == sorted(answers)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
