@@ -17,8 +17,8 @@ class Step:
     """One command, named.
 
     ``minutes`` is several times what it takes on two cores: past that it hangs. ``needs`` names the steps that have to
-    succeed first. Two steps with the same ``lock`` do not run at the same time. A step with ``apart`` measures time:
-    only others with the same one run beside it. ``covered`` steps are Python whose coverage counts.
+    succeed first. Two steps with the same ``lock`` do not run at the same time. A step with ``apart`` takes
+    the machine for itself: none runs beside it. ``covered`` steps are Python whose coverage counts.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Step:
     minutes: float = 5
     needs: tuple[str, ...] = ()
     lock: str = ""
-    apart: str = ""
+    apart: bool = False
     covered: bool = False
 
     @property
@@ -133,17 +133,17 @@ LONG = _browser(
 TEST = (
     Step("cargo test", (*CARGO, "test", "--workspace", "--locked", "-q"), 30, lock="target/debug"),
     Step("unit", (*PYTEST, "tests/unit"), 10, needs=BUILT, covered=True),
-    Step("world", (BIN + "python", "-m", "tests.world"), 5, needs=BUILT, apart="world"),
+    Step("world", (BIN + "python", "-m", "tests.world"), 5, needs=BUILT, apart=True),
     Step("page unit", ("npm", "test", "--silent"), 3, needs=("npm packages",)),
     *INTEGRATION,
-    Step("chaos", (*PYTEST, "tests/chaos"), 15, needs=SERVED, apart="chaos"),
+    Step("chaos", (*PYTEST, "tests/chaos"), 15, needs=SERVED, apart=True),
     # A call in a browser can take both cores.
     Step(
         "browser",
         (*PYTEST, "tests/browser", *(f"--ignore={path}" for path in LONG)),
         25,
         needs=SERVED,
-        apart="browser",
+        apart=True,
     ),
 )
 # Measuring takes the covered steps a third longer.
@@ -154,7 +154,7 @@ COVERAGE = Step(
 )
 COUNTED = "instructions"
 BENCH = tuple(
-    Step(f"bench {name}", (BIN + "python", "-m", f"bench.{name}"), 10, needs=SERVED, apart=f"bench {name}")
+    Step(f"bench {name}", (BIN + "python", "-m", f"bench.{name}"), 10, needs=SERVED, apart=True)
     for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py") if path.parent.name != COUNTED)
 )
 # Foreign stacks that need a toolchain of their own, what needs Valgrind, or long.
@@ -163,7 +163,7 @@ NIGHTLY = (
     Step("nightly", (*PYTEST, "tests/nightly"), 30, needs=SERVED),
     Step("nightly recordings", (*PYTEST, *LONG_RECORDINGS), 10, needs=SERVED, covered=True),
     Step("nightly rest", (*PYTEST, *LONG_REST), 10, needs=SERVED, covered=True),
-    Step("nightly browser", (*PYTEST, *LONG), 40, needs=SERVED, apart="browser"),
+    Step("nightly browser", (*PYTEST, *LONG), 40, needs=SERVED, apart=True),
     Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),
     Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),
 )

@@ -73,7 +73,7 @@ def startable(
     """Which of the waiting steps start now, beside those that run."""
     now = list(running)
     for step in waiting:
-        free = len(now) < lanes and all(other.apart == step.apart for other in now)
+        free = not now or (len(now) < lanes and not any(one.apart for one in (step, *now)))
         if (
             free
             and all(need in results for need in step.needs)
@@ -140,7 +140,7 @@ async def run_all(steps: Sequence[Step], lanes: int) -> dict[str, Result]:
                 results[step.name] = Result(f"FAILED: not run, since {' and '.join(failed)} failed")
         for step in startable(waiting, running.values(), results, lanes):
             waiting.remove(step)
-            live = lanes == 1 or [other.apart for other in steps].count(step.apart) == 1
+            live = lanes == 1 or step.apart
             running[asyncio.create_task(run(step, measured=measured, live=live))] = step
         if running:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
