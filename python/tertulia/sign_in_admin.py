@@ -18,6 +18,7 @@ from tertulia.db.models import SignInSetting, Tenant
 from tertulia.db.sign_in_settings import SignInSettings
 from tertulia.db.sign_ins import SignIns
 from tertulia.errors import Refused
+from tertulia.http.sign_in import CALLBACK
 from tertulia.master_key import master_key
 from tertulia.oidc.metadata import is_safe
 from tertulia.oidc.provider import Providers
@@ -79,7 +80,7 @@ class SignInAdmin:
         print(f"redirect URI: {self._callback(tenant)}")
 
     def _callback(self, tenant: Tenant) -> str:
-        return f"{self._base}/sign-in/callback/{tenant.id}"
+        return self._base + CALLBACK.format(tenant=tenant.id)
 
 
 def _setting(tenant: Tenant, args: argparse.Namespace) -> SignInSetting:
