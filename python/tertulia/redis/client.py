@@ -216,7 +216,7 @@ class Redis:
         return self._owners[slot_of(key)]
 
     def listen(self, on_moved: Callable[[], None], on_back: Callable[[Address], None]) -> None:
-        """Call ``on_moved`` when slots have new owners, and ``on_back`` when a lost connection to a server is up again
+        """Call ``on_moved`` when slots have new owners, and ``on_back`` when there is a connection to a server again
         (calls that were under way may or may not have taken effect)."""
         self._on_moved.append(on_moved)
         self._on_back.append(on_back)

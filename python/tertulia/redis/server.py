@@ -70,7 +70,8 @@ class Server:
         on_trouble: Callable[[Server], None],
     ) -> None:
         """``setup``: the commands with which each connection begins. ``on_reply`` gets each reply; ``on_back`` is
-        called when a lost connection is up again, ``on_trouble`` on each failure."""
+        called when there is a connection again after one was lost or could not be made, ``on_trouble`` on each
+        failure."""
         self.address = address
         self._target = target
         self._setup = setup
@@ -184,7 +185,7 @@ class Server:
         if self._closed or self._retired:
             return
         self._on_trouble(self)
-        self._reconnect()
+        self._reconnect(lost=True)
 
     def _fail(self, calls: deque[Call], why: str) -> None:
         while calls:
@@ -192,11 +193,11 @@ class Server:
             self._bytes -= len(call.command)
             call.done(Unavailable(why))
 
-    def _reconnect(self) -> None:
+    def _reconnect(self, *, lost: bool = False) -> None:
         if self._connecting is None:
-            self._connecting = self._loop.create_task(self._connect())
+            self._connecting = self._loop.create_task(self._connect(lost))
 
-    async def _connect(self) -> None:
+    async def _connect(self, lost: bool) -> None:
         attempt = 0
         try:
             while True:
@@ -212,7 +213,8 @@ class Server:
         finally:
             self._connecting = None
         _log.info("connected to Redis", server=str(self.address))
-        self._on_back(self)
+        if lost or attempt:
+            self._on_back(self)
 
     def _overdue(self) -> None:
         """The deadline of the oldest call has come. Calls that were not sent fail; if a sent one has no reply, the
