@@ -105,7 +105,13 @@ impl Watch {
     }
 
     fn closes_at(&self) -> Instant {
-        self.heard.max(self.began) + self.silence
+        // Who answers checks and never finishes DTLS has no media to come.
+        let alive = if self.dtls {
+            self.heard.max(self.began)
+        } else {
+            self.began
+        };
+        alive + self.silence
     }
 
     /// When something is due, unless the client gives a sign of life.
@@ -176,6 +182,7 @@ mod tests {
         let now = Instant::now();
         let mut watch = Watch::new(SILENCE, now);
         watch.path_selected();
+        watch.heard(now + SILENCE / 2);
         assert_eq!((watch.poll(now), watch.deadline()), (None, now + SILENCE));
         assert!(watch.is_over(now + SILENCE) && !watch.was_up());
     }

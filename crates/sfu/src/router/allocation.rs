@@ -48,8 +48,7 @@ pub(super) struct Cost {
 /// See the module. `K` names a video.
 #[derive(Debug, Default)]
 pub(super) struct Allocation<K> {
-    /// How many layers of each are sent; 0: it is paused.
-    granted: Vec<(K, usize)>,
+    granted: Vec<Granted<K>>,
     /// Since when more is possible than is sent, without a break.
     more: Option<Instant>,
     /// When more was sent the last time.
@@ -58,17 +57,39 @@ pub(super) struct Allocation<K> {
     patience: u32,
 }
 
+/// What a video was given.
+#[derive(Debug)]
+struct Granted<K> {
+    key: K,
+    /// How many layers are sent; 0: it is paused.
+    layers: usize,
+    /// How many there were.
+    of: usize,
+}
+
 impl<K: Copy + PartialEq> Allocation<K> {
     /// How many layers of a video are sent; `None`: it is not known.
     pub(super) fn granted(&self, key: K) -> Option<usize> {
-        let known = self.granted.iter().find(|(known, _)| *known == key)?;
-        Some(known.1)
+        Some(self.last(key)?.layers)
+    }
+
+    fn last(&self, key: K) -> Option<&Granted<K>> {
+        self.granted.iter().find(|granted| granted.key == key)
+    }
+
+    /// What is sent of a video so far. One that is new here begins with what is possible; so does one with more layers than
+    /// before, since its layers were counted from another lowest one, or its tile has grown.
+    fn current(&self, demand: &Demand<K>, possible: usize) -> usize {
+        match self.last(demand.key) {
+            Some(last) if last.layers == 0 || demand.layers.len() <= last.of => last.layers,
+            _ => possible,
+        }
     }
 
     /// The videos that are paused.
     pub(super) fn paused(&self) -> Vec<K> {
-        let paused = self.granted.iter().filter(|(_, layers)| *layers == 0);
-        paused.map(|(key, _)| *key).collect()
+        let paused = self.granted.iter().filter(|granted| granted.layers == 0);
+        paused.map(|granted| granted.key).collect()
     }
 
     /// Divides `bits` among audio and videos, the most important one first. Gives how many bits per second would be of use;
@@ -76,11 +97,10 @@ impl<K: Copy + PartialEq> Allocation<K> {
     pub(super) fn decide(&mut self, now: Instant, bits: f64, audio: f64, demands: &[Demand<K>]) -> Option<f64> {
         let possible = fit(bits - audio, demands, 1.0);
         let ample = fit(bits - audio, demands, SPARE);
-        // A video that is new here begins with what is possible.
         let current: Vec<usize> = demands
             .iter()
             .zip(&possible)
-            .map(|(demand, &new)| self.granted(demand.key).unwrap_or(new))
+            .map(|(demand, &possible)| self.current(demand, possible))
             .collect();
         let fits = cost(demands, &current) <= bits - audio;
         let next = if fits {
@@ -93,8 +113,12 @@ impl<K: Copy + PartialEq> Allocation<K> {
         };
         self.granted = demands
             .iter()
-            .map(|demand| demand.key)
-            .zip(next.iter().copied())
+            .zip(&next)
+            .map(|(demand, &layers)| Granted {
+                key: demand.key,
+                layers,
+                of: demand.layers.len(),
+            })
             .collect();
         goal(audio, demands, &next)
     }
@@ -232,7 +256,7 @@ mod tests {
     }
 
     fn levels(allocation: &Allocation<usize>) -> Vec<usize> {
-        allocation.granted.iter().map(|(_, level)| *level).collect()
+        allocation.granted.iter().map(|granted| granted.layers).collect()
     }
 
     /// Decides ten times a second. Gives what is sent in the end.
@@ -326,6 +350,21 @@ mod tests {
             run(&mut allocation, &mut now, 100, 300.0, &demands),
             [2, 2],
             "fewer frames at once"
+        );
+    }
+
+    #[test]
+    fn a_video_of_which_all_was_sent_does_not_fall_to_its_least_when_more_layers_are_known() {
+        let (one, all) = (videos(&[&[150.0]]), videos(&[&[40.0, 70.0, 150.0, 500.0]]));
+        let (mut allocation, mut now) = (Allocation::default(), Instant::now());
+        assert_eq!(run(&mut allocation, &mut now, 100, 1_000.0, &one), [1]);
+        assert_eq!(run(&mut allocation, &mut now, 100, 1_000.0, &all), [4]);
+        assert_eq!(run(&mut allocation, &mut now, 100, 300.0, &all), [3]);
+        assert_eq!(run(&mut allocation, &mut now, 100, 120.0, &one), [0]);
+        assert_eq!(
+            run(&mut allocation, &mut now, 100, 1_000.0, &all),
+            [0],
+            "what is paused waits until it has been possible for a while"
         );
     }
 

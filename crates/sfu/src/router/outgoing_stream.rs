@@ -41,6 +41,11 @@ pub(crate) struct OutgoingStream {
 /// How many sources are remembered: retransmissions of what came before are not asked for any more.
 const SPANS: usize = 3;
 
+/// A packet that comes so many after the newest one begins a new source. What was lost in between cannot be repaired any more,
+/// and receivers would guess a wrong cycle of the numbers behind gaps of half a cycle (RFC 3711 section 3.3.1): nothing of the
+/// outgoing stream would be authentic to them from there on.
+const LEAP: u64 = 1_000;
+
 /// How one source is renumbered.
 #[derive(Debug)]
 struct Span {
@@ -146,6 +151,9 @@ impl OutgoingStream {
                 Prepared::Drop
             };
         };
+        if self.leaps_to(incoming) {
+            self.restart();
+        }
         if self.awaits_keyframe && !incoming.is_keyframe {
             return Prepared::NeedsKeyframe;
         }
@@ -169,6 +177,12 @@ impl OutgoingStream {
     fn current(&mut self) -> Option<&mut Span> {
         let awaits_keyframe = self.awaits_keyframe;
         self.spans.back_mut().filter(|_| !awaits_keyframe)
+    }
+
+    fn leaps_to(&mut self, incoming: &Incoming) -> bool {
+        let sequence = *incoming.packet.seq_no;
+        self.current()
+            .is_some_and(|span| sequence > span.packets.newest() + LEAP)
     }
 
     /// Whether a packet is sent, or nothing but its number. `None`: neither is.

@@ -21,7 +21,6 @@ pub(crate) struct Omitted {
     /// How many were left out in all, also before `known_from`.
     count: u64,
     known_from: u64,
-    /// The highest number that was seen, left out or not.
     newest: u64,
 }
 
@@ -34,6 +33,11 @@ impl Omitted {
             known_from: 0,
             newest: first,
         }
+    }
+
+    /// The highest number that was seen, left out or not.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
     }
 
     /// Takes a number that is sent.

@@ -82,6 +82,25 @@ fn another_ssrc_on_an_m_line_goes_on_without_a_gap() {
 }
 
 #[test]
+fn leaping_numbers_are_authentic_to_all_who_receive_them() {
+    let (mut world, a, b) = call(205);
+    for round in 0..3 {
+        // Two leaps of almost half a cycle, with nothing in between that is forwarded.
+        world.clients[a].leap(Video, 32_700);
+        world.clients[a].hostile_payload = Some(vec![0x90; 1_501]);
+        world.run(Duration::from_millis(80));
+        world.clients[a].hostile_payload = None;
+        world.clients[a].leap(Video, 32_700);
+        world.clients[b].forget_got();
+        world.run(2 * SECOND);
+        let seen = world.clients[b].got_from(Video, a);
+        assert!(seen > 75, "{seen} packets after {round} leaps");
+    }
+    let (sequences, _, without_keyframe) = got(&world, b, Video);
+    assert_eq!((longest_gap(&sequences), without_keyframe), (1, 0));
+}
+
+#[test]
 fn of_several_encodings_one_is_forwarded_at_a_time() {
     let (mut world, a, b) = call(201);
     // The numbers of the encodings are those of Ana and of the clients after her.

@@ -157,6 +157,13 @@ impl Client {
         }
     }
 
+    /// Sends on with numbers so much higher.
+    pub(crate) fn leap(&mut self, kind: MediaKind, numbers: u64) {
+        for sender in self.senders.iter_mut().filter(|sender| sender.kind == kind) {
+            sender.sequence += numbers;
+        }
+    }
+
     /// Sends video with several streams on one m-line.
     pub(crate) fn send_encodings(&mut self, ssrcs: &[u32]) {
         let mid = self.mids(MediaKind::Video)[0];
