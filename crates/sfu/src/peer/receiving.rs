@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::format::{Codec, PayloadParams};
-use str0m::media::{KeyframeRequestKind, Mid};
+use str0m::media::{KeyframeRequestKind, Mid, Rid};
 use str0m::rtp::{ExtensionValues, RtpHeader, Ssrc};
 
 use super::Peer;
-use super::formats::{Formats, Role};
+use super::formats::{Formats, Place, Role};
 use super::session::Fault;
 use super::sources::Sources;
 use crate::config::Transport;
@@ -120,13 +120,13 @@ impl Receiving {
             _ => return None,
         };
         let main = self.sources.get_mut(header.ssrc.into())?;
-        let line = main.place.line;
+        let Place { line, rid, .. } = main.place;
         let (report, ask_at) = (main.stream.report(), main.stream.ask_at());
         self.report_at.get_or_insert(now + REPORT_EVERY);
         self.ask_at = [self.ask_at, ask_at].into_iter().flatten().min();
         let packet = Packet {
             seq_no: index.into(),
-            header: self.header(&header, &params, is_repair),
+            header: self.header(&header, &params, is_repair, rid),
             payload: payload.into(),
             timestamp: now,
             report,
@@ -175,10 +175,10 @@ impl Receiving {
         let mut repeated = *header;
         (repeated.sequence, repeated.marker) = (sequence, false);
         repeated.timestamp = header.timestamp.wrapping_sub(block.offset);
-        let (line, report) = (source.place.line, source.stream.report());
+        let (Place { line, rid, .. }, report) = (source.place, source.stream.report());
         let packet = Packet {
             seq_no: missed.into(),
-            header: self.header(&repeated, &params, false),
+            header: self.header(&repeated, &params, false, rid),
             payload: block.payload.into(),
             timestamp: now,
             report,
@@ -186,8 +186,9 @@ impl Receiving {
         Some((line, params, packet))
     }
 
-    /// A header as routers read it.
-    fn header(&self, header: &Header<'_>, params: &PayloadParams, is_repair: bool) -> RtpHeader {
+    /// A header as routers read it. `rid` is that of its stream: senders leave it out once a report shows that it is known
+    /// (RFC 8852 section 3.3).
+    fn header(&self, header: &Header<'_>, params: &PayloadParams, is_repair: bool, rid: Option<Rid>) -> RtpHeader {
         let mut csrc = [0; 15];
         let sources = header.sources.as_chunks().0;
         csrc.iter_mut()
@@ -202,12 +203,12 @@ impl Receiving {
             csrc_count: sources.len(),
             csrc,
             header_len: header.length,
-            ext_vals: self.extensions(header, params.spec().codec, is_repair),
+            ext_vals: self.extensions(header, params.spec().codec, is_repair, rid),
             ..RtpHeader::default()
         }
     }
 
-    fn extensions(&self, header: &Header<'_>, codec: Codec, is_repair: bool) -> ExtensionValues {
+    fn extensions(&self, header: &Header<'_>, codec: Codec, is_repair: bool, rid: Option<Rid>) -> ExtensionValues {
         let octet = |id: Option<u8>| header.extension(id?)?.first().copied();
         let (level, orientation) = (octet(self.formats.ids.level), octet(self.formats.ids.orientation));
         let mut values = ExtensionValues {
@@ -217,7 +218,8 @@ impl Receiving {
             rid: match is_repair {
                 true => self.formats.repaired_rid(header),
                 false => self.formats.rid(header),
-            },
+            }
+            .or(rid),
             ..ExtensionValues::default()
         };
         let descriptor = (codec == Codec::Av1).then_some(self.formats.ids.descriptor).flatten();

@@ -91,7 +91,7 @@ impl Router {
         subscription.restart();
         let tracks = &mut self.rooms[room].tracks;
         if let Some(track) = before.and_then(|before| tracks.get_mut(before)) {
-            track.subscribers.retain(|other| *other != key);
+            track.lose_subscriber(key);
         }
         if let Some(after) = after {
             tracks[after].subscribers.push(key);
@@ -112,7 +112,7 @@ impl Router {
         if let Some(key_of_track) = track
             && let Some(track) = self.rooms[room].tracks.get_mut(key_of_track)
         {
-            track.subscribers.retain(|other| *other != key);
+            track.lose_subscriber(key);
             self.set_demand_stale(room, key_of_track);
         }
         Some(gone.into_far_end())
@@ -239,7 +239,7 @@ impl Router {
         let audio = room.wanted_audio(user, voices.len());
         let in_order = room.wanted_video(user, view, pictures.len());
         let [sound, screen] = room.shared_of(&audio, &in_order);
-        let mut placed = Vec::new();
+        let (mut placed, mut resized) = (Vec::new(), Vec::new());
         for (slots, wanted, shared) in [(voices, &audio, sound), (pictures, &in_order, screen)] {
             let current: Vec<_> = slots.iter().map(|mid| self.assigned(peer, *mid)).collect();
             placed.extend(slots.into_iter().zip(place(&current, wanted, shared)));
@@ -254,12 +254,14 @@ impl Router {
             self.change(now, room_key, key, lines.is_connected, |subscription| {
                 subscription.assign(track);
             });
-            if is_resized {
-                self.select(now, room_key, key);
-            }
+            resized.extend(is_resized.then_some(key));
         }
         self.members[peer].videos = in_order;
         self.allot(now, peer);
+        // What the line allows is known now: no keyframe is asked for that would not be sent.
+        for key in resized {
+            self.select(now, room_key, key);
+        }
     }
 
     /// The height at which a view shows a track. A screen is sent whole: text has to be sharp.

@@ -89,6 +89,9 @@ impl Router {
         let mut has_changed = false;
         for (layer, is_wanted) in layers.iter_mut().zip(is_wanted) {
             has_changed |= layer.demand.follow(now, is_wanted);
+            if layer.demand == Demand::Stopped {
+                layer.history.clear();
+            }
             if let Some(at) = layer.demand.deadline() {
                 self.timers.arm(at, Due::Demand(room, key));
             }

@@ -64,13 +64,15 @@ impl Router {
         }
     }
 
-    /// Requests a keyframe of each layer of a video that is wanted.
+    /// Requests a keyframe of each layer of a video that is wanted, of those that have come if any has.
     pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomKey, key: TrackKey) {
         let Some(track) = self.rooms[room].tracks.get(key) else {
             return;
         };
+        let has_any_come = track.layers.iter().any(|layer| layer.ssrc().is_some());
         let layers = track.layers.iter().enumerate();
-        let wanted = layers.filter(|(_, layer)| layer.demand != Demand::Stopped);
+        let wanted =
+            layers.filter(|(_, layer)| layer.demand != Demand::Stopped && (layer.ssrc().is_some() || !has_any_come));
         for layer in wanted.map(|(layer, _)| layer).collect::<Vec<_>>() {
             self.request_keyframe_of(now, room, (key, layer));
         }

@@ -51,6 +51,14 @@ impl Track {
         }
     }
 
+    /// A subscription is sent something else.
+    pub(super) fn lose_subscriber(&mut self, key: SubscriptionKey) {
+        self.subscribers.retain(|other| *other != key);
+        if self.subscribers.is_empty() {
+            self.layers.forget_sent();
+        }
+    }
+
     /// A request for a keyframe of a layer.
     pub(super) fn keyframe_request(&self, ssrc: Option<Ssrc>) -> KeyframeRequest {
         KeyframeRequest {

@@ -41,6 +41,25 @@ pub(crate) struct ExtensionIds {
     pub(crate) descriptor: Option<u8>,
 }
 
+/// The highest id of one-byte form (RFC 8285 section 4.2).
+const HIGHEST_NARROW: u8 = 14;
+
+impl ExtensionIds {
+    /// Whether one of them needs two-byte form.
+    fn are_wide(&self) -> bool {
+        let Self {
+            mid,
+            send_time,
+            transport_sequence,
+            level,
+            orientation,
+            descriptor,
+        } = *self;
+        let mut ids = [mid, send_time, transport_sequence, level, orientation, descriptor].into_iter();
+        ids.any(|id| id > Some(HIGHEST_NARROW))
+    }
+}
+
 /// What of a header belongs to the moment at which it is sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Departure<'a> {
@@ -67,7 +86,7 @@ impl Departure<'_> {
     pub(crate) fn write_padding(&self, ids: &ExtensionIds, timestamp: u32, packet: &mut Vec<u8>) -> usize {
         let begin = packet.len();
         self.write_fixed(0xa0, false, timestamp, packet);
-        let mut elements = Elements::begin(false, packet);
+        let mut elements = Elements::begin(ids.are_wide(), packet);
         self.add_to(ids, &mut elements);
         elements.end();
         let header = packet.len() - begin;
@@ -132,7 +151,8 @@ impl Outgoing {
             let (id, descriptor) = (ids.descriptor?, incoming.descriptor.as_ref()?);
             Some((id, descriptor, frame))
         });
-        let is_wide = descriptor.is_some_and(|(_, descriptor, _)| descriptor.bytes().len() > LONGEST_NARROW);
+        let is_long = descriptor.is_some_and(|(_, descriptor, _)| descriptor.bytes().len() > LONGEST_NARROW);
+        let is_wide = is_long || ids.are_wide();
         let mut elements = Elements::begin(is_wide, packet);
         departure.add_to(ids, &mut elements);
         if let Some((id, level)) = ids.level.zip(incoming.level) {
