@@ -29,6 +29,30 @@ _SENT: Final = """async () => {
 }"""
 
 
+_NESTED: Final = """
+const add = RTCPeerConnection.prototype.addTransceiver;
+RTCPeerConnection.prototype.addTransceiver = function (what, how) {
+  if (!(what instanceof MediaStreamTrack) || what.kind !== "video") return add.call(this, what, how);
+  const made = add.call(this, what, { ...how, sendEncodings: [{ scalabilityMode: "MODE" }] });
+  const { codecs } = RTCRtpReceiver.getCapabilities("video");
+  made.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === "video/CODEC"));
+  return made;
+};
+"""
+"""The layers are inside of one stream (SVC)."""
+
+
+_MODES: Final = """async () => {
+  const modes = [];
+  for (const connection of window.connections) {
+    for (const s of (await connection.getStats()).values()) {
+      if (s.type === "outbound-rtp" && s.scalabilityMode) modes.push(s.scalabilityMode);
+    }
+  }
+  return modes;
+}"""
+
+
 async def _picture(person: Person) -> dict[str, Any]:
     """The statistics of the only picture that comes in."""
     (picture,) = [s for s in await person.inbound("video") if s.get("framesDecoded")]
@@ -81,3 +105,23 @@ async def test_each_tile_gets_the_layer_that_fills_it_without_a_freeze(come: Com
     await _sends(ana, ["h", "q"])
     await ben.leave()
     await _sends(ana, ["q"])
+
+
+@pytest.mark.parametrize(("codec", "mode"), [("VP9", "L3T3"), ("VP9", "L3T3_KEY"), ("AV1", "L3T3")])
+async def test_each_tile_gets_the_spatial_layers_that_fill_it(come: Come, base: str, codec: str, mode: str) -> None:
+    room = new_room(base)
+    ana = await come("Ana", preferences={"quality": "high"})
+    await ana.context.add_init_script(_NESTED.replace("CODEC", codec).replace("MODE", mode))
+    await ana.context.add_init_script(chromium.FAST_LINE.replace("VP8", codec))
+    ben = await come("Ben", viewport=STAGE, preferences={"cameraOn": False})
+    caro = await come("Caro", viewport=CORNER, preferences={"cameraOn": False})
+    for person in (ana, ben):
+        await person.join(room.link)
+    await _gets(ben, 720)
+    assert await ana.page.evaluate(_MODES) == [mode]
+    await caro.join(room.link)
+    await _gets(caro, 180)
+    await caro.page.set_viewport_size(STAGE)
+    await _gets(caro, 360)
+    await caro.page.set_viewport_size(CORNER)
+    await _gets(caro, 180)

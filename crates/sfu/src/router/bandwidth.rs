@@ -7,7 +7,6 @@ use str0m::media::MediaKind;
 use super::allocation::{Allocation, Cost, Demand};
 use super::ladder::{GivesUp, Rung};
 use super::selection::{Allowance, Layer};
-use super::thinning::Limit;
 use super::{Due, Router};
 use crate::command::Source;
 use crate::ids::{PeerKey, SubscriptionKey, TrackKey, UserId};
@@ -20,6 +19,12 @@ const USUAL_AUDIO: f64 = 50_000.0;
 const USUAL_VIDEO: f64 = 150_000.0;
 /// Each larger picture has so many times as many bits.
 const LARGER: f64 = 3.0;
+
+/// All of an audio.
+const WHOLE: Layer = Layer {
+    spatial: 0,
+    temporal: Layer::ALL,
+};
 
 /// How much one peer can be sent, and what it is sent of it.
 #[derive(Debug, Default)]
@@ -217,7 +222,7 @@ impl Router {
             }
             match track.kind() {
                 MediaKind::Audio => {
-                    audio += track.layers.bits(0, Limit::NONE).unwrap_or(USUAL_AUDIO);
+                    audio += track.layers.bits(WHOLE).unwrap_or(USUAL_AUDIO);
                 }
                 MediaKind::Video => {
                     let tile = subscription.selection().tile;

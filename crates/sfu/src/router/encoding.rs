@@ -25,7 +25,8 @@ pub(super) struct Encoding {
     pub(super) history: History,
     /// What its publisher was told of it.
     pub(super) demand: Demand,
-    pub(super) height: Option<u32>,
+    /// The heights of its pictures, the lowest spatial layer first, as far as they are known.
+    pub(super) heights: Vec<u32>,
     /// What it costs a subscriber's line.
     pub(super) rates: Rates,
     stream: IncomingStream,

@@ -71,11 +71,10 @@ impl Router {
             return too_much;
         }
         let captured = track.captured(&mut member.clock, layer, &packet, &params);
-        let incoming = Arc::new(track.layers.parse(now, layer, packet, params, captured));
-        let is_resized = incoming
-            .height
-            .is_some_and(|height| track.layers.set_height(layer, height));
-        if has_turned || is_resized {
+        let (incoming, has_other_layers) = track.layers.parse(now, layer, packet, params, captured);
+        let incoming = Arc::new(incoming);
+        let is_resized = !incoming.heights.is_empty() && track.layers.set_heights(layer, &incoming.heights);
+        if has_turned || has_other_layers || is_resized {
             self.aim_all(room_key, key);
         }
         let taken = self.hand_out(now, (room_key, key, layer), publisher, &incoming, choice, deliver);

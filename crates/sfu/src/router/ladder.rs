@@ -4,8 +4,7 @@
 //! it has to be read. Both begin with the least there is, so that no tile is empty while another one has more.
 
 use super::layers::Layers;
-use super::selection::{EncodingIndex, Layer};
-use super::thinning::Limit;
+use super::selection::{Layer, Size};
 
 /// What a video has less of where a line is narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,21 +54,16 @@ impl Layers {
     }
 
     /// The temporal layers of a size, the lowest first.
-    fn frames_of(&self, size: EncodingIndex) -> impl Iterator<Item = Rung> + '_ {
+    fn frames_of(&self, size: Size) -> impl Iterator<Item = Rung> + '_ {
         let below = 0..self.highest_temporal(size);
         below.chain([Layer::ALL]).map(move |temporal| self.rung(size, temporal))
     }
 
-    fn rung(&self, spatial: EncodingIndex, temporal: u8) -> Rung {
+    fn rung(&self, spatial: Size, temporal: u8) -> Rung {
+        let layer = Layer { spatial, temporal };
         Rung {
-            layer: Layer { spatial, temporal },
-            bits: self.bits(
-                spatial,
-                Limit {
-                    temporal,
-                    ..Limit::NONE
-                },
-            ),
+            layer,
+            bits: self.bits(layer),
             is_anew: true,
         }
     }
@@ -77,7 +71,6 @@ impl Layers {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use str0m::format::CodecConfig;
@@ -101,10 +94,10 @@ mod tests {
                 let now = start + frame * Duration::from_millis(33);
                 for packet in encoder.encode() {
                     layers.hear(now, index, MediaKind::Video, &packet);
-                    let incoming = Arc::new(layers.parse(now, index, packet, config.params()[0], now));
-                    incoming.height.into_iter().for_each(|height| {
-                        layers.set_height(index, height);
-                    });
+                    let (incoming, _) = layers.parse(now, index, packet, config.params()[0], now);
+                    if !incoming.heights.is_empty() {
+                        layers.set_heights(index, &incoming.heights);
+                    }
                 }
             }
         }

@@ -1,5 +1,5 @@
 //! The layers of a track: the encodings that its publisher sends at the same time (simulcast, RFC 8853), as its offer has
-//! them in order, and the temporal layers inside of each.
+//! them in order, and the layers inside of each (SVC).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use str0m::rtp::{RtpHeader, Ssrc};
 
 use super::dynacast::Demand;
 use super::encoding::Encoding;
-use super::selection::{Allowance, EncodingIndex, Layer};
+use super::selection::{Allowance, EncodingIndex, Layer, Size};
 use super::thinning::Limit;
 use crate::rtp::{Choice, EncodingName, Incoming, Packet};
 
@@ -102,19 +102,36 @@ impl Layers {
         Heard { choice, has_turned }
     }
 
-    /// Takes the height of the picture that a layer's keyframe has. Gives whether it is another one than was thought.
-    pub(super) fn set_height(&mut self, layer: EncodingIndex, height: u32) -> bool {
-        let before = self.height(layer);
-        self.encodings[layer].height = Some(height);
-        before != height
+    /// Takes the heights of the pictures of an encoding, the lowest spatial layer first. Gives whether they are others than was
+    /// thought.
+    pub(super) fn set_heights(&mut self, encoding: EncodingIndex, heights: &[u32]) -> bool {
+        let known = &mut self.encodings[encoding].heights;
+        let is_new = known != heights;
+        if is_new {
+            known.clear();
+            known.extend_from_slice(heights);
+        }
+        is_new
     }
 
-    /// The height of a layer's picture.
-    pub(super) fn height(&self, layer: EncodingIndex) -> u32 {
-        self.encodings[layer].height.unwrap_or(ASSUMED_HEIGHT << layer)
+    /// How many sizes of the picture there are: encodings, or where there is one, spatial layers inside of it.
+    fn sizes(&self) -> usize {
+        match self.are_several() {
+            true => self.encodings.len(),
+            false => usize::from(self.encodings[0].rates.highest_spatial()) + 1,
+        }
     }
 
-    /// Parses a packet of an encoding.
+    /// The height of the picture of a size.
+    pub(super) fn height(&self, size: Size) -> u32 {
+        let known = match self.are_several() {
+            true => self.encodings[size].heights.last(),
+            false => self.encodings[0].heights.get(size),
+        };
+        known.copied().unwrap_or(ASSUMED_HEIGHT << size)
+    }
+
+    /// Parses a packet of an encoding. Gives also whether there are more spatial layers than before, or fewer.
     pub(super) fn parse(
         &mut self,
         now: Instant,
@@ -122,31 +139,56 @@ impl Layers {
         packet: Packet,
         params: PayloadParams,
         captured: Instant,
-    ) -> Incoming {
-        self.encodings[encoding].parse(now, packet, params, captured)
+    ) -> (Incoming, bool) {
+        let encoding = &mut self.encodings[encoding];
+        let before = encoding.rates.highest_spatial();
+        let incoming = encoding.parse(now, packet, params, captured);
+        (incoming, encoding.rates.highest_spatial() != before)
     }
 
-    /// The encodings that a tile may be sent, the smallest picture first, up to the one that fills it. Those that their publisher
-    /// has dropped by itself are left out.
-    pub(super) fn sizes_for(&self, tile: Option<u32>) -> Vec<EncodingIndex> {
+    /// The sizes that a tile may be sent, the smallest picture first, up to the one that fills it. Those that their publisher has
+    /// dropped by itself are left out.
+    pub(super) fn sizes_for(&self, tile: Option<u32>) -> Vec<Size> {
         let is_there = |encoding: &Encoding| encoding.is_active || encoding.demand == Demand::Stopped;
         let best = self.best(tile, Allowance::Unlimited, is_there).unwrap_or(0);
         let most = self.height(best);
-        let mut sizes: Vec<EncodingIndex> = (0..self.encodings.len())
-            .filter(|size| *size == best || is_there(&self.encodings[*size]))
+        let mut sizes: Vec<Size> = (0..self.sizes())
+            .filter(|size| *size == best || self.is_size(*size, is_there))
             .filter(|size| self.height(*size) <= most)
             .collect();
         sizes.sort_by_key(|size| self.height(*size));
         sizes
     }
 
-    /// Bits per second of an encoding, as far as a limit lets it through; `None`: not yet known.
-    pub(super) fn bits(&self, encoding: EncodingIndex, limit: Limit) -> Option<f64> {
-        self.encodings[encoding].rates.bits(limit)
+    /// Whether its encoding is like that. Spatial layers inside of one are there as long as they come.
+    fn is_size(&self, size: Size, is_there: impl Fn(&Encoding) -> bool) -> bool {
+        !self.are_several() || is_there(&self.encodings[size])
     }
 
-    /// The highest temporal layer of an encoding.
-    pub(super) fn highest_temporal(&self, encoding: EncodingIndex) -> u8 {
+    /// Bits per second of a video, up to a layer; `None`: not yet known.
+    pub(super) fn bits(&self, layer: Layer) -> Option<f64> {
+        let Layer { spatial, temporal } = layer;
+        match self.are_several() {
+            true => self.encodings[spatial].rates.bits(Limit {
+                temporal,
+                ..Limit::NONE
+            }),
+            false => self.encodings[0].rates.bits(self.limit(layer)),
+        }
+    }
+
+    /// What is left out inside of a stream by that layer.
+    fn limit(&self, Layer { spatial, temporal }: Layer) -> Limit {
+        let is_whole = self.are_several() || spatial + 1 >= self.sizes();
+        Limit {
+            spatial: if is_whole { u8::MAX } else { spatial as u8 },
+            temporal,
+        }
+    }
+
+    /// The highest temporal layer of a size.
+    pub(super) fn highest_temporal(&self, size: Size) -> u8 {
+        let encoding = if self.are_several() { size } else { 0 };
         self.encodings[encoding].rates.highest_temporal()
     }
 
@@ -169,40 +211,33 @@ impl Layers {
 
     /// The encoding for a tile of a height in pixels, of those that are sent, and how much of it. `None`: there is none.
     pub(super) fn pick(&self, tile: Option<u32>, allowance: Allowance) -> Option<(EncodingIndex, Limit)> {
-        let limit = match allowance {
-            Allowance::Unlimited => Limit::NONE,
-            Allowance::UpTo(Layer { temporal, .. }) => Limit {
-                temporal,
-                ..Limit::NONE
-            },
+        let spatial = self.best(tile, allowance, |encoding| encoding.is_active)?;
+        let temporal = match allowance {
+            Allowance::Unlimited => Layer::ALL,
+            Allowance::UpTo(layer) => layer.temporal,
         };
-        let encoding = match self.are_several() {
-            true => self.best(tile, allowance, |encoding| encoding.is_active)?,
-            false => 0,
-        };
-        Some((encoding, limit))
+        let limit = self.limit(Layer { spatial, temporal });
+        Some((if self.are_several() { spatial } else { 0 }, limit))
     }
 
-    /// The layer that would be picked if all were sent.
+    /// The encoding that would be picked if all were sent.
     pub(super) fn ideal(&self, tile: Option<u32>, allowance: Allowance) -> Option<EncodingIndex> {
-        self.best(tile, allowance, |_| true)
+        match self.are_several() {
+            true => self.best(tile, allowance, |_| true),
+            false => Some(0),
+        }
     }
 
-    /// The smallest layer that fills a tile, else the largest. A tile is scaled up by a tenth before another layer is worth
-    /// its bits.
-    fn best(
-        &self,
-        tile: Option<u32>,
-        allowance: Allowance,
-        is_there: impl Fn(&Encoding) -> bool,
-    ) -> Option<EncodingIndex> {
+    /// The smallest picture that fills a tile, else the largest. A tile is scaled up by a tenth before another one is worth its
+    /// bits.
+    fn best(&self, tile: Option<u32>, allowance: Allowance, is_there: impl Fn(&Encoding) -> bool) -> Option<Size> {
         let most = match allowance {
             Allowance::Unlimited => u32::MAX,
-            Allowance::UpTo(layer) => self.height(layer.spatial.min(self.encodings.len() - 1)),
+            Allowance::UpTo(layer) => self.height(layer.spatial.min(self.sizes() - 1)),
         };
         let goal = tile.unwrap_or(u32::MAX);
-        let rank = |layer: &EncodingIndex| {
-            let height = self.height(*layer);
+        let rank = |size: &Size| {
+            let height = self.height(*size);
             let is_filled = height.saturating_mul(11) / 10 >= goal;
             if is_filled {
                 (0, i64::from(height))
@@ -210,19 +245,40 @@ impl Layers {
                 (1, -i64::from(height))
             }
         };
-        let there = (0..self.encodings.len()).filter(|layer| is_there(&self.encodings[*layer]));
-        there.filter(|layer| self.height(*layer) <= most).min_by_key(rank)
+        let there = (0..self.sizes()).filter(|size| self.is_size(*size, &is_there));
+        there.filter(|size| self.height(*size) <= most).min_by_key(rank)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::rtp::Place;
 
     fn layers(heights: [Option<u32>; 3], active: [bool; 3]) -> Layers {
         let mut layers = Layers::new(["q", "h", "f"].map(|rid| EncodingName::Rid(rid.into())).to_vec());
         for (layer, (height, active)) in layers.encodings.iter_mut().zip(heights.into_iter().zip(active)) {
-            (layer.height, layer.is_active) = (height, active);
+            (layer.heights, layer.is_active) = (height.into_iter().collect(), active);
+        }
+        layers
+    }
+
+    /// One stream with so many spatial layers, of which it has said the heights, and two temporal ones.
+    fn nested(spatial: u8, heights: &[u32]) -> Layers {
+        let (mut layers, start) = (Layers::default(), Instant::now());
+        layers.set_heights(0, heights);
+        for frame in 0..60_u32 {
+            for spatial in 0..spatial {
+                let place = Place {
+                    spatial,
+                    temporal: (frame % 2) as u8,
+                    ..Place::default()
+                };
+                let now = start + frame * Duration::from_millis(33);
+                layers.encodings[0].rates.add(now, place, 200 << spatial);
+            }
         }
         layers
     }
@@ -265,6 +321,25 @@ mod tests {
         assert_eq!(known.pick(Some(720), upto(1, Layer::ALL)), Some((1, Limit::NONE)));
         assert_eq!(known.pick(Some(720), upto(9, 1)), Some((2, limit(1))));
         assert_eq!(Layers::default().pick(Some(90), upto(0, 0)), Some((0, limit(0))));
+    }
+
+    #[test]
+    fn of_spatial_layers_a_tile_gets_those_up_to_the_one_that_fills_it() {
+        let limit = |layers: &Layers, tile| layers.pick(tile, Allowance::Unlimited).map(|(_, limit)| limit.spatial);
+        let known = nested(3, &[180, 360, 720]);
+        let tiles = [Some(90), Some(198), Some(360), Some(720), None];
+        let all = u8::MAX;
+        assert_eq!(tiles.map(|tile| limit(&known, tile)), [0, 0, 1, all, all].map(Some));
+        assert_eq!(limit(&nested(3, &[]), Some(180)), Some(0), "heights are assumed");
+        assert_eq!(limit(&nested(1, &[720]), Some(90)), Some(all), "there is one");
+        let upto = |spatial, temporal| Allowance::UpTo(Layer { spatial, temporal });
+        let (_, narrow) = known.pick(None, upto(1, 0)).unwrap();
+        assert_eq!((narrow.spatial, narrow.temporal), (1, 0));
+        assert_eq!(known.sizes_for(Some(360)), [0, 1]);
+        let bits = |spatial, temporal| known.bits(Layer { spatial, temporal }).unwrap();
+        assert!(
+            bits(0, 0) < bits(0, Layer::ALL) && bits(0, Layer::ALL) < bits(1, 0) && bits(1, 0) < bits(2, Layer::ALL)
+        );
     }
 
     #[test]

@@ -71,6 +71,11 @@ impl Span {
         numbers(incoming, |picture| self.pictures.outgoing(picture))
     }
 
+    /// Whether a packet is the last one that is sent of its picture (RFC 9628 section 4.1).
+    fn ends_picture(&self, incoming: &Incoming) -> bool {
+        incoming.packet.header.marker || (incoming.ends_layer && self.thinning.is_top(incoming))
+    }
+
     /// The packet as it went out. `None`: it is from too long ago.
     fn again(&self, incoming: Arc<Incoming>, sequence: u64) -> Option<Outgoing> {
         let header = &incoming.packet.header;
@@ -81,7 +86,7 @@ impl Span {
             payload_type: *self.payload_type,
             sequence,
             timestamp: header.timestamp.wrapping_add(self.timestamp),
-            marker: header.marker && !is_empty,
+            marker: self.ends_picture(&incoming) && !is_empty,
             vp8: numbers.map(|numbers| numbers.plus(self.shift)),
             is_empty,
             frame: descriptor.map(|descriptor| descriptor.frame().wrapping_add(self.frames)),
@@ -157,9 +162,11 @@ impl OutgoingStream {
         if self.awaits_keyframe && !incoming.is_keyframe {
             return Prepared::NeedsKeyframe;
         }
-        let is_sent = self.admit(incoming);
-        let outgoing = is_sent.and_then(|is_sent| self.write(now, incoming, pt, !is_sent));
-        outgoing.map_or(Prepared::Drop, Prepared::Write)
+        match self.admit(incoming) {
+            Some(is_sent) => (self.write(now, incoming, pt, !is_sent)).map_or(Prepared::Drop, Prepared::Write),
+            None if self.lacks(incoming) => Prepared::NeedsKeyframe,
+            None => Prepared::Drop,
+        }
     }
 
     fn payload_type(&mut self, incoming: Pt, payload: impl FnOnce() -> Option<Pt>) -> Option<Pt> {
@@ -183,6 +190,12 @@ impl OutgoingStream {
         let sequence = *incoming.packet.seq_no;
         self.current()
             .is_some_and(|span| sequence > span.packets.newest() + LEAP)
+    }
+
+    /// Whether a packet is left out for want of a keyframe alone.
+    fn lacks(&mut self, incoming: &Incoming) -> bool {
+        let limit = self.limit;
+        self.current().is_some_and(|span| span.thinning.lacks(incoming, limit))
     }
 
     /// Whether a packet is sent, or nothing but its number. `None`: neither is.
@@ -211,9 +224,18 @@ impl OutgoingStream {
             arrived: now,
             captured: incoming.captured,
         };
-        let (sequence, came) = match self.current() {
-            Some(span) => (span.packets.outgoing(*packet.seq_no)?, span.numbers(incoming)),
-            None => (*packet.seq_no, numbers(incoming, Some)),
+        let is_top = incoming.place.spatial == self.limit.spatial;
+        let (sequence, came, marker) = match self.current() {
+            Some(span) => (
+                span.packets.outgoing(*packet.seq_no)?,
+                span.numbers(incoming),
+                span.ends_picture(incoming),
+            ),
+            None => (
+                *packet.seq_no,
+                numbers(incoming, Some),
+                header.marker || (incoming.ends_layer && is_top),
+            ),
         };
         let clock_rate = spec.clock_rate.get();
         let numbers = self.rewrite.packet(time, sequence, header.timestamp, clock_rate)?;
@@ -226,7 +248,7 @@ impl OutgoingStream {
             timestamp: numbers.timestamp,
             // A receiver takes the marker of audio for the beginning of a talk spurt and may reset its jitter buffer there
             // (RFC 3551 section 4.1): right at a change of source.
-            marker: (header.marker && !is_empty) || (numbers.first && !spec.codec.is_video()),
+            marker: (marker && !is_empty) || (numbers.first && !spec.codec.is_video()),
             vp8: came
                 .filter(|_| !is_empty)
                 .map(|came| pictures.packet(came, is_first_ever)),

@@ -69,6 +69,11 @@ impl Rates {
             .reduce(|all, more| all + more)
     }
 
+    /// The highest spatial layer.
+    pub(super) fn highest_spatial(&self) -> u8 {
+        self.layers.iter().map(|rate| rate.spatial).max().unwrap_or_default()
+    }
+
     /// The highest temporal layer.
     pub(super) fn highest_temporal(&self) -> u8 {
         self.layers.iter().map(|rate| rate.temporal).max().unwrap_or_default()

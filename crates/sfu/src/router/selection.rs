@@ -4,11 +4,15 @@
 /// The place of an encoding among those that its track is offered in.
 pub(super) type EncodingIndex = usize;
 
+/// The place of a size of the picture among those of a track: the encoding, where there are several (simulcast), else the
+/// spatial layer (SVC).
+pub(super) type Size = usize;
+
 /// What can be sent of a video by itself: a size of its picture, at a frame rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layer {
-    /// The encoding, where there are several (simulcast), else the spatial layer (SVC).
-    pub(super) spatial: usize,
+    /// This size, and in one stream those below it.
+    pub(super) spatial: Size,
     /// This temporal layer and those below it.
     pub(super) temporal: u8,
 }

@@ -86,6 +86,17 @@ impl Thinning {
         self.level_of(moment(incoming)).admits(incoming.place)
     }
 
+    /// Whether a packet is of a spatial layer above what is sent, which may begin with the next keyframe.
+    pub(super) fn lacks(&self, incoming: &Incoming, limit: Limit) -> bool {
+        let level = self.level_of(moment(incoming));
+        (level.spatial.saturating_add(1)..=limit.spatial).contains(&incoming.place.spatial)
+    }
+
+    /// Whether a packet is of the highest spatial layer of its picture that is sent, where those above are left out.
+    pub(super) fn is_top(&self, incoming: &Incoming) -> bool {
+        self.level_of(moment(incoming)).spatial == incoming.place.spatial
+    }
+
     /// What was sent of a picture.
     fn level_of(&self, moment: Moment) -> Limit {
         if self.before.back().is_none_or(|change| moment.0 >= change.seen) {

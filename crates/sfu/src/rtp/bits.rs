@@ -21,4 +21,15 @@ impl<'a> Bits<'a> {
         self.next += count;
         Some(value)
     }
+
+    /// A number below this one, which is 255 at most: ns(n) of appendix A.8.1.
+    pub(super) fn take_below(&mut self, most: usize) -> Option<u8> {
+        let width = most.checked_ilog2()? as usize + 1;
+        let short = (1 << width) - most;
+        let value = self.take(width - 1)?;
+        if usize::from(value) < short {
+            return Some(value);
+        }
+        Some((value << 1 | self.take(1)?).wrapping_sub(short as u8))
+    }
 }

@@ -36,6 +36,16 @@ impl Descriptor {
         &self.0
     }
 
+    /// Whether it says what the templates are.
+    pub(super) fn has_structure(&self) -> bool {
+        self.0.get(3).is_some_and(|flags| flags & 0x80 != 0)
+    }
+
+    /// Whether the packet is the last one of its frame.
+    pub(crate) fn ends_frame(&self) -> bool {
+        self.0[0] & 0x40 != 0
+    }
+
     /// The number of the frame.
     pub(crate) fn frame(&self) -> u16 {
         u16::from_be_bytes([self.0[1], self.0[2]])

@@ -12,6 +12,7 @@ use super::pictures::Pictures;
 use super::place::Place;
 use super::structure::Structures;
 use super::vp8::{self, keyframe_height};
+use super::vp9;
 
 /// A publisher's packet, parsed once for all subscribers.
 #[derive(Debug)]
@@ -30,8 +31,10 @@ pub(crate) struct Incoming {
     pub(crate) vp8: Option<vp8::Descriptor>,
     /// Its picture id, extended: it does not wrap.
     pub(crate) picture: Option<u64>,
-    /// The height of the picture, where a keyframe of VP8 says it.
-    pub(crate) height: Option<u32>,
+    /// It is the last one of its picture in its spatial layer.
+    pub(crate) ends_layer: bool,
+    /// The heights of the picture in pixels, the lowest spatial layer first, where it says them.
+    pub(crate) heights: Vec<u32>,
     /// The audio level, as the extension has it (RFC 6464).
     pub(crate) level: Option<u8>,
     /// The orientation of the video, as the extension has it.
@@ -61,15 +64,28 @@ impl Incoming {
         let by_descriptor = descriptor
             .as_ref()
             .map(|descriptor| stream.structures.place(descriptor));
+        let vp9 = (codec == Codec::Vp9)
+            .then(|| vp9::Descriptor::parse(&packet.payload))
+            .flatten();
+        let height = vp8
+            .filter(|_| is_keyframe)
+            .and_then(|vp8| keyframe_height(&packet.payload, &vp8));
+        let place = by_descriptor
+            .or(vp8.map(|vp8| vp8.place()))
+            .or(vp9.as_ref().map(|vp9| vp9.place));
         let level = extensions.audio_level.zip(extensions.voice_activity);
         Self {
             level: level.map(|(level, voice)| u8::from(voice) << 7 | (level.unsigned_abs() & 0x7f)),
             orientation: extensions.video_orientation.map(|orientation| orientation as u8),
+            ends_layer: descriptor.as_ref().is_some_and(|descriptor| descriptor.ends_frame())
+                || vp9.as_ref().is_some_and(|vp9| vp9.ends),
+            heights: match (&descriptor, vp9) {
+                (Some(descriptor), _) => stream.structures.heights(descriptor),
+                (None, Some(vp9)) => vp9.heights,
+                (None, None) => height.into_iter().collect(),
+            },
             descriptor,
-            height: vp8
-                .filter(|_| is_keyframe)
-                .and_then(|vp8| keyframe_height(&packet.payload, &vp8)),
-            place: by_descriptor.or(vp8.map(|vp8| vp8.place())).unwrap_or_default(),
+            place: place.unwrap_or_default(),
             picture: vp8.and_then(|vp8| stream.pictures.extend(&vp8)),
             is_keyframe,
             packet,

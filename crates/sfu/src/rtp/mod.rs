@@ -21,6 +21,7 @@ mod serialize;
 mod structure;
 mod transport_feedback;
 mod vp8;
+mod vp9;
 
 pub(crate) use clock::{Report, SenderClock, StreamClock};
 pub(crate) use descriptor::{Descriptor, FrameNumbers, dependency_descriptor};

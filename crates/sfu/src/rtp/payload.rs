@@ -2,24 +2,20 @@
 
 use str0m::format::{
     Codec, CodecConfig, PayloadParams, detect_av1_keyframe, detect_h264_keyframe, detect_vp8_keyframe,
-    detect_vp9_keyframe,
 };
 use str0m::media::Pt;
+
+use super::vp9;
 
 /// Whether a decoder can begin with this packet. With audio it always can.
 pub(crate) fn is_keyframe(codec: Codec, payload: &[u8]) -> bool {
     match codec {
         Codec::Vp8 => detect_vp8_keyframe(payload),
-        Codec::Vp9 => detect_vp9_keyframe(payload) && begins_a_frame(payload),
+        Codec::Vp9 => vp9::Descriptor::parse(payload).is_some_and(|descriptor| descriptor.begins_keyframe()),
         Codec::H264 => detect_h264_keyframe(payload) || begins_with_parameters(payload),
         Codec::Av1 => detect_av1_keyframe(payload),
         _ => true,
     }
-}
-
-/// The P bit marks every packet of a VP9 keyframe, the B bit the first of a frame (RFC 9628 section 4.2).
-fn begins_a_frame(payload: &[u8]) -> bool {
-    payload.first().is_some_and(|first| first & 0x08 != 0)
 }
 
 /// H.264 parameter sets (NAL unit type 7) may precede the picture in a packet of their own (RFC 6184 section 5.2).

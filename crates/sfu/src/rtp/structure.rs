@@ -16,8 +16,7 @@ const FRAMES: usize = 32;
 /// A frame that is less than so many frames before the one of the current structure has come late.
 const LATE: u16 = 1_000;
 
-/// The flags in the fourth octet: there is a structure, and indications that are not those of the template.
-const HAS_STRUCTURE: u8 = 0x80;
+/// The flag in the fourth octet: there are indications that are not those of the template.
 const HAS_OWN_INDICATIONS: u8 = 0x20;
 
 /// Decode target indications of two bits.
@@ -46,7 +45,7 @@ impl Structures {
     pub(crate) fn place(&mut self, descriptor: &Descriptor) -> Place {
         let (bytes, frame) = (descriptor.bytes(), descriptor.frame());
         let flags = bytes.get(3).copied().unwrap_or_default();
-        if flags & HAS_STRUCTURE != 0
+        if descriptor.has_structure()
             && !self.current.as_ref().is_some_and(|current| current.is_after(frame))
             && let Some(structure) = Structure::read(descriptor)
         {
@@ -77,6 +76,13 @@ impl Structures {
         self.recent[at] = (frame, place);
         place
     }
+
+    /// The heights of the pictures, where the descriptor of a packet comes with the structure that says them.
+    pub(crate) fn heights(&self, descriptor: &Descriptor) -> Vec<u32> {
+        let current = self.current.as_ref();
+        let own = current.filter(|current| descriptor.has_structure() && current.frame == descriptor.frame());
+        own.map(|structure| structure.heights.clone()).unwrap_or_default()
+    }
 }
 
 /// The templates of a stream.
@@ -86,6 +92,8 @@ struct Structure {
     frame: u16,
     offset: u8,
     templates: Vec<Place>,
+    /// Those of the pictures, the lowest spatial layer first, where it says them.
+    heights: Vec<u32>,
 }
 
 impl Structure {
@@ -121,9 +129,11 @@ impl Structure {
                 place.switch_up = SwitchUp::Above;
             }
         }
+        let layers = templates.last().map_or(0, |last| last.spatial) + 1;
         Some(Self {
             frame: descriptor.frame(),
             offset,
+            heights: read_heights(&mut bits, templates.len(), targets, layers).unwrap_or_default(),
             templates,
         })
     }
@@ -138,6 +148,31 @@ impl Structure {
         let index = (first & 0x3f).wrapping_sub(self.offset) & 0x3f;
         self.templates.get(usize::from(index)).copied()
     }
+}
+
+/// Reads what comes behind the indications: differences, chains, and the resolutions. `None`: it has none, or is cut off.
+fn read_heights(bits: &mut Bits<'_>, templates: usize, targets: usize, layers: u8) -> Option<Vec<u32>> {
+    for _ in 0..templates {
+        while bits.take(1)? == 1 {
+            bits.take(4)?;
+        }
+    }
+    let chains = bits.take_below(targets + 1)?;
+    if chains > 0 {
+        for _ in 0..targets {
+            bits.take_below(usize::from(chains))?;
+        }
+        for _ in 0..templates * usize::from(chains) {
+            bits.take(4)?;
+        }
+    }
+    (bits.take(1)? == 1).then_some(())?;
+    (0..layers)
+        .map(|_| {
+            let [_, _, high, low] = [bits.take(8)?, bits.take(8)?, bits.take(8)?, bits.take(8)?];
+            Some(u32::from(u16::from_be_bytes([high, low])) + 1)
+        })
+        .collect()
 }
 
 fn read_layers(bits: &mut Bits<'_>) -> Option<Vec<Place>> {
@@ -243,6 +278,25 @@ mod tests {
         structures.place(&three_temporal_layers(0, 1));
         let own = descriptor(&[(3, 2), (1, 6), (5, 16), (0b00100, 5), (0, 6)]);
         assert_eq!(structures.place(&own), at(0, SwitchUp::None));
+    }
+
+    #[test]
+    fn a_structure_may_say_the_heights() {
+        // L2T1 with a chain for each of two targets, and differences of no frame, one and two.
+        let mut fields = vec![(3, 2), (0, 6), (1, 16), (0b10000, 5), (0, 6), (1, 5), (2, 2), (3, 2)];
+        fields.extend([2, 2, 0, 2].map(|indication| (indication, 2)));
+        fields.extend([(1, 1), (3, 4), (0, 1), (1, 1), (0, 4), (1, 1), (1, 4), (0, 1)]);
+        // Two of three chains at most: ns(3) has the codes 0, 10 and 11.
+        fields.extend([(3, 2), (0, 1), (1, 1), (0, 4), (0, 4), (0, 4), (0, 4)]);
+        let cut = descriptor(&[&fields[..], &[(0, 1)]].concat());
+        fields.extend([(1, 1), (319, 16), (179, 16), (639, 16), (359, 16)]);
+        let whole = descriptor(&fields);
+        let mut structures = Structures::default();
+        structures.place(&cut);
+        assert_eq!(structures.heights(&cut), [0; 0]);
+        structures.place(&whole);
+        assert_eq!(structures.heights(&whole), [180, 360]);
+        assert_eq!(structures.heights(&frame(1, 2)), [0; 0], "a packet without structure");
     }
 
     #[test]

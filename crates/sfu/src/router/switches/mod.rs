@@ -3,9 +3,9 @@
 mod checks;
 mod course;
 mod encoder;
+mod nested;
 
 use super::selection::{Allowance, Layer};
-use super::thinning::Limit;
 use checks::Switches;
 use course::{Coded, Course, Sent, upto};
 pub(super) use encoder::Encoder;
@@ -120,7 +120,10 @@ fn each_layer_has_its_rate() {
     let room = course.router.room_of(course.ana).unwrap();
     let track = course.router.rooms[room].tracks.values().next().unwrap();
     for (layer, packets) in [1.0, 2.0, 4.0].into_iter().enumerate() {
-        let bits = track.layers.bits(layer, Limit::NONE);
+        let bits = track.layers.bits(Layer {
+            spatial: layer,
+            temporal: Layer::ALL,
+        });
         // Payloads of 17 octets or so and what comes around them, thirty times a second.
         let (bits, expected) = (bits.unwrap(), packets * (17.0 + 70.0) * 8.0 / 0.033);
         assert!(
