@@ -84,6 +84,8 @@ pub(super) struct Paths {
     asked: Option<Instant>,
     /// When the client last sent something authentic that cannot be replayed.
     alive: Instant,
+    /// As checks were answered, the later ones counting more; zero: none was.
+    round_trip: Duration,
     seen: VecDeque<(Transaction, Address)>,
     held: Vec<Vec<u8>>,
     outgoing: VecDeque<(Address, Vec<u8>)>,
@@ -99,6 +101,7 @@ impl Paths {
             selected_heard: now,
             asked: None,
             alive: now,
+            round_trip: Duration::ZERO,
             seen: VecDeque::new(),
             held: Vec::new(),
             outgoing: VecDeque::new(),
@@ -256,7 +259,15 @@ impl Paths {
         if !StunMessage::parse(packet).is_ok_and(|message| message.verify(password, hmac)) {
             return false;
         }
-        path.check = None;
+        // What was sent more than once does not say which was answered.
+        let timed = path.check.take().filter(|check| check.tries == 0);
+        if let Some(check) = timed {
+            let taken = now.saturating_duration_since(check.sent_at);
+            self.round_trip = match self.round_trip {
+                Duration::ZERO => taken,
+                before => (before * 7 + taken) / 8,
+            };
+        }
         let is_nominated = path.is_nominated;
         if self.is_wanted(now, is_nominated) {
             self.select(address);
@@ -271,6 +282,11 @@ impl Paths {
         self.paths.iter_mut().for_each(|path| path.is_nominated = false);
         self.outgoing
             .extend(self.held.drain(..).map(|packet| (address, packet)));
+    }
+
+    /// How long the way to the client and back takes, as far as is known.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// The address that media goes to.

@@ -236,8 +236,8 @@ impl Receiving {
         }
     }
 
-    /// What the client is to be told now: RTCP packets.
-    pub(super) fn messages(&mut self, now: Instant) -> Vec<Vec<u8>> {
+    /// What the client, who is so long a round trip away, is to be told now: RTCP packets.
+    pub(super) fn messages(&mut self, now: Instant, round_trip: Duration) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
         if self.report_at.take_if(|at| *at <= now).is_some() {
             let mains = self.sources.iter_mut();
@@ -249,7 +249,7 @@ impl Receiving {
         }
         if self.ask_at.take_if(|at| *at <= now).is_some() {
             for source in self.sources.iter_mut() {
-                let missing = source.stream.ask(now);
+                let missing = source.stream.ask(now, round_trip);
                 if !missing.is_empty() {
                     messages.push(nack(OURS, *source.ssrc, &missing));
                 }

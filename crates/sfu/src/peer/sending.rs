@@ -341,7 +341,10 @@ impl Peer {
 
     /// Tells the client what is due about what it is sent, and what it sends.
     pub(crate) fn report(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
-        let packets = self.sending.reports(now).chain(self.receiving.messages(now));
+        let packets = self
+            .sending
+            .reports(now)
+            .chain(self.receiving.messages(now, self.paths.round_trip()));
         let compounds = self.sending.seal_rtcp(&self.session, packets);
         if let Some((transport, destination)) = self.paths.selected() {
             for packet in compounds {

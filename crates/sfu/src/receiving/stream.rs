@@ -1,6 +1,6 @@
 //! One RTP stream of a client's.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::missing::Missing;
 use super::reception::Reception;
@@ -80,9 +80,9 @@ impl Stream {
         self.missing.due()
     }
 
-    /// The sequence numbers to ask for now.
-    pub(crate) fn ask(&mut self, now: Instant) -> Vec<u16> {
-        self.missing.ask(now)
+    /// The sequence numbers to ask for now, of a sender who is so long a round trip away.
+    pub(crate) fn ask(&mut self, now: Instant, round_trip: Duration) -> Vec<u16> {
+        self.missing.ask(now, round_trip)
     }
 
     /// Its block in a receiver report, if something came since the last one.
