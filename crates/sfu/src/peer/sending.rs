@@ -273,6 +273,17 @@ impl Peer {
         self.sending.line.push_repair(key, outgoing);
     }
 
+    /// Drops the video of a stream that waits for a narrow line, as something else takes its place. Gives the number that its next
+    /// packet has; `None`: nothing is dropped.
+    pub(crate) fn drop_waiting(&mut self, key: OutletKey) -> Option<u64> {
+        let Sending {
+            line, outlets, control, ..
+        } = &mut self.sending;
+        control.bits()?;
+        let outlet = outlets.get(key).filter(|_| line.drop_video(key))?;
+        key.sequence_of(outlet.window.end())
+    }
+
     /// Whether more video may wait to go out.
     pub(crate) fn has_room(&self) -> bool {
         self.sending.line.has_room(self.sending.control.most_waiting())

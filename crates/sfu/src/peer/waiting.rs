@@ -88,6 +88,18 @@ impl WaitingLine {
         self.bytes < most
     }
 
+    /// Drops the video of a stream that waits. Gives whether there was any.
+    pub(super) fn drop_video(&mut self, key: OutletKey) -> bool {
+        let before = self.bytes;
+        let Self { video, bytes, .. } = self;
+        video.retain(|waiting| {
+            let stays = waiting.key != key;
+            *bytes -= if stays { 0 } else { waiting.bytes() };
+            stays
+        });
+        self.bytes < before
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

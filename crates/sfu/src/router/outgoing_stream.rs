@@ -135,6 +135,16 @@ impl OutgoingStream {
         self.frames.change_source();
     }
 
+    /// Whether something begins with this packet that has nothing to do with what was sent before.
+    pub(crate) fn begins_with(&self, incoming: &Incoming) -> bool {
+        self.awaits_keyframe && incoming.is_keyframe
+    }
+
+    /// From this number on nothing has left, and will not.
+    pub(crate) fn rewind(&mut self, next: u64) {
+        self.rewrite.rewind(next);
+    }
+
     /// No more of the stream is sent from now on.
     pub(super) fn limit(&mut self, limit: Limit) {
         self.limit = limit;

@@ -75,6 +75,13 @@ impl Rewrite {
         self.source = Source::NewLayer;
     }
 
+    /// From this number on nothing has left: the next source begins with it, if that is before what was mapped.
+    pub(crate) fn rewind(&mut self, next: u64) {
+        if let Some(last) = &mut self.last {
+            last.sequence = last.sequence.min(next.max(BEGIN) - 1);
+        }
+    }
+
     /// Maps a packet of the current source. `None`: it is older than the first one that was sent, and must not be sent.
     pub(crate) fn packet(&mut self, time: Time, sequence: u64, timestamp: u32, clock_rate: u32) -> Option<Rewritten> {
         let (mapping, first) = match self.source {
@@ -146,6 +153,25 @@ mod tests {
             arrived,
             captured: arrived,
         }
+    }
+
+    #[test]
+    fn what_never_left_leaves_no_gap() {
+        let start = Instant::now();
+        let mut rewrite = Rewrite::default();
+        for sequence in 0..20 {
+            rewrite.packet(at(start), 500 + sequence, 900, 90_000);
+        }
+        rewrite.change_source();
+        rewrite.rewind(BEGIN + 12);
+        let next = rewrite.packet(at(start), 7, 5, 90_000).unwrap();
+        assert_eq!((next.sequence, next.first), (BEGIN + 12, true));
+        rewrite.change_source();
+        rewrite.rewind(BEGIN + 30);
+        assert_eq!(rewrite.packet(at(start), 9, 9, 90_000).unwrap().sequence, BEGIN + 13);
+        rewrite.change_source();
+        rewrite.rewind(0);
+        assert_eq!(rewrite.packet(at(start), 3, 9, 90_000).unwrap().sequence, BEGIN);
     }
 
     #[test]

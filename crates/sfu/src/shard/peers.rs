@@ -175,7 +175,13 @@ impl Peers {
         if !peer.carries_media() {
             return Delivery::Dropped;
         }
-        if !peer.has_room() && incoming.params.spec().codec.is_video() {
+        let is_video = incoming.params.spec().codec.is_video();
+        if is_video && line.stream.begins_with(incoming) {
+            // What waits of the layer before would only delay this one.
+            let next = line.outlet.and_then(|outlet| peer.drop_waiting(outlet));
+            next.into_iter().for_each(|next| line.stream.rewind(next));
+        }
+        if is_video && !peer.has_room() {
             // What is left out now is not missed: the next keyframe for which there is room goes on with the numbers.
             line.stream.restart();
             return Delivery::Dropped;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use str0m::media::MediaKind::{Audio, Video};
 
-use crate::support::World;
+use crate::support::{Link, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// The SSRCs of the layers, the smallest first. A receiver sees the layer in the byte that names the sender.
@@ -177,4 +177,35 @@ fn what_was_missed_of_wanted_layers_is_told_again_after_an_offer() {
     world.offer(ana);
     world.run(SECOND);
     assert_eq!(world.clients[ana].wanted_layers, [[LAYERS[1]]]);
+}
+
+#[test]
+fn a_change_of_layer_drops_what_waits_of_the_one_before_and_leaves_no_gap() {
+    let (mut world, viewer, ana) = meeting(320);
+    world.step = Duration::from_millis(1);
+    world.clients[ana].video_bytes = 1_100;
+    let address = world.clients[viewer].address;
+    // The line has shown a limit, and takes some more than a layer has by now.
+    world.links.insert(address, Link::new(4e5, 60_000));
+    world.run(3 * SECOND);
+    let now = world.now;
+    world.links.get_mut(&address).unwrap().set_rate(now, 8e5);
+    world.run(10 * SECOND);
+    assert_eq!(world.shard.stats().peers_limited, 1);
+    world.clients[viewer].forget_got();
+    for turn in 0..40 {
+        world.view_at(viewer, "ana", [180, 360, 720][turn % 3]);
+        world.clients[ana].video_bytes = 200 + 1_000 * (turn % 2);
+        world.run(Duration::from_millis(700));
+    }
+    let mut got = world.clients[viewer].got.values();
+    let got = got
+        .find(|got| got.from.keys().any(|by| usize::from(*by) > ana))
+        .unwrap();
+    assert!(got.sequences.len() > 800 && got.from.len() > 1, "{:?}", got.from);
+    let mut sequences = got.sequences.clone();
+    sequences.sort_unstable();
+    let gap = sequences.windows(2).map(|pair| pair[1] - pair[0]).max();
+    // The first packet after what was forgotten is in the middle of a stream.
+    assert_eq!((gap, got.entered_without_keyframe), (Some(1), 1));
 }
