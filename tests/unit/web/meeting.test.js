@@ -411,7 +411,10 @@ test("what a host may call", async () => {
     assert.equal(calls(event).length, 1, event);
     return calls(event)[0];
   });
-  assert.deepEqual([chat, ask, remove], [{ text: "hello" }, { targetUserId: "ana" }, { targetUserId: "ana" }]);
+  assert.deepEqual(
+    [chat, ask, remove],
+    [{ text: "hello" }, { targetUserId: "ana" }, { targetUserId: "ana", ban: true }],
+  );
 });
 
 test("tokens and TURN credentials are renewed before they expire", async () => {

@@ -201,9 +201,12 @@ export class Meeting extends Emitter {
     return this.hub.call("MuteAll");
   }
 
-  /** @param {string} targetUserId */
-  remove(targetUserId) {
-    return this.hub.call("RemoveParticipant", { targetUserId });
+  /**
+   * @param {string} targetUserId
+   * @param {boolean} [ban] keeps a guest out for good
+   */
+  remove(targetUserId, ban) {
+    return this.hub.call("RemoveParticipant", { targetUserId, ban });
   }
 
   endForAll() {

@@ -115,15 +115,14 @@ async function approachBy(code) {
 }
 
 /**
- * Whether one may join now. A guest who comes back does so by their own token.
+ * Whether one may join now.
  *
  * @param {Entry} entry
  */
 async function admission({ kind, roomId, credential }) {
-  const kept = kind === "invite" ? Guest.tokenFor(roomId) : null;
-  const back = kept ? await new Rest(location.origin, kept).entry(roomId).catch(() => null) : null;
-  const userId = kind === "open" ? ownUserId() : undefined;
-  return back ?? new Rest(location.origin, credential).entry(roomId, userId);
+  const rest = new Rest(location.origin, credential);
+  if (kind === "invite") return Guest.admission(roomId, rest);
+  return rest.entry(roomId, kind === "open" ? ownUserId() : undefined);
 }
 
 /**
