@@ -439,7 +439,7 @@ test("which tracks and views there are is the link's affair", async () => {
 
 test("what a host may call", async () => {
   const { meeting } = await joined();
-  await meeting.sendChat("hello");
+  await meeting.sendChat("hello", "c1");
   await meeting.askToMute("ana");
   await meeting.muteAll();
   await meeting.remove("ana", true);
@@ -450,7 +450,7 @@ test("what a host may call", async () => {
   });
   assert.deepEqual(
     [chat, ask, remove],
-    [{ text: "hello" }, { targetUserId: "ana" }, { targetUserId: "ana", ban: true }],
+    [{ text: "hello", clientId: "c1" }, { targetUserId: "ana" }, { targetUserId: "ana", ban: true }],
   );
 });
 

@@ -173,10 +173,11 @@ export class Meeting extends Emitter {
 
   /**
    * @param {string} text
+   * @param {string} clientId our own id of the message
    * @param {string} [targetUserId] to whom alone; "" for everyone
    */
-  sendChat(text, targetUserId = "") {
-    return this.hub.call("SendChat", targetUserId ? { text, targetUserId } : { text });
+  sendChat(text, clientId, targetUserId = "") {
+    return this.hub.call("SendChat", { text, clientId, targetUserId: targetUserId || undefined });
   }
 
   /**
