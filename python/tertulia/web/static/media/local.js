@@ -142,6 +142,7 @@ export class LocalMedia extends Emitter {
     /** @type {Map<Device, unknown>} */
     const failed = new Map();
     for (const what of wanted) {
+      if (turns[what] !== this.#turns[what]) continue;
       const start = what === "microphone" ? this.#unmute(turns.microphone) : this.#startCamera(turns.camera);
       await start.catch((error) => failed.set(what, error));
     }
