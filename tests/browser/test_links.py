@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Come
-from tests.browser.person import Person, new_room
+from tests.browser.person import Person, call, new_room
 from tests.browser.test_chat import NO_CLIPBOARD, SELECTED
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -67,6 +67,25 @@ async def test_a_link_with_a_password(come: Come, base: str, pictures: Path) -> 
     await cem.page.get_by_role("heading", name="This link does not work").wait_for()
     for person in (ben, cem):  # the browser logs the refusals of the API
         person.trouble = [text for text in person.trouble if "the server responded with a status of 40" not in text]
+
+
+async def test_a_guest_who_was_removed_stays_out(come: Come, base: str) -> None:
+    ana, ben = await come("Ana"), await come("Ben")
+    room = new_room(base)
+    await ana.join(room.host_link)
+    invite = call("POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "attendee"}, room.join_token)
+    await ben.join(f"{room.link}#invite={invite['inviteToken']}")
+    await ana.press("p")
+    await ana.button("More for Ben").click()
+    await ana.page.get_by_role("menuitem", name="Remove Ben").click()
+    await ana.page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    await ben.page.get_by_role("heading", name="You were removed").wait_for()
+    for person in (ana, ben):  # the ban outlives the meeting
+        await ben.page.reload()
+        await ben.page.get_by_role("heading", name="You were removed").wait_for()
+        if person is ana:
+            await ana.leave_as_host()
+    ben.trouble = [text for text in ben.trouble if "the server responded with a status of 401" not in text]
 
 
 async def test_a_calendar_file(come: Come, base: str, tmp_path: Path) -> None:

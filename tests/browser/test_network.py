@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person, new_room
@@ -90,6 +90,33 @@ async def test_a_message_that_cannot_be_sent_stays_and_is_sent_again(
         await expect(messages.get_by_text("Can you hear me?")).to_have_count(1)
         forgive_cut(ben)
         await ben.close()
+
+
+async def test_a_message_whose_answer_is_lost_is_sent_once(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana"), await come("Ben")
+    opened: list[WebSocketRoute] = []
+    is_deaf = False
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        opened.append(socket)
+        server = socket.connect_to_server()
+        server.on_message(lambda text: None if is_deaf else socket.send(text))
+
+    await ben.page.route_web_socket("**", pass_on)
+    await ana.join(room.host_link)
+    await ana.press("c")
+    await ben.join(room.link)
+    await ben.press("c")
+    is_deaf = True
+    await ben.page.keyboard.type("Can you hear me?")
+    await ben.press("Enter")
+    await ana.page.get_by_role("log").get_by_text("Can you hear me?").wait_for()
+    is_deaf = False
+    await opened[-1].close(code=4999)
+    messages = ben.page.get_by_role("log")
+    await messages.locator("li:not(.unsent)").get_by_text("Can you hear me?").wait_for()
+    await expect(messages.locator(".unsent")).to_have_count(0)
 
 
 @pytest.mark.parametrize("topology", ["sfu", "p2p"])

@@ -216,3 +216,37 @@ async def test_a_phone_turns_to_its_other_camera(come: Come, base: str) -> None:
         await ben.sees("Ana")
         await browser.close()
     assert ana.trouble == []
+
+
+async def test_a_camera_that_the_system_blocks_is_told_of_with_the_way_back(come: Come, base: str) -> None:
+    ana = await come("Ana")
+    await ana.join(new_room(base).host_link)
+    await ana.sees("Ana (you)")
+    video = ana.page.locator(".tile.own video")
+    await video.evaluate("""(video) => {
+      const [track] = video.srcObject.getVideoTracks();
+      Object.defineProperty(track, "muted", { value: true });
+      track.dispatchEvent(new Event("mute"));
+    }""")
+    blocked = ana.page.get_by_text("Your camera gives no picture")
+    await blocked.wait_for()
+    await ana.page.locator("#notices").get_by_role("button", name="Turn on again").click()
+    await expect(blocked).to_have_count(0)
+    await ana.page.wait_for_function("!document.querySelector('.own video').srcObject.getVideoTracks()[0].muted")
+
+
+async def test_a_rear_camera_is_not_mirrored(come: Come, base: str) -> None:
+    ana = await come("Ana")
+    await ana.page.add_init_script("""
+      const settings = MediaStreamTrack.prototype.getSettings;
+      MediaStreamTrack.prototype.getSettings = function () {
+        return { ...settings.call(this), facingMode: window.facing };
+      };
+    """)
+    await ana.join(new_room(base).host_link)
+    await ana.sees("Ana (you)")
+    video = ana.page.locator(".tile.own video")
+    await expect(video).to_have_class("mirrored")
+    await ana.page.evaluate("window.facing = 'environment'")
+    await ana.press("m")
+    await expect(video).not_to_have_class("mirrored")

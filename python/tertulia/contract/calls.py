@@ -80,10 +80,11 @@ class MediaStopped(Wire, frozen=True):
 
 
 class SendChat(Wire, frozen=True):
-    """A chat message, to everyone or to one participant."""
+    """A chat message, to everyone or to one participant. ``client_id``: the sender's own, told in the event."""
 
     text: Annotated[str, Meta(min_length=1, max_length=4000)]
     target_user_id: Target | None = None
+    client_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
 
 
 class ReactToMessage(Wire, frozen=True):

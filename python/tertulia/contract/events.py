@@ -64,7 +64,8 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
 
 
 class ChatMessage(Wire, omit_defaults=True, frozen=True):
-    """A chat message; ``target_user_id`` of a private one. ``reactions``: userId → emoji, where it was kept."""
+    """A chat message; ``target_user_id`` of a private one. ``client_id``: the sender's, as in SendChat. ``reactions``:
+    userId → emoji, where it was kept."""
 
     id: str
     user_id: str
@@ -73,6 +74,7 @@ class ChatMessage(Wire, omit_defaults=True, frozen=True):
     sent_at: str
     private: bool = False
     target_user_id: str | None = None
+    client_id: str | None = None
     reactions: dict[str, str] = msgspec.field(default_factory=dict)
 
     def is_for(self, user_id: str) -> bool:

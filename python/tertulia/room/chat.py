@@ -52,6 +52,7 @@ class Chat:
             sent_at=times.rfc3339(times.from_seconds(at)),
             private=target is not None,
             target_user_id=target.user_id if target is not None else None,
+            client_id=payload.client_id,
         )
         event = events.chat_message(message)
         if target is None:

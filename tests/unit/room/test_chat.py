@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tertulia.contract.calls import Empty
@@ -51,6 +52,13 @@ def test_what_is_said_while_redis_works_is_kept_in_one_step(core: Core) -> None:
     assert texts(core.step(steps.KeepChat)) == ["two", "three"]
     core.answer(steps.KeepChat, True)
     assert not core.asks(steps.KeepChat)
+
+
+def test_a_message_has_its_senders_own_id(core: Core) -> None:
+    core.call("a", "SendChat", text="one", client_id="c1")
+    sent = [e.event for e in core.of(effects.Deliver) if e.event.name == "ChatMessage"]
+    assert [msgspec.json.decode(event.json())["clientId"] for event in sent] == ["c1"]
+    assert [message.client_id for message in core.step(steps.KeepChat).messages] == ["c1"]
 
 
 def test_who_joined_at_another_hub_a_moment_ago_hears_it_too() -> None:

@@ -49,6 +49,11 @@ describe("what was written", () => {
     );
   });
 
+  test("is known by its sender's own id", () => {
+    write("1", { clientId: "c1" });
+    assert.deepEqual([log.has("c1"), log.has("c2")], [true, false]);
+  });
+
   test("while one was away is read when one is back", async () => {
     write("1");
     keep(message("2"), message("3"));

@@ -33,6 +33,13 @@ export class FakeTrack extends EventTarget {
     this.height = height.ideal;
   }
 
+  /** @param {boolean} muted the system withholds what the device records, or does so no longer */
+  withhold(muted) {
+    this.muted = muted;
+    if (muted) this.onmute?.();
+    else this.onunmute?.();
+  }
+
   /** The browser ends it: the device is gone. */
   end() {
     this.readyState = "ended";

@@ -10,6 +10,9 @@ function meet(mine, theirs) {
   return back ? "recvonly" : "inactive";
 }
 
+/** What the browser has, and everybody agrees on. */
+const CODECS = [{ mimeType: "audio/opus" }, { mimeType: "audio/red" }];
+
 class FakeTransceiver {
   mid = null;
   currentDirection = null;
@@ -25,7 +28,7 @@ class FakeTransceiver {
     };
     this.sender = {
       track,
-      parameters: { encodings: structuredClone(sendEncodings) },
+      parameters: { encodings: structuredClone(sendEncodings), codecs: structuredClone(CODECS) },
       getParameters: () => structuredClone(this.sender.parameters),
       setParameters: async (parameters) => {
         if (pc.signalingState !== "stable") throw new DOMException("negotiating", "InvalidModificationError");
@@ -48,6 +51,10 @@ class FakeTransceiver {
   set direction(direction) {
     this.direction_ = direction;
     this.pc.checkNegotiation();
+  }
+
+  setCodecPreferences(codecs) {
+    this.preferences = codecs.map(({ mimeType }) => mimeType);
   }
 
   stop() {
@@ -295,5 +302,6 @@ export async function answerTo(sdp) {
 export function fakeBrowser() {
   FakePeerConnection.made = [];
   globalThis.RTCPeerConnection = FakePeerConnection;
+  globalThis.RTCRtpSender = { getCapabilities: () => ({ codecs: structuredClone(CODECS) }) };
   globalThis.MediaStream = FakeStream;
 }

@@ -38,7 +38,7 @@ beforeEach(() => {
     sessionStorage: new FakeStorage(),
     location: { origin: "https://meet.example" },
     fetch: async (/** @type {string} */ _url, /** @type {any} */ init) => {
-      const { userId } = JSON.parse(init.body);
+      const { userId } = JSON.parse(init.body ?? "{}");
       const request = {
         credential: init.headers.Authorization.slice("Bearer ".length),
         userId,
@@ -77,12 +77,30 @@ test("a request that is sent again is the same one, under the same name", async 
   assert.notEqual(asked[2].userId, asked[0].userId);
 });
 
-test("whose token is no longer valid enters as a new guest", async () => {
+test("whose token is refused before it expires was removed, and does not come back as somebody new", async () => {
   localStorage.setItem(`tertulia.guest.${ROOM}`, tokenOf("old"));
   status = ({ credential }) => (credential === "invite" ? 200 : 401);
-  await (await Guest.of(ROOM)).enter(invited(), "Ana");
-  assert.deepEqual([asked.length, asked[0].userId, asked[1].credential], [2, "old", "invite"]);
-  assert.notEqual(asked[1].userId, "old");
+  await assert.rejects(Guest.admission(ROOM, invited()), { code: "removed" });
+  asked = [];
+  await assert.rejects((await Guest.of(ROOM)).enter(invited(), "Ana"), { code: "removed" });
+  assert.deepEqual([asked.length, asked[0].userId], [1, "old"]);
+});
+
+test("where the invite is refused as well, that is said", async () => {
+  localStorage.setItem(`tertulia.guest.${ROOM}`, tokenOf("old"));
+  status = () => 401;
+  await assert.rejects(Guest.admission(ROOM, invited()), { code: "unauthorized" });
+});
+
+test("a guest is admitted by their own token, and by the invite before they have one", async () => {
+  await Guest.admission(ROOM, invited());
+  const token = tokenOf("old");
+  localStorage.setItem(`tertulia.guest.${ROOM}`, token);
+  await Guest.admission(ROOM, invited());
+  assert.deepEqual(
+    asked.map(({ credential }) => credential),
+    ["invite", token],
+  );
 });
 
 test("who was removed does not get another token in the meeting", async () => {
@@ -95,9 +113,10 @@ test("who was removed does not get another token in the meeting", async () => {
 
 test("an expired token, and one for another room, are not even sent", async () => {
   localStorage.setItem(`tertulia.guest.${ROOM}`, tokenOf("old", -1));
+  await Guest.admission(ROOM, invited());
   await (await Guest.of(ROOM)).enter(invited(), "Ana");
   assert.deepEqual(
     asked.map(({ credential }) => credential),
-    ["invite"],
+    ["invite", "invite"],
   );
 });

@@ -3,6 +3,7 @@ import { beforeEach, describe, mock, test } from "node:test";
 import { LocalMedia } from "../../../python/tertulia/web/static/media.js";
 import { deviceTrouble } from "../../../python/tertulia/web/static/view/device_words.js";
 import "./english.js";
+import { FakeClock } from "./fake_clock.js";
 import { FakeStream, FakeTrack } from "./fake_media.js";
 import { settle } from "./settle.js";
 
@@ -94,6 +95,80 @@ describe("the start", () => {
     await started;
     assert.deepEqual([local.isMuted, local.track("microphone").enabled], [true, false]);
   });
+});
+
+describe("a start that the person still decides about", () => {
+  const both = () => new FakeStream([new FakeTrack("audio"), new FakeTrack("video")]);
+
+  test("leaves muted whom the room muted meanwhile, also where each is asked for by itself", async () => {
+    const { local } = setUp();
+    const { promise, resolve } = later();
+    devices.answer = async (constraints) => {
+      if (!constraints.audio || !constraints.video) return;
+      await promise;
+      throw new DOMException("", "NotFoundError");
+    };
+    const started = local.start(["microphone", "camera"]);
+    await local.setMuted(true);
+    resolve();
+    await started;
+    assert.deepEqual([local.isMuted, local.track("microphone"), local.isVideoOn], [true, null, true]);
+  });
+
+  test("opens no camera that was turned on and off again", async () => {
+    const { local } = setUp();
+    const { promise, resolve } = later();
+    const stream = both();
+    devices.answer = (constraints) => constraints.audio && promise;
+    const started = local.start(["microphone", "camera"]);
+    await local.setCamera(true);
+    await local.setCamera(false);
+    resolve(stream);
+    await started;
+    assert.deepEqual([local.isMuted, local.isVideoOn], [false, false]);
+    assert.deepEqual(
+      stream.getTracks().map(({ readyState }) => readyState),
+      ["live", "ended"],
+    );
+  });
+
+  test("asks once more for both where a chosen device is gone, and keeps the other", async () => {
+    const { local } = setUp({ microphone: "headset", camera: "unplugged" });
+    devices.answer = ({ video }) => {
+      if (video.deviceId.exact) throw new DOMException("", "OverconstrainedError");
+    };
+    assert.deepEqual(await local.start(["microphone", "camera"]), new Map());
+    assert.deepEqual(
+      devices.asked.map(({ audio, video }) => [audio.deviceId, video.deviceId]),
+      [
+        [{ exact: "headset" }, { exact: "unplugged" }],
+        [{ ideal: "headset" }, { ideal: "unplugged" }],
+      ],
+    );
+    assert.deepEqual([local.isMuted, local.isVideoOn], [false, true]);
+  });
+});
+
+test("a device that the system withholds is told of once that has lasted, and when it is back", async () => {
+  const clock = new FakeClock();
+  const { local } = setUp();
+  const told = [];
+  local.on("interrupted", (what) => told.push([what, local.isInterrupted(what)]));
+  await local.start(["microphone", "camera"]);
+  const track = local.track("microphone");
+  track.withhold(true);
+  assert.deepEqual(told, []);
+  await clock.advance(3000);
+  track.withhold(false);
+  assert.deepEqual(told, [
+    ["microphone", true],
+    ["microphone", false],
+  ]);
+  for (const what of ["microphone", "camera"]) {
+    const before = local.track(what);
+    await local.restart(what);
+    assert.deepEqual([before.readyState, local.track(what).readyState], ["ended", "live"]);
+  }
 });
 
 test("a device that is gone is told of", async () => {
@@ -195,6 +270,41 @@ describe("the camera", () => {
     );
   });
 
+  test("that is turned off while it is opened anew stays off", async () => {
+    const { local } = setUp();
+    navigator.mediaDevices.enumerateDevices = async () => [];
+    await local.setCamera(true);
+    for (const change of [() => local.chooseCamera({ quality: "high" }), () => local.flipCamera()]) {
+      const { promise, resolve } = later();
+      const track = new FakeTrack("video");
+      devices.answer = () => promise;
+      const changing = change();
+      await settle();
+      await local.setCamera(false);
+      resolve(new FakeStream([track]));
+      await changing;
+      assert.deepEqual([local.isVideoOn, track.readyState], [false, "ended"]);
+      devices.answer = null;
+      await local.setCamera(true);
+    }
+  });
+
+  test("that fails to open is not the one that was chosen since", async () => {
+    const { local } = setUp();
+    await local.setCamera(true);
+    const { promise, resolve } = later();
+    devices.answer = async ({ video }) => {
+      if (video.deviceId.exact !== "first") return;
+      await promise;
+      throw new DOMException("busy", "NotReadableError");
+    };
+    const first = local.chooseCamera({ deviceId: "first" });
+    await local.chooseCamera({ deviceId: "second" });
+    resolve();
+    await assert.rejects(first, { name: "NotReadableError" });
+    assert.deepEqual([local.isVideoOn, local.track("camera").readyState], [true, "live"]);
+  });
+
   test("that cannot be opened anew is off", async () => {
     const { local, log } = setUp();
     await local.setCamera(true);
@@ -224,6 +334,28 @@ describe("the screen", () => {
     assert.deepEqual([...local.tracks().keys()], ["screen"]);
     local.stopScreen();
     assert.equal(local.isSharing, false);
+  });
+
+  test("is asked for once at a time", async () => {
+    const { local } = setUp();
+    const { promise, resolve } = later();
+    devices.answer = () => promise;
+    const picking = local.shareScreen("detail");
+    await local.shareScreen("detail");
+    resolve(undefined);
+    await picking;
+    assert.deepEqual([devices.asked.length, local.isSharing], [1, true]);
+    local.stopScreen();
+    await local.shareScreen("detail");
+    assert.equal(devices.asked.length, 2);
+  });
+
+  test("that follows another one has no sound of that one", async () => {
+    const { local } = setUp();
+    await local.shareScreen("detail");
+    devices.answer = () => new FakeStream([new FakeTrack("video")]);
+    await local.shareScreen("detail");
+    assert.deepEqual([...local.tracks().keys()], ["screen"]);
   });
 
   test("without a picture is none", async () => {
@@ -269,16 +401,34 @@ describe("the other camera", () => {
     const { local } = setUp();
     devices.answer = ({ video }) => {
       const track = new FakeTrack("video");
-      track.getSettings = () => ({ height: 360, facingMode: video.facingMode?.ideal ?? "user" });
+      const facingMode = video.facingMode?.ideal ?? video.deviceId?.exact ?? "user";
+      track.getSettings = () => ({ height: 360, facingMode, deviceId: facingMode });
       return new FakeStream([track]);
     };
     await local.setCamera(true);
     const first = local.track("camera");
-    for (const facing of ["environment", "user"]) {
+    for (const facing of ["environment", "user", "environment"]) {
       await local.flipCamera();
       assert.equal(devices.asked.at(-1).video.facingMode.ideal, facing);
+      assert.equal(local.isMirrored, facing === "user");
     }
     assert.equal(first.readyState, "ended");
+    await local.setCamera(false);
+    await local.setCamera(true);
+    await local.chooseCamera({ quality: "low" });
+    assert.deepEqual([local.chosenCamera, local.isMirrored], ["environment", false]);
+  });
+
+  test("is turned to once at a time", async () => {
+    const { local } = setUp();
+    await local.setCamera(true);
+    devices.answer = ({ video }) => {
+      if (devices.asked.length > 2) throw new DOMException("", "NotReadableError");
+      assert.ok(video);
+    };
+    navigator.mediaDevices.enumerateDevices = async () => [];
+    await Promise.all([local.flipCamera(), local.flipCamera()]);
+    assert.deepEqual([local.isVideoOn, local.track("camera").readyState], [true, "live"]);
   });
 
   test("of a desk is the next one, and then the first again", async () => {

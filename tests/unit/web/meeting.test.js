@@ -26,6 +26,7 @@ const GRANT_MS = 300_000;
 
 class FakeLocal extends Emitter {
   isMuted = false;
+  isSharing = false;
   camera = new FakeTrack("video");
   crowds = [];
 
@@ -47,8 +48,13 @@ class FakeLocal extends Emitter {
   }
 
   setCamera(track) {
-    this.camera = track;
-    this.emit("track", { source: "camera", track });
+    this.camera = track || null;
+    this.emit("track", { source: "camera", track: this.camera });
+  }
+
+  stopScreen() {
+    this.isSharing = false;
+    this.emit("track", { source: "screen", track: null });
   }
 }
 
@@ -283,6 +289,37 @@ for (const [why, result, isMuted] of [
   });
 }
 
+test("whose microphone the browser still asks for stays muted, where the room lets them in muted", async () => {
+  for (const settings of [{ muteOnEntry: true }, { unmute: "host" }]) {
+    serve({ role: "attendee", isMuted: true, settings });
+    const { meeting, local } = setUp();
+    local.isMuted = true;
+    const muting = mock.method(local, "setMuted");
+    const joining = meeting.join();
+    await sfuAnswers();
+    await joining;
+    assert.deepEqual([muting.mock.calls[0]?.arguments, meeting.wasMutedOnEntry], [[true], false]);
+  }
+});
+
+describe("what is opened while it is forbidden", () => {
+  const forbidden = { role: "attendee", permissions: { unmute: false, video: false, share: false } };
+
+  test("is not sent", async () => {
+    const { local } = await joined(forbidden);
+    await settle();
+    assert.equal(local.camera, null);
+    local.isMuted = false;
+    local.emit("changed", null);
+    assert.deepEqual([local.isMuted, calls("UpdateState").at(-1)], [true, { isMuted: true, isVideoOn: false }]);
+    local.setCamera(new FakeTrack("video"));
+    assert.equal(local.camera, null);
+    local.isSharing = true;
+    local.emit("track", { source: "screen", track: new FakeTrack("video") });
+    assert.equal(local.isSharing, false);
+  });
+});
+
 test("who is told of the settings after a return finds the new list of people", async () => {
   const { meeting } = await joined();
   const found = [];
@@ -402,16 +439,19 @@ test("which tracks and views there are is the link's affair", async () => {
 
 test("what a host may call", async () => {
   const { meeting } = await joined();
-  await meeting.sendChat("hello");
+  await meeting.sendChat("hello", "c1");
   await meeting.askToMute("ana");
   await meeting.muteAll();
-  await meeting.remove("ana");
+  await meeting.remove("ana", true);
   await meeting.endForAll();
   const [chat, ask, , remove] = ["SendChat", "AskToMute", "MuteAll", "RemoveParticipant", "EndRoom"].map((event) => {
     assert.equal(calls(event).length, 1, event);
     return calls(event)[0];
   });
-  assert.deepEqual([chat, ask, remove], [{ text: "hello" }, { targetUserId: "ana" }, { targetUserId: "ana" }]);
+  assert.deepEqual(
+    [chat, ask, remove],
+    [{ text: "hello", clientId: "c1" }, { targetUserId: "ana" }, { targetUserId: "ana", ban: true }],
+  );
 });
 
 test("tokens and TURN credentials are renewed before they expire", async () => {

@@ -14,7 +14,7 @@ const isLoadedByName = (name) =>
   );
 
 /** What is loaded once the lobby is there. */
-const LATER = ["meeting.js", "view/room.js"];
+const LATER = ["meeting.js", "view/room.js", "view/recording/list.js"];
 
 /** @param {string} entry a module @returns {string[]} what it imports, and what that does */
 function needed(entry) {

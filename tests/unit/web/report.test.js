@@ -29,6 +29,20 @@ test("each person's quality is that of what came from them since the last look",
   assert.equal(qualities.get("ben").loss, 0.2);
 });
 
+test("losses of our sound are those of reports that have come since the last look", async () => {
+  const heard = (timestamp, fractionLost, kind = "audio") => ({
+    ...remote(0),
+    id: kind,
+    kind,
+    timestamp,
+    fractionLost,
+  });
+  const now = (...stats) => read([heard(1, 0.5), heard(1, 0.5, "video")], stats).then(({ soundLoss }) => soundLoss);
+  assert.equal(await now(heard(2, 0.3)), 0.3);
+  assert.equal(await now(heard(1, 0.5)), 0);
+  assert.equal(await now(heard(2, 0), heard(2, 0.5, "video")), 0);
+});
+
 test("the two tracks of a person are added up", async () => {
   const { qualities } = await read([inbound("1", 0), inbound("2", 0)], [inbound("1", 90, 10), inbound("2", 100)], {
     userOf: () => "ana",

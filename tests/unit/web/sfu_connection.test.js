@@ -455,6 +455,52 @@ describe("after the signaling was away", () => {
   });
 });
 
+describe("a voice of which packets are lost", () => {
+  /** A connection in a browser that the test changes. */
+  async function lossy(change = () => {}) {
+    const one = await connected();
+    const [voice] = one.pc.getTransceivers();
+    change(voice);
+    const hear = async (fractionLost) => {
+      const timestamp = performance.now();
+      one.pc.stats = [
+        { id: "r", type: "remote-inbound-rtp", kind: "audio", timestamp, fractionLost, packetsLost: 0 },
+        { id: "p", type: "candidate-pair", nominated: true, bytesReceived: timestamp, responsesReceived: 0 },
+      ];
+      await one.connection.report();
+      await settle();
+    };
+    await hear(0);
+    await clock.advance(2000);
+    await hear(0.3);
+    return { ...one, voice, hear };
+  }
+
+  test("is repeated by an offer, and no longer once they have ceased", async () => {
+    const { connection, voice, of, hear } = await lossy();
+    assert.deepEqual([voice.preferences, of("offer").length], [["audio/red", "audio/opus"], 1]);
+    connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
+    await settle();
+    await clock.advance(8000);
+    await hear(0);
+    assert.equal(of("offer").length, 1);
+    await clock.advance(2000);
+    await hear(0);
+    assert.deepEqual([voice.preferences, of("offer").length], [["audio/opus", "audio/red"], 2]);
+  });
+
+  test("stays as it is where the SFU or the browser cannot repeat it", async () => {
+    const without = await lossy((voice) => voice.sender.parameters.codecs.pop());
+    assert.deepEqual([without.voice.preferences, without.of("offer")], [undefined, []]);
+    const refusing = await lossy((voice) => {
+      voice.setCodecPreferences = () => {
+        throw new DOMException("", "InvalidModificationError");
+      };
+    });
+    assert.deepEqual(refusing.of("offer"), []);
+  });
+});
+
 describe("reports", () => {
   const path = (bytesReceived) => ({ id: "p", type: "candidate-pair", nominated: true, bytesReceived });
 

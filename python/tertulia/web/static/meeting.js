@@ -173,10 +173,11 @@ export class Meeting extends Emitter {
 
   /**
    * @param {string} text
+   * @param {string} clientId our own id of the message
    * @param {string} [targetUserId] to whom alone; "" for everyone
    */
-  sendChat(text, targetUserId = "") {
-    return this.hub.call("SendChat", targetUserId ? { text, targetUserId } : { text });
+  sendChat(text, clientId, targetUserId = "") {
+    return this.hub.call("SendChat", { text, clientId, targetUserId: targetUserId || undefined });
   }
 
   /**
@@ -201,9 +202,12 @@ export class Meeting extends Emitter {
     return this.hub.call("MuteAll");
   }
 
-  /** @param {string} targetUserId */
-  remove(targetUserId) {
-    return this.hub.call("RemoveParticipant", { targetUserId });
+  /**
+   * @param {string} targetUserId
+   * @param {boolean} [ban] keeps a guest out for good
+   */
+  remove(targetUserId, ban) {
+    return this.hub.call("RemoveParticipant", { targetUserId, ban });
   }
 
   endForAll() {
@@ -229,7 +233,7 @@ export class Meeting extends Emitter {
     for (const event of /** @type {const} */ (["joined", "left"])) this.roster.on(event, () => this.#fit());
     this.#cleanup = [
       this.#local.on("track", ({ source, track }) => this.#onLocalTrack(source, track)),
-      this.#local.on("changed", () => this.#updateState()),
+      this.#local.on("changed", () => this.#onLocalChanged()),
     ];
   }
 
@@ -247,14 +251,20 @@ export class Meeting extends Emitter {
     else this.#restate();
     // The seat has timed out meanwhile, and we sit down by the name in our token again.
     if (this.#newName !== null && this.#newName !== this.#displayName) this.rename(this.#newName).catch(() => {});
-    const arrivesMuted = result.isMuted || !this.may("unmute");
-    if (isFirst && wasHeard && arrivesMuted) this.#onMutedOnEntry();
+    if (isFirst) this.#enter(wasHeard, result.isMuted ?? false);
     this.#obey();
   }
 
-  #onMutedOnEntry() {
-    void this.#local.setMuted(true);
-    this.wasMutedOnEntry = true;
+  /**
+   * Mutes whom the room lets in muted: also a microphone for which the browser still asks the person.
+   *
+   * @param {boolean} wasHeard whether our microphone was on
+   * @param {boolean} isMuted what the room has made of that
+   */
+  #enter(wasHeard, isMuted) {
+    const isQuiet = (this.role === "attendee" && this.control.settings.muteOnEntry) || !this.may("unmute");
+    this.wasMutedOnEntry = wasHeard && (isQuiet || isMuted);
+    if (isQuiet || this.wasMutedOnEntry) void this.#local.setMuted(true);
   }
 
   #onWaiting() {
@@ -352,6 +362,12 @@ export class Meeting extends Emitter {
    */
   #onLocalTrack(source, track) {
     this.#media?.link.setTrack(source, track);
+    this.#onLocalChanged();
+  }
+
+  /** What was opened while it was forbidden is not sent either. */
+  #onLocalChanged() {
+    this.#obey();
     this.#updateState();
   }
 

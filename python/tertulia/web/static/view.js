@@ -3,7 +3,7 @@
 /** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
 import { Rest, TertuliaError } from "./protocol.js";
-import { fill } from "./view/dom.js";
+import { fill, h } from "./view/dom.js";
 import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
 import {
@@ -25,10 +25,10 @@ import { Invites } from "./view/invites.js";
 import { loaded } from "./view/loading.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
+import { fail } from "./view/notices.js";
 import { passwordScreen } from "./view/password.js";
 import { preferences } from "./view/preferences.js";
 import { explainEntry } from "./view/problem.js";
-import { Recordings } from "./view/recording/list.js";
 import { load, plain, say } from "./words.js";
 
 /** @typedef {import("./view/entry.js").Entry} Entry */
@@ -115,15 +115,14 @@ async function approachBy(code) {
 }
 
 /**
- * Whether one may join now. A guest who comes back does so by their own token.
+ * Whether one may join now.
  *
  * @param {Entry} entry
  */
 async function admission({ kind, roomId, credential }) {
-  const kept = kind === "invite" ? Guest.tokenFor(roomId) : null;
-  const back = kept ? await new Rest(location.origin, kept).entry(roomId).catch(() => null) : null;
-  const userId = kind === "open" ? ownUserId() : undefined;
-  return back ?? new Rest(location.origin, credential).entry(roomId, userId);
+  const rest = new Rest(location.origin, credential);
+  if (kind === "invite") return Guest.admission(roomId, rest);
+  return rest.entry(roomId, kind === "open" ? ownUserId() : undefined);
 }
 
 /**
@@ -143,7 +142,8 @@ function showLobby(entry, room) {
     void showCheck(entry.credential);
   };
   const screen = lobby({ local, room, onTest, onGo: (name) => void go(name) });
-  const recordings = role === "host" && entry.kind !== "invite" ? recordingsBefore(entry) : null;
+  const asHost = async () => new Rest(location.origin, entry.credential);
+  const recordings = role === "host" && entry.kind !== "invite" ? recordingsOf(entry.roomId, asHost) : null;
   if (recordings) screen.append(recordings.element);
   const close = () => {
     screen.close();
@@ -194,12 +194,24 @@ function known(error) {
 }
 
 /**
- * The room's recordings, for a host before they join.
+ * The room's recordings, for its hosts: others do not load what shows them.
  *
- * @param {Entry} entry
+ * @param {string} roomId
+ * @param {() => Promise<Rest>} rest the API, called as a host
  */
-function recordingsBefore({ roomId, credential }) {
-  return new Recordings(roomId, async () => new Rest(location.origin, credential));
+function recordingsOf(roomId, rest) {
+  const element = h("section", { hidden: true });
+  let isClosed = false;
+  let close = () => {
+    isClosed = true;
+  };
+  loaded(import("./view/recording/list.js")).then(({ Recordings }) => {
+    if (isClosed) return;
+    const list = new Recordings(roomId, rest);
+    close = () => list.close();
+    element.replaceWith(list.element);
+  }, fail);
+  return { element, close: () => close() };
 }
 
 /** @returns {Promise<Entry>} */
@@ -281,7 +293,7 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
     releaseUsers();
     document.title = "Tertulia";
     const isOver = reason === "left" || reason === "ended" || reason === "refused";
-    const recordings = isOver && meeting.role === "host" ? new Recordings(entry.roomId, asMember) : null;
+    const recordings = isOver && meeting.role === "host" ? recordingsOf(entry.roomId, asMember) : null;
     const again = () => {
       recordings?.close();
       show();

@@ -45,7 +45,13 @@ export function openCamera(deviceId, quality) {
  * @throws {DOMException} as getUserMedia: one of them, or both, could not be opened
  */
 export async function openBoth({ microphone, camera, quality }) {
-  const stream = await devices().getUserMedia({ audio: voice(microphone), video: face(camera, quality) });
+  const media = devices();
+  const wanted = { audio: voice(microphone), video: face(camera, quality) };
+  const stream = await media.getUserMedia(wanted).catch((error) => {
+    if (!(microphone || camera) || !isGone(error)) throw error;
+    const [audio, video] = [preferred(wanted.audio, microphone), preferred(wanted.video, camera)];
+    return media.getUserMedia({ audio, video });
+  });
   const [[audio], [video]] = [stream.getAudioTracks(), stream.getVideoTracks()];
   if (!audio || !video) throw new DOMException("The device has no track.", "NotReadableError");
   return { microphone: audio, camera: video };
@@ -158,6 +164,22 @@ export function canShareScreen() {
   return typeof navigator.mediaDevices?.getDisplayMedia === "function";
 }
 
+/** @param {Error} error of getUserMedia: whether there is no such device */
+function isGone({ name }) {
+  return name === "OverconstrainedError" || name === "NotFoundError";
+}
+
+/**
+ * The chosen device if it is there, else the system default.
+ *
+ * @param {MediaTrackConstraints} constraints
+ * @param {string} deviceId
+ * @returns {MediaTrackConstraints}
+ */
+function preferred(constraints, deviceId) {
+  return deviceId ? { ...constraints, deviceId: { ideal: deviceId } } : constraints;
+}
+
 /**
  * @param {"audio" | "video"} kind
  * @param {MediaTrackConstraints} constraints
@@ -167,7 +189,7 @@ async function open(kind, constraints) {
   const stream = await media.getUserMedia({ [kind]: constraints }).catch((error) => {
     const { deviceId, ...rest } = constraints;
     // The chosen device is no longer plugged in: better the system default than none.
-    if (!deviceId || !["OverconstrainedError", "NotFoundError"].includes(error.name)) throw error;
+    if (!deviceId || !isGone(error)) throw error;
     return media.getUserMedia({ [kind]: rest });
   });
   const [track] = stream.getTracks();

@@ -8,8 +8,12 @@ import { Emitter } from "../protocol/emitter.js";
  * @typedef {object} FeedEvents
  * @property {{source: Source, track: MediaStreamTrack | null}} track a track started, was replaced, or ended
  * @property {Source} ended by the browser: it was unplugged, or "Stop sharing" was clicked there
+ * @property {Source} interrupted its device has given nothing for a while, or gives something again
  * @property {{source: Source, loss: EffectLoss}} effectLost
  */
+
+/** A device that gives nothing for this long is interrupted; cameras take a moment to begin. */
+const INTERRUPTION_MS = 3000;
 
 /**
  * The devices that are open, and what is made of them before it is sent.
@@ -142,6 +146,11 @@ export class Feeds extends Emitter {
     if (before && before.device !== device) before.device.stop();
     this.#feeds.set(source, feed);
     device.onended = () => this.device(source) === device && this.emit("ended", source);
+    const tell = () => this.emit("interrupted", source);
+    const tellLater = () => void setTimeout(tell, INTERRUPTION_MS);
+    device.onunmute = tell;
+    device.onmute = tellLater;
+    if (device.muted) tellLater();
     this.applyMute();
     this.emit("track", { source, track: sent(feed) });
   }
@@ -201,7 +210,7 @@ function sent({ device, effect }) {
 
 /** @param {Feed} feed */
 function close({ device, effect }) {
-  device.onended = null;
+  device.onended = device.onmute = device.onunmute = null;
   effect?.close();
   device.stop();
 }

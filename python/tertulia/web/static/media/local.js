@@ -15,6 +15,7 @@ import { fitting, thisMachine } from "./fitting.js";
  * @property {{source: Source, track: MediaStreamTrack | null}} track a track started, was replaced, or ended
  * @property {null} changed muted or unmuted
  * @property {Device} lost it was in use, and is gone: unplugged, or access to it was taken away
+ * @property {Device} interrupted the system withholds what it records, or does so no longer
  * @property {{source: Source, loss: EffectLoss}} effectLost an effect has ended. The microphone goes on without it; a
  *   camera is off where it would show what the person hides
  */
@@ -27,8 +28,10 @@ import { fitting, thisMachine } from "./fitting.js";
 export class LocalMedia extends Emitter {
   #feeds = new Feeds((source) => source !== "microphone" || !this.#muted);
   #muted = false;
-  /** Counts the calls of setMuted: opening a microphone takes time, and the latest call wins. */
-  #turn = 0;
+  /** Count what was asked of a device: opening it takes time, and the latest call wins. */
+  #turns = { microphone: 0, camera: 0 };
+  #isFlipping = false;
+  #isPicking = false;
   /** @type {{microphone: string, camera: string, quality: VideoQuality}} */
   #choice;
   /** @type {Crowd} */
@@ -42,6 +45,7 @@ export class LocalMedia extends Emitter {
     this.#choice = { ...choice };
     this.#feeds.on("track", (change) => this.emit("track", change));
     this.#feeds.on("ended", (source) => this.#onEnded(source));
+    this.#feeds.on("interrupted", (source) => isDevice(source) && this.emit("interrupted", source));
     this.#feeds.on("effectLost", (loss) => this.emit("effectLost", loss));
   }
 
@@ -80,6 +84,25 @@ export class LocalMedia extends Emitter {
     return this.#feeds.device("camera") !== null;
   }
 
+  /**
+   * Whether the system withholds what a device records: for a phone call, or by a privacy switch.
+   *
+   * @param {Device} what
+   */
+  isInterrupted(what) {
+    return this.device(what)?.muted ?? false;
+  }
+
+  /** Whether our own picture is shown to us as by a mirror: not what a phone's rear camera films. */
+  get isMirrored() {
+    return this.device("camera")?.getSettings().facingMode !== "environment";
+  }
+
+  /** @returns {string} the id of the camera that is chosen; "" is the system default */
+  get chosenCamera() {
+    return this.#choice.camera;
+  }
+
   /** Whether a screen is shared. */
   get isSharing() {
     return this.#feeds.device("screen") !== null;
@@ -92,30 +115,35 @@ export class LocalMedia extends Emitter {
    * @returns {Promise<Map<Device, unknown>>} what could not be turned on, and why
    */
   async start(wanted) {
-    if (wanted.length < 2) return this.#startEach(wanted);
-    const turn = ++this.#turn;
+    const turns = { microphone: ++this.#turns.microphone, camera: ++this.#turns.camera };
+    if (wanted.length < 2) return this.#startEach(wanted, turns);
     try {
       const { microphone, camera } = await openBoth({ ...this.#choice, quality: this.#fitting() });
-      if (turn === this.#turn) this.#muted = false;
-      await Promise.all([this.#feeds.take("microphone", microphone), this.#feeds.take("camera", camera)]);
+      if (turns.microphone === this.#turns.microphone) this.#muted = false;
+      await Promise.all([this.#feeds.take("microphone", microphone), this.#takeCamera(camera, turns.camera)]);
       this.emit("changed", null);
       return new Map();
     } catch (error) {
       // Somebody who has refused is not asked again.
       const isRefused = error instanceof DOMException && error.name === "NotAllowedError";
       const may = await Promise.all(wanted.map(async (what) => !isRefused || (await isGranted(what))));
-      const failed = await this.#startEach(wanted.filter((_, i) => may[i]));
+      const granted = wanted.filter((_, i) => may[i]);
+      const failed = await this.#startEach(granted, turns);
       for (const [i, what] of wanted.entries()) if (!may[i]) failed.set(what, error);
       return failed;
     }
   }
 
-  /** @param {Device[]} wanted */
-  async #startEach(wanted) {
+  /**
+   * @param {Device[]} wanted
+   * @param {Record<Device, number>} turns
+   */
+  async #startEach(wanted, turns) {
     /** @type {Map<Device, unknown>} */
     const failed = new Map();
     for (const what of wanted) {
-      const start = what === "microphone" ? this.setMuted(false) : this.setCamera(true);
+      if (turns[what] !== this.#turns[what]) continue;
+      const start = what === "microphone" ? this.#unmute(turns.microphone) : this.#startCamera(turns.camera);
       await start.catch((error) => failed.set(what, error));
     }
     return failed;
@@ -123,12 +151,22 @@ export class LocalMedia extends Emitter {
 
   /** @param {boolean} muted a muted microphone stays open and sends silence, so that unmuting is instant */
   async setMuted(muted) {
-    const turn = ++this.#turn;
-    if (!muted && !this.#feeds.device("microphone")) {
+    const turn = ++this.#turns.microphone;
+    if (muted) this.#applyMute(true);
+    else await this.#unmute(turn);
+  }
+
+  /** @param {number} turn */
+  async #unmute(turn) {
+    if (!this.#feeds.device("microphone")) {
       this.#muted = true;
       await this.#openMicrophone();
-      if (turn !== this.#turn) return;
     }
+    if (turn === this.#turns.microphone) this.#applyMute(false);
+  }
+
+  /** @param {boolean} muted */
+  #applyMute(muted) {
     this.#muted = muted;
     this.#feeds.applyMute();
     this.emit("changed", null);
@@ -136,8 +174,24 @@ export class LocalMedia extends Emitter {
 
   /** @param {boolean} on turning it off releases the camera, and its light goes out */
   async setCamera(on) {
-    if (!on) this.#feeds.drop("camera");
-    else if (!this.isVideoOn) await this.#feeds.take("camera", await openCamera(this.#choice.camera, this.#fitting()));
+    if (on && this.isVideoOn) return;
+    const turn = ++this.#turns.camera;
+    if (on) await this.#startCamera(turn);
+    else this.#feeds.drop("camera");
+  }
+
+  /** @param {number} turn */
+  async #startCamera(turn) {
+    await this.#takeCamera(await openCamera(this.#choice.camera, this.#fitting()), turn);
+  }
+
+  /**
+   * @param {MediaStreamTrack} camera that has opened
+   * @param {number} turn
+   */
+  async #takeCamera(camera, turn) {
+    if (turn === this.#turns.camera) await this.#feeds.take("camera", camera);
+    else camera.stop();
   }
 
   /**
@@ -171,15 +225,23 @@ export class LocalMedia extends Emitter {
   }
 
   /**
-   * Asks the person for a screen or window, and shares it, with its sound if they wish and the system can.
+   * Asks the person for a screen or window, once at a time, and shares it, with its sound if they wish and the system
+   * can.
    *
    * @param {ScreenContent} content
    */
   async shareScreen(content) {
-    const { video, audio } = await openScreen();
-    video.contentHint = content;
-    if (audio) await this.#feeds.take("screen-audio", audio);
-    await this.#feeds.take("screen", video);
+    if (this.#isPicking) return;
+    this.#isPicking = true;
+    try {
+      const { video, audio } = await openScreen();
+      video.contentHint = content;
+      if (audio) await this.#feeds.take("screen-audio", audio);
+      else this.#feeds.drop("screen-audio");
+      await this.#feeds.take("screen", video);
+    } finally {
+      this.#isPicking = false;
+    }
   }
 
   /** @param {ScreenContent} content what the screen that is shared shows from now on */
@@ -202,27 +264,49 @@ export class LocalMedia extends Emitter {
     if (this.#feeds.device("microphone")) await this.#openMicrophone();
   }
 
+  /**
+   * Opens a device anew.
+   *
+   * @param {Device} what
+   */
+  async restart(what) {
+    if (what === "microphone") await this.chooseMicrophone(this.#choice.microphone);
+    else await this.chooseCamera({});
+  }
+
   /** @param {{deviceId?: string, quality?: VideoQuality}} change */
   async chooseCamera({ deviceId = this.#choice.camera, quality = this.#choice.quality }) {
     Object.assign(this.#choice, { camera: deviceId, quality });
     await this.#reopenCamera(() => openCamera(deviceId, this.#fitting()));
   }
 
-  /** Uses the phone's other camera, or the next one there is. */
+  /** Uses the phone's other camera, or the next one there is. One that is being turned to is waited for. */
   async flipCamera() {
-    await this.#reopenCamera((current) => openOtherCamera(current, this.#fitting()));
+    if (this.#isFlipping) return;
+    this.#isFlipping = true;
+    const before = this.#choice.camera;
+    try {
+      await this.#reopenCamera(async (current) => {
+        const other = await openOtherCamera(current, this.#fitting());
+        if (this.#choice.camera === before) this.#choice.camera = other.getSettings().deviceId ?? "";
+        return other;
+      });
+    } finally {
+      this.#isFlipping = false;
+    }
   }
 
   /** @param {(current: MediaStreamTrack) => Promise<MediaStreamTrack>} open */
   async #reopenCamera(open) {
     const current = this.device("camera");
     if (!current) return;
+    const turn = ++this.#turns.camera;
     // Phones open one camera at a time.
     current.stop();
     try {
-      await this.#feeds.take("camera", await open(current));
+      await this.#takeCamera(await open(current), turn);
     } catch (error) {
-      this.#feeds.drop("camera");
+      if (turn === this.#turns.camera) this.#feeds.drop("camera");
       throw error;
     }
   }
@@ -241,6 +325,14 @@ export class LocalMedia extends Emitter {
     if (source === "screen") this.stopScreen();
     else this.#feeds.drop(source);
     this.emit("changed", null);
-    if (source === "microphone" || source === "camera") this.emit("lost", source);
+    if (isDevice(source)) this.emit("lost", source);
   }
+}
+
+/**
+ * @param {Source} source
+ * @returns {source is Device}
+ */
+function isDevice(source) {
+  return source === "microphone" || source === "camera";
 }

@@ -8,6 +8,7 @@ import { Counters, judge } from "./quality.js";
  * @property {Map<string, Flow>} flows by userId, what they send
  * @property {Map<string, number>} levels
  * @property {Flow} upload what is sent, as the receiver reports it (RTCP)
+ * @property {number} soundLoss share of our sound that is lost, by the reports that have come since the last look
  * @property {number} roundTrip seconds; NaN unknown
  * @property {number} incoming bytes and STUN responses since the last report
  */
@@ -19,7 +20,8 @@ export class Reporter {
   /**
    * @param {RTCPeerConnection} pc
    * @param {(mid: string) => string | null | undefined} userOf whose media an m-line carries; none: an empty slot
-   * @returns {Promise<Omit<LinkReport, "blockage"> & {alive: boolean}>} `alive`: something arrived since the last report
+   * @returns {Promise<Omit<LinkReport, "blockage"> & {alive: boolean, soundLoss: number}>} `alive`: something arrived
+   *   since the last report; `soundLoss`: as in {@link Sums}
    */
   async read(pc, userOf) {
     const stats = await pc.getStats();
@@ -28,12 +30,13 @@ export class Reporter {
       flows: new Map(),
       levels: new Map(),
       upload: { received: 0, lost: 0, jitter: NaN },
+      soundLoss: 0,
       roundTrip: NaN,
       incoming: 0,
     };
     for (const s of stats.values()) this.#add(sums, s, userOf);
     const qualities = judgeAll(sums, pc.connectionState === "connected");
-    return { qualities, levels: sums.levels, alive: sums.incoming > 0 };
+    return { qualities, levels: sums.levels, alive: sums.incoming > 0, soundLoss: sums.soundLoss };
   }
 
   /**
@@ -48,6 +51,8 @@ export class Reporter {
     else if (s.type === "remote-inbound-rtp") {
       sums.upload.lost += this.#counters.growth(`${s.id}/lost`, s.packetsLost);
       sums.upload.jitter = Math.max(sums.upload.jitter || 0, s.jitter ?? 0);
+      const isNew = this.#counters.growth(`${s.id}/at`, s.timestamp) > 0;
+      if (isNew && s.kind === "audio") sums.soundLoss = Math.max(sums.soundLoss, s.fractionLost ?? 0);
     }
   }
 

@@ -46,6 +46,15 @@ export class ChatLog extends Emitter {
     return this.#messages.get(id);
   }
 
+  /**
+   * Whether a message has arrived, whatever became of the answer to its call.
+   *
+   * @param {string} clientId
+   */
+  has(clientId) {
+    return this.all.some((message) => message.clientId === clientId);
+  }
+
   /** Reads what was written before we came, or while we were away. If that fails, we have what we heard. */
   async #read() {
     this.#early = [];

@@ -111,6 +111,7 @@
  * @property {string} sentAt RFC 3339
  * @property {boolean} [private] only for `targetUserId`
  * @property {string} [targetUserId]
+ * @property {string} [clientId] its sender's own id of it
  * @property {Record<string, string>} [reactions] userId → emoji
  *
  * @typedef {"grid" | "speaker" | "single" | "screen-first"} Layout How a film shows people.

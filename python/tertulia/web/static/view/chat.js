@@ -1,6 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Item } from "./chat_message.js" */
+import { newUuid } from "../protocol.js";
 import { plain, say } from "../words.js";
 import { chatMessage } from "./chat_message.js";
 import { h, label } from "./dom.js";
@@ -8,6 +9,7 @@ import { icon } from "./icons.js";
 import { linked } from "./linked.js";
 import { MessageMenu } from "./message_menu.js";
 import { panel } from "./panel.js";
+import { explainCall } from "./problem.js";
 import { Recipient } from "./recipient.js";
 
 /** Messages that a person sends within this time are grouped under one name. */
@@ -116,6 +118,9 @@ export class Chat {
       this.#items.delete(id);
     }
     for (const [i, message] of messages.entries()) this.#place(message, messages[i - 1], i);
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.#unsent.querySelectorAll("li"))) {
+      if (this.#meeting.chat.has(element.dataset.id ?? "")) element.remove();
+    }
     this.#empty.hidden = messages.length > 0 || this.#unsent.children.length > 0;
     if (nearEnd || messages.at(-1)?.userId === this.#meeting.userId) this.showNewest();
   }
@@ -140,26 +145,29 @@ export class Chat {
     const text = this.#input.value.trim();
     if (!text) return;
     this.#write("");
-    await this.#send(text, this.#recipient.userId);
+    await this.#send(text, newUuid(), this.#recipient.userId);
   };
 
   /**
-   * @param {string} text stays in the list until it is sent, with a button that tries again
+   * @param {string} text stays in the list until it has arrived, with a button that tries again
+   * @param {string} id
    * @param {string} to
    */
-  async #send(text, to) {
+  async #send(text, id, to) {
     try {
-      await this.#meeting.sendChat(text, to);
-    } catch {
+      await this.#meeting.sendChat(text, id, to);
+    } catch (error) {
+      if (this.#meeting.chat.has(id)) return;
       const again = h("button", { type: "button", class: "text-button" }, say("chat.sendAgain"));
-      const note = h("small", {}, say("chat.unsent"), " ", again);
+      const note = h("small", {}, say("chat.unsent"), " ", explainCall(error), " ", again);
       const words = h("p", { dir: "auto" });
       words.append(...linked(text));
       const unsent = h("li", { class: "unsent" }, h("div", {}, words, note));
+      unsent.dataset.id = id;
       again.onclick = () => {
         unsent.remove();
         this.#input.focus();
-        void this.#send(text, to);
+        void this.#send(text, id, to);
       };
       this.#unsent.append(unsent);
       this.#empty.hidden = true;

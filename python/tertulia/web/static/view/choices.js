@@ -68,7 +68,9 @@ export function deviceChoices(local, onSpeaker = () => {}) {
     speaker: onSpeaker,
   };
   const kinds = /** @type {DeviceKind[]} */ (Object.keys(KINDS));
-  const selects = kinds.map((kind) => deviceSelect(kind, apply[kind]));
+  // The camera can also be flipped.
+  const chosen = (/** @type {DeviceKind} */ kind) => (kind === "camera" ? local.chosenCamera : preferences()[kind]);
+  const selects = kinds.map((kind) => deviceSelect(kind, apply[kind], () => chosen(kind)));
   const refresh = async () => {
     const devices = await listDevices();
     for (const select of selects) select.show(devices);
@@ -97,8 +99,9 @@ export function deviceChoices(local, onSpeaker = () => {}) {
 /**
  * @param {DeviceKind} kind
  * @param {(deviceId: string) => void | Promise<void>} apply
+ * @param {() => string} chosen the id of the device that is chosen
  */
-function deviceSelect(kind, apply) {
+function deviceSelect(kind, apply, chosen) {
   const { icon: name, list, label, standard, none, numbered } = KINDS[kind];
   const select = h("select", {
     onchange: async () => {
@@ -113,7 +116,6 @@ function deviceSelect(kind, apply) {
   const element = choice(name, say(label), select);
   const show = (/** @type {Devices} */ devices) => {
     const found = devices[list];
-    const chosen = preferences()[kind];
     element.hidden = kind === "speaker" && found.length === 0;
     select.disabled = found.length === 0;
     const named = found
@@ -122,7 +124,7 @@ function deviceSelect(kind, apply) {
         h("option", { value: deviceId, textContent: label || say(numbered, { number: i + 1 }) }),
       );
     fill(select, h("option", { value: "" }, say(found.length ? standard : none)), ...named);
-    select.value = found.some((d) => d.deviceId === chosen) ? chosen : "";
+    select.value = found.some((d) => d.deviceId === chosen()) ? chosen() : "";
   };
   return { element, show };
 }

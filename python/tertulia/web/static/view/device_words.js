@@ -64,7 +64,17 @@ export function lossOf(what) {
 }
 
 /**
- * The same, where its button is in sight.
+ * Says that the system withholds what a device records.
+ *
+ * @param {"microphone" | "camera"} what
+ * @returns {string}
+ */
+export function interruptionOf(what) {
+  return say(what === "microphone" ? "microphone.interrupted" : "camera.interrupted");
+}
+
+/**
+ * The same as {@link lossOf}, where its button is in sight.
  *
  * @param {"microphone" | "camera"} what
  * @returns {string}

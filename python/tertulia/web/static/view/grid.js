@@ -73,7 +73,7 @@ export class Grid {
   largestVideo() {
     const shown = [...this.element.querySelectorAll("video")].filter((video) => video.closest(".has-picture"));
     const area = (/** @type {HTMLVideoElement} */ video) =>
-      video.clientWidth * video.clientHeight * (video.classList.contains("mirrored") ? 0.01 : 1);
+      video.clientWidth * video.clientHeight * (video.closest(".own") ? 0.01 : 1);
     return shown.sort((a, b) => area(b) - area(a))[0] ?? null;
   }
 
@@ -226,6 +226,7 @@ export class Grid {
       track: isSelf ? this.#local.track(source) : (remote?.track ?? null),
       since: remote?.since ?? 0,
       isOn: isSelf || isScreen || member.isVideoOn,
+      isMirrored: isSelf && !isScreen && this.#local.isMirrored,
     };
   }
 

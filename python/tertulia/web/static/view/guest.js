@@ -1,4 +1,4 @@
-/** @import { JoinGrant } from "../protocol/types.js" */
+/** @import { EntryView, JoinGrant } from "../protocol/types.js" */
 import { claimsOf, newUuid, Rest, TertuliaError } from "../protocol.js";
 import { claim } from "./entry.js";
 
@@ -43,14 +43,23 @@ export class Guest {
   }
 
   /**
-   * The token of an earlier visit.
+   * Whether a guest may join now: by the token of an earlier visit, else by the invite.
    *
    * @param {string} roomId
-   * @returns {string | null} null: there was none, or it has expired
+   * @param {Rest} invited calls with the invite
+   * @returns {Promise<EntryView>}
+   * @throws {TertuliaError} `removed`, and as Rest.entry
    */
-  static tokenFor(roomId) {
+  static async admission(roomId, invited) {
     const token = localStorage.getItem(keyOf(roomId));
-    return token && subjectOf(token, roomId) ? token : null;
+    if (!token || !subjectOf(token, roomId)) return invited.entry(roomId);
+    try {
+      return await new Rest(location.origin, token).entry(roomId);
+    } catch (error) {
+      // What is wrong with the invite itself comes first: a revoked API key takes its invites and their guests along.
+      if (isRefusal(error)) await invited.entry(roomId);
+      throw explained(error);
+    }
   }
 
   /**
@@ -59,15 +68,13 @@ export class Guest {
    * @param {Rest} invited calls with the invite
    * @param {string} displayName
    * @returns {Promise<JoinGrant>}
+   * @throws {TertuliaError} `removed`, and as Rest.join
    */
   async enter(invited, displayName) {
     if (this.#token) {
-      try {
-        return await this.renew(displayName);
-      } catch (error) {
-        if (!(error instanceof TertuliaError) || error.status !== 401) throw error;
-        this.#forget();
-      }
+      return this.renew(displayName).catch((error) => {
+        throw explained(error);
+      });
     }
     if (this.#name !== displayName) this.#userId = newUuid(); // the request's key stands for one request
     this.#name = displayName;
@@ -91,11 +98,23 @@ export class Guest {
     this.#storage.setItem(keyOf(this.#roomId), grant.token);
     return grant;
   }
+}
 
-  #forget() {
-    this.#token = null;
-    this.#storage.removeItem(keyOf(this.#roomId));
-  }
+/**
+ * @param {unknown} error of a call by a guest's own token
+ * @returns {error is TertuliaError}
+ */
+function isRefusal(error) {
+  return error instanceof TertuliaError && error.status === 401;
+}
+
+/**
+ * A token that is refused before it expires is void: who was removed does not come back as somebody new.
+ *
+ * @param {unknown} error of a call by the token of an earlier visit
+ */
+function explained(error) {
+  return isRefusal(error) ? new TertuliaError("removed", error.message) : error;
 }
 
 /**

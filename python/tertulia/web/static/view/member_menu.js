@@ -84,7 +84,7 @@ export class MemberMenu {
    */
   async #do(action, member) {
     const { control } = this.#meeting;
-    const { userId, displayName: name } = member;
+    const { userId } = member;
     switch (action) {
       case "rename":
         renameDialog(this.#meeting);
@@ -102,7 +102,7 @@ export class MemberMenu {
       case "role":
         return this.#changeRole(member);
       case "remove":
-        return this.#remove(userId, name);
+        return this.#remove(member);
     }
   }
 
@@ -124,14 +124,11 @@ export class MemberMenu {
     return say("member.isHost", { name });
   }
 
-  /**
-   * @param {string} userId
-   * @param {string} name
-   */
-  async #remove(userId, name) {
+  /** @param {Member} member */
+  async #remove({ userId, displayName: name, isGuest }) {
     const sure = await confirmation(say("people.removeQuestion", { name }), say("action.remove"));
     if (!sure) return null;
-    await this.#meeting.remove(userId);
+    await this.#meeting.remove(userId, isGuest);
     return say("people.removed", { name });
   }
 }

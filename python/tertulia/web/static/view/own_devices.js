@@ -3,7 +3,7 @@
 /** @import { Permissions } from "./permissions.js" */
 import { listDevices, MutedSpeech } from "../media.js";
 import { say } from "../words.js";
-import { deviceTrouble, lossOf } from "./device_words.js";
+import { deviceTrouble, interruptionOf, lossOf } from "./device_words.js";
 import { clearNotices, notice } from "./notices.js";
 import { preferences } from "./preferences.js";
 import { PushToTalk } from "./talk.js";
@@ -43,6 +43,8 @@ export class OwnDevices {
     return [
       ...this.#mutedSpeech.listen(),
       this.#local.on("track", () => void this.#countCameras()),
+      this.#local.on("track", () => this.#forgetInterruptions()),
+      this.#local.on("interrupted", (what) => this.#onInterrupted(what)),
       this.#local.on("lost", (what) => this.#onLost(what)),
       this.#meeting.on("muteRequested", (byUserId) => this.#onMuteRequested(byUserId)),
     ];
@@ -102,6 +104,21 @@ export class OwnDevices {
     const run = () => (what === "microphone" ? this.setMuted(false) : this.setCamera(true));
     const action = { label: say("device.restart"), run };
     notice(lossOf(what), { action, topic: `lost-${what}`, stays: true });
+  }
+
+  /** @param {"microphone" | "camera"} what */
+  #onInterrupted(what) {
+    this.#forgetInterruptions();
+    if (!this.#local.isInterrupted(what)) return;
+    const run = () => this.#try(what, this.#local.restart(what));
+    const action = { label: say("device.restart"), run };
+    notice(interruptionOf(what), { action, topic: `interrupted-${what}`, stays: true });
+  }
+
+  #forgetInterruptions() {
+    for (const what of /** @type {const} */ (["microphone", "camera"])) {
+      if (!this.#local.isInterrupted(what)) clearNotices(`interrupted-${what}`);
+    }
   }
 
   /** @param {string} byUserId a host who wants us muted: we are, and may unmute ourselves */

@@ -2,7 +2,7 @@
 /** @import { Key } from "../words/say.js" */
 import { say } from "../words.js";
 import { deviceChoices } from "./choices.js";
-import { deviceTrouble, lossInLobby } from "./device_words.js";
+import { deviceTrouble, interruptionOf, lossInLobby } from "./device_words.js";
 import { fill, h, initials, label } from "./dom.js";
 import { icon } from "./icons.js";
 import { levelBar } from "./level_bar.js";
@@ -15,7 +15,7 @@ import { prefer, preferences } from "./preferences.js";
  * @returns {{element: HTMLElement, setName: (name: string) => void, close: () => void}}
  */
 export function preview(local) {
-  const video = h("video", { muted: true, autoplay: true, playsInline: true, class: "mirrored" });
+  const video = h("video", { muted: true, autoplay: true, playsInline: true });
   video.setAttribute("aria-label", say("lobby.video"));
   const face = h("span", { class: "face" });
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
@@ -56,6 +56,7 @@ export function preview(local) {
     if (/** @type {MediaStream | null} */ (video.srcObject)?.getTracks()[0] !== (track ?? undefined)) {
       video.srcObject = track && new MediaStream([track]);
     }
+    video.classList.toggle("mirrored", local.isMirrored);
     video.hidden = !track;
   }
 
@@ -63,6 +64,7 @@ export function preview(local) {
     local.on("track", show),
     local.on("changed", show),
     local.on("lost", (what) => tell(what, lossInLobby(what))),
+    local.on("interrupted", (what) => tell(what, local.isInterrupted(what) ? interruptionOf(what) : "")),
   ];
   const choices = deviceChoices(local);
   const element = h(

@@ -19,6 +19,7 @@ const ENTRY = {
   unauthorized: "problem.badLink",
   bad_token: "problem.badLink",
   forbidden: "problem.forbidden",
+  removed: "ended.removedLead",
   wrong_password: "password.wrong",
   rate_limited: "problem.rate_limited",
   unreachable: "problem.unreachable",

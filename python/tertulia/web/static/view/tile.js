@@ -18,6 +18,7 @@ import { Picture } from "./picture.js";
  * @property {MediaStreamTrack | null} track null: only the avatar is shown
  * @property {number} since performance.now(): frames received before are someone else's
  * @property {boolean} isOn whether they say that the camera is on
+ * @property {boolean} isMirrored
  */
 
 /** @type {Key[]} by the number of bars */
@@ -37,6 +38,7 @@ const PINS = {
 
 /** The tile of a person, or of a screen. */
 export class Tile {
+  #video = h("video", { muted: true, autoplay: true, playsInline: true });
   #picture;
   #name = h("span", { class: "name" });
   #badges = h("span", { class: "badges" });
@@ -69,13 +71,7 @@ export class Tile {
   constructor({ userId, isSelf, isScreen, onPin, onVolume }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
-    const video = h("video", {
-      muted: true,
-      autoplay: true,
-      playsInline: true,
-      class: isSelf && !isScreen ? "mirrored" : "",
-    });
-    this.#picture = new Picture(video, (visible) => {
+    this.#picture = new Picture(this.#video, (visible) => {
       this.element.classList.toggle("has-picture", visible);
       this.#showQuality();
     });
@@ -87,9 +83,9 @@ export class Tile {
     );
     this.element = h(
       "article",
-      { class: `tile ${isScreen ? "screen" : "person"}`, ondblclick: onPin },
+      { class: `tile ${isScreen ? "screen" : isSelf ? "person own" : "person"}`, ondblclick: onPin },
       h("div", { class: `avatar ${tint(userId)}` }),
-      video,
+      this.#video,
       this.#away,
       h("div", { class: "plate" }, this.#badges, this.#name, this.#leftOut),
       this.#signal,
@@ -121,6 +117,7 @@ export class Tile {
     label(this.#pin, say(PINS[this.#kind][pinned ? "unpin" : "pin"], { name }));
     this.#pin.setAttribute("aria-pressed", String(pinned));
     label(this.#volume, say("volume.of", { name }));
+    this.#video.classList.toggle("mirrored", state.isMirrored);
     this.#picture.show(state);
     this.#expectsPicture = state.isOn && !this.#isSelf;
     this.#showQuality();

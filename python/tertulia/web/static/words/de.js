@@ -100,6 +100,8 @@ export default {
   "microphone.lost": "Ihr Mikrofon ist ausgefallen: Es wurde getrennt, oder der Zugriff wurde entzogen.",
   "microphone.lostInLobby":
     "Ihr Mikrofon ist ausgefallen: Es wurde getrennt, oder der Zugriff wurde entzogen. Schalten Sie es über die Taste wieder ein.",
+  "microphone.interrupted":
+    "Ihr Mikrofon liefert keinen Ton: Ihr Gerät hat es stummgeschaltet, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
   "camera.blocked":
     "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
   "camera.missing": "Keine Kamera gefunden. Schließen Sie eine an und versuchen Sie es erneut.",
@@ -110,6 +112,8 @@ export default {
   "camera.lost": "Ihre Kamera ist ausgefallen: Sie wurde getrennt, oder der Zugriff wurde entzogen.",
   "camera.lostInLobby":
     "Ihre Kamera ist ausgefallen: Sie wurde getrennt, oder der Zugriff wurde entzogen. Schalten Sie sie über die Taste wieder ein.",
+  "camera.interrupted":
+    "Ihre Kamera liefert kein Bild: Ihr Gerät hat sie gesperrt, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
   "device.restart": "Wieder einschalten",
   "screen.blocked":
     "Ihr Browser oder System erlaubt die Bildschirmfreigabe nicht. Erlauben Sie sie in den Systemeinstellungen und versuchen Sie es erneut.",

@@ -96,6 +96,8 @@ export default {
   "microphone.lost": "Your microphone has stopped: it was unplugged, or access to it was taken away.",
   "microphone.lostInLobby":
     "Your microphone has stopped: it was unplugged, or access to it was taken away. Turn it on again by its button.",
+  "microphone.interrupted":
+    "Your microphone gives no sound: your device has muted it, for a phone call or by a switch, for example.",
   "camera.blocked": "Access to your camera is blocked. Allow it by the icon next to the address, then try again.",
   "camera.missing": "No camera found. Connect one, then try again.",
   "camera.busy": "Your camera is in use by another app. Close that app, then try again.",
@@ -104,6 +106,8 @@ export default {
   "camera.lost": "Your camera has stopped: it was unplugged, or access to it was taken away.",
   "camera.lostInLobby":
     "Your camera has stopped: it was unplugged, or access to it was taken away. Turn it on again by its button.",
+  "camera.interrupted":
+    "Your camera gives no picture: your device has blocked it, for a phone call or by a switch, for example.",
   "device.restart": "Turn on again",
   "screen.blocked":
     "Your browser or system does not allow sharing the screen. Allow it in the system settings, then try again.",

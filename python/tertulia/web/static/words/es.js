@@ -97,6 +97,8 @@ export default {
   "microphone.lost": "El micrófono ha dejado de funcionar: se ha desconectado o se ha retirado el permiso.",
   "microphone.lostInLobby":
     "El micrófono ha dejado de funcionar: se ha desconectado o se ha retirado el permiso. Vuelve a activarlo con su botón.",
+  "microphone.interrupted":
+    "El micrófono no da sonido: el dispositivo lo ha silenciado, por ejemplo, por una llamada o con un interruptor.",
   "camera.blocked":
     "El acceso a la cámara está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
   "camera.missing": "No se ha encontrado ninguna cámara. Conecta una y vuelve a intentarlo.",
@@ -107,6 +109,8 @@ export default {
   "camera.lost": "La cámara ha dejado de funcionar: se ha desconectado o se ha retirado el permiso.",
   "camera.lostInLobby":
     "La cámara ha dejado de funcionar: se ha desconectado o se ha retirado el permiso. Vuelve a encenderla con su botón.",
+  "camera.interrupted":
+    "La cámara no da imagen: el dispositivo la ha bloqueado, por ejemplo, por una llamada o con un interruptor.",
   "device.restart": "Volver a activar",
   "screen.blocked":
     "El navegador o el sistema no permiten compartir la pantalla. Permítelo en los ajustes del sistema y vuelve a intentarlo.",

@@ -100,6 +100,8 @@ export default {
   "microphone.lost": "Votre micro s’est arrêté : il a été débranché, ou son accès a été retiré.",
   "microphone.lostInLobby":
     "Votre micro s’est arrêté : il a été débranché, ou son accès a été retiré. Réactivez-le avec son bouton.",
+  "microphone.interrupted":
+    "Votre micro ne donne plus de son : votre appareil l’a coupé, par exemple pour un appel ou par un interrupteur.",
   "camera.blocked": "L’accès à votre caméra est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
   "camera.missing": "Aucune caméra trouvée. Branchez-en une, puis réessayez.",
   "camera.busy": "Votre caméra est utilisée par une autre application. Fermez-la, puis réessayez.",
@@ -109,6 +111,8 @@ export default {
   "camera.lost": "Votre caméra s’est arrêtée : elle a été débranchée, ou son accès a été retiré.",
   "camera.lostInLobby":
     "Votre caméra s’est arrêtée : elle a été débranchée, ou son accès a été retiré. Réactivez-la avec son bouton.",
+  "camera.interrupted":
+    "Votre caméra ne donne plus d’image : votre appareil l’a bloquée, par exemple pour un appel ou par un interrupteur.",
   "device.restart": "Réactiver",
   "screen.blocked":
     "Votre navigateur ou votre système n’autorise pas le partage d’écran. Autorisez-le dans les réglages du système, puis réessayez.",

@@ -98,6 +98,8 @@ export default {
   "microphone.lost": "O microfone parou: foi desconectado ou a permissão foi retirada.",
   "microphone.lostInLobby":
     "O microfone parou: foi desconectado ou a permissão foi retirada. Ative-o novamente pelo botão.",
+  "microphone.interrupted":
+    "O microfone está sem som: o dispositivo o silenciou, por exemplo, por causa de uma chamada ou de um botão.",
   "camera.blocked": "O acesso à câmera está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
   "camera.missing": "Nenhuma câmera encontrada. Conecte uma e tente novamente.",
   "camera.busy": "A câmera está sendo usada por outro aplicativo. Feche-o e tente novamente.",
@@ -105,6 +107,8 @@ export default {
   "camera.failed": "Não foi possível ativar a câmera. Tente novamente.",
   "camera.lost": "A câmera parou: foi desconectada ou a permissão foi retirada.",
   "camera.lostInLobby": "A câmera parou: foi desconectada ou a permissão foi retirada. Ative-a novamente pelo botão.",
+  "camera.interrupted":
+    "A câmera está sem imagem: o dispositivo a bloqueou, por exemplo, por causa de uma chamada ou de um botão.",
   "device.restart": "Ativar novamente",
   "screen.blocked":
     "O navegador ou o sistema não permite compartilhar a tela. Permita isso nas configurações do sistema e tente novamente.",

@@ -9,6 +9,7 @@ import { candidateInit } from "../sources.js";
 import { describe, describedBy } from "../stereo.js";
 import { Exchange } from "./exchange.js";
 import { Path } from "./path.js";
+import { Redundancy } from "./redundancy.js";
 import { Senders } from "./senders.js";
 import { newestPacket, Silence } from "./silence.js";
 import { Slots } from "./slots.js";
@@ -61,6 +62,7 @@ export class SfuConnection extends Emitter {
   #path;
   #silence;
   #reporter = new Reporter();
+  #redundancy = new Redundancy();
   #gauge = new Gauge();
   #work = new Serial();
   #exchange = new Exchange();
@@ -191,6 +193,8 @@ export class SfuConnection extends Emitter {
     const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid)?.userId);
     const isOpen = this.#phase.is === "introducing" || this.#phase.is === "known";
     if (isOpen) this.#path.check(read.alive);
+    const isWorthIt = this.#redundancy.isWorthIt(read.soundLoss, performance.now());
+    if (this.#senders.repeatVoice(isWorthIt)) this.#onLinesChanged();
     const isBlocked = isOpen && this.#path.downFor > PATIENCE_MS;
     return { ...read, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
   }

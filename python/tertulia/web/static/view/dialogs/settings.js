@@ -43,12 +43,13 @@ export function settingsDialog(local, { onSpeaker, onHints }) {
  * @param {LocalMedia} local
  */
 function smallMirror(local) {
-  const video = h("video", { muted: true, autoplay: true, playsInline: true, class: "mirrored" });
+  const video = h("video", { muted: true, autoplay: true, playsInline: true });
   video.setAttribute("aria-label", say("lobby.video"));
   const meter = levelBar(local);
   const show = () => {
     const track = local.track("camera");
     video.srcObject = track && new MediaStream([track]);
+    video.classList.toggle("mirrored", local.isMirrored);
     video.hidden = !track;
   };
   const unsubscribe = local.on("track", show);
