@@ -122,10 +122,14 @@ class Hub:
             return Verdict.REFUSE
         return connection.rate.call(time.monotonic(), cost_of_bytes(size))
 
-    def limited(self, client: Client, call: CallId = NO_CALL) -> None:
-        """What a client has sent was not admitted. ``call``: it is to be refused; NO_CALL: it is none."""
+    def limited(self, client: Client, call: CallId = NO_CALL, *, is_keep_alive: bool = False) -> None:
+        """What a client has sent was not admitted. ``call``: it is to be refused, unless it is a KeepAlive that keeps a
+        seat; NO_CALL: it is none."""
         connection = self._connections.get(client.id)
         if connection is None:
+            return
+        if is_keep_alive and connection.meeting is not None and connection.rate.keep_alive(time.monotonic()):
+            self.call(client, call, "KeepAlive", None)
             return
         if call is not NO_CALL:
             metrics.calls("", "rate_limited").inc()
@@ -249,8 +253,9 @@ class Hub:
         """Count a call that came before its connection had a seat, now that it has one. Raises RateLimited."""
         if call.is_counted or connection.meeting is None:
             return
+        now, rate = time.monotonic(), connection.rate
         cost = _cost(connection, call.event) - 1 + cost_of_bytes(size_of(call))
-        if connection.rate.call(time.monotonic(), cost) is not Verdict.ADMIT:
+        if rate.call(now, cost) is not Verdict.ADMIT and not (call.event == "KeepAlive" and rate.keep_alive(now)):
             raise self._too_many()
 
     def _count_join(self, connection: Connection, who: Who) -> None:

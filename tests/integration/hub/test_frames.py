@@ -310,7 +310,7 @@ async def test_more_calls_than_allowed(fleet: Fleet) -> None:
     worker = await fleet.worker(replace(SETTINGS, calls_per_second=0, burst=5))
     ann, _ = await fleet.join(worker, await fleet.room())
     for number in range(10):
-        await ann.post("KeepAlive", id=number)
+        await ann.post("UpdateState", {"isMuted": True}, id=number)
     frames = [await ann.frame(lambda f, n=n: f.get("replyTo") == n and f is not ann.frames[0]) for n in range(2, 10)]
     assert [f["error"]["code"] for f in frames if "error" in f] == ["rate_limited"] * 6
 
@@ -320,7 +320,7 @@ async def test_ten_seconds_of_it_close(fleet: Fleet) -> None:
     ann, _ = await fleet.join(worker, await fleet.room())
     with pytest.raises((ConnectionClosed, AssertionError)):  # whichever side notices first
         for number in itertools.count(100):
-            await ann.post("KeepAlive", id=number)
+            await ann.post("UpdateState", {"isMuted": True}, id=number)
             await ann.frame(lambda f, n=number: f.get("replyTo") == n)
     assert await ann.closed() == 1008
 

@@ -160,7 +160,8 @@ class PlainSocket(OutgoingSocket):
 
     def _message(self, data: bytes, *, is_admitted: bool) -> None:
         if not is_admitted:
-            self._hub.limited(self, frames.id_of(data))
+            head = frames.head_of(data)
+            self._hub.limited(self, head.id, is_keep_alive=head.is_keep_alive)
             return
         try:
             call = frames.parse(data)

@@ -44,7 +44,8 @@ class SignalRHub:
     def received(self, connection: HubConnection, message: Tracked) -> None:
         """A message. Streams and completions belong to no call that we have; they are ignored."""
         if isinstance(message, Invocation | StreamInvocation) and message.arguments == [UNREAD]:
-            self._hub.limited(connection.state, Call(message.invocation_id, message.target))
+            call = Call(message.invocation_id, message.target)
+            self._hub.limited(connection.state, call, is_keep_alive=message.target.lower() == "keepalive")
         elif isinstance(message, Invocation):
             self._invoked(connection.state, message)
         elif isinstance(message, StreamInvocation):
