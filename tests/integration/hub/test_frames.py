@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from websockets.frames import Frame, Opcode
 from tertulia.contract.calls import CALLS
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, PlainClient, Worker
+from tests.integration.hub.signalr import connect_signalr
 
 LIMIT = 256 * 1024
 
@@ -304,6 +306,30 @@ async def test_a_call_that_asks_for_no_answer_is_seen_by_proxies(member: PlainCl
     await member.socket.send('{"event": "KeepAlive"}')
     await member.call("KeepAlive")
     assert pongs == [b""]
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_both_dialects_read_numbers_and_texts_alike(fleet: Fleet, worker: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    client = await (worker.connect() if dialect == "plain" else connect_signalr(worker))
+    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    with pytest.raises(CallRefused, match="unknown_target: this room has no SFU"):  # it could be read
+        await client.call("SetView", {"videos": [{"userId": new_uuid(), "maxHeight": 720.0}]})
+    await client.call("KeepAlive", {"received": 0.0})
+    with pytest.raises(CallRefused, match=r"\bvideos\[0\].maxHeight: "):
+        await client.call("SetView", {"videos": [{"userId": new_uuid(), "maxHeight": 720.5}]})
+    with pytest.raises(CallRefused, match=r"\binvalid: text: "):
+        await client.call("SendChat", {"text": "\ud83d"})
+    send = client.socket.send
+
+    async def with_infinity(text: str) -> None:
+        await send(text.replace("Infinity", "1e999"))
+
+    client.socket.send = with_infinity  # type: ignore[method-assign, assignment]
+    with pytest.raises(CallRefused, match=r"\binvalid: candidate: "):
+        await client.call("SendIceCandidate", {"targetUserId": "sfu", "candidate": {"sdpMLineIndex": math.inf}})
+    with pytest.raises(CallRefused, match=r"\binvalid: received: "):
+        await client.call("KeepAlive", {"received": math.inf})
 
 
 async def test_more_calls_than_allowed(fleet: Fleet) -> None:

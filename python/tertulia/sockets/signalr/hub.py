@@ -82,6 +82,6 @@ class SignalRHub:
         if converted is not None:
             self._hub.call(client, call, event, converted)
         elif arguments.is_json(payload):
-            self._hub.call(client, call, event, payload)
+            self._hub.call(client, call, event, arguments.with_whole_numbers(payload))
         else:
             self._hub.malformed(client, call, Malformed("the argument is too deep, or has no equivalent in JSON"))
